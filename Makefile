@@ -1,0 +1,73 @@
+# `make` alone lists the verbs. Everything is made under .venvs/ (environments) and store/ (results); nothing else is touched.
+PYTHON ?= python3.11
+CAMPAIGN ?= campaigns/quickstart.yaml
+SITE ?= local
+# Environments to set up; empty means those that CAMPAIGN needs.
+ENVS ?=
+# Asked only when this machine's own pip configuration offers no CPU build of torch.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+# Recipes read these from the environment, quoted: no name of a campaign can become a command.
+export PYTHON CAMPAIGN SITE ENVS TORCH_INDEX
+
+SETUP = "$$PYTHON" containers/setup.py --torch-index "$$TORCH_INDEX"
+MLIPBENCH = .venvs/login/bin/mlipbench
+ENGINES = $(patsubst containers/%/requirements.cpu.lock,%,$(wildcard containers/*/requirements.cpu.lock))
+
+.PHONY: help python login setup campaign validate plan status report clean test test-fast test-full bench locks
+.NOTPARALLEL:
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@echo; echo 'Variables: CAMPAIGN=$(CAMPAIGN) SITE=$(SITE) PYTHON=$(PYTHON) ENVS="mace reference ..."'
+
+# An existing python3.11 may be a shim that cannot run, or a Debian build without venv, so it is tried, not looked up.
+python:
+	@"$$PYTHON" -Ic 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 </dev/null || { \
+	  echo "This project needs Python 3.11 with its venv module, which '$$PYTHON' is not: install it (Debian: apt-get install" \
+	  "python3.11 python3.11-venv) or name one, as in: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+
+login: python
+	@$(SETUP) login
+
+setup: python  ## make the environments that CAMPAIGN needs (or ENVS); a second run does nothing
+	@envs=$$ENVS; [ -n "$$envs" ] || { $(SETUP) login && envs=$$($(MLIPBENCH) environments "$$CAMPAIGN"); } || exit 2; \
+	$(SETUP) login $$envs
+
+campaign: setup  ## set up, run CAMPAIGN on SITE, print where the report is
+	@$(MLIPBENCH) run "$$CAMPAIGN" --site "$$SITE"
+
+validate: login  ## say every mistake in CAMPAIGN at once
+	@$(MLIPBENCH) validate "$$CAMPAIGN" --site "$$SITE"
+
+plan: login  ## show what CAMPAIGN would run, and what it would cost
+	@$(MLIPBENCH) plan "$$CAMPAIGN" --site "$$SITE"
+
+status: login  ## show what is done, running and failed
+	@$(MLIPBENCH) status "$$CAMPAIGN" --site "$$SITE"
+
+report: login  ## rebuild the report from what is done
+	@$(MLIPBENCH) report "$$CAMPAIGN" --site "$$SITE"
+
+clean: login  ## remove what dead attempts left; results stay
+	@$(MLIPBENCH) clean
+
+test-fast: python  ## tests without any engine, style, types and imports (3 minutes)
+	@$(SETUP) login tests analysis
+	@.venvs/tests/bin/python tests/run.py fast
+
+test: python  ## the same, every engine's suite, and whole campaigns (15 minutes)
+	@$(SETUP) login tests pytest $(ENGINES)
+	@.venvs/tests/bin/python tests/run.py test
+
+test-full: python  ## the same, slow tests too (90 minutes)
+	@$(SETUP) login tests pytest $(ENGINES)
+	@.venvs/tests/bin/python tests/run.py full
+
+bench: setup  ## measure speed and overheads against the bars
+	@.venvs/login/bin/python tests/bench/run.py
+
+locks: python  ## developers: resolve every requirements.in again (needs network)
+	@"$$PYTHON" -m venv .venvs/locks
+	@.venvs/locks/bin/pip install --quiet uv==0.13.9
+	@.venvs/locks/bin/python containers/lock.py .venvs/locks/bin/uv "$$TORCH_INDEX"

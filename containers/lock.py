@@ -1,0 +1,63 @@
+"""Remakes every lock from its requirements.in (`make locks`). It needs network; only developers need it.
+
+mace goes first because it allows least; the others take its versions where they share a package, and tests
+also takes login's.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENTS = ("mace", "login", "analysis", "reference")
+LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
+LOCKS["tests"] = ROOT / "tests/requirements.lock"
+FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
+PLATFORM = "--python-version 3.11 --python-platform x86_64-manylinux_2_28 --index-strategy unsafe-best-match"
+FORM = "--generate-hashes --allow-unsafe --no-annotate --no-header --no-emit-index-url --no-emit-find-links"
+HEADER = "# Made by `make locks` from {source}: change that file, not this one.\n"
+
+
+def torch_source(index: str) -> list[str]:
+    """Where the CPU wheel of torch lies: uv does not read pip's own find-links, so they are passed on."""
+    command = [sys.executable, "-m", "pip", "config", "get", "global.find-links"]
+    configured = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    links = os.environ.get("PIP_FIND_LINKS", "").split() or configured
+    return [word for link in links for word in ("--find-links", link)] or ["--extra-index-url", index]
+
+
+def pins(lock: Path) -> list[str]:
+    """`name==version` of each package but torch, whose local version no other environment may take."""
+    words = (line.split()[0] for line in lock.read_text().splitlines() if "==" in line)
+    return [word for word in words if not word.startswith("torch==")]
+
+
+def compiled(env: str, uv: str, source: list[str]) -> str:
+    """The text of one lock; the options that its requirements.in gives to pip are kept, in their order."""
+    origin = LOCKS[env].with_name("requirements.in")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.writelines(f"{pin}\n" for other in FOLLOWS.get(env, ()) for pin in pins(LOCKS[other]))
+        constraints.flush()
+        options = [*PLATFORM.split(), *FORM.split(), *source, "--constraint", constraints.name]
+        command = [uv, "pip", "compile", str(origin), *options]
+        body = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    kept = [line + "\n" for line in origin.read_text().splitlines() if line.startswith("--")]
+    return HEADER.format(source=origin.relative_to(ROOT)) + "".join(kept) + body
+
+
+def main(uv: str, index: str) -> int:
+    for env, lock in LOCKS.items():
+        try:
+            text = compiled(env, uv, torch_source(index))
+        except subprocess.CalledProcessError:
+            print(f"{env}: uv could not resolve its requirements.in; why is said above")
+            return 1
+        lock.write_text(text)
+        print(f"{env}: {text.count('==')} packages in {lock.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,45 @@
+"""Periodic geometry: minimum image, perpendicular widths, which hydrogen belongs to which oxygen."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlipbench_hpc.data.frames import Floats, Ints
+
+LONGEST_OH = 1.3
+HYDROGEN, OXYGEN = 1, 8
+
+
+def minimum_image(vectors: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool = True) -> Floats:
+    """The periodic images of `vectors` (..., 3) Å whose fractional coordinates lie in [-1/2, 1/2].
+
+    cell (3, 3) Å, rows are lattice vectors (a row may be zero where pbc is False); pbc (3,). Since the
+    fractional coordinate along a is at most |v|/w_a, w_a the perpendicular width, this image is the shortest one
+    whenever the shortest is shorter than half the smallest width, for any triclinic cell.
+    """
+    shifts = np.rint(vectors @ np.linalg.pinv(cell)) * pbc
+    return np.asarray(vectors - shifts @ cell)
+
+
+def perpendicular_widths(cells: Floats) -> Floats:
+    """Distances between opposite faces, (..., 3) Å, of cells (..., 3, 3) Å: w_a = V / |b x c|."""
+    normals = np.cross(np.roll(cells, -1, axis=-2), np.roll(cells, -2, axis=-2))
+    volumes = np.abs(np.linalg.det(cells))
+    return np.asarray(volumes[..., None] / np.linalg.norm(normals, axis=-1))
+
+
+def owners(numbers: Ints, positions: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool = True) -> Ints:
+    """Which oxygen each hydrogen belongs to: the nearest one, at most 1.3 Å away under the minimum image.
+
+    numbers (N,) atomic numbers, positions (N, 3) Å, cell (3, 3) Å, pbc (3,). Returns (N,) indices into the frame
+    for hydrogens, -1 for other atoms and for hydrogens without an oxygen that near.
+    """
+    hydrogens, oxygens = np.flatnonzero(numbers == HYDROGEN), np.flatnonzero(numbers == OXYGEN)
+    found = np.full(len(numbers), -1)
+    if len(hydrogens) == 0 or len(oxygens) == 0:
+        return found
+    vectors = minimum_image(positions[hydrogens][:, None] - positions[oxygens][None], cell, pbc)
+    distances = np.linalg.norm(vectors, axis=-1)
+    nearest = distances.argmin(axis=1)
+    near = distances[np.arange(len(hydrogens)), nearest] <= LONGEST_OH
+    found[hydrogens[near]] = oxygens[nearest[near]]
+    return found

@@ -1,0 +1,231 @@
+"""Cards: what an architecture says about itself, read on the login node without importing its engine."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mlipbench_hpc.contract.key import digest, file_digest
+
+GROUP = "mlipbench_hpc.architectures"
+BUILT_IN = Path(__file__).parent
+TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
+Problem = tuple[str, str]
+
+
+class CardError(ValueError):
+    """A card.toml is wrong, or an entry point leads to none: its author has to correct it."""
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One setting: its type (int, float, bool, str, list), default, limits (inclusive) and help with unit."""
+
+    type: str
+    default: Any
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Any, ...] | None = None
+
+    def complaint(self, value: Any) -> str | None:
+        """Why `value` cannot be used, or None."""
+        if not self._has_type(value):
+            return f"expected {self.expected}, received {value!r}"
+        if self.choices is not None and value not in self.choices:
+            return f"expected {self.expected}, received {value!r}{did_you_mean(str(value), map(str, self.choices))}"
+        low = self.minimum is not None and not value >= self.minimum
+        high = self.maximum is not None and not value <= self.maximum
+        return f"expected {self.expected}, received {value!r}" if low or high else None
+
+    def _has_type(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return self.type == "bool"
+        return isinstance(value, (int, float) if self.type == "float" else TYPES[self.type])
+
+    @property
+    def expected(self) -> str:
+        """Type and limits in words."""
+        limits = [f"at least {self.minimum}"] if self.minimum is not None else []
+        limits += [f"at most {self.maximum}"] if self.maximum is not None else []
+        limits += [f"one of {', '.join(map(str, self.choices))}"] if self.choices is not None else []
+        return f"{self.type} {' and '.join(limits)}".rstrip()
+
+    def normal(self, value: Any) -> Any:
+        """The one form a valid value has in a task's key: 5 for a float is 5.0."""
+        return float(value) if self.type == "float" else value
+
+
+@dataclass(frozen=True)
+class Card:
+    """card.toml of one architecture.
+
+    environment: which image or venv serves it. receptive_field: names of the hyperparameters that hold cutoff
+    (Å) and layers. cost: core-seconds on a CPU with the default preset.
+    """
+
+    name: str
+    version: int
+    environment: str
+    engines: tuple[str, ...]
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    citation: tuple[str, ...]
+    hyperparameters: Mapping[str, Hyperparameter]
+    presets: Mapping[str, Mapping[str, Any]]
+    default_preset: str
+    receptive_field: Mapping[str, str]
+    cost: Mapping[str, float]
+    restart: str = ""
+    elements: tuple[int, ...] = field(default=())
+
+
+def load_card(path: Path) -> Card:
+    """Read and check a card.toml; raises CardError naming everything that is wrong with it."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CardError(f"{path}: {error}") from error
+    wrong = _unreadable(data)
+    if not wrong:
+        card = _read(data)
+        wrong = _inconsistent(card)
+    if wrong:
+        raise CardError(f"{path}: " + "; ".join(f"{where}: {message}" for where, message in wrong))
+    return card
+
+
+def _read(data: dict[str, Any]) -> Card:
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    settings = {name: _hyperparameter(table) for name, table in data["hyperparameters"].items()}
+    return Card(**(plain | {"hyperparameters": settings}))
+
+
+def _hyperparameter(table: dict[str, Any]) -> Hyperparameter:
+    return Hyperparameter(**{key: tuple(v) if key == "choices" else v for key, v in table.items()})
+
+
+def _unreadable(data: dict[str, Any]) -> list[Problem]:
+    """Missing and unknown keys, and hyperparameters without a known type."""
+    optional = {"restart", "elements"}
+    wrong = _keys(data, "", {item.name for item in fields(Card)}, optional)
+    settings = data.get("hyperparameters", {})
+    for name, table in settings.items():
+        where = f"hyperparameters.{name}"
+        wrong += _keys(table, where, {item.name for item in fields(Hyperparameter)}, {"minimum", "maximum", "choices"})
+        if table.get("type") not in TYPES:
+            wrong.append((f"{where}.type", f"expected one of {', '.join(TYPES)}, received {table.get('type')!r}"))
+    return wrong
+
+
+def _keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[str]) -> list[Problem]:
+    prefix = f"{where}." if where else ""
+    wrong = [(f"{prefix}{key}", f"unknown key{did_you_mean(key, known)}") for key in sorted(set(table) - known)]
+    return wrong + [(f"{prefix}{key}", "is missing") for key in sorted(known - optional - set(table))]
+
+
+def _inconsistent(card: Card) -> list[Problem]:
+    """Defaults and presets outside their own limits, and names that lead nowhere."""
+    wrong = [
+        (f"hyperparameters.{name}.default", complaint)
+        for name, setting in card.hyperparameters.items()
+        if (complaint := setting.complaint(setting.default))
+    ]
+    for preset, values in card.presets.items():
+        wrong += _check_values(card, values, f"presets.{preset}")
+    if card.default_preset not in card.presets:
+        wrong.append(("default_preset", f"no preset is called {card.default_preset!r}"))
+    for role, name in card.receptive_field.items():
+        if name not in card.hyperparameters:
+            wrong.append((f"receptive_field.{role}", f"no hyperparameter is called {name!r}"))
+    return wrong
+
+
+def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Problem]:
+    found = []
+    for name, value in values.items():
+        setting = card.hyperparameters.get(name)
+        complaint = setting.complaint(value) if setting else _unknown(card, name)
+        if complaint:
+            found.append((f"{where}.{name}", complaint))
+    return found
+
+
+def _unknown(card: Card, name: str) -> str:
+    hint = did_you_mean(name, card.hyperparameters)
+    return f"{card.name} has no such hyperparameter{hint or ': it knows ' + ', '.join(card.hyperparameters)}"
+
+
+def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> list[Problem]:
+    """(dotted path, message) of everything wrong in a campaign's preset and hyperparameters; empty when all is well."""
+    found = []
+    if preset is not None and preset not in card.presets:
+        known = did_you_mean(preset, card.presets) or f": it has {', '.join(card.presets)}"
+        found.append(("preset", f"{card.name} has no preset {preset!r}{known}"))
+    return found + _check_values(card, overrides, "hyperparameters")
+
+
+def merge(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Every hyperparameter's value: default, then preset (None: the card's default preset), then overrides.
+
+    Expects input in which `problems` found nothing.
+    """
+    chosen = card.presets[preset or card.default_preset]
+    return {
+        name: setting.normal(overrides.get(name, chosen.get(name, setting.default)))
+        for name, setting in card.hyperparameters.items()
+    }
+
+
+@dataclass(frozen=True)
+class Found:
+    """An architecture that is installed here: dotted module, its folder, and its card."""
+
+    name: str
+    module: str
+    folder: Path
+    card: Card
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the folder's .py and .toml files by relative name."""
+        sources = sorted(path for path in self.folder.rglob("*") if path.suffix in (".py", ".toml"))
+        return digest([[path.relative_to(self.folder).as_posix(), file_digest(path)] for path in sources])
+
+
+def find() -> dict[str, Found]:
+    """All architectures by name: built-in folders, then the entry points of group `mlipbench_hpc.architectures`.
+
+    Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
+    """
+    modules = {f"{__package__}.{path.parent.name}": path.parent for path in sorted(BUILT_IN.glob("*/card.toml"))}
+    modules |= {entry.value: _folder(entry.value) for entry in sorted(entry_points(group=GROUP))}
+    found: dict[str, Found] = {}
+    for module, folder in modules.items():
+        card = load_card(folder / "card.toml")
+        if card.name in found:
+            raise CardError(f"{folder}: the name {card.name!r} is taken by {found[card.name].folder}")
+        found[card.name] = Found(card.name, module, folder, card)
+    return found
+
+
+def _folder(module: str) -> Path:
+    """Where a package lies, without importing it (its parents are imported)."""
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise CardError(f"entry point of group {GROUP}: {module} is not a package that can be found here")
+    return Path(spec.submodule_search_locations[0])
+
+
+def did_you_mean(name: str, known: Any) -> str:
+    """`; did you mean …?` when something known looks alike, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

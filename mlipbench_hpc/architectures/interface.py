@@ -1,0 +1,56 @@
+"""What an adapter gives: `train(job)` and `load(...)`. numpy only; engines are imported by the adapters.
+
+An adapter module defines
+
+    def train(job: TrainingJob) -> dict[str, Any]
+    def load(folder: Path, hyperparameters, device: str, dtype: str) -> Evaluator
+
+`train` writes the model's file(s) into job.folder and returns JSON values (at least `epochs`); it calls
+job.report after every epoch, and continues from job.resume when that is given, to the bit where it can.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlipbench_hpc.data.frames import Floats, Frames
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One committee member to train.
+
+    reference_energies: eV by atomic number, shared by the committee. hyperparameters: the card's defaults,
+    the preset and the campaign's own, merged. resume: folder of the furthest valid checkpoint, or None.
+    save(epoch, files): keep a checkpoint (named byte strings). report(row): one row of the learning curve,
+    {"epoch": int, "loss": float, "validation_energy_rmse_meV_per_atom": float,
+    "validation_force_rmse_meV_per_A": float, "learning_rate": float}; raises Interrupted when it is time to stop
+    (call it after save).
+    """
+
+    folder: Path
+    train: Frames
+    validation: Frames
+    reference_energies: dict[int, float]
+    hyperparameters: dict[str, Any]
+    seed: int
+    device: str
+    dtype: str
+    threads: int
+    resume: Path | None
+    save: Callable[[int, dict[str, bytes]], None]
+    report: Callable[[dict[str, float]], None]
+
+
+class Evaluator(Protocol):
+    """A loaded model."""
+
+    def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
+        """Energies (F,) eV and forces (A, 3) eV/Å of all frames, in order."""
+
+    def calculator(self) -> "Calculator":
+        """An ASE calculator with energy and forces."""

@@ -1,0 +1,1 @@
+"""MACE through mace-torch: higher-order equivariant message passing (see card.toml)."""

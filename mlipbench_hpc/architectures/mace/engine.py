@@ -1,0 +1,45 @@
+"""mace-torch, imported in one place without its chatter, and the float width it works in."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+import torch
+
+__all__ = ["DTYPES", "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch", "width"]
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hide what e3nn 0.4.4 and mace-torch say about torch: none of it depends on the user's input."""
+    with warnings.catch_warnings():
+        # e3nn reads its own constants.pt with torch.load and no weights_only argument.
+        warnings.filterwarnings("ignore", message=".*TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", category=UserWarning)
+        # e3nn compiles its tensor products with TorchScript, which newer torch calls deprecated.
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message="The TorchScript type system", category=UserWarning)
+        yield
+
+
+# mace-torch prints that an optional accelerator is not installed; it must come before e3nn, whose torch.load
+# works only with a switch that mace-torch sets.
+with quiet(), redirect_stdout(io.StringIO()):
+    from mace import data, modules, tools
+    from mace.tools import scripts_utils
+    from mace.tools.train import evaluate, train_one_epoch
+    from e3nn import o3  # isort: skip
+
+
+@contextmanager
+def width(dtype: str) -> Iterator[None]:
+    """mace-torch builds tensors in torch's default dtype: set it here, and give the old one back come what may."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(DTYPES[dtype])
+    try:
+        with quiet():
+            yield
+    finally:
+        torch.set_default_dtype(before)

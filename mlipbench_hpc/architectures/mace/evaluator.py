@@ -1,0 +1,124 @@
+"""A trained MACE model at work: on many frames at once, and step by step in MD."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+from mlipbench_hpc.architectures.mace.engine import data, width
+from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
+from mlipbench_hpc.architectures.mace.model import load_model
+from mlipbench_hpc.data.frames import Floats, Frames, Ints
+
+
+class MaceEvaluator:
+    """One loaded model on one device, in one dtype. Reference energies are added in float64 whatever the dtype is."""
+
+    def __init__(self, folder: Path, device: str, dtype: str) -> None:
+        blueprint, self.model = load_model(folder, device, dtype)
+        self.known = blueprint.numbers
+        self.cutoff = float(blueprint.hyperparameters["r_max"])
+        self.device, self.dtype = device, dtype
+        self._reference = np.zeros(max(self.known) + 1)
+        self._reference[self.known] = blueprint.reference_energies
+
+    def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
+        """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element."""
+        require_known(frames.species(), self.known)
+        energies, forces = [], []
+        with width(self.dtype):
+            for start in range(0, len(frames), batch_size):
+                part = frames.select(list(range(start, min(start + batch_size, len(frames)))))
+                batch = next(iter(loader(list(graphs(part, self.known, self.cutoff)), batch_size)))
+                energy, force = self.forward(batch.to(self.device).to_dict())
+                energies.append(energy)
+                forces.append(force)
+        return np.concatenate(energies) + self.reference(frames), np.concatenate(forces)
+
+    def forward(self, graph: dict[str, torch.Tensor]) -> tuple[Floats, Floats]:
+        """Interaction energies (frames,) eV and forces (atoms, 3) eV/Å of one batch of graphs."""
+        found = self.model(graph, training=False, compute_force=True)
+        return to_float64(found["interaction_energy"]), to_float64(found["forces"])
+
+    def reference(self, frames: Frames) -> Floats:
+        """(F,) eV: sum of the reference energies of each frame's atoms."""
+        single = self._reference[frames.numbers]
+        return np.array([single[frames.atoms_of(index)].sum() for index in range(len(frames))])
+
+    def reference_of(self, numbers: Ints) -> float:
+        """eV: sum of the reference energies of one structure's atoms."""
+        return float(self._reference[numbers].sum())
+
+    def calculator(self) -> "MaceCalculator":
+        """An ASE calculator with energy and forces."""
+        return MaceCalculator(self)
+
+
+class MaceCalculator(Calculator):
+    """Energy and forces for MD: only what one step needs (mace-torch's own also computes stress, at twice the time)."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+
+    def __init__(self, evaluator: MaceEvaluator) -> None:
+        super().__init__()
+        self.evaluator = evaluator
+        self._numbers: Ints = np.zeros(0, dtype=np.int64)
+        self._constant: dict[str, torch.Tensor] = {}
+        self._reference = 0.0
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy", "forces"),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill results: energy eV, forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
+        super().calculate(atoms, properties, system_changes)
+        if not np.array_equal(self._numbers, self.atoms.numbers):
+            self._prepare(self.atoms.numbers)
+        with width(self.evaluator.dtype):
+            energy, forces = self.evaluator.forward(self._graph())
+        total = float(energy[0]) + self._reference
+        self.results = {"energy": total, "free_energy": total, "forces": forces}
+
+    def _prepare(self, numbers: Ints) -> None:
+        """What stays the same as long as the atoms are the same."""
+        known, device = self.evaluator.known, self.evaluator.device
+        require_known(numbers.tolist(), known)
+        kinds = torch.tensor(np.searchsorted(known, numbers))
+        with width(self.evaluator.dtype):
+            attributes = torch.nn.functional.one_hot(kinds, len(known)).to(torch.get_default_dtype())
+        constant = {
+            "node_attrs": attributes,
+            "batch": torch.zeros(len(numbers), dtype=torch.int64),
+            "ptr": torch.tensor([0, len(numbers)]),
+            "head": torch.zeros(1, dtype=torch.int64),
+        }
+        self._constant = {name: value.to(device) for name, value in constant.items()}
+        self._reference = self.evaluator.reference_of(numbers)
+        self._numbers = numbers.copy()
+
+    def _graph(self) -> dict[str, torch.Tensor]:
+        """This step's positions and neighbours, as mace-torch's models take them."""
+        edges, shifts, units, cell = data.get_neighborhood(
+            positions=self.atoms.positions,
+            cutoff=self.evaluator.cutoff,
+            pbc=tuple(bool(flag) for flag in self.atoms.pbc),
+            cell=np.array(self.atoms.cell),
+        )
+        arrays: dict[str, Any] = {
+            "positions": self.atoms.positions, "shifts": shifts, "unit_shifts": units, "cell": cell,
+        }  # fmt: skip
+        kind, device = torch.get_default_dtype(), self.evaluator.device
+        graph = {name: torch.tensor(value, dtype=kind, device=device) for name, value in arrays.items()}
+        return {**self._constant, **graph, "edge_index": torch.tensor(edges, dtype=torch.int64, device=device)}
+
+
+def to_float64(tensor: torch.Tensor) -> Floats:
+    """A tensor's numbers as a float64 array."""
+    array: Floats = tensor.detach().cpu().numpy().astype(np.float64)
+    return array

@@ -1,0 +1,91 @@
+"""A MACE model from plain numbers, and its two files: model.json (how it is built) and model.pt (its weights)."""
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mlipbench_hpc.architectures.mace.engine import modules, o3, width
+from mlipbench_hpc.contract.folder import write_bytes, write_json
+from mlipbench_hpc.contract.task import InputFailure
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """All that fixes a model's shape and constants, but not its weights.
+
+    numbers: sorted atomic numbers it knows. reference_energies: eV, in that order. scale (eV) and shift (eV/atom)
+    act on the interaction energy of each atom; neighbours is the mean number within r_max.
+    """
+
+    hyperparameters: dict[str, Any]
+    numbers: list[int]
+    reference_energies: list[float]
+    neighbours: float
+    scale: float
+    shift: float
+
+    def build(self) -> torch.nn.Module:
+        """A ScaleShiftMACE with random weights, in torch's default dtype."""
+        chosen = self.hyperparameters
+        block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
+        model: torch.nn.Module = modules.ScaleShiftMACE(
+            r_max=chosen["r_max"],
+            num_bessel=chosen["num_radial_basis"],
+            num_polynomial_cutoff=chosen["num_cutoff_basis"],
+            max_ell=chosen["max_ell"],
+            interaction_cls=block,
+            interaction_cls_first=block,
+            num_interactions=chosen["num_interactions"],
+            num_elements=len(self.numbers),
+            hidden_irreps=hidden_irreps(chosen["num_channels"], chosen["max_L"]),
+            MLP_irreps=o3.Irreps(f"{chosen['readout_width']}x0e"),
+            atomic_energies=np.array([self.reference_energies]),
+            avg_num_neighbors=self.neighbours,
+            atomic_numbers=self.numbers,
+            correlation=chosen["correlation"],
+            gate=torch.nn.functional.silu,
+            radial_MLP=chosen["radial_MLP"],
+            atomic_inter_scale=self.scale,
+            atomic_inter_shift=self.shift,
+        )
+        return model
+
+
+def hidden_irreps(channels: int, highest: int) -> Any:
+    """`channels` copies of each degree 0..highest, with the parity of a polar tensor of that degree."""
+    return o3.Irreps("+".join(f"{channels}x{degree}{'eo'[degree % 2]}" for degree in range(highest + 1)))
+
+
+def save_model(folder: Path, blueprint: Blueprint, model: torch.nn.Module) -> None:
+    """Write model.json and model.pt, each whole or not at all."""
+    stream = io.BytesIO()
+    torch.save(model.state_dict(), stream)
+    write_bytes(folder / "model.pt", stream.getvalue())
+    write_json(folder / "model.json", {"schema": SCHEMA, **asdict(blueprint)})
+
+
+def load_model(folder: Path, device: str, dtype: str) -> tuple[Blueprint, torch.nn.Module]:
+    """The model of a folder that `save_model` filled, with frozen weights; only tensors are unpickled.
+
+    Raises InputFailure when the folder holds none, or one of another schema.
+    """
+    try:
+        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputFailure(f"{folder} holds no MACE model: {error}") from error
+    if record.pop("schema") != SCHEMA:
+        raise InputFailure(f"{folder}/model.json: written by another version of this adapter; train the model again")
+    blueprint = Blueprint(**record)
+    with width(dtype):
+        model = blueprint.build()
+        weights = torch.load(folder / "model.pt", map_location="cpu", weights_only=True)
+        model.load_state_dict(weights)
+    model.to(device).eval().requires_grad_(False)
+    return blueprint, model

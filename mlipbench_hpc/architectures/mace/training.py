@@ -1,0 +1,164 @@
+"""Training one committee member with mace-torch's own step, loss and metrics."""
+
+import argparse
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch_ema import ExponentialMovingAverage
+
+from mlipbench_hpc.architectures.interface import TrainingJob
+from mlipbench_hpc.architectures.mace.engine import evaluate, modules, scripts_utils, train_one_epoch, width
+from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
+from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
+
+OUTPUTS = {"forces": True, "virials": False, "stress": False}
+
+
+class LossMean:
+    """Stands where mace-torch expects its metrics logger: keeps the mean loss of an epoch's steps."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        """Called by mace-torch after every step."""
+        self.losses.append(float(metrics["loss"]))
+
+    def mean(self) -> float:
+        """Mean over the steps seen."""
+        return float(np.mean(self.losses))
+
+
+@dataclass
+class Trainer:
+    """What changes from epoch to epoch (model, optimizer, average) and the graphs it learns from."""
+
+    job: TrainingJob
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    average: ExponentialMovingAverage
+    train: list[Any]
+    validation: Any
+
+    def epoch(self, number: int) -> dict[str, float]:
+        """One pass over the training set in an order that (seed, epoch) fixes; returns the learning curve's row."""
+        chosen = self.job.hyperparameters
+        rate = learning_rate(number, chosen["epochs"], chosen["warmup_epochs"], chosen["lr"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss, log = self.loss(number), LossMean()
+        order = np.random.default_rng([self.job.seed, number]).permutation(len(self.train))
+        train_one_epoch(
+            model=self.model,
+            loss_fn=loss,
+            data_loader=loader([self.train[i] for i in order], chosen["batch_size"]),
+            optimizer=self.optimizer,
+            epoch=number,
+            output_args=OUTPUTS,
+            max_grad_norm=chosen["clip_grad"],
+            ema=self.average,
+            logger=log,
+            device=torch.device(self.job.device),
+            distributed=False,
+        )
+        return {"epoch": number, "loss": log.mean(), **self.validate(loss), "learning_rate": rate}
+
+    def loss(self, number: int) -> torch.nn.Module:
+        """Forces first; the energies' weight rises for the last part of the epochs."""
+        chosen = self.job.hyperparameters
+        late = number > chosen["epochs"] * (1.0 - chosen["late_fraction"])
+        weight = chosen["late_energy_weight"] if late else chosen["energy_weight"]
+        loss: torch.nn.Module = modules.WeightedEnergyForcesLoss(weight, chosen["forces_weight"])
+        return loss.to(self.job.device)
+
+    def validate(self, loss: torch.nn.Module) -> dict[str, float]:
+        """Errors of the averaged weights on the validation set."""
+        device = torch.device(self.job.device)
+        with self.average.average_parameters():
+            _, errors = evaluate(self.model, loss, self.validation, OUTPUTS, device)
+        return {
+            "validation_energy_rmse_meV_per_atom": 1e3 * float(errors["rmse_e_per_atom"]),
+            "validation_force_rmse_meV_per_A": 1e3 * float(errors["rmse_f"]),
+        }
+
+    def state(self, epoch: int) -> dict[str, bytes]:
+        """Everything that the next epoch depends on (the order of the data follows from seed and epoch)."""
+        stream = io.BytesIO()
+        parts = {
+            "epoch": epoch,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        torch.save(parts, stream)
+        return {"state.pt": stream.getvalue()}
+
+    def restore(self, folder: Path) -> int:
+        """Take over a checkpoint; returns the last epoch it has finished."""
+        parts = torch.load(folder / "state.pt", map_location=self.job.device, weights_only=True)
+        self.model.load_state_dict(parts["model"])
+        self.optimizer.load_state_dict(parts["optimizer"])
+        self.average.load_state_dict(parts["average"])
+        torch.set_rng_state(parts["random"].cpu())
+        return int(parts["epoch"])
+
+
+def train(job: TrainingJob) -> dict[str, Any]:
+    """Train, checkpoint after every epoch, and write the averaged weights (see interface.py)."""
+    torch.set_num_threads(job.threads)
+    torch.manual_seed(job.seed)
+    with width(job.dtype):
+        blueprint, trainer = prepare(job)
+        done = trainer.restore(job.resume) if job.resume else 0
+        epochs = job.hyperparameters["epochs"]
+        for number in range(done + 1, epochs + 1):
+            row = trainer.epoch(number)
+            job.save(number, trainer.state(number))
+            job.report(row)
+        trainer.average.copy_to()
+    save_model(job.folder, blueprint, trainer.model)
+    return {"epochs": epochs, "parameters": sum(p.numel() for p in trainer.model.parameters())}
+
+
+def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
+    """Graphs, constants measured on the training set, and a fresh model with its optimizer."""
+    chosen, known = job.hyperparameters, sorted(job.reference_energies)
+    for frames in (job.train, job.validation):
+        require_known(frames.species(), known)
+    learn = list(graphs(job.train, known, chosen["r_max"]))
+    check = loader(list(graphs(job.validation, known, chosen["r_max"])), chosen["batch_size"])
+    blueprint = measure(job, known, learn)
+    model = blueprint.build().to(job.device)
+    average = ExponentialMovingAverage(model.parameters(), decay=chosen["ema_decay"])
+    return blueprint, Trainer(job, model, optimizer(model, chosen), average, learn, check)
+
+
+def measure(job: TrainingJob, known: list[int], learn: list[Any]) -> Blueprint:
+    """Scale = root mean square force, shift = mean interaction energy per atom, both of the training set."""
+    energies = [job.reference_energies[number] for number in known]
+    neighbours, shift, scale = modules.compute_statistics(loader(learn, 1), np.array([energies]))
+    return Blueprint(job.hyperparameters, known, energies, neighbours, scale.item(), shift.item())
+
+
+def optimizer(model: torch.nn.Module, chosen: dict[str, Any]) -> torch.optim.Optimizer:
+    """AMSGrad Adam with mace-torch's own grouping: weight decay only where it does not harm."""
+    arguments = argparse.Namespace(
+        lr=chosen["lr"], weight_decay=chosen["weight_decay"], amsgrad=True, beta=0.9, optimizer="adam",
+        freeze=None, lr_params_factors=json.dumps({}),
+    )  # fmt: skip
+    made: torch.optim.Optimizer = scripts_utils.get_optimizer(arguments, scripts_utils.get_params_options(arguments, model))
+    return made
+
+
+def learning_rate(epoch: int, epochs: int, warmup: int, peak: float) -> float:
+    """Linear rise over `warmup` epochs to `peak`, then a half cosine down to 1 % of it at the last epoch."""
+    if epoch <= warmup:
+        return peak * epoch / (warmup + 1)
+    done = (epoch - warmup - 1) / max(epochs - warmup - 1, 1)
+    return float(peak * (0.01 + 0.99 * 0.5 * (1.0 + np.cos(np.pi * done))))

@@ -1,0 +1,1 @@
+"""The campaign and site files: schema, loading, every mistake at once."""

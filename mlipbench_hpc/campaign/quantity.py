@@ -1,0 +1,57 @@
+"""Numbers with units, as people write them: `0.5 fs`, `300 K`, `4 meV/atom`."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+UNITS: dict[str, dict[str, float]] = {
+    "time": {"fs": 1e-3, "ps": 1.0, "ns": 1e3},
+    "duration": {"s": 1.0, "min": 60.0, "h": 3600.0},
+    "frequency": {"1/ps": 1.0, "1/fs": 1e3, "/ps": 1.0, "/fs": 1e3},
+    "length": {"Å": 1.0, "A": 1.0, "Angstrom": 1.0, "nm": 10.0},
+    "temperature": {"K": 1.0},
+    "density": {"g/cm3": 1.0, "g/cm^3": 1.0, "kg/m3": 1e-3},
+    "energy per atom": {"eV/atom": 1.0, "meV/atom": 1e-3},
+    "force": {"eV/Å": 1.0, "eV/A": 1.0, "meV/Å": 1e-3, "meV/A": 1e-3},
+}
+EXAMPLES = {
+    "time": "0.5 fs", "duration": "30 min", "frequency": "0.2 1/ps", "length": "6 Å", "temperature": "300 K",
+    "density": "0.997 g/cm3", "energy per atom": "4 meV/atom", "force": "100 meV/Å",
+}  # fmt: skip
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+
+
+def parse(kind: str, value: object) -> float:
+    """A number with unit as float in ps, s, 1/ps, Å, K, g/cm³, eV/atom or eV/Å.
+
+    Raises ValueError naming what was expected.
+    """
+    match = re.fullmatch(rf"\s*({NUMBER})\s*(\S+)\s*", value) if isinstance(value, str) else None
+    if match is None or match[2] not in UNITS[kind]:
+        units = ", ".join(UNITS[kind])
+        raise ValueError(f"expected a {kind} with its unit ({units}), such as `{EXAMPLES[kind]}`")
+    number = float(match[1]) * UNITS[kind][match[2]]
+    if not number > 0 or number == float("inf"):
+        raise ValueError(f"expected a {kind} above zero, such as `{EXAMPLES[kind]}`")
+    return number
+
+
+def _reader(kind: str) -> Callable[[object], float]:
+    return lambda value: parse(kind, value)
+
+
+def _schema(kind: str) -> WithJsonSchema:
+    units = "|".join(re.escape(unit) for unit in UNITS[kind])
+    return WithJsonSchema({"type": "string", "pattern": rf"^\s*{NUMBER}\s*({units})\s*$", "examples": [EXAMPLES[kind]]})
+
+
+Time = Annotated[float, BeforeValidator(_reader("time")), _schema("time")]
+Duration = Annotated[float, BeforeValidator(_reader("duration")), _schema("duration")]
+Frequency = Annotated[float, BeforeValidator(_reader("frequency")), _schema("frequency")]
+Length = Annotated[float, BeforeValidator(_reader("length")), _schema("length")]
+Temperature = Annotated[float, BeforeValidator(_reader("temperature")), _schema("temperature")]
+Density = Annotated[float, BeforeValidator(_reader("density")), _schema("density")]
+EnergyPerAtom = Annotated[float, BeforeValidator(_reader("energy per atom")), _schema("energy per atom")]
+Force = Annotated[float, BeforeValidator(_reader("force")), _schema("force")]

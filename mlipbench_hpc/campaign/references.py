@@ -1,0 +1,236 @@
+"""Names that lead nowhere and science that cannot work: pure functions of a campaign and its facts."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlipbench_hpc.campaign.facts import DatasetFacts, water_facts
+from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
+from mlipbench_hpc.campaign.spec import Campaign, Committee, GeneratedDataset, Model, MolecularDynamics, Split
+
+if TYPE_CHECKING:
+    from mlipbench_hpc.architectures.card import Card
+
+LONGEST_TIMESTEP_PS = 0.002
+REFERENCES = {
+    ("datasets", "generate", "system"): "systems",
+    ("splits", "dataset"): "datasets",
+    ("committees", "model"): "models",
+    ("committees", "split"): "splits",
+    ("md", "committee"): "committees",
+    ("md", "start", "system"): "systems",
+    ("md", "start", "dataset"): "datasets",
+}
+Architectures = Mapping[str, "Card"]
+Facts = Mapping[str, DatasetFacts]
+
+
+def check_names(document: Mapping[str, Any]) -> list[Mistake]:
+    """References to entries that are not in the file, whether or not the rest of it is sound."""
+    return [
+        mistake
+        for (section, *keys), target in REFERENCES.items()
+        for name, entry in _entries(document, section).items()
+        for mistake in _lost(document, (section, name, *keys), _at(entry, keys), target)
+    ]
+
+
+def _entries(document: Mapping[str, Any], section: str) -> dict[str, Any]:
+    found = document.get(section)
+    return found if isinstance(found, dict) else {}
+
+
+def _at(entry: Any, keys: list[str]) -> Any:
+    for key in keys:
+        entry = entry.get(key) if isinstance(entry, dict) else None
+    return entry
+
+
+def _lost(document: Mapping[str, Any], place: Place, name: Any, target: str) -> Iterator[Mistake]:
+    known = _entries(document, target)
+    if isinstance(name, str) and name not in known:
+        expected = f"one of {', '.join(known)}" if known else f"an entry under `{target}`, which is empty"
+        yield Mistake(place, f"no such entry in `{target}`", repr(name), expected, near(name, known))
+
+
+def check_references(campaign: Campaign, facts: Facts, architectures: Architectures) -> list[Mistake]:
+    """Everything that pydantic cannot see. What a dataset holds is only judged where `facts` knows it."""
+    found: list[Mistake] = []
+    for name, dataset in campaign.datasets.items():
+        if dataset.generate:
+            found += _generated(("datasets", name, "generate"), dataset.generate)
+    for name, split in campaign.splits.items():
+        found += _split(("splits", name), split, split.train, facts)
+    for name, model in campaign.models.items():
+        found += _model(("models", name), model, architectures)
+    for name, committee in campaign.committees.items():
+        found += _committee(("committees", name), committee, campaign, facts, architectures)
+    for name, md in campaign.md.items():
+        found += _md(("md", name), md, campaign, facts)
+    return found
+
+
+def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
+    yield from _short_enough(place, dataset.timestep)
+    for key in ("equilibration", "every"):
+        yield from _multiple((*place, key), getattr(dataset, key), dataset.timestep)
+    if dataset.frames < len(dataset.temperatures):
+        yield Mistake(
+            (*place, "frames"),
+            "fewer frames than temperatures",
+            str(dataset.frames),
+            f"at least {len(dataset.temperatures)}",
+        )
+
+
+def _short_enough(place: Place, timestep: float) -> Iterator[Mistake]:
+    if timestep > LONGEST_TIMESTEP_PS:
+        received, expected = (
+            f"{timestep * 1e3:g} fs",
+            f"at most {LONGEST_TIMESTEP_PS * 1e3:g} fs (0.5 fs with H)",
+        )
+        yield Mistake((*place, "timestep"), "too long for atoms that vibrate", received, expected)
+
+
+def _multiple(place: Place, time: float, timestep: float) -> Iterator[Mistake]:
+    steps = time / timestep
+    if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * max(1.0, steps):
+        nearest = max(1, round(steps)) * timestep
+        received, expected = f"{time:g} ps at a timestep of {timestep:g} ps", f"such as {nearest:g} ps"
+        yield Mistake(place, "is not a whole number of timesteps", received, expected)
+
+
+def _split(place: Place, split: Split, train: int, facts: Facts, key: str = "train") -> Iterator[Mistake]:
+    """A split with `train` frames a member (more than at first when a committee grows)."""
+    if split.dataset not in facts:
+        return
+    frames = facts[split.dataset].frames
+    pool = frames - split.validation - split.test
+    need = split.members * train if split.disjoint else train
+    have = f"{frames} frames in `{split.dataset}`, {max(pool, 0)} after validation and test"
+    if pool < 1:
+        received = f"{split.validation} + {split.test} of {frames} frames"
+        yield Mistake(
+            (*place, "validation"), "validation and test leave nothing to train on", received, "fewer"
+        )
+    elif need > pool:
+        wanted = f"{split.members} x {train} frames" if split.disjoint else f"{train} frames"
+        most = pool // split.members if split.disjoint else pool
+        message = (
+            "a committee larger than the data allows" if split.disjoint else "more frames than the data has"
+        )
+        yield Mistake((*place, key), message, wanted, f"at most {most} ({have})")
+    elif not split.disjoint and math.comb(pool, train) < split.members:
+        received = f"{split.members} members, {train} of {pool} frames each"
+        expected = f"at most {math.comb(pool, train)} members, or fewer frames each ({have})"
+        yield Mistake((*place, "members"), "a committee larger than the data allows", received, expected)
+
+
+def _model(place: Place, model: Model, architectures: Architectures) -> Iterator[Mistake]:
+    from mlipbench_hpc.architectures.card import problems
+
+    card = architectures.get(model.architecture)
+    if card is None:
+        known = ", ".join(sorted(architectures))
+        hint = near(model.architecture, architectures)
+        yield Mistake((*place, "architecture"), "unknown architecture", repr(model.architecture), known, hint)
+        return
+    for path, message in problems(card, model.preset, model.hyperparameters):
+        yield Mistake((*place, *path.split(".")), message)
+    if model.dtype not in card.dtypes:
+        expected = f"one of {', '.join(card.dtypes)}"
+        yield Mistake((*place, "dtype"), f"{card.name} does not offer it", repr(model.dtype), expected)
+
+
+def _committee(
+    place: Place, committee: Committee, campaign: Campaign, facts: Facts, architectures: Architectures
+) -> Iterator[Mistake]:
+    split, model = campaign.splits.get(committee.split), campaign.models.get(committee.model)
+    if split and committee.grow:
+        last = split.train + committee.grow.step * (committee.grow.at_most - 1)
+        for mistake in _split((*place, "grow"), split, last, facts, "at_most") if last > split.train else ():
+            yield Mistake((*place, "grow", "at_most"), f"the last round: {mistake.message}", *_rest(mistake))
+    card = architectures.get(model.architecture) if model else None
+    if split and card and card.elements and split.dataset in facts:
+        strange = set(facts[split.dataset].species) - set(card.elements)
+        if strange:
+            yield Mistake((*place, "split"), f"{card.name} does not know {_symbols(strange)}", split.dataset)
+
+
+def _rest(mistake: Mistake) -> tuple[str, str]:
+    return mistake.received, mistake.expected
+
+
+def _symbols(numbers: set[int]) -> str:
+    from ase.data import chemical_symbols
+
+    return ", ".join(chemical_symbols[number] for number in sorted(numbers))
+
+
+def _md(place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts) -> Iterator[Mistake]:
+    yield from _times(place, md, campaign.analysis.blocks)
+    if md.stability.temperature <= md.temperature:
+        received, expected = (
+            f"{md.stability.temperature:g} K",
+            f"more than the thermostat's {md.temperature:g} K",
+        )
+        yield Mistake((*place, "stability", "temperature"), "every run would end at once", received, expected)
+    start = _start(md, campaign, facts)
+    if start is None:
+        return
+    used = [frame for frame in md.start.frames if frame < start.frames]
+    for index, frame in enumerate(md.start.frames):
+        if frame >= start.frames:
+            expected = f"0 to {start.frames - 1}"
+            yield Mistake((*place, "start", "frames", index), "no such frame", str(frame), expected)
+    yield from _fixed(place, md, [start.sizes[frame] for frame in used[: md.replicas]])
+    yield from _species(place, md, campaign, facts, start)
+
+
+def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake]:
+    yield from _short_enough(place, md.timestep)
+    for key in ("length", "frame_every", "checkpoint_every"):
+        yield from _multiple((*place, key), getattr(md, key), md.timestep)
+    equilibration = md.length / 10 if md.equilibration is None else md.equilibration
+    frames = (md.length - equilibration) / md.frame_every + 1e-6
+    if equilibration >= md.length:
+        received = f"{equilibration:g} ps of {md.length:g} ps"
+        yield Mistake((*place, "equilibration"), "nothing is left to analyse", received, "less than `length`")
+    elif frames < blocks:
+        received = f"{int(frames)} frames after equilibration"
+        yield Mistake(
+            (*place, "frame_every"), "too few frames for block errors", received, f"at least {blocks}"
+        )
+
+
+def _start(md: MolecularDynamics, campaign: Campaign, facts: Facts) -> DatasetFacts | None:
+    if md.start.system is not None:
+        system = campaign.systems.get(md.start.system)
+        return water_facts(system) if system else None
+    return facts.get(md.start.dataset or "")
+
+
+def _fixed(place: Place, md: MolecularDynamics, sizes: list[int]) -> Iterator[Mistake]:
+    smallest = min(sizes, default=None)
+    if smallest is None:
+        return
+    for index, atom in enumerate(md.fixed_atoms):
+        if atom >= smallest:
+            yield Mistake((*place, "fixed_atoms", index), "no such atom", str(atom), f"0 to {smallest - 1}")
+    if len(set(md.fixed_atoms)) >= smallest:
+        yield Mistake((*place, "fixed_atoms"), "no atom is left to move", shown(md.fixed_atoms), "fewer")
+
+
+def _species(
+    place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts, start: DatasetFacts
+) -> Iterator[Mistake]:
+    committee = campaign.committees.get(md.committee)
+    split = campaign.splits.get(committee.split) if committee else None
+    if split is None or split.dataset not in facts:
+        return
+    known = set(facts[split.dataset].species)
+    if strange := set(start.species) - known:
+        message = f"species that the model does not know: {_symbols(strange)}"
+        yield Mistake(
+            (*place, "start"), message, shown(md.start.system or md.start.dataset), f"only {_symbols(known)}"
+        )

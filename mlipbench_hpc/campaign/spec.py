@@ -1,0 +1,225 @@
+"""The campaign schema: science only. Where it runs is a site file's business."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
+
+from mlipbench_hpc.campaign.quantity import (
+    Density,
+    EnergyPerAtom,
+    Force,
+    Frequency,
+    Length,
+    Temperature,
+    Time,
+)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
+Count = Annotated[int, Field(gt=0, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+
+
+class Spec(BaseModel):
+    """Frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WaterBox(Spec):
+    """A periodic cube of flexible water molecules on a lattice, randomly turned."""
+
+    molecules: Count
+    density: Density = 0.997
+
+
+class System(Spec):
+    """A structure the suite builds."""
+
+    water_box: WaterBox
+
+
+class Units(Spec):
+    """Units of the file; it is converted to eV and eV/Å on reading."""
+
+    energy: Literal["eV", "meV", "Hartree", "kcal/mol", "kJ/mol"]
+    force: Literal["eV/Å", "eV/A", "meV/Å", "Hartree/Bohr", "kcal/mol/Å", "kJ/mol/nm"]
+
+
+class Labels(Spec):
+    """Under which names an extxyz or ASE db file keeps its labels."""
+
+    energy: str = "energy"
+    forces: str = "forces"
+
+
+class FileDataset(Spec):
+    """Labelled frames the user brings. `sha256` pins them: of the file, or of the folder's sorted listing."""
+
+    path: str
+    format: Literal["extxyz", "ase-db", "deepmd-npy"]
+    units: Units
+    sha256: Sha256 | None = None
+    labels: Labels = Labels()
+    frames: Count | None = Field(None, description="Use the first so many frames (default: all).")
+    largest_force: Force = Field(100.0, description="A force component above this is a mistake in the data.")
+
+
+class GeneratedDataset(Spec):
+    """Frames sampled and labelled by a reference potential, one equilibrated run for each temperature."""
+
+    system: Name
+    potential: Literal["spc-fw"]
+    temperatures: list[Temperature] = Field(min_length=1)
+    frames: Count
+    timestep: Time = 0.0005
+    equilibration: Time = 5.0
+    every: Time = 1.0
+    seed: Seed = 0
+
+
+class Dataset(Spec):
+    """Exactly one source."""
+
+    file: FileDataset | None = None
+    generate: GeneratedDataset | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Dataset":
+        if (self.file is None) == (self.generate is None):
+            raise ValueError("expected exactly one of `file` and `generate`")
+        return self
+
+
+class Split(Spec):
+    """Validation first, then test, then `members` training sets drawn from what remains.
+
+    Stratified by composition and seeded. With `disjoint` no frame serves two members.
+    """
+
+    dataset: Name
+    validation: Count
+    test: Count
+    train: Count
+    members: Count = 4
+    disjoint: StrictBool = False
+    seed: Seed = 0
+
+
+class Model(Spec):
+    """An architecture with its preset and whatever hyperparameters differ from it (see its card)."""
+
+    architecture: Name
+    preset: Name | None = None
+    hyperparameters: dict[str, Any] = {}
+    dtype: Literal["float32", "float64"] = "float64"
+
+
+class Growth(Spec):
+    """Train again on `step` more frames until the committee's mean validation force RMSE is low enough."""
+
+    force_rmse: Force
+    step: Count
+    at_most: Count = Field(description="Rounds in all, the first one included.")
+
+
+class Committee(Spec):
+    """One model trained on each of a split's training sets."""
+
+    model: Name
+    split: Name
+    grow: Growth | None = None
+
+
+class Start(Spec):
+    """Where MD begins: a built system, or frames of a dataset (replica r takes frames[r mod n])."""
+
+    system: Name | None = None
+    dataset: Name | None = None
+    frames: list[Annotated[int, Field(ge=0, strict=True)]] = Field([0], min_length=1)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "Start":
+        if (self.system is None) == (self.dataset is None):
+            raise ValueError("expected exactly one of `system` and `dataset`")
+        return self
+
+
+class NoseHooverChain(Spec):
+    """Chain of three by default; damping is the period of the first thermostat."""
+
+    kind: Literal["nose-hoover-chain"]
+    damping: Time = 0.1
+    length: Count = 3
+
+
+class LangevinThermostat(Spec):
+    """Friction per time; the paper's eSEN runs use 0.0002 1/fs."""
+
+    kind: Literal["langevin"]
+    friction: Frequency
+
+
+class Stability(Spec):
+    """Limits beyond which a run ends as unstable: a measured result, with cause and time."""
+
+    conserved_energy: EnergyPerAtom = 0.004
+    temperature: Temperature = 2000.0
+    hydrogen_oxygen: Length | None = Field(None, description="Longest distance of an H from its nearest O.")
+
+
+class MolecularDynamics(Spec):
+    """NVT with committee member 0 driving."""
+
+    committee: Name
+    start: Start
+    temperature: Temperature = 300.0
+    timestep: Time = 0.0005
+    length: Time
+    equilibration: Time | None = Field(None, description="Discarded before analysis; default: a tenth of the length.")
+    frame_every: Time = 0.01
+    checkpoint_every: Time = 0.25
+    thermostat: Annotated[NoseHooverChain | LangevinThermostat, Field(discriminator="kind")] = NoseHooverChain(
+        kind="nose-hoover-chain"
+    )
+    fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []
+    replicas: Count = 1
+    stability: Stability = Stability()
+    seed: Seed = 0
+
+
+class Evaluation(Spec):
+    """Energies and forces of every member on the held-out frames."""
+
+    batch_size: Count = 8
+
+
+class RadialDistribution(Spec):
+    """g(r) of each pair of species."""
+
+    pairs: list[tuple[Symbol, Symbol]] = [("O", "O")]
+    r_max: Length = 6.0
+    bin: Length = 0.05
+
+
+class Analysis(Spec):
+    """Observables of every MD run, with block errors."""
+
+    rdf: RadialDistribution = RadialDistribution()
+    blocks: Annotated[int, Field(ge=2, strict=True)] = 10
+
+
+class Campaign(Spec):
+    """One YAML file: systems, datasets, splits, models, committees, md, evaluation, analysis."""
+
+    name: Name
+    description: str = ""
+    systems: dict[Name, System] = {}
+    datasets: dict[Name, Dataset] = Field(min_length=1)
+    splits: dict[Name, Split] = {}
+    models: dict[Name, Model] = {}
+    committees: dict[Name, Committee] = {}
+    md: dict[Name, MolecularDynamics] = {}
+    evaluation: Evaluation = Evaluation()
+    analysis: Analysis = Analysis()

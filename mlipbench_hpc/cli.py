@@ -1,0 +1,342 @@
+"""The `mlipbench` command: the one file that knows every room."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mlipbench_hpc.contract.folder import Store
+
+EXIT_REFUSED = 2
+EXIT_UNFINISHED = 1
+KEY_SHOWN = 12
+
+
+class Refused(Exception):
+    """A command cannot be carried out as asked; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command's view of a campaign, a site and a store. Rooms are imported when they are first needed."""
+
+    path: Path
+    options: argparse.Namespace
+
+    @cached_property
+    def site(self) -> Any:
+        from mlipbench_hpc.campaign.load import load
+        from mlipbench_hpc.campaign.site import Site
+
+        name = self.options.site
+        path = Path(name) if name.endswith((".yaml", ".yml")) else Path("campaigns/sites") / f"{name}.yaml"
+        if not path.exists():
+            known = ", ".join(sorted(p.stem for p in Path("campaigns/sites").glob("*.yaml"))) or "none here"
+            raise Refused(f"no site file {path}; give one of {known}, or the path of your own .yaml")
+        return load(path, Site)[0]
+
+    @cached_property
+    def store(self) -> Store:
+        store = Store(Path(self.options.store or self.site.store).resolve())
+        store.create()
+        return store
+
+    @cached_property
+    def validated(self) -> Any:
+        from mlipbench_hpc.campaign.load import validate
+
+        return validate(self.path, cache=self.store.root / "facts")
+
+    @cached_property
+    def architectures(self) -> Any:
+        from mlipbench_hpc.architectures.card import find
+
+        return find()
+
+    @cached_property
+    def environments(self) -> dict[str, Any]:
+        from mlipbench_hpc.plan.expand import environments
+        from mlipbench_hpc.runtime.environments import locate
+
+        names = environments(self.validated.campaign, self.architectures)
+        return {name: locate(name, self.site.environments) for name in names}
+
+    @cached_property
+    def setting(self) -> Any:
+        from mlipbench_hpc.contract.versions import versions
+        from mlipbench_hpc.plan.expand import Setting
+
+        identities = {name: environment.identity for name, environment in self.environments.items()}
+        return Setting(self.validated.datasets, self.architectures, identities, versions(), self.site.threads_per_task)
+
+    def expand(self, decisions: Mapping[str, bool]) -> list[Any]:
+        from mlipbench_hpc.plan.expand import expand
+
+        return expand(self.validated.campaign, self.setting, decisions)
+
+    @cached_property
+    def plan(self) -> list[Any]:
+        """The task graph with every decision that is committed."""
+        from mlipbench_hpc.runtime.look import settle
+
+        return settle(self.store, self.expand)
+
+    def look(self) -> tuple[Any, Any]:
+        """What the store holds now, and the state of every task."""
+        from mlipbench_hpc.plan.graph import states
+        from mlipbench_hpc.runtime.look import snapshot
+
+        seen = snapshot(self.store, [item.key for item in self.plan])
+        return seen, states(self.plan, seen)
+
+    def add_inputs(self) -> None:
+        """Copy the user's data into the store, under their sha256."""
+        for name, source in self.validated.files.items():
+            if self.store.add_input(source) != self.validated.datasets[name].sha256:
+                raise Refused(f"{source} changed while it was read: run the command again")
+
+
+def validate(session: Session) -> int:
+    campaign = session.validated.campaign
+    print(f"{session.path} is valid: campaign `{campaign.name}`")
+    for name, facts in session.validated.datasets.items():
+        compositions = ", ".join(f"{count} x {formula}" for formula, count in facts.compositions.items())
+        print(f"  dataset {name}: {facts.frames} frames ({compositions}), sha256 {facts.sha256 or 'generated'}")
+    return 0
+
+
+def plan(session: Session) -> int:
+    found = show_plan(session)
+    if session.options.verbose:
+        for item in session.plan:
+            print(f"  {item.key[:KEY_SHOWN]}  {found[item.key]:8} {item.task.label}")
+    return 0
+
+
+def show_plan(session: Session) -> Mapping[str, str]:
+    from mlipbench_hpc.plan import status
+
+    found: Mapping[str, str] = session.look()[1]
+    print("\n".join([*status.table(session.plan, found), *status.summary(session.plan, found)]), flush=True)
+    return found
+
+
+def status(session: Session) -> int:
+    while True:
+        found = show_status(session)
+        busy = any(state == "running" for state in found.values())
+        if not session.options.watch or all(state == "done" for state in found.values()):
+            return 0
+        time.sleep(2 if busy else 5)
+        session.__dict__.pop("plan", None)
+        print("\x1b[2J\x1b[H" if sys.stdout.isatty() else "", end="")
+
+
+def show_status(session: Session) -> Mapping[str, str]:
+    from mlipbench_hpc.plan import status as words
+    from mlipbench_hpc.runtime.lock import holder
+
+    seen, found = session.look()
+    lock = holder(session.store.root)
+    driver = f"driven by process {lock['pid']} on {lock['host']}" if lock else "no driver"
+    lines = [f"{session.validated.campaign.name} in {session.store.root} ({driver})"]
+    lines += words.table(session.plan, found)
+    lines += words.running(session.plan, seen) + words.failures(session.plan, seen, found)
+    print("\n".join(lines), flush=True)
+    return dict(found)
+
+
+def run(session: Session) -> int:
+    from mlipbench_hpc.runtime.lock import hold
+
+    with hold(session.store.root, session.options.take_over):
+        finished = drive(session)
+    report(session)
+    if not finished:
+        print(f"Not everything is done. See `mlipbench status {session.path}`; the same command goes on.")
+    return 0 if finished else EXIT_UNFINISHED
+
+
+def drive(session: Session) -> bool:
+    from mlipbench_hpc.runtime import processes
+    from mlipbench_hpc.runtime.code import stage
+    from mlipbench_hpc.runtime.driver import Driver
+
+    session.add_inputs()
+    show_plan(session)
+    if left := processes.kill(processes.STORE, session.store.name):
+        print(f"ended {left} processes that a dead driver had left", flush=True)
+    for environment in session.environments.values():
+        environment.describe(session.store.root)
+    code = stage(session.store.root, session.architectures.values())
+    echo: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
+    return Driver(session.store, session.site, code, session.environments, session.expand, echo).run()
+
+
+def report(session: Session) -> int:
+    from mlipbench_hpc import __name__ as package
+    from mlipbench_hpc.report.html import build_report
+
+    session.__dict__.pop("plan", None)
+    seen, found = session.look()
+    out = session.store.root / "reports" / session.validated.campaign.name
+    page = build_report(document(session, package), reported(session, seen, found), session.store, out)
+    print(f"report: {page}")
+    return 0
+
+
+def document(session: Session, package: str) -> dict[str, Any]:
+    """What the report says was asked."""
+    from importlib.metadata import version
+
+    campaign = session.validated.campaign
+    return {
+        "name": campaign.name,
+        "description": campaign.description,
+        "yaml": session.path.read_text(encoding="utf-8"),
+        "campaign": campaign.model_dump(mode="json"),
+        "site": session.site.model_dump(mode="json"),
+        "mlipbench": version(package),
+    }
+
+
+def reported(session: Session, seen: Any, found: Mapping[str, str]) -> list[Any]:
+    """The plan's tasks in the report's words."""
+    from mlipbench_hpc.report.collect import Reported
+
+    words = {"done": "done", "failed": "failed", "stale": "stale"}
+    return [
+        Reported(item.task.label, item.task.verb, item.key, dict(item.subject), item.task.environment,
+                 words.get(found[item.key], "missing"), seen.failures.get(item.key))
+        for item in session.plan if found[item.key] != "maybe"
+    ]  # fmt: skip
+
+
+def task_show(session: Session) -> int:
+    item = pick(session)
+    _, found = session.look()
+    print(json.dumps(item.task.to_json(), indent=1, ensure_ascii=False))
+    print(f"state: {found[item.key]}")
+    for folder in [*session.store.attempts(item.key), session.store.task(item.key)]:
+        if folder.exists():
+            print(f"folder: {folder} ({', '.join(sorted(path.name for path in folder.iterdir()))})")
+    return 0
+
+
+def task_run(session: Session) -> int:
+    """Run one task here and now, without Parsl; a committed one is made again beside it and compared."""
+    from mlipbench_hpc.runtime.byhand import rerun
+    from mlipbench_hpc.runtime.lock import hold
+
+    with hold(session.store.root, session.options.take_over):
+        session.add_inputs()
+        return rerun(session.store, pick(session), session.environments, session.architectures.values())
+
+
+def pick(session: Session) -> Any:
+    """The one task of the plan whose key begins with what was typed."""
+    typed = session.options.key
+    found = [item for item in session.plan if item.key.startswith(typed)]
+    if len(found) != 1:
+        raise Refused(f"{len(found)} tasks have a key that begins with `{typed}`: see `mlipbench plan -v {session.path}`")
+    return found[0]
+
+
+def clean(session: Session) -> int:
+    from mlipbench_hpc.runtime.clean import remove_dead
+    from mlipbench_hpc.runtime.lock import hold
+
+    with hold(session.store.root, session.options.take_over):
+        folders, size = remove_dead(session.store)
+    print(f"removed {folders} dead attempts and leftovers, {size / 1e6:.1f} MB; committed tasks are untouched")
+    return 0
+
+
+def environments(session: Session) -> int:
+    """Names only, from the file alone: the Makefile asks before any engine is installed."""
+    from mlipbench_hpc.campaign.load import load_campaign
+    from mlipbench_hpc.plan.expand import environments as needed
+
+    print("\n".join(needed(load_campaign(session.path), session.architectures)))
+    return 0
+
+
+def schema(_session: Session) -> int:
+    from mlipbench_hpc.campaign.spec import Campaign
+
+    print(json.dumps(Campaign.model_json_schema(), indent=1))
+    return 0
+
+
+COMMANDS: dict[str, tuple[Callable[[Session], int], str]] = {
+    "validate": (validate, "check a campaign and its data: every mistake at once, nothing is run"),
+    "plan": (plan, "show the task graph: what is done, what is to run, what it may cost"),
+    "run": (run, "run what is missing, then write the report"),
+    "status": (status, "what is done, running and failed, read from the folders alone"),
+    "report": (report, "write the report anew from committed tasks"),
+    "environments": (environments, "the environments a campaign needs, one a line"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="mlipbench", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True)
+    for name, (function, text) in COMMANDS.items():
+        _common(verbs.add_parser(name, help=text, description=text), function)
+    _option(verbs, "plan", "-v", "--verbose", action="store_true", help="list every task")
+    _option(verbs, "status", "--watch", action="store_true", help="again every few seconds until all is done")
+    task = verbs.add_parser("task", help="look at one task, or run it by hand").add_subparsers(required=True)
+    for name, function, text in (("show", task_show, "its task.json and folders"), ("run", task_run, "run it here")):
+        one = task.add_parser(name, help=text, description=text)
+        one.add_argument("key", help="the first characters of its key")
+        _common(one, function)
+    cleaner = verbs.add_parser("clean", help="remove dead attempts from a store")
+    cleaner.set_defaults(function=clean, campaign=Path())
+    _place(cleaner)
+    verbs.add_parser("schema", help="JSON Schema of campaigns, for editors").set_defaults(
+        function=schema, campaign=Path(), site="", store=None
+    )
+    return top
+
+
+def _option(verbs: Any, verb: str, *names: str, **settings: Any) -> None:
+    verbs.choices[verb].add_argument(*names, **settings)
+
+
+def _common(one: argparse.ArgumentParser, function: Callable[[Session], int]) -> None:
+    one.add_argument("campaign", type=Path, help="the campaign's YAML file")
+    one.set_defaults(function=function)
+    _place(one)
+
+
+def _place(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--site", default="local", help="a name in campaigns/sites, or a .yaml (default: local)")
+    one.add_argument("--store", help="the store's folder (default: the site's)")
+    one.add_argument("--take-over", action="store_true", help="take the lock of a driver on another, dead host")
+
+
+def count(problems: Sequence[Any]) -> str:
+    return "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; mistakes of the user end with exit code 2 and words, never a traceback."""
+    options = parser().parse_args(arguments)
+    from mlipbench_hpc.campaign.problem import CampaignError
+    from mlipbench_hpc.runtime.environments import EnvironmentMissing
+    from mlipbench_hpc.runtime.lock import StoreLocked
+
+    try:
+        return int(options.function(Session(options.campaign, options)))
+    except CampaignError as error:
+        print(f"{error}\n{count(error.problems)}; nothing was run", file=sys.stderr)
+    except (Refused, EnvironmentMissing, StoreLocked) as error:
+        print(str(error), file=sys.stderr)
+    except BrokenPipeError:
+        return EXIT_UNFINISHED
+    return EXIT_REFUSED

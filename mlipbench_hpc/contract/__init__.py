@@ -1,0 +1,1 @@
+"""What every room agrees on: tasks, keys, folders. Standard library only."""

@@ -1,0 +1,231 @@
+"""The store on disk: attempts, one-rename commits, committed results, checkpoints."""
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlipbench_hpc.contract.key import digest, file_digest, plain_files, tree_digest
+from mlipbench_hpc.contract.task import SCHEMA, Task, TransientFailure
+
+RECORDS = ("task.json", "result.json", "failure.json", "interrupted.json", "progress.json", "log.txt")
+
+
+def fsync(path: Path) -> None:
+    """Flush a file or a folder's entries to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write under a temporary name, flush, rename: `path` is whole or absent."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON that people can read, whole or not at all; NaN is refused with ValueError."""
+    write_bytes(path, (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON, or None where there is no file or half of one."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def manifest(result: dict[str, Any]) -> str:
+    """Digest of what a result IS: its key, its outputs and what it consumed; no host, no time."""
+    return digest({name: result[name] for name in ("key", "outputs", "upstream", "values")})
+
+
+@dataclass(frozen=True)
+class Store:
+    """One folder with `tasks/` (committed), `attempts/`, `inputs/` (content-addressed) and `code/`."""
+
+    root: Path
+
+    def create(self) -> None:
+        """Make the rooms; harmless when they exist."""
+        for name in ("tasks", "attempts", "inputs", "code"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        if not (self.root / "id").exists():
+            write_bytes(self.root / "id", uuid.uuid4().hex.encode())
+
+    @property
+    def name(self) -> str:
+        """The store's own name; it stays with the store when that is moved."""
+        return (self.root / "id").read_text().strip()
+
+    def task(self, key: str) -> Path:
+        """Where the committed folder of `key` is or will be. Never create it: only a rename may."""
+        return self.root / "tasks" / key
+
+    def result(self, key: str) -> dict[str, Any] | None:
+        """result.json of a committed task, or None."""
+        value = read_json(self.task(key) / "result.json")
+        return value if isinstance(value, dict) and value.get("key") == key else None
+
+    def attempts(self, key: str) -> list[Path]:
+        """This key's attempt folders, oldest first."""
+        found = [path for path in (self.root / "attempts").glob(f"{key}-*") if path.name[65:].isdigit()]
+        return sorted(found, key=lambda path: int(path.name[65:]))
+
+    def begin(self, task: Task) -> Path:
+        """A fresh attempt folder with task.json in it; its number is taken by exclusive mkdir."""
+        taken = self.attempts(task.key)
+        number = int(taken[-1].name[65:]) + 1 if taken else 0
+        while True:
+            folder = self.root / "attempts" / f"{task.key}-{number}"
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                number += 1
+        write_json(folder / "task.json", task.to_json())
+        return folder
+
+    def commit(self, attempt: Path, result: dict[str, Any]) -> bool:
+        """Make `attempt` the committed folder of its key, by one rename.
+
+        True: ours is committed. False: somebody else's was first, ours is discarded.
+        Raises TransientFailure when neither can be seen after an error.
+        """
+        write_json(attempt / "result.json", result)
+        for path in attempt.rglob("*"):
+            fsync(path)
+        fsync(attempt)
+        target = self.task(result["key"])
+        try:
+            attempt.rename(target)
+        except OSError as error:
+            return self._settle(attempt, result, error)
+        fsync(target.parent)
+        fsync(attempt.parent)
+        protect(target)
+        return True
+
+    def _settle(self, attempt: Path, result: dict[str, Any], error: OSError) -> bool:
+        seen = self.result(result["key"])
+        if seen is None:
+            raise TransientFailure(f"commit of {attempt.name} failed: {error}") from error
+        if seen["attempt"] == result["attempt"]:
+            return True
+        shutil.rmtree(attempt, ignore_errors=True)
+        return False
+
+    def set_aside(self, key: str) -> None:
+        """Move a stale committed folder among the dead attempts, so that it can be made anew."""
+        source, number = self.task(key), 0
+        with contextlib.suppress(OSError):
+            source.chmod(0o755)
+        while (target := self.root / "attempts" / f"{key}-stale{number}").exists():
+            number += 1
+        source.rename(target)
+
+    def add_input(self, source: Path) -> str:
+        """Copy a file or folder of the user's into the store under its sha256; returns that."""
+        sha256 = tree_digest(source)
+        target = self.root / "inputs" / sha256
+        if not target.exists():
+            temporary = self.root / "inputs" / f".{sha256}.{os.getpid()}.tmp"
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            copy = temporary / "data"
+            if source.is_dir():
+                shutil.copytree(source, copy)
+            else:
+                shutil.copyfile(source, copy)
+            rename_into(temporary, target)
+        return sha256
+
+    def input(self, sha256: str) -> Path:
+        """The stored copy of an input."""
+        return self.root / "inputs" / sha256 / "data"
+
+
+def rename_into(temporary: Path, target: Path) -> None:
+    """Flush a finished temporary folder and give it its final name; an equal one already there wins."""
+    for path in temporary.rglob("*"):
+        fsync(path)
+    try:
+        temporary.rename(target)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not target.exists():
+            raise
+    fsync(target.parent)
+
+
+def protect(folder: Path) -> None:
+    """Take the write permission off a committed folder: best effort, the manifest is the truth."""
+    for path in [*folder.rglob("*"), folder]:
+        with contextlib.suppress(OSError):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def outputs(folder: Path) -> dict[str, dict[str, Any]]:
+    """sha256 and size of every output in a finished attempt (records and checkpoints are not outputs)."""
+    named = {path.relative_to(folder).as_posix(): path for path in plain_files(folder)}
+    return {
+        name: {"sha256": file_digest(path), "bytes": path.stat().st_size}
+        for name, path in named.items()
+        if name not in RECORDS and not name.startswith("checkpoint/")
+    }
+
+
+def damaged(folder: Path) -> list[str]:
+    """Outputs of a committed folder that are missing or whose bytes are not those of the manifest."""
+    result = read_json(folder / "result.json") or {"outputs": {}}
+    return [
+        name
+        for name, entry in result["outputs"].items()
+        if not (folder / name).is_file() or file_digest(folder / name) != entry["sha256"]
+    ]
+
+
+def save_checkpoint(folder: Path, step: int, files: dict[str, bytes], keep: int = 2) -> None:
+    """Write one checkpoint (named byte strings) whole or not at all, and drop all but the newest `keep`."""
+    room = folder / "checkpoint"
+    room.mkdir(exist_ok=True)
+    target = room / f"{step:012d}"
+    temporary = room / f".{step:012d}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.mkdir()
+    for name, content in files.items():
+        write_bytes(temporary / name, content)
+    sums = {name: file_digest(temporary / name) for name in files}
+    write_json(temporary / "checkpoint.json", {"schema": SCHEMA, "step": step, "sha256": sums})
+    rename_into(temporary, target)
+    for old in sorted(room.glob("[0-9]*"))[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def checkpoints(folder: Path) -> Iterator[tuple[int, Path]]:
+    """The VALID checkpoints of one attempt, newest first: every file's sha256 is checked."""
+    for path in sorted((folder / "checkpoint").glob("[0-9]*"), reverse=True):
+        record = read_json(path / "checkpoint.json")
+        if record and all(
+            (path / name).is_file() and file_digest(path / name) == sha256
+            for name, sha256 in record["sha256"].items()
+        ):
+            yield record["step"], path

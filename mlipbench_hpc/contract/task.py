@@ -1,0 +1,111 @@
+"""A task, its key, and the three ways one attempt at it can end."""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from mlipbench_hpc.contract.key import digest
+
+SCHEMA = 1
+
+EXIT_COMMITTED = 0
+EXIT_INTERRUPTED = 75
+EXIT_OF_FAILURE = {"input": 65, "architecture": 70, "resource": 71, "transient": 74}
+FailureKind = Literal["input", "architecture", "resource", "transient"]
+
+
+class TaskFailure(Exception):
+    """A task cannot give a result; `kind` says whether trying again can help."""
+
+    kind: FailureKind = "architecture"
+
+
+class InputFailure(TaskFailure):
+    """What the user gave cannot work; never retried."""
+
+    kind: FailureKind = "input"
+
+
+class ResourceFailure(TaskFailure):
+    """Out of memory or similar; retried once with more or smaller."""
+
+    kind: FailureKind = "resource"
+
+
+class TransientFailure(TaskFailure):
+    """The machine's fault (lost node, full disk); retried a bounded number of times."""
+
+    kind: FailureKind = "transient"
+
+
+class Interrupted(Exception):
+    """The deadline came or a signal asked to stop: neither result nor failure. The next attempt continues."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Which adapter serves a task: importable module, and the digest of its source."""
+
+    name: str
+    module: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one attempt may use; not part of the key."""
+
+    cores: int = 1
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One process in one folder: everything that decides its numbers, and nothing that does not.
+
+    `upstream` maps a role to the key of the task that plays it, `inputs` a role to the sha256 of a file or
+    folder in the store's inputs, `identity` says which build of the environment. `label` and `resources`
+    are for people and schedulers: they stay out of the key.
+    """
+
+    verb: str
+    version: int
+    environment: str
+    identity: str
+    parameters: dict[str, Any]
+    upstream: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    architecture: Architecture | None = None
+    label: str = ""
+    resources: Resources = field(default_factory=Resources)
+
+    @cached_property
+    def key(self) -> str:
+        """sha256 of what decides the numbers (see `shared` contract: no path, no host, no label)."""
+        return digest(
+            {
+                "schema": SCHEMA,
+                "verb": self.verb,
+                "version": self.version,
+                "identity": self.identity,
+                "parameters": self.parameters,
+                "upstream": self.upstream,
+                "inputs": self.inputs,
+                "architecture": [self.architecture.name, self.architecture.digest] if self.architecture else None,
+            }
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of task.json."""
+        return {"schema": SCHEMA, "key": self.key, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Task":
+        """Read task.json; raises InputFailure when its key does not belong to its content."""
+        fields = {name: data[name] for name in cls.__dataclass_fields__}
+        fields["architecture"] = Architecture(**data["architecture"]) if data["architecture"] else None
+        fields["resources"] = Resources(**data["resources"])
+        task = cls(**fields)
+        if data.get("schema") != SCHEMA or data.get("key") != task.key:
+            raise InputFailure(f"task.json says key {data.get('key')}, its content has {task.key}: it was edited")
+        return task

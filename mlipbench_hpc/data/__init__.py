@@ -1,0 +1,1 @@
+"""Frames: read, check, hash, split. numpy and ASE only."""

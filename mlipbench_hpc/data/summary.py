@@ -1,0 +1,31 @@
+"""A few numbers that describe a set of frames."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.data.frames import Frames
+
+
+def strata(frames: Frames) -> list[str]:
+    """The composition of each frame."""
+    return [frames.formula(index) for index in range(len(frames))]
+
+
+def summary(frames: Frames) -> dict[str, Any]:
+    """JSON values of a build or label task; energies and forces are None where a label is missing."""
+    energies = frames.energies / frames.sizes
+    return {
+        "frames": len(frames),
+        "atoms": int(frames.offsets[-1]),
+        "compositions": dict(Counter(strata(frames))),
+        "energy_mean_eV_per_atom": _number(energies.mean()),
+        "energy_std_eV_per_atom": _number(energies.std()),
+        "force_std_eV_per_A": _number(frames.forces.std()),
+        "force_largest_eV_per_A": _number(np.abs(frames.forces).max()),
+    }
+
+
+def _number(value: np.floating[Any]) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Pure functions: from a campaign to its task graph, its cost and its state."""

@@ -1,0 +1,80 @@
+"""Planned tasks, and what state each is in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mlipbench_hpc.contract.task import Task
+
+State = Literal["done", "stale", "failed", "running", "ready", "waiting", "blocked", "maybe"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate before the fact: core-seconds, bytes and inodes in the store."""
+
+    core_s: float = 1.0
+    bytes: int = 20_000
+    inodes: int = 5
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A task of the graph, whom it serves, what it may cost, and whether a decision may still prune it."""
+
+    task: Task
+    subject: Mapping[str, Any]
+    cost: Cost = field(default_factory=Cost)
+    maybe: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.task.key
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the store held when it was looked at, all by task key.
+
+    results: manifest and the manifests consumed; failures: the newest attempt's failure.json;
+    running: attempts under a live driver, with their progress (may be empty).
+    """
+
+    results: Mapping[str, Mapping[str, Any]]
+    failures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    running: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def states(plan: Iterable[Planned], seen: Snapshot) -> dict[str, State]:
+    """The state of every task of a plan in topological order.
+
+    A result whose recorded upstream manifests differ from the present ones is stale, and so is all below it.
+    """
+    found: dict[str, State] = {}
+    for item in plan:
+        found[item.key] = _state(item, found, seen)
+    return found
+
+
+def _state(item: Planned, found: Mapping[str, State], seen: Snapshot) -> State:
+    upstream = [found[key] for key in item.task.upstream.values()]
+    if item.key in seen.running:
+        return "running"
+    if item.key in seen.results:
+        return "done" if is_fresh(item, seen) and all(state == "done" for state in upstream) else "stale"
+    if item.key in seen.failures:
+        return "failed"
+    if item.maybe:
+        return "maybe"
+    if any(state in ("failed", "blocked") for state in upstream):
+        return "blocked"
+    return "ready" if all(state == "done" for state in upstream) else "waiting"
+
+
+def is_fresh(item: Planned, seen: Snapshot) -> bool:
+    """Whether a committed result consumed exactly what is committed now."""
+    consumed = seen.results[item.key]["upstream"]
+    return all(
+        key in seen.results and consumed.get(role, {}).get("manifest") == seen.results[key]["manifest"]
+        for role, key in item.task.upstream.items()
+    )

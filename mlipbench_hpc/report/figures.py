@@ -1,0 +1,312 @@
+"""The figures: SVG for the page, PDF and CSV beside it, and the plotted numbers. No pyplot, no state."""
+
+import io
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure as Canvas
+
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.report.collect import Item, Results, Round, analyses, final_round
+from mlipbench_hpc.report.text import count, number
+
+COLOURS = ("#0b5cad", "#c8641b", "#2f855a", "#8b4aa8", "#b23a48", "#4a5568", "#917500", "#007c89")
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.edgecolor": "#6b7280", "axes.labelcolor": "#1f2933", "xtick.color": "#6b7280", "ytick.color": "#6b7280",
+    "xtick.labelcolor": "#1f2933", "ytick.labelcolor": "#1f2933", "axes.linewidth": 0.8, "lines.linewidth": 1.3,
+    "legend.frameon": False, "legend.fontsize": 8.0, "axes.grid": True, "grid.color": "#e8ebef",
+    "grid.linewidth": 0.7, "axes.axisbelow": True, "pdf.fonttype": 42, "svg.fonttype": "path",
+}  # fmt: skip
+SIZE = (4.6, 3.1)
+SQUARE = (4.0, 3.6)
+ROWS_DRAWN = 600
+FORCE_BINS = 120
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: `columns` are the plotted numbers (text or float, equal length)."""
+
+    name: str
+    section: str
+    title: str
+    caption: str
+    columns: dict[str, list[Any]]
+    svg: str = field(repr=False)
+    pdf: bytes = field(repr=False)
+
+    def csv(self) -> bytes:
+        """The plotted numbers, one column each."""
+        rows = [list(self.columns), *zip(*self.columns.values(), strict=True)]
+        return "".join(",".join(_cell(value) for value in row) + "\n" for row in rows).encode()
+
+
+def figures(results: Results) -> list[Figure]:
+    """All figures that the done tasks allow, in the order of the page."""
+    made: list[Figure | None] = []
+    for name in results.names("committees"):
+        final = final_round(results, name)
+        if final is not None:
+            made += [loss_curves(final), force_curves(final), energy_parity(final), force_parity(final)]
+    for name in results.names("md"):
+        runs = [item for item in results.of("md", md=name) if item.done]
+        about = _about_md(results, name)
+        made += [series(name, runs, about, *kind) for kind in SERIES]
+        made += [radial(results, name, pair, about) for pair in _pairs(results, name)]
+    return [figure for figure in made if figure is not None]
+
+
+def loss_curves(one: Round) -> Figure | None:
+    """Training loss by epoch."""
+    return _curves(one, "loss", "Training loss", "loss (as defined by the architecture)")
+
+
+def force_curves(one: Round) -> Figure | None:
+    """Validation force error by epoch."""
+    return _curves(one, "validation_force_rmse_meV_per_A", "Validation force error", "force RMSE / meV/Å")
+
+
+def _curves(one: Round, column: str, title: str, label: str) -> Figure | None:
+    tables = {m.number: m.train.table("curve.csv") for m in one.members if m.train is not None}
+    lines = {m: (t["epoch"], t[column]) for m, t in tables.items() if column in t and len(t["epoch"])}
+    if not lines:
+        return None
+    canvas, axes = _axes(SIZE, "epoch", label)
+    for member, (epochs, values) in lines.items():
+        axes.plot(epochs, values, color=_colour(member), label=f"member {member}", marker="o" if len(epochs) < 4 else None)
+    if all((values[np.isfinite(values)] > 0).all() for _, values in lines.values()):
+        axes.set_yscale("log")
+    axes.legend(ncols=2 if len(lines) > 3 else 1)
+    columns = _stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
+    caption = f"{title} of {one.committee}, one line for each member ({one.describe()})."
+    return _finish(f"learning-{_short(column)}-{one.committee}", "models", title, caption, columns, canvas)
+
+
+def _short(column: str) -> str:
+    return "loss" if column == "loss" else "force"
+
+
+def _test_predictions(one: Round) -> dict[int, dict[str, Any]]:
+    found = {m.number: m.evaluate.arrays("predictions-test.npz") for m in one.members if m.evaluate is not None}
+    needed = {"energies", "forces", "reference_energies", "reference_forces", "offsets"}
+    return {member: arrays for member, arrays in found.items() if needed <= set(arrays)}
+
+
+def energy_parity(one: Round) -> Figure | None:
+    """Predicted against labelled energy per atom on the test set."""
+    found, columns = _test_predictions(one), {}
+    for member, arrays in found.items():
+        atoms = np.diff(arrays["offsets"])
+        label, predicted = (1000 * arrays[name] / atoms for name in ("reference_energies", "energies"))
+        known = np.isfinite(label) & np.isfinite(predicted)
+        zero = label[known].mean() if known.any() else 0.0
+        columns[str(member)] = {
+            "frame": arrays["indices"][known],
+            "label_meV_per_atom": label[known] - zero,
+            "predicted_meV_per_atom": predicted[known] - zero,
+        }
+    if not any(len(one["frame"]) for one in columns.values()):
+        return None
+    canvas, axes = _axes(SQUARE, "label / meV/atom", "prediction / meV/atom")
+    for member, values in columns.items():
+        points = {"s": 14, "alpha": 0.65, "linewidths": 0, "color": _colour(int(member)), "label": f"member {member}"}
+        axes.scatter(values["label_meV_per_atom"], values["predicted_meV_per_atom"], **points)
+    _diagonal(axes)
+    axes.legend(handletextpad=0.1)
+    caption = (
+        f"Energies of {one.committee} on the test set, from the mean of the labels ({one.describe()}). On the line, "
+        "prediction and label agree."
+    )
+    return _finish(f"parity-energy-{one.committee}", "errors", "Energy parity", caption, _stacked(columns, "member"), canvas)
+
+
+def force_parity(one: Round) -> Figure | None:
+    """Density of predicted against labelled force components on the test set, all members together."""
+    parts = [(a["reference_forces"].ravel(), a["forces"].ravel()) for a in _test_predictions(one).values()]
+    if not parts:
+        return None
+    labels, predicted = (np.concatenate(column) for column in zip(*parts, strict=True))
+    known = np.isfinite(labels) & np.isfinite(predicted)
+    if not known.any():
+        return None
+    limit = float(np.abs(labels[known]).max()) * 1.05 or 1.0
+    edges = np.linspace(-limit, limit, FORCE_BINS + 1)
+    counts, _, _ = np.histogram2d(labels[known], predicted[known], bins=[edges, edges])
+    outside = int(known.sum() - counts.sum())
+    canvas, axes = _axes(SQUARE, "label / eV/Å", "prediction / eV/Å")
+    shown = np.ma.masked_equal(counts.T, 0)
+    norm = LogNorm(vmin=1, vmax=max(float(counts.max()), 2.0))
+    mesh = axes.pcolormesh(edges, edges, shown, cmap="Blues", norm=norm, rasterized=True)
+    canvas.colorbar(mesh, ax=axes, label="components in a bin", shrink=0.85)
+    _diagonal(axes)
+    centres = (edges[:-1] + edges[1:]) / 2
+    i, j = np.nonzero(counts)
+    columns = {"label_eV_per_A": centres[i], "predicted_eV_per_A": centres[j], "components": counts[i, j].astype(int)}
+    caption = (
+        f"Force components of {one.committee} on the test set, all evaluated members together ({one.describe()})."
+        + (f" {count(outside, 'prediction')} outside the frame." if outside else "")
+    )
+    plain = {name: values.tolist() for name, values in columns.items()}
+    return _finish(f"parity-force-{one.committee}", "errors", "Force parity", caption, plain, canvas)
+
+
+SERIES = (
+    ("temperature", "Temperature", "temperature / K"),
+    ("potential", "Potential energy", "potential energy − mean / meV/atom"),
+    ("conserved", "Conserved energy", "conserved energy − first / meV/atom"),
+)
+
+
+def series(name: str, runs: list[Item], about: str, kind: str, title: str, label: str) -> Figure | None:
+    """One quantity of thermo.csv against time, one line for each replica, at most 600 rows drawn of each."""
+    lines, stride = {}, 1
+    for run in runs:
+        values = _series_values(run, kind)
+        if values is not None:
+            step = max(1, -(-len(values[0]) // ROWS_DRAWN))
+            stride = max(stride, step)
+            lines[run.subject["replica"]] = (values[0][::step], values[1][::step])
+    if not lines:
+        return None
+    canvas, axes = _axes(SIZE, "time / ps", label)
+    for replica, (times, values) in lines.items():
+        axes.plot(times, values, color=_colour(replica), label=f"replica {replica}", linewidth=0.9)
+    if len(lines) > 1:
+        axes.legend(ncols=2)
+    columns = _stacked({str(r): {"time_ps": t, kind: v} for r, (t, v) in lines.items()}, "replica")
+    every = "every row is drawn" if stride == 1 else f"every {stride}th row is drawn"
+    return _finish(f"md-{kind}-{name}", "md", title, f"{title} of {name} ({about}); {every}.", columns, canvas)
+
+
+def _series_values(run: Item, kind: str) -> tuple[Floats, Floats] | None:
+    table = run.table("thermo.csv")
+    column = "temperature_K" if kind == "temperature" else f"{kind}_eV"
+    if column not in table or len(table[column]) == 0:
+        return None
+    values = table[column]
+    if kind == "temperature":
+        return table["time_ps"], values
+    atoms = _atoms(run)
+    zero = np.nanmean(values) if kind == "potential" and np.isfinite(values).any() else values[0]
+    return table["time_ps"], 1000 * (values - zero) / atoms
+
+
+def _atoms(run: Item) -> int:
+    """Number of atoms, from topology.pdb; 1 (energies then are of the whole system) where that is missing."""
+    try:
+        lines = (run.folder / "topology.pdb").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return 1
+    return sum(line.startswith(("ATOM", "HETATM")) for line in lines) or 1
+
+
+def _pairs(results: Results, name: str) -> list[str]:
+    found = [pair for item in results.of("analyse", md=name) for pair in item.values.get("rdf", {}).get("pairs", {})]
+    return list(dict.fromkeys(found))
+
+
+def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:
+    """g(r) of each replica with a band of two block standard errors."""
+    lines = {}
+    for item in results.of("analyse", md=name):
+        table = item.table("rdf.csv")
+        if f"g_{pair}" in table:
+            columns = {"r_A": table["r_A"], "g": table[f"g_{pair}"], "se": table[f"se_{pair}"]}
+            lines[str(item.subject["replica"])] = columns
+    if not lines:
+        return None
+    canvas, axes = _axes(SIZE, "r / Å", f"g(r), {pair}")
+    for replica, table in lines.items():
+        colour = _colour(int(replica))
+        axes.plot(table["r_A"], table["g"], color=colour, label=f"replica {replica}")
+        band = (table["g"] - 2 * table["se"], table["g"] + 2 * table["se"])
+        axes.fill_between(table["r_A"], *band, color=colour, alpha=0.22, linewidth=0)
+    axes.axhline(1.0, color="#9aa5b1", linewidth=0.8, linestyle=":")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    caption = (
+        f"{pair} radial distribution of {name}, one line for each replica, not pooled ({about}). Bands: ± 2 standard "
+        f"errors from {results.document['campaign'].get('analysis', {}).get('blocks', 10)} blocks."
+    )
+    return _finish(f"rdf-{pair}-{name}", "rdf", f"{pair} radial distribution", caption, _stacked(lines, "replica"), canvas)
+
+
+def _about_md(results: Results, name: str) -> str:
+    """Committee size, training structures and MD length, as they must stand beside each MD number."""
+    final = final_round(results, results.asked("md", name)["committee"])
+    lengths = [float(item.values.get("time_ps") or 0.0) for item in results.of("md", md=name) if item.done]
+    span = sorted({number(length) for length in (min(lengths), max(lengths))}) if lengths else ["0"]
+    models = final.describe() if final else "no model"
+    return f"{models}, driven by member 0; {count(len(lengths), 'run')} of {' to '.join(span)} ps"
+
+
+def _axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
+    with mpl.rc_context(STYLE):
+        canvas = Canvas(figsize=size, layout="constrained")
+        FigureCanvasAgg(canvas)
+        axes = canvas.add_subplot()
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+    return canvas, axes
+
+
+def _diagonal(axes: Axes) -> None:
+    low = min(axes.get_xlim()[0], axes.get_ylim()[0])
+    high = max(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([low, high], [low, high], color="#6b7280", linewidth=0.8, zorder=0)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+
+
+def _colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def _stacked(parts: dict[str, dict[str, Any]], name: str) -> dict[str, list[Any]]:
+    """Tables of equal columns one below the other, with a first column that says whose each row is."""
+    columns: dict[str, list[Any]] = {name: []}
+    for owner, table in parts.items():
+        rows = len(next(iter(table.values())))
+        columns[name] += [int(owner)] * rows
+        for column, values in table.items():
+            columns.setdefault(column, []).extend(np.asarray(values).tolist())
+    return columns
+
+
+def _finish(
+    name: str, section: str, title: str, caption: str, columns: dict[str, list[Any]], canvas: Canvas
+) -> Figure:
+    """Draw as SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
+    svg, pdf = io.StringIO(), io.BytesIO()
+    with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
+        canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
+        canvas.savefig(pdf, format="pdf", dpi=160, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return Figure(name, section, title, caption, columns, _inline(svg.getvalue(), name, title), pdf.getvalue())
+
+
+def _inline(svg: str, name: str, title: str) -> str:
+    """The <svg> element alone, its ids made unique on the page, scaling with its column."""
+    body = svg[svg.index("<svg") :]
+    for prefix in (' id="', "url(#", 'xlink:href="#'):
+        body = body.replace(prefix, f"{prefix}{name}-")
+    sized = "".join(itertools.chain(_without_size(body)))
+    return sized.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+
+
+def _without_size(svg: str) -> Iterator[str]:
+    head, tail = svg.split(">", 1)
+    yield " ".join(part for part in head.split(" ") if not part.startswith(("width=", "height=")))
+    yield ">" + tail
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.8g}" if np.isfinite(value) else ""
+    return str(value)

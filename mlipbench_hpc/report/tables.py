@@ -1,0 +1,305 @@
+"""The report's tables: text in cells, ready for the page."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlipbench_hpc.report.collect import (
+    Item,
+    Member,
+    Results,
+    Round,
+    analyses,
+    final_round,
+    mean_and_deviation,
+    rounds,
+    split_of,
+)
+from mlipbench_hpc.report.text import NOTHING, duration, number, plus_minus
+
+
+@dataclass(frozen=True)
+class Table:
+    """`words` counts the leading columns that hold words; all others are right-aligned numbers.
+
+    strong: indices of rows that sum up the others.
+    """
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    words: int = 1
+    strong: list[int] = field(default_factory=list)
+
+
+UNITS = {
+    "timestep": ("fs", 1000.0), "frame_every": ("fs", 1000.0), "damping": ("fs", 1000.0), "length": ("ps", 1.0),
+    "equilibration": ("ps", 1.0), "every": ("ps", 1.0), "checkpoint_every": ("ps", 1.0), "friction": ("1/ps", 1.0),
+    "temperature": ("K", 1.0), "temperatures": ("K", 1.0), "density": ("g/cm³", 1.0), "r_max": ("Å", 1.0),
+    "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "conserved_energy": ("meV/atom", 1000.0),
+    "force_rmse": ("meV/Å", 1000.0), "largest_force": ("eV/Å", 1.0),
+}  # fmt: skip
+KINDS = ("systems", "datasets", "splits", "models", "committees", "md")
+
+
+def asked(results: Results) -> Table:
+    """The campaign, one row for each thing it names, with its units."""
+    campaign = results.document["campaign"]
+    rows = [
+        [kind if first == 0 else "", name, "; ".join(phrases(spec))]
+        for kind in KINDS
+        for first, (name, spec) in enumerate((campaign.get(kind) or {}).items())
+    ]
+    rows += [[kind, "", "; ".join(phrases(campaign[kind]))] for kind in ("evaluation", "analysis") if campaign.get(kind)]
+    return Table("What the campaign asks for, defaults included.", ["", "name", "as validated"], rows, words=3)
+
+
+def phrases(spec: dict[str, Any], prefix: str = "") -> list[str]:
+    """`name value unit` of everything that is set, nested names joined by dots."""
+    found = []
+    for name, value in spec.items():
+        if isinstance(value, dict):
+            found += phrases(value, f"{prefix}{name}.")
+        elif value is not None and value != [] and value != "":
+            found.append(f"{prefix}{name.replace('_', ' ')} {quantity(name, value)}")
+    return found
+
+
+def quantity(name: str, value: Any) -> str:
+    """One value with the unit that its name implies; a length that is an integer counts links of a chain."""
+    values = value if isinstance(value, list) else [value]
+    unit, factor = UNITS.get(name, ("", 1.0))
+    plain = not unit or any(isinstance(v, bool | str | list) for v in values) or (name == "length" and type(value) is int)
+    if plain:
+        return ", ".join("–".join(map(str, v)) if isinstance(v, list) else str(v) for v in values)
+    return f"{', '.join(number(v * factor, 6).rstrip('0').rstrip('.') if v * factor % 1 else f'{v * factor:.0f}' for v in values)} {unit}"
+
+
+def data(results: Results) -> Table:
+    """Frames, compositions and spread of each dataset."""
+    items = [item for item in results.items if "dataset" in item.subject]
+    rows = [
+        [
+            item.subject["dataset"],
+            compositions(item.values.get("compositions", {})),
+            number(item.values.get("frames")),
+            number(item.values.get("atoms")),
+            number(_milli(item.values.get("energy_std_eV_per_atom"))),
+            number(_milli(item.values.get("force_std_eV_per_A"))),
+        ]
+        for item in items
+    ]
+    header = ["dataset", "compositions (frames)", "frames", "atoms", "σ energy, meV/atom", "σ force components, meV/Å"]
+    return Table("Labelled data as read; σ is the standard deviation of the labels.", header, rows, words=2)
+
+
+def compositions(counts: dict[str, int]) -> str:
+    """At most four compositions with their number of frames."""
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = [f"{formula} ({amount})" for formula, amount in ordered[:4]]
+    return ", ".join(shown) + (f" and {len(ordered) - 4} more" if len(ordered) > 4 else "") or NOTHING
+
+
+def splits(results: Results) -> Table:
+    """Sizes of the held-out and training sets."""
+    rows = []
+    for item in results.of("split"):
+        found = split_of(item)
+        members = [len(member) for member in found.get("members", [])]
+        sizes = sorted(set(members))
+        rows.append([
+            str(item.subject["split"]),
+            number(len(found["validation"])) if found else NOTHING,
+            number(len(found["test"])) if found else NOTHING,
+            " or ".join(map(number, sizes)) if sizes else NOTHING,
+            number(len(members)) if found else NOTHING,
+        ])  # fmt: skip
+    header = ["split", "validation", "test", "training, each member", "members M"]
+    return Table("Frames in each set; no frame is in two of validation, test and training.", header, rows)
+
+
+def training(one: Round) -> Table:
+    """One row for each member of one round."""
+    names = sorted({name for member in one.trained for name in _numbers(member.train)})
+    rows = [
+        [str(member.number), number(member.structures), *(number(_numbers(member.train).get(name)) for name in names)]
+        for member in one.members
+    ]
+    header = ["member", "training structures", *(readable(name) for name in names)]
+    return Table(f"Training of {one.committee}: {one.describe()}.", header, rows)
+
+
+def readable(name: str) -> str:
+    """A JSON name with its unit set apart: `time_ps` becomes `time, ps`."""
+    for suffix, unit in (
+        ("_meV_per_atom", "meV/atom"), ("_meV_per_A", "meV/Å"), ("_eV_per_A", "eV/Å"), ("_ps", "ps"), ("_K", "K"),
+    ):  # fmt: skip
+        if name.endswith(suffix):
+            return f"{name.removesuffix(suffix).replace('_', ' ').replace('rmse', 'RMSE')}, {unit}"
+    return name.replace("_", " ")
+
+
+def growth(results: Results, committee: str) -> Table | None:
+    """One row for each round of a committee that grows; None for others."""
+    planned = rounds(results, committee)
+    if not any(one.decision for one in planned):
+        return None
+    rows = []
+    for one in planned:
+        found = one.decision.values if one.decision else {}
+        sizes = " or ".join(map(number, one.structures)) or NOTHING
+        error = number(found.get("force_rmse_meV_per_A"))
+        rows.append([str(one.number), found.get("reason", "not decided"), sizes, number(len(one.trained)), error])
+    header = ["round", "decision", "training structures", "M", "mean validation force RMSE, meV/Å"]
+    return Table(f"Rounds of {committee}.", header, rows, words=2)
+
+
+ENERGY_COLUMNS = [
+    ("energy, meV/atom", "rmse_meV_per_atom", "std_meV_per_atom"),
+    ("centred, meV/atom", "centred_rmse_meV_per_atom", "std_meV_per_atom"),
+    ("energy, meV/structure", "rmse_meV", "std_meV"),
+    ("centred, meV/structure", "centred_rmse_meV", "std_meV"),
+]
+
+
+def errors(one: Round, part: str) -> Table:
+    """Errors of each member on `validation` or `test`, their mean, and the spread of the labels."""
+    found = [(member, member.errors(part)) for member in one.members]
+    known = [errors for _, errors in found if errors]
+    species = list(known[0]["force"]["species"]) if known else []
+    cells = {member.number: _error_cells(values, species, "rmse") for member, values in found}
+    rows = [[str(m), size, *map(number, cells[m])] for m, size in ((x.number, number(x.structures)) for x in one.members)]
+    means = [mean_and_deviation(list(column)) for column in zip(*cells.values(), strict=True)]
+    sizes = " or ".join(map(number, one.structures)) or NOTHING
+    rows.append([f"mean ± std, M = {len(known)}", sizes, *(plus_minus(*pair) for pair in means)])
+    if known:
+        rows.append([f"σ of the {number(known[0]['frames'])} labels", "", *map(number, _error_cells(known[0], species, "std"))])
+    header = ["member", "training structures", *(name for name, _, _ in ENERGY_COLUMNS), "force, meV/Å"]
+    header += [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
+    caption = (
+        f"RMSE of {one.committee} on the {part} set ({one.describe()}; no MD enters). Centred: the mean error of each "
+        "composition removed."
+    )
+    return Table(caption, header, rows, strong=list(range(len(one.members), len(rows))))
+
+
+def _error_cells(values: dict[str, Any], species: list[str], kind: str) -> list[float | None]:
+    if not values:
+        return [None] * (len(ENERGY_COLUMNS) + len(species) + 2)
+    energy, force = values["energy"], values["force"]
+    forces = [force["all"], *(force["species"].get(symbol, {}) for symbol in species), force["molecules"]]
+    names = [rmse if kind == "rmse" else std for _, rmse, std in ENERGY_COLUMNS]
+    return [energy[name] for name in names] + [cell.get(f"{kind}_meV_per_A") for cell in forces]
+
+
+def md(results: Results, name: str) -> Table:
+    """One row for each replica of one MD: how it ended, how long, temperature, energy, drift."""
+    spec = results.asked("md", name)
+    final = final_round(results, spec["committee"])
+    rows = [_md_row(results, item) for item in results.of("md", md=name)]
+    header = ["replica", "outcome", "length, ps", "analysed, ps", "temperature, K", "potential energy, eV/atom",
+              "drift of conserved energy, meV/atom/ps"]  # fmt: skip
+    caption = (
+        f"{name}: NVT at {number(spec['temperature'])} K, asked {number(spec['length'])} ps per run, driven by member 0 "
+        f"of {spec['committee']} ({final.describe() if final else 'no model'}). Mean ± block standard error."
+    )
+    return Table(caption, header, rows, words=2)
+
+
+def _md_row(results: Results, item: Item) -> list[str]:
+    found: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
+    thermo = found.get("thermo", {})
+    temperature, potential = thermo.get("temperature_K", {}), thermo.get("potential_eV_per_atom", {})
+    outcome = item.values.get("outcome", item.status)
+    cause = f" ({item.values['cause']})" if item.values.get("cause") else ""
+    return [
+        str(item.subject["replica"]),
+        f"{outcome}{cause}",
+        number(item.values.get("time_ps")),
+        number(found.get("analysed_ps")),
+        plus_minus(temperature.get("mean"), temperature.get("se")),
+        plus_minus(potential.get("mean"), potential.get("se")),
+        number(thermo.get("conserved_drift_meV_per_atom_per_ps")),
+    ]
+
+
+def missing(results: Results) -> Table | None:
+    """Every task without a usable result, and what that does; None when there is none."""
+    rows = [
+        [item.reported.label, item.status, (item.reported.failure or {}).get("message", ""), CONSEQUENCES[item.reported.verb]]
+        for item in results.items
+        if not item.done and item.reported.verb in CONSEQUENCES
+    ]
+    header = ["task", "status", "last failure", "what that does"]
+    return Table("Tasks without a usable result.", header, rows, words=4) if rows else None
+
+
+CONSEQUENCES = {
+    "build": "the dataset or structure is not there, nor anything made from it",
+    "label": "the dataset is not there, nor anything trained on it",
+    "split": "no committee of this split can be trained",
+    "train": "the committee is smaller than asked, or MD has no driver",
+    "evaluate": "this member has no errors and leaves the means",
+    "decide": "it is not known whether another round is needed",
+    "md": "this run has no energies, temperature or structure",
+    "analyse": "this run has no averages and no radial distribution",
+}
+
+
+def timings(results: Results) -> Table:
+    """Wall and CPU time and peak memory by verb."""
+    rows = []
+    for verb in dict.fromkeys(item.reported.verb for item in results.items):
+        clocks = [item.result["timing"] for item in results.of(verb) if item.result.get("timing")]
+        wall, cpu, peak = ([clock.get(name) or 0.0 for clock in clocks] for name in ("wall_s", "cpu_s", "peak_bytes"))
+        if clocks:
+            rows.append([verb, str(len(clocks)), duration(sum(wall)), duration(max(wall)), duration(sum(cpu)),
+                         f"{number(max(peak) / 2**30, 2)} GiB"])  # fmt: skip
+    header = ["verb", "tasks", "wall, all", "wall, longest", "CPU, all", "peak memory"]
+    return Table("Of the attempts that were committed; interrupted ones before them are not counted.", header, rows)
+
+
+def provenance(results: Results) -> Table:
+    """Key, environment and hashes of every task."""
+    rows = [
+        [
+            item.reported.label,
+            item.reported.environment,
+            str(item.task.get("identity", NOTHING))[:16],
+            item.reported.key[:16],
+            str(item.result.get("manifest", NOTHING))[:16],
+            item.status,
+        ]
+        for item in results.items
+    ]
+    caption = "First 16 digits of sha256: the whole ones are in results.json."
+    return Table(caption, ["task", "environment", "its identity", "key", "manifest", "status"], rows, words=6)
+
+
+def versions(results: Results) -> Table:
+    """Packages that the tasks of each environment loaded."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for item in results.items:
+        for package, version in item.result.get("versions", {}).items():
+            found.setdefault(item.reported.environment, {}).setdefault(package, set()).add(version)
+    rows = [
+        [environment, ", ".join(f"{package} {'/'.join(sorted(seen))}" for package, seen in sorted(packages.items()))]
+        for environment, packages in sorted(found.items())
+    ]
+    return Table("What the tasks loaded.", ["environment", "versions"], rows, words=2)
+
+
+def _numbers(item: Item | None) -> dict[str, float]:
+    """The scalar numbers among a training's values."""
+    values = item.values if item else {}
+    return {name: value for name, value in values.items() if isinstance(value, int | float) and name != "frames"}
+
+
+def _milli(value: float | None) -> float | None:
+    return None if value is None else 1000 * value
+
+
+def hyperparameters(member: Member) -> dict[str, Any]:
+    """What a member was trained with; {} when it is not done."""
+    task = member.train.task if member.train else {}
+    found: dict[str, Any] = task.get("parameters", {}).get("hyperparameters", {})
+    return found

@@ -1,0 +1,126 @@
+"""The verdict and the warnings, in sentences."""
+
+from typing import Any
+
+from mlipbench_hpc.report.collect import Results, Round, analyses, final_round, mean_and_deviation, rounds
+from mlipbench_hpc.report.text import count, listed, number, plus_minus
+
+SHORT_MD_PS = 100.0
+TEMPERATURE_SIGMAS = 4.0
+
+
+def verdict(results: Results) -> list[str]:
+    """What a hurried reader should know, one sentence each."""
+    sentences = [sentence for name in results.names("committees") for sentence in _committee(results, name)]
+    sentences += [sentence for name in results.names("md") for sentence in _md(results, name)]
+    absent = [item for item in results.items if not item.done]
+    if absent:
+        verbs = dict.fromkeys(item.reported.verb for item in absent)
+        parts = [f"{sum(item.reported.verb == verb for item in absent)} {verb}" for verb in verbs]
+        sentences.append(
+            f"This report is incomplete: {count(len(absent), 'task')} of {len(results.items)} "
+            f"gave no usable result ({listed(parts)}); what that does is listed below."
+        )
+    return sentences or ["The campaign asks for no committee and no MD: only data were read."]
+
+
+def _committee(results: Results, name: str) -> list[str]:
+    final = final_round(results, name)
+    if final is None or not final.trained:
+        return [f"No member of the committee {name} is trained, so there are no errors and no MD driven by it."]
+    return [f"Committee {name}: {final.describe()}. {_errors(final)}"]
+
+
+def _errors(final: Round) -> str:
+    known = [member.errors("test") for member in final.members if member.errors("test")]
+    if not known:
+        return "None of its members is evaluated yet."
+    force, deviation = mean_and_deviation([one["force"]["all"]["rmse_meV_per_A"] for one in known])
+    energy, spread = mean_and_deviation([one["energy"]["centred_rmse_meV_per_atom"] for one in known])
+    if force is None:
+        return "Its predictions on the test set are not finite."
+    sigma = known[0]["force"]["all"]["std_meV_per_A"]
+    share = f", {100 * force / sigma:.0f} % of the standard deviation of the forces ({number(sigma)} meV/Å)" if sigma else ""
+    with_energy = f"; energies err by {plus_minus(energy, spread)} meV/atom, centred" if energy is not None else ""
+    return (
+        f"On {count(known[0]['frames'], 'test frame')} its force error is {plus_minus(force, deviation)} meV/Å"
+        f"{share}{with_energy}. {_judgement(force, known[0])}"
+    )
+
+
+def _judgement(force: float, errors: dict[str, Any]) -> str:
+    """What the force error means beside the spread of forces and of net molecular forces."""
+    sigma, net = errors["force"]["all"]["std_meV_per_A"], errors["force"]["molecules"]["std_meV_per_A"]
+    if not sigma:
+        return ""
+    if force > sigma / 2:
+        return "That is too large for MD to mean anything."
+    if net and force > net:
+        return f"That is above the spread of the net forces on water molecules ({number(net)} meV/Å): a rough model."
+    return "That is small beside what the forces vary by."
+
+
+def _md(results: Results, name: str) -> list[str]:
+    runs = [item for item in results.of("md", md=name) if item.done]
+    planned = len(results.of("md", md=name))
+    if not runs:
+        return [f"MD {name}: none of {count(planned, 'run')} is done."]
+    unstable = [run for run in runs if run.values.get("outcome") == "unstable"]
+    lengths = [float(run.values.get("time_ps") or 0.0) for run in runs]
+    sentence = f"MD {name}: {len(runs)} of {count(planned, 'run')}, {number(sum(lengths))} ps in all"
+    sentence += f", {len(unstable)} of them unstable." if unstable else ", all of them stable."
+    if max(lengths) < SHORT_MD_PS:
+        sentence += (
+            f" Runs of {number(max(lengths))} ps are far below {number(SHORT_MD_PS)} ps: averages and distributions are "
+            "not converged, and stability beyond that time is not shown."
+        )
+    return [sentence]
+
+
+def warnings(results: Results) -> list[str]:
+    """What may mislead, one sentence each; the worker's own warnings with the run they belong to."""
+    found = _stale(results)
+    for name in results.names("committees"):
+        for one in rounds(results, name):
+            found += _round_warnings(one)
+    for item in results.of("analyse"):
+        run = f"{item.subject['md']} replica {item.subject['replica']}"
+        found += [f"{run}: {sentence}." for sentence in item.values.get("warnings", [])]
+    for name in results.names("md"):
+        found += _temperatures(results, name)
+    return list(dict.fromkeys(found))
+
+
+def _stale(results: Results) -> list[str]:
+    stale = [item.reported.label for item in results.items if item.status == "stale"]
+    return [f"Left out because what they were made from has changed since: {listed(stale)}. Run again."] if stale else []
+
+
+def _round_warnings(one: Round) -> list[str]:
+    found, name = [], f"{one.committee} round {one.number}"
+    if 0 < len(one.trained) < len(one.members):
+        found.append(f"{name}: {len(one.trained)} of {len(one.members)} members are trained; means are over those.")
+    for member in one.members:
+        for part in ("validation", "test"):
+            errors = member.errors(part)
+            if errors.get("not_finite"):
+                amount = count(errors["not_finite"], "prediction")
+                found.append(f"{name} member {member.number}: {amount} on the {part} set not finite.")
+    left_out = max((m.errors("test")["force"]["molecules"]["oxygens_left_out"] for m in one.members if m.errors("test")), default=0)
+    if left_out:
+        found.append(f"{name}: {count(left_out, 'oxygen')} of the test set without exactly two hydrogens left out of net forces.")
+    return found
+
+
+def _temperatures(results: Results, name: str) -> list[str]:
+    target, found = float(results.asked("md", name)["temperature"]), []
+    for item in results.of("md", md=name):
+        values: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
+        seen = values.get("thermo", {}).get("temperature_K", {})
+        mean, error = seen.get("mean"), seen.get("se")
+        if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
+            found.append(
+                f"{name} replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K is more than "
+                f"{TEMPERATURE_SIGMAS:.0f} standard errors from the {number(target)} K asked for: not yet equilibrated."
+            )
+    return found

@@ -1,0 +1,1 @@
+"""The only room that knows Parsl: environments, argv lists, executors, the driver."""

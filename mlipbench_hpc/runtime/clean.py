@@ -1,0 +1,37 @@
+"""Remove what nobody will read again."""
+
+import shutil
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from mlipbench_hpc.contract.folder import Store, checkpoints
+
+
+def remove_dead(store: Store) -> tuple[int, int]:
+    """Remove dead attempts, temporary folders, old code copies and Parsl's runs; returns (folders, bytes).
+
+    Of an unfinished task the attempt with the furthest valid checkpoint stays. Call it with no driver at work.
+    """
+    dead = [*_dead_attempts(store), *(store.root / "code").iterdir()]
+    dead += [*(store.root / "inputs").glob(".*.tmp"), *(store.root / "parsl").glob("*")]
+    size = sum(_size(path) for path in dead)
+    for path in dead:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(dead), size
+
+
+def _dead_attempts(store: Store) -> Iterator[Path]:
+    for key, group in groupby(sorted((store.root / "attempts").iterdir()), key=lambda path: path.name[:64]):
+        attempts = list(group)
+        kept = None if store.result(key) else max(attempts, key=_furthest)
+        yield from (path for path in attempts if path != kept or _furthest(path) < 0)
+
+
+def _furthest(attempt: Path) -> int:
+    """Step of the furthest valid checkpoint, or -1."""
+    return -1 if "stale" in attempt.name else next((step for step, _ in checkpoints(attempt)), -1)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())

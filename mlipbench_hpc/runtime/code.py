@@ -1,0 +1,47 @@
+"""A frozen copy of this package in the store: what runs tonight is what was there when the run began."""
+
+import compileall
+import os
+import py_compile
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import mlipbench_hpc
+from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.contract.folder import rename_into
+from mlipbench_hpc.contract.key import digest, file_digest
+
+SOURCES = (".py", ".toml", ".lock", ".html", ".json")
+
+
+def stage(store: Path, architectures: Iterable[Found]) -> Path:
+    """Copy the package and the adapters of third parties to code/<digest>/ once; returns that folder.
+
+    It holds nothing else, so it can be a PYTHONPATH that shows workers no package of the login node.
+    """
+    files = _sources(mlipbench_hpc.__name__, Path(mlipbench_hpc.__file__).parent)
+    for found in architectures:
+        files |= _sources(found.module, found.folder)
+    sums = [[name, file_digest(path)] for name, path in sorted(files.items())]
+    target = store / "code" / digest(sums)
+    if not target.exists():
+        _copy(files, target)
+    return target
+
+
+def _sources(module: str, folder: Path) -> dict[str, Path]:
+    prefix = Path(*module.split("."))
+    found = {(prefix / path.relative_to(folder)).as_posix(): path for path in folder.rglob("*") if path.suffix in SOURCES}
+    return {name: path for name, path in found.items() if "__pycache__" not in name}
+
+
+def _copy(files: dict[str, Path], target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    for name, path in files.items():
+        (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, temporary / name)
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(temporary, quiet=1, invalidation_mode=mode, stripdir=str(temporary))
+    rename_into(temporary, target)

@@ -1,0 +1,288 @@
+"""The loop: submit what is ready, look at the folders, retry what may be retried, until nothing is left."""
+
+import errno
+import heapq
+import os
+import queue
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.contract.folder import Store, read_json
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_OF_FAILURE
+from mlipbench_hpc.plan.graph import Planned, states
+from mlipbench_hpc.runtime import look, processes
+from mlipbench_hpc.runtime.container import argv, environ
+from mlipbench_hpc.runtime.environments import Environment
+from mlipbench_hpc.runtime.executors import Pool, slots
+
+VISIBLE_WITHIN_S = 120.0
+TALK_EVERY_S = 20.0
+STOP_WITHIN_S = 60.0
+RESOURCE_RETRIES = 1
+SPARE_BYTES = 1 << 20
+
+Echo = Callable[[str], None]
+
+
+@dataclass
+class Flight:
+    """One attempt on its way."""
+
+    item: Planned
+    attempt: Path
+    ended: float | None = None
+    code: int | None = None
+
+
+class OutOfSpace(Exception):
+    """The store's disk stayed full for longer than the site waits."""
+
+
+@dataclass
+class Driver:
+    """Drives one plan over one store. `replan(decisions)` gives the plan anew after a decision was made."""
+
+    store: Store
+    site: Site
+    code: Path
+    environments: Mapping[str, Environment]
+    replan: Callable[[Mapping[str, bool]], list[Planned]]
+    echo: Echo
+    plan: dict[str, Planned] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+    given_up: dict[str, str] = field(default_factory=dict)
+    tries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    flights: dict[str, Flight] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=dict)
+    stopping: str = ""
+    _full_since: float | None = None
+
+    def run(self) -> bool:
+        """Until nothing can be done any more. True when every task of the plan is committed."""
+        self.endings: queue.SimpleQueue[tuple[str, Path, Future[int]]] = queue.SimpleQueue()
+        self._expand()
+        if self._unfinished():
+            self._listen()
+            self._drive()
+        return not self._unfinished() and not self.stopping
+
+    def _drive(self) -> None:
+        self.slots = slots(self.site)
+        self.pool = Pool(self.site, self.slots, self.store.root)
+        talked = time.monotonic()
+        try:
+            while not self.stopping and (self._fill() or self.flights):
+                self._collect()
+                self._mend_pool()
+                if time.monotonic() - talked > TALK_EVERY_S:
+                    talked = time.monotonic()
+                    self._talk()
+        finally:
+            self._stop_everything()
+            self.pool.close()
+
+    def _expand(self) -> None:
+        """Plan with the decisions made so far; stale results are set aside to be made anew."""
+        plan = look.settle(self.store, self.replan)
+        self.plan = {item.key: item for item in plan}
+        seen = look.snapshot(self.store, self.plan)
+        for key, state in states(plan, seen).items():
+            if state == "stale":
+                self.echo(f"stale: {self.plan[key].task.label} consumed an upstream result that has changed since")
+                self.store.set_aside(key)
+            elif key in seen.results:
+                self.done.add(key)
+        self._sort()
+
+    def _sort(self) -> None:
+        """Who waits for whom: `missing` counts uncommitted upstream tasks, `ready` is a heap in the plan's order."""
+        self._order = {key: place for place, (key, item) in enumerate(self.plan.items()) if not item.maybe}
+        self._below: dict[str, list[str]] = {key: [] for key in self._order}
+        self._missing: dict[str, int] = {}
+        self._ready: list[tuple[int, str]] = []
+        for key in self._unfinished():
+            upstream = set(self.plan[key].task.upstream.values()) - self.done
+            self._missing[key] = len(upstream)
+            for above in upstream:
+                self._below[above].append(key)
+            if not upstream and key not in self.flights and key not in self.given_up:
+                heapq.heappush(self._ready, (self._order[key], key))
+
+    def _unfinished(self) -> list[str]:
+        return [key for key in self._order if key not in self.done]
+
+    def _fill(self) -> bool:
+        """Keep every slot busy and as many attempts again queued, so that no worker idles. True: more is ready."""
+        while not self.stopping and self._ready and len(self.flights) < 2 * self.slots:
+            item = self.plan[self._ready[0][1]]
+            if not self._has_space(item):
+                break
+            heapq.heappop(self._ready)
+            if result := self.store.result(item.key):
+                self._committed(item, result)
+            else:
+                self._submit(item)
+        return bool(self._ready)
+
+    def _submit(self, item: Planned) -> None:
+        attempt = self.store.begin(item.task)
+        environment = self.environments[item.task.environment]
+        marks = {processes.STORE: self.store.name, processes.ATTEMPT: attempt.name}
+        variables = environ(environment, item.task, self.code, dict(os.environ)) | marks
+        self.flights[item.key] = Flight(item, attempt)
+        log = str(attempt / "log.txt")
+        future = self.pool.submit(argv(environment), str(attempt), variables, log, self.site.attempt_limit)
+        future.add_done_callback(lambda ended: self.endings.put((item.key, attempt, ended)))
+
+    def _collect(self) -> None:
+        """Take one ending (or wait a moment for one), then settle whatever can be settled."""
+        try:
+            key, attempt, future = self.endings.get(timeout=0.5)
+        except queue.Empty:
+            pass
+        else:
+            flight = self.flights.get(key)
+            if flight and flight.attempt == attempt:
+                flight.code, flight.ended = exit_code(future), time.monotonic()
+        for flight in [flight for flight in self.flights.values() if flight.ended is not None]:
+            self._settle(flight)
+
+    def _settle(self, flight: Flight) -> None:
+        """Only the committed folder is believed, never the exit code alone."""
+        assert flight.ended is not None
+        if result := self.store.result(flight.item.key):
+            self._committed(flight.item, result)
+        elif flight.code == EXIT_COMMITTED and time.monotonic() - flight.ended < VISIBLE_WITHIN_S:
+            return
+        elif flight.code == EXIT_INTERRUPTED:
+            self._again(flight, "interrupted, the next attempt continues")
+        else:
+            self._failed(flight)
+
+    def _committed(self, item: Planned, result: Mapping[str, Any]) -> None:
+        self.done.add(item.key)
+        self.flights.pop(item.key, None)
+        for below in self._below[item.key]:
+            self._missing[below] -= 1
+            if not self._missing[below]:
+                heapq.heappush(self._ready, (self._order[below], below))
+        self.echo(f"[{len(self.done)}/{len(self._order)}] {item.task.label} done in {result['timing']['wall_s']:.1f} s")
+        if item.task.verb == "decide":
+            self._expand()
+
+    def _again(self, flight: Flight, why: str) -> None:
+        self.flights.pop(flight.item.key, None)
+        heapq.heappush(self._ready, (self._order[flight.item.key], flight.item.key))
+        self.echo(f"      {flight.item.task.label}: {why}")
+
+    def _failed(self, flight: Flight) -> None:
+        """Decide by kind: input and architecture never again, resource once, transient as the site says."""
+        record = read_json(flight.attempt / "failure.json")
+        kind, message = (record["kind"], record["message"]) if record else ("transient", lost(flight.code))
+        if not record:
+            processes.kill(processes.ATTEMPT, flight.attempt.name)
+        if os.strerror(errno.ENOSPC) in message:
+            self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
+            return self._again(flight, message)
+        allowed = {"transient": self.site.retries, "resource": RESOURCE_RETRIES}.get(kind, 0)
+        self.tries[flight.item.key, kind] += 1
+        if self.tries[flight.item.key, kind] <= allowed:
+            return self._again(flight, f"{kind} failure ({message}), trying again")
+        self.flights.pop(flight.item.key, None)
+        self.given_up[flight.item.key] = message
+        self.echo(f"FAILED {flight.item.task.label}: {message}\n       see {flight.attempt / 'log.txt'}")
+
+    def _mend_pool(self) -> None:
+        """A dead interchange or a given-up executor: end what it ran, start a new pool, spend no retry."""
+        if not self.pool.is_broken() or self.stopping:
+            return
+        self.echo("      Parsl's interchange or workers were lost: starting them again")
+        self._abandon_flights()
+        self.pool.close()
+        self.pool = Pool(self.site, self.slots, self.store.root)
+
+    def _abandon_flights(self) -> None:
+        for flight in list(self.flights.values()):
+            processes.kill(processes.ATTEMPT, flight.attempt.name)
+            if result := self.store.result(flight.item.key):
+                self._committed(flight.item, result)
+            else:
+                self._again(flight, "its worker was lost with it, starting again")
+
+    def _space_for(self, item: Planned) -> int:
+        """Bytes wanted free before `item` starts; doubled each time it met a full disk."""
+        return self.wanted.get(item.key, item.cost.bytes + SPARE_BYTES)
+
+    def _has_space(self, item: Planned) -> bool:
+        """Whether the disk can take this task; raises OutOfSpace after the site's patience."""
+        if free_bytes(self.store.root) >= self._space_for(item):
+            self._full_since = None
+            return True
+        if self._full_since is None:
+            self._full_since = time.monotonic()
+            self.echo(f"      waiting: {self.store.root} has no room for {item.task.label}; free some space")
+        if time.monotonic() - self._full_since > self.site.wait_for_space:
+            raise OutOfSpace(f"{self.store.root} has no room for {item.task.label}: free some space and run again")
+        return False
+
+    def _talk(self) -> None:
+        """One line about what runs now."""
+        seen = look.snapshot(self.store, self.flights)
+        parts = [
+            f"{self.plan[key].task.label} {progress['done']:.0f}/{progress['total']:.0f} {progress['unit']}s"
+            for key, progress in seen.running.items()
+            if "done" in progress
+        ]
+        if parts:
+            self.echo("      now: " + "; ".join(parts))
+
+    def _listen(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked_to_stop)
+
+    def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
+        self.stopping = signal.Signals(number).name
+
+    def _stop_everything(self) -> None:
+        """After a stop, give running attempts time to end as interrupted; nothing of ours is left running."""
+        if self.flights and self.stopping:
+            self.echo(f"      {self.stopping}: asking {len(self.flights)} attempts to checkpoint and stop")
+        deadline = time.monotonic() + (STOP_WITHIN_S if self.stopping else 0)
+        number = signal.SIGTERM
+        while self.flights:
+            names = [flight.attempt.name for flight in self.flights.values()]
+            if not sum(processes.kill(processes.ATTEMPT, name, number) for name in names):
+                break
+            time.sleep(0.2)
+            number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
+
+
+def exit_code(future: "Future[Any]") -> int | None:
+    """The worker's exit code, or None when Parsl lost it."""
+    return None if future.cancelled() or future.exception() else int(future.result())
+
+
+def lost(code: int | None) -> str:
+    """Words for an attempt that left no record."""
+    if code is None:
+        return "its worker was lost"
+    if code < 0:
+        return f"its process was killed by {signal.Signals(-code).name}"
+    if code == EXIT_OF_FAILURE["transient"]:
+        return f"it could not even write its failure: {os.strerror(errno.ENOSPC)}"
+    return f"its process ended with {code} and left no record"
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes an ordinary user may still write."""
+    return shutil.disk_usage(folder).free
+

@@ -1,0 +1,83 @@
+"""Virtual environments: where they are, and what exactly is in them."""
+
+import platform
+import sys
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from functools import cached_property
+from pathlib import Path
+
+from mlipbench_hpc.contract.folder import write_json
+from mlipbench_hpc.contract.key import digest
+
+
+class EnvironmentMissing(Exception):
+    """An environment the campaign needs is not installed."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One virtual environment that tasks run in."""
+
+    name: str
+    root: Path
+
+    @property
+    def python(self) -> Path:
+        return self.root / "bin" / "python"
+
+    @cached_property
+    def _installed(self) -> list[Path]:
+        folders = sorted(self.root.glob("lib/python3.*/site-packages/*.dist-info"))
+        if not self.python.exists() or not folders:
+            raise EnvironmentMissing(
+                f"environment `{self.name}` is not installed in {self.root}: run `make setup ENVS={self.name}`"
+            )
+        return folders
+
+    @cached_property
+    def python_version(self) -> str:
+        """From pyvenv.cfg, such as 3.11.7."""
+        lines = (self.root / "pyvenv.cfg").read_text().splitlines()
+        return dict(line.split(" = ", 1) for line in lines if " = " in line).get("version", "unknown")
+
+    @cached_property
+    def identity(self) -> str:
+        """venv:sha256 of every installed file's recorded hash, the Python version and the platform.
+
+        Scripts carry the environment's own path in their first line, so bin/ does not count: the same lock
+        gives the same identity wherever it is installed.
+        """
+        recorded = [line for folder in self._installed for line in _recorded(folder / "RECORD")]
+        return "venv:" + digest([self.python_version, sys.platform, platform.machine(), sorted(recorded)])
+
+    def packages(self) -> dict[str, str]:
+        """Installed versions by name."""
+        headers = [HeaderParser().parsestr((folder / "METADATA").read_text()) for folder in self._installed]
+        return {str(header["Name"]): str(header["Version"]) for header in headers}
+
+    def describe(self, store: Path) -> None:
+        """Keep in the store what this identity means, for the report and for next year."""
+        path = store / "environments" / f"{self.identity.removeprefix('venv:')}.json"
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            record = {"name": self.name, "identity": self.identity, "python": self.python_version}
+            write_json(path, record | {"packages": self.packages()})
+
+
+def _recorded(record: Path) -> list[str]:
+    """Lines `path,sha256=…,size` of a RECORD, without scripts, installer notes and compiled caches."""
+    lines = record.read_text().splitlines() if record.exists() else [f"{record.parent.name},sha256=none,"]
+    return [
+        line
+        for line in lines
+        if ",sha256=" in line
+        and not line.startswith("../")
+        and not line.rpartition(",sha256=")[0].endswith(("INSTALLER", "REQUESTED", "direct_url.json"))
+    ]
+
+
+def locate(name: str, configured: dict[str, str]) -> Environment:
+    """The environment a site names, or else the one beside the login environment."""
+    beside = Path(sys.prefix).parent / name
+    return Environment(name, Path(configured[name]).resolve() if name in configured else beside)

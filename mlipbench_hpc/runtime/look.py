@@ -1,0 +1,74 @@
+"""Look at a store and say what is there: folders only, so it works beside a driver, after a crash, from anywhere."""
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlipbench_hpc.contract.folder import Store, read_json
+from mlipbench_hpc.plan.graph import Planned, Snapshot
+from mlipbench_hpc.runtime.lock import driven_since
+
+ENDINGS = ("failure.json", "interrupted.json")
+
+
+def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
+    """Results, newest failures and running attempts of the tasks in `keys`."""
+    wanted = set(keys)
+    results = {key: result for key in _names(store.root / "tasks") & wanted if (result := store.result(key))}
+    newest = _newest_attempts(store, wanted - set(results))
+    failures = {key: record for key, path in newest.items() if (record := read_json(path / "failure.json"))}
+    since = driven_since(store.root)
+    flying = {} if since is None else {key: path for key, path in newest.items() if _is_running(path, since)}
+    return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()})
+
+
+def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) -> list[Planned]:
+    """Expand with every committed decision, until no further one is found."""
+    known: dict[str, bool] = {}
+    while True:
+        plan = expand(known)
+        found = decisions(store, plan)
+        if found == known:
+            return plan
+        known = found
+
+
+def decisions(store: Store, plan: Iterable[Planned]) -> dict[str, bool]:
+    """What committed `decide` tasks of a plan said."""
+    found = {item.key: store.result(item.key) for item in plan if item.task.verb == "decide"}
+    return {key: bool(result["values"]["enough"]) for key, result in found.items() if result}
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError:
+        return set()
+
+
+def _newest_attempts(store: Store, wanted: set[str]) -> dict[str, Path]:
+    newest: dict[str, int] = {}
+    for name in _names(store.root / "attempts"):
+        key, _, number = name.partition("-")
+        if key in wanted and number.isdigit():
+            newest[key] = max(newest.get(key, 0), int(number))
+    return {key: store.root / "attempts" / f"{key}-{number}" for key, number in newest.items()}
+
+
+def _is_running(attempt: Path, since: float) -> bool:
+    """Begun under the present driver and not ended."""
+    try:
+        begun = (attempt / "task.json").stat().st_mtime
+    except OSError:
+        return False
+    return begun >= since and not any((attempt / name).exists() for name in ENDINGS)
+
+
+def _progress(attempt: Path) -> dict[str, Any]:
+    try:
+        since = time.time() - (attempt / "task.json").stat().st_mtime
+    except OSError:
+        since = 0.0
+    return {"seconds": since, **(read_json(attempt / "progress.json") or {})}

@@ -1,0 +1,153 @@
+"""`python -m mlipbench_hpc.worker task.json`: run one task in the folder that holds its task.json."""
+
+import argparse
+import errno
+import importlib
+import os
+import platform
+import resource
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from mlipbench_hpc.contract.folder import Store, manifest, outputs, read_json, write_json
+from mlipbench_hpc.contract.task import (
+    EXIT_COMMITTED,
+    EXIT_INTERRUPTED,
+    EXIT_OF_FAILURE,
+    SCHEMA,
+    Interrupted,
+    ResourceFailure,
+    Task,
+    TaskFailure,
+    TransientFailure,
+)
+from mlipbench_hpc.worker.context import Context, die_with
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the task; returns 0 when committed, 75 when interrupted, 65/70/71/74 by kind of failure."""
+    parser = argparse.ArgumentParser(prog="python -m mlipbench_hpc.worker", description=__doc__)
+    parser.add_argument("task", type=Path, help="task.json of an attempt folder in a store")
+    parser.add_argument("--deadline", type=float, help="Unix time at which to checkpoint and stop")
+    parser.add_argument("--die-with", type=int, help="process id of the parent to die with")
+    parser.add_argument("--keep", action="store_true", help="write result.json but do not commit the folder")
+    options = parser.parse_args(arguments)
+    if options.die_with:
+        die_with(options.die_with)
+    folder = options.task.resolve().parent
+    if folder.parent.name != "attempts":
+        print(f"{folder} is not an attempt folder: `mlipbench task run KEY` makes a fresh one", file=sys.stderr)
+        return EXIT_OF_FAILURE["input"]
+    return attempt(folder, options.deadline, commit=not options.keep)
+
+
+def attempt(folder: Path, deadline: float | None, commit: bool) -> int:
+    """One attempt, and its outcome written where the driver looks."""
+    store = Store(folder.parent.parent)
+    clock = Clock()
+    try:
+        task = Task.from_json(read_json(folder / "task.json") or {})
+        context = Context(task, folder, store, deadline)
+        context.listen()
+        result = finish(context, run_verb(context), clock)
+        if commit:
+            store.commit(folder, result)
+        else:
+            write_json(folder / "result.json", result)
+        return EXIT_COMMITTED
+    except Interrupted as interruption:
+        write_json(folder / "interrupted.json", {"cause": str(interruption), "timing": clock.read()})
+        return EXIT_INTERRUPTED
+    except BaseException as error:
+        failure = classify(error)
+        record_failure(folder, failure, error, clock)
+        return EXIT_OF_FAILURE[failure.kind]
+
+
+def run_verb(context: Context) -> dict[str, Any]:
+    """Import the verb's module and run it; returns the result's `values`."""
+    verb = importlib.import_module(f"mlipbench_hpc.worker.{context.task.verb}")
+    context.check()
+    values: dict[str, Any] = verb.run(context)
+    return values
+
+
+def finish(context: Context, values: dict[str, Any], clock: "Clock") -> dict[str, Any]:
+    """The content of result.json."""
+    for role in context.task.upstream:
+        context.upstream(role)
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "key": context.task.key,
+        "attempt": context.folder.name,
+        "outcome": "result",
+        "values": values,
+        "outputs": outputs(context.folder),
+        "upstream": context.consumed,
+        "inputs": context.task.inputs,
+        "versions": versions(),
+        "timing": clock.read(),
+    }
+    result["manifest"] = manifest(result)
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Python, platform and every scientific package that this process loaded."""
+    from importlib.metadata import packages_distributions, version
+
+    roots = {name.partition(".")[0] for name in sys.modules}
+    owners = {owner for root, names in packages_distributions().items() if root in roots for owner in names}
+    return {"python": platform.python_version(), "platform": platform.platform(terse=True)} | {
+        owner: version(owner) for owner in sorted(owners)
+    }
+
+
+class Clock:
+    """Wall and CPU time of this process, and the peak of its memory."""
+
+    def __init__(self) -> None:
+        self.started = time.time()
+
+    def read(self) -> dict[str, Any]:
+        """Everything about an attempt that may differ between two equal ones."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            "started": self.started,
+            "wall_s": time.time() - self.started,
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "peak_bytes": usage.ru_maxrss * 1024,
+            "host": socket.gethostname(),
+            "hardware": platform.processor() or platform.machine(),
+        }
+
+
+def classify(error: BaseException) -> TaskFailure:
+    """Which kind of failure an exception is."""
+    if isinstance(error, TaskFailure):
+        return error
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return ResourceFailure(str(error) or "out of memory")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE):
+        return TransientFailure(str(error))
+    return TaskFailure(f"{type(error).__name__}: {error}")
+
+
+def record_failure(folder: Path, failure: TaskFailure, error: BaseException, clock: Clock) -> None:
+    """Write failure.json; on a full disk at least the log keeps the message."""
+    text = "".join(traceback.format_exception(error))
+    print(text, file=sys.stderr)
+    record = {"kind": failure.kind, "message": str(failure), "traceback": text[-4000:], "timing": clock.read()}
+    try:
+        write_json(folder / "failure.json", record)
+    except OSError as second:
+        print(f"failure.json could not be written: {second}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""analyse: observables of one MD run, its equilibration discarded, with block errors."""
+
+import csv
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
+from mlipbench_hpc.analysis.rdf import RadialDistribution, largest_radius, radial_distribution
+from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.trajectory import Trajectory, open_trajectory
+from mlipbench_hpc.worker.context import Context
+
+ROUNDING_PS = 1e-6
+
+
+@dataclass
+class Notes:
+    """What was dropped or clipped, in words."""
+
+    warnings: list[str] = field(default_factory=list)
+
+    def say(self, sentence: str) -> None:
+        """Keep one sentence, once."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Writes rdf.csv where there is something to analyse; a bad simulation gives values with `skipped`."""
+    given, folder = context.parameters, context.upstream("md")
+    outcome, notes = context.upstream_values("md"), Notes()
+    if outcome.get("outcome") == "unstable":
+        notes.say(f"the run was unstable ({outcome.get('cause')}) and ended at {outcome.get('time_ps')} ps")
+    trajectory = open_trajectory(folder / "trajectory.nc")
+    kept = usable_frames(trajectory, given["equilibration"])
+    values: dict[str, Any] = {
+        "equilibration_ps": given["equilibration"],
+        "frames": len(trajectory.times),
+        "frames_analysed": len(kept),
+        "blocks": given["blocks"],
+    }
+    if reason := too_short(trajectory, kept, given):
+        return values | {"skipped": reason, "warnings": [*notes.warnings, reason]}
+    values["analysed_ps"] = float(trajectory.times[kept[-1]] - trajectory.times[kept[0]])
+    values["thermo"] = thermo_summary(read_thermo(folder / "thermo.csv"), len(trajectory.numbers), given, notes)
+    context.check()
+    values["rdf"] = write_rdf(context, trajectory, slice(kept[0], kept[-1] + 1), notes)
+    return values | {"warnings": notes.warnings}
+
+
+def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
+    """Indices of the frames after equilibration (ps), up to the first one that is not finite."""
+    kept = np.flatnonzero(trajectory.times >= equilibration - ROUNDING_PS)
+    for index in kept:
+        if not np.isfinite(trajectory.positions[index]).all():
+            return kept[kept < index]
+    return kept
+
+
+def too_short(trajectory: Trajectory, kept: Ints, given: dict[str, Any]) -> str:
+    """Why there is too little to analyse, or an empty string."""
+    if len(kept) >= given["blocks"]:
+        return ""
+    return (
+        f"{len(kept)} of {len(trajectory.times)} frames lie after the {given['equilibration']:g} ps of equilibration: "
+        f"fewer than {given['blocks']} blocks, nothing is analysed"
+    )
+
+
+def read_thermo(path: Path) -> dict[str, Floats]:
+    """The columns of thermo.csv, each (T,)."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        header, *rows = csv.reader(stream)
+    table = np.array(rows, dtype=float).reshape(len(rows), len(header))
+    return {name: table[:, column] for column, name in enumerate(header)}
+
+
+def thermo_summary(thermo: dict[str, Floats], atoms: int, given: dict[str, Any], notes: Notes) -> dict[str, Any]:
+    """Mean and block error of temperature (K) and potential energy (eV/atom), drift of the conserved energy."""
+    times = thermo["time_ps"]
+    kept = times >= given["equilibration"] - ROUNDING_PS
+    temperatures = {name: values for name, values in thermo.items() if name.startswith("temperature")}
+    series = temperatures | {"potential_eV_per_atom": thermo["potential_eV"] / atoms}
+    summary: dict[str, Any] = {
+        name: averaged(block_average(values[kept], given["blocks"]), notes, f"{name} (thermo.csv rows)")
+        for name, values in series.items()
+    }
+    summary["conserved_drift_meV_per_atom_per_ps"] = slope(times[kept], thermo["conserved_eV"][kept] / atoms * 1000)
+    return summary
+
+
+def averaged(average: BlockAverage, notes: Notes, of_what: str) -> dict[str, float | None]:
+    """Mean and standard error of a scalar as JSON; what was dropped goes into the notes."""
+    if average.dropped:
+        notes.say(f"{of_what}: the last {average.dropped} samples do not fill a block and were dropped")
+    if average.reason:
+        notes.say(f"{of_what}: {average.reason}")
+    return {"mean": number(average.mean), "se": number(average.standard_error)}
+
+
+def slope(times: Floats, values: Floats) -> float | None:
+    """Least-squares slope, None for fewer than two distinct times."""
+    if len(times) < 2 or times[0] == times[-1] or not np.isfinite(values).all():
+        return None
+    centred = times - times.mean()
+    return float(centred @ values / (centred @ centred))
+
+
+def number(value: Any) -> float | None:
+    """A float for JSON: None where it is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def write_rdf(context: Context, trajectory: Trajectory, chosen: slice, notes: Notes) -> dict[str, Any]:
+    """g(r) of every asked pair over the chosen frames; writes rdf.csv (r_A, g_X-Y, se_X-Y, n_X-Y, …)."""
+    asked = context.parameters["rdf"]
+    cells = np.asarray(trajectory.cells[chosen], dtype=float)
+    allowed = largest_radius(cells) if np.linalg.det(cells).all() else 0.0
+    r_max = clipped(asked["r_max"], allowed, notes)
+    values: dict[str, Any] = {"r_max_A": r_max, "bin_A": asked["bin"], "pairs": {}}
+    if r_max < asked["bin"]:
+        notes.say("rdf: the cell leaves no whole bin (or there is no cell), skipped")
+        return values
+    columns: dict[str, Floats] = {}
+    for one, other in asked["pairs"]:
+        pair = f"{one}-{other}"
+        first, second = (np.flatnonzero(trajectory.numbers == atomic_numbers[name]) for name in (one, other))
+        if min(len(first), len(second)) < 1 + (one == other):
+            notes.say(f"rdf {pair}: this run holds {len(first)} {one} and {len(second)} {other} atoms, skipped")
+            continue
+        found = radial_distribution(
+            trajectory.positions[chosen], cells, first, second, r_max, asked["bin"], context.parameters["blocks"]
+        )
+        if found.average.dropped:
+            notes.say(f"rdf: the last {found.average.dropped} frames do not fill a block and were dropped")
+        columns |= {"r_A": found.r, **rdf_columns(pair, found)}
+        values["pairs"][pair] = first_peak(found) | {"block_frames": found.average.block_length}
+        context.check()
+    if columns:
+        write_bytes(context.folder / "rdf.csv", as_csv(columns))
+    return values
+
+
+def clipped(r_max: float, allowed: float, notes: Notes) -> float:
+    """r_max in Å, no longer than the minimum image allows."""
+    if r_max <= allowed:
+        return r_max
+    notes.say(f"rdf: r_max was cut from {r_max:g} Å to {allowed:.3f} Å, half the smallest width of the cell")
+    return allowed
+
+
+def rdf_columns(pair: str, found: RadialDistribution) -> dict[str, Floats]:
+    """The columns that one pair adds to rdf.csv: g, its standard error, running coordination number."""
+    return {
+        f"g_{pair}": found.average.mean,
+        f"se_{pair}": found.average.standard_error,
+        f"n_{pair}": found.coordination,
+    }
+
+
+def first_peak(found: RadialDistribution) -> dict[str, float | None]:
+    """The highest bin of g: for a liquid within a few Å this is the first peak."""
+    top = int(found.average.mean.argmax())
+    peak, error = found.average.mean[top], found.average.standard_error[top]
+    return {"peak_r_A": number(found.r[top]), "peak_g": number(peak), "peak_se": number(error)}
+
+
+def as_csv(columns: dict[str, Floats]) -> bytes:
+    """Columns of equal length as CSV."""
+    lines = [",".join(columns)]
+    lines += [",".join(f"{value:.8g}" for value in row) for row in zip(*columns.values(), strict=True)]
+    return "".join(itertools.chain.from_iterable((line, "\n") for line in lines)).encode()

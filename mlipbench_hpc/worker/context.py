@@ -1,0 +1,115 @@
+"""What a verb sees of the world: its parameters, its upstream folders, its deadline, its progress."""
+
+import importlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+from mlipbench_hpc.contract.folder import Store, checkpoints, damaged, manifest, save_checkpoint, write_json
+from mlipbench_hpc.contract.task import InputFailure, Interrupted, Task, TransientFailure
+
+PROGRESS_EVERY_S = 1.0
+
+
+@dataclass
+class Context:
+    """One running attempt. `folder` is the attempt; outputs are written there under their final names."""
+
+    task: Task
+    folder: Path
+    store: Store
+    deadline: float | None = None
+    stop_asked: str = ""
+    consumed: dict[str, dict[str, str]] = field(default_factory=dict)
+    _last_progress: float = 0.0
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The task's parameters as planned."""
+        return self.task.parameters
+
+    def upstream(self, role: str) -> Path:
+        """The committed folder that plays `role`; its outputs are checked against its manifest once.
+
+        Raises TransientFailure when it is not (yet) visible, InputFailure when its bytes were changed.
+        """
+        key = self.task.upstream[role]
+        folder, result = self.store.task(key), self.store.result(key)
+        if result is None:
+            raise TransientFailure(f"{role}: task {key[:12]} is not committed (or not visible here yet)")
+        if role not in self.consumed:
+            if bad := damaged(folder):
+                raise InputFailure(f"{role}: {folder} was changed after its commit: {', '.join(bad)}")
+            self.consumed[role] = {"key": key, "manifest": manifest(result)}
+        return folder
+
+    def upstream_roles(self, prefix: str) -> list[str]:
+        """All roles that begin with `prefix`, sorted (member-000, member-001, …)."""
+        return sorted(role for role in self.task.upstream if role.startswith(prefix))
+
+    def upstream_values(self, role: str) -> dict[str, Any]:
+        """The `values` of an upstream result."""
+        self.upstream(role)
+        result = self.store.result(self.task.upstream[role])
+        assert result is not None
+        values: dict[str, Any] = result["values"]
+        return values
+
+    def input(self, role: str) -> Path:
+        """The store's copy of an external input (a file or a folder)."""
+        return self.store.input(self.task.inputs[role])
+
+    def adapter(self) -> ModuleType:
+        """The adapter of the task's architecture, imported here and only here."""
+        assert self.task.architecture is not None
+        return importlib.import_module(f"{self.task.architecture.module}.adapter")
+
+    def check(self) -> None:
+        """Raise Interrupted when a signal came or the deadline is reached. Call it between units of work."""
+        if self.stop_asked:
+            raise Interrupted(self.stop_asked)
+        if self.deadline is not None and time.time() >= self.deadline:
+            raise Interrupted("deadline")
+
+    def progress(self, done: float, total: float, unit: str, **numbers: float) -> None:
+        """Tell `mlipbench status` how far this attempt is; at most one write a second."""
+        now = time.monotonic()
+        if now - self._last_progress >= PROGRESS_EVERY_S:
+            self._last_progress = now
+            write_json(self.folder / "progress.json", {"done": done, "total": total, "unit": unit, **numbers})
+
+    def save_checkpoint(self, step: int, files: dict[str, bytes], keep: int = 2) -> None:
+        """One valid checkpoint of this attempt: named byte strings, whole or not at all."""
+        save_checkpoint(self.folder, step, files, keep)
+
+    def earlier_checkpoints(self) -> Iterator[tuple[int, Path, Path]]:
+        """(step, checkpoint folder, attempt folder) of earlier attempts of this key, furthest step first."""
+        found = [
+            (step, path, attempt)
+            for attempt in self.store.attempts(self.task.key)
+            if attempt != self.folder
+            for step, path in checkpoints(attempt)
+        ]
+        yield from sorted(found, key=lambda item: item[0], reverse=True)
+
+    def listen(self) -> None:
+        """SIGTERM, SIGINT and SIGUSR1 ask for a checkpoint and an end as interrupted."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, self._asked)
+
+    def _asked(self, number: int, _frame: FrameType | None) -> None:
+        self.stop_asked = signal.Signals(number).name
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel to kill this process when `parent` dies (Linux prctl PR_SET_PDEATHSIG, signal 9)."""
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,37 @@
+"""decide: is the committee good enough, or is another round worth its cost?"""
+
+from statistics import fmean
+from typing import Any
+
+from mlipbench_hpc.worker.context import Context
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Compare the members' mean validation force RMSE with the target (`force_rmse`, eV/Å)."""
+    target = context.parameters["force_rmse"] * 1000.0
+    found = [
+        context.upstream_values(role)["validation"]["force"]["all"]["rmse_meV_per_A"]
+        for role in context.upstream_roles("member-")
+    ]
+    known = [error for error in found if error is not None]
+    mean = fmean(known) if known and len(known) == len(found) else None
+    enough = mean is not None and mean <= target
+    return {
+        "enough": enough,
+        "force_rmse_meV_per_A": mean,
+        "target_meV_per_A": target,
+        "members": len(found),
+        "round": context.parameters["round"],
+        "reason": reason(mean, target, len(found)),
+    }
+
+
+def reason(mean: float | None, target: float, members: int) -> str:
+    """The decision in one sentence."""
+    if mean is None:
+        return f"at least one of {members} members has no finite validation force error: not enough"
+    relation, verdict = ("at most", "enough") if mean <= target else ("above", "not enough")
+    return (
+        f"mean validation force RMSE of {members} members is {mean:.1f} meV/Å, "
+        f"{relation} the target of {target:.1f} meV/Å: {verdict}"
+    )

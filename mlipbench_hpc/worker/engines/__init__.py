@@ -1,0 +1,1 @@
+"""Molecular dynamics engines: one protocol each, written once for every architecture."""

@@ -1,0 +1,63 @@
+"""Where an earlier attempt can be continued: the furthest state whose whole past is intact."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlipbench_hpc.contract.key import file_digest
+from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.engines.integrators import State
+from mlipbench_hpc.worker.engines.trajectory import THERMO, TRAJECTORY, Segment, read_segments
+
+STATE = "state.npz"
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """An attempt's segments up to a state, and that state."""
+
+    attempt: Path
+    segments: list[Segment]
+    state: State
+
+
+def pack(state: State) -> bytes:
+    """A state as the bytes of an .npz: the same state gives the same bytes."""
+    stream = io.BytesIO()
+    np.savez(stream, **state)
+    return stream.getvalue()
+
+
+def unpack(path: Path) -> State:
+    """Read what `pack` made; pickles are refused."""
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def furthest(context: Context) -> Continuation | None:
+    """The furthest continuation that any earlier attempt allows.
+
+    A checkpoint counts when its attempt's segments.json ends a segment with exactly this state and every byte
+    of trajectory.nc and thermo.csv before it still has its checksum; what follows it is never looked at.
+    """
+    intact: dict[Path, list[Segment]] = {}
+    for step, checkpoint, attempt in context.earlier_checkpoints():
+        if attempt not in intact:
+            intact[attempt] = intact_segments(attempt)
+        segments = [segment for segment in intact[attempt] if segment.end_step <= step]
+        if segments and segments[-1].state_sha256 == file_digest(checkpoint / STATE):
+            return Continuation(attempt, segments, unpack(checkpoint / STATE))
+    return None
+
+
+def intact_segments(attempt: Path) -> list[Segment]:
+    """The segments of an attempt up to the first one with a changed or missing byte."""
+    intact = []
+    for segment in read_segments(attempt):
+        pieces = ((TRAJECTORY, segment.trajectory), (THERMO, segment.thermo))
+        if any(piece.read(attempt / name) is None for name, piece in pieces):
+            break
+        intact.append(segment)
+    return intact

@@ -1,0 +1,119 @@
+"""What is simulated: atoms of which some are held fixed, and what is seen of them at one moment."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.units import kB
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats, Ints
+
+
+@dataclass(frozen=True)
+class System:
+    """N atoms, M of them mobile, in the cell orientation that lengths and angles imply.
+
+    start: all atoms where they begin; mobile (M,) their indices, ascending.
+    """
+
+    start: Atoms
+    mobile: Ints
+
+    @classmethod
+    def prepare(cls, atoms: Atoms, fixed: list[int]) -> "System":
+        """Turn cell and positions into standard orientation and set the fixed atoms aside.
+
+        Raises InputFailure for a cell that is periodic along a missing vector and for fixed atoms that do not
+        exist or leave none mobile.
+        """
+        mobile = np.setdiff1d(np.arange(len(atoms)), fixed)
+        if beyond := [index for index in fixed if not 0 <= index < len(atoms)]:
+            raise InputFailure(f"fixed_atoms: no atoms {beyond[:5]}, the start has {len(atoms)} (from 0)")
+        if len(mobile) == 0:
+            raise InputFailure(f"fixed_atoms: all {len(atoms)} atoms are fixed, nothing is left to move")
+        return cls(oriented(atoms), mobile)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Chemical symbols of all atoms, in order."""
+        symbols: list[str] = self.start.get_chemical_symbols()
+        return symbols
+
+    def mobile_atoms(self) -> Atoms:
+        """The mobile atoms alone, at rest where they start, in the same cell."""
+        chosen: Atoms = self.start[self.mobile]
+        return chosen
+
+    def embed(self, positions: Floats) -> Floats:
+        """(N, 3) positions of all atoms, given the mobile ones (M, 3), Å."""
+        everything: Floats = self.start.get_positions()
+        everything[self.mobile] = positions
+        return everything
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One moment: step; positions (N, 3) Å; momenta (M, 3) of the mobile atoms, ASE units; energies in eV."""
+
+    step: int
+    positions: Floats
+    momenta: Floats
+    potential: float
+    conserved: float
+
+
+@dataclass(frozen=True)
+class Thermometer:
+    """Kinetic energy and temperature over 3 M degrees of freedom, the centre of mass's among them.
+
+    masses (M, 1) u; species: the mobile atoms' symbols, each with its rows among them.
+    """
+
+    masses: Floats
+    species: dict[str, Ints]
+
+    @classmethod
+    def of(cls, system: System) -> "Thermometer":
+        """The thermometer of a system's mobile atoms."""
+        symbols = np.array(system.symbols)[system.mobile]
+        rows = {str(symbol): np.flatnonzero(symbols == symbol) for symbol in np.unique(symbols)}
+        return cls(system.start.get_masses()[system.mobile, None], rows)
+
+    def kinetic(self, momenta: Floats) -> float:
+        """Kinetic energy in eV of momenta (M, 3)."""
+        return float(0.5 * np.sum(momenta**2 / self.masses))
+
+    def temperature(self, momenta: Floats) -> float:
+        """T = 2 K / (3 M k_B) in K of momenta (M, 3)."""
+        return 2.0 * self.kinetic(momenta) / (3 * len(momenta) * kB)
+
+    def by_species(self, momenta: Floats) -> list[float]:
+        """T in K of each species on its own, in the order of `species`."""
+        doubled = momenta**2 / self.masses
+        return [float(np.sum(doubled[rows]) / (3 * len(rows) * kB)) for rows in self.species.values()]
+
+
+def oriented(atoms: Atoms) -> Atoms:
+    """A copy whose cell is lower triangular with a positive diagonal: a along x, b in the xy plane.
+
+    A left-handed cell gets its third vector reversed first, which leaves the lattice as it is; the turn is a
+    proper rotation of cell and positions. Raises InputFailure for a periodic cell without a volume.
+    """
+    turned = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    if turned.cell.rank < 3:
+        if turned.pbc.any():
+            raise InputFailure(f"the start is periodic but its cell {turned.cell.tolist()} has no volume")
+        turned.cell = np.zeros((3, 3))
+        return turned
+    cell = np.array(turned.cell)
+    if np.linalg.det(cell) < 0:
+        cell[2] *= -1
+    if (np.triu(cell, 1) == 0).all() and (np.diag(cell) > 0).all():
+        turned.set_cell(cell)
+        return turned
+    turned.set_cell(cell)
+    standard, rotation = turned.cell.standard_form()
+    turned.set_cell(np.tril(standard))
+    turned.positions = turned.positions @ rotation.T
+    return turned

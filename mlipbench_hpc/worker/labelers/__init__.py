@@ -1,0 +1,1 @@
+"""One module for each reference potential: `generate(start, context) -> Frames`, labelled."""

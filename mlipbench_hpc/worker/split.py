@@ -1,0 +1,34 @@
+"""split: which frames validate, test and train whom, and the reference energies all members share."""
+
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.contract.folder import write_json
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.split import reference_energies, split
+from mlipbench_hpc.data.summary import strata
+from mlipbench_hpc.worker.context import Context
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Write split.json: indices of `validation`, `test` and all `members`, and `reference_energies` (eV)."""
+    frames = Frames.load(context.upstream("frames") / "frames.npz")
+    if not np.isfinite(frames.energies).all() or not np.isfinite(frames.forces).all():
+        raise InputFailure("frames: some carry no label; only labelled frames can be split for training")
+    try:
+        parts = split(strata(frames), **context.parameters)
+    except ValueError as error:
+        raise InputFailure(str(error)) from error
+    energies = {str(number): energy for number, energy in reference_energies(frames, parts.pool).items()}
+    record = {"validation": parts.validation, "test": parts.test, "members": parts.members}
+    write_json(context.folder / "split.json", record | {"reference_energies": energies})
+    return {
+        "validation": len(parts.validation),
+        "test": len(parts.test),
+        "pool": len(parts.pool),
+        "members": len(parts.members),
+        "train": len(parts.members[0]),
+        "reference_energies_eV": energies,
+    }

@@ -1,0 +1,117 @@
+"""train: one committee member of any architecture, continued from the furthest checkpoint of earlier attempts."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlipbench_hpc.architectures.interface import TrainingJob
+from mlipbench_hpc.contract.folder import read_json, write_bytes
+from mlipbench_hpc.contract.task import InputFailure, TaskFailure
+from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.worker.context import Context
+
+CURVE = "curve.json"
+COLUMNS = (
+    "epoch",
+    "loss",
+    "validation_energy_rmse_meV_per_atom",
+    "validation_force_rmse_meV_per_A",
+    "learning_rate",
+)
+
+
+@dataclass
+class Curve:
+    """The learning curve, one row an epoch, kept inside the checkpoints so that a resumed attempt has all of it.
+
+    An adapter saves an epoch's state before it reports its row: the state is held back until the row has come,
+    and both are written as one checkpoint.
+    """
+
+    context: Context
+    epochs: int
+    rows: list[dict[str, float]] = field(default_factory=list)
+    _held: tuple[int, dict[str, bytes]] | None = None
+
+    def resume(self) -> Path | None:
+        """The furthest valid checkpoint of earlier attempts; its rows become this attempt's."""
+        for _, folder, _ in self.context.earlier_checkpoints():
+            rows = read_json(folder / CURVE)
+            if rows is not None:
+                self.rows = rows
+                return folder
+        return None
+
+    def save(self, epoch: int, files: dict[str, bytes]) -> None:
+        """Take the adapter's state after `epoch`; it is written when that epoch is reported."""
+        self._held = (epoch, files)
+
+    def report(self, row: dict[str, float]) -> None:
+        """Add a row, write the held checkpoint with all rows, and stop here when that was asked.
+
+        Raises TaskFailure for a row with NaN or infinity.
+        """
+        if not all(map(math.isfinite, row.values())):
+            raise TaskFailure(f"training diverged: {row}; try a lower learning rate")
+        self.rows.append(row)
+        if self._held is not None:
+            epoch, files = self._held
+            self.context.save_checkpoint(epoch, {**files, CURVE: json.dumps(self.rows).encode()})
+            self._held = None
+        self.context.progress(len(self.rows), self.epochs, "epochs")
+        self.context.check()
+
+    def write(self, path: Path) -> None:
+        """curve.csv, whole or not at all."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_bytes(path, stream.getvalue().encode())
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Write model file(s) and curve.csv; returns what the adapter says of the model, and the last row's errors."""
+    parameters = context.parameters
+    curve = Curve(context, parameters["hyperparameters"].get("epochs", 1))
+    train, validation, reference = training_data(context)
+    job = TrainingJob(
+        folder=context.folder,
+        train=train,
+        validation=validation,
+        reference_energies=reference,
+        hyperparameters=parameters["hyperparameters"],
+        seed=parameters["seed"],
+        device=parameters["device"],
+        dtype=parameters["dtype"],
+        threads=parameters["threads"],
+        resume=curve.resume(),
+        save=curve.save,
+        report=curve.report,
+    )
+    values: dict[str, Any] = context.adapter().train(job)
+    curve.write(context.folder / "curve.csv")
+    return {"frames": len(train), **values, **last_errors(curve.rows)}
+
+
+def training_data(context: Context) -> tuple[Frames, Frames, dict[int, float]]:
+    """This member's training frames, the validation frames, and eV by atomic number shared by the committee.
+
+    Raises InputFailure when the split has no such member.
+    """
+    split = json.loads((context.upstream("split") / "split.json").read_text(encoding="utf-8"))
+    frames = Frames.load(context.upstream("frames") / "frames.npz")
+    member = context.parameters["member"]
+    if member >= len(split["members"]):
+        raise InputFailure(f"member {member}: the split has {len(split['members'])}; plan the campaign again")
+    reference = {int(number): float(energy) for number, energy in split["reference_energies"].items()}
+    return frames.select(split["members"][member]), frames.select(split["validation"]), reference
+
+
+def last_errors(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The validation errors of the last epoch."""
+    return {name: value for name, value in rows[-1].items() if name.startswith("validation_")} if rows else {}

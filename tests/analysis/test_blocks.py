@@ -1,0 +1,49 @@
+"""Block errors against hand-worked numbers and the theory of correlated series."""
+
+import numpy as np
+import pytest
+
+from mlipbench_hpc.analysis.blocks import block_average
+
+
+def test_hand_worked() -> None:
+    # blocks of two: means 1.5, 3.5, 8; mean 13/3; the seventh sample is dropped
+    found = block_average(np.array([1.0, 2.0, 3.0, 4.0, 7.0, 9.0, 1000.0]), blocks=3)
+    assert found.mean == pytest.approx(13 / 3)
+    deviations = [1.5 - 13 / 3, 3.5 - 13 / 3, 8 - 13 / 3]
+    assert found.standard_error == pytest.approx((sum(d * d for d in deviations) / 2 / 3) ** 0.5)
+    assert (found.blocks, found.block_length, found.dropped, found.reason) == (3, 2, 1, None)
+
+
+def test_too_few_samples_say_so() -> None:
+    found = block_average(np.arange(9.0))
+    assert found.mean == 4.0 and np.isnan(found.standard_error)
+    assert found.reason is not None and "9 samples do not fill 10 blocks" in found.reason
+    assert np.isnan(block_average(np.zeros(0)).mean)
+
+
+def test_columns_are_averaged_apart() -> None:
+    series = np.random.default_rng(0).normal(size=(1003, 4)) + np.arange(4)
+    found = block_average(series)
+    assert found.mean.shape == found.standard_error.shape == (4,) and found.dropped == 3
+    alone = block_average(series[:, 2])
+    np.testing.assert_allclose([found.mean[2], found.standard_error[2]], [alone.mean, alone.standard_error])
+
+
+def test_error_of_a_correlated_series() -> None:
+    """AR(1) with coefficient a: the mean's variance is (1 + a)/(1 - a) times that of white noise."""
+    generator, a, length = np.random.default_rng(1), 0.8, 20_000
+    errors = []
+    for _ in range(20):
+        noise, series = generator.normal(size=length), np.zeros(length)
+        for t in range(1, length):
+            series[t] = a * series[t - 1] + noise[t]
+        errors.append(float(block_average(series).standard_error))
+    expected = np.sqrt((1 / (1 - a * a)) * (1 + a) / (1 - a) / length)
+    assert np.mean(errors) == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize(("samples", "blocks"), [(np.float64(3.0), 10), (np.zeros(5), 1)])
+def test_refusals(samples: np.ndarray, blocks: int) -> None:
+    with pytest.raises(ValueError, match="at least 2 blocks"):
+        block_average(samples, blocks)

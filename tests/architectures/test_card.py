@@ -1,0 +1,185 @@
+"""Cards: every mistake in a campaign's hyperparameters is found without the engine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlipbench_hpc.architectures.card import Card, CardError, Found, find, load_card, merge, problems
+
+CARD = """
+name = "line"
+version = 1
+environment = "tests"
+engines = ["ase"]
+devices = ["cpu"]
+dtypes = ["float64"]
+citation = ["nobody, 2026"]
+default_preset = "short"
+[hyperparameters.slope]
+type = "float"
+default = 1.5
+minimum = 0.0
+maximum = 10.0
+help = "eV/Å"
+[hyperparameters.degree]
+type = "int"
+default = 1
+choices = [1, 2, 4]
+help = "of the polynomial"
+[hyperparameters.smooth]
+type = "bool"
+default = false
+help = "rounded corners"
+[hyperparameters.widths]
+type = "list"
+default = [4]
+help = "of layers"
+[presets.short]
+[presets.steep]
+slope = 9
+[receptive_field]
+cutoff = "slope"
+layers = "degree"
+[cost]
+train_s_per_atom_epoch = 1e-3
+evaluate_s_per_atom = 1e-4
+md_s_per_atom_step = 1e-4
+"""
+
+
+def write(folder: Path, text: str = CARD) -> Path:
+    """card.toml in `folder`."""
+    path = folder / "card.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    return load_card(write(tmp_path))
+
+
+def test_merge_takes_default_then_preset_then_override(card: Card) -> None:
+    assert merge(card, None, {}) == {"slope": 1.5, "degree": 1, "smooth": False, "widths": [4]}
+    assert merge(card, "steep", {"degree": 4}) == {"slope": 9.0, "degree": 4, "smooth": False, "widths": [4]}
+    assert merge(card, "steep", {"slope": 2})["slope"] == 2.0
+
+
+def test_whole_numbers_for_a_float_give_one_key(card: Card) -> None:
+    assert repr(merge(card, None, {"slope": 2})) == repr(merge(card, None, {"slope": 2.0}))
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "where", "words"),
+    [
+        (None, {"slop": 1.0}, "hyperparameters.slop", "did you mean slope?"),
+        (None, {"xyz": 1.0}, "hyperparameters.xyz", "it knows slope, degree"),
+        (None, {"slope": "1"}, "hyperparameters.slope", "expected float"),
+        (None, {"slope": True}, "hyperparameters.slope", "received True"),
+        (None, {"slope": 10.5}, "hyperparameters.slope", "at most 10.0"),
+        (None, {"slope": -0.1}, "hyperparameters.slope", "at least 0.0"),
+        (None, {"slope": float("nan")}, "hyperparameters.slope", "received nan"),
+        (None, {"degree": 1.0}, "hyperparameters.degree", "expected int"),
+        (None, {"degree": 3}, "hyperparameters.degree", "one of 1, 2, 4"),
+        (None, {"smooth": 1}, "hyperparameters.smooth", "expected bool"),
+        (None, {"widths": 3}, "hyperparameters.widths", "expected list"),
+        ("shrt", {}, "preset", "did you mean short?"),
+        ("zzz", {}, "preset", "it has short, steep"),
+    ],
+)
+def test_each_mistake_is_named(card: Card, preset: str | None, overrides: dict, where: str, words: str) -> None:
+    ((path, message),) = problems(card, preset, overrides)
+    assert path == where
+    assert words in message
+
+
+def test_all_mistakes_come_at_once_and_none_where_there_is_none(card: Card) -> None:
+    assert len(problems(card, "zzz", {"slope": "a", "degree": 3, "other": 0})) == 4
+    assert problems(card, "steep", {"slope": 3, "smooth": True, "widths": []}) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("default = 1.5", "default = 11.5", "hyperparameters.slope.default: expected float at least 0.0"),
+        ("slope = 9", "slpe = 9", "presets.steep.slpe: line has no such hyperparameter; did you mean slope?"),
+        ('type = "bool"', 'type = "boolean"', "hyperparameters.smooth.type: expected one of"),
+        ('cutoff = "slope"', 'cutoff = "radius"', "receptive_field.cutoff: no hyperparameter"),
+        ('default_preset = "short"', 'default_preset = "long"', "default_preset: no preset"),
+        ('help = "eV/Å"', 'hlp = "eV/Å"', "hyperparameters.slope.hlp: unknown key; did you mean help?"),
+        ('citation = ["nobody, 2026"]', "", "citation: is missing"),
+        ("[cost]", "[cost", "card.toml"),
+    ],
+)
+def test_a_wrong_card_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in CARD
+    with pytest.raises(CardError, match="card.toml") as caught:
+        load_card(write(tmp_path, CARD.replace(old, new)))
+    assert words in str(caught.value)
+
+
+def test_built_in_architectures_are_found_with_valid_cards() -> None:
+    found = find()
+    assert "mace" in found
+    for name, one in found.items():
+        assert one.name == one.card.name == name
+        assert one.card.environment
+        assert {"cutoff", "layers"} == set(one.card.receptive_field)
+        assert (one.folder / "adapter.py").is_file(), f"{name} has a card and no adapter"
+        for preset in one.card.presets:
+            assert problems(one.card, None, merge(one.card, preset, {})) == []
+
+
+def test_digest_follows_sources_and_nothing_else(tmp_path: Path, card: Card) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+        write(folder)
+        (folder / "adapter.py").write_text("x = 1\n")
+    (second / "notes.txt").write_text("not a source")
+    digests = [Found("line", "any", folder, card).digest for folder in (first, second)]
+    assert digests[0] == digests[1]
+    (second / "adapter.py").write_text("x = 2\n")
+    assert Found("line", "any", second, card).digest != digests[0]
+
+
+def install(site: Path, distribution: str, module: str) -> None:
+    """An installed distribution that offers `module` as an architecture; importing its adapter would fail."""
+    package = site / module
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "adapter.py").write_text("raise RuntimeError('imported on the login node')")
+    write(package)
+    info = site / f"{distribution}-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[mlipbench_hpc.architectures]\nline = {module}\n")
+
+
+def test_third_parties_come_by_entry_point_without_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "straight", "straight_architecture")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = find()["line"]
+    assert found.module == "straight_architecture"
+    assert found.folder == tmp_path / "straight_architecture"
+    assert "straight_architecture.adapter" not in sys.modules
+
+
+def test_one_name_for_two_architectures_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "one", "one_architecture")
+    install(tmp_path, "two", "two_architecture")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(CardError, match="the name 'line' is taken"):
+        find()
+
+
+def test_the_login_side_needs_no_engine() -> None:
+    """Reading cards loads neither numpy nor torch nor any adapter."""
+    code = (
+        "import sys; from mlipbench_hpc.architectures.card import find; find();"
+        "print([n for n in ('numpy', 'torch', 'pydantic', 'mlipbench_hpc.architectures.mace') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,136 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from mlipbench_hpc.contract import folder
+from mlipbench_hpc.contract.folder import Store, checkpoints, damaged, manifest, outputs, save_checkpoint, write_json
+from mlipbench_hpc.contract.task import Task, TransientFailure
+
+TASK = Task(verb="build", version=1, environment="analysis", identity="venv:0", parameters={})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "store")
+    made.create()
+    return made
+
+
+def finished(store: Store, content: str = "1") -> tuple[Path, dict[str, object]]:
+    attempt = store.begin(TASK)
+    (attempt / "out.txt").write_text(content)
+    result = {"key": TASK.key, "attempt": attempt.name, "values": {}, "upstream": {}, "outputs": outputs(attempt)}
+    return attempt, result | {"manifest": manifest(result)}
+
+
+def test_attempts_are_numbered_and_never_reused(store: Store) -> None:
+    names = [store.begin(TASK).name for _ in range(12)]
+    assert names == [f"{TASK.key}-{number}" for number in range(12)]
+    assert [path.name for path in store.attempts(TASK.key)] == names
+
+
+def test_a_commit_is_one_rename_of_the_whole_folder(store: Store) -> None:
+    attempt, result = finished(store)
+    assert store.result(TASK.key) is None
+    assert store.commit(attempt, result)
+    assert not attempt.exists()
+    assert store.result(TASK.key) == result
+    assert damaged(store.task(TASK.key)) == []
+
+
+def test_the_second_of_two_racing_attempts_discards_itself(store: Store) -> None:
+    first, second = finished(store, "1"), finished(store, "2")
+    assert store.commit(*first)
+    assert not store.commit(*second)
+    assert (store.task(TASK.key) / "out.txt").read_text() == "1"
+    assert not second[0].exists()
+
+
+def test_a_rename_that_failed_only_in_words_counts_as_ours(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt, result = finished(store)
+    rename = Path.rename
+
+    def lying(self: Path, target: Path) -> Path:
+        done = rename(self, target)
+        if target.parent.name == "tasks":
+            raise OSError(5, "Input/output error")
+        return done
+
+    monkeypatch.setattr(Path, "rename", lying)
+    assert store.commit(attempt, result)
+
+
+def test_a_rename_that_truly_failed_is_transient_and_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt, result = finished(store)
+    write_json(attempt / "result.json", result)
+
+    def failing(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder, "write_json", lambda *_: None)
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(TransientFailure, match="No space left"):
+        store.commit(attempt, result)
+    assert os.listdir(store.root / "tasks") == []
+
+
+def test_equal_work_has_an_equal_manifest_whoever_did_it(store: Store) -> None:
+    _, first = finished(store)
+    _, second = finished(store)
+    assert first["manifest"] == second["manifest"]
+    assert first["manifest"] != finished(store, "2")[1]["manifest"]
+
+
+def test_changed_and_missing_outputs_are_found(store: Store) -> None:
+    attempt, result = finished(store)
+    store.commit(attempt, result)
+    target = store.task(TASK.key)
+    (target / "out.txt").chmod(0o644)
+    (target / "out.txt").write_text("2")
+    assert damaged(target) == ["out.txt"]
+    target.chmod(0o755)
+    (target / "out.txt").unlink()
+    assert damaged(target) == ["out.txt"]
+
+
+def test_a_stale_folder_is_set_aside_for_a_new_one(store: Store) -> None:
+    for _ in range(2):
+        attempt, result = finished(store)
+        assert store.commit(attempt, result)
+        store.set_aside(TASK.key)
+    assert store.result(TASK.key) is None
+    assert len(list((store.root / "attempts").glob("*stale*"))) == 2
+
+
+def test_inputs_are_kept_under_their_digest_once(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "data.txt").write_text("frames")
+    sha256 = store.add_input(tmp_path / "data.txt")
+    assert store.add_input(tmp_path / "data.txt") == sha256
+    assert store.input(sha256).read_text() == "frames"
+    assert os.listdir(store.root / "inputs") == [sha256]
+
+
+def test_half_written_json_never_has_the_final_name(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": 1})
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert folder.read_json(tmp_path / "a.json") == {"x": 1}
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("keep", range(4))
+def test_only_whole_checkpoints_are_valid_wherever_the_newest_was_cut(tmp_path: Path, keep: int) -> None:
+    save_checkpoint(tmp_path, 1, {"state": b"one"})
+    save_checkpoint(tmp_path, 2, {"state": b"two"})
+    (tmp_path / "checkpoint" / f"{2:012d}" / "state").write_bytes(b"two"[:keep])
+    assert [step for step, _ in checkpoints(tmp_path)] == ([2, 1] if keep == 3 else [1])
+
+
+def test_old_checkpoints_go(tmp_path: Path) -> None:
+    for step in range(5):
+        save_checkpoint(tmp_path, step, {"state": b"x"}, keep=2)
+    assert [step for step, _ in checkpoints(tmp_path)] == [4, 3]
+    assert outputs(tmp_path) == {}

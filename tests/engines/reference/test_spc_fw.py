@@ -1,0 +1,137 @@
+"""SPC/Fw labels against formulas worked out by hand, finite differences, and themselves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+
+from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure, Task
+from mlipbench_hpc.data.check import check_frames
+from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.worker.__main__ import attempt
+from mlipbench_hpc.worker.build import water_box
+from mlipbench_hpc.worker.labelers.spc_fw import LABEL_ACCURACY, Engine, Water
+
+pytestmark = pytest.mark.engine
+KCAL_MOL = 4184.0 / 96485.33212  # eV: J/mol over C/mol
+
+
+@pytest.fixture(scope="module")
+def box() -> Frames:
+    return water_box(molecules=16, density=0.9, seed=3)
+
+
+def molecule(bonds: tuple[float, float], degrees: float, edge: float = 60.0) -> Frames:
+    angle = np.radians(degrees)
+    first = bonds[0] * np.array([1.0, 0.0, 0.0])
+    second = bonds[1] * np.array([np.cos(angle), np.sin(angle), 0.0])
+    middle = np.full(3, edge / 2)
+    return Frames.from_atoms(
+        [Atoms("OH2", positions=[middle, middle + first, middle + second], cell=[edge] * 3, pbc=True)]
+    )
+
+
+def test_energy_of_one_bent_molecule_is_that_of_its_springs():
+    """Charges in one molecule do not see each other; its periodic images, a dipole lattice, give 7e-5 eV."""
+    frames = molecule((1.05, 0.98), 100.0)
+    energy, forces = Engine(Water.of(frames, 0), LABEL_ACCURACY).label(frames.positions)
+    bonds = 529.581 * (0.038**2 + 0.032**2)
+    angle = 37.95 * np.radians(13.24) ** 2
+    assert energy == pytest.approx((bonds + angle) * KCAL_MOL, abs=2e-4)
+    pull = -2 * 529.581 * 0.038 * KCAL_MOL  # along the first bond, on its H
+    assert forces[1, 0] == pytest.approx(pull, abs=2e-3)
+    assert forces.sum(axis=0) == pytest.approx(np.zeros(3), abs=1e-3)
+
+
+def test_two_oxygens_attract_and_repel_as_point_charges_and_lennard_jones_say():
+    """Energy of two rigid molecules 4 Å apart less that at 20 Å, against the sum over pairs by hand."""
+    first = molecule((1.012, 1.012), 113.24)
+
+    def pair(distance: float) -> tuple[Frames, float]:
+        shift = np.array([0.0, 0.0, distance])
+        positions = np.concatenate([first.positions, first.positions + shift])
+        image = Atoms("OH2OH2", positions=positions, cell=[60.0] * 3, pbc=True)
+        charges = np.array([-0.82, 0.41, 0.41])
+        gaps = np.linalg.norm(positions[:3, None] - positions[None, 3:], axis=-1)
+        coulomb = 14.399645 * (np.outer(charges, charges) / gaps).sum()
+        ratio, at_cut = (3.165492 / distance) ** 6, (3.165492 / 9.0) ** 6
+        dispersion = 4 * 0.1554253 * KCAL_MOL * ((ratio**2 - ratio) - (at_cut**2 - at_cut)) * (distance < 9.0)
+        return Frames.from_atoms([image]), coulomb + dispersion
+
+    near, by_hand = pair(4.0)
+    far, by_hand_far = pair(20.0)
+    energies = [Engine(Water.of(one, 0), LABEL_ACCURACY).label(one.positions)[0] for one in (near, far)]
+    assert energies[0] - energies[1] == pytest.approx(by_hand - by_hand_far, abs=2e-3)
+
+
+def test_forces_are_the_energy_s_slope(box: Frames):
+    engine = Engine(Water.of(box, 0), LABEL_ACCURACY)
+    _, forces = engine.label(box.positions)
+    generator = np.random.default_rng(5)
+    step = 2e-3
+    for atom, axis in zip(generator.integers(0, 48, 12), generator.integers(0, 3, 12), strict=True):
+        energies = []
+        for sign in (+1, -1):
+            moved = box.positions.copy()
+            moved[atom, axis] += sign * step
+            energies.append(engine.label(moved)[0])
+        assert forces[atom, axis] == pytest.approx(-(energies[0] - energies[1]) / (2 * step), abs=2e-3)
+
+
+def test_labels_do_not_depend_on_order_image_or_history(box: Frames):
+    engine = Engine(Water.of(box, 0), LABEL_ACCURACY)
+    energy, forces = engine.label(box.positions)
+    engine.label(box.positions + 0.05 * np.random.default_rng(0).normal(size=box.positions.shape))
+    edge = box.cells[0, 0, 0]
+    energy_moved, forces_moved = engine.label(box.positions + edge * np.array([1, -2, 3]))
+    assert energy_moved == pytest.approx(energy, abs=1e-5)
+    assert forces_moved == pytest.approx(forces, abs=1e-5)
+    reverse = box.select([0]).atoms(0)[::-1]
+    mirrored = Frames.from_atoms([reverse])
+    energy_reverse, forces_reverse = Engine(Water.of(mirrored, 0), LABEL_ACCURACY).label(mirrored.positions)
+    assert energy_reverse == pytest.approx(energy, abs=1e-5)
+    assert forces_reverse[::-1] == pytest.approx(forces, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Atoms("OHO", [[0, 0, 0], [1, 0, 0], [5, 5, 5]], cell=[10] * 3, pbc=True), "water only"),
+        (Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 3, 0]], cell=[10] * 3, pbc=True), "exactly two H"),
+        (Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1, 0]], cell=[10] * 3, pbc=[1, 1, 0]), "orthorhombic"),
+        (Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1, 0]], cell=[9, 9, 9, 80, 90, 90], pbc=True), "orthorhombic"),
+    ],
+)
+def test_anything_but_water_in_a_box_is_refused(image: Atoms, message: str):
+    with pytest.raises(InputFailure, match=message):
+        Water.of(Frames.from_atoms([image]), 0)
+
+
+def labelled(root: Path) -> Frames:
+    store = Store(root)
+    store.create()
+    build = Task("build", 1, "tests", "0", {"kind": "water_box", "molecules": 16, "density": 0.95, "seed": 1})
+    how = {"potential": "spc-fw", "temperatures": [300.0, 360.0], "frames": 5, "timestep": 0.0005}
+    how |= {"equilibration": 0.2, "every": 0.05, "seed": 2}
+    label = Task("label", 1, "tests", "0", how, upstream={"system": build.key})
+    for task in (build, label):
+        assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
+    return Frames.load(store.task(label.key) / "frames.npz")
+
+
+def test_generated_frames_are_hot_water_and_the_same_every_time(tmp_path: Path):
+    frames = labelled(tmp_path / "one")
+    assert len(frames) == 5
+    assert check_frames(frames, 50.0) == []
+    steps = frames.positions.reshape(-1, 3, 3)
+    bonds = np.linalg.norm(steps[:, 1:] - steps[:, :1], axis=-1)  # molecules are whole: no minimum image
+    assert bonds.mean() == pytest.approx(1.03, abs=0.015)
+    assert 0.02 < bonds.std() < 0.06
+    assert np.abs(frames.forces.sum(axis=0) / len(frames)).max() < 0.05
+    per_molecule = frames.energies / 16 / (units.kcal / units.mol)
+    assert -12.0 < per_molecule.mean() < -6.0
+    again = labelled(tmp_path / "two")
+    assert np.array_equal(again.positions, frames.positions)
+    assert np.array_equal(again.forces, frames.forces)

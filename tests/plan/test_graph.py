@@ -1,0 +1,55 @@
+from collections.abc import Mapping
+from typing import Any
+
+from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.plan.graph import Planned, Snapshot, states
+from mlipbench_hpc.plan.status import summary, table
+
+
+def planned(name: str, maybe: bool = False, **upstream: Planned) -> Planned:
+    keys = {role: item.key for role, item in upstream.items()}
+    return Planned(Task("md", 1, "analysis", "venv:0", {"name": name}, keys, label=name), {}, maybe=maybe)
+
+
+A = planned("a")
+B = planned("b", up=A)
+C = planned("c", up=B)
+CHAIN = [A, B, C]
+
+
+def result(manifest: str, **consumed: str) -> Mapping[str, Any]:
+    return {"manifest": manifest, "upstream": {role: {"manifest": digest} for role, digest in consumed.items()}}
+
+
+def found(seen: Snapshot, plan: list[Planned] = CHAIN) -> list[str]:
+    return list(states(plan, seen).values())
+
+
+def test_an_empty_store_is_ready_at_the_top() -> None:
+    assert found(Snapshot({})) == ["ready", "waiting", "waiting"]
+
+
+def test_results_that_fit_together_are_done() -> None:
+    seen = Snapshot({A.key: result("1"), B.key: result("2", up="1")})
+    assert found(seen) == ["done", "done", "ready"]
+
+
+def test_a_recomputed_upstream_makes_everything_below_it_stale() -> None:
+    seen = Snapshot({A.key: result("new"), B.key: result("2", up="old"), C.key: result("3", up="2")})
+    assert found(seen) == ["done", "stale", "stale"]
+
+
+def test_what_is_below_a_lost_result_is_stale() -> None:
+    assert found(Snapshot({B.key: result("2", up="1")})) == ["ready", "stale", "waiting"]
+
+
+def test_a_failure_blocks_what_is_below_it() -> None:
+    assert found(Snapshot({}, failures={A.key: {}})) == ["failed", "blocked", "blocked"]
+
+
+def test_what_a_decision_may_prune_is_counted_apart() -> None:
+    plan = [A, planned("later", maybe=True, up=A)]
+    states_found = states(plan, Snapshot({}))
+    assert list(states_found.values()) == ["ready", "maybe"]
+    assert "at most 2" in summary(plan, states_found)[0]
+    assert table(plan, states_found)[1].split() == ["md", "1", "1", "2"]
