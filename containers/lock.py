@@ -16,7 +16,7 @@ LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRO
 LOCKS["tests"] = ROOT / "tests/requirements.lock"
 FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
 PLATFORM = "--python-version 3.11 --python-platform x86_64-manylinux_2_28 --index-strategy unsafe-best-match"
-FORM = "--generate-hashes --allow-unsafe --no-annotate --no-header --no-emit-index-url --no-emit-find-links"
+FORM = "--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links"
 HEADER = "# Made by `make locks` from {source}: change that file, not this one.\n"
 
 

@@ -21,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".venvs"
+# What `pip --python` starts: login's pip, in the Python of the environment that it is to fill.
+PIP = VENVS / "login/lib/python3.11/site-packages/pip/__pip-runner__.py"
 CARRY_PROJECT = ("login", "tests")
 PYTEST = ("iniconfig", "packaging", "pluggy", "pygments", "pytest", "pytest-timeout")
 # A user's settings that would send packages elsewhere, or leave them without bytecode (27 s to import MACE).
@@ -73,10 +75,10 @@ class Maker:
 
     def install(self, env: str, *arguments: str) -> None:
         """The machine's settings say from where; torch_index is asked only for a CPU torch they lack."""
-        pip = [str(VENVS / "login/bin/python"), "-m", "pip", "--no-input"]
-        pip += [] if env in ("login", "pytest") else ["--python", str(VENVS / env / "bin/python")]
+        python = VENVS / ("login" if env == "pytest" else env) / "bin/python"
         target = ["--target", str(VENVS / env)] if env == "pytest" else []
-        command = [*pip, "install", "--no-deps", "--no-build-isolation", *target, *arguments]
+        options = ["--no-input", "install", "--no-deps", "--no-build-isolation", *target]
+        command = [str(python), str(PIP), *options, *arguments]
         try:
             self.run(env, command)
         except SetupError as error:
@@ -125,18 +127,19 @@ def complaint(env: str, printed: str) -> str:
     """The end of what was printed, and what to do next."""
     lines = printed.strip().splitlines()
     said = [line for line in lines if "ERROR" in line] or lines
-    return "\n  ".join([
-        f"{env}: not made.",
-        *said[-3:],
-        f"All of it is in .venvs/{env}.log. Check the network and the room on the disk, then run the same",
-        "command again; behind a mirror, first: export PIP_INDEX_URL=https://your-mirror/simple",
-    ])
+    advice = f"""All of it is in .venvs/{env}.log. Check the network and the room on the disk, then run the same
+  command again; behind a mirror, first: export PIP_INDEX_URL=https://your-mirror/simple"""
+    return "\n  ".join([f"{env}: not made.", *said[-3:], advice])
 
 
 def make_all(wanted: list[str], torch_index: str) -> bool:
     """Login first, then the others by two, longest first; another setup in the same folder is waited for."""
     with (VENVS / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another setup is at work in this folder; waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         maker = Maker(lock.fileno(), torch_index)
         if not stamp("login").exists() and not maker.attempt("login"):
             return False

@@ -23,7 +23,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Session:
-    """One command's view of a campaign, a site and a store. Rooms are imported when they are first needed."""
+    """One command's view of a campaign, a site and a store. Rooms are imported when first needed."""
 
     path: Path
     options: argparse.Namespace
@@ -72,7 +72,9 @@ class Session:
         from mlipbench_hpc.plan.expand import Setting
 
         identities = {name: environment.identity for name, environment in self.environments.items()}
-        return Setting(self.validated.datasets, self.architectures, identities, versions(), self.site.threads_per_task)
+        return Setting(
+            self.validated.datasets, self.architectures, identities, versions(), self.site.threads_per_task
+        )
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Any]:
         from mlipbench_hpc.plan.expand import expand
@@ -106,7 +108,9 @@ def validate(session: Session) -> int:
     print(f"{session.path} is valid: campaign `{campaign.name}`")
     for name, facts in session.validated.datasets.items():
         compositions = ", ".join(f"{count} x {formula}" for formula, count in facts.compositions.items())
-        print(f"  dataset {name}: {facts.frames} frames ({compositions}), sha256 {facts.sha256 or 'generated'}")
+        print(
+            f"  dataset {name}: {facts.frames} frames ({compositions}), sha256 {facts.sha256 or 'generated'}"
+        )
     return 0
 
 
@@ -118,10 +122,10 @@ def plan(session: Session) -> int:
     return 0
 
 
-def show_plan(session: Session) -> Mapping[str, str]:
+def show_plan(session: Session) -> Any:
     from mlipbench_hpc.plan import status
 
-    found: Mapping[str, str] = session.look()[1]
+    found = session.look()[1]
     print("\n".join([*status.table(session.plan, found), *status.summary(session.plan, found)]), flush=True)
     return found
 
@@ -137,7 +141,7 @@ def status(session: Session) -> int:
         print("\x1b[2J\x1b[H" if sys.stdout.isatty() else "", end="")
 
 
-def show_status(session: Session) -> Mapping[str, str]:
+def show_status(session: Session) -> Any:
     from mlipbench_hpc.plan import status as words
     from mlipbench_hpc.runtime.lock import holder
 
@@ -148,7 +152,7 @@ def show_status(session: Session) -> Mapping[str, str]:
     lines += words.table(session.plan, found)
     lines += words.running(session.plan, seen) + words.failures(session.plan, seen, found)
     print("\n".join(lines), flush=True)
-    return dict(found)
+    return found
 
 
 def run(session: Session) -> int:
@@ -174,8 +178,11 @@ def drive(session: Session) -> bool:
     for environment in session.environments.values():
         environment.describe(session.store.root)
     code = stage(session.store.root, session.architectures.values())
-    echo: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
-    return Driver(session.store, session.site, code, session.environments, session.expand, echo).run()
+    return Driver(session.store, session.site, code, session.environments, session.expand, say).run()
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
 
 
 def report(session: Session) -> int:
@@ -205,16 +212,24 @@ def document(session: Session, package: str) -> dict[str, Any]:
     }
 
 
-def reported(session: Session, seen: Any, found: Mapping[str, str]) -> list[Any]:
+def reported(session: Session, seen: Any, found: Any) -> list[Any]:
     """The plan's tasks in the report's words."""
     from mlipbench_hpc.report.collect import Reported
 
-    words = {"done": "done", "failed": "failed", "stale": "stale"}
+    shown = ("done", "failed", "stale")
     return [
-        Reported(item.task.label, item.task.verb, item.key, dict(item.subject), item.task.environment,
-                 words.get(found[item.key], "missing"), seen.failures.get(item.key))
-        for item in session.plan if found[item.key] != "maybe"
-    ]  # fmt: skip
+        Reported(
+            item.task.label,
+            item.task.verb,
+            item.key,
+            dict(item.subject),
+            item.task.environment,
+            found[item.key] if found[item.key] in shown else "missing",
+            seen.failures.get(item.key),
+        )
+        for item in session.plan
+        if found[item.key] != "maybe"
+    ]
 
 
 def task_show(session: Session) -> int:
@@ -243,7 +258,7 @@ def pick(session: Session) -> Any:
     typed = session.options.key
     found = [item for item in session.plan if item.key.startswith(typed)]
     if len(found) != 1:
-        raise Refused(f"{len(found)} tasks have a key that begins with `{typed}`: see `mlipbench plan -v {session.path}`")
+        raise Refused(f"{len(found)} tasks have a key that begins with `{typed}`: see `mlipbench plan -v`")
     return found[0]
 
 
@@ -253,7 +268,9 @@ def clean(session: Session) -> int:
 
     with hold(session.store.root, session.options.take_over):
         folders, size = remove_dead(session.store)
-    print(f"removed {folders} dead attempts and leftovers, {size / 1e6:.1f} MB; committed tasks are untouched")
+    print(
+        f"removed {folders} dead attempts and leftovers, {size / 1e6:.1f} MB; committed tasks are untouched"
+    )
     return 0
 
 
@@ -291,7 +308,10 @@ def parser() -> argparse.ArgumentParser:
     _option(verbs, "plan", "-v", "--verbose", action="store_true", help="list every task")
     _option(verbs, "status", "--watch", action="store_true", help="again every few seconds until all is done")
     task = verbs.add_parser("task", help="look at one task, or run it by hand").add_subparsers(required=True)
-    for name, function, text in (("show", task_show, "its task.json and folders"), ("run", task_run, "run it here")):
+    for name, function, text in (
+        ("show", task_show, "its task.json and folders"),
+        ("run", task_run, "run it here"),
+    ):
         one = task.add_parser(name, help=text, description=text)
         one.add_argument("key", help="the first characters of its key")
         _common(one, function)
@@ -317,7 +337,9 @@ def _common(one: argparse.ArgumentParser, function: Callable[[Session], int]) ->
 def _place(one: argparse.ArgumentParser) -> None:
     one.add_argument("--site", default="local", help="a name in campaigns/sites, or a .yaml (default: local)")
     one.add_argument("--store", help="the store's folder (default: the site's)")
-    one.add_argument("--take-over", action="store_true", help="take the lock of a driver on another, dead host")
+    one.add_argument(
+        "--take-over", action="store_true", help="take the lock of a driver on another, dead host"
+    )
 
 
 def count(problems: Sequence[Any]) -> str:
@@ -327,16 +349,22 @@ def count(problems: Sequence[Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; mistakes of the user end with exit code 2 and words, never a traceback."""
     options = parser().parse_args(arguments)
+    from mlipbench_hpc.architectures.card import CardError
     from mlipbench_hpc.campaign.problem import CampaignError
     from mlipbench_hpc.runtime.environments import EnvironmentMissing
     from mlipbench_hpc.runtime.lock import StoreLocked
+    from mlipbench_hpc.runtime.space import OutOfSpace
 
     try:
         return int(options.function(Session(options.campaign, options)))
     except CampaignError as error:
         print(f"{error}\n{count(error.problems)}; nothing was run", file=sys.stderr)
-    except (Refused, EnvironmentMissing, StoreLocked) as error:
+    except (Refused, CardError, EnvironmentMissing, StoreLocked, OutOfSpace) as error:
         print(str(error), file=sys.stderr)
     except BrokenPipeError:
         return EXIT_UNFINISHED
     return EXIT_REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,64 +1,20 @@
-"""A third party's architecture on the path, and a small campaign that uses it."""
+"""A third party's architecture and the tests' own helpers on the path."""
 
 import os
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from ase.build import bulk
-from ase.calculators.lj import LennardJones
-from ase.io import write
 
-PLUGINS = str(Path(__file__).parent / "plugins")
-sys.path.insert(0, PLUGINS)
+HERE = Path(__file__).parent
+PLUGINS = str(HERE / "plugins")
+sys.path[:0] = [PLUGINS, str(HERE / "support")]
 os.environ["PYTHONPATH"] = os.pathsep.join([PLUGINS, *filter(None, [os.environ.get("PYTHONPATH")])])
-
-TOY = """\
-name: toy
-datasets:
-  argon:
-    file: {path: argon.extxyz, format: extxyz, units: {energy: eV, force: eV/Å}}
-splits:
-  main: {dataset: argon, validation: 4, test: 4, train: 8, members: 2}
-models:
-  pairs: {architecture: toy}
-committees:
-  pairs: {model: pairs, split: main}
-md:
-  crystal:
-    committee: pairs
-    start: {dataset: argon}
-    temperature: 40 K
-    timestep: 2 fs
-    length: 0.4 ps
-    frame_every: 4 fs
-    checkpoint_every: 80 fs
-    replicas: 2
-analysis:
-  rdf: {pairs: [[Ar, Ar]], r_max: 5 Å}
-"""
-
-
-def argon_frames(folder: Path, frames: int = 24, seed: int = 0) -> Path:
-    """Rattled argon crystals of 32 atoms with Lennard-Jones labels."""
-    generator = np.random.default_rng(seed)
-    images = []
-    for _ in range(frames):
-        atoms = bulk("Ar", "fcc", a=5.3, cubic=True) * (2, 2, 2)
-        atoms.positions += generator.normal(scale=0.12, size=atoms.positions.shape)
-        atoms.calc = LennardJones(sigma=3.4, epsilon=0.0104, rc=5.2, smooth=True)
-        atoms.get_forces()
-        images.append(atoms)
-    path = folder / "argon.extxyz"
-    write(path, images, format="extxyz")
-    return path
 
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Path:
     """The path of a toy campaign with its data beside it."""
-    argon_frames(tmp_path)
-    path = tmp_path / "toy.yaml"
-    path.write_text(TOY)
-    return path
+    from toy import write_toy
+
+    return write_toy(tmp_path)

@@ -11,8 +11,9 @@ from mlipbench_hpc.data.frames import Floats
 class BlockAverage:
     """A time average with its block standard error, both of the shape of one sample.
 
-    mean: over the samples that fill whole blocks, or over all of them when there are fewer samples than blocks;
-    standard_error: NaN in that case, and `reason` says so. dropped: samples after the last whole block.
+    mean: over the samples that fill whole blocks, or over all of them when there are fewer samples than
+    blocks; standard_error: NaN in that case, and `reason` says so. dropped: samples after the last whole
+    block.
     """
 
     mean: Floats
@@ -30,7 +31,9 @@ def block_average(samples: Floats, blocks: int = 10) -> BlockAverage:
     """
     samples = np.asarray(samples, dtype=float)
     if blocks < 2 or samples.ndim == 0:
-        raise ValueError(f"expected samples along a time axis and at least 2 blocks, got {samples.shape}, {blocks}")
+        raise ValueError(
+            f"expected samples along a time axis and at least 2 blocks, got {samples.shape}, {blocks}"
+        )
     length, dropped = divmod(len(samples), blocks)
     if length == 0:
         return _too_few(samples, blocks)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
+from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import OXYGEN, owners
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
@@ -14,19 +15,20 @@ MILLI = 1000.0
 def model_errors(reference: Frames, energies: Floats, forces: Floats) -> dict[str, Any]:
     """Root-mean-square errors in meV and meV/Å of predicted energies (F,) eV and forces (A, 3) eV/Å.
 
-    energy: raw, and with the mean error of each composition removed (`centred`; compositions of a single frame say
-    nothing there and are left out), by structure and by atom, with the spread of the labels about their
-    composition's mean. force: all components, by species, and the net forces of water molecules (an O that does
-    not own exactly two H is left out and counted); `std` is the standard deviation of the labels. Unlabelled
-    frames are left out. What is undefined, and anything touched by a prediction that is not finite, is None.
-    Raises ValueError when the shapes are not those of `reference`.
+    energy: raw, and with the mean error of each composition removed (`centred`; compositions of a single
+    frame say nothing there and are left out), by structure and by atom, with the spread of the labels
+    about their composition's mean. force: all components, by species, and the net forces of water
+    molecules (an O that does not own exactly two H is left out and counted); `std` is the standard
+    deviation of the labels. Unlabelled frames are left out. What is undefined, and anything touched by a
+    prediction that is not finite, is None. Raises ValueError when the shapes are not those of
+    `reference`.
     """
     if energies.shape != reference.energies.shape or forces.shape != reference.forces.shape:
         raise ValueError(
             f"expected energies {reference.energies.shape} and forces {reference.forces.shape}, "
             f"got {energies.shape} and {forces.shape}"
         )
-    labelled = np.isfinite(reference.forces).all(axis=1)
+    labelled: NDArray[np.bool_] = np.asarray(np.isfinite(reference.forces).all(axis=1))
     return {
         "frames": len(reference),
         "not_finite": int((~np.isfinite(energies)).sum() + (~np.isfinite(forces).all(axis=1)).sum()),
@@ -83,11 +85,13 @@ def _net_forces(reference: Frames, forces: Floats, index: int) -> tuple[Floats, 
     return predicted[whole], labels[whole]
 
 
-def _by_species(reference: Frames, forces: Floats, labelled: np.ndarray[Any, Any]) -> dict[str, dict[str, Any]]:
+def _by_species(reference: Frames, forces: Floats, labelled: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
     result = {}
     for number in reference.species():
         own = labelled & (reference.numbers == number)
-        result[chemical_symbols[number]] = {"atoms": int(own.sum())} | _force(forces[own], reference.forces[own])
+        result[chemical_symbols[number]] = {"atoms": int(own.sum())} | _force(
+            forces[own], reference.forces[own]
+        )
     return result
 
 

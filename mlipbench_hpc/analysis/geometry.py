@@ -13,8 +13,8 @@ def minimum_image(vectors: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool =
     """The periodic images of `vectors` (..., 3) Å whose fractional coordinates lie in [-1/2, 1/2].
 
     cell (3, 3) Å, rows are lattice vectors (a row may be zero where pbc is False); pbc (3,). Since the
-    fractional coordinate along a is at most |v|/w_a, w_a the perpendicular width, this image is the shortest one
-    whenever the shortest is shorter than half the smallest width, for any triclinic cell.
+    fractional coordinate along a is at most |v|/w_a, w_a the perpendicular width, this image is the
+    shortest one whenever the shortest is shorter than half the smallest width, for any triclinic cell.
     """
     shifts = np.rint(vectors @ np.linalg.pinv(cell)) * pbc
     return np.asarray(vectors - shifts @ cell)
@@ -30,8 +30,8 @@ def perpendicular_widths(cells: Floats) -> Floats:
 def owners(numbers: Ints, positions: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool = True) -> Ints:
     """Which oxygen each hydrogen belongs to: the nearest one, at most 1.3 Å away under the minimum image.
 
-    numbers (N,) atomic numbers, positions (N, 3) Å, cell (3, 3) Å, pbc (3,). Returns (N,) indices into the frame
-    for hydrogens, -1 for other atoms and for hydrogens without an oxygen that near.
+    numbers (N,) atomic numbers, positions (N, 3) Å, cell (3, 3) Å, pbc (3,). Returns (N,) indices into
+    the frame for hydrogens, -1 for other atoms and for hydrogens without an oxygen that near.
     """
     hydrogens, oxygens = np.flatnonzero(numbers == HYDROGEN), np.flatnonzero(numbers == OXYGEN)
     found = np.full(len(numbers), -1)

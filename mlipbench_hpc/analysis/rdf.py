@@ -14,10 +14,10 @@ PAIRS_AT_ONCE = 100_000
 
 @dataclass(frozen=True)
 class RadialDistribution:
-    """g(r) in half-open bins [k·dr, (k+1)·dr): r (B,) bin centres in Å; average.mean (B,) is g, dimensionless.
+    """g(r) in half-open bins [k·dr, (k+1)·dr): r (B,) bin centres in Å; average.mean (B,) is g, unitless.
 
-    coordination (B,): mean number of second-species neighbours of a first-species atom nearer than the upper edge
-    of each bin.
+    coordination (B,): mean number of second-species neighbours of a first-species atom nearer than the
+    upper edge of each bin.
     """
 
     r: Floats
@@ -31,15 +31,22 @@ def largest_radius(cells: Floats) -> float:
 
 
 def radial_distribution(
-    positions: NDArray[np.floating], cells: Floats, first: Ints, second: Ints, r_max: float, bin_width: float, blocks: int = 10
+    positions: NDArray[np.floating],
+    cells: Floats,
+    first: Ints,
+    second: Ints,
+    r_max: float,
+    bin_width: float,
+    blocks: int = 10,
 ) -> RadialDistribution:
     """g(r) = <V n(r)> / (N_pairs 4/3 π (r_out³ - r_in³)), the volume taken frame by frame.
 
-    positions (F, N, 3) Å, wrapped or not; cells (F, 3, 3) Å; first, second: indices of the atoms of each species,
-    either equal (each atom then sees all others) or without common atoms. r_max and bin_width in Å; the last whole
-    bin below r_max is the last. Frames after the last whole block are dropped from mean and error alike; with fewer
-    frames than blocks there is no error. Raises ValueError, naming the largest r_max allowed, when the minimum image
-    does not reach r_max, and for groups that are empty or overlap in part.
+    positions (F, N, 3) Å, wrapped or not; cells (F, 3, 3) Å; first, second: indices of the atoms of each
+    species, either equal (each atom then sees all others) or without common atoms. r_max and bin_width in
+    Å; the last whole bin below r_max is the last. Frames after the last whole block are dropped from mean
+    and error alike; with fewer frames than blocks there is no error. Raises ValueError, naming the
+    largest r_max allowed, when the minimum image does not reach r_max, and for groups that are empty or
+    overlap in part.
     """
     same = _validated(positions, cells, first, second, r_max, bin_width)
     bins = int(r_max / bin_width + 1e-9)
@@ -58,7 +65,7 @@ def radial_distribution(
         np.add.at(sums, block_of[part], counts * volumes[part, None] / norm)
         neighbours += counts.sum(axis=0)
     return RadialDistribution(
-        r=edges[:-1] + bin_width / 2,
+        r=np.asarray(edges[:-1] + bin_width / 2, dtype=float),
         average=_averaged(sums, length, dropped, used),
         coordination=np.cumsum(neighbours) / (used * len(first)),
     )
@@ -72,7 +79,13 @@ def _averaged(sums: Floats, length: int, dropped: int, frames: int) -> BlockAver
 
 
 def _counts(
-    positions: NDArray[np.floating], cells: Floats, first: Ints, second: Ints, bin_width: float, bins: int, same: bool
+    positions: NDArray[np.floating],
+    cells: Floats,
+    first: Ints,
+    second: Ints,
+    bin_width: float,
+    bins: int,
+    same: bool,
 ) -> Floats:
     """Ordered pairs in each bin of each frame, (F, B)."""
     one, other = np.asarray(positions[:, first], dtype=float), np.asarray(positions[:, second], dtype=float)
@@ -87,20 +100,31 @@ def _counts(
     bin_of = np.minimum(distances / bin_width, bins).astype(np.int64)
     flat = bin_of + (bins + 1) * np.arange(len(cells))[:, None]
     counts = np.bincount(flat.ravel(), minlength=len(cells) * (bins + 1)).reshape(len(cells), bins + 1)
-    return counts[:, :bins] * (2.0 if same else 1.0)
+    return np.asarray(counts[:, :bins] * (2.0 if same else 1.0))
 
 
 def _validated(
     positions: NDArray[np.floating], cells: Floats, first: Ints, second: Ints, r_max: float, bin_width: float
 ) -> bool:
     """Whether both groups are one; raises ValueError for what `radial_distribution` cannot take."""
-    if positions.ndim != 3 or positions.shape[2] != 3 or cells.shape != (len(positions), 3, 3) or not len(cells):
-        raise ValueError(f"expected positions (F, N, 3) and cells (F, 3, 3), got {positions.shape} and {cells.shape}")
+    if (
+        positions.ndim != 3
+        or positions.shape[2] != 3
+        or cells.shape != (len(positions), 3, 3)
+        or not len(cells)
+    ):
+        raise ValueError(
+            f"expected positions (F, N, 3) and cells (F, 3, 3), got {positions.shape} and {cells.shape}"
+        )
     if not 0 < bin_width <= r_max:
         raise ValueError(f"expected 0 < bin width <= r_max, got {bin_width} and {r_max} Å")
     if r_max > (allowed := largest_radius(cells)):
-        raise ValueError(f"r_max = {r_max} Å is beyond the minimum image: at most {allowed:.4f} Å in this cell")
+        raise ValueError(
+            f"r_max = {r_max} Å is beyond the minimum image: at most {allowed:.4f} Å in this cell"
+        )
     same = np.array_equal(first, second)
     if min(len(first), len(second)) < 1 + same or (not same and np.intersect1d(first, second).size):
-        raise ValueError(f"expected two atoms of one group or two groups apart, got {len(first)} and {len(second)} atoms")
+        raise ValueError(
+            f"expected two atoms of one group or two groups apart, got {len(first)} and {len(second)} atoms"
+        )
     return same

@@ -1,1 +1,1 @@
-"""One folder an architecture: card.toml (data, read on the login node) and adapter.py (imported in its image)."""
+"""One folder an architecture: card.toml (read on the login node) and adapter.py (imported in its image)."""

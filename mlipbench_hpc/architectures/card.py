@@ -24,7 +24,10 @@ class CardError(ValueError):
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One setting: its type (int, float, bool, str, list), default, limits (inclusive) and help with unit."""
+    """One setting: type (int, float, bool, str, list), default, limits (inclusive) and help with unit.
+
+    The items of a list have the type of its default's first one, and the limits hold for each of them.
+    """
 
     type: str
     default: Any
@@ -35,18 +38,23 @@ class Hyperparameter:
 
     def complaint(self, value: Any) -> str | None:
         """Why `value` cannot be used, or None."""
-        if not self._has_type(value):
-            return f"expected {self.expected}, received {value!r}"
-        if self.choices is not None and value not in self.choices:
-            return f"expected {self.expected}, received {value!r}{did_you_mean(str(value), map(str, self.choices))}"
+        if self.type == "list":
+            fits = isinstance(value, list) and all(self._fits(item, self._items) for item in value)
+        else:
+            fits = self._fits(value, self.type)
+        return None if fits else f"expected {self.expected}, received {value!r}"
+
+    @property
+    def _items(self) -> str:
+        return type(self.default[0]).__name__
+
+    def _fits(self, value: Any, kind: str) -> bool:
+        right = isinstance(value, (int, float) if kind == "float" else TYPES[kind])
+        if not right or isinstance(value, bool) != (kind == "bool"):
+            return False
         low = self.minimum is not None and not value >= self.minimum
         high = self.maximum is not None and not value <= self.maximum
-        return f"expected {self.expected}, received {value!r}" if low or high else None
-
-    def _has_type(self, value: Any) -> bool:
-        if isinstance(value, bool):
-            return self.type == "bool"
-        return isinstance(value, (int, float) if self.type == "float" else TYPES[self.type])
+        return not low and not high and (self.choices is None or value in self.choices)
 
     @property
     def expected(self) -> str:
@@ -54,7 +62,8 @@ class Hyperparameter:
         limits = [f"at least {self.minimum}"] if self.minimum is not None else []
         limits += [f"at most {self.maximum}"] if self.maximum is not None else []
         limits += [f"one of {', '.join(map(str, self.choices))}"] if self.choices is not None else []
-        return f"{self.type} {' and '.join(limits)}".rstrip()
+        kind = f"list of {self._items}, each" if self.type == "list" else self.type
+        return f"{kind} {' and '.join(limits)}" if limits else kind.removesuffix(", each")
 
     def normal(self, value: Any) -> Any:
         """The one form a valid value has in a task's key: 5 for a float is 5.0."""
@@ -66,7 +75,8 @@ class Card:
     """card.toml of one architecture.
 
     environment: which image or venv serves it. receptive_field: names of the hyperparameters that hold cutoff
-    (Å) and layers. cost: core-seconds on a CPU with the default preset.
+    (Å) and layers. cost: core-seconds on a CPU with the default preset. restart: how exactly an interrupted
+    training continues. elements: atomic numbers it is limited to; empty: whatever it is trained on.
     """
 
     name: str
@@ -107,26 +117,31 @@ def _read(data: dict[str, Any]) -> Card:
 
 
 def _hyperparameter(table: dict[str, Any]) -> Hyperparameter:
-    return Hyperparameter(**{key: tuple(v) if key == "choices" else v for key, v in table.items()})
+    fixed: dict[str, Any] = {key: tuple(v) if key == "choices" else v for key, v in table.items()}
+    return Hyperparameter(**fixed)
 
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
     optional = {"restart", "elements"}
     wrong = _keys(data, "", {item.name for item in fields(Card)}, optional)
-    settings = data.get("hyperparameters", {})
+    settings, known = data.get("hyperparameters", {}), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
         where = f"hyperparameters.{name}"
-        wrong += _keys(table, where, {item.name for item in fields(Hyperparameter)}, {"minimum", "maximum", "choices"})
+        wrong += _keys(table, where, known, {"minimum", "maximum", "choices"})
+        if table.get("type") == "list" and not table.get("default"):
+            wrong.append((f"{where}.default", "a list's default must show one item at least"))
         if table.get("type") not in TYPES:
-            wrong.append((f"{where}.type", f"expected one of {', '.join(TYPES)}, received {table.get('type')!r}"))
+            types = ", ".join(TYPES)
+            wrong.append((f"{where}.type", f"expected one of {types}, received {table.get('type')!r}"))
     return wrong
 
 
 def _keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[str]) -> list[Problem]:
     prefix = f"{where}." if where else ""
-    wrong = [(f"{prefix}{key}", f"unknown key{did_you_mean(key, known)}") for key in sorted(set(table) - known)]
-    return wrong + [(f"{prefix}{key}", "is missing") for key in sorted(known - optional - set(table))]
+    unknown, missing = sorted(set(table) - known), sorted(known - optional - set(table))
+    wrong = [(f"{prefix}{key}", f"unknown key{did_you_mean(key, known)}") for key in unknown]
+    return wrong + [(f"{prefix}{key}", "is missing") for key in missing]
 
 
 def _inconsistent(card: Card) -> list[Problem]:
@@ -162,7 +177,7 @@ def _unknown(card: Card, name: str) -> str:
 
 
 def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> list[Problem]:
-    """(dotted path, message) of everything wrong in a campaign's preset and hyperparameters; empty when all is well."""
+    """(dotted path, message) of everything wrong in a campaign's preset and hyperparameters."""
     found = []
     if preset is not None and preset not in card.presets:
         known = did_you_mean(preset, card.presets) or f": it has {', '.join(card.presets)}"
@@ -199,11 +214,12 @@ class Found:
 
 
 def find() -> dict[str, Found]:
-    """All architectures by name: built-in folders, then the entry points of group `mlipbench_hpc.architectures`.
+    """All architectures by name: built-in folders, then entry points of group `mlipbench_hpc.architectures`.
 
     Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
     """
-    modules = {f"{__package__}.{path.parent.name}": path.parent for path in sorted(BUILT_IN.glob("*/card.toml"))}
+    built_in = [path.parent for path in sorted(BUILT_IN.glob("*/card.toml"))]
+    modules = {f"{__package__}.{folder.name}": folder for folder in built_in}
     modules |= {entry.value: _folder(entry.value) for entry in sorted(entry_points(group=GROUP))}
     found: dict[str, Found] = {}
     for module, folder in modules.items():

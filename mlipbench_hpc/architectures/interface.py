@@ -28,8 +28,8 @@ class TrainingJob:
     the preset and the campaign's own, merged. resume: folder of the furthest valid checkpoint, or None.
     save(epoch, files): keep a checkpoint (named byte strings). report(row): one row of the learning curve,
     {"epoch": int, "loss": float, "validation_energy_rmse_meV_per_atom": float,
-    "validation_force_rmse_meV_per_A": float, "learning_rate": float}; raises Interrupted when it is time to stop
-    (call it after save).
+    "validation_force_rmse_meV_per_A": float, "learning_rate": float}; raises Interrupted when it is time to
+    stop (call it after save), TaskFailure when a number is not finite.
     """
 
     folder: Path

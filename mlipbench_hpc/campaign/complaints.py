@@ -24,7 +24,7 @@ def mistakes(error: ValidationError, model: type[BaseModel], document: Any) -> l
     for details in error.errors(include_url=False):
         mistake = _Refusal(details, _place(details["loc"], document), model, document).mistake()
         earlier = found.setdefault(mistake.place, mistake)
-        if mistake.expected not in earlier.expected.split(" or "):
+        if mistake.expected not in earlier.expected:
             found[mistake.place] = replace(earlier, expected=f"{earlier.expected} or {mistake.expected}")
     return list(found.values())
 

@@ -14,7 +14,7 @@ import yaml
 
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Place, Problem, dotted
 
-LARGEST_FILE = 1_000_000
+LARGEST_FILE = 200_000
 LARGEST_DOCUMENT = 100_000
 DEEPEST = 30
 

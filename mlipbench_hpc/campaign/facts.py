@@ -78,7 +78,7 @@ def read_parameters(dataset: FileDataset) -> dict[str, Any]:
 
 def file_facts(source: Path, dataset: FileDataset, cache: Path | None) -> DatasetFacts | list[FileProblem]:
     """Read, check and hash a dataset, or remember having done so; problems are never remembered."""
-    if not source.exists():
+    if not source.is_file() and not source.is_dir():
         return [
             FileProblem("path", "no such file or folder", str(source), f"data in the format {dataset.format}")
         ]

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from mlipbench_hpc.campaign.complaints import mistakes
 from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.facts import DatasetFacts, file_facts, generated_facts
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
-from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
 
 SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md")
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,6 +25,13 @@ class Validated:
     campaign: Campaign
     datasets: Mapping[str, DatasetFacts]
     files: Mapping[str, Path]
+
+
+class _Part(Campaign):
+    """What is left of a campaign when the entries with mistakes are taken out."""
+
+    name: Name = "unnamed"
+    datasets: dict[Name, Dataset] = Field(default_factory=dict)
 
 
 def load(path: Path, model: type[Model]) -> tuple[Model, Lines]:
@@ -86,7 +93,7 @@ def _sound_part(document: Any, wrong: list[Mistake]) -> Campaign | None:
     for mistake in wrong:
         _drop(kept, mistake.place)
     try:
-        return Campaign.model_validate({"name": "unnamed", **kept})
+        return _Part.model_validate(kept)
     except ValidationError:
         return None
 
@@ -102,9 +109,14 @@ def _drop(document: dict[str, Any], place: Place) -> None:
 def _sources(path: Path, campaign: Campaign | None) -> dict[str, Path]:
     """Where the users' data lie: relative paths start at the campaign file."""
     datasets = campaign.datasets if campaign else {}
-    return {
-        name: path.parent / Path(one.file.path).expanduser() for name, one in datasets.items() if one.file
-    }
+    return {name: path.parent / _at_home(one.file.path) for name, one in datasets.items() if one.file}
+
+
+def _at_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # ~somebody who is unknown here
+        return Path(path)
 
 
 def _generated(campaign: Campaign) -> dict[str, DatasetFacts]:

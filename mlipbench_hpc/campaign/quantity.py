@@ -17,9 +17,15 @@ UNITS: dict[str, dict[str, float]] = {
     "force": {"eV/Å": 1.0, "eV/A": 1.0, "meV/Å": 1e-3, "meV/A": 1e-3},
 }
 EXAMPLES = {
-    "time": "0.5 fs", "duration": "30 min", "frequency": "0.2 1/ps", "length": "6 Å", "temperature": "300 K",
-    "density": "0.997 g/cm3", "energy per atom": "4 meV/atom", "force": "100 meV/Å",
-}  # fmt: skip
+    "time": "0.5 fs",
+    "duration": "30 min",
+    "frequency": "0.2 1/ps",
+    "length": "6 Å",
+    "temperature": "300 K",
+    "density": "0.997 g/cm3",
+    "energy per atom": "4 meV/atom",
+    "force": "100 meV/Å",
+}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
@@ -44,7 +50,8 @@ def _reader(kind: str) -> Callable[[object], float]:
 
 def _schema(kind: str) -> WithJsonSchema:
     units = "|".join(re.escape(unit) for unit in UNITS[kind])
-    return WithJsonSchema({"type": "string", "pattern": rf"^\s*{NUMBER}\s*({units})\s*$", "examples": [EXAMPLES[kind]]})
+    pattern = rf"^\s*{NUMBER}\s*({units})\s*$"
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [EXAMPLES[kind]]})
 
 
 Time = Annotated[float, BeforeValidator(_reader("time")), _schema("time")]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts, water_facts
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
 
 LONGEST_TIMESTEP_PS = 0.002
+DENSEST = 1.5
 REFERENCES = {
     ("datasets", "generate", "system"): "systems",
     ("splits", "dataset"): "datasets",
@@ -56,6 +58,8 @@ def _lost(document: Mapping[str, Any], place: Place, name: Any, target: str) -> 
 def check_references(campaign: Campaign, facts: Facts, architectures: Architectures) -> list[Mistake]:
     """Everything that pydantic cannot see. What a dataset holds is only judged where `facts` knows it."""
     found: list[Mistake] = []
+    for name, system in campaign.systems.items():
+        found += _system(("systems", name, "water_box", "density"), system.water_box.density)
     for name, dataset in campaign.datasets.items():
         if dataset.generate:
             found += _generated(("datasets", name, "generate"), dataset.generate)
@@ -70,9 +74,15 @@ def check_references(campaign: Campaign, facts: Facts, architectures: Architectu
     return found
 
 
+def _system(place: Place, density: float) -> Iterator[Mistake]:
+    if density > DENSEST:
+        expected = f"at most {DENSEST:g} g/cm3"
+        yield Mistake(place, "water cannot be packed so densely", f"{density:g} g/cm3", expected)
+
+
 def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
     yield from _short_enough(place, dataset.timestep)
-    for key in ("equilibration", "every"):
+    for key in sorted(dataset.model_fields_set & {"equilibration", "every"}):
         yield from _multiple((*place, key), getattr(dataset, key), dataset.timestep)
     if dataset.frames < len(dataset.temperatures):
         yield Mistake(
@@ -100,7 +110,7 @@ def _multiple(place: Place, time: float, timestep: float) -> Iterator[Mistake]:
         yield Mistake(place, "is not a whole number of timesteps", received, expected)
 
 
-def _split(place: Place, split: Split, train: int, facts: Facts, key: str = "train") -> Iterator[Mistake]:
+def _split(place: Place, split: Split, train: int, facts: Facts) -> Iterator[Mistake]:
     """A split with `train` frames a member (more than at first when a committee grows)."""
     if split.dataset not in facts:
         return
@@ -119,7 +129,7 @@ def _split(place: Place, split: Split, train: int, facts: Facts, key: str = "tra
         message = (
             "a committee larger than the data allows" if split.disjoint else "more frames than the data has"
         )
-        yield Mistake((*place, key), message, wanted, f"at most {most} ({have})")
+        yield Mistake((*place, "train"), message, wanted, f"at most {most} ({have})")
     elif not split.disjoint and math.comb(pool, train) < split.members:
         received = f"{split.members} members, {train} of {pool} frames each"
         expected = f"at most {math.comb(pool, train)} members, or fewer frames each ({have})"
@@ -148,17 +158,15 @@ def _committee(
     split, model = campaign.splits.get(committee.split), campaign.models.get(committee.model)
     if split and committee.grow:
         last = split.train + committee.grow.step * (committee.grow.at_most - 1)
-        for mistake in _split((*place, "grow"), split, last, facts, "at_most") if last > split.train else ():
-            yield Mistake((*place, "grow", "at_most"), f"the last round: {mistake.message}", *_rest(mistake))
+        at_first = list(_split(place, split, split.train, facts))
+        for mistake in [] if at_first else _split(place, split, last, facts):
+            where = (*place, "grow", "at_most")
+            yield replace(mistake, place=where, message=f"the last round: {mistake.message}")
     card = architectures.get(model.architecture) if model else None
     if split and card and card.elements and split.dataset in facts:
         strange = set(facts[split.dataset].species) - set(card.elements)
         if strange:
             yield Mistake((*place, "split"), f"{card.name} does not know {_symbols(strange)}", split.dataset)
-
-
-def _rest(mistake: Mistake) -> tuple[str, str]:
-    return mistake.received, mistake.expected
 
 
 def _symbols(numbers: set[int]) -> str:
@@ -189,7 +197,7 @@ def _md(place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts) -
 
 def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake]:
     yield from _short_enough(place, md.timestep)
-    for key in ("length", "frame_every", "checkpoint_every"):
+    for key in sorted(md.model_fields_set & {"length", "equilibration", "frame_every", "checkpoint_every"}):
         yield from _multiple((*place, key), getattr(md, key), md.timestep)
     equilibration = md.length / 10 if md.equilibration is None else md.equilibration
     frames = (md.length - equilibration) / md.frame_every + 1e-6

@@ -147,7 +147,7 @@ class Start(Spec):
 
 
 class NoseHooverChain(Spec):
-    """Chain of three by default; damping is the period of the first thermostat."""
+    """Chain of three by default; damping is the time τ of the first thermostat (Q₁ = 3·N_mobile·kT·τ²)."""
 
     kind: Literal["nose-hoover-chain"]
     damping: Time = 0.1
@@ -159,6 +159,9 @@ class LangevinThermostat(Spec):
 
     kind: Literal["langevin"]
     friction: Frequency
+
+
+Thermostat = Annotated[NoseHooverChain | LangevinThermostat, Field(discriminator="kind")]
 
 
 class Stability(Spec):
@@ -177,12 +180,10 @@ class MolecularDynamics(Spec):
     temperature: Temperature = 300.0
     timestep: Time = 0.0005
     length: Time
-    equilibration: Time | None = Field(None, description="Discarded before analysis; default: a tenth of the length.")
+    equilibration: Time | None = Field(None, description="Discarded before analysis (default: length / 10).")
     frame_every: Time = 0.01
     checkpoint_every: Time = 0.25
-    thermostat: Annotated[NoseHooverChain | LangevinThermostat, Field(discriminator="kind")] = NoseHooverChain(
-        kind="nose-hoover-chain"
-    )
+    thermostat: Thermostat = NoseHooverChain(kind="nose-hoover-chain")
     fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []
     replicas: Count = 1
     stability: Stability = Stability()

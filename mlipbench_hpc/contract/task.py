@@ -91,7 +91,9 @@ class Task:
                 "parameters": self.parameters,
                 "upstream": self.upstream,
                 "inputs": self.inputs,
-                "architecture": [self.architecture.name, self.architecture.digest] if self.architecture else None,
+                "architecture": [self.architecture.name, self.architecture.digest]
+                if self.architecture
+                else None,
             }
         )
 
@@ -107,5 +109,7 @@ class Task:
         fields["resources"] = Resources(**data["resources"])
         task = cls(**fields)
         if data.get("schema") != SCHEMA or data.get("key") != task.key:
-            raise InputFailure(f"task.json says key {data.get('key')}, its content has {task.key}: it was edited")
+            raise InputFailure(
+                f"task.json says key {data.get('key')}, its content has {task.key}: it was edited"
+            )
         return task

@@ -33,7 +33,16 @@ def check_frames(frames: Frames, largest_force: float) -> list[DataProblem]:
 
     largest_force in eV/Å, per component.
     """
-    kinds = (_energies, _forces, _absurd_forces(largest_force), _positions, _cells, _close_atoms, _duplicates)
+    kinds = (
+        _empty,
+        _energies,
+        _forces,
+        _absurd_forces(largest_force),
+        _positions,
+        _cells,
+        _close_atoms,
+        _duplicates,
+    )
     return [problem for kind in kinds for problem in _first(list(kind(frames)))]
 
 
@@ -42,6 +51,11 @@ def _first(problems: list[DataProblem]) -> list[DataProblem]:
     if rest <= 0:
         return problems
     return [*problems[:SHOWN], DataProblem(None, f"… and {rest} more frames with the same mistake")]
+
+
+def _empty(frames: Frames) -> Iterator[DataProblem]:
+    for index in np.flatnonzero(frames.sizes == 0):
+        yield DataProblem(int(index), "no atom in it")
 
 
 def _energies(frames: Frames) -> Iterator[DataProblem]:
@@ -102,7 +116,7 @@ def _sound_cell(frames: Frames, index: int) -> bool:
 def _close_atoms(frames: Frames) -> Iterator[DataProblem]:
     for index in range(len(frames)):
         positions = frames.positions[frames.atoms_of(index)]
-        if not np.isfinite(positions).all() or not _sound_cell(frames, index):
+        if len(positions) < 2 or not np.isfinite(positions).all() or not _sound_cell(frames, index):
             continue
         distance, pair = closest_pair(positions, frames.cells[index], frames.pbc[index])
         if distance < CLOSEST_A:
@@ -119,7 +133,7 @@ def closest_pair(positions: Floats, cell: Floats, pbc: NDArray[np.bool_]) -> tup
     from ase.geometry import complete_cell
     from scipy.spatial import cKDTree
 
-    whole = np.array(complete_cell(np.where(pbc[:, None], cell, 0.0)), dtype=np.float64)  # type: ignore[no-untyped-call]
+    whole = np.array(complete_cell(np.where(pbc[:, None], cell, 0.0)), dtype=np.float64)
     inverse = np.linalg.inv(whole)
     fractional = positions @ inverse
     fractional[:, pbc] %= 1.0

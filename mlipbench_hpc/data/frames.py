@@ -21,8 +21,8 @@ class Frames:
     """F frames with A atoms in all; frame i owns atoms offsets[i] to offsets[i+1].
 
     offsets (F+1,) int64; numbers (A,) int64 atomic numbers; positions (A, 3) Å; cells (F, 3, 3) Å, rows are
-    lattice vectors; pbc (F, 3) bool; energies (F,) eV; forces (A, 3) eV/Å; energies and forces are NaN where a
-    frame carries no label.
+    lattice vectors; pbc (F, 3) bool; energies (F,) eV; forces (A, 3) eV/Å; both are NaN where a frame carries
+    no label.
     """
 
     offsets: Ints
@@ -52,11 +52,20 @@ class Frames:
     def select(self, indices: list[int] | Ints) -> "Frames":
         """The frames at `indices`, in that order."""
         chosen = [self.atoms_of(int(i)) for i in indices]
-        flat = np.concatenate([np.arange(s.start, s.stop) for s in chosen]) if chosen else np.zeros(0, np.int64)
+        flat = (
+            np.concatenate([np.arange(s.start, s.stop) for s in chosen]) if chosen else np.zeros(0, np.int64)
+        )
         rows = np.asarray(indices, dtype=np.int64)
         offsets = np.concatenate([[0], np.cumsum(self.sizes[rows])]).astype(np.int64)
-        return Frames(offsets, self.numbers[flat], self.positions[flat], self.cells[rows], self.pbc[rows],
-                      self.energies[rows], self.forces[flat])  # fmt: skip
+        return Frames(
+            offsets,
+            self.numbers[flat],
+            self.positions[flat],
+            self.cells[rows],
+            self.pbc[rows],
+            self.energies[rows],
+            self.forces[flat],
+        )
 
     def formula(self, index: int) -> str:
         """Composition in Hill-like alphabetical order, such as H128O64: the stratum of a frame."""
@@ -70,9 +79,13 @@ class Frames:
         return [int(number) for number in np.unique(self.numbers)]
 
     def fingerprint(self, index: int) -> str:
-        """sha256 of one structure (species, cell, positions to 1e-6 Å; no labels): equal means the same frame."""
+        """sha256 of one structure: species, cell, positions to 1e-6 Å, no labels."""
         atoms = self.atoms_of(index)
-        parts = (self.numbers[atoms], np.round(self.cells[index], 6) + 0.0, np.round(self.positions[atoms], 6) + 0.0)
+        parts = (
+            self.numbers[atoms],
+            np.round(self.cells[index], 6) + 0.0,
+            np.round(self.positions[atoms], 6) + 0.0,
+        )
         return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
 
     def atoms(self, index: int) -> "Atoms":
@@ -80,7 +93,12 @@ class Frames:
         from ase import Atoms
 
         own = self.atoms_of(index)
-        return Atoms(numbers=self.numbers[own], positions=self.positions[own], cell=self.cells[index], pbc=self.pbc[index])
+        return Atoms(
+            numbers=self.numbers[own],
+            positions=self.positions[own],
+            cell=self.cells[index],
+            pbc=self.pbc[index],
+        )
 
     def save(self, path: Path) -> None:
         """Write all arrays as one .npz."""
@@ -94,7 +112,9 @@ class Frames:
             return cls(**{field.name: archive[field.name] for field in fields(cls)})
 
     @classmethod
-    def from_atoms(cls, images: "list[Atoms]", energies: Floats | None = None, forces: Floats | None = None) -> "Frames":
+    def from_atoms(
+        cls, images: "list[Atoms]", energies: Floats | None = None, forces: Floats | None = None
+    ) -> "Frames":
         """Stack ase.Atoms; labels not given are NaN. energies (F,) eV, forces (A, 3) eV/Å."""
         offsets = np.concatenate([[0], np.cumsum([len(image) for image in images])]).astype(np.int64)
         empty = np.full((int(offsets[-1]), 3), np.nan)
@@ -112,7 +132,9 @@ class Frames:
 def concatenate(parts: list[Frames]) -> Frames:
     """All frames of `parts`, in order."""
     shifts = np.cumsum([0] + [int(part.offsets[-1]) for part in parts])
-    offsets = np.concatenate([[0]] + [part.offsets[1:] + shift for part, shift in zip(parts, shifts, strict=False)])
+    offsets = np.concatenate(
+        [[0]] + [part.offsets[1:] + shift for part, shift in zip(parts, shifts, strict=False)]
+    )
     others = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(Frames)

@@ -101,7 +101,10 @@ def _database_type(path: Path) -> str:
     kind = sniff(path)
     if kind == "an SQLite database":
         address = f"{path.resolve().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as base:
+        with (
+            _explained(path, lambda: "damaged database: "),
+            contextlib.closing(sqlite3.connect(address, uri=True)) as base,
+        ):
             tables = {row[0] for row in base.execute("select name from sqlite_master")}
         if "systems" in tables:
             return "db"
@@ -116,14 +119,14 @@ def _database_type(path: Path) -> str:
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: neither SQLite nor valid JSON, so not an ASE database: {error}") from error
 
 
 def _database_images(path: Path, kind: str) -> Iterator[Atoms]:
     from ase.db import connect
 
-    database = connect(str(path), type=kind, use_lock_file=False)  # type: ignore[no-untyped-call]
+    database = connect(str(path), type=kind, use_lock_file=False)
     for row in database.select():
         image = row.toatoms()
         image.info.update(row.key_value_pairs)
@@ -148,6 +151,8 @@ def _explained(path: Path, where: Callable[[], str]) -> Iterator[None]:
     """A parser may fail with anything on foreign bytes: whatever it raises becomes one DataError."""
     try:
         yield
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"{path}: {where()}{error or type(error).__name__}") from error
 
@@ -222,14 +227,14 @@ def _deepmd_numbers(system: Path) -> "np.ndarray[Any, np.dtype[np.int64]]":
     names = system / "type_map.raw"
     if not names.is_file():
         raise DataError(f"{system}: type_map.raw is missing, so its types have no names")
-    symbols = names.read_text().split()
     try:
+        symbols = names.read_text().split()
         types = [int(word) for word in (system / "type.raw").read_text().split()]
         if min(types) < 0:
             raise IndexError(min(types))
         return np.array([atomic_numbers[symbols[index]] for index in types], dtype=np.int64)
     except (ValueError, IndexError, KeyError) as error:
-        raise DataError(f"{system}: type.raw and type_map.raw {symbols} do not fit: {error!r}") from error
+        raise DataError(f"{system}: type.raw and type_map.raw do not fit each other: {error!r}") from error
 
 
 def _array(path: Path, width: int, count: int | None = None, optional: bool = False) -> Floats:

@@ -134,11 +134,12 @@ def _records(file: netcdf_file) -> None:
 
 
 def _read_header(path: Path) -> tuple[Ints, int]:
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY) as private:
-        # In this private copy the file holds no records: a truncated one then reads as well as a whole one.
-        private[NUMRECS_AT : NUMRECS_AT + 4] = numrecs(0)
+    with path.open("rb") as stream:
         try:
-            file = netcdf_file(private, "r", mmap=False)
-            return file.variables["atomic_numbers"][:].astype(np.int64), int(file.records_begin)
+            # In this private copy the file holds no records: a truncated one reads as well as a whole one.
+            private = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+            private[NUMRECS_AT : NUMRECS_AT + 4] = numrecs(0)
+            with netcdf_file(private, "r", mmap=False) as file:
+                return file.variables["atomic_numbers"][:].astype(np.int64), int(file.records_begin)
         except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
             raise ValueError(f"{path}: not a trajectory of mlipbench (AMBER NetCDF): {error}") from error

@@ -23,7 +23,9 @@ def per_frame(facts: DatasetFacts) -> float:
 
 def build(atoms: float) -> Cost:
     """Writing or importing a dataset of so many atoms in all."""
-    return Cost(core_s=1.0 + 2e-6 * atoms, bytes=RECORDS_BYTES + round(BYTES_PER_LABELLED_ATOM * atoms), inodes=4)
+    return Cost(
+        core_s=1.0 + 2e-6 * atoms, bytes=RECORDS_BYTES + round(BYTES_PER_LABELLED_ATOM * atoms), inodes=4
+    )
 
 
 def label(facts: DatasetFacts, recipe: GeneratedDataset) -> Cost:
@@ -36,7 +38,7 @@ def label(facts: DatasetFacts, recipe: GeneratedDataset) -> Cost:
 def train(card: Card, hyperparameters: dict[str, Any], atoms: float) -> Cost:
     """`atoms` is the size of the training set; epochs come from the hyperparameters."""
     epochs = float(hyperparameters.get("epochs", 1))
-    return Cost(core_s=5.0 + card.cost["train_s_per_atom_epoch"] * atoms * epochs, bytes=10_000_000, inodes=8)
+    return Cost(core_s=5.0 + card.cost["train_s_per_atom_epoch"] * atoms * epochs, bytes=3_000_000, inodes=8)
 
 
 def evaluate(card: Card, atoms: float) -> Cost:

@@ -12,13 +12,18 @@ from mlipbench_hpc.contract.task import Architecture, Resources, Task
 from mlipbench_hpc.plan import cost
 from mlipbench_hpc.plan.graph import Cost, Planned
 
-ENVIRONMENT_OF_VERB = {"build": "analysis", "label": "reference", "split": "analysis", "decide": "analysis",
-                       "analyse": "analysis"}  # fmt: skip
+ENVIRONMENT_OF_VERB = {
+    "build": "analysis",
+    "label": "reference",
+    "split": "analysis",
+    "decide": "analysis",
+    "analyse": "analysis",
+}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """All that decides keys besides the campaign: data, cards, environments, verb versions, device, threads."""
+    """All that decides keys besides the campaign itself."""
 
     facts: Mapping[str, DatasetFacts]
     architectures: Mapping[str, Found]
@@ -30,7 +35,9 @@ class Setting:
 
 def environments(campaign: Campaign, architectures: Mapping[str, Found]) -> list[str]:
     """The environments a campaign needs, sorted."""
-    verbs = {"build", "split", "analyse"} | {"label" for dataset in campaign.datasets.values() if dataset.generate}
+    verbs = {"build", "split", "analyse"} | {
+        "label" for dataset in campaign.datasets.values() if dataset.generate
+    }
     engines = {architectures[model.architecture].card.environment for model in campaign.models.values()}
     return sorted({ENVIRONMENT_OF_VERB[verb] for verb in verbs} | engines)
 
@@ -65,8 +72,16 @@ class Expansion:
     undecided: set[str] = field(default_factory=set)
     maybe: bool = False
 
-    def add(self, verb: str, subject: dict[str, Any], parameters: dict[str, Any], upstream: dict[str, str],
-            cost: Cost, model: Model | None = None, inputs: dict[str, str] | None = None) -> str:  # fmt: skip
+    def add(
+        self,
+        verb: str,
+        subject: dict[str, Any],
+        parameters: dict[str, Any],
+        upstream: dict[str, str],
+        cost: Cost,
+        model: Model | None = None,
+        inputs: dict[str, str] | None = None,
+    ) -> str:
         """Plan one task; returns its key."""
         found = self.setting.architectures[model.architecture] if model else None
         environment = found.card.environment if found else ENVIRONMENT_OF_VERB[verb]
@@ -99,7 +114,9 @@ class Expansion:
         assert recipe is not None
         upstream = {"system": self.system(recipe.system)}
         parameters = recipe.model_dump(exclude={"system"})
-        return self.add("label", {"dataset": name}, parameters, upstream, cost.label(self.setting.facts[name], recipe))
+        return self.add(
+            "label", {"dataset": name}, parameters, upstream, cost.label(self.setting.facts[name], recipe)
+        )
 
     def _imported(self, name: str, dataset: Dataset) -> str:
         source = dataset.file
@@ -136,7 +153,9 @@ class Expansion:
         split = self.campaign.splits[committee.split]
         train = split.train + number * (committee.grow.step if committee.grow else 0)
         upstream = {"frames": self.dataset(split.dataset), "split": self.split(committee.split, train)}
-        subjects = [{"committee": name, "round": number, "member": m, "train": train} for m in range(split.members)]
+        subjects = [
+            {"committee": name, "round": number, "member": m, "train": train} for m in range(split.members)
+        ]
         trained = [self._train(committee, subject, upstream, split) for subject in subjects]
         evaluated = [
             self._evaluate(committee, subject, upstream | {"model": key}, split)
@@ -144,14 +163,24 @@ class Expansion:
         ]
         return trained, evaluated
 
-    def _train(self, committee: Committee, subject: dict[str, Any], upstream: dict[str, str], split: Split) -> str:
+    def _train(
+        self, committee: Committee, subject: dict[str, Any], upstream: dict[str, str], split: Split
+    ) -> str:
         model = self.campaign.models[committee.model]
-        parameters = {"member": subject["member"], "seed": split.seed * 1000 + subject["member"], **self.engine(model)}
+        parameters = {
+            "member": subject["member"],
+            "seed": split.seed * 1000 + subject["member"],
+            **self.engine(model),
+        }
         atoms = cost.per_frame(self.setting.facts[split.dataset]) * subject["train"]
-        costs = cost.train(self.setting.architectures[model.architecture].card, parameters["hyperparameters"], atoms)
+        costs = cost.train(
+            self.setting.architectures[model.architecture].card, parameters["hyperparameters"], atoms
+        )
         return self.add("train", subject, parameters, upstream, costs, model)
 
-    def _evaluate(self, committee: Committee, subject: dict[str, Any], upstream: dict[str, str], split: Split) -> str:
+    def _evaluate(
+        self, committee: Committee, subject: dict[str, Any], upstream: dict[str, str], split: Split
+    ) -> str:
         model = self.campaign.models[committee.model]
         parameters = {"batch_size": self.campaign.evaluation.batch_size, **self.engine(model)}
         atoms = cost.per_frame(self.setting.facts[split.dataset]) * (split.validation + split.test)
@@ -222,4 +251,6 @@ class Expansion:
             "equilibration": equilibration,
             "temperature": run.temperature,
         }
-        return self.add("analyse", subject, parameters, {"md": key}, cost.analyse(run.length / run.frame_every))
+        return self.add(
+            "analyse", subject, parameters, {"md": key}, cost.analyse(run.length / run.frame_every)
+        )

@@ -18,7 +18,9 @@ def table(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
     for verb in VERBS:
         row = [counts[verb, state] for state in used]
         if any(row):
-            lines.append("".join([verb.ljust(10), *(str(n or "·").rjust(9) for n in row), str(sum(row)).rjust(9)]))
+            lines.append(
+                "".join([verb.ljust(10), *(str(n or "·").rjust(9) for n in row), str(sum(row)).rjust(9)])
+            )
     return lines
 
 
@@ -50,7 +52,11 @@ def amount(items: Sequence[Planned], at_most: bool) -> str:
 
 def running(plan: Sequence[Planned], seen: Snapshot) -> list[str]:
     """What runs now, and how far it is."""
-    return [f"  running  {item.task.label}: {progress(seen.running[item.key])}" for item in plan if item.key in seen.running]
+    return [
+        f"  running  {item.task.label}: {progress(seen.running[item.key])}"
+        for item in plan
+        if item.key in seen.running
+    ]
 
 
 def progress(record: Mapping[str, object]) -> str:

@@ -14,14 +14,16 @@ from mlipbench_hpc.data.frames import Floats
 
 Status = Literal["done", "missing", "failed", "stale"]
 RESULTS_SCHEMA = 1
+TOLD_BY_INTERRUPTIONS = ("segments",)
 
 
 @dataclass(frozen=True)
 class Reported:
     """One planned task as the report is told of it.
 
-    subject: what it is about, one of {system}, {dataset}, {split, train}, {committee, round[, member, train]},
-    {md, replica, committee}. failure: {"kind", "message"} of the last failed attempt, or None.
+    subject: what it is about, one of {system}, {dataset}, {split, train},
+    {committee, round[, member, train]}, {md, replica, committee}. failure:
+    {"kind", "message"} of the last failed attempt, or None.
     """
 
     label: str
@@ -194,13 +196,18 @@ def _round(results: Results, committee: str, number: int) -> Round:
             number=int(train.subject["member"]),
             train=train,
             evaluate=next(
-                iter(results.of("evaluate", committee=committee, round=number, member=train.subject["member"])), None
+                iter(
+                    results.of("evaluate", committee=committee, round=number, member=train.subject["member"])
+                ),
+                None,
             ),
             structures=train.subject.get("train") or _training_structures(results, train),
         )
         for train in results.of("train", committee=committee, round=number)
     ]
-    return Round(committee, number, members, next(iter(results.of("decide", committee=committee, round=number)), None))
+    return Round(
+        committee, number, members, next(iter(results.of("decide", committee=committee, round=number)), None)
+    )
 
 
 def _training_structures(results: Results, train: Item) -> int | None:
@@ -231,9 +238,17 @@ def numbers(results: Results) -> dict[str, Any]:
     return {
         "schema": RESULTS_SCHEMA,
         "mlipbench": document["mlipbench"],
-        "campaign": {"name": document["name"], "description": document["description"], "asked": document["campaign"]},
-        "systems": {item.subject["system"]: item.values for item in results.items if "system" in item.subject},
-        "datasets": {item.subject["dataset"]: item.values for item in results.items if "dataset" in item.subject},
+        "campaign": {
+            "name": document["name"],
+            "description": document["description"],
+            "asked": document["campaign"],
+        },
+        "systems": {
+            item.subject["system"]: item.values for item in results.items if "system" in item.subject
+        },
+        "datasets": {
+            item.subject["dataset"]: item.values for item in results.items if "dataset" in item.subject
+        },
         "splits": {item.reported.label: item.values | _split_numbers(item) for item in results.of("split")},
         "committees": {name: _committee_numbers(results, name) for name in results.names("committees")},
         "md": {name: _md_numbers(results, name) for name in results.names("md")},
@@ -282,7 +297,9 @@ def _md_numbers(results: Results, name: str) -> dict[str, Any]:
         "training_structures": final.structures if final else [],
         "replicas": {
             str(item.subject["replica"]): {
-                "md": item.values,
+                "md": {
+                    name: value for name, value in item.values.items() if name not in TOLD_BY_INTERRUPTIONS
+                },
                 "analyse": next((a.values for a in analyses(results, item)), {}),
             }
             for item in results.of("md", md=name)
@@ -303,18 +320,19 @@ def _task_numbers(item: Item) -> dict[str, Any]:
         "environment": told.environment,
         "identity": item.task.get("identity"),
         "status": item.status,
-        "failure": told.failure,
+        "failure": None if item.done else told.failure,
     }
 
 
 def timing(results: Results) -> dict[str, Any]:
-    """By task: all that two equal runs need not share (times, hosts, attempts, bytes of files that record them)."""
+    """By task: all that two equal runs need not share (times, hosts, attempts, files that record them)."""
     return {
         "note": "everything here may differ between two equal runs; nothing outside may",
         "site": results.document["site"],
         "tasks": {
             item.reported.label: {
-                name: item.result.get(name) for name in ("attempt", "timing", "versions", "manifest", "outputs")
+                name: item.result.get(name)
+                for name in ("attempt", "timing", "versions", "manifest", "outputs")
             }
             for item in results.items
             if item.done

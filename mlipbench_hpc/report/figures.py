@@ -1,8 +1,7 @@
 """The figures: SVG for the page, PDF and CSV beside it, and the plotted numbers. No pyplot, no state."""
 
 import io
-import itertools
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,21 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, NullLocator
 
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.collect import Item, Results, Round, analyses, final_round
+from mlipbench_hpc.report.collect import Item, Results, Round, final_round
 from mlipbench_hpc.report.text import count, number
 
 COLOURS = ("#0b5cad", "#c8641b", "#2f855a", "#8b4aa8", "#b23a48", "#4a5568", "#917500", "#007c89")
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.edgecolor": "#6b7280", "axes.labelcolor": "#1f2933", "xtick.color": "#6b7280", "ytick.color": "#6b7280",
-    "xtick.labelcolor": "#1f2933", "ytick.labelcolor": "#1f2933", "axes.linewidth": 0.8, "lines.linewidth": 1.3,
+    "axes.edgecolor": "#6b7280", "axes.labelcolor": "#1f2933", "xtick.color": "#6b7280",
+    "ytick.color": "#6b7280",
+    "xtick.labelcolor": "#1f2933", "ytick.labelcolor": "#1f2933",
+    "axes.linewidth": 0.8, "lines.linewidth": 1.3,
     "legend.frameon": False, "legend.fontsize": 8.0, "axes.grid": True, "grid.color": "#e8ebef",
-    "grid.linewidth": 0.7, "axes.axisbelow": True, "pdf.fonttype": 42, "svg.fonttype": "path",
+    "grid.linewidth": 0.7, "axes.axisbelow": True, "svg.fonttype": "path",
 }  # fmt: skip
 SIZE = (4.6, 3.1)
-SQUARE = (4.0, 3.6)
+SQUARE = (4.6, 3.6)
 ROWS_DRAWN = 600
 FORCE_BINS = 120
 
@@ -51,17 +53,22 @@ class Figure:
 
 def figures(results: Results) -> list[Figure]:
     """All figures that the done tasks allow, in the order of the page."""
-    made: list[Figure | None] = []
-    for name in results.names("committees"):
-        final = final_round(results, name)
-        if final is not None:
-            made += [loss_curves(final), force_curves(final), energy_parity(final), force_parity(final)]
-    for name in results.names("md"):
-        runs = [item for item in results.of("md", md=name) if item.done]
-        about = _about_md(results, name)
-        made += [series(name, runs, about, *kind) for kind in SERIES]
-        made += [radial(results, name, pair, about) for pair in _pairs(results, name)]
+    with mpl.rc_context(STYLE):
+        made = [figure for name in results.names("committees") for figure in _of_committee(results, name)]
+        made += [figure for name in results.names("md") for figure in _of_md(results, name)]
     return [figure for figure in made if figure is not None]
+
+
+def _of_committee(results: Results, name: str) -> list[Figure | None]:
+    final = final_round(results, name)
+    return [draw(final) for draw in (loss_curves, force_curves, energy_parity, force_parity)] if final else []
+
+
+def _of_md(results: Results, name: str) -> list[Figure | None]:
+    runs = [item for item in results.of("md", md=name) if item.done]
+    about = _about_md(results, name)
+    drawn = [series(name, runs, about, *kind) for kind in SERIES]
+    return drawn + [radial(results, name, pair, about) for pair in _pairs(results, name)]
 
 
 def loss_curves(one: Round) -> Figure | None:
@@ -81,9 +88,15 @@ def _curves(one: Round, column: str, title: str, label: str) -> Figure | None:
         return None
     canvas, axes = _axes(SIZE, "epoch", label)
     for member, (epochs, values) in lines.items():
-        axes.plot(epochs, values, color=_colour(member), label=f"member {member}", marker="o" if len(epochs) < 4 else None)
+        axes.plot(
+            epochs,
+            values,
+            color=_colour(member),
+            label=f"member {member}",
+            marker="o" if len(epochs) < 4 else None,
+        )
     if all((values[np.isfinite(values)] > 0).all() for _, values in lines.values()):
-        axes.set_yscale("log")
+        _logarithmic(axes)
     axes.legend(ncols=2 if len(lines) > 3 else 1)
     columns = _stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
     caption = f"{title} of {one.committee}, one line for each member ({one.describe()})."
@@ -95,37 +108,47 @@ def _short(column: str) -> str:
 
 
 def _test_predictions(one: Round) -> dict[int, dict[str, Any]]:
-    found = {m.number: m.evaluate.arrays("predictions-test.npz") for m in one.members if m.evaluate is not None}
+    found = {
+        m.number: m.evaluate.arrays("predictions-test.npz") for m in one.members if m.evaluate is not None
+    }
     needed = {"energies", "forces", "reference_energies", "reference_forces", "offsets"}
     return {member: arrays for member, arrays in found.items() if needed <= set(arrays)}
 
 
 def energy_parity(one: Round) -> Figure | None:
     """Predicted against labelled energy per atom on the test set."""
-    found, columns = _test_predictions(one), {}
-    for member, arrays in found.items():
-        atoms = np.diff(arrays["offsets"])
-        label, predicted = (1000 * arrays[name] / atoms for name in ("reference_energies", "energies"))
-        known = np.isfinite(label) & np.isfinite(predicted)
-        zero = label[known].mean() if known.any() else 0.0
-        columns[str(member)] = {
-            "frame": arrays["indices"][known],
-            "label_meV_per_atom": label[known] - zero,
-            "predicted_meV_per_atom": predicted[known] - zero,
-        }
-    if not any(len(one["frame"]) for one in columns.values()):
+    columns = {str(member): _energy_columns(arrays) for member, arrays in _test_predictions(one).items()}
+    if not any(len(table["frame"]) for table in columns.values()):
         return None
     canvas, axes = _axes(SQUARE, "label / meV/atom", "prediction / meV/atom")
-    for member, values in columns.items():
-        points = {"s": 14, "alpha": 0.65, "linewidths": 0, "color": _colour(int(member)), "label": f"member {member}"}
-        axes.scatter(values["label_meV_per_atom"], values["predicted_meV_per_atom"], **points)
+    for member, table in columns.items():
+        points = table["label_meV_per_atom"], table["predicted_meV_per_atom"]
+        colour = _colour(int(member))
+        axes.scatter(*points, s=14, alpha=0.65, linewidths=0, color=colour, label=f"member {member}")
     _diagonal(axes)
     axes.legend(handletextpad=0.1)
     caption = (
-        f"Energies of {one.committee} on the test set, from the mean of the labels ({one.describe()}). On the line, "
-        "prediction and label agree."
+        f"Energies of {one.committee} on the test set ({one.describe()}). Labels and each member's "
+        "predictions are taken from their own mean: a constant error, which forces do not feel, is not seen here."
     )
-    return _finish(f"parity-energy-{one.committee}", "errors", "Energy parity", caption, _stacked(columns, "member"), canvas)
+    name = f"parity-energy-{one.committee}"
+    return _finish(name, "errors", "Energy parity", caption, _stacked(columns, "member"), canvas)
+
+
+def _energy_columns(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Finite energies in meV/atom, labels and predictions each less their own mean."""
+    atoms = np.diff(arrays["offsets"])
+    label, predicted = (1000 * arrays[name] / atoms for name in ("reference_energies", "energies"))
+    known = np.isfinite(label) & np.isfinite(predicted)
+    return {
+        "frame": arrays["indices"][known],
+        "label_meV_per_atom": _centred(label[known]),
+        "predicted_meV_per_atom": _centred(predicted[known]),
+    }
+
+
+def _centred(values: Floats) -> Floats:
+    return values - values.mean() if len(values) else values
 
 
 def force_parity(one: Round) -> Figure | None:
@@ -137,25 +160,40 @@ def force_parity(one: Round) -> Figure | None:
     known = np.isfinite(labels) & np.isfinite(predicted)
     if not known.any():
         return None
-    limit = float(np.abs(labels[known]).max()) * 1.05 or 1.0
-    edges = np.linspace(-limit, limit, FORCE_BINS + 1)
-    counts, _, _ = np.histogram2d(labels[known], predicted[known], bins=[edges, edges])
-    outside = int(known.sum() - counts.sum())
+    edges = np.linspace(-1, 1, FORCE_BINS + 1) * (float(np.abs(labels[known]).max()) * 1.05 or 1.0)
+    counts = np.histogram2d(labels[known], predicted[known], bins=[edges, edges])[0]
+    outside = count(int(known.sum() - counts.sum()), "prediction")
+    caption = (
+        f"Force components of {one.committee} on the test set, all evaluated members together "
+        f"({one.describe()}); {outside} outside the frame."
+    )
+    columns = _occupied(edges, counts)
+    return _finish(
+        f"parity-force-{one.committee}", "errors", "Force parity", caption, columns, _density(edges, counts)
+    )
+
+
+def _density(edges: Floats, counts: Floats) -> Canvas:
+    """Counts (B, B) over label and prediction, eV/Å, in a logarithmic shade."""
     canvas, axes = _axes(SQUARE, "label / eV/Å", "prediction / eV/Å")
-    shown = np.ma.masked_equal(counts.T, 0)
     norm = LogNorm(vmin=1, vmax=max(float(counts.max()), 2.0))
+    shown = np.ma.masked_equal(counts.T, 0)
     mesh = axes.pcolormesh(edges, edges, shown, cmap="Blues", norm=norm, rasterized=True)
-    canvas.colorbar(mesh, ax=axes, label="components in a bin", shrink=0.85)
+    canvas.colorbar(mesh, ax=axes, label="components in a bin", shrink=0.85, format="{x:g}")
     _diagonal(axes)
+    return canvas
+
+
+def _occupied(edges: Floats, counts: Floats) -> dict[str, list[Any]]:
+    """Centres and counts of the bins that are not empty."""
     centres = (edges[:-1] + edges[1:]) / 2
     i, j = np.nonzero(counts)
-    columns = {"label_eV_per_A": centres[i], "predicted_eV_per_A": centres[j], "components": counts[i, j].astype(int)}
-    caption = (
-        f"Force components of {one.committee} on the test set, all evaluated members together ({one.describe()})."
-        + (f" {count(outside, 'prediction')} outside the frame." if outside else "")
-    )
-    plain = {name: values.tolist() for name, values in columns.items()}
-    return _finish(f"parity-force-{one.committee}", "errors", "Force parity", caption, plain, canvas)
+    columns = {
+        "label_eV_per_A": centres[i],
+        "predicted_eV_per_A": centres[j],
+        "components": counts[i, j].astype(int),
+    }
+    return {name: values.tolist() for name, values in columns.items()}
 
 
 SERIES = (
@@ -167,23 +205,21 @@ SERIES = (
 
 def series(name: str, runs: list[Item], about: str, kind: str, title: str, label: str) -> Figure | None:
     """One quantity of thermo.csv against time, one line for each replica, at most 600 rows drawn of each."""
-    lines, stride = {}, 1
-    for run in runs:
-        values = _series_values(run, kind)
-        if values is not None:
-            step = max(1, -(-len(values[0]) // ROWS_DRAWN))
-            stride = max(stride, step)
-            lines[run.subject["replica"]] = (values[0][::step], values[1][::step])
+    whole = {str(run.subject["replica"]): _series_values(run, kind) for run in runs}
+    lines = {replica: values for replica, values in whole.items() if values is not None}
     if not lines:
         return None
+    stride = max(-(-len(times) // ROWS_DRAWN) for times, _ in lines.values())
     canvas, axes = _axes(SIZE, "time / ps", label)
     for replica, (times, values) in lines.items():
-        axes.plot(times, values, color=_colour(replica), label=f"replica {replica}", linewidth=0.9)
+        line = axes.plot(times[::stride], values[::stride], color=_colour(int(replica)), linewidth=0.9)
+        line[0].set_label(f"replica {replica}")
     if len(lines) > 1:
         axes.legend(ncols=2)
-    columns = _stacked({str(r): {"time_ps": t, kind: v} for r, (t, v) in lines.items()}, "replica")
-    every = "every row is drawn" if stride == 1 else f"every {stride}th row is drawn"
-    return _finish(f"md-{kind}-{name}", "md", title, f"{title} of {name} ({about}); {every}.", columns, canvas)
+    columns = {replica: {"time_ps": t[::stride], kind: v[::stride]} for replica, (t, v) in lines.items()}
+    every = "every row is drawn" if stride == 1 else f"one row in {stride} is drawn"
+    caption = f"{title} of {name} ({about}); {every}."
+    return _finish(f"md-{kind}-{name}", "md", title, caption, _stacked(columns, "replica"), canvas)
 
 
 def _series_values(run: Item, kind: str) -> tuple[Floats, Floats] | None:
@@ -209,18 +245,22 @@ def _atoms(run: Item) -> int:
 
 
 def _pairs(results: Results, name: str) -> list[str]:
-    found = [pair for item in results.of("analyse", md=name) for pair in item.values.get("rdf", {}).get("pairs", {})]
+    found = [
+        pair
+        for item in results.of("analyse", md=name)
+        for pair in item.values.get("rdf", {}).get("pairs", {})
+    ]
     return list(dict.fromkeys(found))
 
 
 def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:
     """g(r) of each replica with a band of two block standard errors."""
-    lines = {}
-    for item in results.of("analyse", md=name):
-        table = item.table("rdf.csv")
-        if f"g_{pair}" in table:
-            columns = {"r_A": table["r_A"], "g": table[f"g_{pair}"], "se": table[f"se_{pair}"]}
-            lines[str(item.subject["replica"])] = columns
+    tables = {str(item.subject["replica"]): item.table("rdf.csv") for item in results.of("analyse", md=name)}
+    lines = {
+        replica: {"r_A": table["r_A"], "g": table[f"g_{pair}"], "se": table[f"se_{pair}"]}
+        for replica, table in tables.items()
+        if f"g_{pair}" in table
+    }
     if not lines:
         return None
     canvas, axes = _axes(SIZE, "r / Å", f"g(r), {pair}")
@@ -232,11 +272,19 @@ def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:
     axes.axhline(1.0, color="#9aa5b1", linewidth=0.8, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.legend()
+    blocks = results.document["campaign"]["analysis"]["blocks"]
     caption = (
-        f"{pair} radial distribution of {name}, one line for each replica, not pooled ({about}). Bands: ± 2 standard "
-        f"errors from {results.document['campaign'].get('analysis', {}).get('blocks', 10)} blocks."
+        f"{pair} radial distribution of {name}, one line for each replica, not pooled ({about}). "
+        f"Bands: ± 2 standard errors from {blocks} blocks."
     )
-    return _finish(f"rdf-{pair}-{name}", "rdf", f"{pair} radial distribution", caption, _stacked(lines, "replica"), canvas)
+    return _finish(
+        f"rdf-{pair}-{name}",
+        "rdf",
+        f"{pair} radial distribution",
+        caption,
+        _stacked(lines, "replica"),
+        canvas,
+    )
 
 
 def _about_md(results: Results, name: str) -> str:
@@ -249,13 +297,20 @@ def _about_md(results: Results, name: str) -> str:
 
 
 def _axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
-    with mpl.rc_context(STYLE):
-        canvas = Canvas(figsize=size, layout="constrained")
-        FigureCanvasAgg(canvas)
-        axes = canvas.add_subplot()
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
+    canvas = Canvas(figsize=size, layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.add_subplot()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
     return canvas, axes
+
+
+def _logarithmic(axes: Axes) -> None:
+    """A logarithmic y axis with ticks at 1, 2 and 5, written as plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _diagonal(axes: Axes) -> None:
@@ -285,25 +340,26 @@ def _finish(
 ) -> Figure:
     """Draw as SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
     svg, pdf = io.StringIO(), io.BytesIO()
-    with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
+    with mpl.rc_context({"svg.hashsalt": name}):
         canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
-        canvas.savefig(pdf, format="pdf", dpi=160, metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    return Figure(name, section, title, caption, columns, _inline(svg.getvalue(), name, title), pdf.getvalue())
+        canvas.set_layout_engine("none")
+        canvas.savefig(
+            pdf, format="pdf", dpi=160, metadata={"CreationDate": None, "Creator": None, "Producer": None}
+        )
+    return Figure(
+        name, section, title, caption, columns, _inline(svg.getvalue(), name, title), pdf.getvalue()
+    )
 
 
 def _inline(svg: str, name: str, title: str) -> str:
     """The <svg> element alone, its ids made unique on the page, scaling with its column."""
-    body = svg[svg.index("<svg") :]
+    head, tail = svg[svg.index("<svg ") :].split(">", 1)
+    head = re.sub(r' (?:width|height)="[^"]*"', "", head).replace(
+        "<svg ", f'<svg role="img" aria-label="{title}" ', 1
+    )
     for prefix in (' id="', "url(#", 'xlink:href="#'):
-        body = body.replace(prefix, f"{prefix}{name}-")
-    sized = "".join(itertools.chain(_without_size(body)))
-    return sized.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
-
-
-def _without_size(svg: str) -> Iterator[str]:
-    head, tail = svg.split(">", 1)
-    yield " ".join(part for part in head.split(" ") if not part.startswith(("width=", "height=")))
-    yield ">" + tail
+        tail = tail.replace(prefix, f"{prefix}{name}-")
+    return f"{head}>{tail}"
 
 
 def _cell(value: object) -> str:

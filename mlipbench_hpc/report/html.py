@@ -1,5 +1,6 @@
 """Put the page, its figures and results.json together: one function, `build_report`."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,16 @@ from markupsafe import Markup
 
 from mlipbench_hpc.contract.folder import Store, write_bytes, write_json
 from mlipbench_hpc.report import tables, words
-from mlipbench_hpc.report.collect import Reported, Results, Round, as_json, collect, final_round, numbers, timing
+from mlipbench_hpc.report.collect import (
+    Reported,
+    Results,
+    Round,
+    as_json,
+    collect,
+    final_round,
+    numbers,
+    timing,
+)
 from mlipbench_hpc.report.figures import Figure, figures
 
 PAGE = "report.html"
@@ -18,8 +28,9 @@ HERE = Path(__file__).parent
 def build_report(document: dict[str, Any], tasks: list[Reported], store: Store, out: Path) -> Path:
     """Write report.html, results.json and figures/*.{pdf,csv} into `out`; returns the page's path.
 
-    document: {"name", "description", "yaml" (the campaign's text), "campaign" (validated, plain JSON), "site",
-    "mlipbench" (version)}. Reads committed folders only; whatever is missing is named on the page.
+    document: {"name", "description", "yaml" (the campaign's text), "campaign" (validated, plain
+    JSON), "site", "mlipbench" (version)}. Reads committed folders only; whatever is missing is named on
+    the page.
     """
     results = collect(document, tasks, store)
     drawn = figures(results)
@@ -54,7 +65,11 @@ def page(results: Results, drawn: list[Figure]) -> str:
     """The HTML, self-contained."""
     # autoescape stays on; only the SVG that this package drew and its own style sheet are marked as safe
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     by_section: dict[str, list[dict[str, Any]]] = {}
     for figure in drawn:
@@ -63,6 +78,7 @@ def page(results: Results, drawn: list[Figure]) -> str:
         )
     return environment.get_template(PAGE).render(
         document=results.document,
+        site=json.dumps(results.document["site"], indent=1, ensure_ascii=False),
         style=Markup((HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         figures=by_section,
         verdict=words.verdict(results),

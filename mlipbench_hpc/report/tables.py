@@ -32,8 +32,10 @@ class Table:
 
 
 UNITS = {
-    "timestep": ("fs", 1000.0), "frame_every": ("fs", 1000.0), "damping": ("fs", 1000.0), "length": ("ps", 1.0),
-    "equilibration": ("ps", 1.0), "every": ("ps", 1.0), "checkpoint_every": ("ps", 1.0), "friction": ("1/ps", 1.0),
+    "timestep": ("fs", 1000.0), "frame_every": ("fs", 1000.0), "damping": ("fs", 1000.0),
+    "length": ("ps", 1.0),
+    "equilibration": ("ps", 1.0), "every": ("ps", 1.0), "checkpoint_every": ("ps", 1.0),
+    "friction": ("1/ps", 1.0),
     "temperature": ("K", 1.0), "temperatures": ("K", 1.0), "density": ("g/cm³", 1.0), "r_max": ("Å", 1.0),
     "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "conserved_energy": ("meV/atom", 1000.0),
     "force_rmse": ("meV/Å", 1000.0), "largest_force": ("eV/Å", 1.0),
@@ -49,18 +51,25 @@ def asked(results: Results) -> Table:
         for kind in KINDS
         for first, (name, spec) in enumerate((campaign.get(kind) or {}).items())
     ]
-    rows += [[kind, "", "; ".join(phrases(campaign[kind]))] for kind in ("evaluation", "analysis") if campaign.get(kind)]
-    return Table("What the campaign asks for, defaults included.", ["", "name", "as validated"], rows, words=3)
+    rows += [
+        [kind, "", "; ".join(phrases(campaign[kind]))]
+        for kind in ("evaluation", "analysis")
+        if campaign.get(kind)
+    ]
+    return Table(
+        "What the campaign asks for, defaults included.", ["", "name", "as validated"], rows, words=3
+    )
 
 
-def phrases(spec: dict[str, Any], prefix: str = "") -> list[str]:
-    """`name value unit` of everything that is set, nested names joined by dots."""
+def phrases(spec: dict[str, Any]) -> list[str]:
+    """`name value unit` of everything that is set; what is nested stands in parentheses."""
     found = []
     for name, value in spec.items():
-        if isinstance(value, dict):
-            found += phrases(value, f"{prefix}{name}.")
-        elif value is not None and value != [] and value != "":
-            found.append(f"{prefix}{name.replace('_', ' ')} {quantity(name, value)}")
+        readable_name = name.replace("_", " ")
+        if isinstance(value, dict) and (inner := phrases(value)):
+            found.append(f"{readable_name} ({', '.join(inner)})")
+        elif value not in (None, [], {}, ""):
+            found.append(f"{readable_name} {quantity(name, value)}")
     return found
 
 
@@ -68,10 +77,13 @@ def quantity(name: str, value: Any) -> str:
     """One value with the unit that its name implies; a length that is an integer counts links of a chain."""
     values = value if isinstance(value, list) else [value]
     unit, factor = UNITS.get(name, ("", 1.0))
-    plain = not unit or any(isinstance(v, bool | str | list) for v in values) or (name == "length" and type(value) is int)
-    if plain:
-        return ", ".join("–".join(map(str, v)) if isinstance(v, list) else str(v) for v in values)
-    return f"{', '.join(number(v * factor, 6).rstrip('0').rstrip('.') if v * factor % 1 else f'{v * factor:.0f}' for v in values)} {unit}"
+    if (
+        not unit
+        or not all(isinstance(one, int | float) for one in values)
+        or (name, type(value)) == ("length", int)
+    ):
+        return ", ".join("–".join(map(str, one)) if isinstance(one, list) else str(one) for one in values)
+    return f"{', '.join(f'{one * factor:.6g}' for one in values)} {unit}"
 
 
 def data(results: Results) -> Table:
@@ -88,7 +100,14 @@ def data(results: Results) -> Table:
         ]
         for item in items
     ]
-    header = ["dataset", "compositions (frames)", "frames", "atoms", "σ energy, meV/atom", "σ force components, meV/Å"]
+    header = [
+        "dataset",
+        "compositions (frames)",
+        "frames",
+        "atoms",
+        "σ energy, meV/atom",
+        "σ force components, meV/Å",
+    ]
     return Table("Labelled data as read; σ is the standard deviation of the labels.", header, rows, words=2)
 
 
@@ -121,7 +140,11 @@ def training(one: Round) -> Table:
     """One row for each member of one round."""
     names = sorted({name for member in one.trained for name in _numbers(member.train)})
     rows = [
-        [str(member.number), number(member.structures), *(number(_numbers(member.train).get(name)) for name in names)]
+        [
+            str(member.number),
+            number(member.structures),
+            *(number(_numbers(member.train).get(name)) for name in names),
+        ]
         for member in one.members
     ]
     header = ["member", "training structures", *(readable(name) for name in names)]
@@ -131,7 +154,8 @@ def training(one: Round) -> Table:
 def readable(name: str) -> str:
     """A JSON name with its unit set apart: `time_ps` becomes `time, ps`."""
     for suffix, unit in (
-        ("_meV_per_atom", "meV/atom"), ("_meV_per_A", "meV/Å"), ("_eV_per_A", "eV/Å"), ("_ps", "ps"), ("_K", "K"),
+        ("_meV_per_atom", "meV/atom"), ("_meV_per_A", "meV/Å"),
+        ("_eV_per_A", "eV/Å"), ("_ps", "ps"), ("_K", "K"),
     ):  # fmt: skip
         if name.endswith(suffix):
             return f"{name.removesuffix(suffix).replace('_', ' ').replace('rmse', 'RMSE')}, {unit}"
@@ -148,7 +172,9 @@ def growth(results: Results, committee: str) -> Table | None:
         found = one.decision.values if one.decision else {}
         sizes = " or ".join(map(number, one.structures)) or NOTHING
         error = number(found.get("force_rmse_meV_per_A"))
-        rows.append([str(one.number), found.get("reason", "not decided"), sizes, number(len(one.trained)), error])
+        rows.append(
+            [str(one.number), found.get("reason", "not decided"), sizes, number(len(one.trained)), error]
+        )
     header = ["round", "decision", "training structures", "M", "mean validation force RMSE, meV/Å"]
     return Table(f"Rounds of {committee}.", header, rows, words=2)
 
@@ -167,17 +193,21 @@ def errors(one: Round, part: str) -> Table:
     known = [errors for _, errors in found if errors]
     species = list(known[0]["force"]["species"]) if known else []
     cells = {member.number: _error_cells(values, species, "rmse") for member, values in found}
-    rows = [[str(m), size, *map(number, cells[m])] for m, size in ((x.number, number(x.structures)) for x in one.members)]
+    rows = [[str(member), *map(number, cells[member])] for member in cells]
     means = [mean_and_deviation(list(column)) for column in zip(*cells.values(), strict=True)]
-    sizes = " or ".join(map(number, one.structures)) or NOTHING
-    rows.append([f"mean ± std, M = {len(known)}", sizes, *(plus_minus(*pair) for pair in means)])
+    rows.append([f"mean ± std, M = {len(known)}", *(plus_minus(*pair) for pair in means)])
     if known:
-        rows.append([f"σ of the {number(known[0]['frames'])} labels", "", *map(number, _error_cells(known[0], species, "std"))])
-    header = ["member", "training structures", *(name for name, _, _ in ENERGY_COLUMNS), "force, meV/Å"]
+        rows.append(
+            [
+                f"σ of the {number(known[0]['frames'])} labels",
+                *map(number, _error_cells(known[0], species, "std")),
+            ]
+        )
+    header = ["member", *(name for name, _, _ in ENERGY_COLUMNS), "force, meV/Å"]
     header += [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
     caption = (
-        f"RMSE of {one.committee} on the {part} set ({one.describe()}; no MD enters). Centred: the mean error of each "
-        "composition removed."
+        f"RMSE of {one.committee} on the {part} set ({one.describe()}; no MD enters). "
+        "Centred: the mean error of each composition removed."
     )
     return Table(caption, header, rows, strong=list(range(len(one.members), len(rows))))
 
@@ -196,11 +226,13 @@ def md(results: Results, name: str) -> Table:
     spec = results.asked("md", name)
     final = final_round(results, spec["committee"])
     rows = [_md_row(results, item) for item in results.of("md", md=name)]
-    header = ["replica", "outcome", "length, ps", "analysed, ps", "temperature, K", "potential energy, eV/atom",
+    header = ["replica", "outcome", "length, ps", "analysed, ps", "temperature, K",
+              "potential energy, eV/atom",
               "drift of conserved energy, meV/atom/ps"]  # fmt: skip
     caption = (
-        f"{name}: NVT at {number(spec['temperature'])} K, asked {number(spec['length'])} ps per run, driven by member 0 "
-        f"of {spec['committee']} ({final.describe() if final else 'no model'}). Mean ± block standard error."
+        f"{name}: NVT at {number(spec['temperature'])} K, asked {number(spec['length'])} ps per run, "
+        f"driven by member 0 of {spec['committee']} ({final.describe() if final else 'no model'}). "
+        "Mean ± block standard error."
     )
     return Table(caption, header, rows, words=2)
 
@@ -225,7 +257,12 @@ def _md_row(results: Results, item: Item) -> list[str]:
 def missing(results: Results) -> Table | None:
     """Every task without a usable result, and what that does; None when there is none."""
     rows = [
-        [item.reported.label, item.status, (item.reported.failure or {}).get("message", ""), CONSEQUENCES[item.reported.verb]]
+        [
+            item.reported.label,
+            item.status,
+            (item.reported.failure or {}).get("message", ""),
+            CONSEQUENCES[item.reported.verb],
+        ]
         for item in results.items
         if not item.done and item.reported.verb in CONSEQUENCES
     ]
@@ -250,12 +287,16 @@ def timings(results: Results) -> Table:
     rows = []
     for verb in dict.fromkeys(item.reported.verb for item in results.items):
         clocks = [item.result["timing"] for item in results.of(verb) if item.result.get("timing")]
-        wall, cpu, peak = ([clock.get(name) or 0.0 for clock in clocks] for name in ("wall_s", "cpu_s", "peak_bytes"))
+        wall, cpu, peak = (
+            [clock.get(name) or 0.0 for clock in clocks] for name in ("wall_s", "cpu_s", "peak_bytes")
+        )
         if clocks:
             rows.append([verb, str(len(clocks)), duration(sum(wall)), duration(max(wall)), duration(sum(cpu)),
                          f"{number(max(peak) / 2**30, 2)} GiB"])  # fmt: skip
     header = ["verb", "tasks", "wall, all", "wall, longest", "CPU, all", "peak memory"]
-    return Table("Of the attempts that were committed; interrupted ones before them are not counted.", header, rows)
+    return Table(
+        "Of the attempts that were committed; interrupted ones before them are not counted.", header, rows
+    )
 
 
 def provenance(results: Results) -> Table:
@@ -282,7 +323,10 @@ def versions(results: Results) -> Table:
         for package, version in item.result.get("versions", {}).items():
             found.setdefault(item.reported.environment, {}).setdefault(package, set()).add(version)
     rows = [
-        [environment, ", ".join(f"{package} {'/'.join(sorted(seen))}" for package, seen in sorted(packages.items()))]
+        [
+            environment,
+            ", ".join(f"{package} {'/'.join(sorted(seen))}" for package, seen in sorted(packages.items())),
+        ]
         for environment, packages in sorted(found.items())
     ]
     return Table("What the tasks loaded.", ["environment", "versions"], rows, words=2)
@@ -291,7 +335,9 @@ def versions(results: Results) -> Table:
 def _numbers(item: Item | None) -> dict[str, float]:
     """The scalar numbers among a training's values."""
     values = item.values if item else {}
-    return {name: value for name, value in values.items() if isinstance(value, int | float) and name != "frames"}
+    return {
+        name: value for name, value in values.items() if isinstance(value, int | float) and name != "frames"
+    }
 
 
 def _milli(value: float | None) -> float | None:

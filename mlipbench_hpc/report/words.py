@@ -27,7 +27,9 @@ def verdict(results: Results) -> list[str]:
 def _committee(results: Results, name: str) -> list[str]:
     final = final_round(results, name)
     if final is None or not final.trained:
-        return [f"No member of the committee {name} is trained, so there are no errors and no MD driven by it."]
+        return [
+            f"No member of the committee {name} is trained, so there are no errors and no MD driven by it."
+        ]
     return [f"Committee {name}: {final.describe()}. {_errors(final)}"]
 
 
@@ -36,16 +38,30 @@ def _errors(final: Round) -> str:
     if not known:
         return "None of its members is evaluated yet."
     force, deviation = mean_and_deviation([one["force"]["all"]["rmse_meV_per_A"] for one in known])
-    energy, spread = mean_and_deviation([one["energy"]["centred_rmse_meV_per_atom"] for one in known])
     if force is None:
         return "Its predictions on the test set are not finite."
     sigma = known[0]["force"]["all"]["std_meV_per_A"]
-    share = f", {100 * force / sigma:.0f} % of the standard deviation of the forces ({number(sigma)} meV/Å)" if sigma else ""
-    with_energy = f"; energies err by {plus_minus(energy, spread)} meV/atom, centred" if energy is not None else ""
-    return (
-        f"On {count(known[0]['frames'], 'test frame')} its force error is {plus_minus(force, deviation)} meV/Å"
-        f"{share}{with_energy}. {_judgement(force, known[0])}"
+    share = (
+        f", {100 * force / sigma:.0f}\u00a0% of the standard deviation of the forces ({number(sigma)} meV/Å)"
+        if sigma
+        else ""
     )
+    return (
+        f"On {count(known[0]['frames'], 'test frame')} its force error is "
+        f"{plus_minus(force, deviation)} meV/Å"
+        f"{share}{_energies(known)}. {_judgement(force, known[0])}"
+    )
+
+
+def _energies(known: list[dict[str, Any]]) -> str:
+    raw, centred = (
+        mean_and_deviation([one["energy"][name] for one in known])[0]
+        for name in ("rmse_meV_per_atom", "centred_rmse_meV_per_atom")
+    )
+    if raw is None:
+        return ""
+    less = f", {number(centred)} with the mean error removed" if centred is not None else ""
+    return f"; its energy error is {number(raw)} meV/atom{less}"
 
 
 def _judgement(force: float, errors: dict[str, Any]) -> str:
@@ -56,7 +72,9 @@ def _judgement(force: float, errors: dict[str, Any]) -> str:
     if force > sigma / 2:
         return "That is too large for MD to mean anything."
     if net and force > net:
-        return f"That is above the spread of the net forces on water molecules ({number(net)} meV/Å): a rough model."
+        return (
+            f"A rough model: that is above the spread of net forces on water molecules ({number(net)} meV/Å)."
+        )
     return "That is small beside what the forces vary by."
 
 
@@ -71,8 +89,8 @@ def _md(results: Results, name: str) -> list[str]:
     sentence += f", {len(unstable)} of them unstable." if unstable else ", all of them stable."
     if max(lengths) < SHORT_MD_PS:
         sentence += (
-            f" Runs of {number(max(lengths))} ps are far below {number(SHORT_MD_PS)} ps: averages and distributions are "
-            "not converged, and stability beyond that time is not shown."
+            f" Runs of {number(max(lengths))} ps are far below {number(SHORT_MD_PS)} ps: averages "
+            "and distributions are not converged, and stability beyond that time is not shown."
         )
     return [sentence]
 
@@ -83,32 +101,50 @@ def warnings(results: Results) -> list[str]:
     for name in results.names("committees"):
         for one in rounds(results, name):
             found += _round_warnings(one)
-    for item in results.of("analyse"):
-        run = f"{item.subject['md']} replica {item.subject['replica']}"
-        found += [f"{run}: {sentence}." for sentence in item.values.get("warnings", [])]
     for name in results.names("md"):
+        found += _of_analyses(results, name)
         found += _temperatures(results, name)
     return list(dict.fromkeys(found))
 
 
+def _of_analyses(results: Results, name: str) -> list[str]:
+    """The worker's own warnings, equal ones of several replicas together."""
+    said: dict[str, list[str]] = {}
+    for item in results.of("analyse", md=name):
+        for sentence in item.values.get("warnings", []):
+            said.setdefault(sentence, []).append(str(item.subject["replica"]))
+    return [f"{name} replica {listed(replicas)}: {sentence}." for sentence, replicas in said.items()]
+
+
 def _stale(results: Results) -> list[str]:
     stale = [item.reported.label for item in results.items if item.status == "stale"]
-    return [f"Left out because what they were made from has changed since: {listed(stale)}. Run again."] if stale else []
+    return (
+        [f"Left out because what they were made from has changed since: {listed(stale)}. Run again."]
+        if stale
+        else []
+    )
 
 
 def _round_warnings(one: Round) -> list[str]:
     found, name = [], f"{one.committee} round {one.number}"
     if 0 < len(one.trained) < len(one.members):
-        found.append(f"{name}: {len(one.trained)} of {len(one.members)} members are trained; means are over those.")
+        found.append(
+            f"{name}: {len(one.trained)} of {len(one.members)} members are trained; means are over those."
+        )
     for member in one.members:
         for part in ("validation", "test"):
             errors = member.errors(part)
             if errors.get("not_finite"):
                 amount = count(errors["not_finite"], "prediction")
                 found.append(f"{name} member {member.number}: {amount} on the {part} set not finite.")
-    left_out = max((m.errors("test")["force"]["molecules"]["oxygens_left_out"] for m in one.members if m.errors("test")), default=0)
+    left_out = max(
+        (m.errors("test")["force"]["molecules"]["oxygens_left_out"] for m in one.members if m.errors("test")),
+        default=0,
+    )
     if left_out:
-        found.append(f"{name}: {count(left_out, 'oxygen')} of the test set without exactly two hydrogens left out of net forces.")
+        found.append(
+            f"{name}: net forces leave out {count(left_out, 'oxygen')} that lack exactly two H (test set)."
+        )
     return found
 
 
@@ -120,7 +156,8 @@ def _temperatures(results: Results, name: str) -> list[str]:
         mean, error = seen.get("mean"), seen.get("se")
         if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
             found.append(
-                f"{name} replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K is more than "
-                f"{TEMPERATURE_SIGMAS:.0f} standard errors from the {number(target)} K asked for: not yet equilibrated."
+                f"{name} replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K "
+                f"is more than {TEMPERATURE_SIGMAS:.0f} standard errors from {number(target)} K as asked: "
+                "not yet equilibrated."
             )
     return found

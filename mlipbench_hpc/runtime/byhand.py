@@ -14,7 +14,9 @@ from mlipbench_hpc.runtime.container import argv, environ
 from mlipbench_hpc.runtime.environments import Environment
 
 
-def rerun(store: Store, item: Planned, environments: Mapping[str, Environment], found: Iterable[Found]) -> int:
+def rerun(
+    store: Store, item: Planned, environments: Mapping[str, Environment], found: Iterable[Found]
+) -> int:
     """Run `item` in a fresh attempt and commit it; when it is committed already, compare and discard.
 
     Returns the worker's exit code, or 1 when a remake differs from what is committed.
@@ -25,7 +27,7 @@ def rerun(store: Store, item: Planned, environments: Mapping[str, Environment], 
     variables = environ(environment, item.task, stage(store.root, found), dict(os.environ))
     command = argv(environment, commit=committed is None)
     print(f"cd {attempt}\nPYTHONPATH={variables['PYTHONPATH']} {' '.join(command)}", flush=True)
-    code = subprocess.run(command, cwd=attempt, env=variables, check=False).returncode  # noqa: S603
+    code = subprocess.run(command, cwd=attempt, env=variables, check=False).returncode
     if committed is None or code != 0:
         print(f"ended with {code}: {store.task(item.key) if code == 0 else attempt}")
         return code

@@ -11,7 +11,7 @@ from mlipbench_hpc.contract.folder import Store, checkpoints
 def remove_dead(store: Store) -> tuple[int, int]:
     """Remove dead attempts, temporary folders, old code copies and Parsl's runs; returns (folders, bytes).
 
-    Of an unfinished task the attempt with the furthest valid checkpoint stays. Call it with no driver at work.
+    Of an unfinished task the attempt with the furthest valid checkpoint stays. Hold the lock when calling.
     """
     dead = [*_dead_attempts(store), *(store.root / "code").iterdir()]
     dead += [*(store.root / "inputs").glob(".*.tmp"), *(store.root / "parsl").glob("*")]

@@ -32,7 +32,11 @@ def stage(store: Path, architectures: Iterable[Found]) -> Path:
 
 def _sources(module: str, folder: Path) -> dict[str, Path]:
     prefix = Path(*module.split("."))
-    found = {(prefix / path.relative_to(folder)).as_posix(): path for path in folder.rglob("*") if path.suffix in SOURCES}
+    found = {
+        (prefix / path.relative_to(folder)).as_posix(): path
+        for path in folder.rglob("*")
+        if path.suffix in SOURCES
+    }
     return {name: path for name, path in found.items() if "__pycache__" not in name}
 
 

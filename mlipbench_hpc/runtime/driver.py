@@ -4,7 +4,6 @@ import errno
 import heapq
 import os
 import queue
-import shutil
 import signal
 import time
 from collections import Counter
@@ -23,12 +22,12 @@ from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import argv, environ
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, slots
+from mlipbench_hpc.runtime.space import SPARE_BYTES, OutOfSpace, free_bytes
 
 VISIBLE_WITHIN_S = 120.0
 TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
-SPARE_BYTES = 1 << 20
 
 Echo = Callable[[str], None]
 
@@ -41,10 +40,6 @@ class Flight:
     attempt: Path
     ended: float | None = None
     code: int | None = None
-
-
-class OutOfSpace(Exception):
-    """The store's disk stayed full for longer than the site waits."""
 
 
 @dataclass
@@ -97,14 +92,16 @@ class Driver:
         seen = look.snapshot(self.store, self.plan)
         for key, state in states(plan, seen).items():
             if state == "stale":
-                self.echo(f"stale: {self.plan[key].task.label} consumed an upstream result that has changed since")
+                self.echo(
+                    f"stale: {self.plan[key].task.label} consumed an upstream result that has changed since"
+                )
                 self.store.set_aside(key)
             elif key in seen.results:
                 self.done.add(key)
         self._sort()
 
     def _sort(self) -> None:
-        """Who waits for whom: `missing` counts uncommitted upstream tasks, `ready` is a heap in the plan's order."""
+        """Who waits for how many (`_missing`), whom that frees (`_below`), and the heap of the ready."""
         self._order = {key: place for place, (key, item) in enumerate(self.plan.items()) if not item.maybe}
         self._below: dict[str, list[str]] = {key: [] for key in self._order}
         self._missing: dict[str, int] = {}
@@ -121,7 +118,7 @@ class Driver:
         return [key for key in self._order if key not in self.done]
 
     def _fill(self) -> bool:
-        """Keep every slot busy and as many attempts again queued, so that no worker idles. True: more is ready."""
+        """Keep every slot busy and as many attempts queued, so that no worker idles. True: more is ready."""
         while not self.stopping and self._ready and len(self.flights) < 2 * self.slots:
             item = self.plan[self._ready[0][1]]
             if not self._has_space(item):
@@ -175,7 +172,8 @@ class Driver:
             self._missing[below] -= 1
             if not self._missing[below]:
                 heapq.heappush(self._ready, (self._order[below], below))
-        self.echo(f"[{len(self.done)}/{len(self._order)}] {item.task.label} done in {result['timing']['wall_s']:.1f} s")
+        seconds = result["timing"]["wall_s"]
+        self.echo(f"[{len(self.done)}/{len(self._order)}] {item.task.label} done in {seconds:.1f} s")
         if item.task.verb == "decide":
             self._expand()
 
@@ -192,11 +190,13 @@ class Driver:
             processes.kill(processes.ATTEMPT, flight.attempt.name)
         if os.strerror(errno.ENOSPC) in message:
             self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
-            return self._again(flight, message)
+            self._again(flight, message)
+            return
         allowed = {"transient": self.site.retries, "resource": RESOURCE_RETRIES}.get(kind, 0)
         self.tries[flight.item.key, kind] += 1
         if self.tries[flight.item.key, kind] <= allowed:
-            return self._again(flight, f"{kind} failure ({message}), trying again")
+            self._again(flight, f"{kind} failure ({message}), trying again")
+            return
         self.flights.pop(flight.item.key, None)
         self.given_up[flight.item.key] = message
         self.echo(f"FAILED {flight.item.task.label}: {message}\n       see {flight.attempt / 'log.txt'}")
@@ -231,7 +231,9 @@ class Driver:
             self._full_since = time.monotonic()
             self.echo(f"      waiting: {self.store.root} has no room for {item.task.label}; free some space")
         if time.monotonic() - self._full_since > self.site.wait_for_space:
-            raise OutOfSpace(f"{self.store.root} has no room for {item.task.label}: free some space and run again")
+            raise OutOfSpace(
+                f"{self.store.root} has no room for {item.task.label}: free some space and run again"
+            )
         return False
 
     def _talk(self) -> None:
@@ -280,9 +282,3 @@ def lost(code: int | None) -> str:
     if code == EXIT_OF_FAILURE["transient"]:
         return f"it could not even write its failure: {os.strerror(errno.ENOSPC)}"
     return f"its process ended with {code} and left no record"
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes an ordinary user may still write."""
-    return shutil.disk_usage(folder).free
-

@@ -31,7 +31,7 @@ class Environment:
         folders = sorted(self.root.glob("lib/python3.*/site-packages/*.dist-info"))
         if not self.python.exists() or not folders:
             raise EnvironmentMissing(
-                f"environment `{self.name}` is not installed in {self.root}: run `make setup ENVS={self.name}`"
+                f"environment `{self.name}` is not in {self.root}: run `make setup ENVS={self.name}`"
             )
         return folders
 

@@ -31,8 +31,14 @@ class Pool:
         # Parsl looks for interchange.py and process_worker_pool.py on PATH, whatever the venv.
         os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
         self.executor = _executor(slots)
-        config = Config(executors=[self.executor], run_dir=str(self.folder), retries=0,
-                        strategy="simple", strategy_period=1, max_idletime=86400.0)  # fmt: skip
+        config = Config(
+            executors=[self.executor],
+            run_dir=str(self.folder),
+            retries=0,
+            strategy="simple",
+            strategy_period=1,
+            max_idletime=86400.0,
+        )
         self.kernel: DataFlowKernel = parsl.load(config)
         self._app = PythonApp(launch, data_flow_kernel=self.kernel, executors=[LABEL])
 

@@ -20,7 +20,7 @@ def main() -> None:
     script = shutil.which("interchange.py", path=str(Path(sys.executable).parent))
     if script is None:
         sys.exit("interchange.py is not beside this Python: run `make setup` again")
-    os.execv(sys.executable, [sys.executable, script])
+    os.execv(sys.executable, [sys.executable, script])  # noqa: S606 no shell is wanted
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 
-def launch(argv: list[str], folder: str, environ: dict[str, str], log: str, limit: float | None = None) -> int:
+def launch(
+    argv: list[str], folder: str, environ: dict[str, str], log: str, limit: float | None = None
+) -> int:
     """Run `argv` (never a shell) in `folder`; output goes to the log file.
 
     limit: seconds from now after which the worker is to checkpoint and stop.
@@ -15,7 +17,12 @@ def launch(argv: list[str], folder: str, environ: dict[str, str], log: str, limi
     command = [*argv, "--die-with", str(os.getpid())]
     command += ["--deadline", repr(time.time() + limit)] if limit is not None else []
     with Path(log).open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603
-            command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         return process.wait()

@@ -24,7 +24,12 @@ class StoreLocked(Exception):
 def me() -> dict[str, Any]:
     """Who this process is: host, boot, pid and the pid's start time (a pid alone may be reused)."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return {"host": socket.gethostname(), "boot": boot, "pid": os.getpid(), "started": start_time(os.getpid())}
+    return {
+        "host": socket.gethostname(),
+        "boot": boot,
+        "pid": os.getpid(),
+        "started": start_time(os.getpid()),
+    }
 
 
 def start_time(pid: int) -> str | None:
@@ -51,7 +56,7 @@ def holder(store: Path) -> dict[str, Any] | None:
 
 
 def driven_since(store: Path) -> float | None:
-    """When the driver that seems to be at work (alive here, or heard of lately elsewhere) began; else None."""
+    """When the driver at work (alive here, or heard of lately elsewhere) began; None when there is none."""
     found = holder(store)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Look at a store and say what is there: folders only, so it works beside a driver, after a crash, from anywhere."""
+"""Look at a store: folders only, so it works beside a driver, after a crash, from anywhere."""
 
 import os
 import time
@@ -43,7 +43,7 @@ def decisions(store: Store, plan: Iterable[Planned]) -> dict[str, bool]:
 
 def _names(folder: Path) -> set[str]:
     try:
-        return set(os.listdir(folder))
+        return {entry.name for entry in os.scandir(folder)}
     except FileNotFoundError:
         return set()
 

@@ -40,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         die_with(options.die_with)
     folder = options.task.resolve().parent
     if folder.parent.name != "attempts":
-        print(f"{folder} is not an attempt folder: `mlipbench task run KEY` makes a fresh one", file=sys.stderr)
+        print(
+            f"{folder} is not an attempt folder: `mlipbench task run KEY` makes a fresh one", file=sys.stderr
+        )
         return EXIT_OF_FAILURE["input"]
     return attempt(folder, options.deadline, commit=not options.keep)
 
@@ -141,7 +143,12 @@ def record_failure(folder: Path, failure: TaskFailure, error: BaseException, clo
     """Write failure.json; on a full disk at least the log keeps the message."""
     text = "".join(traceback.format_exception(error))
     print(text, file=sys.stderr)
-    record = {"kind": failure.kind, "message": str(failure), "traceback": text[-4000:], "timing": clock.read()}
+    record = {
+        "kind": failure.kind,
+        "message": str(failure),
+        "traceback": text[-4000:],
+        "timing": clock.read(),
+    }
     try:
         write_json(folder / "failure.json", record)
     except OSError as second:

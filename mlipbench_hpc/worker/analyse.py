@@ -48,7 +48,9 @@ def run(context: Context) -> dict[str, Any]:
     if reason := too_short(trajectory, kept, given):
         return values | {"skipped": reason, "warnings": [*notes.warnings, reason]}
     values["analysed_ps"] = float(trajectory.times[kept[-1]] - trajectory.times[kept[0]])
-    values["thermo"] = thermo_summary(read_thermo(folder / "thermo.csv"), len(trajectory.numbers), given, notes)
+    values["thermo"] = thermo_summary(
+        read_thermo(folder / "thermo.csv"), len(trajectory.numbers), given, notes
+    )
     context.check()
     values["rdf"] = write_rdf(context, trajectory, slice(kept[0], kept[-1] + 1), notes)
     return values | {"warnings": notes.warnings}
@@ -68,8 +70,8 @@ def too_short(trajectory: Trajectory, kept: Ints, given: dict[str, Any]) -> str:
     if len(kept) >= given["blocks"]:
         return ""
     return (
-        f"{len(kept)} of {len(trajectory.times)} frames lie after the {given['equilibration']:g} ps of equilibration: "
-        f"fewer than {given['blocks']} blocks, nothing is analysed"
+        f"{len(kept)} of {len(trajectory.times)} frames lie after the {given['equilibration']:g} ps of "
+        f"equilibration: fewer than {given['blocks']} blocks, nothing is analysed"
     )
 
 
@@ -81,26 +83,29 @@ def read_thermo(path: Path) -> dict[str, Floats]:
     return {name: table[:, column] for column, name in enumerate(header)}
 
 
-def thermo_summary(thermo: dict[str, Floats], atoms: int, given: dict[str, Any], notes: Notes) -> dict[str, Any]:
-    """Mean and block error of temperature (K) and potential energy (eV/atom), drift of the conserved energy."""
+def thermo_summary(
+    thermo: dict[str, Floats], atoms: int, given: dict[str, Any], notes: Notes
+) -> dict[str, Any]:
+    """Mean and block error of temperature (K) and potential energy (eV/atom), drift of the conserved one."""
     times = thermo["time_ps"]
     kept = times >= given["equilibration"] - ROUNDING_PS
     temperatures = {name: values for name, values in thermo.items() if name.startswith("temperature")}
     series = temperatures | {"potential_eV_per_atom": thermo["potential_eV"] / atoms}
     summary: dict[str, Any] = {
-        name: averaged(block_average(values[kept], given["blocks"]), notes, f"{name} (thermo.csv rows)")
-        for name, values in series.items()
+        name: averaged(block_average(values[kept], given["blocks"]), notes) for name, values in series.items()
     }
-    summary["conserved_drift_meV_per_atom_per_ps"] = slope(times[kept], thermo["conserved_eV"][kept] / atoms * 1000)
+    summary["conserved_drift_meV_per_atom_per_ps"] = slope(
+        times[kept], thermo["conserved_eV"][kept] / atoms * 1000
+    )
     return summary
 
 
-def averaged(average: BlockAverage, notes: Notes, of_what: str) -> dict[str, float | None]:
+def averaged(average: BlockAverage, notes: Notes) -> dict[str, float | None]:
     """Mean and standard error of a scalar as JSON; what was dropped goes into the notes."""
     if average.dropped:
-        notes.say(f"{of_what}: the last {average.dropped} samples do not fill a block and were dropped")
+        notes.say(f"thermo.csv: {average.dropped} rows after the last whole block were dropped")
     if average.reason:
-        notes.say(f"{of_what}: {average.reason}")
+        notes.say(f"thermo.csv: {average.reason}")
     return {"mean": number(average.mean), "se": number(average.standard_error)}
 
 
@@ -129,22 +134,33 @@ def write_rdf(context: Context, trajectory: Trajectory, chosen: slice, notes: No
         return values
     columns: dict[str, Floats] = {}
     for one, other in asked["pairs"]:
-        pair = f"{one}-{other}"
-        first, second = (np.flatnonzero(trajectory.numbers == atomic_numbers[name]) for name in (one, other))
-        if min(len(first), len(second)) < 1 + (one == other):
-            notes.say(f"rdf {pair}: this run holds {len(first)} {one} and {len(second)} {other} atoms, skipped")
-            continue
-        found = radial_distribution(
-            trajectory.positions[chosen], cells, first, second, r_max, asked["bin"], context.parameters["blocks"]
-        )
-        if found.average.dropped:
-            notes.say(f"rdf: the last {found.average.dropped} frames do not fill a block and were dropped")
-        columns |= {"r_A": found.r, **rdf_columns(pair, found)}
-        values["pairs"][pair] = first_peak(found) | {"block_frames": found.average.block_length}
+        found = pair_rdf(context, trajectory, chosen, (one, other), r_max, notes)
+        if found is not None:
+            columns |= {"r_A": found.r, **rdf_columns(f"{one}-{other}", found)}
+            values["pairs"][f"{one}-{other}"] = first_peak(found) | {
+                "block_frames": found.average.block_length
+            }
         context.check()
     if columns:
         write_bytes(context.folder / "rdf.csv", as_csv(columns))
     return values
+
+
+def pair_rdf(
+    context: Context, trajectory: Trajectory, chosen: slice, pair: tuple[str, str], r_max: float, notes: Notes
+) -> RadialDistribution | None:
+    """g(r) of one pair of species up to r_max (Å); None, and a note, where the run lacks such atoms."""
+    first, second = (np.flatnonzero(trajectory.numbers == atomic_numbers[symbol]) for symbol in pair)
+    if min(len(first), len(second)) < 1 + (pair[0] == pair[1]):
+        held = f"{len(first)} {pair[0]} and {len(second)} {pair[1]} atoms"
+        notes.say(f"rdf {'-'.join(pair)}: this run holds {held}, skipped")
+        return None
+    positions, cells = trajectory.positions[chosen], np.asarray(trajectory.cells[chosen], dtype=float)
+    asked, blocks = context.parameters["rdf"], context.parameters["blocks"]
+    found = radial_distribution(positions, cells, first, second, r_max, asked["bin"], blocks)
+    if found.average.dropped:
+        notes.say(f"rdf: {found.average.dropped} frames after the last whole block were dropped")
+    return found
 
 
 def clipped(r_max: float, allowed: float, notes: Notes) -> float:

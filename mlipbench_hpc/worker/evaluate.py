@@ -17,8 +17,8 @@ BATCHES_BETWEEN_CHECKS = 8
 def run(context: Context) -> dict[str, Any]:
     """One process for all frames; writes predictions-validation.npz and predictions-test.npz.
 
-    Each holds indices (F,) into the dataset, offsets (F+1,), numbers (A,), energies (F,) eV, forces (A, 3) eV/Å,
-    and the labels as reference_energies and reference_forces.
+    Each holds indices (F,) into the dataset, offsets (F+1,), numbers (A,), energies (F,) eV, forces (A, 3)
+    eV/Å, and the labels as reference_energies and reference_forces.
     """
     given = context.parameters
     frames = Frames.load(context.upstream("frames") / "frames.npz")
@@ -37,7 +37,9 @@ def run(context: Context) -> dict[str, Any]:
     return values
 
 
-def predict(context: Context, evaluator: Evaluator, frames: Frames, done: int, total: int) -> tuple[Floats, Floats]:
+def predict(
+    context: Context, evaluator: Evaluator, frames: Frames, done: int, total: int
+) -> tuple[Floats, Floats]:
     """Energies (F,) eV and forces (A, 3) eV/Å; stops between chunks when it is asked to."""
     size = context.parameters["batch_size"]
     energies, forces = np.zeros(len(frames)), np.zeros((int(frames.offsets[-1]), 3))
@@ -56,7 +58,9 @@ def chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, total)
 
 
-def save(context: Context, name: str, indices: list[int], frames: Frames, energies: Floats, forces: Floats) -> None:
+def save(
+    context: Context, name: str, indices: list[int], frames: Frames, energies: Floats, forces: Floats
+) -> None:
     """Write predictions-<name>.npz."""
     arrays = {
         "indices": np.asarray(indices, dtype=np.int64),

@@ -22,7 +22,7 @@ ALL_CHECKPOINTS = 1_000_000_000
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes trajectory.nc, topology.pdb, thermo.csv, segments.json; an unstable run is a result."""
+    """Writes trajectory.nc, topology.pdb, thermo.csv and segments.json; an unstable run is a result."""
     given = context.parameters
     system = starting_system(context)
     evaluator = context.adapter().load(
@@ -132,14 +132,15 @@ class Simulation:
         self.recorder.end_segment(step, hashlib.sha256(content).hexdigest())
         keep = 1 if step == self.steps else ALL_CHECKPOINTS
         self.context.save_checkpoint(step, {STATE: content}, keep)
+        self.engine.forget()
 
 
 def recorded(thermo: Path, atoms: int) -> dict[str, Any]:
     """Means and drift over thermo.csv, nothing discarded; the drift is the slope of a least-squares line."""
-    table = np.loadtxt(thermo, delimiter=",", skiprows=1, usecols=(1, 4, 5), ndmin=2)
-    if len(table) == 0:
+    rows = thermo.read_text(encoding="ascii").splitlines()[1:]
+    if not rows:
         return {"frames": 0, "temperature_K": None} | conserved_energy(np.zeros(0), np.zeros(0))
-    times, conserved, temperature = table.T
+    times, conserved, temperature = np.loadtxt(rows, delimiter=",", usecols=(1, 4, 5), ndmin=2).T
     mean = {"frames": len(times), "temperature_K": float(temperature.mean())}
     return mean | conserved_energy(times, 1000.0 * conserved / atoms)
 

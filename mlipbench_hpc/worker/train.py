@@ -1,4 +1,4 @@
-"""train: one committee member of any architecture, continued from the furthest checkpoint of earlier attempts."""
+"""train: one committee member of any architecture, continued from earlier attempts' furthest checkpoint."""
 
 import csv
 import io
@@ -26,10 +26,10 @@ COLUMNS = (
 
 @dataclass
 class Curve:
-    """The learning curve, one row an epoch, kept inside the checkpoints so that a resumed attempt has all of it.
+    """The learning curve, one row an epoch, kept inside the checkpoints: a resumed attempt has all of it.
 
-    An adapter saves an epoch's state before it reports its row: the state is held back until the row has come,
-    and both are written as one checkpoint.
+    An adapter saves an epoch's state before it reports its row: the state is held back until the row has
+    come, and both are written as one checkpoint.
     """
 
     context: Context
@@ -75,7 +75,7 @@ class Curve:
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write model file(s) and curve.csv; returns what the adapter says of the model, and the last row's errors."""
+    """Write model file(s) and curve.csv; returns what the adapter says of the model and the last errors."""
     parameters = context.parameters
     curve = Curve(context, parameters["hyperparameters"].get("epochs", 1))
     train, validation, reference = training_data(context)

@@ -17,15 +17,18 @@ def test_hand_worked() -> None:
 
 def test_too_few_samples_say_so() -> None:
     found = block_average(np.arange(9.0))
-    assert found.mean == 4.0 and np.isnan(found.standard_error)
-    assert found.reason is not None and "9 samples do not fill 10 blocks" in found.reason
+    assert found.mean == 4.0
+    assert np.isnan(found.standard_error)
+    assert found.reason is not None
+    assert "9 samples do not fill 10 blocks" in found.reason
     assert np.isnan(block_average(np.zeros(0)).mean)
 
 
 def test_columns_are_averaged_apart() -> None:
     series = np.random.default_rng(0).normal(size=(1003, 4)) + np.arange(4)
     found = block_average(series)
-    assert found.mean.shape == found.standard_error.shape == (4,) and found.dropped == 3
+    assert found.mean.shape == found.standard_error.shape == (4,)
+    assert found.dropped == 3
     alone = block_average(series[:, 2])
     np.testing.assert_allclose([found.mean[2], found.standard_error[2]], [alone.mean, alone.standard_error])
 

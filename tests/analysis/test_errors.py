@@ -12,7 +12,7 @@ from mlipbench_hpc.data.frames import Frames
 def water(count: int, shift: float = 0.0) -> tuple[list[int], np.ndarray]:
     """`count` molecules 4 Å apart along x: numbers and positions (3 count, 3) Å."""
     one = np.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
-    return [8, 1, 1] * count, np.concatenate([one + [shift + 4.0 * i, 0, 0] for i in range(count)])
+    return [8, 1, 1] * count, np.concatenate([one + np.array([shift + 4.0 * i, 0, 0]) for i in range(count)])
 
 
 def frames(parts: list[tuple[list[int], np.ndarray]], energies: list[float], forces: np.ndarray) -> Frames:
@@ -31,7 +31,7 @@ def two_compositions() -> tuple[Frames, np.ndarray, np.ndarray]:
     """Two frames of one molecule, two of two; energy errors 10, 20 and -30, -50 meV."""
     parts = [water(1), water(1), water(2), water(2)]
     reference = frames(parts, [1.0, 1.2, 2.0, 2.6], np.zeros((18, 3)))
-    return reference, reference.energies + [0.010, 0.020, -0.030, -0.050], np.zeros((18, 3))
+    return reference, reference.energies + np.array([0.01, 0.02, -0.03, -0.05]), np.zeros((18, 3))
 
 
 def test_energy_rmse_by_hand() -> None:
@@ -41,7 +41,9 @@ def test_energy_rmse_by_hand() -> None:
     assert found["rmse_meV_per_atom"] == pytest.approx(np.sqrt(sum(x * x for x in per_atom) / 4))
     # less the means 15 and -40: residuals 5, 5, 10, 10
     assert found["centred_rmse_meV"] == pytest.approx(np.sqrt((25 + 25 + 100 + 100) / 4))
-    assert found["centred_rmse_meV_per_atom"] == pytest.approx(np.sqrt(2 * (5 / 3) ** 2 / 4 + 2 * (10 / 6) ** 2 / 4))
+    assert found["centred_rmse_meV_per_atom"] == pytest.approx(
+        np.sqrt(2 * (5 / 3) ** 2 / 4 + 2 * (10 / 6) ** 2 / 4)
+    )
     # labels about their composition's mean: 100, 100, 300, 300
     assert found["std_meV"] == pytest.approx(np.sqrt((2 * 100**2 + 2 * 300**2) / 4))
     assert found["compositions"] == 2
@@ -52,14 +54,17 @@ def test_single_frame_of_a_composition_is_not_centred_to_zero() -> None:
     alone = reference.select([0])
     found = model_errors(alone, energies[:1], np.zeros((3, 3)))["energy"]
     assert found["rmse_meV"] == pytest.approx(10)
-    assert found["centred_rmse_meV"] is None and found["std_meV_per_atom"] is None
+    assert found["centred_rmse_meV"] is None
+    assert found["std_meV_per_atom"] is None
 
 
 def test_forces_by_species_and_net() -> None:
     """O errs by +3 along x, its two H by -1 and -2: the net force of the molecule is exact."""
     labels = np.array([[0.0, 0, 0.4], [0.1, 0, 0], [-0.1, 0, 0]])
     reference = frames([water(1)], [0.0], labels)
-    found = model_errors(reference, np.zeros(1), labels + np.array([[3.0, 0, 0], [-1, 0, 0], [-2, 0, 0]]))["force"]
+    found = model_errors(reference, np.zeros(1), labels + np.array([[3.0, 0, 0], [-1, 0, 0], [-2, 0, 0]]))[
+        "force"
+    ]
     assert found["all"]["rmse_meV_per_A"] == pytest.approx(1000 * np.sqrt((9 + 1 + 4) / 9))
     assert found["all"]["std_meV_per_A"] == pytest.approx(1000 * labels.std())
     assert found["species"]["O"] == {
@@ -105,11 +110,14 @@ def test_predictions_that_are_not_finite_are_counted() -> None:
     energies[1], forces[4] = np.inf, np.nan
     found = model_errors(reference, energies, forces)
     assert found["not_finite"] == 2
-    assert found["energy"]["rmse_meV"] is None and found["force"]["all"]["rmse_meV_per_A"] is None
+    assert found["energy"]["rmse_meV"] is None
+    assert found["force"]["all"]["rmse_meV_per_A"] is None
     assert found["force"]["all"]["std_meV_per_A"] == 0.0
 
 
-@pytest.mark.parametrize(("energies", "forces"), [(np.zeros(3), np.zeros((18, 3))), (np.zeros(4), np.zeros((17, 3)))])
+@pytest.mark.parametrize(
+    ("energies", "forces"), [(np.zeros(3), np.zeros((18, 3))), (np.zeros(4), np.zeros((17, 3)))]
+)
 def test_shapes_are_refused(energies: Any, forces: Any) -> None:
     with pytest.raises(ValueError, match="expected energies"):
         model_errors(two_compositions()[0], energies, forces)

@@ -41,7 +41,8 @@ def test_simple_cubic_shells() -> None:
     np.testing.assert_allclose(occupied, [2.05, 2.95, 3.55, 4.15])
     shell = 4 / 3 * np.pi * (2.1**3 - 2.0**3)
     assert found.average.mean[20] == pytest.approx(6 * 12.36**3 / (215 * shell))
-    assert found.average.reason is not None and np.isnan(found.average.standard_error).all()
+    assert found.average.reason is not None
+    assert np.isnan(found.average.standard_error).all()
 
 
 def test_half_open_bins_and_growing_cell() -> None:

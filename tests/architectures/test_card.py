@@ -35,6 +35,7 @@ help = "rounded corners"
 [hyperparameters.widths]
 type = "list"
 default = [4]
+minimum = 1
 help = "of layers"
 [presets.short]
 [presets.steep]
@@ -84,12 +85,16 @@ def test_whole_numbers_for_a_float_give_one_key(card: Card) -> None:
         (None, {"degree": 1.0}, "hyperparameters.degree", "expected int"),
         (None, {"degree": 3}, "hyperparameters.degree", "one of 1, 2, 4"),
         (None, {"smooth": 1}, "hyperparameters.smooth", "expected bool"),
-        (None, {"widths": 3}, "hyperparameters.widths", "expected list"),
+        (None, {"widths": 3}, "hyperparameters.widths", "expected list of int, each at least 1, received 3"),
+        (None, {"widths": [4, "4"]}, "hyperparameters.widths", "received [4, '4']"),
+        (None, {"widths": [4, 0]}, "hyperparameters.widths", "received [4, 0]"),
         ("shrt", {}, "preset", "did you mean short?"),
         ("zzz", {}, "preset", "it has short, steep"),
     ],
 )
-def test_each_mistake_is_named(card: Card, preset: str | None, overrides: dict, where: str, words: str) -> None:
+def test_each_mistake_is_named(
+    card: Card, preset: str | None, overrides: dict, where: str, words: str
+) -> None:
     ((path, message),) = problems(card, preset, overrides)
     assert path == where
     assert words in message
@@ -110,12 +115,13 @@ def test_all_mistakes_come_at_once_and_none_where_there_is_none(card: Card) -> N
         ('default_preset = "short"', 'default_preset = "long"', "default_preset: no preset"),
         ('help = "eV/Å"', 'hlp = "eV/Å"', "hyperparameters.slope.hlp: unknown key; did you mean help?"),
         ('citation = ["nobody, 2026"]', "", "citation: is missing"),
+        ("default = [4]", "default = []", "hyperparameters.widths.default: a list's default"),
         ("[cost]", "[cost", "card.toml"),
     ],
 )
 def test_a_wrong_card_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
     assert old in CARD
-    with pytest.raises(CardError, match="card.toml") as caught:
+    with pytest.raises(CardError, match=r"card\.toml") as caught:
         load_card(write(tmp_path, CARD.replace(old, new)))
     assert words in str(caught.value)
 
@@ -158,7 +164,9 @@ def install(site: Path, distribution: str, module: str) -> None:
     (info / "entry_points.txt").write_text(f"[mlipbench_hpc.architectures]\nline = {module}\n")
 
 
-def test_third_parties_come_by_entry_point_without_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_third_parties_come_by_entry_point_without_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(tmp_path, "straight", "straight_architecture")
     monkeypatch.syspath_prepend(str(tmp_path))
     found = find()["line"]
@@ -177,9 +185,10 @@ def test_one_name_for_two_architectures_is_refused(tmp_path: Path, monkeypatch: 
 
 def test_the_login_side_needs_no_engine() -> None:
     """Reading cards loads neither numpy nor torch nor any adapter."""
+    heavy = ("numpy", "torch", "pydantic", "mlipbench_hpc.architectures.mace")
     code = (
         "import sys; from mlipbench_hpc.architectures.card import find; find();"
-        "print([n for n in ('numpy', 'torch', 'pydantic', 'mlipbench_hpc.architectures.mace') if n in sys.modules])"
+        f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,10 +1,17 @@
-import os
 from pathlib import Path
 
 import pytest
 
 from mlipbench_hpc.contract import folder
-from mlipbench_hpc.contract.folder import Store, checkpoints, damaged, manifest, outputs, save_checkpoint, write_json
+from mlipbench_hpc.contract.folder import (
+    Store,
+    checkpoints,
+    damaged,
+    manifest,
+    outputs,
+    save_checkpoint,
+    write_json,
+)
 from mlipbench_hpc.contract.task import Task, TransientFailure
 
 TASK = Task(verb="build", version=1, environment="analysis", identity="venv:0", parameters={})
@@ -20,7 +27,13 @@ def store(tmp_path: Path) -> Store:
 def finished(store: Store, content: str = "1") -> tuple[Path, dict[str, object]]:
     attempt = store.begin(TASK)
     (attempt / "out.txt").write_text(content)
-    result = {"key": TASK.key, "attempt": attempt.name, "values": {}, "upstream": {}, "outputs": outputs(attempt)}
+    result = {
+        "key": TASK.key,
+        "attempt": attempt.name,
+        "values": {},
+        "upstream": {},
+        "outputs": outputs(attempt),
+    }
     return attempt, result | {"manifest": manifest(result)}
 
 
@@ -47,7 +60,9 @@ def test_the_second_of_two_racing_attempts_discards_itself(store: Store) -> None
     assert not second[0].exists()
 
 
-def test_a_rename_that_failed_only_in_words_counts_as_ours(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rename_that_failed_only_in_words_counts_as_ours(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     attempt, result = finished(store)
     rename = Path.rename
 
@@ -74,7 +89,7 @@ def test_a_rename_that_truly_failed_is_transient_and_leaves_nothing(
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(TransientFailure, match="No space left"):
         store.commit(attempt, result)
-    assert os.listdir(store.root / "tasks") == []
+    assert not list((store.root / "tasks").iterdir())
 
 
 def test_equal_work_has_an_equal_manifest_whoever_did_it(store: Store) -> None:
@@ -110,7 +125,7 @@ def test_inputs_are_kept_under_their_digest_once(store: Store, tmp_path: Path) -
     sha256 = store.add_input(tmp_path / "data.txt")
     assert store.add_input(tmp_path / "data.txt") == sha256
     assert store.input(sha256).read_text() == "frames"
-    assert os.listdir(store.root / "inputs") == [sha256]
+    assert [path.name for path in (store.root / "inputs").iterdir()] == [sha256]
 
 
 def test_half_written_json_never_has_the_final_name(tmp_path: Path) -> None:
@@ -118,7 +133,7 @@ def test_half_written_json_never_has_the_final_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Out of range"):
         write_json(tmp_path / "a.json", {"x": float("nan")})
     assert folder.read_json(tmp_path / "a.json") == {"x": 1}
-    assert os.listdir(tmp_path) == ["a.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 @pytest.mark.parametrize("keep", range(4))

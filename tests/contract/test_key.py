@@ -8,7 +8,13 @@ from mlipbench_hpc.contract.task import Architecture, InputFailure, Resources, T
 
 
 def task(**changes: object) -> Task:
-    base: dict[str, object] = {"verb": "md", "version": 1, "environment": "analysis", "identity": "venv:0", "parameters": {"steps": 5}}
+    base: dict[str, object] = {
+        "verb": "md",
+        "version": 1,
+        "environment": "analysis",
+        "identity": "venv:0",
+        "parameters": {"steps": 5},
+    }
     return Task(**(base | changes))  # type: ignore[arg-type]
 
 
@@ -24,14 +30,23 @@ def test_nan_has_no_canonical_form() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"verb": "train"}, {"version": 2}, {"identity": "venv:1"}, {"parameters": {"steps": 6}}, {"upstream": {"model": "k"}},
-     {"inputs": {"data": "s"}}, {"architecture": Architecture("toy", "m", "d")}],
-)  # fmt: skip
+    [
+        {"verb": "train"},
+        {"version": 2},
+        {"identity": "venv:1"},
+        {"parameters": {"steps": 6}},
+        {"upstream": {"model": "k"}},
+        {"inputs": {"data": "s"}},
+        {"architecture": Architecture("toy", "m", "d")},
+    ],
+)
 def test_everything_that_decides_numbers_is_in_the_key(change: dict[str, object]) -> None:
     assert task(**change).key != task().key
 
 
-@pytest.mark.parametrize("change", [{"label": "x"}, {"resources": Resources(8, 1)}, {"environment": "elsewhere"}])
+@pytest.mark.parametrize(
+    "change", [{"label": "x"}, {"resources": Resources(8, 1)}, {"environment": "elsewhere"}]
+)
 def test_what_decides_no_number_is_not(change: dict[str, object]) -> None:
     assert task(**change).key == task().key
 

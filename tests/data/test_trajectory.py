@@ -81,7 +81,7 @@ def test_cell_vectors_are_those_of_ase() -> None:
     np.testing.assert_allclose(found[2, 1], [-1.0, np.sqrt(3.0), 0.0], atol=1e-14)
 
 
-@pytest.mark.parametrize("content", [b"CDF\x02", b"nonsense" * 50, b"\x80\x04pickle"])
+@pytest.mark.parametrize("content", [b"", b"CDF\x02", b"nonsense" * 50, b"\x80\x04pickle"])
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "foreign.nc"
     path.write_bytes(content)

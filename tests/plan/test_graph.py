@@ -18,7 +18,10 @@ CHAIN = [A, B, C]
 
 
 def result(manifest: str, **consumed: str) -> Mapping[str, Any]:
-    return {"manifest": manifest, "upstream": {role: {"manifest": digest} for role, digest in consumed.items()}}
+    return {
+        "manifest": manifest,
+        "upstream": {role: {"manifest": digest} for role, digest in consumed.items()},
+    }
 
 
 def found(seen: Snapshot, plan: list[Planned] = CHAIN) -> list[str]:

@@ -16,7 +16,13 @@ def test_a_worker_is_an_argv_list() -> None:
 
 def test_only_named_variables_pass() -> None:
     task = Task("md", 1, "mace", "venv:0", {"threads": 3})
-    outside = {"HOME": "/home/u", "PYTHONPATH": "/evil", "LD_PRELOAD": "x.so", "AWS_SECRET": "s", "CUDA_VISIBLE_DEVICES": "2"}
+    outside = {
+        "HOME": "/home/u",
+        "PYTHONPATH": "/evil",
+        "LD_PRELOAD": "x.so",
+        "AWS_SECRET": "s",
+        "CUDA_VISIBLE_DEVICES": "2",
+    }
     found = environ(ENVIRONMENT, task, Path("/store/code/x"), outside)
     assert found["PYTHONPATH"] == "/store/code/x"
     assert found["OMP_NUM_THREADS"] == "3"
@@ -31,8 +37,12 @@ def fake(root: Path, scripts: str = "#!/one/bin/python") -> Environment:
     (root / "bin" / "python").touch()
     (root / "pyvenv.cfg").write_text("home = /usr\nversion = 3.11.7\n")
     (info / "METADATA").write_text("Name: thing\nVersion: 1.0\n")
-    lines = [f"../../../bin/thing,sha256={scripts},9", "thing.py,sha256=abc,3", "__pycache__/thing.pyc,,",
-             "thing-1.0.dist-info/INSTALLER,sha256=pip,3"]  # fmt: skip
+    lines = [
+        f"../../../bin/thing,sha256={scripts},9",
+        "thing.py,sha256=abc,3",
+        "__pycache__/thing.pyc,,",
+        "thing-1.0.dist-info/INSTALLER,sha256=pip,3",
+    ]
     (info / "RECORD").write_text("\n".join(lines))
     return Environment("thing", root)
 

@@ -28,7 +28,10 @@ def test_a_living_driver_is_named(tmp_path: Path) -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         write(tmp_path, pid=sleeper.pid, started=lock.start_time(sleeper.pid))
-        with pytest.raises(StoreLocked, match=f"process {sleeper.pid} on {me()['host']}"), hold(tmp_path, take_over=True):
+        with (
+            pytest.raises(StoreLocked, match=f"process {sleeper.pid} on {me()['host']}"),
+            hold(tmp_path, take_over=True),
+        ):
             pass
     finally:
         sleeper.kill()
@@ -51,7 +54,7 @@ def test_half_a_lock_is_nobodys(tmp_path: Path) -> None:
 
 def test_another_hosts_lock_is_taken_only_when_told(tmp_path: Path) -> None:
     write(tmp_path, host="elsewhere", heartbeat=time.time() - 1e6)
-    with pytest.raises(StoreLocked, match="elsewhere.*--take-over"), hold(tmp_path):
+    with pytest.raises(StoreLocked, match=r"elsewhere.*--take-over"), hold(tmp_path):
         pass
     with hold(tmp_path, take_over=True):
         assert (holder(tmp_path) or {})["host"] == me()["host"]

@@ -14,7 +14,7 @@ from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
 
-ADAPTER = '''
+ADAPTER = """
 import numpy as np
 
 class Evaluator:
@@ -29,7 +29,7 @@ class Evaluator:
 def load(folder, hyperparameters, device, dtype):
     assert (device, dtype) == ("cpu", "float64")
     return Evaluator(hyperparameters["offset"], hyperparameters["log"])
-'''
+"""
 
 
 @pytest.fixture
@@ -50,7 +50,13 @@ def commit(store: Store, verb: str, values: dict[str, Any], files: dict[str, byt
     folder = store.begin(task)
     for name, content in (files or {}).items():
         (folder / name).write_bytes(content)
-    result = {"key": task.key, "attempt": folder.name, "values": values, "outputs": outputs(folder), "upstream": {}}
+    result = {
+        "key": task.key,
+        "attempt": folder.name,
+        "values": values,
+        "outputs": outputs(folder),
+        "upstream": {},
+    }
     assert store.commit(folder, result)
     return task.key
 
@@ -102,7 +108,8 @@ def test_evaluate(store: Store, tmp_path: Path) -> None:
     frames, _ = dataset(tmp_path)
     task = evaluate_task(store, tmp_path)
     values = run(store, task)["values"]
-    assert values["validation"]["frames"] == 2 and values["test"]["frames"] == 20
+    assert values["validation"]["frames"] == 2
+    assert values["test"]["frames"] == 20
     assert values["test"]["energy"]["rmse_meV"] == pytest.approx(250)
     assert values["test"]["energy"]["centred_rmse_meV"] == pytest.approx(0, abs=1e-9)
     assert values["test"]["force"]["all"]["rmse_meV_per_A"] == 0
@@ -128,13 +135,20 @@ def test_evaluate_stops_at_the_deadline(store: Store, tmp_path: Path) -> None:
         ([90.0, None], False, None, "no finite validation force error"),
     ],
 )
-def test_decide(store: Store, errors: list[float | None], enough: bool, mean: float | None, words: str) -> None:
+def test_decide(
+    store: Store, errors: list[float | None], enough: bool, mean: float | None, words: str
+) -> None:
     upstream = {
-        f"member-{m:03d}": commit(store, "evaluate", {"validation": {"force": {"all": {"rmse_meV_per_A": error}}}})
+        f"member-{m:03d}": commit(
+            store, "evaluate", {"validation": {"force": {"all": {"rmse_meV_per_A": error}}}}
+        )
         for m, error in enumerate(errors)
     }
-    values = run(store, Task("decide", 1, "tests", "0" * 64, {"force_rmse": 0.1, "round": 0}, upstream))["values"]
-    assert values["enough"] is enough and values["force_rmse_meV_per_A"] == mean
+    values = run(store, Task("decide", 1, "tests", "0" * 64, {"force_rmse": 0.1, "round": 0}, upstream))[
+        "values"
+    ]
+    assert values["enough"] is enough
+    assert values["force_rmse_meV_per_A"] == mean
     assert words in values["reason"]
 
 
@@ -149,9 +163,13 @@ def md_files(frames: int, side: float, atoms: int = 30, broken: bool = False) ->
     if broken:
         records["coordinates"][-1] = np.nan
     start = header(numbers)
-    rows = [["step", "time_ps", "potential_eV", "kinetic_eV", "conserved_eV", "temperature_K", "temperature_O_K"]]
+    rows = [
+        ["step", "time_ps", "potential_eV", "kinetic_eV", "conserved_eV", "temperature_K", "temperature_O_K"]
+    ]
     for k in range(frames):
-        rows.append([str(x) for x in (k, 0.1 * k, -60 + 0.3 * (k % 2), 1.0, -59 + 0.006 * k, 300 + k % 2, 290)])
+        rows.append(
+            [str(x) for x in (k, 0.1 * k, -60 + 0.3 * (k % 2), 1.0, -59 + 0.006 * k, 300 + k % 2, 290)]
+        )
     thermo = "\n".join(",".join(row) for row in rows) + "\n"
     return {
         "trajectory.nc": start[:4] + numrecs(frames) + start[8:] + records.tobytes(),
@@ -159,12 +177,16 @@ def md_files(frames: int, side: float, atoms: int = 30, broken: bool = False) ->
     }
 
 
-def analyse(store: Store, files: dict[str, bytes], outcome: dict[str, Any], **changed: Any) -> tuple[dict[str, Any], Path]:
+def analyse(
+    store: Store, files: dict[str, bytes], outcome: dict[str, Any], **changed: Any
+) -> tuple[dict[str, Any], Path]:
     parameters = {
         "rdf": {"pairs": [["O", "O"], ["O", "H"]], "r_max": 4.0, "bin": 0.5},
         "blocks": 10, "equilibration": 1.0, "temperature": 300.0,
     }  # fmt: skip
-    task = Task("analyse", 1, "tests", "0" * 64, parameters | changed, {"md": commit(store, "md", outcome, files)})
+    task = Task(
+        "analyse", 1, "tests", "0" * 64, parameters | changed, {"md": commit(store, "md", outcome, files)}
+    )
     values = run(store, task)["values"]
     return values, store.task(task.key)
 
@@ -184,7 +206,7 @@ def test_analyse(store: Store) -> None:
         for row in rows[3:]:
             assert abs(float(row[f"g_{pair}"]) - 1) < 5 * float(row[f"se_{pair}"])
     assert values["rdf"]["pairs"]["O-O"]["block_frames"] == 10
-    assert any("last 3 frames" in warning for warning in values["warnings"])
+    assert any("rdf: 3 frames after the last" in warning for warning in values["warnings"])
 
 
 def test_analyse_clips_the_radius_and_says_so(store: Store) -> None:
@@ -196,23 +218,28 @@ def test_analyse_clips_the_radius_and_says_so(store: Store) -> None:
 def test_pair_that_is_not_there_is_said(store: Store) -> None:
     rdf = {"pairs": [["Na", "O"]], "r_max": 4.0, "bin": 0.5}
     values, folder = analyse(store, md_files(60, side=10.0), {"outcome": "completed"}, rdf=rdf)
-    assert values["rdf"]["pairs"] == {} and not (folder / "rdf.csv").exists()
+    assert values["rdf"]["pairs"] == {}
+    assert not (folder / "rdf.csv").exists()
     assert any("0 Na and 10 O" in warning for warning in values["warnings"])
 
 
 def test_short_unstable_run_is_skipped_in_words(store: Store) -> None:
     outcome = {"outcome": "unstable", "cause": "temperature", "time_ps": 1.4}
     values, folder = analyse(store, md_files(15, side=10.0), outcome)
-    assert "5 of 15 frames" in values["skipped"] and not (folder / "rdf.csv").exists()
+    assert "5 of 15 frames" in values["skipped"]
+    assert not (folder / "rdf.csv").exists()
     assert any("unstable (temperature)" in warning for warning in values["warnings"])
 
 
 def test_unstable_run_is_analysed_up_to_its_last_finite_frame(store: Store) -> None:
     outcome = {"outcome": "unstable", "cause": "NaN", "time_ps": 3.9}
     values, _ = analyse(store, md_files(40, side=10.0, broken=True), outcome)
-    assert values["frames_analysed"] == 29 and "O-O" in values["rdf"]["pairs"]
+    assert values["frames_analysed"] == 29
+    assert "O-O" in values["rdf"]["pairs"]
 
 
 def test_empty_trajectory_is_skipped(store: Store) -> None:
-    values, _ = analyse(store, md_files(0, side=10.0), {"outcome": "unstable", "cause": "NaN", "time_ps": 0.0})
+    values, _ = analyse(
+        store, md_files(0, side=10.0), {"outcome": "unstable", "cause": "NaN", "time_ps": 0.0}
+    )
     assert "0 of 0 frames" in values["skipped"]

@@ -52,6 +52,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def commit(store: Store, verb: str, name: str, save: Any) -> str:
     """A committed task of one file, written by `save`; returns its key."""
     task = Task(verb, 1, "tests", "0" * 64, {})
+    if store.result(task.key):
+        return task.key
     folder = store.begin(task)
     save(folder / name)
     head = {"key": task.key, "attempt": folder.name, "values": {}, "upstream": {}}
@@ -89,7 +91,9 @@ def run(store: Store, task: Task) -> dict[str, Any]:
     return result
 
 
-def broken_off(store: Store, task: Task, at: int, monkeypatch: pytest.MonkeyPatch, kind: str = "term") -> Path:
+def broken_off(
+    store: Store, task: Task, at: int, monkeypatch: pytest.MonkeyPatch, kind: str = "term"
+) -> Path:
     """The folder of an attempt that got SIGTERM, or vanished, at its `at`-th force evaluation."""
     folder = store.begin(task)
     monkeypatch.setenv("SPRINGS_TROUBLE", f"{at} {kind}")
@@ -136,6 +140,13 @@ def test_restarts_are_equal_to_the_bit(
     assert found == undisturbed(tmp_path, **thermostat)
 
 
+def test_a_finished_attempt_that_was_not_committed_is_taken_over(store: Store, tmp_path: Path) -> None:
+    task = md(store)
+    assert attempt(store.begin(task), None, commit=False) == EXIT_COMMITTED
+    values = run(store, task)["values"]
+    assert (digests(store.task(task.key)), values) == undisturbed(tmp_path)
+
+
 def test_an_interruption_stops_within_one_step(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The 24th evaluation is that of step 23: two segments are kept and nothing of the third is needed."""
     folder = broken_off(store, md(store), 24, monkeypatch)
@@ -159,7 +170,7 @@ DAMAGES = {
     "checkpoint truncated": (lambda f: cut(f / "checkpoint/000000000030/state.npz", 7), 20),
     "last record half gone": (lambda f: cut(f / "trajectory.nc", 50), 20),
     "row half gone": (lambda f: cut(f / "thermo.csv", 5), 20),
-    "a bit of an earlier segment": (lambda f: flip(f / "trajectory.nc", -6 * 152), 10),
+    "a bit of an earlier segment": (lambda f: flip(f / "trajectory.nc", -4 * 152), 10),
     "a bit of the first segment": (lambda f: flip(f / "thermo.csv", 120), 0),
     "segments.json truncated": (lambda f: cut(f / "segments.json", 9), 0),
     "a state that is another's": (
@@ -228,7 +239,7 @@ def test_mdanalysis_opens_topology_and_trajectory(store: Store) -> None:
         import MDAnalysis
 
         universe = MDAnalysis.Universe(str(folder / "topology.pdb"), str(folder / "trajectory.nc"))
-        assert list(universe.atoms.elements) == ["NA", "CL"] * 4 or list(universe.atoms.elements) == ["Na", "Cl"] * 4
+        assert list(universe.atoms.elements) == ["Na", "Cl"] * 4
         assert list(universe.atoms.names) == ["Na", "Cl"] * 4
         times = [ts.time for ts in universe.trajectory]
         np.testing.assert_allclose(universe.dimensions, [6, 6, 6, 90, 90, 90])
@@ -237,17 +248,33 @@ def test_mdanalysis_opens_topology_and_trajectory(store: Store) -> None:
 
 
 STABLE = PARAMETERS["stability"]
+SLOW_CHAIN = {"kind": "nose-hoover-chain", "damping": 1.0, "length": 3}
 
 
 @pytest.mark.parametrize(
     ("changes", "cause", "time_ps", "frames"),
     [
-        ({"hyperparameters": {"trouble": {"at": 1, "kind": "nan"}}}, "a force is not a finite number", 0.0, 0),
-        ({"hyperparameters": {"trouble": {"at": 24, "kind": "nan"}}}, "a force is not a finite number", 0.023, 6),
+        (
+            {"hyperparameters": {"trouble": {"at": 1, "kind": "nan"}}},
+            "a force is not a finite number",
+            0.0,
+            0,
+        ),
+        (
+            {"hyperparameters": {"trouble": {"at": 24, "kind": "nan"}}},
+            "a force is not a finite number",
+            0.023,
+            6,
+        ),
         ({"hyperparameters": {"swirl": 40.0}}, "conserved energy moved by", None, None),
         ({"stability": STABLE | {"temperature": 10.0}}, r"temperature reached .* K \(limit 10\)", 0.0, 1),
-        ({"timestep": 0.2}, "temperature reached|conserved energy moved", None, None),
-        ({"timestep": 0.2} | LANGEVIN, "temperature reached|conserved energy moved", None, None),
+        (
+            {"timestep": 0.05, "thermostat": SLOW_CHAIN},
+            "temperature reached|conserved energy moved",
+            None,
+            None,
+        ),
+        ({"timestep": 0.05} | LANGEVIN, "temperature reached|conserved energy moved", None, None),
     ],
 )
 def test_unstable_is_a_result_with_a_cause(

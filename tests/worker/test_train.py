@@ -13,7 +13,7 @@ from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Archit
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.__main__ import attempt
 
-ADAPTER = '''
+ADAPTER = """
 import os, signal
 
 def train(job):
@@ -29,7 +29,7 @@ def train(job):
             "validation_force_rmse_meV_per_A": job.reference_energies[1], "learning_rate": 0.1})
     (job.folder / "model.txt").write_text(str(state))
     return {"epochs": epoch, "parameters": 1}
-'''
+"""
 
 
 @pytest.fixture
@@ -39,7 +39,9 @@ def store(tmp_path: Path) -> Store:
     return found
 
 
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, stop: int = 0, bad: int = 0) -> Architecture:
+def install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, stop: int = 0, bad: int = 0
+) -> Architecture:
     """A made-up architecture that stops itself at epoch `stop`, or reports NaN at epoch `bad`."""
     package = tmp_path / "code" / name
     package.mkdir(parents=True)
@@ -55,7 +57,13 @@ def commit(store: Store, verb: str, files: dict[str, bytes]) -> str:
     folder = store.begin(task)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    result = {"key": task.key, "attempt": folder.name, "values": {}, "outputs": outputs(folder), "upstream": {}}
+    result = {
+        "key": task.key,
+        "attempt": folder.name,
+        "values": {},
+        "outputs": outputs(folder),
+        "upstream": {},
+    }
     assert store.commit(folder, result)
     return task.key
 
@@ -86,7 +94,9 @@ def run(store: Store, asked: Task) -> tuple[int, Path]:
     return code, store.task(asked.key) if code == EXIT_COMMITTED else folder
 
 
-def test_a_member_trains_on_its_own_frames(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_trains_on_its_own_frames(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = task(store, tmp_path, install(tmp_path, monkeypatch, "sum_plain"))
     code, folder = run(store, asked)
     assert code == EXIT_COMMITTED
@@ -102,7 +112,9 @@ def test_a_member_trains_on_its_own_frames(store: Store, tmp_path: Path, monkeyp
     }  # fmt: skip
 
 
-def test_a_resumed_attempt_has_the_whole_curve(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_attempt_has_the_whole_curve(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = task(store, tmp_path, install(tmp_path, monkeypatch, "sum_stops", stop=2))
     code, folder = run(store, asked)
     assert code == EXIT_INTERRUPTED
@@ -114,7 +126,9 @@ def test_a_resumed_attempt_has_the_whole_curve(store: Store, tmp_path: Path, mon
     assert [float(row["loss"]) for row in rows] == [106.0, 218.0, 336.0, 460.0]
 
 
-def test_divergence_is_a_failure_that_says_so(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_divergence_is_a_failure_that_says_so(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = task(store, tmp_path, install(tmp_path, monkeypatch, "sum_bad", bad=3))
     _, folder = run(store, asked)
     failure = read_json(folder / "failure.json")
@@ -123,7 +137,9 @@ def test_divergence_is_a_failure_that_says_so(store: Store, tmp_path: Path, monk
     assert "'epoch': 3" in failure["message"]
 
 
-def test_a_member_outside_the_split_is_refused(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_outside_the_split_is_refused(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, folder = run(store, task(store, tmp_path, install(tmp_path, monkeypatch, "sum_out"), member=2))
     failure = read_json(folder / "failure.json")
     assert failure["kind"] == "input"

@@ -7,7 +7,9 @@ from contextlib import contextmanager, redirect_stdout
 
 import torch
 
-__all__ = ["DTYPES", "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch", "width"]
+__all__ = [
+    "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch", "width",
+]  # fmt: skip
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -35,11 +37,10 @@ with quiet(), redirect_stdout(io.StringIO()):
 
 @contextmanager
 def width(dtype: str) -> Iterator[None]:
-    """mace-torch builds tensors in torch's default dtype: set it here, and give the old one back come what may."""
+    """Set torch's default dtype, in which mace-torch builds tensors, and give the old one back afterwards."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(DTYPES[dtype])
     try:
-        with quiet():
-            yield
+        yield
     finally:
         torch.set_default_dtype(before)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 
 class MaceEvaluator:
-    """One loaded model on one device, in one dtype. Reference energies are added in float64 whatever the dtype is."""
+    """One loaded model on one device and in one dtype; reference energies are always added in float64."""
 
     def __init__(self, folder: Path, device: str, dtype: str) -> None:
         blueprint, self.model = load_model(folder, device, dtype)
@@ -59,12 +59,12 @@ class MaceEvaluator:
 
 
 class MaceCalculator(Calculator):
-    """Energy and forces for MD: only what one step needs (mace-torch's own also computes stress, at twice the time)."""
+    """Energy and forces for MD, and nothing else (mace-torch's own calculator computes stress as well)."""
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
 
     def __init__(self, evaluator: MaceEvaluator) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.evaluator = evaluator
         self._numbers: Ints = np.zeros(0, dtype=np.int64)
         self._constant: dict[str, torch.Tensor] = {}
@@ -73,15 +73,16 @@ class MaceCalculator(Calculator):
     def calculate(
         self,
         atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy", "forces"),
+        properties: Sequence[str] | None = None,
         system_changes: Sequence[str] = all_changes,
     ) -> None:
         """Fill results: energy eV, forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        super().calculate(atoms, properties, system_changes)
-        if not np.array_equal(self._numbers, self.atoms.numbers):
-            self._prepare(self.atoms.numbers)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        current: Any = self.atoms
+        if not np.array_equal(self._numbers, current.numbers):
+            self._prepare(current.numbers)
         with width(self.evaluator.dtype):
-            energy, forces = self.evaluator.forward(self._graph())
+            energy, forces = self.evaluator.forward(self._graph(current))
         total = float(energy[0]) + self._reference
         self.results = {"energy": total, "free_energy": total, "forces": forces}
 
@@ -102,20 +103,21 @@ class MaceCalculator(Calculator):
         self._reference = self.evaluator.reference_of(numbers)
         self._numbers = numbers.copy()
 
-    def _graph(self) -> dict[str, torch.Tensor]:
+    def _graph(self, atoms: Atoms) -> dict[str, torch.Tensor]:
         """This step's positions and neighbours, as mace-torch's models take them."""
         edges, shifts, units, cell = data.get_neighborhood(
-            positions=self.atoms.positions,
+            positions=atoms.positions,
             cutoff=self.evaluator.cutoff,
-            pbc=tuple(bool(flag) for flag in self.atoms.pbc),
-            cell=np.array(self.atoms.cell),
+            pbc=tuple(bool(flag) for flag in atoms.pbc),
+            cell=np.array(atoms.cell),
         )
         arrays: dict[str, Any] = {
-            "positions": self.atoms.positions, "shifts": shifts, "unit_shifts": units, "cell": cell,
+            "positions": atoms.positions, "shifts": shifts, "unit_shifts": units, "cell": cell,
         }  # fmt: skip
         kind, device = torch.get_default_dtype(), self.evaluator.device
         graph = {name: torch.tensor(value, dtype=kind, device=device) for name, value in arrays.items()}
-        return {**self._constant, **graph, "edge_index": torch.tensor(edges, dtype=torch.int64, device=device)}
+        graph["edge_index"] = torch.tensor(edges, dtype=torch.int64, device=device)
+        return self._constant | graph
 
 
 def to_float64(tensor: torch.Tensor) -> Floats:

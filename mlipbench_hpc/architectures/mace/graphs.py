@@ -17,7 +17,7 @@ def require_known(numbers: Sequence[int], known: Sequence[int]) -> None:
     if strange := sorted(set(numbers) - set(known)):
         names = ", ".join(chemical_symbols[number] for number in strange)
         mine = ", ".join(chemical_symbols[number] for number in known)
-        raise InputFailure(f"MACE model for {mine}: it does not know {names}; train it on frames that hold them")
+        raise InputFailure(f"MACE model for {mine}: it does not know {names}; train on frames that hold them")
 
 
 def graphs(frames: Frames, known: Sequence[int], cutoff: float) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""A MACE model from plain numbers, and its two files: model.json (how it is built) and model.pt (its weights)."""
+"""A MACE model from plain numbers, and its files: model.json (how it is built), model.pt (its weights)."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlipbench_hpc.architectures.mace.engine import modules, o3, width
+from mlipbench_hpc.architectures.mace.engine import modules, o3, quiet, width
 from mlipbench_hpc.contract.folder import write_bytes, write_json
 from mlipbench_hpc.contract.task import InputFailure
 
@@ -20,8 +20,8 @@ SCHEMA = 1
 class Blueprint:
     """All that fixes a model's shape and constants, but not its weights.
 
-    numbers: sorted atomic numbers it knows. reference_energies: eV, in that order. scale (eV) and shift (eV/atom)
-    act on the interaction energy of each atom; neighbours is the mean number within r_max.
+    numbers: sorted atomic numbers it knows. reference_energies: eV, in that order. scale (eV) and shift
+    (eV/atom) act on the interaction energy of each atom; neighbours is the mean number within r_max.
     """
 
     hyperparameters: dict[str, Any]
@@ -33,7 +33,10 @@ class Blueprint:
 
     def build(self) -> torch.nn.Module:
         """A ScaleShiftMACE with random weights, in torch's default dtype."""
-        chosen = self.hyperparameters
+        with quiet():
+            return self._build(self.hyperparameters)
+
+    def _build(self, chosen: dict[str, Any]) -> torch.nn.Module:
         block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
         model: torch.nn.Module = modules.ScaleShiftMACE(
             r_max=chosen["r_max"],
@@ -81,7 +84,7 @@ def load_model(folder: Path, device: str, dtype: str) -> tuple[Blueprint, torch.
     except (OSError, json.JSONDecodeError) as error:
         raise InputFailure(f"{folder} holds no MACE model: {error}") from error
     if record.pop("schema") != SCHEMA:
-        raise InputFailure(f"{folder}/model.json: written by another version of this adapter; train the model again")
+        raise InputFailure(f"{folder}/model.json was written by another version of this adapter: train again")
     blueprint = Blueprint(**record)
     with width(dtype):
         model = blueprint.build()

@@ -15,6 +15,8 @@ from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.mace.engine import evaluate, modules, scripts_utils, train_one_epoch, width
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
 from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Frames
 
 OUTPUTS = {"forces": True, "virials": False, "stress": False}
 
@@ -46,7 +48,7 @@ class Trainer:
     validation: Any
 
     def epoch(self, number: int) -> dict[str, float]:
-        """One pass over the training set in an order that (seed, epoch) fixes; returns the learning curve's row."""
+        """One pass over the training set, in an order that (seed, epoch) fixes; returns the curve's row."""
         chosen = self.job.hyperparameters
         rate = learning_rate(number, chosen["epochs"], chosen["warmup_epochs"], chosen["lr"])
         for group in self.optimizer.param_groups:
@@ -131,6 +133,7 @@ def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
     chosen, known = job.hyperparameters, sorted(job.reference_energies)
     for frames in (job.train, job.validation):
         require_known(frames.species(), known)
+        require_labels(frames)
     learn = list(graphs(job.train, known, chosen["r_max"]))
     check = loader(list(graphs(job.validation, known, chosen["r_max"])), chosen["batch_size"])
     blueprint = measure(job, known, learn)
@@ -139,9 +142,20 @@ def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
     return blueprint, Trainer(job, model, optimizer(model, chosen), average, learn, check)
 
 
+def require_labels(frames: Frames) -> None:
+    """Raise InputFailure when an energy or a force is missing."""
+    missing = int(np.isnan(frames.energies).sum()), int(np.isnan(frames.forces).any(axis=1).sum())
+    if any(missing):
+        raise InputFailure(
+            f"frames to learn from lack {missing[0]} energies and the forces of {missing[1]} atoms"
+        )
+
+
 def measure(job: TrainingJob, known: list[int], learn: list[Any]) -> Blueprint:
     """Scale = root mean square force, shift = mean interaction energy per atom, both of the training set."""
     energies = [job.reference_energies[number] for number in known]
+    if not any(graph.edge_index.numel() for graph in learn):
+        raise InputFailure(f"no two atoms are within r_max = {job.hyperparameters['r_max']} Å of each other")
     neighbours, shift, scale = modules.compute_statistics(loader(learn, 1), np.array([energies]))
     return Blueprint(job.hyperparameters, known, energies, neighbours, scale.item(), shift.item())
 
@@ -152,7 +166,8 @@ def optimizer(model: torch.nn.Module, chosen: dict[str, Any]) -> torch.optim.Opt
         lr=chosen["lr"], weight_decay=chosen["weight_decay"], amsgrad=True, beta=0.9, optimizer="adam",
         freeze=None, lr_params_factors=json.dumps({}),
     )  # fmt: skip
-    made: torch.optim.Optimizer = scripts_utils.get_optimizer(arguments, scripts_utils.get_params_options(arguments, model))
+    groups = scripts_utils.get_params_options(arguments, model)
+    made: torch.optim.Optimizer = scripts_utils.get_optimizer(arguments, groups)
     return made
 
 

@@ -122,6 +122,13 @@ class AseEngine:
             **self.dynamics.state(),
         }
 
+    def forget(self) -> None:
+        """Drop what the calculator remembers, such as neighbour lists with a skin.
+
+        A run that goes on past its checkpoint then meets the same calculator as one that starts there.
+        """
+        self.embedding.full.calc.reset()
+
     def restore(self, state: State) -> None:
         """Put back what `state` gave; the next step is then the same to the bit."""
         self.steps_done = int(state["step"])

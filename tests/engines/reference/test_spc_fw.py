@@ -101,7 +101,10 @@ def test_labels_do_not_depend_on_order_image_or_history(box: Frames):
         (Atoms("OHO", [[0, 0, 0], [1, 0, 0], [5, 5, 5]], cell=[10] * 3, pbc=True), "water only"),
         (Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 3, 0]], cell=[10] * 3, pbc=True), "exactly two H"),
         (Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1, 0]], cell=[10] * 3, pbc=[1, 1, 0]), "orthorhombic"),
-        (Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1, 0]], cell=[9, 9, 9, 80, 90, 90], pbc=True), "orthorhombic"),
+        (
+            Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1, 0]], cell=[9, 9, 9, 80, 90, 90], pbc=True),
+            "orthorhombic",
+        ),
     ],
 )
 def test_anything_but_water_in_a_box_is_refused(image: Atoms, message: str):

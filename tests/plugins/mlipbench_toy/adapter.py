@@ -51,7 +51,9 @@ class Pairs:
         steep = np.column_stack([steep, -wall / REPULSION_RANGE])
         return bumps * fade[:, None], steep * fade[:, None] + bumps * slope[:, None]
 
-    def energy_and_forces(self, weights: Floats, numbers: Ints, positions: Floats, cell: Floats) -> tuple[float, Floats]:
+    def energy_and_forces(
+        self, weights: Floats, numbers: Ints, positions: Floats, cell: Floats
+    ) -> tuple[float, Floats]:
         """eV and (N, 3) eV/Å without the reference energies."""
         i, j, unit, r, kind = self.find(numbers, positions, cell)
         value, slope = self.radial(r)
@@ -99,13 +101,15 @@ class Evaluator:
 class PairCalculator(Calculator):
     """ASE's view of an Evaluator."""
 
-    implemented_properties = ["energy", "forces"]
+    implemented_properties = ("energy", "forces")
 
     def __init__(self, evaluator: Evaluator) -> None:
         super().__init__()
         self.evaluator = evaluator
 
-    def calculate(self, atoms: Atoms | None = None, properties: Any = None, system_changes: Any = all_changes) -> None:
+    def calculate(
+        self, atoms: Atoms | None = None, properties: Any = None, system_changes: Any = all_changes
+    ) -> None:
         super().calculate(atoms, properties, system_changes)
         cell = np.asarray(self.atoms.cell) * self.atoms.pbc[:, None]
         energy, forces = self.evaluator.one(self.atoms.numbers, self.atoms.positions, cell)
@@ -123,8 +127,11 @@ def train(job: TrainingJob) -> dict[str, Any]:
         state = iterate(state, matrix)
         job.save(int(state["epoch"]), {"state.npz": as_bytes(state)})
         job.report(row(state, pairs, job))
-    model = {"species": job.train.species(), "weights": state["w"].tolist(),
-             "reference_energies": {str(z): e for z, e in job.reference_energies.items()}}  # fmt: skip
+    model = {
+        "species": job.train.species(),
+        "weights": state["w"].tolist(),
+        "reference_energies": {str(z): e for z, e in job.reference_energies.items()},
+    }
     write_bytes(job.folder / "model.json", json.dumps(model).encode())
     return {"epochs": wanted["epochs"], "parameters": pairs.size}
 
@@ -142,7 +149,13 @@ def normal_equations(pairs: Pairs, frames: Frames) -> tuple[Floats, Floats]:
 
 def start(target: Floats, seed: int) -> dict[str, Any]:
     """Zero weights; the seed has nothing to do in a convex problem but is kept in the state."""
-    return {"epoch": np.array(0), "w": np.zeros_like(target), "r": target.copy(), "p": target.copy(), "seed": seed}
+    return {
+        "epoch": np.array(0),
+        "w": np.zeros_like(target),
+        "r": target.copy(),
+        "p": target.copy(),
+        "seed": seed,
+    }
 
 
 def iterate(state: dict[str, Any], matrix: Floats) -> dict[str, Any]:
@@ -164,7 +177,8 @@ def row(state: dict[str, Any], pairs: Pairs, job: TrainingJob) -> dict[str, floa
         "epoch": int(state["epoch"]),
         "loss": float(state["r"] @ state["r"]),
         "validation_energy_rmse_meV_per_atom": 1000 * float(np.sqrt(np.mean(off**2))),
-        "validation_force_rmse_meV_per_A": 1000 * float(np.sqrt(np.mean((forces - job.validation.forces) ** 2))),
+        "validation_force_rmse_meV_per_A": 1000
+        * float(np.sqrt(np.mean((forces - job.validation.forces) ** 2))),
         "learning_rate": 0.0,
     }
 

@@ -3,7 +3,7 @@
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -18,7 +18,7 @@ class Springs(Calculator):
     trouble {"at": call, "kind": "nan", "term" or "kill"} happens at that evaluation, counted from 1.
     """
 
-    implemented_properties = ["energy", "free_energy", "forces"]
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Evaluator:
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> Evaluator:
-    """hyperparameters are the keywords of Springs; `trouble` may lie beside the store: a key must not know."""
+    """hyperparameters are the keywords of Springs; trouble may also come from outside the task's key."""
     own = dict(hyperparameters)
     if text := os.environ.get("SPRINGS_TROUBLE"):
         at, kind = text.split()

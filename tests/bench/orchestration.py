@@ -1,0 +1,150 @@
+"""What the suite itself costs: per task through Parsl, and for `plan` and `status` of 10,000 tasks."""
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "support"), str(HERE.parent / "plugins")]
+
+import running
+from toy import argon_frames
+
+from mlipbench_hpc.cli import Session
+from mlipbench_hpc.contract.folder import Store, manifest, read_json, write_json
+from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.runtime.container import argv, environ
+from mlipbench_hpc.runtime.environments import locate
+from mlipbench_hpc.runtime.lock import hold
+
+SPLITS = 199
+SLOTS = 2
+HEAD = """\
+name: toy
+datasets:
+  argon:
+    file: {path: argon.extxyz, format: extxyz, units: {energy: eV, force: eV/Å}}
+"""
+SPLIT = "  s{0}: {{dataset: argon, validation: 2, test: 2, train: 4, members: 1, seed: {0}}}\n"
+MANY = (
+    HEAD
+    + """\
+splits:
+  main: {dataset: argon, validation: 2, test: 2, train: 4, members: 1}
+models:
+  pairs: {architecture: toy}
+committees:
+  pairs: {model: pairs, split: main}
+md:
+  run: {committee: pairs, start: {dataset: argon}, length: 1 ps, timestep: 2 fs, replicas: 4998}
+"""
+)
+
+
+def per_task(folder: Path) -> dict[str, float]:
+    """200 small tasks through Parsl against the same worker processes started by hand, as many at a time."""
+    argon_frames(folder)
+    (folder / "toy.yaml").write_text(
+        HEAD + "splits:\n" + "".join(SPLIT.format(seed) for seed in range(SPLITS))
+    )
+    ended = running.run(folder, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    tasks = sorted((folder / "store" / "tasks").iterdir(), key=lambda path: path.stat().st_ctime)
+    span = tasks[-1].stat().st_ctime - tasks[0].stat().st_ctime
+    bare = by_hand(folder, [path.name for path in tasks[1:41]])
+    each = span * SLOTS / SPLITS
+    return {"suite_ms": 1000 * each, "bare_ms": 1000 * bare, "overhead_ms": 1000 * (each - bare)}
+
+
+def by_hand(folder: Path, keys: list[str]) -> float:
+    """Seconds of one slot per worker process that is started by hand and commits nothing."""
+    store = Store(folder / "store")
+    tasks = [Task.from_json(read_json(store.task(key) / "task.json")) for key in keys]
+    attempts = [store.begin(task) for task in tasks]
+    started = time.perf_counter()
+    with ThreadPoolExecutor(SLOTS) as pool:
+        list(pool.map(bare_worker, attempts))
+    return (time.perf_counter() - started) * SLOTS / len(attempts)
+
+
+def bare_worker(attempt: Path) -> None:
+    """One worker as the driver would start it, without commit."""
+    task = Task.from_json(read_json(attempt / "task.json"))
+    environment = locate(task.environment, {})
+    code = next((attempt.parent.parent / "code").iterdir())
+    command = argv(environment, commit=False)
+    subprocess.run(command, cwd=attempt, env=environ(environment, task, code, dict(os.environ)), check=True)
+
+
+def many_tasks(folder: Path) -> dict[str, float]:
+    """Seconds of `plan` and `status` of 10,000 tasks, of which as many as possible are committed."""
+    argon_frames(folder)
+    (folder / "toy.yaml").write_text(MANY)
+    first = running.run(folder, "plan", "toy.yaml", "-v")
+    assert "10000 tasks" in first.stdout, first.stdout[:500] + first.stderr
+    pretend(Store(folder / "store"), folder)
+    found = {}
+    for verb in ("plan", "status"):
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            ended = running.run(folder, verb, "toy.yaml")
+            times.append(time.perf_counter() - started)
+            assert ended.returncode == 0, ended.stderr
+        found[f"{verb}_10000_s"] = statistics.median(times)
+    return found
+
+
+def pretend(store: Store, folder: Path) -> None:
+    """Committed folders for every task of the plan: what `status` reads after a long night."""
+    options = argparse.Namespace(site=str(folder / "here.yaml"), store=str(store.root))
+    manifests: dict[str, str] = {}
+    for item in Session(folder / "toy.yaml", options).plan:
+        consumed = {
+            role: {"key": key, "manifest": manifests[key]} for role, key in item.task.upstream.items()
+        }
+        values = {"outcome": "completed", "frames": 100}
+        result = {
+            "key": item.key,
+            "attempt": f"{item.key}-0",
+            "outputs": {},
+            "upstream": consumed,
+            "values": values,
+        }
+        manifests[item.key] = manifest(result)
+        store.task(item.key).mkdir()
+        write_json(store.task(item.key) / "result.json", result | {"manifest": manifests[item.key]})
+
+
+def second_driver(folder: Path) -> dict[str, float]:
+    """Seconds until a second driver on one store is refused."""
+    argon_frames(folder)
+    (folder / "toy.yaml").write_text(HEAD)
+    Store(folder / "store").create()
+    with hold(folder / "store"):
+        started = time.perf_counter()
+        ended = running.run(folder, "run", "toy.yaml")
+        seconds = time.perf_counter() - started
+    assert ended.returncode == 2, ended.stderr
+    return {"second_driver_refused_s": seconds}
+
+
+def measure() -> dict[str, float]:
+    """All figures of this file."""
+    found: dict[str, float] = {}
+    for part in (per_task, many_tasks, second_driver):
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            found |= part(Path(folder))
+    return found
+
+
+if __name__ == "__main__":
+    for name, value in measure().items():
+        print(f"{name:28} {value:8.3f}")

@@ -1,0 +1,167 @@
+"""A campaign's data files: looked at before anything runs, remembered while they do not change."""
+
+import json
+import os
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlipbench_hpc.campaign.facts import DatasetFacts, file_facts
+from mlipbench_hpc.campaign.load import validate
+from mlipbench_hpc.campaign.problem import CampaignError, Problem
+from mlipbench_hpc.campaign.spec import FileDataset, Units
+from mlipbench_hpc.contract.key import file_digest
+
+CAMPAIGN = """\
+name: mine
+datasets:
+  water:
+    file:
+      path: data/water.xyz
+      format: extxyz
+      units: {energy: eV, force: eV/Å}
+      sha256: SHA
+md: {}
+"""
+
+
+def extxyz(count: int, force: str = "0.1", energy: str = "energy=-10.0", same: bool = False) -> str:
+    """`count` frames of one molecule of water; the last one carries `force` and `energy`."""
+    text = ""
+    for frame in range(count):
+        last = frame == count - 1
+        x = 0.0 if same and last else 0.1 * frame
+        text += '3\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3:forces:R:3 pbc="T T T" '
+        text += (energy if last else "energy=-10.0") + "\n"
+        text += (
+            f"O {x} 0 0 {force if last else '0.1'} 0 0\nH {x + 0.96} 0 0 0 0 0\nH {x - 0.24} 0.93 0 0 0 0\n"
+        )
+    return text
+
+
+def write(tmp_path: Path, content: str | bytes, sha256: str | None = None) -> Path:
+    (tmp_path / "data").mkdir(exist_ok=True)
+    data = tmp_path / "data" / "water.xyz"
+    data.write_bytes(content if isinstance(content, bytes) else content.encode())
+    campaign = tmp_path / "campaign.yaml"
+    line = f"      sha256: {sha256}\n" if sha256 else ""
+    campaign.write_text(CAMPAIGN.replace("      sha256: SHA\n", line))
+    return campaign
+
+
+def problems_of(campaign: Path, cache: Path | None = None) -> tuple[Problem, ...]:
+    with pytest.raises(CampaignError) as caught:
+        validate(campaign, cache)
+    return caught.value.problems
+
+
+def test_facts_of_sound_data(tmp_path: Path):
+    campaign = write(tmp_path, extxyz(4))
+    data = tmp_path / "data" / "water.xyz"
+    validated = validate(campaign, tmp_path / "cache")
+    expected = DatasetFacts(file_digest(data), (3, 3, 3, 3), {"H2O1": 4}, (1, 8))
+    assert validated.datasets == {"water": expected}
+    assert validated.files == {"water": data}
+    assert (
+        validate(write(tmp_path, extxyz(4), file_digest(data)), tmp_path / "cache").datasets
+        == validated.datasets
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (extxyz(3, force="nan"), "frame 2: force label missing or not a number; received 1 of 3 atoms"),
+        (
+            extxyz(3, force="150.0"),
+            "frame 2: absurd force component; received 150 eV/Å; expected at most 100 eV/Å",
+        ),
+        (extxyz(3, energy=""), "frame 2: energy label missing or not a number; received nan"),
+        (extxyz(3, same=True), "frame 2: the same structure as frame 0; expected each structure once"),
+        (pickle.dumps({"energy": 1}), "this is a Python pickle, not extxyz text; nothing was loaded from it"),
+        (pickle.dumps({"energy": 1}, protocol=0), "this is a Python pickle, not extxyz text"),
+        (b"PK\x03\x04rest", "this is a zip archive (as torch and numpy write), not extxyz text"),
+        ("", "this is an empty file, not extxyz text"),
+        ("3\nwater\nO 0 0 0\n", "frame 0: "),
+        ("hello world\n", "frame 0: "),
+    ],
+)
+def test_bad_data_is_refused_at_the_line_of_its_path(tmp_path: Path, content: str | bytes, words: str):
+    (problem,) = problems_of(write(tmp_path, content))
+    assert (problem.line, problem.path) == (5, "datasets.water.file.path")
+    assert f"{tmp_path / 'data' / 'water.xyz'}: " in str(problem)
+    assert words in str(problem)
+
+
+def test_a_missing_file_and_a_pipe(tmp_path: Path):
+    campaign = write(tmp_path, "")
+    data = tmp_path / "data" / "water.xyz"
+    data.unlink()
+    (problem,) = problems_of(campaign)
+    assert (problem.line, problem.message, problem.received) == (5, "no such file or folder", str(data))
+    os.mkfifo(data)
+    (problem,) = problems_of(campaign)
+    assert problem.message == "no such file or folder"
+
+
+def test_a_changed_file_is_refused_with_both_digests(tmp_path: Path):
+    campaign = write(tmp_path, extxyz(2), sha256="0" * 64)
+    (problem,) = problems_of(campaign)
+    assert (problem.line, problem.path) == (8, "datasets.water.file.sha256")
+    assert problem.received == file_digest(tmp_path / "data" / "water.xyz")
+    assert problem.expected.startswith("0" * 64)
+
+
+def test_data_and_schema_mistakes_come_together(tmp_path: Path):
+    campaign = write(tmp_path, extxyz(3, force="nan"))
+    campaign.write_text(campaign.read_text().replace("md: {}", "mdd: {}"))
+    assert [problem.line for problem in problems_of(campaign)] == [5, 8]
+
+
+def facts_of(data: Path, cache: Path, largest_force: float = 100.0) -> object:
+    units = Units(energy="eV", force="eV/Å")
+    spec = FileDataset(path="x", format="extxyz", units=units).model_copy(
+        update={"largest_force": largest_force}
+    )
+    return file_facts(data, spec, cache)
+
+
+def test_facts_are_remembered_until_the_file_or_the_way_of_reading_changes(tmp_path: Path):
+    write(tmp_path, extxyz(4))
+    data, cache = tmp_path / "data" / "water.xyz", tmp_path / "cache"
+    first = facts_of(data, cache)
+    (memory,) = cache.iterdir()
+    known = json.loads(memory.read_text())
+    memory.write_text(json.dumps({**known, "species": [79]}))
+    remembered = facts_of(data, cache)
+    assert isinstance(remembered, DatasetFacts)
+    assert remembered.species == (79,)
+    assert isinstance(facts_of(data, cache, largest_force=0.05), list)
+    time.sleep(0.01)
+    data.write_text(extxyz(4, force="nan"))
+    assert isinstance(facts_of(data, cache), list)
+    memory.write_text("{ half")
+    data.write_text(extxyz(4))
+    assert facts_of(data, cache) == first
+
+
+def test_a_second_look_at_much_data_is_quick(tmp_path: Path):
+    folder = tmp_path / "npy"
+    (folder / "set.000").mkdir(parents=True)
+    (folder / "type.raw").write_text("0\n" * 100)
+    (folder / "type_map.raw").write_text("Ne\n")
+    generator = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(*[np.arange(5.0)] * 3), axis=-1).reshape(-1, 3)[:100] * 3.0
+    coordinates = grid + generator.uniform(0, 1, (400, 100, 3))
+    np.save(folder / "set.000" / "coord.npy", coordinates.reshape(400, 300))
+    np.save(folder / "set.000" / "box.npy", np.tile(np.diag([15.0] * 3).ravel(), (400, 1)))
+    np.save(folder / "set.000" / "energy.npy", generator.normal(size=400))
+    np.save(folder / "set.000" / "force.npy", generator.normal(size=(400, 300)))
+    spec = FileDataset(path="x", format="deepmd-npy", units=Units(energy="eV", force="eV/Å"))
+    first = file_facts(folder, spec, tmp_path / "cache")
+    started = time.perf_counter()
+    assert file_facts(folder, spec, tmp_path / "cache") == first
+    assert time.perf_counter() - started < 0.1

@@ -1,0 +1,236 @@
+"""Every mistake at once, each in its exact words and with its own line."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlipbench_hpc.campaign.load import load, load_campaign, validate
+from mlipbench_hpc.campaign.problem import CampaignError, Problem, dotted
+from mlipbench_hpc.campaign.site import Site
+
+GOOD = """\
+name: water
+systems:
+  box: {water_box: {molecules: 8}}
+datasets:
+  generated:
+    generate: {system: box, potential: spc-fw, temperatures: [300 K], frames: 40}
+splits:
+  four: {dataset: generated, validation: 5, test: 5, train: 20}
+models:
+  small: {architecture: mace}
+committees:
+  first: {model: small, split: four}
+md:
+  bulk:
+    committee: first
+    start: {system: box}
+    length: 2 ps
+"""
+
+
+def problems_of(tmp_path: Path, text: str) -> tuple[Problem, ...]:
+    file = tmp_path / "campaign.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(CampaignError) as caught:
+        validate(file)
+    return caught.value.problems
+
+
+def only(tmp_path: Path, old: str, new: str) -> Problem:
+    """The one problem of the good campaign after one change."""
+    assert old in GOOD
+    (problem,) = problems_of(tmp_path, GOOD.replace(old, new, 1))
+    return problem
+
+
+def test_the_good_campaign_is_good(tmp_path: Path):
+    file = tmp_path / "campaign.yaml"
+    file.write_text(GOOD)
+    validated = validate(file)
+    facts = validated.datasets["generated"]
+    assert (facts.frames, facts.atoms, facts.largest, facts.species) == (40, 960, 24, (1, 8))
+    assert facts.compositions == {"H16O8": 40}
+    assert load_campaign(file) == validated.campaign
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "name: water",
+            "name: '../../x; rm -rf ~'",
+            "1: name: is not a name; received '../../x; rm -rf ~'; expected a name: "
+            "letters, digits and `_ . + -`, "
+            "beginning with a letter or digit, at most 64 characters",
+        ),
+        (
+            "architecture: mace}",
+            "architecture: mace}\n  '../up': {architecture: mace}",
+            "11: models.'../up': is not a name; received '../up'; expected a name: "
+            "letters, digits and `_ . + -`, "
+            "beginning with a letter or digit, at most 64 characters",
+        ),
+        (
+            "name: water",
+            "nme: water\nname: water",
+            "1: nme: unknown key; received 'nme'; expected one of analysis, "
+            "committees, datasets, description, "
+            "evaluation, md, models, name, splits, systems; did you mean `name`?",
+        ),
+        (
+            "    length: 2 ps",
+            "    length: 2 ps\n    timstep: 1 fs",
+            "18: md.bulk.timstep: unknown key; received 'timstep'; expected one of "
+            "checkpoint_every, committee, "
+            "equilibration, fixed_atoms, frame_every, length, replicas, seed, "
+            "stability, start, temperature, thermostat, "
+            "timestep; did you mean `timestep`?",
+        ),
+        (
+            "length: 2 ps",
+            "length: 2 K",
+            "17: md.bulk.length: wrong value; received '2 K'; expected a time with its unit (fs, ps, ns), "
+            "such as `0.5 fs`",
+        ),
+        (
+            "length: 2 ps",
+            "length: 2",
+            "17: md.bulk.length: wrong value; received 2; expected a time with its "
+            "unit (fs, ps, ns), such as `0.5 fs`",
+        ),
+        (
+            "    length: 2 ps",
+            "    seed: 1",
+            "14: md.bulk.length: is required; received nothing; expected a value such as `0.5 fs`",
+        ),
+        (
+            "molecules: 8",
+            "molecules: 0",
+            "3: systems.box.water_box.molecules: wrong value; received 0; expected greater than 0",
+        ),
+        (
+            "validation: 5",
+            "validation: 0",
+            "8: splits.four.validation: wrong value; received 0; expected greater than 0",
+        ),
+        ("test: 5", "test: 5.0", "8: splits.four.test: wrong value; received 5.0; expected a valid integer"),
+        (
+            "train: 20",
+            "train: 20, disjoint: no",
+            "8: splits.four.disjoint: wrong value; received 'no'; expected a valid boolean",
+        ),
+        (
+            "spc-fw",
+            "spcfw",
+            "6: datasets.generated.generate.potential: is not one of the choices; "
+            "received 'spcfw'; expected one of "
+            "spc-fw; did you mean `spc-fw`?",
+        ),
+        (
+            "length: 2 ps",
+            "length: 2 ps\n    thermostat: {kind: langevinn, friction: 1 1/ps}",
+            "18: md.bulk.thermostat.kind: is not one of the choices; received 'langevinn'; expected one of "
+            "nose-hoover-chain, langevin; did you mean `langevin`?",
+        ),
+        (
+            "length: 2 ps",
+            "length: 2 ps\n    thermostat:\n      kind: langevin\n      frction: 1 "
+            "1/ps\n      friction: 1 1/ps",
+            "20: md.bulk.thermostat.frction: unknown key; received 'frction'; "
+            "expected one of friction, kind; "
+            "did you mean `friction`?",
+        ),
+        (
+            "length: 2 ps",
+            "length: 2 ps\n    thermostat: {friction: 1 1/ps}",
+            "18: md.bulk.thermostat.kind: is required; received nothing; expected a kind",
+        ),
+        (
+            "    generate:",
+            "    file: {path: x, format: extxyz, units: {energy: eV, force: eV/A}}\n    generate:",
+            "5: datasets.generated: wrong value; received a mapping with file, "
+            "generate; expected exactly one of "
+            "`file` and `generate`",
+        ),
+        (
+            "start: {system: box}",
+            "start: box",
+            "16: md.bulk.start: wrong value; received 'box'; expected a mapping with dataset, frames, system",
+        ),
+    ],
+)
+def test_one_mistake_one_message(tmp_path: Path, old: str, new: str, said: str):
+    assert str(only(tmp_path, old, new)) == f"{tmp_path / 'campaign.yaml'}:{said}"
+
+
+def test_mistakes_of_every_kind_are_reported_together_in_file_order(tmp_path: Path):
+    text = GOOD.replace("name: water", "name: a b").replace("molecules: 8", "molecules: many")
+    text = text.replace("split: four", "split: for").replace("architecture: mace", "architecture: mce")
+    text = text.replace("train: 20", "train: 31").replace("[300 K]", "[300 K, 3 m]")
+    text += "    timestep: 0.5 fs\n    timestep: 1 fs\nmodels: {}\n"
+    found = problems_of(tmp_path, text)
+    places = [(problem.line, problem.path) for problem in found]
+    assert places == [
+        (1, "name"),
+        (3, "systems.box.water_box.molecules"),
+        (6, "datasets.generated.generate.temperatures[1]"),
+        (10, "models.small.architecture"),
+        (12, "committees.first.split"),
+        (19, "md.bulk.timestep"),
+        (20, "models"),
+    ]
+    assert found[4].hint == "four"
+
+
+class Leaf(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["leaf"]
+    size: int
+
+
+class Twig(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["twig"]
+    length: float
+
+
+class Tree(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    parts: list[Annotated[Leaf | Twig, Field(discriminator="kind")]]
+    age: int | Literal["unknown"] = "unknown"
+
+
+def test_any_schema_can_be_loaded_and_alternatives_of_a_union_make_one_message(tmp_path: Path):
+    file = tmp_path / "tree.yaml"
+    file.write_text("age: [1]\nparts:\n  - {kind: twig, length: 2}\n  - kind: leaf\n    sze: 3\n")
+    with pytest.raises(CampaignError) as caught:
+        load(file, Tree)
+    age, missing, unknown = caught.value.problems
+    assert (age.line, age.expected) == (1, "a valid integer or one of unknown")
+    assert (missing.line, missing.path) == (4, "parts[1].size")
+    assert (unknown.line, unknown.path, unknown.hint) == (5, "parts[1].sze", "size")
+    file.write_text("parts: [{kind: leaf, size: 2}]\n")
+    tree, lines = load(file, Tree)
+    assert tree.parts == [Leaf(kind="leaf", size=2)]
+    assert lines.line(("parts", 0, "size")) == 1
+
+
+def test_a_site_file_is_loaded_by_the_same_machinery(tmp_path: Path):
+    file = tmp_path / "site.yaml"
+    file.write_text("name: here\nscheduler: slrum\ncors: 2\n")
+    with pytest.raises(CampaignError, match="did you mean `cores`") as caught:
+        load(file, Site)
+    assert [problem.line for problem in caught.value.problems] == [2, 3]
+
+
+def test_a_document_that_is_no_mapping(tmp_path: Path):
+    (problem,) = problems_of(tmp_path, "- name: water\n")
+    assert problem.message == "the file is no mapping"
+
+
+def test_dotted_paths_quote_what_is_no_word():
+    assert dotted(("md", "bulk-1", "start", "frames", 2)) == "md.bulk-1.start.frames[2]"
+    assert dotted(("models", "../up")) == "models.'../up'"

@@ -1,0 +1,227 @@
+"""Names that lead nowhere and science that cannot work."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mlipbench_hpc.architectures.card import Card, Hyperparameter
+from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.problem import Mistake, dotted
+from mlipbench_hpc.campaign.references import check_names, check_references
+from mlipbench_hpc.campaign.spec import Campaign
+
+CARD = Card(
+    name="spring",
+    version=1,
+    environment="tests",
+    engines=("ase",),
+    devices=("cpu",),
+    dtypes=("float64",),
+    citation=(),
+    hyperparameters={"stiffness": Hyperparameter("float", 1.0, "eV/Å²", minimum=0.0)},
+    presets={"stiff": {"stiffness": 9.0}},
+    default_preset="stiff",
+    receptive_field={},
+    cost={},
+)
+WATER = DatasetFacts("0" * 64, (24,) * 30 + (48,) * 10, {"H16O8": 30, "H32O16": 10}, (1, 8))
+SODIUM = DatasetFacts("1" * 64, (25,) * 4, {"H16NaO8": 4}, (1, 8, 11))
+
+
+def campaign(**changes: Any) -> Campaign:
+    """A sound campaign on 40 frames, with changes given as section__name__field=value."""
+    file = {"path": "x", "format": "extxyz", "units": {"energy": "eV", "force": "eV/Å"}}
+    document: dict[str, Any] = {
+        "name": "one",
+        "systems": {"box": {"water_box": {"molecules": 8}}},
+        "datasets": {"water": {"file": file}, "salt": {"file": file}},
+        "splits": {"four": {"dataset": "water", "validation": 5, "test": 5, "train": 20}},
+        "models": {"a": {"architecture": "spring"}},
+        "committees": {"first": {"model": "a", "split": "four"}},
+        "md": {"bulk": {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}},
+    }
+    for path, value in changes.items():
+        *keys, last = path.split("__")
+        here = document
+        for key in keys:
+            here = here.setdefault(key, {})
+        here[last] = value
+    return Campaign.model_validate(document)
+
+
+def found(campaign: Campaign, card: Card = CARD) -> list[Mistake]:
+    return check_references(campaign, {"water": WATER, "salt": SODIUM}, {"spring": card})
+
+
+def test_a_sound_campaign_has_no_mistake():
+    assert found(campaign()) == []
+    assert check_names(campaign().model_dump(exclude_none=True)) == []
+
+
+GENERATE = {"system": "box", "potential": "spc-fw", "temperatures": ["300 K", "310 K"], "frames": 10}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "words"),
+    [
+        (
+            {"splits__four__train": 31},
+            "splits.four.train",
+            ["more frames than", "31 frames", "at most 30 (40 frames"],
+        ),
+        (
+            {"splits__four__disjoint": True},
+            "splits.four.train",
+            ["committee larger than the data", "4 x 20", "most 7"],
+        ),
+        (
+            {"splits__four__train": 30},
+            "splits.four.members",
+            ["committee larger than the data", "at most 1 members"],
+        ),
+        (
+            {"splits__four__test": 35},
+            "splits.four.validation",
+            ["nothing to train on", "5 + 35 of 40 frames"],
+        ),
+        ({"models__a__architecture": "sprin"}, "models.a.architecture", ["unknown architecture", "spring"]),
+        ({"models__a__preset": "stif"}, "models.a.preset", ["no preset 'stif'", "stiff"]),
+        (
+            {"models__a__hyperparameters": {"stiffness": -1}},
+            "models.a.hyperparameters.stiffness",
+            ["at least 0", "-1"],
+        ),
+        (
+            {"models__a__hyperparameters": {"stifness": 1}},
+            "models.a.hyperparameters.stifness",
+            ["did you mean stiff"],
+        ),
+        ({"models__a__dtype": "float32"}, "models.a.dtype", ["does not offer", "float32", "one of float64"]),
+        (
+            {"committees__first__grow": {"force_rmse": "0.1 eV/Å", "step": 5, "at_most": 4}},
+            "committees.first.grow.at_most",
+            ["the last round: more frames", "35 frames", "at most 30"],
+        ),
+        (
+            {"md__bulk__timestep": "3 fs", "md__bulk__length": "3 ps"},
+            "md.bulk.timestep",
+            ["too long", "3 fs", "at most 2 fs"],
+        ),
+        (
+            {"md__bulk__length": "2.0003 ps"},
+            "md.bulk.length",
+            ["whole number of timesteps", "2.0003 ps", "2.0005 ps"],
+        ),
+        (
+            {"md__bulk__frame_every": "0.1 fs"},
+            "md.bulk.frame_every",
+            ["whole number of timesteps", "0.0005 ps"],
+        ),
+        (
+            {"md__bulk__checkpoint_every": "1.7 fs"},
+            "md.bulk.checkpoint_every",
+            ["whole number", "such as 0.0015 ps"],
+        ),
+        (
+            {"systems__box": {"water_box": {"molecules": 8, "density": "1997 kg/m3"}}},
+            "systems.box.water_box.density",
+            ["so densely", "1.997 g/cm3", "at most 1.5"],
+        ),
+        ({"md__bulk__equilibration": "2 ps"}, "md.bulk.equilibration", ["nothing is left", "2 ps of 2 ps"]),
+        (
+            {"md__bulk__frame_every": "0.2 ps"},
+            "md.bulk.frame_every",
+            ["block errors", "9 frames", "at least 10"],
+        ),
+        (
+            {"md__bulk__stability": {"temperature": "300 K"}},
+            "md.bulk.stability.temperature",
+            ["end at once", "300 K"],
+        ),
+        (
+            {"md__bulk__start": {"system": "box", "frames": [0, 1]}},
+            "md.bulk.start.frames[1]",
+            ["no such frame", "0 to 0"],
+        ),
+        (
+            {"md__bulk__start": {"dataset": "water", "frames": [39, 40]}},
+            "md.bulk.start.frames[1]",
+            ["40", "0 to 39"],
+        ),
+        ({"md__bulk__fixed_atoms": [3, 24]}, "md.bulk.fixed_atoms[1]", ["no such atom", "24", "0 to 23"]),
+        ({"md__bulk__fixed_atoms": list(range(24))}, "md.bulk.fixed_atoms", ["no atom is left to move"]),
+        (
+            {"md__bulk__start": {"dataset": "salt"}},
+            "md.bulk.start",
+            ["species that the model does not know: Na", "H, O"],
+        ),
+        (
+            {"datasets__g": {"generate": {**GENERATE, "timestep": "2.5 fs"}}},
+            "datasets.g.generate.timestep",
+            ["too long"],
+        ),
+        (
+            {"datasets__g": {"generate": {**GENERATE, "every": "0.7 fs"}}},
+            "datasets.g.generate.every",
+            ["whole number"],
+        ),
+        (
+            {"datasets__g": {"generate": {**GENERATE, "frames": 1}}},
+            "datasets.g.generate.frames",
+            ["at least 2"],
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused(changes: dict[str, Any], path: str, words: list[str]):
+    (mistake,) = found(campaign(**changes))
+    assert dotted(mistake.place) == path
+    for word in words:
+        assert word in f"{mistake.message}; {mistake.received}; {mistake.expected}; {mistake.hint}"
+
+
+def test_the_last_frame_and_the_last_atom_are_allowed():
+    start = {"dataset": "water", "frames": [39]}
+    assert found(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[47])) == []
+    (mistake,) = found(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[48]))
+    assert mistake.expected == "0 to 47"
+
+
+def test_a_growing_committee_may_use_the_whole_pool_but_one_member_only():
+    grow = {"force_rmse": "0.1 eV/Å", "step": 5, "at_most": 3}
+    (mistake,) = found(campaign(committees__first__grow=grow))
+    assert mistake.message == "the last round: a committee larger than the data allows"
+    assert found(campaign(committees__first__grow=grow, splits__four__members=1)) == []
+
+
+def test_a_card_that_knows_few_elements_refuses_others():
+    (mistake,) = found(campaign(), replace(CARD, elements=(8,)))
+    assert (dotted(mistake.place), mistake.message) == ("committees.first.split", "spring does not know H")
+
+
+def test_defaults_need_not_be_multiples_of_an_odd_timestep():
+    assert found(campaign(md__bulk__timestep="0.3 fs", md__bulk__length="3 ps")) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "entry", "path", "hint"),
+    [
+        ("datasets", {"generate": {"system": "bx"}}, "datasets.new.generate.system", "box"),
+        ("splits", {"dataset": "watr"}, "splits.new.dataset", "water"),
+        ("committees", {"model": "A", "split": "four"}, "committees.new.model", "a"),
+        ("committees", {"model": "a", "split": "for"}, "committees.new.split", "four"),
+        ("md", {"committee": "frist"}, "md.new.committee", "first"),
+        ("md", {"start": {"system": "bax"}}, "md.new.start.system", "box"),
+        ("md", {"start": {"dataset": "salty"}}, "md.new.start.dataset", "salt"),
+    ],
+)
+def test_names_that_lead_nowhere(section: str, entry: dict[str, Any], path: str, hint: str):
+    document = campaign().model_dump(exclude_none=True)
+    document[section]["new"] = entry
+    (mistake,) = check_names(document)
+    assert (dotted(mistake.place), mistake.hint) == (path, hint)
+
+
+def test_an_empty_section_is_named():
+    (mistake,) = check_names({"splits": {"a": {"dataset": "x"}}, "models": 3, "md": None})
+    assert mistake.expected == "an entry under `datasets`, which is empty"

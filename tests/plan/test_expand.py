@@ -1,0 +1,128 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy import TOY, argon_frames
+
+from mlipbench_hpc.architectures.card import find
+from mlipbench_hpc.campaign.load import validate
+from mlipbench_hpc.contract.versions import versions
+from mlipbench_hpc.plan.expand import Setting, environments, expand
+from mlipbench_hpc.plan.graph import Planned
+
+GROW = ("split: main}", "split: main, grow: {force_rmse: 1 meV/Å, step: 2, at_most: 3}}")
+EXAMPLES = Path(__file__).parents[2] / "campaigns"
+
+
+def setting(validated: Any, **changes: Any) -> Setting:
+    identities = {name: f"venv:{name}" for name in ("analysis", "reference", "mace")}
+    return Setting(validated.datasets, find(), identities, versions(), **changes)
+
+
+def plan(folder: Path, text: str = TOY, decisions: dict[str, bool] | None = None, **changes: Any) -> list[Planned]:
+    argon_frames(folder)
+    (folder / "toy.yaml").write_text(text)
+    validated = validate(folder / "toy.yaml")
+    return expand(validated.campaign, setting(validated, **changes), decisions or {})
+
+
+def of(verb: str, found: list[Planned]) -> list[Planned]:
+    return [item for item in found if item.task.verb == verb]
+
+
+def test_upstream_comes_first(tmp_path: Path) -> None:
+    seen: set[str] = set()
+    for item in plan(tmp_path):
+        assert set(item.task.upstream.values()) <= seen
+        seen.add(item.key)
+
+
+def test_the_same_campaign_has_the_same_keys_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert [i.key for i in plan(tmp_path / "a")] == [i.key for i in plan(tmp_path / "b")]
+
+
+@pytest.mark.parametrize(
+    ("change", "touched"),
+    [
+        (("length: 0.4 ps", "length: 0.8 ps"), {"md", "analyse"}),
+        (("r_max: 5 Å", "r_max: 4 Å"), {"analyse"}),
+        (("architecture: toy", "architecture: toy, hyperparameters: {gaussians: 8}"), {"train", "evaluate", "md", "analyse"}),
+        (("train: 8", "train: 9"), {"split", "train", "evaluate", "md", "analyse"}),
+    ],
+)  # fmt: skip
+def test_a_change_touches_what_depends_on_it_and_nothing_else(
+    tmp_path: Path, change: tuple[str, str], touched: set[str]
+) -> None:
+    before, after = plan(tmp_path), plan(tmp_path, TOY.replace(*change))
+    new = {item.key for item in after} - {item.key for item in before}
+    assert {item.task.verb for item in after if item.key in new} == touched
+
+
+def test_threads_decide_what_loads_a_model_and_nothing_else(tmp_path: Path) -> None:
+    before, after = plan(tmp_path), plan(tmp_path, threads=2)
+    assert of("split", before)[0].key == of("split", after)[0].key
+    assert of("train", before)[0].key != of("train", after)[0].key
+
+
+def test_an_open_loop_is_unrolled_to_its_maximum(tmp_path: Path) -> None:
+    found = plan(tmp_path, TOY.replace(*GROW))
+    assert len(of("decide", found)) == 3
+    assert [item.subject["train"] for item in of("train", found)] == [8, 8, 10, 10, 12, 12]
+    assert [item.maybe for item in of("train", found)] == [False, False, True, True, True, True]
+    assert all(item.maybe for item in of("md", found))
+
+
+def test_a_decision_prunes_it_and_md_uses_the_last_committee(tmp_path: Path) -> None:
+    text = TOY.replace(*GROW)
+    first, second, _ = (item.key for item in of("decide", plan(tmp_path, text)))
+    found = plan(tmp_path, text, {first: False, second: True})
+    assert len(of("decide", found)) == 2
+    assert not any(item.maybe for item in found)
+    assert of("md", found)[0].task.upstream["model"] == of("train", found)[2].key
+    assert of("train", found)[2].subject["train"] == 10
+
+
+def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Path) -> None:
+    text = TOY.replace(*GROW)
+    sizes = [item.task.parameters["train"] for item in of("split", plan(tmp_path, text))]
+    assert sizes == [8, 10, 12]
+    assert len({str({**item.task.parameters, "train": 0}) for item in of("split", plan(tmp_path, text))}) == 1
+
+
+def test_every_example_campaign_is_valid_and_planned(tmp_path: Path) -> None:
+    for path in sorted(EXAMPLES.glob("*.yaml")):
+        text = path.read_text().replace("../data/water.extxyz", "water.extxyz")
+        (tmp_path / path.name).write_text(text)
+        if "water.extxyz" in text:
+            water_frames(tmp_path / "water.extxyz")
+        validated = validate(tmp_path / path.name)
+        found = expand(validated.campaign, setting(validated), {})
+        assert {"train", "evaluate", "md", "analyse"} <= {item.task.verb for item in found}
+        assert environments(validated.campaign, find())
+        assert all(item.cost.core_s > 0 for item in found)
+
+
+def water_frames(path: Path) -> None:
+    """Stand-in for the frames a user brings: 50 labelled boxes of 64 molecules."""
+    import numpy as np
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from ase.io import write
+
+    generator = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(*[np.arange(4)] * 3), -1).reshape(-1, 3) * 3.1
+    molecule = np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    images = []
+    for _ in range(50):
+        sites = (grid[:, None] + molecule).reshape(-1, 3)
+        atoms = Atoms("OH2" * 64, sites + generator.normal(scale=0.02, size=sites.shape), cell=[12.4] * 3, pbc=True)
+        atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=generator.normal(size=sites.shape))
+        images.append(atoms)
+    write(path, images, format="extxyz")
+
+
+def test_the_keys_of_the_quickstart_hold_no_path(tmp_path: Path) -> None:
+    for item in plan(tmp_path):
+        assert str(tmp_path) not in str(item.task.to_json())

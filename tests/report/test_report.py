@@ -1,0 +1,291 @@
+"""The report: complete, honest about what is missing, reproducible, and safe to open."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.text import duration, listed, number, plus_minus
+
+FIGURES = {
+    "learning-loss-mace", "learning-force-mace", "parity-energy-mace", "parity-force-mace",
+    "md-temperature-bulk",    "md-potential-bulk", "md-conserved-bulk", "rdf-O-O-bulk",
+}  # fmt: skip
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'& {{ 7 * 7 }}"
+
+
+def build(made: Any, out: Path) -> tuple[str, dict[str, Any]]:
+    """The page's text and results.json."""
+    page = build_report(made.document, made.tasks, made.store, out)
+    return page.read_text(encoding="utf-8"), read_json(out / "results.json")
+
+
+def read(out: Path) -> tuple[str, dict[str, Any]]:
+    """What an earlier `build` gave."""
+    return (out / "report.html").read_text(encoding="utf-8"), read_json(out / "results.json")
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figures: for tests of words and tables alone."""
+    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+
+
+def table(path: Path) -> dict[str, list[str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+class Wellformed(HTMLParser):
+    """Collects ids, links, tags and whether every element is closed where it should be."""
+
+    VOID = frozenset({"meta", "br", "img", "link"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.note(tag, attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.note(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def note(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src", "xlink:href")]
+
+
+def test_complete_report(built: tuple[Any, Path]) -> None:
+    page, results = read(built[1])
+    assert "M = 4, 120 training structures each" in page
+    assert 'id="missing"' not in page
+    for name in FIGURES:
+        assert (built[1] / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert f'id="figure-{name}"' in page
+    assert set(results["figures"]) == FIGURES
+    assert "far below 100 ps" in " ".join(results["verdict"])
+    # a mean temperature 2.3 standard errors off is no reason to warn
+    assert not any("equilibrated" in warning for warning in results["warnings"])
+
+
+def test_page_is_well_formed_and_self_contained(built: tuple[Any, Path]) -> None:
+    page, _ = read(built[1])
+    parsed = Wellformed(page)
+    assert parsed.open == []
+    assert len(parsed.ids) == len(set(parsed.ids))
+    assert "script" not in parsed.tags
+    for link in parsed.links:
+        if link.startswith("#"):
+            assert link[1:] in parsed.ids
+        elif not link.startswith("data:image/png;base64,"):
+            assert (built[1] / link).is_file()
+
+
+def test_numbers_are_those_of_the_tasks(built: tuple[Any, Path]) -> None:
+    page, results = read(built[1])
+    members = results["committees"]["mace"]["rounds"]["0"]["members"]
+    errors = [members[str(m)]["evaluate"]["test"]["force"]["all"]["rmse_meV_per_A"] for m in range(4)]
+    evaluated = [task for task in built[0].tasks if task.verb == "evaluate"]
+    committed = [
+        built[0].store.result(task.key)["values"]["test"]["force"]["all"]["rmse_meV_per_A"]
+        for task in evaluated
+    ]
+    assert errors == committed
+    expected = plus_minus(float(np.mean(errors)), float(np.std(errors, ddof=1)))
+    assert page.count(expected) >= 2
+    assert results["md"]["bulk"]["replicas"]["1"]["md"]["time_ps"] == 10.0
+    assert results["splits"]["split split=main train=120"]["train"] == [120] * 4
+
+
+def test_figures_csv_hold_the_plotted_numbers(built: tuple[Any, Path]) -> None:
+    _, results = read(built[1])
+    for name in FIGURES:
+        found = table(built[1] / "figures" / f"{name}.csv")
+        for column, values in results["figures"][name].items():
+            written = [float(cell) if cell else None for cell in found[column]]
+            assert written == pytest.approx(values, rel=1e-7)
+    curve = results["figures"]["learning-force-mace"]
+    train = next(task for task in built[0].tasks if task.verb == "train")
+    source = table(built[0].store.task(train.key) / "curve.csv")["validation_force_rmse_meV_per_A"]
+    assert curve["validation_force_rmse_meV_per_A"][:40] == [float(value) for value in source]
+    # four members, forty frames of 48 atoms: no force component is lost
+    assert sum(results["figures"]["parity-force-mace"]["components"]) == 4 * 40 * 48 * 3
+
+
+def test_twice_the_same_bytes(built: tuple[Any, Path], tmp_path: Path) -> None:
+    made, first = built
+    build(made, tmp_path)
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert len(files) == 2 + 2 * len(FIGURES)
+    for name in files:
+        assert (first / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_equal_runs_differ_in_timing_alone(built: tuple[Any, Path], made: Any, tmp_path: Path) -> None:
+    clock = {"wall_s": 99.0, "cpu_s": 1.0, "peak_bytes": 1, "host": "x"}
+    for task in made.tasks:
+        path = made.store.task(task.key) / "result.json"
+        path.chmod(0o644)
+        result = read_json(path) | {"attempt": f"{task.key}-7", "timing": clock, "manifest": "0" * 64}
+        if task.verb == "md":
+            result["values"]["segments"] = 12
+        path.write_text(json.dumps(result))
+    made.document["site"] = {"name": "elsewhere"}
+    made.change(lambda task: task.verb == "md", failure={"kind": "transient", "message": "before"})
+    before, after = read(built[1])[1], build(made, tmp_path / "two")[1]
+    assert before.pop("timing") != after.pop("timing")
+    assert json.dumps(before) == json.dumps(after)
+
+
+def test_hostile_text_is_only_text(made: Any, tmp_path: Path) -> None:
+    made.document |= {"name": HOSTILE, "description": HOSTILE, "yaml": HOSTILE, "site": {HOSTILE: HOSTILE}}
+    made.document["campaign"]["description"] = HOSTILE
+    made.change(
+        lambda task: task.verb == "train", status="failed", failure={"kind": "input", "message": HOSTILE}
+    )
+    page, _ = build(made, tmp_path / "out")
+    assert not {"script", "img"} & Wellformed(page).tags
+    assert "&lt;script&gt;alert(1)" in page
+    assert "{{ 7 * 7 }}" in page
+
+
+def test_what_is_missing_is_named(made: Any, tmp_path: Path) -> None:
+    made.change(
+        lambda task: task.verb in ("train", "evaluate") and task.subject["member"] == 2,
+        status="failed", failure={"kind": "resource", "message": "out of memory at batch 8"},
+    )  # fmt: skip
+    made.change(
+        lambda task: task.verb in ("md", "analyse") and task.subject["replica"] == 1, status="missing"
+    )
+    made.change(lambda task: task.verb == "evaluate" and task.subject["member"] == 3, status="stale")
+    page, results = build(made, tmp_path / "out")
+    assert "M = 3 of 4 asked" in page
+    assert "out of memory at batch 8" in page
+    assert "1 of 2 runs" in page
+    assert "5 tasks of 15" in " ".join(results["verdict"])
+    assert any("3 of 4 members are trained" in warning for warning in results["warnings"])
+    assert any("Left out because" in warning for warning in results["warnings"])
+    stale = results["committees"]["mace"]["rounds"]["0"]["members"]["3"]
+    assert stale["train"] != {}
+    assert stale["evaluate"] == {}
+    assert set(results["figures"]["rdf-O-O-bulk"]["replica"]) == {0}
+    assert set(results["figures"]["parity-energy-mace"]["member"]) == {0, 1}
+
+
+def test_nothing_done_yet(made: Any, tmp_path: Path) -> None:
+    left_over = tmp_path / "out/figures/rdf-O-O-gone.csv"
+    left_over.parent.mkdir(parents=True)
+    left_over.touch()
+    made.change(lambda task: True, status="missing")
+    page, results = build(made, tmp_path / "out")
+    assert "No member of the committee mace is trained" in page
+    assert results["figures"] == {}
+    assert list((tmp_path / "out/figures").iterdir()) == []
+
+
+def test_said_to_be_done_but_not_there(made: Any, plain: None, tmp_path: Path) -> None:
+    run = next(task for task in made.tasks if task.verb == "md")
+    made.store.set_aside(run.key)
+    _, results = build(made, tmp_path / "out")
+    assert results["tasks"][run.label]["status"] == "missing"
+
+
+def test_files_gone_from_a_committed_folder(made: Any, tmp_path: Path) -> None:
+    for task in made.tasks:
+        folder = made.store.task(task.key)
+        folder.chmod(0o755)
+        for path in folder.iterdir():
+            if path.name not in ("result.json", "task.json"):
+                path.unlink()
+    _, results = build(made, tmp_path / "out")
+    assert results["figures"] == {}
+
+
+def test_no_nan_in_results(made: Any, tmp_path: Path) -> None:
+    train = next(task for task in made.tasks if task.verb == "train")
+    path = made.store.task(train.key) / "curve.csv"
+    path.chmod(0o644)
+    text = path.read_text().splitlines()
+    path.write_text("\n".join([*text, "41,nan,,inf,0.01"]) + "\n")
+    _, results = build(made, tmp_path / "out")
+    raw = (tmp_path / "out/results.json").read_text()
+    json.loads(raw, parse_constant=lambda word: pytest.fail(f"{word} in results.json"))
+    assert results["figures"]["learning-loss-mace"]["loss"][40] is None
+
+
+def test_growing_committee_reports_its_last_round(made: Any, plain: None, tmp_path: Path) -> None:
+    first = [
+        task for task in made.tasks if task.subject.get("committee") == "mace" and "member" in task.subject
+    ]
+    values = {"enough": False, "force_rmse_meV_per_A": 130.0, "reason": "above the target: not enough"}
+    made.commit("decide", {"committee": "mace", "round": 0}, values, {})
+    for task in first:
+        result = made.store.result(task.key)
+        subject = task.subject | {"round": 1, "train": 180}
+        made.commit(task.verb, subject, result["values"], {})
+    page, results = build(made, tmp_path / "out")
+    assert set(results["committees"]["mace"]["rounds"]) == {"0", "1"}
+    assert "M = 4, 180 training structures each" in page
+    assert "above the target: not enough" in page
+
+
+def test_unstable_run_is_a_result(made: Any, plain: None, tmp_path: Path) -> None:
+    for replica in (0, 1):
+        task = next(t for t in made.tasks if t.verb == "md" and t.subject["replica"] == replica)
+        path = made.store.task(task.key) / "result.json"
+        path.chmod(0o644)
+        result = read_json(path)
+        result["values"] |= {"outcome": "unstable", "cause": "temperature above 2000 K", "time_ps": 3.25}
+        path.write_text(json.dumps(result))
+    page, _ = build(made, tmp_path / "out")
+    assert "2 of them unstable" in page
+    assert "unstable (temperature above 2000 K)" in page
+
+
+def test_temperature_off_its_target_is_a_warning(made: Any, plain: None, tmp_path: Path) -> None:
+    made.document["campaign"]["md"]["bulk"]["temperature"] = 310.0
+    _, results = build(made, tmp_path / "out")
+    assert sum("not yet equilibrated" in warning for warning in results["warnings"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (float("nan"), "–"), (0.0, "0"), (1234.5, "1234"), (0.0123456, "0.0123"), (-2.5, "−2.50"),
+     (20384, "20\u2009384"), (1.5e-9, "1.50e−09"), ("word", "word")],
+)  # fmt: skip
+def test_numbers_as_people_read_them(value: object, text: str) -> None:
+    assert number(value) == text
+
+
+def test_words() -> None:
+    assert plus_minus(126.12, 13.4) == "126 ± 13"
+    assert plus_minus(-3.12481, 0.00021) == "−3.12481 ± 0.00021"
+    assert plus_minus(5.0, None) == "5.000"
+    assert plus_minus(None, 1.0) == "–"
+    assert [duration(s) for s in (2.345, 75, 600, 9000)] == ["2.3 s", "75.0 s", "10.0 min", "2.5 h"]
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a"]) == "a"
+
+
+def test_no_template_marks_user_text_safe() -> None:
+    source = (Path(__file__).parents[2] / "mlipbench_hpc/report/report.html").read_text(encoding="utf-8")
+    assert not re.search(r"\|\s*safe|autoescape", source)

@@ -1,0 +1,100 @@
+"""Run the command itself in a folder of its own, and look at what it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+MARK = "MLIPBENCH_TEST"
+COMMAND = [sys.executable, "-m", "mlipbench_hpc.cli"]
+SITE = "name: here\nscheduler: local\ncores: 2\n"
+
+
+def command(folder: Path, *words: str) -> list[str]:
+    return [*COMMAND, *words, "--site", str(folder / "here.yaml"), "--store", str(folder / "store")]
+
+
+def start(folder: Path, *words: str, site: str = SITE) -> "subprocess.Popen[str]":
+    """`mlipbench WORDS` in the background; all its children carry the folder's mark."""
+    (folder / "here.yaml").write_text(site)
+    environ = os.environ | {MARK: str(folder)}
+    with (folder / "driver.log").open("a") as log:
+        return subprocess.Popen(
+            command(folder, *words), cwd=folder, env=environ, stdout=log, stderr=log, text=True
+        )
+
+
+def run(
+    folder: Path, *words: str, site: str = SITE, timeout: float = 300
+) -> "subprocess.CompletedProcess[str]":
+    """`mlipbench WORDS`, waited for."""
+    (folder / "here.yaml").write_text(site)
+    environ = os.environ | {MARK: str(folder)}
+    return subprocess.run(
+        command(folder, *words),
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def family(folder: Path, needle: str = "") -> list[int]:
+    """Living processes that carry the folder's mark (or its store's), whose command line holds `needle`."""
+    marks = [f"{MARK}={folder}".encode()]
+    with suppress(FileNotFoundError):
+        marks.append(b"MLIPBENCH_STORE=" + (folder / "store" / "id").read_bytes())
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            variables = (path / "environ").read_bytes().split(b"\0")
+            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if any(mark in variables for mark in marks) and needle in line:
+                found.append(int(path.name))
+    return found
+
+
+def kill(pids: list[int], number: int = signal.SIGKILL) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """results.json without what may differ between two equal runs."""
+    found: dict[str, Any] = json.loads((folder / "store" / "reports" / "toy" / "results.json").read_text())
+    found.pop("timing")
+    return found
+
+
+def commits(folder: Path) -> dict[str, int]:
+    """Inode of every committed result.json: a task that is done again gets another one."""
+    found = {}
+    for path in (folder / "store" / "tasks").glob("*/result.json"):
+        with suppress(FileNotFoundError):
+            found[path.parent.name] = path.stat().st_ino
+    return found
+
+
+def wait_until(condition: Any, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def cleaned(folder: Path) -> Iterator[None]:
+    """Whatever happens, leave no process behind."""
+    try:
+        yield
+    finally:
+        kill(family(folder))

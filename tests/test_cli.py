@@ -1,0 +1,123 @@
+"""The commands of a whole toy campaign, as a user types them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import running
+from toy import TOY, write_toy
+
+from mlipbench_hpc.cli import main
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose toy campaign has run to its end."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_toy(folder)
+    with running.cleaned(folder):
+        ended = running.run(folder, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return folder
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    """The finished folder at another path: a store may be moved."""
+    shutil.copytree(finished, tmp_path / "moved")
+    return tmp_path / "moved"
+
+
+def keys(folder: Path, verb: str) -> list[str]:
+    tasks = [json.loads(path.read_text()) for path in (folder / "store" / "tasks").glob("*/task.json")]
+    return sorted(task["key"] for task in tasks if task["verb"] == verb)
+
+
+def test_a_moved_store_has_nothing_left_to_do(copy: Path) -> None:
+    again = running.run(copy, "run", "toy.yaml")
+    assert again.returncode == 0
+    assert "10 done, 0 to run" in again.stdout
+    assert running.results(copy)["tasks"]
+
+
+def test_plan_and_status_say_so(finished: Path) -> None:
+    assert "10 tasks: 10 done, 0 to run" in running.run(finished, "plan", "toy.yaml").stdout
+    status = running.run(finished, "status", "toy.yaml", "--watch")
+    assert "no driver" in status.stdout
+    assert "md                2        2" in status.stdout
+
+
+def test_the_report_is_rebuilt_to_the_byte(copy: Path) -> None:
+    page = copy / "store" / "reports" / "toy" / "report.html"
+    before = page.read_bytes()
+    shutil.rmtree(page.parent)
+    assert running.run(copy, "report", "toy.yaml").returncode == 0
+    assert page.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", ["train", "md"])
+def test_a_task_is_made_again_by_hand_identically(copy: Path, verb: str) -> None:
+    (key, *_) = keys(copy, verb)
+    shown = running.run(copy, "task", "show", key[:10], "toy.yaml")
+    assert "state: done" in shown.stdout
+    again = running.run(copy, "task", "run", key[:10], "toy.yaml")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "identical to the committed one" in again.stdout
+
+
+def test_a_changed_output_is_refused_downstream_and_named(copy: Path) -> None:
+    (key,) = keys(copy, "build")
+    victim = copy / "store" / "tasks" / key / "frames.npz"
+    victim.chmod(0o644)
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    (split,) = keys(copy, "split")
+    again = running.run(copy, "task", "run", split, "toy.yaml")
+    assert again.returncode == 65
+    assert "was changed after its commit: frames.npz" in again.stderr + again.stdout
+
+
+def test_a_remade_upstream_makes_its_descendants_anew(copy: Path) -> None:
+    (key,) = keys(copy, "split")
+    path = copy / "store" / "tasks" / key / "result.json"
+    path.chmod(0o644)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"manifest": "another"}))
+    status = running.run(copy, "status", "toy.yaml").stdout
+    assert "stale" in status
+    with running.cleaned(copy):
+        assert running.run(copy, "run", "toy.yaml").returncode == 0
+    assert len(list((copy / "store" / "attempts").glob("*stale*"))) == 8, "all but import and split"
+    assert "removed 9 dead attempts" in running.run(copy, "clean").stdout
+
+
+def test_an_attempt_limit_cuts_a_run_in_pieces_that_fit_to_the_bit(finished: Path, tmp_path: Path) -> None:
+    for name in ("toy.yaml", "argon.extxyz"):
+        shutil.copy(finished / name, tmp_path)
+    with running.cleaned(tmp_path):
+        ended = running.run(tmp_path, "run", "toy.yaml", site=running.SITE + "attempt_limit: 2 s\n")
+    assert ended.returncode == 0, ended.stdout
+    assert "interrupted, the next attempt continues" in ended.stdout
+    assert running.results(tmp_path) == running.results(finished)
+
+
+def test_mistakes_end_with_2_and_nothing_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.yaml").write_text(TOY.replace("temperature: 40 K", "temperatur: 40 K"))
+    site = tmp_path / "here.yaml"
+    site.write_text(running.SITE)
+    assert main(["run", str(tmp_path / "bad.yaml"), "--site", str(site), "--store", str(tmp_path / "store")]) == 2
+    said = capsys.readouterr().err
+    assert "bad.yaml:15: md.crystal.temperatur" in said
+    assert "did you mean `temperature`?" in said
+    assert "bad.yaml:4: datasets.argon.file.path" in said
+    assert "2 mistakes; nothing was run" in said
+    assert not list((tmp_path / "store" / "tasks").iterdir())
+
+
+def test_an_unknown_site_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(write_toy(tmp_path)), "--site", "nowhere"]) == 2
+    assert "no site file campaigns/sites/nowhere.yaml" in capsys.readouterr().err
+
+
+def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert "committees" in json.loads(capsys.readouterr().out)["properties"]
