@@ -127,8 +127,8 @@ def complaint(env: str, printed: str) -> str:
     """The end of what was printed, and what to do next."""
     lines = printed.strip().splitlines()
     said = [line for line in lines if "ERROR" in line] or lines
-    advice = f"""All of it is in .venvs/{env}.log. Check the network and the room on the disk, then run the same
-  command again; behind a mirror, first: export PIP_INDEX_URL=https://your-mirror/simple"""
+    advice = f"""All of it is in .venvs/{env}.log. Check the network and the room on the disk, then run the
+  same command again; behind a mirror, first: export PIP_INDEX_URL=https://your-mirror/simple"""
     return "\n  ".join([f"{env}: not made.", *said[-3:], advice])
 
 

@@ -216,20 +216,13 @@ def reported(session: Session, seen: Any, found: Any) -> list[Any]:
     """The plan's tasks in the report's words."""
     from mlipbench_hpc.report.collect import Reported
 
-    shown = ("done", "failed", "stale")
-    return [
-        Reported(
-            item.task.label,
-            item.task.verb,
-            item.key,
-            dict(item.subject),
-            item.task.environment,
-            found[item.key] if found[item.key] in shown else "missing",
-            seen.failures.get(item.key),
-        )
-        for item in session.plan
-        if found[item.key] != "maybe"
-    ]
+    def in_words(item: Any, subject: Mapping[str, Any]) -> Reported:
+        state = found[item.key] if found[item.key] in ("done", "failed", "stale") else "missing"
+        task, failure = item.task, seen.failures.get(item.key)
+        return Reported(task.label, task.verb, item.key, dict(subject), task.environment, state, failure)
+
+    wanted = [item for item in session.plan if found[item.key] != "maybe"]
+    return [in_words(item, subject) for item in wanted for subject in item.subjects]
 
 
 def task_show(session: Session) -> int:

@@ -1,7 +1,7 @@
 """expand(campaign, setting, decisions): the task graph, in topological order. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlipbench_hpc.architectures.card import Found
@@ -82,7 +82,7 @@ class Expansion:
         model: Model | None = None,
         inputs: dict[str, str] | None = None,
     ) -> str:
-        """Plan one task; returns its key."""
+        """Plan one task, or note one more subject of a task that is planned already; returns its key."""
         found = self.setting.architectures[model.architecture] if model else None
         environment = found.card.environment if found else ENVIRONMENT_OF_VERB[verb]
         task = Task(
@@ -97,7 +97,10 @@ class Expansion:
             label=" ".join([verb, *(f"{name}={value}" for name, value in subject.items())]),
             resources=Resources(cores=self.setting.threads if model else 1),
         )
-        self.planned.setdefault(task.key, Planned(task, subject, cost, self.maybe))
+        known = self.planned.get(task.key, Planned(task, (), cost, self.maybe))
+        if subject not in known.subjects:
+            maybe = known.maybe and self.maybe
+            self.planned[task.key] = replace(known, subjects=(*known.subjects, subject), maybe=maybe)
         return task.key
 
     def system(self, name: str) -> str:

@@ -23,7 +23,7 @@ class Planned:
     """A task of the graph, whom it serves, what it may cost, and whether a decision may still prune it."""
 
     task: Task
-    subject: Mapping[str, Any]
+    subjects: tuple[Mapping[str, Any], ...]
     cost: Cost = field(default_factory=Cost)
     maybe: bool = False
 

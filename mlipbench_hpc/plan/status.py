@@ -60,13 +60,13 @@ def running(plan: Sequence[Planned], seen: Snapshot) -> list[str]:
 
 
 def progress(record: Mapping[str, object]) -> str:
-    """`12/30 epoch, 41 s`, with the time left by proportion."""
+    """`12/30 epochs after 41 s`, with the time left by proportion."""
     seconds = float(str(record.get("seconds", 0.0)))
     if "done" not in record:
         return f"started {seconds:.0f} s ago"
     done, total = float(str(record["done"])), float(str(record["total"]))
     left = f", about {seconds * (total - done) / done:.0f} s left" if done > 0 else ""
-    return f"{done:.0f}/{total:.0f} {record['unit']}s after {seconds:.0f} s{left}"
+    return f"{done:.0f}/{total:.0f} {record['unit']} after {seconds:.0f} s{left}"
 
 
 def failures(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]) -> list[str]:

@@ -129,7 +129,7 @@ def energy_parity(one: Round) -> Figure | None:
     axes.legend(handletextpad=0.1)
     caption = (
         f"Energies of {one.committee} on the test set ({one.describe()}). Labels and each member's "
-        "predictions are taken from their own mean: a constant error, which forces do not feel, is not seen here."
+        "predictions are taken from their own mean: a constant error, which forces do not feel, is not seen."
     )
     name = f"parity-energy-{one.committee}"
     return _finish(name, "errors", "Energy parity", caption, _stacked(columns, "member"), canvas)

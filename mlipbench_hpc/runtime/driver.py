@@ -240,7 +240,7 @@ class Driver:
         """One line about what runs now."""
         seen = look.snapshot(self.store, self.flights)
         parts = [
-            f"{self.plan[key].task.label} {progress['done']:.0f}/{progress['total']:.0f} {progress['unit']}s"
+            f"{self.plan[key].task.label} {progress['done']:.0f}/{progress['total']:.0f} {progress['unit']}"
             for key, progress in seen.running.items()
             if "done" in progress
         ]

@@ -114,7 +114,7 @@ class Simulation:
             cause = self._look(step)
         if cause is None and (step % self.checkpoint_every == 0 or step == self.steps):
             self._end_segment(step)
-        self.context.progress(step, self.steps, "step", ps=self.recorder.time(step))
+        self.context.progress(step, self.steps, "steps", ps=self.recorder.time(step))
         return cause
 
     def _look(self, step: int) -> str | None:

@@ -69,7 +69,7 @@ def test_threads_decide_what_loads_a_model_and_nothing_else(tmp_path: Path) -> N
 def test_an_open_loop_is_unrolled_to_its_maximum(tmp_path: Path) -> None:
     found = plan(tmp_path, TOY.replace(*GROW))
     assert len(of("decide", found)) == 3
-    assert [item.subject["train"] for item in of("train", found)] == [8, 8, 10, 10, 12, 12]
+    assert [item.subjects[0]["train"] for item in of("train", found)] == [8, 8, 10, 10, 12, 12]
     assert [item.maybe for item in of("train", found)] == [False, False, True, True, True, True]
     assert all(item.maybe for item in of("md", found))
 
@@ -81,7 +81,7 @@ def test_a_decision_prunes_it_and_md_uses_the_last_committee(tmp_path: Path) -> 
     assert len(of("decide", found)) == 2
     assert not any(item.maybe for item in found)
     assert of("md", found)[0].task.upstream["model"] == of("train", found)[2].key
-    assert of("train", found)[2].subject["train"] == 10
+    assert of("train", found)[2].subjects[0]["train"] == 10
 
 
 def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Path) -> None:

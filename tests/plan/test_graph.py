@@ -8,7 +8,7 @@ from mlipbench_hpc.plan.status import summary, table
 
 def planned(name: str, maybe: bool = False, **upstream: Planned) -> Planned:
     keys = {role: item.key for role, item in upstream.items()}
-    return Planned(Task("md", 1, "analysis", "venv:0", {"name": name}, keys, label=name), {}, maybe=maybe)
+    return Planned(Task("md", 1, "analysis", "venv:0", {"name": name}, keys, label=name), (), maybe=maybe)
 
 
 A = planned("a")
