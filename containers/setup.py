@@ -66,9 +66,12 @@ class Maker:
         """One command; what it prints is left in .venvs/<env>.log."""
         environ = {name: value for name, value in os.environ.items() if not DROPPED.fullmatch(name)}
         path = VENVS / f"{env}.log"
-        with path.open("w") as log, subprocess.Popen(
-            command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(self.held,)
-        ) as process:
+        with (
+            path.open("w") as log,
+            subprocess.Popen(
+                command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(self.held,)
+            ) as process,
+        ):
             code = process.wait()
         if code:
             raise SetupError(path.read_text(errors="replace"))

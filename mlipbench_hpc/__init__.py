@@ -1,1 +1,1 @@
-"""mlipbench-hpc: committees of machine-learning interatomic potentials, trained, run and judged on HPC clusters."""
+"""mlipbench-hpc: committees of machine-learning interatomic potentials, trained, run and judged on HPC."""

@@ -217,7 +217,7 @@ def reported(session: Session, seen: Any, found: Any) -> list[Any]:
     from mlipbench_hpc.report.collect import Reported
 
     def in_words(item: Any, subject: Mapping[str, Any]) -> Reported:
-        state = found[item.key] if found[item.key] in ("done", "failed", "stale") else "missing"
+        state: Any = found[item.key] if found[item.key] in ("done", "failed", "stale") else "missing"
         task, failure = item.task, seen.failures.get(item.key)
         return Reported(task.label, task.verb, item.key, dict(subject), task.environment, state, failure)
 

@@ -52,6 +52,7 @@ def checks() -> list[Suite]:
     """Style, types and who may import whom."""
     return [
         Suite("ruff", [str(LOGIN / "ruff"), "check", "--quiet", "."]),
+        Suite("format", [str(LOGIN / "ruff"), "format", "--check", "--quiet", "."]),
         Suite("mypy", [str(LOGIN / "mypy"), "--no-error-summary"]),
         Suite("imports", [str(LOGIN / "lint-imports")]),
     ]

@@ -90,21 +90,14 @@ def test_a_remade_upstream_makes_its_descendants_anew(copy: Path) -> None:
     assert "removed 9 dead attempts" in running.run(copy, "clean").stdout
 
 
-def test_an_attempt_limit_cuts_a_run_in_pieces_that_fit_to_the_bit(finished: Path, tmp_path: Path) -> None:
-    for name in ("toy.yaml", "argon.extxyz"):
-        shutil.copy(finished / name, tmp_path)
-    with running.cleaned(tmp_path):
-        ended = running.run(tmp_path, "run", "toy.yaml", site=running.SITE + "attempt_limit: 2 s\n")
-    assert ended.returncode == 0, ended.stdout
-    assert "interrupted, the next attempt continues" in ended.stdout
-    assert running.results(tmp_path) == running.results(finished)
-
-
 def test_mistakes_end_with_2_and_nothing_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.yaml").write_text(TOY.replace("temperature: 40 K", "temperatur: 40 K"))
     site = tmp_path / "here.yaml"
     site.write_text(running.SITE)
-    assert main(["run", str(tmp_path / "bad.yaml"), "--site", str(site), "--store", str(tmp_path / "store")]) == 2
+    assert (
+        main(["run", str(tmp_path / "bad.yaml"), "--site", str(site), "--store", str(tmp_path / "store")])
+        == 2
+    )
     said = capsys.readouterr().err
     assert "bad.yaml:15: md.crystal.temperatur" in said
     assert "did you mean `temperature`?" in said

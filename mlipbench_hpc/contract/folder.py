@@ -220,6 +220,11 @@ def save_checkpoint(folder: Path, step: int, files: dict[str, bytes], keep: int 
         shutil.rmtree(old, ignore_errors=True)
 
 
+def furthest_checkpoint(folder: Path) -> int:
+    """Step of an attempt's furthest valid checkpoint, or -1."""
+    return next((step for step, _ in checkpoints(folder)), -1)
+
+
 def checkpoints(folder: Path) -> Iterator[tuple[int, Path]]:
     """The VALID checkpoints of one attempt, newest first: every file's sha256 is checked."""
     for path in sorted((folder / "checkpoint").glob("[0-9]*"), reverse=True):

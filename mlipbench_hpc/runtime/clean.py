@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from mlipbench_hpc.contract.folder import Store, checkpoints
+from mlipbench_hpc.contract.folder import Store, furthest_checkpoint
 
 
 def remove_dead(store: Store) -> tuple[int, int]:
@@ -30,7 +30,7 @@ def _dead_attempts(store: Store) -> Iterator[Path]:
 
 def _furthest(attempt: Path) -> int:
     """Step of the furthest valid checkpoint, or -1."""
-    return -1 if "stale" in attempt.name else next((step for step, _ in checkpoints(attempt)), -1)
+    return -1 if "stale" in attempt.name else furthest_checkpoint(attempt)
 
 
 def _size(folder: Path) -> int:

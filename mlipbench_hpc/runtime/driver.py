@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from mlipbench_hpc.campaign.site import Site
-from mlipbench_hpc.contract.folder import Store, read_json
+from mlipbench_hpc.contract.folder import Store, furthest_checkpoint, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_OF_FAILURE
 from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
@@ -28,6 +28,7 @@ VISIBLE_WITHIN_S = 120.0
 TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
+STUCK_AFTER = 3
 
 Echo = Callable[[str], None]
 
@@ -58,6 +59,7 @@ class Driver:
     tries: Counter[tuple[str, str]] = field(default_factory=Counter)
     flights: dict[str, Flight] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
+    reached: dict[str, int] = field(default_factory=dict)
     stopping: str = ""
     _full_since: float | None = None
 
@@ -161,7 +163,7 @@ class Driver:
         elif flight.code == EXIT_COMMITTED and time.monotonic() - flight.ended < VISIBLE_WITHIN_S:
             return
         elif flight.code == EXIT_INTERRUPTED:
-            self._again(flight, "interrupted, the next attempt continues")
+            self._interrupted(flight)
         else:
             self._failed(flight)
 
@@ -182,6 +184,24 @@ class Driver:
         heapq.heappush(self._ready, (self._order[flight.item.key], flight.item.key))
         self.echo(f"      {flight.item.task.label}: {why}")
 
+    def _interrupted(self, flight: Flight) -> None:
+        """The next attempt continues, unless several came to an end without getting any further."""
+        step, key = furthest_checkpoint(flight.attempt), flight.item.key
+        stuck = self.tries[key, "stuck"] + 1 if step <= self.reached.get(key, -1) else 0
+        self.reached[key] = max(step, self.reached.get(key, -1))
+        self.tries[key, "stuck"] = stuck
+        if stuck < STUCK_AFTER:
+            self._again(flight, "interrupted, the next attempt continues")
+        else:
+            self._give_up(
+                flight, "interrupted again and again before a first checkpoint: raise attempt_limit"
+            )
+
+    def _give_up(self, flight: Flight, message: str) -> None:
+        self.flights.pop(flight.item.key, None)
+        self.given_up[flight.item.key] = message
+        self.echo(f"FAILED {flight.item.task.label}: {message}\n       see {flight.attempt / 'log.txt'}")
+
     def _failed(self, flight: Flight) -> None:
         """Decide by kind: input and architecture never again, resource once, transient as the site says."""
         record = read_json(flight.attempt / "failure.json")
@@ -196,10 +216,8 @@ class Driver:
         self.tries[flight.item.key, kind] += 1
         if self.tries[flight.item.key, kind] <= allowed:
             self._again(flight, f"{kind} failure ({message}), trying again")
-            return
-        self.flights.pop(flight.item.key, None)
-        self.given_up[flight.item.key] = message
-        self.echo(f"FAILED {flight.item.task.label}: {message}\n       see {flight.attempt / 'log.txt'}")
+        else:
+            self._give_up(flight, message)
 
     def _mend_pool(self) -> None:
         """A dead interchange or a given-up executor: end what it ran, start a new pool, spend no retry."""

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import os
 import statistics
 import subprocess
@@ -146,5 +147,4 @@ def measure() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    for name, value in measure().items():
-        print(f"{name:28} {value:8.3f}")
+    print(json.dumps(measure(), indent=1))

@@ -113,7 +113,9 @@ def test_a_driver_that_is_asked_to_stop_checkpoints_and_the_same_command_goes_on
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("sign", ["tasks/*/result.json", "attempts/*/checkpoint/0*"], ids=["between", "within"])
+@pytest.mark.parametrize(
+    "sign", ["tasks/*/result.json", "attempts/*/checkpoint/0*"], ids=["between", "within"]
+)
 def test_a_disk_that_fills_between_or_within_tasks_stops_nothing_for_good(
     sign: str, folder: Path, undisturbed: tuple[Path, dict[str, Any], float]
 ) -> None:

@@ -1,0 +1,57 @@
+"""`make bench`: every figure of the suite's own speed, as ratios measured in one run, beside its bar."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+VENVS = ROOT / ".venvs"
+# script, environment, {figure: (bar, what it is)}
+BENCHES = (
+    ("orchestration.py", "login", {
+        "overhead_ms": (50.0, "ms a task beyond the worker itself, per slot (200 tasks)"),
+        "plan_10000_s": (2.0, "s, `plan` of 10,000 tasks"),
+        "status_10000_s": (2.0, "s, `status` of 10,000 tasks"),
+        "second_driver_refused_s": (1.0, "s, until a second driver is refused"),
+    }),
+    ("md.py", "mace", {"ratio": (1.05, "CPU time of MD over the bare ASE loop")}),
+    ("evaluation.py", "mace", {
+        "suite_over_bare": (1.1, "CPU time of evaluation over the bare batched loop"),
+        "process_a_frame_over_suite": (-3.0, "one process a frame over the suite (at least)"),
+    }),
+)  # fmt: skip
+
+
+def figures(script: str, environment: str) -> dict[str, float]:
+    """What one script measured; it prints JSON."""
+    python = VENVS / environment / "bin/python"
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    command = [str(python), str(HERE / script)]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=False)
+    found: dict[str, float] = json.loads(ended.stdout)
+    return found
+
+
+def line(figure: float, bar: float, text: str) -> str:
+    """One figure, its bar, and whether it is met; a bar below zero is a least value."""
+    met = figure >= -bar if bar < 0 else figure <= bar
+    return f"{figure:10.3f}  {'≥' if bar < 0 else '≤'} {abs(bar):<6g} {'met ' if met else 'MISSED'}  {text}"
+
+
+def main() -> int:
+    missed = 0
+    for script, environment, bars in BENCHES:
+        found = figures(script, environment)
+        for name, (bar, text) in bars.items():
+            shown = line(found[name], bar, text)
+            missed += "MISSED" in shown
+            print(shown, flush=True)
+    print(f"{missed} bars missed (a loaded machine misses bars: run it alone)")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
