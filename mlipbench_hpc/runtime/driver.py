@@ -74,7 +74,7 @@ class Driver:
 
     def _drive(self) -> None:
         self.slots = slots(self.site)
-        self.pool = Pool(self.site, self.slots, self.store.root)
+        self.pool = Pool(self.slots, self.store)
         talked = time.monotonic()
         try:
             while not self.stopping and (self._fill() or self.flights):
@@ -226,7 +226,7 @@ class Driver:
         self.echo("      Parsl's interchange or workers were lost: starting them again")
         self._abandon_flights()
         self.pool.close()
-        self.pool = Pool(self.site, self.slots, self.store.root)
+        self.pool = Pool(self.slots, self.store)
 
     def _abandon_flights(self) -> None:
         for flight in list(self.flights.values()):

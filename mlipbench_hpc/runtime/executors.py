@@ -17,6 +17,8 @@ from parsl.executors import HighThroughputExecutor
 from parsl.providers import LocalProvider
 
 from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.runtime import processes
 from mlipbench_hpc.runtime.launch import launch
 
 LABEL = "local"
@@ -26,10 +28,12 @@ HEARTBEAT_S, LOST_AFTER_S = 2, 10
 class Pool:
     """A HighThroughputExecutor with `slots` workers on this machine; memoization and retries stay off."""
 
-    def __init__(self, site: Site, slots: int, store: Path) -> None:
-        self.folder = _private_folder(store)
+    def __init__(self, slots: int, store: Store) -> None:
+        self.folder = _private_folder(store.root)
         # Parsl looks for interchange.py and process_worker_pool.py on PATH, whatever the venv.
         os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+        # All of Parsl's processes inherit these marks, so that none of them can be left behind.
+        os.environ |= {processes.STORE: store.name, processes.POOL: self.folder.name}
         self.executor = _executor(slots)
         config = Config(
             executors=[self.executor],
@@ -53,9 +57,10 @@ class Pool:
         return process is None or process.poll() is not None or bool(self.executor.bad_state_is_set)
 
     def close(self) -> None:
-        """Stop Parsl's processes and forget its folder."""
+        """Stop Parsl's processes, also those whose parent was killed, and forget its folder."""
         self.kernel.cleanup()
         parsl.clear()
+        processes.kill(processes.POOL, self.folder.name)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

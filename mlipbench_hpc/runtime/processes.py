@@ -8,6 +8,7 @@ from pathlib import Path
 
 STORE = "MLIPBENCH_STORE"
 ATTEMPT = "MLIPBENCH_ATTEMPT"
+POOL = "MLIPBENCH_POOL"
 
 
 def marked(variable: str, value: str) -> Iterator[int]:

@@ -13,7 +13,7 @@ import pytest
 import running
 from toy import write_toy
 
-SLOW_TOY = ("architecture: toy", "architecture: toy, hyperparameters: {epoch_s: 0.03}")
+SLOW_TOY = ("architecture: toy", "architecture: toy, hyperparameters: {epoch_s: 0.12}")
 VICTIMS = {
     "worker": "mlipbench_hpc.worker",
     "manager": "process_worker_pool",
@@ -110,6 +110,24 @@ def test_a_driver_that_is_asked_to_stop_checkpoints_and_the_same_command_goes_on
     assert not running.family(folder)
     assert running.run(folder, "run", "toy.yaml").returncode == 0
     assert running.results(folder) == undisturbed[1]
+
+
+@pytest.mark.engine
+def test_an_attempt_limit_cuts_a_run_in_pieces_that_fit_to_the_bit(
+    folder: Path, undisturbed: tuple[Path, dict[str, Any], float]
+) -> None:
+    ended = running.run(folder, "run", "toy.yaml", site=running.SITE + "attempt_limit: 4 s\n")
+    assert ended.returncode == 0, ended.stdout
+    assert "interrupted, the next attempt continues" in ended.stdout
+    assert running.results(folder) == undisturbed[1]
+
+
+@pytest.mark.engine
+def test_a_limit_too_short_for_any_checkpoint_ends_in_words(folder: Path) -> None:
+    ended = running.run(folder, "run", "toy.yaml", site=running.SITE + "attempt_limit: 0.01 s\n")
+    assert ended.returncode == 1
+    assert "raise attempt_limit" in ended.stdout
+    assert "Not everything is done" in ended.stdout
 
 
 @pytest.mark.engine
