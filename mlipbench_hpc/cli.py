@@ -346,13 +346,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from mlipbench_hpc.campaign.problem import CampaignError
     from mlipbench_hpc.runtime.environments import EnvironmentMissing
     from mlipbench_hpc.runtime.lock import StoreLocked
-    from mlipbench_hpc.runtime.space import OutOfSpace
+    from mlipbench_hpc.runtime.trouble import OutOfSpace, WorkersLost
 
     try:
         return int(options.function(Session(options.campaign, options)))
     except CampaignError as error:
         print(f"{error}\n{count(error.problems)}; nothing was run", file=sys.stderr)
-    except (Refused, CardError, EnvironmentMissing, StoreLocked, OutOfSpace) as error:
+    except (Refused, CardError, EnvironmentMissing, StoreLocked, OutOfSpace, WorkersLost) as error:
         print(str(error), file=sys.stderr)
     except BrokenPipeError:
         return EXIT_UNFINISHED

@@ -1,15 +1,12 @@
 """A third party's architecture and the tests' own helpers on the path."""
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
-PLUGINS = str(HERE / "plugins")
-sys.path[:0] = [PLUGINS, str(HERE / "support")]
-os.environ["PYTHONPATH"] = os.pathsep.join([PLUGINS, *filter(None, [os.environ.get("PYTHONPATH")])])
+sys.path[:0] = [str(HERE / "plugins"), str(HERE / "support")]
 
 
 @pytest.fixture

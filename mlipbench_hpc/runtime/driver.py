@@ -22,13 +22,16 @@ from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import argv, environ
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, slots
-from mlipbench_hpc.runtime.space import SPARE_BYTES, OutOfSpace, free_bytes
+from mlipbench_hpc.runtime.trouble import SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
 VISIBLE_WITHIN_S = 120.0
 TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
 STUCK_AFTER = 3
+MENDS = 5
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 Echo = Callable[[str], None]
 
@@ -61,6 +64,7 @@ class Driver:
     wanted: dict[str, int] = field(default_factory=dict)
     reached: dict[str, int] = field(default_factory=dict)
     stopping: str = ""
+    mends: int = 0
     _full_since: float | None = None
 
     def run(self) -> bool:
@@ -68,8 +72,12 @@ class Driver:
         self.endings: queue.SimpleQueue[tuple[str, Path, Future[int]]] = queue.SimpleQueue()
         self._expand()
         if self._unfinished():
-            self._listen()
-            self._drive()
+            before = [signal.signal(number, self._asked_to_stop) for number in STOPPING]
+            try:
+                self._drive()
+            finally:
+                for number, handler in zip(STOPPING, before, strict=True):
+                    signal.signal(number, handler)
         return not self._unfinished() and not self.stopping
 
     def _drive(self) -> None:
@@ -168,6 +176,7 @@ class Driver:
             self._failed(flight)
 
     def _committed(self, item: Planned, result: Mapping[str, Any]) -> None:
+        self.mends = 0
         self.done.add(item.key)
         self.flights.pop(item.key, None)
         for below in self._below[item.key]:
@@ -223,6 +232,9 @@ class Driver:
         """A dead interchange or a given-up executor: end what it ran, start a new pool, spend no retry."""
         if not self.pool.is_broken() or self.stopping:
             return
+        self.mends += 1
+        if self.mends > MENDS:
+            raise WorkersLost(f"Parsl's processes were lost {MENDS} times in a row: was memory short?")
         self.echo("      Parsl's interchange or workers were lost: starting them again")
         self._abandon_flights()
         self.pool.close()
@@ -264,10 +276,6 @@ class Driver:
         ]
         if parts:
             self.echo("      now: " + "; ".join(parts))
-
-    def _listen(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._asked_to_stop)
 
     def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
         self.stopping = signal.Signals(number).name

@@ -99,13 +99,11 @@ def finish(context: Context, values: dict[str, Any], clock: "Clock") -> dict[str
 
 
 def versions() -> dict[str, str]:
-    """Python, platform and every scientific package that this process loaded."""
-    from importlib.metadata import packages_distributions, version
-
-    roots = {name.partition(".")[0] for name in sys.modules}
-    owners = {owner for root, names in packages_distributions().items() if root in roots for owner in names}
+    """Python, platform and what the loaded packages say of themselves; the store keeps the whole list."""
+    roots = {name for name in sys.modules if "." not in name} - set(sys.stdlib_module_names)
+    found = {name: getattr(sys.modules[name], "__version__", None) for name in sorted(roots)}
     return {"python": platform.python_version(), "platform": platform.platform(terse=True)} | {
-        owner: version(owner) for owner in sorted(owners)
+        name: str(version) for name, version in found.items() if isinstance(version, str | int)
     }
 
 

@@ -44,7 +44,8 @@ class Context:
             raise TransientFailure(f"{role}: task {key[:12]} is not committed (or not visible here yet)")
         if role not in self.consumed:
             if bad := damaged(folder):
-                raise InputFailure(f"{role}: {folder} was changed after its commit: {', '.join(bad)}")
+                message = f"{role}: {folder} was changed after its commit: {', '.join(bad)}"
+                raise InputFailure(f"{message}; remove that folder and run again to make it anew")
             self.consumed[role] = {"key": key, "manifest": manifest(result)}
         return folder
 

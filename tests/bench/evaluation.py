@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mace import data, tools
 
-from mlipbench_hpc.architectures.mace.engine import width
+from mlipbench_hpc.architectures.mace.engine import data, tools, width
 from mlipbench_hpc.architectures.mace.evaluator import MaceEvaluator
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import Task

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = "MLIPBENCH_TEST"
+PLUGINS = str(Path(__file__).parents[1] / "plugins")
 COMMAND = [sys.executable, "-m", "mlipbench_hpc.cli"]
 SITE = "name: here\nscheduler: local\ncores: 2\n"
 
@@ -20,10 +21,16 @@ def command(folder: Path, *words: str) -> list[str]:
     return [*COMMAND, *words, "--site", str(folder / "here.yaml"), "--store", str(folder / "store")]
 
 
+def marked(folder: Path) -> dict[str, str]:
+    """The environment of a command: the folder's mark, and the tests' own architectures on the path."""
+    path = os.pathsep.join([PLUGINS, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {MARK: str(folder), "PYTHONPATH": path}
+
+
 def start(folder: Path, *words: str, site: str = SITE) -> "subprocess.Popen[str]":
     """`mlipbench WORDS` in the background; all its children carry the folder's mark."""
     (folder / "here.yaml").write_text(site)
-    environ = os.environ | {MARK: str(folder)}
+    environ = marked(folder)
     with (folder / "driver.log").open("a") as log:
         return subprocess.Popen(
             command(folder, *words), cwd=folder, env=environ, stdout=log, stderr=log, text=True
@@ -35,7 +42,7 @@ def run(
 ) -> "subprocess.CompletedProcess[str]":
     """`mlipbench WORDS`, waited for."""
     (folder / "here.yaml").write_text(site)
-    environ = os.environ | {MARK: str(folder)}
+    environ = marked(folder)
     return subprocess.run(
         command(folder, *words),
         cwd=folder,

@@ -1,4 +1,4 @@
-"""Room on the store's disk."""
+"""What can stop a driver: a full disk, or workers that never stay."""
 
 import shutil
 from pathlib import Path
@@ -8,6 +8,10 @@ SPARE_BYTES = 1 << 20
 
 class OutOfSpace(Exception):
     """The store's disk stayed full for longer than the site waits."""
+
+
+class WorkersLost(Exception):
+    """Parsl's processes die again and again before anything is done."""
 
 
 def free_bytes(folder: Path) -> int:
