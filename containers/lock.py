@@ -11,10 +11,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = ("mace", "login", "analysis", "reference")
+ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "reference")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
 LOCKS["tests"] = ROOT / "tests/requirements.lock"
 FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
+FOLLOWS["deepmd"] = ["analysis"]  # not mace's: tensorflow-cpu 2.21.0 refuses its h5py
 PLATFORM = "--python-version 3.11 --python-platform x86_64-manylinux_2_28 --index-strategy unsafe-best-match"
 FORM = "--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links"
 HEADER = "# Made by `make locks` from {source}: change that file, not this one.\n"

@@ -72,9 +72,8 @@ class Session:
         from mlipbench_hpc.plan.expand import Setting
 
         identities = {name: environment.identity for name, environment in self.environments.items()}
-        return Setting(
-            self.validated.datasets, self.architectures, identities, versions(), self.site.threads_per_task
-        )
+        held, threads = self.validated, self.site.threads_per_task
+        return Setting(held.datasets, held.systems, self.architectures, identities, versions(), threads)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Any]:
         from mlipbench_hpc.plan.expand import expand
@@ -98,8 +97,8 @@ class Session:
 
     def add_inputs(self) -> None:
         """Copy the user's data into the store, under their sha256."""
-        for name, source in self.validated.files.items():
-            if self.store.add_input(source) != self.validated.datasets[name].sha256:
+        for source, sha256 in self.validated.inputs:
+            if self.store.add_input(source) != sha256:
                 raise Refused(f"{source} changed while it was read: run the command again")
 
 

@@ -54,21 +54,45 @@ def radial_distribution(
     used = length * blocks if length else len(positions)
     block_of = np.arange(used) // max(length, 1)
     sums, neighbours = np.zeros((int(block_of[-1]) + 1, bins)), np.zeros(bins)
-    edges = bin_width * np.arange(bins + 1)
-    pairs = len(first) * (len(second) - same)
-    norm = pairs * 4 / 3 * np.pi * np.diff(edges**3)
-    volumes = np.abs(np.linalg.det(cells[:used]))
-    step = max(1, PAIRS_AT_ONCE // (len(first) * len(second)))
+    edges = np.asarray(bin_width * np.arange(bins + 1), dtype=float)
+    scale = _scale(cells[:used], len(first) * (len(second) - same), edges)
+    step = frames_at_once(first, second)
     for start in range(0, used, step):
         part = slice(start, min(start + step, used))
         counts = _counts(positions[part], cells[part], first, second, bin_width, bins, same)
-        np.add.at(sums, block_of[part], counts * volumes[part, None] / norm)
+        np.add.at(sums, block_of[part], counts * scale[part])
         neighbours += counts.sum(axis=0)
     return RadialDistribution(
         r=np.asarray(edges[:-1] + bin_width / 2, dtype=float),
         average=_averaged(sums, length, dropped, used),
         coordination=np.cumsum(neighbours) / (used * len(first)),
     )
+
+
+def frames_at_once(first: Ints, second: Ints) -> int:
+    """How many frames' pairs are held in memory together."""
+    return max(1, PAIRS_AT_ONCE // (len(first) * len(second)))
+
+
+def samples(
+    positions: NDArray[np.floating], cells: Floats, first: Ints, second: Ints, r_max: float, bin_width: float
+) -> Floats:
+    """Each frame's own g(r), (F, B), whose time average is g, in the bins of `radial_distribution`.
+
+    Arguments and errors as there.
+    """
+    same = _validated(positions, cells, first, second, r_max, bin_width)
+    bins = int(r_max / bin_width + 1e-9)
+    edges = np.asarray(bin_width * np.arange(bins + 1), dtype=float)
+    counts = _counts(positions, cells, first, second, bin_width, bins, same)
+    scale = _scale(cells, len(first) * (len(second) - same), edges)
+    return np.asarray(counts * scale, dtype=float)
+
+
+def _scale(cells: Floats, pairs: int, edges: Floats) -> Floats:
+    """(F, B) by which a frame's ordered pairs in each bin become its g(r)."""
+    volumes = np.abs(np.linalg.det(cells))
+    return np.asarray(volumes[:, None] / (pairs * 4 / 3 * np.pi * np.diff(edges**3)))
 
 
 def _averaged(sums: Floats, length: int, dropped: int, frames: int) -> BlockAverage:

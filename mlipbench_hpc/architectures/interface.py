@@ -5,6 +5,13 @@ An adapter module defines
     def train(job: TrainingJob) -> dict[str, Any]
     def load(folder: Path, hyperparameters, device: str, dtype: str) -> Evaluator
 
+and, where LAMMPS has a pair style of its own for the architecture,
+
+    def lammps(folder: Path, hyperparameters, numbers: list[int]) -> LammpsStyle
+
+Without it the engine `lammps` asks the evaluator's calculator at every step. numbers: the atomic numbers
+that LAMMPS's atom types 1, 2, … stand for, ascending.
+
 `train` writes the model's file(s) into job.folder and returns JSON values (at least `epochs`); it calls
 job.report after every epoch, and continues from job.resume when that is given, to the bit where it can.
 """
@@ -54,3 +61,21 @@ class Evaluator(Protocol):
 
     def calculator(self) -> "Calculator":
         """An ASE calculator with energy and forces."""
+
+
+@dataclass(frozen=True)
+class LammpsStyle:
+    """What LAMMPS has to be told to compute the model's energy and forces by itself, in `units metal`.
+
+    commands: pair_style, pair_coeff and whatever else; box, atoms (in the frame's order), masses and the
+    group `mobile` exist by then. atom_style: what they need. box: further words for create_box.
+    open_boundary: `s` (follows the atoms) or `f` (ends with the cell), for directions that are not periodic.
+    packages: of LAMMPS, without which the commands do not work. files: what the commands read.
+    """
+
+    commands: tuple[str, ...]
+    atom_style: str = "atomic"
+    box: str = ""
+    open_boundary: str = "s"
+    packages: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()

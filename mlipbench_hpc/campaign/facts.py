@@ -1,14 +1,19 @@
 """What datasets hold: read and checked before anything runs, remembered while their files do not change."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from mlipbench_hpc.campaign.spec import FileDataset, GeneratedDataset, System
+from mlipbench_hpc.campaign.spec import FileDataset, GeneratedDataset, Structure, System
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.key import digest, plain_files, tree_digest
+
+if TYPE_CHECKING:
+    from mlipbench_hpc.data.check import DataProblem
+    from mlipbench_hpc.data.frames import Frames
 
 FACTS_VERSION = 1
 Field = Literal["path", "sha256"]
@@ -53,20 +58,42 @@ class FileProblem:
     expected: str = ""
 
 
-def water_facts(system: System, frames: int = 1) -> DatasetFacts:
-    """What `frames` frames of a water box will hold, known without making them."""
-    molecules = system.water_box.molecules
-    composition = f"H{2 * molecules}O{molecules}"
-    return DatasetFacts("", (3 * molecules,) * frames, {composition: frames}, (1, 8))
+def built_facts(system: System) -> DatasetFacts | None:
+    """What the one frame of a system will hold, known without making it; None for a user's structure."""
+    if system.water_box:
+        return _facts_of({"H": 2 * system.water_box.molecules, "O": system.water_box.molecules})
+    if system.slab:
+        n, m, layers = system.slab.size
+        waters = {"H": 2 * system.slab.waters, "O": system.slab.waters}
+        return _facts_of({"Au": n * m * layers, "Na": system.slab.ions} | waters)
+    return None
 
 
-def generated_facts(dataset: GeneratedDataset, system: System) -> DatasetFacts:
-    """What a generated dataset will hold."""
-    return water_facts(system, dataset.frames)
+def _facts_of(counts: Mapping[str, int]) -> DatasetFacts:
+    """One frame of so many atoms of each symbol."""
+    from ase.data import atomic_numbers
+
+    present = sorted(symbol for symbol, count in counts.items() if count)
+    formula = "".join(f"{symbol}{counts[symbol]}" for symbol in present)
+    species = sorted(int(atomic_numbers[symbol]) for symbol in present)
+    return DatasetFacts("", (sum(counts.values()),), {formula: 1}, tuple(species))
 
 
-def read_parameters(dataset: FileDataset) -> dict[str, Any]:
+def generated_facts(dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts]) -> DatasetFacts:
+    """What a generated dataset will hold; all of its systems must be known."""
+    sizes, compositions = list[int](), Counter[str]()
+    for system, _start, frames in dataset.runs:
+        (formula,) = systems[system].compositions
+        compositions[formula] += frames
+        sizes += systems[system].sizes * frames
+    species = {number for system in dataset.origins for number in systems[system].species}
+    return DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)))
+
+
+def read_parameters(dataset: FileDataset | Structure) -> dict[str, Any]:
     """How the file is read: parameters of its `build` task, `kind` apart."""
+    if isinstance(dataset, Structure):
+        return {"format": dataset.format}
     return {
         "format": dataset.format,
         "units": dataset.units.model_dump(),
@@ -76,8 +103,10 @@ def read_parameters(dataset: FileDataset) -> dict[str, Any]:
     }
 
 
-def file_facts(source: Path, dataset: FileDataset, cache: Path | None) -> DatasetFacts | list[FileProblem]:
-    """Read, check and hash a dataset, or remember having done so; problems are never remembered."""
+def file_facts(
+    source: Path, dataset: FileDataset | Structure, cache: Path | None
+) -> DatasetFacts | list[FileProblem]:
+    """Read, check and hash a user's file, or remember having done so; problems are never remembered."""
     if not source.is_file() and not source.is_dir():
         return [
             FileProblem("path", "no such file or folder", str(source), f"data in the format {dataset.format}")
@@ -93,7 +122,7 @@ def file_facts(source: Path, dataset: FileDataset, cache: Path | None) -> Datase
     return facts
 
 
-def _state(source: Path, dataset: FileDataset) -> str:
+def _state(source: Path, dataset: FileDataset | Structure) -> str:
     """Digest of what the file system says of the file(s), without reading them, and of how they are read."""
     files = plain_files(source) if source.is_dir() else [source]
     marks = [(str(path), *_marks(path.stat())) for path in files]
@@ -113,14 +142,13 @@ def _remembered(memory: Path | None) -> DatasetFacts | None:
     )
 
 
-def _looked_at(source: Path, dataset: FileDataset, memory: Path | None) -> DatasetFacts | list[FileProblem]:
-    from mlipbench_hpc.data.check import check_frames
-    from mlipbench_hpc.data.read import read
+def _looked_at(
+    source: Path, dataset: FileDataset | Structure, memory: Path | None
+) -> DatasetFacts | list[FileProblem]:
     from mlipbench_hpc.data.summary import summary
 
-    how = read_parameters(dataset)
-    frames = read(source, how["format"], how["units"], how["labels"], how["frames"])
-    if wrong := check_frames(frames, dataset.largest_force):
+    frames, wrong = _checked(source, dataset)
+    if wrong:
         return [
             FileProblem("path", f"{source}: {_where(p.frame)}{p.message}", p.received, p.expected)
             for p in wrong
@@ -132,6 +160,18 @@ def _looked_at(source: Path, dataset: FileDataset, memory: Path | None) -> Datas
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_json(memory, asdict(facts))
     return facts
+
+
+def _checked(source: Path, dataset: FileDataset | Structure) -> "tuple[Frames, list[DataProblem]]":
+    from mlipbench_hpc.data.check import check_frames, check_structure
+    from mlipbench_hpc.data.read import read, read_structure
+
+    if isinstance(dataset, Structure):
+        frames = read_structure(source)
+        return frames, check_structure(frames)
+    how = read_parameters(dataset)
+    frames = read(source, how["format"], how["units"], how["labels"], how["frames"])
+    return frames, check_frames(frames, dataset.largest_force)
 
 
 def _where(frame: int | None) -> str:

@@ -1,7 +1,7 @@
 """Load a campaign (or any file of a given schema) and find every mistake in it at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field, ValidationError
 
 from mlipbench_hpc.campaign.complaints import mistakes
 from mlipbench_hpc.campaign.document import parse
-from mlipbench_hpc.campaign.facts import DatasetFacts, file_facts, generated_facts
+from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts, file_facts, generated_facts
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
-from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
+from mlipbench_hpc.campaign.spec import Campaign, Dataset, FileDataset, Name, Structure
 
 SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md")
 Model = TypeVar("Model", bound=BaseModel)
@@ -20,11 +20,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Validated:
-    """A campaign without a mistake: what each dataset holds, and where the user's files lie."""
+    """A campaign without a mistake: what each dataset and system holds, and where the user's files lie."""
 
     campaign: Campaign
     datasets: Mapping[str, DatasetFacts]
-    files: Mapping[str, Path]
+    systems: Mapping[str, DatasetFacts]
+    files: Mapping[Place, Path]
+
+    @property
+    def inputs(self) -> list[tuple[Path, str]]:
+        """The user's files, each with its sha256."""
+        held = {"datasets": self.datasets, "systems": self.systems}
+        return [(path, held[str(place[0])][str(place[1])].sha256) for place, path in self.files.items()]
 
 
 class _Part(Campaign):
@@ -61,15 +68,17 @@ def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
     document, lines, problems = parse(path)
     campaign, wrong = _conform(document, Campaign)
     wrong += check_names(document if isinstance(document, dict) else {})
-    sound = campaign or _sound_part(document, wrong)
-    files, facts = _sources(path, sound), dict[str, DatasetFacts]()
-    if sound:
-        facts, bad_data = _facts(sound, files, cache) if with_data else (_generated(sound), [])
-        wrong += bad_data + check_references(sound, facts, _architectures(sound))
+    known = _Known(campaign or _sound_part(document, wrong), path.parent)
+    if known.campaign:
+        known.look(cache, with_data)
+        wrong += known.wrong
+        wrong += check_references(
+            known.campaign, known.datasets, known.systems, _architectures(known.campaign)
+        )
     problems += [lines.problem(mistake) for mistake in _once(wrong)]
     if campaign is None or problems:
         raise CampaignError(problems)
-    return Validated(campaign, facts, files)
+    return Validated(campaign, known.datasets, known.systems, known.files)
 
 
 def _once(wrong: list[Mistake]) -> list[Mistake]:
@@ -106,10 +115,60 @@ def _drop(document: dict[str, Any], place: Place) -> None:
         document.pop(section, None)
 
 
-def _sources(path: Path, campaign: Campaign | None) -> dict[str, Path]:
-    """Where the users' data lie: relative paths start at the campaign file."""
-    datasets = campaign.datasets if campaign else {}
-    return {name: path.parent / _at_home(one.file.path) for name, one in datasets.items() if one.file}
+@dataclass
+class _Known:
+    """What the sound part of a campaign holds; relative paths start at `folder`, the campaign file's."""
+
+    campaign: Campaign | None
+    folder: Path
+    systems: dict[str, DatasetFacts] = field(default_factory=dict)
+    datasets: dict[str, DatasetFacts] = field(default_factory=dict)
+    wrong: list[Mistake] = field(default_factory=list)
+
+    @property
+    def brought(self) -> dict[Place, FileDataset | Structure]:
+        """What the user's files are to be read as, by the place of their entry."""
+        if self.campaign is None:
+            return {}
+        datasets, systems = self.campaign.datasets.items(), self.campaign.systems.items()
+        found: dict[Place, FileDataset | Structure] = {
+            ("datasets", name, "file"): one.file for name, one in datasets if one.file
+        }
+        return found | {
+            ("systems", name, "structure"): one.structure for name, one in systems if one.structure
+        }
+
+    @property
+    def files(self) -> dict[Place, Path]:
+        """Where they lie."""
+        return {place: self.folder / _at_home(one.path) for place, one in self.brought.items()}
+
+    def look(self, cache: Path | None, with_data: bool) -> None:
+        """Fill in `systems`, `datasets` and `wrong`; files are only looked at `with_data`."""
+        assert self.campaign is not None
+        built = {name: built_facts(system) for name, system in self.campaign.systems.items()}
+        self.systems |= {name: facts for name, facts in built.items() if facts}
+        for place, one in self.brought.items() if with_data else ():
+            self._look_at(place, one, cache)
+        for name, dataset in self.campaign.datasets.items():
+            if dataset.generate and set(dataset.generate.origins) <= set(self.systems):
+                self.datasets[name] = generated_facts(dataset.generate, self.systems)
+        self._labelled()
+
+    def _look_at(self, place: Place, one: FileDataset | Structure, cache: Path | None) -> None:
+        found = file_facts(self.files[place], one, cache)
+        if isinstance(found, DatasetFacts):
+            {"datasets": self.datasets, "systems": self.systems}[str(place[0])][str(place[1])] = found
+        else:
+            self.wrong += [Mistake((*place, p.field), p.message, p.received, p.expected) for p in found]
+
+    def _labelled(self) -> None:
+        """Given frames labelled anew hold what they held; labels of labels resolve step by step."""
+        assert self.campaign is not None
+        waiting = {name: one.label.frames for name, one in self.campaign.datasets.items() if one.label}
+        while ready := [name for name, frames in waiting.items() if frames in self.datasets]:
+            for name in ready:
+                self.datasets[name] = replace(self.datasets[waiting.pop(name)], sha256="")
 
 
 def _at_home(path: str) -> Path:
@@ -117,32 +176,6 @@ def _at_home(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:  # ~somebody who is unknown here
         return Path(path)
-
-
-def _generated(campaign: Campaign) -> dict[str, DatasetFacts]:
-    return {
-        name: generated_facts(one.generate, campaign.systems[one.generate.system])
-        for name, one in campaign.datasets.items()
-        if one.generate and one.generate.system in campaign.systems
-    }
-
-
-def _facts(
-    campaign: Campaign, files: Mapping[str, Path], cache: Path | None
-) -> tuple[dict[str, DatasetFacts], list[Mistake]]:
-    """What the readable datasets hold, and what is wrong with the others."""
-    facts, wrong = _generated(campaign), list[Mistake]()
-    for name, source in files.items():
-        dataset = campaign.datasets[name].file
-        assert dataset is not None
-        found = file_facts(source, dataset, cache)
-        if isinstance(found, DatasetFacts):
-            facts[name] = found
-        else:
-            wrong += [
-                Mistake(("datasets", name, "file", p.field), p.message, p.received, p.expected) for p in found
-            ]
-    return facts, wrong
 
 
 def _architectures(campaign: Campaign) -> Architectures:

@@ -5,17 +5,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlipbench_hpc.campaign.facts import DatasetFacts, water_facts
+from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
-from mlipbench_hpc.campaign.spec import Campaign, Committee, GeneratedDataset, Model, MolecularDynamics, Split
+from mlipbench_hpc.campaign.sources import check_dataset, check_system, multiple, short_enough
+from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, MolecularDynamics, Split
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
 
-LONGEST_TIMESTEP_PS = 0.002
-DENSEST = 1.5
 REFERENCES = {
     ("datasets", "generate", "system"): "systems",
+    ("datasets", "generate", "systems"): "systems",
+    ("datasets", "label", "frames"): "datasets",
     ("splits", "dataset"): "datasets",
     ("committees", "model"): "models",
     ("committees", "split"): "splits",
@@ -50,19 +51,22 @@ def _at(entry: Any, keys: list[str]) -> Any:
 
 def _lost(document: Mapping[str, Any], place: Place, name: Any, target: str) -> Iterator[Mistake]:
     known = _entries(document, target)
+    for index, one in enumerate(name if isinstance(name, list) else []):
+        yield from _lost(document, (*place, index), one, target)
     if isinstance(name, str) and name not in known:
         expected = f"one of {', '.join(known)}" if known else f"an entry under `{target}`, which is empty"
         yield Mistake(place, f"no such entry in `{target}`", repr(name), expected, near(name, known))
 
 
-def check_references(campaign: Campaign, facts: Facts, architectures: Architectures) -> list[Mistake]:
-    """Everything that pydantic cannot see. What a dataset holds is only judged where `facts` knows it."""
+def check_references(
+    campaign: Campaign, facts: Facts, systems: Facts, architectures: Architectures
+) -> list[Mistake]:
+    """Everything that pydantic cannot see. What a dataset or a system holds is judged where it is known."""
     found: list[Mistake] = []
     for name, system in campaign.systems.items():
-        found += _system(("systems", name, "water_box", "density"), system.water_box.density)
-    for name, dataset in campaign.datasets.items():
-        if dataset.generate:
-            found += _generated(("datasets", name, "generate"), dataset.generate)
+        found += check_system(("systems", name), system)
+    for name in campaign.datasets:
+        found += check_dataset(name, campaign, facts, systems)
     for name, split in campaign.splits.items():
         found += _split(("splits", name), split, split.train, facts)
     for name, model in campaign.models.items():
@@ -70,44 +74,25 @@ def check_references(campaign: Campaign, facts: Facts, architectures: Architectu
     for name, committee in campaign.committees.items():
         found += _committee(("committees", name), committee, campaign, facts, architectures)
     for name, md in campaign.md.items():
-        found += _md(("md", name), md, campaign, facts)
-    return found
+        found += _md(("md", name), md, campaign, facts, systems)
+        found += _engine(("md", name), md, campaign, architectures)
+    return found + list(_elements(campaign))
 
 
-def _system(place: Place, density: float) -> Iterator[Mistake]:
-    if density > DENSEST:
-        expected = f"at most {DENSEST:g} g/cm3"
-        yield Mistake(place, "water cannot be packed so densely", f"{density:g} g/cm3", expected)
+def _elements(campaign: Campaign) -> Iterator[Mistake]:
+    """Symbols under `analysis` that no element has."""
+    from ase.data import atomic_numbers
 
-
-def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
-    yield from _short_enough(place, dataset.timestep)
-    for key in sorted(dataset.model_fields_set & {"equilibration", "every"}):
-        yield from _multiple((*place, key), getattr(dataset, key), dataset.timestep)
-    if dataset.frames < len(dataset.temperatures):
-        yield Mistake(
-            (*place, "frames"),
-            "fewer frames than temperatures",
-            str(dataset.frames),
-            f"at least {len(dataset.temperatures)}",
-        )
-
-
-def _short_enough(place: Place, timestep: float) -> Iterator[Mistake]:
-    if timestep > LONGEST_TIMESTEP_PS:
-        received, expected = (
-            f"{timestep * 1e3:g} fs",
-            f"at most {LONGEST_TIMESTEP_PS * 1e3:g} fs (0.5 fs with H)",
-        )
-        yield Mistake((*place, "timestep"), "too long for atoms that vibrate", received, expected)
-
-
-def _multiple(place: Place, time: float, timestep: float) -> Iterator[Mistake]:
-    steps = time / timestep
-    if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * max(1.0, steps):
-        nearest = max(1, round(steps)) * timestep
-        received, expected = f"{time:g} ps at a timestep of {timestep:g} ps", f"such as {nearest:g} ps"
-        yield Mistake(place, "is not a whole number of timesteps", received, expected)
+    pairs = campaign.analysis.rdf.pairs
+    places: dict[Place, str] = {
+        ("analysis", "rdf", "pairs", i, j): symbol
+        for i, pair in enumerate(pairs)
+        for j, symbol in enumerate(pair)
+    }
+    places["analysis", "profiles", "metal"] = campaign.analysis.profiles.metal
+    for place, symbol in places.items():
+        if symbol not in atomic_numbers:
+            yield Mistake(place, "no such element", repr(symbol), "a symbol such as O or Au")
 
 
 def _split(place: Place, split: Split, train: int, facts: Facts) -> Iterator[Mistake]:
@@ -175,7 +160,9 @@ def _symbols(numbers: set[int]) -> str:
     return ", ".join(chemical_symbols[number] for number in sorted(numbers))
 
 
-def _md(place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts) -> Iterator[Mistake]:
+def _md(
+    place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts, systems: Facts
+) -> Iterator[Mistake]:
     yield from _times(place, md, campaign.analysis.blocks)
     if md.stability.temperature <= md.temperature:
         received, expected = (
@@ -183,7 +170,7 @@ def _md(place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts) -
             f"more than the thermostat's {md.temperature:g} K",
         )
         yield Mistake((*place, "stability", "temperature"), "every run would end at once", received, expected)
-    start = _start(md, campaign, facts)
+    start = facts.get(md.start.dataset) if md.start.dataset else systems.get(md.start.system or "")
     if start is None:
         return
     used = [frame for frame in md.start.frames if frame < start.frames]
@@ -195,10 +182,30 @@ def _md(place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts) -
     yield from _species(place, md, campaign, facts, start)
 
 
+def _engine(
+    place: Place, md: MolecularDynamics, campaign: Campaign, architectures: Architectures
+) -> Iterator[Mistake]:
+    """An engine that the architecture does not run in, or that does not have the thermostat."""
+    committee = campaign.committees.get(md.committee)
+    model = campaign.models.get(committee.model) if committee else None
+    card = architectures.get(model.architecture) if model else None
+    if card is None:
+        return
+    engine = md.engine or card.engines[0]
+    if engine not in card.engines:
+        expected = f"one of {', '.join(card.engines)}"
+        yield Mistake((*place, "engine"), f"{card.name} does not run in it", repr(engine), expected)
+    elif engine == "lammps" and md.thermostat.kind == "langevin":
+        received = f"langevin in engine lammps{'' if md.engine else f', the first that {card.name} offers'}"
+        instead = " or engine: ase" if "ase" in card.engines else ""
+        expected = f"nose-hoover-chain{instead}"
+        yield Mistake((*place, "thermostat"), "only the engine ase has it", received, expected)
+
+
 def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake]:
-    yield from _short_enough(place, md.timestep)
+    yield from short_enough(place, md.timestep)
     for key in sorted(md.model_fields_set & {"length", "equilibration", "frame_every", "checkpoint_every"}):
-        yield from _multiple((*place, key), getattr(md, key), md.timestep)
+        yield from multiple((*place, key), getattr(md, key), md.timestep)
     equilibration = md.length / 10 if md.equilibration is None else md.equilibration
     frames = (md.length - equilibration) / md.frame_every + 1e-6
     if equilibration >= md.length:
@@ -209,13 +216,6 @@ def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake
         yield Mistake(
             (*place, "frame_every"), "too few frames for block errors", received, f"at least {blocks}"
         )
-
-
-def _start(md: MolecularDynamics, campaign: Campaign, facts: Facts) -> DatasetFacts | None:
-    if md.start.system is not None:
-        system = campaign.systems.get(md.start.system)
-        return water_facts(system) if system else None
-    return facts.get(md.start.dataset or "")
 
 
 def _fixed(place: Place, md: MolecularDynamics, sizes: list[int]) -> Iterator[Mistake]:

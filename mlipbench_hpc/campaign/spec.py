@@ -34,10 +34,42 @@ class WaterBox(Spec):
     density: Density = 0.997
 
 
-class System(Spec):
-    """A structure the suite builds."""
+class Slab(Spec):
+    """Au(111) of n x m atoms in each of some layers, a film of water with Na+ on it, and vacuum above.
 
-    water_box: WaterBox
+    Periodic in three directions; `vacuum` lies between the reflecting wall, 3 Å above the film, and the next
+    image of the slab. The metal's charge is that of the ions, negative.
+    """
+
+    size: tuple[Count, Count, Count] = Field(description="n, m (even) and layers; the paper: [6, 4, 4]")
+    waters: Count
+    ions: Annotated[int, Field(ge=0, strict=True)] = 0
+    lattice_constant: Length = 4.08
+    density: Density = 0.997
+    vacuum: Length = 15.0
+    seed: Seed = 0
+
+
+class Structure(Spec):
+    """One frame of a file the user brings; labels in it are left alone."""
+
+    path: str
+    format: Literal["extxyz"]
+    sha256: Sha256 | None = None
+
+
+class System(Spec):
+    """A structure to start from: exactly one of these."""
+
+    water_box: WaterBox | None = None
+    slab: Slab | None = None
+    structure: Structure | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "System":
+        if sum(kind is not None for kind in (self.water_box, self.slab, self.structure)) != 1:
+            raise ValueError("expected exactly one of `water_box`, `slab` and `structure`")
+        return self
 
 
 class Units(Spec):
@@ -66,17 +98,55 @@ class FileDataset(Spec):
     largest_force: Force = Field(100.0, description="A force component above this is a mistake in the data.")
 
 
-class GeneratedDataset(Spec):
-    """Frames sampled and labelled by a reference potential, one equilibrated run for each temperature."""
+Potential = Literal["spc-fw", "electrode"]
 
-    system: Name
-    potential: Literal["spc-fw"]
+
+class GeneratedDataset(Spec):
+    """Frames sampled and labelled by a reference potential; they are shared out evenly over all its runs.
+
+    One equilibrated run for each system, each of its independent starts (built with seeds of their own, but a
+    `structure` is what it is) and each temperature; the frames are stored in that order.
+    """
+
+    system: Name | None = None
+    systems: list[Name] = Field([], description="Several, such as one for each number of ions.")
+    potential: Potential
     temperatures: list[Temperature] = Field(min_length=1)
+    starts: Count = 1
     frames: Count
     timestep: Time = 0.0005
     equilibration: Time = 5.0
     every: Time = 1.0
+    gold: Literal["mobile", "rigid"] | None = Field(
+        None,
+        description="electrode: metal above the fixed lower half of its layers (default), or none moves.",
+    )
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "GeneratedDataset":
+        if (self.system is None) == (not self.systems):
+            raise ValueError("expected exactly one of `system` and `systems`")
+        return self
+
+    @property
+    def origins(self) -> list[str]:
+        """The systems, however they were given."""
+        return [self.system] if self.system else self.systems
+
+    @property
+    def runs(self) -> list[tuple[str, int, int]]:
+        """(system, start, frames) of each task that samples; earlier ones take the remainder."""
+        all_runs = [(system, start) for system in self.origins for start in range(self.starts)]
+        share, rest = divmod(self.frames, len(all_runs))
+        return [(*run, share + (index < rest)) for index, run in enumerate(all_runs)]
+
+
+class LabelledDataset(Spec):
+    """The frames of another dataset with energies and forces of a reference potential."""
+
+    frames: Name
+    potential: Potential
 
 
 class Dataset(Spec):
@@ -84,11 +154,12 @@ class Dataset(Spec):
 
     file: FileDataset | None = None
     generate: GeneratedDataset | None = None
+    label: LabelledDataset | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Dataset":
-        if (self.file is None) == (self.generate is None):
-            raise ValueError("expected exactly one of `file` and `generate`")
+        if sum(source is not None for source in (self.file, self.generate, self.label)) != 1:
+            raise ValueError("expected exactly one of `file`, `generate` and `label`")
         return self
 
 
@@ -183,6 +254,9 @@ class MolecularDynamics(Spec):
     equilibration: Time | None = Field(None, description="Discarded before analysis (default: length / 10).")
     frame_every: Time = 0.01
     checkpoint_every: Time = 0.25
+    engine: Literal["ase", "lammps"] | None = Field(
+        None, description="What integrates (default: the first on the architecture's card). Langevin: ase."
+    )
     thermostat: Thermostat = NoseHooverChain(kind="nose-hoover-chain")
     fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []
     replicas: Count = 1
@@ -204,10 +278,25 @@ class RadialDistribution(Spec):
     bin: Length = 0.05
 
 
+class Profiles(Spec):
+    """Profiles along z, counted from the surface of the metal where a run has one."""
+
+    metal: Symbol = "Au"
+    bin: Length = 0.1
+
+
+class Reweight(Spec):
+    """Every member is evaluated on each `stride`-th stored frame after equilibration."""
+
+    stride: Count = 10
+
+
 class Analysis(Spec):
-    """Observables of every MD run, with block errors."""
+    """Observables of every MD run, with block errors; `reweight: null` leaves the other members out."""
 
     rdf: RadialDistribution = RadialDistribution()
+    profiles: Profiles = Profiles()
+    reweight: Reweight | None = Reweight()
     blocks: Annotated[int, Field(ge=2, strict=True)] = 10
 
 

@@ -46,6 +46,12 @@ def check_frames(frames: Frames, largest_force: float) -> list[DataProblem]:
     return [problem for kind in kinds for problem in _first(list(kind(frames)))]
 
 
+def check_structure(frames: Frames) -> list[DataProblem]:
+    """Everything wrong with a structure that carries no labels."""
+    kinds = (_empty, _positions, _cells, _close_atoms)
+    return [problem for kind in kinds for problem in _first(list(kind(frames)))]
+
+
 def _first(problems: list[DataProblem]) -> list[DataProblem]:
     rest = len(problems) - SHOWN
     if rest <= 0:

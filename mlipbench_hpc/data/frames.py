@@ -68,11 +68,8 @@ class Frames:
         )
 
     def formula(self, index: int) -> str:
-        """Composition in Hill-like alphabetical order, such as H128O64: the stratum of a frame."""
-        from ase.data import chemical_symbols
-
-        counts = Counter(chemical_symbols[int(number)] for number in self.numbers[self.atoms_of(index)])
-        return "".join(f"{symbol}{counts[symbol]}" for symbol in sorted(counts))
+        """Composition of frame `index`: its stratum."""
+        return composition(self.numbers[self.atoms_of(index)])
 
     def species(self) -> list[int]:
         """Sorted atomic numbers that occur."""
@@ -127,6 +124,14 @@ class Frames:
             energies=np.full(len(images), np.nan) if energies is None else np.asarray(energies, dtype=float),
             forces=empty if forces is None else np.asarray(forces, dtype=float),
         )
+
+
+def composition(numbers: Ints) -> str:
+    """Of atomic numbers (N,), in alphabetical order of the symbols, such as H128O64."""
+    from ase.data import chemical_symbols
+
+    counts = Counter(chemical_symbols[int(number)] for number in numbers)
+    return "".join(f"{symbol}{counts[symbol]}" for symbol in sorted(counts))
 
 
 def concatenate(parts: list[Frames]) -> Frames:

@@ -64,6 +64,16 @@ def read(path: Path, format: str, units: dict[str, str], labels: dict[str, str],
     )
 
 
+def read_structure(path: Path) -> Frames:
+    """The one frame of an extxyz file, in Å, without labels. Raises DataError, also when there are more."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    frames = _read_extxyz(path, {"energy": "", "forces": ""}, 2)
+    if len(frames) > 1:
+        raise DataError(f"{path}: more than one frame; write the one to start from into a file of its own")
+    return frames
+
+
 def sniff(path: Path) -> str:
     """What the first bytes say: `text`, or words for a binary kind; the file is not otherwise touched."""
     if path.is_dir():

@@ -13,6 +13,7 @@ BYTES_PER_TRAJECTORY_ATOM = 12
 BYTES_PER_THERMO_ROW = 160
 BYTES_PER_CHECKPOINT_ATOM = 72
 CLASSICAL_S_PER_ATOM_STEP = 8e-6
+REFERENCE_S_PER_ATOM = 1e-4
 ANALYSIS_S_PER_FRAME = 1e-3
 
 
@@ -28,11 +29,18 @@ def build(atoms: float) -> Cost:
     )
 
 
-def label(facts: DatasetFacts, recipe: GeneratedDataset) -> Cost:
-    """Classical sampling: equilibration at each temperature, then `every` between frames."""
-    steps = (len(recipe.temperatures) * recipe.equilibration + recipe.frames * recipe.every) / recipe.timestep
+def label(atoms: float, frames: int, recipe: GeneratedDataset) -> Cost:
+    """Sampling `frames` of `atoms` atoms: equilibration at each temperature, then `every` between frames."""
+    steps = (len(recipe.temperatures) * recipe.equilibration + frames * recipe.every) / recipe.timestep
+    core_s = 2.0 + CLASSICAL_S_PER_ATOM_STEP * atoms * steps + REFERENCE_S_PER_ATOM * frames * atoms
+    size = RECORDS_BYTES + round(BYTES_PER_LABELLED_ATOM * frames * atoms)
+    return Cost(core_s=core_s, bytes=size, inodes=5)
+
+
+def relabel(facts: DatasetFacts) -> Cost:
+    """Reference energies and forces of given frames."""
     size = RECORDS_BYTES + round(BYTES_PER_LABELLED_ATOM * facts.atoms)
-    return Cost(core_s=2.0 + CLASSICAL_S_PER_ATOM_STEP * per_frame(facts) * steps, bytes=size, inodes=4)
+    return Cost(core_s=2.0 + REFERENCE_S_PER_ATOM * facts.atoms, bytes=size, inodes=5)
 
 
 def train(card: Card, hyperparameters: dict[str, Any], atoms: float) -> Cost:
@@ -45,6 +53,12 @@ def evaluate(card: Card, atoms: float) -> Cost:
     """One pass over the held-out frames."""
     size = RECORDS_BYTES + round(32 * atoms)
     return Cost(core_s=5.0 + card.cost["evaluate_s_per_atom"] * atoms, bytes=size, inodes=6)
+
+
+def reevaluate(card: Card, frames: float, atoms: float) -> Cost:
+    """One member on so many stored frames of `atoms` atoms each."""
+    core_s = 5.0 + card.cost["evaluate_s_per_atom"] * frames * atoms
+    return Cost(core_s=core_s, bytes=RECORDS_BYTES + round(16 * frames), inodes=5)
 
 
 def md(card: Card, parameters: dict[str, Any], atoms: float) -> Cost:

@@ -7,17 +7,28 @@ from typing import Any
 from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.architectures.card import merge as merge_hyperparameters
 from mlipbench_hpc.campaign.facts import DatasetFacts, read_parameters
-from mlipbench_hpc.campaign.spec import Campaign, Committee, Dataset, Model, MolecularDynamics, Split
+from mlipbench_hpc.campaign.spec import (
+    Campaign,
+    Committee,
+    Dataset,
+    GeneratedDataset,
+    Model,
+    MolecularDynamics,
+    Split,
+)
 from mlipbench_hpc.contract.task import Architecture, Resources, Task
-from mlipbench_hpc.plan import cost
+from mlipbench_hpc.plan import cost, sources
 from mlipbench_hpc.plan.graph import Cost, Planned
 
 ENVIRONMENT_OF_VERB = {
     "build": "analysis",
     "label": "reference",
     "split": "analysis",
+    "visibility": "analysis",
+    "calibrate": "analysis",
     "decide": "analysis",
     "analyse": "analysis",
+    "reweight": "analysis",
 }
 
 
@@ -26,6 +37,7 @@ class Setting:
     """All that decides keys besides the campaign itself."""
 
     facts: Mapping[str, DatasetFacts]
+    systems: Mapping[str, DatasetFacts]
     architectures: Mapping[str, Found]
     identities: Mapping[str, str]
     versions: Mapping[str, int]
@@ -36,7 +48,7 @@ class Setting:
 def environments(campaign: Campaign, architectures: Mapping[str, Found]) -> list[str]:
     """The environments a campaign needs, sorted."""
     verbs = {"build", "split", "analyse"} | {
-        "label" for dataset in campaign.datasets.values() if dataset.generate
+        "label" for dataset in campaign.datasets.values() if dataset.generate or dataset.label
     }
     engines = {architectures[model.architecture].card.environment for model in campaign.models.values()}
     return sorted({ENVIRONMENT_OF_VERB[verb] for verb in verbs} | engines)
@@ -60,6 +72,15 @@ def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) 
     return list(expansion.planned.values())
 
 
+@dataclass(frozen=True)
+class Trained:
+    """Keys of one round's tasks, member by member; `calibrate` is None for a single model."""
+
+    train: list[str]
+    evaluate: list[str]
+    calibrate: str | None
+
+
 @dataclass
 class Expansion:
     """The growing graph. Each method adds its task (once) and returns the key others consume."""
@@ -68,7 +89,7 @@ class Expansion:
     setting: Setting
     decisions: Mapping[str, bool]
     planned: dict[str, Planned] = field(default_factory=dict)
-    drivers: dict[str, str] = field(default_factory=dict)
+    committees: dict[str, Trained] = field(default_factory=dict)
     undecided: set[str] = field(default_factory=set)
     maybe: bool = False
 
@@ -103,23 +124,38 @@ class Expansion:
             self.planned[task.key] = replace(known, subjects=(*known.subjects, subject), maybe=maybe)
         return task.key
 
-    def system(self, name: str) -> str:
-        box = self.campaign.systems[name].water_box
-        parameters = {"kind": "water_box", "molecules": box.molecules, "density": box.density, "seed": 0}
-        return self.add("build", {"system": name}, parameters, {}, cost.build(3 * box.molecules))
+    def system(self, name: str, start: int = 0) -> str:
+        """One of a system's independent starts, each with another seed; a user's structure has none."""
+        system, facts = self.campaign.systems[name], self.setting.systems[name]
+        subject = {"system": name} | ({"start": start} if start else {})
+        parameters, inputs = sources.build(system, facts, start)
+        return self.add("build", subject, parameters, {}, cost.build(facts.atoms), inputs=inputs)
 
     def dataset(self, name: str) -> str:
         dataset = self.campaign.datasets[name]
-        return self._generated(name, dataset) if dataset.generate else self._imported(name, dataset)
+        if dataset.generate:
+            return self._generated(name, dataset.generate)
+        if dataset.label:
+            upstream = {"frames": self.dataset(dataset.label.frames)}
+            costs = cost.relabel(self.setting.facts[name])
+            parameters = {"potential": dataset.label.potential}
+            return self.add("label", {"dataset": name}, parameters, upstream, costs)
+        return self._imported(name, dataset)
 
-    def _generated(self, name: str, dataset: Dataset) -> str:
-        recipe = dataset.generate
-        assert recipe is not None
-        upstream = {"system": self.system(recipe.system)}
-        parameters = recipe.model_dump(exclude={"system"})
-        return self.add(
-            "label", {"dataset": name}, parameters, upstream, cost.label(self.setting.facts[name], recipe)
-        )
+    def _generated(self, name: str, recipe: GeneratedDataset) -> str:
+        """One task for each system and start; more than one are joined."""
+        keys, apart = [], len(recipe.runs) > 1
+        for system, start, frames in recipe.runs:
+            subject = {"sample": name, "of": system, "start": start} if apart else {"dataset": name}
+            costs = cost.label(self.setting.systems[system].atoms, frames, recipe)
+            upstream = {"system": self.system(system, start)}
+            parameters = sources.sample(recipe, start, frames)
+            keys.append(self.add("label", subject, parameters, upstream, costs))
+        if not apart:
+            return keys[0]
+        upstream = {f"part-{index:06d}": key for index, key in enumerate(keys)}
+        costs = cost.build(self.setting.facts[name].atoms)
+        return self.add("build", {"dataset": name}, {"kind": "join"}, upstream, costs)
 
     def _imported(self, name: str, dataset: Dataset) -> str:
         source = dataset.file
@@ -136,23 +172,24 @@ class Expansion:
         return self.add("split", subject, parameters, {"frames": self.dataset(split.dataset)}, Cost())
 
     def committee(self, name: str) -> None:
-        """All rounds of one committee; remembers the train key of its driver, member 0."""
+        """All rounds of one committee; remembers the last one, whose member 0 drives."""
         committee = self.campaign.committees[name]
+        self._visibility(name, committee)
         rounds = committee.grow.at_most if committee.grow else 1
         for number in range(rounds):
-            trained, evaluated = self._round(name, committee, number)
+            trained = self._round(name, committee, number)
             if committee.grow is None:
                 break
-            enough = self.decisions.get(self._decide(name, committee, number, evaluated))
+            enough = self.decisions.get(self._decide(name, committee, number, trained.evaluate))
             if enough:
                 break
             self.maybe = self.maybe or enough is None
-        self.drivers[name] = trained[0]
+        self.committees[name] = trained
         if self.maybe:
             self.undecided.add(name)
         self.maybe = False
 
-    def _round(self, name: str, committee: Committee, number: int) -> tuple[list[str], list[str]]:
+    def _round(self, name: str, committee: Committee, number: int) -> Trained:
         split = self.campaign.splits[committee.split]
         train = split.train + number * (committee.grow.step if committee.grow else 0)
         upstream = {"frames": self.dataset(split.dataset), "split": self.split(committee.split, train)}
@@ -164,7 +201,28 @@ class Expansion:
             self._evaluate(committee, subject, upstream | {"model": key}, split)
             for subject, key in zip(subjects, trained, strict=True)
         ]
-        return trained, evaluated
+        return Trained(trained, evaluated, self._calibrate(name, number, evaluated))
+
+    def _visibility(self, name: str, committee: Committee) -> None:
+        """Where the data hold a metal and ions: which waters see every ion within the receptive field."""
+        from ase.data import atomic_numbers
+
+        dataset, metal = self.campaign.splits[committee.split].dataset, self.campaign.analysis.profiles.metal
+        facts, model = self.setting.facts[dataset], self.campaign.models[committee.model]
+        species = set(facts.species) - {1, 8}
+        if atomic_numbers[metal] not in species or len(species) < 2:
+            return
+        card = self.setting.architectures[model.architecture].card
+        asked = merge_hyperparameters(card, model.preset, model.hyperparameters)
+        radius = float(asked[card.receptive_field["cutoff"]] * asked[card.receptive_field["layers"]])
+        upstream = {"frames": self.dataset(dataset)}
+        parameters = {"metal": metal, "radius": radius}
+        self.add("visibility", {"committee": name}, parameters, upstream, cost.analyse(facts.frames))
+
+    def _calibrate(self, name: str, number: int, evaluated: list[str]) -> str | None:
+        if len(evaluated) < 2:
+            return None
+        return self.add("calibrate", {"committee": name, "round": number}, {}, _members(evaluated), Cost())
 
     def _train(
         self, committee: Committee, subject: dict[str, Any], upstream: dict[str, str], split: Split
@@ -203,17 +261,18 @@ class Expansion:
     def _decide(self, name: str, committee: Committee, number: int, evaluated: list[str]) -> str:
         assert committee.grow is not None
         parameters = {"force_rmse": committee.grow.force_rmse, "round": number}
-        upstream = {f"member-{member:03d}": key for member, key in enumerate(evaluated)}
-        return self.add("decide", {"committee": name, "round": number}, parameters, upstream, Cost())
+        subject = {"committee": name, "round": number}
+        return self.add("decide", subject, parameters, _members(evaluated), Cost())
 
     def md(self, name: str) -> None:
         run = self.campaign.md[name]
         self.maybe = run.committee in self.undecided
-        upstream = {"model": self.drivers[run.committee], "start": self._start(run)}
+        upstream = {"model": self.committees[run.committee].train[0], "start": self._start(run)}
         for replica in range(run.replicas):
             subject = {"md": name, "replica": replica, "committee": run.committee}
             key = self._md(run, subject, upstream)
             self._analyse(run, subject, key)
+            self._reweight(run, subject, key)
         self.maybe = False
 
     def _start(self, run: MolecularDynamics) -> str:
@@ -230,6 +289,7 @@ class Expansion:
             "steps": round(run.length / run.timestep),
             "frame_every": round(run.frame_every / run.timestep),
             "checkpoint_every": round(run.checkpoint_every / run.timestep),
+            "engine": run.engine or self.setting.architectures[model.architecture].card.engines[0],
             "thermostat": run.thermostat.model_dump(),
             "fixed_atoms": run.fixed_atoms,
             "stability": run.stability.model_dump(),
@@ -242,18 +302,64 @@ class Expansion:
 
     def _start_atoms(self, run: MolecularDynamics) -> float:
         if run.start.system:
-            return 3.0 * self.campaign.systems[run.start.system].water_box.molecules
+            return self.setting.systems[run.start.system].atoms
         return cost.per_frame(self.setting.facts[str(run.start.dataset)])
 
     def _analyse(self, run: MolecularDynamics, subject: dict[str, Any], key: str) -> str:
         analysis = self.campaign.analysis
-        equilibration = run.length / 10 if run.equilibration is None else run.equilibration
         parameters = {
             "rdf": analysis.rdf.model_dump(mode="json"),
+            "profiles": analysis.profiles.model_dump(mode="json"),
             "blocks": analysis.blocks,
-            "equilibration": equilibration,
+            "equilibration": _equilibration(run),
             "temperature": run.temperature,
         }
         return self.add(
             "analyse", subject, parameters, {"md": key}, cost.analyse(run.length / run.frame_every)
         )
+
+    def _reweight(self, run: MolecularDynamics, subject: dict[str, Any], key: str) -> None:
+        """Every member on the driver's stored frames, then what each of them would have given."""
+        asked, trained = self.campaign.analysis.reweight, self.committees[run.committee]
+        if asked is None or trained.calibrate is None:
+            return
+        energies = [
+            self._reevaluate(run, subject | {"member": member}, {"md": key, "model": model}, asked.stride)
+            for member, model in enumerate(trained.train)
+        ]
+        analysis = self.campaign.analysis
+        parameters = {
+            "rdf": analysis.rdf.model_dump(mode="json"),
+            "profiles": analysis.profiles.model_dump(mode="json"),
+            "blocks": analysis.blocks,
+            "stride": asked.stride,
+            "equilibration": _equilibration(run),
+            "temperature": run.temperature,
+        }
+        upstream = {"md": key, "calibration": trained.calibrate} | _members(energies)
+        self.add("reweight", subject, parameters, upstream, cost.analyse(run.length / run.frame_every))
+
+    def _reevaluate(
+        self, run: MolecularDynamics, subject: dict[str, Any], upstream: dict[str, str], stride: int
+    ) -> str:
+        model = self.campaign.models[self.campaign.committees[run.committee].model]
+        parameters = {
+            "stride": stride,
+            "equilibration": _equilibration(run),
+            "batch_size": self.campaign.evaluation.batch_size,
+            **self.engine(model),
+        }
+        frames = (run.length - _equilibration(run)) / run.frame_every / stride
+        card = self.setting.architectures[model.architecture].card
+        costs = cost.reevaluate(card, frames, self._start_atoms(run))
+        return self.add("reevaluate", subject, parameters, upstream, costs, model)
+
+
+def _members(keys: list[str]) -> dict[str, str]:
+    """Upstream roles of a committee's members."""
+    return {f"member-{member:03d}": key for member, key in enumerate(keys)}
+
+
+def _equilibration(run: MolecularDynamics) -> float:
+    """ps that are left out before analysis."""
+    return run.length / 10 if run.equilibration is None else run.equilibration

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
 
-VERBS = ("build", "label", "split", "train", "evaluate", "decide", "md", "analyse")
+VERBS = (
+    "build", "label", "split", "visibility", "train", "evaluate", "calibrate", "decide", "md", "analyse",
+    "reevaluate", "reweight",
+)  # fmt: skip
 COLUMNS: tuple[State, ...] = ("done", "running", "ready", "waiting", "maybe", "failed", "blocked", "stale")
 TO_RUN = ("ready", "waiting", "running", "stale", "failed", "blocked")
 

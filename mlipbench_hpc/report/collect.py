@@ -21,7 +21,7 @@ TOLD_BY_INTERRUPTIONS = ("segments",)
 class Reported:
     """One planned task as the report is told of it.
 
-    subject: what it is about, one of {system}, {dataset}, {split, train},
+    subject: what it is about, one of {system[, start]}, {sample, of, start}, {dataset}, {split, train},
     {committee, round[, member, train]}, {md, replica, committee}. failure:
     {"kind", "message"} of the last failed attempt, or None.
     """
@@ -157,6 +157,7 @@ class Round:
     number: int
     members: list[Member]
     decision: Item | None
+    calibration: Item | None
 
     @property
     def trained(self) -> list[Member]:
@@ -205,9 +206,11 @@ def _round(results: Results, committee: str, number: int) -> Round:
         )
         for train in results.of("train", committee=committee, round=number)
     ]
-    return Round(
-        committee, number, members, next(iter(results.of("decide", committee=committee, round=number)), None)
+    decision, calibration = (
+        next(iter(results.of(verb, committee=committee, round=number)), None)
+        for verb in ("decide", "calibrate")
     )
+    return Round(committee, number, members, decision, calibration)
 
 
 def _training_structures(results: Results, train: Item) -> int | None:
@@ -268,6 +271,7 @@ def _split_numbers(item: Item) -> dict[str, Any]:
 def _committee_numbers(results: Results, name: str) -> dict[str, Any]:
     return {
         "asked": results.asked("committees", name),
+        "visibility": next((item.values for item in results.of("visibility", committee=name)), None),
         "rounds": {str(one.number): _round_numbers(one) for one in rounds(results, name)},
     }
 
@@ -277,6 +281,7 @@ def _round_numbers(one: Round) -> dict[str, Any]:
         "members_asked": len(one.members),
         "members_trained": len(one.trained),
         "decision": one.decision.values if one.decision else None,
+        "calibration": one.calibration.values if one.calibration else None,
         "members": {
             str(member.number): {
                 "training_structures": member.structures,
@@ -301,6 +306,7 @@ def _md_numbers(results: Results, name: str) -> dict[str, Any]:
                     name: value for name, value in item.values.items() if name not in TOLD_BY_INTERRUPTIONS
                 },
                 "analyse": next((a.values for a in analyses(results, item)), {}),
+                "reweight": reweighting.values if (reweighting := reweighted(results, item)) else {},
             }
             for item in results.of("md", md=name)
         },
@@ -310,6 +316,12 @@ def _md_numbers(results: Results, name: str) -> dict[str, Any]:
 def analyses(results: Results, md: Item) -> list[Item]:
     """The analysis of one MD run."""
     return results.of("analyse", md=md.subject["md"], replica=md.subject["replica"])
+
+
+def reweighted(results: Results, md: Item) -> Item | None:
+    """What the other members would have given in one MD run; None where that is not done."""
+    found = results.of("reweight", md=md.subject["md"], replica=md.subject["replica"])
+    return next((item for item in found if item.done), None)
 
 
 def _task_numbers(item: Item) -> dict[str, Any]:

@@ -1,54 +1,31 @@
-"""The figures: SVG for the page, PDF and CSV beside it, and the plotted numbers. No pyplot, no state."""
+"""The figures of data, models and runs, and the list of all that the page shows."""
 
-import io
-import re
-from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import LogLocator, NullLocator
 
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.report.bands import coverage, of_run
 from mlipbench_hpc.report.collect import Item, Results, Round, final_round
+from mlipbench_hpc.report.drawing import (
+    ROWS_DRAWN,
+    SIZE,
+    SQUARE,
+    STYLE,
+    Figure,
+    colour_of,
+    diagonal,
+    finish,
+    logarithmic,
+    new_axes,
+    stacked,
+)
 from mlipbench_hpc.report.text import count, number
 
-COLOURS = ("#0b5cad", "#c8641b", "#2f855a", "#8b4aa8", "#b23a48", "#4a5568", "#917500", "#007c89")
-STYLE: Any = {
-    "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.edgecolor": "#6b7280", "axes.labelcolor": "#1f2933", "xtick.color": "#6b7280",
-    "ytick.color": "#6b7280",
-    "xtick.labelcolor": "#1f2933", "ytick.labelcolor": "#1f2933",
-    "axes.linewidth": 0.8, "lines.linewidth": 1.3,
-    "legend.frameon": False, "legend.fontsize": 8.0, "axes.grid": True, "grid.color": "#e8ebef",
-    "grid.linewidth": 0.7, "axes.axisbelow": True, "svg.fonttype": "path",
-}  # fmt: skip
-SIZE = (4.6, 3.1)
-SQUARE = (4.6, 3.6)
-ROWS_DRAWN = 600
 FORCE_BINS = 120
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure: `columns` are the plotted numbers (text or float, equal length)."""
-
-    name: str
-    section: str
-    title: str
-    caption: str
-    columns: dict[str, list[Any]]
-    svg: str = field(repr=False)
-    pdf: bytes = field(repr=False)
-
-    def csv(self) -> bytes:
-        """The plotted numbers, one column each."""
-        rows = [list(self.columns), *zip(*self.columns.values(), strict=True)]
-        return "".join(",".join(_cell(value) for value in row) + "\n" for row in rows).encode()
 
 
 def figures(results: Results) -> list[Figure]:
@@ -61,14 +38,19 @@ def figures(results: Results) -> list[Figure]:
 
 def _of_committee(results: Results, name: str) -> list[Figure | None]:
     final = final_round(results, name)
-    return [draw(final) for draw in (loss_curves, force_curves, energy_parity, force_parity)] if final else []
+    return (
+        [draw(final) for draw in (loss_curves, force_curves, energy_parity, force_parity, coverage)]
+        if final
+        else []
+    )
 
 
 def _of_md(results: Results, name: str) -> list[Figure | None]:
     runs = [item for item in results.of("md", md=name) if item.done]
     about = _about_md(results, name)
     drawn = [series(name, runs, about, *kind) for kind in SERIES]
-    return drawn + [radial(results, name, pair, about) for pair in _pairs(results, name)]
+    drawn += [radial(results, name, pair, about) for pair in _pairs(results, name)]
+    return drawn + [figure for run in runs for figure in of_run(results, run)]
 
 
 def loss_curves(one: Round) -> Figure | None:
@@ -86,21 +68,21 @@ def _curves(one: Round, column: str, title: str, label: str) -> Figure | None:
     lines = {m: (t["epoch"], t[column]) for m, t in tables.items() if column in t and len(t["epoch"])}
     if not lines:
         return None
-    canvas, axes = _axes(SIZE, "epoch", label)
+    canvas, axes = new_axes(SIZE, "epoch", label)
     for member, (epochs, values) in lines.items():
         axes.plot(
             epochs,
             values,
-            color=_colour(member),
+            color=colour_of(member),
             label=f"member {member}",
             marker="o" if len(epochs) < 4 else None,
         )
     if all((values[np.isfinite(values)] > 0).all() for _, values in lines.values()):
-        _logarithmic(axes)
+        logarithmic(axes)
     axes.legend(ncols=2 if len(lines) > 3 else 1)
-    columns = _stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
+    columns = stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
     caption = f"{title} of {one.committee}, one line for each member ({one.describe()})."
-    return _finish(f"learning-{_short(column)}-{one.committee}", "models", title, caption, columns, canvas)
+    return finish(f"learning-{_short(column)}-{one.committee}", "models", title, caption, columns, canvas)
 
 
 def _short(column: str) -> str:
@@ -120,19 +102,19 @@ def energy_parity(one: Round) -> Figure | None:
     columns = {str(member): _energy_columns(arrays) for member, arrays in _test_predictions(one).items()}
     if not any(len(table["frame"]) for table in columns.values()):
         return None
-    canvas, axes = _axes(SQUARE, "label / meV/atom", "prediction / meV/atom")
+    canvas, axes = new_axes(SQUARE, "label / meV/atom", "prediction / meV/atom")
     for member, table in columns.items():
         points = table["label_meV_per_atom"], table["predicted_meV_per_atom"]
-        colour = _colour(int(member))
+        colour = colour_of(int(member))
         axes.scatter(*points, s=14, alpha=0.65, linewidths=0, color=colour, label=f"member {member}")
-    _diagonal(axes)
+    diagonal(axes)
     axes.legend(handletextpad=0.1)
     caption = (
         f"Energies of {one.committee} on the test set ({one.describe()}). Labels and each member's "
         "predictions are taken from their own mean: a constant error, which forces do not feel, is not seen."
     )
     name = f"parity-energy-{one.committee}"
-    return _finish(name, "errors", "Energy parity", caption, _stacked(columns, "member"), canvas)
+    return finish(name, "errors", "Energy parity", caption, stacked(columns, "member"), canvas)
 
 
 def _energy_columns(arrays: dict[str, Any]) -> dict[str, Any]:
@@ -168,19 +150,19 @@ def force_parity(one: Round) -> Figure | None:
         f"({one.describe()}); {outside} outside the frame."
     )
     columns = _occupied(edges, counts)
-    return _finish(
+    return finish(
         f"parity-force-{one.committee}", "errors", "Force parity", caption, columns, _density(edges, counts)
     )
 
 
 def _density(edges: Floats, counts: Floats) -> Canvas:
     """Counts (B, B) over label and prediction, eV/Å, in a logarithmic shade."""
-    canvas, axes = _axes(SQUARE, "label / eV/Å", "prediction / eV/Å")
+    canvas, axes = new_axes(SQUARE, "label / eV/Å", "prediction / eV/Å")
     norm = LogNorm(vmin=1, vmax=max(float(counts.max()), 2.0))
     shown = np.ma.masked_equal(counts.T, 0)
     mesh = axes.pcolormesh(edges, edges, shown, cmap="Blues", norm=norm, rasterized=True)
     canvas.colorbar(mesh, ax=axes, label="components in a bin", shrink=0.85, format="{x:g}")
-    _diagonal(axes)
+    diagonal(axes)
     return canvas
 
 
@@ -210,16 +192,16 @@ def series(name: str, runs: list[Item], about: str, kind: str, title: str, label
     if not lines:
         return None
     stride = max(-(-len(times) // ROWS_DRAWN) for times, _ in lines.values())
-    canvas, axes = _axes(SIZE, "time / ps", label)
+    canvas, axes = new_axes(SIZE, "time / ps", label)
     for replica, (times, values) in lines.items():
-        line = axes.plot(times[::stride], values[::stride], color=_colour(int(replica)), linewidth=0.9)
+        line = axes.plot(times[::stride], values[::stride], color=colour_of(int(replica)), linewidth=0.9)
         line[0].set_label(f"replica {replica}")
     if len(lines) > 1:
         axes.legend(ncols=2)
     columns = {replica: {"time_ps": t[::stride], kind: v[::stride]} for replica, (t, v) in lines.items()}
     every = "every row is drawn" if stride == 1 else f"one row in {stride} is drawn"
     caption = f"{title} of {name} ({about}); {every}."
-    return _finish(f"md-{kind}-{name}", "md", title, caption, _stacked(columns, "replica"), canvas)
+    return finish(f"md-{kind}-{name}", "md", title, caption, stacked(columns, "replica"), canvas)
 
 
 def _series_values(run: Item, kind: str) -> tuple[Floats, Floats] | None:
@@ -263,9 +245,9 @@ def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:
     }
     if not lines:
         return None
-    canvas, axes = _axes(SIZE, "r / Å", f"g(r), {pair}")
+    canvas, axes = new_axes(SIZE, "r / Å", f"g(r), {pair}")
     for replica, table in lines.items():
-        colour = _colour(int(replica))
+        colour = colour_of(int(replica))
         axes.plot(table["r_A"], table["g"], color=colour, label=f"replica {replica}")
         band = (table["g"] - 2 * table["se"], table["g"] + 2 * table["se"])
         axes.fill_between(table["r_A"], *band, color=colour, alpha=0.22, linewidth=0)
@@ -277,12 +259,12 @@ def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:
         f"{pair} radial distribution of {name}, one line for each replica, not pooled ({about}). "
         f"Bands: ± 2 standard errors from {blocks} blocks."
     )
-    return _finish(
+    return finish(
         f"rdf-{pair}-{name}",
         "rdf",
         f"{pair} radial distribution",
         caption,
-        _stacked(lines, "replica"),
+        stacked(lines, "replica"),
         canvas,
     )
 
@@ -294,75 +276,3 @@ def _about_md(results: Results, name: str) -> str:
     span = sorted({number(length) for length in (min(lengths), max(lengths))}) if lengths else ["0"]
     models = final.describe() if final else "no model"
     return f"{models}, driven by member 0; {count(len(lengths), 'run')} of {' to '.join(span)} ps"
-
-
-def _axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
-    canvas = Canvas(figsize=size, layout="constrained")
-    FigureCanvasAgg(canvas)
-    axes = canvas.add_subplot()
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    return canvas, axes
-
-
-def _logarithmic(axes: Axes) -> None:
-    """A logarithmic y axis with ticks at 1, 2 and 5, written as plain numbers."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _diagonal(axes: Axes) -> None:
-    low = min(axes.get_xlim()[0], axes.get_ylim()[0])
-    high = max(axes.get_xlim()[1], axes.get_ylim()[1])
-    axes.plot([low, high], [low, high], color="#6b7280", linewidth=0.8, zorder=0)
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-
-
-def _colour(index: int) -> str:
-    return COLOURS[index % len(COLOURS)]
-
-
-def _stacked(parts: dict[str, dict[str, Any]], name: str) -> dict[str, list[Any]]:
-    """Tables of equal columns one below the other, with a first column that says whose each row is."""
-    columns: dict[str, list[Any]] = {name: []}
-    for owner, table in parts.items():
-        rows = len(next(iter(table.values())))
-        columns[name] += [int(owner)] * rows
-        for column, values in table.items():
-            columns.setdefault(column, []).extend(np.asarray(values).tolist())
-    return columns
-
-
-def _finish(
-    name: str, section: str, title: str, caption: str, columns: dict[str, list[Any]], canvas: Canvas
-) -> Figure:
-    """Draw as SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
-    svg, pdf = io.StringIO(), io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": name}):
-        canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
-        canvas.set_layout_engine("none")
-        canvas.savefig(
-            pdf, format="pdf", dpi=160, metadata={"CreationDate": None, "Creator": None, "Producer": None}
-        )
-    return Figure(
-        name, section, title, caption, columns, _inline(svg.getvalue(), name, title), pdf.getvalue()
-    )
-
-
-def _inline(svg: str, name: str, title: str) -> str:
-    """The <svg> element alone, its ids made unique on the page, scaling with its column."""
-    head, tail = svg[svg.index("<svg ") :].split(">", 1)
-    head = re.sub(r' (?:width|height)="[^"]*"', "", head).replace(
-        "<svg ", f'<svg role="img" aria-label="{title}" ', 1
-    )
-    for prefix in (' id="', "url(#", 'xlink:href="#'):
-        tail = tail.replace(prefix, f"{prefix}{name}-")
-    return f"{head}>{tail}"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.8g}" if np.isfinite(value) else ""
-    return str(value)

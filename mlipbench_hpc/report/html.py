@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlipbench_hpc.contract.folder import Store, write_bytes, write_json
-from mlipbench_hpc.report import tables, words
+from mlipbench_hpc.report import tables, uncertainty, words
 from mlipbench_hpc.report.collect import (
     Reported,
     Results,
@@ -19,7 +19,8 @@ from mlipbench_hpc.report.collect import (
     numbers,
     timing,
 )
-from mlipbench_hpc.report.figures import Figure, figures
+from mlipbench_hpc.report.drawing import Figure
+from mlipbench_hpc.report.figures import figures
 
 PAGE = "report.html"
 HERE = Path(__file__).parent
@@ -94,6 +95,9 @@ def _tables(results: Results) -> dict[str, Any]:
         "asked": tables.asked(results),
         "data": tables.data(results),
         "splits": tables.splits(results),
+        "visibility": uncertainty.visibility(results),
+        "alphas": uncertainty.alphas(results),
+        "runs": uncertainty.runs(results),
         "committees": [_committee(results, name, final) for name, final in finals.items() if final],
         "absent": [name for name, final in finals.items() if final is None],
         "md": [tables.md(results, name) for name in results.names("md")],

@@ -278,7 +278,11 @@ CONSEQUENCES = {
     "evaluate": "this member has no errors and leaves the means",
     "decide": "it is not known whether another round is needed",
     "md": "this run has no energies, temperature or structure",
-    "analyse": "this run has no averages and no radial distribution",
+    "analyse": "this run has no averages, no radial distribution and no profiles",
+    "visibility": "it is not known whether this model can see the charge of the surface",
+    "calibrate": "the spread of this committee has no scale, and no MD of it is reweighted",
+    "reevaluate": "this run is not reweighted to the other members",
+    "reweight": "this run has no committee band",
 }
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mlipbench_hpc.report import uncertainty
 from mlipbench_hpc.report.collect import Results, Round, analyses, final_round, mean_and_deviation, rounds
 from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
@@ -104,6 +105,7 @@ def warnings(results: Results) -> list[str]:
     for name in results.names("md"):
         found += _of_analyses(results, name)
         found += _temperatures(results, name)
+    found += uncertainty.warnings(results)
     return list(dict.fromkeys(found))
 
 

@@ -1,8 +1,6 @@
 """analyse: observables of one MD run, its equilibration discarded, with block errors."""
 
 import csv
-import itertools
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,66 +10,52 @@ from ase.data import atomic_numbers
 from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
 from mlipbench_hpc.analysis.rdf import RadialDistribution, largest_radius, radial_distribution
 from mlipbench_hpc.contract.folder import write_bytes
-from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.data.trajectory import Trajectory, open_trajectory
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.profiles import write_profiles
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, as_csv, number
 
-ROUNDING_PS = 1e-6
-
-
-@dataclass
-class Notes:
-    """What was dropped or clipped, in words."""
-
-    warnings: list[str] = field(default_factory=list)
-
-    def say(self, sentence: str) -> None:
-        """Keep one sentence, once."""
-        if sentence not in self.warnings:
-            self.warnings.append(sentence)
+UNSTABLE = "the run was unstable, and profiles leave such runs out"
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes rdf.csv where there is something to analyse; a bad simulation gives values with `skipped`."""
+    """Writes rdf.csv, profiles.csv and dipole.npz where there is something to analyse.
+
+    A bad simulation gives values with `skipped`.
+    """
     given, folder = context.parameters, context.upstream("md")
     outcome, notes = context.upstream_values("md"), Notes()
     if outcome.get("outcome") == "unstable":
         notes.say(f"the run was unstable ({outcome.get('cause')}) and ended at {outcome.get('time_ps')} ps")
-    trajectory = open_trajectory(folder / "trajectory.nc")
-    kept = usable_frames(trajectory, given["equilibration"])
+    stretch = Stretch.of(folder, given["equilibration"])
+    trajectory, kept = stretch.trajectory, stretch.chosen
     values: dict[str, Any] = {
         "equilibration_ps": given["equilibration"],
         "frames": len(trajectory.times),
         "frames_analysed": len(kept),
         "blocks": given["blocks"],
     }
-    if reason := too_short(trajectory, kept, given):
+    if reason := too_short(stretch, given):
         return values | {"skipped": reason, "warnings": [*notes.warnings, reason]}
     values["analysed_ps"] = float(trajectory.times[kept[-1]] - trajectory.times[kept[0]])
     values["thermo"] = thermo_summary(
         read_thermo(folder / "thermo.csv"), len(trajectory.numbers), given, notes
     )
     context.check()
-    values["rdf"] = write_rdf(context, trajectory, slice(kept[0], kept[-1] + 1), notes)
+    values["rdf"] = write_rdf(context, trajectory, stretch.span, notes)
+    unstable = outcome.get("outcome") == "unstable"
+    values["profiles"] = {"skipped": UNSTABLE} if unstable else write_profiles(context, stretch, notes)
     return values | {"warnings": notes.warnings}
 
 
-def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
-    """Indices of the frames after equilibration (ps), up to the first one that is not finite."""
-    kept = np.flatnonzero(trajectory.times >= equilibration - ROUNDING_PS)
-    for index in kept:
-        if not np.isfinite(trajectory.positions[index]).all():
-            return kept[kept < index]
-    return kept
-
-
-def too_short(trajectory: Trajectory, kept: Ints, given: dict[str, Any]) -> str:
+def too_short(stretch: Stretch, given: dict[str, Any]) -> str:
     """Why there is too little to analyse, or an empty string."""
-    if len(kept) >= given["blocks"]:
+    if len(stretch) >= given["blocks"]:
         return ""
     return (
-        f"{len(kept)} of {len(trajectory.times)} frames lie after the {given['equilibration']:g} ps of "
-        f"equilibration: fewer than {given['blocks']} blocks, nothing is analysed"
+        f"{len(stretch)} of {len(stretch.trajectory.times)} frames lie after the {given['equilibration']:g} "
+        f"ps of equilibration: fewer than {given['blocks']} blocks, nothing is analysed"
     )
 
 
@@ -115,11 +99,6 @@ def slope(times: Floats, values: Floats) -> float | None:
         return None
     centred = times - times.mean()
     return float(centred @ values / (centred @ centred))
-
-
-def number(value: Any) -> float | None:
-    """A float for JSON: None where it is not finite."""
-    return float(value) if np.isfinite(value) else None
 
 
 def write_rdf(context: Context, trajectory: Trajectory, chosen: slice, notes: Notes) -> dict[str, Any]:
@@ -185,10 +164,3 @@ def first_peak(found: RadialDistribution) -> dict[str, float | None]:
     top = int(found.average.mean.argmax())
     peak, error = found.average.mean[top], found.average.standard_error[top]
     return {"peak_r_A": number(found.r[top]), "peak_g": number(peak), "peak_se": number(error)}
-
-
-def as_csv(columns: dict[str, Floats]) -> bytes:
-    """Columns of equal length as CSV."""
-    lines = [",".join(columns)]
-    lines += [",".join(f"{value:.8g}" for value in row) for row in zip(*columns.values(), strict=True)]
-    return "".join(itertools.chain.from_iterable((line, "\n") for line in lines)).encode()

@@ -1,24 +1,32 @@
-"""label: frames sampled and labelled by a reference potential. An interrupted attempt starts again."""
+"""label: frames sampled and labelled by a reference potential, or given frames labelled by it.
 
-import importlib
+An interrupted attempt starts again.
+"""
+
 from typing import Any
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.check import check_frames
-from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.summary import summary
 from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.labelers import electrode, spc_fw
+from mlipbench_hpc.worker.labelers.engine import Engine
+from mlipbench_hpc.worker.labelers.sampling import generate, relabel
 
 LARGEST_FORCE = 100.0
+POTENTIALS: dict[str, type[Engine]] = {"spc-fw": spc_fw.Engine, "electrode": electrode.Engine}
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write frames.npz with `frames` labelled frames; the labeler is the module named after the potential."""
-    name = context.parameters["potential"].replace("-", "_")
-    labeler = importlib.import_module(f"mlipbench_hpc.worker.labelers.{name}")
-    start = Frames.load(context.upstream("system") / "frames.npz")
-    frames: Frames = labeler.generate(start, context)
+    """Write frames.npz, and labels.npz where the potential answers more than energies and forces.
+
+    Upstream is either `system`, to sample from, or `frames`, to label.
+    """
+    kind = POTENTIALS[context.parameters["potential"]]
+    frames, answers = (relabel if "frames" in context.task.upstream else generate)(kind, context)
     if wrong := check_frames(frames, LARGEST_FORCE):
         raise InputFailure("the reference potential gave unusable frames: " + "; ".join(map(str, wrong)))
     frames.save(context.folder / "frames.npz")
+    if answers:
+        answers.save(context.folder)
     return summary(frames)

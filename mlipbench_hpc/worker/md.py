@@ -2,17 +2,23 @@
 
 import contextlib
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.engines.ase import AseEngine, Exploded
+from mlipbench_hpc.worker.engines.ase import AseEngine
+from mlipbench_hpc.worker.engines.engine import Engine, Exploded
 from mlipbench_hpc.worker.engines.integrators import State
+from mlipbench_hpc.worker.engines.lammps import LammpsEngine
+from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
+from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
 from mlipbench_hpc.worker.engines.system import System, Thermometer
@@ -28,11 +34,12 @@ def run(context: Context) -> dict[str, Any]:
     evaluator = context.adapter().load(
         context.upstream("model"), given["hyperparameters"], given["device"], given["dtype"]
     )
-    engine = AseEngine(system, evaluator.calculator(), given)
+    engine = chosen_engine(context, system, evaluator)
+    gate = Gate(evaluator, system, given["engine"], TOLERANCES[given["dtype"]])
     thermometer = Thermometer.of(system)
     recorder = Recorder(context.folder, system, thermometer, given["timestep"])
     with contextlib.closing(recorder):
-        ending = Simulation(context, engine, recorder).run(furthest(context))
+        ending = Simulation(context, engine, recorder, gate.check).run(furthest(context))
     return ending.values() | recorded(context.folder / THERMO, len(system.start)) | {
         "segments": len(recorder.segments),
         "atoms": len(system.start),
@@ -46,6 +53,19 @@ def starting_system(context: Context) -> System:
     if not 0 <= given["start_frame"] < len(frames):
         raise InputFailure(f"no start_frame {given['start_frame']}: the start has {len(frames)} (from 0)")
     return System.prepare(frames.atoms(given["start_frame"]), given["fixed_atoms"])
+
+
+def chosen_engine(context: Context, system: System, evaluator: Evaluator) -> Engine:
+    """The engine a task names; LAMMPS runs a pair style of its own where the adapter offers one."""
+    given = context.parameters
+    if given["engine"] == "ase":
+        return AseEngine(system, evaluator.calculator(), given)
+    offered = getattr(context.adapter(), "lammps", None)
+    if offered is None:
+        return LammpsEngine(system, Asked(system, evaluator.calculator()), given)
+    numbers = np.unique(system.start.numbers).tolist()
+    style = offered(context.upstream("model"), given["hyperparameters"], numbers)
+    return LammpsEngine(system, Native(system, style), given)
 
 
 @dataclass(frozen=True)
@@ -65,8 +85,11 @@ class Ending:
 class Simulation:
     """The protocol: when to look, to record, to end a segment, to stop."""
 
-    def __init__(self, context: Context, engine: AseEngine, recorder: Recorder) -> None:
-        self.context, self.engine, self.recorder = context, engine, recorder
+    def __init__(
+        self, context: Context, engine: Engine, recorder: Recorder, gate: Callable[[Engine], None]
+    ) -> None:
+        """gate: called before step 0, raises where the engine must not run."""
+        self.context, self.engine, self.recorder, self.gate = context, engine, recorder, gate
         given = context.parameters
         self.steps: int = given["steps"]
         self.frame_every: int = given["frame_every"]
@@ -76,16 +99,15 @@ class Simulation:
 
     def run(self, continuation: Continuation | None) -> Ending:
         """From the start or from `continuation` to the last step or to the moment it became unstable."""
-        step = continuation.segments[-1].end_step if continuation else 0
         try:
             # Numbers that overflow are looked for and reported as the cause.
             with np.errstate(over="ignore", invalid="ignore"):
                 cause = self._begin(continuation)
-                while cause is None and step < self.steps:
-                    step += 1
-                    cause = self._advance(step)
+                while cause is None and self.engine.steps_done < self.steps:
+                    cause = self._advance()
         except Exploded as explosion:
             cause = str(explosion)
+        step = self.engine.steps_done
         if cause is not None:
             self.recorder.end_segment(step, None)
         return Ending(step, self.recorder.time(step), cause)
@@ -94,7 +116,8 @@ class Simulation:
         if continuation:
             self._continue(continuation)
             return None
-        self.watch = self._watch(self.engine.dynamics.conserved())
+        self.gate(self.engine)
+        self.watch = self._watch(self.engine.conserved())
         return self._look(0)
 
     def _continue(self, continuation: Continuation) -> None:
@@ -105,17 +128,23 @@ class Simulation:
     def _watch(self, reference: float) -> Watch:
         return Watch(self.engine.system, self.limits, reference, self.recorder.thermometer)
 
-    def _advance(self, step: int) -> str | None:
-        """One step and what is due after it; the cause if the run is unstable."""
+    def _advance(self) -> str | None:
+        """As many steps as nothing is due between, and then what is due; the cause if the run is unstable."""
         self.context.check()
-        self.engine.step()
-        cause = self.watch.hot(self.engine.momenta())
-        if cause or step % self.look_every == 0 or step % self.frame_every == 0:
-            cause = self._look(step)
+        before = self.engine.steps_done
+        self.engine.advance(min(self.engine.stride, self._due(before) - before))
+        step = self.engine.steps_done
+        due = step % self.look_every == 0 or step % self.frame_every == 0
+        cause = self._look(step) if due or self.watch.hot(self.engine.momenta()) else None
         if cause is None and (step % self.checkpoint_every == 0 or step == self.steps):
             self._end_segment(step)
         self.context.progress(step, self.steps, "steps", ps=self.recorder.time(step))
         return cause
+
+    def _due(self, step: int) -> int:
+        """The first step after `step` at which there is something to do."""
+        every = (self.look_every, self.frame_every, self.checkpoint_every)
+        return min(self.steps, *(step + period - step % period for period in every))
 
     def _look(self, step: int) -> str | None:
         """Check this moment; record it where a frame is due, and the moment of failure if it has numbers."""

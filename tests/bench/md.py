@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.ase import AseEngine
+from mlipbench_hpc.worker.engines.engine import Engine
 from mlipbench_hpc.worker.engines.system import System, Thermometer
 from mlipbench_hpc.worker.engines.trajectory import Recorder
 from mlipbench_hpc.worker.md import Simulation
@@ -32,9 +34,9 @@ from mlipbench_hpc.worker.md import Simulation
 PAIRS = 5
 
 
-def measure(atoms: Atoms, calculator: Calculator, steps: int, temperature: float = 300.0) -> dict[str, Any]:
-    """Five pairs after a warm-up; `ratio` is the median of suite / bare, 1.05 is the bar."""
-    parameters = {
+def task_parameters(steps: int, temperature: float) -> dict[str, Any]:
+    """Those of an md task: a frame every 10 fs, a checkpoint every 0.25 ps; nothing is unstable."""
+    return {
         "seed": 0,
         "replica": 0,
         "temperature": temperature,
@@ -45,6 +47,11 @@ def measure(atoms: Atoms, calculator: Calculator, steps: int, temperature: float
         "thermostat": {"kind": "nose-hoover-chain", "damping": 0.1, "length": 3},
         "stability": {"conserved_energy": 1e9, "temperature": 1e9, "hydrogen_oxygen": None},
     }
+
+
+def measure(atoms: Atoms, calculator: Calculator, steps: int, temperature: float = 300.0) -> dict[str, Any]:
+    """Five pairs after a warm-up; `ratio` is the median of suite / bare, 1.05 is the bar."""
+    parameters = task_parameters(steps, temperature)
     if {1, 8} <= set(atoms.numbers):
         parameters["stability"] |= {"hydrogen_oxygen": 5.0}
     bare(atoms, calculator, parameters | {"steps": max(5, steps // 20)})
@@ -82,6 +89,11 @@ def bare(atoms: Atoms, calculator: Calculator, parameters: dict[str, Any]) -> fl
 def suite(atoms: Atoms, calculator: Calculator, parameters: dict[str, Any]) -> float:
     """CPU seconds of the md verb around the same steps, without loading the model."""
     calculator.reset()
+    return simulate(atoms, lambda system: AseEngine(system, calculator, parameters), parameters)
+
+
+def simulate(atoms: Atoms, engine: Callable[[System], Engine], parameters: dict[str, Any]) -> float:
+    """CPU seconds of the md verb with an engine, without the gate before it."""
     with tempfile.TemporaryDirectory() as root:
         store = Store(Path(root))
         store.create()
@@ -89,9 +101,8 @@ def suite(atoms: Atoms, calculator: Calculator, parameters: dict[str, Any]) -> f
         context = Context(task, store.begin(task), store)
         begin = time.process_time()
         system = System.prepare(atoms, [])
-        engine = AseEngine(system, calculator, parameters)
         recorder = Recorder(context.folder, system, Thermometer.of(system), parameters["timestep"])
-        ending = Simulation(context, engine, recorder).run(None)
+        ending = Simulation(context, engine(system), recorder, lambda _: None).run(None)
         recorder.close()
         spent = time.process_time() - begin
     assert ending.cause is None, ending.cause

@@ -64,7 +64,7 @@ def test_facts_of_sound_data(tmp_path: Path):
     validated = validate(campaign, tmp_path / "cache")
     expected = DatasetFacts(file_digest(data), (3, 3, 3, 3), {"H2O1": 4}, (1, 8))
     assert validated.datasets == {"water": expected}
-    assert validated.files == {"water": data}
+    assert validated.inputs == [(data, file_digest(data))]
     assert (
         validate(write(tmp_path, extxyz(4), file_digest(data)), tmp_path / "cache").datasets
         == validated.datasets
@@ -165,3 +165,54 @@ def test_a_second_look_at_much_data_is_quick(tmp_path: Path):
     started = time.perf_counter()
     assert file_facts(folder, spec, tmp_path / "cache") == first
     assert time.perf_counter() - started < 0.1
+
+
+STRUCTURE = """\
+name: mine
+systems:
+  own:
+    structure:
+      path: own.xyz
+      format: extxyz
+datasets:
+  water:
+    generate: {system: own, potential: spc-fw, temperatures: [300 K], frames: 4}
+  again:
+    label: {frames: twice, potential: spc-fw}
+  twice:
+    label: {frames: water, potential: spc-fw}
+"""
+
+
+def structure(tmp_path: Path, content: str, sha256: str = "") -> Path:
+    (tmp_path / "own.xyz").write_text(content)
+    campaign = tmp_path / "campaign.yaml"
+    pin = f"      sha256: {sha256}\n" if sha256 else ""
+    campaign.write_text(STRUCTURE.replace("extxyz\n", f"extxyz\n{pin}"))
+    return campaign
+
+
+def test_a_structure_of_the_user_s_is_known_before_anything_runs(tmp_path: Path):
+    validated = validate(structure(tmp_path, extxyz(1)), tmp_path / "cache")
+    digest = file_digest(tmp_path / "own.xyz")
+    assert validated.inputs == [(tmp_path / "own.xyz", digest)]
+    assert validated.systems["own"] == DatasetFacts(digest, (3,), {"H2O1": 1}, (1, 8))
+    expected = DatasetFacts("", (3, 3, 3, 3), {"H2O1": 4}, (1, 8))
+    assert validated.datasets == dict.fromkeys(("water", "again", "twice"), expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "sha256", "place", "words"),
+    [
+        (extxyz(2), "", (5, "path"), "more than one frame"),
+        ("hello world\n", "", (5, "path"), "frame 0: "),
+        (extxyz(1).replace("0.96 0 0", "0.1 0 0"), "", (5, "path"), "atoms on top of each other"),
+        (extxyz(1), "0" * 64, (7, "sha256"), "is not the pinned data"),
+    ],
+)
+def test_a_bad_structure_is_refused(
+    tmp_path: Path, content: str, sha256: str, place: tuple[int, str], words: str
+):
+    (problem,) = problems_of(structure(tmp_path, content, sha256))
+    assert (problem.line, problem.path) == (place[0], f"systems.own.structure.{place[1]}")
+    assert words in str(problem)

@@ -127,7 +127,7 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "spcfw",
             "6: datasets.generated.generate.potential: is not one of the choices; "
             "received 'spcfw'; expected one of "
-            "spc-fw; did you mean `spc-fw`?",
+            "spc-fw, electrode; did you mean `spc-fw`?",
         ),
         (
             "length: 2 ps",
@@ -153,7 +153,7 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "    file: {path: x, format: extxyz, units: {energy: eV, force: eV/A}}\n    generate:",
             "5: datasets.generated: wrong value; received a mapping with file, "
             "generate; expected exactly one of "
-            "`file` and `generate`",
+            "`file`, `generate` and `label`",
         ),
         (
             "start: {system: box}",

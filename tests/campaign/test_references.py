@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mlipbench_hpc.architectures.card import Card, Hyperparameter
-from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts
 from mlipbench_hpc.campaign.problem import Mistake, dotted
 from mlipbench_hpc.campaign.references import check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign
@@ -51,7 +51,8 @@ def campaign(**changes: Any) -> Campaign:
 
 
 def found(campaign: Campaign, card: Card = CARD) -> list[Mistake]:
-    return check_references(campaign, {"water": WATER, "salt": SODIUM}, {"spring": card})
+    systems = {name: facts for name, one in campaign.systems.items() if (facts := built_facts(one))}
+    return check_references(campaign, {"water": WATER, "salt": SODIUM}, systems, {"spring": card})
 
 
 def test_a_sound_campaign_has_no_mistake():
@@ -59,6 +60,7 @@ def test_a_sound_campaign_has_no_mistake():
     assert check_names(campaign().model_dump(exclude_none=True)) == []
 
 
+SLAB = {"size": [4, 4, 3], "waters": 40, "ions": 2}
 GENERATE = {"system": "box", "potential": "spc-fw", "temperatures": ["300 K", "310 K"], "frames": 10}
 
 
@@ -169,7 +171,53 @@ GENERATE = {"system": "box", "potential": "spc-fw", "temperatures": ["300 K", "3
         (
             {"datasets__g": {"generate": {**GENERATE, "frames": 1}}},
             "datasets.g.generate.frames",
-            ["at least 2"],
+            ["fewer frames than runs", "at least 2"],
+        ),
+        (
+            {"datasets__g": {"generate": {**GENERATE, "starts": 6}}},
+            "datasets.g.generate.frames",
+            ["at least 12 (systems x starts x temperatures)"],
+        ),
+        (
+            {"datasets__g": {"generate": {**GENERATE, "gold": "rigid"}}},
+            "datasets.g.generate.gold",
+            ["spc-fw has no metal"],
+        ),
+        (
+            {"datasets__g": {"generate": {**GENERATE, "potential": "electrode"}}},
+            "datasets.g.generate.potential",
+            ["needs gold", "box"],
+        ),
+        (
+            {"datasets__g": {"generate": {**GENERATE, "system": None, "systems": ["box", "box"]}}},
+            "datasets.g.generate.systems[1]",
+            ["named twice"],
+        ),
+        (
+            {"datasets__g": {"label": {"frames": "salt", "potential": "spc-fw"}}},
+            "datasets.g.label.potential",
+            ["spc-fw does not know: Na", "only H, O"],
+        ),
+        (
+            {"datasets__g": {"label": {"frames": "g", "potential": "spc-fw"}}},
+            "datasets.g.label.frames",
+            ["its own frames", "g -> g"],
+        ),
+        (
+            {"systems__s": {"slab": {**SLAB, "size": [4, 3, 3]}}},
+            "systems.s.slab.size[1]",
+            ["in pairs", "3", "even"],
+        ),
+        ({"systems__s": {"slab": {**SLAB, "ions": 11}}}, "systems.s.slab.ions", ["11 ions in 40 waters"]),
+        (
+            {"systems__s": {"slab": {**SLAB, "waters": 20}}},
+            "systems.s.slab.waters",
+            ["too thin", "20, a film of 5.2 Å", "at least 24 (6 Å)"],
+        ),
+        (
+            {"systems__s": {"slab": {**SLAB, "density": "2 g/cm3", "waters": 80}}},
+            "systems.s.slab.density",
+            ["so densely"],
         ),
     ],
 )
@@ -178,6 +226,51 @@ def test_what_cannot_work_is_refused(changes: dict[str, Any], path: str, words: 
     assert dotted(mistake.place) == path
     for word in words:
         assert word in f"{mistake.message}; {mistake.received}; {mistake.expected}; {mistake.hint}"
+
+
+def test_slabs_and_relabelled_frames_are_sound():
+    generate = {**GENERATE, "system": None, "systems": ["s", "t"], "potential": "electrode", "starts": 2}
+    slabs = {"systems__s": {"slab": SLAB}, "systems__t": {"slab": {**SLAB, "ions": 0}}}
+    labelled = {"datasets__h": {"label": {"frames": "water", "potential": "spc-fw"}}}
+    assert found(campaign(**slabs, **labelled, datasets__g={"generate": generate})) == []
+
+
+LANGEVIN = {"kind": "langevin", "friction": "1 1/ps"}
+
+
+@pytest.mark.parametrize(
+    ("engines", "changes", "path", "words"),
+    [
+        (
+            ("ase",),
+            {"md__bulk__engine": "lammps"},
+            "md.bulk.engine",
+            ["spring does not run in it", "one of ase"],
+        ),
+        (
+            ("ase", "lammps"),
+            {"md__bulk__engine": "lammps", "md__bulk__thermostat": LANGEVIN},
+            "md.bulk.thermostat",
+            ["only the engine ase has it", "langevin in engine lammps;", "chain or engine: ase"],
+        ),
+        (
+            ("lammps",),
+            {"md__bulk__thermostat": LANGEVIN},
+            "md.bulk.thermostat",
+            ["langevin in engine lammps, the first that spring offers", "nose-hoover-chain;"],
+        ),
+        (("ase", "lammps"), {"md__bulk__thermostat": LANGEVIN}, None, []),
+        (("lammps", "ase"), {"md__bulk__thermostat": LANGEVIN, "md__bulk__engine": "ase"}, None, []),
+        (("ase", "lammps"), {"md__bulk__engine": "lammps"}, None, []),
+    ],
+)
+def test_engines_are_the_card_s_and_langevin_is_ase_s(
+    engines: tuple[str, ...], changes: dict[str, Any], path: str | None, words: list[str]
+):
+    mistakes = found(campaign(**changes), replace(CARD, engines=engines))
+    assert [dotted(mistake.place) for mistake in mistakes] == ([path] if path else [])
+    for word in words:
+        assert word in f"{mistakes[0].message}; {mistakes[0].received}; {mistakes[0].expected}; "
 
 
 def test_the_last_frame_and_the_last_atom_are_allowed():
@@ -207,6 +300,8 @@ def test_defaults_need_not_be_multiples_of_an_odd_timestep():
     ("section", "entry", "path", "hint"),
     [
         ("datasets", {"generate": {"system": "bx"}}, "datasets.new.generate.system", "box"),
+        ("datasets", {"generate": {"systems": ["box", "bx"]}}, "datasets.new.generate.systems[1]", "box"),
+        ("datasets", {"label": {"frames": "watr"}}, "datasets.new.label.frames", "water"),
         ("splits", {"dataset": "watr"}, "splits.new.dataset", "water"),
         ("committees", {"model": "A", "split": "four"}, "committees.new.model", "a"),
         ("committees", {"model": "a", "split": "for"}, "committees.new.split", "four"),
@@ -225,3 +320,11 @@ def test_names_that_lead_nowhere(section: str, entry: dict[str, Any], path: str,
 def test_an_empty_section_is_named():
     (mistake,) = check_names({"splits": {"a": {"dataset": "x"}}, "models": 3, "md": None})
     assert mistake.expected == "an entry under `datasets`, which is empty"
+
+
+def test_symbols_under_analysis_must_be_elements():
+    wrong = campaign(analysis={"rdf": {"pairs": [["O", "O"], ["O", "Xx"]]}, "profiles": {"metal": "Zz"}})
+    assert [dotted(mistake.place) for mistake in found(wrong)] == [
+        "analysis.rdf.pairs[1][1]",
+        "analysis.profiles.metal",
+    ]

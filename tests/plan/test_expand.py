@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ GROW = ("split: main}", "split: main, grow: {force_rmse: 1 meV/Å, step: 2, at_m
 EXAMPLES = Path(__file__).parents[2] / "campaigns"
 
 
+LEARNT = {"train", "evaluate", "calibrate", "md", "analyse"}
+REWEIGHT = ("reweight: null", "reweight: {stride: 5}")
+
+
 def setting(validated: Any, **changes: Any) -> Setting:
     identities = {name: f"venv:{name}" for name in ("analysis", "reference", "mace")}
-    return Setting(validated.datasets, find(), identities, versions(), **changes)
+    return Setting(validated.datasets, validated.systems, find(), identities, versions(), **changes)
 
 
 def plan(
@@ -50,8 +55,8 @@ def test_the_same_campaign_has_the_same_keys_anywhere(tmp_path: Path) -> None:
     [
         (("length: 0.4 ps", "length: 0.8 ps"), {"md", "analyse"}),
         (("r_max: 5 Å", "r_max: 4 Å"), {"analyse"}),
-        (("toy}", "toy, hyperparameters: {gaussians: 8}}"), {"train", "evaluate", "md", "analyse"}),
-        (("train: 8", "train: 9"), {"split", "train", "evaluate", "md", "analyse"}),
+        (("toy}", "toy, hyperparameters: {gaussians: 8}}"), LEARNT),
+        (("train: 8", "train: 9"), {"split"} | LEARNT),
     ],
 )  # fmt: skip
 def test_a_change_touches_what_depends_on_it_and_nothing_else(
@@ -60,6 +65,21 @@ def test_a_change_touches_what_depends_on_it_and_nothing_else(
     before, after = plan(tmp_path), plan(tmp_path, TOY.replace(*change))
     new = {item.key for item in after} - {item.key for item in before}
     assert {item.task.verb for item in after if item.key in new} == touched
+
+
+@pytest.mark.parametrize(("said", "engine"), [("", "lammps"), ("    engine: ase\n", "ase")])
+def test_the_engine_is_the_campaign_s_or_the_first_of_the_card(
+    tmp_path: Path, said: str, engine: str
+) -> None:
+    argon_frames(tmp_path)
+    (tmp_path / "toy.yaml").write_text(
+        TOY.replace("    temperature: 40 K\n", f"    temperature: 40 K\n{said}")
+    )
+    validated = validate(tmp_path / "toy.yaml")
+    toy = find()["toy"]
+    both = {"toy": replace(toy, card=replace(toy.card, engines=("lammps", "ase")))}
+    found = expand(validated.campaign, replace(setting(validated), architectures=both), {})
+    assert {item.task.parameters["engine"] for item in of("md", found)} == {engine}
 
 
 def test_threads_decide_what_loads_a_model_and_nothing_else(tmp_path: Path) -> None:
@@ -127,6 +147,100 @@ def water_frames(path: Path) -> None:
     write(path, images, format="extxyz")
 
 
+def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) -> None:
+    found = plan(tmp_path, TOY.replace(*REWEIGHT))
+    trained, runs = of("train", found), of("md", found)
+    energies, joined = of("reevaluate", found), of("reweight", found)
+    assert [(item.task.upstream["md"], item.task.upstream["model"]) for item in energies] == [
+        (md.key, model.key) for md in runs for model in trained
+    ]
+    assert {item.task.parameters["stride"] for item in energies} == {5}
+    (calibration,) = of("calibrate", found)
+    assert [item.task.upstream["calibration"] for item in joined] == [calibration.key] * 2
+    assert joined[1].task.upstream["member-001"] == energies[3].key
+    assert len(of("reweight", plan(tmp_path, TOY))) == 0
+
+
+def test_a_single_model_is_no_committee(tmp_path: Path) -> None:
+    found = plan(tmp_path, TOY.replace(*REWEIGHT).replace("members: 2", "members: 1"))
+    assert not {"calibrate", "reevaluate", "reweight"} & {item.task.verb for item in found}
+
+
+def test_data_with_ions_at_a_metal_ask_who_sees_them(tmp_path: Path) -> None:
+    """The receptive field is cutoff x layers of the model: the toy's is 5 Å."""
+    argon_frames(tmp_path)
+    (tmp_path / "toy.yaml").write_text(TOY)
+    validated = validate(tmp_path / "toy.yaml")
+    assert not of("visibility", expand(validated.campaign, setting(validated), {}))
+    facts = replace(validated.datasets["argon"], species=(1, 8, 11, 79))
+    charged = replace(setting(validated), facts={"argon": facts})
+    (asked,) = of("visibility", expand(validated.campaign, charged, {}))
+    assert asked.task.parameters == {"metal": "Au", "radius": 5.0}
+    assert asked.subjects == ({"committee": "pairs"},)
+
+
 def test_the_keys_of_the_quickstart_hold_no_path(tmp_path: Path) -> None:
     for item in plan(tmp_path):
         assert str(tmp_path) not in str(item.task.to_json())
+
+
+INTERFACE = """\
+name: interface
+systems:
+  zero: {slab: {size: [4, 4, 3], waters: 40}}
+  two: {slab: {size: [4, 4, 3], waters: 40, ions: 2, seed: 1}}
+  own: {structure: {path: own.xyz, format: extxyz}}
+datasets:
+  mixed:
+    generate:
+      {systems: [zero, two, own], starts: 2, potential: electrode, temperatures: [330 K], frames: 8, seed: 3}
+  one:
+    generate: {system: two, potential: electrode, gold: rigid, temperatures: [330 K], frames: 2}
+  again:
+    label: {frames: mixed, potential: electrode}
+"""
+
+
+def interface(folder: Path) -> list[Planned]:
+    from ase import Atoms
+    from ase.io import write
+
+    write(folder / "own.xyz", Atoms("Au", cell=[9, 9, 30], pbc=True), format="extxyz")
+    return plan(folder, INTERFACE)
+
+
+def test_several_systems_and_starts_are_sampled_apart_and_joined(tmp_path: Path) -> None:
+    found = interface(tmp_path)
+    samples = [item for item in of("label", found) if "sample" in item.subjects[0]]
+    assert [(s.subjects[0]["of"], s.subjects[0]["start"]) for s in samples] == [
+        (system, start) for system in ("zero", "two", "own") for start in (0, 1)
+    ]
+    assert [s.task.parameters["frames"] for s in samples] == [2, 2, 1, 1, 1, 1]
+    assert [s.task.parameters["seed"] for s in samples] == [3000, 3001] * 3
+    assert all(s.task.parameters["gold"] == "mobile" for s in samples)
+    (join,) = [item for item in of("build", found) if item.task.parameters["kind"] == "join"]
+    assert join.subjects == ({"dataset": "mixed"},)
+    assert list(join.task.upstream.values()) == [s.key for s in samples]
+    assert sorted(join.task.upstream) == list(join.task.upstream)
+    facts = validate(tmp_path / "toy.yaml").datasets["mixed"]
+    assert facts.compositions == {"Au48H80O40": 4, "Au48H80Na2O40": 2, "Au1": 2}
+    assert facts.sizes == (168,) * 4 + (170,) * 2 + (1,) * 2
+
+
+def test_starts_are_built_with_seeds_of_their_own(tmp_path: Path) -> None:
+    found = [item for item in of("build", interface(tmp_path)) if "system" in item.subjects[0]]
+    seeds = {(i.subjects[0]["system"], i.task.parameters.get("seed")) for i in found}
+    assert seeds == {("zero", 0), ("zero", 1), ("two", 1000), ("two", 1001), ("own", None)}
+    (own,) = [item for item in found if item.task.parameters["kind"] == "structure"]
+    assert own.task.inputs == {"data": validate(tmp_path / "toy.yaml").systems["own"].sha256}
+
+
+def test_one_run_needs_no_join_and_given_frames_are_labelled(tmp_path: Path) -> None:
+    found = interface(tmp_path)
+    (one,) = [item for item in of("label", found) if item.subjects[0].get("dataset") == "one"]
+    (again,) = [item for item in of("label", found) if item.subjects[0].get("dataset") == "again"]
+    (join,) = [item for item in of("build", found) if item.task.parameters["kind"] == "join"]
+    assert one.task.parameters["gold"] == "rigid"
+    assert again.task.upstream == {"frames": join.key}
+    assert again.task.parameters == {"potential": "electrode"}
+    assert again.task.environment == "reference"

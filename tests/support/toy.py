@@ -29,6 +29,7 @@ md:
     checkpoint_every: 80 fs
     replicas: 2
 analysis:
+  reweight: null
   rdf: {pairs: [[Ar, Ar]], r_max: 5 Å}
 """
 

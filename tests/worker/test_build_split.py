@@ -13,7 +13,7 @@ from mlipbench_hpc.contract.folder import Store, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_OF_FAILURE, InputFailure, Task
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.__main__ import attempt
-from mlipbench_hpc.worker.build import water_box
+from mlipbench_hpc.worker.builders.water import water_box
 
 IMPORT = {
     "kind": "import",

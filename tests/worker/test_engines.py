@@ -57,7 +57,7 @@ def test_chain_is_ases_own_step_for_step() -> None:
     theirs = twin(argon(), lennard_jones(), ours)
     dynamics = NoseHooverChainNVT(theirs, 4.0 * fs, temperature_K=60.0, tdamp=20.0 * fs, tchain=3)
     for _ in range(60):
-        ours.step()
+        ours.advance(1)
         dynamics.run(1)
         np.testing.assert_array_equal(ours.sample().positions, theirs.positions)
         np.testing.assert_array_equal(ours.momenta(), theirs.get_momenta())
@@ -72,7 +72,7 @@ def test_langevin_is_baoab_step_for_step() -> None:
     random = np.random.Generator(np.random.PCG64(noise))
     dynamics = LangevinBAOAB(theirs, 4.0 * fs, temperature_K=60.0, T_tau=1000.0 * fs / 15.0, rng=random)
     for _ in range(60):
-        ours.step()
+        ours.advance(1)
     dynamics.run(60)
     np.testing.assert_allclose(ours.sample().positions, theirs.positions, atol=1e-9)
     np.testing.assert_allclose(ours.momenta(), theirs.get_momenta(), atol=1e-9)
@@ -104,7 +104,7 @@ def test_canonical_and_conserved(thermostat: dict[str, Any], fixed: list[int]) -
     thermometer = Thermometer.of(run.system)
     rows = np.zeros((6000, 2))
     for row in rows:
-        run.step()
+        run.advance(1)
         row[:] = thermometer.temperature(run.momenta()), run.dynamics.conserved()
     temperature, conserved = rows[300:].T
     assert temperature.mean() == pytest.approx(300.0, rel=0.06)
@@ -134,13 +134,13 @@ def test_a_restored_state_asks_nothing_and_continues(thermostat: dict[str, Any])
         Springs(start.positions.copy()),
     )
     for _ in range(7):
-        first.step()
+        first.advance(1)
     second = engine(start, calculator, thermostat, seed=99)
     second.restore(first.state())
     assert pack(second.state()) == pack(first.state())
     assert calculator.calls == 0
     for both in (first, second):
-        both.step()
+        both.advance(1)
     assert pack(second.state()) == pack(first.state())
     assert calculator.calls == 1
 
@@ -150,12 +150,12 @@ def test_neighbour_lists_do_not_outlive_a_checkpoint() -> None:
     hot = {"temperature": 400.0, "timestep": 0.004}
     through, fresh = (engine(argon(), lennard_jones(), CHAIN, **hot) for _ in range(2))
     for _ in range(30):
-        through.step()
+        through.advance(1)
     fresh.restore(through.state())
     through.forget()
     for both in (through, fresh):
         for _ in range(10):
-            both.step()
+            both.advance(1)
     assert pack(fresh.state()) == pack(through.state())
 
 

@@ -182,7 +182,7 @@ def analyse(
 ) -> tuple[dict[str, Any], Path]:
     parameters = {
         "rdf": {"pairs": [["O", "O"], ["O", "H"]], "r_max": 4.0, "bin": 0.5},
-        "blocks": 10, "equilibration": 1.0, "temperature": 300.0,
+        "profiles": {"metal": "Au", "bin": 0.5}, "blocks": 10, "equilibration": 1.0, "temperature": 300.0,
     }  # fmt: skip
     task = Task(
         "analyse", 1, "tests", "0" * 64, parameters | changed, {"md": commit(store, "md", outcome, files)}

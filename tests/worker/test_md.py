@@ -28,6 +28,7 @@ PARAMETERS: dict[str, Any] = {
     "steps": 60,
     "frame_every": 4,
     "checkpoint_every": 10,
+    "engine": "ase",
     "thermostat": {"kind": "nose-hoover-chain", "damping": 0.02, "length": 3},
     "fixed_atoms": [0, 3],
     "stability": {"conserved_energy": 0.004, "temperature": 3000.0, "hydrogen_oxygen": None},
@@ -319,6 +320,7 @@ def test_replicas_and_seeds_differ(store: Store) -> None:
         ({"start_frame": 3}, "no start_frame 3: the start has 1"),
         ({"fixed_atoms": [2, 8]}, r"fixed_atoms: no atoms \[8\], the start has 8"),
         ({"fixed_atoms": list(range(8))}, "nothing is left to move"),
+        (LANGEVIN | {"engine": "lammps"}, "engine lammps: no thermostat 'langevin'"),
     ],
 )
 def test_impossible_starts_are_the_users(store: Store, changes: dict[str, Any], message: str) -> None:
@@ -327,3 +329,15 @@ def test_impossible_starts_are_the_users(store: Store, changes: dict[str, Any], 
     failure = json.loads((folder / "failure.json").read_text())
     assert failure["kind"] == "input"
     assert re.search(message, failure["message"])
+
+
+@pytest.mark.parametrize(("dtype", "lie"), [("float32", 1.1e-5), ("float64", -1.1e-6)])
+def test_an_engine_that_disagrees_with_the_evaluator_simulates_nothing(
+    store: Store, dtype: str, lie: float
+) -> None:
+    """At rest on the sites the energy is zero, so the evaluator's is eight times the lie."""
+    folder = store.begin(md(store, dtype=dtype, hyperparameters={"lie": lie}))
+    assert attempt(folder, None, commit=True) == 70
+    message = json.loads((folder / "failure.json").read_text())["message"]
+    assert f"the energy is 0 eV in the engine and {8 * lie:.9g} eV in the evaluator" in message
+    run(store, md(store, dtype=dtype, hyperparameters={"lie": 0.8 * lie}))

@@ -1,1 +1,1 @@
-"""One module for each reference potential: `generate(start, context) -> Frames`, labelled."""
+"""One module for each reference potential: its `Engine` labels frames and drives sampling."""

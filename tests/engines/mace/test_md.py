@@ -14,6 +14,9 @@ from mlipbench_hpc.architectures.card import load_card, merge
 from mlipbench_hpc.architectures.mace import adapter
 from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
 from mlipbench_hpc.worker.engines.ase import AseEngine
+from mlipbench_hpc.worker.engines.lammps import LammpsEngine
+from mlipbench_hpc.worker.engines.lammps_forces import Asked
+from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
 from mlipbench_hpc.worker.engines.restart import pack
 from mlipbench_hpc.worker.engines.system import System
 
@@ -35,7 +38,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     return folder, chosen
 
 
-def engine(model: tuple[Path, dict[str, Any]], dtype: str, thermostat: dict[str, Any]) -> AseEngine:
+def engine(
+    model: tuple[Path, dict[str, Any]], dtype: str, thermostat: dict[str, Any], lammps: bool = False
+) -> AseEngine | LammpsEngine:
     """Eight water molecules, the first one fixed."""
     box = Atoms(cell=[6.4] * 3, pbc=True)
     for site in np.ndindex(2, 2, 2):
@@ -44,21 +49,41 @@ def engine(model: tuple[Path, dict[str, Any]], dtype: str, thermostat: dict[str,
         box += one
     parameters = {"seed": 1, "replica": 0, "temperature": 300.0, "timestep": 0.0005, "thermostat": thermostat}
     calculator = adapter.load(*model, "cpu", dtype).calculator()
-    return AseEngine(System.prepare(box, [0, 1, 2]), calculator, parameters)
+    system = System.prepare(box, [0, 1, 2])
+    if lammps:
+        return LammpsEngine(system, Asked(system, calculator), parameters)
+    return AseEngine(system, calculator, parameters)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("thermostat", THERMOSTATS, ids=["chain", "langevin"])
-def test_a_restart_gives_the_same_bits(model: Any, dtype: str, thermostat: dict[str, Any]) -> None:
-    through = engine(model, dtype, thermostat)
-    start = through.dynamics.conserved()
+@pytest.mark.parametrize(
+    ("thermostat", "lammps"),
+    [(THERMOSTATS[0], False), (THERMOSTATS[1], False), (THERMOSTATS[0], True)],
+    ids=["ase chain", "ase langevin", "lammps chain"],
+)
+def test_a_restart_gives_the_same_bits(
+    model: Any, dtype: str, thermostat: dict[str, Any], lammps: bool
+) -> None:
+    through = engine(model, dtype, thermostat, lammps)
+    start = through.conserved()
     for _ in range(5):
-        through.step()
-    fresh = engine(model, dtype, thermostat)
+        through.advance(1)
+    fresh = engine(model, dtype, thermostat, lammps)
     fresh.restore(through.state())
     through.forget()
     for both in (through, fresh):
         for _ in range(5):
-            both.step()
+            both.advance(1)
     assert pack(fresh.state()) == pack(through.state())
-    assert abs(through.dynamics.conserved() - start) / 24 < 2e-4
+    assert abs(through.conserved() - start) / 24 < 2e-4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_both_engines_see_what_the_evaluator_computes(model: Any, dtype: str) -> None:
+    found = [engine(model, dtype, THERMOSTATS[0], lammps) for lammps in (False, True)]
+    gate = Gate(adapter.load(*model, "cpu", dtype), found[0].system, "any", TOLERANCES[dtype])
+    for one in found:
+        gate.check(one)
+    for one in found:
+        one.advance(10)
+    np.testing.assert_allclose(found[0].sample().positions, found[1].sample().positions, atol=1e-4)

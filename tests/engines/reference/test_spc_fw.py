@@ -11,8 +11,9 @@ from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure, Task
 from mlipbench_hpc.data.check import check_frames
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.__main__ import attempt
-from mlipbench_hpc.worker.build import water_box
-from mlipbench_hpc.worker.labelers.spc_fw import LABEL_ACCURACY, Engine, Water
+from mlipbench_hpc.worker.builders.water import water_box
+from mlipbench_hpc.worker.labelers.box import Box
+from mlipbench_hpc.worker.labelers.spc_fw import Engine
 
 pytestmark = pytest.mark.engine
 KCAL_MOL = 4184.0 / 96485.33212  # eV: J/mol over C/mol
@@ -36,7 +37,7 @@ def molecule(bonds: tuple[float, float], degrees: float, edge: float = 60.0) -> 
 def test_energy_of_one_bent_molecule_is_that_of_its_springs():
     """Charges in one molecule do not see each other; its periodic images, a dipole lattice, give 7e-5 eV."""
     frames = molecule((1.05, 0.98), 100.0)
-    energy, forces = Engine(Water.of(frames, 0), LABEL_ACCURACY).label(frames.positions)
+    energy, forces = Engine(Box.of(frames, 0), Engine.label_accuracy).label(frames.positions)
     bonds = 529.581 * (0.038**2 + 0.032**2)
     angle = 37.95 * np.radians(13.24) ** 2
     assert energy == pytest.approx((bonds + angle) * KCAL_MOL, abs=2e-4)
@@ -62,12 +63,12 @@ def test_two_oxygens_attract_and_repel_as_point_charges_and_lennard_jones_say():
 
     near, by_hand = pair(4.0)
     far, by_hand_far = pair(20.0)
-    energies = [Engine(Water.of(one, 0), LABEL_ACCURACY).label(one.positions)[0] for one in (near, far)]
+    energies = [Engine(Box.of(one, 0), Engine.label_accuracy).label(one.positions)[0] for one in (near, far)]
     assert energies[0] - energies[1] == pytest.approx(by_hand - by_hand_far, abs=2e-3)
 
 
 def test_forces_are_the_energy_s_slope(box: Frames):
-    engine = Engine(Water.of(box, 0), LABEL_ACCURACY)
+    engine = Engine(Box.of(box, 0), Engine.label_accuracy)
     _, forces = engine.label(box.positions)
     generator = np.random.default_rng(5)
     step = 2e-3
@@ -81,7 +82,7 @@ def test_forces_are_the_energy_s_slope(box: Frames):
 
 
 def test_labels_do_not_depend_on_order_image_or_history(box: Frames):
-    engine = Engine(Water.of(box, 0), LABEL_ACCURACY)
+    engine = Engine(Box.of(box, 0), Engine.label_accuracy)
     energy, forces = engine.label(box.positions)
     engine.label(box.positions + 0.05 * np.random.default_rng(0).normal(size=box.positions.shape))
     edge = box.cells[0, 0, 0]
@@ -90,7 +91,9 @@ def test_labels_do_not_depend_on_order_image_or_history(box: Frames):
     assert forces_moved == pytest.approx(forces, abs=1e-5)
     reverse = box.select([0]).atoms(0)[::-1]
     mirrored = Frames.from_atoms([reverse])
-    energy_reverse, forces_reverse = Engine(Water.of(mirrored, 0), LABEL_ACCURACY).label(mirrored.positions)
+    energy_reverse, forces_reverse = Engine(Box.of(mirrored, 0), Engine.label_accuracy).label(
+        mirrored.positions
+    )
     assert energy_reverse == pytest.approx(energy, abs=1e-5)
     assert forces_reverse[::-1] == pytest.approx(forces, abs=1e-5)
 
@@ -98,7 +101,7 @@ def test_labels_do_not_depend_on_order_image_or_history(box: Frames):
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (Atoms("OHO", [[0, 0, 0], [1, 0, 0], [5, 5, 5]], cell=[10] * 3, pbc=True), "water only"),
+        (Atoms("OHO", [[0, 0, 0], [1, 0, 0], [5, 5, 5]], cell=[10] * 3, pbc=True), "must form water"),
         (Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 3, 0]], cell=[10] * 3, pbc=True), "exactly two H"),
         (Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1, 0]], cell=[10] * 3, pbc=[1, 1, 0]), "orthorhombic"),
         (
@@ -109,7 +112,14 @@ def test_labels_do_not_depend_on_order_image_or_history(box: Frames):
 )
 def test_anything_but_water_in_a_box_is_refused(image: Atoms, message: str):
     with pytest.raises(InputFailure, match=message):
-        Water.of(Frames.from_atoms([image]), 0)
+        Box.of(Frames.from_atoms([image]), 0)
+
+
+def test_other_species_are_refused_by_name():
+    ion = Atoms("Na", [[1, 2, 3]], cell=[10] * 3, pbc=True)
+    frames = Frames.from_atoms([molecule((1.0, 1.0), 110.0, 10.0).atoms(0) + ion])
+    with pytest.raises(InputFailure, match="spc-fw knows only O, H; received Na"):
+        Engine(Box.of(frames, 0), 1e-4)
 
 
 def labelled(root: Path) -> Frames:

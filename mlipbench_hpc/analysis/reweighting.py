@@ -1,0 +1,68 @@
+"""Averages of one committee member from the trajectory of another (arXiv:2602.22931, Eqs. S9 and S10)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from ase.units import kB
+
+from mlipbench_hpc.analysis.correlation import statistical_inefficiency
+from mlipbench_hpc.data.frames import Floats
+
+Verdict = Literal["trust", "caution", "run it directly"]
+TRUSTED_STD, TOLERATED_STD, ENOUGH_FRAMES = 1.0, 2.0, 100.0
+
+
+def reduced(energies: Floats, driver: Floats, temperature: float) -> Floats:
+    """h_i = (E_i - E*)/kT, dimensionless, (M, T), less its time average, which cancels in every average.
+
+    energies (M, T) and driver (T,) eV, evaluated on the same frames; temperature K.
+    """
+    h = (energies - driver) / (kB * temperature)
+    return np.asarray(h - h.mean(axis=1, keepdims=True))
+
+
+def cea_corrections(h: Floats) -> Floats:
+    """(M, T) weights w with <n>_i = <n> + Σ_t w_i(t) n(t): the term -[<n h> - <n><h>] of Eq. S10.
+
+    h (M, T), dimensionless, any constant offset. Each row adds up to zero, so Σ_b n_b is conserved; the row
+    of the driver, h = 0, is zero.
+    """
+    return np.asarray(-(h - h.mean(axis=1, keepdims=True)) / h.shape[1])
+
+
+def direct_weights(h: Floats) -> Floats:
+    """(M, T) weights e^{-h}/Σ e^{-h} with <n>_i = Σ_t w_i(t) n(t) (Eq. S9); min h is taken off first."""
+    weights = np.exp(-(h - h.min(axis=1, keepdims=True)))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well one member is reached from the driver's frames.
+
+    std_h: standard deviation of h (ddof = 1), kT; effective: (Σw)²/Σw² of the direct weights, in frames;
+    inefficiency: correlated frames worth one, from h(t).
+    """
+
+    std_h: float
+    effective: float
+    inefficiency: float
+
+    @property
+    def independent(self) -> float:
+        """Effective frames that are independent."""
+        return self.effective / self.inefficiency
+
+    @property
+    def verdict(self) -> Verdict:
+        """trust: std(h) ≤ 1 and at least 100 independent effective frames; caution: std(h) ≤ 2."""
+        if self.std_h <= TRUSTED_STD and self.independent >= ENOUGH_FRAMES:
+            return "trust"
+        return "caution" if self.std_h <= TOLERATED_STD else "run it directly"
+
+
+def quality(h: Floats) -> Quality:
+    """Of one member: h (T,), T ≥ 2."""
+    weights = direct_weights(h[None])[0]
+    return Quality(float(h.std(ddof=1)), float(1 / np.square(weights).sum()), statistical_inefficiency(h))

@@ -1,0 +1,83 @@
+"""Metal slabs: which atoms are its faces, and how far above a face the others are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlipbench_hpc.analysis.geometry import OXYGEN, minimum_image
+from mlipbench_hpc.data.frames import Floats, Ints
+
+LAYER_GAP = 1.0
+SURFACE_GAP = 5.0
+FIRST_LAYER = 4.5
+
+
+@dataclass(frozen=True)
+class Face:
+    """One surface: indices (K,) of its outermost layer; normal is +1 or -1 along z, out of the metal."""
+
+    layer: Ints
+    normal: float
+
+    def heights(self, positions: NDArray[np.floating], cell: Floats, atoms: Ints) -> Floats:
+        """Distances (F, len(atoms)) Å from the layer's mean plane, frame by frame, in [-Lz/4, 3Lz/4).
+
+        positions (F, N, 3) Å, wrapped or not; cell (3, 3) Å, lower triangular. The layer is taken to the
+        images nearest to its first atom before its mean is taken, so one that straddles the boundary of the
+        cell has no false mean.
+        """
+        layer = np.asarray(positions[:, self.layer], dtype=float)
+        near = layer[:, :1] + minimum_image(layer - layer[:, :1], cell)
+        plane = near[..., 2].mean(axis=1)
+        above = self.normal * (np.asarray(positions[:, atoms, 2], dtype=float) - plane[:, None])
+        return wrapped(above, float(cell[2, 2]))
+
+
+def wrapped(z: Floats, length: float) -> Floats:
+    """z in Å, moved by whole cells of `length` Å into [-length/4, 3 length/4)."""
+    return np.asarray(z - length * np.floor(z / length + 0.25))
+
+
+def interfacial(heights: Floats) -> NDArray[np.bool_]:
+    """Whether 0 < z ≤ 4.5 Å, for heights of any shape in Å."""
+    return np.asarray((heights > 0) & (heights <= FIRST_LAYER))
+
+
+def faces(numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int) -> tuple[Face, ...]:
+    """The faces that water touches, the upper one first; () where there is no such metal.
+
+    numbers (N,), positions (N, 3) Å and cell (3, 3) Å, lower triangular, of one frame. The slab is what lies
+    between the two ends of the widest gap in z that holds no metal; layers are more than 1 Å apart. The lower
+    face counts where at least half as many oxygens lie within 4.5 Å of it as of the upper one. Raises
+    ValueError where the metal leaves no gap of 5 Å, for then it has no surface.
+    """
+    atoms = np.flatnonzero(numbers == metal)
+    if len(atoms) == 0:
+        return ()
+    upper, lower = (Face(layer, normal) for layer, normal in _outer_layers(atoms, positions, cell))
+    oxygens = np.flatnonzero(numbers == OXYGEN)
+    wet = [int(interfacial(face.heights(positions[None], cell, oxygens)).sum()) for face in (upper, lower)]
+    return (upper, lower) if 2 * wet[1] >= wet[0] > 0 else (upper,)
+
+
+def _outer_layers(
+    atoms: Ints, positions: NDArray[np.floating], cell: Floats
+) -> tuple[tuple[Ints, float], tuple[Ints, float]]:
+    """Atoms of the slab's upper and lower layer, with the direction in which each faces."""
+    length = float(cell[2, 2])
+    z = np.mod(np.asarray(positions[atoms, 2], dtype=float), length)
+    order = np.argsort(z, kind="stable")
+    gaps = np.diff(z[order], append=z[order[0]] + length)
+    widest = int(gaps.argmax())
+    if gaps[widest] < SURFACE_GAP:
+        raise ValueError(
+            f"the metal fills the cell: its widest gap along z is {gaps[widest]:.2f} Å, and a surface needs "
+            f"{SURFACE_GAP:g} Å"
+        )
+    # From the atom after the gap upwards; the gaps between neighbours then mark the layers.
+    order, steps = np.roll(order, -widest - 1), np.roll(gaps, -widest - 1)[:-1]
+    ends = np.flatnonzero(steps > LAYER_GAP)
+    first = int(ends[0]) + 1 if len(ends) else len(order)
+    last = int(ends[-1]) + 1 if len(ends) else 0
+    return (np.sort(atoms[order[last:]]), 1.0), (np.sort(atoms[order[:first]]), -1.0)

@@ -1,0 +1,67 @@
+"""Water molecules: which hydrogens belong to which oxygen, their direction, and what changes later."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image, owners
+from mlipbench_hpc.data.frames import Floats, Ints
+
+# Nearer to another oxygen means at least half an O-O distance away from one's own.
+SUSPECT_OH = 1.15
+
+
+@dataclass(frozen=True)
+class Waters:
+    """The molecules of one frame, kept for all later ones.
+
+    intact (W, 3): indices of O and its two H; oxygens (O,): all oxygens; left_out: oxygens that do not own
+    exactly two H; owner (N,): oxygen of each hydrogen, -1 for other atoms and for hydrogens without one.
+    """
+
+    intact: Ints
+    oxygens: Ints
+    left_out: int
+    owner: Ints
+
+    @classmethod
+    def assign(cls, numbers: Ints, positions: NDArray[np.floating], cell: Floats) -> "Waters":
+        """From one frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å."""
+        owner = owners(numbers, np.asarray(positions, dtype=float), cell)
+        oxygens = np.flatnonzero(numbers == OXYGEN)
+        hydrogens = np.flatnonzero(owner >= 0)
+        held = np.bincount(owner[hydrogens], minlength=len(numbers))
+        whole = oxygens[held[oxygens] == 2]
+        by_owner = hydrogens[np.argsort(owner[hydrogens], kind="stable")]
+        pairs = by_owner[np.isin(owner[by_owner], whole)].reshape(-1, 2)
+        return cls(np.column_stack([whole, pairs]), oxygens, len(oxygens) - len(whole), owner)
+
+    def cosines(self, positions: NDArray[np.floating], cell: Floats) -> Floats:
+        """cos θ (F, W) between each intact molecule's bisector and +z.
+
+        The bisector is the sum of its two O-H vectors, not normalised, under the minimum image. positions
+        (F, N, 3) Å, cell (3, 3) Å.
+        """
+        oxygen, one, other = (np.asarray(positions[:, column], dtype=float) for column in self.intact.T)
+        bisector = minimum_image(one - oxygen, cell) + minimum_image(other - oxygen, cell)
+        return np.asarray(bisector[..., 2] / np.sqrt(np.square(bisector).sum(axis=-1)))
+
+    def changed(self, positions: NDArray[np.floating], cell: Floats) -> Ints:
+        """Hydrogens that in any of these frames are nearer to another oxygen than to their owner.
+
+        positions (F, N, 3) Å, cell (3, 3) Å.
+        """
+        held = np.flatnonzero(self.owner >= 0)
+        bonds = np.asarray(positions[:, held], dtype=float) - positions[:, self.owner[held]]
+        lengths = np.linalg.norm(minimum_image(bonds, cell), axis=-1)
+        frames, which = np.nonzero(lengths > SUSPECT_OH)
+        reach = positions[frames, held[which]][:, None] - positions[frames[:, None], self.oxygens]
+        nearest = self.oxygens[np.linalg.norm(minimum_image(reach, cell), axis=-1).argmin(axis=1)]
+        moved = nearest != self.owner[held[which]]
+        return np.unique(held[which[moved]])
+
+
+def ions(numbers: Ints, metal: int) -> list[int]:
+    """Atomic numbers of all species that are neither water nor the metal, sorted."""
+    return [int(number) for number in np.unique(numbers) if number not in (HYDROGEN, OXYGEN, metal)]

@@ -1,0 +1,1 @@
+"""Deep Potential (se_e2_a) through deepmd-kit's TensorFlow backend (see card.toml)."""

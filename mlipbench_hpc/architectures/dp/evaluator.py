@@ -1,0 +1,68 @@
+"""A frozen DP model at work: on many frames at once, and step by step in MD."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+from mlipbench_hpc.architectures.dp.engine import DeepPot, use_threads
+from mlipbench_hpc.architectures.dp.model import FROZEN, load_record
+from mlipbench_hpc.architectures.dp.systems import require_known, systems
+from mlipbench_hpc.data.frames import Floats, Frames
+
+
+class DpEvaluator:
+    """One loaded model; as many threads as OMP_NUM_THREADS says, which the runtime sets from the task."""
+
+    def __init__(self, folder: Path, dtype: str) -> None:
+        self.record = load_record(folder, dtype)
+        use_threads(int(os.environ["OMP_NUM_THREADS"]))
+        self.potential = DeepPot(str(folder / FROZEN), auto_batch_size=False)
+
+    def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
+        """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element.
+
+        A batch holds frames of one composition.
+        """
+        require_known(frames.species(), self.record.numbers)
+        energies, forces = np.zeros(len(frames)), np.zeros((len(frames.numbers), 3))
+        for system in systems(frames, self.record.numbers, self.record.cutoff):
+            for start in range(0, len(system.frames), batch_size):
+                part = slice(start, start + batch_size)
+                energy, force, _ = self.potential.eval(
+                    system.coordinates[part], system.boxes[part], system.types
+                )
+                energies[system.frames[part]] = energy[:, 0]
+                forces[system.order[part]] = force
+        return energies, forces
+
+    def calculator(self) -> "DpCalculator":
+        """An ASE calculator with energy and forces."""
+        return DpCalculator(self)
+
+
+class DpCalculator(Calculator):
+    """Energy and forces for MD."""
+
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
+
+    def __init__(self, evaluator: DpEvaluator) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.evaluator = evaluator
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] | None = None,
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill results: energy eV, forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        current: Any = self.atoms
+        energies, forces = self.evaluator.evaluate(Frames.from_atoms([current]), 1)
+        energy = float(energies[0])
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces}

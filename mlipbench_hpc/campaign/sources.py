@@ -1,0 +1,120 @@
+"""Systems that cannot be built and datasets that cannot be made."""
+
+from collections.abc import Iterator, Mapping
+
+from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.problem import Mistake, Place
+from mlipbench_hpc.campaign.spec import Campaign, Dataset, GeneratedDataset, Slab, System
+
+LONGEST_TIMESTEP_PS = 0.002
+DENSEST = 1.5
+WATERS_PER_ION = 4
+THINNEST_FILM_A = 3.0
+THINNEST_FILM_WITH_IONS_A = 6.0
+ANGSTROM3_OF_WATER = 29.91461  # that 18.015 g/mol fill at 1 g/cm³
+SPECIES = {"spc-fw": {1, 8}, "electrode": {1, 8, 11, 79}}
+Facts = Mapping[str, DatasetFacts]
+
+
+def check_system(place: Place, system: System) -> Iterator[Mistake]:
+    """What is wrong with one system besides its files."""
+    for kind, one in (("water_box", system.water_box), ("slab", system.slab)):
+        if one and one.density > DENSEST:
+            received, expected = f"{one.density:g} g/cm3", f"at most {DENSEST:g} g/cm3"
+            yield Mistake((*place, kind, "density"), "water cannot be packed so densely", received, expected)
+    if system.slab:
+        yield from _slab((*place, "slab"), system.slab)
+
+
+def _slab(place: Place, slab: Slab) -> Iterator[Mistake]:
+    n, m, _layers = slab.size
+    if m % 2:
+        yield Mistake(
+            (*place, "size", 1), "rows of an orthorhombic Au(111) cell come in pairs", str(m), "even"
+        )
+    if slab.waters < WATERS_PER_ION * slab.ions:
+        received, expected = (
+            f"{slab.ions} ions in {slab.waters} waters",
+            f"{WATERS_PER_ION} waters for each ion",
+        )
+        yield Mistake((*place, "ions"), "too many ions for the film", received, expected)
+    area = n * m * slab.lattice_constant**2 * 3**0.5 / 4
+    thickness = slab.waters * ANGSTROM3_OF_WATER / slab.density / area
+    least = THINNEST_FILM_WITH_IONS_A if slab.ions else THINNEST_FILM_A
+    if thickness < least:
+        enough = int(least * area * slab.density / ANGSTROM3_OF_WATER) + 1
+        received, expected = f"{slab.waters}, a film of {thickness:.1f} Å", f"at least {enough} ({least:g} Å)"
+        yield Mistake((*place, "waters"), "the film is too thin", received, expected)
+
+
+def check_dataset(name: str, campaign: Campaign, facts: Facts, systems: Facts) -> Iterator[Mistake]:
+    """What is wrong with one dataset besides its files."""
+    dataset = campaign.datasets[name]
+    if dataset.generate:
+        place: Place = ("datasets", name, "generate")
+        yield from _generated(place, dataset.generate)
+        for system in dataset.generate.origins:
+            if system in systems:
+                yield from _species(place, dataset.generate.potential, systems[system], system)
+    if dataset.label:
+        place = ("datasets", name, "label")
+        yield from _circle((*place, "frames"), name, campaign.datasets)
+        if dataset.label.frames in facts:
+            held = facts[dataset.label.frames]
+            yield from _species(place, dataset.label.potential, held, dataset.label.frames)
+
+
+def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
+    yield from short_enough(place, dataset.timestep)
+    for key in sorted(dataset.model_fields_set & {"equilibration", "every"}):
+        yield from multiple((*place, key), getattr(dataset, key), dataset.timestep)
+    runs = len(dataset.runs) * len(dataset.temperatures)
+    if dataset.frames < runs:
+        message, expected = "fewer frames than runs", f"at least {runs} (systems x starts x temperatures)"
+        yield Mistake((*place, "frames"), message, str(dataset.frames), expected)
+    for index, system in enumerate(dataset.systems):
+        if system in dataset.systems[:index]:
+            yield Mistake((*place, "systems", index), "named twice", system, "each system once")
+    if dataset.gold and dataset.potential != "electrode":
+        yield Mistake((*place, "gold"), f"{dataset.potential} has no metal", dataset.gold, "no such entry")
+
+
+def _species(place: Place, potential: str, held: DatasetFacts, name: str) -> Iterator[Mistake]:
+    from ase.data import chemical_symbols
+
+    known = SPECIES[potential]
+    if strange := set(held.species) - known:
+        symbols = ", ".join(chemical_symbols[number] for number in sorted(strange))
+        message = f"species that {potential} does not know: {symbols}"
+        expected = "only " + ", ".join(chemical_symbols[number] for number in sorted(known))
+        yield Mistake((*place, "potential"), message, name, expected)
+    elif potential == "electrode" and 79 not in held.species:
+        yield Mistake((*place, "potential"), "electrode needs gold in every frame", name, "Au")
+
+
+def _circle(place: Place, name: str, datasets: Mapping[str, Dataset]) -> Iterator[Mistake]:
+    """A dataset whose frames would be its own labelled anew."""
+    seen, here = [name], datasets[name]
+    while here.label and here.label.frames in datasets:
+        seen.append(here.label.frames)
+        if seen.count(seen[-1]) > 1:
+            yield Mistake(place, "labels its own frames", " -> ".join(seen), "frames of another dataset")
+            return
+        here = datasets[here.label.frames]
+
+
+def short_enough(place: Place, timestep: float) -> Iterator[Mistake]:
+    """A timestep that no atom would survive. timestep in ps."""
+    if timestep > LONGEST_TIMESTEP_PS:
+        received = f"{timestep * 1e3:g} fs"
+        expected = f"at most {LONGEST_TIMESTEP_PS * 1e3:g} fs (0.5 fs with H)"
+        yield Mistake((*place, "timestep"), "too long for atoms that vibrate", received, expected)
+
+
+def multiple(place: Place, time: float, timestep: float) -> Iterator[Mistake]:
+    """A time (ps) that is no whole number of timesteps (ps)."""
+    steps = time / timestep
+    if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * max(1.0, steps):
+        nearest = max(1, round(steps)) * timestep
+        received, expected = f"{time:g} ps at a timestep of {timestep:g} ps", f"such as {nearest:g} ps"
+        yield Mistake(place, "is not a whole number of timesteps", received, expected)

@@ -1,0 +1,26 @@
+"""Parameters of the tasks that make structures and reference data."""
+
+from typing import Any
+
+from mlipbench_hpc.campaign.facts import DatasetFacts, read_parameters
+from mlipbench_hpc.campaign.spec import GeneratedDataset, System
+
+
+def build(system: System, facts: DatasetFacts, start: int) -> tuple[dict[str, Any], dict[str, str]]:
+    """Parameters and inputs of a `build` task; start: which of the system's independent starts."""
+    if system.water_box:
+        box = system.water_box
+        how = {"kind": "water_box", "molecules": box.molecules, "density": box.density, "seed": start}
+        return how, {}
+    if system.slab:
+        slab = system.slab.model_dump(mode="json")
+        return {"kind": "slab", **slab, "seed": slab["seed"] * 1000 + start}, {}
+    assert system.structure is not None
+    return {"kind": "structure", **read_parameters(system.structure)}, {"data": facts.sha256}
+
+
+def sample(recipe: GeneratedDataset, start: int, frames: int) -> dict[str, Any]:
+    """Parameters of the `label` task that samples `frames` frames from one start of one system."""
+    kept = {"potential", "temperatures", "timestep", "equilibration", "every"}
+    how = recipe.model_dump(include=kept) | {"frames": frames, "seed": recipe.seed * 1000 + start}
+    return how | ({"gold": recipe.gold or "mobile"} if recipe.potential == "electrode" else {})

@@ -1,0 +1,211 @@
+"""Figures with two kinds of band: sampling (blocks of one run) and training (spread of the committee)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.report.collect import Item, Results, Round, analyses, final_round, reweighted
+from mlipbench_hpc.report.drawing import (
+    COLOURS,
+    ROWS_DRAWN,
+    SIZE,
+    SQUARE,
+    Figure,
+    colour_of,
+    finish,
+    new_axes,
+    stacked,
+)
+from mlipbench_hpc.report.text import count, number
+
+SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
+HEIGHT = "height above the surface / Å"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How one observable is named on the page."""
+
+    title: str
+    label: str
+
+
+def shown(name: str) -> Shown:
+    """Title and axis label of an observable."""
+    if name.startswith("concentration-"):
+        ion = name.removeprefix("concentration-")
+        return Shown(f"{ion} concentration", f"{ion} concentration / mol/L")
+    if name.startswith("g_"):
+        pair = name.removeprefix("g_")
+        return Shown(f"{pair} radial distribution", f"g(r), {pair}")
+    return {
+        "density": Shown("Water density", "water density / g/cm³"),
+        "orientation": Shown("Orientation", "ρ · cos θ / g/cm³"),
+        "cosine": Shown("Mean cos θ", "⟨cos θ⟩"),
+    }[name]
+
+
+def place(run: Item) -> str:
+    """Where on the page the figures of one MD run stand."""
+    return f"profiles-{run.subject['md']}-{run.subject['replica']}"
+
+
+def about_run(results: Results, run: Item) -> str:
+    """Committee size, training structures and length of one run, as they must stand beside its numbers."""
+    final = final_round(results, results.asked("md", run.subject["md"])["committee"])
+    models = final.describe() if final else "no model"
+    return f"{models}; {number(run.values.get('time_ps'))} ps of MD"
+
+
+def of_run(results: Results, run: Item) -> list[Figure | None]:
+    """All profiles of one MD run, and g(r) of the committee where there is no slab."""
+    analysis = next(iter(analyses(results, run)), None)
+    spread = reweighted(results, run)
+    found: list[Figure | None] = []
+    observables = spread.values.get("observables", {}) if spread else {}
+    own = analysis.values.get("profiles", {}) if analysis else {}
+    if analysis and own.get("faces"):
+        for name in (*own["names"], "cosine"):
+            found.append(profile(results, run, analysis, spread if name in observables else None, name))
+        found.append(dipole(results, run, analysis))
+    elif spread:
+        found += [committee_line(results, run, spread, name) for name in observables]
+    return found
+
+
+def profile(results: Results, run: Item, analysis: Item, spread: Item | None, name: str) -> Figure | None:
+    """One profile along z, with the committee's band where there is one."""
+    if spread:
+        return committee_line(results, run, spread, name)
+    table, column = analysis.table("profiles.csv"), _column(name)
+    if column not in table:
+        return None
+    columns = {"z_A": table["z_A"], "driver": table[column], "se": table[f"se_{column}"]}
+    return _line(results, run, name, columns, None)
+
+
+def _column(name: str) -> str:
+    if name == "cosine":
+        return name
+    return f"{name}_mol_per_L" if name.startswith("concentration") else f"{name}_g_per_cm3"
+
+
+def committee_line(results: Results, run: Item, spread: Item, name: str) -> Figure | None:
+    """The driver's own average, both bands, and the mean over the reweighted members."""
+    table = spread.table(f"reweighted-{name}.csv")
+    return _line(results, run, name, table, spread.values) if "driver" in table else None
+
+
+def _line(
+    results: Results, run: Item, name: str, table: dict[str, Floats], spread: dict[str, Any] | None
+) -> Figure:
+    axis = "z_A" if "z_A" in table else "r_A"
+    named = shown(name)
+    canvas, axes = new_axes(SIZE, HEIGHT if axis == "z_A" else "r / Å", named.label)
+    blocks = results.document["campaign"]["analysis"]["blocks"]
+    x, driver = table[axis], table["driver"]
+    _band(axes, x, driver, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
+    if spread:
+        width, label = training_band(table, spread)
+        _band(axes, x, driver, width, TRAINING, label)
+    axes.plot(x, driver, color=SAMPLING, label="member 0, the driver")
+    if spread:
+        axes.plot(x, table["mean"], color=TRAINING, linestyle="--", linewidth=1.0, label="committee mean")
+    _frame(axes, x, driver, axis)
+    axes.legend()
+    caption = (
+        f"{named.title} of {run.subject['md']}, replica {run.subject['replica']} ({about_run(results, run)})"
+    )
+    caption += f". {_method(spread)}" if spread else ". Sampling error alone."
+    columns = {column: values.tolist() for column, values in table.items()}
+    return finish(f"{place(run)}-{name}", place(run), named.title, caption, columns, canvas)
+
+
+def training_band(table: dict[str, Floats], spread: dict[str, Any]) -> tuple[Floats, str]:
+    """Half width of the training band, and what the legend says it is."""
+    members, alpha = len(spread["members"]) + 1, spread["alpha"]
+    if alpha is None:
+        return table["sigma"], f"± 1 σ (training, M = {members}, not calibrated)"
+    return table["alpha_sigma"], f"± 1 α·σ (training, M = {members}, α = {number(alpha)})"
+
+
+def _method(spread: dict[str, Any]) -> str:
+    frames = count(spread["reweighted_frames"], "stored frame")
+    return f"Members are reached by reweighting {frames} of the driver (CEA); verdict: {spread['verdict']}."
+
+
+def _band(axes: Axes, x: Floats, centre: Floats, half: Floats, colour: str, label: str) -> None:
+    axes.fill_between(x, centre - half, centre + half, color=colour, alpha=0.25, linewidth=0, label=label)
+
+
+def _frame(axes: Axes, x: Floats, driver: Floats, axis: str) -> None:
+    """Only the stretch of z where there is something; g(r) keeps its whole axis."""
+    occupied = np.flatnonzero(np.isfinite(driver) & (driver != 0))
+    if axis == "z_A" and len(occupied):
+        axes.set_xlim(min(0.0, x[occupied[0]] - 0.5), x[occupied[-1]] + 0.5)
+
+
+def dipole(results: Results, run: Item, analysis: Item) -> Figure | None:
+    """P_z(t), at most 600 points drawn, and its histogram over all frames beside it."""
+    found, arrays = analysis.values["profiles"].get("dipole"), analysis.arrays("dipole.npz")
+    if not found or "P_z" not in arrays:
+        return None
+    times, series = arrays["time_ps"], arrays["P_z"]
+    stride = -(-len(times) // ROWS_DRAWN)
+    canvas, axes = new_axes(SIZE, "time / ps", "total dipole P_z = Σ cos θ")
+    axes.plot(times[::stride], series[::stride], color=SAMPLING, linewidth=0.8)
+    side = axes.inset_axes((1.02, 0.0, 0.22, 1.0), sharey=axes)
+    edges = np.array(found["histogram"]["edges"])
+    side.stairs(found["histogram"]["counts"], edges, orientation="horizontal", fill=True, color=SAMPLING)
+    side.tick_params(labelleft=False, labelbottom=False)
+    side.grid(False)
+    caption = (
+        f"Total dipole of {run.subject['md']}, replica {run.subject['replica']} "
+        f"({about_run(results, run)}): Σ cos θ over {found_molecules(analysis)}, without unit; mean "
+        f"{number(found['mean'])}, standard error {number(found['se'])} from blocks and "
+        f"{number(found['se_autocorrelation'])} from autocorrelation, width {number(found['width'])}. "
+        + ("Every frame" if stride == 1 else f"One frame in {stride}")
+        + " is drawn; the histogram holds all."
+    )
+    columns = {"time_ps": times[::stride].tolist(), "P_z": series[::stride].tolist()}
+    return finish(f"{place(run)}-dipole", place(run), "Total dipole", caption, columns, canvas)
+
+
+def found_molecules(analysis: Item) -> str:
+    """How many molecules the dipole is summed over."""
+    return count(analysis.values["profiles"]["intact_molecules"], "intact molecule")
+
+
+def coverage(one: Round) -> Figure | None:
+    """Share of validation errors inside k·α·s, against what a normal distribution gives."""
+    calibration = one.calibration.values if one.calibration else {}
+    lines = {
+        kind: np.array(calibration[kind]["coverage"])
+        for kind in ("raw", "centred")
+        if "coverage" in calibration.get(kind, {})
+    }
+    if not lines:
+        return None
+    canvas, axes = new_axes(SQUARE, "k", "share of errors inside k · α · s")
+    names = {"raw": "as they are", "centred": "mean errors removed"}
+    for index, (kind, rows) in enumerate(lines.items()):
+        label = f"{names[kind]}, α = {number(calibration[kind]['alpha'])}"
+        axes.plot(rows[:, 0], rows[:, 1], color=colour_of(index), marker="o", markersize=3, label=label)
+    expected = next(iter(lines.values()))
+    axes.plot(expected[:, 0], expected[:, 2], color="#6b7280", linestyle=":", label="normal distribution")
+    axes.set_ylim(0, 1.03)
+    axes.legend()
+    caption = (
+        f"Coverage of {one.committee} on {count(calibration['structures'], 'validation structure')} "
+        f"({one.describe()}; no MD enters): below the dotted line errors are larger than α·s says."
+    )
+    tables = {
+        str(index): {"k": rows[:, 0], "share": rows[:, 1], "normal": rows[:, 2]}
+        for index, rows in enumerate(lines.values())
+    }
+    columns = stacked(tables, "set")
+    columns["set"] = [list(lines)[index] for index in columns["set"]]
+    return finish(f"coverage-{one.committee}", "uncertainty", "Coverage", caption, columns, canvas)

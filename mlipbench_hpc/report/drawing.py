@@ -1,0 +1,117 @@
+"""How every figure is drawn: style, axes, and one function that turns a canvas into SVG, PDF and CSV."""
+
+import io
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, NullLocator
+
+COLOURS = ("#0b5cad", "#c8641b", "#2f855a", "#8b4aa8", "#b23a48", "#4a5568", "#917500", "#007c89")
+STYLE: Any = {
+    "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.edgecolor": "#6b7280", "axes.labelcolor": "#1f2933", "xtick.color": "#6b7280",
+    "ytick.color": "#6b7280",
+    "xtick.labelcolor": "#1f2933", "ytick.labelcolor": "#1f2933",
+    "axes.linewidth": 0.8, "lines.linewidth": 1.3,
+    "legend.frameon": False, "legend.fontsize": 8.0, "axes.grid": True, "grid.color": "#e8ebef",
+    "grid.linewidth": 0.7, "axes.axisbelow": True, "svg.fonttype": "path",
+}  # fmt: skip
+SIZE = (4.6, 3.1)
+SQUARE = (4.6, 3.6)
+ROWS_DRAWN = 600
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: `columns` are the plotted numbers (text or float, equal length)."""
+
+    name: str
+    section: str
+    title: str
+    caption: str
+    columns: dict[str, list[Any]]
+    svg: str = field(repr=False)
+    pdf: bytes = field(repr=False)
+
+    def csv(self) -> bytes:
+        """The plotted numbers, one column each."""
+        rows = [list(self.columns), *zip(*self.columns.values(), strict=True)]
+        return "".join(",".join(_cell(value) for value in row) + "\n" for row in rows).encode()
+
+
+def new_axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
+    canvas = Canvas(figsize=size, layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.add_subplot()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    return canvas, axes
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic y axis with ticks at 1, 2 and 5, written as plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def diagonal(axes: Axes) -> None:
+    low = min(axes.get_xlim()[0], axes.get_ylim()[0])
+    high = max(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([low, high], [low, high], color="#6b7280", linewidth=0.8, zorder=0)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+
+
+def colour_of(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def stacked(parts: dict[str, dict[str, Any]], name: str) -> dict[str, list[Any]]:
+    """Tables of equal columns one below the other, with a first column that says whose each row is."""
+    columns: dict[str, list[Any]] = {name: []}
+    for owner, table in parts.items():
+        rows = len(next(iter(table.values())))
+        columns[name] += [int(owner)] * rows
+        for column, values in table.items():
+            columns.setdefault(column, []).extend(np.asarray(values).tolist())
+    return columns
+
+
+def finish(
+    name: str, section: str, title: str, caption: str, columns: dict[str, list[Any]], canvas: Canvas
+) -> Figure:
+    """Draw as SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
+    svg, pdf = io.StringIO(), io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
+        canvas.set_layout_engine("none")
+        canvas.savefig(
+            pdf, format="pdf", dpi=160, metadata={"CreationDate": None, "Creator": None, "Producer": None}
+        )
+    return Figure(
+        name, section, title, caption, columns, _inline(svg.getvalue(), name, title), pdf.getvalue()
+    )
+
+
+def _inline(svg: str, name: str, title: str) -> str:
+    """The <svg> element alone, its ids made unique on the page, scaling with its column."""
+    head, tail = svg[svg.index("<svg ") :].split(">", 1)
+    head = re.sub(r' (?:width|height)="[^"]*"', "", head).replace(
+        "<svg ", f'<svg role="img" aria-label="{title}" ', 1
+    )
+    for prefix in (' id="', "url(#", 'xlink:href="#'):
+        tail = tail.replace(prefix, f"{prefix}{name}-")
+    return f"{head}>{tail}"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.8g}" if np.isfinite(value) else ""
+    return str(value)

@@ -1,0 +1,178 @@
+"""Tables and sentences about how far committees and their reweighting can be trusted."""
+
+from typing import Any
+
+from mlipbench_hpc.report.bands import about_run, place
+from mlipbench_hpc.report.collect import Item, Results, analyses, final_round, reweighted
+from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.text import NOTHING, count, listed, number
+
+ENOUGH_SEEN = 0.5
+ENOUGH_FRAMES = 100
+
+
+def alphas(results: Results) -> Table | None:
+    """One row for each committee, kind and composition; None where nothing was calibrated."""
+    rows: list[list[str]] = []
+    for name in results.names("committees"):
+        final = final_round(results, name)
+        if final is None or final.calibration is None or not final.calibration.done:
+            continue
+        found = final.calibration.values
+        about = f"M = {found['members']}, {listed([str(n) for n in final.structures])}"
+        rows += _alpha_rows(name, about, "all", found)
+        if len(found["compositions"]) > 1:
+            for formula, part in found["compositions"].items():
+                rows += _alpha_rows(name, about, formula, part)
+    header = ["committee", "M, training structures", "composition", "energies", "in words",
+              "validation structures", "α", "95 % interval", "share of the largest 1 %"]  # fmt: skip
+    caption = (
+        "α scales the spread of a committee to the size of its errors (Eq. S11 of arXiv:2602.22931): for "
+        "energies as they are, and with each member's mean error per composition removed. Constant errors "
+        "inflate α but cancel when MD is reweighted, so bands use the second. No MD enters."
+    )
+    return Table(caption, header, rows, words=5) if rows else None
+
+
+def _alpha_rows(name: str, about: str, formula: str, found: dict[str, Any]) -> list[list[str]]:
+    kinds = {"raw": "as they are", "centred": "mean errors removed"}
+    return [[name, about, formula, words, *_alpha_cells(found[kind])] for kind, words in kinds.items()]
+
+
+def _alpha_cells(one: dict[str, Any]) -> list[str]:
+    if "refused" in one:
+        return [f"refused: {one['why']}", number(one["structures"]), NOTHING, NOTHING, NOTHING]
+    low, high = one["interval"]
+    return [
+        "; ".join(one["warnings"]),
+        number(one["structures"]),
+        number(one["alpha"]),
+        f"{number(low)} to {number(high)}",
+        f"{100 * one['share_of_largest']:.0f} %",
+    ]
+
+
+def visibility(results: Results) -> Table | None:
+    """Which interfacial waters see every ion, by committee and composition; None without ions."""
+    rows = []
+    for item in results.of("visibility"):
+        found = item.values
+        for formula, part in found.get("compositions", {}).items():
+            model = results.asked("committees", item.subject["committee"])["model"]
+            share = part["share"]
+            words = "sees the charge" if share >= ENOUGH_SEEN else "mostly blind to it"
+            rows.append([item.subject["committee"], model, formula, words, number(found["radius_A"]),
+                         number(part["frames"]), number(share)])  # fmt: skip
+    header = ["committee", "model", "composition", "in words", "receptive field, Å", "frames", "mean share"]
+    caption = (
+        "Before any training: the share of interfacial waters (0 < z ≤ 4.5 Å) with every ion of the cell in "
+        "their receptive field (cutoff x layers). The charge of the surface is set by the number of ions; a "
+        "model that does not see them all cannot know it. No model and no MD enters."
+    )
+    return Table(caption, header, rows, words=4) if rows else None
+
+
+def runs(results: Results) -> list[dict[str, Any]]:
+    """One entry for each MD run that is done: heading, place of its figures, words, table of members."""
+    found = []
+    for name in results.names("md"):
+        for run in results.of("md", md=name):
+            if run.done:
+                found.append({
+                    "title": f"{name}, replica {run.subject['replica']}",
+                    "place": place(run),
+                    "about": about_run(results, run),
+                    "words": words_of(results, run),
+                    "members": members(results, run),
+                })  # fmt: skip
+    return found
+
+
+def words_of(results: Results, run: Item) -> list[str]:
+    """What was skipped or left out of one run, and the verdict on its reweighting."""
+    sentences = []
+    for item in analyses(results, run):
+        own = item.values.get("profiles", {})
+        sentences += [f"No profiles: {own['skipped']}."] if "skipped" in own else []
+        sentences += [f"{own['note'][0].upper()}{own['note'][1:]}."] if "note" in own else []
+    spread = reweighted(results, run)
+    if spread is None:
+        return sentences
+    if "skipped" in spread.values:
+        return [*sentences, f"No committee band: {spread.values['skipped']}."]
+    return [*sentences, verdict(spread.values)]
+
+
+def verdict(spread: dict[str, Any]) -> str:
+    """The worst member's verdict, with its reason."""
+    members = spread["members"].values()
+    std, frames = max(m["std_h"] for m in members), min(m["independent_frames"] for m in members)
+    said = f"std(h) is {number(std)} kT and {number(frames)} independent effective frames remain, at worst"
+    if spread["verdict"] == "trust":
+        return f"The training band can be trusted: {said}."
+    if spread["verdict"] == "caution":
+        return (
+            f"The training band is to be read with caution: {said}; to be trusted it takes std(h) ≤ 1 kT and "
+            f"{ENOUGH_FRAMES} such frames."
+        )
+    bad = [member for member, m in spread["members"].items() if m["verdict"] == "run it directly"]
+    return (
+        f"The training band is not to be used: std(h) reaches {number(std)} kT, and the linear formula ends "
+        f"at 2; run {count(len(bad), 'member')} ({listed(bad)}) directly."
+    )
+
+
+def members(results: Results, run: Item) -> Table | None:
+    """How well each member is reached from the driver's frames."""
+    spread = reweighted(results, run)
+    found = spread.values if spread else {}
+    if "members" not in found:
+        return None
+    rows = [
+        [member, one["verdict"], number(one["std_h"]), number(one["effective_frames"]),
+         number(one["statistical_inefficiency"]), number(one["independent_frames"])]
+        for member, one in found["members"].items()
+    ]  # fmt: skip
+    header = ["member", "verdict", "std(h), kT", "effective frames", "statistical inefficiency",
+              "independent effective frames"]  # fmt: skip
+    caption = (
+        f"Reweighting from member 0, which drove, to the others, on {number(found['reweighted_frames'])} of "
+        f"{number(found['frames'])} frames of {number(found['analysed_ps'])} ps ({about_run(results, run)}). "
+        "h = (E − E of the driver)/kT."
+    )
+    return Table(caption, header, rows, words=2)
+
+
+def warnings(results: Results) -> list[str]:
+    """What may mislead about committees, one sentence each."""
+    found = [sentence for item in results.of("visibility") for sentence in _blind(item)]
+    for name in results.names("committees"):
+        final = final_round(results, name)
+        values = final.calibration.values if final and final.calibration else {}
+        found += [f"Committee {name}: {sentence}." for sentence in values.get("zeros", [])]
+        if "refused" in values.get("centred", {}):
+            found.append(f"Committee {name}: no α, {values['centred']['why']}.")
+    for name in results.names("md"):
+        for run in results.of("md", md=name):
+            spread = reweighted(results, run)
+            said = spread.values if spread else {}
+            where = f"{name} replica {run.subject['replica']}"
+            found += [f"{where}: {sentence}." for sentence in said.get("warnings", [])]
+            if said.get("verdict") == "run it directly":
+                found.append(f"{where}: {verdict(said)}")
+    return found
+
+
+def _blind(item: Item) -> list[str]:
+    parts = item.values.get("compositions", {})
+    mixed = len(parts) + bool(item.values.get("without")) > 1
+    low = {formula: part["share"] for formula, part in parts.items() if part["share"] < ENOUGH_SEEN}
+    if not mixed or not low:
+        return []
+    shares = listed([f"{number(share)} in {formula}" for formula, share in low.items()])
+    return [
+        f"Committee {item.subject['committee']}: its training set mixes numbers of ions, but within its "
+        f"receptive field of {number(item.values['radius_A'])} Å the share of interfacial waters that see "
+        f"all of them is {shares}, below {ENOUGH_SEEN}: such a model cannot tell the charge of the surface. "
+        "Train one committee for each number of ions, or take a larger cutoff or more layers."
+    ]

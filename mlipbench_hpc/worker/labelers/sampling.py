@@ -1,0 +1,109 @@
+"""Frames sampled by a potential of its own, and any frames labelled by it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mlipbench_hpc.data.answers import Answers
+from mlipbench_hpc.data.frames import Frames, concatenate
+from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.labelers.box import Box
+from mlipbench_hpc.worker.labelers.engine import Engine
+
+CHUNK_PS = 0.5
+Labelled = tuple[Frames, Answers | None]
+
+
+@dataclass
+class Judge:
+    """Labels frames one by one; the engine is kept while box and molecules stay the same."""
+
+    kind: type[Engine]
+    engine: Engine | None = None
+
+    def label(self, frame: Frames, wall: float) -> Labelled:
+        """One frame with its label; wall: z in Å, or NaN."""
+        box = Box.of(frame, 0)
+        if self.engine is None or not self.engine.box.same(box):
+            self.close()
+            self.engine = self.kind(box, self.kind.label_accuracy)
+        energy, forces = self.engine.label(frame.positions)
+        return replace(frame, energies=np.array([energy]), forces=forces), self.engine.answers(wall)
+
+    def close(self) -> None:
+        """Free the engine."""
+        if self.engine:
+            self.engine.close()
+            self.engine = None
+
+
+def generate(kind: type[Engine], context: Context) -> Labelled:
+    """Sample at each temperature in turn from the first frame of `system`, and label what was sampled.
+
+    The frames are shared out evenly over the temperatures (earlier ones take the remainder).
+    """
+    how, values = context.parameters, context.upstream_values("system")
+    start = Frames.load(context.upstream("system") / "frames.npz").select([0])
+    judge, parts = Judge(kind), list[Labelled]()
+    temperatures: list[float] = how["temperatures"]
+    for index in range(len(temperatures)):
+        count = how["frames"] // len(temperatures) + (index < how["frames"] % len(temperatures))
+        sampler = _sampler(kind, start, context, index)
+        _advance(sampler, how["equilibration"], context)
+        for _ in range(count):
+            _advance(sampler, how["every"], context)
+            frame = replace(start, positions=sampler.positions())
+            parts.append(judge.label(frame, values.get("wall_A", np.nan)))
+            context.progress(len(parts), how["frames"], "frames")
+        sampler.close()
+    judge.close()
+    return _together(parts)
+
+
+def relabel(kind: type[Engine], context: Context) -> Labelled:
+    """New energies and forces for the frames of `frames`, and what its walls were."""
+    folder = context.upstream("frames")
+    frames, before = Frames.load(folder / "frames.npz"), Answers.load(folder)
+    walls = before.walls if before else np.full(len(frames), np.nan)
+    judge, parts = Judge(kind), list[Labelled]()
+    for index in range(len(frames)):
+        context.check()
+        parts.append(judge.label(frames.select([index]), float(walls[index])))
+        context.progress(len(parts), len(frames), "frames")
+    judge.close()
+    return _together(parts)
+
+
+def _together(parts: list[Labelled]) -> Labelled:
+    answers = [answer for _, answer in parts if answer]
+    return concatenate([frame for frame, _ in parts]), Answers.concatenate(answers) if answers else None
+
+
+def _sampler(kind: type[Engine], start: Frames, context: Context, index: int) -> Engine:
+    """A relaxed and thermostatted engine at the temperature of that index."""
+    how = context.parameters
+    sampler = kind(Box.of(start, 0), kind.sampling_accuracy)
+    frozen = sampler.prepare(start.positions, context.upstream_values("system"), how)
+    sampler.minimise(start.positions, frozen)
+    sampler.heat(how["temperatures"][index], how["timestep"], _engine_seed(how["seed"], index))
+    return sampler
+
+
+def _engine_seed(seed: int, index: int) -> int:
+    """LAMMPS wants a seed from 1 to 900,000,000; each temperature gets its own."""
+    return 1 + int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) % 900_000_000
+
+
+def _advance(engine: Engine, time: float, context: Context) -> None:
+    """Run `time` ps of MD in pieces short enough to stop between them."""
+    for steps in _pieces(time, context.parameters["timestep"]):
+        context.check()
+        engine.lammps.command(f"run {steps} post no")
+
+
+def _pieces(time: float, timestep: float) -> Iterator[int]:
+    left, piece = round(time / timestep), max(1, round(CHUNK_PS / timestep))
+    while left > 0:
+        yield min(piece, left)
+        left -= piece

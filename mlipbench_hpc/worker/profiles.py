@@ -1,0 +1,141 @@
+"""Profiles along z of one MD run: what `analyse` writes of an interface."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from mlipbench_hpc.analysis.blocks import block_average, from_block_means
+from mlipbench_hpc.analysis.correlation import correlated_error
+from mlipbench_hpc.analysis.profiles import (
+    COUNTED,
+    DENSITY,
+    DIPOLE,
+    ORIENTATION,
+    Profiler,
+    Samples,
+    accumulate,
+    block_weights,
+    ratio,
+)
+from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
+
+COSINE = "cosine"
+DIPOLE_BINS = 40
+ERRORS_DIFFER = 1.5
+
+
+def units(name: str) -> str:
+    """A profile's name with its unit, as columns are called."""
+    return f"{name}_mol_per_L" if name.startswith("concentration") else f"{name}_g_per_cm3"
+
+
+def profiler(stretch: Stretch, asked: dict[str, Any]) -> Profiler:
+    """From the first analysed frame; raises ValueError where the run has no profiles, in words."""
+    trajectory, cells = stretch.trajectory, stretch.cells
+    if not np.array_equal(np.broadcast_to(cells[0], cells.shape), cells):
+        raise ValueError("the cell changes during the run, so that bins have no constant volume")
+    first = np.asarray(trajectory.positions[stretch.chosen[0]], dtype=float)
+    found = Profiler.of(trajectory.numbers, first, cells[0], atomic_numbers[asked["metal"]], asked["bin"])
+    if len(found.waters.oxygens) == 0:
+        raise ValueError("there is no oxygen in it, so no water")
+    return found
+
+
+def write_profiles(context: Context, stretch: Stretch, notes: Notes) -> dict[str, Any]:
+    """Writes profiles.csv and, with a slab, dipole.npz; returns what result.json says of them."""
+    asked, blocks = context.parameters["profiles"], context.parameters["blocks"]
+    try:
+        made = profiler(stretch, asked)
+    except ValueError as reason:
+        return {"skipped": str(reason)}
+    series: list[Floats] = []
+    weights = block_weights(len(stretch), blocks)
+    means = accumulate(_samples(context, stretch, made, series), weights)
+    write_bytes(context.folder / "profiles.csv", as_csv({"z_A": made.z} | columns(means)))
+    values = described(made, asked["metal"]) | {"block_frames": len(stretch) // blocks}
+    if len(stretch) % blocks:
+        notes.say(f"profiles: {len(stretch) % blocks} frames after the last whole block were dropped")
+    _tell(made, notes)
+    if series:
+        times = stretch.trajectory.times[stretch.chosen]
+        values["dipole"] = write_dipole(context, times, np.concatenate(series), notes)
+    return values
+
+
+def _samples(context: Context, stretch: Stretch, made: Profiler, series: list[Floats]) -> Iterator[Samples]:
+    """Samples piece by piece; the dipole, one number a frame, goes into `series` instead."""
+    for part, positions in stretch.positions():
+        context.check()
+        found = made.per_frame(positions)
+        if DIPOLE in found:
+            series.append(found.pop(DIPOLE)[:, 0])
+        yield found
+        context.progress(part.stop, len(stretch), "frames")
+
+
+def columns(means: Samples) -> dict[str, Floats]:
+    """Mean and block standard error of each profile, and <cos θ> as a ratio; means: block means (N, B)."""
+    found: dict[str, Floats] = {}
+    for name, blocks in means.items():
+        if name != COUNTED:
+            average = from_block_means(blocks, 0, 0)
+            found |= {units(name): average.mean, f"se_{units(name)}": average.standard_error}
+    if ORIENTATION in means:
+        found[COSINE], found[f"se_{COSINE}"] = ratio(means[ORIENTATION], means[COUNTED])
+    return found
+
+
+def described(made: Profiler, metal: str) -> dict[str, Any]:
+    """Where z starts and what takes part."""
+    values: dict[str, Any] = {
+        "faces": len(made.faces),
+        "bin_A": made.width,
+        "area_A2": float(made.cell[0, 0] * made.cell[1, 1]),
+        "oxygens": len(made.waters.oxygens),
+        "intact_molecules": len(made.waters.intact),
+        "ions": {name.removeprefix("concentration-"): len(atoms) for name, atoms in made.ions.items()},
+        "names": [DENSITY, *([ORIENTATION] if made.faces else []), *made.ions],
+    }
+    if not made.faces:
+        values["note"] = (
+            f"no {metal} in this run, so no surface: z is from the cell's origin, only densities are given"
+        )
+    return values
+
+
+def _tell(made: Profiler, notes: Notes) -> None:
+    if made.faces and made.waters.left_out:
+        notes.say(
+            f"profiles: {made.waters.left_out} of {len(made.waters.oxygens)} oxygens do not own exactly two "
+            "H; they count for the density, not for orientation and dipole"
+        )
+    if len(made.moved):
+        notes.say(f"profiles: {len(made.moved)} hydrogens change their oxygen during the run")
+
+
+def write_dipole(context: Context, times: Floats, dipole: Floats, notes: Notes) -> dict[str, Any]:
+    """P_z(t), dimensionless, as dipole.npz; returns mean, both standard errors, width and histogram."""
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, time_ps=times, P_z=dipole)
+    write_bytes(context.folder / "dipole.npz", stream.getvalue())
+    average = block_average(dipole, context.parameters["blocks"])
+    error, other = float(average.standard_error), correlated_error(dipole)
+    if error > 0 and other > 0 and not 1 / ERRORS_DIFFER <= error / other <= ERRORS_DIFFER:
+        notes.say(
+            f"dipole: its error from blocks ({error:.3g}) and from autocorrelation ({other:.3g}) differ by "
+            f"more than a factor {ERRORS_DIFFER}: the run is too short for its blocks"
+        )
+    counts, edges = np.histogram(dipole, DIPOLE_BINS)
+    return {
+        "mean": number(average.mean),
+        "se": number(error),
+        "se_autocorrelation": number(other),
+        "width": number(dipole.std(ddof=1)),
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+    }

@@ -1,0 +1,63 @@
+"""reevaluate: energies of one committee member on the stored frames of an MD run that another one drove."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.stretch import Stretch, as_frames
+
+BATCHES_BETWEEN_CHECKPOINTS = 8
+ENERGIES = "energies.npz"
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Writes energies.npz: indices (K,) into the trajectory, energies (K,) eV of every `stride`-th frame.
+
+    An unstable run gives no frames. An interrupted evaluation goes on where it was.
+    """
+    given = context.parameters
+    stable = context.upstream_values("md").get("outcome") != "unstable"
+    stretch = Stretch.of(context.upstream("md"), given["equilibration"])
+    indices = stretch.chosen[:: given["stride"]] if stable else stretch.chosen[:0]
+    energies = evaluated(context, stretch, indices) if len(indices) else np.zeros(0)
+    write_bytes(context.folder / ENERGIES, packed(indices, energies))
+    return {"frames": len(indices), "not_finite": int((~np.isfinite(energies)).sum())}
+
+
+def evaluated(context: Context, stretch: Stretch, indices: Ints) -> Floats:
+    """Energies (K,) eV, batch by batch, with a checkpoint every few batches."""
+    given = context.parameters
+    evaluator = context.adapter().load(
+        context.upstream("model"), given["hyperparameters"], given["device"], given["dtype"]
+    )
+    energies = resumed(context)
+    step = given["batch_size"] * BATCHES_BETWEEN_CHECKPOINTS
+    while len(energies) < len(indices):
+        context.check()
+        frames = as_frames(stretch.trajectory, indices[len(energies) : len(energies) + step])
+        found, _ = evaluator.evaluate(frames, given["batch_size"])
+        energies = np.concatenate([energies, found])
+        content = packed(indices[: len(energies)], energies)
+        context.save_checkpoint(len(energies), {ENERGIES: content}, keep=1)
+        context.progress(len(energies), len(indices), "frames")
+    return energies
+
+
+def resumed(context: Context) -> Floats:
+    """What earlier attempts have evaluated."""
+    for _, folder, _ in context.earlier_checkpoints():
+        with np.load(folder / ENERGIES, allow_pickle=False) as archive:
+            found: Floats = archive["energies"]
+            return found
+    return np.zeros(0)
+
+
+def packed(indices: Ints, energies: Floats) -> bytes:
+    """The bytes of energies.npz."""
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, indices=indices, energies=energies)
+    return stream.getvalue()

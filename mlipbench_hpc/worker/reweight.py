@@ -1,0 +1,217 @@
+"""reweight: what every other committee member would have given, from the frames that member 0 has driven."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from mlipbench_hpc.analysis import rdf
+from mlipbench_hpc.analysis.blocks import from_block_means
+from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples, accumulate, block_weights
+from mlipbench_hpc.analysis.reweighting import (
+    Quality,
+    cea_corrections,
+    direct_weights,
+    quality,
+    reduced,
+)
+from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.profiles import profiler, units
+from mlipbench_hpc.worker.reevaluate import ENERGIES
+from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
+
+FEWEST_FRAMES = 2
+SEVERITY = ("trust", "caution", "run it directly")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Weights (K, T) that give everything in one pass over the T frames of a run.
+
+    N rows of block averages over all frames; then M rows of CEA corrections and M of direct weights, which
+    differ from zero only on the frames that all members were evaluated on.
+    """
+
+    weights: Floats
+    blocks: int
+    members: int
+
+    @classmethod
+    def of(cls, frames: int, blocks: int, rows: Ints, h: Floats) -> "Rows":
+        """rows (K,) of the T = `frames` frames carry h (M, K)."""
+        weights = np.zeros((blocks + 2 * len(h), frames))
+        weights[:blocks] = block_weights(frames, blocks)
+        weights[blocks : blocks + len(h), rows] = cea_corrections(h)
+        weights[blocks + len(h) :, rows] = direct_weights(h)
+        return cls(weights, blocks, len(h))
+
+    def columns(self, sums: Floats, alpha: float | None) -> dict[str, Floats]:
+        """Driver, its block error, committee mean, σ, α·σ and each member, of sums (K, B)."""
+        driver = from_block_means(sums[: self.blocks], 0, 0)
+        members = driver.mean + sums[self.blocks : self.blocks + self.members]
+        sigma = members.std(axis=0, ddof=1)
+        columns = {
+            "driver": driver.mean,
+            "se": driver.standard_error,
+            "mean": members.mean(axis=0),
+            "sigma": sigma,
+            "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
+        }
+        columns |= {f"member_{m}": row for m, row in enumerate(members)}
+        return columns | {f"direct_{m}": row for m, row in enumerate(sums[self.blocks + self.members :])}
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Writes reweighted-<observable>.csv: profiles where there is a slab, else every asked g(r).
+
+    What cannot be reweighted is `skipped`, in words.
+    """
+    given, notes = context.parameters, Notes()
+    if context.upstream_values("md").get("outcome") == "unstable":
+        return {"skipped": "the run was unstable: it is left out"}
+    stretch = Stretch.of(context.upstream("md"), given["equilibration"])
+    indices, energies = member_energies(context)
+    known = np.isfinite(energies).all(axis=0)
+    rows = np.searchsorted(stretch.chosen, indices[known])
+    if not known.all():
+        notes.say(f"{int((~known).sum())} frames where a member's energy is not finite were left out")
+    if len(rows) < FEWEST_FRAMES or len(stretch) < given["blocks"]:
+        return {"skipped": f"{len(rows)} of {len(stretch)} frames carry every member's energy: too few"}
+    energies = energies[:, known]
+    h = reduced(energies, energies[0], given["temperature"])
+    qualities = [quality(one) for one in h[1:]]
+    alpha = alpha_of(context, notes)
+    weights = Rows.of(len(stretch), given["blocks"], rows, h)
+    observables = write_observables(context, stretch, weights, alpha, notes)
+    return {
+        "frames": len(stretch),
+        "reweighted_frames": len(rows),
+        "stride": given["stride"],
+        "analysed_ps": float(np.ptp(stretch.trajectory.times[stretch.chosen])),
+        "members": {str(member): described(one) for member, one in enumerate(qualities, start=1)},
+        "verdict": worst(qualities),
+        "alpha": alpha,
+        "observables": observables,
+        "warnings": notes.warnings,
+    }
+
+
+def member_energies(context: Context) -> tuple[Ints, Floats]:
+    """Indices (K,) into the trajectory and energies (M, K) eV of all members there, the driver first.
+
+    Raises InputFailure where members were evaluated on different frames.
+    """
+    found = []
+    for role in context.upstream_roles("member-"):
+        with np.load(context.upstream(role) / ENERGIES, allow_pickle=False) as archive:
+            found.append((archive["indices"], archive["energies"]))
+    indices = found[0][0]
+    if any(not np.array_equal(indices, other) for other, _ in found):
+        raise InputFailure("the members were evaluated on different frames of the run; plan again")
+    return indices, np.array([energies for _, energies in found])
+
+
+def alpha_of(context: Context, notes: Notes) -> float | None:
+    """α with mean errors removed, for constant errors cancel in reweighting too; else None and a note."""
+    centred = context.upstream_values("calibration")["centred"]
+    if "refused" in centred:
+        notes.say(f"the spread of the committee is not calibrated ({centred['why']}): bands are 1 σ")
+        return None
+    return float(centred["alpha"])
+
+
+def described(one: Quality) -> dict[str, Any]:
+    """For result.json."""
+    return {
+        "std_h": one.std_h,
+        "effective_frames": one.effective,
+        "statistical_inefficiency": one.inefficiency,
+        "independent_frames": one.independent,
+        "verdict": one.verdict,
+    }
+
+
+def worst(qualities: list[Quality]) -> str:
+    """The worst verdict over all members but the driver, which needs no reweighting."""
+    return max((one.verdict for one in qualities), key=SEVERITY.index)
+
+
+def write_observables(
+    context: Context, stretch: Stretch, rows: Rows, alpha: float | None, notes: Notes
+) -> dict[str, Any]:
+    """One CSV for each observable; returns its axis, unit and how the bands compare."""
+    axis, samples = sampled(context, stretch, notes)
+    sums = accumulate(samples, rows.weights)
+    label = "z_A" if axis[0] == "z" else "r_A"
+    found = {}
+    for name, part in sums.items():
+        columns = rows.columns(part, alpha)
+        write_bytes(context.folder / f"reweighted-{name}.csv", as_csv({label: axis[1]} | columns))
+        found[name] = compared(columns) | {"column": units(name) if axis[0] == "z" else name, "axis": label}
+        if found[name]["negative_bins"]:
+            notes.say(f"{name}: reweighted values below zero stand as they are")
+    return found
+
+
+def compared(columns: dict[str, Floats]) -> dict[str, Any]:
+    """Root-mean-square over the bins of the three widths, and how many reweighted values are negative.
+
+    A negative one counts only where the driver's own is not.
+    """
+    members = np.array([values for name, values in columns.items() if name.startswith("member_")])
+    names = {"sampling_2se": 2 * columns["se"]} | {name: columns[name] for name in ("sigma", "alpha_sigma")}
+    widths = {f"rms_{name}": number(np.sqrt(np.mean(values**2))) for name, values in names.items()}
+    return widths | {"negative_bins": int(((members < 0) & (columns["driver"] >= 0)).any(axis=0).sum())}
+
+
+def sampled(context: Context, stretch: Stretch, notes: Notes) -> tuple[tuple[str, Floats], Iterator[Samples]]:
+    """The common axis (B,) Å and the samples, piece by piece: profiles with a slab, g(r) without."""
+    try:
+        made = profiler(stretch, context.parameters["profiles"])
+    except ValueError:
+        return radial(context, stretch, notes)
+    if not made.faces:
+        return radial(context, stretch, notes)
+
+    def profiles() -> Iterator[Samples]:
+        for _, positions in stretch.positions():
+            context.check()
+            found = made.per_frame(positions)
+            yield {name: values for name, values in found.items() if name not in (COUNTED, DIPOLE)}
+
+    return ("z", made.z), profiles()
+
+
+def radial(context: Context, stretch: Stretch, notes: Notes) -> tuple[tuple[str, Floats], Iterator[Samples]]:
+    """Each frame's own g(r) of all asked pairs that the run holds."""
+    asked, cells = context.parameters["rdf"], stretch.cells
+    allowed = rdf.largest_radius(cells) if np.linalg.det(cells).all() else 0.0
+    r_max, width = min(asked["r_max"], allowed), asked["bin"]
+    if r_max < width:
+        notes.say("no slab, and the cell leaves no whole bin for g(r): nothing is reweighted")
+        return ("r", np.zeros(0)), iter([])
+    species = {f"g_{one}-{other}": groups(stretch, one, other) for one, other in asked["pairs"]}
+    held = {name: pair for name, pair in species.items() if pair is not None}
+    bins = int(r_max / width + 1e-9)
+
+    def samples() -> Iterator[Samples]:
+        size = min(rdf.frames_at_once(*pair) for pair in held.values())
+        for part, positions in stretch.positions(size):
+            context.check()
+            yield {
+                name: rdf.samples(positions, cells[part], *pair, r_max, width) for name, pair in held.items()
+            }
+
+    return ("r", (np.arange(bins) + 0.5) * width), samples() if held else iter([])
+
+
+def groups(stretch: Stretch, one: str, other: str) -> tuple[Ints, Ints] | None:
+    """Indices of both species; None where there is no pair of them."""
+    numbers = stretch.trajectory.numbers
+    first, second = (np.flatnonzero(numbers == atomic_numbers[symbol]) for symbol in (one, other))
+    return (first, second) if min(len(first), len(second)) >= 1 + (one == other) else None

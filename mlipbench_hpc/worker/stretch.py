@@ -1,0 +1,108 @@
+"""The analysed part of an MD run, read in pieces, and the small things every analysis of it shares."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlipbench_hpc.analysis.profiles import pieces
+from mlipbench_hpc.data.frames import Floats, Frames, Ints
+from mlipbench_hpc.data.trajectory import Trajectory, open_trajectory
+
+ROUNDING_PS = 1e-6
+ATOMS_AT_ONCE = 200_000
+
+
+@dataclass
+class Notes:
+    """What was dropped or clipped, in words."""
+
+    warnings: list[str] = field(default_factory=list)
+
+    def say(self, sentence: str) -> None:
+        """Keep one sentence, once."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The frames of a trajectory after equilibration, up to the first that is not finite.
+
+    chosen (T,): consecutive indices into the trajectory.
+    """
+
+    trajectory: Trajectory
+    chosen: Ints
+
+    @classmethod
+    def of(cls, folder: Path, equilibration: float) -> "Stretch":
+        """Of the MD run committed in `folder`; equilibration in ps."""
+        trajectory = open_trajectory(folder / "trajectory.nc")
+        return cls(trajectory, usable_frames(trajectory, equilibration))
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    @property
+    def span(self) -> slice:
+        """All of it as a slice of the trajectory."""
+        return slice(int(self.chosen[0]), int(self.chosen[-1]) + 1)
+
+    @property
+    def cells(self) -> Floats:
+        """(T, 3, 3) Å."""
+        return np.asarray(self.trajectory.cells[self.span], dtype=float)
+
+    def positions(self, at_once: int | None = None) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Consecutive pieces: which of the T frames, and their positions (f, N, 3) Å, float64."""
+        size = at_once or max(1, ATOMS_AT_ONCE // len(self.trajectory.numbers))
+        for part in pieces(len(self), size):
+            yield part, np.asarray(self.trajectory.positions[self.chosen[part]], dtype=float)
+
+
+def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
+    """Indices of the frames after equilibration (ps), up to the first one that is not finite."""
+    kept = np.flatnonzero(trajectory.times >= equilibration - ROUNDING_PS)
+    for index in kept:
+        if not np.isfinite(trajectory.positions[index]).all():
+            return kept[kept < index]
+    return kept
+
+
+def as_frames(trajectory: Trajectory, indices: Ints) -> Frames:
+    """Some frames of a trajectory, each atom taken back into the cell, without labels.
+
+    Positions are those stored, in float64. Without a cell nothing is periodic.
+    """
+    count, atoms = len(indices), len(trajectory.numbers)
+    positions = np.asarray(trajectory.positions[indices], dtype=float)
+    cells = np.asarray(trajectory.cells[indices], dtype=float)
+    periodic = bool(cells.any())
+    if periodic:
+        positions -= np.floor(positions @ np.linalg.inv(cells)) @ cells
+    return Frames(
+        offsets=np.arange(count + 1) * atoms,
+        numbers=np.tile(trajectory.numbers, count),
+        positions=positions.reshape(-1, 3),
+        cells=cells,
+        pbc=np.full((count, 3), periodic),
+        energies=np.full(count, np.nan),
+        forces=np.full((count * atoms, 3), np.nan),
+    )
+
+
+def number(value: Any) -> float | None:
+    """A float for JSON: None where it is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def as_csv(columns: dict[str, Floats]) -> bytes:
+    """Columns of equal length as CSV."""
+    lines = [",".join(columns)]
+    lines += [",".join(f"{value:.8g}" for value in row) for row in zip(*columns.values(), strict=True)]
+    return "".join(itertools.chain.from_iterable((line, "\n") for line in lines)).encode()

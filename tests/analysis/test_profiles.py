@@ -1,0 +1,195 @@
+"""Profiles of interfaces made by hand: every number below follows from where atoms were put."""
+
+import numpy as np
+import pytest
+from interface import CELL, LX, LY, LZ, TOP, Interface, slab, water
+
+from mlipbench_hpc.analysis.correlation import correlated_error, statistical_inefficiency
+from mlipbench_hpc.analysis.profiles import (
+    MOL_PER_L,
+    WATER_G_PER_CM3,
+    Profiler,
+    accumulate,
+    block_weights,
+    pieces,
+    ratio,
+)
+from mlipbench_hpc.analysis.slab import faces
+from mlipbench_hpc.analysis.waters import Waters
+
+GOLD = 79
+HEIGHTS, COSINES = [2.05, 3.25, 3.26, 7.05], [-1.0, 0.5, -0.5, 0.25]
+ONE_SIDED = slab(HEIGHTS, COSINES, [(4.0, 4.0, 2.55)])
+
+
+def profiler(frame: Interface, width: float = 0.1, cell: np.ndarray = CELL) -> Profiler:
+    return Profiler.of(frame.numbers, frame.positions, cell, GOLD, width)
+
+
+def at(made: Profiler, values: np.ndarray, z: float) -> float:
+    """The value of the bin that holds z."""
+    return float(values[np.abs(made.z - z).argmin()])
+
+
+def test_counts_and_units_by_hand() -> None:
+    made = profiler(ONE_SIDED)
+    found = {name: values[0] for name, values in made.per_frame(ONE_SIDED.positions[None]).items()}
+    volume = LX * LY * 0.1
+    # one water is 18.015 g/mol: 18.015/6.02214e23 g in so many Å³, 1e-24 cm³ each
+    assert pytest.approx(18.015 / 0.602214076, rel=2e-5) == WATER_G_PER_CM3
+    assert pytest.approx(1e27 / 6.02214076e23) == MOL_PER_L
+    assert at(made, found["density"], 2.05) == pytest.approx(29.91461129513685 / volume)
+    assert at(made, found["density"], 3.25) == pytest.approx(2 * 29.91461129513685 / volume)
+    assert found["density"].sum() * volume == pytest.approx(4 * 29.91461129513685)
+    assert at(made, found["orientation"], 2.05) == pytest.approx(-29.91461129513685 / volume)
+    assert at(made, found["orientation"], 3.25) == pytest.approx(0, abs=1e-9)
+    assert at(made, found["concentration-Na"], 2.55) == pytest.approx(1660.5390671738467 / volume)
+    assert found["dipole"].sum() == pytest.approx(sum(COSINES))
+    assert set(found) == {"density", "orientation", "counted", "concentration-Na", "dipole"}
+
+
+def test_bins_are_half_open_between_multiples_and_cover_the_cell() -> None:
+    made = profiler(ONE_SIDED, width=0.7)
+    assert made.z[0] - 0.35 <= -LZ / 4 < made.z[0] + 0.35
+    assert made.z[-1] - 0.35 < 3 * LZ / 4 <= made.z[-1] + 0.35
+    assert (made.z / 0.7 - 0.5) == pytest.approx(np.rint(made.z / 0.7 - 0.5))
+    # numbers that binary holds exactly: a height of 0.5 belongs to the bin that begins there
+    frame = slab([0.0, 0.0], [0.0, 0.0], [])
+    frame.positions[:, 2] = np.where(frame.numbers == GOLD, frame.positions[:, 2] - TOP, 2.0)
+    frame.positions[[27, 30], 2] = 0.5, 0.75 - 1e-9
+    made = profiler(frame, width=0.25)
+    density = made.per_frame(frame.positions[None])["density"][0]
+    assert made.z[density > 0].tolist() == [0.625]
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0), (3.3, -8.1, -4.4), (0, 0, 33.7), (100.0, 3.0, -81.0)])
+def test_where_the_cell_begins_does_not_matter(shift: tuple[float, float, float]) -> None:
+    expected = profiler(ONE_SIDED).per_frame(ONE_SIDED.positions[None])
+    moved = ONE_SIDED.moved(np.array(shift)).wrapped()
+    found = profiler(moved).per_frame(moved.positions[None])
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-9, err_msg=name)
+
+
+def test_a_layer_on_the_boundary_has_its_true_mean_frame_by_frame() -> None:
+    frame = ONE_SIDED.moved(np.array([0, 0, -TOP]))
+    made = profiler(frame)
+    rattled = np.repeat(frame.positions[None], 2, axis=0)
+    rattled[1, 18:27, 2] += np.array([0.3, -0.3, 0.3, -0.3, 0, 0, 0.1, -0.1, 0]) + 0.9
+    rattled -= np.floor(rattled / np.diag(CELL)) * np.diag(CELL)
+    heights = made.faces[0].heights(rattled, CELL, made.waters.oxygens)
+    np.testing.assert_allclose(heights, [HEIGHTS, np.array(HEIGHTS) - 0.9])
+
+
+def test_below_the_plane_is_below_and_not_on_top() -> None:
+    frame = slab([-0.45, 2.05], [0.0, 0.0], [])
+    made = profiler(frame)
+    heights = made.faces[0].heights(frame.positions[None], CELL, made.waters.oxygens)
+    np.testing.assert_allclose(heights, [[-0.45, 2.05]])
+
+
+def test_two_faces_give_the_symmetrised_profile() -> None:
+    """(ρ(z) + ρ(L-z))/2 and (f(z) - f(L-z))/2, L from layer to layer through the water."""
+    between = LZ - 4.8
+    one = [2.05, 3.15, between - 2.05, between - 4.35]
+    frame = slab(one, [-0.8, 0.5, 0.6, -0.2], [(1.0, 1.0, 5.05)])
+    made = profiler(frame)
+    assert [face.normal for face in made.faces] == [1.0, -1.0]
+    found = {name: values[0] for name, values in made.per_frame(frame.positions[None]).items()}
+    unit = WATER_G_PER_CM3 / (LX * LY * 0.1)
+    assert at(made, found["density"], 2.05) == pytest.approx(unit)
+    assert at(made, found["density"], 3.15) == pytest.approx(unit / 2)
+    assert at(made, found["orientation"], 2.05) == pytest.approx(unit * (-0.8 - 0.6) / 2)
+    assert at(made, found["orientation"], 4.35) == pytest.approx(unit * 0.2 / 2)
+    assert at(made, found["concentration-Na"], 5.05) == pytest.approx(MOL_PER_L / (LX * LY * 0.1) / 2)
+    assert found["dipole"][0] == pytest.approx(-0.8 + 0.5 + 0.6 - 0.2)
+
+
+def test_without_slab_densities_alone_from_the_origin() -> None:
+    frame = Interface(np.array([8, 1, 1]), water(np.array([1.0, 1.0, -0.05]), np.array([0, 0, 1.0])))
+    made = profiler(frame, cell=np.diag([9.0, 9.0, 9.0]))
+    found = made.per_frame(frame.positions[None])
+    assert set(found) == {"density"}
+    assert at(made, found["density"][0], 8.95) > 0
+
+
+def test_metal_without_a_surface_and_unfit_cells_are_refused() -> None:
+    numbers, positions = np.full(4, GOLD), np.array([[0, 0, z] for z in (0.0, 2.5, 5.0, 7.5)])
+    with pytest.raises(ValueError, match=r"widest gap along z is 2\.50 Å"):
+        faces(numbers, positions, np.diag([3.0, 3.0, 10.0]), GOLD)
+    assert faces(np.array([8]), np.zeros((1, 3)), CELL, GOLD) == ()
+    with pytest.raises(ValueError, match="a along x and b in the xy plane"):
+        Profiler.of(numbers, positions, np.zeros((3, 3)), GOLD, 0.1)
+
+
+def test_broken_molecules_leave_the_dipole_and_stay_in_the_density() -> None:
+    frame = slab([2.05, 5.05, 8.05], [0.4, -0.9, 0.1], [])
+    frame.positions[27 + 4] += [0.0, 0.0, 6.0]  # an H of the second molecule, far from every O
+    made = profiler(frame)
+    assert (len(made.waters.intact), made.waters.left_out) == (2, 1)
+    found = made.per_frame(frame.positions[None])
+    assert found["dipole"][0, 0] == pytest.approx(0.4 + 0.1)
+    assert found["density"].sum() == pytest.approx(3 * found["counted"].sum() / 2)
+
+
+def test_hydrogens_that_change_owner_are_found() -> None:
+    numbers = np.array([8, 1, 1, 8, 1, 1])
+    first = np.concatenate([
+        water(np.array([1.0, 1, 1]), np.array([0, 0, 1.0])),
+        water(np.array([4.0, 1, 1]), np.array([0, 0, 1.0])),
+    ])  # fmt: skip
+    waters = Waters.assign(numbers, first, CELL)
+    later = np.repeat(first[None], 3, axis=0)
+    later[2, 1] = [3.0, 1.0, 1.0]  # 2 Å from its oxygen, 1 Å from the other
+    later[1, 2] += [0, 0, 0.3]  # stretched, but at home
+    assert waters.changed(later, CELL).tolist() == [1]
+    assert waters.changed(later[:2], CELL).tolist() == []
+
+
+def noisy(frames: int) -> tuple[Profiler, np.ndarray]:
+    noise = np.random.default_rng(1).normal(scale=0.2, size=(frames, *ONE_SIDED.positions.shape))
+    return profiler(ONE_SIDED), ONE_SIDED.positions + noise
+
+
+@pytest.mark.parametrize("size", [1, 7, 23])
+def test_pieces_of_any_size_give_the_same(size: int) -> None:
+    made, positions = noisy(23)
+    weights = np.vstack([block_weights(23, 5), np.random.default_rng(2).normal(size=(2, 23))])
+    whole = made.per_frame(positions)
+    found = accumulate((made.per_frame(positions[part]) for part in pieces(23, size)), weights)
+    for name, values in whole.items():
+        expected = [values[4 * b : 4 * b + 4].mean(axis=0) for b in range(5)]
+        np.testing.assert_allclose(found[name][:5], expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(found[name][5:], weights[5:] @ values, rtol=1e-12, atol=1e-12)
+
+
+def test_blocks_need_frames() -> None:
+    with pytest.raises(ValueError, match="3 frames do not fill 4 blocks"):
+        block_weights(3, 4)
+
+
+def test_ratio_by_hand() -> None:
+    above = np.array([[1.0, 0.0, 2.0], [3.0, 0.0, 0.0]])
+    below = np.array([[2.0, 0.0, 4.0], [2.0, 0.0, 0.0]])
+    value, error = ratio(above, below)
+    np.testing.assert_allclose(value, [1.0, np.nan, 0.5])
+    # residuals -1 and 1: std √2, over √2 blocks, over the mean 2
+    np.testing.assert_allclose(error, [0.5, np.nan, 0.0])
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
+def test_inefficiency_of_an_autoregressive_series(phi: float) -> None:
+    """AR(1): g = (1 + φ)/(1 - φ)."""
+    noise = np.random.default_rng(4).normal(size=200_000)
+    series = np.zeros_like(noise)
+    for t in range(1, len(noise)):
+        series[t] = phi * series[t - 1] + noise[t]
+    expected = (1 + phi) / (1 - phi)
+    assert statistical_inefficiency(series) == pytest.approx(expected, rel=0.1)
+    naive = series.std(ddof=1) / np.sqrt(len(series))
+    assert correlated_error(series) == pytest.approx(naive * np.sqrt(expected), rel=0.05)
+
+
+def test_inefficiency_of_almost_nothing() -> None:
+    assert [statistical_inefficiency(np.array(x)) for x in ([], [1.0], [2.0, 2.0, 2.0])] == [1.0, 1.0, 1.0]
+    assert np.isnan(correlated_error(np.array([1.0])))

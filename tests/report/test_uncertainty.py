@@ -1,0 +1,221 @@
+"""What the report says of committees: bands, α, verdicts, visibility, each with its M, data and MD length."""
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.report.html import build_report
+
+ABOUT = "M = 4, 120 training structures each; 10.0 ps of MD"
+
+
+def csv_bytes(columns: dict[str, Any]) -> bytes:
+    rows = [list(columns), *zip(*columns.values(), strict=True)]
+    return "".join(",".join(str(cell) for cell in row) + "\n" for row in rows).encode()
+
+
+def coverage() -> list[list[float]]:
+    return [[k / 4, min(1.0, 0.22 * k), math.erf(k / 4 / math.sqrt(2))] for k in range(17)]
+
+
+def calibration(alpha: float) -> dict[str, Any]:
+    one = {
+        "structures": 20, "alpha": alpha, "interval": [0.8 * alpha, 1.3 * alpha], "share_of_largest": 0.31,
+        "coverage": coverage(), "warnings": ["M = 4: for M ≤ 5 the estimate of α² has no finite variance"],
+    }  # fmt: skip
+    return {"raw": one | {"alpha": 3 * alpha}, "centred": one}
+
+
+def curves(z: np.ndarray, name: str) -> np.ndarray:
+    layers = np.exp(-(((z - 3.0) / 0.5) ** 2)) * 2.6 + np.exp(-(((z - 6.2) / 0.8) ** 2)) * 0.5
+    bulk = 1 / (1 + np.exp(-(z - 4.5) / 0.4)) / (1 + np.exp((z - 16) / 0.4))
+    return {
+        "density": layers + bulk,
+        "orientation": -0.35 * layers * np.sin(z),
+        "cosine": -0.3 * np.sin(z) * np.exp(-z / 6) * (z > 2),
+        "concentration-Na": 5 * np.exp(-(((z - 3.5) / 0.4) ** 2)) + 3 * np.exp(-(((z - 6.5) / 0.9) ** 2)),
+    }[name]
+
+
+NAMES = {
+    "density": "density_g_per_cm3", "orientation": "orientation_g_per_cm3", "cosine": "cosine",
+    "concentration-Na": "concentration-Na_mol_per_L",
+}  # fmt: skip
+Z = -2.45 + 0.1 * np.arange(230)
+
+
+def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What `analyse` leaves of an interface."""
+    noise = np.random.default_rng(0)
+    columns = {"z_A": Z}
+    for name, column in NAMES.items():
+        line = curves(Z, name) * (Z > 1)
+        columns |= {column: line, f"se_{column}": 0.02 + 0.04 * np.abs(line)}
+    series = noise.normal(-4, 2, size=900)
+    counts, edges = np.histogram(series, 40)
+    values = {
+        "faces": 1, "bin_A": 0.1, "area_A2": 183.3, "oxygens": 95, "intact_molecules": 95, "ions": {"Na": 3},
+        "names": ["density", "orientation", "concentration-Na"],
+        "dipole": {
+            "mean": -4.02, "se": 0.13, "se_autocorrelation": 0.11, "width": 2.01,
+            "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+        },
+    }  # fmt: skip
+    files = {"profiles.csv": csv_bytes(columns)}
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, time_ps=0.01 * np.arange(900), P_z=series)
+    return values, files | {"dipole.npz": stream.getvalue()}
+
+
+def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What `reweight` leaves."""
+    files, observables = {}, {}
+    for name in ("density", "orientation", "concentration-Na"):
+        driver = curves(Z, name) * (Z > 1)
+        sigma = 0.06 * np.abs(driver)
+        columns = {"z_A": Z, "driver": driver, "se": 0.02 + 0.04 * np.abs(driver), "mean": 1.03 * driver,
+                   "sigma": sigma, "alpha_sigma": sigma * (alpha or np.nan)}  # fmt: skip
+        files[f"reweighted-{name}.csv"] = csv_bytes(columns)
+        observables[name] = {"column": NAMES[name], "axis": "z_A", "negative_bins": 0}
+    verdict = "trust" if std <= 1 else "caution" if std <= 2 else "run it directly"
+    member = {"std_h": std, "effective_frames": 380.0, "statistical_inefficiency": 2.5,
+              "independent_frames": 152.0, "verdict": verdict}  # fmt: skip
+    values = {
+        "frames": 900, "reweighted_frames": 450, "stride": 2, "analysed_ps": 9.0, "alpha": alpha,
+        "members": {"1": member, "2": member | {"std_h": std / 2, "verdict": "trust"}, "3": member},
+        "verdict": verdict, "observables": observables,
+        "warnings": [] if alpha else ["the spread of the committee is not calibrated (M = 3): bands are 1 σ"],
+    }  # fmt: skip
+    return values, files
+
+
+def replace_values(
+    made: Any, verb: str, replica: int, values: dict[str, Any], files: dict[str, bytes]
+) -> None:
+    """Add to what one committed task of a run holds."""
+    task = next(t for t in made.tasks if t.verb == verb and t.subject.get("replica") == replica)
+    folder = made.store.task(task.key)
+    folder.chmod(0o755)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    path = folder / "result.json"
+    path.chmod(0o644)
+    result = read_json(path)
+    result["values"] |= values
+    path.write_text(json.dumps(result))
+
+
+def with_uncertainty(made: Any, alpha: float | None = 1.3, std: float = 0.7, share: float = 0.25) -> Any:
+    """The made-up campaign with an interface in its first run, and all tasks of its committee."""
+    seen = {"radius_A": 4.5, "frames": 60, "without": 20,
+            "compositions": {"Au96H190Na2O95": {"frames": 40, "share": share}}}  # fmt: skip
+    made.commit("visibility", {"committee": "mace"}, seen, {})
+    refused = {
+        "structures": 20,
+        "refused": "too few members",
+        "why": "M = 3: with M ≤ 3 it is never positive",
+    }
+    both = calibration(alpha) if alpha else {"raw": refused, "centred": refused}
+    values = both | {"members": 4, "structures": 20, "compositions": {"H32O16": both}, "zeros": []}
+    made.commit("calibrate", {"committee": "mace", "round": 0}, values, {})
+    own, files = profiles()
+    replace_values(made, "analyse", 0, {"profiles": own}, files)
+    replace_values(made, "analyse", 1, {"profiles": {"skipped": "there is no oxygen in it, so no water"}}, {})
+    made.commit("reweight", {"md": "bulk", "replica": 0, "committee": "mace"}, *spread(alpha, std))
+    return made
+
+
+def build(made: Any, out: Path) -> tuple[str, dict[str, Any]]:
+    page = build_report(made.document, made.tasks, made.store, out)
+    return page.read_text(encoding="utf-8"), read_json(out / "results.json")
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figures: for tests of words and tables alone."""
+    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+
+
+def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) -> None:
+    page, results = build(with_uncertainty(made), tmp_path)
+    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "dipole")} | {"coverage-mace"}
+    assert expected <= set(results["figures"])
+    for name in expected:
+        assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        with (tmp_path / "figures" / f"{name}.csv").open(newline="") as stream:
+            assert len(list(csv.reader(stream))) > 10
+        assert f'id="figure-{name}"' in page
+    for name in NAMES:
+        start = page.index(f'id="figure-profiles-bulk-0-{name}"')
+        assert ABOUT in page[start : page.index("</figcaption>", start)]
+    density = results["figures"]["profiles-bulk-0-density"]
+    assert {"driver", "se", "mean", "alpha_sigma"} <= set(density)
+    np.testing.assert_allclose(density["driver"], curves(Z, "density") * (Z > 1))
+
+
+def test_tables_and_results(made: Any, plain: None, tmp_path: Path) -> None:
+    page, results = build(with_uncertainty(made), tmp_path)
+    round_zero = results["committees"]["mace"]["rounds"]["0"]
+    assert round_zero["calibration"]["centred"]["alpha"] == 1.3
+    assert results["md"]["bulk"]["replicas"]["0"]["reweight"]["members"]["1"]["std_h"] == 0.7
+    assert results["committees"]["mace"]["visibility"]["compositions"]["Au96H190Na2O95"]["share"] == 0.25
+    assert "1.04 to 1.69" in page
+    assert "M = 4, 120" in page
+    assert "The training band can be trusted: std(h) is 0.700 kT and 152 independent effective frames" in page
+    assert "No profiles: there is no oxygen in it, so no water." in page
+
+
+@pytest.mark.parametrize(
+    ("std", "words"),
+    [
+        (1.5, "is to be read with caution: std(h) is 1.50 kT"),
+        (3.0, "std(h) reaches 3.00 kT, and the linear formula ends at 2; run 2 members (1 and 3) directly"),
+    ],
+)  # fmt: skip
+def test_verdicts_in_words(made: Any, plain: None, tmp_path: Path, std: float, words: str) -> None:
+    page, results = build(with_uncertainty(made, std=std), tmp_path)
+    assert words in page
+    assert any(words in warning for warning in results["warnings"]) == (std > 2)
+
+
+def test_alpha_refused_is_said_and_the_band_is_one_sigma(made: Any, tmp_path: Path) -> None:
+    page, results = build(with_uncertainty(made, alpha=None), tmp_path)
+    assert "refused: M = 3: with M ≤ 3 it is never positive" in page
+    assert any("bands are 1 σ" in warning for warning in results["warnings"])
+    assert any("Committee mace: no α" in warning for warning in results["warnings"])
+    assert "coverage-mace" not in results["figures"]
+    assert "α is refused for every committee" in page
+    assert results["figures"]["profiles-bulk-0-density"]["alpha_sigma"][0] is None
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.25, True), (0.75, False)])
+def test_a_model_that_cannot_see_the_charge_is_warned_of(
+    made: Any, plain: None, tmp_path: Path, share: float, warned: bool
+) -> None:
+    page, results = build(with_uncertainty(made, share=share), tmp_path)
+    assert any("cannot tell the charge" in warning for warning in results["warnings"]) == warned
+    assert ("mostly blind to it" in page) == warned
+
+
+def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -> None:
+    with_uncertainty(made).change(lambda task: task.verb == "reweight", status="missing")
+    page, results = build(made, tmp_path)
+    assert "alpha_sigma" not in results["figures"]["profiles-bulk-0-density"]
+    assert "Sampling error alone" in page
+    assert "this run has no committee band" in page
+
+
+def test_twice_the_same_bytes(made: Any, tmp_path: Path) -> None:
+    with_uncertainty(made)
+    for name in ("one", "two"):
+        build(made, tmp_path / name)
+    files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file())
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name

@@ -1,0 +1,70 @@
+"""A committee of four from the command to the page: calibrated, its MD reweighted, all of it reproducible."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import running
+from toy import TOY, write_toy
+
+CHANGES = {
+    "validation: 4": "validation: 8",
+    "members: 2": "members: 4",
+    "replicas: 2": "replicas: 1",
+    "reweight: null": "reweight: {stride: 3}",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a campaign that has run to its end."""
+    folder = tmp_path_factory.mktemp("committee")
+    path, text = write_toy(folder), TOY
+    for before, after in CHANGES.items():
+        text = text.replace(before, after)
+    path.write_text(text)
+    with running.cleaned(folder):
+        ended = running.run(folder, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return folder
+
+
+def test_results_hold_alpha_and_a_verdict(finished: Path) -> None:
+    found = running.results(finished)
+    calibration = found["committees"]["pairs"]["rounds"]["0"]["calibration"]
+    low, high = calibration["centred"]["interval"]
+    assert low < calibration["centred"]["alpha"] < high
+    spread = found["md"]["crystal"]["replicas"]["0"]["reweight"]
+    assert (spread["frames"], spread["reweighted_frames"]) == (91, 31)
+    assert set(spread["members"]) == {"1", "2", "3"}
+    assert spread["verdict"] == "caution", "31 frames are fewer than 100"
+    assert spread["alpha"] == calibration["centred"]["alpha"]
+    assert {"coverage-pairs", "profiles-crystal-0-g_Ar-Ar"} <= set(found["figures"])
+
+
+def test_the_driver_reweighted_is_itself(finished: Path) -> None:
+    columns = running.results(finished)["figures"]["profiles-crystal-0-g_Ar-Ar"]
+    assert columns["member_0"] == columns["driver"]
+    assert max(columns["sigma"]) > 0
+
+
+def test_the_page_says_what_the_bands_are(finished: Path) -> None:
+    page = (finished / "store" / "reports" / "toy" / "report.html").read_text()
+    assert "The training band is to be read with caution" in page
+    assert "M = 4, 8 training structures each; 0.400 ps of MD" in page
+    assert "No profiles: there is no oxygen in it, so no water." in page
+
+
+def test_report_and_tasks_are_made_again_to_the_byte(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "copy")
+    page = tmp_path / "copy" / "store" / "reports" / "toy" / "report.html"
+    before = page.read_bytes()
+    shutil.rmtree(page.parent)
+    assert running.run(tmp_path / "copy", "report", "toy.yaml").returncode == 0
+    assert page.read_bytes() == before
+    for verb in ("calibrate", "reevaluate", "reweight"):
+        tasks = [json.loads(path.read_text()) for path in (finished / "store" / "tasks").glob("*/task.json")]
+        key = next(task["key"] for task in tasks if task["verb"] == verb)
+        again = running.run(tmp_path / "copy", "task", "run", key[:12], "toy.yaml")
+        assert "identical to the committed one" in again.stdout, again.stdout + again.stderr

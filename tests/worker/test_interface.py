@@ -1,0 +1,311 @@
+"""The verbs of committee uncertainty on an interface made by hand, as the worker runs them."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase.units import kB
+from interface import LX, LY, LZ, Interface, slab
+
+from mlipbench_hpc.contract.folder import Store, outputs
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, Task
+from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.trajectory import header, numrecs, record_type
+from mlipbench_hpc.worker.__main__ import attempt
+
+FRAMES, MEMBERS, STRIDE = 200, 4, 2
+HEIGHTS = np.linspace(2.05, 12.05, 21).tolist()
+INTERFACE = slab(HEIGHTS, np.linspace(-0.9, 0.9, 21).tolist(), [(4.0, 4.0, 5.05)])
+TRUST = {"rdf": {"pairs": [["O", "O"]], "r_max": 4.0, "bin": 0.5}, "profiles": {"metal": "Au", "bin": 0.1}}
+ADAPTER = """
+import numpy as np
+
+class Evaluator:
+    def __init__(self, slope, stop):
+        self.slope, self.stop, self.calls = slope, stop, 0
+
+    def evaluate(self, frames, batch_size):
+        self.calls += 1
+        if self.calls == self.stop:
+            raise MemoryError("out of memory")
+        assert (frames.positions >= 0).all() and frames.pbc.all()
+        oxygen = frames.positions[frames.numbers == 8].reshape(len(frames), -1, 3)
+        if self.slope is None:
+            return np.full(len(frames), np.nan), np.zeros_like(frames.positions)
+        return self.slope * oxygen[:, 0, 2] + 100 * self.slope, np.zeros_like(frames.positions)
+
+def load(folder, hyperparameters, device, dtype):
+    return Evaluator(hyperparameters["slope"], hyperparameters.get("stop"))
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    package = tmp_path / "code" / "sloping"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "adapter.py").write_text(ADAPTER)
+    monkeypatch.syspath_prepend(str(package.parent))
+    found = Store(tmp_path / "store")
+    found.create()
+    return found
+
+
+def commit(store: Store, verb: str, values: dict[str, Any], files: dict[str, bytes] | None = None) -> str:
+    task = Task(verb, 1, "tests", "0" * 64, {"of": len(list(store.root.glob("tasks/*")))})
+    folder = store.begin(task)
+    for name, content in (files or {}).items():
+        (folder / name).write_bytes(content)
+    result = {"key": task.key, "attempt": folder.name, "values": values, "outputs": outputs(folder)}
+    assert store.commit(folder, result | {"upstream": {}})
+    return task.key
+
+
+def run(store: Store, verb: str, parameters: dict[str, Any], upstream: dict[str, str]) -> tuple[Any, Path]:
+    """The values and the folder of a task run as the worker does."""
+    task = Task(verb, 1, "tests", "0" * 64, parameters, upstream, architecture=ARCHITECTURE)
+    folder = store.begin(task)
+    code = attempt(folder, None, commit=True)
+    assert code == EXIT_COMMITTED, (folder / "failure.json").read_text()
+    found = store.result(task.key)
+    assert found is not None
+    return found["values"], store.task(task.key)
+
+
+ARCHITECTURE = Architecture("sloping", "sloping", "1" * 64)
+
+
+def trajectory(frame: Interface = INTERFACE, frames: int = FRAMES) -> tuple[dict[str, bytes], np.ndarray]:
+    """Files of an MD run in which the first molecule goes up and down at random, and its heights (F,) Å."""
+    noise = np.random.default_rng(0).normal(scale=0.4, size=frames)
+    records = np.zeros(frames, record_type(len(frame.numbers)))
+    records["time"] = 0.1 * np.arange(frames)
+    records["coordinates"] = frame.positions
+    records["coordinates"][:, 27:30, 2] += noise[:, None]
+    records["cell_lengths"], records["cell_angles"] = (LX, LY, LZ), 90.0
+    start = header(frame.numbers)
+    rows = ["step,time_ps,potential_eV,kinetic_eV,conserved_eV,temperature_K"]
+    rows += [f"{k},{0.1 * k},-60,0.4,-59,300" for k in range(frames)]
+    content = start[:4] + numrecs(frames) + start[8:] + records.tobytes()
+    return {"trajectory.nc": content, "thermo.csv": "\n".join(rows).encode()}, noise
+
+
+def md(store: Store, outcome: str = "completed", frame: Interface = INTERFACE) -> str:
+    return commit(store, "md", {"outcome": outcome, "cause": None, "time_ps": 20.0}, trajectory(frame)[0])
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    with path.open(newline="") as stream:
+        names, *rows = csv.reader(stream)
+    return {name: np.array([float(row[i]) for row in rows]) for i, name in enumerate(names)}
+
+
+def analyse(store: Store, key: str) -> tuple[Any, Path]:
+    given = TRUST | {"blocks": 10, "equilibration": 0.0, "temperature": 300.0}
+    return run(store, "analyse", given, {"md": key})
+
+
+def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
+    values, folder = analyse(store, md(store))
+    found = values["profiles"]
+    assert (found["faces"], found["oxygens"], found["intact_molecules"]) == (1, 21, 21)
+    assert found["ions"] == {"Na": 1}
+    table = read(folder / "profiles.csv")
+    unit = 29.91461129513685 / (LX * LY * 0.1)
+    assert table["density_g_per_cm3"].sum() == pytest.approx(21 * unit)
+    assert table["orientation_g_per_cm3"].sum() == pytest.approx(0, abs=1e-3)
+    assert table["concentration-Na_mol_per_L"].max() == pytest.approx(1660.5390671738467 / (LX * LY * 0.1))
+    still = np.abs(table["z_A"] - 12.05).argmin()
+    assert table["cosine"][still] == pytest.approx(0.9, abs=1e-5)
+    assert table["se_density_g_per_cm3"][still] == 0
+    # heights of the first molecule scatter, and so do the bins it visits
+    assert table["se_density_g_per_cm3"][np.abs(table["z_A"] - 1.95).argmin()] > 0
+    assert found["dipole"]["mean"] == pytest.approx(0, abs=1e-3)
+    assert sum(found["dipole"]["histogram"]["counts"]) == FRAMES
+    with np.load(folder / "dipole.npz", allow_pickle=False) as saved:
+        assert saved["P_z"].shape == saved["time_ps"].shape == (FRAMES,)
+
+
+def test_an_unstable_run_has_no_profiles(store: Store) -> None:
+    values, folder = analyse(store, md(store, "unstable"))
+    assert "leave such runs out" in values["profiles"]["skipped"]
+    assert not (folder / "profiles.csv").exists()
+
+
+def test_without_metal_densities_alone_and_that_is_said(store: Store) -> None:
+    frame = Interface(np.where(INTERFACE.numbers == 79, 10, INTERFACE.numbers), INTERFACE.positions)
+    values, folder = analyse(store, md(store, frame=frame))
+    assert "no Au in this run" in values["profiles"]["note"]
+    assert not (folder / "dipole.npz").exists()
+    assert "cosine" not in read(folder / "profiles.csv")
+
+
+def reevaluate(store: Store, key: str, slope: float | None, **changes: Any) -> tuple[Any, Path]:
+    given = {
+        "stride": STRIDE, "equilibration": 0.0, "batch_size": 5, "device": "cpu", "dtype": "float64",
+        "hyperparameters": {"slope": slope}, "threads": 1,
+    }  # fmt: skip
+    return run(store, "reevaluate", given | changes, {"md": key, "model": commit(store, "train", {})})
+
+
+def test_reevaluate_takes_the_stored_frames_in_batches(store: Store) -> None:
+    values, folder = reevaluate(store, md(store), 0.5)
+    assert values == {"frames": FRAMES // STRIDE, "not_finite": 0}
+    with np.load(folder / "energies.npz", allow_pickle=False) as saved:
+        np.testing.assert_array_equal(saved["indices"], np.arange(0, FRAMES, STRIDE))
+        height = 5.8 + HEIGHTS[0] + trajectory()[1][::STRIDE]
+        np.testing.assert_allclose(saved["energies"], 0.5 * height + 50, atol=1e-5)
+
+
+def test_reevaluate_goes_on_where_it_was(store: Store) -> None:
+    given = {
+        "stride": 1, "equilibration": 0.0, "batch_size": 5, "device": "cpu", "dtype": "float64", "threads": 1,
+        "hyperparameters": {"slope": 1.0, "stop": 4},
+    }  # fmt: skip
+    upstream = {"md": md(store), "model": commit(store, "train", {})}
+    task = Task("reevaluate", 1, "tests", "0" * 64, given, upstream, architecture=ARCHITECTURE)
+    first = store.begin(task)
+    assert attempt(first, None, commit=True) not in (EXIT_COMMITTED, EXIT_INTERRUPTED)
+    assert list((first / "checkpoint").glob("*/energies.npz"))
+    assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
+    with np.load(store.task(task.key) / "energies.npz", allow_pickle=False) as saved:
+        np.testing.assert_allclose(saved["energies"], 105.8 + HEIGHTS[0] + trajectory()[1], atol=1e-5)
+
+
+def calibration(store: Store, alpha: float | None) -> str:
+    centred = {"alpha": alpha} if alpha else {"refused": "too few members", "why": "M = 3"}
+    return commit(store, "calibrate", {"centred": centred})
+
+
+def reweight(
+    store: Store, slopes: list[float | None], alpha: float | None = 1.5, key: str = ""
+) -> tuple[Any, Path]:
+    key = key or md(store)
+    members = [reevaluate(store, key, slope)[1].name for slope in slopes]
+    upstream = {f"member-{m:03d}": name for m, name in enumerate(members)}
+    given = TRUST | {"blocks": 10, "equilibration": 0.0, "temperature": 300.0, "stride": STRIDE}
+    return run(store, "reweight", given, {"md": key, "calibration": calibration(store, alpha)} | upstream)
+
+
+SLOPES = [0.0, 0.004, -0.01, 0.02]
+
+
+def test_reweighted_profiles_against_the_formula(store: Store) -> None:
+    values, folder = reweight(store, SLOPES)
+    table = read(folder / "reweighted-density.csv")
+    heights = HEIGHTS[0] + trajectory()[1]
+    bins = np.floor(np.round(heights, 6) / 0.1).astype(int)
+    first = np.abs(table["z_A"] - 0.05).argmin()
+    counts = np.zeros((FRAMES, len(table["z_A"])))
+    counts[np.arange(FRAMES), first + bins] += 29.91461129513685 / (LX * LY * 0.1)
+    x = heights[::STRIDE] / (kB * 300)
+    covariance = (counts[::STRIDE] * (x - x.mean())[:, None]).mean(axis=0)
+    for member, slope in enumerate(SLOPES):
+        np.testing.assert_allclose(table[f"member_{member}"], table["driver"] - slope * covariance, atol=2e-5)
+        assert table[f"member_{member}"].sum() == pytest.approx(table["driver"].sum(), rel=1e-6)
+    np.testing.assert_allclose(table["alpha_sigma"], 1.5 * table["sigma"], rtol=1e-6)
+    members = [table[f"member_{m}"] for m in range(4)]
+    np.testing.assert_allclose(table["mean"], np.mean(members, axis=0), atol=1e-7)
+    weights = np.exp(-0.02 * (x - x.mean()))
+    direct = (weights / weights.sum()) @ counts[::STRIDE]
+    low = slice(0, first + 22)  # below the molecules that do not move
+    np.testing.assert_allclose(table["direct_3"][low], direct[low], atol=2e-5)
+    assert set(values["observables"]) == {"density", "orientation", "concentration-Na"}
+    assert values["members"]["3"]["std_h"] == pytest.approx(0.02 * x.std(ddof=1), rel=1e-4)
+    assert (values["frames"], values["reweighted_frames"], values["alpha"]) == (200, 100, 1.5)
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(0.001, "caution"), (0.2, "run it directly")])
+def test_verdicts_come_from_the_worst_member(store: Store, slope: float, verdict: str) -> None:
+    values, _ = reweight(store, [0.0, 0.0001, slope])
+    assert values["verdict"] == verdict
+
+
+def test_a_committee_without_alpha_says_so(store: Store) -> None:
+    values, folder = reweight(store, SLOPES[:3], alpha=None)
+    assert values["alpha"] is None
+    assert any("not calibrated (M = 3): bands are 1 σ" in warning for warning in values["warnings"])
+    assert np.isnan(read(folder / "reweighted-density.csv")["alpha_sigma"]).all()
+
+
+def test_an_unstable_run_is_neither_evaluated_nor_reweighted(store: Store) -> None:
+    key = md(store, "unstable")
+    assert reevaluate(store, key, 1.0)[0]["frames"] == 0
+    assert "unstable" in reweight(store, SLOPES, key=key)[0]["skipped"]
+
+
+def test_frames_without_an_energy_are_left_out(store: Store) -> None:
+    values, _ = reweight(store, [0.0, None, 0.01])
+    assert "0 of 200 frames" in values["skipped"]
+
+
+def test_without_slab_g_of_r_is_reweighted(store: Store) -> None:
+    frame = Interface(np.where(INTERFACE.numbers == 79, 10, INTERFACE.numbers), INTERFACE.positions)
+    values, folder = reweight(store, SLOPES, key=md(store, frame=frame))
+    assert list(values["observables"]) == ["g_O-O"]
+    table = read(folder / "reweighted-g_O-O.csv")
+    assert table["r_A"].tolist() == [0.25 + 0.5 * k for k in range(8)]
+    assert (table["sigma"] > 0).any()
+
+
+def predictions(reference: np.ndarray, energies: np.ndarray, indices: list[int]) -> dict[str, bytes]:
+    stream = io.BytesIO()
+    count = len(reference)
+    numbers = np.concatenate([[8, 1, 1] if i % 2 else [8, 1, 1, 8, 1, 1] for i in range(count)])
+    sizes = [3 if i % 2 else 6 for i in range(count)]
+    np.savez(stream, indices=np.array(indices), offsets=np.cumsum([0, *sizes]), numbers=numbers,
+             energies=energies, reference_energies=reference)  # fmt: skip
+    return {"predictions-validation.npz": stream.getvalue()}
+
+
+def calibrate(store: Store, energies: np.ndarray, reference: np.ndarray) -> Any:
+    upstream = {
+        f"member-{m:03d}": commit(store, "evaluate", {}, predictions(reference, row, list(range(len(row)))))
+        for m, row in enumerate(energies)
+    }
+    return run(store, "calibrate", {}, upstream)[0]
+
+
+def test_calibrate(store: Store) -> None:
+    noise = np.random.default_rng(2)
+    reference = noise.normal(size=40)
+    common = noise.normal(size=40)
+    values = calibrate(store, reference + common + noise.normal(size=(6, 40)), reference)
+    assert values["members"] == 6
+    assert set(values["compositions"]) == {"H2O1", "H4O2"}
+    assert values["compositions"]["H2O1"]["raw"]["structures"] == 20
+    assert values["raw"]["interval"][0] < values["raw"]["alpha"] < values["raw"]["interval"][1]
+    assert values["zeros"] == []
+
+
+def test_calibrate_refuses_in_words(store: Store) -> None:
+    noise = np.random.default_rng(2)
+    reference = noise.normal(size=12)
+    three = calibrate(store, reference + noise.normal(size=(3, 12)), reference)
+    assert three["raw"]["refused"] == three["centred"]["refused"] == "too few members"
+    same = calibrate(store, np.repeat(reference[None] + 0.1, 4, axis=0), reference)
+    assert same["raw"]["refused"] == "no spread"
+    zeros = calibrate(store, reference + noise.normal(scale=0.01, size=(4, 12)) + 7.0, reference)
+    assert len(zeros["zeros"]) == 8
+    assert "member 0: its energies of H2O1 lie +7" in zeros["zeros"][0]
+
+
+def test_visibility(store: Store, tmp_path: Path) -> None:
+    neutral = slab([2.0, 3.0], [0.0, 0.0], [])
+    charged = slab([2.0, 3.0], [0.0, 0.0], [(4.0, 4.0, 2.5)])
+    charged.positions[[27, 30], :2] = [[4.0, 4.0], [8.5, 8.5]]  # 0.5 and 6.4 Å from the ion
+    numbers = np.concatenate([neutral.numbers, charged.numbers])
+    frames = Frames(
+        offsets=np.array([0, len(neutral.numbers), len(numbers)]), numbers=numbers,
+        positions=np.concatenate([neutral.positions, charged.positions]),
+        cells=np.array([np.diag([LX, LY, LZ])] * 2), pbc=np.ones((2, 3), dtype=bool),
+        energies=np.zeros(2), forces=np.zeros((len(numbers), 3)),
+    )  # fmt: skip
+    frames.save(tmp_path / "frames.npz")
+    key = commit(store, "label", {}, {"frames.npz": (tmp_path / "frames.npz").read_bytes()})
+    values, _ = run(store, "visibility", {"metal": "Au", "radius": 4.0}, {"frames": key})
+    assert values["without"] == 1
+    assert values["compositions"] == {"Au27H4Na1O2": {"frames": 1, "share": 0.5}}
