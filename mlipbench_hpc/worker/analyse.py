@@ -57,8 +57,8 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
-    """Indices of the frames after equilibration (ps), up to the first one that is not finite."""
-    kept = np.flatnonzero(trajectory.times >= equilibration - ROUNDING_PS)
+    """Indices of the frames later than equilibration (ps), up to the first one that is not finite."""
+    kept = np.flatnonzero(trajectory.times > equilibration + ROUNDING_PS)
     for index in kept:
         if not np.isfinite(trajectory.positions[index]).all():
             return kept[kept < index]
@@ -88,7 +88,7 @@ def thermo_summary(
 ) -> dict[str, Any]:
     """Mean and block error of temperature (K) and potential energy (eV/atom), drift of the conserved one."""
     times = thermo["time_ps"]
-    kept = times >= given["equilibration"] - ROUNDING_PS
+    kept = times > given["equilibration"] + ROUNDING_PS
     temperatures = {name: values for name, values in thermo.items() if name.startswith("temperature")}
     series = temperatures | {"potential_eV_per_atom": thermo["potential_eV"] / atoms}
     summary: dict[str, Any] = {
