@@ -19,7 +19,7 @@ ENGINES = $(patsubst containers/%/requirements.cpu.lock,%,$(wildcard containers/
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
-	@echo; echo 'Variables: CAMPAIGN=$(CAMPAIGN) SITE=$(SITE) PYTHON=$(PYTHON) ENVS="mace reference ..."'
+	@printf '\nVariables: CAMPAIGN=%s SITE=%s PYTHON=%s ENVS="mace reference ..."\n' "$$CAMPAIGN" "$$SITE" "$$PYTHON"
 
 # An existing python3.11 may be a shim that cannot run, or a Debian build without venv, so it is tried, not looked up.
 python:
