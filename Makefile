@@ -7,6 +7,12 @@ ENVS ?=
 # Asked only when this machine's own pip configuration offers no CPU build of torch.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
+# Make must not expand what people give: `$(…)` in a name stays text.
+override PYTHON := $(value PYTHON)
+override CAMPAIGN := $(value CAMPAIGN)
+override SITE := $(value SITE)
+override ENVS := $(value ENVS)
+override TORCH_INDEX := $(value TORCH_INDEX)
 # Recipes read these from the environment, quoted: no name of a campaign can become a command.
 export PYTHON CAMPAIGN SITE ENVS TORCH_INDEX
 
