@@ -52,6 +52,11 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def seal(attempt: Path, result: dict[str, Any]) -> None:
+    """Write result.json with its manifest."""
+    write_json(attempt / "result.json", result | {"manifest": manifest(result)})
+
+
 def is_edited(result: dict[str, Any]) -> bool:
     """Whether a committed result.json was changed: its manifest is not that of its content."""
     return "manifest" not in result or result["manifest"] != manifest(result)
@@ -126,7 +131,7 @@ class Store:
         True: ours is committed. False: somebody else's was first, ours is discarded.
         Raises TransientFailure when neither can be seen after an error.
         """
-        write_json(attempt / "result.json", result)
+        seal(attempt, result)
         for path in attempt.rglob("*"):
             fsync(path)
         fsync(attempt)
