@@ -7,6 +7,12 @@ ENVS ?=
 # Asked only when this machine's own pip configuration offers no CPU build of torch.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
+# Make must not expand what people give: `$(…)` in a name stays text.
+override PYTHON := $(value PYTHON)
+override CAMPAIGN := $(value CAMPAIGN)
+override SITE := $(value SITE)
+override ENVS := $(value ENVS)
+override TORCH_INDEX := $(value TORCH_INDEX)
 # Recipes read these from the environment, quoted: no name of a campaign can become a command.
 export PYTHON CAMPAIGN SITE ENVS TORCH_INDEX
 
@@ -19,7 +25,7 @@ ENGINES = $(patsubst containers/%/requirements.cpu.lock,%,$(wildcard containers/
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
-	@echo; echo 'Variables: CAMPAIGN=$(CAMPAIGN) SITE=$(SITE) PYTHON=$(PYTHON) ENVS="mace reference ..."'
+	@printf '\nVariables: CAMPAIGN=%s SITE=%s PYTHON=%s ENVS="mace reference ..."\n' "$$CAMPAIGN" "$$SITE" "$$PYTHON"
 
 # An existing python3.11 may be a shim that cannot run, or a Debian build without venv, so it is tried, not looked up.
 python:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENVS = ROOT / ".venvs"
+VENVS = (ROOT / ".venvs").resolve()
 # What `pip --python` starts: login's pip, in the Python of the environment that it is to fill.
 PIP = VENVS / "login/lib/python3.11/site-packages/pip/__pip-runner__.py"
 CARRY_PROJECT = ("login", "tests")

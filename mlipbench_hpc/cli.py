@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.contract.folder import NotAStore, Store, read_json
+from mlipbench_hpc.contract.task import InputFailure, Task
 
 EXIT_REFUSED = 2
 EXIT_UNFINISHED = 1
+EXIT_STOPPED = 130
 KEY_SHOWN = 12
 
 
@@ -40,9 +43,13 @@ class Session:
             raise Refused(f"no site file {path}; give one of {known}, or the path of your own .yaml")
         return load(path, Site)[0]
 
+    @property
+    def root(self) -> Path:
+        return Path(self.options.store or self.site.store).resolve()
+
     @cached_property
     def store(self) -> Store:
-        store = Store(Path(self.options.store or self.site.store).resolve())
+        store = Store(self.root)
         store.create()
         return store
 
@@ -161,8 +168,15 @@ def run(session: Session) -> int:
         finished = drive(session)
     report(session)
     if not finished:
-        print(f"Not everything is done. See `mlipbench status {session.path}`; the same command goes on.")
+        print(f"Not everything is done. What failed: {again(session, 'status')}; the same command goes on.")
     return 0 if finished else EXIT_UNFINISHED
+
+
+def again(session: Session, *words: str) -> str:
+    """The full command line of another verb on the same campaign, site and store."""
+    options = session.options
+    place = ["--site", options.site] + (["--store", options.store] if options.store else [])
+    return shlex.join([sys.argv[0], *words, str(session.path), *place])
 
 
 def drive(session: Session) -> bool:
@@ -225,39 +239,44 @@ def reported(session: Session, seen: Any, found: Any) -> list[Any]:
 
 
 def task_show(session: Session) -> int:
-    item = pick(session)
-    _, found = session.look()
-    print(json.dumps(item.task.to_json(), indent=1, ensure_ascii=False))
-    print(f"state: {found[item.key]}")
-    for folder in [*session.store.attempts(item.key), session.store.task(item.key)]:
-        if folder.exists():
-            print(f"folder: {folder} ({', '.join(sorted(path.name for path in folder.iterdir()))})")
+    task, folders = pick(session)
+    print(json.dumps(task.to_json(), indent=1, ensure_ascii=False))
+    print(f"state: {'done' if session.store.result(task.key) else 'not done'}")
+    for folder in folders:
+        print(f"folder: {folder} ({', '.join(sorted(path.name for path in folder.iterdir()))})")
     return 0
 
 
 def task_run(session: Session) -> int:
     """Run one task here and now, without Parsl; a committed one is made again beside it and compared."""
     from mlipbench_hpc.runtime.byhand import rerun
+    from mlipbench_hpc.runtime.environments import locate
     from mlipbench_hpc.runtime.lock import hold
 
     with hold(session.store.root, session.options.take_over):
-        session.add_inputs()
-        return rerun(session.store, pick(session), session.environments, session.architectures.values())
+        task, _ = pick(session)
+        environment = locate(task.environment, session.site.environments)
+        if environment.identity != task.identity:
+            raise Refused(f"environment `{task.environment}` is not the one this task was planned with")
+        return rerun(session.store, task, environment, session.architectures.values())
 
 
-def pick(session: Session) -> Any:
-    """The one task of the plan whose key begins with what was typed."""
+def pick(session: Session) -> tuple[Task, list[Path]]:
+    """The one task that was ever begun in the store and whose key begins with what was typed; its folders."""
     typed = session.options.key
-    found = [item for item in session.plan if item.key.startswith(typed)]
-    if len(found) != 1:
-        raise Refused(f"{len(found)} tasks have a key that begins with `{typed}`: see `mlipbench plan -v`")
-    return found[0]
+    found = [path for room in ("attempts", "tasks") for path in (session.store.root / room).glob(f"{typed}*")]
+    keys = {path.name[:64] for path in found}
+    if len(keys) != 1 or not typed.isalnum():
+        raise Refused(f"{len(keys)} tasks of {session.store.root} have a key that begins with `{typed}`")
+    return Task.from_json(read_json(found[-1] / "task.json") or {}), found
 
 
 def clean(session: Session) -> int:
     from mlipbench_hpc.runtime.clean import remove_dead
     from mlipbench_hpc.runtime.lock import hold
 
+    if not session.root.is_dir():
+        raise Refused(f"{session.root} is no store: nothing to clean")
     with hold(session.store.root, session.options.take_over):
         folders, size = remove_dead(session.store)
     print(
@@ -306,7 +325,8 @@ def parser() -> argparse.ArgumentParser:
     ):
         one = task.add_parser(name, help=text, description=text)
         one.add_argument("key", help="the first characters of its key")
-        _common(one, function)
+        one.set_defaults(function=function, campaign=Path())
+        _place(one)
     cleaner = verbs.add_parser("clean", help="remove dead attempts from a store")
     cleaner.set_defaults(function=clean, campaign=Path())
     _place(cleaner)
@@ -351,10 +371,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.function(Session(options.campaign, options)))
     except CampaignError as error:
         print(f"{error}\n{count(error.problems)}; nothing was run", file=sys.stderr)
-    except (Refused, CardError, EnvironmentMissing, StoreLocked, OutOfSpace, WorkersLost) as error:
+    except (
+        Refused,
+        InputFailure,
+        NotAStore,
+        CardError,
+        EnvironmentMissing,
+        StoreLocked,
+        OutOfSpace,
+        WorkersLost,
+    ) as error:
         print(str(error), file=sys.stderr)
     except BrokenPipeError:
         return EXIT_UNFINISHED
+    except OSError as error:
+        print(f"{error.filename or options.campaign}: {error.strerror}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return EXIT_STOPPED
     return EXIT_REFUSED
 
 

@@ -9,6 +9,7 @@ import running
 from toy import TOY, write_toy
 
 from mlipbench_hpc.cli import main
+from mlipbench_hpc.contract.folder import manifest
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,9 @@ def test_the_report_is_rebuilt_to_the_byte(copy: Path) -> None:
 @pytest.mark.parametrize("verb", ["train", "md"])
 def test_a_task_is_made_again_by_hand_identically(copy: Path, verb: str) -> None:
     (key, *_) = keys(copy, verb)
-    shown = running.run(copy, "task", "show", key[:10], "toy.yaml")
+    shown = running.run(copy, "task", "show", key[:10])
     assert "state: done" in shown.stdout
-    again = running.run(copy, "task", "run", key[:10], "toy.yaml")
+    again = running.run(copy, "task", "run", key[:10])
     assert again.returncode == 0, again.stdout + again.stderr
     assert "identical to the committed one" in again.stdout
 
@@ -72,22 +73,47 @@ def test_a_changed_output_is_refused_downstream_and_named(copy: Path) -> None:
     victim.chmod(0o644)
     victim.write_bytes(victim.read_bytes()[:-1] + b"x")
     (split,) = keys(copy, "split")
-    again = running.run(copy, "task", "run", split, "toy.yaml")
+    again = running.run(copy, "task", "run", split)
     assert again.returncode == 65
     assert "was changed after its commit: frames.npz" in again.stderr + again.stdout
+
+
+def test_an_edited_result_is_no_result(copy: Path) -> None:
+    (key, *_) = keys(copy, "evaluate")
+    path = copy / "store" / "tasks" / key / "result.json"
+    path.chmod(0o644)
+    path.write_text(path.read_text().replace('"rmse_meV_per_A": ', '"rmse_meV_per_A": 1000'))
+    with running.cleaned(copy):
+        again = running.run(copy, "run", "toy.yaml")
+    assert again.returncode == 0
+    assert again.stdout.count("was changed after its commit, it is made anew") == 1
+    assert "11 tasks: 11 done" in running.run(copy, "plan", "toy.yaml").stdout
+
+
+def test_other_peoples_folders_are_never_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    precious = tmp_path / "code" / "main.py"
+    precious.parent.mkdir()
+    precious.write_text("precious")
+    (tmp_path / "here.yaml").write_text(running.SITE)
+    for words in (["clean"], ["plan", str(write_toy(tmp_path))]):
+        assert main([*words, "--site", str(tmp_path / "here.yaml"), "--store", str(tmp_path)]) == 2
+        assert "is no store" in capsys.readouterr().err
+    assert precious.read_text() == "precious"
 
 
 def test_a_remade_upstream_makes_its_descendants_anew(copy: Path) -> None:
     (key,) = keys(copy, "split")
     path = copy / "store" / "tasks" / key / "result.json"
     path.chmod(0o644)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"manifest": "another"}))
+    result = json.loads(path.read_text())
+    result["values"]["train"] += 0.5
+    path.write_text(json.dumps(result | {"manifest": manifest(result)}))
     status = running.run(copy, "status", "toy.yaml").stdout
     assert "stale" in status
     with running.cleaned(copy):
         assert running.run(copy, "run", "toy.yaml").returncode == 0
     assert len(list((copy / "store" / "attempts").glob("*stale*"))) == 9, "all but import and split"
-    assert "removed 10 dead attempts" in running.run(copy, "clean").stdout
+    assert "removed 9 dead attempts" in running.run(copy, "clean").stdout
 
 
 def test_mistakes_end_with_2_and_nothing_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

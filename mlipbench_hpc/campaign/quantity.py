@@ -26,6 +26,7 @@ EXAMPLES = {
     "energy per atom": "4 meV/atom",
     "force": "100 meV/Å",
 }
+SMALLEST, LARGEST = 1e-9, 1e9
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
@@ -39,8 +40,8 @@ def parse(kind: str, value: object) -> float:
         units = ", ".join(UNITS[kind])
         raise ValueError(f"expected a {kind} with its unit ({units}), such as `{EXAMPLES[kind]}`")
     number = float(match[1]) * UNITS[kind][match[2]]
-    if not number > 0 or number == float("inf"):
-        raise ValueError(f"expected a {kind} above zero, such as `{EXAMPLES[kind]}`")
+    if not SMALLEST <= number <= LARGEST:
+        raise ValueError(f"expected a sensible {kind} above zero, such as `{EXAMPLES[kind]}`")
     return number
 
 

@@ -1,6 +1,7 @@
 """Names that lead nowhere and science that cannot work: pure functions of a campaign and its facts."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, MolecularDyn
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
 
+MOST_STEPS = 1e10
+MOST_BINS = 10_000
 REFERENCES = {
     ("datasets", "generate", "system"): "systems",
     ("datasets", "generate", "systems"): "systems",
@@ -76,7 +79,24 @@ def check_references(
     for name, md in campaign.md.items():
         found += _md(("md", name), md, campaign, facts, systems)
         found += _engine(("md", name), md, campaign, architectures)
-    return found + list(_elements(campaign))
+    return found + list(_elements(campaign)) + list(_rdf(("analysis", "rdf"), campaign, facts, systems))
+
+
+def _rdf(place: Place, campaign: Campaign, facts: Facts, systems: Facts) -> Iterator[Mistake]:
+    from ase.data import atomic_numbers
+
+    rdf = campaign.analysis.rdf
+    if not 1 < rdf.r_max / rdf.bin <= MOST_BINS:
+        received = f"{rdf.bin:g} Å up to {rdf.r_max:g} Å"
+        yield Mistake((*place, "bin"), "not a sensible bin", received, f"2 to {MOST_BINS} bins")
+    starts = [_start(md, facts, systems) for md in campaign.md.values()]
+    if not starts or not all(starts):
+        return
+    present = {number for start in starts if start for number in start.species}
+    for index, pair in enumerate(rdf.pairs):
+        for symbol in [s for s in pair if s in atomic_numbers and atomic_numbers[s] not in present]:
+            expected = f"species of the md runs: {_symbols(present)}"
+            yield Mistake((*place, "pairs", index), "no md run holds it", symbol, expected)
 
 
 def _elements(campaign: Campaign) -> Iterator[Mistake]:
@@ -115,10 +135,32 @@ def _split(place: Place, split: Split, train: int, facts: Facts) -> Iterator[Mis
             "a committee larger than the data allows" if split.disjoint else "more frames than the data has"
         )
         yield Mistake((*place, "train"), message, wanted, f"at most {most} ({have})")
+    elif strange := set(facts[split.dataset].species) - _learned(split, facts):
+        message = f"some member may be trained on no frame with {_symbols(strange)}"
+        yield Mistake((*place, "train"), message, f"{train} frames", "more frames a member")
     elif not split.disjoint and math.comb(pool, train) < split.members:
         received = f"{split.members} members, {train} of {pool} frames each"
         expected = f"at most {math.comb(pool, train)} members, or fewer frames each ({have})"
         yield Mistake((*place, "members"), "a committee larger than the data allows", received, expected)
+
+
+def _learned(split: Split, facts: Facts) -> set[int]:
+    """Species that every member of a split sees in training (shares depend on the strata's sizes alone)."""
+    holds = {formula: _holds(formula) for formula in facts[split.dataset].compositions}
+    if len(set(holds.values())) == 1:
+        return set(next(iter(holds.values())))
+    from mlipbench_hpc.data.split import split as divide
+
+    strata = [formula for formula, count in facts[split.dataset].compositions.items() for _ in range(count)]
+    parts = divide(strata, **split.model_dump(exclude={"dataset"}))
+    seen = [{number for index in member for number in holds[strata[index]]} for member in parts.members]
+    return set.intersection(*seen)
+
+
+def _holds(formula: str) -> frozenset[int]:
+    from ase.data import atomic_numbers
+
+    return frozenset(atomic_numbers[symbol] for symbol in re.findall(r"[A-Z][a-z]?", formula))
 
 
 def _model(place: Place, model: Model, architectures: Architectures) -> Iterator[Mistake]:
@@ -170,7 +212,7 @@ def _md(
             f"more than the thermostat's {md.temperature:g} K",
         )
         yield Mistake((*place, "stability", "temperature"), "every run would end at once", received, expected)
-    start = facts.get(md.start.dataset) if md.start.dataset else systems.get(md.start.system or "")
+    start = _start(md, facts, systems)
     if start is None:
         return
     used = [frame for frame in md.start.frames if frame < start.frames]
@@ -180,6 +222,10 @@ def _md(
             yield Mistake((*place, "start", "frames", index), "no such frame", str(frame), expected)
     yield from _fixed(place, md, [start.sizes[frame] for frame in used[: md.replicas]])
     yield from _species(place, md, campaign, facts, start)
+
+
+def _start(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFacts | None:
+    return facts.get(md.start.dataset) if md.start.dataset else systems.get(md.start.system or "")
 
 
 def _engine(
@@ -206,6 +252,10 @@ def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake
     yield from short_enough(place, md.timestep)
     for key in sorted(md.model_fields_set & {"length", "equilibration", "frame_every", "checkpoint_every"}):
         yield from multiple((*place, key), getattr(md, key), md.timestep)
+    if md.length / md.timestep > MOST_STEPS:
+        received = f"{md.length / md.timestep:.3g} steps"
+        expected = f"at most {MOST_STEPS:g}"
+        yield Mistake((*place, "length"), "more steps than any run can make", received, expected)
     equilibration = md.length / 10 if md.equilibration is None else md.equilibration
     frames = (md.length - equilibration) / md.frame_every + 1e-6
     if equilibration >= md.length:

@@ -17,7 +17,7 @@ from mlipbench_hpc.campaign.quantity import (
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
-Count = Annotated[int, Field(gt=0, strict=True)]
+Count = Annotated[int, Field(gt=0, le=1_000_000, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 
 
@@ -259,7 +259,7 @@ class MolecularDynamics(Spec):
     )
     thermostat: Thermostat = NoseHooverChain(kind="nose-hoover-chain")
     fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []
-    replicas: Count = 1
+    replicas: Annotated[int, Field(gt=0, le=10_000, strict=True)] = 1
     stability: Stability = Stability()
     seed: Seed = 0
 

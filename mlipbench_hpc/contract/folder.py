@@ -52,9 +52,23 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def seal(attempt: Path, result: dict[str, Any]) -> None:
+    """Write result.json with its manifest."""
+    write_json(attempt / "result.json", result | {"manifest": manifest(result)})
+
+
+def is_edited(result: dict[str, Any]) -> bool:
+    """Whether a committed result.json was changed: its manifest is not that of its content."""
+    return "manifest" not in result or result["manifest"] != manifest(result)
+
+
 def manifest(result: dict[str, Any]) -> str:
     """Digest of what a result IS: its key, its outputs and what it consumed; no host, no time."""
     return digest({name: result[name] for name in ("key", "outputs", "upstream", "values")})
+
+
+class NotAStore(Exception):
+    """A folder that this suite did not make is not touched."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +78,24 @@ class Store:
     root: Path
 
     def create(self) -> None:
-        """Make the rooms; harmless when they exist."""
-        for name in ("tasks", "attempts", "inputs", "code"):
-            (self.root / name).mkdir(parents=True, exist_ok=True)
-        if not (self.root / "id").exists():
+        """Make the rooms; harmless in a store. Raises NotAStore for a file or a folder of other things."""
+        if self.root.exists() and not self.is_store() and not _is_empty(self.root):
+            raise NotAStore(f"{self.root} is no store and not an empty folder: name another with --store")
+        self.root.mkdir(parents=True, exist_ok=True)
+        if not self.is_store():
             write_bytes(self.root / "id", uuid.uuid4().hex.encode())
+        for name in ("tasks", "attempts", "inputs", "code"):
+            (self.root / name).mkdir(exist_ok=True)
+
+    def is_store(self) -> bool:
+        """Whether this folder was made by `create`."""
+        return (self.root / "id").is_file()
 
     @property
     def name(self) -> str:
-        """The store's own name; it stays with the store when that is moved."""
-        return (self.root / "id").read_text().strip()
+        """This very folder's name among processes: a copy of a store has another."""
+        place = self.root.stat()
+        return f"{(self.root / 'id').read_text().strip()}-{place.st_dev:x}-{place.st_ino:x}"
 
     def task(self, key: str) -> Path:
         """Where the committed folder of `key` is or will be. Never create it: only a rename may."""
@@ -109,7 +131,7 @@ class Store:
         True: ours is committed. False: somebody else's was first, ours is discarded.
         Raises TransientFailure when neither can be seen after an error.
         """
-        write_json(attempt / "result.json", result)
+        seal(attempt, result)
         for path in attempt.rglob("*"):
             fsync(path)
         fsync(attempt)
@@ -160,6 +182,10 @@ class Store:
     def input(self, sha256: str) -> Path:
         """The stored copy of an input."""
         return self.root / "inputs" / sha256 / "data"
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def rename_into(temporary: Path, target: Path) -> None:

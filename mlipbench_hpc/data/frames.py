@@ -76,14 +76,18 @@ class Frames:
         return [int(number) for number in np.unique(self.numbers)]
 
     def fingerprint(self, index: int) -> str:
-        """sha256 of one structure: species, cell, positions to 1e-6 Å, no labels."""
-        atoms = self.atoms_of(index)
-        parts = (
-            self.numbers[atoms],
-            np.round(self.cells[index], 6) + 0.0,
-            np.round(self.positions[atoms], 6) + 0.0,
-        )
-        return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
+        """sha256 of one structure: species, cell and positions to 1e-3 Å, no labels.
+
+        The order of the atoms and the periodic image that each is given in do not matter.
+        """
+        own, cell = self.atoms_of(index), np.nan_to_num(self.cells[index])
+        places = np.nan_to_num(self.positions[own])
+        if self.pbc[index].any() and abs(np.linalg.det(cell)) > 0:
+            shares = places @ np.linalg.inv(cell)
+            places = np.where(self.pbc[index], np.mod(shares + 1e-6, 1.0) - 1e-6, shares) @ cell
+        rows = np.column_stack([self.numbers[own], np.round(places, 3) + 0.0])
+        rows = rows[np.lexsort(rows.T[::-1])]
+        return hashlib.sha256((np.round(cell, 6) + 0.0).tobytes() + rows.tobytes()).hexdigest()
 
     def atoms(self, index: int) -> "Atoms":
         """One frame as ase.Atoms, without its labels."""

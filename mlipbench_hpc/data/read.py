@@ -96,10 +96,20 @@ def _read_extxyz(path: Path, labels: dict[str, str], limit: int | None) -> Frame
 
 
 def _text_images(path: Path, limit: int | None) -> Iterator[Atoms]:
-    from ase.io import iread
+    from ase.io.extxyz import read_xyz
 
-    stop = "" if limit is None else str(limit)
-    yield from cast(Iterable[Atoms], iread(path, index=f":{stop}", format="extxyz"))
+    _check_first_count(path)
+    # The open file is given, not its name: ASE would read `data.xyz@3` as frame 3 of data.xyz.
+    with path.open(encoding="utf-8") as stream:
+        yield from cast(Iterable[Atoms], read_xyz(stream, index=slice(0, limit)))
+
+
+def _check_first_count(path: Path) -> None:
+    """Raise DataError when the first frame announces more atoms than fit: reading would not end."""
+    with path.open("rb") as stream:
+        first = stream.readline(64).strip()
+    if first.isdigit() and 4 * int(first) > path.stat().st_size:
+        raise DataError(f"{path}: its first line announces {int(first)} atoms, more than it can hold")
 
 
 def _read_ase_db(path: Path, labels: dict[str, str], limit: int | None) -> Frames:

@@ -79,5 +79,5 @@ def failures(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]
         if found[item.key] == "failed":
             record = seen.failures[item.key]
             lines += [f"  failed   {item.task.label}: {record['kind']}: {record['message']}"]
-            lines += [f"           look: mlipbench task show {item.key[:12]}"]
+            lines += [f"           look: mlipbench task show {item.key[:12]} (same --site and --store)"]
     return lines

@@ -102,6 +102,7 @@ def warnings(results: Results) -> list[str]:
     for name in results.names("committees"):
         for one in rounds(results, name):
             found += _round_warnings(one)
+        found += _never_enough(rounds(results, name))
     for name in results.names("md"):
         found += _of_analyses(results, name)
         found += _temperatures(results, name)
@@ -125,6 +126,15 @@ def _stale(results: Results) -> list[str]:
         if stale
         else []
     )
+
+
+def _never_enough(all_rounds: list[Round]) -> list[str]:
+    """A committee that grew to its last round without reaching its target."""
+    last = all_rounds[-1] if all_rounds else None
+    values = last.decision.values if last and last.decision and last.decision.done else {}
+    if last is None or values.get("enough", True):
+        return []
+    return [f"{last.committee}: its last round is not good enough either: {values['reason']}."]
 
 
 def _round_warnings(one: Round) -> list[str]:

@@ -3,33 +3,30 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.contract.folder import Store, read_json
-from mlipbench_hpc.plan.graph import Planned
+from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.runtime.code import stage
 from mlipbench_hpc.runtime.container import argv, environ
 from mlipbench_hpc.runtime.environments import Environment
 
 
-def rerun(
-    store: Store, item: Planned, environments: Mapping[str, Environment], found: Iterable[Found]
-) -> int:
-    """Run `item` in a fresh attempt and commit it; when it is committed already, compare and discard.
+def rerun(store: Store, task: Task, environment: Environment, found: Iterable[Found]) -> int:
+    """Run `task` in a fresh attempt and commit it; when it is committed already, compare and discard.
 
     Returns the worker's exit code, or 1 when a remake differs from what is committed.
     """
-    committed = store.result(item.key)
-    attempt = store.begin(item.task)
-    environment = environments[item.task.environment]
-    variables = environ(environment, item.task, stage(store.root, found), dict(os.environ))
+    committed = store.result(task.key)
+    attempt = store.begin(task)
+    variables = environ(environment, task, stage(store.root, found), dict(os.environ))
     command = argv(environment, commit=committed is None)
     print(f"cd {attempt}\nPYTHONPATH={variables['PYTHONPATH']} {' '.join(command)}", flush=True)
     code = subprocess.run(command, cwd=attempt, env=variables, check=False).returncode
     if committed is None or code != 0:
-        print(f"ended with {code}: {store.task(item.key) if code == 0 else attempt}")
+        print(f"ended with {code}: {store.task(task.key) if code == 0 else attempt}")
         return code
     return _compare(attempt, committed["outputs"])
 

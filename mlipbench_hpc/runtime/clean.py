@@ -1,5 +1,6 @@
 """Remove what nobody will read again."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from itertools import groupby
@@ -7,14 +8,17 @@ from pathlib import Path
 
 from mlipbench_hpc.contract.folder import Store, furthest_checkpoint
 
+ATTEMPT = re.compile(r"[0-9a-f]{64}-(stale)?\d+")
+
 
 def remove_dead(store: Store) -> tuple[int, int]:
-    """Remove dead attempts, temporary folders, old code copies and Parsl's runs; returns (folders, bytes).
+    """Remove dead attempts, temporary folders and Parsl's runs; returns (folders, bytes).
 
+    Only names that the suite itself gives are removed. Code copies stay: committed tasks were made by them.
     Of an unfinished task the attempt with the furthest valid checkpoint stays. Hold the lock when calling.
     """
-    dead = [*_dead_attempts(store), *(store.root / "code").iterdir()]
-    dead += [*(store.root / "inputs").glob(".*.tmp"), *(store.root / "parsl").glob("*")]
+    dead = [*_dead_attempts(store), *(store.root / "parsl").glob("run-*")]
+    dead += [path for room in ("inputs", "code") for path in (store.root / room).glob(".*.tmp")]
     size = sum(_size(path) for path in dead)
     for path in dead:
         shutil.rmtree(path, ignore_errors=True)
@@ -22,7 +26,8 @@ def remove_dead(store: Store) -> tuple[int, int]:
 
 
 def _dead_attempts(store: Store) -> Iterator[Path]:
-    for key, group in groupby(sorted((store.root / "attempts").iterdir()), key=lambda path: path.name[:64]):
+    ours = sorted(path for path in (store.root / "attempts").iterdir() if ATTEMPT.fullmatch(path.name))
+    for key, group in groupby(ours, key=lambda path: path.name[:64]):
         attempts = list(group)
         kept = None if store.result(key) else max(attempts, key=_furthest)
         yield from (path for path in attempts if path != kept or _furthest(path) < 0)

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from mlipbench_hpc.campaign.site import Site
-from mlipbench_hpc.contract.folder import Store, furthest_checkpoint, read_json
+from mlipbench_hpc.contract.folder import Store, furthest_checkpoint, is_edited, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_OF_FAILURE
 from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
@@ -98,6 +98,8 @@ class Driver:
     def _expand(self) -> None:
         """Plan with the decisions made so far; stale results are set aside to be made anew."""
         plan = look.settle(self.store, self.replan)
+        if not self.done and self._set_aside_edited(plan):
+            plan = look.settle(self.store, self.replan)
         self.plan = {item.key: item for item in plan}
         seen = look.snapshot(self.store, self.plan)
         for key, state in states(plan, seen).items():
@@ -109,6 +111,15 @@ class Driver:
             elif key in seen.results:
                 self.done.add(key)
         self._sort()
+
+    def _set_aside_edited(self, plan: list[Planned]) -> int:
+        """A result that somebody changed by hand is no result; it is looked for when a run begins."""
+        there = [item for item in plan if self.store.task(item.key).exists()]
+        edited = [item for item in there if is_edited(self.store.result(item.key) or {})]
+        for item in edited:
+            self.echo(f"edited: {item.task.label} was changed after its commit, it is made anew")
+            self.store.set_aside(item.key)
+        return len(edited)
 
     def _sort(self) -> None:
         """Who waits for how many (`_missing`), whom that frees (`_below`), and the heap of the ready."""
@@ -184,7 +195,8 @@ class Driver:
             if not self._missing[below]:
                 heapq.heappush(self._ready, (self._order[below], below))
         seconds = result["timing"]["wall_s"]
-        self.echo(f"[{len(self.done)}/{len(self._order)}] {item.task.label} done in {seconds:.1f} s")
+        count = len(self._order) - len(self._unfinished())
+        self.echo(f"[{count}/{len(self._order)}] {item.task.label} done in {seconds:.1f} s")
         if item.task.verb == "decide":
             self._expand()
 

@@ -15,6 +15,7 @@ from mlipbench_hpc.contract.folder import read_json, write_json
 
 HEARTBEAT_S = 15.0
 SILENT_S = 120.0
+FIELDS = {"host", "boot", "pid", "started", "since", "heartbeat"}
 
 
 class StoreLocked(Exception):
@@ -50,9 +51,9 @@ def is_alive(holder: dict[str, Any]) -> bool | None:
 
 
 def holder(store: Path) -> dict[str, Any] | None:
-    """The lock's content, or None when nobody holds the store."""
+    """The lock's content, or None when nobody holds the store (or what lies there is no lock)."""
     value = read_json(store / "lock")
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and set(value) >= FIELDS else None
 
 
 def driven_since(store: Path) -> float | None:

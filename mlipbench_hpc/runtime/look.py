@@ -58,12 +58,14 @@ def _newest_attempts(store: Store, wanted: set[str]) -> dict[str, Path]:
 
 
 def _is_running(attempt: Path, since: float) -> bool:
-    """Begun under the present driver and not ended."""
+    """Begun under the present driver (its log is opened when a worker starts) and not ended."""
     try:
         begun = (attempt / "task.json").stat().st_mtime
     except OSError:
         return False
-    return begun >= since and not any((attempt / name).exists() for name in ENDINGS)
+    if begun < since or not (attempt / "log.txt").exists():
+        return False
+    return not any((attempt / name).exists() for name in ENDINGS)
 
 
 def _progress(attempt: Path) -> dict[str, Any]:

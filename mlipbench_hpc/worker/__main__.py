@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from mlipbench_hpc.contract.folder import Store, manifest, outputs, read_json, write_json
+from mlipbench_hpc.contract.folder import Store, outputs, read_json, seal, write_json
 from mlipbench_hpc.contract.task import (
     EXIT_COMMITTED,
     EXIT_INTERRUPTED,
@@ -59,7 +59,7 @@ def attempt(folder: Path, deadline: float | None, commit: bool) -> int:
         if commit:
             store.commit(folder, result)
         else:
-            write_json(folder / "result.json", result)
+            seal(folder, result)
         return EXIT_COMMITTED
     except Interrupted as interruption:
         write_json(folder / "interrupted.json", {"cause": str(interruption), "timing": clock.read()})
@@ -82,7 +82,7 @@ def finish(context: Context, values: dict[str, Any], clock: "Clock") -> dict[str
     """The content of result.json."""
     for role in context.task.upstream:
         context.upstream(role)
-    result: dict[str, Any] = {
+    return {
         "schema": SCHEMA,
         "key": context.task.key,
         "attempt": context.folder.name,
@@ -94,14 +94,12 @@ def finish(context: Context, values: dict[str, Any], clock: "Clock") -> dict[str
         "versions": versions(),
         "timing": clock.read(),
     }
-    result["manifest"] = manifest(result)
-    return result
 
 
 def versions() -> dict[str, str]:
     """Python, platform and what the loaded packages say of themselves; the store keeps the whole list."""
     roots = {name for name in sys.modules if "." not in name} - set(sys.stdlib_module_names)
-    found = {name: getattr(sys.modules[name], "__version__", None) for name in sorted(roots)}
+    found = {name: vars(sys.modules[name]).get("__version__") for name in sorted(roots)}
     return {"python": platform.python_version(), "platform": platform.platform(terse=True)} | {
         name: str(version) for name, version in found.items() if isinstance(version, str | int)
     }

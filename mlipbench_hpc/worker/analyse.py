@@ -14,7 +14,7 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.profiles import write_profiles
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, as_csv, number
+from mlipbench_hpc.worker.stretch import Notes, Stretch, after, as_csv, number
 
 UNSTABLE = "the run was unstable, and profiles leave such runs out"
 
@@ -72,7 +72,7 @@ def thermo_summary(
 ) -> dict[str, Any]:
     """Mean and block error of temperature (K) and potential energy (eV/atom), drift of the conserved one."""
     times = thermo["time_ps"]
-    kept = times >= given["equilibration"] - ROUNDING_PS
+    kept = after(times, given["equilibration"])
     temperatures = {name: values for name, values in thermo.items() if name.startswith("temperature")}
     series = temperatures | {"potential_eV_per_atom": thermo["potential_eV"] / atoms}
     summary: dict[str, Any] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from mlipbench_hpc.contract.folder import Store, checkpoints, damaged, manifest, save_checkpoint, write_json
+from mlipbench_hpc.contract.folder import Store, checkpoints, damaged, is_edited, save_checkpoint, write_json
 from mlipbench_hpc.contract.task import InputFailure, Interrupted, Task, TransientFailure
 
 PROGRESS_EVERY_S = 1.0
@@ -43,10 +43,11 @@ class Context:
         if result is None:
             raise TransientFailure(f"{role}: task {key[:12]} is not committed (or not visible here yet)")
         if role not in self.consumed:
-            if bad := damaged(folder):
+            bad = ["result.json"] if is_edited(result) else damaged(folder)
+            if bad:
                 message = f"{role}: {folder} was changed after its commit: {', '.join(bad)}"
                 raise InputFailure(f"{message}; remove that folder and run again to make it anew")
-            self.consumed[role] = {"key": key, "manifest": manifest(result)}
+            self.consumed[role] = {"key": key, "manifest": result["manifest"]}
         return folder
 
     def upstream_roles(self, prefix: str) -> list[str]:

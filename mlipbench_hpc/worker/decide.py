@@ -32,6 +32,6 @@ def reason(mean: float | None, target: float, members: int) -> str:
         return f"at least one of {members} members has no finite validation force error: not enough"
     relation, verdict = ("at most", "enough") if mean <= target else ("above", "not enough")
     return (
-        f"mean validation force RMSE of {members} members is {mean:.1f} meV/Å, "
-        f"{relation} the target of {target:.1f} meV/Å: {verdict}"
+        f"mean validation force RMSE of {members} members is {mean:.4g} meV/Å, "
+        f"{relation} the target of {target:.4g} meV/Å: {verdict}"
     )

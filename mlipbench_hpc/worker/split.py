@@ -7,7 +7,7 @@ import numpy as np
 from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.split import reference_energies, split
+from mlipbench_hpc.data.split import Split, reference_energies, split
 from mlipbench_hpc.data.summary import strata
 from mlipbench_hpc.worker.context import Context
 
@@ -21,6 +21,7 @@ def run(context: Context) -> dict[str, Any]:
         parts = split(strata(frames), **context.parameters)
     except ValueError as error:
         raise InputFailure(str(error)) from error
+    require_learned(frames, parts)
     energies = {str(number): energy for number, energy in reference_energies(frames, parts.pool).items()}
     record = {"validation": parts.validation, "test": parts.test, "members": parts.members}
     write_json(context.folder / "split.json", record | {"reference_energies": energies})
@@ -32,3 +33,12 @@ def run(context: Context) -> dict[str, Any]:
         "train": len(parts.members[0]),
         "reference_energies_eV": energies,
     }
+
+
+def require_learned(frames: Frames, parts: Split) -> None:
+    """Raise InputFailure when a member would be judged on species that it was not trained on."""
+    judged = set(frames.select(parts.validation + parts.test).species())
+    for member, indices in enumerate(parts.members):
+        if strange := judged - set(frames.select(indices).species()):
+            words = f"atomic numbers {sorted(strange)}, which validation or test frames hold"
+            raise InputFailure(f"member {member} is trained on no frame with {words}: raise `train`")

@@ -65,9 +65,14 @@ class Stretch:
             yield part, np.asarray(self.trajectory.positions[self.chosen[part]], dtype=float)
 
 
+def after(times: Floats, equilibration: float) -> NDArray[np.bool_]:
+    """(T,) whether a moment (ps) is later than equilibration; without any, all are."""
+    return times > equilibration + ROUNDING_PS if equilibration > 0 else times >= 0
+
+
 def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
     """Indices of the frames after equilibration (ps), up to the first one that is not finite."""
-    kept = np.flatnonzero(trajectory.times >= equilibration - ROUNDING_PS)
+    kept = np.flatnonzero(after(trajectory.times, equilibration))
     for index in kept:
         if not np.isfinite(trajectory.positions[index]).all():
             return kept[kept < index]

@@ -85,7 +85,7 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "    length: 2 ps\n    timstep: 1 fs",
             "18: md.bulk.timstep: unknown key; received 'timstep'; expected one of "
             "checkpoint_every, committee, "
-            "equilibration, fixed_atoms, frame_every, length, replicas, seed, "
+            "engine, equilibration, fixed_atoms, frame_every, length, replicas, seed, "
             "stability, start, temperature, thermostat, "
             "timestep; did you mean `timestep`?",
         ),

@@ -192,8 +192,8 @@ def analyse(
 
 
 def test_analyse(store: Store) -> None:
-    values, folder = analyse(store, md_files(113, side=10.0), {"outcome": "completed"})
-    assert (values["frames"], values["frames_analysed"]) == (113, 103)
+    values, folder = analyse(store, md_files(114, side=10.0), {"outcome": "completed"})
+    assert (values["frames"], values["frames_analysed"]) == (114, 103)
     assert values["thermo"]["temperature_K"]["mean"] == pytest.approx(300.5)
     assert values["thermo"]["temperature_K"]["se"] == pytest.approx(0, abs=1e-9)
     assert values["thermo"]["potential_eV_per_atom"]["mean"] == pytest.approx((-60 + 0.15) / 30)
@@ -225,15 +225,15 @@ def test_pair_that_is_not_there_is_said(store: Store) -> None:
 
 def test_short_unstable_run_is_skipped_in_words(store: Store) -> None:
     outcome = {"outcome": "unstable", "cause": "temperature", "time_ps": 1.4}
-    values, folder = analyse(store, md_files(15, side=10.0), outcome)
-    assert "5 of 15 frames" in values["skipped"]
+    values, folder = analyse(store, md_files(16, side=10.0), outcome)
+    assert "5 of 16 frames" in values["skipped"]
     assert not (folder / "rdf.csv").exists()
     assert any("unstable (temperature)" in warning for warning in values["warnings"])
 
 
 def test_unstable_run_is_analysed_up_to_its_last_finite_frame(store: Store) -> None:
     outcome = {"outcome": "unstable", "cause": "NaN", "time_ps": 3.9}
-    values, _ = analyse(store, md_files(40, side=10.0, broken=True), outcome)
+    values, _ = analyse(store, md_files(41, side=10.0, broken=True), outcome)
     assert values["frames_analysed"] == 29
     assert "O-O" in values["rdf"]["pairs"]
 

@@ -1,0 +1,44 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from mlipbench_hpc.contract.folder import Store, write_json
+from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.runtime.lock import hold
+from mlipbench_hpc.runtime.look import snapshot
+
+TASK = Task(verb="build", version=1, environment="analysis", identity="venv:0", parameters={})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path)
+    made.create()
+    return made
+
+
+def test_an_attempt_runs_from_its_log_to_its_ending_under_a_living_driver(store: Store) -> None:
+    with hold(store.root):
+        attempt = store.begin(TASK)
+        assert not snapshot(store, [TASK.key]).running, "queued"
+        (attempt / "log.txt").touch()
+        write_json(attempt / "progress.json", {"done": 1, "total": 4, "unit": "epochs"})
+        assert snapshot(store, [TASK.key]).running[TASK.key]["done"] == 1
+        write_json(attempt / "interrupted.json", {"cause": "deadline"})
+        assert not snapshot(store, [TASK.key]).running
+
+
+def test_what_a_dead_driver_left_does_not_run(store: Store) -> None:
+    (store.begin(TASK) / "log.txt").touch()
+    assert not snapshot(store, [TASK.key]).running
+    time.sleep(0.02)
+    with hold(store.root):
+        assert not snapshot(store, [TASK.key]).running
+
+
+def test_only_the_newest_attempt_counts(store: Store) -> None:
+    write_json(store.begin(TASK) / "failure.json", {"kind": "transient", "message": "lost"})
+    assert snapshot(store, [TASK.key]).failures[TASK.key]["message"] == "lost"
+    store.begin(TASK)
+    assert not snapshot(store, [TASK.key]).failures

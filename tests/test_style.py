@@ -1,0 +1,35 @@
+"""Small functions, small modules: the sizes this project promises itself."""
+
+import ast
+import statistics
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "mlipbench_hpc"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def lengths() -> dict[str, int]:
+    """Lines of every function, its docstring and decorators apart."""
+    found = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+                lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                found[f"{path.relative_to(PACKAGE)}:{node.name}"] = lines
+    return found
+
+
+def test_functions_are_short() -> None:
+    found = lengths()
+    assert len(found) > 300
+    assert statistics.median(found.values()) <= 8
+    assert sum(size < 30 for size in found.values()) / len(found) >= 0.9
+    assert {name: size for name, size in found.items() if size > 60} == {}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 400
