@@ -90,7 +90,7 @@ def _rdf(place: Place, campaign: Campaign, facts: Facts, systems: Facts) -> Iter
         received = f"{rdf.bin:g} Å up to {rdf.r_max:g} Å"
         yield Mistake((*place, "bin"), "not a sensible bin", received, f"2 to {MOST_BINS} bins")
     starts = [_start(md, facts, systems) for md in campaign.md.values()]
-    if not starts or not all(starts):
+    if not starts or not all(starts) or "pairs" not in rdf.model_fields_set:
         return
     present = {number for start in starts if start for number in start.species}
     for index, pair in enumerate(rdf.pairs):

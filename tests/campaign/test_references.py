@@ -328,3 +328,12 @@ def test_symbols_under_analysis_must_be_elements():
         "analysis.rdf.pairs[1][1]",
         "analysis.profiles.metal",
     ]
+
+
+def test_only_pairs_that_somebody_asked_for_must_be_in_a_run():
+    hydrogen = replace(WATER, compositions={"H24": 30, "H48": 10}, species=(1,))
+    start = {"md__bulk__start": {"dataset": "water"}}
+    for asked, places in (({}, []), ({"pairs": [["O", "H"]]}, [("analysis", "rdf", "pairs", 0)])):
+        one = campaign(**start, analysis__rdf=asked)
+        wrong = check_references(one, {"water": hydrogen, "salt": SODIUM}, {}, {"spring": CARD})
+        assert [mistake.place for mistake in wrong] == places
