@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from ase.units import kB
+from committed import commit
 from interface import LX, LY, LZ, Interface, slab
 
-from mlipbench_hpc.contract.folder import Store, outputs
+from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, Task
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
@@ -52,16 +53,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     found = Store(tmp_path / "store")
     found.create()
     return found
-
-
-def commit(store: Store, verb: str, values: dict[str, Any], files: dict[str, bytes] | None = None) -> str:
-    task = Task(verb, 1, "tests", "0" * 64, {"of": len(list(store.root.glob("tasks/*")))})
-    folder = store.begin(task)
-    for name, content in (files or {}).items():
-        (folder / name).write_bytes(content)
-    result = {"key": task.key, "attempt": folder.name, "values": values, "outputs": outputs(folder)}
-    assert store.commit(folder, result | {"upstream": {}})
-    return task.key
 
 
 def run(store: Store, verb: str, parameters: dict[str, Any], upstream: dict[str, str]) -> tuple[Any, Path]:
