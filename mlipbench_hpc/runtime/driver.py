@@ -195,7 +195,8 @@ class Driver:
             if not self._missing[below]:
                 heapq.heappush(self._ready, (self._order[below], below))
         seconds = result["timing"]["wall_s"]
-        count = len(self._order) - len(self._unfinished())
+        self._missing.pop(item.key, None)
+        count = len(self._order) - len(self._missing)
         self.echo(f"[{count}/{len(self._order)}] {item.task.label} done in {seconds:.1f} s")
         if item.task.verb == "decide":
             self._expand()
