@@ -52,19 +52,20 @@ def faces(numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: i
     face counts where at least half as many oxygens lie within 4.5 Å of it as of the upper one. Raises
     ValueError where the metal leaves no gap of 5 Å, for then it has no surface.
     """
-    atoms = np.flatnonzero(numbers == metal)
-    if len(atoms) == 0:
+    layers = layers_of(numbers, positions, cell, metal)
+    if not layers:
         return ()
-    upper, lower = (Face(layer, normal) for layer, normal in _outer_layers(atoms, positions, cell))
+    upper, lower = Face(layers[-1], 1.0), Face(layers[0], -1.0)
     oxygens = np.flatnonzero(numbers == OXYGEN)
     wet = [int(interfacial(face.heights(positions[None], cell, oxygens)).sum()) for face in (upper, lower)]
     return (upper, lower) if 2 * wet[1] >= wet[0] > 0 else (upper,)
 
 
-def _outer_layers(
-    atoms: Ints, positions: NDArray[np.floating], cell: Floats
-) -> tuple[tuple[Ints, float], tuple[Ints, float]]:
-    """Atoms of the slab's upper and lower layer, with the direction in which each faces."""
+def layers_of(numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int) -> tuple[Ints, ...]:
+    """Atoms of each layer of the slab, the lowest first; () where there is no such metal. See `faces`."""
+    atoms = np.flatnonzero(numbers == metal)
+    if len(atoms) == 0:
+        return ()
     length = float(cell[2, 2])
     z = np.mod(np.asarray(positions[atoms, 2], dtype=float), length)
     order = np.argsort(z, kind="stable")
@@ -77,7 +78,5 @@ def _outer_layers(
         )
     # From the atom after the gap upwards; the gaps between neighbours then mark the layers.
     order, steps = np.roll(order, -widest - 1), np.roll(gaps, -widest - 1)[:-1]
-    ends = np.flatnonzero(steps > LAYER_GAP)
-    first = int(ends[0]) + 1 if len(ends) else len(order)
-    last = int(ends[-1]) + 1 if len(ends) else 0
-    return (np.sort(atoms[order[last:]]), 1.0), (np.sort(atoms[order[:first]]), -1.0)
+    ends = np.flatnonzero(steps > LAYER_GAP) + 1
+    return tuple(np.sort(atoms[part]) for part in np.split(order, ends))

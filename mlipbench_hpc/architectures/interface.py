@@ -71,6 +71,8 @@ class LammpsStyle:
     group `mobile` exist by then. atom_style: what they need. box: further words for create_box.
     open_boundary: `s` (follows the atoms) or `f` (ends with the cell), for directions that are not periodic.
     packages: of LAMMPS, without which the commands do not work. files: what the commands read.
+    afresh: commands before every setup, for what LAMMPS would carry over from earlier steps; it is set up at
+    the start and after each checkpoint, so that a run that goes on is the same as one that starts there.
     """
 
     commands: tuple[str, ...]
@@ -79,3 +81,4 @@ class LammpsStyle:
     open_boundary: str = "s"
     packages: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    afresh: tuple[str, ...] = ()

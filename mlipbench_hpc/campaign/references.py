@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
-from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
-from mlipbench_hpc.campaign.sources import check_dataset, check_system, multiple, short_enough
-from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, MolecularDynamics, Split
+from mlipbench_hpc.campaign.problem import Mistake, Place, near
+from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
+from mlipbench_hpc.campaign.sources import check_dataset, check_system, symbols
+from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, Split
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
 
-MOST_STEPS = 1e10
 MOST_BINS = 10_000
 REFERENCES = {
     ("datasets", "generate", "system"): "systems",
@@ -77,8 +77,8 @@ def check_references(
     for name, committee in campaign.committees.items():
         found += _committee(("committees", name), committee, campaign, facts, architectures)
     for name, md in campaign.md.items():
-        found += _md(("md", name), md, campaign, facts, systems)
-        found += _engine(("md", name), md, campaign, architectures)
+        found += check_md(("md", name), md, campaign, facts, systems)
+        found += check_engine(("md", name), md, campaign, architectures)
     return found + list(_elements(campaign)) + list(_rdf(("analysis", "rdf"), campaign, facts, systems))
 
 
@@ -89,13 +89,13 @@ def _rdf(place: Place, campaign: Campaign, facts: Facts, systems: Facts) -> Iter
     if not 1 < rdf.r_max / rdf.bin <= MOST_BINS:
         received = f"{rdf.bin:g} Å up to {rdf.r_max:g} Å"
         yield Mistake((*place, "bin"), "not a sensible bin", received, f"2 to {MOST_BINS} bins")
-    starts = [_start(md, facts, systems) for md in campaign.md.values()]
+    starts = [start_of(md, facts, systems) for md in campaign.md.values()]
     if not starts or not all(starts) or "pairs" not in rdf.model_fields_set:
         return
     present = {number for start in starts if start for number in start.species}
     for index, pair in enumerate(rdf.pairs):
         for symbol in [s for s in pair if s in atomic_numbers and atomic_numbers[s] not in present]:
-            expected = f"species of the md runs: {_symbols(present)}"
+            expected = f"species of the md runs: {symbols(present)}"
             yield Mistake((*place, "pairs", index), "no md run holds it", symbol, expected)
 
 
@@ -136,7 +136,7 @@ def _split(place: Place, split: Split, train: int, facts: Facts) -> Iterator[Mis
         )
         yield Mistake((*place, "train"), message, wanted, f"at most {most} ({have})")
     elif strange := set(facts[split.dataset].species) - _learned(split, facts):
-        message = f"some member may be trained on no frame with {_symbols(strange)}"
+        message = f"some member may be trained on no frame with {symbols(strange)}"
         yield Mistake((*place, "train"), message, f"{train} frames", "more frames a member")
     elif not split.disjoint and math.comb(pool, train) < split.members:
         received = f"{split.members} members, {train} of {pool} frames each"
@@ -193,102 +193,4 @@ def _committee(
     if split and card and card.elements and split.dataset in facts:
         strange = set(facts[split.dataset].species) - set(card.elements)
         if strange:
-            yield Mistake((*place, "split"), f"{card.name} does not know {_symbols(strange)}", split.dataset)
-
-
-def _symbols(numbers: set[int]) -> str:
-    from ase.data import chemical_symbols
-
-    return ", ".join(chemical_symbols[number] for number in sorted(numbers))
-
-
-def _md(
-    place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts, systems: Facts
-) -> Iterator[Mistake]:
-    yield from _times(place, md, campaign.analysis.blocks)
-    if md.stability.temperature <= md.temperature:
-        received, expected = (
-            f"{md.stability.temperature:g} K",
-            f"more than the thermostat's {md.temperature:g} K",
-        )
-        yield Mistake((*place, "stability", "temperature"), "every run would end at once", received, expected)
-    start = _start(md, facts, systems)
-    if start is None:
-        return
-    used = [frame for frame in md.start.frames if frame < start.frames]
-    for index, frame in enumerate(md.start.frames):
-        if frame >= start.frames:
-            expected = f"0 to {start.frames - 1}"
-            yield Mistake((*place, "start", "frames", index), "no such frame", str(frame), expected)
-    yield from _fixed(place, md, [start.sizes[frame] for frame in used[: md.replicas]])
-    yield from _species(place, md, campaign, facts, start)
-
-
-def _start(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFacts | None:
-    return facts.get(md.start.dataset) if md.start.dataset else systems.get(md.start.system or "")
-
-
-def _engine(
-    place: Place, md: MolecularDynamics, campaign: Campaign, architectures: Architectures
-) -> Iterator[Mistake]:
-    """An engine that the architecture does not run in, or that does not have the thermostat."""
-    committee = campaign.committees.get(md.committee)
-    model = campaign.models.get(committee.model) if committee else None
-    card = architectures.get(model.architecture) if model else None
-    if card is None:
-        return
-    engine = md.engine or card.engines[0]
-    if engine not in card.engines:
-        expected = f"one of {', '.join(card.engines)}"
-        yield Mistake((*place, "engine"), f"{card.name} does not run in it", repr(engine), expected)
-    elif engine == "lammps" and md.thermostat.kind == "langevin":
-        received = f"langevin in engine lammps{'' if md.engine else f', the first that {card.name} offers'}"
-        instead = " or engine: ase" if "ase" in card.engines else ""
-        expected = f"nose-hoover-chain{instead}"
-        yield Mistake((*place, "thermostat"), "only the engine ase has it", received, expected)
-
-
-def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake]:
-    yield from short_enough(place, md.timestep)
-    for key in sorted(md.model_fields_set & {"length", "equilibration", "frame_every", "checkpoint_every"}):
-        yield from multiple((*place, key), getattr(md, key), md.timestep)
-    if md.length / md.timestep > MOST_STEPS:
-        received = f"{md.length / md.timestep:.3g} steps"
-        expected = f"at most {MOST_STEPS:g}"
-        yield Mistake((*place, "length"), "more steps than any run can make", received, expected)
-    equilibration = md.length / 10 if md.equilibration is None else md.equilibration
-    frames = (md.length - equilibration) / md.frame_every + 1e-6
-    if equilibration >= md.length:
-        received = f"{equilibration:g} ps of {md.length:g} ps"
-        yield Mistake((*place, "equilibration"), "nothing is left to analyse", received, "less than `length`")
-    elif frames < blocks:
-        received = f"{int(frames)} frames after equilibration"
-        yield Mistake(
-            (*place, "frame_every"), "too few frames for block errors", received, f"at least {blocks}"
-        )
-
-
-def _fixed(place: Place, md: MolecularDynamics, sizes: list[int]) -> Iterator[Mistake]:
-    smallest = min(sizes, default=None)
-    if smallest is None:
-        return
-    for index, atom in enumerate(md.fixed_atoms):
-        if atom >= smallest:
-            yield Mistake((*place, "fixed_atoms", index), "no such atom", str(atom), f"0 to {smallest - 1}")
-    if len(set(md.fixed_atoms)) >= smallest:
-        yield Mistake((*place, "fixed_atoms"), "no atom is left to move", shown(md.fixed_atoms), "fewer")
-
-
-def _species(
-    place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts, start: DatasetFacts
-) -> Iterator[Mistake]:
-    committee = campaign.committees.get(md.committee)
-    split = campaign.splits.get(committee.split) if committee else None
-    if split is None or split.dataset not in facts:
-        return
-    known = set(facts[split.dataset].species)
-    if strange := set(start.species) - known:
-        message = f"species that the model does not know: {_symbols(strange)}"
-        yield Mistake(
-            (*place, "start"), message, shown(md.start.system or md.start.dataset), f"only {_symbols(known)}"
-        )
+            yield Mistake((*place, "split"), f"{card.name} does not know {symbols(strange)}", split.dataset)

@@ -55,13 +55,13 @@ def check_dataset(name: str, campaign: Campaign, facts: Facts, systems: Facts) -
         yield from _generated(place, dataset.generate)
         for system in dataset.generate.origins:
             if system in systems:
-                yield from _species(place, dataset.generate.potential, systems[system], system)
+                yield from check_species(place, dataset.generate.potential, systems[system], system)
     if dataset.label:
         place = ("datasets", name, "label")
         yield from _circle((*place, "frames"), name, campaign.datasets)
         if dataset.label.frames in facts:
             held = facts[dataset.label.frames]
-            yield from _species(place, dataset.label.potential, held, dataset.label.frames)
+            yield from check_species(place, dataset.label.potential, held, dataset.label.frames)
 
 
 def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
@@ -79,15 +79,12 @@ def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
         yield Mistake((*place, "gold"), f"{dataset.potential} has no metal", dataset.gold, "no such entry")
 
 
-def _species(place: Place, potential: str, held: DatasetFacts, name: str) -> Iterator[Mistake]:
-    from ase.data import chemical_symbols
-
+def check_species(place: Place, potential: str, held: DatasetFacts, name: str) -> Iterator[Mistake]:
+    """Species of the dataset or system `name` that the potential at `place` does not know."""
     known = SPECIES[potential]
     if strange := set(held.species) - known:
-        symbols = ", ".join(chemical_symbols[number] for number in sorted(strange))
-        message = f"species that {potential} does not know: {symbols}"
-        expected = "only " + ", ".join(chemical_symbols[number] for number in sorted(known))
-        yield Mistake((*place, "potential"), message, name, expected)
+        message = f"species that {potential} does not know: {symbols(strange)}"
+        yield Mistake((*place, "potential"), message, name, f"only {symbols(known)}")
     elif potential == "electrode" and 79 not in held.species:
         yield Mistake((*place, "potential"), "electrode needs gold in every frame", name, "Au")
 
@@ -118,3 +115,10 @@ def multiple(place: Place, time: float, timestep: float) -> Iterator[Mistake]:
         nearest = max(1, round(steps)) * timestep
         received, expected = f"{time:g} ps at a timestep of {timestep:g} ps", f"such as {nearest:g} ps"
         yield Mistake(place, "is not a whole number of timesteps", received, expected)
+
+
+def symbols(numbers: set[int]) -> str:
+    """Chemical symbols of atomic numbers, in words."""
+    from ase.data import chemical_symbols
+
+    return ", ".join(chemical_symbols[number] for number in sorted(numbers))

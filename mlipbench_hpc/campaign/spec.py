@@ -244,9 +244,10 @@ class Stability(Spec):
 
 
 class MolecularDynamics(Spec):
-    """NVT with committee member 0 driving."""
+    """NVT driven by member 0 of a committee, or by a reference potential itself (in LAMMPS)."""
 
-    committee: Name
+    committee: Name | None = None
+    potential: Potential | None = None
     start: Start
     temperature: Temperature = 300.0
     timestep: Time = 0.0005
@@ -259,9 +260,22 @@ class MolecularDynamics(Spec):
     )
     thermostat: Thermostat = NoseHooverChain(kind="nose-hoover-chain")
     fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []
+    fixed_layers: Annotated[int, Field(ge=0, strict=True)] = Field(
+        0, description="The lowest so many layers of the metal (analysis.profiles.metal) stay where they are."
+    )
+    wall: Length | Literal["none"] | None = Field(
+        None,
+        description="Reflecting wall: its z in the start (default: the one that the start was built with).",
+    )
     replicas: Annotated[int, Field(gt=0, le=10_000, strict=True)] = 1
     stability: Stability = Stability()
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_driver(self) -> "MolecularDynamics":
+        if (self.committee is None) == (self.potential is None):
+            raise ValueError("expected exactly one of `committee` and `potential`")
+        return self
 
 
 class Evaluation(Spec):

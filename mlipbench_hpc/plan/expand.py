@@ -27,6 +27,7 @@ ENVIRONMENT_OF_VERB = {
     "visibility": "analysis",
     "calibrate": "analysis",
     "decide": "analysis",
+    "md": "reference",
     "analyse": "analysis",
     "reweight": "analysis",
 }
@@ -47,9 +48,8 @@ class Setting:
 
 def environments(campaign: Campaign, architectures: Mapping[str, Found]) -> list[str]:
     """The environments a campaign needs, sorted."""
-    verbs = {"build", "split", "analyse"} | {
-        "label" for dataset in campaign.datasets.values() if dataset.generate or dataset.label
-    }
+    verbs = {"build", "split", "analyse"} | {"md" for run in campaign.md.values() if run.potential}
+    verbs |= {"label" for dataset in campaign.datasets.values() if dataset.generate or dataset.label}
     engines = {architectures[model.architecture].card.environment for model in campaign.models.values()}
     return sorted({ENVIRONMENT_OF_VERB[verb] for verb in verbs} | engines)
 
@@ -266,20 +266,33 @@ class Expansion:
 
     def md(self, name: str) -> None:
         run = self.campaign.md[name]
-        self.maybe = run.committee in self.undecided
-        upstream = {"model": self.committees[run.committee].train[0], "start": self._start(run)}
+        start = {"start": self._start(run)}
         for replica in range(run.replicas):
-            subject = {"md": name, "replica": replica, "committee": run.committee}
-            key = self._md(run, subject, upstream)
-            self._analyse(run, subject, key)
-            self._reweight(run, subject, key)
+            if run.committee is None:
+                subject = {"md": name, "replica": replica, "potential": run.potential}
+                self._analyse(run, subject, self._md(run, subject, start, None))
+            else:
+                self._driven(run, run.committee, {"md": name, "replica": replica}, start)
+
+    def _driven(
+        self, run: MolecularDynamics, committee: str, subject: dict[str, Any], start: dict[str, str]
+    ) -> None:
+        """A replica that member 0 drives, and what the other members make of it."""
+        self.maybe = committee in self.undecided
+        subject = subject | {"committee": committee}
+        model = self.campaign.models[self.campaign.committees[committee].model]
+        trained = self.committees[committee]
+        key = self._md(run, subject, {"model": trained.train[0], **start}, model)
+        self._analyse(run, subject, key)
+        self._reweight(run, subject, key, trained, model)
         self.maybe = False
 
     def _start(self, run: MolecularDynamics) -> str:
         return self.system(run.start.system) if run.start.system else self.dataset(str(run.start.dataset))
 
-    def _md(self, run: MolecularDynamics, subject: dict[str, Any], upstream: dict[str, str]) -> str:
-        model = self.campaign.models[self.campaign.committees[run.committee].model]
+    def _md(
+        self, run: MolecularDynamics, subject: dict[str, Any], upstream: dict[str, str], model: Model | None
+    ) -> str:
         replica, frames = subject["replica"], run.start.frames
         parameters = {
             "replica": replica,
@@ -289,60 +302,63 @@ class Expansion:
             "steps": round(run.length / run.timestep),
             "frame_every": round(run.frame_every / run.timestep),
             "checkpoint_every": round(run.checkpoint_every / run.timestep),
-            "engine": run.engine or self.setting.architectures[model.architecture].card.engines[0],
             "thermostat": run.thermostat.model_dump(),
             "fixed_atoms": run.fixed_atoms,
+            "fixed_layers": self._fixed_layers(run),
+            "wall": run.wall or "start",
             "stability": run.stability.model_dump(),
             "start_frame": frames[replica % len(frames)],
-            **self.engine(model),
+            **(self.engine(model) if model else {"potential": run.potential}),
         }
-        atoms = self._start_atoms(run)
-        costs = cost.md(self.setting.architectures[model.architecture].card, parameters, atoms)
+        card = self.setting.architectures[model.architecture].card if model else None
+        parameters["engine"] = run.engine or (card.engines[0] if card else "lammps")
+        costs = cost.md(card, parameters, self._start_atoms(run))
         return self.add("md", subject, parameters, upstream, costs, model)
+
+    def _fixed_layers(self, run: MolecularDynamics) -> dict[str, Any] | None:
+        metal = self.campaign.analysis.profiles.metal
+        return {"count": run.fixed_layers, "metal": metal} if run.fixed_layers else None
 
     def _start_atoms(self, run: MolecularDynamics) -> float:
         if run.start.system:
             return self.setting.systems[run.start.system].atoms
         return cost.per_frame(self.setting.facts[str(run.start.dataset)])
 
-    def _analyse(self, run: MolecularDynamics, subject: dict[str, Any], key: str) -> str:
+    def _observables(self, run: MolecularDynamics) -> dict[str, Any]:
+        """What is asked of a run's frames, whoever drove it."""
         analysis = self.campaign.analysis
-        parameters = {
+        return {
             "rdf": analysis.rdf.model_dump(mode="json"),
             "profiles": analysis.profiles.model_dump(mode="json"),
             "blocks": analysis.blocks,
             "equilibration": _equilibration(run),
             "temperature": run.temperature,
         }
-        return self.add(
-            "analyse", subject, parameters, {"md": key}, cost.analyse(run.length / run.frame_every)
-        )
 
-    def _reweight(self, run: MolecularDynamics, subject: dict[str, Any], key: str) -> None:
+    def _analyse(self, run: MolecularDynamics, subject: dict[str, Any], key: str) -> str:
+        costs = cost.analyse(run.length / run.frame_every)
+        return self.add("analyse", subject, self._observables(run), {"md": key}, costs)
+
+    def _reweight(
+        self, run: MolecularDynamics, subject: dict[str, Any], key: str, trained: Trained, model: Model
+    ) -> None:
         """Every member on the driver's stored frames, then what each of them would have given."""
-        asked, trained = self.campaign.analysis.reweight, self.committees[run.committee]
+        asked = self.campaign.analysis.reweight
         if asked is None or trained.calibrate is None:
             return
         energies = [
-            self._reevaluate(run, subject | {"member": member}, {"md": key, "model": model}, asked.stride)
-            for member, model in enumerate(trained.train)
+            self._reevaluate(run, subject | {"member": number}, {"md": key, "model": member}, model)
+            for number, member in enumerate(trained.train)
         ]
-        analysis = self.campaign.analysis
-        parameters = {
-            "rdf": analysis.rdf.model_dump(mode="json"),
-            "profiles": analysis.profiles.model_dump(mode="json"),
-            "blocks": analysis.blocks,
-            "stride": asked.stride,
-            "equilibration": _equilibration(run),
-            "temperature": run.temperature,
-        }
+        parameters = self._observables(run) | {"stride": asked.stride}
         upstream = {"md": key, "calibration": trained.calibrate} | _members(energies)
         self.add("reweight", subject, parameters, upstream, cost.analyse(run.length / run.frame_every))
 
     def _reevaluate(
-        self, run: MolecularDynamics, subject: dict[str, Any], upstream: dict[str, str], stride: int
+        self, run: MolecularDynamics, subject: dict[str, Any], upstream: dict[str, str], model: Model
     ) -> str:
-        model = self.campaign.models[self.campaign.committees[run.committee].model]
+        assert self.campaign.analysis.reweight is not None
+        stride = self.campaign.analysis.reweight.stride
         parameters = {
             "stride": stride,
             "equilibration": _equilibration(run),

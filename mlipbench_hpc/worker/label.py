@@ -9,12 +9,10 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.check import check_frames
 from mlipbench_hpc.data.summary import summary
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.labelers import electrode, spc_fw
-from mlipbench_hpc.worker.labelers.engine import Engine
+from mlipbench_hpc.worker.labelers.potentials import POTENTIALS
 from mlipbench_hpc.worker.labelers.sampling import generate, relabel
 
 LARGEST_FORCE = 100.0
-POTENTIALS: dict[str, type[Engine]] = {"spc-fw": spc_fw.Engine, "electrode": electrode.Engine}
 
 
 def run(context: Context) -> dict[str, Any]:

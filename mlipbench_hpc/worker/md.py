@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.architectures.interface import Evaluator
-from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.engine import Engine, Exploded
@@ -21,8 +20,10 @@ from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
-from mlipbench_hpc.worker.engines.system import System, Thermometer
+from mlipbench_hpc.worker.engines.start import Start
+from mlipbench_hpc.worker.engines.system import Thermometer
 from mlipbench_hpc.worker.engines.trajectory import THERMO, Recorder
+from mlipbench_hpc.worker.labelers.potentials import POTENTIALS, Reference
 
 ALL_CHECKPOINTS = 1_000_000_000
 
@@ -30,12 +31,10 @@ ALL_CHECKPOINTS = 1_000_000_000
 def run(context: Context) -> dict[str, Any]:
     """Writes trajectory.nc, topology.pdb, thermo.csv and segments.json; an unstable run is a result."""
     given = context.parameters
-    system = starting_system(context)
-    evaluator = context.adapter().load(
-        context.upstream("model"), given["hyperparameters"], given["device"], given["dtype"]
-    )
-    engine = chosen_engine(context, system, evaluator)
-    gate = Gate(evaluator, system, given["engine"], TOLERANCES[given["dtype"]])
+    start = Start.of(context)
+    system, judge = start.system, driver(context)
+    engine = chosen_engine(context, start, judge)
+    gate = Gate(judge, system, given["engine"], TOLERANCES[given.get("dtype", "float64")])
     thermometer = Thermometer.of(system)
     recorder = Recorder(context.folder, system, thermometer, given["timestep"])
     with contextlib.closing(recorder):
@@ -44,28 +43,35 @@ def run(context: Context) -> dict[str, Any]:
         "segments": len(recorder.segments),
         "atoms": len(system.start),
         "mobile_atoms": len(system.mobile),
+        "wall_A": start.wall.height if start.wall else None,
     }  # fmt: skip
 
 
-def starting_system(context: Context) -> System:
-    """The frame to start from; raises InputFailure when it is not there."""
-    given, frames = context.parameters, Frames.load(context.upstream("start") / "frames.npz")
-    if not 0 <= given["start_frame"] < len(frames):
-        raise InputFailure(f"no start_frame {given['start_frame']}: the start has {len(frames)} (from 0)")
-    return System.prepare(frames.atoms(given["start_frame"]), given["fixed_atoms"])
-
-
-def chosen_engine(context: Context, system: System, evaluator: Evaluator) -> Engine:
-    """The engine a task names; LAMMPS runs a pair style of its own where the adapter offers one."""
+def driver(context: Context) -> Evaluator | Reference:
+    """Whose energies and forces the run follows: a committee member's, or a reference potential's labels."""
     given = context.parameters
+    if "potential" in given:
+        return Reference(POTENTIALS[given["potential"]])
+    model = context.upstream("model")
+    evaluator: Evaluator = context.adapter().load(
+        model, given["hyperparameters"], given["device"], given["dtype"]
+    )
+    return evaluator
+
+
+def chosen_engine(context: Context, start: Start, judge: Evaluator | Reference) -> Engine:
+    """The engine a task names; LAMMPS runs a pair style of its own where there is one."""
+    given, system = context.parameters, start.system
+    if isinstance(judge, Reference):
+        return LammpsEngine(system, Native(system, judge.lammps(system.start)), given, start.wall)
     if given["engine"] == "ase":
-        return AseEngine(system, evaluator.calculator(), given)
+        return AseEngine(system, judge.calculator(), given, start.wall)
     offered = getattr(context.adapter(), "lammps", None)
     if offered is None:
-        return LammpsEngine(system, Asked(system, evaluator.calculator()), given)
+        return LammpsEngine(system, Asked(system, judge.calculator()), given, start.wall)
     numbers = np.unique(system.start.numbers).tolist()
     style = offered(context.upstream("model"), given["hyperparameters"], numbers)
-    return LammpsEngine(system, Native(system, style), given)
+    return LammpsEngine(system, Native(system, style), given, start.wall)
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,9 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "    length: 2 ps\n    timstep: 1 fs",
             "18: md.bulk.timstep: unknown key; received 'timstep'; expected one of "
             "checkpoint_every, committee, "
-            "engine, equilibration, fixed_atoms, frame_every, length, replicas, seed, "
-            "stability, start, temperature, thermostat, "
-            "timestep; did you mean `timestep`?",
+            "engine, equilibration, fixed_atoms, fixed_layers, frame_every, length, potential, replicas, "
+            "seed, stability, start, temperature, thermostat, "
+            "timestep, wall; did you mean `timestep`?",
         ),
         (
             "length: 2 ps",
@@ -159,6 +159,18 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "start: {system: box}",
             "start: box",
             "16: md.bulk.start: wrong value; received 'box'; expected a mapping with dataset, frames, system",
+        ),
+        (
+            "start: {system: box}",
+            "start: {system: box}\n    wall: 30",
+            "17: md.bulk.wall: wrong value; received 30; expected a length with its unit "
+            "(Å, A, Angstrom, nm), such as `6 Å` or one of none",
+        ),
+        (
+            "start: {system: box}",
+            "start: {system: box}\n    potential: spc-fw",
+            "14: md.bulk: wrong value; received a mapping with committee, start, potential, length; "
+            "expected exactly one of `committee` and `potential`",
         ),
     ],
 )

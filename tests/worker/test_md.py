@@ -31,6 +31,8 @@ PARAMETERS: dict[str, Any] = {
     "engine": "ase",
     "thermostat": {"kind": "nose-hoover-chain", "damping": 0.02, "length": 3},
     "fixed_atoms": [0, 3],
+    "fixed_layers": None,
+    "wall": "start",
     "stability": {"conserved_energy": 0.004, "temperature": 3000.0, "hydrogen_oxygen": None},
     "start_frame": 0,
     "hyperparameters": {},

@@ -10,6 +10,7 @@ from mlipbench_hpc.worker.engines.engine import Answer
 from mlipbench_hpc.worker.engines.integrators import State, integrator
 from mlipbench_hpc.worker.engines.momenta import start_momenta, streams
 from mlipbench_hpc.worker.engines.system import Sample, System
+from mlipbench_hpc.worker.engines.wall import Wall
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
 class AseEngine:
     """One NVT simulation (see engine.Engine)."""
 
-    def __init__(self, system: System, calculator: "Calculator", parameters: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        system: System,
+        calculator: "Calculator",
+        parameters: dict[str, Any],
+        wall: Wall | None = None,
+    ) -> None:
         """parameters: those of an md task (temperature K, timestep ps, thermostat, seed, replica)."""
-        self.system, self.steps_done = system, 0
+        self.system, self.wall, self.steps_done = system, wall, 0
         self.atoms = system.mobile_atoms()
         self.atoms.set_momenta(start_momenta(system, parameters))
         self.embedding = self.atoms.calc = Embedding(system, calculator)
@@ -46,6 +53,16 @@ class AseEngine:
         for _ in range(steps):
             self.steps_done += 1
             self.dynamics.step()
+            if self.wall:
+                self._reflect(self.wall)
+
+    def _reflect(self, wall: Wall) -> None:
+        out = np.flatnonzero(wall.passed(self.atoms.positions[:, 2]))
+        if len(out):
+            momenta = self.momenta()
+            momenta[out, 2] = -np.abs(momenta[out, 2])
+            self.atoms.set_momenta(momenta)
+            self.dynamics.adopt()
 
     def momenta(self) -> Floats:
         """(M, 3) of the mobile atoms, ASE units."""

@@ -37,9 +37,13 @@ class NoseHooverChain(NoseHooverChainNVT):
         """Positions and momenta (n,) of the chain, ASE units."""
         return {"eta": self._thermostat._eta.copy(), "p_eta": self._thermostat._p_eta.copy()}
 
-    def restore(self, state: State) -> None:
-        """Put back what `state` gave; the integrator's own positions and momenta are the atoms'."""
+    def adopt(self) -> None:
+        """Go on from the atoms' positions and momenta, which were changed between two steps."""
         self._q, self._p = self.atoms.get_positions(), self.atoms.get_momenta()
+
+    def restore(self, state: State) -> None:
+        """Put back what `state` gave; the atoms' own are there already."""
+        self.adopt()
         self._thermostat._eta[:] = state["eta"]
         self._thermostat._p_eta[:] = state["p_eta"]
 
@@ -73,6 +77,9 @@ class Langevin(MolecularDynamics):
         mixed: Floats = self._kept * momenta + self._kicks * self.random.standard_normal(momenta.shape)
         self.work += float(0.5 * np.sum((mixed**2 - momenta**2) / self.masses))
         return mixed
+
+    def adopt(self) -> None:
+        """Positions and momenta are the atoms' alone."""
 
     def conserved(self) -> float:
         """Potential and kinetic energy minus the thermostat's accumulated work, eV."""

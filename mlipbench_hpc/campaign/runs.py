@@ -1,0 +1,159 @@
+"""MD runs that cannot work: pure functions of a campaign and of what its datasets and systems hold."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.problem import Mistake, Place, shown
+from mlipbench_hpc.campaign.sources import check_species, multiple, short_enough, symbols
+from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, System
+
+if TYPE_CHECKING:
+    from mlipbench_hpc.architectures.card import Card
+
+MOST_STEPS = 1e10
+Architectures = Mapping[str, "Card"]
+Facts = Mapping[str, DatasetFacts]
+
+
+def check_md(
+    place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts, systems: Facts
+) -> Iterator[Mistake]:
+    """What is wrong with one run besides its engine."""
+    yield from _times(place, md, campaign.analysis.blocks)
+    if md.stability.temperature <= md.temperature:
+        received, expected = (
+            f"{md.stability.temperature:g} K",
+            f"more than the thermostat's {md.temperature:g} K",
+        )
+        yield Mistake((*place, "stability", "temperature"), "every run would end at once", received, expected)
+    start = start_of(md, facts, systems)
+    if start is None:
+        return
+    used = [frame for frame in md.start.frames if frame < start.frames]
+    for index, frame in enumerate(md.start.frames):
+        if frame >= start.frames:
+            expected = f"0 to {start.frames - 1}"
+            yield Mistake((*place, "start", "frames", index), "no such frame", str(frame), expected)
+    yield from _fixed(place, md, [start.sizes[frame] for frame in used[: md.replicas]])
+    yield from _layers(place, md, campaign, start)
+    yield from _wall(place, md, campaign)
+    if md.potential:
+        yield from check_species(place, md.potential, start, str(md.start.system or md.start.dataset))
+    else:
+        yield from _species(place, md, campaign, facts, start)
+
+
+def start_of(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFacts | None:
+    """What the start of a run holds; None where that is not known."""
+    return facts.get(md.start.dataset) if md.start.dataset else systems.get(md.start.system or "")
+
+
+def check_engine(
+    place: Place, md: MolecularDynamics, campaign: Campaign, architectures: Architectures
+) -> Iterator[Mistake]:
+    """An engine that the architecture does not run in, or that does not have the thermostat."""
+    committee = campaign.committees.get(md.committee or "")
+    model = campaign.models.get(committee.model) if committee else None
+    card = architectures.get(model.architecture) if model else None
+    if md.potential or card:
+        who, engines = (card.name, card.engines) if card else (str(md.potential), ("lammps",))
+        yield from _offered(place, md, who, engines)
+
+
+def _offered(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, ...]) -> Iterator[Mistake]:
+    engine = md.engine or engines[0]
+    if engine not in engines:
+        expected = f"one of {', '.join(engines)}"
+        yield Mistake((*place, "engine"), f"{who} does not run in it", repr(engine), expected)
+    elif engine == "lammps" and md.thermostat.kind == "langevin":
+        received = f"langevin in engine lammps{'' if md.engine else f', the first that {who} offers'}"
+        instead = " or engine: ase" if "ase" in engines else ""
+        expected = f"nose-hoover-chain{instead}"
+        yield Mistake((*place, "thermostat"), "only the engine ase has it", received, expected)
+
+
+def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake]:
+    yield from short_enough(place, md.timestep)
+    for key in sorted(md.model_fields_set & {"length", "equilibration", "frame_every", "checkpoint_every"}):
+        yield from multiple((*place, key), getattr(md, key), md.timestep)
+    if md.length / md.timestep > MOST_STEPS:
+        received = f"{md.length / md.timestep:.3g} steps"
+        expected = f"at most {MOST_STEPS:g}"
+        yield Mistake((*place, "length"), "more steps than any run can make", received, expected)
+    equilibration = md.length / 10 if md.equilibration is None else md.equilibration
+    frames = (md.length - equilibration) / md.frame_every + 1e-6
+    if equilibration >= md.length:
+        received = f"{equilibration:g} ps of {md.length:g} ps"
+        yield Mistake((*place, "equilibration"), "nothing is left to analyse", received, "less than `length`")
+    elif frames < blocks:
+        received = f"{int(frames)} frames after equilibration"
+        yield Mistake(
+            (*place, "frame_every"), "too few frames for block errors", received, f"at least {blocks}"
+        )
+
+
+def _fixed(place: Place, md: MolecularDynamics, sizes: list[int]) -> Iterator[Mistake]:
+    smallest = min(sizes, default=None)
+    if smallest is None:
+        return
+    for index, atom in enumerate(md.fixed_atoms):
+        if atom >= smallest:
+            yield Mistake((*place, "fixed_atoms", index), "no such atom", str(atom), f"0 to {smallest - 1}")
+    if len(set(md.fixed_atoms)) >= smallest:
+        yield Mistake((*place, "fixed_atoms"), "no atom is left to move", shown(md.fixed_atoms), "fewer")
+
+
+def _layers(
+    place: Place, md: MolecularDynamics, campaign: Campaign, start: DatasetFacts
+) -> Iterator[Mistake]:
+    """Layers to hold in a start that has no metal, or fewer, or nothing else."""
+    from ase.data import atomic_numbers
+
+    metal = campaign.analysis.profiles.metal
+    if not md.fixed_layers:
+        return
+    if atomic_numbers.get(metal) not in start.species:
+        received = f"a start of {symbols(set(start.species))}"
+        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, metal)
+    for system in origins(md, campaign):
+        if system.slab and md.fixed_layers > system.slab.size[2]:
+            expected = f"at most {system.slab.size[2]}"
+            yield Mistake(
+                (*place, "fixed_layers"), "more layers than the slab has", str(md.fixed_layers), expected
+            )
+            return
+
+
+def _wall(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
+    """A wall where there is no vacuum for it, or below what is built."""
+    if not isinstance(md.wall, float):
+        return
+    for system in origins(md, campaign):
+        if system.water_box:
+            yield Mistake((*place, "wall"), "a box of water has no vacuum for it", f"{md.wall:g} Å", "none")
+            return
+
+
+def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:
+    """The systems that the start may come from, so far as that is known."""
+    dataset = campaign.datasets.get(md.start.dataset or "")
+    for _ in campaign.datasets:
+        dataset = campaign.datasets.get(dataset.label.frames) if dataset and dataset.label else dataset
+    names = dataset.generate.origins if dataset and dataset.generate else [md.start.system or ""]
+    return [campaign.systems[name] for name in names if name in campaign.systems]
+
+
+def _species(
+    place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts, start: DatasetFacts
+) -> Iterator[Mistake]:
+    committee = campaign.committees.get(md.committee or "")
+    split = campaign.splits.get(committee.split) if committee else None
+    if split is None or split.dataset not in facts:
+        return
+    known = set(facts[split.dataset].species)
+    if strange := set(start.species) - known:
+        message = f"species that the model does not know: {symbols(strange)}"
+        yield Mistake(
+            (*place, "start"), message, shown(md.start.system or md.start.dataset), f"only {symbols(known)}"
+        )

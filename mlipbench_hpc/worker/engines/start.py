@@ -1,0 +1,79 @@
+"""Where an md task begins: its frame, what stays fixed in it, and the wall above it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from mlipbench_hpc.analysis.slab import SURFACE_GAP, layers_of
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.answers import Answers
+from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.engines.system import System, oriented
+from mlipbench_hpc.worker.engines.wall import Wall
+
+
+@dataclass(frozen=True)
+class Start:
+    """The system to simulate, and its reflecting wall where one stands."""
+
+    system: System
+    wall: Wall | None
+
+    @classmethod
+    def of(cls, context: Context) -> "Start":
+        """Raises InputFailure when the frame is not there, or does not hold what the task says of it."""
+        given, frames = context.parameters, Frames.load(context.upstream("start") / "frames.npz")
+        index = given["start_frame"]
+        if not 0 <= index < len(frames):
+            raise InputFailure(f"no start_frame {index}: the start has {len(frames)} (from 0)")
+        atoms, fixed = frames.atoms(index), list(given["fixed_atoms"])
+        if given["fixed_layers"]:
+            fixed += lowest(oriented(atoms), **given["fixed_layers"])
+        system = System.prepare(atoms, fixed)
+        return cls(system, standing(height_of(context), atoms, system.start))
+
+
+def lowest(atoms: Atoms, count: int, metal: str) -> list[int]:
+    """Indices of the atoms in the `count` lowest layers of the metal; raises InputFailure for fewer."""
+    cell, positions = np.array(atoms.cell), atoms.positions
+    if not atoms.pbc[2]:
+        cell[2] = [0.0, 0.0, np.ptp(positions[:, 2]) + 2 * SURFACE_GAP]
+        positions = positions - [0.0, 0.0, positions[:, 2].min()]
+    try:
+        layers = layers_of(atoms.numbers, positions, cell, atomic_numbers[metal])
+    except ValueError as error:
+        raise InputFailure(f"fixed_layers: {error}") from error
+    if len(layers) < count:
+        raise InputFailure(f"fixed_layers: {count} asked for, the start has {len(layers)} of {metal}")
+    return [int(index) for layer in layers[:count] for index in layer]
+
+
+def height_of(context: Context) -> float | None:
+    """z of the wall in Å: the task's own, or that of the start, which came with its frame or its system."""
+    asked = context.parameters["wall"]
+    if asked != "start":
+        return None if asked == "none" else float(asked)
+    if answers := Answers.load(context.upstream("start")):
+        found = float(answers.walls[context.parameters["start_frame"]])
+        return found if np.isfinite(found) else None
+    known: float | None = context.upstream_values("start").get("wall_A")
+    return known
+
+
+def standing(height: float | None, given: Atoms, turned: Atoms) -> Wall | None:
+    """The wall at z = `height` over the atoms as `given`, which are simulated as `turned`.
+
+    Raises InputFailure where the two do not have the same z.
+    """
+    if height is None:
+        return None
+    if not np.allclose(given.positions[:, 2], turned.positions[:, 2], rtol=0, atol=1e-6):
+        raise InputFailure(
+            f"wall: z = {height:g} Å has no meaning in this cell, which is turned to standard orientation; a "
+            "and b must span the xy plane: turn the start, or give the md run `wall: none`"
+        )
+    period = float(turned.cell[2, 2]) if turned.pbc[2] else np.inf
+    return Wall.above(height, turned.positions[:, 2], period)

