@@ -1,17 +1,19 @@
 """MD runs that cannot work: pure functions of a campaign and of what its datasets and systems hold."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, shown
-from mlipbench_hpc.campaign.sources import check_species, multiple, short_enough, symbols
+from mlipbench_hpc.campaign.sources import check_species, empty_above, multiple, short_enough, symbols
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, System
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
 
 MOST_STEPS = 1e10
+LEAST_ROOM_A = 3.0
 Architectures = Mapping[str, "Card"]
 Facts = Mapping[str, DatasetFacts]
 
@@ -126,12 +128,18 @@ def _layers(
 
 
 def _wall(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
-    """A wall where there is no vacuum for it, or below what is built."""
+    """A wall where there is no vacuum for it; a user's structure is looked at when the run starts."""
     if not isinstance(md.wall, float):
         return
+    where, received = (*place, "wall"), f"{md.wall:g} Å"
     for system in origins(md, campaign):
         if system.water_box:
-            yield Mistake((*place, "wall"), "a box of water has no vacuum for it", f"{md.wall:g} Å", "none")
+            yield Mistake(where, "a box of water has no vacuum for it", received, "none")
+            return
+        low, high = empty_above(system.slab) if system.slab else (-math.inf, math.inf)
+        if not low <= md.wall <= high - LEAST_ROOM_A:
+            expected = f"{low:.1f} to {high - LEAST_ROOM_A:.1f} Å"
+            yield Mistake(where, "not in the vacuum above the film", received, expected)
             return
 
 

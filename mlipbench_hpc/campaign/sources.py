@@ -11,6 +11,7 @@ DENSEST = 1.5
 WATERS_PER_ION = 4
 THINNEST_FILM_A = 3.0
 THINNEST_FILM_WITH_IONS_A = 6.0
+CONTACT_A, WALL_GAP_A = 2.0, 3.0  # between metal and film, and between film and wall, as slabs are built
 ANGSTROM3_OF_WATER = 29.91461  # that 18.015 g/mol fill at 1 g/cm³
 SPECIES = {"spc-fw": {1, 8}, "electrode": {1, 8, 11, 79}}
 Facts = Mapping[str, DatasetFacts]
@@ -27,10 +28,10 @@ def check_system(place: Place, system: System) -> Iterator[Mistake]:
 
 
 def _slab(place: Place, slab: Slab) -> Iterator[Mistake]:
-    n, m, _layers = slab.size
-    if m % 2:
+    rows = slab.size[1]
+    if rows % 2:
         yield Mistake(
-            (*place, "size", 1), "rows of an orthorhombic Au(111) cell come in pairs", str(m), "even"
+            (*place, "size", 1), "rows of an orthorhombic Au(111) cell come in pairs", str(rows), "even"
         )
     if slab.waters < WATERS_PER_ION * slab.ions:
         received, expected = (
@@ -38,13 +39,27 @@ def _slab(place: Place, slab: Slab) -> Iterator[Mistake]:
             f"{WATERS_PER_ION} waters for each ion",
         )
         yield Mistake((*place, "ions"), "too many ions for the film", received, expected)
-    area = n * m * slab.lattice_constant**2 * 3**0.5 / 4
-    thickness = slab.waters * ANGSTROM3_OF_WATER / slab.density / area
+    thickness = _thickness(slab)
     least = THINNEST_FILM_WITH_IONS_A if slab.ions else THINNEST_FILM_A
     if thickness < least:
-        enough = int(least * area * slab.density / ANGSTROM3_OF_WATER) + 1
+        enough = int(least * slab.waters / thickness) + 1
         received, expected = f"{slab.waters}, a film of {thickness:.1f} Å", f"at least {enough} ({least:g} Å)"
         yield Mistake((*place, "waters"), "the film is too thin", received, expected)
+
+
+def _thickness(slab: Slab) -> float:
+    """Å that the film's molecules fill."""
+    n, m, _layers = slab.size
+    area = n * m * slab.lattice_constant**2 * 3**0.5 / 4
+    return slab.waters * ANGSTROM3_OF_WATER / slab.density / area
+
+
+def empty_above(slab: Slab) -> tuple[float, float]:
+    """z in Å between which a slab is built empty: from the film's top to the next image of the metal."""
+    film = (
+        slab.vacuum / 2 + (slab.size[2] - 1) * slab.lattice_constant / 3**0.5 + CONTACT_A + _thickness(slab)
+    )
+    return film, film + WALL_GAP_A + slab.vacuum
 
 
 def check_dataset(name: str, campaign: Campaign, facts: Facts, systems: Facts) -> Iterator[Mistake]:

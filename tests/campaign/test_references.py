@@ -228,6 +228,60 @@ def test_what_cannot_work_is_refused(changes: dict[str, Any], path: str, words: 
         assert word in f"{mistake.message}; {mistake.received}; {mistake.expected}; {mistake.hint}"
 
 
+SLABS = {"systems__s": {"slab": SLAB}}
+DRIVEN = {"potential": "electrode", "start": {"system": "s"}, "length": "2 ps"}
+
+
+def run_of(**changes: Any) -> Campaign:
+    """A campaign whose only run starts from a slab of three layers."""
+    return campaign(**SLABS, md__bulk={key: value for key, value in (DRIVEN | changes).items() if value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "words"),
+    [
+        ({"engine": "ase"}, "md.bulk.engine", ["electrode does not run in it", "'ase'", "one of lammps"]),
+        (
+            {"thermostat": {"kind": "langevin", "friction": "1 1/ps"}},
+            "md.bulk.thermostat",
+            ["the first that electrode offers", "nose-hoover-chain"],
+        ),
+        ({"potential": "spc-fw"}, "md.bulk.potential", ["spc-fw does not know: Na, Au", "only H, O"]),
+        ({"start": {"system": "box"}}, "md.bulk.potential", ["electrode needs gold"]),
+        ({"start": {"dataset": "salt"}}, "md.bulk.potential", ["electrode needs gold"]),
+        ({"fixed_layers": 4}, "md.bulk.fixed_layers", ["more layers than the slab has", "4", "at most 3"]),
+        (
+            {"start": {"dataset": "water"}, "potential": "spc-fw", "fixed_layers": 1},
+            "md.bulk.fixed_layers",
+            ["no such metal", "H, O", "Au"],
+        ),
+        ({"wall": "20 Å"}, "md.bulk.wall", ["not in the vacuum", "20 Å", "24.6 to 39.6 Å"]),
+        ({"wall": "40 Å"}, "md.bulk.wall", ["not in the vacuum", "40 Å"]),
+        (
+            {"wall": "20 Å", "start": {"system": "box"}, "potential": "spc-fw"},
+            "md.bulk.wall",
+            ["a box of water", "none"],
+        ),
+    ],
+)
+def test_runs_of_a_reference_potential_that_cannot_work(changes: dict[str, Any], path: str, words: list[str]):
+    (mistake,) = found(run_of(**changes))
+    assert dotted(mistake.place) == path
+    for word in words:
+        assert word in f"{mistake.message}; {mistake.received}; {mistake.expected}; {mistake.hint}"
+
+
+def test_runs_of_a_reference_potential_that_work():
+    assert found(run_of(fixed_layers=3, wall="30 Å", engine="lammps")) == []
+    assert found(run_of(wall="none", start={"system": "box"}, potential="spc-fw")) == []
+
+
+def test_a_run_has_one_driver():
+    for drivers in ({"committee": "first"}, {"potential": None}):
+        with pytest.raises(ValueError, match="exactly one of `committee` and `potential`"):
+            run_of(**drivers)
+
+
 def test_slabs_and_relabelled_frames_are_sound():
     generate = {**GENERATE, "system": None, "systems": ["s", "t"], "potential": "electrode", "starts": 2}
     slabs = {"systems__s": {"slab": SLAB}, "systems__t": {"slab": {**SLAB, "ions": 0}}}

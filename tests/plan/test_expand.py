@@ -235,6 +235,43 @@ def test_starts_are_built_with_seeds_of_their_own(tmp_path: Path) -> None:
     assert own.task.inputs == {"data": validate(tmp_path / "toy.yaml").systems["own"].sha256}
 
 
+REFERENCE = """\
+md:
+  truth:
+    potential: electrode
+    start: {dataset: mixed, frames: [0, 4]}
+    length: 1 ps
+    replicas: 2
+    fixed_layers: 2
+    wall: 30 Å
+"""
+
+
+def test_a_reference_potential_drives_itself_and_is_analysed(tmp_path: Path) -> None:
+    interface(tmp_path)
+    found = plan(tmp_path, INTERFACE + REFERENCE)
+    runs, (join,) = of("md", found), [i for i in of("build", found) if i.task.parameters["kind"] == "join"]
+    subjects = [{"md": "truth", "replica": replica, "potential": "electrode"} for replica in (0, 1)]
+    assert [run.subjects for run in runs] == [(subject,) for subject in subjects]
+    assert [item.subjects for item in of("analyse", found)] == [(subject,) for subject in subjects]
+    for run in runs:
+        assert (run.task.environment, run.task.architecture) == ("reference", None)
+        assert run.task.upstream == {"start": join.key}
+        assert {
+            "engine": "lammps",
+            "potential": "electrode",
+            "wall": 30.0,
+        }.items() <= run.task.parameters.items()
+        assert run.task.parameters["fixed_layers"] == {"count": 2, "metal": "Au"}
+        assert not {"hyperparameters", "dtype"} & set(run.task.parameters)
+    assert [run.task.parameters["start_frame"] for run in runs] == [0, 4]
+    atoms = (4 * 168 + 2 * 170 + 2 * 1) / 8
+    assert runs[0].cost.core_s == pytest.approx(5.0 + 3.5e-5 * atoms * 2000)
+    assert not {"reevaluate", "reweight", "train"} & {item.task.verb for item in found}
+    campaign = validate(tmp_path / "toy.yaml").campaign
+    assert environments(campaign.model_copy(update={"datasets": {}}), find()) == ["analysis", "reference"]
+
+
 def test_one_run_needs_no_join_and_given_frames_are_labelled(tmp_path: Path) -> None:
     found = interface(tmp_path)
     (one,) = [item for item in of("label", found) if item.subjects[0].get("dataset") == "one"]
