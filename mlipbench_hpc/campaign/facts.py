@@ -1,6 +1,7 @@
 """What datasets hold: read and checked before anything runs, remembered while their files do not change."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -88,6 +89,30 @@ def generated_facts(dataset: GeneratedDataset, systems: Mapping[str, DatasetFact
         sizes += systems[system].sizes * frames
     species = {number for system in dataset.origins for number in systems[system].species}
     return DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)))
+
+
+def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
+    """What the frames hold that have exactly so many atoms of each element; sizes in no order of the frames'.
+
+    only: number of atoms by symbol.
+    """
+    from ase.data import atomic_numbers
+
+    if not only:
+        return facts
+    kept = {
+        formula: frames
+        for formula, frames in facts.compositions.items()
+        if all(atoms_in(formula).get(symbol, 0) == count for symbol, count in only.items())
+    }
+    sizes = [sum(atoms_in(formula).values()) for formula, frames in kept.items() for _ in range(frames)]
+    species = {int(atomic_numbers[symbol]) for formula in kept for symbol in atoms_in(formula)}
+    return DatasetFacts(facts.sha256, tuple(sizes), kept, tuple(sorted(species)))
+
+
+def atoms_in(formula: str) -> dict[str, int]:
+    """Number of atoms by symbol of a composition such as H128O64."""
+    return {symbol: int(count or 1) for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula)}
 
 
 def read_parameters(dataset: FileDataset | Structure) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Names that lead nowhere and science that cannot work: pure functions of a campaign and its facts."""
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +8,8 @@ from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
 from mlipbench_hpc.campaign.sources import check_dataset, check_system, symbols
-from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, Split
+from mlipbench_hpc.campaign.spec import Campaign, Committee, Model
+from mlipbench_hpc.campaign.splits import Facts, check_split, facts_of
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
@@ -28,7 +27,6 @@ REFERENCES = {
     ("md", "start", "dataset"): "datasets",
 }
 Architectures = Mapping[str, "Card"]
-Facts = Mapping[str, DatasetFacts]
 
 
 def check_names(document: Mapping[str, Any]) -> list[Mistake]:
@@ -71,7 +69,7 @@ def check_references(
     for name in campaign.datasets:
         found += check_dataset(name, campaign, facts, systems)
     for name, split in campaign.splits.items():
-        found += _split(("splits", name), split, split.train, facts)
+        found += check_split(("splits", name), split, split.train, facts)
     for name, model in campaign.models.items():
         found += _model(("models", name), model, architectures)
     for name, committee in campaign.committees.items():
@@ -115,54 +113,6 @@ def _elements(campaign: Campaign) -> Iterator[Mistake]:
             yield Mistake(place, "no such element", repr(symbol), "a symbol such as O or Au")
 
 
-def _split(place: Place, split: Split, train: int, facts: Facts) -> Iterator[Mistake]:
-    """A split with `train` frames a member (more than at first when a committee grows)."""
-    if split.dataset not in facts:
-        return
-    frames = facts[split.dataset].frames
-    pool = frames - split.validation - split.test
-    need = split.members * train if split.disjoint else train
-    have = f"{frames} frames in `{split.dataset}`, {max(pool, 0)} after validation and test"
-    if pool < 1:
-        received = f"{split.validation} + {split.test} of {frames} frames"
-        yield Mistake(
-            (*place, "validation"), "validation and test leave nothing to train on", received, "fewer"
-        )
-    elif need > pool:
-        wanted = f"{split.members} x {train} frames" if split.disjoint else f"{train} frames"
-        most = pool // split.members if split.disjoint else pool
-        message = (
-            "a committee larger than the data allows" if split.disjoint else "more frames than the data has"
-        )
-        yield Mistake((*place, "train"), message, wanted, f"at most {most} ({have})")
-    elif strange := set(facts[split.dataset].species) - _learned(split, facts):
-        message = f"some member may be trained on no frame with {symbols(strange)}"
-        yield Mistake((*place, "train"), message, f"{train} frames", "more frames a member")
-    elif not split.disjoint and math.comb(pool, train) < split.members:
-        received = f"{split.members} members, {train} of {pool} frames each"
-        expected = f"at most {math.comb(pool, train)} members, or fewer frames each ({have})"
-        yield Mistake((*place, "members"), "a committee larger than the data allows", received, expected)
-
-
-def _learned(split: Split, facts: Facts) -> set[int]:
-    """Species that every member of a split sees in training (shares depend on the strata's sizes alone)."""
-    holds = {formula: _holds(formula) for formula in facts[split.dataset].compositions}
-    if len(set(holds.values())) == 1:
-        return set(next(iter(holds.values())))
-    from mlipbench_hpc.data.split import split as divide
-
-    strata = [formula for formula, count in facts[split.dataset].compositions.items() for _ in range(count)]
-    parts = divide(strata, **split.model_dump(exclude={"dataset"}))
-    seen = [{number for index in member for number in holds[strata[index]]} for member in parts.members]
-    return set.intersection(*seen)
-
-
-def _holds(formula: str) -> frozenset[int]:
-    from ase.data import atomic_numbers
-
-    return frozenset(atomic_numbers[symbol] for symbol in re.findall(r"[A-Z][a-z]?", formula))
-
-
 def _model(place: Place, model: Model, architectures: Architectures) -> Iterator[Mistake]:
     from mlipbench_hpc.architectures.card import problems
 
@@ -185,12 +135,13 @@ def _committee(
     split, model = campaign.splits.get(committee.split), campaign.models.get(committee.model)
     if split and committee.grow:
         last = split.train + committee.grow.step * (committee.grow.at_most - 1)
-        at_first = list(_split(place, split, split.train, facts))
-        for mistake in [] if at_first else _split(place, split, last, facts):
+        at_first = list(check_split(place, split, split.train, facts))
+        for mistake in [] if at_first else check_split(place, split, last, facts):
             where = (*place, "grow", "at_most")
             yield replace(mistake, place=where, message=f"the last round: {mistake.message}")
     card = architectures.get(model.architecture) if model else None
-    if split and card and card.elements and split.dataset in facts:
-        strange = set(facts[split.dataset].species) - set(card.elements)
+    held = facts_of(split, facts) if split else None
+    if split and card and card.elements and held:
+        strange = set(held.species) - set(card.elements)
         if strange:
             yield Mistake((*place, "split"), f"{card.name} does not know {symbols(strange)}", split.dataset)

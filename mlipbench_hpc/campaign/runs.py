@@ -8,6 +8,7 @@ from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, shown
 from mlipbench_hpc.campaign.sources import check_species, empty_above, multiple, short_enough, symbols
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, System
+from mlipbench_hpc.campaign.splits import Facts, facts_of
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 MOST_STEPS = 1e10
 LEAST_ROOM_A = 3.0
 Architectures = Mapping[str, "Card"]
-Facts = Mapping[str, DatasetFacts]
 
 
 def check_md(
@@ -157,9 +157,10 @@ def _species(
 ) -> Iterator[Mistake]:
     committee = campaign.committees.get(md.committee or "")
     split = campaign.splits.get(committee.split) if committee else None
-    if split is None or split.dataset not in facts:
+    held = facts_of(split, facts) if split else None
+    if held is None:
         return
-    known = set(facts[split.dataset].species)
+    known = set(held.species)
     if strange := set(start.species) - known:
         message = f"species that the model does not know: {symbols(strange)}"
         yield Mistake(

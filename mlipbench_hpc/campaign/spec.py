@@ -166,10 +166,13 @@ class Dataset(Spec):
 class Split(Spec):
     """Validation first, then test, then `members` training sets drawn from what remains.
 
-    Stratified by composition and seeded. With `disjoint` no frame serves two members.
+    Stratified by composition and seeded. With `disjoint` no frame serves two members. With `only` all sets
+    come from the frames with exactly so many atoms of each element named: one dataset gives sets that are
+    specific (to one charge state) and mixed ones.
     """
 
     dataset: Name
+    only: dict[Symbol, Annotated[int, Field(ge=0, strict=True)]] = {}
     validation: Count
     test: Count
     train: Count

@@ -17,6 +17,23 @@ class Split:
     pool: list[int]
     members: list[list[int]]
 
+    def of(self, indices: list[int]) -> "Split":
+        """The same split where its numbers count along `indices`."""
+        parts = (self.validation, self.test, self.pool, *self.members)
+        validation, test, pool, *members = ([indices[place] for place in part] for part in parts)
+        return Split(validation, test, pool, members)
+
+
+def holding(frames: Frames, only: dict[str, int]) -> list[int]:
+    """Frames with exactly so many atoms of each element; only: number of atoms by symbol."""
+    from ase.data import atomic_numbers
+
+    found = np.ones(len(frames), dtype=bool)
+    for symbol, count in only.items():
+        mine = frames.numbers == atomic_numbers[symbol]
+        found &= np.add.reduceat(mine, frames.offsets[:-1], dtype=int) == count
+    return [int(index) for index in np.flatnonzero(found)]
+
 
 def split(
     strata: list[str], validation: int, test: int, train: int, members: int, disjoint: bool, seed: int

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.architectures.card import merge as merge_hyperparameters
-from mlipbench_hpc.campaign.facts import DatasetFacts, read_parameters
+from mlipbench_hpc.campaign.facts import DatasetFacts, drawn, read_parameters
 from mlipbench_hpc.campaign.spec import (
     Campaign,
     Committee,
@@ -171,6 +171,10 @@ class Expansion:
         subject = {"split": name, "train": train}
         return self.add("split", subject, parameters, {"frames": self.dataset(split.dataset)}, Cost())
 
+    def _drawn(self, split: Split) -> DatasetFacts:
+        """What the frames hold that a split draws from."""
+        return drawn(self.setting.facts[split.dataset], split.only)
+
     def committee(self, name: str) -> None:
         """All rounds of one committee; remembers the last one, whose member 0 drives."""
         committee = self.campaign.committees[name]
@@ -207,16 +211,16 @@ class Expansion:
         """Where the data hold a metal and ions: which waters see every ion within the receptive field."""
         from ase.data import atomic_numbers
 
-        dataset, metal = self.campaign.splits[committee.split].dataset, self.campaign.analysis.profiles.metal
-        facts, model = self.setting.facts[dataset], self.campaign.models[committee.model]
+        split, metal = self.campaign.splits[committee.split], self.campaign.analysis.profiles.metal
+        facts, model = self._drawn(split), self.campaign.models[committee.model]
         species = set(facts.species) - {1, 8}
         if atomic_numbers[metal] not in species or len(species) < 2:
             return
         card = self.setting.architectures[model.architecture].card
         asked = merge_hyperparameters(card, model.preset, model.hyperparameters)
         radius = float(asked[card.receptive_field["cutoff"]] * asked[card.receptive_field["layers"]])
-        upstream = {"frames": self.dataset(dataset)}
-        parameters = {"metal": metal, "radius": radius}
+        upstream = {"frames": self.dataset(split.dataset)}
+        parameters = {"metal": metal, "radius": radius, "only": split.only}
         self.add("visibility", {"committee": name}, parameters, upstream, cost.analyse(facts.frames))
 
     def _calibrate(self, name: str, number: int, evaluated: list[str]) -> str | None:
@@ -233,7 +237,7 @@ class Expansion:
             "seed": split.seed * 1000 + subject["member"],
             **self.engine(model),
         }
-        atoms = cost.per_frame(self.setting.facts[split.dataset]) * subject["train"]
+        atoms = cost.per_frame(self._drawn(split)) * subject["train"]
         costs = cost.train(
             self.setting.architectures[model.architecture].card, parameters["hyperparameters"], atoms
         )
@@ -244,7 +248,7 @@ class Expansion:
     ) -> str:
         model = self.campaign.models[committee.model]
         parameters = {"batch_size": self.campaign.evaluation.batch_size, **self.engine(model)}
-        atoms = cost.per_frame(self.setting.facts[split.dataset]) * (split.validation + split.test)
+        atoms = cost.per_frame(self._drawn(split)) * (split.validation + split.test)
         costs = cost.evaluate(self.setting.architectures[model.architecture].card, atoms)
         return self.add("evaluate", subject, parameters, upstream, costs, model)
 

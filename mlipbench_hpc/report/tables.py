@@ -11,6 +11,7 @@ from mlipbench_hpc.report.collect import (
     analyses,
     final_round,
     mean_and_deviation,
+    only,
     rounds,
     split_of,
 )
@@ -127,12 +128,13 @@ def splits(results: Results) -> Table:
         sizes = sorted(set(members))
         rows.append([
             str(item.subject["split"]),
+            only(results, str(item.subject["split"])) or "all",
             number(len(found["validation"])) if found else NOTHING,
             number(len(found["test"])) if found else NOTHING,
             " or ".join(map(number, sizes)) if sizes else NOTHING,
             number(len(members)) if found else NOTHING,
         ])  # fmt: skip
-    header = ["split", "validation", "test", "training, each member", "members M"]
+    header = ["split", "frames drawn from", "validation", "test", "training, each member", "members M"]
     return Table("Frames in each set; no frame is in two of validation, test and training.", header, rows)
 
 

@@ -19,7 +19,7 @@ def alphas(results: Results) -> Table | None:
         if final is None or final.calibration is None or not final.calibration.done:
             continue
         found = final.calibration.values
-        about = f"M = {found['members']}, {listed([str(n) for n in final.structures])}"
+        about = f"M = {found['members']}, {listed([str(n) for n in final.structures])} {final.only}".rstrip()
         rows += _alpha_rows(name, about, "all", found)
         if len(found["compositions"]) > 1:
             for formula, part in found["compositions"].items():

@@ -7,7 +7,7 @@ import numpy as np
 from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.split import Split, reference_energies, split
+from mlipbench_hpc.data.split import Split, holding, reference_energies, split
 from mlipbench_hpc.data.summary import strata
 from mlipbench_hpc.worker.context import Context
 
@@ -17,12 +17,17 @@ def run(context: Context) -> dict[str, Any]:
     frames = Frames.load(context.upstream("frames") / "frames.npz")
     if not np.isfinite(frames.energies).all() or not np.isfinite(frames.forces).all():
         raise InputFailure("frames: some carry no label; only labelled frames can be split for training")
+    only, sizes = context.parameters["only"], {k: v for k, v in context.parameters.items() if k != "only"}
+    drawn, labels = holding(frames, only), strata(frames)
     try:
-        parts = split(strata(frames), **context.parameters)
+        parts = split([labels[index] for index in drawn], **sizes)
     except ValueError as error:
-        raise InputFailure(str(error)) from error
-    require_learned(frames, parts)
-    energies = {str(number): energy for number, energy in reference_energies(frames, parts.pool).items()}
+        whose = ", ".join(f"{symbol}{count}" for symbol, count in only.items())
+        raise InputFailure(f"frames with {whose}: {error}" if only else str(error)) from error
+    chosen = frames.select(drawn)
+    require_learned(chosen, parts)
+    energies = {str(number): energy for number, energy in reference_energies(chosen, parts.pool).items()}
+    parts = parts.of(drawn)
     record = {"validation": parts.validation, "test": parts.test, "members": parts.members}
     write_json(context.folder / "split.json", record | {"reference_energies": energies})
     return {

@@ -7,16 +7,18 @@ from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis.visibility import visible_share
 from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.split import holding
 from mlipbench_hpc.worker.context import Context
 
 
 def run(context: Context) -> dict[str, Any]:
-    """By composition: frames looked at and their mean share (`share`) within `radius` Å.
+    """By composition: frames looked at (those that `only` leaves), mean `share` within `radius` Å.
 
     Compositions without ions or slab are left out, and counted in `without`.
     """
     given = context.parameters
     frames = Frames.load(context.upstream("frames") / "frames.npz")
+    frames = frames.select(holding(frames, given["only"]))
     shares: dict[str, list[float]] = {}
     without = 0
     for index in range(len(frames)):

@@ -327,6 +327,60 @@ def test_engines_are_the_card_s_and_langevin_is_ase_s(
         assert word in f"{mistakes[0].message}; {mistakes[0].received}; {mistakes[0].expected}; "
 
 
+MIXED = DatasetFacts("2" * 64, (24, 25, 26) * 20, {"H16O8": 20, "H16Na1O8": 20, "H16Na2O8": 20}, (1, 8, 11))
+
+
+def specific(only: dict[str, int], **changes: Any) -> list[Mistake]:
+    """Mistakes of a campaign whose split draws from 60 frames with 0, 1 and 2 Na, 20 of each."""
+    split = {"dataset": "salt", "validation": 2, "test": 3, "train": 14, "only": only}
+    asked = campaign(splits={"four": split}, **changes)
+    facts, systems = {"water": WATER, "salt": MIXED}, {"box": built_facts(asked.systems["box"])}
+    return check_references(asked, facts, systems, {"spring": CARD})
+
+
+@pytest.mark.parametrize(
+    ("only", "changes", "path", "words"),
+    [
+        ({}, {}, None, []),
+        ({"Na": 2}, {}, None, []),
+        ({"Na": 0, "Cl": 0}, {}, None, []),
+        ({"Na": 2, "Nq": 1}, {}, "splits.four.only.Nq", ["no such element; 'Nq'"]),
+        (
+            {"Na": 3},
+            {},
+            "splits.four.only",
+            ["no frame of `salt` has so many atoms; Na3; ", "Na0 in 20 frames, Na1 in 20, Na2 in 20"],
+        ),
+        ({"Na": 2, "H": 14}, {}, "splits.four.only", ["Na2, H14; ", "H16 in 60 frames"]),
+        (
+            {"Na": 1},
+            {"splits__four__train": 16},
+            "splits.four.train",
+            ["more frames than", "at most 15 (20 frames in `salt` with Na1, 15 after"],
+        ),
+        (
+            {"Na": 1},
+            {"splits__four__test": 18},
+            "splits.four.validation",
+            ["nothing to train on", "2 + 18 of 20 frames in `salt` with Na1"],
+        ),
+        (
+            {"Na": 0},
+            {"md__bulk__start": {"dataset": "salt", "frames": [0]}},
+            "md.bulk.start",
+            ["does not know: Na", "only H, O"],
+        ),
+    ],
+)
+def test_a_split_of_one_charge_state(
+    only: dict[str, int], changes: dict[str, Any], path: str | None, words: list[str]
+):
+    mistakes = specific(only, **changes)
+    assert [dotted(mistake.place) for mistake in mistakes] == ([path] if path else [])
+    for word in words:
+        assert word in f"{mistakes[0].message}; {mistakes[0].received}; {mistakes[0].expected}; "
+
+
 def test_the_last_frame_and_the_last_atom_are_allowed():
     start = {"dataset": "water", "frames": [39]}
     assert found(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[47])) == []

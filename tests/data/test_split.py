@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.split import apportion, reference_energies, split
+from mlipbench_hpc.data.split import Split, apportion, holding, reference_energies, split
 
 STRATA = ["a"] * 50 + ["b"] * 30 + ["c"] * 20
 
@@ -90,6 +90,19 @@ def test_largest_remainder_by_hand():
 
 def labelled(formulas: list[str], energies: list[float]) -> Frames:
     return Frames.from_atoms([Atoms(formula) for formula in formulas], np.array(energies))
+
+
+def test_frames_with_exactly_so_many_atoms():
+    frames = labelled(["H2O", "NaH2O", "H2O", "H2ONa2", "Na2O", "H4O2Na2"], [0.0] * 6)
+    assert holding(frames, {}) == [0, 1, 2, 3, 4, 5]
+    assert holding(frames, {"Na": 0}) == [0, 2]
+    assert holding(frames, {"Na": 2}) == [3, 4, 5]
+    assert holding(frames, {"Na": 2, "H": 2}) == [3]
+    assert holding(frames, {"Na": 3}) == holding(frames, {"Cl": 1}) == []
+
+
+def test_a_split_of_some_frames_counts_along_all():
+    assert Split([1], [0], [2, 3], [[2], [3], []]).of([5, 6, 8, 9]) == Split([6], [5], [8, 9], [[8], [9], []])
 
 
 def test_reference_energies_of_independent_compositions():

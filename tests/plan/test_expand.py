@@ -175,7 +175,7 @@ def test_data_with_ions_at_a_metal_ask_who_sees_them(tmp_path: Path) -> None:
     facts = replace(validated.datasets["argon"], species=(1, 8, 11, 79))
     charged = replace(setting(validated), facts={"argon": facts})
     (asked,) = of("visibility", expand(validated.campaign, charged, {}))
-    assert asked.task.parameters == {"metal": "Au", "radius": 5.0}
+    assert asked.task.parameters == {"metal": "Au", "radius": 5.0, "only": {}}
     assert asked.subjects == ({"committee": "pairs"},)
 
 

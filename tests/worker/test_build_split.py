@@ -65,7 +65,7 @@ def test_import_then_split(store: Store, tmp_path: Path):
     assert (values["frames"], values["atoms"], values["compositions"]) == (20, 60, {"H2O1": 20})
     assert values["energy_mean_eV_per_atom"] == pytest.approx(-15.095 / 3)
     assert values["force_std_eV_per_A"] == pytest.approx(0.0)
-    sizes = {"validation": 3, "test": 4, "train": 6, "members": 2, "disjoint": True, "seed": 5}
+    sizes = {"validation": 3, "test": 4, "train": 6, "members": 2, "disjoint": True, "seed": 5, "only": {}}
     divide = task("split", sizes, upstream={"frames": build.key})
     assert run(store, divide)["values"]["pool"] == 13
     record = json.loads((store.task(divide.key) / "split.json").read_text())
@@ -76,6 +76,34 @@ def test_import_then_split(store: Store, tmp_path: Path):
     assert 2 * energies["1"] + energies["8"] == pytest.approx(-15.1, abs=0.1)
 
 
+def test_one_dataset_gives_specific_and_mixed_sets(store: Store, tmp_path: Path):
+    """Waters alone and beside one or two Na, in turn: a specific set knows its own frames and no others."""
+    images = [Atoms("OH2" + "Na" * (i % 3), [[i, 0, 2 * z] for z in range(3 + i % 3)]) for i in range(30)]
+    for image in images:
+        sodium = image.symbols.count("Na")
+        image.info["energy"] = -15.0 - 2.0 * sodium
+        image.arrays["forces"] = np.zeros((len(image), 3))
+    write(tmp_path / "salt.xyz", images, format="extxyz")
+    build = task("build", IMPORT, inputs={"data": store.add_input(tmp_path / "salt.xyz")})
+    run(store, build)
+    sizes = {"validation": 2, "test": 2, "train": 4, "members": 2, "disjoint": False, "seed": 5}
+    found = {}
+    for name, only in (("mixed", {}), ("none", {"Na": 0}), ("two", {"Na": 2})):
+        divide = task("split", sizes | {"only": only}, upstream={"frames": build.key})
+        assert run(store, divide)["values"]["pool"] == (6 if only else 26)
+        found[name] = json.loads((store.task(divide.key) / "split.json").read_text())
+    used = {
+        name: {i % 3 for i in (*one["validation"], *one["test"], *one["members"][0], *one["members"][1])}
+        for name, one in found.items()
+    }
+    assert used == {"mixed": {0, 1, 2}, "none": {0}, "two": {2}}
+    assert sorted(found["none"]["reference_energies"]) == ["1", "8"]
+    assert sorted(found["two"]["reference_energies"]) == ["1", "11", "8"]
+    assert found["mixed"]["reference_energies"]["11"] == pytest.approx(-2.0)
+    divide = task("split", sizes | {"only": {"Na": 3}}, upstream={"frames": build.key})
+    assert "frames with Na3: 0 frames cannot give 8" in run(store, divide)["message"]
+
+
 def test_bad_data_and_too_small_data_are_input_failures(store: Store, tmp_path: Path):
     bad = store.add_input(extxyz(tmp_path / "bad.xyz", [-15.0, float("nan")]))
     failure = run(store, task("build", IMPORT, inputs={"data": bad}))
@@ -84,7 +112,7 @@ def test_bad_data_and_too_small_data_are_input_failures(store: Store, tmp_path: 
     few = store.add_input(extxyz(tmp_path / "few.xyz", [-15.0, -15.1, -15.2]))
     build = task("build", IMPORT, inputs={"data": few})
     run(store, build)
-    sizes = {"validation": 1, "test": 1, "train": 2, "members": 2, "disjoint": False, "seed": 0}
+    sizes = {"validation": 1, "test": 1, "train": 2, "members": 2, "disjoint": False, "seed": 0, "only": {}}
     failure = run(store, task("split", sizes, upstream={"frames": build.key}))
     assert failure["code"] == EXIT_OF_FAILURE["input"]
     assert "3 frames cannot give 4" in failure["message"]
@@ -93,7 +121,7 @@ def test_bad_data_and_too_small_data_are_input_failures(store: Store, tmp_path: 
 def test_unlabelled_frames_cannot_be_split(store: Store):
     build = task("build", {"kind": "water_box", "molecules": 4, "density": 0.9, "seed": 0})
     assert run(store, build)["values"]["force_std_eV_per_A"] is None
-    sizes = {"validation": 1, "test": 1, "train": 1, "members": 1, "disjoint": False, "seed": 0}
+    sizes = {"validation": 1, "test": 1, "train": 1, "members": 1, "disjoint": False, "seed": 0, "only": {}}
     failure = run(store, task("split", sizes, upstream={"frames": build.key}))
     assert "only labelled frames" in failure["message"]
 

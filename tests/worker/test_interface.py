@@ -297,6 +297,9 @@ def test_visibility(store: Store, tmp_path: Path) -> None:
     )  # fmt: skip
     frames.save(tmp_path / "frames.npz")
     key = commit(store, "label", {}, {"frames.npz": (tmp_path / "frames.npz").read_bytes()})
-    values, _ = run(store, "visibility", {"metal": "Au", "radius": 4.0}, {"frames": key})
-    assert values["without"] == 1
+    asked: dict[str, Any] = {"metal": "Au", "radius": 4.0, "only": {"Na": 0}}
+    values, _ = run(store, "visibility", asked, {"frames": key})
+    assert (values["frames"], values["without"], values["compositions"]) == (1, 1, {})
+    values, _ = run(store, "visibility", asked | {"only": {}}, {"frames": key})
+    assert (values["frames"], values["without"]) == (2, 1)
     assert values["compositions"] == {"Au27H4Na1O2": {"frames": 1, "share": 0.5}}

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.dp.evaluator import DpEvaluator
+from mlipbench_hpc.architectures.dp.model import FROZEN, read_record
+from mlipbench_hpc.architectures.dp.systems import require_known, symbols
 from mlipbench_hpc.architectures.dp.training import train
+from mlipbench_hpc.architectures.interface import LammpsStyle
 
-__all__ = ["load", "train"]
+__all__ = ["lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> DpEvaluator:
@@ -15,3 +18,14 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     The frozen graph says how it is built: `hyperparameters` and `device` are not needed for that.
     """
     return DpEvaluator(folder, dtype)
+
+
+def lammps(folder: Path, hyperparameters: dict[str, Any], numbers: list[int]) -> LammpsStyle:
+    """deepmd-kit's pair style on the frozen graph, whose energies are total ones already.
+
+    It computes in the dtype it was frozen in, with as many threads as `load` set. Raises InputFailure for an
+    element that the model was not made for.
+    """
+    require_known(numbers, read_record(folder).numbers)
+    commands = (f'pair_style deepmd "{folder / FROZEN}"', f"pair_coeff * * {' '.join(symbols(numbers))}")
+    return LammpsStyle(commands, files=(folder / FROZEN,))

@@ -106,13 +106,18 @@ def export(folder: Path, record: Record, scratch: Path, prefix: str) -> None:
 
 def load_record(folder: Path, dtype: str) -> Record:
     """model.json; raises InputFailure when there is none, or one of another schema or dtype."""
+    record = read_record(folder)
+    if record.dtype != dtype:
+        raise InputFailure(f"{folder}: the DP model was frozen in {record.dtype}, {dtype} was asked for")
+    return record
+
+
+def read_record(folder: Path) -> Record:
+    """model.json; raises InputFailure when there is none, or one of another schema."""
     try:
         content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
         raise InputFailure(f"{folder} holds no DP model: {error}") from error
     if content.pop("schema") != SCHEMA:
         raise InputFailure(f"{folder}/model.json was written by another version of this adapter: train again")
-    record = Record(**content)
-    if record.dtype != dtype:
-        raise InputFailure(f"{folder}: the DP model was frozen in {record.dtype}, {dtype} was asked for")
-    return record
+    return Record(**content)

@@ -1,6 +1,7 @@
 """The DP adapter: what every architecture must obey, and what is deepmd-kit's own."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -122,6 +123,7 @@ class TestDp(Conformance):
         monkeypatch.setenv("OMP_NUM_THREADS", "2")
         adapter.load(trained["float64"], {}, "cpu", "float64")
         assert default_tf_session_config.intra_op_parallelism_threads == 2
+        assert os.environ["DP_INTRA_OP_PARALLELISM_THREADS"] == "2"  # what the pair style reads
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
         adapter.load(trained["float64"], {}, "cpu", "float64")
         assert default_tf_session_config.intra_op_parallelism_threads == 1
