@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.collect import Item, Results, Round, analyses, final_round, reweighted
+from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
+from mlipbench_hpc.report.committees import Round
 from mlipbench_hpc.report.drawing import (
     COLOURS,
     ROWS_DRAWN,
@@ -19,6 +20,7 @@ from mlipbench_hpc.report.drawing import (
     new_axes,
     stacked,
 )
+from mlipbench_hpc.report.drivers import about_run
 from mlipbench_hpc.report.text import count, number
 
 SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
@@ -51,13 +53,6 @@ def shown(name: str) -> Shown:
 def place(run: Item) -> str:
     """Where on the page the figures of one MD run stand."""
     return f"profiles-{run.subject['md']}-{run.subject['replica']}"
-
-
-def about_run(results: Results, run: Item) -> str:
-    """Committee size, training structures and length of one run, as they must stand beside its numbers."""
-    final = final_round(results, results.asked("md", run.subject["md"])["committee"])
-    models = final.describe() if final else "no model"
-    return f"{models}; {number(run.values.get('time_ps'))} ps of MD"
 
 
 def of_run(results: Results, run: Item) -> list[Figure | None]:

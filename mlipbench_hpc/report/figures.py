@@ -9,7 +9,8 @@ from matplotlib.figure import Figure as Canvas
 
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report.bands import coverage, of_run
-from mlipbench_hpc.report.collect import Item, Results, Round, final_round
+from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.committees import Round, final_round
 from mlipbench_hpc.report.drawing import (
     ROWS_DRAWN,
     SIZE,
@@ -23,7 +24,8 @@ from mlipbench_hpc.report.drawing import (
     new_axes,
     stacked,
 )
-from mlipbench_hpc.report.text import count, number
+from mlipbench_hpc.report.drivers import about_md
+from mlipbench_hpc.report.text import count
 
 FORCE_BINS = 120
 
@@ -47,7 +49,7 @@ def _of_committee(results: Results, name: str) -> list[Figure | None]:
 
 def _of_md(results: Results, name: str) -> list[Figure | None]:
     runs = [item for item in results.of("md", md=name) if item.done]
-    about = _about_md(results, name)
+    about = about_md(results, name)
     drawn = [series(name, runs, about, *kind) for kind in SERIES]
     drawn += [radial(results, name, pair, about) for pair in _pairs(results, name)]
     return drawn + [figure for run in runs for figure in of_run(results, run)]
@@ -267,12 +269,3 @@ def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:
         stacked(lines, "replica"),
         canvas,
     )
-
-
-def _about_md(results: Results, name: str) -> str:
-    """Committee size, training structures and MD length, as they must stand beside each MD number."""
-    final = final_round(results, results.asked("md", name)["committee"])
-    lengths = [float(item.values.get("time_ps") or 0.0) for item in results.of("md", md=name) if item.done]
-    span = sorted({number(length) for length in (min(lengths), max(lengths))}) if lengths else ["0"]
-    models = final.describe() if final else "no model"
-    return f"{models}, driven by member 0; {count(len(lengths), 'run')} of {' to '.join(span)} ps"

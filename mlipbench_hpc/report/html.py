@@ -8,19 +8,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlipbench_hpc.contract.folder import Store, write_bytes, write_json
-from mlipbench_hpc.report import tables, uncertainty, words
-from mlipbench_hpc.report.collect import (
-    Reported,
-    Results,
-    Round,
-    as_json,
-    collect,
-    final_round,
-    numbers,
-    timing,
-)
+from mlipbench_hpc.report import models, tables, uncertainty, words
+from mlipbench_hpc.report.collect import Reported, Results, collect
+from mlipbench_hpc.report.committees import Round, final_round
 from mlipbench_hpc.report.drawing import Figure
 from mlipbench_hpc.report.figures import figures
+from mlipbench_hpc.report.numbers import as_json, numbers, timing
 
 PAGE = "report.html"
 HERE = Path(__file__).parent
@@ -109,17 +102,17 @@ def _tables(results: Results) -> dict[str, Any]:
 
 def _committee(results: Results, name: str, final: Round) -> dict[str, Any]:
     spec = results.asked("committees", name)
-    model = results.asked("models", spec["model"])
+    chosen = results.asked("models", spec["model"])
     return {
         "name": name,
         "model": spec["model"],
-        "architecture": model["architecture"],
-        "preset": model.get("preset"),
-        "dtype": model.get("dtype"),
+        "architecture": chosen["architecture"],
+        "preset": chosen.get("preset"),
+        "dtype": chosen.get("dtype"),
         "about": final.describe(),
-        "hyperparameters": next((found for m in final.trained if (found := tables.hyperparameters(m))), {}),
-        "training": tables.training(final),
-        "growth": tables.growth(results, name),
-        "test": tables.errors(final, "test"),
-        "validation": tables.errors(final, "validation"),
+        "hyperparameters": next((found for m in final.trained if (found := models.hyperparameters(m))), {}),
+        "training": models.training(final),
+        "growth": models.growth(results, name),
+        "test": models.errors(final, "test"),
+        "validation": models.errors(final, "validation"),
     }

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from mlipbench_hpc.report.bands import about_run, place
-from mlipbench_hpc.report.collect import Item, Results, analyses, final_round, reweighted
+from mlipbench_hpc.report.bands import place
+from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
+from mlipbench_hpc.report.committees import final_round
+from mlipbench_hpc.report.drivers import about_run
 from mlipbench_hpc.report.tables import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from mlipbench_hpc.report import uncertainty
-from mlipbench_hpc.report.collect import Results, Round, analyses, final_round, mean_and_deviation, rounds
+from mlipbench_hpc.report.collect import Results, analyses
+from mlipbench_hpc.report.committees import Round, final_round, mean_and_deviation, rounds
 from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
 SHORT_MD_PS = 100.0
