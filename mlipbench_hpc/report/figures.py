@@ -25,6 +25,7 @@ from mlipbench_hpc.report.drawing import (
     stacked,
 )
 from mlipbench_hpc.report.drivers import about_md
+from mlipbench_hpc.report.overlay import overlays
 from mlipbench_hpc.report.text import count
 
 FORCE_BINS = 120
@@ -33,7 +34,8 @@ FORCE_BINS = 120
 def figures(results: Results) -> list[Figure]:
     """All figures that the done tasks allow, in the order of the page."""
     with mpl.rc_context(STYLE):
-        made = [figure for name in results.names("committees") for figure in _of_committee(results, name)]
+        made: list[Figure | None] = [*overlays(results)]
+        made += [figure for name in results.names("committees") for figure in _of_committee(results, name)]
         made += [figure for name in results.names("md") for figure in _of_md(results, name)]
     return [figure for figure in made if figure is not None]
 
@@ -83,7 +85,7 @@ def _curves(one: Round, column: str, title: str, label: str) -> Figure | None:
         logarithmic(axes)
     axes.legend(ncols=2 if len(lines) > 3 else 1)
     columns = stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
-    caption = f"{title} of {one.committee}, one line for each member ({one.describe()})."
+    caption = f"{title} of {one.committee}, one line for each member ({one.describe()}; no MD enters)."
     return finish(f"learning-{_short(column)}-{one.committee}", "models", title, caption, columns, canvas)
 
 
@@ -112,8 +114,9 @@ def energy_parity(one: Round) -> Figure | None:
     diagonal(axes)
     axes.legend(handletextpad=0.1)
     caption = (
-        f"Energies of {one.committee} on the test set ({one.describe()}). Labels and each member's "
-        "predictions are taken from their own mean: a constant error, which forces do not feel, is not seen."
+        f"Energies of {one.committee} on the test set ({one.describe()}; no MD enters). Labels and each "
+        "member's predictions are taken from their own mean: a constant error, which forces do not feel, is "
+        "not seen."
     )
     name = f"parity-energy-{one.committee}"
     return finish(name, "errors", "Energy parity", caption, stacked(columns, "member"), canvas)
@@ -149,7 +152,7 @@ def force_parity(one: Round) -> Figure | None:
     outside = count(int(known.sum() - counts.sum()), "prediction")
     caption = (
         f"Force components of {one.committee} on the test set, all evaluated members together "
-        f"({one.describe()}); {outside} outside the frame."
+        f"({one.describe()}; no MD enters); {outside} outside the frame."
     )
     columns = _occupied(edges, counts)
     return finish(

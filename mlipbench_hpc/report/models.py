@@ -5,7 +5,7 @@ from typing import Any
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import Member, Round, mean_and_deviation, rounds
 from mlipbench_hpc.report.tables import Table
-from mlipbench_hpc.report.text import NOTHING, number, plus_minus
+from mlipbench_hpc.report.text import number, plus_minus
 
 
 def training(one: Round) -> Table:
@@ -20,7 +20,7 @@ def training(one: Round) -> Table:
         for member in one.members
     ]
     header = ["member", "training structures", *(readable(name) for name in names)]
-    return Table(f"Training of {one.committee}: {one.describe()}.", header, rows)
+    return Table(f"Training of {one.committee}: {one.describe()}; no MD enters.", header, rows)
 
 
 def readable(name: str) -> str:
@@ -42,13 +42,10 @@ def growth(results: Results, committee: str) -> Table | None:
     rows = []
     for one in planned:
         found = one.decision.values if one.decision else {}
-        sizes = " or ".join(map(number, one.structures)) or NOTHING
         error = number(found.get("force_rmse_meV_per_A"))
-        rows.append(
-            [str(one.number), found.get("reason", "not decided"), sizes, number(len(one.trained)), error]
-        )
-    header = ["round", "decision", "training structures", "M", "mean validation force RMSE, meV/Å"]
-    return Table(f"Rounds of {committee}.", header, rows, words=2)
+        rows.append([str(one.number), found.get("reason", "not decided"), one.describe(), error])
+    header = ["round", "decision", "committee", "mean validation force RMSE, meV/Å"]
+    return Table(f"Rounds of {committee}; no MD enters.", header, rows, words=3)
 
 
 ENERGY_COLUMNS = [

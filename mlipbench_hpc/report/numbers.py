@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.report import comparison
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import Round, rounds, split_of
 from mlipbench_hpc.report.drivers import driver
@@ -33,6 +34,7 @@ def numbers(results: Results) -> dict[str, Any]:
         "splits": {item.reported.label: item.values | _split_numbers(item) for item in results.of("split")},
         "committees": {name: _committee_numbers(results, name) for name in results.names("committees")},
         "md": {name: _md_numbers(results, name) for name in results.names("md")},
+        "comparisons": comparison.numbers(results),
         "tasks": {item.reported.label: _task_numbers(item) for item in results.items},
     }
 
