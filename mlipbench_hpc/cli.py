@@ -206,7 +206,7 @@ def report(session: Session) -> int:
     seen, found = session.look()
     out = session.store.root / "reports" / session.validated.campaign.name
     page = build_report(document(session, package), reported(session, seen, found), session.store, out)
-    print(f"report: {page}")
+    print(f"\n{page.with_name('summary.txt').read_text(encoding='utf-8')}\nreport: {page}")
     return 0
 
 

@@ -1,5 +1,6 @@
 """Block averages: the statistical error of a trajectory average (arXiv:2602.22931, section III.F)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,17 @@ def from_block_means(means: Floats, block_length: int, dropped: int) -> BlockAve
     """The average of block means (N, ...) and its standard error, std(ddof=1)/√N."""
     error = means.std(axis=0, ddof=1) / np.sqrt(len(means))
     return BlockAverage(means.mean(axis=0), np.asarray(error), len(means), block_length, dropped)
+
+
+def jackknife(means: Floats, statistic: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
+    """`statistic` of the average of block means (N, ...), and its standard error from leaving out each block.
+
+    SE² = (N-1)/N Σ (x_i - x̄)², x_i without block i (Efron, SIAM 1982, eq. 3.13); of a mean it is std/√N.
+    """
+    count, average = len(means), means.mean(axis=0)
+    without = np.array([statistic((count * average - block) / (count - 1)) for block in means])
+    spread = np.square(without - without.mean(axis=0)).sum(axis=0)
+    return statistic(average), np.asarray(np.sqrt((count - 1) / count * spread))
 
 
 def _too_few(samples: Floats, blocks: int) -> BlockAverage:

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.collect import Item, Results, Round, analyses, final_round, reweighted
+from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
+from mlipbench_hpc.report.committees import Round
 from mlipbench_hpc.report.drawing import (
     COLOURS,
     ROWS_DRAWN,
@@ -19,6 +20,7 @@ from mlipbench_hpc.report.drawing import (
     new_axes,
     stacked,
 )
+from mlipbench_hpc.report.drivers import about_run, driver
 from mlipbench_hpc.report.text import count, number
 
 SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
@@ -53,13 +55,6 @@ def place(run: Item) -> str:
     return f"profiles-{run.subject['md']}-{run.subject['replica']}"
 
 
-def about_run(results: Results, run: Item) -> str:
-    """Committee size, training structures and length of one run, as they must stand beside its numbers."""
-    final = final_round(results, results.asked("md", run.subject["md"])["committee"])
-    models = final.describe() if final else "no model"
-    return f"{models}; {number(run.values.get('time_ps'))} ps of MD"
-
-
 def of_run(results: Results, run: Item) -> list[Figure | None]:
     """All profiles of one MD run, and g(r) of the committee where there is no slab."""
     analysis = next(iter(analyses(results, run)), None)
@@ -80,14 +75,14 @@ def profile(results: Results, run: Item, analysis: Item, spread: Item | None, na
     """One profile along z, with the committee's band where there is one."""
     if spread:
         return committee_line(results, run, spread, name)
-    table, column = analysis.table("profiles.csv"), _column(name)
+    table, column = analysis.table("profiles.csv"), column_of(name)
     if column not in table:
         return None
     columns = {"z_A": table["z_A"], "driver": table[column], "se": table[f"se_{column}"]}
     return _line(results, run, name, columns, None)
 
 
-def _column(name: str) -> str:
+def column_of(name: str) -> str:
     if name == "cosine":
         return name
     return f"{name}_mol_per_L" if name.startswith("concentration") else f"{name}_g_per_cm3"
@@ -111,7 +106,7 @@ def _line(
     if spread:
         width, label = training_band(table, spread)
         _band(axes, x, driver, width, TRAINING, label)
-    axes.plot(x, driver, color=SAMPLING, label="member 0, the driver")
+    axes.plot(x, driver, color=SAMPLING, label=_drawn_by(results, run))
     if spread:
         axes.plot(x, table["mean"], color=TRAINING, linestyle="--", linewidth=1.0, label="committee mean")
     _frame(axes, x, driver, axis)
@@ -122,6 +117,11 @@ def _line(
     caption += f". {_method(spread)}" if spread else ". Sampling error alone."
     columns = {column: values.tolist() for column, values in table.items()}
     return finish(f"{place(run)}-{name}", place(run), named.title, caption, columns, canvas)
+
+
+def _drawn_by(results: Results, run: Item) -> str:
+    drives = driver(results, run.subject["md"])
+    return drives.models() if drives.reference else "member 0, the driver"
 
 
 def training_band(table: dict[str, Floats], spread: dict[str, Any]) -> tuple[Floats, str]:

@@ -20,7 +20,7 @@ STYLE: Any = {
     "xtick.labelcolor": "#1f2933", "ytick.labelcolor": "#1f2933",
     "axes.linewidth": 0.8, "lines.linewidth": 1.3,
     "legend.frameon": False, "legend.fontsize": 8.0, "axes.grid": True, "grid.color": "#e8ebef",
-    "grid.linewidth": 0.7, "axes.axisbelow": True, "svg.fonttype": "path",
+    "grid.linewidth": 0.7, "hatch.linewidth": 0.5, "axes.axisbelow": True, "svg.fonttype": "path",
 }  # fmt: skip
 SIZE = (4.6, 3.1)
 SQUARE = (4.6, 3.6)
@@ -45,9 +45,14 @@ class Figure:
         return "".join(",".join(_cell(value) for value in row) + "\n" for row in rows).encode()
 
 
-def new_axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
+def new_canvas(size: tuple[float, float]) -> Canvas:
     canvas = Canvas(figsize=size, layout="constrained")
     FigureCanvasAgg(canvas)
+    return canvas
+
+
+def new_axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
+    canvas = new_canvas(size)
     axes = canvas.add_subplot()
     axes.set_xlabel(x)
     axes.set_ylabel(y)

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure as Canvas
 
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report.bands import coverage, of_run
-from mlipbench_hpc.report.collect import Item, Results, Round, final_round
+from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.committees import Round, final_round
 from mlipbench_hpc.report.drawing import (
     ROWS_DRAWN,
     SIZE,
@@ -23,7 +24,9 @@ from mlipbench_hpc.report.drawing import (
     new_axes,
     stacked,
 )
-from mlipbench_hpc.report.text import count, number
+from mlipbench_hpc.report.drivers import about_md
+from mlipbench_hpc.report.overlay import overlays
+from mlipbench_hpc.report.text import count
 
 FORCE_BINS = 120
 
@@ -31,7 +34,8 @@ FORCE_BINS = 120
 def figures(results: Results) -> list[Figure]:
     """All figures that the done tasks allow, in the order of the page."""
     with mpl.rc_context(STYLE):
-        made = [figure for name in results.names("committees") for figure in _of_committee(results, name)]
+        made: list[Figure | None] = [*overlays(results)]
+        made += [figure for name in results.names("committees") for figure in _of_committee(results, name)]
         made += [figure for name in results.names("md") for figure in _of_md(results, name)]
     return [figure for figure in made if figure is not None]
 
@@ -47,7 +51,7 @@ def _of_committee(results: Results, name: str) -> list[Figure | None]:
 
 def _of_md(results: Results, name: str) -> list[Figure | None]:
     runs = [item for item in results.of("md", md=name) if item.done]
-    about = _about_md(results, name)
+    about = about_md(results, name)
     drawn = [series(name, runs, about, *kind) for kind in SERIES]
     drawn += [radial(results, name, pair, about) for pair in _pairs(results, name)]
     return drawn + [figure for run in runs for figure in of_run(results, run)]
@@ -81,7 +85,7 @@ def _curves(one: Round, column: str, title: str, label: str) -> Figure | None:
         logarithmic(axes)
     axes.legend(ncols=2 if len(lines) > 3 else 1)
     columns = stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
-    caption = f"{title} of {one.committee}, one line for each member ({one.describe()})."
+    caption = f"{title} of {one.committee}, one line for each member ({one.describe()}; no MD enters)."
     return finish(f"learning-{_short(column)}-{one.committee}", "models", title, caption, columns, canvas)
 
 
@@ -110,8 +114,9 @@ def energy_parity(one: Round) -> Figure | None:
     diagonal(axes)
     axes.legend(handletextpad=0.1)
     caption = (
-        f"Energies of {one.committee} on the test set ({one.describe()}). Labels and each member's "
-        "predictions are taken from their own mean: a constant error, which forces do not feel, is not seen."
+        f"Energies of {one.committee} on the test set ({one.describe()}; no MD enters). Labels and each "
+        "member's predictions are taken from their own mean: a constant error, which forces do not feel, is "
+        "not seen."
     )
     name = f"parity-energy-{one.committee}"
     return finish(name, "errors", "Energy parity", caption, stacked(columns, "member"), canvas)
@@ -147,7 +152,7 @@ def force_parity(one: Round) -> Figure | None:
     outside = count(int(known.sum() - counts.sum()), "prediction")
     caption = (
         f"Force components of {one.committee} on the test set, all evaluated members together "
-        f"({one.describe()}); {outside} outside the frame."
+        f"({one.describe()}; no MD enters); {outside} outside the frame."
     )
     columns = _occupied(edges, counts)
     return finish(
@@ -267,12 +272,3 @@ def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:
         stacked(lines, "replica"),
         canvas,
     )
-
-
-def _about_md(results: Results, name: str) -> str:
-    """Committee size, training structures and MD length, as they must stand beside each MD number."""
-    final = final_round(results, results.asked("md", name)["committee"])
-    lengths = [float(item.values.get("time_ps") or 0.0) for item in results.of("md", md=name) if item.done]
-    span = sorted({number(length) for length in (min(lengths), max(lengths))}) if lengths else ["0"]
-    models = final.describe() if final else "no model"
-    return f"{models}, driven by member 0; {count(len(lengths), 'run')} of {' to '.join(span)} ps"

@@ -8,26 +8,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlipbench_hpc.contract.folder import Store, write_bytes, write_json
-from mlipbench_hpc.report import tables, uncertainty, words
-from mlipbench_hpc.report.collect import (
-    Reported,
-    Results,
-    Round,
-    as_json,
-    collect,
-    final_round,
-    numbers,
-    timing,
-)
+from mlipbench_hpc.report import comparison, convergence, models, plain, tables, uncertainty, words
+from mlipbench_hpc.report.collect import Reported, Results, collect
+from mlipbench_hpc.report.committees import Round, final_round
 from mlipbench_hpc.report.drawing import Figure
 from mlipbench_hpc.report.figures import figures
+from mlipbench_hpc.report.groups import Group, groups
+from mlipbench_hpc.report.numbers import as_json, numbers, timing
+from mlipbench_hpc.report.overlay import section
 
-PAGE = "report.html"
+PAGE, SUMMARY = "report.html", "summary.txt"
 HERE = Path(__file__).parent
 
 
 def build_report(document: dict[str, Any], tasks: list[Reported], store: Store, out: Path) -> Path:
-    """Write report.html, results.json and figures/*.{pdf,csv} into `out`; returns the page's path.
+    """Write report.html, summary.txt, results.json and figures/*.{pdf,csv} into `out`; returns the page.
 
     document: {"name", "description", "yaml" (the campaign's text), "campaign" (validated, plain
     JSON), "site", "mlipbench" (version)}. Reads committed folders only; whatever is missing is named on
@@ -41,6 +36,7 @@ def build_report(document: dict[str, Any], tasks: list[Reported], store: Store, 
         write_bytes(out / "figures" / f"{figure.name}.pdf", figure.pdf)
         write_bytes(out / "figures" / f"{figure.name}.csv", figure.csv())
     write_json(out / "results.json", as_json(everything(results, drawn)))
+    write_bytes(out / SUMMARY, plain.summary(results).encode())
     write_bytes(out / PAGE, page(results, drawn).encode())
     return out / PAGE
 
@@ -56,7 +52,7 @@ def everything(results: Results, drawn: list[Figure]) -> dict[str, Any]:
     """The content of results.json: all numbers, and under `timing` whatever equal runs need not share."""
     return numbers(results) | {
         "verdict": words.verdict(results),
-        "warnings": words.warnings(results),
+        "warnings": [f"{about}: {one}" for about, own in words.warnings(results).items() for one in own],
         "figures": {figure.name: figure.columns for figure in drawn},
         "timing": timing(results),
     }
@@ -80,6 +76,7 @@ def page(results: Results, drawn: list[Figure]) -> str:
     return environment.get_template(PAGE).render(
         document=results.document,
         site=json.dumps(results.document["site"], indent=1, ensure_ascii=False),
+        criteria=convergence.CRITERIA,
         style=Markup((HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         figures=by_section,
         verdict=words.verdict(results),
@@ -91,6 +88,7 @@ def page(results: Results, drawn: list[Figure]) -> str:
 def _tables(results: Results) -> dict[str, Any]:
     finals = {name: final_round(results, name) for name in results.names("committees")}
     return {
+        "comparisons": [_comparison(group) for group in groups(results)],
         "missing": tables.missing(results),
         "asked": tables.asked(results),
         "data": tables.data(results),
@@ -107,19 +105,29 @@ def _tables(results: Results) -> dict[str, Any]:
     }
 
 
+def _comparison(group: Group) -> dict[str, Any]:
+    return {
+        "title": group.title,
+        "place": section(group),
+        "converged": convergence.converged(group),
+        "agreements": comparison.agreements(group),
+        "table": comparison.table(group),
+    }
+
+
 def _committee(results: Results, name: str, final: Round) -> dict[str, Any]:
     spec = results.asked("committees", name)
-    model = results.asked("models", spec["model"])
+    chosen = results.asked("models", spec["model"])
     return {
         "name": name,
         "model": spec["model"],
-        "architecture": model["architecture"],
-        "preset": model.get("preset"),
-        "dtype": model.get("dtype"),
+        "architecture": chosen["architecture"],
+        "preset": chosen.get("preset"),
+        "dtype": chosen.get("dtype"),
         "about": final.describe(),
-        "hyperparameters": next((found for m in final.trained if (found := tables.hyperparameters(m))), {}),
-        "training": tables.training(final),
-        "growth": tables.growth(results, name),
-        "test": tables.errors(final, "test"),
-        "validation": tables.errors(final, "validation"),
+        "hyperparameters": next((found for m in final.trained if (found := models.hyperparameters(m))), {}),
+        "training": models.training(final),
+        "growth": models.growth(results, name),
+        "test": models.errors(final, "test"),
+        "validation": models.errors(final, "validation"),
     }

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from mlipbench_hpc.report.bands import about_run, place
-from mlipbench_hpc.report.collect import Item, Results, analyses, final_round, reweighted
+from mlipbench_hpc.report.bands import place
+from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
+from mlipbench_hpc.report.committees import final_round
+from mlipbench_hpc.report.drivers import about_run
 from mlipbench_hpc.report.tables import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number
 
@@ -19,12 +21,12 @@ def alphas(results: Results) -> Table | None:
         if final is None or final.calibration is None or not final.calibration.done:
             continue
         found = final.calibration.values
-        about = f"M = {found['members']}, {listed([str(n) for n in final.structures])} {final.only}".rstrip()
+        about = final.describe()
         rows += _alpha_rows(name, about, "all", found)
         if len(found["compositions"]) > 1:
             for formula, part in found["compositions"].items():
                 rows += _alpha_rows(name, about, formula, part)
-    header = ["committee", "M, training structures", "composition", "energies", "in words",
+    header = ["committee", "size, training", "composition", "energies", "in words",
               "validation structures", "α", "95 % interval", "share of the largest 1 %"]  # fmt: skip
     caption = (
         "α scales the spread of a committee to the size of its errors (Eq. S11 of arXiv:2602.22931): for "
@@ -143,23 +145,27 @@ def members(results: Results, run: Item) -> Table | None:
     return Table(caption, header, rows, words=2)
 
 
-def warnings(results: Results) -> list[str]:
-    """What may mislead about committees, one sentence each."""
-    found = [sentence for item in results.of("visibility") for sentence in _blind(item)]
-    for name in results.names("committees"):
-        final = final_round(results, name)
-        values = final.calibration.values if final and final.calibration else {}
-        found += [f"Committee {name}: {sentence}." for sentence in values.get("zeros", [])]
-        if "refused" in values.get("centred", {}):
-            found.append(f"Committee {name}: no α, {values['centred']['why']}.")
-    for name in results.names("md"):
-        for run in results.of("md", md=name):
-            spread = reweighted(results, run)
-            said = spread.values if spread else {}
-            where = f"{name} replica {run.subject['replica']}"
-            found += [f"{where}: {sentence}." for sentence in said.get("warnings", [])]
-            if said.get("verdict") == "run it directly":
-                found.append(f"{where}: {verdict(said)}")
+def of_committee(results: Results, name: str) -> list[str]:
+    """What may mislead about one committee, one sentence each."""
+    found = [sentence for item in results.of("visibility", committee=name) for sentence in _blind(item)]
+    final = final_round(results, name)
+    values = final.calibration.values if final and final.calibration else {}
+    found += [f"{sentence}." for sentence in values.get("zeros", [])]
+    if "refused" in values.get("centred", {}):
+        found.append(f"no α, {values['centred']['why']}.")
+    return found
+
+
+def of_md(results: Results, name: str) -> list[str]:
+    """What may mislead about the reweighting of one `md`, one sentence each."""
+    found = []
+    for run in results.of("md", md=name):
+        spread = reweighted(results, run)
+        said = spread.values if spread else {}
+        where = f"replica {run.subject['replica']}"
+        found += [f"{where}: {sentence}." for sentence in said.get("warnings", [])]
+        if said.get("verdict") == "run it directly":
+            found.append(f"{where}: {verdict(said)}")
     return found
 
 
@@ -171,7 +177,7 @@ def _blind(item: Item) -> list[str]:
         return []
     shares = listed([f"{number(share)} in {formula}" for formula, share in low.items()])
     return [
-        f"Committee {item.subject['committee']}: its training set mixes numbers of ions, but within its "
+        f"Its training set mixes numbers of ions, but within its "
         f"receptive field of {number(item.values['radius_A'])} Å the share of interfacial waters that see "
         f"all of them is {shares}, below {ENOUGH_SEEN}: such a model cannot tell the charge of the surface. "
         "Train one committee for each number of ions, or take a larger cutoff or more layers."

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from mlipbench_hpc.report import uncertainty
-from mlipbench_hpc.report.collect import Results, Round, analyses, final_round, mean_and_deviation, rounds
+from mlipbench_hpc.report import convergence, uncertainty
+from mlipbench_hpc.report.collect import Results, analyses
+from mlipbench_hpc.report.committees import Round, final_round, mean_and_deviation, rounds
+from mlipbench_hpc.report.drivers import about_md, driver
+from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
 SHORT_MD_PS = 100.0
@@ -13,7 +16,11 @@ TEMPERATURE_SIGMAS = 4.0
 def verdict(results: Results) -> list[str]:
     """What a hurried reader should know, one sentence each."""
     sentences = [sentence for name in results.names("committees") for sentence in _committee(results, name)]
-    sentences += [sentence for name in results.names("md") for sentence in _md(results, name)]
+    compared = groups(results)
+    inside = {line.name for group in compared for line in group.lines}
+    alone = [name for name in results.names("md") if name not in inside]
+    sentences += [sentence for name in alone for sentence in _md(results, name)]
+    sentences += [convergence.verdict(group) for group in compared]
     absent = [item for item in results.items if not item.done]
     if absent:
         verbs = dict.fromkeys(item.reported.verb for item in absent)
@@ -31,7 +38,7 @@ def _committee(results: Results, name: str) -> list[str]:
         return [
             f"No member of the committee {name} is trained, so there are no errors and no MD driven by it."
         ]
-    return [f"Committee {name}: {final.describe()}. {_errors(final)}"]
+    return [f"Committee {name}: {final.describe()}; no MD enters. {_errors(final)}"]
 
 
 def _errors(final: Round) -> str:
@@ -80,13 +87,14 @@ def _judgement(force: float, errors: dict[str, Any]) -> str:
 
 
 def _md(results: Results, name: str) -> list[str]:
+    """How many runs, how long, how many stable; of runs that stand in no comparison, which says so itself."""
     runs = [item for item in results.of("md", md=name) if item.done]
-    planned = len(results.of("md", md=name))
+    planned, by = len(results.of("md", md=name)), driver(results, name).drives()
     if not runs:
-        return [f"MD {name}: none of {count(planned, 'run')} is done."]
+        return [f"MD {name}, {by}: none of {count(planned, 'run')} is done."]
     unstable = [run for run in runs if run.values.get("outcome") == "unstable"]
     lengths = [float(run.values.get("time_ps") or 0.0) for run in runs]
-    sentence = f"MD {name}: {len(runs)} of {count(planned, 'run')}, {number(sum(lengths))} ps in all"
+    sentence = f"MD {name}, {by}: {len(runs)} of {count(planned, 'run')}, {number(sum(lengths))} ps in all"
     sentence += f", {len(unstable)} of them unstable." if unstable else ", all of them stable."
     if max(lengths) < SHORT_MD_PS:
         sentence += (
@@ -96,18 +104,18 @@ def _md(results: Results, name: str) -> list[str]:
     return [sentence]
 
 
-def warnings(results: Results) -> list[str]:
-    """What may mislead, one sentence each; the worker's own warnings with the run they belong to."""
-    found = _stale(results)
+def warnings(results: Results) -> dict[str, list[str]]:
+    """What may mislead, one sentence each, under what it is about, with size, data and MD length."""
+    found = {"This report": _stale(results)}
     for name in results.names("committees"):
-        for one in rounds(results, name):
-            found += _round_warnings(one)
-        found += _never_enough(rounds(results, name))
+        final, planned = final_round(results, name), rounds(results, name)
+        own = [sentence for one in planned for sentence in _round_warnings(one)] + _never_enough(planned)
+        about = final.describe() if final else "no model"
+        found[f"Committee {name} ({about}; no MD enters)"] = own + uncertainty.of_committee(results, name)
     for name in results.names("md"):
-        found += _of_analyses(results, name)
-        found += _temperatures(results, name)
-    found += uncertainty.warnings(results)
-    return list(dict.fromkeys(found))
+        own = _of_analyses(results, name) + _temperatures(results, name) + uncertainty.of_md(results, name)
+        found[f"MD {name} ({about_md(results, name)})"] = own
+    return {about: list(dict.fromkeys(own)) for about, own in found.items() if own}
 
 
 def _of_analyses(results: Results, name: str) -> list[str]:
@@ -116,7 +124,7 @@ def _of_analyses(results: Results, name: str) -> list[str]:
     for item in results.of("analyse", md=name):
         for sentence in item.values.get("warnings", []):
             said.setdefault(sentence, []).append(str(item.subject["replica"]))
-    return [f"{name} replica {listed(replicas)}: {sentence}." for sentence, replicas in said.items()]
+    return [f"replica {listed(replicas)}: {sentence}." for sentence, replicas in said.items()]
 
 
 def _stale(results: Results) -> list[str]:
@@ -134,11 +142,11 @@ def _never_enough(all_rounds: list[Round]) -> list[str]:
     values = last.decision.values if last and last.decision and last.decision.done else {}
     if last is None or values.get("enough", True):
         return []
-    return [f"{last.committee}: its last round is not good enough either: {values['reason']}."]
+    return [f"its last round is not good enough either: {values['reason']}."]
 
 
 def _round_warnings(one: Round) -> list[str]:
-    found, name = [], f"{one.committee} round {one.number}"
+    found, name = [], f"round {one.number} ({one.describe()})"
     if 0 < len(one.trained) < len(one.members):
         found.append(
             f"{name}: {len(one.trained)} of {len(one.members)} members are trained; means are over those."
@@ -168,7 +176,7 @@ def _temperatures(results: Results, name: str) -> list[str]:
         mean, error = seen.get("mean"), seen.get("se")
         if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
             found.append(
-                f"{name} replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K "
+                f"replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K "
                 f"is more than {TEMPERATURE_SIGMAS:.0f} standard errors from {number(target)} K as asked: "
                 "not yet equilibrated."
             )

@@ -1,11 +1,12 @@
 """analyse: observables of one MD run, its equilibration discarded, with block errors."""
 
 import csv
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 
 from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
 from mlipbench_hpc.analysis.rdf import RadialDistribution, largest_radius, radial_distribution
@@ -35,6 +36,7 @@ def run(context: Context) -> dict[str, Any]:
         "frames": len(trajectory.times),
         "frames_analysed": len(kept),
         "blocks": given["blocks"],
+        **contents(trajectory),
     }
     if reason := too_short(stretch, given):
         return values | {"skipped": reason, "warnings": [*notes.warnings, reason]}
@@ -47,6 +49,15 @@ def run(context: Context) -> dict[str, Any]:
     unstable = outcome.get("outcome") == "unstable"
     values["profiles"] = {"skipped": UNSTABLE} if unstable else write_profiles(context, stretch, notes)
     return values | {"warnings": notes.warnings}
+
+
+def contents(trajectory: Trajectory) -> dict[str, Any]:
+    """Atoms of each species and the first frame's cell: what two runs of the same thing share."""
+    symbols = Counter(chemical_symbols[number] for number in trajectory.numbers)
+    return {
+        "species": {symbol: symbols[symbol] for symbol in sorted(symbols)},
+        "cell_A": np.asarray(trajectory.cells[:1], dtype=float).reshape(-1, 3).tolist(),
+    }
 
 
 def too_short(stretch: Stretch, given: dict[str, Any]) -> str:

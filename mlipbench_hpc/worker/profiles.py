@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers
 
-from mlipbench_hpc.analysis.blocks import block_average, from_block_means
+from mlipbench_hpc.analysis import layer
+from mlipbench_hpc.analysis.blocks import block_average, from_block_means, jackknife
 from mlipbench_hpc.analysis.correlation import correlated_error
 from mlipbench_hpc.analysis.profiles import (
     COUNTED,
@@ -62,6 +63,8 @@ def write_profiles(context: Context, stretch: Stretch, notes: Notes) -> dict[str
     if len(stretch) % blocks:
         notes.say(f"profiles: {len(stretch) % blocks} frames after the last whole block were dropped")
     _tell(made, notes)
+    if ORIENTATION in means:
+        values["first_layer"] = first_layer(made, means)
     if series:
         times = stretch.trajectory.times[stretch.chosen]
         values["dipole"] = write_dipole(context, times, np.concatenate(series), notes)
@@ -89,6 +92,20 @@ def columns(means: Samples) -> dict[str, Floats]:
     if ORIENTATION in means:
         found[COSINE], found[f"se_{COSINE}"] = ratio(means[ORIENTATION], means[COUNTED])
     return found
+
+
+def layered(sums: Samples) -> Floats:
+    """What `analysis.layer` takes, (rows, 3, bins), of the rows of three profiles."""
+    return np.stack([sums[name] for name in (DENSITY, COUNTED, ORIENTATION)], axis=1)
+
+
+def first_layer(made: Profiler, means: Samples) -> dict[str, dict[str, float | None]]:
+    """Mean and standard error (jackknife over blocks) of each number of the first layer; means (N, B)."""
+    found = jackknife(layered(means), lambda profiles: layer.first_layer(made.z, profiles))
+    return {
+        name: {"mean": number(mean), "se": number(error)}
+        for name, mean, error in zip(layer.NAMES, *found, strict=True)
+    }
 
 
 def described(made: Profiler, metal: str) -> dict[str, Any]:

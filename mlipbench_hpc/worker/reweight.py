@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers
 
-from mlipbench_hpc.analysis import rdf
+from mlipbench_hpc.analysis import layer, rdf
 from mlipbench_hpc.analysis.blocks import from_block_means
 from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples, accumulate, block_weights
 from mlipbench_hpc.analysis.reweighting import (
@@ -21,11 +21,12 @@ from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.profiles import profiler, units
+from mlipbench_hpc.worker.profiles import layered, profiler, units
 from mlipbench_hpc.worker.reevaluate import ENERGIES
 from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
 
 FEWEST_FRAMES = 2
+Axis = tuple[str, Floats]
 SEVERITY = ("trust", "caution", "run it directly")
 
 
@@ -50,10 +51,15 @@ class Rows:
         weights[blocks + len(h) :, rows] = direct_weights(h)
         return cls(weights, blocks, len(h))
 
+    def averages(self, sums: Floats) -> Floats:
+        """The driver's average and each member's, (1 + M, B), of sums (K, B)."""
+        driver = sums[: self.blocks].mean(axis=0)
+        return np.vstack([driver, driver + sums[self.blocks : self.blocks + self.members]])
+
     def columns(self, sums: Floats, alpha: float | None) -> dict[str, Floats]:
         """Driver, its block error, committee mean, σ, α·σ and each member, of sums (K, B)."""
         driver = from_block_means(sums[: self.blocks], 0, 0)
-        members = driver.mean + sums[self.blocks : self.blocks + self.members]
+        members = self.averages(sums)[1:]
         sigma = members.std(axis=0, ddof=1)
         columns = {
             "driver": driver.mean,
@@ -87,7 +93,9 @@ def run(context: Context) -> dict[str, Any]:
     qualities = [quality(one) for one in h[1:]]
     alpha = alpha_of(context, notes)
     weights = Rows.of(len(stretch), given["blocks"], rows, h)
-    observables = write_observables(context, stretch, weights, alpha, notes)
+    axis, samples = sampled(context, stretch, notes)
+    sums = accumulate(samples, weights.weights)
+    observables = write_observables(context, axis, sums, weights, alpha, notes)
     return {
         "frames": len(stretch),
         "reweighted_frames": len(rows),
@@ -97,6 +105,7 @@ def run(context: Context) -> dict[str, Any]:
         "verdict": worst(qualities),
         "alpha": alpha,
         "observables": observables,
+        "scalars": scalars(axis[1], sums, weights, alpha),
         "warnings": notes.warnings,
     }
 
@@ -142,14 +151,14 @@ def worst(qualities: list[Quality]) -> str:
 
 
 def write_observables(
-    context: Context, stretch: Stretch, rows: Rows, alpha: float | None, notes: Notes
+    context: Context, axis: Axis, sums: Samples, rows: Rows, alpha: float | None, notes: Notes
 ) -> dict[str, Any]:
     """One CSV for each observable; returns its axis, unit and how the bands compare."""
-    axis, samples = sampled(context, stretch, notes)
-    sums = accumulate(samples, rows.weights)
     label = "z_A" if axis[0] == "z" else "r_A"
     found = {}
     for name, part in sums.items():
+        if name in (COUNTED, DIPOLE):
+            continue
         columns = rows.columns(part, alpha)
         write_bytes(context.folder / f"reweighted-{name}.csv", as_csv({label: axis[1]} | columns))
         found[name] = compared(columns) | {"column": units(name) if axis[0] == "z" else name, "axis": label}
@@ -169,7 +178,32 @@ def compared(columns: dict[str, Floats]) -> dict[str, Any]:
     return widths | {"negative_bins": int(((members < 0) & (columns["driver"] >= 0)).any(axis=0).sum())}
 
 
-def sampled(context: Context, stretch: Stretch, notes: Notes) -> tuple[tuple[str, Floats], Iterator[Samples]]:
+def scalars(z: Floats, sums: Samples, rows: Rows, alpha: float | None) -> dict[str, Any]:
+    """Mean P_z and the numbers of the first layer: the driver's, each member's, their σ and α·σ.
+
+    {} without a slab. A number that is no average is made from each member's reweighted profiles.
+    """
+    if DIPOLE not in sums:
+        return {}
+    found = {DIPOLE: rows.averages(sums[DIPOLE])[:, 0]}
+    profiles = layered({name: rows.averages(part) for name, part in sums.items()})
+    layers = np.array([layer.first_layer(z, one) for one in profiles])
+    found |= {name: layers[:, place] for place, name in enumerate(layer.NAMES)}
+    return {name: _scalar(values, alpha) for name, values in found.items()}
+
+
+def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:
+    """values (1 + M,): the driver's own average and what each member would give."""
+    sigma = float(values[1:].std(ddof=1))
+    return {
+        "driver": number(values[0]),
+        "members": [number(value) for value in values[1:]],
+        "sigma": number(sigma),
+        "alpha_sigma": None if alpha is None else number(alpha * sigma),
+    }
+
+
+def sampled(context: Context, stretch: Stretch, notes: Notes) -> tuple[Axis, Iterator[Samples]]:
     """The common axis (B,) Å and the samples, piece by piece: profiles with a slab, g(r) without."""
     try:
         made = profiler(stretch, context.parameters["profiles"])
@@ -181,13 +215,12 @@ def sampled(context: Context, stretch: Stretch, notes: Notes) -> tuple[tuple[str
     def profiles() -> Iterator[Samples]:
         for _, positions in stretch.positions():
             context.check()
-            found = made.per_frame(positions)
-            yield {name: values for name, values in found.items() if name not in (COUNTED, DIPOLE)}
+            yield made.per_frame(positions)
 
     return ("z", made.z), profiles()
 
 
-def radial(context: Context, stretch: Stretch, notes: Notes) -> tuple[tuple[str, Floats], Iterator[Samples]]:
+def radial(context: Context, stretch: Stretch, notes: Notes) -> tuple[Axis, Iterator[Samples]]:
     """Each frame's own g(r) of all asked pairs that the run holds."""
     asked, cells = context.parameters["rdf"], stretch.cells
     allowed = rdf.largest_radius(cells) if np.linalg.det(cells).all() else 0.0

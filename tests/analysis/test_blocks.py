@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlipbench_hpc.analysis.blocks import block_average
+from mlipbench_hpc.analysis.blocks import block_average, jackknife
 
 
 def test_hand_worked() -> None:
@@ -50,3 +50,18 @@ def test_error_of_a_correlated_series() -> None:
 def test_refusals(samples: np.ndarray, blocks: int) -> None:
     with pytest.raises(ValueError, match="at least 2 blocks"):
         block_average(samples, blocks)
+
+
+def test_jackknife_of_a_mean_is_the_block_error() -> None:
+    blocks = np.random.default_rng(2).normal(size=(10, 3))
+    value, error = jackknife(blocks, lambda average: average)
+    np.testing.assert_allclose(value, blocks.mean(axis=0))
+    np.testing.assert_allclose(error, blocks.std(axis=0, ddof=1) / 10**0.5)
+
+
+def test_jackknife_of_a_ratio_by_hand() -> None:
+    # blocks (1, 2), (3, 2), (2, 5): 6/9; without each: 5/7, 3/7, 4/4
+    value, error = jackknife(np.array([[1.0, 2], [3, 2], [2, 5]]), lambda pair: pair[0] / pair[1])
+    left = np.array([5 / 7, 3 / 7, 1.0])
+    assert value == pytest.approx(6 / 9)
+    assert error == pytest.approx(np.sqrt(2 / 3 * ((left - left.mean()) ** 2).sum()))

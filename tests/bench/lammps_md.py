@@ -3,7 +3,8 @@
 With a pair style of LAMMPS's own, over one bare `run` of the same LAMMPS: argon whose atoms see so far that a
 step takes about 4 ms; the reference potential under its wall, over the same without wall or suite; in the
 deepmd environment, gold of ASE's EMT, which a DP of the card's default size has learnt. In the mace
-environment, where LAMMPS asks the model at each step: the speed over that of the engine ase, 64 water molecules.
+environment, where LAMMPS asks the model at each step: the speed over that of the engine ase, 64 water
+molecules.
 """
 
 import importlib.util

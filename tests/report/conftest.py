@@ -253,6 +253,12 @@ def make(root: Path) -> Made:
     return made
 
 
+@pytest.fixture(scope="session")
+def make_campaign() -> Callable[[Path], Made]:
+    """Makes the campaign in a folder: for fixtures of other modules."""
+    return make
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Path]:
     """The untouched campaign and the folder of its report: for tests that only read."""

@@ -9,16 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from profiled import NAMES, Z, csv_bytes, curves
 
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report.html import build_report
 
 ABOUT = "M = 4, 120 training structures each; 10.0 ps of MD"
-
-
-def csv_bytes(columns: dict[str, Any]) -> bytes:
-    rows = [list(columns), *zip(*columns.values(), strict=True)]
-    return "".join(",".join(str(cell) for cell in row) + "\n" for row in rows).encode()
 
 
 def coverage() -> list[list[float]]:
@@ -31,24 +27,6 @@ def calibration(alpha: float) -> dict[str, Any]:
         "coverage": coverage(), "warnings": ["M = 4: for M ≤ 5 the estimate of α² has no finite variance"],
     }  # fmt: skip
     return {"raw": one | {"alpha": 3 * alpha}, "centred": one}
-
-
-def curves(z: np.ndarray, name: str) -> np.ndarray:
-    layers = np.exp(-(((z - 3.0) / 0.5) ** 2)) * 2.6 + np.exp(-(((z - 6.2) / 0.8) ** 2)) * 0.5
-    bulk = 1 / (1 + np.exp(-(z - 4.5) / 0.4)) / (1 + np.exp((z - 16) / 0.4))
-    return {
-        "density": layers + bulk,
-        "orientation": -0.35 * layers * np.sin(z),
-        "cosine": -0.3 * np.sin(z) * np.exp(-z / 6) * (z > 2),
-        "concentration-Na": 5 * np.exp(-(((z - 3.5) / 0.4) ** 2)) + 3 * np.exp(-(((z - 6.5) / 0.9) ** 2)),
-    }[name]
-
-
-NAMES = {
-    "density": "density_g_per_cm3", "orientation": "orientation_g_per_cm3", "cosine": "cosine",
-    "concentration-Na": "concentration-Na_mol_per_L",
-}  # fmt: skip
-Z = -2.45 + 0.1 * np.arange(230)
 
 
 def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:

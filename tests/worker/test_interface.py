@@ -116,6 +116,13 @@ def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
     assert table["se_density_g_per_cm3"][np.abs(table["z_A"] - 1.95).argmin()] > 0
     assert found["dipole"]["mean"] == pytest.approx(0, abs=1e-3)
     assert sum(found["dipole"]["histogram"]["counts"]) == FRAMES
+    # below 4.5 Å: five molecules on a grid of 0.5 Å, whose cosines rise in steps of 0.09 from -0.9
+    assert found["first_layer"]["cosine"]["mean"] == pytest.approx(
+        np.mean([-0.9, -0.81, -0.72, -0.63, -0.54])
+    )
+    assert found["first_layer"]["peak_z_A"]["se"] is not None
+    assert values["species"] == {"Au": 27, "H": 42, "Na": 1, "O": 21}
+    np.testing.assert_allclose(values["cell_A"], np.diag([LX, LY, LZ]), atol=1e-5)
     with np.load(folder / "dipole.npz", allow_pickle=False) as saved:
         assert saved["P_z"].shape == saved["time_ps"].shape == (FRAMES,)
 
@@ -209,6 +216,25 @@ def test_reweighted_profiles_against_the_formula(store: Store) -> None:
     assert (values["frames"], values["reweighted_frames"], values["alpha"]) == (200, 100, 1.5)
 
 
+def test_reweighted_numbers_follow_from_the_reweighted_profiles(store: Store) -> None:
+    # the first molecule goes in and out of the first layer
+    frame = slab([4.45, *HEIGHTS[1:]], np.linspace(-0.9, 0.9, 21).tolist(), [(4.0, 4.0, 5.05)])
+    values, folder = reweight(store, SLOPES, key=md(store, frame=frame))
+    density, orientation = (read(folder / f"reweighted-{name}.csv") for name in ("density", "orientation"))
+    inside = (density["z_A"] > 0) & (density["z_A"] < 4.5)
+    expected = [
+        orientation[f"member_{m}"][inside].sum() / density[f"member_{m}"][inside].sum() for m in range(4)
+    ]
+    found = values["scalars"]
+    assert found["cosine"]["members"] == pytest.approx(expected, abs=1e-6)
+    assert found["cosine"]["driver"] == pytest.approx(found["cosine"]["members"][0])
+    assert found["cosine"]["alpha_sigma"] == pytest.approx(1.5 * np.std(expected, ddof=1), rel=1e-4)
+    assert found["cosine"]["sigma"] > 1e-3
+    # the molecule that moves does not turn, so the total dipole does not change
+    assert found["dipole"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
+    assert set(found) == {"dipole", "cosine", "peak_z_A", "peak_g_per_cm3"}
+
+
 @pytest.mark.parametrize(("slope", "verdict"), [(0.001, "caution"), (0.2, "run it directly")])
 def test_verdicts_come_from_the_worst_member(store: Store, slope: float, verdict: str) -> None:
     values, _ = reweight(store, [0.0, 0.0001, slope])
@@ -237,6 +263,7 @@ def test_without_slab_g_of_r_is_reweighted(store: Store) -> None:
     frame = Interface(np.where(INTERFACE.numbers == 79, 10, INTERFACE.numbers), INTERFACE.positions)
     values, folder = reweight(store, SLOPES, key=md(store, frame=frame))
     assert list(values["observables"]) == ["g_O-O"]
+    assert values["scalars"] == {}
     table = read(folder / "reweighted-g_O-O.csv")
     assert table["r_A"].tolist() == [0.25 + 0.5 * k for k in range(8)]
     assert (table["sigma"] > 0).any()

@@ -1,0 +1,196 @@
+"""The replicas of one line taken together: profiles and numbers with both errors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.report.bands import column_of
+from mlipbench_hpc.report.collect import Item
+from mlipbench_hpc.report.groups import Line, Run
+
+HOW = (
+    "Replicas are averaged with their analysed time as weight; their standard error is the larger of what "
+    "their blocks give and of what their scatter gives"
+)
+DIPOLE = "dipole"
+PDF_BINS = 40
+
+
+@dataclass(frozen=True)
+class Band:
+    """One observable of a line along x (B,): mean and standard error (B,).
+
+    training: half width (B,) of the training band, α·σ, or σ where there is no α; committee: the mean (B,) of
+    all members. Both None where nothing was reweighted.
+    """
+
+    x: Floats
+    mean: Floats
+    se: Floats
+    training: Floats | None = None
+    committee: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a line: mean, standard error, α·σ (or σ; None where nothing was reweighted)."""
+
+    mean: float
+    se: float
+    training: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value."""
+        return bool(np.isfinite(self.mean))
+
+    def holds(self, reference: "Number") -> bool | None:
+        """Whether `reference` lies inside both bands together, (2 SE)² of both and (α·σ)² added up.
+
+        None where one of the two has no value or no standard error.
+        """
+        width = np.hypot(np.hypot(2 * self.se, 2 * reference.se), self.training or 0.0)
+        off = abs(self.mean - reference.mean)
+        return bool(off <= width) if np.isfinite([off, width]).all() else None
+
+
+def pooled(values: Floats, errors: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Weighted mean (...) of replicas (R, ...) and its standard error; weights (R,), any scale.
+
+    The error is the larger of √Σ w²·SE² and, with two replicas or more, of √(Σ w (x - x̄)² / (R - 1)), which
+    for equal weights is std/√R: replicas that disagree by more than their blocks say are not hidden.
+    """
+    share = weights / weights.sum()
+    mean = np.tensordot(share, values, axes=1)
+    within = np.sqrt(np.tensordot(share**2, errors**2, axes=1))
+    if len(values) < 2:
+        return mean, within
+    between = np.sqrt(np.tensordot(share, (values - mean) ** 2, axes=1) / (len(values) - 1))
+    return mean, np.fmax(within, between)
+
+
+def _weights(runs: list[Run]) -> Floats:
+    """Analysed times, equal where they are not known."""
+    times = np.array([run.analysed_ps for run in runs])
+    return times if (times > 0).all() else np.ones(len(runs))
+
+
+def spread_of(run: Run) -> dict[str, Any]:
+    """What reweighting says of a run; {} where it has not been or could not be done."""
+    values = run.spread.values if run.spread else {}
+    return {} if "skipped" in values else values
+
+
+def alpha(line: Line) -> float | None:
+    """α of the line's committee; None where it is not calibrated or nothing was reweighted."""
+    return next((found.get("alpha") for run in line.runs if (found := spread_of(run))), None)
+
+
+def reweighted_runs(line: Line) -> list[Run]:
+    """Runs with a training band."""
+    return [run for run in line.runs if spread_of(run)]
+
+
+def band(line: Line, name: str) -> Band | None:
+    """Density, orientation, a concentration or a g_X-Y of a line; None where no run has it."""
+    table, axis, column, error = _where(name)
+    tables = [(run, run.analysis.table(table)) for run in line.runs]
+    tables = [(run, found) for run, found in tables if {axis, column, error} <= set(found)]
+    if not tables:
+        return None
+    x = tables[0][1][axis]
+    same = [(run, found) for run, found in tables if np.array_equal(found[axis], x)]
+    stacked = [np.array([found[key] for _, found in same]) for key in (column, error)]
+    mean, se = pooled(stacked[0], stacked[1], _weights([run for run, _ in same]))
+    corrections = _corrections(line, name, len(x))
+    if corrections is None:
+        return Band(x, mean, se)
+    width = corrections.std(axis=0, ddof=1) * _scale(line)
+    return Band(x, mean, se, width, mean + corrections.mean(axis=0))
+
+
+def _where(name: str) -> tuple[str, str, str, str]:
+    """File and columns (axis, value, standard error) of an observable in what `analyse` leaves."""
+    if name.startswith("g_"):
+        return "rdf.csv", "r_A", name, f"se_{name.removeprefix('g_')}"
+    return "profiles.csv", "z_A", column_of(name), f"se_{column_of(name)}"
+
+
+def _scale(line: Line) -> float:
+    known = alpha(line)
+    return 1.0 if known is None else known
+
+
+def _corrections(line: Line, name: str, bins: int) -> Floats | None:
+    """What must be added to the driver's average for each member, (M, bins), over the reweighted runs."""
+    found = []
+    for run in reweighted_runs(line):
+        members = _members(run.spread, name)
+        if members is not None and members.shape[1] == bins:
+            found.append((run, members))
+    if not found:
+        return None
+    fewest = min(len(members) for _, members in found)
+    stacked = np.array([members[:fewest] for _, members in found])
+    return pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in found]))[0]
+
+
+def _members(spread: Item | None, name: str) -> Floats | None:
+    """Every member's profile less the driver's, (M, B), of one run; None where the file lacks it."""
+    table = spread.table(f"reweighted-{name}.csv") if spread else {}
+    columns = [values for key, values in table.items() if key.startswith("member_")]
+    return np.array(columns) - table["driver"] if len(columns) > 1 and "driver" in table else None
+
+
+def numbered(line: Line, name: str) -> Number:
+    """One number of a line: `dipole` or one of the first layer."""
+    values = [(run, *scalar(run, name)) for run in line.runs]
+    known = [(run, mean, se) for run, mean, se in values if np.isfinite(mean)]
+    if not known:
+        return Number(float("nan"), float("nan"))
+    runs, means, errors = zip(*known, strict=True)
+    mean, se = pooled(np.array(means), np.array(errors), _weights(list(runs)))
+    return Number(float(mean), float(se), _scalar_width(line, name))
+
+
+def scalar(run: Run, name: str) -> tuple[float, float]:
+    """Mean and standard error of one run; NaN where it has none."""
+    found = run.profiles.get(DIPOLE) if name == DIPOLE else run.profiles.get("first_layer", {}).get(name)
+    pair = (found or {}).get("mean"), (found or {}).get("se")
+    return tuple(float("nan") if value is None else float(value) for value in pair)  # type: ignore[return-value]
+
+
+def _scalar_width(line: Line, name: str) -> float | None:
+    found = []
+    for run in reweighted_runs(line):
+        one = spread_of(run).get("scalars", {}).get(name, {})
+        members = [one.get("driver"), *one.get("members", [])]
+        if len(members) > 2 and None not in members:
+            found.append((run, np.array(members[1:]) - members[0]))
+    if not found:
+        return None
+    stacked = np.array([members for _, members in found])
+    shift = pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in found]))[0]
+    return float(shift.std(ddof=1)) * _scale(line)
+
+
+def dipole_histograms(lines: list[Line]) -> dict[str, tuple[Floats, Floats]]:
+    """By line: bin centres and probability density of P_z over all frames of all replicas.
+
+    Bins are common, as many as the rule of Freedman and Diaconis gives, at most 40.
+    """
+    series = {line.name: np.concatenate(found) for line in lines if (found := _dipoles(line))}
+    if not series:
+        return {}
+    every = np.concatenate(list(series.values()))
+    bins = min(PDF_BINS, len(np.histogram_bin_edges(every, "fd")) - 1)
+    edges = np.linspace(every.min(), every.max() + 1e-9, bins + 1)
+    centres = (edges[:-1] + edges[1:]) / 2
+    return {name: (centres, np.histogram(one, edges, density=True)[0]) for name, one in series.items()}
+
+
+def _dipoles(line: Line) -> list[Floats]:
+    found = [run.analysis.arrays("dipole.npz").get("P_z") for run in line.runs]
+    return [one for one in found if one is not None and len(one)]

@@ -1,0 +1,126 @@
+"""Committees, round by round, as the campaign's tasks left them."""
+
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.report.collect import Item, Results
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of a committee: its training and evaluation."""
+
+    number: int
+    train: Item | None
+    evaluate: Item | None
+    structures: int | None
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is a model."""
+        return self.train is not None and self.train.done
+
+    def errors(self, part: str) -> dict[str, Any]:
+        """Errors on `validation` or `test`; {} when not evaluated."""
+        found: dict[str, Any] = self.evaluate.values.get(part, {}) if self.evaluate else {}
+        return found
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a committee (a committee that does not grow has one, number 0).
+
+    only: in words, to which frames its training sets are restricted; "" for none.
+    """
+
+    committee: str
+    number: int
+    members: list[Member]
+    decision: Item | None
+    calibration: Item | None
+    only: str = ""
+
+    @property
+    def trained(self) -> list[Member]:
+        """Members with a model."""
+        return [member for member in self.members if member.trained]
+
+    @property
+    def structures(self) -> list[int]:
+        """The different sizes of the members' training sets."""
+        return sorted({member.structures for member in self.members if member.structures is not None})
+
+    def describe(self) -> str:
+        """What must stand beside each number of this committee."""
+        sizes = " or ".join(str(size) for size in self.structures) or "unknown many"
+        trained, asked = len(self.trained), len(self.members)
+        size = f"M = {asked}" if trained == asked else f"M = {trained} of {asked} asked"
+        return f"{size}, {sizes} training structures each" + (f", {self.only}" if self.only else "")
+
+
+def rounds(results: Results, committee: str) -> list[Round]:
+    """The planned rounds of a committee, first to last."""
+    planned = results.of("train", committee=committee)
+    numbers = sorted({int(item.subject.get("round", 0)) for item in planned})
+    return [_round(results, committee, number) for number in numbers]
+
+
+def final_round(results: Results, committee: str) -> Round | None:
+    """The last round that has a model, or the first one planned; None when nothing is planned."""
+    planned = rounds(results, committee)
+    begun = [one for one in planned if one.trained]
+    return begun[-1] if begun else next(iter(planned), None)
+
+
+def _round(results: Results, committee: str, number: int) -> Round:
+    members = [
+        Member(
+            number=int(train.subject["member"]),
+            train=train,
+            evaluate=next(
+                iter(
+                    results.of("evaluate", committee=committee, round=number, member=train.subject["member"])
+                ),
+                None,
+            ),
+            structures=train.subject.get("train") or _training_structures(results, train),
+        )
+        for train in results.of("train", committee=committee, round=number)
+    ]
+    decision, calibration = (
+        next(iter(results.of(verb, committee=committee, round=number)), None)
+        for verb in ("decide", "calibrate")
+    )
+    split = results.asked("committees", committee)["split"]
+    return Round(committee, number, members, decision, calibration, only(results, split))
+
+
+def only(results: Results, split: str) -> str:
+    """Which frames a split draws from, such as `only Na2` or `only without Na`; "" for all."""
+    asked = results.asked("splits", split).get("only") or {}
+    words = [f"{symbol}{count}" if count else f"without {symbol}" for symbol, count in asked.items()]
+    return f"only {' and '.join(words)}" if words else ""
+
+
+def _training_structures(results: Results, train: Item) -> int | None:
+    """The size of a member's training set, from the split it consumed."""
+    key = train.task.get("upstream", {}).get("split")
+    split = next((item for item in results.items if item.reported.key == key and item.done), None)
+    try:
+        return len(split_of(split)["members"][train.subject["member"]]) if split else None
+    except (KeyError, IndexError):
+        return None
+
+
+def split_of(item: Item) -> dict[str, Any]:
+    """split.json of a split task, {} where there is none."""
+    found = read_json(item.folder / "split.json") if item.done else None
+    return found if isinstance(found, dict) else {}
+
+
+def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float | None]:
+    """Mean over the known values, and their standard deviation with ddof = 1 where there are two."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None, stdev(known) if len(known) > 1 else None

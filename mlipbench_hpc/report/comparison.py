@@ -1,0 +1,121 @@
+"""Each group's numbers side by side: the reference potential's and every model's, with both errors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlipbench_hpc.report import convergence
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.combine import DIPOLE, Number, alpha, numbered
+from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.text import NOTHING, listed, plus_minus
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One compared number: its name in results.json, heading with unit, and name in a sentence."""
+
+    name: str
+    heading: str
+    words: str
+
+
+QUANTITIES = (
+    Quantity("cosine", "⟨cos θ⟩ of the first layer", "⟨cos θ⟩ of the first layer"),
+    Quantity(DIPOLE, "mean P_z", "mean P_z"),
+    Quantity("peak_z_A", "first peak at z, Å", "height of the first peak"),
+    Quantity("peak_g_per_cm3", "first peak ρ, g/cm³", "density at the first peak"),
+)
+CAPTION = (
+    "Value ± SE (sampling) ± α·σ (training). First layer: 0 < z ≤ 4.5 Å; ⟨cos θ⟩ is the mean over its "
+    "molecules, P_z = Σ cos θ over all molecules. In: the reference potential's value lies inside both bands "
+    "together, |difference|² ≤ (2 SE)² of model and reference + (α·σ)²; out: it does not."
+)
+
+
+def table(group: Group) -> Table | None:
+    """One row for each line; None where there is nothing to compare."""
+    if not group.interface or not group.drawn:
+        return None
+    header = ["", "committee, training, MD", *(quantity.heading for quantity in QUANTITIES)]
+    rows = [
+        [line.title(group.drawn), line.about(), *(cell(group, line, quantity) for quantity in QUANTITIES)]
+        for line in group.drawn
+    ]
+    return Table(CAPTION, header, rows, words=2)
+
+
+def cell(group: Group, line: Line, quantity: Quantity) -> str:
+    """`−0.29 ± 0.03 ± 0.05, in`."""
+    own = numbered(line, quantity.name)
+    inside = {True: ", in", False: ", out", None: ""}[held(group, line, quantity)]
+    return with_errors(own) + inside if own.known else NOTHING
+
+
+def with_errors(own: Number) -> str:
+    """Value ± SE ± training, to the decimals of the sampling error."""
+    value = plus_minus(own.mean, own.se)
+    if own.training is None:
+        return value
+    decimals = len(value.rpartition(".")[2]) if "±" in value and "." in value else 3
+    return f"{value} ± {own.training:.{decimals}f}"
+
+
+def held(group: Group, line: Line, quantity: Quantity) -> bool | None:
+    """Whether the reference's number lies inside both bands of the line; None where that cannot be said."""
+    reference = group.reference
+    if reference is None or line.driver.reference:
+        return None
+    return numbered(line, quantity.name).holds(numbered(reference, quantity.name))
+
+
+def agreements(group: Group) -> list[str]:
+    """For each model, which numbers its bands hold."""
+    found = []
+    for line in group.drawn:
+        judged = [(quantity.words, held(group, line, quantity)) for quantity in QUANTITIES]
+        inside = [words for words, holds in judged if holds]
+        outside = [words for words, holds in judged if holds is False]
+        if inside or outside:
+            found.append(_agreement(group, line, inside, outside))
+    return found
+
+
+def _agreement(group: Group, line: Line, inside: list[str], outside: list[str]) -> str:
+    name = f"{line.title(group.drawn)} ({line.about()})"
+    if not outside:
+        return f"{name}: the reference lies inside its bands for all {len(inside)} numbers."
+    if not inside:
+        return f"{name}: the reference lies outside its bands for all {len(outside)} numbers."
+    return f"{name}: the reference lies inside its bands for {listed(inside)}, outside for {listed(outside)}."
+
+
+def numbers(results: Results) -> dict[str, Any]:
+    """What results.json says of each group."""
+    return {
+        group.title: {
+            "species": group.species,
+            "cell_A": group.cell,
+            "temperature_K": group.temperature,
+            "converged": convergence.converged(group),
+            "lines": {line.name: _line_numbers(group, line) for line in group.drawn},
+            "left_out": {line.name: line.left_out for line in group.lines if line.left_out},
+        }
+        for group in groups(results)
+    }
+
+
+def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
+    return {
+        "driver": line.driver.name,
+        "about": line.about(),
+        "replicas": [int(run.md.subject["replica"]) for run in line.runs],
+        "alpha": alpha(line),
+        "not_converged": convergence.reasons(line, group.interface),
+        "numbers": {
+            quantity.name: {"mean": own.mean, "se": own.se, "training": own.training,
+                            "holds_reference": held(group, line, quantity)}
+            for quantity in QUANTITIES
+            for own in [numbered(line, quantity.name)]
+        } if group.interface else {},
+    }  # fmt: skip

@@ -1,0 +1,119 @@
+"""Whether the averages of a group can be believed, in words: why not, line by line."""
+
+import itertools
+
+import numpy as np
+
+from mlipbench_hpc.report.combine import DIPOLE, numbered, reweighted_runs, scalar, spread_of
+from mlipbench_hpc.report.groups import Group, Line, Run
+from mlipbench_hpc.report.text import listed, number, plus_minus
+
+LONG_ENOUGH_PS = 100.0
+COSINE_TWO_SE = 0.05
+DISAGREEMENT = 3.0
+ENOUGH_FRAMES = 100.0
+TOLERATED_STD = 2.0
+COMPARED = {"cosine": "first-layer ⟨cos θ⟩", DIPOLE: "mean P_z"}
+CRITERIA = (
+    f"A line is called converged when its longest run has {LONG_ENOUGH_PS:.0f} ps after equilibration, P_z "
+    "forgets itself within a block, replicas agree within "
+    f"{DISAGREEMENT:.0f} standard errors, 2 SE of the first layer's ⟨cos θ⟩ are at most {COSINE_TWO_SE}, and "
+    f"training band from {ENOUGH_FRAMES:.0f} independent effective frames."
+)
+
+
+def verdict(group: Group) -> str:
+    """Whether a group is converged, of what it consists, and each reason why not with its lines."""
+    lines = [f"{line.title(group.drawn)} ({line.about()})" for line in group.drawn]
+    if not lines:
+        return " ".join([f"{group.title}: no run can be averaged.", *group.left_out])
+    found = against(group)
+    judged = "is not converged" if found else "shows no sign that it is not converged"
+    sentences = [
+        f"{'All' if len(names) == len(lines) > 1 else listed(names)}: {reason}."
+        for reason, names in found.items()
+    ]
+    return " ".join([f"{group.title} {judged}: {listed(lines)}.", *sentences, *group.left_out])
+
+
+def against(group: Group) -> dict[str, list[str]]:
+    """Every reason against a group's averages, with the titles of the lines that it holds for."""
+    found: dict[str, list[str]] = {}
+    for line in group.drawn:
+        for reason in reasons(line, group.interface):
+            found.setdefault(reason, []).append(line.title(group.drawn))
+    return found
+
+
+def converged(group: Group) -> bool:
+    """Whether there are averages and no line gives a reason against them."""
+    return bool(group.drawn) and not against(group)
+
+
+def reasons(line: Line, interface: bool) -> list[str]:
+    """Why a line's averages are not converged; [] where nothing says so."""
+    found = [_too_short(line), _few_frames(line)]
+    if interface:
+        found[1:1] = [_blocks(line), _replicas(line), _orientation(line)]
+    return [reason for reason in found if reason]
+
+
+def _too_short(line: Line) -> str:
+    longest = max(run.analysed_ps for run in line.runs)
+    if longest >= LONG_ENOUGH_PS:
+        return ""
+    return f"too short ({number(longest)} ps after equilibration, {number(LONG_ENOUGH_PS)} ps are wanted)"
+
+
+def memory_ps(run: Run) -> tuple[float, float]:
+    """For how long P_z remembers itself (its statistical inefficiency, ps), and the length of a block, ps.
+
+    From what `analyse` leaves: SE(autocorrelation) = width·√(g/T). NaN where that is not known.
+    """
+    values, found = run.analysis.values, run.profiles.get(DIPOLE, {})
+    frames, width, error = values.get("frames_analysed"), found.get("width"), found.get("se_autocorrelation")
+    if not frames or frames < 2 or not width or error is None:
+        return float("nan"), float("nan")
+    step = run.analysed_ps / (frames - 1)
+    return frames * (error / width) ** 2 * step, run.profiles.get("block_frames", 0) * step
+
+
+def _blocks(line: Line) -> str:
+    worst = max((memory_ps(run) for run in line.runs), key=lambda pair: np.nan_to_num(pair[0] - pair[1]))
+    if not worst[0] > worst[1]:
+        return ""
+    return f"P_z remembers itself for {number(worst[0])} ps, longer than a block ({number(worst[1])} ps)"
+
+
+def _replicas(line: Line) -> str:
+    """The pair of replicas that is farthest apart in one of the compared numbers, if that is too far."""
+    worst, said = DISAGREEMENT, ""
+    for name, words in COMPARED.items():
+        values = [scalar(run, name) for run in line.runs]
+        for (one, error), (other, its) in itertools.combinations(values, 2):
+            apart = abs(one - other) / np.hypot(error, its) if np.hypot(error, its) > 0 else 0.0
+            if apart > worst:
+                pair = f"{plus_minus(one, error)} and {plus_minus(other, its)}"
+                worst, said = apart, f"replicas disagree ({words} {pair}, {number(apart, 2)} standard errors)"
+    return said
+
+
+def _orientation(line: Line) -> str:
+    error = numbered(line, "cosine").se
+    if 2 * error <= COSINE_TWO_SE:
+        return ""
+    if not np.isfinite(error):
+        return f"{COMPARED['cosine']} has no standard error"
+    return f"{COMPARED['cosine']} is uncertain (2 SE = {number(2 * error, 2)}, {COSINE_TWO_SE} is wanted)"
+
+
+def _few_frames(line: Line) -> str:
+    members = [one for run in reweighted_runs(line) for one in spread_of(run)["members"].values()]
+    if not members:
+        return ""
+    std, frames = max(one["std_h"] for one in members), min(one["independent_frames"] for one in members)
+    if std > TOLERATED_STD:
+        return f"training band not to be used (std(h) reaches {number(std)} kT, 2 is the limit)"
+    if frames < ENOUGH_FRAMES:
+        return f"training band from {number(frames)} independent effective frames (100 are wanted)"
+    return ""

@@ -1,0 +1,59 @@
+"""What drives an MD run, and the words that must stand beside every number of it."""
+
+from dataclasses import dataclass
+
+from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.committees import Round, final_round
+from mlipbench_hpc.report.text import count, number
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A reference potential, or a committee whose member 0 drives.
+
+    final: the committee's last trained round; None for a reference potential and where nothing is planned.
+    """
+
+    name: str
+    reference: bool
+    final: Round | None = None
+
+    def models(self) -> str:
+        """What must stand beside each number: committee size and training structures."""
+        if self.reference:
+            return f"reference potential {self.name}"
+        return self.final.describe() if self.final else "no model"
+
+    def drives(self) -> str:
+        """The same as what drives MD."""
+        if self.reference:
+            return f"driven by the {self.models()}"
+        return f"driven by member 0 of {self.name} ({self.models()})"
+
+
+def driver(results: Results, md: str) -> Driver:
+    """What the campaign says drives one of its `md`."""
+    spec = results.asked("md", md)
+    committee = spec.get("committee")
+    if committee is None:
+        return Driver(str(spec.get("potential")), reference=True)
+    return Driver(committee, reference=False, final=final_round(results, committee))
+
+
+def length(runs: list[Item]) -> str:
+    """`2 runs of 10.0 ps`, `2 runs of 3.25 to 10.0 ps`, `no run`."""
+    lengths = [float(run.values.get("time_ps") or 0.0) for run in runs]
+    if not lengths:
+        return "no run"
+    span = dict.fromkeys((number(min(lengths)), number(max(lengths))))
+    return f"{count(len(lengths), 'run')} of {' to '.join(span)} ps"
+
+
+def about_run(results: Results, run: Item) -> str:
+    """Committee size, training structures and length of one run."""
+    return f"{driver(results, run.subject['md']).models()}; {number(run.values.get('time_ps'))} ps of MD"
+
+
+def about_md(results: Results, md: str) -> str:
+    """The same for all runs of one `md` that are done."""
+    return f"{driver(results, md).drives()}; {length([run for run in results.of('md', md=md) if run.done])}"

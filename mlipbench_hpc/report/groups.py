@@ -1,0 +1,181 @@
+"""Runs of the same thing, whatever drives them: same atoms, same cell, same temperature."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
+from mlipbench_hpc.report.drivers import Driver, driver, length
+from mlipbench_hpc.report.text import count, number
+
+CELL_DIGITS = 3
+WATER = ("O", "H")
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One replica that counts; `spread` is what its committee's other members would have given."""
+
+    md: Item
+    analysis: Item
+    spread: Item | None
+
+    @property
+    def profiles(self) -> dict[str, Any]:
+        """What its analysis says of an interface."""
+        found: dict[str, Any] = self.analysis.values.get("profiles", {})
+        return found
+
+    @property
+    def analysed_ps(self) -> float:
+        """Its length after equilibration."""
+        return float(self.analysis.values.get("analysed_ps") or 0.0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """All replicas of one `md` in a group: drawn as one line. left_out: why others do not count, in words."""
+
+    name: str
+    driver: Driver
+    runs: list[Run] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def about(self) -> str:
+        """Committee size, training structures and MD length; of a reference potential its length."""
+        runs = length([run.md for run in self.runs])
+        return runs if self.driver.reference else f"{self.driver.models()}; {runs}"
+
+    def title(self, among: "list[Line]") -> str:
+        """What the line is called: its driver, and its `md` where the driver has two lines."""
+        alone = sum(other.driver.name == self.driver.name for other in among) == 1
+        name = self.driver.models() if self.driver.reference else self.driver.name
+        return name if alone else f"{name} ({self.name})"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of the same thing: species {symbol: atoms}, cell (3, 3) Å, temperature K; reference first."""
+
+    species: dict[str, int]
+    cell: list[list[float]]
+    temperature: float
+    lines: list[Line]
+    metal: str
+    twin: bool = False
+
+    @cached_property
+    def title(self) -> str:
+        """`Au48 O40 H80 Na2, 300 K`; with the cell's edges where another group has the same atoms."""
+        first = [symbol for symbol in (self.metal, *WATER) if symbol in self.species]
+        rest = [symbol for symbol in sorted(self.species) if symbol not in first]
+        atoms = " ".join(f"{symbol}{self.species[symbol]}" for symbol in first + rest)
+        edges = " × ".join(f"{edge:.2f}" for edge in np.linalg.norm(self.cell, axis=1))
+        return f"{atoms}, {number(self.temperature)} K" + (f", {edges} Å" if self.twin else "")
+
+    @property
+    def slug(self) -> str:
+        """The title as a part of a file's name."""
+        return self.title.replace(",", "").replace(" × ", "x").replace(" Å", "").replace(" ", "-")
+
+    @property
+    def interface(self) -> bool:
+        """Whether there is a surface; where no run counts, whether there could be one."""
+        if not self.drawn:
+            return self.metal in self.species
+        return any(run.profiles.get("faces") for line in self.drawn for run in line.runs)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the report compares: an interface, or several drivers of anything else."""
+        return self.interface or len(self.drawn) > 1
+
+    @property
+    def drawn(self) -> list[Line]:
+        """Lines with a run that counts."""
+        return [line for line in self.lines if line.runs]
+
+    @property
+    def reference(self) -> Line | None:
+        """The reference potential's own line."""
+        return next((line for line in self.drawn if line.driver.reference), None)
+
+    @property
+    def left_out(self) -> list[str]:
+        """One sentence for each line of which runs do not count."""
+        return [_left_out(line) for line in self.lines if line.left_out]
+
+
+def _left_out(line: Line) -> str:
+    every = len(line.runs) + len(line.left_out)
+    what = f"{len(line.left_out)} of {count(every, 'run')} of {line.name}"
+    return f"Left out: {what}, {line.driver.drives()}: {'; '.join(line.left_out)}."
+
+
+def groups(results: Results) -> list[Group]:
+    """The groups that the report shows, in the order of the campaign; some have no run that counts.
+
+    A run of which nothing is known, and nothing of another of its `md`, is in none.
+    """
+    found: dict[Key, dict[str, Line]] = {}
+    for name in results.names("md"):
+        for key, line in _lines(results, name).items():
+            found.setdefault(key, {})[name] = line
+    metal = results.document["campaign"]["analysis"].get("profiles", {}).get("metal", "Au")
+    keys = [key for key in found if key]
+    every = [_group(key, list(found[key].values()), metal, keys) for key in keys]
+    return [group for group in every if group.shown]
+
+
+def _group(key: Key, lines: list[Line], metal: str, keys: list[Key]) -> Group:
+    species, cell, temperature = key
+    twin = sum(other[0] == species and other[2] == temperature for other in keys) > 1
+    ordered = sorted(lines, key=lambda line: not line.driver.reference)
+    return Group(dict(species), np.reshape(cell, (-1, 3)).tolist(), temperature, ordered, metal, twin)
+
+
+def _lines(results: Results, name: str) -> dict[Key, Line]:
+    """The line of one `md` in each group that it belongs to.
+
+    A run that left no analysis belongs where the others of its `md` do, or under ().
+    """
+    runs = results.of("md", md=name)
+    keys = [_key(results, name, run) for run in runs]
+    known = next((key for key in keys if key), ())
+    lines: dict[Key, Line] = {}
+    for run, own in zip(runs, keys, strict=True):
+        line = lines.setdefault(own or known, Line(name, driver(results, name)))
+        if reason := _excluded(results, run):
+            line.left_out.append(f"replica {run.subject['replica']} {reason}")
+        else:
+            line.runs.append(Run(run, analyses(results, run)[0], reweighted(results, run)))
+    return lines
+
+
+def _key(results: Results, name: str, run: Item) -> Key:
+    values: dict[str, Any] = next((item.values for item in analyses(results, run)), {})
+    if not values.get("species"):
+        return ()
+    cell = np.round(np.ravel(values.get("cell_A", [])), CELL_DIGITS) + 0.0
+    return (
+        tuple(values["species"].items()),
+        tuple(cell.tolist()),
+        float(results.asked("md", name)["temperature"]),
+    )
+
+
+def _excluded(results: Results, run: Item) -> str:
+    """Why a run does not count, or an empty string."""
+    if not run.done:
+        return f"is {'not there' if run.status == 'missing' else run.status}"
+    if run.values.get("outcome") == "unstable":
+        return f"was unstable at {number(run.values.get('time_ps'))} ps ({run.values.get('cause')})"
+    analysis = next(iter(analyses(results, run)), None)
+    if analysis is None or not analysis.done:
+        return "is not analysed"
+    if "skipped" in analysis.values:
+        return f"is too short ({analysis.values['skipped']})"
+    return ""

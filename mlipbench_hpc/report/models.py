@@ -1,0 +1,105 @@
+"""Tables of committees: training, growth, errors."""
+
+from typing import Any
+
+from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.committees import Member, Round, mean_and_deviation, rounds
+from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.text import number, plus_minus
+
+
+def training(one: Round) -> Table:
+    """One row for each member of one round."""
+    names = sorted({name for member in one.trained for name in _numbers(member.train)})
+    rows = [
+        [
+            str(member.number),
+            number(member.structures),
+            *(number(_numbers(member.train).get(name)) for name in names),
+        ]
+        for member in one.members
+    ]
+    header = ["member", "training structures", *(readable(name) for name in names)]
+    return Table(f"Training of {one.committee}: {one.describe()}; no MD enters.", header, rows)
+
+
+def readable(name: str) -> str:
+    """A JSON name with its unit set apart: `time_ps` becomes `time, ps`."""
+    for suffix, unit in (
+        ("_meV_per_atom", "meV/atom"), ("_meV_per_A", "meV/Å"),
+        ("_eV_per_A", "eV/Å"), ("_ps", "ps"), ("_K", "K"),
+    ):  # fmt: skip
+        if name.endswith(suffix):
+            return f"{name.removesuffix(suffix).replace('_', ' ').replace('rmse', 'RMSE')}, {unit}"
+    return name.replace("_", " ")
+
+
+def growth(results: Results, committee: str) -> Table | None:
+    """One row for each round of a committee that grows; None for others."""
+    planned = rounds(results, committee)
+    if not any(one.decision for one in planned):
+        return None
+    rows = []
+    for one in planned:
+        found = one.decision.values if one.decision else {}
+        error = number(found.get("force_rmse_meV_per_A"))
+        rows.append([str(one.number), found.get("reason", "not decided"), one.describe(), error])
+    header = ["round", "decision", "committee", "mean validation force RMSE, meV/Å"]
+    return Table(f"Rounds of {committee}; no MD enters.", header, rows, words=3)
+
+
+ENERGY_COLUMNS = [
+    ("energy, meV/atom", "rmse_meV_per_atom", "std_meV_per_atom"),
+    ("centred, meV/atom", "centred_rmse_meV_per_atom", "std_meV_per_atom"),
+    ("energy, meV/structure", "rmse_meV", "std_meV"),
+    ("centred, meV/structure", "centred_rmse_meV", "std_meV"),
+]
+
+
+def errors(one: Round, part: str) -> Table:
+    """Errors of each member on `validation` or `test`, their mean, and the spread of the labels."""
+    found = [(member, member.errors(part)) for member in one.members]
+    known = [errors for _, errors in found if errors]
+    species = list(known[0]["force"]["species"]) if known else []
+    cells = {member.number: _error_cells(values, species, "rmse") for member, values in found}
+    rows = [[str(member), *map(number, cells[member])] for member in cells]
+    means = [mean_and_deviation(list(column)) for column in zip(*cells.values(), strict=True)]
+    rows.append([f"mean ± std, M = {len(known)}", *(plus_minus(*pair) for pair in means)])
+    if known:
+        rows.append(
+            [
+                f"σ of the {number(known[0]['frames'])} labels",
+                *map(number, _error_cells(known[0], species, "std")),
+            ]
+        )
+    header = ["member", *(name for name, _, _ in ENERGY_COLUMNS), "force, meV/Å"]
+    header += [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
+    caption = (
+        f"RMSE of {one.committee} on the {part} set ({one.describe()}; no MD enters). "
+        "Centred: the mean error of each composition removed."
+    )
+    return Table(caption, header, rows, strong=list(range(len(one.members), len(rows))))
+
+
+def _error_cells(values: dict[str, Any], species: list[str], kind: str) -> list[float | None]:
+    if not values:
+        return [None] * (len(ENERGY_COLUMNS) + len(species) + 2)
+    energy, force = values["energy"], values["force"]
+    forces = [force["all"], *(force["species"].get(symbol, {}) for symbol in species), force["molecules"]]
+    names = [rmse if kind == "rmse" else std for _, rmse, std in ENERGY_COLUMNS]
+    return [energy[name] for name in names] + [cell.get(f"{kind}_meV_per_A") for cell in forces]
+
+
+def _numbers(item: Item | None) -> dict[str, float]:
+    """The scalar numbers among a training's values."""
+    values = item.values if item else {}
+    return {
+        name: value for name, value in values.items() if isinstance(value, int | float) and name != "frames"
+    }
+
+
+def hyperparameters(member: Member) -> dict[str, Any]:
+    """What a member was trained with; {} when it is not done."""
+    task = member.train.task if member.train else {}
+    found: dict[str, Any] = task.get("parameters", {}).get("hyperparameters", {})
+    return found

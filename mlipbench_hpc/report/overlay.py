@@ -1,0 +1,221 @@
+"""One figure for each group: the averages of all its drivers, the reference potential in black."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.report import convergence
+from mlipbench_hpc.report.bands import HEIGHT, shown
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.combine import HOW, Band, alpha, band, dipole_histograms, reweighted_runs
+from mlipbench_hpc.report.drawing import Figure, colour_of, finish, new_canvas
+from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.text import number
+
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
+HATCHES = ("////", "\\\\\\\\", "....", "xxxx")
+BLACK, GREY = "#1f2933", "#5b6774"
+ION = "concentration-"
+HISTOGRAM = "P_z"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one line is drawn: colours differ, and so do dashes and hatches, for print and for every eye."""
+
+    colour: str
+    dash: Any
+    hatch: str
+    width: float = 1.4
+
+
+def overlays(results: Results) -> list[Figure]:
+    """The figures of all groups that have something to compare."""
+    found = [overlay(results, group) for group in groups(results)]
+    return [figure for figure in found if figure is not None]
+
+
+def section(group: Group) -> str:
+    """Where on the page a group's figure stands."""
+    return f"group-{group.slug}"
+
+
+def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
+    """By line; a committee looks the same in every group."""
+    committees = results.names("committees")
+    found: dict[str, Look] = {}
+    for line in lines:
+        if line.driver.reference:
+            place = sum(other.driver.reference for other in lines[: lines.index(line)])
+            found[line.name] = Look((BLACK, GREY)[place % 2], DASHES[place % len(DASHES)], "", 1.8)
+            continue
+        twins = sum(other.driver.name == line.driver.name for other in lines[: lines.index(line)])
+        place = committees.index(line.driver.name) + twins * len(committees)
+        found[line.name] = Look(colour_of(place), DASHES[place % len(DASHES)], HATCHES[place % len(HATCHES)])
+    return found
+
+
+def overlay(results: Results, group: Group) -> Figure | None:
+    """ρ(z), ρ·cos θ(z), c(z) of each ion and P_z of an interface; g(r) without a surface."""
+    bands = {name: _bands(group.drawn, name) for name in _observables(group)}
+    bands = {name: found for name, found in bands.items() if found}
+    histograms = dipole_histograms(group.drawn) if group.interface else {}
+    if not bands and not histograms:
+        return None
+    drawn = looks(results, group.drawn)
+    canvas, axes, spare = _panels(len(bands) + bool(histograms))
+    for place, (name, found) in zip(axes, bands.items(), strict=False):
+        _draw(place, name, found, drawn)
+    _same_stretch([place for place, name in zip(axes, bands, strict=False)], bands)
+    if histograms:
+        _draw_histograms(axes[len(bands)], histograms, drawn)
+    _legend(canvas, spare, group, drawn, ions=any(name.startswith(ION) for name in bands))
+    columns = _columns(group.drawn, bands, histograms)
+    name = f"overlay-{group.slug}"
+    return finish(name, section(group), group.title, caption(group, histograms), columns, canvas)
+
+
+def _observables(group: Group) -> list[str]:
+    """Names of what the runs have, in the order of the panels."""
+    found: list[str] = []
+    for line in group.drawn:
+        for run in line.runs:
+            pairs = run.analysis.values.get("rdf", {}).get("pairs", {})
+            own = run.profiles.get("names", []) if group.interface else [f"g_{pair}" for pair in pairs]
+            found += own
+    return list(dict.fromkeys(found))
+
+
+def _bands(lines: list[Line], name: str) -> dict[str, Band]:
+    found = {line.name: band(line, name) for line in lines}
+    return {line: one for line, one in found.items() if one is not None}
+
+
+def _panels(count: int) -> tuple[Canvas, list[Axes], Axes | None]:
+    """Two in a row; an odd last place is left for the legend."""
+    rows = -(-count // 2)
+    canvas = new_canvas((9.6, 2.75 * rows + 0.9 * (count % 2 == 0)))
+    axes = [canvas.add_subplot(rows, 2, place + 1) for place in range(2 * rows)]
+    spare = axes.pop() if count % 2 else None
+    if spare:
+        spare.set_axis_off()
+    return canvas, axes, spare
+
+
+def _draw(axes: Axes, name: str, found: dict[str, Band], drawn: dict[str, Look]) -> None:
+    axes.set_xlabel("r / Å" if name.startswith("g_") else HEIGHT)
+    axes.set_ylabel(shown(name).label)
+    for line, one in found.items():
+        look = drawn[line]
+        if one.training is not None:
+            low, high = one.mean - one.training, one.mean + one.training
+            axes.fill_between(one.x, low, high, facecolor="none", edgecolor=look.colour, hatch=look.hatch,
+                              linewidth=0.5, alpha=0.75)  # fmt: skip
+        low, high = one.mean - 2 * one.se, one.mean + 2 * one.se
+        axes.fill_between(one.x, low, high, color=look.colour, alpha=0.22, linewidth=0)
+    for line, one in found.items():
+        look = drawn[line]
+        axes.plot(one.x, one.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
+        if one.committee is not None and name.startswith(ION):
+            axes.plot(one.x, one.committee, color=look.colour, linestyle=":", linewidth=0.8)
+
+
+def _same_stretch(axes: list[Axes], bands: dict[str, dict[str, Band]]) -> None:
+    """All profiles over the same z: from the surface to the end of the film."""
+    every = [one for name, found in bands.items() if not name.startswith("g_") for one in found.values()]
+    occupied = [one.x[np.flatnonzero(np.isfinite(one.mean) & (one.mean != 0))] for one in every]
+    ends = [x for x in occupied if len(x)]
+    for place in axes if ends else []:
+        place.set_xlim(min(0.0, *(x[0] - 0.5 for x in ends)), max(x[-1] for x in ends) + 0.5)
+
+
+def _draw_histograms(
+    axes: Axes, histograms: dict[str, tuple[Floats, Floats]], drawn: dict[str, Look]
+) -> None:
+    axes.set_xlabel("total dipole P_z = Σ cos θ")
+    axes.set_ylabel("probability density")
+    for line, (centres, density) in histograms.items():
+        look = drawn[line]
+        if not look.hatch:
+            axes.fill_between(centres, density, step="mid", color=look.colour, alpha=0.15, linewidth=0)
+        axes.step(centres, density, where="mid", color=look.colour, linestyle=look.dash, linewidth=look.width)
+    axes.set_ylim(bottom=0)
+
+
+def _legend(canvas: Canvas, spare: Axes | None, group: Group, drawn: dict[str, Look], ions: bool) -> None:
+    """Who is who, and what each band is; in the empty place, or below."""
+    handles: list[Any] = [_handle(group, line, drawn[line.name]) for line in group.drawn]
+    handles.append(Patch(facecolor=GREY, alpha=0.3, linewidth=0, label="filled: ± 2 SE (sampling)"))
+    if any(reweighted_runs(line) for line in group.drawn):
+        label = "hatched: ± 1 α·σ (training)"
+        handles.append(Patch(facecolor="none", edgecolor=GREY, hatch="////", linewidth=0.5, label=label))
+        if ions:
+            label = "dotted: mean of all members (ions)"
+            handles.append(Line2D([], [], color=GREY, linestyle=":", linewidth=0.8, label=label))
+    if spare:
+        spare.legend(handles=handles, loc="center left", handlelength=3.2, labelspacing=0.9)
+    else:
+        canvas.legend(handles=handles, loc="outside lower left", ncols=2, handlelength=3.2)
+
+
+def _handle(group: Group, line: Line, look: Look) -> Line2D:
+    scale = ""
+    if reweighted_runs(line):
+        known = alpha(line)
+        scale = ", not calibrated: ± 1 σ" if known is None else f", α = {number(known)}"
+    label = f"{line.title(group.drawn)}:\n{line.about()}{scale}"
+    return Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=look.width, label=label)
+
+
+def caption(group: Group, histograms: Iterable[str] = ()) -> str:
+    """What is drawn, of how much data, what the bands are, and whether to believe it."""
+    lines = "; ".join(f"{line.title(group.drawn)}: {line.about()}" for line in group.drawn)
+    believed = "Converged by the report's criteria." if convergence.converged(group) else "Not converged."
+    sentences = [f"{group.title}. {lines}. {believed}", "Filled bands: ± 2 SE, sampling."]
+    if any(reweighted_runs(line) for line in group.drawn):
+        sentences.append(
+            "Hatched bands: ± 1 α·σ, training: spread of the committee's members, reached by reweighting the "
+            "driver's frames, times α (σ alone where a committee is not calibrated). Lines are the driver's "
+            "own average."
+        )
+    if any(len(line.runs) > 1 for line in group.drawn):
+        sentences.append(f"{HOW}.")
+    if histograms:
+        sentences.append("P_z: all frames of all replicas, without band.")
+    return " ".join([*sentences, *group.left_out])
+
+
+def _columns(
+    lines: list[Line], bands: dict[str, dict[str, Band]], histograms: dict[str, tuple[Floats, Floats]]
+) -> dict[str, list[Any]]:
+    """One row for each plotted point: what, whose, x and value with its widths; empty where there is none."""
+    drivers = {line.name: line.driver.name for line in lines}
+    columns: dict[str, list[Any]] = {
+        name: []
+        for name in ("observable", "md", "driver", "x", "value", "two_se", "training", "committee_mean")
+    }
+    for name, found in bands.items():
+        for line, one in found.items():
+            _extend(
+                columns, name, line, drivers[line], [one.x, one.mean, 2 * one.se, one.training, one.committee]
+            )
+    for line, (centres, density) in histograms.items():
+        _extend(columns, HISTOGRAM, line, drivers[line], [centres, density, None, None, None])
+    return columns
+
+
+def _extend(
+    columns: dict[str, list[Any]], observable: str, line: str, driver: str, values: list[Floats | None]
+) -> None:
+    rows = len(values[0]) if values[0] is not None else 0
+    given: list[list[Any]] = [[observable] * rows, [line] * rows, [driver] * rows]
+    given += [[float("nan")] * rows if one is None else one.tolist() for one in values]
+    for name, content in zip(columns, given, strict=True):
+        columns[name].extend(content)

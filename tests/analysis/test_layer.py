@@ -1,0 +1,41 @@
+"""The first layer against profiles whose numbers follow from how they were made."""
+
+import numpy as np
+import pytest
+
+from mlipbench_hpc.analysis.layer import first_layer
+
+Z = -1.95 + 0.1 * np.arange(150)
+
+
+def profiles(density: np.ndarray, cosine: float = -0.3) -> np.ndarray:
+    return np.array([density, density, cosine * density])
+
+
+def test_the_vertex_of_a_parabola_is_found_between_bins() -> None:
+    density = np.maximum(0, 3.0 - 4 * (Z - 2.83) ** 2)
+    cosine, height, top = first_layer(Z, profiles(density))
+    assert (cosine, height, top) == pytest.approx((-0.3, 2.83, 3.0))
+
+
+def test_only_the_first_layer_counts_and_by_molecules() -> None:
+    density, oriented = np.zeros_like(Z), np.zeros_like(Z)
+    # three molecules at 3 Å that point down, one at 4.45 Å that points up; far more beyond 4.5 Å
+    for height, amount, cosine in ((3.05, 3.0, -1.0), (4.45, 1.0, 1.0), (4.55, 50.0, 1.0), (-0.95, 9.0, 1.0)):
+        place = np.abs(Z - height).argmin()
+        density[place], oriented[place] = amount, amount * cosine
+    found = first_layer(Z, np.array([density, density, oriented]))
+    assert found == pytest.approx([-0.5, 3.05, 3.0])
+
+
+def test_broken_molecules_are_dense_but_point_nowhere() -> None:
+    density = np.where(np.abs(Z - 3.05) < 0.01, 2.0, 0.0)
+    found = first_layer(Z, np.array([density, density / 2, 0.2 * density]))
+    assert found[0] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("density", [np.zeros_like(Z), np.exp(Z)], ids=["empty", "rising"])
+def test_without_a_peak_there_is_no_number(density: np.ndarray) -> None:
+    cosine, height, top = first_layer(Z, profiles(density))
+    assert np.isnan([height, top]).all()
+    assert np.isnan(cosine) == (not density.any())

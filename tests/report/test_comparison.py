@@ -1,0 +1,438 @@
+"""Every driver of the same interface side by side: groups, bands, verdicts, what stands beside numbers."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from profiled import ERRORS, SCALARS, SPREAD, Z, analysed, npz, reweighted
+from wellformed import Wellformed
+
+from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.report.collect import Results, collect
+from mlipbench_hpc.report.combine import Number, pooled
+from mlipbench_hpc.report.groups import Group, groups
+from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.overlay import overlay, overlays
+
+CHARGED, NEUTRAL = "Au36 O24 H48 Na1, 300 K", "Au36 O24 H48, 300 K"
+ABOUT = "M = 4, 120 training structures each; 2 runs of 2.00 ps"
+
+
+def asked(committee: str | None, replicas: int) -> dict[str, Any]:
+    return {
+        "committee": committee, "potential": None if committee else "electrode", "temperature": 300.0,
+        "length": 2.0, "replicas": replicas, "start": {"system": "box"},
+    }  # fmt: skip
+
+
+def add(
+    made: Any,
+    name: str,
+    committee: str | None,
+    replicas: int = 2,
+    time_ps: float = 2.0,
+    spread: dict[str, Any] | None = None,
+    **changes: Any,
+) -> None:
+    """One `md` of an interface with its analyses, and reweighted where a committee drives."""
+    made.document["campaign"]["md"][name] = asked(committee, replicas)
+    for replica in range(replicas):
+        drives = {"committee": committee} if committee else {"potential": "electrode"}
+        subject = {"md": name, "replica": replica, **drives}
+        values = {"outcome": "completed", "cause": None, "time_ps": time_ps, "steps": 4000, "frames": 200}
+        made.commit("md", subject, values, {})
+        own = analysed(seed=10 * len(made.tasks), **changes)
+        made.commit("analyse", subject, *own)
+        if committee:
+            made.commit("reweight", subject, *reweighted(own, **(spread or {})))
+
+
+def interfaces(made: Any) -> Any:
+    """The made-up water campaign with interfaces beside its water."""
+    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(made, "charged", "mace", shift=0.6)
+    add(made, "truth", None)
+    add(made, "neutral", "mace", replicas=1, ions=0)
+    return made
+
+
+@pytest.fixture
+def compared(made: Any) -> Any:
+    return interfaces(made)
+
+
+@pytest.fixture(scope="module")
+def finished(make_campaign: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """The whole report, for tests that only read."""
+    root = tmp_path_factory.mktemp("finished")
+    whole = interfaces(make_campaign(root / "store"))
+    build_report(whole.document, whole.tasks, whole.store, root / "out")
+    return whole, root / "out"
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figures: for tests of words and tables alone."""
+    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+
+
+def read(out: Path) -> tuple[str, dict[str, Any], str]:
+    """Page, results.json and summary."""
+    page, summary = ((out / name).read_text(encoding="utf-8") for name in ("report.html", "summary.txt"))
+    return page, read_json(out / "results.json"), summary
+
+
+def build(made: Any, out: Path) -> tuple[str, dict[str, Any], str]:
+    build_report(made.document, made.tasks, made.store, out)
+    return read(out)
+
+
+def collected(made: Any) -> Results:
+    return collect(made.document, made.tasks, made.store)
+
+
+def by_title(made: Any) -> dict[str, Group]:
+    return {group.title: group for group in groups(collected(made))}
+
+
+def change(made: Any, verb: str, name: str, replica: int, **values: Any) -> None:
+    """Other values in one committed result."""
+    wanted = {"md": name, "replica": replica}
+    task = next(t for t in made.tasks if t.verb == verb and wanted.items() <= t.subject.items())
+    path = made.store.task(task.key) / "result.json"
+    path.chmod(0o644)
+    result = read_json(path)
+    result["values"] |= values
+    path.write_text(json.dumps(result))
+
+
+def test_runs_of_the_same_thing_form_a_group(compared: Any) -> None:
+    found = by_title(compared)
+    assert list(found) == [CHARGED, NEUTRAL]
+    assert [line.name for line in found[CHARGED].lines] == ["truth", "charged"]
+    assert [line.title(found[CHARGED].lines) for line in found[CHARGED].lines] == [
+        "reference potential electrode", "mace",
+    ]  # fmt: skip
+    assert found[CHARGED].lines[1].about() == ABOUT
+
+
+def test_another_temperature_or_cell_is_another_group(compared: Any) -> None:
+    add(compared, "hot", "mace", replicas=1)
+    compared.document["campaign"]["md"]["hot"]["temperature"] = 350.0
+    add(compared, "tall", "mace", replicas=1, cell_A=[[8.65, 0, 0], [0, 9.99, 0], [0, 0, 50.0]])
+    found = by_title(compared)
+    edges = "8.65 × 9.99 × "
+    assert set(found) == {
+        f"{CHARGED}, {edges}37.10 Å", f"{CHARGED}, {edges}50.00 Å", NEUTRAL, "Au36 O24 H48 Na1, 350 K",
+    }  # fmt: skip
+
+
+def test_two_runs_of_one_committee_are_told_apart(compared: Any) -> None:
+    add(compared, "again", "mace", replicas=1)
+    lines = by_title(compared)[CHARGED].lines
+    assert [line.title(lines) for line in lines][1:] == ["mace (charged)", "mace (again)"]
+
+
+def test_the_overlay_holds_pooled_averages_and_both_bands(finished: tuple[Any, Path]) -> None:
+    made, out = finished
+    drawn = read(out)[1]["figures"]["overlay-Au36-O24-H48-Na1-300-K"]
+    rows = {name: np.array(values) for name, values in drawn.items()}
+    own = (rows["observable"] == "concentration-Na") & (rows["md"] == "charged")
+    tables = [item.table("profiles.csv") for item in collected(made).of("analyse", md="charged")]
+    means = np.array([table["concentration-Na_mol_per_L"] for table in tables])
+    errors = np.array([table["se_concentration-Na_mol_per_L"] for table in tables])
+    between = np.abs(means[0] - means[1]) / 2
+    within = np.sqrt((errors**2).sum(axis=0)) / 2
+    np.testing.assert_allclose(rows["x"][own].astype(float), Z, atol=1e-9)
+    np.testing.assert_allclose(rows["value"][own].astype(float), means.mean(axis=0), atol=1e-7)
+    np.testing.assert_allclose(rows["two_se"][own].astype(float), 2 * np.fmax(between, within), atol=1e-7)
+    # members lie 4 % times SPREAD from the driver, in both runs
+    sigma = 0.04 * means.mean(axis=0) * SPREAD.std(ddof=1)
+    np.testing.assert_allclose(rows["training"][own].astype(float), 1.5 * np.abs(sigma), atol=1e-6)
+    shifted = means.mean(axis=0) * (1 + 0.04 * SPREAD.mean())
+    np.testing.assert_allclose(rows["committee_mean"][own].astype(float), shifted, atol=1e-6)
+    reference = rows["md"] == "truth"
+    assert set(rows["driver"][reference]) == {"electrode"}
+    assert set(rows["training"][reference]) == {None}
+    assert set(rows["observable"]) == {"density", "orientation", "concentration-Na", "P_z"}
+    histogram = rows["observable"] == "P_z"
+    x, density = (rows[name][histogram & reference].astype(float) for name in ("x", "value"))
+    assert density.sum() * (x[1] - x[0]) == pytest.approx(1)
+    neutral = read(out)[1]["figures"]["overlay-Au36-O24-H48-300-K"]
+    assert set(neutral["observable"]) == {"density", "orientation", "P_z"}
+
+
+def test_the_figure_stands_at_the_top_with_its_files(finished: tuple[Any, Path]) -> None:
+    page, results, _ = read(finished[1])
+    parsed = Wellformed(page)
+    assert parsed.open == []
+    assert len(parsed.ids) == len(set(parsed.ids))
+    name = "overlay-Au36-O24-H48-Na1-300-K"
+    assert page.index('id="verdict"') < page.index(f'id="figure-{name}"') < page.index('id="asked"')
+    assert (finished[1] / f"figures/{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert (finished[1] / f"figures/{name}.csv").is_file()
+    start = page.index(f'id="figure-{name}"')
+    caption = page[page.index("<figcaption>", start) : page.index("</figcaption>", start)]
+    assert f"reference potential electrode: 2 runs of 2.00 ps; mace: {ABOUT}. Not converged." in caption
+    assert "Filled bands: ± 2 SE, sampling. Hatched bands: ± 1 α·σ, training" in caption
+    assert "Replicas are averaged" in caption
+    assert set(results["comparisons"]) == {CHARGED, NEUTRAL}
+
+
+def test_equal_overlays_are_equal_bytes(compared: Any) -> None:
+    once, twice = (overlays(collected(compared)) for _ in range(2))
+    assert [(o.svg, o.pdf, o.csv()) for o in once] == [(o.svg, o.pdf, o.csv()) for o in twice]
+
+
+def test_replicas_are_pooled_by_hand() -> None:
+    # weights 3 : 1, values 1 and 5: mean 2; blocks √(0.75²·0.2² + 0.25²·0.4²); scatter √(0.75·1 + 0.25·9)
+    mean, error = pooled(np.array([1.0, 5.0]), np.array([0.2, 0.4]), np.array([6.0, 2.0]))
+    assert (mean, error) == pytest.approx((2.0, 3**0.5))
+    mean, error = pooled(np.array([2.0, 2.0]), np.array([0.2, 0.4]), np.array([6.0, 2.0]))
+    assert (mean, error) == pytest.approx((2.0, (0.0225 + 0.01) ** 0.5))
+    assert pooled(np.array([2.0]), np.array([0.2]), np.array([1.0])) == pytest.approx((2.0, 0.2))
+
+
+@pytest.mark.parametrize(("reference", "inside"), [(1.29, True), (1.31, False), (float("nan"), None)])
+def test_both_bands_together_by_hand(reference: float, inside: bool | None) -> None:
+    # (2 · 0.05)² + (2 · 0.1)² + 0.2² = 0.3²
+    assert Number(1.0, 0.05, 0.2).holds(Number(reference, 0.1)) is inside
+
+
+def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tmp_path: Path) -> None:
+    for replica in range(2):
+        layer = {name: {"mean": SCALARS[name], "se": ERRORS[name]} for name in ERRORS if name != "dipole"}
+        layer["cosine"] = {"mean": 0.2, "se": 0.02}
+        profiles = collected(compared).of("analyse", md="charged", replica=replica)[0].values["profiles"]
+        change(compared, "analyse", "charged", replica, profiles=profiles | {"first_layer": layer})
+    page, results, summary = build(compared, tmp_path)
+    found = results["comparisons"][CHARGED]["lines"]["charged"]["numbers"]
+    assert found["cosine"]["holds_reference"] is False
+    assert found["peak_z_A"]["holds_reference"] is True
+    # SE of two equal replicas: 0.02/√2; σ of members 0.02 · SPREAD, times α = 1.5
+    assert found["cosine"]["se"] == pytest.approx(0.02 / 2**0.5)
+    assert found["cosine"]["training"] == pytest.approx(1.5 * 0.02 * SPREAD.std(ddof=1))
+    cell = "0.200 ± 0.014 ± 0.039, out"
+    assert cell in page
+    assert re.search(rf"⟨cos θ⟩ of the first layer +{cell}", summary)
+    assert "outside for ⟨cos θ⟩ of the first layer." in page
+
+
+GOOD = {"time_ps": 600.0, "analysed_ps": 500.0, "memory": 4.0}
+
+
+def only(made: Any, spread: dict[str, Any] | None = None, **changes: Any) -> Any:
+    """A single line of two replicas in which nothing but `changes` is wrong."""
+    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(made, "good", "mace", spread={"frames": 150.0} | (spread or {}), **(GOOD | changes))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("spread", "changes", "reason"),
+    [
+        ({}, {}, None),
+        ({}, {"analysed_ps": 20.0}, "too short (20.0 ps after equilibration, 100 ps are wanted)"),
+        # 32 of 160 frames over 500 ps: a block of 16 frames is shorter
+        ({}, {"memory": 32.0}, "P_z remembers itself for 101 ps, longer than a block (50.3 ps)"),
+        ({"frames": 40.0}, {}, "training band from 40.0 independent effective frames (100 are wanted)"),
+        ({"std": 2.5}, {}, "training band not to be used (std(h) reaches 2.50 kT, 2 is the limit)"),
+    ],
+)  # fmt: skip
+def test_reasons_against_convergence(
+    made: Any,
+    plain: None,
+    tmp_path: Path,
+    spread: dict[str, Any],
+    changes: dict[str, Any],
+    reason: str | None,
+) -> None:
+    _, results, _ = build(only(made, spread, **changes), tmp_path)
+    found = results["comparisons"][CHARGED]
+    assert found["converged"] == (reason is None)
+    assert found["lines"]["good"]["not_converged"] == ([reason] if reason else [])
+    sentence = results["verdict"][-1]
+    assert ABOUT.replace("2.00", "600") in sentence
+    if reason:
+        assert sentence.startswith(f"{CHARGED} is not converged: mace (")
+        assert f"mace: {reason}." in sentence
+    else:
+        assert sentence.startswith(f"{CHARGED} shows no sign that it is not converged: mace (")
+
+
+def test_replicas_that_disagree_are_told(made: Any, plain: None, tmp_path: Path) -> None:
+    only(made)
+    profiles = collected(made).of("analyse", md="good", replica=1)[0].values["profiles"]
+    change(made, "analyse", "good", 1, profiles=profiles | {"dipole": profiles["dipole"] | {"mean": -2.0}})
+    reasons = build(made, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
+    # 4 apart, each ± 0.4: 4/(0.4 √2)
+    assert reasons == ["replicas disagree (mean P_z −6.00 ± 0.40 and −2.00 ± 0.40, 7.1 standard errors)"]
+
+
+def test_an_uncertain_orientation_is_told(made: Any, plain: None, tmp_path: Path) -> None:
+    only(made)
+    for replica in range(2):
+        profiles = collected(made).of("analyse", md="good", replica=replica)[0].values["profiles"]
+        layer = profiles["first_layer"] | {"cosine": {"mean": -0.3, "se": 0.06}}
+        change(made, "analyse", "good", replica, profiles=profiles | {"first_layer": layer})
+    reasons = build(made, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
+    assert reasons == ["first-layer ⟨cos θ⟩ is uncertain (2 SE = 0.085, 0.05 is wanted)"]
+
+
+def test_runs_that_do_not_count_are_counted(compared: Any, plain: None, tmp_path: Path) -> None:
+    add(compared, "many", "mace", replicas=4)
+    change(compared, "md", "many", 0, outcome="unstable", cause="temperature above 2000 K", time_ps=0.5)
+    change(compared, "analyse", "many", 1, skipped="3 of 200 frames lie after")
+    compared.change(
+        lambda t: t.subject.get("md") == "many" and (t.verb, t.subject["replica"]) == ("analyse", 2),
+        status="failed", failure={"kind": "input", "message": "no"},
+    )  # fmt: skip
+    compared.change(lambda t: t.subject.get("md") == "truth" and t.subject["replica"] == 1, status="missing")
+    page, results, summary = build(compared, tmp_path)
+    sentence = next(one for one in results["verdict"] if one.startswith(CHARGED))
+    assert (
+        "Left out: 3 of 4 runs of many, driven by member 0 of mace (M = 4, 120 training structures each): "
+        "replica 0 was unstable at 0.500 ps (temperature above 2000 K); replica 1 is too short (3 of 200 "
+        "frames lie after); replica 2 is not analysed."
+    ) in sentence
+    assert (
+        "Left out: 1 of 2 runs of truth, driven by the reference potential electrode: replica 1" in sentence
+    )
+    assert results["comparisons"][CHARGED]["lines"]["many"]["replicas"] == [3]
+    assert "1 run of 2.00 ps" in page
+    assert "3 of 4 runs of many" in " ".join(summary.split())
+
+
+def test_every_run_of_a_group_unstable(made: Any, plain: None, tmp_path: Path) -> None:
+    only(made)
+    for replica in range(2):
+        change(made, "md", "good", replica, outcome="unstable", cause="not finite", time_ps=0.2)
+    page, results, _ = build(made, tmp_path)
+    assert f"{CHARGED}: no run can be averaged. Left out: 2 of 2 runs of good" in results["verdict"][-1]
+    assert "No run of it can be averaged." in page
+    assert results["comparisons"][CHARGED]["converged"] is False
+
+
+def test_files_gone_are_no_exception(compared: Any) -> None:
+    for task in compared.tasks:
+        folder = compared.store.task(task.key)
+        folder.chmod(0o755)
+        for path in folder.iterdir():
+            if path.name not in ("result.json", "task.json"):
+                path.unlink()
+    assert overlays(collected(compared)) == []
+
+
+def test_a_committee_without_alpha_has_a_band_of_one_sigma(made: Any) -> None:
+    group = by_title(only(made, {"alpha": None}))[CHARGED]
+    figure = overlay(collected(made), group)
+    assert figure is not None
+    value, width = (
+        np.array(figure.columns[name])[np.array(figure.columns["observable"]) == "density"]
+        for name in ("value", "training")
+    )
+    np.testing.assert_allclose(width, 0.04 * np.abs(value) * SPREAD.std(ddof=1), atol=1e-6)
+
+
+def test_a_run_that_was_not_reweighted_has_one_band(made: Any, plain: None, tmp_path: Path) -> None:
+    only(made).change(lambda task: task.verb == "reweight", status="missing")
+    found = build(made, tmp_path)[1]["comparisons"][CHARGED]
+    assert found["converged"] is True
+    assert found["lines"]["good"]["numbers"]["cosine"]["training"] is None
+
+
+def test_without_a_surface_several_drivers_share_their_g(made: Any) -> None:
+    water = {"species": {"H": 32, "O": 16}, "cell_A": (7.8 * np.eye(3)).tolist()}
+    for replica in range(2):
+        change(made, "analyse", "bulk", replica, **water)
+    assert groups(collected(made)) == []
+    made.document["campaign"]["md"]["truth"] = asked(None, 1)
+    subject = {"md": "truth", "replica": 0, "potential": "spc-fw"}
+    run = collected(made).of("analyse", md="bulk")[0]
+    made.commit("md", subject, {"outcome": "completed", "time_ps": 10.0}, {})
+    made.commit("analyse", subject, run.values, {"rdf.csv": (run.folder / "rdf.csv").read_bytes()})
+    (figure,) = overlays(collected(made))
+    assert figure.name == "overlay-O16-H32-300-K"
+    assert set(figure.columns["observable"]) == {"g_O-O"}
+    assert set(figure.columns["md"]) == {"bulk", "truth"}
+
+
+def test_no_line_of_the_summary_is_longer_than_80(finished: tuple[Any, Path]) -> None:
+    summary = read(finished[1])[2]
+    assert max(map(len, summary.splitlines())) <= 80
+    assert f"{CHARGED}{'not converged'.rjust(80 - len(CHARGED))}" in summary
+
+
+def test_reference_runs_have_no_committee_anywhere(finished: tuple[Any, Path]) -> None:
+    page, results, _ = read(finished[1])
+    assert results["md"]["truth"]["committee"] is None
+    assert "driven by the reference potential electrode" in page
+    assert "figure-profiles-truth-0-density" in page
+
+
+SIZE, TRAINED, TIME = r"M = \d+", r"\d+ training structures", r"\d ps|[Nn]o MD enters"
+NO_MODEL = {  # tables that hold no number of a model
+    "What the campaign asks for", "Labelled data as read", "Frames in each set", "Of the attempts that were",
+    "What the tasks loaded", "First 16 digits of sha256", "Tasks without a usable result",
+}  # fmt: skip
+
+
+def complete(text: str) -> bool:
+    """Whether committee size, training structures and MD length stand there, or whose there are none."""
+    models = all(re.search(part, text) for part in (SIZE, TRAINED))
+    none = "reference potential electrode" in text or "No model and no MD enters" in text
+    return bool((models or none) and re.search(TIME, text))
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>|<[^>]+>", " ", html, flags=re.S))
+
+
+def test_no_number_of_a_model_without_its_size_data_and_length(finished: tuple[Any, Path]) -> None:
+    page, _, summary = read(finished[1])
+    captions = [text_of(one) for one in re.findall(r"<figcaption>.*?</figcaption>", page, re.S)]
+    assert len(captions) > 25
+    assert [caption for caption in captions if not complete(caption)] == []
+    tables = re.findall(
+        r'<p class="caption">([^<]*)</p>\s*<div class="table".*?<table(.*?)</table>', page, re.S
+    )
+    assert len(tables) > 12
+    for caption, body in tables:
+        if any(caption.startswith(known) for known in NO_MODEL):
+            continue
+        rows = re.findall(r"<tr.*?</tr>", body, re.S)[1:]
+        assert [row for row in map(text_of, rows) if not complete(f"{caption} {row}")] == [], caption
+    verdict = page[page.index('id="verdict"') : page.index("<nav")]
+    sentences = re.findall(r"<p>.*?</p>", verdict, re.S)
+    sentences += re.findall(
+        r"<li>.*?</li>", page[page.index('id="comparison"') : page.index('id="asked"')], re.S
+    )
+    assert len(sentences) > 4
+    assert [one for one in map(text_of, sentences) if not complete(one)] == []
+    for block in re.split(r"\n(?=\S|  \S)", summary):
+        if re.search(r"\d ± \d", block):
+            assert complete(" ".join(block.split())), block
+
+
+def test_warnings_stand_under_size_data_and_length(compared: Any, plain: None, tmp_path: Path) -> None:
+    compared.document["campaign"]["md"]["charged"]["temperature"] = 400.0
+    compared.document["campaign"]["md"]["truth"]["temperature"] = 400.0
+    values = {"refused": "too few members", "why": "M = 4: α² is negative", "structures": 20}
+    both = {"raw": values, "centred": values}
+    found = both | {"members": 4, "structures": 20, "compositions": {}, "zeros": ["member 0: off"]}
+    compared.commit("calibrate", {"committee": "mace", "round": 0}, found, {})
+    _, results, _ = build(compared, tmp_path)
+    assert len(results["warnings"]) >= 6
+    assert [one for one in results["warnings"] if not complete(one)] == []
+
+
+def test_a_dipole_of_zero_width_is_drawn(made: Any) -> None:
+    only(made)
+    for item in collected(made).of("analyse", md="good"):
+        item.folder.chmod(0o755)
+        (item.folder / "dipole.npz").chmod(0o644)
+        (item.folder / "dipole.npz").write_bytes(npz(time_ps=np.arange(9.0), P_z=np.full(9, -6.0)))
+    assert len(overlays(collected(made))) == 1

@@ -1,0 +1,131 @@
+"""Made-up profiles of a charged interface: what `analyse` and `reweight` leave of a run, without a run."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+
+def csv_bytes(columns: dict[str, Any]) -> bytes:
+    rows = [list(columns), *zip(*columns.values(), strict=True)]
+    return "".join(",".join(str(cell) for cell in row) + "\n" for row in rows).encode()
+
+
+def curves(z: np.ndarray, name: str) -> np.ndarray:
+    layers = np.exp(-(((z - 3.0) / 0.5) ** 2)) * 2.6 + np.exp(-(((z - 6.2) / 0.8) ** 2)) * 0.5
+    bulk = 1 / (1 + np.exp(-(z - 4.5) / 0.4)) / (1 + np.exp((z - 16) / 0.4))
+    return {
+        "density": layers + bulk,
+        "orientation": -0.35 * layers * np.sin(z),
+        "cosine": -0.3 * np.sin(z) * np.exp(-z / 6) * (z > 2),
+        "concentration-Na": 5 * np.exp(-(((z - 3.5) / 0.4) ** 2)) + 3 * np.exp(-(((z - 6.5) / 0.9) ** 2)),
+    }[name]
+
+
+NAMES = {
+    "density": "density_g_per_cm3", "orientation": "orientation_g_per_cm3", "cosine": "cosine",
+    "concentration-Na": "concentration-Na_mol_per_L",
+}  # fmt: skip
+Z = -2.45 + 0.1 * np.arange(230)
+
+
+def npz(**arrays: Any) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+OBSERVABLES = ("density", "orientation", "concentration-Na")
+SCALARS = {"cosine": -0.31, "peak_z_A": 2.98, "peak_g_per_cm3": 2.6, "dipole": -6.0}
+ERRORS = {"cosine": 0.02, "peak_z_A": 0.01, "peak_g_per_cm3": 0.08, "dipole": 0.4}
+SPREAD = np.array([0.0, 1.0, -1.0, 2.0])
+
+
+def analysed(
+    ions: int = 1,
+    shift: float = 0.0,
+    seed: int = 0,
+    analysed_ps: float = 1.6,
+    memory: float = 4.0,
+    **changes: Any,
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Values and files of an `analyse` task; shift moves numbers by so many of their errors.
+
+    memory: statistical inefficiency of P_z in frames. `changes` go into the values.
+    """
+    noise, frames = np.random.default_rng(seed), 160
+    columns = {"z_A": Z}
+    for name in OBSERVABLES[: 3 if ions else 2]:
+        line = curves(Z, name) * (Z > 1)
+        error = 0.01 + 0.05 * np.abs(line)
+        wobble = np.convolve(noise.normal(size=len(Z)), np.ones(5) / 5, "same")
+        columns |= {NAMES[name]: line + error * (shift + wobble) * (line != 0), f"se_{NAMES[name]}": error}
+    series = noise.normal(SCALARS["dipole"] + shift * ERRORS["dipole"], 2.0, size=frames)
+    width = 2.0
+    values = {
+        "species": {"Au": 36, "H": 48, **({"Na": ions} if ions else {}), "O": 24},
+        "cell_A": [[8.65, 0, 0], [0, 9.99, 0], [0, 0, 37.1]],
+        "frames": 200, "frames_analysed": frames, "blocks": 10, "analysed_ps": analysed_ps, "warnings": [],
+        "thermo": {"temperature_K": {"mean": 300.4, "se": 2.0}},
+        "rdf": {"pairs": {}},
+        "profiles": {
+            "faces": 1, "bin_A": 0.1, "area_A2": 86.5, "oxygens": 24, "intact_molecules": 24,
+            "ions": {"Na": ions} if ions else {}, "names": list(OBSERVABLES[: 3 if ions else 2]),
+            "block_frames": frames // 10,
+            "first_layer": {
+                name: {"mean": SCALARS[name] + shift * ERRORS[name], "se": ERRORS[name]}
+                for name in SCALARS if name != "dipole"
+            },
+            "dipole": {
+                "mean": SCALARS["dipole"] + shift * ERRORS["dipole"], "se": ERRORS["dipole"],
+                "se_autocorrelation": width * (memory / frames) ** 0.5, "width": width,
+                "histogram": {"edges": [-10.0, -2.0], "counts": [frames]},
+            },
+        },
+    }  # fmt: skip
+    files = {
+        "profiles.csv": csv_bytes(columns),
+        "dipole.npz": npz(time_ps=0.01 * np.arange(frames), P_z=series),
+    }
+    return values | changes, files
+
+
+def reweighted(
+    own: tuple[dict[str, Any], dict[str, bytes]],
+    alpha: float | None = 1.5,
+    std: float = 0.7,
+    frames: float = 40.0,
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Values and files of a `reweight` task: four members, SPREAD times 0.04 of the driver's profile apart.
+
+    Numbers of the members lie SPREAD times their sampling error from the driver's.
+    """
+    values, files = own
+    header, *rows = files["profiles.csv"].decode().splitlines()
+    table = dict(
+        zip(header.split(","), np.array([row.split(",") for row in rows], dtype=float).T, strict=True)
+    )
+    made = {}
+    for name in values["profiles"]["names"]:
+        driver = table[NAMES[name]]
+        members = driver * (1 + 0.04 * SPREAD[:, None])
+        sigma = members.std(axis=0, ddof=1)
+        columns = {"z_A": Z, "driver": driver, "se": table[f"se_{NAMES[name]}"], "mean": members.mean(axis=0),
+                   "sigma": sigma, "alpha_sigma": sigma * (np.nan if alpha is None else alpha)}  # fmt: skip
+        columns |= {f"member_{m}": member for m, member in enumerate(members)}
+        made[f"reweighted-{name}.csv"] = csv_bytes(columns)
+    verdict = "trust" if std <= 1 and frames >= 100 else "caution" if std <= 2 else "run it directly"
+    member = {"std_h": std, "effective_frames": 3 * frames, "statistical_inefficiency": 3.0,
+              "independent_frames": frames, "verdict": verdict}  # fmt: skip
+    means = {name: one["mean"] for name, one in values["profiles"]["first_layer"].items()}
+    means["dipole"] = values["profiles"]["dipole"]["mean"]
+    scalars = {
+        name: {"driver": mean, "members": (mean + ERRORS[name] * SPREAD).tolist()}
+        for name, mean in means.items()
+    }
+    return {
+        "frames": 160, "reweighted_frames": 40, "stride": 4, "analysed_ps": values["analysed_ps"],
+        "alpha": alpha, "members": {str(m): member for m in (1, 2, 3)}, "verdict": verdict,
+        "scalars": scalars, "warnings": [],
+        "observables": {name: {"axis": "z_A", "negative_bins": 0} for name in values["profiles"]["names"]},
+    }, made  # fmt: skip
