@@ -86,6 +86,9 @@ def test_a_heavy_atom_turns_where_its_whole_step_s_velocity_does(thermostat: dic
 def test_only_what_is_above_and_moves_up_is_turned() -> None:
     wall = Wall.above(9.0, np.array([1.0, 8.9, 9.2]), 20.0)
     assert wall.reach == pytest.approx(6.0)  # half way to the image of the lowest atom, at 21 Å
+    assert wall.clear(np.array([-4.9, 9.0]))
+    assert not wall.clear(np.array([-5.1, 9.0]))
+    assert not wall.clear(np.array([5.0, 9.1]))
     found = wall.passed(np.array([8.99, 9.01, 14.9, 15.1, 21.0, 29.01, -10.99, -11.01]))
     assert found.tolist() == [False, True, True, False, False, True, True, False]
 
