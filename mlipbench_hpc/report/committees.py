@@ -30,13 +30,17 @@ class Member:
 
 @dataclass(frozen=True)
 class Round:
-    """One round of a committee (a committee that does not grow has one, number 0)."""
+    """One round of a committee (a committee that does not grow has one, number 0).
+
+    only: in words, to which frames its training sets are restricted; "" for none.
+    """
 
     committee: str
     number: int
     members: list[Member]
     decision: Item | None
     calibration: Item | None
+    only: str = ""
 
     @property
     def trained(self) -> list[Member]:
@@ -53,7 +57,7 @@ class Round:
         sizes = " or ".join(str(size) for size in self.structures) or "unknown many"
         trained, asked = len(self.trained), len(self.members)
         size = f"M = {asked}" if trained == asked else f"M = {trained} of {asked} asked"
-        return f"{size}, {sizes} training structures each"
+        return f"{size}, {sizes} training structures each" + (f", {self.only}" if self.only else "")
 
 
 def rounds(results: Results, committee: str) -> list[Round]:
@@ -89,7 +93,15 @@ def _round(results: Results, committee: str, number: int) -> Round:
         next(iter(results.of(verb, committee=committee, round=number)), None)
         for verb in ("decide", "calibrate")
     )
-    return Round(committee, number, members, decision, calibration)
+    split = results.asked("committees", committee)["split"]
+    return Round(committee, number, members, decision, calibration, only(results, split))
+
+
+def only(results: Results, split: str) -> str:
+    """Which frames a split draws from, such as `only Na2` or `only without Na`; "" for all."""
+    asked = results.asked("splits", split).get("only") or {}
+    words = [f"{symbol}{count}" if count else f"without {symbol}" for symbol, count in asked.items()]
+    return f"only {' and '.join(words)}" if words else ""
 
 
 def _training_structures(results: Results, train: Item) -> int | None:

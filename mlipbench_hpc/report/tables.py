@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results, analyses
-from mlipbench_hpc.report.committees import split_of
+from mlipbench_hpc.report.committees import only, split_of
 from mlipbench_hpc.report.drivers import driver
 from mlipbench_hpc.report.text import NOTHING, duration, number, plus_minus
 
@@ -119,13 +119,15 @@ def splits(results: Results) -> Table:
         sizes = sorted(set(members))
         rows.append([
             str(item.subject["split"]),
+            only(results, str(item.subject["split"])) or "all",
             number(len(found["validation"])) if found else NOTHING,
             number(len(found["test"])) if found else NOTHING,
             " or ".join(map(number, sizes)) if sizes else NOTHING,
             number(len(members)) if found else NOTHING,
         ])  # fmt: skip
-    header = ["split", "validation", "test", "training, each member", "members M"]
-    return Table("Frames in each set; no frame is in two of validation, test and training.", header, rows)
+    header = ["split", "frames drawn from", "validation", "test", "training, each member", "members M"]
+    caption = "Frames in each set; no frame is in two of validation, test and training."
+    return Table(caption, header, rows, words=2)
 
 
 def md(results: Results, name: str) -> Table:
