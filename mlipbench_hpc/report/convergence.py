@@ -33,7 +33,7 @@ def verdict(group: Group) -> str:
         f"{'All' if len(names) == len(lines) > 1 else listed(names)}: {reason}."
         for reason, names in found.items()
     ]
-    return " ".join([f"{group.title} {judged}: {listed(lines)}.", *sentences, *group.left_out])
+    return " ".join([f"{group.title} {judged}: {listed(lines)}.", *sentences, *group.unlike, *group.left_out])
 
 
 def against(group: Group) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.drivers import Driver, driver, length
-from mlipbench_hpc.report.text import count, number
+from mlipbench_hpc.report.text import count, listed, number
 
 CELL_DIGITS = 3
 WATER = ("O", "H")
@@ -37,10 +37,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Line:
-    """All replicas of one `md` in a group: drawn as one line. left_out: why others do not count, in words."""
+    """All replicas of one `md` in a group: drawn as one line.
+
+    held: what does not move, in words; left_out: why others do not count, in words.
+    """
 
     name: str
     driver: Driver
+    held: str
     runs: list[Run] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
@@ -108,6 +112,14 @@ class Group:
         """One sentence for each line of which runs do not count."""
         return [_left_out(line) for line in self.lines if line.left_out]
 
+    @property
+    def unlike(self) -> list[str]:
+        """A sentence where lines differ in what is held fixed; [] where they do not."""
+        held = [f"{line.held} in {line.title(self.drawn)}" for line in self.drawn]
+        if len({line.held for line in self.drawn}) < 2:
+            return []
+        return [f"Beware: not the same is held fixed: {listed(held)}."]
+
 
 def _left_out(line: Line) -> str:
     every = len(line.runs) + len(line.left_out)
@@ -147,12 +159,20 @@ def _lines(results: Results, name: str) -> dict[Key, Line]:
     known = next((key for key in keys if key), ())
     lines: dict[Key, Line] = {}
     for run, own in zip(runs, keys, strict=True):
-        line = lines.setdefault(own or known, Line(name, driver(results, name)))
+        line = lines.setdefault(
+            own or known, Line(name, driver(results, name), _held(results.asked("md", name)))
+        )
         if reason := _excluded(results, run):
             line.left_out.append(f"replica {run.subject['replica']} {reason}")
         else:
             line.runs.append(Run(run, analyses(results, run)[0], reweighted(results, run)))
     return lines
+
+
+def _held(spec: dict[str, Any]) -> str:
+    layers, atoms = spec.get("fixed_layers") or 0, len(spec.get("fixed_atoms") or [])
+    parts = [count(layers, "layer")] * bool(layers) + [count(atoms, "atom")] * bool(atoms)
+    return " and ".join(parts) or "nothing"
 
 
 def _key(results: Results, name: str, run: Item) -> Key:

@@ -130,6 +130,13 @@ def test_another_temperature_or_cell_is_another_group(compared: Any) -> None:
     }  # fmt: skip
 
 
+def test_runs_that_hold_other_atoms_fixed_are_told(compared: Any, plain: None, tmp_path: Path) -> None:
+    compared.document["campaign"]["md"]["truth"] |= {"fixed_layers": 2, "fixed_atoms": []}
+    _, results, _ = build(compared, tmp_path)
+    sentence = "not the same is held fixed: 2 layers in reference potential electrode and nothing in mace."
+    assert any(sentence in one for one in results["verdict"])
+
+
 def test_two_runs_of_one_committee_are_told_apart(compared: Any) -> None:
     add(compared, "again", "mace", replicas=1)
     lines = by_title(compared)[CHARGED].lines
@@ -407,14 +414,15 @@ def test_no_number_of_a_model_without_its_size_data_and_length(finished: tuple[A
         assert [row for row in map(text_of, rows) if not complete(f"{caption} {row}")] == [], caption
     verdict = page[page.index('id="verdict"') : page.index("<nav")]
     sentences = re.findall(r"<p>.*?</p>", verdict, re.S)
-    sentences += re.findall(
-        r"<li>.*?</li>", page[page.index('id="comparison"') : page.index('id="asked"')], re.S
-    )
+    begin = page.index('id="comparison"')
+    sentences += re.findall(r"<li>.*?</li>", page[begin : page.index("</section>", begin)], re.S)
     assert len(sentences) > 4
     assert [one for one in map(text_of, sentences) if not complete(one)] == []
-    for block in re.split(r"\n(?=\S|  \S)", summary):
-        if re.search(r"\d ± \d", block):
-            assert complete(" ".join(block.split())), block
+    told, *tabled = summary.split("\n\n")
+    blocks = re.split(r"\n(?=\S)", told)[2:] + re.split(r"\n(?=  \S)", "\n".join(tabled))
+    numbers = [" ".join(block.split()) for block in blocks if re.search(r"\d ± \d|ps after", block)]
+    assert len(numbers) > 5
+    assert [block for block in numbers if not complete(block)] == []
 
 
 def test_warnings_stand_under_size_data_and_length(compared: Any, plain: None, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_twice_the_same_bytes(built: tuple[Any, Path], tmp_path: Path) -> None:
     made, first = built
     build(made, tmp_path)
     files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
-    assert len(files) == 2 + 2 * len(FIGURES)
+    assert len(files) == 3 + 2 * len(FIGURES)
     for name in files:
         assert (first / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
