@@ -70,7 +70,7 @@ def overlay(results: Results, group: Group) -> Figure | None:
     if not bands and not histograms:
         return None
     drawn = looks(results, group.drawn)
-    canvas, axes, spare = _panels(len(bands) + bool(histograms))
+    canvas, axes, spare = _panels(len(bands) + bool(histograms), len(group.drawn))
     for place, (name, found) in zip(axes, bands.items(), strict=False):
         _draw(place, name, found, drawn)
     _same_stretch([place for place, name in zip(axes, bands, strict=False)], bands)
@@ -98,10 +98,11 @@ def _bands(lines: list[Line], name: str) -> dict[str, Band]:
     return {line: one for line, one in found.items() if one is not None}
 
 
-def _panels(count: int) -> tuple[Canvas, list[Axes], Axes | None]:
-    """Two in a row; an odd last place is left for the legend."""
+def _panels(count: int, lines: int) -> tuple[Canvas, list[Axes], Axes | None]:
+    """Two in a row; an odd last place is left for the legend, else there is room below."""
     rows = -(-count // 2)
-    canvas = new_canvas((9.6, 2.75 * rows + 0.9 * (count % 2 == 0)))
+    below = 0.3 + 0.35 * -(-(lines + 3) // 2) if count % 2 == 0 else 0.0
+    canvas = new_canvas((9.6, 2.75 * rows + below))
     axes = [canvas.add_subplot(rows, 2, place + 1) for place in range(2 * rows)]
     spare = axes.pop() if count % 2 else None
     if spare:

@@ -5,22 +5,22 @@ from typing import Any
 from mlipbench_hpc.report import convergence, uncertainty
 from mlipbench_hpc.report.collect import Results, analyses
 from mlipbench_hpc.report.committees import Round, final_round, mean_and_deviation, rounds
+from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.drivers import about_md, driver
 from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
-SHORT_MD_PS = 100.0
 TEMPERATURE_SIGMAS = 4.0
 
 
 def verdict(results: Results) -> list[str]:
     """What a hurried reader should know, one sentence each."""
-    sentences = [sentence for name in results.names("committees") for sentence in _committee(results, name)]
     compared = groups(results)
+    sentences = [convergence.verdict(group) for group in compared]
+    sentences += [sentence for name in results.names("committees") for sentence in _committee(results, name)]
     inside = {line.name for group in compared for line in group.lines}
     alone = [name for name in results.names("md") if name not in inside]
     sentences += [sentence for name in alone for sentence in _md(results, name)]
-    sentences += [convergence.verdict(group) for group in compared]
     absent = [item for item in results.items if not item.done]
     if absent:
         verbs = dict.fromkeys(item.reported.verb for item in absent)
@@ -96,9 +96,9 @@ def _md(results: Results, name: str) -> list[str]:
     lengths = [float(run.values.get("time_ps") or 0.0) for run in runs]
     sentence = f"MD {name}, {by}: {len(runs)} of {count(planned, 'run')}, {number(sum(lengths))} ps in all"
     sentence += f", {len(unstable)} of them unstable." if unstable else ", all of them stable."
-    if max(lengths) < SHORT_MD_PS:
+    if max(lengths) < LONG_ENOUGH_PS:
         sentence += (
-            f" Runs of {number(max(lengths))} ps are far below {number(SHORT_MD_PS)} ps: averages "
+            f" Runs of {number(max(lengths))} ps are far below {number(LONG_ENOUGH_PS)} ps: averages "
             "and distributions are not converged, and stability beyond that time is not shown."
         )
     return [sentence]

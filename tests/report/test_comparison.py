@@ -261,7 +261,7 @@ def test_reasons_against_convergence(
     found = results["comparisons"][CHARGED]
     assert found["converged"] == (reason is None)
     assert found["lines"]["good"]["not_converged"] == ([reason] if reason else [])
-    sentence = results["verdict"][-1]
+    sentence = results["verdict"][0]
     assert ABOUT.replace("2.00", "600") in sentence
     if reason:
         assert sentence.startswith(f"{CHARGED} is not converged: mace (")
@@ -318,7 +318,7 @@ def test_every_run_of_a_group_unstable(made: Any, plain: None, tmp_path: Path) -
     for replica in range(2):
         change(made, "md", "good", replica, outcome="unstable", cause="not finite", time_ps=0.2)
     page, results, _ = build(made, tmp_path)
-    assert f"{CHARGED}: no run can be averaged. Left out: 2 of 2 runs of good" in results["verdict"][-1]
+    assert f"{CHARGED}: no run can be averaged. Left out: 2 of 2 runs of good" in results["verdict"][0]
     assert "No run of it can be averaged." in page
     assert results["comparisons"][CHARGED]["converged"] is False
 
