@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.bands import column_of
+from mlipbench_hpc.report.bands import OUT_OF_REACH, column_of
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.groups import Line, Run
 
@@ -16,7 +16,6 @@ HOW = (
 )
 DIPOLE = "dipole"
 PDF_BINS = 40
-OUT_OF_REACH = "run it directly"
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,12 @@ class Band:
     training: Floats | None = None
     committee: Floats | None = None
     usable: bool = True
+
+    @property
+    def height(self) -> Floats:
+        """Half width (B,) of whichever is wider: 2 SE or a training band that may be used."""
+        sampling = 2 * self.se
+        return sampling if self.training is None or not self.usable else np.fmax(sampling, self.training)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.bands import HEIGHT, shown
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import HOW, Band, alpha, band, dipole_histograms, reached, reweighted_runs
-from mlipbench_hpc.report.drawing import Figure, colour_of, finish, new_canvas
+from mlipbench_hpc.report.drawing import Figure, colour_of, finish, new_canvas, room
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.text import listed, number
 
@@ -114,7 +114,8 @@ def _panels(count: int, lines: int) -> tuple[Canvas, list[Axes], Axes | None]:
 def _draw(axes: Axes, name: str, found: dict[str, Band], drawn: dict[str, Look]) -> None:
     axes.set_xlabel("r / Å" if name.startswith("g_") else HEIGHT)
     axes.set_ylabel(shown(name).label)
-    height = _room(axes, list(found.values()))
+    ends = [np.concatenate([one.mean + sign * one.height for one in found.values()]) for sign in (-1, 1)]
+    height = room(axes, *ends)
     for line, one in found.items():
         look = drawn[line]
         _training(axes, one, look, height)
@@ -149,17 +150,6 @@ def _same_stretch(axes: list[Axes], bands: dict[str, dict[str, Band]]) -> None:
     ends = [x for x in films if len(x)]
     for place in axes if ends else []:
         place.set_xlim(min(0.0, *(x[0] - 0.5 for x in ends)), max(x[-1] for x in ends) + 0.5)
-
-
-def _room(axes: Axes, found: list[Band]) -> float:
-    """Room for every line and its sampling band; training bands may be cut off. Returns the height."""
-    ends = np.concatenate([one.mean + sign * 2 * one.se for one in found for sign in (-1, 1)])
-    ends = ends[np.isfinite(ends)]
-    if not len(ends) or ends.max() <= ends.min():
-        return 0.0
-    room = 0.08 * (ends.max() - ends.min())
-    axes.set_ylim(ends.min() - room, ends.max() + room)
-    return float(ends.max() - ends.min() + 2 * room)
 
 
 def _draw_histograms(
