@@ -18,12 +18,14 @@ from mlipbench_hpc.report.drawing import (
     colour_of,
     finish,
     new_axes,
+    room,
     stacked,
 )
 from mlipbench_hpc.report.drivers import about_run, driver
 from mlipbench_hpc.report.text import count, number
 
 SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
+OUT_OF_REACH = "run it directly"
 HEIGHT = "height above the surface / Å"
 
 
@@ -103,11 +105,15 @@ def _line(
     blocks = results.document["campaign"]["analysis"]["blocks"]
     x, driver = table[axis], table["driver"]
     _band(axes, x, driver, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
-    if spread:
-        width, label = training_band(table, spread)
+    width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
+    reached = spread is None or spread["verdict"] != OUT_OF_REACH
+    seen = np.fmax(2 * table["se"], width if reached else 0.0)
+    height = room(axes, driver - seen, driver + seen)
+    fits = spread is not None and (reached or bool(np.nanmax(width) < height))
+    if fits:
         _band(axes, x, driver, width, TRAINING, label)
     axes.plot(x, driver, color=SAMPLING, label=_drawn_by(results, run))
-    if spread:
+    if fits:
         axes.plot(x, table["mean"], color=TRAINING, linestyle="--", linewidth=1.0, label="committee mean")
     _frame(axes, x, driver, axis)
     axes.legend()
@@ -115,6 +121,7 @@ def _line(
         f"{named.title} of {run.subject['md']}, replica {run.subject['replica']} ({about_run(results, run)})"
     )
     caption += f". {_method(spread)}" if spread else ". Sampling error alone."
+    caption += " The training band is higher than the frame and not drawn." if spread and not fits else ""
     columns = {column: values.tolist() for column, values in table.items()}
     return finish(f"{place(run)}-{name}", place(run), named.title, caption, columns, canvas)
 

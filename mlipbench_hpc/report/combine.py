@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.bands import column_of
+from mlipbench_hpc.report.bands import OUT_OF_REACH, column_of
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.groups import Line, Run
 
@@ -23,7 +23,7 @@ class Band:
     """One observable of a line along x (B,): mean and standard error (B,).
 
     training: half width (B,) of the training band, α·σ, or σ where there is no α; committee: the mean (B,) of
-    all members. Both None where nothing was reweighted.
+    all members. Both None where nothing was reweighted. usable: whether reweighting reaches the members.
     """
 
     x: Floats
@@ -31,15 +31,26 @@ class Band:
     se: Floats
     training: Floats | None = None
     committee: Floats | None = None
+    usable: bool = True
+
+    @property
+    def height(self) -> Floats:
+        """Half width (B,) of whichever is wider: 2 SE or a training band that may be used."""
+        sampling = 2 * self.se
+        return sampling if self.training is None or not self.usable else np.fmax(sampling, self.training)
 
 
 @dataclass(frozen=True)
 class Number:
-    """One number of a line: mean, standard error, α·σ (or σ; None where nothing was reweighted)."""
+    """One number of a line: mean, standard error, α·σ (or σ; None where nothing was reweighted).
+
+    usable: whether reweighting reaches the members, so that α·σ counts.
+    """
 
     mean: float
     se: float
     training: float | None = None
+    usable: bool = True
 
     @property
     def known(self) -> bool:
@@ -47,11 +58,12 @@ class Number:
         return bool(np.isfinite(self.mean))
 
     def holds(self, reference: "Number") -> bool | None:
-        """Whether `reference` lies inside both bands together, (2 SE)² of both and (α·σ)² added up.
+        """Whether `reference` lies inside the bands together, (2 SE)² of both and a usable (α·σ)² added up.
 
         None where one of the two has no value or no standard error.
         """
-        width = np.hypot(np.hypot(2 * self.se, 2 * reference.se), self.training or 0.0)
+        training = self.training if self.training is not None and self.usable else 0.0
+        width = np.hypot(np.hypot(2 * self.se, 2 * reference.se), training)
         off = abs(self.mean - reference.mean)
         return bool(off <= width) if np.isfinite([off, width]).all() else None
 
@@ -93,6 +105,11 @@ def reweighted_runs(line: Line) -> list[Run]:
     return [run for run in line.runs if spread_of(run)]
 
 
+def reached(line: Line) -> bool:
+    """Whether reweighting reaches every member, std(h) ≤ 2, so that the training band may be used."""
+    return all(spread_of(run)["verdict"] != OUT_OF_REACH for run in reweighted_runs(line))
+
+
 def band(line: Line, name: str) -> Band | None:
     """Density, orientation, a concentration or a g_X-Y of a line; None where no run has it."""
     table, axis, column, error = _where(name)
@@ -108,7 +125,7 @@ def band(line: Line, name: str) -> Band | None:
     if corrections is None:
         return Band(x, mean, se)
     width = corrections.std(axis=0, ddof=1) * _scale(line)
-    return Band(x, mean, se, width, mean + corrections.mean(axis=0))
+    return Band(x, mean, se, width, mean + corrections.mean(axis=0), reached(line))
 
 
 def _where(name: str) -> tuple[str, str, str, str]:
@@ -152,7 +169,7 @@ def numbered(line: Line, name: str) -> Number:
         return Number(float("nan"), float("nan"))
     runs, means, errors = zip(*known, strict=True)
     mean, se = pooled(np.array(means), np.array(errors), _weights(list(runs)))
-    return Number(float(mean), float(se), _scalar_width(line, name))
+    return Number(float(mean), float(se), _scalar_width(line, name), reached(line))
 
 
 def scalar(run: Run, name: str) -> tuple[float, float]:

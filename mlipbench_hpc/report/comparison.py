@@ -5,10 +5,10 @@ from typing import Any
 
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import DIPOLE, Number, alpha, numbered
+from mlipbench_hpc.report.combine import DIPOLE, Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.tables import Table
-from mlipbench_hpc.report.text import NOTHING, listed, plus_minus
+from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,10 @@ QUANTITIES = (
     Quantity("peak_g_per_cm3", "first peak ρ, g/cm³", "density at the first peak"),
 )
 CAPTION = (
-    "Value ± SE (sampling) ± α·σ (training). First layer: 0 < z ≤ 4.5 Å; ⟨cos θ⟩ is the mean over its "
-    "molecules, P_z = Σ cos θ over all molecules. In: the reference potential's value lies inside both bands "
-    "together, |difference|² ≤ (2 SE)² of model and reference + (α·σ)²; out: it does not."
+    "Value ± SE (sampling) ± α·σ (training; in parentheses where reweighting does not reach the members: it "
+    "then counts for nothing). First layer: 0 < z ≤ 4.5 Å; ⟨cos θ⟩ is the mean over its molecules, P_z = "
+    "Σ cos θ over all molecules. In: the reference potential's value lies inside all bands together, "
+    "|difference|² ≤ (2 SE)² of model and reference + (α·σ)²; out: it does not."
 )
 
 
@@ -37,12 +38,15 @@ def table(group: Group) -> Table | None:
     """One row for each line; None where there is nothing to compare."""
     if not group.interface or not group.drawn:
         return None
-    header = ["", "committee, training, MD", *(quantity.heading for quantity in QUANTITIES)]
+    header = ["committee, training, MD", *(quantity.heading for quantity in QUANTITIES)]
     rows = [
-        [line.title(group.drawn), line.about(), *(cell(group, line, quantity) for quantity in QUANTITIES)]
+        [
+            f"{line.title(group.drawn)}: {line.about()}",
+            *(cell(group, line, quantity) for quantity in QUANTITIES),
+        ]
         for line in group.drawn
     ]
-    return Table(CAPTION, header, rows, words=2)
+    return Table(CAPTION, header, rows)
 
 
 def cell(group: Group, line: Line, quantity: Quantity) -> str:
@@ -53,12 +57,12 @@ def cell(group: Group, line: Line, quantity: Quantity) -> str:
 
 
 def with_errors(own: Number) -> str:
-    """Value ± SE ± training, to the decimals of the sampling error."""
+    """Value ± SE ± training, the last in parentheses where it does not count."""
     value = plus_minus(own.mean, own.se)
     if own.training is None:
         return value
-    decimals = len(value.rpartition(".")[2]) if "±" in value and "." in value else 3
-    return f"{value} ± {own.training:.{decimals}f}"
+    training = number(own.training, 2)
+    return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
 
 
 def held(group: Group, line: Line, quantity: Quantity) -> bool | None:
@@ -83,11 +87,10 @@ def agreements(group: Group) -> list[str]:
 
 def _agreement(group: Group, line: Line, inside: list[str], outside: list[str]) -> str:
     name = f"{line.title(group.drawn)} ({line.about()})"
-    if not outside:
-        return f"{name}: the reference lies inside its bands for all {len(inside)} numbers."
-    if not inside:
-        return f"{name}: the reference lies outside its bands for all {len(outside)} numbers."
-    return f"{name}: the reference lies inside its bands for {listed(inside)}, outside for {listed(outside)}."
+    bands = "its bands" if reached(line) else "its sampling band (its training band is not to be used)"
+    where = [f"inside {bands} for {listed(inside)}"] * bool(inside)
+    where += [f"outside {bands if not inside else 'them'} for {listed(outside)}"] * bool(outside)
+    return f"{name}: the reference lies {', '.join(where)}."
 
 
 def numbers(results: Results) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "not_converged": convergence.reasons(line, group.interface),
         "numbers": {
             quantity.name: {"mean": own.mean, "se": own.se, "training": own.training,
-                            "holds_reference": held(group, line, quantity)}
+                            "training_usable": own.usable, "holds_reference": held(group, line, quantity)}
             for quantity in QUANTITIES
             for own in [numbered(line, quantity.name)]
         } if group.interface else {},

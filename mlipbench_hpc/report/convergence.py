@@ -4,15 +4,14 @@ import itertools
 
 import numpy as np
 
-from mlipbench_hpc.report.combine import DIPOLE, numbered, reweighted_runs, scalar, spread_of
+from mlipbench_hpc.report.combine import DIPOLE, numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
-from mlipbench_hpc.report.text import listed, number, plus_minus
+from mlipbench_hpc.report.text import number, plus_minus
 
 LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
 ENOUGH_FRAMES = 100.0
-TOLERATED_STD = 2.0
 COMPARED = {"cosine": "first-layer ⟨cos θ⟩", DIPOLE: "mean P_z"}
 CRITERIA = (
     f"A line is called converged when its longest run has {LONG_ENOUGH_PS:.0f} ps after equilibration, P_z "
@@ -22,32 +21,22 @@ CRITERIA = (
 )
 
 
-def verdict(group: Group) -> str:
-    """Whether a group is converged, of what it consists, and each reason why not with its lines."""
-    lines = [f"{line.title(group.drawn)} ({line.about()})" for line in group.drawn]
-    if not lines:
-        return " ".join([f"{group.title}: no run can be averaged.", *group.left_out])
-    found = against(group)
-    judged = "is not converged" if found else "shows no sign that it is not converged"
+def verdict(group: Group) -> list[str]:
+    """Whether a group is converged; then of each of its lines why not, and what is left out."""
+    if not group.drawn:
+        return [f"{group.title}: no run can be averaged.", *group.left_out]
+    found = {line.name: reasons(line, group.interface) for line in group.drawn}
+    judged = "is not converged" if any(found.values()) else "shows no sign that it is not converged"
     sentences = [
-        f"{'All' if len(names) == len(lines) > 1 else listed(names)}: {reason}."
-        for reason, names in found.items()
+        f"{line.title(group.drawn)} ({line.about()}): {', '.join(found[line.name]) or 'nothing against it'}."
+        for line in group.drawn
     ]
-    return " ".join([f"{group.title} {judged}: {listed(lines)}.", *sentences, *group.unlike, *group.left_out])
-
-
-def against(group: Group) -> dict[str, list[str]]:
-    """Every reason against a group's averages, with the titles of the lines that it holds for."""
-    found: dict[str, list[str]] = {}
-    for line in group.drawn:
-        for reason in reasons(line, group.interface):
-            found.setdefault(reason, []).append(line.title(group.drawn))
-    return found
+    return [f"{group.title} {judged}.", *sentences, *group.unlike, *group.left_out]
 
 
 def converged(group: Group) -> bool:
     """Whether there are averages and no line gives a reason against them."""
-    return bool(group.drawn) and not against(group)
+    return bool(group.drawn) and not any(reasons(line, group.interface) for line in group.drawn)
 
 
 def reasons(line: Line, interface: bool) -> list[str]:
@@ -62,7 +51,7 @@ def _too_short(line: Line) -> str:
     longest = max(run.analysed_ps for run in line.runs)
     if longest >= LONG_ENOUGH_PS:
         return ""
-    return f"too short ({number(longest)} ps after equilibration, {number(LONG_ENOUGH_PS)} ps are wanted)"
+    return f"too short ({number(longest)} of {number(LONG_ENOUGH_PS)} ps after equilibration)"
 
 
 def memory_ps(run: Run) -> tuple[float, float]:
@@ -99,7 +88,10 @@ def _replicas(line: Line) -> str:
 
 
 def _orientation(line: Line) -> str:
-    error = numbered(line, "cosine").se
+    own = numbered(line, "cosine")
+    if not own.known:
+        return "its first layer holds no water"
+    error = own.se
     if 2 * error <= COSINE_TWO_SE:
         return ""
     if not np.isfinite(error):
@@ -112,7 +104,7 @@ def _few_frames(line: Line) -> str:
     if not members:
         return ""
     std, frames = max(one["std_h"] for one in members), min(one["independent_frames"] for one in members)
-    if std > TOLERATED_STD:
+    if not reached(line):
         return f"training band not to be used (std(h) reaches {number(std)} kT, 2 is the limit)"
     if frames < ENOUGH_FRAMES:
         return f"training band from {number(frames)} independent effective frames (100 are wanted)"

@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullLocator
 
+from mlipbench_hpc.data.frames import Floats
+
 COLOURS = ("#0b5cad", "#c8641b", "#2f855a", "#8b4aa8", "#b23a48", "#4a5568", "#917500", "#007c89")
 STYLE: Any = {
     "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
@@ -72,6 +74,17 @@ def diagonal(axes: Axes) -> None:
     high = max(axes.get_xlim()[1], axes.get_ylim()[1])
     axes.plot([low, high], [low, high], color="#6b7280", linewidth=0.8, zorder=0)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+
+
+def room(axes: Axes, low: Floats, high: Floats) -> float:
+    """Sets y so that everything between `low` and `high`, any shape, is seen; returns the frame's height."""
+    ends = np.concatenate([np.ravel(low), np.ravel(high)])
+    ends = ends[np.isfinite(ends)]
+    if not len(ends) or ends.max() <= ends.min():
+        return 0.0
+    rim = 0.08 * (ends.max() - ends.min())
+    axes.set_ylim(ends.min() - rim, ends.max() + rim)
+    return float(ends.max() - ends.min() + 2 * rim)
 
 
 def colour_of(index: int) -> str:

@@ -51,7 +51,7 @@ def _sweep(folder: Path, wanted: set[str]) -> None:
 def everything(results: Results, drawn: list[Figure]) -> dict[str, Any]:
     """The content of results.json: all numbers, and under `timing` whatever equal runs need not share."""
     return numbers(results) | {
-        "verdict": words.verdict(results),
+        "verdict": [" ".join(paragraph) for paragraph in words.verdict(results)],
         "warnings": [f"{about}: {one}" for about, own in words.warnings(results).items() for one in own],
         "figures": {figure.name: figure.columns for figure in drawn},
         "timing": timing(results),

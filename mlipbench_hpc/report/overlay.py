@@ -14,16 +14,17 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.bands import HEIGHT, shown
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import HOW, Band, alpha, band, dipole_histograms, reweighted_runs
-from mlipbench_hpc.report.drawing import Figure, colour_of, finish, new_canvas
+from mlipbench_hpc.report.combine import HOW, Band, alpha, band, dipole_histograms, reached, reweighted_runs
+from mlipbench_hpc.report.drawing import Figure, colour_of, finish, new_canvas, room
 from mlipbench_hpc.report.groups import Group, Line, groups
-from mlipbench_hpc.report.text import number
+from mlipbench_hpc.report.text import listed, number
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
 HATCHES = ("////", "\\\\\\\\", "....", "xxxx")
 BLACK, GREY = "#1f2933", "#5b6774"
 ION = "concentration-"
 HISTOGRAM = "P_z"
+ALMOST_NONE = 0.005
 
 
 @dataclass(frozen=True)
@@ -113,26 +114,40 @@ def _panels(count: int, lines: int) -> tuple[Canvas, list[Axes], Axes | None]:
 def _draw(axes: Axes, name: str, found: dict[str, Band], drawn: dict[str, Look]) -> None:
     axes.set_xlabel("r / Å" if name.startswith("g_") else HEIGHT)
     axes.set_ylabel(shown(name).label)
+    ends = [np.concatenate([one.mean + sign * one.height for one in found.values()]) for sign in (-1, 1)]
+    height = room(axes, *ends)
     for line, one in found.items():
         look = drawn[line]
-        if one.training is not None:
-            low, high = one.mean - one.training, one.mean + one.training
-            axes.fill_between(one.x, low, high, facecolor="none", edgecolor=look.colour, hatch=look.hatch,
-                              linewidth=0.5, alpha=0.75)  # fmt: skip
+        _training(axes, one, look, height)
         low, high = one.mean - 2 * one.se, one.mean + 2 * one.se
         axes.fill_between(one.x, low, high, color=look.colour, alpha=0.22, linewidth=0)
     for line, one in found.items():
         look = drawn[line]
         axes.plot(one.x, one.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
-        if one.committee is not None and name.startswith(ION):
+        if one.committee is not None and name.startswith(ION) and _fits(one, height):
             axes.plot(one.x, one.committee, color=look.colour, linestyle=":", linewidth=0.8)
 
 
+def _training(axes: Axes, one: Band, look: Look, height: float) -> None:
+    """Hatched where it may be used, a dashed outline where it may not; nothing if that leaves the frame."""
+    if one.training is None or not _fits(one, height):
+        return
+    how: dict[str, Any] = {"hatch": look.hatch} if one.usable else {"linestyle": (0, (4, 2))}
+    low, high = one.mean - one.training, one.mean + one.training
+    axes.fill_between(
+        one.x, low, high, facecolor="none", edgecolor=look.colour, linewidth=0.6, alpha=0.75, **how
+    )
+
+
+def _fits(one: Band, height: float) -> bool:
+    """Whether a training band can be drawn: not one that may not be used and is higher than the frame."""
+    return one.usable or one.training is None or bool(np.nanmax(one.training) < height)
+
+
 def _same_stretch(axes: list[Axes], bands: dict[str, dict[str, Band]]) -> None:
-    """All profiles over the same z: from the surface to the end of the film."""
-    every = [one for name, found in bands.items() if not name.startswith("g_") for one in found.values()]
-    occupied = [one.x[np.flatnonzero(np.isfinite(one.mean) & (one.mean != 0))] for one in every]
-    ends = [x for x in occupied if len(x)]
+    """All profiles over the same z: from the surface to where the water ends."""
+    films = [one.x[one.mean > ALMOST_NONE * one.mean.max()] for one in bands.get("density", {}).values()]
+    ends = [x for x in films if len(x)]
     for place in axes if ends else []:
         place.set_xlim(min(0.0, *(x[0] - 0.5 for x in ends)), max(x[-1] for x in ends) + 0.5)
 
@@ -154,7 +169,7 @@ def _legend(canvas: Canvas, spare: Axes | None, group: Group, drawn: dict[str, L
     """Who is who, and what each band is; in the empty place, or below."""
     handles: list[Any] = [_handle(group, line, drawn[line.name]) for line in group.drawn]
     handles.append(Patch(facecolor=GREY, alpha=0.3, linewidth=0, label="filled: ± 2 SE (sampling)"))
-    if any(reweighted_runs(line) for line in group.drawn):
+    if any(reweighted_runs(line) and reached(line) for line in group.drawn):
         label = "hatched: ± 1 α·σ (training)"
         handles.append(Patch(facecolor="none", edgecolor=GREY, hatch="////", linewidth=0.5, label=label))
         if ions:
@@ -171,6 +186,7 @@ def _handle(group: Group, line: Line, look: Look) -> Line2D:
     if reweighted_runs(line):
         known = alpha(line)
         scale = ", not calibrated: ± 1 σ" if known is None else f", α = {number(known)}"
+        scale += "" if reached(line) else "\ntraining band not to be used"
     label = f"{line.title(group.drawn)}:\n{line.about()}{scale}"
     return Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=look.width, label=label)
 
@@ -180,11 +196,16 @@ def caption(group: Group, histograms: Iterable[str] = ()) -> str:
     lines = "; ".join(f"{line.title(group.drawn)}: {line.about()}" for line in group.drawn)
     believed = "Converged by the report's criteria." if convergence.converged(group) else "Not converged."
     sentences = [f"{group.title}. {lines}. {believed}", "Filled bands: ± 2 SE, sampling."]
-    if any(reweighted_runs(line) for line in group.drawn):
+    if any(reweighted_runs(line) and reached(line) for line in group.drawn):
         sentences.append(
             "Hatched bands: ± 1 α·σ, training: spread of the committee's members, reached by reweighting the "
             "driver's frames, times α (σ alone where a committee is not calibrated). Lines are the driver's "
             "own average."
+        )
+    if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
+        sentences.append(
+            f"Reweighting does not reach the members of {listed(lost)} (std(h) above 2 kT): its training "
+            "band is not to be used; it is a dashed outline, and left out where it is higher than the frame."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{HOW}.")

@@ -13,8 +13,9 @@ COLUMNS = 80
 def summary(results: Results) -> str:
     """The verdict, then each group's numbers; no line is longer than 80 characters."""
     lines = [results.document["name"], "=" * len(results.document["name"])]
-    for sentence in words.verdict(results):
-        lines += _wrapped(sentence)
+    for first, *points in words.verdict(results):
+        lines += _wrapped(first)
+        lines += [text for point in points for text in _wrapped(point, indent="    ", first="  - ")]
     for group in groups(results):
         lines += ["", *_group(group)]
     return "\n".join(lines) + "\n"

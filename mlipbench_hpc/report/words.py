@@ -7,17 +7,21 @@ from mlipbench_hpc.report.collect import Results, analyses
 from mlipbench_hpc.report.committees import Round, final_round, mean_and_deviation, rounds
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.drivers import about_md, driver
-from mlipbench_hpc.report.groups import groups
+from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
 TEMPERATURE_SIGMAS = 4.0
 
 
-def verdict(results: Results) -> list[str]:
-    """What a hurried reader should know, one sentence each."""
+def verdict(results: Results) -> list[list[str]]:
+    """What a hurried reader should know: paragraphs, each a sentence or two and the points below it."""
     compared = groups(results)
-    sentences = [convergence.verdict(group) for group in compared]
-    sentences += [sentence for name in results.names("committees") for sentence in _committee(results, name)]
+    return [convergence.verdict(group) for group in compared] + [[one] for one in _others(results, compared)]
+
+
+def _others(results: Results, compared: list[Group]) -> list[str]:
+    """Committees, runs that stand in no comparison, and what is missing."""
+    sentences = [sentence for name in results.names("committees") for sentence in _committee(results, name)]
     inside = {line.name for group in compared for line in group.lines}
     alone = [name for name in results.names("md") if name not in inside]
     sentences += [sentence for name in alone for sentence in _md(results, name)]
@@ -29,7 +33,9 @@ def verdict(results: Results) -> list[str]:
             f"This report is incomplete: {count(len(absent), 'task')} of {len(results.items)} "
             f"gave no usable result ({listed(parts)}); what that does is listed below."
         )
-    return sentences or ["The campaign asks for no committee and no MD: only data were read."]
+    if sentences or compared:
+        return sentences
+    return ["The campaign asks for no committee and no MD: only data were read."]
 
 
 def _committee(results: Results, name: str) -> list[str]:

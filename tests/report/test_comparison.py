@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from wellformed import Wellformed
 
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report.collect import Results, collect
-from mlipbench_hpc.report.combine import Number, pooled
+from mlipbench_hpc.report.combine import Number, numbered, pooled
+from mlipbench_hpc.report.comparison import agreements, with_errors
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.overlay import overlay, overlays
@@ -225,7 +227,7 @@ def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tm
     cell = "0.200 ± 0.014 ± 0.039, out"
     assert cell in page
     assert re.search(rf"⟨cos θ⟩ of the first layer +{cell}", summary)
-    assert "outside for ⟨cos θ⟩ of the first layer." in page
+    assert "outside them for ⟨cos θ⟩ of the first layer." in page
 
 
 GOOD = {"time_ps": 600.0, "analysed_ps": 500.0, "memory": 4.0}
@@ -242,7 +244,7 @@ def only(made: Any, spread: dict[str, Any] | None = None, **changes: Any) -> Any
     ("spread", "changes", "reason"),
     [
         ({}, {}, None),
-        ({}, {"analysed_ps": 20.0}, "too short (20.0 ps after equilibration, 100 ps are wanted)"),
+        ({}, {"analysed_ps": 20.0}, "too short (20.0 of 100 ps after equilibration)"),
         # 32 of 160 frames over 500 ps: a block of 16 frames is shorter
         ({}, {"memory": 32.0}, "P_z remembers itself for 101 ps, longer than a block (50.3 ps)"),
         ({"frames": 40.0}, {}, "training band from 40.0 independent effective frames (100 are wanted)"),
@@ -264,10 +266,11 @@ def test_reasons_against_convergence(
     sentence = results["verdict"][0]
     assert ABOUT.replace("2.00", "600") in sentence
     if reason:
-        assert sentence.startswith(f"{CHARGED} is not converged: mace (")
-        assert f"mace: {reason}." in sentence
+        assert sentence.startswith(f"{CHARGED} is not converged. mace (")
+        assert sentence.endswith(f"): {reason}.")
     else:
-        assert sentence.startswith(f"{CHARGED} shows no sign that it is not converged: mace (")
+        assert sentence.startswith(f"{CHARGED} shows no sign that it is not converged. mace (")
+        assert sentence.endswith("): nothing against it.")
 
 
 def test_replicas_that_disagree_are_told(made: Any, plain: None, tmp_path: Path) -> None:
@@ -344,6 +347,21 @@ def test_a_committee_without_alpha_has_a_band_of_one_sigma(made: Any) -> None:
     np.testing.assert_allclose(width, 0.04 * np.abs(value) * SPREAD.std(ddof=1), atol=1e-6)
 
 
+def test_a_training_band_out_of_reach_counts_for_nothing(made: Any) -> None:
+    add(only(made, {"std": 2.5}), "truth", None, **GOOD)
+    group = by_title(made)[CHARGED]
+    number = numbered(group.lines[1], "cosine")
+    assert with_errors(number) == "−0.310 ± 0.014 ± (0.039)"
+    # 2.5 standard errors of 0.02/√2, twice over: inside with the training band, outside without
+    far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se)
+    assert number.holds(far) is False
+    assert replace(number, usable=True).holds(far) is True
+    assert "inside its sampling band (its training band is not to be used) for" in agreements(group)[0]
+    figure = overlay(collected(made), group)
+    assert figure is not None
+    assert "Reweighting does not reach the members of mace" in figure.caption
+
+
 def test_a_run_that_was_not_reweighted_has_one_band(made: Any, plain: None, tmp_path: Path) -> None:
     only(made).change(lambda task: task.verb == "reweight", status="missing")
     found = build(made, tmp_path)[1]["comparisons"][CHARGED]
@@ -413,13 +431,13 @@ def test_no_number_of_a_model_without_its_size_data_and_length(finished: tuple[A
         rows = re.findall(r"<tr.*?</tr>", body, re.S)[1:]
         assert [row for row in map(text_of, rows) if not complete(f"{caption} {row}")] == [], caption
     verdict = page[page.index('id="verdict"') : page.index("<nav")]
-    sentences = re.findall(r"<p>.*?</p>", verdict, re.S)
+    sentences = re.findall(r"<p>(?!Au).*?</p>|<li>.*?</li>", verdict, re.S)
     begin = page.index('id="comparison"')
     sentences += re.findall(r"<li>.*?</li>", page[begin : page.index("</section>", begin)], re.S)
     assert len(sentences) > 4
     assert [one for one in map(text_of, sentences) if not complete(one)] == []
     told, *tabled = summary.split("\n\n")
-    blocks = re.split(r"\n(?=\S)", told)[2:] + re.split(r"\n(?=  \S)", "\n".join(tabled))
+    blocks = re.split(r"\n(?=\S|  - )", told)[2:] + re.split(r"\n(?=  \S)", "\n".join(tabled))
     numbers = [" ".join(block.split()) for block in blocks if re.search(r"\d ± \d|ps after", block)]
     assert len(numbers) > 5
     assert [block for block in numbers if not complete(block)] == []

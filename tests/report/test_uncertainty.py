@@ -13,6 +13,9 @@ import pytest
 from profiled import NAMES, Z, csv_bytes, curves
 
 from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.report.bands import of_run
+from mlipbench_hpc.report.collect import collect
+from mlipbench_hpc.report.drawing import new_axes, room
 from mlipbench_hpc.report.html import build_report
 
 ABOUT = "M = 4, 120 training structures each; 10.0 ps of MD"
@@ -189,6 +192,26 @@ def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -
     assert "alpha_sigma" not in results["figures"]["profiles-bulk-0-density"]
     assert "Sampling error alone" in page
     assert "this run has no committee band" in page
+
+
+@pytest.mark.parametrize(
+    ("alpha", "std", "drawn"), [(1.3, 3.0, True), (100.0, 1.5, True), (100.0, 3.0, False)]
+)
+def test_a_band_out_of_reach_does_not_fill_the_frame(
+    made: Any, alpha: float, std: float, drawn: bool
+) -> None:
+    with_uncertainty(made, alpha=alpha, std=std)
+    results = collect(made.document, made.tasks, made.store)
+    run = results.of("md", md="bulk", replica=0)[0]
+    density = next(f for f in of_run(results, run) if f is not None and f.name.endswith("density"))
+    assert ("higher than the frame and not drawn" not in density.caption) == drawn
+
+
+def test_room_by_hand() -> None:
+    _, axes = new_axes((3.0, 2.0), "x", "y")
+    assert room(axes, np.array([0.0, np.nan]), np.array([1.0, 2.0])) == pytest.approx(2.32)
+    assert axes.get_ylim() == pytest.approx((-0.16, 2.16))
+    assert room(axes, np.zeros(2), np.zeros(2)) == 0.0
 
 
 def test_twice_the_same_bytes(made: Any, tmp_path: Path) -> None:
