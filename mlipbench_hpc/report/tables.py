@@ -135,7 +135,8 @@ def splits(results: Results) -> Table:
             number(len(members)) if found else NOTHING,
         ])  # fmt: skip
     header = ["split", "frames drawn from", "validation", "test", "training, each member", "members M"]
-    return Table("Frames in each set; no frame is in two of validation, test and training.", header, rows)
+    caption = "Frames in each set; no frame is in two of validation, test and training."
+    return Table(caption, header, rows, words=2)
 
 
 def training(one: Round) -> Table:
