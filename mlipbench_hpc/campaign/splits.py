@@ -38,7 +38,7 @@ def _only(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
         return
     there = "; ".join(_occurring(symbol, facts[split.dataset]) for symbol in split.only)
     message = f"no frame of `{split.dataset}` has so many atoms"
-    yield Mistake(place, message, _counts(split.only), f"numbers that occur together: {there}")
+    yield Mistake(place, message, _counts(split.only), f"numbers that occur: {there}")
 
 
 def _counts(only: Mapping[str, int]) -> str:

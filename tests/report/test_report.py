@@ -218,6 +218,20 @@ def test_growing_committee_reports_its_last_round(made: Any, plain: None, tmp_pa
     assert "above the target: not enough" in page
 
 
+@pytest.mark.parametrize(
+    ("drawn", "words"), [({"Na": 2}, "only Na2"), ({"Na": 0, "Cl": 1}, "only without Na and Cl1")]
+)
+def test_training_sets_of_some_frames_say_so(
+    made: Any, plain: None, tmp_path: Path, drawn: dict[str, int], words: str
+) -> None:
+    sentence = "M = 4, 120 training structures each"
+    assert f"{sentence}, only" not in build(made, tmp_path / "all")[0]
+    made.document["campaign"]["splits"]["main"]["only"] = drawn
+    text, _ = build(made, tmp_path / "some")
+    assert f"{sentence}, {words}" in text
+    assert f"<td>{words}</td>" in text
+
+
 def test_unstable_run_is_a_result(made: Any, plain: None, tmp_path: Path) -> None:
     for replica in (0, 1):
         task = next(t for t in made.tasks if t.verb == "md" and t.subject["replica"] == replica)
