@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mlipbench_hpc.worker", description=__doc__)
     parser.add_argument("task", type=Path, help="task.json of an attempt folder in a store")
     parser.add_argument("--deadline", type=float, help="Unix time at which to checkpoint and stop")
-    parser.add_argument("--die-with", type=int, help="process id of the parent to die with")
+    parser.add_argument("--die-with", help="process id of the parent to die with, or `stdin` and its end")
     parser.add_argument("--keep", action="store_true", help="write result.json but do not commit the folder")
     options = parser.parse_args(arguments)
     if options.die_with:
