@@ -186,7 +186,7 @@ class Builder:
 def build_command(wheels: Path, room: Path) -> list[str]:
     """As root of its own user namespace: no privilege, no /etc/subuid. Into a sandbox, to be normalised."""
     bind = ["--bind", f"{wheels.resolve()}:/mnt"]
-    start = ["unshare", "--map-root-user", "apptainer", "build", "--sandbox"]
+    start = ["unshare", "--map-root-user", "apptainer", "build", "--notest", "--sandbox"]
     return [*start, *bind, str(room / "sandbox"), "image.def"]
 
 

@@ -26,6 +26,7 @@ from mlipbench_hpc.contract.task import (
     TransientFailure,
 )
 from mlipbench_hpc.worker.context import Context, die_with
+from mlipbench_hpc.worker.gpu import require_gpu
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,6 +73,8 @@ def attempt(folder: Path, deadline: float | None, commit: bool) -> int:
 
 def run_verb(context: Context) -> dict[str, Any]:
     """Import the verb's module and run it; returns the result's `values`."""
+    if str(context.parameters.get("device", "cpu")).startswith("cuda"):
+        require_gpu()
     verb = importlib.import_module(f"mlipbench_hpc.worker.{context.task.verb}")
     context.check()
     values: dict[str, Any] = verb.run(context)
