@@ -177,10 +177,16 @@ class Builder:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One build at a time in a folder."""
-        with (self.folder / ".build-lock").open("w") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield
+        """One build at a time in a folder, with the same permissions for what it makes whoever builds."""
+        mask = os.umask(0o022)
+        try:
+            with (self.folder / ".build-lock").open("w") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                for dead in self.folder.glob(".building-*"):
+                    base.remove(dead)
+                yield
+        finally:
+            os.umask(mask)
 
 
 def build_command(wheels: Path, room: Path) -> list[str]:
