@@ -20,7 +20,7 @@ import mlipbench_hpc
 from mlipbench_hpc.contract.key import digest
 from mlipbench_hpc.runtime import base
 from mlipbench_hpc.runtime.images import Entry, Images
-from mlipbench_hpc.runtime.recipe import BASE_LOCK, EPOCH, Recipe, pinned, pip_lines
+from mlipbench_hpc.runtime.recipe import BASE_LOCK, SQUASH, Recipe, pinned, pip_lines
 from mlipbench_hpc.runtime.sif import digests
 from mlipbench_hpc.runtime.trouble import Trouble
 
@@ -40,8 +40,6 @@ FETCHING = (
 BUILDING = ("PATH", "LANG", "APPTAINER_TMPDIR", "APPTAINER_CACHEDIR")
 # Labels that say when and by which Apptainer: two equal images must not differ in them.
 DATED = ("org.label-schema.build-date", "org.label-schema.usage.apptainer.version")
-SQUASH = ["-all-root", "-no-xattrs", "-noappend", "-no-progress", "-quiet", "-comp", "zstd"]
-SQUASH += ["-Xcompression-level", "3", "-mkfs-time", str(EPOCH), "-all-time", str(EPOCH)]
 ADD = ["--datatype", "4", "--parttype", "2", "--partfs", "1", "--partarch", "2"]
 
 Echo = Callable[[str], None]

@@ -321,8 +321,8 @@ def lost(code: int | None) -> str:
     """Words for an attempt that left no record."""
     if code is None:
         return "its worker was lost"
-    if code < 0 or code > FATAL:
-        return f"its process was killed by {signal.Signals(-code if code < 0 else code - FATAL).name}"
+    if (number := -code if code < 0 else code - FATAL) in set(signal.Signals):
+        return f"its process was killed by {signal.Signals(number).name}"
     if code == EXIT_OF_FAILURE["transient"]:
         return f"it could not even write its failure: {os.strerror(errno.ENOSPC)}"
     return f"its process ended with {code} and left no record"

@@ -40,6 +40,8 @@ PACKAGES = """\
     ldconfig
     rm -rf /var/cache/ldconfig /root/.cache"""
 EPOCH = 1577836800  # 2020-01-01: the time that every file of an image carries
+SQUASH = ["-all-root", "-no-xattrs", "-noappend", "-no-progress", "-quiet", "-comp", "zstd"]
+SQUASH += ["-Xcompression-level", "3", "-mkfs-time", str(EPOCH), "-all-time", str(EPOCH)]
 
 
 class RecipeError(Trouble):
@@ -88,8 +90,8 @@ class Recipe:
 
     @cached_property
     def identity(self) -> str:
-        """sha256 of the definition, its files and the base."""
-        return digest([self.definition, self.files, self.base.identity])
+        """sha256 of the definition, its files, the base and how the file system is packed."""
+        return digest([self.definition, self.files, self.base.identity, SQUASH])
 
 
 def recipe(environment: str, flavour: str, base: Base) -> Recipe:

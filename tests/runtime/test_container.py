@@ -6,6 +6,7 @@ import pytest
 
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.runtime.container import Place, command, environ
+from mlipbench_hpc.runtime.driver import lost
 from mlipbench_hpc.runtime.environments import Environment, EnvironmentMissing
 from mlipbench_hpc.runtime.images import Entry, Image
 
@@ -76,6 +77,20 @@ def test_a_task_on_a_gpu_asks_apptainer_for_it() -> None:
 )
 def test_values_with_commas_and_quotes_reach_apptainer_whole(value: str, shown: str) -> None:
     assert shown in command(IMAGE, TASK, PLACE, {}, {"M": value}).argv
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-9, "killed by SIGKILL"),
+        (137, "killed by SIGKILL"),
+        (143, "killed by SIGTERM"),
+        (255, "ended with 255"),
+    ],
+)
+def test_an_end_without_a_record_is_put_into_words(code: int, words: str) -> None:
+    """Apptainer ends with 128 and a signal's number, and with 255 when it cannot start at all."""
+    assert words in lost(code)
 
 
 def fake(root: Path, scripts: str = "#!/one/bin/python") -> Environment:
