@@ -105,8 +105,7 @@ def _entry(record: dict[str, Any], lock: Path) -> Entry:
         raise ImageRefused(
             f"{lock}: the entry of {entry.name} was edited by hand (its seal is "
             f"{record['seal'][:12]}, that of its content {digest(asdict(entry))[:12]}): bring the lock "
-            f"back that came with the images, or remove it"
-            " and build again"
+            f"back that came with the images, or remove it and build again"
         )
     return entry
 

@@ -111,7 +111,14 @@ def test_a_campaign_gives_the_numbers_of_virtual_environments(images: Path, camp
     assert inside == contents(campaign)
 
 
-@pytest.mark.parametrize("victim", ["driver", "mlipbench_hpc.worker", "process_worker_pool"])
+@pytest.mark.parametrize(
+    "victim",
+    [
+        "driver",
+        pytest.param("mlipbench_hpc.worker", marks=pytest.mark.slow),
+        pytest.param("process_worker_pool", marks=pytest.mark.slow),
+    ],
+)
 def test_contained_workers_may_be_killed(victim: str, images: Path, campaign: Path) -> None:
     path = campaign / "toy.yaml"
     path.write_text(path.read_text().replace(*SLOW_TOY))
