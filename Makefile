@@ -4,6 +4,10 @@ CAMPAIGN ?= campaigns/quickstart.yaml
 SITE ?= local
 # Environments to set up; empty means those that CAMPAIGN needs.
 ENVS ?=
+# One image to build, and whether for CPUs or for NVIDIA GPUs; what it stands on.
+ENV ?=
+FLAVOUR ?= cpu
+BASE ?= debian
 # Asked only when this machine's own pip configuration offers no CPU build of torch.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
@@ -12,15 +16,19 @@ override PYTHON := $(value PYTHON)
 override CAMPAIGN := $(value CAMPAIGN)
 override SITE := $(value SITE)
 override ENVS := $(value ENVS)
+override ENV := $(value ENV)
+override FLAVOUR := $(value FLAVOUR)
+override BASE := $(value BASE)
 override TORCH_INDEX := $(value TORCH_INDEX)
 # Recipes read these from the environment, quoted: no name of a campaign can become a command.
-export PYTHON CAMPAIGN SITE ENVS TORCH_INDEX
+export PYTHON CAMPAIGN SITE ENVS ENV FLAVOUR BASE TORCH_INDEX
 
 SETUP = "$$PYTHON" containers/setup.py --torch-index "$$TORCH_INDEX"
 MLIPBENCH = .venvs/login/bin/mlipbench
+IMAGES = $(MLIPBENCH) images build --site "$$SITE" --flavour "$$FLAVOUR" --base "$$BASE" --torch-index "$$TORCH_INDEX"
 ENGINES = $(patsubst containers/%/requirements.cpu.lock,%,$(wildcard containers/*/requirements.cpu.lock))
 
-.PHONY: help python login setup campaign validate plan status report clean test test-fast test-full bench locks
+.PHONY: help python login setup campaign validate plan status report clean images image test test-fast test-full bench locks base-lock
 .NOTPARALLEL:
 
 help:  ## list the verbs
@@ -58,6 +66,13 @@ report: login  ## rebuild the report from what is done
 clean: login  ## remove what dead attempts left; results stay
 	@$(MLIPBENCH) clean
 
+images: login  ## build the pinned Apptainer images that CAMPAIGN needs (FLAVOUR=cpu|cuda)
+	@envs=$$($(MLIPBENCH) environments "$$CAMPAIGN") || exit 2; $(IMAGES) $$envs
+
+image: login  ## build one image, from nothing, and compare it with the one there: make image ENV=mace FLAVOUR=cpu
+	@[ -n "$$ENV" ] || { echo "which one? as in: make image ENV=mace FLAVOUR=cpu" >&2; exit 2; }
+	@$(IMAGES) --again -- "$$ENV"
+
 test-fast: python  ## tests without any engine, style, types and imports (3 minutes)
 	@$(SETUP) login tests analysis
 	@.venvs/tests/bin/python tests/run.py fast
@@ -72,6 +87,9 @@ test-full: python  ## the same, slow tests too (90 minutes)
 
 bench: setup  ## measure speed and overheads against the bars
 	@.venvs/login/bin/python tests/bench/run.py
+
+base-lock: python  ## developers: lock the present Debian packages as the base of all images
+	@"$$PYTHON" containers/base/lock.py
 
 locks: python  ## developers: resolve every requirements.in again (needs network)
 	@"$$PYTHON" -m venv .venvs/locks

@@ -13,8 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "reference")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
+LOCKS["mace-cuda"] = ROOT / "containers/mace/requirements.cuda.lock"
 LOCKS["tests"] = ROOT / "tests/requirements.lock"
 FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
+FOLLOWS["mace-cuda"] = ["mace"]
 FOLLOWS["deepmd"] = ["analysis"]  # not mace's: tensorflow-cpu 2.21.0 refuses its h5py
 PLATFORM = "--python-version 3.11 --python-platform x86_64-manylinux_2_28 --index-strategy unsafe-best-match"
 FORM = "--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links"
@@ -35,9 +37,15 @@ def pins(lock: Path) -> list[str]:
     return [word for word in words if not word.startswith("torch==")]
 
 
+def source_of(env: str) -> Path:
+    """The requirements.in (or requirements.cuda.in) that a lock is made from."""
+    flavour = ".cuda" if env.endswith("-cuda") else ""
+    return LOCKS[env].with_name(f"requirements{flavour}.in")
+
+
 def compiled(env: str, uv: str, source: list[str]) -> str:
     """The text of one lock; the options that its requirements.in gives to pip are kept, in their order."""
-    origin = LOCKS[env].with_name("requirements.in")
+    origin = source_of(env)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.writelines(f"{pin}\n" for other in FOLLOWS.get(env, ()) for pin in pins(LOCKS[other]))
         constraints.flush()
@@ -51,7 +59,7 @@ def compiled(env: str, uv: str, source: list[str]) -> str:
 def main(uv: str, index: str) -> int:
     for env, lock in LOCKS.items():
         try:
-            text = compiled(env, uv, torch_source(index))
+            text = compiled(env, uv, [] if env.endswith("-cuda") else torch_source(index))
         except subprocess.CalledProcessError:
             print(f"{env}: uv could not resolve its requirements.in; why is said above")
             return 1

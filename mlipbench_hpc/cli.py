@@ -66,12 +66,12 @@ class Session:
         return find()
 
     @cached_property
-    def environments(self) -> dict[str, Any]:
+    def environments(self) -> Mapping[str, Any]:
         from mlipbench_hpc.plan.expand import environments
-        from mlipbench_hpc.runtime.environments import locate
+        from mlipbench_hpc.runtime.places import locate_all
 
         names = environments(self.validated.campaign, self.architectures)
-        return {name: locate(name, self.site.environments) for name in names}
+        return locate_all(names, self.site, self.store.root / "facts")
 
     @cached_property
     def setting(self) -> Any:
@@ -132,7 +132,7 @@ def show_plan(session: Session) -> Any:
     from mlipbench_hpc.plan import status
 
     found = session.look()[1]
-    print("\n".join([*status.table(session.plan, found), *status.summary(session.plan, found)]), flush=True)
+    say("\n".join([*status.table(session.plan, found), *status.summary(session.plan, found)]))
     return found
 
 
@@ -189,6 +189,7 @@ def drive(session: Session) -> bool:
     if left := processes.kill(processes.STORE, session.store.name):
         print(f"ended {left} processes that a dead driver had left", flush=True)
     for environment in session.environments.values():
+        environment.check()
         environment.describe(session.store.root)
     code = stage(session.store.root, session.architectures.values())
     return Driver(session.store, session.site, code, session.environments, session.expand, say).run()
@@ -250,12 +251,12 @@ def task_show(session: Session) -> int:
 def task_run(session: Session) -> int:
     """Run one task here and now, without Parsl; a committed one is made again beside it and compared."""
     from mlipbench_hpc.runtime.byhand import rerun
-    from mlipbench_hpc.runtime.environments import locate
     from mlipbench_hpc.runtime.lock import hold
+    from mlipbench_hpc.runtime.places import locate_again
 
     with hold(session.store.root, session.options.take_over):
         task, _ = pick(session)
-        environment = locate(task.environment, session.site.environments)
+        environment = locate_again(task, session.site, session.store.root / "facts")
         if environment.identity != task.identity:
             raise Refused(f"environment `{task.environment}` is not the one this task was planned with")
         return rerun(session.store, task, environment, session.architectures.values())
@@ -319,14 +320,13 @@ def parser() -> argparse.ArgumentParser:
     _option(verbs, "plan", "-v", "--verbose", action="store_true", help="list every task")
     _option(verbs, "status", "--watch", action="store_true", help="again every few seconds until all is done")
     task = verbs.add_parser("task", help="look at one task, or run it by hand").add_subparsers(required=True)
-    for name, function, text in (
-        ("show", task_show, "its task.json and folders"),
-        ("run", task_run, "run it here"),
-    ):
+    shown, ran = "its task.json and folders", "run it here"
+    for name, function, text in (("show", task_show, shown), ("run", task_run, ran)):
         one = task.add_parser(name, help=text, description=text)
         one.add_argument("key", help="the first characters of its key")
         one.set_defaults(function=function, campaign=Path())
         _place(one)
+    _images(verbs)
     cleaner = verbs.add_parser("clean", help="remove dead attempts from a store")
     cleaner.set_defaults(function=clean, campaign=Path())
     _place(cleaner)
@@ -334,6 +334,19 @@ def parser() -> argparse.ArgumentParser:
         function=schema, campaign=Path(), site="", store=None
     )
     return top
+
+
+def _images(verbs: Any) -> None:
+    from mlipbench_hpc.runtime import image_verbs
+
+    text = "a site's pinned Apptainer images"
+    images = verbs.add_parser("images", help=text, description=text)
+    below = images.add_subparsers(dest="images_verb", required=True)
+    for name, words in image_verbs.VERBS.items():
+        one = below.add_parser(name, help=words, description=words)
+        image_verbs.add_options(name, one)
+        one.set_defaults(function=image_verbs.run, campaign=Path())
+        _place(one)
 
 
 def _option(verbs: Any, verb: str, *names: str, **settings: Any) -> None:
@@ -363,24 +376,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     from mlipbench_hpc.architectures.card import CardError
     from mlipbench_hpc.campaign.problem import CampaignError
-    from mlipbench_hpc.runtime.environments import EnvironmentMissing
-    from mlipbench_hpc.runtime.lock import StoreLocked
-    from mlipbench_hpc.runtime.trouble import OutOfSpace, WorkersLost
+    from mlipbench_hpc.runtime.trouble import Trouble
 
     try:
         return int(options.function(Session(options.campaign, options)))
     except CampaignError as error:
         print(f"{error}\n{count(error.problems)}; nothing was run", file=sys.stderr)
-    except (
-        Refused,
-        InputFailure,
-        NotAStore,
-        CardError,
-        EnvironmentMissing,
-        StoreLocked,
-        OutOfSpace,
-        WorkersLost,
-    ) as error:
+    except (Refused, InputFailure, NotAStore, CardError, Trouble) as error:
         print(str(error), file=sys.stderr)
     except BrokenPipeError:
         return EXIT_UNFINISHED

@@ -78,11 +78,13 @@ def engine(folder: Path, marks: str) -> Suite:
 def suites(tier: str) -> list[Suite]:
     """What a tier runs, cheapest first. Tests of a real cluster belong to no tier."""
     marks = "not cluster" if tier == "full" else "not slow and not cluster"
-    fast = [*checks(), login("login", f"not engine and {marks}")]
+    fast = [*checks(), login("login", f"not engine and not apptainer and {marks}")]
     folders = sorted(path for path in (ROOT / "tests/engines").glob("[a-z]*") if path.is_dir())
     if tier == "fast":
         return fast
-    return [*fast, *(engine(folder, marks) for folder in folders), login("campaigns", f"engine and {marks}")]
+    engines = [engine(folder, marks) for folder in folders]
+    whole = [login("campaigns", f"engine and {marks}"), login("images", f"apptainer and {marks}")]
+    return [*fast, *engines, *whole]
 
 
 def counts(junit: Path) -> tuple[int, int, int]:

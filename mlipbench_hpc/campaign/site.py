@@ -19,6 +19,13 @@ class Site(Spec):
     environments: dict[Name, str] = Field(
         {}, description="Virtual environments by name (default: beside the login one)."
     )
+    runtime: Literal["auto", "apptainer", "venv"] = Field(
+        "auto", description="auto: apptainer where it and every image that is needed are there, else venv."
+    )
+    images: str = Field("images", description="The folder of Apptainer images and their images.lock.")
+    flavour: Literal["cpu", "cuda"] = Field(
+        "cpu", description="Which images; an environment that is made in no other is taken in cpu."
+    )
     retries: int = Field(3, ge=0, strict=True, description="How often a transient failure is tried again.")
     attempt_limit: Duration | None = Field(
         None, description="An attempt checkpoints and stops after this time; the next one continues."

@@ -1,6 +1,7 @@
 """One task without Parsl: what `mlipbench task run KEY` does."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -10,21 +11,23 @@ from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.contract.folder import Store, read_json
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.runtime.code import stage
-from mlipbench_hpc.runtime.container import argv, environ
+from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.environments import Environment
+from mlipbench_hpc.runtime.images import Image
 
 
-def rerun(store: Store, task: Task, environment: Environment, found: Iterable[Found]) -> int:
+def rerun(store: Store, task: Task, environment: Environment | Image, found: Iterable[Found]) -> int:
     """Run `task` in a fresh attempt and commit it; when it is committed already, compare and discard.
 
     Returns the worker's exit code, or 1 when a remake differs from what is committed.
     """
     committed = store.result(task.key)
     attempt = store.begin(task)
-    variables = environ(environment, task, stage(store.root, found), dict(os.environ))
-    command = argv(environment, commit=committed is None)
-    print(f"cd {attempt}\nPYTHONPATH={variables['PYTHONPATH']} {' '.join(command)}", flush=True)
-    code = subprocess.run(command, cwd=attempt, env=variables, check=False).returncode
+    place = Place(store.root, attempt, stage(store.root, found))
+    start = command(environment, task, place, os.environ, commit=committed is None)
+    shown = "" if start.contained else f"PYTHONPATH={start.environ['PYTHONPATH']} "
+    print(f"cd {attempt}\n{shown}{shlex.join(start.argv)}", flush=True)
+    code = subprocess.run(start.argv, cwd=attempt, env=start.environ, check=False).returncode
     if committed is None or code != 0:
         print(f"ended with {code}: {store.task(task.key) if code == 0 else attempt}")
         return code

@@ -19,9 +19,10 @@ from mlipbench_hpc.contract.folder import Store, furthest_checkpoint, is_edited,
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_OF_FAILURE
 from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
-from mlipbench_hpc.runtime.container import argv, environ
+from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, slots
+from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.trouble import SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
 VISIBLE_WITHIN_S = 120.0
@@ -30,6 +31,7 @@ STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
 STUCK_AFTER = 3
 MENDS = 5
+FATAL = 128  # Apptainer ends with 128 and the number of the signal that killed what it ran.
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
@@ -53,7 +55,7 @@ class Driver:
     store: Store
     site: Site
     code: Path
-    environments: Mapping[str, Environment]
+    environments: Mapping[str, Environment | Image]
     replan: Callable[[Mapping[str, bool]], list[Planned]]
     echo: Echo
     plan: dict[str, Planned] = field(default_factory=dict)
@@ -152,13 +154,16 @@ class Driver:
         return bool(self._ready)
 
     def _submit(self, item: Planned) -> None:
-        attempt = self.store.begin(item.task)
         environment = self.environments[item.task.environment]
+        environment.check()
+        attempt = self.store.begin(item.task)
         marks = {processes.STORE: self.store.name, processes.ATTEMPT: attempt.name}
-        variables = environ(environment, item.task, self.code, dict(os.environ)) | marks
+        place = Place(self.store.root, attempt, self.code)
+        start = command(environment, item.task, place, os.environ, marks)
         self.flights[item.key] = Flight(item, attempt)
         log = str(attempt / "log.txt")
-        future = self.pool.submit(argv(environment), str(attempt), variables, log, self.site.attempt_limit)
+        limit = self.site.attempt_limit
+        future = self.pool.submit(start.argv, str(attempt), start.environ, log, limit, start.contained)
         future.add_done_callback(lambda ended: self.endings.put((item.key, attempt, ended)))
 
     def _collect(self) -> None:
@@ -316,8 +321,8 @@ def lost(code: int | None) -> str:
     """Words for an attempt that left no record."""
     if code is None:
         return "its worker was lost"
-    if code < 0:
-        return f"its process was killed by {signal.Signals(-code).name}"
+    if (number := -code if code < 0 else code - FATAL) in set(signal.Signals):
+        return f"its process was killed by {signal.Signals(number).name}"
     if code == EXIT_OF_FAILURE["transient"]:
         return f"it could not even write its failure: {os.strerror(errno.ENOSPC)}"
     return f"its process ended with {code} and left no record"

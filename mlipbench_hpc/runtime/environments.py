@@ -9,9 +9,10 @@ from pathlib import Path
 
 from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.key import digest
+from mlipbench_hpc.runtime.trouble import Trouble
 
 
-class EnvironmentMissing(Exception):
+class EnvironmentMissing(Trouble):
     """An environment the campaign needs is not installed."""
 
 
@@ -55,6 +56,9 @@ class Environment:
         """Installed versions by name."""
         headers = [HeaderParser().parsestr((folder / "METADATA").read_text()) for folder in self._installed]
         return {str(header["Name"]): str(header["Version"]) for header in headers}
+
+    def check(self) -> None:
+        """Nothing to do: its identity was read from what is installed."""
 
     def describe(self, store: Path) -> None:
         """Keep in the store what this identity means, for the report and for next year."""

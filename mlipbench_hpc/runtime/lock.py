@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.contract.folder import read_json, write_json
+from mlipbench_hpc.runtime.trouble import Trouble
 
 HEARTBEAT_S = 15.0
 SILENT_S = 120.0
 FIELDS = {"host", "boot", "pid", "started", "since", "heartbeat"}
 
 
-class StoreLocked(Exception):
+class StoreLocked(Trouble):
     """Another driver holds the store."""
 
 

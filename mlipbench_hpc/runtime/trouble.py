@@ -6,11 +6,15 @@ from pathlib import Path
 SPARE_BYTES = 1 << 20
 
 
-class OutOfSpace(Exception):
+class Trouble(Exception):
+    """What whoever runs the suite can mend: said in words, never as a traceback."""
+
+
+class OutOfSpace(Trouble):
     """The store's disk stayed full for longer than the site waits."""
 
 
-class WorkersLost(Exception):
+class WorkersLost(Trouble):
     """Parsl's processes die again and again before anything is done."""
 
 

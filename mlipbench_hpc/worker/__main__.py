@@ -26,6 +26,7 @@ from mlipbench_hpc.contract.task import (
     TransientFailure,
 )
 from mlipbench_hpc.worker.context import Context, die_with
+from mlipbench_hpc.worker.gpu import require_gpu
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mlipbench_hpc.worker", description=__doc__)
     parser.add_argument("task", type=Path, help="task.json of an attempt folder in a store")
     parser.add_argument("--deadline", type=float, help="Unix time at which to checkpoint and stop")
-    parser.add_argument("--die-with", type=int, help="process id of the parent to die with")
+    parser.add_argument("--die-with", help="process id of the parent to die with, or `stdin` and its end")
     parser.add_argument("--keep", action="store_true", help="write result.json but do not commit the folder")
     options = parser.parse_args(arguments)
     if options.die_with:
@@ -72,6 +73,8 @@ def attempt(folder: Path, deadline: float | None, commit: bool) -> int:
 
 def run_verb(context: Context) -> dict[str, Any]:
     """Import the verb's module and run it; returns the result's `values`."""
+    if str(context.parameters.get("device", "cpu")).startswith("cuda"):
+        require_gpu()
     verb = importlib.import_module(f"mlipbench_hpc.worker.{context.task.verb}")
     context.check()
     values: dict[str, Any] = verb.run(context)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -108,10 +109,23 @@ class Context:
         self.stop_asked = signal.Signals(number).name
 
 
-def die_with(parent: int) -> None:
-    """Ask the kernel to kill this process when `parent` dies (Linux prctl PR_SET_PDEATHSIG, signal 9)."""
+def die_with(parent: str) -> None:
+    """Ask to be killed (signal 9) when process `parent` dies, or at the end of standard input for `stdin`.
+
+    The former is Linux prctl PR_SET_PDEATHSIG. In a container the parent's process id is not known, and
+    the kernel forgets such a wish when privileges are dropped; but the parent holds the other end of a pipe.
+    """
     import ctypes
 
+    if parent == "stdin":
+        threading.Thread(target=_die_at_the_end_of_input, daemon=True).start()
+        return
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
-    if os.getppid() != parent:
+    if os.getppid() != int(parent):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_at_the_end_of_input() -> None:
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)

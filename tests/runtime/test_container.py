@@ -1,33 +1,96 @@
+"""Command lines and environments of workers, and what a virtual environment is."""
+
 from pathlib import Path
 
 import pytest
 
 from mlipbench_hpc.contract.task import Task
-from mlipbench_hpc.runtime.container import argv, environ
+from mlipbench_hpc.runtime.container import Place, command, environ
+from mlipbench_hpc.runtime.driver import lost
 from mlipbench_hpc.runtime.environments import Environment, EnvironmentMissing
+from mlipbench_hpc.runtime.images import Entry, Image
 
 ENVIRONMENT = Environment("mace", Path("/envs/mace"))
+ENTRY = Entry("mace", "cpu", "mace.sif", "r", "5" * 64, "f", 1, "debian:0", {}, {})
+IMAGE = Image(ENTRY, Path("/images/mace.sif"))
+PLACE = Place(Path("/st,o:re"), Path("/st,o:re/attempts/a"), Path("/st,o:re/code/x"))
+TASK = Task("md", 1, "mace", "venv:0", {"threads": 3})
+OUTSIDE = {
+    "HOME": "/home/u",
+    "PATH": "/usr/bin",
+    "PYTHONPATH": "/evil",
+    "LD_PRELOAD": "x.so",
+    "AWS_SECRET": "s",
+    "APPTAINER_BIND": "/secret",
+    "APPTAINERENV_PYTHONPATH": "/evil",
+    "CUDA_VISIBLE_DEVICES": "2",
+}
 
 
 def test_a_worker_is_an_argv_list() -> None:
-    assert argv(ENVIRONMENT) == ["/envs/mace/bin/python", "-m", "mlipbench_hpc.worker", "task.json"]
-    assert argv(ENVIRONMENT, commit=False)[-1] == "--keep"
+    start = command(ENVIRONMENT, TASK, PLACE, {})
+    assert start.argv == ["/envs/mace/bin/python", "-m", "mlipbench_hpc.worker", "task.json"]
+    assert not start.contained
+    assert command(ENVIRONMENT, TASK, PLACE, {}, commit=False).argv[-1] == "--keep"
 
 
 def test_only_named_variables_pass() -> None:
-    task = Task("md", 1, "mace", "venv:0", {"threads": 3})
-    outside = {
-        "HOME": "/home/u",
-        "PYTHONPATH": "/evil",
-        "LD_PRELOAD": "x.so",
-        "AWS_SECRET": "s",
-        "CUDA_VISIBLE_DEVICES": "2",
-    }
-    found = environ(ENVIRONMENT, task, Path("/store/code/x"), outside)
+    found = environ(ENVIRONMENT, TASK, Path("/store/code/x"), OUTSIDE)
     assert found["PYTHONPATH"] == "/store/code/x"
     assert found["OMP_NUM_THREADS"] == "3"
     assert found["CUDA_VISIBLE_DEVICES"] == "2"
     assert not {"LD_PRELOAD", "AWS_SECRET"} & set(found)
+
+
+def test_a_contained_worker_sees_the_store_and_nothing_else() -> None:
+    start = command(IMAGE, TASK, PLACE, OUTSIDE, {"MLIPBENCH_ATTEMPT": "a-0"})
+    worker = start.argv.index("/images/mace.sif")
+    assert start.argv[worker + 1 :] == [
+        "/opt/environment/bin/python", "-m", "mlipbench_hpc.worker", "task.json",
+    ]  # fmt: skip
+    options = start.argv[:worker]
+    assert options[:3] == ["apptainer", "--quiet", "exec"]
+    assert {"--containall", "--no-home", "--pwd=/st,o:re/attempts/a"} < set(options)
+    assert "--nv" not in options
+    assert [option for option in options if option.startswith("--mount")] == [
+        '--mount=type=bind,"src=/st,o:re","dst=/st,o:re"',
+        '--mount=type=bind,"src=/st,o:re/inputs","dst=/st,o:re/inputs",ro',
+        '--mount=type=bind,"src=/st,o:re/code/x",dst=/opt/mlipbench,ro',
+    ]
+    variables = dict(option[6:].split("=", 1) for option in options if option.startswith("--env="))
+    assert variables["PYTHONPATH"] == "/opt/mlipbench"
+    assert variables["MLIPBENCH_ATTEMPT"] == "a-0"
+    assert variables["LD_LIBRARY_PATH"] == "/opt/environment/lib"
+    assert not {"HOME", "LD_PRELOAD", "AWS_SECRET"} & set(variables)
+    assert start.environ == {"HOME": "/home/u", "PATH": "/usr/bin"}
+    assert start.contained
+
+
+def test_a_task_on_a_gpu_asks_apptainer_for_it() -> None:
+    task = Task("md", 1, "mace", "image:0", {"device": "cuda"})
+    assert "--nv" in command(IMAGE, task, PLACE, OUTSIDE).argv
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("a", "--env=M=a"), ("a,b", "--env=M=a,b"), ("a=b,c", '--env="M=a=b,c"'), ('"q"', '--env="M=""q"""')],
+)
+def test_values_with_commas_and_quotes_reach_apptainer_whole(value: str, shown: str) -> None:
+    assert shown in command(IMAGE, TASK, PLACE, {}, {"M": value}).argv
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-9, "killed by SIGKILL"),
+        (137, "killed by SIGKILL"),
+        (143, "killed by SIGTERM"),
+        (255, "ended with 255"),
+    ],
+)
+def test_an_end_without_a_record_is_put_into_words(code: int, words: str) -> None:
+    """Apptainer ends with 128 and a signal's number, and with 255 when it cannot start at all."""
+    assert words in lost(code)
 
 
 def fake(root: Path, scripts: str = "#!/one/bin/python") -> Environment:

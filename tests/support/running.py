@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.contract.folder import Store
+
 MARK = "MLIPBENCH_TEST"
 PLUGINS = str(Path(__file__).parents[1] / "plugins")
 COMMAND = [sys.executable, "-m", "mlipbench_hpc.cli"]
@@ -57,8 +59,8 @@ def run(
 def family(folder: Path, needle: str = "") -> list[int]:
     """Living processes that carry the folder's mark (or its store's), whose command line holds `needle`."""
     marks = [f"{MARK}={folder}".encode()]
-    with suppress(FileNotFoundError):
-        marks.append(b"MLIPBENCH_STORE=" + (folder / "store" / "id").read_bytes())
+    with suppress(FileNotFoundError):  # All that a worker in a container shows of whose it is.
+        marks.append(f"MLIPBENCH_STORE={Store(folder / 'store').name}".encode())
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -1,0 +1,39 @@
+"""What every image must pass before it counts as built; each environment's acceptance.py imports this.
+
+Runs inside the image with this package bound and on PYTHONPATH; standard library and numpy only.
+"""
+
+import re
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOCK = Path("/opt/recipe/requirements.lock")
+Arrays = NDArray[np.float64]
+
+
+def versions() -> None:
+    """Every package of the lock is installed in the version that the lock says."""
+    pins = re.findall(r"^([a-z0-9][\w.-]*)==(\S+)", LOCK.read_text(), flags=re.MULTILINE)
+    wrong = [f"{name} is {version(name)}, not {pin}" for name, pin in pins if version(name) != pin]
+    assert pins, f"{LOCK} names no package"
+    assert not wrong, "; ".join(wrong)
+    print(f"{len(pins)} packages as locked")
+
+
+def gradient(label: Callable[[Arrays], tuple[float, Arrays]], positions: Arrays, tolerance: float) -> None:
+    """Forces are minus the gradient of the energy along one random direction.
+
+    label: positions (N, 3) in Å to the energy in eV and forces (N, 3) in eV/Å. tolerance: eV/Å.
+    """
+    direction = np.random.default_rng(7).normal(size=positions.shape)
+    direction /= np.linalg.norm(direction)
+    step = 1e-3 * direction
+    slope = (label(positions + step)[0] - label(positions - step)[0]) / 2e-3
+    along = float((label(positions)[1] * direction).sum())
+    assert abs(along) > tolerance, f"a force of {along} eV/Å tests nothing"
+    assert abs(slope + along) < tolerance, f"force {along} eV/Å, minus the gradient {-slope} eV/Å"
+    print(f"force {along:.6f} eV/Å, minus the gradient {-slope:.6f} eV/Å")

@@ -1,0 +1,29 @@
+"""Whether this process sees a GPU: asked of the driver library itself, before any engine is loaded."""
+
+import ctypes
+import os
+
+from mlipbench_hpc.contract.task import TransientFailure
+
+
+def require_gpu(library: str = "libcuda.so.1") -> int:
+    """How many GPUs are visible; raises TransientFailure in words when none is.
+
+    Apptainer's --nv says nothing when it finds no driver, and engines then run on the CPU or fail late.
+    """
+    count = ctypes.c_int()
+    try:
+        cuda = ctypes.CDLL(library)
+    except OSError as error:
+        raise TransientFailure(_words(f"the NVIDIA driver's {library} cannot be loaded ({error})")) from error
+    for call, arguments in ((cuda.cuInit, (0,)), (cuda.cuDeviceGetCount, (ctypes.byref(count),))):
+        if code := call(*arguments):
+            raise TransientFailure(_words(f"the NVIDIA driver answers with error {code}"))
+    if count.value == 0:
+        raise TransientFailure(_words("the NVIDIA driver shows none"))
+    return count.value
+
+
+def _words(why: str) -> str:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return f"this task wants a GPU and sees none: {why}; CUDA_VISIBLE_DEVICES is {visible!r}"
