@@ -241,7 +241,11 @@ Thermostat = Annotated[NoseHooverChain | LangevinThermostat, Field(discriminator
 class Stability(Spec):
     """Limits beyond which a run ends as unstable: a measured result, with cause and time."""
 
-    conserved_energy: EnergyPerAtom = 0.004
+    conserved_energy: EnergyPerAtom = Field(
+        0.004,
+        description="Largest distance from its value at the start. The reference potential drifts by some "
+        "2 meV/atom per ns: give runs of more than 1 ns 10 meV/atom.",
+    )
     temperature: Temperature = 2000.0
     hydrogen_oxygen: Length | None = Field(None, description="Longest distance of an H from its nearest O.")
 
