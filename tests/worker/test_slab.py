@@ -61,6 +61,13 @@ def test_the_paper_s_cell():
     assert len(frames.numbers) == 384
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_ions_start_far_apart(seed: int):
+    """On 11.5 x 10.0 Å of surface two points can lie 7.6 Å apart in the plane."""
+    image = interface((4, 4, 3), 36, 2, 4.08, 0.997, 15.0, seed)[0].atoms(0)
+    assert image.get_distance(-1, -2, mic=True) > 5.0
+
+
 def test_interfaces_are_seeded_and_refuse_what_has_no_room():
     def positions(seed: int) -> Any:
         return interface((4, 4, 2), 30, 2, 4.08, 0.997, 15.0, seed)[0].positions

@@ -50,7 +50,7 @@ def interface(
     edges[2] = wall + vacuum / 2
     generator = np.random.Generator(np.random.PCG64(seed))
     sites = _film(waters + ions, edges, top + CONTACT_A, thickness, generator)
-    chosen = _ion_sites(sites[:, 2] - top, ions, generator)
+    chosen = _ion_sites(sites, top, edges, ions, generator)
     placed = np.concatenate([gold, sites[chosen]])
     for site in np.delete(sites, chosen, axis=0):
         placed = np.concatenate([placed, turned(site, placed, edges, generator)])
@@ -90,11 +90,21 @@ def _film(
     return np.asarray(sites[order[:count]])
 
 
-def _ion_sites(heights: Floats, ions: int, generator: np.random.Generator) -> list[int]:
-    """Which sites get an ion: any that is at least 4.5 Å above the top layer."""
-    far = np.flatnonzero(heights >= ION_DISTANCE_A)
+def _ion_sites(
+    sites: Floats, top: float, edges: Floats, ions: int, generator: np.random.Generator
+) -> list[int]:
+    """Which sites get an ion: one at least 4.5 Å above the top layer, at random; then those farthest apart.
+
+    Ions of one charge that start side by side would be frames no ensemble has, and models fuse them.
+    """
+    far = generator.permutation(np.flatnonzero(sites[:, 2] - top >= ION_DISTANCE_A))
     if len(far) < ions:
         raise InputFailure(
             f"slab: {len(far)} sites {ION_DISTANCE_A} Å away from the metal for {ions} ions; add waters"
         )
-    return sorted(int(site) for site in generator.permutation(far)[:ions])
+    chosen = far[:1].tolist() if ions else []
+    while len(chosen) < ions:
+        apart = sites[far][:, None] - sites[chosen]
+        nearest = np.linalg.norm(apart - edges * np.rint(apart / edges), axis=2).min(axis=1)
+        chosen.append(int(far[nearest.argmax()]))
+    return sorted(chosen)
