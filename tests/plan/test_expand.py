@@ -20,7 +20,7 @@ REWEIGHT = ("reweight: null", "reweight: {stride: 5}")
 
 
 def setting(validated: Any, **changes: Any) -> Setting:
-    identities = {name: f"venv:{name}" for name in ("analysis", "reference", "mace")}
+    identities = {name: f"venv:{name}" for name in ("analysis", "reference", "mace", "deepmd")}
     return Setting(validated.datasets, validated.systems, find(), identities, versions(), **changes)
 
 
