@@ -157,11 +157,10 @@ def _lines(results: Results, name: str) -> dict[Key, Line]:
     runs = results.of("md", md=name)
     keys = [_key(results, name, run) for run in runs]
     known = next((key for key in keys if key), ())
+    drives, held = driver(results, name), _held(results.asked("md", name))
     lines: dict[Key, Line] = {}
     for run, own in zip(runs, keys, strict=True):
-        line = lines.setdefault(
-            own or known, Line(name, driver(results, name), _held(results.asked("md", name)))
-        )
+        line = lines.setdefault(own or known, Line(name, drives, held))
         if reason := _excluded(results, run):
             line.left_out.append(f"replica {run.subject['replica']} {reason}")
         else:

@@ -103,6 +103,15 @@ class Made:
         self.tasks.append(Reported(label, verb, task.key, subject, environment, "done"))
         return task.key
 
+    def lose_files(self) -> None:
+        """Outputs vanish from all committed folders; task.json and result.json stay."""
+        for task in self.tasks:
+            folder = self.store.task(task.key)
+            folder.chmod(0o755)
+            for path in folder.iterdir():
+                if path.name not in ("result.json", "task.json"):
+                    path.unlink()
+
     def change(self, choose: Callable[[Reported], bool], **changes: Any) -> None:
         """Tell the report something else about some tasks."""
         self.tasks = [replace(task, **changes) if choose(task) else task for task in self.tasks]

@@ -180,12 +180,7 @@ def test_said_to_be_done_but_not_there(made: Any, plain: None, tmp_path: Path) -
 
 
 def test_files_gone_from_a_committed_folder(made: Any, tmp_path: Path) -> None:
-    for task in made.tasks:
-        folder = made.store.task(task.key)
-        folder.chmod(0o755)
-        for path in folder.iterdir():
-            if path.name not in ("result.json", "task.json"):
-                path.unlink()
+    made.lose_files()
     _, results = build(made, tmp_path / "out")
     assert results["figures"] == {}
 

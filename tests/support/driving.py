@@ -16,6 +16,8 @@ from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Archit
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.restart import pack
 
 MD: dict[str, Any] = {
     "seed": 3,
@@ -114,3 +116,17 @@ def stop(folder: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Context, "check", counted)
         assert attempt(folder, None, commit=True) == EXIT_INTERRUPTED
+
+
+def same_bits(through: Engine, fresh: Engine, before: tuple[int, ...], steps: int) -> None:
+    """`fresh` goes on from a state of `through` as that itself does, however steps are cut into runs."""
+    for count in before:
+        through.advance(count)
+    fresh.restore(through.state())
+    through.forget()
+    assert pack(fresh.state()) == pack(through.state())
+    for _ in range(steps):
+        through.advance(1)
+    fresh.advance(steps)
+    assert pack(fresh.state()) == pack(through.state())
+    assert fresh.steps_done == sum(before) + steps

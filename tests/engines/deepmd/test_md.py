@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from conformance import REFERENCE, Conformance, harmonic, water
+from driving import same_bits
 
 from mlipbench_hpc.architectures.dp import adapter
 from mlipbench_hpc.contract.task import InputFailure
@@ -15,7 +16,6 @@ from mlipbench_hpc.worker.engines.engine import Engine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Native
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
-from mlipbench_hpc.worker.engines.restart import pack
 from mlipbench_hpc.worker.engines.system import System
 
 BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -91,14 +91,7 @@ def test_a_restart_gives_the_same_bits(models: Any, dtype: str) -> None:
     """Long enough for lists of neighbours to be made anew, and however steps are cut into runs."""
     where = system(molecules=6, fixed=[0, 1, 2])
     through, fresh = native(models[dtype], where), native(models[dtype], where, seed=2)
-    for steps in (1, 30, 29):
-        through.advance(steps)
-    fresh.restore(through.state())
-    through.forget()
-    for _ in range(40):
-        through.advance(1)
-    fresh.advance(40)
-    assert pack(fresh.state()) == pack(through.state())
+    same_bits(through, fresh, (1, 30, 29), 40)
 
 
 def test_both_engines_take_the_same_way(models: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from driving import MD, kill, md, run, stop, undisturbed
+from driving import MD, kill, md, run, same_bits, stop, undisturbed
 
 from mlipbench_hpc.architectures.interface import LammpsStyle
 from mlipbench_hpc.contract.folder import Store
@@ -151,16 +151,7 @@ def check(temperature: Any, conserved: Any, target: float, mobile: int, atoms: i
 def test_a_restored_state_continues_to_the_same_bits(name: str, atoms: Atoms) -> None:
     """However the steps are cut into runs of LAMMPS."""
     through, fresh = (engines(atoms, [1], seed=seed)[name] for seed in (3, 4))
-    for steps in (1, 20, 9):
-        through.advance(steps)
-    fresh.restore(through.state())
-    through.forget()
-    assert pack(fresh.state()) == pack(through.state())
-    for _ in range(30):
-        through.advance(1)
-    fresh.advance(30)
-    assert pack(fresh.state()) == pack(through.state())
-    assert fresh.steps_done == 60
+    same_bits(through, fresh, (1, 20, 9), 30)
 
 
 def test_atoms_that_pass_more_cells_than_lammps_counts_are_where_they_are() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
-from driving import MD, kill, md, run, stop, undisturbed
+from driving import MD, kill, md, run, same_bits, stop, undisturbed
 
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.data.frames import Floats, Frames
@@ -19,7 +19,6 @@ from mlipbench_hpc.worker.builders.water import water_box
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
-from mlipbench_hpc.worker.engines.restart import pack
 from mlipbench_hpc.worker.engines.system import System, Thermometer
 from mlipbench_hpc.worker.engines.trajectory import read_segments
 from mlipbench_hpc.worker.engines.wall import Wall
@@ -100,14 +99,7 @@ def test_md_is_canonical_and_conserves():
 
 def test_a_restored_state_continues_to_the_same_bits():
     through, fresh = engine("electrode", BOTTOM, walled=True), engine("electrode", BOTTOM, True, seed=4)
-    for steps in (1, 20, 9):
-        through.advance(steps)
-    fresh.restore(through.state())
-    through.forget()
-    for _ in range(20):
-        through.advance(1)
-    fresh.advance(20)
-    assert pack(fresh.state()) == pack(through.state())
+    same_bits(through, fresh, (1, 20, 9), 20)
 
 
 # Through the contract of tasks.
