@@ -248,6 +248,9 @@ class Stability(Spec):
     )
     temperature: Temperature = 2000.0
     hydrogen_oxygen: Length | None = Field(None, description="Longest distance of an H from its nearest O.")
+    contact: Length | None = Field(
+        1.5, description="Shortest distance of two atoms, neither an H, that begin farther apart than this."
+    )
 
 
 class MolecularDynamics(Spec):

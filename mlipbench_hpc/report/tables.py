@@ -29,7 +29,8 @@ UNITS = {
     "equilibration": ("ps", 1.0), "every": ("ps", 1.0), "checkpoint_every": ("ps", 1.0),
     "friction": ("1/ps", 1.0),
     "temperature": ("K", 1.0), "temperatures": ("K", 1.0), "density": ("g/cm³", 1.0), "r_max": ("Å", 1.0),
-    "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "conserved_energy": ("meV/atom", 1000.0),
+    "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "contact": ("Å", 1.0),
+    "conserved_energy": ("meV/atom", 1000.0),
     "force_rmse": ("meV/Å", 1000.0), "largest_force": ("eV/Å", 1.0),
 }  # fmt: skip
 KINDS = ("systems", "datasets", "splits", "models", "committees", "md")

@@ -6,6 +6,7 @@ import numpy as np
 from ase.geometry import get_distances
 
 from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.worker.engines.contacts import Contacts
 from mlipbench_hpc.worker.engines.system import Sample, System, Thermometer
 
 LOOK_EVERY_PS = 0.01
@@ -13,11 +14,12 @@ LOOK_EVERY_PS = 0.01
 
 @dataclass(frozen=True)
 class Limits:
-    """conserved_energy: eV per atom (of all atoms) from its start; temperature: K; hydrogen_oxygen: Å."""
+    """conserved_energy: eV per atom (of all atoms) from its start; temperature: K; the others: Å."""
 
     conserved_energy: float
     temperature: float
     hydrogen_oxygen: float | None
+    contact: float | None = None
 
     @staticmethod
     def look_every(timestep: float) -> int:
@@ -34,16 +36,19 @@ class Watch:
     reference: float
     thermometer: Thermometer
     bonds: "Bonds | None" = field(init=False)
+    contacts: Contacts | None = field(init=False)
 
     def __post_init__(self) -> None:
         limit = self.limits.hydrogen_oxygen
         self.bonds = Bonds.of(self.system, limit) if limit is not None else None
+        contact = self.limits.contact
+        self.contacts = Contacts.of(self.system, contact) if contact is not None else None
 
     def cause(self, sample: Sample) -> str | None:
         """Why the run is unstable at this moment, or None."""
         if not (np.isfinite(sample.conserved) and np.isfinite(sample.potential)):
             return f"energy is not a number (potential {sample.potential}, conserved {sample.conserved})"
-        return self._moved(sample) or self.hot(sample.momenta) or self._broken(sample)
+        return self._moved(sample) or self.hot(sample.momenta) or self._broken(sample) or self._fused(sample)
 
     def _moved(self, sample: Sample) -> str | None:
         moved = (sample.conserved - self.reference) / len(self.system.start)
@@ -65,6 +70,14 @@ class Watch:
             return None
         atom, distance = found
         return f"H {atom} is {distance:.3f} Å from its nearest O (limit {self.bonds.limit:g})"
+
+    def _fused(self, sample: Sample) -> str | None:
+        found = self.contacts.nearest(sample.positions) if self.contacts else None
+        if found is None or self.contacts is None:
+            return None
+        one, other, distance = found
+        names = f"{self.system.symbols[one]} {one} and {self.system.symbols[other]} {other}"
+        return f"{names} have come within {distance:.3f} Å of each other (limit {self.contacts.limit:g})"
 
 
 @dataclass
