@@ -201,12 +201,15 @@ def say(line: str) -> None:
 
 def report(session: Session) -> int:
     from mlipbench_hpc import __name__ as package
+    from mlipbench_hpc.report.collect import reported
     from mlipbench_hpc.report.html import build_report
 
     session.__dict__.pop("plan", None)
     seen, found = session.look()
     out = session.store.root / "reports" / session.validated.campaign.name
-    page = build_report(document(session, package), reported(session, seen, found), session.store, out)
+    page = build_report(
+        document(session, package), reported(session.plan, seen.failures, found), session.store, out
+    )
     print(f"\n{page.with_name('summary.txt').read_text(encoding='utf-8')}\nreport: {page}")
     return 0
 
@@ -224,19 +227,6 @@ def document(session: Session, package: str) -> dict[str, Any]:
         "site": session.site.model_dump(mode="json"),
         "mlipbench": version(package),
     }
-
-
-def reported(session: Session, seen: Any, found: Any) -> list[Any]:
-    """The plan's tasks in the report's words."""
-    from mlipbench_hpc.report.collect import Reported
-
-    def in_words(item: Any, subject: Mapping[str, Any]) -> Reported:
-        state: Any = found[item.key] if found[item.key] in ("done", "failed", "stale") else "missing"
-        task, failure = item.task, seen.failures.get(item.key)
-        return Reported(task.label, task.verb, item.key, dict(subject), task.environment, state, failure)
-
-    wanted = [item for item in session.plan if found[item.key] != "maybe"]
-    return [in_words(item, subject) for item in wanted for subject in item.subjects]
 
 
 def task_show(session: Session) -> int:
@@ -302,6 +292,13 @@ def schema(_session: Session) -> int:
     return 0
 
 
+def reweight(session: Session) -> int:
+    from mlipbench_hpc.report.reweight_verb import run as reweighted
+
+    return reweighted(session.options)
+
+
+BY_HAND = {"reweight": reweight}
 COMMANDS: dict[str, tuple[Callable[[Session], int], str]] = {
     "validate": (validate, "check a campaign and its data: every mistake at once, nothing is run"),
     "plan": (plan, "show the task graph: what is done, what is to run, what it may cost"),
@@ -313,6 +310,8 @@ COMMANDS: dict[str, tuple[Callable[[Session], int], str]] = {
 
 
 def parser() -> argparse.ArgumentParser:
+    from mlipbench_hpc.runtime import image_verbs
+
     top = argparse.ArgumentParser(prog="mlipbench", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True)
     for name, (function, text) in COMMANDS.items():
@@ -326,7 +325,8 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("key", help="the first characters of its key")
         one.set_defaults(function=function, campaign=Path())
         _place(one)
-    _images(verbs)
+    image_verbs.add_verbs(verbs, _place)
+    _by_hand(verbs)
     cleaner = verbs.add_parser("clean", help="remove dead attempts from a store")
     cleaner.set_defaults(function=clean, campaign=Path())
     _place(cleaner)
@@ -336,17 +336,13 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _images(verbs: Any) -> None:
-    from mlipbench_hpc.runtime import image_verbs
+def _by_hand(verbs: Any) -> None:
+    from mlipbench_hpc.report import hand_verbs
 
-    text = "a site's pinned Apptainer images"
-    images = verbs.add_parser("images", help=text, description=text)
-    below = images.add_subparsers(dest="images_verb", required=True)
-    for name, words in image_verbs.VERBS.items():
-        one = below.add_parser(name, help=words, description=words)
-        image_verbs.add_options(name, one)
-        one.set_defaults(function=image_verbs.run, campaign=Path())
-        _place(one)
+    for name, (add_options, text) in hand_verbs.VERBS.items():
+        one = verbs.add_parser(name, help=text, description=text)
+        add_options(one)
+        one.set_defaults(function=BY_HAND[name], campaign=Path())
 
 
 def _option(verbs: Any, verb: str, *names: str, **settings: Any) -> None:

@@ -1,6 +1,7 @@
 """What the campaign's tasks left in the store, as plain values: no figures, no words."""
 
 import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,18 @@ class Reported:
     environment: str
     status: Status
     failure: dict[str, str] | None = None
+
+
+def reported(plan: Iterable[Any], failures: Mapping[str, Any], found: Mapping[str, str]) -> list[Reported]:
+    """The plan's tasks in the report's words; found: each key's state, failures: what each last said."""
+
+    def in_words(item: Any, subject: Mapping[str, Any]) -> Reported:
+        state: Any = found[item.key] if found[item.key] in ("done", "failed", "stale") else "missing"
+        task, failure = item.task, failures.get(item.key)
+        return Reported(task.label, task.verb, item.key, dict(subject), task.environment, state, failure)
+
+    wanted = [item for item in plan if found[item.key] != "maybe"]
+    return [in_words(item, subject) for item in wanted for subject in item.subjects]
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def words_of(results: Results, run: Item) -> list[str]:
         return sentences
     if "skipped" in spread.values:
         return [*sentences, f"No committee band: {spread.values['skipped']}."]
-    return [*sentences, verdict(spread.values)]
+    return [*sentences, verdict(spread.values), *spread.values.get("advice", [])]
 
 
 def verdict(spread: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import argparse
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,18 @@ def add_options(verb: str, one: argparse.ArgumentParser) -> None:
         one.add_argument("--base", default="debian", help="debian, docker:NAME@sha256:…, or an image file")
         one.add_argument("--again", action="store_true", help="what is there too; compare the bytes")
         one.add_argument("--torch-index", default=TORCH_INDEX, help="asked only for a CPU torch")
+
+
+def add_verbs(verbs: Any, place: Callable[[argparse.ArgumentParser], None]) -> None:
+    """`images` and its verbs; place: adds --site and what belongs to it."""
+    text = "a site's pinned Apptainer images"
+    images = verbs.add_parser("images", help=text, description=text)
+    below = images.add_subparsers(dest="images_verb", required=True)
+    for name, words in VERBS.items():
+        one = below.add_parser(name, help=words, description=words)
+        add_options(name, one)
+        one.set_defaults(function=run, campaign=Path())
+        place(one)
 
 
 def run(session: Any) -> int:

@@ -1,22 +1,15 @@
 """reweight: what every other committee member would have given, from the frames that member 0 has driven."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
 
-from mlipbench_hpc.analysis import layer, rdf
-from mlipbench_hpc.analysis.blocks import from_block_means
-from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples, accumulate, block_weights
-from mlipbench_hpc.analysis.reweighting import (
-    Quality,
-    cea_corrections,
-    direct_weights,
-    quality,
-    reduced,
-)
+from mlipbench_hpc.analysis import advice, layer, rdf
+from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples
+from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
+from mlipbench_hpc.analysis.reweighting import Quality, quality, reduced
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -30,48 +23,6 @@ Axis = tuple[str, Floats]
 SEVERITY = ("trust", "caution", "run it directly")
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Weights (K, T) that give everything in one pass over the T frames of a run.
-
-    N rows of block averages over all frames; then M rows of CEA corrections and M of direct weights, which
-    differ from zero only on the frames that all members were evaluated on.
-    """
-
-    weights: Floats
-    blocks: int
-    members: int
-
-    @classmethod
-    def of(cls, frames: int, blocks: int, rows: Ints, h: Floats) -> "Rows":
-        """rows (K,) of the T = `frames` frames carry h (M, K)."""
-        weights = np.zeros((blocks + 2 * len(h), frames))
-        weights[:blocks] = block_weights(frames, blocks)
-        weights[blocks : blocks + len(h), rows] = cea_corrections(h)
-        weights[blocks + len(h) :, rows] = direct_weights(h)
-        return cls(weights, blocks, len(h))
-
-    def averages(self, sums: Floats) -> Floats:
-        """The driver's average and each member's, (1 + M, B), of sums (K, B)."""
-        driver = sums[: self.blocks].mean(axis=0)
-        return np.vstack([driver, driver + sums[self.blocks : self.blocks + self.members]])
-
-    def columns(self, sums: Floats, alpha: float | None) -> dict[str, Floats]:
-        """Driver, its block error, committee mean, σ, α·σ and each member, of sums (K, B)."""
-        driver = from_block_means(sums[: self.blocks], 0, 0)
-        members = self.averages(sums)[1:]
-        sigma = members.std(axis=0, ddof=1)
-        columns = {
-            "driver": driver.mean,
-            "se": driver.standard_error,
-            "mean": members.mean(axis=0),
-            "sigma": sigma,
-            "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
-        }
-        columns |= {f"member_{m}": row for m, row in enumerate(members)}
-        return columns | {f"direct_{m}": row for m, row in enumerate(sums[self.blocks + self.members :])}
-
-
 def run(context: Context) -> dict[str, Any]:
     """Writes reweighted-<observable>.csv: profiles where there is a slab, else every asked g(r).
 
@@ -83,31 +34,44 @@ def run(context: Context) -> dict[str, Any]:
     stretch = Stretch.of(context.upstream("md"), given["equilibration"])
     indices, energies = member_energies(context)
     known = np.isfinite(energies).all(axis=0)
-    rows = np.searchsorted(stretch.chosen, indices[known])
     if not known.all():
         notes.say(f"{int((~known).sum())} frames where a member's energy is not finite were left out")
-    if len(rows) < FEWEST_FRAMES or len(stretch) < given["blocks"]:
+    used = len(stretch) // given["blocks"] * given["blocks"]
+    known &= np.searchsorted(stretch.chosen, indices) < used
+    rows = np.searchsorted(stretch.chosen, indices[known])
+    if len(rows) < FEWEST_FRAMES:
         return {"skipped": f"{len(rows)} of {len(stretch)} frames carry every member's energy: too few"}
+    if used < len(stretch):
+        notes.say(f"reweighting: {len(stretch) - used} frames after the last whole block were dropped")
     energies = energies[:, known]
     h = reduced(energies, energies[0], given["temperature"])
-    qualities = [quality(one) for one in h[1:]]
+    qualities = {member: quality(one) for member, one in enumerate(h) if member}
     alpha = alpha_of(context, notes)
-    weights = Rows.of(len(stretch), given["blocks"], rows, h)
+    weights = Weights.of(len(stretch), given["blocks"], rows, h)
     axis, samples = sampled(context, stretch, notes)
-    sums = accumulate(samples, weights.weights)
-    observables = write_observables(context, axis, sums, weights, alpha, notes)
+    sums = weights.sums(samples)
+    interval = _interval(stretch)
+    observables, said = write_observables(context, axis, sums, weights, alpha, notes, interval)
     return {
-        "frames": len(stretch),
+        "frames": used,
         "reweighted_frames": len(rows),
         "stride": given["stride"],
         "analysed_ps": float(np.ptp(stretch.trajectory.times[stretch.chosen])),
-        "members": {str(member): described(one) for member, one in enumerate(qualities, start=1)},
-        "verdict": worst(qualities),
+        "members": {str(member): described(one) for member, one in qualities.items()},
+        "verdict": worst(qualities.values()),
+        "next_member": advice.next_member(qualities),
+        "advice": [advice.about_members(qualities), *said],
         "alpha": alpha,
         "observables": observables,
         "scalars": scalars(axis[1], sums, weights, alpha),
         "warnings": notes.warnings,
     }
+
+
+def _interval(stretch: Stretch) -> float | None:
+    """ps between analysed frames."""
+    times = stretch.trajectory.times[stretch.chosen]
+    return float(np.ptp(times)) / (len(times) - 1) if len(times) > 1 else None
 
 
 def member_energies(context: Context) -> tuple[Ints, Floats]:
@@ -145,26 +109,72 @@ def described(one: Quality) -> dict[str, Any]:
     }
 
 
-def worst(qualities: list[Quality]) -> str:
+def worst(qualities: Iterable[Quality]) -> str:
     """The worst verdict over all members but the driver, which needs no reweighting."""
     return max((one.verdict for one in qualities), key=SEVERITY.index)
 
 
 def write_observables(
-    context: Context, axis: Axis, sums: Samples, rows: Rows, alpha: float | None, notes: Notes
-) -> dict[str, Any]:
-    """One CSV for each observable; returns its axis, unit and how the bands compare."""
+    context: Context,
+    axis: Axis,
+    sums: Samples,
+    weights: Weights,
+    alpha: float | None,
+    notes: Notes,
+    interval: float | None,
+) -> tuple[dict[str, Any], list[str]]:
+    """One CSV for each observable; returns its axis, unit and how the bands compare; and advice in words."""
     label = "z_A" if axis[0] == "z" else "r_A"
-    found = {}
+    found, said = {}, []
     for name, part in sums.items():
         if name in (COUNTED, DIPOLE):
             continue
-        columns = rows.columns(part, alpha)
-        write_bytes(context.folder / f"reweighted-{name}.csv", as_csv({label: axis[1]} | columns))
-        found[name] = compared(columns) | {"column": units(name) if axis[0] == "z" else name, "axis": label}
+        made = columns(part, weights, alpha)
+        write_bytes(context.folder / f"reweighted-{name}.csv", as_csv({label: axis[1]} | made))
+        found[name] = compared(made) | {"column": units(name) if axis[0] == "z" else name, "axis": label}
+        said += _advice(name, made, weights, alpha, interval)
         if found[name]["negative_bins"]:
             notes.say(f"{name}: reweighted values below zero stand as they are")
-    return found
+    return found, said
+
+
+def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Floats]:
+    """Averages, bands apart and combined, and each member with its sampling error, of sums (N, K, B).
+
+    se: sampling error of the driver, σ_block/√N; se_mean, se_sigma, se_member_*: by block bootstrap.
+    combined: √(se² + band²), band α·σ, or σ without α.
+    """
+    found, error = reweighted(weights, sums), bootstrap(weights, sums)
+    blocks = sums[:, 0] / weights.length
+    se = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
+    sigma = found.sigma
+    made = {
+        "driver": found.driver,
+        "se": se,
+        "mean": found.mean,
+        "sigma": sigma,
+        "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
+        "combined": combined(se, sigma * (alpha or 1.0)),
+        "se_mean": error.mean,
+        "se_sigma": error.sigma,
+    }
+    made |= {f"member_{m}": row for m, row in enumerate(found.cea)}
+    made |= {f"se_member_{m}": row for m, row in enumerate(error.cea)}
+    return made | {f"direct_{m}": row for m, row in enumerate(found.direct)}
+
+
+def _advice(
+    name: str, made: dict[str, Floats], weights: Weights, alpha: float | None, interval: float | None
+) -> list[str]:
+    """Which error is the larger, and how long until 2·SE is within 5 % of the largest value."""
+    widest, training = np.maximum(made["se"], made["se_mean"]), made["sigma"] * (alpha or 1.0)
+    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(made["driver"]).max(initial=0.0))
+    frames = weights.blocks * weights.length
+    kinds = advice.about_kinds(name, 2 * made["se"], training)
+    return [
+        *([kinds] if kinds else []),
+        *([advice.about_length(name, frames, widest, tolerance, interval)] if tolerance > 0 else []),
+    ]
 
 
 def compared(columns: dict[str, Floats]) -> dict[str, Any]:
@@ -178,18 +188,24 @@ def compared(columns: dict[str, Floats]) -> dict[str, Any]:
     return widths | {"negative_bins": int(((members < 0) & (columns["driver"] >= 0)).any(axis=0).sum())}
 
 
-def scalars(z: Floats, sums: Samples, rows: Rows, alpha: float | None) -> dict[str, Any]:
+def scalars(z: Floats, sums: Samples, weights: Weights, alpha: float | None) -> dict[str, Any]:
     """Mean P_z and the numbers of the first layer: the driver's, each member's, their σ and α·σ.
 
     {} without a slab. A number that is no average is made from each member's reweighted profiles.
     """
     if DIPOLE not in sums:
         return {}
-    found = {DIPOLE: rows.averages(sums[DIPOLE])[:, 0]}
-    profiles = layered({name: rows.averages(part) for name, part in sums.items()})
+    found = {DIPOLE: averages(weights, sums[DIPOLE])[:, 0]}
+    profiles = layered({name: averages(weights, part) for name, part in sums.items()})
     layers = np.array([layer.first_layer(z, one) for one in profiles])
     found |= {name: layers[:, place] for place, name in enumerate(layer.NAMES)}
     return {name: _scalar(values, alpha) for name, values in found.items()}
+
+
+def averages(weights: Weights, sums: Floats) -> Floats:
+    """The driver's average and each member's by CEA, (1 + M, B), of sums (N, K, B)."""
+    found = reweighted(weights, sums)
+    return np.vstack([found.driver, found.cea])
 
 
 def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:

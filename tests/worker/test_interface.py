@@ -214,6 +214,13 @@ def test_reweighted_profiles_against_the_formula(store: Store) -> None:
     assert set(values["observables"]) == {"density", "orientation", "concentration-Na"}
     assert values["members"]["3"]["std_h"] == pytest.approx(0.02 * x.std(ddof=1), rel=1e-4)
     assert (values["frames"], values["reweighted_frames"], values["alpha"]) == (200, 100, 1.5)
+    np.testing.assert_allclose(table["combined"], np.hypot(table["se"], table["alpha_sigma"]), rtol=1e-6)
+    moved = table["se"] > 0
+    np.testing.assert_allclose(table["se_member_0"][moved], table["se"][moved], rtol=0.2)  # the same blocks
+    assert (table["se_member_3"][moved] > 0).all()
+    assert values["next_member"] == 3
+    assert values["advice"][0].startswith("Run member 3 directly next")
+    assert any("density: 2·SE is at most" in sentence for sentence in values["advice"])
 
 
 def test_reweighted_numbers_follow_from_the_reweighted_profiles(store: Store) -> None:

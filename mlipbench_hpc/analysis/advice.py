@@ -1,0 +1,68 @@
+"""What to do next about the error of a committee's averages, in words."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from mlipbench_hpc.analysis.reweighting import TOLERATED_STD, Quality
+from mlipbench_hpc.data.frames import Floats
+
+RELATIVE_TOLERANCE = 0.05  # of the largest average, where no other is stated
+
+
+def next_member(qualities: Mapping[int, Quality]) -> int | None:
+    """The member to run directly next: of those not trusted the one farthest from the driver, or None."""
+    doubted = {member: one for member, one in qualities.items() if one.verdict != "trust"}
+    return max(doubted, key=lambda member: doubted[member].std_h) if doubted else None
+
+
+def about_members(qualities: Mapping[int, Quality]) -> str:
+    """Which member to run, and why."""
+    member = next_member(qualities)
+    if member is None:
+        return "Every member is within reach of the driver's frames: none has to be run directly."
+    one = qualities[member]
+    far = f"std(h) = {one.std_h:.3g} kT"
+    left = f"{one.independent:.3g} independent effective frames"
+    if one.verdict == "run it directly":
+        return f"Run member {member} directly next: {far}, and the linear formula ends at {TOLERATED_STD:g}."
+    return f"Run member {member} directly next, or this run longer: {far}, {left}, to be read with caution."
+
+
+def frames_needed(frames: int, error: Floats, tolerance: float) -> int | None:
+    """Frames until 2·SE ≤ tolerance in every bin: T·(2 SE/tolerance)², from SE (B,) of T frames.
+
+    Frames must go on being as correlated as now. None where no error is known.
+    """
+    known = error[np.isfinite(error)]
+    if not len(known) or tolerance <= 0:
+        return None
+    return max(frames, math.ceil(frames * (2 * float(known.max()) / tolerance) ** 2))
+
+
+def about_length(name: str, frames: int, error: Floats, tolerance: float, interval: float | None) -> str:
+    """How much longer to run; error (B,) and tolerance in the unit of `name`, interval ps between frames."""
+    needed = frames_needed(frames, error, tolerance)
+    if needed is None:
+        return f"{name}: no sampling error is known, so nothing is said of its length."
+    worst = 2 * float(np.nanmax(error))
+    now = f"{name}: 2·SE is at most {worst:.3g}"
+    if needed == frames:
+        return f"{now}, within the tolerance of {tolerance:.3g}: resolved."
+    more = needed - frames
+    time = "" if interval is None else f", {more * interval / 1000:.3g} ns"
+    times = f"{needed / frames:.3g} times as many as now"
+    return f"{now}; the tolerance of {tolerance:.3g} takes {more} more frames{time} ({times})."
+
+
+def about_kinds(name: str, sampling: Floats, training: Floats) -> str | None:
+    """Which error is the larger, by their root mean squares over bins: 2·SE (B,) against α·σ (B,)."""
+    known = np.isfinite(sampling) & np.isfinite(training)
+    if not known.any():
+        return None
+    both = [float(np.sqrt(np.mean(np.square(part[known])))) for part in (sampling, training)]
+    said = f"{name}: sampling 2·SE {both[0]:.3g}, training band {both[1]:.3g} (rms over bins)"
+    if both[1] > both[0]:
+        return f"{said}: training dominates, more MD does not help, more training data does."
+    return f"{said}: sampling dominates, more MD helps."

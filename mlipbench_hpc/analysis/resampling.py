@@ -1,0 +1,163 @@
+"""Reweighted averages from sums over blocks of a trajectory, and their sampling error by block bootstrap."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mlipbench_hpc.analysis.profiles import Samples
+from mlipbench_hpc.analysis.reweighting import direct_weights
+from mlipbench_hpc.data.frames import Floats, Ints
+
+DRAWS, QUANTILES = 200, (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What every frame of a run counts for: rows (2 + 2M, T) of ones, carried, h and direct weights.
+
+    blocks: equal contiguous blocks that T frames were cut into; the remainder is gone already. carried is 1
+    on the frames that every member was evaluated on; h and direct weights are 0 on all others.
+    """
+
+    rows: Floats
+    blocks: int
+
+    @classmethod
+    def of(cls, frames: int, blocks: int, carried: Ints, h: Floats) -> "Weights":
+        """carried (K,) of the `frames` frames have h (M, K), dimensionless, any constant offset.
+
+        Raises ValueError for fewer frames than blocks, and where none of the whole blocks' frames has h.
+        """
+        length = frames // blocks
+        kept = carried < length * blocks
+        if length == 0 or not kept.any():
+            raise ValueError(f"{frames} frames, {len(carried)} with h, do not fill {blocks} blocks")
+        h = h[:, kept] - h[:, kept].mean(axis=1, keepdims=True)
+        rows = np.zeros((2 + 2 * len(h), length * blocks))
+        rows[0] = 1.0
+        rows[1, carried[kept]] = 1.0
+        rows[2 : 2 + len(h), carried[kept]] = h
+        rows[2 + len(h) :, carried[kept]] = direct_weights(h)
+        return cls(rows, blocks)
+
+    @property
+    def members(self) -> int:
+        """M."""
+        return len(self.rows) // 2 - 1
+
+    @property
+    def length(self) -> int:
+        """Frames in a block."""
+        return int(self.rows.shape[1] // self.blocks)
+
+    @cached_property
+    def totals(self) -> Floats:
+        """(N, 2 + 2M): the rows summed over each block."""
+        return np.asarray(self.rows.reshape(len(self.rows), self.blocks, self.length).sum(axis=2).T)
+
+    def sums(self, samples: Iterable[Samples]) -> Samples:
+        """Σ_t row[k, t] · sample[t] over each block, (N, 2 + 2M, B) for each name, in one pass.
+
+        samples: consecutive pieces (f, B) of the T frames, or of more: the remainder does not count. Memory
+        does not grow with the number of frames.
+        """
+        found: Samples = {}
+        start, end = 0, self.rows.shape[1]
+        for piece in samples:
+            frames = len(next(iter(piece.values())))
+            stop = min(start + frames, end)
+            for block in range(start // self.length, -(-stop // self.length)):
+                low, high = max(start, block * self.length), min(stop, (block + 1) * self.length)
+                for name, values in piece.items():
+                    shape = (self.blocks, len(self.rows), values.shape[1])
+                    total = found.setdefault(name, np.zeros(shape))
+                    total[block] += self.rows[:, low:high] @ values[low - start : high - start]
+            start += frames
+        return found
+
+
+@dataclass(frozen=True)
+class Reweighted:
+    """The driver's average (..., B) and each member's (..., M, B) by CEA (Eq. S10) and directly (Eq. S9)."""
+
+    driver: Floats
+    cea: Floats
+    direct: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """Committee mean (..., B)."""
+        return np.asarray(self.cea.mean(axis=-2))
+
+    @property
+    def sigma(self) -> Floats:
+        """σ_b (..., B): standard deviation over the members, ddof = 1; NaN for one member."""
+        members = self.cea.shape[-2]
+        return np.asarray(
+            self.cea.std(axis=-2, ddof=1) if members > 1 else np.full(self.driver.shape, np.nan)
+        )
+
+
+def reweighted(weights: Weights, sums: Floats, counts: Floats | None = None) -> Reweighted:
+    """From block sums (N, 2 + 2M, B) of one observable; counts (..., N): how often each block is taken.
+
+    CEA: <n>_i = <n> - [<n h> - <n><h>], <n> over all frames, the bracket over those with h; nothing is
+    clipped. The weights of Eq. S9 are normalised over the blocks that are taken.
+    """
+    counts = np.ones(weights.blocks) if counts is None else counts
+    members = weights.members
+    totals = counts @ weights.totals
+    values = np.tensordot(counts, sums, axes=1)
+    driver = values[..., 0, :] / totals[..., 0, None]
+    carried, h = totals[..., 1, None, None], totals[..., 2 : 2 + members, None]
+    products = values[..., 2 : 2 + members, :] - values[..., 1, None, :] * h / carried
+    direct = values[..., 2 + members :, :] / totals[..., 2 + members :, None]
+    return Reweighted(driver, driver[..., None, :] - products / carried, direct)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Sampling errors of reweighted averages, of the shapes of `Reweighted` without leading axes.
+
+    Each error is the bootstrap's standard deviation times √(N/(N-1)), so that of a plain average it agrees
+    with σ_block/√N; interval: 2.5 % and 97.5 % of the draws of each member's CEA, (2, M, B). draws: how many
+    counted.
+    """
+
+    driver: Floats
+    cea: Floats
+    direct: Floats
+    mean: Floats
+    sigma: Floats
+    interval: Floats
+    draws: int
+
+
+def bootstrap(weights: Weights, sums: Floats, draws: int = DRAWS, seed: int = 0) -> Sampling:
+    """Blocks drawn again with replacement, N at a time; all members see the same draws.
+
+    Draws in which no frame with h is left do not count. Raises ValueError for fewer than two blocks.
+    """
+    blocks = weights.blocks
+    if blocks < 2:
+        raise ValueError(f"a block bootstrap takes at least 2 blocks, got {blocks}")
+    counts = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), draws).astype(float)
+    left = counts @ weights.totals[:, [1, *range(2 + weights.members, 2 + 2 * weights.members)]]
+    counts = counts[(left > 0).all(axis=1)]
+    drawn = reweighted(weights, sums, counts)
+    scale = np.sqrt(blocks / (blocks - 1))
+
+    def error(values: Floats) -> Floats:
+        return np.asarray(scale * values.std(axis=0, ddof=1))
+
+    return Sampling(
+        error(drawn.driver), error(drawn.cea), error(drawn.direct), error(drawn.mean), error(drawn.sigma),
+        np.quantile(drawn.cea, QUANTILES, axis=0), len(counts),
+    )  # fmt: skip
+
+
+def combined(sampling: Floats, training: Floats) -> Floats:
+    """√(SE² + (α·σ)²): one standard error of both kinds, any shape; NaN where either is not known."""
+    return np.asarray(np.hypot(sampling, training))

@@ -1,0 +1,198 @@
+"""`mlipbench reweight`: the committee part alone, of energies and an observable that anybody has made."""
+
+import argparse
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.analysis import advice
+from mlipbench_hpc.analysis.resampling import Reweighted, Sampling, Weights, bootstrap, combined, reweighted
+from mlipbench_hpc.analysis.reweighting import quality, reduced
+from mlipbench_hpc.contract.folder import write_json
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.arrays import Unusable, read_npy
+from mlipbench_hpc.data.frames import Floats
+
+FEWEST_MEMBERS = 2
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arrays: energies (M, T) eV, the driver's (T,), its place among the members, observable (T, B)."""
+
+    driver: Floats
+    energies: Floats
+    place: int
+    observable: Floats
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, compute, write reweight.json and say what matters."""
+    given = read(options)
+    found = compute(given, options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "reweight.json"
+    write_json(path, found)
+    for member in found["members"]:
+        print(
+            f"member {member['member']} ({member['file']}): {member['verdict']}, "
+            f"std(h) {member['std_h']:.3g} kT, {member['effective_frames']:.0f} of {found['frames']} "
+            f"frames effective, {member['independent_frames']:.0f} of them independent"
+        )
+    print("\n".join([*found["notes"], *found["advice"], str(path)]), flush=True)
+    return 0
+
+
+def read(options: argparse.Namespace) -> Given:
+    """The arrays, or InputFailure with every mistake."""
+    arrays: dict[Path, Floats] = {}
+    wrong = list(_numbers_wrong(options))
+    for path in dict.fromkeys([options.driver, *options.members, options.observable]):
+        try:
+            arrays[path] = read_npy(path)
+        except Unusable as error:
+            wrong.append(f"{error}{_near(path)}")
+    wrong += _shapes_wrong(options, arrays)
+    if len(options.members) < FEWEST_MEMBERS:
+        wrong.append(f"--members: received {len(options.members)}, expected the whole committee, at least 2")
+    if not wrong:
+        energies = np.array([arrays[path] for path in options.members])
+        driver = arrays[options.driver]
+        same = [place for place, row in enumerate(energies) if np.array_equal(row, driver)]
+        if same:
+            return Given(driver, energies, same[0], arrays[options.observable])
+        wrong.append(
+            f"--members: none equals the driver {options.driver}; give the whole committee with the driver "
+            "among them, all evaluated on the same stored frames"
+        )
+    mistakes = "1 mistake" if len(wrong) == 1 else f"{len(wrong)} mistakes"
+    raise InputFailure("\n".join([*wrong, f"{mistakes}; nothing was written"]))
+
+
+def _numbers_wrong(options: argparse.Namespace) -> Iterator[str]:
+    for name, fewest in (("temperature", 0.0), ("alpha", 0.0), ("tolerance", 0.0), ("frame_every", 0.0)):
+        value = getattr(options, name)
+        if value is not None and not fewest < value < float("inf"):
+            yield f"--{name.replace('_', '-')}: received {value:g}, expected a positive number"
+    if options.blocks < 2:
+        yield f"--blocks: received {options.blocks}, expected at least 2"
+
+
+def _near(path: Path) -> str:
+    """A file beside a missing one with nearly its name."""
+    if path.exists() or not path.parent.is_dir():
+        return ""
+    found = difflib.get_close_matches(path.name, [one.name for one in path.parent.glob("*.npy")], 1)
+    return f"; did you mean `{path.parent / found[0]}`?" if found else ""
+
+
+def _shapes_wrong(options: argparse.Namespace, arrays: dict[Path, Floats]) -> list[str]:
+    """The driver's length decides how many frames there are; without it, the observable's."""
+    observable, driver = arrays.get(options.observable), arrays.get(options.driver)
+    wrong = []
+    frames: int | str = "frames"
+    if driver is not None and driver.ndim == 1:
+        frames = len(driver)
+    elif observable is not None and observable.ndim == 2:
+        frames = len(observable)
+    for path in dict.fromkeys([options.driver, *options.members]):
+        if path in arrays and (arrays[path].ndim != 1 or frames not in ("frames", len(arrays[path]))):
+            wrong.append(f"{path}: received shape {arrays[path].shape}, expected ({frames},)")
+    if observable is not None and (
+        observable.ndim != 2 or len(observable) != frames or 0 in observable.shape
+    ):
+        hint = "; transposed?" if observable.ndim == 2 and observable.shape[1] == frames else ""
+        wrong.append(
+            f"{options.observable}: received shape {observable.shape}, expected ({frames}, bins){hint}"
+        )
+    if isinstance(frames, int) and frames < max(2, options.blocks):
+        wrong.append(f"{options.driver}: {frames} frames do not fill {options.blocks} blocks (--blocks)")
+    return wrong
+
+
+def compute(given: Given, options: argparse.Namespace) -> dict[str, Any]:
+    """The content of reweight.json."""
+    frames = len(given.driver)
+    h = reduced(given.energies, given.driver, options.temperature)
+    weights = Weights.of(frames, options.blocks, np.arange(frames), h)
+    sums = weights.sums([{"n": given.observable}])["n"]
+    average, error = reweighted(weights, sums), bootstrap(weights, sums)
+    used = weights.blocks * weights.length
+    qualities = {member: quality(row[:used]) for member, row in enumerate(h)}
+    others = {member: one for member, one in qualities.items() if member != given.place}
+    members = [
+        {
+            "member": member, "file": options.members[member].name, "driver": member == given.place,
+            "verdict": one.verdict if member != given.place else "the driver", "std_h": one.std_h,
+            "effective_frames": one.effective, "statistical_inefficiency": one.inefficiency,
+            "independent_frames": one.independent, **_profiles(average, error, member),
+        }
+        for member, one in qualities.items()
+    ]  # fmt: skip
+    return {
+        "frames": used,
+        "temperature_K": options.temperature,
+        "alpha": options.alpha,
+        "bootstrap": {
+            "blocks": options.blocks,
+            "block_frames": weights.length,
+            "draws": error.draws,
+            "seed": 0,
+        },
+        "driver": given.place,
+        "members": members,
+        "bands": _bands(average, error, options.alpha),
+        "notes": _notes(average, frames - used, options),
+        "advice": _advice(others, average, error, used, options),
+        "next_member": advice.next_member(others),
+    }
+
+
+def _profiles(average: Reweighted, error: Sampling, member: int) -> dict[str, list[float]]:
+    columns = {
+        "cea": average.cea[member], "se_cea": error.cea[member], "low_cea": error.interval[0, member],
+        "high_cea": error.interval[1, member], "direct": average.direct[member],
+        "se_direct": error.direct[member],
+    }  # fmt: skip
+    return {name: values.tolist() for name, values in columns.items()}
+
+
+def _bands(average: Reweighted, error: Sampling, alpha: float | None) -> dict[str, list[float]]:
+    """Centre lines, and the sampling and the training error apart and combined; without α, σ stands alone."""
+    training = average.sigma * (1.0 if alpha is None else alpha)
+    columns = {
+        "driver": average.driver, "se_driver": error.driver, "mean": average.mean, "se_mean": error.mean,
+        "sigma": average.sigma, "se_sigma": error.sigma, "sampling_2se": 2 * error.driver,
+        "training": training, "combined": combined(error.driver, training),
+    }  # fmt: skip
+    return {name: values.tolist() for name, values in columns.items()}
+
+
+def _notes(average: Reweighted, dropped: int, options: argparse.Namespace) -> list[str]:
+    found = []
+    if dropped:
+        found.append(f"{dropped} frames after the last whole block were dropped.")
+    negative = int(((average.cea < 0) & (average.driver >= 0)).any(axis=0).sum())
+    if negative:
+        found.append(f"In {negative} bins CEA goes below zero; the values stand as they are.")
+    if options.alpha is None:
+        found.append("The committee's spread is not calibrated (no --alpha): the training band is 1 σ.")
+    return found
+
+
+def _advice(
+    qualities: dict[int, Any], average: Reweighted, error: Sampling, frames: int, options: argparse.Namespace
+) -> list[str]:
+    tolerance = options.tolerance or advice.RELATIVE_TOLERANCE * float(np.abs(average.driver).max())
+    widest = np.maximum(error.driver, error.mean)
+    training = average.sigma * (options.alpha or 1.0)
+    name = options.observable.name
+    kinds = advice.about_kinds(name, 2 * error.driver, training)
+    said = [advice.about_members(qualities), kinds]
+    if tolerance > 0:
+        said.append(advice.about_length(name, frames, widest, tolerance, options.frame_every))
+    return [one for one in said if one]

@@ -1,0 +1,102 @@
+"""`mlipbench reweight` as it is typed: its numbers against the formulas, and every mistake at once."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.units import kB
+
+from mlipbench_hpc.cli import main
+
+KT = kB * 300
+FRAMES = 2003
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Four members, the second of them the driver, 100 eV apart; an observable of 5 bins."""
+    noise = np.random.default_rng(0)
+    counts = noise.multinomial(12, np.full(5, 0.2), size=FRAMES)
+    driver = noise.normal(size=FRAMES) - 1000
+    for member, size in enumerate((0.3, 0.0, 0.6, 2.5)):
+        shift = 100.0 * member if size else 0.0
+        np.save(tmp_path / f"E{member}.npy", driver + shift + size * KT * noise.normal(size=FRAMES))
+    np.save(tmp_path / "N.npy", counts)
+    return tmp_path
+
+
+def command(folder: Path, *more: str, members: tuple[str, ...] = ("E0", "E1", "E2", "E3")) -> list[str]:
+    given = [str(folder / f"{name}.npy") for name in members]
+    return [
+        "reweight", "--driver", str(folder / "E1.npy"), "--members", *given, "--observable",
+        str(folder / "N.npy"), "--temperature", "300", "--out", str(folder / "out"), *more,
+    ]  # fmt: skip
+
+
+def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(files, "--alpha", "2", "--tolerance", "0.01", "--frame-every", "0.01")) == 0
+    found = json.loads((files / "out" / "reweight.json").read_text())
+    n = np.load(files / "N.npy")[:2000].astype(float)
+    energies = np.array([np.load(files / f"E{member}.npy")[:2000] for member in range(4)])
+    cea = []
+    for member in range(4):
+        h = (energies[member] - energies[1]) / KT
+        h -= h.mean()
+        cea.append(n.mean(axis=0) - (n * h[:, None]).mean(axis=0))
+        one, weights = found["members"][member], np.exp(-h) / np.exp(-h).sum()
+        np.testing.assert_allclose(one["cea"], cea[-1], atol=1e-9)
+        np.testing.assert_allclose(one["direct"], weights @ n, atol=1e-9)
+        assert one["effective_frames"] == pytest.approx(1 / np.square(weights).sum())
+        assert one["std_h"] == pytest.approx(h.std(ddof=1), abs=1e-9)
+    bands = found["bands"]
+    np.testing.assert_allclose(bands["sigma"], np.std(cea, axis=0, ddof=1), atol=1e-9)
+    np.testing.assert_allclose(bands["mean"], np.mean(cea, axis=0))
+    np.testing.assert_allclose(bands["combined"], np.hypot(bands["se_driver"], 2 * np.array(bands["sigma"])))
+    plain = n.std(axis=0, ddof=1) / np.sqrt(2000)  # the frames are independent
+    assert np.mean(np.array(bands["se_driver"]) / plain) == pytest.approx(1, rel=0.4)
+    assert [one["driver"] for one in found["members"]] == [False, True, False, False]
+    assert found["members"][0]["verdict"] == "trust"
+    assert (found["next_member"], found["members"][3]["verdict"]) == (3, "run it directly")
+    said = capsys.readouterr().out
+    assert "Run member 3 directly next" in said
+    assert "3 frames after the last whole block were dropped" in said
+    assert "more frames" in said
+    assert " ns " in said
+
+
+def test_without_alpha_it_says_so(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(files)) == 0
+    assert "not calibrated" in capsys.readouterr().out
+
+
+def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(files / "short.npy", np.zeros(7))
+    np.save(files / "pickled.npy", np.array([{}]), allow_pickle=True)
+    np.save(files / "holes.npy", np.full(FRAMES, np.nan))
+    np.save(files / "N.npy", np.ones((5, FRAMES)))
+    (files / "torn.npy").write_bytes((files / "E2.npy").read_bytes()[:500])
+    wrong = command(
+        files, "--alpha", "-1", "--blocks", "1",
+        members=("E1", "E22", "short", "pickled", "holes", "torn"),
+    )  # fmt: skip
+    assert main(wrong) == 2
+    said = capsys.readouterr().err
+    for expected in (
+        "--alpha: received -1, expected a positive number",
+        "--blocks: received 1, expected at least 2",
+        f"E22.npy: no such file; did you mean `{files / 'E2.npy'}`?",
+        f"short.npy: received shape (7,), expected ({FRAMES},)",
+        "pickled.npy: no whole .npy file of numbers",
+        f"holes.npy: {FRAMES} of {FRAMES} values are not finite",
+        "torn.npy: no whole .npy file",
+        f"N.npy: received shape (5, {FRAMES}), expected ({FRAMES}, bins); transposed?",
+        "8 mistakes; nothing was written",
+    ):
+        assert expected in said
+    assert not (files / "out").exists()
+
+
+def test_the_driver_must_be_among_the_members(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(files, members=("E0", "E2"))) == 2
+    assert "none equals the driver" in capsys.readouterr().err
