@@ -200,33 +200,21 @@ def say(line: str) -> None:
 
 
 def report(session: Session) -> int:
-    from mlipbench_hpc import __name__ as package
-    from mlipbench_hpc.report.collect import reported
+    from mlipbench_hpc.report.collect import document, reported
     from mlipbench_hpc.report.html import build_report
 
     session.__dict__.pop("plan", None)
     seen, found = session.look()
-    out = session.store.root / "reports" / session.validated.campaign.name
+    campaign = session.validated.campaign
+    out = session.store.root / "reports" / campaign.name
     page = build_report(
-        document(session, package), reported(session.plan, seen.failures, found), session.store, out
+        document(session.path, campaign, session.site),
+        reported(session.plan, seen.failures, found),
+        session.store,
+        out,
     )
     print(f"\n{page.with_name('summary.txt').read_text(encoding='utf-8')}\nreport: {page}")
     return 0
-
-
-def document(session: Session, package: str) -> dict[str, Any]:
-    """What the report says was asked."""
-    from importlib.metadata import version
-
-    campaign = session.validated.campaign
-    return {
-        "name": campaign.name,
-        "description": campaign.description,
-        "yaml": session.path.read_text(encoding="utf-8"),
-        "campaign": campaign.model_dump(mode="json"),
-        "site": session.site.model_dump(mode="json"),
-        "mlipbench": version(package),
-    }
 
 
 def task_show(session: Session) -> int:
@@ -298,7 +286,18 @@ def reweight(session: Session) -> int:
     return reweighted(session.options)
 
 
-BY_HAND = {"reweight": reweight}
+def analyse(session: Session) -> int:
+    from mlipbench_hpc.runtime.analyse_verb import run as analysed
+
+    if (out := analysed(session)) is None:
+        return EXIT_REFUSED
+    from mlipbench_hpc.report.analysed import draw
+
+    print(f"{out}: {', '.join(draw(out))}")
+    return 0
+
+
+BY_HAND = {"analyse": analyse, "reweight": reweight}
 COMMANDS: dict[str, tuple[Callable[[Session], int], str]] = {
     "validate": (validate, "check a campaign and its data: every mistake at once, nothing is run"),
     "plan": (plan, "show the task graph: what is done, what is to run, what it may cost"),

@@ -3,11 +3,13 @@
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+import mlipbench_hpc
 from mlipbench_hpc.contract.folder import Store, read_json
 from mlipbench_hpc.data.frames import Floats
 
@@ -30,6 +32,18 @@ class Reported:
     environment: str
     status: Status
     failure: dict[str, str] | None = None
+
+
+def document(path: Path, campaign: Any, site: Any) -> dict[str, Any]:
+    """What the report says was asked: the campaign's file and specs, and this suite's version."""
+    return {
+        "name": campaign.name,
+        "description": campaign.description,
+        "yaml": path.read_text(encoding="utf-8"),
+        "campaign": campaign.model_dump(mode="json"),
+        "site": site.model_dump(mode="json"),
+        "mlipbench": version(mlipbench_hpc.__name__),
+    }
 
 
 def reported(plan: Iterable[Any], failures: Mapping[str, Any], found: Mapping[str, str]) -> list[Reported]:

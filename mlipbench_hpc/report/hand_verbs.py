@@ -23,4 +23,28 @@ def add_reweight(one: argparse.ArgumentParser) -> None:
     one.add_argument("--out", type=Path, default=Path(), help="folder for reweight.json (default: here)")
 
 
-VERBS = {"reweight": (add_reweight, "what every committee member would have given, from arrays of energies")}
+def add_analyse(one: argparse.ArgumentParser) -> None:
+    """The arguments of `mlipbench analyse`."""
+    one.add_argument("trajectory", type=Path, help="XTC, TRR, DCD, NetCDF, LAMMPS dump, (ext)xyz, PDB, GRO")
+    one.add_argument(
+        "--topology", type=Path, help="a file that names the atoms, where the trajectory does not"
+    )
+    one.add_argument("--cell", type=float, nargs="+", metavar="X", help="A B C [α β γ] in Å and degrees")
+    one.add_argument("--surface", required=True, metavar="Au", help="the element of the slab")
+    one.add_argument(
+        "--ions", nargs="+", default=[], metavar="Na", help="default: all that is not water or slab"
+    )
+    one.add_argument(
+        "--elements", nargs="+", default=[], metavar="NAME=Symbol", help="what atom names or types are: 3=Na"
+    )
+    one.add_argument("--bin", type=float, default=0.1, help="width of bins along z in Å (default: 0.1)")
+    one.add_argument("--blocks", type=int, default=10, help="blocks for standard errors (default: 10)")
+    one.add_argument("--skip", type=int, default=0, help="frames of equilibration to leave out (default: 0)")
+    one.add_argument("--out", type=Path, default=Path("analysis"), help="folder to write (default: analysis)")
+    one.add_argument("--site", default="local", help="where the environment `analysis` is (default: local)")
+
+
+VERBS = {
+    "analyse": (add_analyse, "profiles, orientation and P_z of a trajectory of any program"),
+    "reweight": (add_reweight, "what every committee member would have given, from arrays of energies"),
+}

@@ -62,7 +62,7 @@ def write_profiles(context: Context, stretch: Stretch, notes: Notes) -> dict[str
     values = described(made, asked["metal"]) | {"block_frames": len(stretch) // blocks}
     if len(stretch) % blocks:
         notes.say(f"profiles: {len(stretch) % blocks} frames after the last whole block were dropped")
-    _tell(made, notes)
+    tell(made, notes)
     if ORIENTATION in means:
         values["first_layer"] = first_layer(made, means)
     if series:
@@ -126,7 +126,8 @@ def described(made: Profiler, metal: str) -> dict[str, Any]:
     return values
 
 
-def _tell(made: Profiler, notes: Notes) -> None:
+def tell(made: Profiler, notes: Notes) -> None:
+    """What takes no part, and what changed on the way."""
     if made.faces and made.waters.left_out:
         notes.say(
             f"profiles: {made.waters.left_out} of {len(made.waters.oxygens)} oxygens do not own exactly two "

@@ -1,0 +1,50 @@
+"""Figures of `mlipbench analyse`, drawn from the files it has written."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.report.bands import HEIGHT, SAMPLING, column_of, shown
+from mlipbench_hpc.report.drawing import ROWS_DRAWN, SIZE, Figure, finish, new_axes
+
+
+def draw(folder: Path) -> list[str]:
+    """One SVG and PDF for each profile, and P_z frame by frame; returns the names of what is there."""
+    values = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
+    names = values["profiles"]["names"]
+    table = _table(folder / "profiles.csv")
+    figures = [_profile(table, name) for name in [*names, *(["cosine"] if "orientation" in names else [])]]
+    if "dipole" in values:
+        figures.append(_dipole(_table(folder / "dipole.csv")))
+    for figure in figures:
+        write_bytes(folder / f"{figure.name}.svg", figure.svg.encode())
+        write_bytes(folder / f"{figure.name}.pdf", figure.pdf)
+    tables = ["profiles.csv", *(["dipole.csv"] if "dipole" in values else [])]
+    return ["analysis.json", *tables, *(f"{figure.name}.svg" for figure in figures)]
+
+
+def _table(path: Path) -> dict[str, Floats]:
+    header, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
+    return dict(zip(header, np.array(rows, dtype=float).reshape(-1, len(header)).T, strict=True))
+
+
+def _profile(table: dict[str, Floats], name: str) -> Figure:
+    """± 2 standard errors from blocks."""
+    named, column = shown(name), column_of(name)
+    z, mean, error = table["z_A"], table[column], table[f"se_{column}"]
+    canvas, axes = new_axes(SIZE, HEIGHT, named.label)
+    axes.plot(z, mean, color=SAMPLING)
+    axes.fill_between(z, mean - 2 * error, mean + 2 * error, color=SAMPLING, alpha=0.25, linewidth=0)
+    return finish(name, "analyse", named.title, "", {}, canvas)
+
+
+def _dipole(table: dict[str, Floats]) -> Figure:
+    x = "time_ps" if "time_ps" in table else "frame"
+    stride = -(-len(table[x]) // ROWS_DRAWN)
+    canvas, axes = new_axes(SIZE, x.replace("_ps", " / ps"), "total dipole P_z = Σ cos θ")
+    axes.plot(table[x][::stride], table["P_z"][::stride], color=SAMPLING, linewidth=0.8)
+    return finish("dipole", "analyse", "Total dipole", "", {}, canvas)

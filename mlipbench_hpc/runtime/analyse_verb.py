@@ -1,0 +1,79 @@
+"""`mlipbench analyse`: starts the Python of the environment `analysis` on a trajectory of any program."""
+
+import argparse
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ase.data import atomic_numbers
+
+import mlipbench_hpc
+from mlipbench_hpc.contract.folder import write_json
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.runtime.container import KEPT
+from mlipbench_hpc.runtime.environments import locate
+
+CELL_SIZES = (3, 6)
+
+
+def run(session: Any) -> Path | None:
+    """The folder with what was written, or None where the trajectory was refused (said on stderr)."""
+    options = session.options
+    request = asked(options)
+    environment = locate("analysis", session.site.environments)
+    assert environment.identity, "identity raises where the environment is not there"
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mlipbench-") as name:
+        folder = Path(name)
+        # The package alone, so that no package of the login node is seen; and the trajectory under a link,
+        # for MDAnalysis leaves files beside what it opens.
+        (folder / "mlipbench_hpc").symlink_to(Path(mlipbench_hpc.__file__).parent)
+        for role in ("trajectory", "topology"):
+            if request[role]:
+                (folder / role).mkdir()
+                link = folder / role / Path(request[role]).name
+                link.symlink_to(Path(request[role]).resolve())
+                request["shown"][str(link)] = request[role]
+                request[role] = str(link)
+        write_json(folder / "request.json", request)
+        argv = [str(environment.python), "-m", "mlipbench_hpc.worker.by_hand", str(folder / "request.json")]
+        code = subprocess.run(argv, env=_environ(environment.root, folder), check=False).returncode
+    return options.out if code == 0 else None
+
+
+def _environ(root: Path, code: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return kept | {
+        "PATH": f"{root / 'bin'}:/usr/bin:/bin", "PYTHONPATH": str(code), "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
+    }  # fmt: skip
+
+
+def asked(options: argparse.Namespace) -> dict[str, Any]:
+    """The request, or InputFailure with every mistake."""
+    wrong = [f"{path}: no such file" for path in (options.trajectory, options.topology)
+             if path and not path.is_file()]  # fmt: skip
+    for flag, symbol in [("--surface", options.surface), *(("--ions", ion) for ion in options.ions)]:
+        if symbol not in atomic_numbers or symbol == "X":
+            wrong.append(f"{flag}: received `{symbol}`, expected an element symbol such as `Au`")
+    elements = dict(pair.split("=", 1) for pair in options.elements if "=" in pair)
+    for pair in options.elements:
+        if not re.fullmatch(r"[^=]+=[A-Z][a-z]?", pair) or pair.split("=")[1] not in atomic_numbers:
+            wrong.append(f"--elements: received `{pair}`, expected NAME=Symbol such as `3=Na`")
+    cell = options.cell or []
+    if cell and (len(cell) not in CELL_SIZES or min(cell) <= 0):
+        wrong.append(f"--cell: received {len(cell)} numbers, expected A B C or A B C α β γ, all positive")
+    if options.blocks < 2 or options.skip < 0 or not options.bin > 0:
+        wrong.append("--blocks must be at least 2, --skip at least 0, --bin positive")
+    if wrong:
+        raise InputFailure("\n".join([*wrong, "nothing was run"]))
+    return {
+        "trajectory": str(options.trajectory), "cell": cell, "surface": options.surface, "ions": options.ions,
+        "topology": str(options.topology) if options.topology else "", "elements": elements,
+        "bin": options.bin, "blocks": options.blocks, "skip": options.skip, "out": str(options.out.resolve()),
+        "shown": {},
+    }  # fmt: skip

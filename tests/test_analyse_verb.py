@@ -1,0 +1,206 @@
+"""`mlipbench analyse` as it is typed, on small files that MDAnalysis and ASE have written."""
+
+import csv
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import write
+from interface import LX, LY, LZ, slab
+
+from mlipbench_hpc.analysis.profiles import Profiler
+from mlipbench_hpc.cli import main
+
+FRAMES = 20
+FRAME = slab(np.linspace(2.05, 12.05, 21).tolist(), np.linspace(-0.9, 0.9, 21).tolist(), [(4.0, 4.0, 5.05)])
+TYPES = {79: "1", 8: "2", 1: "3", 11: "4"}
+ENDINGS = ("extxyz", "xyz", "xtc", "trr", "dcd", "lammpstrj")
+CUBE = np.diag([LX, LY, LZ])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> None:
+    if not (Path(__file__).parents[1] / ".venvs" / "analysis" / "bin" / "python").exists():
+        pytest.skip("make setup ENVS=analysis")
+
+
+def moved(frame: Any = FRAME, frames: int = FRAMES) -> np.ndarray:
+    """(T, N, 3) Å: molecules and ions shake by tenths of Å, so that oxygens stay in the middle of bins."""
+    noise = np.round(np.random.default_rng(0).normal(size=(frames, len(frame.numbers), 3)) * 0.1, 1)
+    noise[:, frame.numbers == 79] = 0
+    for hydrogen in (1, 2):
+        noise[:, np.flatnonzero(frame.numbers == 8) + hydrogen] = noise[:, frame.numbers == 8]
+    return frame.positions + noise
+
+
+def save(folder: Path, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray = CUBE) -> None:
+    """The same frames in every format; the PDB is a topology."""
+    import MDAnalysis
+    from MDAnalysis.lib.mdamath import triclinic_box
+
+    atoms = [Atoms(numbers=numbers, positions=one, cell=cell, pbc=True) for one in positions]
+    write(folder / "t.extxyz", atoms, format="extxyz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe.empty(len(numbers), trajectory=True)
+        for name in ("names", "elements"):
+            universe.add_TopologyAttr(name, atoms[0].get_chemical_symbols())
+        universe.load_new(positions.astype("f4"), dt=0.01)
+        box = triclinic_box(*cell)
+        for ending in ("xtc", "trr", "dcd", "xyz", "pdb"):
+            with MDAnalysis.Writer(str(folder / f"t.{ending}"), len(numbers)) as writer:
+                for step in universe.trajectory[: 1 if ending == "pdb" else None]:
+                    step.dimensions = box
+                    writer.write(universe.atoms)
+    (folder / "t.lammpstrj").write_text("".join(dump(k, numbers, p, cell) for k, p in enumerate(positions)))
+
+
+def dump(step: int, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray) -> str:
+    """One frame of a LAMMPS dump, its atoms in any order, the bounds of a triclinic box."""
+    xy, xz, yz = cell[1, 0], cell[2, 0], cell[2, 1]
+    low, high = min(0.0, xy, xz, xy + xz), max(0.0, xy, xz, xy + xz)
+    bounds = [
+        (low, cell[0, 0] + high, xy),
+        (min(0.0, yz), cell[1, 1] + max(0.0, yz), xz),
+        (0, cell[2, 2], yz),
+    ]
+    lines = [f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(numbers)}"]
+    lines += ["ITEM: BOX BOUNDS xy xz yz pp pp pp", *(f"{a:.6f} {b:.6f} {c:.6f}" for a, b, c in bounds)]
+    lines += ["ITEM: ATOMS id type x y z"]
+    for i in np.random.default_rng(step).permutation(len(numbers)):
+        lines.append(f"{i + 1} {TYPES[numbers[i]]} " + " ".join(f"{x:.5f}" for x in positions[i]))
+    return "\n".join(lines) + "\n"
+
+
+def needed(folder: Path, ending: str) -> list[str]:
+    """What a format does not say of itself."""
+    if ending in ("xtc", "trr", "dcd"):
+        return ["--topology", str(folder / "t.pdb")]
+    if ending == "lammpstrj":
+        return ["--elements", "1=Au", "2=O", "3=H", "4=Na"]
+    return ["--cell", str(LX), str(LY), str(LZ)] if ending == "xyz" else []
+
+
+def analyse(folder: Path, ending: str, *more: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    out = folder / f"out-{ending}"
+    words = [str(folder / f"t.{ending}"), "--surface", "Au", "--blocks", "5", "--out", str(out)]
+    assert main(["analyse", *words, *more]) == 0
+    header, *rows = csv.reader((out / "profiles.csv").read_text().splitlines())
+    return json.loads((out / "analysis.json").read_text()), dict(
+        zip(header, np.array(rows, dtype=float).T, strict=True)
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    save(folder, FRAME.numbers, moved())
+    return folder
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_format_gives_the_same_numbers(files: Path, ending: str, capfd: Any) -> None:
+    before = set(files.iterdir())
+    found, table = analyse(files, ending, *needed(files, ending))
+    assert set(files.iterdir()) - before == {files / f"out-{ending}"}  # nothing left beside the trajectory
+    profiles = Profiler.of(FRAME.numbers, moved()[0], CUBE, 79, 0.1)
+    expected = profiles.per_frame(moved())
+    np.testing.assert_allclose(table["z_A"], profiles.z, atol=1e-6)
+    density = expected["density"].mean(axis=0)
+    np.testing.assert_allclose(table["density_g_per_cm3"], density, rtol=1e-6)
+    np.testing.assert_allclose(
+        table["concentration-Na_mol_per_L"], expected["concentration-Na"].mean(axis=0), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        table["orientation_g_per_cm3"], expected["orientation"].mean(axis=0), atol=0.02 * density.max()
+    )
+    assert found["dipole"]["mean"] == pytest.approx(expected["dipole"].mean(), abs=0.1)
+    assert (found["frames"], found["profiles"]["ions"], found["notes"]) == (FRAMES, {"Na": 1}, [])
+    said = capfd.readouterr().out
+    assert "surface: upper face of 9 Au atoms" in said
+    assert "21 intact water molecules, 0 other oxygens" in said
+    for name in ("density.svg", "orientation.pdf", "concentration-Na.svg", "dipole.svg", "dipole.csv"):
+        assert (files / f"out-{ending}" / name).stat().st_size > 100
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_half_a_frame_at_the_end_is_left_out_and_said(files: Path, tmp_path: Path, ending: str) -> None:
+    content = (files / f"t.{ending}").read_bytes()
+    (tmp_path / f"t.{ending}").write_bytes(content[: len(content) - int(1.5 * len(content) / FRAMES)])
+    found, table = analyse(tmp_path, ending, *needed(files, ending))
+    assert found["frames"] == FRAMES - 2
+    assert found["notes"][0] == f"t.{ending} is truncated: the last of 18 whole frames is the last used"
+    expected = Profiler.of(FRAME.numbers, moved()[0], CUBE, 79, 0.1).per_frame(moved()[:15])["density"]
+    np.testing.assert_allclose(table["density_g_per_cm3"], expected.mean(axis=0), rtol=1e-6)
+
+
+def test_a_last_number_that_lost_its_digits_is_not_read(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.lammpstrj").write_bytes((files / "t.lammpstrj").read_bytes()[:-3])
+    assert analyse(tmp_path, "lammpstrj", *needed(files, "lammpstrj"))[0]["frames"] == FRAMES - 1
+
+
+@pytest.mark.parametrize("ending", ["xtc", "lammpstrj", "extxyz"])
+def test_triclinic_cells_are_turned_as_needed(tmp_path: Path, ending: str) -> None:
+    """A leaning cell gives what our own profiler gives; extended XYZ may have any orientation."""
+    cell = CUBE + np.array([[0, 0, 0], [1.0, 0, 0], [0.5, 0.3, 0]])
+    save(tmp_path, FRAME.numbers, moved(), cell)
+    if ending == "extxyz":
+        turn = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))[0]
+        turn *= np.sign(np.linalg.det(turn))
+        atoms = [Atoms(FRAME.numbers, positions=p @ turn, cell=cell @ turn, pbc=True) for p in moved()]
+        write(tmp_path / "t.extxyz", atoms, format="extxyz")
+    found, table = analyse(tmp_path, ending, *needed(tmp_path, ending))
+    np.testing.assert_allclose(found["cell_A"], cell, atol=1e-4)
+    expected = Profiler.of(FRAME.numbers, moved()[0], cell, 79, 0.1).per_frame(moved())
+    np.testing.assert_allclose(table["density_g_per_cm3"], expected["density"].mean(axis=0), rtol=1e-5)
+    assert found["dipole"]["mean"] == pytest.approx(expected["dipole"].mean(), abs=0.1)
+
+
+def test_a_hydroxide_and_no_ion(tmp_path: Path, capfd: Any) -> None:
+    kept = np.ones(len(FRAME.numbers), dtype=bool)
+    kept[[28, len(kept) - 1]] = False  # a hydrogen of the first molecule, and the ion
+    save(tmp_path, FRAME.numbers[kept], moved()[:, kept])
+    found, table = analyse(tmp_path, "xtc", *needed(tmp_path, "xtc"), "--ions", "Na")
+    assert (found["profiles"]["oxygens"], found["profiles"]["intact_molecules"]) == (21, 20)
+    assert not [name for name in table if name.startswith("concentration")]
+    said = capfd.readouterr().out
+    assert "ions: none" in said
+    assert "asked for, but not in it: Na" in said
+    assert "1 of 21 oxygens do not own exactly two H" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["t.xtc", "--surface", "Au"], "t.xtc: XTC names no atoms; pass --topology"),
+        (["t.lammpstrj", "--surface", "Au"], "which element is types 1, 2, 3, 4? Say so: --elements 1=…"),
+        (["t.xyz", "--surface", "Au"], "t.xyz: no cell in it; pass --cell A B C"),
+        (["t.foo", "--surface", "Au"], "received ending `.foo`, expected one of .xtc"),
+        (["t.extxyz", "--surface", "Au", "--blocks", "50"], "do not fill 50 blocks"),
+        (["none.xtc", "--surface", "gold", "--cell", "1"], "none.xtc: no such file"),
+        (["none.xtc", "--surface", "gold", "--cell", "1"], "--surface: received `gold`, expected an element"),
+        (["none.xtc", "--surface", "gold", "--cell", "1"], "--cell: received 1 numbers"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_known_is_refused(files: Path, capfd: Any, words: list[str], expected: str) -> None:
+    (files / "t.foo").touch()
+    given = ["analyse", str(files / words[0]), *words[1:], "--out", str(files / "refused")]
+    assert main(given) == 2
+    said = capfd.readouterr().err
+    assert expected in said
+    assert "Traceback" not in said
+    if "none" not in words[0]:
+        assert str(files / words[0]) in said  # the user's path, not a link of ours
+
+
+def test_a_cell_that_changes_is_refused(tmp_path: Path, capfd: Any) -> None:
+    cells = (CUBE, 1.01 * CUBE)
+    atoms = [Atoms(FRAME.numbers, positions=moved()[k], cell=cells[k], pbc=True) for k in (0, 1)]
+    write(tmp_path / "t.extxyz", atoms, format="extxyz")
+    assert main(["analyse", str(tmp_path / "t.extxyz"), "--surface", "Au", "--blocks", "2",
+                 "--out", str(tmp_path / "out")]) == 2  # fmt: skip
+    assert "the cell changes at frame 1" in capfd.readouterr().err
