@@ -204,3 +204,12 @@ def test_a_cell_that_changes_is_refused(tmp_path: Path, capfd: Any) -> None:
     assert main(["analyse", str(tmp_path / "t.extxyz"), "--surface", "Au", "--blocks", "2",
                  "--out", str(tmp_path / "out")]) == 2  # fmt: skip
     assert "the cell changes at frame 1" in capfd.readouterr().err
+
+
+def test_positions_that_are_not_finite_are_refused(tmp_path: Path, capfd: Any) -> None:
+    positions = moved()
+    positions[1, 30, 2] = np.nan
+    atoms = [Atoms(FRAME.numbers, positions=one, cell=CUBE, pbc=True) for one in positions]
+    write(tmp_path / "t.extxyz", atoms, format="extxyz")
+    assert main(["analyse", str(tmp_path / "t.extxyz"), "--surface", "Au", "--out", str(tmp_path / "o")]) == 2
+    assert "frame 1 holds positions that are not finite" in capfd.readouterr().err

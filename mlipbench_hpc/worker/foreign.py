@@ -61,6 +61,8 @@ class Foreign:
             if len(positions) != len(self.numbers):
                 raise InputFailure(f"{self.path}: frame {index} has {len(positions)} atoms, the first "
                                    f"{len(self.numbers)}")  # fmt: skip
+            if not np.isfinite(positions).all():
+                raise InputFailure(f"{self.path}: frame {index} holds positions that are not finite")
             turned, cell = standard(positions, box)
             if not self.given and (cell is None or not np.allclose(cell, self.cell, 0, CELL_CHANGES)):
                 raise InputFailure(
