@@ -22,15 +22,6 @@ def reduced(energies: Floats, driver: Floats, temperature: float) -> Floats:
     return np.asarray(h - h.mean(axis=1, keepdims=True))
 
 
-def cea_corrections(h: Floats) -> Floats:
-    """(M, T) weights w with <n>_i = <n> + Σ_t w_i(t) n(t): the term -[<n h> - <n><h>] of Eq. S10.
-
-    h (M, T), dimensionless, any constant offset. Each row adds up to zero, so Σ_b n_b is conserved; the row
-    of the driver, h = 0, is zero.
-    """
-    return np.asarray(-(h - h.mean(axis=1, keepdims=True)) / h.shape[1])
-
-
 def direct_weights(h: Floats) -> Floats:
     """(M, T) weights e^{-h}/Σ e^{-h} with <n>_i = Σ_t w_i(t) n(t) (Eq. S9); min h is taken off first."""
     weights = np.exp(-(h - h.min(axis=1, keepdims=True)))

@@ -13,7 +13,7 @@ from ase.data import atomic_numbers
 import mlipbench_hpc
 from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.runtime.container import KEPT
+from mlipbench_hpc.runtime.container import environ
 from mlipbench_hpc.runtime.environments import locate
 
 CELL_SIZES = (3, 6)
@@ -40,17 +40,8 @@ def run(session: Any) -> Path | None:
                 request[role] = str(link)
         write_json(folder / "request.json", request)
         argv = [str(environment.python), "-m", "mlipbench_hpc.worker.by_hand", str(folder / "request.json")]
-        code = subprocess.run(argv, env=_environ(environment.root, folder), check=False).returncode
+        code = subprocess.run(argv, env=environ(environment, "1", folder, os.environ), check=False).returncode
     return options.out if code == 0 else None
-
-
-def _environ(root: Path, code: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return kept | {
-        "PATH": f"{root / 'bin'}:/usr/bin:/bin", "PYTHONPATH": str(code), "PYTHONNOUSERSITE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
-    }  # fmt: skip
 
 
 def asked(options: argparse.Namespace) -> dict[str, Any]:

@@ -58,19 +58,19 @@ def command(
     """The worker of `task`. outside: the driver's environment; marks: variables that tell whose it is."""
     worker = [str(environment.python), "-m", "mlipbench_hpc.worker", "task.json"]
     worker += [] if commit else ["--keep"]
+    threads = str(task.parameters.get("threads", 1))
     if isinstance(environment, Environment):
-        return Command(worker, environ(environment, task, place.code, outside) | dict(marks or {}))
-    variables = environ(environment, task, CODE, outside) | dict(marks or {})
+        return Command(worker, environ(environment, threads, place.code, outside) | dict(marks or {}))
+    variables = environ(environment, threads, CODE, outside) | dict(marks or {})
     inside = {name: text for name, text in variables.items() if name not in OWN}
     argv = [*container(environment, task, place, inside), *worker]
     return Command(argv, {name: outside[name] for name in FOR_APPTAINER if name in outside}, contained=True)
 
 
 def environ(
-    environment: Environment | Image, task: Task, code: Path, outside: Mapping[str, str]
+    environment: Environment | Image, threads: str, code: Path, outside: Mapping[str, str]
 ) -> dict[str, str]:
-    """All environment variables a worker sees: a short list from outside, and what the task says."""
-    threads = str(task.parameters.get("threads", 1))
+    """All environment variables a worker sees: a short list from outside, and how many threads it may use."""
     return {name: outside[name] for name in KEPT if name in outside} | {
         "PATH": f"{environment.root / 'bin'}:/usr/bin:/bin",
         "PYTHONPATH": str(code),

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from mlipbench_hpc.analysis.blocks import block_average
-from mlipbench_hpc.analysis.correlation import correlated_error
 from mlipbench_hpc.analysis.profiles import (
     DIPOLE,
     ORIENTATION,
@@ -23,8 +21,8 @@ from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.foreign import Foreign, open_foreign
-from mlipbench_hpc.worker.profiles import columns, described, first_layer, tell
-from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, as_csv, number
+from mlipbench_hpc.worker.profiles import columns, described, dipole_summary, first_layer, tell
+from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, as_csv
 
 
 class Shorter(Exception):
@@ -76,7 +74,7 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     if len(series):
         columns_ = {"frame": np.arange(used) + request["skip"]} | ({"time_ps": times} if len(times) else {})
         write_bytes(out / "dipole.csv", as_csv(columns_ | {"P_z": series}))
-        values["dipole"] = dipole(series, request["blocks"])
+        values["dipole"] = dipole_summary(series, request["blocks"])
     values["notes"] = notes.warnings
     values["found"] = found(source, made, request, used, times)
     write_json(out / "analysis.json", values)
@@ -140,17 +138,6 @@ def profiler(request: dict[str, Any], source: Foreign, first: Floats) -> Profile
     if request["ions"]:
         made.ions = {name: atoms for name, atoms in made.ions.items() if name in asked}
     return made
-
-
-def dipole(series: Floats, blocks: int) -> dict[str, float | None]:
-    """Mean, both standard errors and width of P_z (T,), dimensionless."""
-    average = block_average(series, blocks)
-    return {
-        "mean": number(average.mean),
-        "se": number(average.standard_error),
-        "se_autocorrelation": number(correlated_error(series)),
-        "width": number(series.std(ddof=1)) if len(series) > 1 else None,
-    }
 
 
 def found(source: Foreign, made: Profiler, request: dict[str, Any], used: int, times: Floats) -> list[str]:

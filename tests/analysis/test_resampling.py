@@ -8,7 +8,7 @@ from mlipbench_hpc.analysis import advice
 from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.profiles import pieces
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
-from mlipbench_hpc.analysis.reweighting import Quality, cea_corrections, direct_weights, reduced
+from mlipbench_hpc.analysis.reweighting import Quality, direct_weights, reduced
 
 KT = kB * 300
 FRAMES, BINS, MEMBERS = 240, 6, 4
@@ -22,6 +22,11 @@ def sampled() -> tuple[np.ndarray, np.ndarray]:
     h = 0.5 * noise.normal(size=(MEMBERS, FRAMES)) + 0.1 * counts[:, 0]
     h[0] = 0
     return counts, h
+
+
+def cea_corrections(h: np.ndarray) -> np.ndarray:
+    """(M, T) weights of -[<n h> - <n><h>], Eq. S10 as it is written."""
+    return -(h - h.mean(axis=1, keepdims=True)) / h.shape[1]
 
 
 def weigh(h: np.ndarray, blocks: int = 8) -> Weights:

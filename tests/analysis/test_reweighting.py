@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from ase.units import kB
 
-from mlipbench_hpc.analysis.reweighting import cea_corrections, direct_weights, quality, reduced
+from mlipbench_hpc.analysis.resampling import Weights, reweighted
+from mlipbench_hpc.analysis.reweighting import direct_weights, quality, reduced
 
 KT = kB * 300
 
 
 def cea(counts: np.ndarray, energies: np.ndarray, driver: np.ndarray) -> np.ndarray:
-    return counts.mean(axis=0) + cea_corrections(reduced(energies, driver, 300.0)) @ counts
+    weights = Weights.of(len(counts), 1, np.arange(len(counts)), reduced(energies, driver, 300.0))
+    return reweighted(weights, weights.sums([{"n": counts}])["n"]).cea
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_a_shifted_oscillator_has_its_mean_where_it_belongs() -> None:
     h = reduced(other[None], driver, 300.0)
     error = 4 * np.sqrt(kt / k / len(x))
     assert direct_weights(h) @ x == pytest.approx(shift, abs=error)
-    assert x.mean() + cea_corrections(h) @ x == pytest.approx(shift, abs=error)
+    assert cea(x[:, None], other[None], driver) == pytest.approx(shift, abs=error)
 
 
 def test_effective_sample_size_by_hand_and_for_the_driver() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlipbench_hpc.contract.task import Task
-from mlipbench_hpc.runtime.container import Place, command, environ
+from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.driver import lost
 from mlipbench_hpc.runtime.environments import Environment, EnvironmentMissing
 from mlipbench_hpc.runtime.images import Entry, Image
@@ -35,7 +35,8 @@ def test_a_worker_is_an_argv_list() -> None:
 
 
 def test_only_named_variables_pass() -> None:
-    found = environ(ENVIRONMENT, TASK, Path("/store/code/x"), OUTSIDE)
+    place = Place(Path("/store"), Path("/store/attempts/a"), Path("/store/code/x"))
+    found = command(ENVIRONMENT, TASK, place, OUTSIDE).environ
     assert found["PYTHONPATH"] == "/store/code/x"
     assert found["OMP_NUM_THREADS"] == "3"
     assert found["CUDA_VISIBLE_DEVICES"] == "2"
