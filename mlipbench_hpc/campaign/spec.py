@@ -101,6 +101,13 @@ class FileDataset(Spec):
 Potential = Literal["spc-fw", "electrode"]
 
 
+class Rattle(Spec):
+    """Frames that MD seldom visits, and a potential must know all the same: what repels at close range."""
+
+    distance: Length = Field(description="Standard deviation of each molecule's or ion's shift, per axis.")
+    every: Count = Field(2, description="Of each run at one temperature, every so many-th frame is rattled.")
+
+
 class GeneratedDataset(Spec):
     """Frames sampled and labelled by a reference potential; they are shared out evenly over all its runs.
 
@@ -117,6 +124,9 @@ class GeneratedDataset(Spec):
     timestep: Time = 0.0005
     equilibration: Time = 5.0
     every: Time = 1.0
+    rattle: Rattle | None = Field(
+        None, description="Molecules and ions of some frames are shifted, each as a whole, before labelling."
+    )
     gold: Literal["mobile", "rigid"] | None = Field(
         None,
         description="electrode: metal above the fixed lower half of its layers (default), or none moves.",

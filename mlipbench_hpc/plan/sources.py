@@ -23,4 +23,5 @@ def sample(recipe: GeneratedDataset, start: int, frames: int) -> dict[str, Any]:
     """Parameters of the `label` task that samples `frames` frames from one start of one system."""
     kept = {"potential", "temperatures", "timestep", "equilibration", "every"}
     how = recipe.model_dump(include=kept) | {"frames": frames, "seed": recipe.seed * 1000 + start}
+    how |= {"rattle": recipe.rattle.model_dump()} if recipe.rattle else {}
     return how | ({"gold": recipe.gold or "mobile"} if recipe.potential == "electrode" else {})

@@ -8,6 +8,7 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 BOND_LIMIT_A = 1.3
+GOLD = 79
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ class Box:
         for column in (1, 2):
             steps = positions[self.waters[:, column]] - oxygens
             result[self.waters[:, column]] = oxygens + steps - self.edges * np.round(steps / self.edges)
+        return result
+
+    def together(self, shifts: Floats) -> Floats:
+        """(N, 3): shifts of whole molecules, from one for each atom: H goes with its O, gold stays."""
+        result = shifts.copy()
+        result[self.waters[:, 1:]] = shifts[self.waters[:, :1]]
+        result[self.numbers == GOLD] = 0.0
         return result
 
     def same(self, other: "Box") -> bool:

@@ -14,9 +14,9 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.labelers import engine
-from mlipbench_hpc.worker.labelers.box import Box
+from mlipbench_hpc.worker.labelers.box import GOLD, Box
 
-GOLD, SODIUM = 79, 11
+SODIUM = 11
 ETA_PER_A = 1.979
 
 

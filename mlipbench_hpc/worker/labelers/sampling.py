@@ -1,10 +1,12 @@
 """Frames sampled by a potential of its own, and any frames labelled by it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames, concatenate
 from mlipbench_hpc.worker.context import Context
@@ -12,6 +14,7 @@ from mlipbench_hpc.worker.labelers.box import Box
 from mlipbench_hpc.worker.labelers.engine import Engine
 
 CHUNK_PS = 0.5
+REDRAWS = 100
 Labelled = tuple[Frames, Answers | None]
 
 
@@ -51,9 +54,12 @@ def generate(kind: type[Engine], context: Context) -> Labelled:
         count = how["frames"] // len(temperatures) + (index < how["frames"] % len(temperatures))
         sampler = _sampler(kind, start, context, index)
         _advance(sampler, how["equilibration"], context)
-        for _ in range(count):
+        random = np.random.default_rng([how["seed"], index])
+        for number in range(1, count + 1):
             _advance(sampler, how["every"], context)
             frame = replace(start, positions=sampler.positions())
+            if "rattle" in how and number % how["rattle"]["every"] == 0:
+                frame = rattled(frame, how["rattle"]["distance"], random)
             parts.append(judge.label(frame, values.get("wall_A", np.nan)))
             context.progress(len(parts), how["frames"], "frames")
         sampler.close()
@@ -78,6 +84,22 @@ def relabel(kind: type[Engine], context: Context) -> Labelled:
 def _together(parts: list[Labelled]) -> Labelled:
     answers = [answer for _, answer in parts if answer]
     return concatenate([frame for frame, _ in parts]), Answers.concatenate(answers) if answers else None
+
+
+def rattled(frame: Frames, distance: float, random: np.random.Generator) -> Frames:
+    """One frame with every molecule and ion shifted as a whole; the metal stays.
+
+    distance: Å, standard deviation along each axis. Shifts are drawn again while they would leave an H nearer
+    to another molecule's O; raises InputFailure when that does not end.
+    """
+    box = Box.of(frame, 0)
+    for _ in range(REDRAWS):
+        shifts = random.normal(0.0, distance, frame.positions.shape)
+        moved = replace(frame, positions=frame.positions + box.together(shifts))
+        with suppress(InputFailure):
+            if box.same(Box.of(moved, 0)):
+                return moved
+    raise InputFailure(f"rattle: shifts of {distance:g} Å leave no molecules: give a smaller distance")
 
 
 def _sampler(kind: type[Engine], start: Frames, context: Context, index: int) -> Engine:

@@ -17,6 +17,7 @@ from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.builders.slab import interface
 from mlipbench_hpc.worker.labelers.box import Box
 from mlipbench_hpc.worker.labelers.electrode import Engine
+from mlipbench_hpc.worker.labelers.sampling import rattled
 
 pytestmark = pytest.mark.engine
 COULOMB = 14.399645  # eV·Å/e²
@@ -230,6 +231,34 @@ def test_sampled_interfaces_are_the_same_every_time_and_labelled_again_the_same(
     assert len(joined) == 10
     assert np.array_equal(joined.forces[len(frames.forces) :], frames.forces)
     assert answers_joined.charges.shape == (len(joined.numbers),)
+
+
+def test_every_so_many_th_frame_is_rattled_and_molecules_stay_whole(tmp_path: Path):
+    store, _, label = sampled(tmp_path / "one", temperatures=[300.0], frames=4)
+    plain, _ = held(store, label)
+    store, _, label = sampled(
+        tmp_path / "two", temperatures=[300.0], frames=4, rattle={"distance": 0.1, "every": 2}
+    )
+    frames, _ = held(store, label)
+    shifts = (frames.positions - plain.positions).reshape(4, -1, 3)
+    assert (shifts[::2] == 0.0).all()
+    numbers = frames.numbers.reshape(4, -1)[0]
+    assert (shifts[:, numbers == 79] == 0.0).all()
+    waters = Box.of(frames, 1).waters
+    assert shifts[1::2, waters[:, 1:]] == pytest.approx(shifts[1::2, waters[:, :1]].repeat(2, axis=2))
+    free = shifts[1::2, np.r_[waters[:, 0], np.flatnonzero(numbers == 11)]]
+    assert free.std() == pytest.approx(0.1, rel=0.2)
+    assert len(np.unique(free.round(9))) == free.size
+    assert not np.array_equal(frames.energies[1::2], plain.energies[1::2])
+
+
+def test_shifts_that_tear_molecules_apart_are_refused():
+    water = Atoms("OHH", [[0, 0, 0], [0.6, 0.8, 0], [-0.6, 0.8, 0]], cell=[2.7] * 3, pbc=True)
+    frame = Frames.from_atoms([water.repeat((3, 3, 3))])
+    near = rattled(frame, 0.01, np.random.default_rng(1))
+    assert near.positions == pytest.approx(frame.positions, abs=0.05)
+    with pytest.raises(InputFailure, match="give a smaller distance"):
+        rattled(frame, 1e3, np.random.default_rng(1))
 
 
 def test_rigid_gold_does_not_move(tmp_path: Path):
