@@ -33,15 +33,14 @@ class Session:
 
     @cached_property
     def site(self) -> Any:
-        from mlipbench_hpc.campaign.load import load
-        from mlipbench_hpc.campaign.site import Site
+        from mlipbench_hpc.campaign.site import load_site
 
         name = self.options.site
         path = Path(name) if name.endswith((".yaml", ".yml")) else Path("campaigns/sites") / f"{name}.yaml"
         if not path.exists():
             known = ", ".join(sorted(p.stem for p in Path("campaigns/sites").glob("*.yaml"))) or "none here"
             raise Refused(f"no site file {path}; give one of {known}, or the path of your own .yaml")
-        return load(path, Site)[0]
+        return load_site(path)
 
     @property
     def root(self) -> Path:

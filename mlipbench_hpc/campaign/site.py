@@ -1,19 +1,31 @@
 """The site schema: where a campaign runs. Campaigns never mention it."""
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
+from mlipbench_hpc.campaign.document import parse
+from mlipbench_hpc.campaign.load import load
+from mlipbench_hpc.campaign.problem import CampaignError, Mistake, near, shown
 from mlipbench_hpc.campaign.quantity import Duration
 from mlipbench_hpc.campaign.spec import Count, Name, Spec
+
+# What is written into job scripts and scheduler commands, unquoted: no blank, quote or shell sign can pass.
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,:=&|@%/+-]{0,255}$")]
+ModuleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]{0,127}$")]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+Kind = Literal["gpu", "cpu"]
+Port = Annotated[int, Field(ge=1024, le=65535, strict=True)]
+SHORTEST_WALLTIME_S, SHARE_KEPT, LONGEST_MARGIN_S = 60.0, 0.1, 300.0
 
 
 class Site(Spec):
     """One machine or cluster. Relative paths are relative to the folder the command is typed in."""
 
     name: Name
-    scheduler: Literal["local"]
-    cores: Count | None = Field(None, description="Cores to use (default: all that this process may use).")
+    scheduler: Literal["local", "slurm", "pbs"]
     threads_per_task: Count = Field(1, description="Threads of each task; part of the task's key.")
     store: str = Field("store", description="The folder of task folders; one user, one driver at a time.")
     environments: dict[Name, str] = Field(
@@ -31,3 +43,129 @@ class Site(Spec):
         None, description="An attempt checkpoints and stops after this time; the next one continues."
     )
     wait_for_space: Duration = Field(43200.0, description="How long to wait on a full disk before giving up.")
+
+
+class LocalSite(Site):
+    """This machine, without a scheduler."""
+
+    scheduler: Literal["local"]
+    cores: Count | None = Field(None, description="Cores to use (default: all that this process may use).")
+
+
+class Nodes(Spec):
+    """One kind of node, and the jobs (blocks) that may be on it at a time."""
+
+    cores_per_node: Count
+    gpus_per_node: Annotated[int, Field(ge=0, le=64, strict=True)] = 0
+    memory_per_node: Count | None = Field(None, description="GB (default: the scheduler's).")
+    nodes_per_block: Count = Field(1, description="Nodes of one job.")
+    max_blocks: Count = Field(1, description="Jobs in the queue or running at a time.")
+    min_blocks: Annotated[int, Field(ge=0, strict=True)] = Field(
+        0, description="Jobs kept even when idle; others end after idle_limit."
+    )
+    tasks_per_gpu: Count = Field(1, description="Tasks that share one GPU.")
+    walltime: Duration = Field(description="Of one job; whole minutes.")
+    exclusive: bool = Field(True, strict=True, description="Share the nodes with nobody.")
+    launcher: Literal["single", "srun", "mpiexec"] = Field(
+        "single", description="How a job of several nodes starts one manager on each."
+    )
+    gpu_hour_price: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Of one GPU for one hour, in whatever `plan` is to add up."
+    )
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "Nodes":
+        if self.walltime < SHORTEST_WALLTIME_S or self.walltime % 60:
+            raise ValueError("expected a walltime of whole minutes, as schedulers count them")
+        if self.nodes_per_block > 1 and self.launcher == "single":
+            raise ValueError("expected `launcher: srun` or `mpiexec` with several nodes_per_block")
+        if self.min_blocks > self.max_blocks:
+            raise ValueError("expected min_blocks of at most max_blocks")
+        return self
+
+    @property
+    def margin(self) -> float:
+        """Seconds before a job's end at which its tasks checkpoint and stop."""
+        return min(LONGEST_MARGIN_S, SHARE_KEPT * self.walltime)
+
+    @property
+    def drain(self) -> int:
+        """Seconds after a job's start from which it takes no new task."""
+        return int(self.walltime - 2 * self.margin)
+
+    def workers_per_node(self, threads: int) -> int:
+        """How many tasks one node runs at a time."""
+        return self.gpus_per_node * self.tasks_per_gpu or max(1, self.cores_per_node // threads)
+
+
+class SlurmNodes(Nodes):
+    """Nodes of a SLURM partition."""
+
+    partition: Word | None = None
+    qos: Word | None = None
+    constraint: Word | None = None
+    launcher: Literal["single", "srun"] = "single"
+
+
+class PbsNodes(Nodes):
+    """Nodes of a PBS queue."""
+
+    queue: Word | None = None
+    select: Word | None = Field(None, description="Added to the job's `select` line (default: ngpus=N).")
+    launcher: Literal["single", "mpiexec"] = "single"
+
+
+class ClusterSite(Site):
+    """A cluster: jobs hold workers, and tasks go to workers. The store lies where every node sees it."""
+
+    nodes: Mapping[Kind, Nodes]
+    account: Word | None = None
+    interface: Word | None = Field(
+        None, description="Network interface of this machine that nodes reach (default: all are tried)."
+    )
+    ports: tuple[Port, Port] = Field((54000, 55000), description="Range of ports nodes may reach here.")
+    modules: list[ModuleName] = Field([], description="`module load` of each, in the job.")
+    variables: dict[Variable, str] = Field({}, description="Environment variables set in the job.")
+    worker_init: list[str] = Field([], description="Lines of shell run in the job before its workers.")
+    scheduler_timeout: Duration = Field(60.0, description="How long one scheduler command may take.")
+    poll: Duration = Field(30.0, description="How often the scheduler is asked about jobs.")
+    idle_limit: Duration = Field(120.0, description="A job without a task ends after this time.")
+    connect_within: Duration = Field(
+        600.0, description="A running job whose workers have not called by then is cancelled."
+    )
+
+    @model_validator(mode="after")
+    def _ports(self) -> "ClusterSite":
+        if self.ports[1] - self.ports[0] < 10:
+            raise ValueError("expected ports as [first, last] with at least 10 between them")
+        return self
+
+
+class SlurmSite(ClusterSite):
+    """A cluster under SLURM."""
+
+    scheduler: Literal["slurm"]
+    nodes: dict[Kind, SlurmNodes] = Field(min_length=1)
+
+
+class PbsSite(ClusterSite):
+    """A cluster under PBS Professional or OpenPBS."""
+
+    scheduler: Literal["pbs"]
+    nodes: dict[Kind, PbsNodes] = Field(min_length=1)
+
+
+KINDS: dict[str, type[Site]] = {"local": LocalSite, "slurm": SlurmSite, "pbs": PbsSite}
+
+
+def load_site(path: Path) -> Any:
+    """A LocalSite, SlurmSite or PbsSite; raises CampaignError with every mistake in the file."""
+    document, lines, problems = parse(path)
+    said = document.get("scheduler") if isinstance(document, dict) else None
+    if isinstance(document, dict) and (not isinstance(said, str) or said not in KINDS):
+        expected = f"one of {', '.join(KINDS)}"
+        mistake = Mistake(
+            ("scheduler",), "is not one of the choices", shown(said), expected, near(said, KINDS)
+        )
+        raise CampaignError([*problems, lines.problem(mistake)])
+    return load(path, KINDS[str(said)] if said else Site)[0]

@@ -2,6 +2,7 @@
 
 import errno
 import heapq
+import math
 import os
 import queue
 import signal
@@ -14,14 +15,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.campaign.site import ClusterSite, Site
 from mlipbench_hpc.contract.folder import Store, furthest_checkpoint, is_edited, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_OF_FAILURE
 from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.environments import Environment
-from mlipbench_hpc.runtime.executors import Pool, slots
+from mlipbench_hpc.runtime.executors import Pool, kind_of, longest_run, slots
 from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.trouble import SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
@@ -30,6 +31,10 @@ TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
 STUCK_AFTER = 3
+LOST_LIMIT = 20
+WATCH_EVERY_S = 10.0
+# Of a cluster the node knows them, not the login node.
+NODE_ONLY = ("CUDA_VISIBLE_DEVICES", "TMPDIR")
 MENDS = 5
 FATAL = 128  # Apptainer ends with 128 and the number of the signal that killed what it ran.
 
@@ -44,6 +49,7 @@ class Flight:
 
     item: Planned
     attempt: Path
+    kind: str
     ended: float | None = None
     code: int | None = None
 
@@ -67,6 +73,7 @@ class Driver:
     reached: dict[str, int] = field(default_factory=dict)
     stopping: str = ""
     mends: int = 0
+    said: list[str] = field(default_factory=list)
     _full_since: float | None = None
 
     def run(self) -> bool:
@@ -84,14 +91,17 @@ class Driver:
 
     def _drive(self) -> None:
         self.slots = slots(self.site)
-        self.pool = Pool(self.slots, self.store)
-        talked = time.monotonic()
+        self.pool = Pool(self.site, self.store, self.echo)
+        talked = watched = time.monotonic()
         try:
             while not self.stopping and (self._fill() or self.flights):
                 self._collect()
                 self._mend_pool()
-                if time.monotonic() - talked > TALK_EVERY_S:
-                    talked = time.monotonic()
+                now = time.monotonic()
+                if now - watched > WATCH_EVERY_S:
+                    watched, self.said = now, self._say_once(self.pool.watch())
+                if now - talked > TALK_EVERY_S:
+                    talked = now
                     self._talk()
         finally:
             self._stop_everything()
@@ -128,43 +138,57 @@ class Driver:
         self._order = {key: place for place, (key, item) in enumerate(self.plan.items()) if not item.maybe}
         self._below: dict[str, list[str]] = {key: [] for key in self._order}
         self._missing: dict[str, int] = {}
-        self._ready: list[tuple[int, str]] = []
+        self._ready: dict[str, list[tuple[int, str]]] = {kind: [] for kind in slots(self.site)}
         for key in self._unfinished():
             upstream = set(self.plan[key].task.upstream.values()) - self.done
             self._missing[key] = len(upstream)
             for above in upstream:
                 self._below[above].append(key)
             if not upstream and key not in self.flights and key not in self.given_up:
-                heapq.heappush(self._ready, (self._order[key], key))
+                self._make_ready(key)
+
+    def _make_ready(self, key: str) -> None:
+        kind = kind_of(self.site, self.plan[key].task)
+        heapq.heappush(self._ready[kind], (self._order[key], key))
 
     def _unfinished(self) -> list[str]:
         return [key for key in self._order if key not in self.done]
 
     def _fill(self) -> bool:
         """Keep every slot busy and as many attempts queued, so that no worker idles. True: more is ready."""
-        while not self.stopping and self._ready and len(self.flights) < 2 * self.slots:
-            item = self.plan[self._ready[0][1]]
+        for kind in self.slots:
+            self._fill_nodes(kind)
+        return any(self._ready.values())
+
+    def _fill_nodes(self, kind: str) -> None:
+        flying = sum(flight.kind == kind for flight in self.flights.values())
+        while not self.stopping and self._ready[kind] and flying < 2 * self.slots[kind]:
+            item = self.plan[self._ready[kind][0][1]]
             if not self._has_space(item):
                 break
-            heapq.heappop(self._ready)
+            heapq.heappop(self._ready[kind])
             if result := self.store.result(item.key):
                 self._committed(item, result)
             else:
-                self._submit(item)
-        return bool(self._ready)
+                self._submit(item, kind)
+                flying += 1
 
-    def _submit(self, item: Planned) -> None:
+    def _submit(self, item: Planned, kind: str) -> None:
         environment = self.environments[item.task.environment]
         environment.check()
         attempt = self.store.begin(item.task)
         marks = {processes.STORE: self.store.name, processes.ATTEMPT: attempt.name}
         place = Place(self.store.root, attempt, self.code)
-        start = command(environment, item.task, place, os.environ, marks)
-        self.flights[item.key] = Flight(item, attempt)
+        start = command(environment, item.task, place, self._outside(), marks)
+        self.flights[item.key] = Flight(item, attempt, kind)
         log = str(attempt / "log.txt")
         limit = self.site.attempt_limit
-        future = self.pool.submit(start.argv, str(attempt), start.environ, log, limit, start.contained)
+        future = self.pool.submit(kind, start.argv, str(attempt), start.environ, log, limit, start.contained)
         future.add_done_callback(lambda ended: self.endings.put((item.key, attempt, ended)))
+
+    def _outside(self) -> Mapping[str, str]:
+        cluster = isinstance(self.site, ClusterSite)
+        return {name: text for name, text in os.environ.items() if not (cluster and name in NODE_ONLY)}
 
     def _collect(self) -> None:
         """Take one ending (or wait a moment for one), then settle whatever can be settled."""
@@ -198,7 +222,7 @@ class Driver:
         for below in self._below[item.key]:
             self._missing[below] -= 1
             if not self._missing[below]:
-                heapq.heappush(self._ready, (self._order[below], below))
+                self._make_ready(below)
         seconds = result["timing"]["wall_s"]
         self._missing.pop(item.key, None)
         count = len(self._order) - len(self._missing)
@@ -208,21 +232,29 @@ class Driver:
 
     def _again(self, flight: Flight, why: str) -> None:
         self.flights.pop(flight.item.key, None)
-        heapq.heappush(self._ready, (self._order[flight.item.key], flight.item.key))
+        self._make_ready(flight.item.key)
         self.echo(f"      {flight.item.task.label}: {why}")
 
     def _interrupted(self, flight: Flight) -> None:
-        """The next attempt continues, unless several came to an end without getting any further."""
+        """The next attempt continues, unless several that had their time came no further."""
         step, key = furthest_checkpoint(flight.attempt), flight.item.key
-        stuck = self.tries[key, "stuck"] + 1 if step <= self.reached.get(key, -1) else 0
+        further = step > self.reached.get(key, -1)
+        stuck = 0 if further else self.tries[key, "stuck"] + self._had_its_time(flight)
         self.reached[key] = max(step, self.reached.get(key, -1))
         self.tries[key, "stuck"] = stuck
         if stuck < STUCK_AFTER:
             self._again(flight, "interrupted, the next attempt continues")
         else:
             self._give_up(
-                flight, "interrupted again and again before a first checkpoint: raise attempt_limit"
+                flight,
+                "interrupted again and again without getting any further: raise attempt_limit or walltime",
             )
+
+    def _had_its_time(self, flight: Flight) -> bool:
+        """Whether an interrupted attempt had half of what a job gives: it may have begun near a job's end."""
+        most = min(longest_run(self.site, flight.kind), self.site.attempt_limit or math.inf)
+        record = read_json(flight.attempt / "interrupted.json") or {}
+        return bool(record.get("timing", {}).get("wall_s", 0.0) >= most / 2)
 
     def _give_up(self, flight: Flight, message: str) -> None:
         self.flights.pop(flight.item.key, None)
@@ -239,7 +271,10 @@ class Driver:
             self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
             self._again(flight, message)
             return
-        allowed = {"transient": self.site.retries, "resource": RESOURCE_RETRIES}.get(kind, 0)
+        if flight.code is None and not record and isinstance(self.site, ClusterSite):
+            kind = "lost"
+        limits = {"transient": self.site.retries, "resource": RESOURCE_RETRIES, "lost": LOST_LIMIT}
+        allowed = limits.get(kind, 0)
         self.tries[flight.item.key, kind] += 1
         if self.tries[flight.item.key, kind] <= allowed:
             self._again(flight, f"{kind} failure ({message}), trying again")
@@ -250,13 +285,15 @@ class Driver:
         """A dead interchange or a given-up executor: end what it ran, start a new pool, spend no retry."""
         if not self.pool.is_broken() or self.stopping:
             return
+        if reason := self.pool.why_hopeless():
+            raise WorkersLost(reason)
         self.mends += 1
         if self.mends > MENDS:
             raise WorkersLost(f"Parsl's processes were lost {MENDS} times in a row: was memory short?")
         self.echo("      Parsl's interchange or workers were lost: starting them again")
         self._abandon_flights()
         self.pool.close()
-        self.pool = Pool(self.slots, self.store)
+        self.pool = Pool(self.site, self.store, self.echo)
 
     def _abandon_flights(self) -> None:
         for flight in list(self.flights.values()):
@@ -294,6 +331,13 @@ class Driver:
         ]
         if parts:
             self.echo("      now: " + "; ".join(parts))
+
+    def _say_once(self, lines: list[str]) -> list[str]:
+        """Print those lines that are not of the last look; returns all."""
+        for line in lines:
+            if line not in self.said:
+                self.echo(f"      {line}")
+        return lines
 
     def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
         self.stopping = signal.Signals(number).name

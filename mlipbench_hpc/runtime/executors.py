@@ -1,93 +1,258 @@
-"""From a site to a running Parsl: the only module that imports it."""
+"""From a site to a running Parsl."""
 
+import functools
+import hashlib
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import parsl
+import psutil
 from parsl.app.python import PythonApp
 from parsl.config import Config
 from parsl.dataflow.dflow import DataFlowKernel
 from parsl.executors import HighThroughputExecutor
+from parsl.jobs.error_handlers import windowed_error_handler
+from parsl.jobs.states import JobState
 from parsl.providers import LocalProvider
 
-from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.campaign.site import ClusterSite, LocalSite, Nodes, Site
 from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.runtime import processes
+from mlipbench_hpc.runtime.blocks import Block, blocks_of
 from mlipbench_hpc.runtime.launch import launch
+from mlipbench_hpc.runtime.trouble import WorkersLost
 
-LABEL = "local"
+LOCAL = "local"
 HEARTBEAT_S, LOST_AFTER_S = 2, 10
+LONGEST_SILENCE_S, BEATS = 120.0, 5
+BAD_BLOCKS = 5
+PLAIN = r"[A-Za-z0-9_./+-]+"
 
 
 class Pool:
-    """A HighThroughputExecutor with `slots` workers on this machine; memoization and retries stay off."""
+    """Workers on this machine, or in the jobs of a cluster; Parsl's memoization and retries stay off."""
 
-    def __init__(self, slots: int, store: Store) -> None:
-        self.folder = _private_folder(store.root)
+    def __init__(self, site: Site, store: Store, echo: Callable[[str], None]) -> None:
+        self.site, self.echo = site, echo
+        self.folder = _private_folder(store.root, site)
         # Parsl looks for interchange.py and process_worker_pool.py on PATH, whatever the venv.
         os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
-        # All of Parsl's processes inherit these marks, so that none of them can be left behind.
+        # All of Parsl's processes here inherit these marks, so that none of them can be left behind.
         os.environ |= {processes.STORE: store.name, processes.POOL: self.folder.name}
-        self.executor = _executor(slots)
-        config = Config(
-            executors=[self.executor],
-            run_dir=str(self.folder),
-            retries=0,
-            strategy="simple",
-            strategy_period=1,
-            max_idletime=86400.0,
-        )
-        self.kernel: DataFlowKernel = parsl.load(config)
-        self._app = PythonApp(launch, data_flow_kernel=self.kernel, executors=[LABEL])
+        self.executors = _executors(site, store)
+        providers: list[Any] = [one.provider for one in self.executors.values()]
+        self.blocks: list[Block] = [one for one in providers if isinstance(one, Block)]
+        self._running_since: dict[tuple[str, str], float] = {}
+        try:
+            if self.blocks:
+                self.blocks[0].end_all(echo)
+            self.kernel: DataFlowKernel = parsl.load(_config(site, self.executors, self.folder))
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        self._apps = {
+            label: PythonApp(launch, data_flow_kernel=self.kernel, executors=[label])
+            for label in self.executors
+        }
 
-    def submit(self, *arguments: Any) -> "Future[int]":
-        """Queue launch(argv, folder, environ, log); the future holds the exit code."""
-        future: Future[int] = self._app(*arguments)
+    def submit(self, kind: str, *arguments: Any) -> "Future[int]":
+        """Queue launch(argv, folder, environ, log, …) for that kind of node; it answers with an exit code."""
+        future: Future[int] = self._apps[kind](*arguments)
         return future
 
     def is_broken(self) -> bool:
-        """Whether the interchange died or Parsl gave the executor up: a new pool is needed."""
-        process = self.executor.interchange_proc
-        return process is None or process.poll() is not None or bool(self.executor.bad_state_is_set)
+        """Whether an interchange died or Parsl gave an executor up: a new pool is needed."""
+        for one in self.executors.values():
+            process = one.interchange_proc
+            if process is None or process.poll() is not None or one.bad_state_is_set:
+                return True
+        return False
+
+    def why_hopeless(self) -> str:
+        """Why a new pool would help no more than this one, in the scheduler's or the last jobs' words."""
+        bad = [one for one in self.executors.values() if self.blocks and one.bad_state_is_set]
+        return f"{BAD_BLOCKS} jobs in a row have failed: {bad[0].executor_exception}" if bad else ""
+
+    def watch(self) -> list[str]:
+        """What the scheduler says of this pool's jobs, in lines; jobs of silent workers are cancelled."""
+        lines = [one.trouble for one in self.blocks if one.trouble]
+        for label, executor in self.executors.items() if self.blocks else ():
+            statuses = executor.status_facade
+            for block, status in statuses.items():
+                if status.state in (JobState.PENDING, JobState.HELD):
+                    job = executor.blocks_to_job_id.get(block)
+                    lines.append(f"job {job} ({label}) waits: {status.message or 'pending'}")
+            lines += self._silent(label, executor)
+        return lines
+
+    def _silent(self, label: str, executor: HighThroughputExecutor) -> list[str]:
+        assert isinstance(self.site, ClusterSite)
+        here = {manager["block_id"] for manager in executor.connected_managers()}
+        now, lines = time.monotonic(), []
+        for block, status in executor.status_facade.items():
+            if status.state != JobState.RUNNING or block in here:
+                self._running_since.pop((label, block), None)
+                continue
+            since = self._running_since.setdefault((label, block), now)
+            if now - since > self.site.connect_within:
+                job = executor.blocks_to_job_id[block]
+                provider: Any = executor.provider
+                provider.cancel([job])
+                lines.append(
+                    f"job {job} ({label}) ran for {now - since:.0f} s, its workers never called: cancelled; "
+                    f"can nodes reach {executor.address}, ports {self.site.ports[0]} to {self.site.ports[1]}?"
+                )
+        return lines
 
     def close(self) -> None:
-        """Stop Parsl's processes, also those whose parent was killed, and forget its folder."""
+        """End the pool's jobs and Parsl's processes, orphans too; forget its folder."""
+        for block in self.blocks:
+            block.closing.set()
         self.kernel.cleanup()
         parsl.clear()
-        processes.kill(processes.POOL, self.folder.name)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            if self.blocks:
+                self.blocks[0].end_all(self.echo)
+        finally:
+            processes.kill(processes.POOL, self.folder.name)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _executor(slots: int) -> HighThroughputExecutor:
+def kind_of(site: Site, task: Task) -> str:
+    """Which of a site's nodes a task goes to: GPU nodes when it computes on a GPU or there are no others."""
+    if not isinstance(site, ClusterSite):
+        return LOCAL
+    wanted = "gpu" if str(task.parameters.get("device", "cpu")).startswith("cuda") else "cpu"
+    return wanted if wanted in site.nodes else next(iter(site.nodes))
+
+
+def longest_run(site: Site, kind: str) -> float:
+    """Seconds that an attempt may run before its job's end asks it to stop; 0 where there is no job."""
+    if not isinstance(site, ClusterSite):
+        return 0.0
+    nodes = next(nodes for name, nodes in site.nodes.items() if name == kind)
+    return nodes.walltime - nodes.margin
+
+
+def slots(site: Site) -> dict[str, int]:
+    """How many tasks run at a time at most, by kind of node."""
+    if isinstance(site, ClusterSite):
+        return {
+            kind: nodes.max_blocks * nodes.nodes_per_block * nodes.workers_per_node(site.threads_per_task)
+            for kind, nodes in site.nodes.items()
+        }
+    cores = (isinstance(site, LocalSite) and site.cores) or len(os.sched_getaffinity(0))
+    return {LOCAL: max(1, cores // site.threads_per_task)}
+
+
+def tag(store: Store) -> str:
+    """The job name of a store's blocks: 14 characters, which every scheduler keeps whole."""
+    identity = (store.root / "id").read_text().strip()
+    digest = hashlib.sha256(f"{identity} {store.root.stat().st_ino}".encode()).hexdigest()
+    return f"mlip-{digest[:9]}"
+
+
+def _config(site: Site, executors: dict[str, HighThroughputExecutor], folder: Path) -> Config:
+    cluster = isinstance(site, ClusterSite)
+    return Config(
+        executors=list(executors.values()),
+        run_dir=str(folder),
+        retries=0,
+        strategy="htex_auto_scale" if cluster else "simple",
+        strategy_period=min(5.0, site.poll) if isinstance(site, ClusterSite) else 1,
+        max_idletime=site.idle_limit if isinstance(site, ClusterSite) else 86400.0,
+    )
+
+
+def _executors(site: Site, store: Store) -> dict[str, HighThroughputExecutor]:
+    if isinstance(site, ClusterSite):
+        return {kind: _cluster_executor(site, kind, nodes, tag(store)) for kind, nodes in site.nodes.items()}
+    return {LOCAL: _local_executor(slots(site)[LOCAL])}
+
+
+def _local_executor(workers: int) -> HighThroughputExecutor:
     return HighThroughputExecutor(
-        label=LABEL,
+        label=LOCAL,
         address="127.0.0.1",
-        max_workers_per_node=slots,
+        max_workers_per_node=workers,
         cores_per_worker=1e-3,
         provider=LocalProvider(init_blocks=1, min_blocks=1, max_blocks=1),
         heartbeat_period=HEARTBEAT_S,
         heartbeat_threshold=LOST_AFTER_S,
-        interchange_launch_cmd=[sys.executable, "-m", "mlipbench_hpc.runtime.interchange", str(os.getpid())],
+        interchange_launch_cmd=_interchange(),
         encrypted=True,
     )
 
 
-def _private_folder(store: Path) -> Path:
-    """Parsl hands this path to a shell unquoted, so a store with unusual characters gets a temporary one."""
+def _cluster_executor(site: ClusterSite, kind: str, nodes: Nodes, name: str) -> HighThroughputExecutor:
+    silence = min(LONGEST_SILENCE_S, nodes.margin)
+    gpus = [str(gpu) for gpu in range(nodes.gpus_per_node) for _ in range(nodes.tasks_per_gpu)]
+    return HighThroughputExecutor(
+        label=kind,
+        address=address(site.interface),
+        worker_port_range=site.ports,
+        max_workers_per_node=nodes.workers_per_node(site.threads_per_task),
+        cores_per_worker=1e-3,
+        available_accelerators=gpus,
+        provider=blocks_of(site, nodes, name, str(Path(sys.executable).parent)),
+        heartbeat_period=max(1, int(silence / BEATS)),
+        heartbeat_threshold=max(5, int(silence)),
+        drain_period=nodes.drain,
+        block_error_handler=functools.partial(windowed_error_handler, threshold=BAD_BLOCKS),
+        interchange_launch_cmd=_interchange(),
+        encrypted=True,
+    )
+
+
+def _interchange() -> list[str]:
+    return [sys.executable, "-m", "mlipbench_hpc.runtime.interchange", str(os.getpid())]
+
+
+def address(interface: str | None) -> str:
+    """This machine's IPv4 address for nodes: an interface's, the host name's, or the first but loopback.
+
+    Parsl's own choice asks a public web service. Raises WorkersLost for an unknown interface.
+    """
+    found = {
+        name: [one.address for one in held if one.family == socket.AF_INET]
+        for name, held in psutil.net_if_addrs().items()
+    }
+    if interface is not None:
+        if not found.get(interface):
+            raise WorkersLost(
+                f"this machine has no interface `{interface}` with an IPv4 address: `interface` of the site "
+                f"must be one of {', '.join(sorted(name for name, held in found.items() if held))}"
+            )
+        return str(found[interface][0])
+    try:
+        named = [socket.gethostbyname(socket.gethostname())]
+    except OSError:
+        named = []
+    every: list[str] = named + [one for held in found.values() for one in held]
+    return next((str(one) for one in every if not one.startswith("127.")), "127.0.0.1")
+
+
+def _private_folder(store: Path, site: Site) -> Path:
+    """Parsl hands this path to a shell unquoted, so a store with unusual characters gets a temporary one.
+
+    Raises WorkersLost on a cluster, whose nodes would not see it.
+    """
     room = store / "parsl"
-    plain = re.fullmatch(r"[A-Za-z0-9_./+-]+", str(room.resolve()))
+    plain = re.fullmatch(PLAIN, str(room.resolve()))
+    if not plain and isinstance(site, ClusterSite):
+        raise WorkersLost(
+            f"{store}: job scripts can hold no such path; name a store of letters, digits and _ . / + -"
+        )
     if plain:
         room.mkdir(exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="run-" if plain else "mlipbench-", dir=room if plain else None))
-
-
-def slots(site: Site) -> int:
-    """How many tasks run at a time."""
-    cores = site.cores or len(os.sched_getaffinity(0))
-    return max(1, cores // site.threads_per_task)

@@ -1,9 +1,18 @@
 """What runs on the executing side: start one worker process, wait for it, return its exit code."""
 
 import os
+import signal
+import socket
 import subprocess
+import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+# Set by the job that this runs in, if any: when its tasks are to stop (Unix time), and its own GPUs.
+STOP_AT, DEVICES = "MLIPBENCH_STOP_AT", "MLIPBENCH_DEVICES"
+HOST = "MLIPBENCH_HOST"
 
 
 def launch(
@@ -16,22 +25,56 @@ def launch(
 ) -> int:
     """Run `argv` (never a shell) in `folder`; output goes to the log file.
 
-    limit: seconds from now after which the worker is to checkpoint and stop.
+    limit: seconds from now after which the worker is to checkpoint and stop; the job's end may come earlier.
     The worker dies with this process: by prctl PR_SET_PDEATHSIG, which it sets itself, or, in a container,
     where our process id means nothing, when the pipe on its standard input closes.
     """
+    stops = [float(os.environ[STOP_AT])] if STOP_AT in os.environ else []
+    stops += [time.time() + limit] if limit is not None else []
     command = [*argv, "--die-with", "stdin" if contained else str(os.getpid())]
-    command += ["--deadline", repr(time.time() + limit)] if limit is not None else []
+    command += ["--deadline", repr(min(stops))] if stops else []
     with Path(log).open("ab") as output:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environ,
+            env=environ | here(os.environ, contained),
             stdin=subprocess.PIPE if contained else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        code = process.wait()
+        with _passing_on(process):
+            code = process.wait()
         if process.stdin:
             process.stdin.close()
         return code
+
+
+def here(outside: Mapping[str, str], contained: bool) -> dict[str, str]:
+    """Variables that only the node knows: its name, its scratch folder, the one GPU of this worker.
+
+    outside: this process's own. Parsl numbers a job's GPUs from 0; they become the job's own names. In a
+    container variables arrive under Apptainer's prefix.
+    """
+    if STOP_AT not in outside:
+        return {}
+    found = {HOST: outside.get("SLURMD_NODENAME") or socket.gethostname()}
+    if "CUDA_VISIBLE_DEVICES" in outside:
+        own = [name for name in outside.get(DEVICES, "").split(",") if name]
+        pin = outside["CUDA_VISIBLE_DEVICES"]
+        found["CUDA_VISIBLE_DEVICES"] = own[int(pin)] if pin.isdigit() and int(pin) < len(own) else pin
+    if contained:
+        found |= {f"APPTAINERENV_{name}": text for name, text in found.items()}
+    return found | ({"TMPDIR": outside["TMPDIR"]} if "TMPDIR" in outside else {})
+
+
+@contextmanager
+def _passing_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """A SIGTERM for us is one for the worker: it checkpoints, and we wait for it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

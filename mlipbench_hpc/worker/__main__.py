@@ -122,7 +122,8 @@ class Clock:
             "wall_s": time.time() - self.started,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "peak_bytes": usage.ru_maxrss * 1024,
-            "host": socket.gethostname(),
+            "host": os.environ.get("MLIPBENCH_HOST") or socket.gethostname(),
+            "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "hardware": platform.processor() or platform.machine(),
         }
 

@@ -1,0 +1,303 @@
+"""Blocks: scheduler jobs that hold workers. Parsl's providers, for schedulers that are slow, fail or forget.
+
+Every block of a store bears the same job name, so that a later driver finds what an earlier one left.
+"""
+
+import getpass
+import json
+import shlex
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from parsl.jobs.states import JobState, JobStatus
+from parsl.launchers import MpiExecLauncher, SingleNodeLauncher, SrunLauncher
+from parsl.launchers.base import Launcher
+from parsl.providers import PBSProProvider, SlurmProvider
+from parsl.providers.errors import SubmitException
+
+from mlipbench_hpc.campaign.site import ClusterSite, Nodes, PbsNodes, SlurmNodes, SlurmSite
+from mlipbench_hpc.runtime.trouble import WorkersLost
+
+ABSENT_AFTER = 3
+RETRY_S, FIRST_PATIENCE_S, PATIENCE_S = 5.0, 90.0, 1800.0
+GONE_WITHIN_S, LOOK_EVERY_S = 180.0, 1.0
+TIMED_OUT = 124
+ACTIVE = (JobState.PENDING, JobState.RUNNING, JobState.HELD)
+LAUNCHERS: dict[str, Callable[[], Launcher]] = {
+    "single": lambda: SingleNodeLauncher(debug=False),
+    "srun": lambda: SrunLauncher(debug=False),
+    "mpiexec": lambda: MpiExecLauncher(debug=False),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the scheduler says of one job; words: its own, such as why it waits."""
+
+    state: JobState
+    words: str = ""
+
+
+class Block:
+    """What the providers of both schedulers share: laid over Parsl's own, which write and submit.
+
+    tag: the job name of all blocks of a store; poll: s between questions; trouble: the scheduler's last
+    complaint, empty after its next good answer.
+    """
+
+    resources: dict[str, dict[str, Any]]
+    cmd_timeout: float
+    tag: str
+    poll: float
+    trouble = ""
+    accepted = False
+
+    def settle(self, tag: str, poll: float) -> None:
+        """What Parsl's own constructors have no place for."""
+        self.tag, self.poll = tag, poll
+        self.closing = threading.Event()
+        self._absent: Counter[str] = Counter()
+
+    @property
+    def status_polling_interval(self) -> float:
+        """Seconds between two questions to the scheduler; Parsl's own is a minute."""
+        return self.poll
+
+    def execute_wait(self, cmd: str, timeout: float | None = None) -> tuple[int, str, str]:
+        """Exit code, output and errors of a scheduler's command, without a shell; 124: it took too long."""
+        try:
+            done = subprocess.run(
+                shlex.split(cmd),
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=timeout or self.cmd_timeout,
+            )
+        except subprocess.TimeoutExpired as expired:
+            return TIMED_OUT, "", f"no answer within {expired.timeout:g} s"
+        except OSError as error:
+            return 127, "", str(error)
+        return done.returncode, done.stdout, done.stderr
+
+    def _write_submit_script(self, template: str, script_filename: str, job_name: str, configs: Any) -> None:
+        super()._write_submit_script(template, script_filename, self.tag, configs)  # type: ignore[misc]
+
+    def submit(self, command: str, tasks_per_node: int, job_name: str = "parsl") -> str:
+        """Submit a block and return its job id. A scheduler that fails is asked again, for long once it has
+        accepted a job; one that accepted without saying so is found by the job's name.
+
+        Raises SubmitException.
+        """
+        until = time.monotonic() + (PATIENCE_S if self.accepted else FIRST_PATIENCE_S)
+        while True:
+            try:
+                job = str(super().submit(command, tasks_per_node, job_name))  # type: ignore[misc]
+            except SubmitException as refusal:
+                self.trouble = str(refusal.stderr or refusal).strip()
+                if (found := self._unknown()) is None:
+                    if time.monotonic() > until or self.closing.wait(RETRY_S):
+                        raise
+                    continue
+                job = found
+                self.resources[job] = dict.fromkeys(("job_stdout_path", "job_stderr_path"))
+                self.resources[job] |= {"job_id": job, "status": JobStatus(JobState.PENDING)}
+            self.accepted, self.trouble = True, ""
+            return job
+
+    def _unknown(self) -> str | None:
+        """A live job of this store that this driver does not know."""
+        listed = self.listing() or {}
+        return next((job for job, said in listed.items() if self._strange(job, said)), None)
+
+    def _strange(self, job: str, said: Job) -> bool:
+        return said.state in ACTIVE and job not in self.resources
+
+    def _status(self) -> None:
+        """No answer is no news; a job is over when several good answers in a row leave it out."""
+        if (listed := self.listing()) is None:
+            return
+        self.trouble = ""
+        for job, resource in self.resources.items():
+            if resource["status"].terminal:
+                continue
+            self._absent[job] = 0 if job in listed else self._absent[job] + 1
+            paths = {
+                "stdout_path": resource["job_stdout_path"],
+                "stderr_path": resource["job_stderr_path"],
+            }
+            if job in listed:
+                resource["status"] = JobStatus(listed[job].state, listed[job].words or None, **paths)
+            elif self._absent[job] >= ABSENT_AFTER:
+                resource["status"] = JobStatus(JobState.COMPLETED, **paths)
+
+    def listing(self) -> dict[str, Job] | None:
+        """This store's jobs that the scheduler still knows, by id; None when it gave no good answer."""
+        raise NotImplementedError
+
+    def active(self) -> list[str] | None:
+        """Ids of this store's jobs that wait or run; None when the scheduler gave no good answer."""
+        listed = self.listing()
+        return None if listed is None else [job for job, said in listed.items() if said.state in ACTIVE]
+
+    def end_all(self, echo: Callable[[str], None]) -> int:
+        """Cancel every block of this store, whoever submitted it, and wait until all are gone.
+
+        Returns how many there were. Raises WorkersLost with what to type when some stay.
+        """
+        ended: set[str] = set()
+        until = time.monotonic() + GONE_WITHIN_S
+        while (left := self.active()) != []:
+            if new := sorted(set(left or ()) - ended):
+                echo(f"      cancelling jobs of this store: {' '.join(new)}")
+                ended |= set(new)
+            if left:
+                self.execute_wait(f"{self.killer} {' '.join(left)}")
+            if time.monotonic() > until:
+                what = " ".join(left) if left else f"those named {self.tag}"
+                raise WorkersLost(
+                    f"jobs of this store cannot be ended ({what}): {self.trouble}; try {self.killer}"
+                )
+            time.sleep(LOOK_EVERY_S)
+        return len(ended)
+
+    killer = ""
+
+
+class SlurmBlock(Block, SlurmProvider):  # type: ignore[misc]
+    """Blocks under SLURM."""
+
+    killer = "scancel"
+    STATES = {  # noqa: RUF012 read only
+        "PENDING": JobState.PENDING, "CONFIGURING": JobState.PENDING, "REQUEUED": JobState.PENDING,
+        "REQUEUE_HOLD": JobState.HELD, "SUSPENDED": JobState.HELD, "STOPPED": JobState.HELD,
+        "RUNNING": JobState.RUNNING, "COMPLETING": JobState.RUNNING, "SIGNALING": JobState.RUNNING,
+        "STAGE_OUT": JobState.RUNNING, "RESIZING": JobState.RUNNING,
+        "COMPLETED": JobState.COMPLETED, "CANCELLED": JobState.CANCELLED, "PREEMPTED": JobState.TIMEOUT,
+        "TIMEOUT": JobState.TIMEOUT, "DEADLINE": JobState.TIMEOUT, "NODE_FAIL": JobState.TIMEOUT,
+        "FAILED": JobState.FAILED, "BOOT_FAIL": JobState.FAILED, "OUT_OF_MEMORY": JobState.FAILED,
+        "REVOKED": JobState.FAILED, "SPECIAL_EXIT": JobState.FAILED,
+    }  # fmt: skip
+
+    def listing(self) -> dict[str, Job] | None:
+        """squeue by job name never fails for a job that is no longer known, as asking by id does."""
+        code, out, errors = self.execute_wait(
+            f"squeue --noheader --states=all --user={getpass.getuser()} --name={self.tag} --format=%i|%T|%r"
+        )
+        rows = [line.strip().split("|", 2) for line in out.splitlines() if line.strip()]
+        if code != 0 or any(len(row) != 3 for row in rows):
+            self.trouble = f"squeue: {errors.strip() or out.strip() or code}"
+            return None
+        return {job: Job(self.STATES.get(state, JobState.UNKNOWN), words) for job, state, words in rows}
+
+
+class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
+    """Blocks under PBS Professional or OpenPBS."""
+
+    killer = "qdel"
+    STATES = {  # noqa: RUF012 read only
+        "Q": JobState.PENDING, "W": JobState.PENDING, "T": JobState.PENDING,
+        "H": JobState.HELD, "S": JobState.HELD, "U": JobState.HELD,
+        "R": JobState.RUNNING, "B": JobState.RUNNING, "E": JobState.RUNNING,
+    }  # fmt: skip
+
+    def listing(self) -> dict[str, Job] | None:
+        """Ids by job name from qselect, then their states from qstat's JSON."""
+        ids = self._asked(f"qselect -x -u {getpass.getuser()} -N {self.tag}")
+        if not ids:
+            return None if ids is None else {}
+        said = self._asked(f"qstat -x -f -F json {' '.join(ids.split())}")
+        try:
+            jobs = json.loads(said or "")["Jobs"]
+            return {self._as_submitted(job): self._job(held) for job, held in jobs.items()}
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            self.trouble = self.trouble or f"qstat: no jobs in its JSON ({error})"
+            return None
+
+    def _as_submitted(self, job: str) -> str:
+        """qstat may say less of the server's name than qsub did."""
+        number = job.split(".")[0]
+        return next((mine for mine in self.resources if mine.split(".")[0] == number), job)
+
+    def _asked(self, command: str) -> str | None:
+        code, out, errors = self.execute_wait(command)
+        if code != 0:
+            self.trouble = f"{command.split()[0]}: {errors.strip() or out.strip() or code}"
+        return out.strip() if code == 0 else None
+
+    def _job(self, held: dict[str, Any]) -> Job:
+        state = self.STATES.get(held["job_state"])
+        code = int(held.get("Exit_status", 0))
+        if state is None:  # Finished; PBS's own reasons are negative, and a signal's are 256 and more.
+            failed = 0 < code < 256
+            state = JobState.COMPLETED if code == 0 else JobState.FAILED if failed else JobState.TIMEOUT
+        return Job(state, str(held.get("comment", "")))
+
+
+def blocks_of(site: ClusterSite, nodes: Nodes, tag: str, python: str) -> SlurmBlock | PbsBlock:
+    """The provider of one kind of node. python: the folder of this Python, as jobs see it."""
+    shared: dict[str, Any] = {
+        "account": site.account,
+        "nodes_per_block": nodes.nodes_per_block,
+        "init_blocks": 0,
+        "min_blocks": nodes.min_blocks,
+        "max_blocks": nodes.max_blocks,
+        "walltime": hours(nodes.walltime),
+        "worker_init": "\n".join(job_lines(site, nodes, python)),
+        "launcher": LAUNCHERS[nodes.launcher](),
+        "cmd_timeout": max(1, round(site.scheduler_timeout)),
+    }
+    kind: Any = SlurmBlock if isinstance(site, SlurmSite) else PbsBlock
+    own = (
+        _slurm(nodes) if isinstance(nodes, SlurmNodes) else _pbs(nodes) if isinstance(nodes, PbsNodes) else {}
+    )
+    made: SlurmBlock | PbsBlock = kind(**shared, **own)
+    made.settle(tag, site.poll)
+    return made
+
+
+def _slurm(nodes: SlurmNodes) -> dict[str, Any]:
+    return {
+        "partition": nodes.partition,
+        "qos": nodes.qos,
+        "constraint": nodes.constraint,
+        "cores_per_node": nodes.cores_per_node,
+        "gpus_per_node": nodes.gpus_per_node or None,
+        "mem_per_node": nodes.memory_per_node,
+        "exclusive": nodes.exclusive,
+        "scheduler_options": "#SBATCH --no-requeue",
+    }
+
+
+def _pbs(nodes: PbsNodes) -> dict[str, Any]:
+    select = [nodes.select] if nodes.select else []
+    select += [f"ngpus={nodes.gpus_per_node}"] if nodes.gpus_per_node and not nodes.select else []
+    select += [f"mem={nodes.memory_per_node}gb"] if nodes.memory_per_node else []
+    return {
+        "queue": nodes.queue,
+        "cpus_per_node": nodes.cores_per_node,
+        "select_options": ":".join(select),
+        "scheduler_options": "#PBS -r n" + ("\n#PBS -l place=scatter:excl" if nodes.exclusive else ""),
+    }
+
+
+def job_lines(site: ClusterSite, nodes: Nodes, python: str) -> list[str]:
+    """What a job does before its workers start: when to stop, which GPUs are its own, the site's lines."""
+    return [
+        f"export MLIPBENCH_STOP_AT=$(( $(date +%s) + {int(nodes.walltime - nodes.margin)} ))",
+        'export MLIPBENCH_DEVICES="${CUDA_VISIBLE_DEVICES:-}"',
+        *[f"module load {name}" for name in site.modules],
+        *[f"export {name}={shlex.quote(value)}" for name, value in site.variables.items()],
+        *site.worker_init,
+        f'export PATH={shlex.quote(python)}:"$PATH"',
+    ]
+
+
+def hours(seconds: float) -> str:
+    """HH:MM:SS."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
