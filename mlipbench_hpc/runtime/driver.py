@@ -264,20 +264,20 @@ class Driver:
     def _failed(self, flight: Flight) -> None:
         """Decide by kind: input and architecture never again, resource once, transient as the site says."""
         record = read_json(flight.attempt / "failure.json")
-        kind, message = (record["kind"], record["message"]) if record else ("transient", lost(flight.code))
+        without = "lost" if flight.code is None and isinstance(self.site, ClusterSite) else "transient"
+        kind, message = (record["kind"], record["message"]) if record else (without, lost(flight.code))
         if not record:
             processes.kill(processes.ATTEMPT, flight.attempt.name)
         if os.strerror(errno.ENOSPC) in message:
             self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
             self._again(flight, message)
             return
-        if flight.code is None and not record and isinstance(self.site, ClusterSite):
-            kind = "lost"
         limits = {"transient": self.site.retries, "resource": RESOURCE_RETRIES, "lost": LOST_LIMIT}
         allowed = limits.get(kind, 0)
         self.tries[flight.item.key, kind] += 1
         if self.tries[flight.item.key, kind] <= allowed:
-            self._again(flight, f"{kind} failure ({message}), trying again")
+            again = "the next attempt continues" if kind == "lost" else f"{kind} failure, trying again"
+            self._again(flight, f"{message}: {again}")
         else:
             self._give_up(flight, message)
 

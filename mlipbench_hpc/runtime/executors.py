@@ -128,6 +128,22 @@ class Pool:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class ClusterExecutor(HighThroughputExecutor):
+    """Parsl's, but a job that still waits in the queue is not taken for an idle one and cancelled."""
+
+    def scale_in(self, blocks: int, max_idletime: float | None = None) -> list[str]:
+        """End so many blocks, and with max_idletime (s) only those idle for longer; returns which."""
+        if max_idletime is None:
+            ended: list[str] = super().scale_in(blocks)
+            return ended
+        managers = [manager for manager in self.connected_managers() if manager["active"]]
+        busy = {one["block_id"] for one in managers if one["tasks"] or one["idle_duration"] <= max_idletime}
+        idle = sorted({one["block_id"] for one in managers} - busy)[:blocks]
+        provider: Any = self.provider
+        gone = provider.cancel([self.blocks_to_job_id[block] for block in idle]) if idle else []
+        return [block for block, ended_now in zip(idle, gone, strict=True) if ended_now]
+
+
 def kind_of(site: Site, task: Task) -> str:
     """Which of a site's nodes a task goes to: GPU nodes when it computes on a GPU or there are no others."""
     if not isinstance(site, ClusterSite):
@@ -197,7 +213,7 @@ def _local_executor(workers: int) -> HighThroughputExecutor:
 def _cluster_executor(site: ClusterSite, kind: str, nodes: Nodes, name: str) -> HighThroughputExecutor:
     silence = min(LONGEST_SILENCE_S, nodes.margin)
     gpus = [str(gpu) for gpu in range(nodes.gpus_per_node) for _ in range(nodes.tasks_per_gpu)]
-    return HighThroughputExecutor(
+    return ClusterExecutor(
         label=kind,
         address=address(site.interface),
         worker_port_range=site.ports,

@@ -79,8 +79,10 @@ class Pairs:
 class Evaluator:
     """A trained pair potential."""
 
-    def __init__(self, weights: Floats, pairs: Pairs, energies: dict[int, float]) -> None:
-        self.weights, self.pairs, self.energies = weights, pairs, energies
+    def __init__(
+        self, weights: Floats, pairs: Pairs, energies: dict[int, float], step_s: float = 0.0
+    ) -> None:
+        self.weights, self.pairs, self.energies, self.step_s = weights, pairs, energies, step_s
 
     def one(self, numbers: Ints, positions: Floats, cell: Floats) -> tuple[float, Floats]:
         energy, forces = self.pairs.energy_and_forces(self.weights, numbers, positions, cell)
@@ -111,6 +113,7 @@ class PairCalculator(Calculator):
         self, atoms: Atoms | None = None, properties: Any = None, system_changes: Any = all_changes
     ) -> None:
         super().calculate(atoms, properties, system_changes)
+        time.sleep(self.evaluator.step_s)
         cell = np.asarray(self.atoms.cell) * self.atoms.pbc[:, None]
         energy, forces = self.evaluator.one(self.atoms.numbers, self.atoms.positions, cell)
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
@@ -199,4 +202,4 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     model = json.loads((folder / "model.json").read_text())
     pairs = Pairs(model["species"], hyperparameters["cutoff"], hyperparameters["gaussians"])
     energies = {int(z): e for z, e in model["reference_energies"].items()}
-    return Evaluator(np.array(model["weights"]), pairs, energies)
+    return Evaluator(np.array(model["weights"]), pairs, energies, hyperparameters["step_s"])

@@ -1,0 +1,68 @@
+"""Two schedulers, each with two nodes of four GPUs: the same tests run on both."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import clusters
+import pytest
+import running
+from toy import write_toy
+
+# Set where SLURM must be there (.ci/run does): its absence is then a failure and no reason to skip.
+REQUIRED = "MLIPBENCH_REQUIRE_SLURM"
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Slurm]:
+    missing = clusters.missing()
+    if missing and os.environ.get(REQUIRED):
+        pytest.fail(f"{REQUIRED} is set, but {', '.join(missing)} is not here")
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not here: SLURM is not tested")
+    with clusters.slurm(tmp_path_factory.mktemp("slurm")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def pbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Pbs]:
+    with clusters.pbs(tmp_path_factory.mktemp("pbs")) as made:
+        yield made
+
+
+@pytest.fixture(params=["slurm", "pbs"])
+def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """One of the schedulers, found by whatever the test starts."""
+    made = request.getfixturevalue(request.param)
+    for name, value in made.environ.items():
+        monkeypatch.setenv(name, value)
+    yield made
+    for job in made.jobs():
+        made.cancel(job)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy campaign, slow enough to be broken, run on this machine in peace."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    slow(write_toy(folder))
+    ended = running.run(folder, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return folder
+
+
+@pytest.fixture
+def folder(undisturbed: Path, tmp_path: Path) -> Iterator[Path]:
+    """The same campaign with an empty store."""
+    for name in ("toy.yaml", "argon.extxyz"):
+        shutil.copy(undisturbed / name, tmp_path)
+    with running.cleaned(tmp_path):
+        yield tmp_path
+
+
+def slow(path: Path) -> None:
+    """Two members that train for some ten seconds."""
+    old = "architecture: toy"
+    path.write_text(path.read_text().replace(old, f"{old}, hyperparameters: {{epoch_s: 0.25}}"))

@@ -1,0 +1,172 @@
+"""Campaigns through a scheduler: they end with the numbers of a local run, whatever dies on the way."""
+
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import running
+
+from mlipbench_hpc.contract.folder import Store
+
+pytestmark = pytest.mark.cluster
+
+
+def finished(driver: "subprocess.Popen[str]", folder: Path, seconds: float = 240) -> str:
+    """What the driver said, once it has ended well."""
+    code = driver.wait(timeout=seconds)
+    said = (folder / "driver.log").read_text()
+    assert code == 0, said
+    return said
+
+
+def done(folder: Path, verb: str) -> list[dict[str, Any]]:
+    """result.json of every committed task of a verb."""
+    found = []
+    for path in (folder / "store/tasks").glob("*/task.json"):
+        if json.loads(path.read_text())["verb"] == verb:
+            found.append(json.loads((path.parent / "result.json").read_text()))
+    return found
+
+
+def digests(folder: Path, verb: str, *names: str) -> set[tuple[str, ...]]:
+    """sha256 of outputs of every committed task of a verb."""
+    return {
+        tuple(
+            hashlib.sha256((folder / "store/tasks" / one["key"] / name).read_bytes()).hexdigest()
+            for name in names
+        )
+        for one in done(folder, verb)
+    }
+
+
+def checkpointed(folder: Path) -> bool:
+    return bool(list((folder / "store/attempts").glob("*/checkpoint/0*/checkpoint.json")))
+
+
+def test_eight_members_train_on_eight_gpus(cluster: Any, folder: Path) -> None:
+    toy = folder / "toy.yaml"
+    text = toy.read_text().replace("members: 2", "members: 8").replace("epoch_s: 0.25", "epoch_s: 0.5")
+    toy.write_text(text)
+    finished(running.start(folder, "run", "toy.yaml", site=cluster.site()), folder)
+    trained = [one["timing"] for one in done(folder, "train")]
+    assert len({(timing["host"], timing["gpu"]) for timing in trained}) == 8
+    last_start = max(timing["started"] for timing in trained)
+    first_end = min(timing["started"] + timing["wall_s"] for timing in trained)
+    assert last_start < first_end, "they did not all run at a time"
+    assert cluster.jobs() == []
+
+
+def test_a_cancelled_job_costs_no_retry_and_changes_nothing(
+    cluster: Any, folder: Path, undisturbed: Path
+) -> None:
+    driver = running.start(folder, "run", "toy.yaml", site=cluster.site(retries=0))
+    running.wait_until(lambda: checkpointed(folder), 60, "a checkpoint")
+    cluster.cancel(cluster.jobs()[0])
+    said = finished(driver, folder)
+    assert "was lost: the next attempt continues" in said
+    assert running.results(folder) == running.results(undisturbed)
+
+
+def test_a_dead_drivers_job_is_found_and_ended_by_the_next(
+    cluster: Any, folder: Path, undisturbed: Path
+) -> None:
+    driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
+    running.wait_until(lambda: checkpointed(folder), 60, "a checkpoint")
+    old = cluster.jobs()
+    driver.kill()
+    driver.wait()
+    again = running.run(folder, "run", "toy.yaml", site=cluster.site())
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"cancelling jobs of this store: {old[0]}" in again.stdout
+    assert running.results(folder) == running.results(undisturbed)
+    assert cluster.jobs() == []
+
+
+def test_a_driver_that_is_asked_to_stop_ends_its_jobs(cluster: Any, folder: Path, undisturbed: Path) -> None:
+    driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
+    running.wait_until(lambda: checkpointed(folder), 60, "a checkpoint")
+    driver.terminate()
+    assert driver.wait(timeout=90) == 1
+    assert cluster.jobs() == []
+    again = running.run(folder, "run", "toy.yaml", site=cluster.site())
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert running.results(folder) == running.results(undisturbed)
+
+
+UNREACHABLE = "error: Unable to contact the controller"
+
+
+@pytest.fixture
+def broken(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """While this file exists, every command of the scheduler fails."""
+    sign, shims = tmp_path / "broken", tmp_path / "shims"
+    shims.mkdir()
+    for name in cluster.commands:
+        shim = shims / name
+        shim.write_text(
+            f'#!/bin/sh\nif [ -e "{sign}" ]; then echo "{name}: {UNREACHABLE}" >&2; exit 1; fi\n'
+            f'PATH="${{PATH#{shims}:}}" exec {name} "$@"\n'
+        )
+        shim.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(shims), prepend=":")
+        yield sign
+    sign.unlink(missing_ok=True)
+
+
+def test_a_scheduler_that_fails_for_a_while_is_waited_for(
+    cluster: Any, folder: Path, undisturbed: Path, broken: Path
+) -> None:
+    driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
+    running.wait_until(lambda: cluster.jobs("R" if cluster.kind == "pbs" else "RUNNING"), 60, "a job")
+    broken.touch()
+    running.wait_until(lambda: done(folder, "train"), 60, "a trained member")
+    broken.unlink()
+    assert UNREACHABLE in finished(driver, folder)
+    assert running.results(folder) == running.results(undisturbed)
+
+
+def test_jobs_that_cannot_work_are_said_in_their_own_words(cluster: Any, folder: Path) -> None:
+    site = cluster.site(worker_init="['echo no such module: apptainer >&2', exit 7]")
+    ended = running.run(folder, "run", "toy.yaml", site=site)
+    assert ended.returncode == 2
+    assert "jobs in a row have failed" in ended.stderr
+    assert "no such module: apptainer" in ended.stderr
+    assert cluster.jobs() == []
+
+
+LONG = {
+    "replicas: 2": "replicas: 1",
+    "epoch_s: 0.25": "step_s: 0.7",
+}
+
+
+def test_md_longer_than_a_walltime_goes_on_in_the_next_job_to_the_bit(cluster: Any, folder: Path) -> None:
+    """0.4 ps in 200 steps of 0.7 s: three jobs of a minute (two of a smaller share under the stand-in)."""
+    toy, plain = folder / "toy.yaml", folder / "plain"
+    text = toy.read_text()
+    for old, new in LONG.items():
+        text = text.replace(old, new)
+    steps, jobs = (200, 3) if cluster.kind == "slurm" else (120, 2)
+    text = text.replace("length: 0.4 ps", f"length: {steps * 0.002:g} ps")
+    plain.mkdir()
+    (folder / "argon.extxyz").rename(plain / "argon.extxyz")
+    (plain / "toy.yaml").write_text(text.replace("step_s: 0.7", "step_s: 0.0"))
+    assert running.run(plain, "run", "toy.yaml").returncode == 0
+    (plain / "argon.extxyz").rename(folder / "argon.extxyz")
+    toy.write_text(text)
+    site = cluster.site(walltime="1 min", blocks=1, retries=0)
+    said = finished(running.start(folder, "run", "toy.yaml", site=site), folder, 400)
+    store = Store(folder / "store")
+    (result,) = done(folder, "md")
+    assert len(store.attempts(result["key"])) + 1 >= jobs
+    assert len(re.findall("interrupted, the next attempt continues", said)) >= jobs - 1
+    assert "failure" not in said
+    assert "was lost" not in said
+    compared = ("trajectory.nc", "thermo.csv")
+    assert digests(folder, "md", *compared) == digests(plain, "md", *compared)

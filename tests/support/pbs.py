@@ -1,0 +1,155 @@
+"""qsub, qstat, qselect and qdel on one machine, by the name this file is called by; jobs are JSON files.
+
+Kept of PBS Professional: #PBS lines, options of the commands used, states Q, R, E and F, exit codes, JSON.
+"""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+FOLDER = Path(os.environ["PBS_STAND_IN"])
+SLOTS = int(os.environ["PBS_SLOTS"])
+KILL_DELAY_S = 5
+UNKNOWN = 153
+
+
+@contextmanager
+def locked():
+    with (FOLDER / "lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def jobs():
+    return [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
+
+
+def save(job):
+    path = FOLDER / f"{job['id']}.json"
+    path.with_suffix(".new").write_text(json.dumps(job))
+    path.with_suffix(".new").replace(path)
+
+
+def change(identity, **news):
+    with locked():
+        job = json.loads((FOLDER / f"{identity}.json").read_text()) | news
+        save(job)
+    return job
+
+
+def qsub(arguments):
+    script = Path(arguments[-1])
+    text = script.read_text()
+    if not re.search(r"^#PBS -l select=\d+:ncpus=\d+:ngpus=\d+", text, re.MULTILINE):
+        sys.exit("qsub: Job violates queue and/or server resource limits")
+    hours, minutes, seconds = re.search(r"walltime=(\d+):(\d+):(\d+)", text).groups()
+    name, out = (re.search(rf"^#PBS -{key} (\S+)", text, re.MULTILINE)[1] for key in "No")
+    with locked():
+        identity = f"{1 + len(jobs())}.standin"
+        job = {
+            "id": identity,
+            "name": name,
+            "state": "Q",
+            "script": str(script),
+            "out": out,
+            "walltime": 3600 * int(hours) + 60 * int(minutes) + int(seconds),
+        }
+        save(job)
+    # The job's own shepherd, in a session of its own.
+    with Path(out).open("ab") as log:
+        shepherd = [sys.executable, str(Path(__file__).with_name("qstat")), "--shepherd", identity]
+        subprocess.Popen(shepherd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    print(identity)
+
+
+def shepherd(identity):
+    """Wait for a slot, run the script, end it at its walltime as PBS does."""
+    while True:
+        with locked():
+            job = json.loads((FOLDER / f"{identity}.json").read_text())
+            if job["state"] != "Q":
+                return
+            if sum(other["state"] in "RE" for other in jobs()) < SLOTS:
+                taken = {other.get("slot") for other in jobs() if other["state"] in "RE"}
+                job |= {"state": "R", "slot": min(set(range(SLOTS)) - taken)}
+                save(job)
+                break
+        time.sleep(0.2)
+    devices = {"CUDA_VISIBLE_DEVICES": "0,1,2,3", "PBS_JOBID": identity}
+    devices |= {"SLURMD_NODENAME": f"p{job['slot']}"}  # One machine plays several nodes.
+    process = subprocess.Popen(
+        ["bash", job["script"]], env=os.environ | devices, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    change(identity, pid=process.pid)
+    try:
+        code = process.wait(timeout=job["walltime"])
+        code = 256 - code if code < 0 else code
+    except subprocess.TimeoutExpired:
+        end(process.pid)
+        process.wait()
+        code = -29
+    end(process.pid, grace=0)
+    change(identity, state="F", code=code)
+
+
+def end(group, grace=KILL_DELAY_S):
+    """TERM to all of a job, and KILL to what is left."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+    deadline = time.time() + grace
+    with suppress(ProcessLookupError):
+        while time.time() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.1)
+        os.killpg(group, signal.SIGKILL)
+
+
+def qdel(arguments):
+    code = 0
+    for identity in arguments:
+        path = FOLDER / f"{identity}.json"
+        if not path.exists():
+            code = UNKNOWN
+            continue
+        with locked():
+            job = json.loads(path.read_text())
+            if job["state"] == "Q":
+                save(job | {"state": "F", "code": 271})
+        if job["state"] == "R" and "pid" in job:
+            end(job["pid"])
+    sys.exit(code)
+
+
+def qselect(arguments):
+    name = arguments[arguments.index("-N") + 1]
+    finished = "-x" in arguments
+    for job in jobs():
+        if job["name"] == name and (finished or job["state"] != "F"):
+            print(job["id"])
+
+
+def qstat(arguments):
+    if arguments[:1] == ["--shepherd"]:
+        shepherd(arguments[1])
+        return
+    known = {job["id"]: job for job in jobs()}
+    asked = [word for word in arguments if word in known or "." in word]
+    if any(identity not in known for identity in asked):
+        print("qstat: Unknown Job Id", file=sys.stderr)
+        sys.exit(UNKNOWN)
+    said = {}
+    for identity in asked:
+        job = known[identity]
+        said[identity] = {"Job_Name": job["name"], "job_state": job["state"], "comment": "stand-in"}
+        said[identity] |= {"Exit_status": job["code"]} if "code" in job else {}
+    print(json.dumps({"Jobs": said}))
+
+
+{"qsub": qsub, "qstat": qstat, "qselect": qselect, "qdel": qdel}[Path(sys.argv[0]).name](sys.argv[1:])
