@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mlipbench_hpc.campaign.load import load, load_campaign, validate
 from mlipbench_hpc.campaign.problem import CampaignError, Problem, dotted
-from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.campaign.site import SlurmSite, load_site
 
 GOOD = """\
 name: water
@@ -231,11 +231,68 @@ def test_any_schema_can_be_loaded_and_alternatives_of_a_union_make_one_message(t
 
 
 def test_a_site_file_is_loaded_by_the_same_machinery(tmp_path: Path):
-    file = tmp_path / "site.yaml"
-    file.write_text("name: here\nscheduler: slrum\ncors: 2\n")
-    with pytest.raises(CampaignError, match="did you mean `cores`") as caught:
-        load(file, Site)
-    assert [problem.line for problem in caught.value.problems] == [2, 3]
+    (cors, retries) = site_problems(tmp_path, "name: here\nscheduler: local\ncors: 2\nretries: -1\n")
+    assert (cors.line, cors.hint) == (3, "cores")
+    assert (retries.line, retries.path) == (4, "retries")
+
+
+@pytest.mark.parametrize(("said", "hint"), [("slrum", "slurm"), ("3", ""), ("[slurm]", "slurm")])
+def test_an_unknown_scheduler_is_the_only_mistake(tmp_path: Path, said: str, hint: str):
+    (problem,) = site_problems(tmp_path, f"name: here\nscheduler: {said}\ncors: 2\n")
+    assert (problem.line, problem.path, problem.hint) == (2, "scheduler", hint)
+    assert "one of local, slurm, pbs" in str(problem)
+
+
+CLUSTER = """\
+name: here
+scheduler: slurm
+account: chem
+nodes:
+  gpu: {partition: gpu, cores_per_node: 8, gpus_per_node: 4, walltime: 12 h}
+"""
+
+
+def test_a_cluster_site(tmp_path: Path):
+    (tmp_path / "site.yaml").write_text(CLUSTER)
+    site = load_site(tmp_path / "site.yaml")
+    assert type(site) is SlurmSite
+    gpu = site.nodes["gpu"]
+    assert (gpu.margin, gpu.drain, gpu.workers_per_node(2)) == (300.0, 42600, 4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("account: chem", "account: $(touch hurt)", 3),
+        ("account: chem", "account: 'chem; touch hurt'", 3),
+        ("account: chem", "account: --wrap=hurt", 3),
+        ("account: chem", 'account: "chem\\n#SBATCH --wrap=hurt"', 3),
+        ("account: chem", "modules: ['gcc; touch hurt']", 3),
+        ("account: chem", "variables: {'A=1 B': x}", 3),
+        ("account: chem", "ports: [54000, 54001]", 1),
+        ("account: chem", "ports: [80, 54001]", 3),
+        ("partition: gpu", "queue: gpu", 5),
+        ("walltime: 12 h", "walltime: 90 s", 5),
+        ("walltime: 12 h", "walltime: 30 s", 5),
+        ("walltime: 12 h", "walltime: 12 h, nodes_per_block: 2", 5),
+        ("walltime: 12 h", "walltime: 12 h, min_blocks: 2", 5),
+        ("gpu: {partition", "gpus: {partition", 5),
+        ("cores_per_node: 8, ", "", 5),
+    ],
+)
+def test_mistakes_in_a_cluster_site_are_found_before_anything_runs(
+    tmp_path: Path, old: str, new: str, line: int
+):
+    (problem,) = site_problems(tmp_path, CLUSTER.replace(old, new))
+    assert problem.line == line, problem
+
+
+def site_problems(folder: Path, text: str) -> list[Problem]:
+    file = folder / "site.yaml"
+    file.write_text(text)
+    with pytest.raises(CampaignError) as caught:
+        load_site(file)
+    return caught.value.problems
 
 
 def test_a_document_that_is_no_mapping(tmp_path: Path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.campaign.site import LocalSite
 from mlipbench_hpc.runtime import base
 from mlipbench_hpc.runtime.images import Entry, Image, ImageRefused, Images
 from mlipbench_hpc.runtime.places import locate_all
@@ -116,7 +116,7 @@ def test_a_lock_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_auto_takes_images_only_where_all_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     locked(tmp_path)
-    site = Site(name="here", scheduler="local", images=str(tmp_path))
+    site = LocalSite(name="here", scheduler="local", images=str(tmp_path))
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     kinds = {name: type(found).__name__ for name, found in locate_all(["own"], site, tmp_path).items()}
     assert kinds == {"own": "Image"}
