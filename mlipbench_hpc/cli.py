@@ -79,7 +79,9 @@ class Session:
 
         identities = {name: environment.identity for name, environment in self.environments.items()}
         held, threads = self.validated, self.site.threads_per_task
-        return Setting(held.datasets, held.systems, self.architectures, identities, versions(), threads)
+        devices = {name: environment.device for name, environment in self.environments.items()}
+        facts = held.datasets, held.systems, self.architectures
+        return Setting(*facts, identities, versions(), threads, devices)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Any]:
         from mlipbench_hpc.plan.expand import expand
@@ -272,10 +274,12 @@ def environments(session: Session) -> int:
     return 0
 
 
-def schema(_session: Session) -> int:
+def schema(session: Session) -> int:
+    from mlipbench_hpc.campaign.site import KINDS
     from mlipbench_hpc.campaign.spec import Campaign
 
-    print(json.dumps(Campaign.model_json_schema(), indent=1))
+    of: Any = Campaign if session.options.of == "campaign" else KINDS[session.options.of]
+    print(json.dumps(of.model_json_schema(), indent=1))
     return 0
 
 
@@ -328,9 +332,9 @@ def parser() -> argparse.ArgumentParser:
     cleaner = verbs.add_parser("clean", help="remove dead attempts from a store")
     cleaner.set_defaults(function=clean, campaign=Path())
     _place(cleaner)
-    verbs.add_parser("schema", help="JSON Schema of campaigns, for editors").set_defaults(
-        function=schema, campaign=Path(), site="", store=None
-    )
+    schemas = verbs.add_parser("schema", help="JSON Schema of campaigns or sites, for editors")
+    schemas.add_argument("of", nargs="?", default="campaign", choices=["campaign", "local", "slurm", "pbs"])
+    schemas.set_defaults(function=schema, campaign=Path())
     return top
 
 

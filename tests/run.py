@@ -76,7 +76,7 @@ def engine(folder: Path, marks: str) -> Suite:
 
 
 def suites(tier: str) -> list[Suite]:
-    """What a tier runs, cheapest first. Tests of a real cluster belong to no tier."""
+    """What a tier runs, cheapest first."""
     marks = "not cluster" if tier == "full" else "not slow and not cluster"
     fast = [*checks(), login("login", f"not engine and not apptainer and {marks}")]
     folders = sorted(path for path in (ROOT / "tests/engines").glob("[a-z]*") if path.is_dir())
@@ -84,6 +84,7 @@ def suites(tier: str) -> list[Suite]:
         return fast
     engines = [engine(folder, marks) for folder in folders]
     whole = [login("campaigns", f"engine and {marks}"), login("images", f"apptainer and {marks}")]
+    whole += [login("cluster", "cluster" if tier == "full" else "cluster and not slow")]
     return [*fast, *engines, *whole]
 
 

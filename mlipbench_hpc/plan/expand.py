@@ -43,7 +43,7 @@ class Setting:
     identities: Mapping[str, str]
     versions: Mapping[str, int]
     threads: int = 1
-    device: str = "cpu"
+    devices: Mapping[str, str] = field(default_factory=dict)  # Of environments; elsewhere cpu.
 
 
 def environments(campaign: Campaign, architectures: Mapping[str, Found]) -> list[str]:
@@ -258,7 +258,7 @@ class Expansion:
         return {
             "hyperparameters": merge_hyperparameters(card, model.preset, model.hyperparameters),
             "dtype": model.dtype,
-            "device": self.setting.device,
+            "device": self.setting.devices.get(card.environment, "cpu"),
             "threads": self.setting.threads,
         }
 

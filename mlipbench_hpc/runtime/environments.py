@@ -22,6 +22,7 @@ class Environment:
 
     name: str
     root: Path
+    device = "cpu"  # What the locks hold; GPUs are for images.
 
     @property
     def python(self) -> Path:

@@ -133,6 +133,11 @@ class Image:
         return Path(ROOT)
 
     @property
+    def device(self) -> str:
+        """What models inside compute on: cuda or cpu."""
+        return self.entry.flavour
+
+    @property
     def identity(self) -> str:
         """image:sha256 of the squashfs."""
         return f"image:{self.entry.squashfs}"

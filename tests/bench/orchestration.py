@@ -21,7 +21,7 @@ from toy import argon_frames
 from mlipbench_hpc.cli import Session
 from mlipbench_hpc.contract.folder import Store, manifest, read_json, write_json
 from mlipbench_hpc.contract.task import Task
-from mlipbench_hpc.runtime.container import argv, environ
+from mlipbench_hpc.runtime.container import environ
 from mlipbench_hpc.runtime.environments import locate
 from mlipbench_hpc.runtime.lock import hold
 
@@ -88,8 +88,9 @@ def bare_worker(attempt: Path) -> None:
     task = Task.from_json(read_json(attempt / "task.json"))
     environment = locate(task.environment, {})
     code = next((attempt.parent.parent / "code").iterdir())
-    command = [*argv(environment)[:1], "-c", BARE]
-    subprocess.run(command, cwd=attempt, env=environ(environment, task, code, dict(os.environ)), check=True)
+    threads = str(task.parameters.get("threads", 1))
+    command = [str(environment.python), "-c", BARE]
+    subprocess.run(command, cwd=attempt, env=environ(environment, threads, code, os.environ), check=True)
 
 
 def many_tasks(folder: Path) -> dict[str, float]:
