@@ -156,7 +156,8 @@ class Block:
                 echo(f"      cancelling jobs of this store: {' '.join(new)}")
                 ended |= set(new)
             if left:
-                self.execute_wait(f"{self.killer} {' '.join(left)}")
+                code, _, errors = self.execute_wait(f"{self.killer} {' '.join(left)}")
+                self.trouble = f"{self.killer}: {errors.strip() or code}" if code else ""
             if time.monotonic() > until:
                 what = " ".join(left) if left else f"those named {self.tag}"
                 raise WorkersLost(

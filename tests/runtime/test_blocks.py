@@ -1,0 +1,218 @@
+"""What schedulers say, slow, failing or lying, and what is made of it; their commands are made up here."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from parsl.jobs.states import JobState, JobStatus
+from parsl.providers.errors import SubmitException
+
+from mlipbench_hpc.campaign.site import ClusterSite, PbsNodes, PbsSite, SlurmNodes, SlurmSite
+from mlipbench_hpc.runtime import blocks
+from mlipbench_hpc.runtime.blocks import Block, blocks_of, hours, job_lines
+from mlipbench_hpc.runtime.launch import here
+from mlipbench_hpc.runtime.trouble import WorkersLost
+
+TAG = "mlip-0123456789"
+GPU = {"cores_per_node": 8, "gpus_per_node": 4, "walltime": "12 h"}
+
+
+def site(kind: str, **more: Any) -> ClusterSite:
+    own: Any = SlurmSite if kind == "slurm" else PbsSite
+    return own.model_validate({"name": "here", "scheduler": kind, "nodes": {"gpu": GPU}} | more)
+
+
+def block(kind: str, **more: Any) -> Any:
+    made = site(kind, **more)
+    return blocks_of(made, made.nodes["gpu"], TAG, "/env/bin")
+
+
+class Said:
+    """Answers to scheduler commands, by their first word; the last is given again and again."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **answers: list[tuple[int, str, str]]) -> None:
+        self.answers, self.asked = answers, list[str]()
+        monkeypatch.setattr(Block, "execute_wait", self.answer)
+
+    def answer(self, command: str, timeout: float | None = None) -> tuple[int, str, str]:
+        self.asked.append(command)
+        mine = self.answers[command.split()[0]]
+        return mine.pop(0) if len(mine) > 1 else mine[0]
+
+
+def known(made: Any, job: str, state: JobState = JobState.RUNNING) -> None:
+    paths = dict.fromkeys(("job_stdout_path", "job_stderr_path"))
+    made.resources[job] = {"job_id": job, "status": JobStatus(state), **paths}
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("PENDING", JobState.PENDING),
+        ("RUNNING", JobState.RUNNING),
+        ("COMPLETING", JobState.RUNNING),
+        ("TIMEOUT", JobState.TIMEOUT),
+        ("PREEMPTED", JobState.TIMEOUT),
+        ("OUT_OF_MEMORY", JobState.FAILED),
+        ("NEW_IN_2031", JobState.UNKNOWN),
+    ],
+)
+def test_states_of_slurm(monkeypatch: pytest.MonkeyPatch, word: str, state: JobState) -> None:
+    made = block("slurm")
+    known(made, "7")
+    Said(monkeypatch, squeue=[(0, f"7|{word}|Reason, of | some kind\n", "")])
+    made._status()
+    assert made.resources["7"]["status"].state == state
+    assert made.resources["7"]["status"].message == "Reason, of | some kind"
+
+
+def pbs_says(monkeypatch: pytest.MonkeyPatch, job: str) -> Said:
+    return Said(
+        monkeypatch,
+        qselect=[(0, "7.head.cluster\n", "")],
+        qstat=[(0, f'{{"Jobs": {{"7.head": {job}}}}}', "")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("job", "state"),
+    [
+        ('{"job_state": "Q", "comment": "not enough"}', JobState.PENDING),
+        ('{"job_state": "R"}', JobState.RUNNING),
+        ('{"job_state": "F", "Exit_status": 0}', JobState.COMPLETED),
+        ('{"job_state": "F", "Exit_status": 1}', JobState.FAILED),
+        ('{"job_state": "F", "Exit_status": 271}', JobState.TIMEOUT),
+        ('{"job_state": "F", "Exit_status": -29}', JobState.TIMEOUT),
+    ],
+)
+def test_states_of_pbs(monkeypatch: pytest.MonkeyPatch, job: str, state: JobState) -> None:
+    made = block("pbs")
+    known(made, "7.head.cluster")
+    pbs_says(monkeypatch, job)
+    made._status()
+    assert made.resources["7.head.cluster"]["status"].state == state
+
+
+@pytest.mark.parametrize("kind", ["slurm", "pbs"])
+@pytest.mark.parametrize("answer", [(1, "", "down"), (124, "", "slow"), (0, "half of a li", "")])
+def test_no_good_answer_is_no_news(
+    monkeypatch: pytest.MonkeyPatch, kind: str, answer: tuple[int, str, str]
+) -> None:
+    made = block(kind)
+    known(made, "7")
+    Said(monkeypatch, squeue=[answer], qselect=[answer], qstat=[answer])
+    for _ in range(10):
+        made._status()
+    assert made.resources["7"]["status"].state == JobState.RUNNING
+    assert made.trouble
+
+
+def test_a_job_is_over_when_three_good_answers_leave_it_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = block("slurm")
+    known(made, "7")
+    gone, there = (0, "", ""), (0, "7|RUNNING|None", "")
+    Said(monkeypatch, squeue=[gone, gone, (1, "", "down"), there, gone, gone, gone])
+    states = []
+    for _ in range(7):
+        made._status()
+        states.append(made.resources["7"]["status"].state)
+    assert states == [JobState.RUNNING] * 6 + [JobState.COMPLETED]
+
+
+def test_a_submission_that_failed_after_all_is_not_made_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """sbatch timed out, but the controller took the job: it is found by its name and adopted."""
+    made = block("slurm")
+    made.script_dir = str(tmp_path)
+    known(made, "6")
+    listed = (0, "6|RUNNING|None\n9|PENDING|Priority\n", "")
+    said = Said(monkeypatch, sbatch=[(124, "", "no answer within 60 s")], squeue=[listed])
+    assert made.submit("true", 1) == "9"
+    assert [command.split()[0] for command in said.asked] == ["sbatch", "squeue"]
+    assert made.resources["9"]["status"].state == JobState.PENDING
+
+
+def test_a_refused_submission_is_tried_again_and_its_words_are_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(blocks, "RETRY_S", 0.01)
+    monkeypatch.setattr(blocks, "FIRST_PATIENCE_S", 0.2)
+    made = block("slurm")
+    made.script_dir = str(tmp_path)
+    refused = (1, "", "sbatch: error: invalid partition specified: gpu")
+    said = Said(
+        monkeypatch, sbatch=[refused, refused, (0, "Submitted batch job 11", "")], squeue=[(0, "", "")]
+    )
+    assert made.submit("true", 1) == "11"
+    assert made.trouble == ""
+    said.answers["sbatch"] = [refused]
+    monkeypatch.setattr(blocks, "PATIENCE_S", 0.2)
+    with pytest.raises(SubmitException):
+        made.submit("true", 1)
+    assert "invalid partition" in made.trouble
+
+
+def test_all_jobs_of_a_store_are_ended_whoever_made_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.0)
+    made = block("slurm")
+    two, gone = (0, "3|RUNNING|None\n4|PENDING|None\n5|COMPLETED|None\n", ""), (0, "", "")
+    said = Said(monkeypatch, squeue=[two, two, gone], scancel=[gone])
+    heard: list[str] = []
+    assert made.end_all(heard.append) == 2
+    assert [one for one in said.asked if one.startswith("scancel")] == ["scancel 3 4"] * 2
+    assert [one.strip() for one in heard] == ["cancelling jobs of this store: 3 4"]
+
+
+def test_jobs_that_stay_are_named_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "GONE_WITHIN_S", 0.05)
+    monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.01)
+    made = block("slurm")
+    Said(monkeypatch, squeue=[(0, "3|RUNNING|None", "")], scancel=[(1, "", "denied")])
+    with pytest.raises(WorkersLost, match=r"\(3\): scancel: denied; try scancel"):
+        made.end_all(lambda _: None)
+
+
+def test_commands_reach_no_shell(tmp_path: Path) -> None:
+    made = block("slurm")
+    assert made.execute_wait(f"echo $(touch {tmp_path}/hurt); touch {tmp_path}/hurt")[0] == 0
+    assert not (tmp_path / "hurt").exists()
+    assert made.execute_wait("sleep 5", timeout=0.1)[0] == 124
+    assert made.execute_wait("no-such-command")[0] == 127
+
+
+def test_a_jobs_own_lines_hold_user_text_quoted(tmp_path: Path) -> None:
+    made = site("slurm", variables={"A": f"$(touch {tmp_path}/hurt) 'b'"}, worker_init=["B=1"])
+    script = "\n".join([*job_lines(made, made.nodes["gpu"], "/env bin"), 'printf "%s|%s" "$A" "$PATH"'])
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith(f"$(touch {tmp_path}/hurt) 'b'|/env bin:")
+    assert not (tmp_path / "hurt").exists()
+
+
+def test_script_lines_of_both_schedulers() -> None:
+    slurm = SlurmNodes.model_validate(GPU | {"partition": "gpu", "constraint": "a100&nvlink"})
+    made: Any = blocks_of(site("slurm", nodes={"gpu": slurm}), slurm, TAG, "/env/bin")
+    text = made.scheduler_options
+    for line in ("--no-requeue", "--partition=gpu", "--constraint=a100&nvlink", "--exclusive"):
+        assert f"#SBATCH {line}" in text
+    pbs = PbsNodes.model_validate(GPU | {"memory_per_node": 200, "select": "ngpus=4:gpu_model=a100"})
+    other: Any = blocks_of(site("pbs", nodes={"gpu": pbs}), pbs, TAG, "/env/bin")
+    assert other.select_options == "ngpus=4:gpu_model=a100:mem=200gb"
+    assert "#PBS -r n" in other.scheduler_options
+    assert (hours(12 * 3600), hours(60), hours(90061)) == ("12:00:00", "00:01:00", "25:01:01")
+
+
+@pytest.mark.parametrize(
+    ("own", "pin", "seen"),
+    [("4,5,6,7", "1", "5"), ("GPU-aa,GPU-bb", "0", "GPU-aa"), ("", "2", "2"), ("4,5", "GPU-cc", "GPU-cc")],
+)
+def test_a_worker_sees_one_gpu_under_its_jobs_own_name(own: str, pin: str, seen: str) -> None:
+    outside = {"MLIPBENCH_STOP_AT": "1", "MLIPBENCH_DEVICES": own, "CUDA_VISIBLE_DEVICES": pin}
+    outside |= {"SLURMD_NODENAME": "n3", "TMPDIR": "/scratch", "SECRET": "x"}
+    bare = {"MLIPBENCH_HOST": "n3", "CUDA_VISIBLE_DEVICES": seen, "TMPDIR": "/scratch"}
+    assert here(outside, contained=False) == bare
+    inside = here(outside, contained=True)
+    assert inside["APPTAINERENV_CUDA_VISIBLE_DEVICES"] == seen
+    assert inside["APPTAINERENV_MLIPBENCH_HOST"] == "n3"
+    assert here({"CUDA_VISIBLE_DEVICES": "1"}, contained=False) == {}, "no job, no node"
