@@ -158,7 +158,7 @@ def test_a_disk_that_fills_between_or_within_tasks_stops_nothing_for_good(
 
 def fill(path: Path) -> None:
     """Write until nothing more fits."""
-    with path.open("wb") as stream, pytest.raises(OSError, match="No space"):
+    with path.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space"):
         while True:
             stream.write(bytes(1 << 16))
             stream.flush()
