@@ -4,7 +4,6 @@ import argparse
 import json
 import shlex
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +12,11 @@ from typing import Any
 
 from mlipbench_hpc.contract.folder import NotAStore, Store, read_json
 from mlipbench_hpc.contract.task import InputFailure, Task
+from mlipbench_hpc.runtime import plan_verbs
 
 EXIT_REFUSED = 2
 EXIT_UNFINISHED = 1
 EXIT_STOPPED = 130
-KEY_SHOWN = 12
 
 
 class Refused(Exception):
@@ -121,47 +120,6 @@ def validate(session: Session) -> int:
     return 0
 
 
-def plan(session: Session) -> int:
-    found = show_plan(session)
-    if session.options.verbose:
-        for item in session.plan:
-            print(f"  {item.key[:KEY_SHOWN]}  {found[item.key]:8} {item.task.label}")
-    return 0
-
-
-def show_plan(session: Session) -> Any:
-    from mlipbench_hpc.plan import status
-
-    found = session.look()[1]
-    say("\n".join([*status.table(session.plan, found), *status.summary(session.plan, found)]))
-    return found
-
-
-def status(session: Session) -> int:
-    while True:
-        found = show_status(session)
-        busy = any(state == "running" for state in found.values())
-        if not session.options.watch or all(state == "done" for state in found.values()):
-            return 0
-        time.sleep(2 if busy else 5)
-        session.__dict__.pop("plan", None)
-        print("\x1b[2J\x1b[H" if sys.stdout.isatty() else "", end="")
-
-
-def show_status(session: Session) -> Any:
-    from mlipbench_hpc.plan import status as words
-    from mlipbench_hpc.runtime.lock import holder
-
-    seen, found = session.look()
-    lock = holder(session.store.root)
-    driver = f"driven by process {lock['pid']} on {lock['host']}" if lock else "no driver"
-    lines = [f"{session.validated.campaign.name} in {session.store.root} ({driver})"]
-    lines += words.table(session.plan, found)
-    lines += words.running(session.plan, seen) + words.failures(session.plan, seen, found)
-    print("\n".join(lines), flush=True)
-    return found
-
-
 def run(session: Session) -> int:
     from mlipbench_hpc.runtime.lock import hold
 
@@ -186,7 +144,8 @@ def drive(session: Session) -> bool:
     from mlipbench_hpc.runtime.driver import Driver
 
     session.add_inputs()
-    show_plan(session)
+    plan_verbs.show_plan(session)
+    plan_verbs.ask_beyond_budget(session)
     if left := processes.kill(processes.STORE, session.store.name):
         print(f"ended {left} processes that a dead driver had left", flush=True)
     for environment in session.environments.values():
@@ -303,22 +262,23 @@ def analyse(session: Session) -> int:
 BY_HAND = {"analyse": analyse, "reweight": reweight}
 COMMANDS: dict[str, tuple[Callable[[Session], int], str]] = {
     "validate": (validate, "check a campaign and its data: every mistake at once, nothing is run"),
-    "plan": (plan, "show the task graph: what is done, what is to run, what it may cost"),
+    "plan": (plan_verbs.plan, "show the task graph: what is done, what is to run, what it may cost"),
     "run": (run, "run what is missing, then write the report"),
-    "status": (status, "what is done, running and failed, read from the folders alone"),
+    "status": (plan_verbs.status, "what is done, running and failed, read from the folders alone"),
     "report": (report, "write the report anew from committed tasks"),
     "environments": (environments, "the environments a campaign needs, one a line"),
 }
 
 
 def parser() -> argparse.ArgumentParser:
-    from mlipbench_hpc.runtime import image_verbs
+    from mlipbench_hpc.runtime import doctor_verb, image_verbs
 
     top = argparse.ArgumentParser(prog="mlipbench", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True)
     for name, (function, text) in COMMANDS.items():
         _common(verbs.add_parser(name, help=text, description=text), function)
     _option(verbs, "plan", "-v", "--verbose", action="store_true", help="list every task")
+    _option(verbs, "run", "--yes", action="store_true", help="go on whatever it may cost")
     _option(verbs, "status", "--watch", action="store_true", help="again every few seconds until all is done")
     task = verbs.add_parser("task", help="look at one task, or run it by hand").add_subparsers(required=True)
     shown, ran = "its task.json and folders", "run it here"
@@ -328,6 +288,7 @@ def parser() -> argparse.ArgumentParser:
         one.set_defaults(function=function, campaign=Path())
         _place(one)
     image_verbs.add_verbs(verbs, _place)
+    doctor_verb.add_verb(verbs)
     _by_hand(verbs)
     cleaner = verbs.add_parser("clean", help="remove dead attempts from a store")
     cleaner.set_defaults(function=clean, campaign=Path())

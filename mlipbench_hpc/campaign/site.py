@@ -1,5 +1,6 @@
 """The site schema: where a campaign runs. Campaigns never mention it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ ModuleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Kind = Literal["gpu", "cpu"]
 Port = Annotated[int, Field(ge=1024, le=65535, strict=True)]
+LOCAL = "local"
 SHORTEST_WALLTIME_S, SHARE_KEPT, LONGEST_MARGIN_S = 60.0, 0.1, 300.0
 
 
@@ -43,6 +45,25 @@ class Site(Spec):
         None, description="An attempt checkpoints and stops after this time; the next one continues."
     )
     wait_for_space: Duration = Field(43200.0, description="How long to wait on a full disk before giving up.")
+    ask_beyond_core_hours: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="`run` asks before it starts what may cost more (core-hours without a GPU)."
+    )
+    ask_beyond_gpu_hours: Annotated[float, Field(ge=0)] | None = Field(None, description="The same for GPUs.")
+
+    @property
+    def slots(self) -> dict[str, int]:
+        """How many tasks run at a time at most, by kind of node."""
+        raise NotImplementedError
+
+    @property
+    def price(self) -> float | None:
+        """Of a GPU-hour, if one is stated."""
+        return None
+
+    def kind_of(self, gpu: bool) -> str:
+        """Which kind of node a task goes to: one with GPUs when it computes on one, or there is no other."""
+        wanted = "gpu" if gpu else "cpu"
+        return wanted if wanted in self.slots else next(iter(self.slots))
 
 
 class LocalSite(Site):
@@ -50,6 +71,12 @@ class LocalSite(Site):
 
     scheduler: Literal["local"]
     cores: Count | None = Field(None, description="Cores to use (default: all that this process may use).")
+
+    @property
+    def slots(self) -> dict[str, int]:
+        """One kind of node, this machine."""
+        cores = self.cores or len(os.sched_getaffinity(0))
+        return {LOCAL: max(1, cores // self.threads_per_task)}
 
 
 class Nodes(Spec):
@@ -133,6 +160,19 @@ class ClusterSite(Site):
     connect_within: Duration = Field(
         600.0, description="A running job whose workers have not called by then is cancelled."
     )
+
+    @property
+    def slots(self) -> dict[str, int]:
+        """Of all blocks that may run at a time."""
+        return {
+            kind: nodes.max_blocks * nodes.nodes_per_block * nodes.workers_per_node(self.threads_per_task)
+            for kind, nodes in self.nodes.items()
+        }
+
+    @property
+    def price(self) -> float | None:
+        """Of a GPU-hour on its GPU nodes."""
+        return next((nodes.gpu_hour_price for kind, nodes in self.nodes.items() if kind == "gpu"), None)
 
     @model_validator(mode="after")
     def _ports(self) -> "ClusterSite":

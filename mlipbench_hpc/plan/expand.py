@@ -116,7 +116,10 @@ class Expansion:
             inputs=inputs or {},
             architecture=Architecture(found.name, found.module, found.digest) if found else None,
             label=" ".join([verb, *(f"{name}={value}" for name, value in subject.items())]),
-            resources=Resources(cores=self.setting.threads if model else 1),
+            resources=Resources(
+                cores=self.setting.threads if model else 1,
+                gpus=int(str(parameters.get("device")).startswith("cuda")),
+            ),
         )
         known = self.planned.get(task.key, Planned(task, (), cost, self.maybe))
         if subject not in known.subjects:

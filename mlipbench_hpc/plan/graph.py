@@ -37,12 +37,14 @@ class Snapshot:
     """What the store held when it was looked at, all by task key.
 
     results: manifest and the manifests consumed; failures: the newest attempt's failure.json;
-    running: attempts under a live driver, with their progress (may be empty).
+    running: attempts under a live driver, with their progress (may be empty); spent: wall seconds that all
+    attempts of a done task took, where they are known.
     """
 
     results: Mapping[str, Mapping[str, Any]]
     failures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     running: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    spent: Mapping[str, float] = field(default_factory=dict)
 
 
 def states(plan: Iterable[Planned], seen: Snapshot) -> dict[str, State]:

@@ -3,14 +3,24 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.plan.estimate import (
+    TO_RUN,
+    Estimate,
+    core_hours,
+    estimate,
+    gpu_hours,
+    speed,
+    wall,
+)
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
 
 VERBS = (
     "build", "label", "split", "visibility", "train", "evaluate", "calibrate", "decide", "md", "analyse",
     "reevaluate", "reweight",
 )  # fmt: skip
+PS_PER_NS = 1e3
 COLUMNS: tuple[State, ...] = ("done", "running", "ready", "waiting", "maybe", "failed", "blocked", "stale")
-TO_RUN = ("ready", "waiting", "running", "stale", "failed", "blocked")
 
 
 def table(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
@@ -27,36 +37,62 @@ def table(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
     return lines
 
 
-def summary(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
-    """Done, to run, at most so many, and what that may cost."""
+def summary(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State], site: Site) -> list[str]:
+    """Done, to run, at most so many, and what that may cost here."""
     done = sum(found[item.key] == "done" for item in plan)
     sure = [item for item in plan if found[item.key] in TO_RUN]
     perhaps = [item for item in plan if found[item.key] == "maybe"]
-    most = sure + perhaps
-    at_most = f", at most {len(most)} (loops unrolled to their stated maximum)" if perhaps else ""
+    at_most = f", at most {len(sure + perhaps)} (loops unrolled to their stated maximum)" if perhaps else ""
+    lines = [f"{len(plan)} tasks: {done} done, {len(sure)} to run{at_most}"]
+    made = estimate(plan, seen, found)
+    return [*lines, *amount(plan, made, site, "at most " if perhaps else "")] if made.seconds else lines
+
+
+def amount(plan: Sequence[Planned], made: Estimate, site: Site, prefix: str = "") -> list[str]:
+    """Hours, price, bytes and inodes of what is left, and where the speeds come from."""
+    left = [item for item in plan if item.key in made.seconds]
+    size, inodes = sum(item.cost.bytes for item in left), sum(item.cost.inodes for item in left)
+    hours = gpu_hours(plan, made.seconds)
+    price = site.price
+    cost = f" (price {price * hours:.2f})" if price is not None and hours else ""
+    slots = " and ".join(f"{count} {kind}" for kind, count in site.slots.items())
+    known = sorted({" ".join(filter(None, one[:2])) for one in made.measured})
+    rest = sorted({speed(item)[0] for item in left if speed(item) not in made.measured})
+    source = [f"measured here: {', '.join(known)}"] if known else []
+    source += [f"the cards' estimate: {', '.join(rest)}"] if rest else []
     return [
-        f"{len(plan)} tasks: {done} done, {len(sure)} to run{at_most}",
-        f"to run: {amount(most, bool(perhaps))}",
+        f"to run: {prefix}{core_hours(plan, made.seconds):.2f} core-hours, {hours:.2f} GPU-hours{cost}, "
+        f"{size / 1e6:.1f} MB, {inodes} inodes",
+        f"about {span(wall(plan, made.seconds, site))} at {slots} slots; speeds are {'; '.join(source)}",
     ]
 
 
-def amount(items: Sequence[Planned], at_most: bool) -> str:
-    """Core-hours, GPU-hours, bytes and inodes, estimated from the cards."""
-    core_s = sum(item.cost.core_s for item in items if not item.task.resources.gpus)
-    gpu_s = sum(item.cost.core_s for item in items if item.task.resources.gpus)
-    size = sum(item.cost.bytes for item in items)
-    inodes = sum(item.cost.inodes for item in items)
-    prefix = "at most " if at_most else ""
-    return (
-        f"{prefix}{core_s / 3600:.2f} core-hours, {gpu_s / 3600:.2f} GPU-hours, "
-        f"{size / 1e6:.1f} MB, {inodes} inodes (estimated from the architectures' cards)"
-    )
+def over_budget(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State], site: Site) -> str:
+    """What is beyond the site's limits, in words; empty when nothing is."""
+    made = estimate(plan, seen, found)
+    wanted = {
+        "GPU-hours": (gpu_hours(plan, made.seconds), site.ask_beyond_gpu_hours),
+        "core-hours": (core_hours(plan, made.seconds), site.ask_beyond_core_hours),
+    }
+    over = [
+        f"{hours:.1f} {unit}, more than {limit:g}"
+        for unit, (hours, limit) in wanted.items()
+        if limit is not None and hours > limit
+    ]
+    return f"this may cost {' and '.join(over)}" if over else ""
+
+
+def span(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def running(plan: Sequence[Planned], seen: Snapshot) -> list[str]:
     """What runs now, and how far it is."""
     return [
-        f"  running  {item.task.label}: {progress(seen.running[item.key])}"
+        f"  running  {item.task.label}: {progress(in_ns(item, seen.running[item.key]))}"
         for item in plan
         if item.key in seen.running
     ]
@@ -67,9 +103,20 @@ def progress(record: Mapping[str, object]) -> str:
     seconds = float(str(record.get("seconds", 0.0)))
     if "done" not in record:
         return f"started {seconds:.0f} s ago"
-    done, total = float(str(record["done"])), float(str(record["total"]))
-    left = f", about {seconds * (total - done) / done:.0f} s left" if done > 0 else ""
-    return f"{done:.0f}/{total:.0f} {record['unit']} after {seconds:.0f} s{left}"
+    done, total, first = (float(str(record.get(name, 0.0))) for name in ("done", "total", "from"))
+    took = float(str(record.get("took", seconds)))
+    left = f", about {span(took * (total - done) / (done - first))} left" if done > first else ""
+    digits = 4 if record["unit"] == "ns" else 0
+    return f"{done:.{digits}f}/{total:.{digits}f} {record['unit']} after {span(seconds)}{left}"
+
+
+def in_ns(item: Planned, record: Mapping[str, object]) -> Mapping[str, object]:
+    """The steps of MD as nanoseconds."""
+    if record.get("unit") != "steps" or "timestep" not in item.task.parameters:
+        return record
+    scale = float(item.task.parameters["timestep"]) / PS_PER_NS
+    steps = {name: float(str(record[name])) * scale for name in ("done", "total", "from") if name in record}
+    return {**record, **steps, "unit": "ns"}
 
 
 def failures(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]) -> list[str]:

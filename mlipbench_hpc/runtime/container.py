@@ -93,7 +93,7 @@ def container(image: Image, task: Task, place: Place, inside: Mapping[str, str])
     Its inputs and the code are read-only; it is one mount, because a commit is a rename from one of
     its folders into another.
     """
-    gpu = ["--nv"] if str(task.parameters.get("device", "cpu")).startswith("cuda") else []
+    gpu = ["--nv"] if task.resources.gpus else []
     inputs = place.store / "inputs"
     mounts = [_mount(place.store, place.store), _mount(inputs, inputs, "ro"), _mount(place.code, CODE, "ro")]
     variables = {"XDG_CACHE_HOME": "/tmp", "MPLCONFIGDIR": "/tmp"} | dict(inside)  # noqa: S108 its own

@@ -22,7 +22,7 @@ from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.environments import Environment
-from mlipbench_hpc.runtime.executors import Pool, kind_of, longest_run, slots
+from mlipbench_hpc.runtime.executors import Pool, longest_run
 from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.trouble import SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
@@ -90,7 +90,7 @@ class Driver:
         return not self._unfinished() and not self.stopping
 
     def _drive(self) -> None:
-        self.slots = slots(self.site)
+        self.slots = self.site.slots
         self.pool = Pool(self.site, self.store, self.echo)
         talked = watched = time.monotonic()
         try:
@@ -138,7 +138,7 @@ class Driver:
         self._order = {key: place for place, (key, item) in enumerate(self.plan.items()) if not item.maybe}
         self._below: dict[str, list[str]] = {key: [] for key in self._order}
         self._missing: dict[str, int] = {}
-        self._ready: dict[str, list[tuple[int, str]]] = {kind: [] for kind in slots(self.site)}
+        self._ready: dict[str, list[tuple[int, str]]] = {kind: [] for kind in self.site.slots}
         for key in self._unfinished():
             upstream = set(self.plan[key].task.upstream.values()) - self.done
             self._missing[key] = len(upstream)
@@ -148,7 +148,7 @@ class Driver:
                 self._make_ready(key)
 
     def _make_ready(self, key: str) -> None:
-        kind = kind_of(self.site, self.plan[key].task)
+        kind = self.site.kind_of(self.plan[key].task.resources.gpus > 0)
         heapq.heappush(self._ready[kind], (self._order[key], key))
 
     def _unfinished(self) -> list[str]:

@@ -24,15 +24,13 @@ from parsl.jobs.error_handlers import windowed_error_handler
 from parsl.jobs.states import JobState
 from parsl.providers import LocalProvider
 
-from mlipbench_hpc.campaign.site import ClusterSite, LocalSite, Nodes, Site
+from mlipbench_hpc.campaign.site import LOCAL, ClusterSite, Nodes, Site
 from mlipbench_hpc.contract.folder import Store
-from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.runtime import processes
 from mlipbench_hpc.runtime.blocks import Block, blocks_of
 from mlipbench_hpc.runtime.launch import launch
 from mlipbench_hpc.runtime.trouble import WorkersLost
 
-LOCAL = "local"
 HEARTBEAT_S, LOST_AFTER_S = 2, 10
 LONGEST_SILENCE_S, BEATS = 120.0, 5
 BAD_BLOCKS = 5
@@ -144,31 +142,12 @@ class ClusterExecutor(HighThroughputExecutor):
         return [block for block, ended_now in zip(idle, gone, strict=True) if ended_now]
 
 
-def kind_of(site: Site, task: Task) -> str:
-    """Which of a site's nodes a task goes to: GPU nodes when it computes on a GPU or there are no others."""
-    if not isinstance(site, ClusterSite):
-        return LOCAL
-    wanted = "gpu" if str(task.parameters.get("device", "cpu")).startswith("cuda") else "cpu"
-    return wanted if wanted in site.nodes else next(iter(site.nodes))
-
-
 def longest_run(site: Site, kind: str) -> float:
     """Seconds that an attempt may run before its job's end asks it to stop; 0 where there is no job."""
     if not isinstance(site, ClusterSite):
         return 0.0
     nodes = next(nodes for name, nodes in site.nodes.items() if name == kind)
     return nodes.walltime - nodes.margin
-
-
-def slots(site: Site) -> dict[str, int]:
-    """How many tasks run at a time at most, by kind of node."""
-    if isinstance(site, ClusterSite):
-        return {
-            kind: nodes.max_blocks * nodes.nodes_per_block * nodes.workers_per_node(site.threads_per_task)
-            for kind, nodes in site.nodes.items()
-        }
-    cores = (isinstance(site, LocalSite) and site.cores) or len(os.sched_getaffinity(0))
-    return {LOCAL: max(1, cores // site.threads_per_task)}
 
 
 def tag(store: Store) -> str:
@@ -193,7 +172,7 @@ def _config(site: Site, executors: dict[str, HighThroughputExecutor], folder: Pa
 def _executors(site: Site, store: Store) -> dict[str, HighThroughputExecutor]:
     if isinstance(site, ClusterSite):
         return {kind: _cluster_executor(site, kind, nodes, tag(store)) for kind, nodes in site.nodes.items()}
-    return {LOCAL: _local_executor(slots(site)[LOCAL])}
+    return {LOCAL: _local_executor(site.slots[LOCAL])}
 
 
 def _local_executor(workers: int) -> HighThroughputExecutor:
@@ -263,12 +242,16 @@ def _private_folder(store: Path, site: Site) -> Path:
 
     Raises WorkersLost on a cluster, whose nodes would not see it.
     """
-    room = store / "parsl"
-    plain = re.fullmatch(PLAIN, str(room.resolve()))
-    if not plain and isinstance(site, ClusterSite):
+    room, usual = store / "parsl", plain(store)
+    if not usual and isinstance(site, ClusterSite):
         raise WorkersLost(
             f"{store}: job scripts can hold no such path; name a store of letters, digits and _ . / + -"
         )
-    if plain:
+    if usual:
         room.mkdir(exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="run-" if plain else "mlipbench-", dir=room if plain else None))
+    return Path(tempfile.mkdtemp(prefix="run-" if usual else "mlipbench-", dir=room if usual else None))
+
+
+def plain(store: Path) -> bool:
+    """Whether a store's path can stand unquoted in a script."""
+    return re.fullmatch(PLAIN, str(store.resolve())) is not None

@@ -21,7 +21,10 @@ def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
     failures = {key: record for key, path in newest.items() if (record := read_json(path / "failure.json"))}
     since = driven_since(store.root)
     flying = {} if since is None else {key: path for key, path in newest.items() if _is_running(path, since)}
-    return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()})
+    spent = {
+        key: seconds for key, result in results.items() if (seconds := _spent(store, result)) is not None
+    }
+    return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()}, spent)
 
 
 def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) -> list[Planned]:
@@ -66,6 +69,19 @@ def _is_running(attempt: Path, since: float) -> bool:
     if begun < since or not (attempt / "log.txt").exists():
         return False
     return not any((attempt / name).exists() for name in ENDINGS)
+
+
+def _spent(store: Store, result: Mapping[str, Any]) -> float | None:
+    """Wall seconds of a result's attempt and of those it continued; None when one of them is gone."""
+    key, _, number = str(result["attempt"]).rpartition("-")
+    total = float(result["timing"]["wall_s"])
+    for earlier in range(1, int(number)):
+        folder = store.root / "attempts" / f"{key}-{earlier}"
+        ended = next((record for name in ENDINGS if (record := read_json(folder / name))), None)
+        if ended is None:
+            return None
+        total += float(ended["timing"]["wall_s"])
+    return total
 
 
 def _progress(attempt: Path) -> dict[str, Any]:

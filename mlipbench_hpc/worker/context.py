@@ -28,6 +28,7 @@ class Context:
     stop_asked: str = ""
     consumed: dict[str, dict[str, str]] = field(default_factory=dict)
     _last_progress: float = 0.0
+    _first_progress: tuple[float, float] | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -80,11 +81,14 @@ class Context:
             raise Interrupted("deadline")
 
     def progress(self, done: float, total: float, unit: str, **numbers: float) -> None:
-        """Tell `mlipbench status` how far this attempt is; at most one write a second."""
+        """Tell `mlipbench status` how far this attempt is, and from where; at most one write a second."""
         now = time.monotonic()
+        self._first_progress = self._first_progress or (done, now)
         if now - self._last_progress >= PROGRESS_EVERY_S:
             self._last_progress = now
-            write_json(self.folder / "progress.json", {"done": done, "total": total, "unit": unit, **numbers})
+            first, since = self._first_progress
+            told = {"done": done, "total": total, "unit": unit, "from": first, "took": now - since, **numbers}
+            write_json(self.folder / "progress.json", told)
 
     def save_checkpoint(self, step: int, files: dict[str, bytes], keep: int = 2) -> None:
         """One valid checkpoint of this attempt: named byte strings, whole or not at all."""

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mlipbench_hpc.campaign.site import LocalSite
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.plan.graph import Planned, Snapshot, states
 from mlipbench_hpc.plan.status import summary, table
@@ -54,5 +55,7 @@ def test_what_a_decision_may_prune_is_counted_apart() -> None:
     plan = [A, planned("later", maybe=True, up=A)]
     states_found = states(plan, Snapshot({}))
     assert list(states_found.values()) == ["ready", "maybe"]
-    assert "at most 2" in summary(plan, states_found)[0]
+    assert (
+        "at most 2" in summary(plan, Snapshot({}), states_found, LocalSite(name="here", scheduler="local"))[0]
+    )
     assert table(plan, states_found)[1].split() == ["md", "1", "1", "2"]

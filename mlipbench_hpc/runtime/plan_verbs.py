@@ -1,0 +1,69 @@
+"""`mlipbench plan` and `status`: what the command line says before and while a campaign runs."""
+
+import sys
+import time
+from typing import Any
+
+from mlipbench_hpc.runtime.trouble import Trouble
+
+KEY_SHOWN = 12
+SETTLED = ("done", "failed", "blocked")
+
+
+def plan(session: Any) -> int:
+    """The task graph, and what the rest of it may cost."""
+    found = show_plan(session)
+    if session.options.verbose:
+        for item in session.plan:
+            print(f"  {item.key[:KEY_SHOWN]}  {found[item.key]:8} {item.task.label}")
+    return 0
+
+
+def show_plan(session: Any) -> Any:
+    """Print it; returns the state of every task."""
+    from mlipbench_hpc.plan import status as words
+
+    seen, found = session.look()
+    lines = words.table(session.plan, found) + words.summary(session.plan, seen, found, session.site)
+    print("\n".join(lines), flush=True)
+    return found
+
+
+def status(session: Any) -> int:
+    """Once, or with --watch until nothing can change any more."""
+    while True:
+        found = show_status(session)
+        busy = any(state == "running" for state in found.values())
+        if not session.options.watch or all(state in SETTLED for state in found.values()):
+            return 0
+        time.sleep(2 if busy else 5)
+        session.__dict__.pop("plan", None)
+        print("\x1b[2J\x1b[H" if sys.stdout.isatty() else "", end="")
+
+
+def show_status(session: Any) -> Any:
+    """Print it, with what runs and what failed; returns the state of every task."""
+    from mlipbench_hpc.plan import status as words
+    from mlipbench_hpc.runtime.lock import holder
+
+    seen, found = session.look()
+    lock = holder(session.store.root)
+    driver = f"driven by process {lock['pid']} on {lock['host']}" if lock else "no driver"
+    lines = [f"{session.validated.campaign.name} in {session.store.root} ({driver})"]
+    lines += words.table(session.plan, found) + words.summary(session.plan, seen, found, session.site)
+    lines += words.running(session.plan, seen) + words.failures(session.plan, seen, found)
+    print("\n".join(lines), flush=True)
+    return found
+
+
+def ask_beyond_budget(session: Any) -> None:
+    """A yes from the terminal or `--yes`, where a site wants one. Raises Trouble without it."""
+    from mlipbench_hpc.plan.status import over_budget
+
+    seen, found = session.look()
+    over = over_budget(session.plan, seen, found, session.site)
+    if not over or session.options.yes:
+        return
+    if sys.stdin.isatty() and input(f"{over}. Go on? [y/N] ").strip().lower() in ("y", "yes"):
+        return
+    raise Trouble(f"{over}: run again with --yes to go on")

@@ -1,0 +1,66 @@
+"""`mlipbench doctor` on a good site says so, and of a bad one what to change."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import running
+
+pytestmark = pytest.mark.cluster
+
+
+def told(folder: Path, text: str, code: int = 1) -> str:
+    """What it says of a site file; its exit code must be this."""
+    (folder / "site.yaml").write_text(text)
+    words = ["doctor", "site.yaml", "--store", str(folder / "store"), "--wait", "60"]
+    environ = running.marked(folder)
+    ended = subprocess.run(
+        [*running.COMMAND, *words],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_a_good_node(cluster: Any, tmp_path: Path) -> None:
+    """All but the GPUs, which are fake here: the machine has no nvidia-smi, and that is said."""
+    said = told(tmp_path, cluster.site())
+    for words in ("was accepted", "reaches this machine", "a rename there shows here after", "clocks agree"):
+        assert words in said
+    assert "the job holds 4 GPUs" in said
+    assert "versions agree" in said
+    assert "wrong: the node has no nvidia-smi that works" in said.splitlines()[-1]
+    assert cluster.jobs() == []
+    assert list((tmp_path / "store").glob("doctor-*")) == []
+
+
+def test_more_gpus_than_there_are(cluster: Any, tmp_path: Path) -> None:
+    text = cluster.site().replace("gpus_per_node: 4", "gpus_per_node: 9")
+    said = told(tmp_path, text)
+    assert "WRONG" in said
+    assert "`gpus_per_node`" in said
+
+
+def test_a_job_that_fails_before_it_calls(cluster: Any, tmp_path: Path) -> None:
+    said = told(tmp_path, cluster.site(worker_init="['echo no such module: apptainer >&2', exit 7]"))
+    assert "before its node called" in said
+    assert "no such module: apptainer" in said
+    assert "mend `modules` or `worker_init`" in said
+
+
+def test_an_interface_that_is_not_here(cluster: Any, tmp_path: Path) -> None:
+    said = told(tmp_path, cluster.site(interface="ib7"))
+    assert "no interface `ib7`" in said
+    assert cluster.jobs() == []
+
+
+def test_without_a_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    text = "name: x\nscheduler: slurm\nnodes: {gpu: {cores_per_node: 1, walltime: 1 h}}\nruntime: venv\n"
+    assert "not on PATH: sbatch, squeue, scancel" in told(tmp_path, text)
