@@ -319,6 +319,17 @@ class Profiles(Spec):
     bin: Length = 0.1
 
 
+class Dynamics(Spec):
+    """Of the first layer, 0 < z ≤ 4.5 Å: how long waters keep their direction and stay, and what ions do."""
+
+    dipole_correlation: Time = Field(2.5, description="Longest lag of C_dip.")
+    survival: Time = Field(5.0, description="Longest lag of P_surv.")
+    origins: Literal["all", "apart"] = Field(
+        "all", description="all: every frame; apart: as far as the longest lag, as in the paper."
+    )
+    coordination: Length = Field(3.2, description="An oxygen so near is an ion's neighbour.")
+
+
 class Reweight(Spec):
     """Every member is evaluated on each `stride`-th stored frame after equilibration."""
 
@@ -330,6 +341,7 @@ class Analysis(Spec):
 
     rdf: RadialDistribution = RadialDistribution()
     profiles: Profiles = Profiles()
+    dynamics: Dynamics = Dynamics()
     reweight: Reweight | None = Reweight()
     blocks: Annotated[int, Field(ge=2, strict=True)] = 10
 

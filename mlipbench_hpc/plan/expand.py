@@ -344,7 +344,9 @@ class Expansion:
 
     def _analyse(self, run: MolecularDynamics, subject: dict[str, Any], key: str) -> str:
         costs = cost.analyse(run.length / run.frame_every)
-        return self.add("analyse", subject, self._observables(run), {"md": key}, costs)
+        dynamics = self.campaign.analysis.dynamics.model_dump(mode="json")
+        parameters = self._observables(run) | {"dynamics": dynamics}
+        return self.add("analyse", subject, parameters, {"md": key}, costs)
 
     def _reweight(
         self, run: MolecularDynamics, subject: dict[str, Any], key: str, trained: Trained, model: Model

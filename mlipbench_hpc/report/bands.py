@@ -49,6 +49,8 @@ def shown(name: str) -> Shown:
         "density": Shown("Water density", "water density / g/cm³"),
         "orientation": Shown("Orientation", "ρ · cos θ / g/cm³"),
         "cosine": Shown("Mean cos θ", "⟨cos θ⟩"),
+        "dipole_correlation": Shown("Dipole correlation of the first layer", "C_dip(τ), first layer"),
+        "survival": Shown("Survival in the first layer", "P_surv(τ), first layer"),
     }[name]
 
 

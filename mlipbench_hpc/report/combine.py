@@ -16,6 +16,7 @@ HOW = (
 )
 DIPOLE = "dipole"
 PDF_BINS = 40
+LAGGED = ("dipole_correlation", "survival")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ def _where(name: str) -> tuple[str, str, str, str]:
     """File and columns (axis, value, standard error) of an observable in what `analyse` leaves."""
     if name.startswith("g_"):
         return "rdf.csv", "r_A", name, f"se_{name.removeprefix('g_')}"
+    if name in LAGGED:
+        return f"{name}.csv", "lag_ps", name, f"se_{name}"
     return "profiles.csv", "z_A", column_of(name), f"se_{column_of(name)}"
 
 

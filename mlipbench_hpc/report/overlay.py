@@ -14,7 +14,16 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.bands import HEIGHT, shown
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import HOW, Band, alpha, band, dipole_histograms, reached, reweighted_runs
+from mlipbench_hpc.report.combine import (
+    HOW,
+    LAGGED,
+    Band,
+    alpha,
+    band,
+    dipole_histograms,
+    reached,
+    reweighted_runs,
+)
 from mlipbench_hpc.report.drawing import Figure, colour_of, finish, new_canvas, room
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.text import listed, number
@@ -86,12 +95,14 @@ def overlay(results: Results, group: Group) -> Figure | None:
 def _observables(group: Group) -> list[str]:
     """Names of what the runs have, in the order of the panels."""
     found: list[str] = []
+    lagged: list[str] = []
     for line in group.drawn:
         for run in line.runs:
             pairs = run.analysis.values.get("rdf", {}).get("pairs", {})
             own = run.profiles.get("names", []) if group.interface else [f"g_{pair}" for pair in pairs]
             found += own
-    return list(dict.fromkeys(found))
+            lagged += run.analysis.values.get("dynamics", {}).get("names", [])
+    return list(dict.fromkeys([*found, *lagged]))
 
 
 def _bands(lines: list[Line], name: str) -> dict[str, Band]:
@@ -112,7 +123,7 @@ def _panels(count: int, lines: int) -> tuple[Canvas, list[Axes], Axes | None]:
 
 
 def _draw(axes: Axes, name: str, found: dict[str, Band], drawn: dict[str, Look]) -> None:
-    axes.set_xlabel("r / Å" if name.startswith("g_") else HEIGHT)
+    axes.set_xlabel("r / Å" if name.startswith("g_") else "lag τ / ps" if name in LAGGED else HEIGHT)
     axes.set_ylabel(shown(name).label)
     ends = [np.concatenate([one.mean + sign * one.height for one in found.values()]) for sign in (-1, 1)]
     height = room(axes, *ends)
@@ -148,7 +159,9 @@ def _same_stretch(axes: list[Axes], bands: dict[str, dict[str, Band]]) -> None:
     """All profiles over the same z: from the surface to where the water ends."""
     films = [one.x[one.mean > ALMOST_NONE * one.mean.max()] for one in bands.get("density", {}).values()]
     ends = [x for x in films if len(x)]
-    for place in axes if ends else []:
+    for place, name in zip(axes, bands, strict=True) if ends else []:
+        if name in LAGGED:
+            continue
         place.set_xlim(min(0.0, *(x[0] - 0.5 for x in ends)), max(x[-1] for x in ends) + 0.5)
 
 

@@ -14,6 +14,7 @@ from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.dynamics import write_dynamics
 from mlipbench_hpc.worker.profiles import write_profiles
 from mlipbench_hpc.worker.stretch import Notes, Stretch, after, as_csv, number
 
@@ -21,7 +22,7 @@ UNSTABLE = "the run was unstable, and profiles leave such runs out"
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes rdf.csv, profiles.csv and dipole.npz where there is something to analyse.
+    """Writes rdf.csv, profiles.csv, dipole.npz, dipole_correlation.csv and survival.csv where it can.
 
     A bad simulation gives values with `skipped`.
     """
@@ -47,7 +48,8 @@ def run(context: Context) -> dict[str, Any]:
     context.check()
     values["rdf"] = write_rdf(context, trajectory, stretch.span, notes)
     unstable = outcome.get("outcome") == "unstable"
-    values["profiles"] = {"skipped": UNSTABLE} if unstable else write_profiles(context, stretch, notes)
+    for name, write in (("profiles", write_profiles), ("dynamics", write_dynamics)):
+        values[name] = {"skipped": UNSTABLE} if unstable else write(context, stretch, notes)
     return values | {"warnings": notes.warnings}
 
 

@@ -15,6 +15,7 @@ from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
 
+DYNAMICS = {"dipole_correlation": 1.0, "survival": 2.0, "origins": "all", "coordination": 3.2}
 ADAPTER = """
 import numpy as np
 
@@ -166,7 +167,8 @@ def analyse(
 ) -> tuple[dict[str, Any], Path]:
     parameters = {
         "rdf": {"pairs": [["O", "O"], ["O", "H"]], "r_max": 4.0, "bin": 0.5},
-        "profiles": {"metal": "Au", "bin": 0.5}, "blocks": 10, "equilibration": 1.0, "temperature": 300.0,
+        "profiles": {"metal": "Au", "bin": 0.5}, "dynamics": DYNAMICS, "blocks": 10,
+        "equilibration": 1.0, "temperature": 300.0,
     }  # fmt: skip
     task = Task(
         "analyse", 1, "tests", "0" * 64, parameters | changed, {"md": commit(store, "md", outcome, files)}

@@ -95,7 +95,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def analyse(store: Store, key: str) -> tuple[Any, Path]:
-    given = TRUST | {"blocks": 10, "equilibration": 0.0, "temperature": 300.0}
+    dynamics = {"dipole_correlation": 1.0, "survival": 2.0, "origins": "all", "coordination": 3.2}
+    given = TRUST | {"blocks": 10, "equilibration": 0.0, "temperature": 300.0, "dynamics": dynamics}
     return run(store, "analyse", given, {"md": key})
 
 
@@ -125,6 +126,53 @@ def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
     np.testing.assert_allclose(values["cell_A"], np.diag([LX, LY, LZ]), atol=1e-5)
     with np.load(folder / "dipole.npz", allow_pickle=False) as saved:
         assert saved["P_z"].shape == saved["time_ps"].shape == (FRAMES,)
+
+
+def test_the_first_layer_that_rests_keeps_its_direction_and_its_waters(store: Store) -> None:
+    """Five waters below 4.5 Å, of which the first moves by some 0.4 Å and never leaves; an ion above it."""
+    values, folder = analyse(store, md(store))
+    correlation, survival = read(folder / "dipole_correlation.csv"), read(folder / "survival.csv")
+    assert correlation["lag_ps"] == pytest.approx(0.1 * np.arange(11))
+    assert survival["lag_ps"] == pytest.approx(0.1 * np.arange(21))
+    assert correlation["dipole_correlation"] == pytest.approx(np.ones(11), abs=1e-6)
+    for name in ("survival", "intermittent_mean_of_ratios", "continuous_ratio_of_sums"):
+        assert survival[name] == pytest.approx(np.ones(21))
+        assert survival[f"se_{name}"] == pytest.approx(np.zeros(21), abs=1e-12)
+    sodium = values["dynamics"]["ions"]["Na"]
+    frames = np.array([INTERFACE.positions] * FRAMES)
+    frames[:, 27:30, 2] += trajectory()[1][:, None]
+    cell = np.array([LX, LY, LZ])
+    vectors = frames[:, INTERFACE.numbers == 8] - frames[:, INTERFACE.numbers == 11]
+    vectors -= cell * np.rint(vectors / cell)
+    near = (np.linalg.norm(vectors, axis=-1) <= 3.2).sum(axis=1)
+    assert near.mean() > 0
+    assert sodium["coordination"]["mean"] == pytest.approx(near.mean())
+    assert sodium["coordination_shares"] == pytest.approx(np.bincount(near) / FRAMES)
+    assert sodium["in_first_layer"] == {"mean": 0.0, "se": 0.0}
+    assert sodium["stays"] == [{"share": 0.0, "number": 0, "mean_ps": None}]
+
+
+def test_waters_and_ions_that_come_and_go(store: Store) -> None:
+    """The first water and the ion are in the layer in every other ten frames; lags end at half the run."""
+    frame = slab([2.0, 8.0], [-0.5, 0.5], [(4.0, 4.0, 3.0)])
+    files, _ = trajectory(frame, 100)
+    start, records = files["trajectory.nc"][: -100 * record_type(34).itemsize], None
+    records = np.frombuffer(files["trajectory.nc"][len(start) :], record_type(34)).copy()
+    records["coordinates"] = frame.positions
+    away = np.arange(100) // 10 % 2 == 1
+    records["coordinates"][away, 27:30, 2] += 4.0
+    records["coordinates"][away, 33:34, 2] += 4.0
+    files["trajectory.nc"] = start + records.tobytes()
+    key = commit(store, "md", {"outcome": "completed", "cause": None, "time_ps": 10.0}, files)
+    values, folder = analyse(store, key)
+    survival = read(folder / "survival.csv")
+    assert survival["survival"][:3] == pytest.approx([1.0, 0.9, 0.8])
+    assert survival["survival"][10] == 0.0
+    assert survival["intermittent_ratio_of_sums"][20] == pytest.approx(1.0)
+    sodium = values["dynamics"]["ions"]["Na"]
+    assert sodium["in_first_layer"]["mean"] == pytest.approx(0.5)
+    assert sodium["stays"] == [{"share": 0.5, "number": 5, "mean_ps": pytest.approx(1.0)}]
+    assert values["dynamics"]["frame_ps"] == pytest.approx(0.1)
 
 
 def test_an_unstable_run_has_no_profiles(store: Store) -> None:
