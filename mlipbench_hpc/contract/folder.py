@@ -14,6 +14,8 @@ from mlipbench_hpc.contract.key import digest, file_digest, plain_files, tree_di
 from mlipbench_hpc.contract.task import SCHEMA, Task, TransientFailure
 
 RECORDS = ("task.json", "result.json", "failure.json", "interrupted.json", "progress.json", "log.txt")
+# How late a shared filesystem may show what another machine wrote, in seconds.
+VISIBLE_WITHIN_S = 120.0
 
 
 def fsync(path: Path) -> None:

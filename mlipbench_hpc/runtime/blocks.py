@@ -47,7 +47,7 @@ class Block:
     """What the providers of both schedulers share: laid over Parsl's own, which write and submit.
 
     tag: the job name of all blocks of a store; poll: s between questions; trouble: the scheduler's last
-    complaint, empty after its next good answer.
+    complaint, empty after its next good answer; first_patience: s that a first job may be refused.
     """
 
     resources: dict[str, dict[str, Any]]
@@ -56,6 +56,7 @@ class Block:
     poll: float
     trouble = ""
     accepted = False
+    first_patience = FIRST_PATIENCE_S
 
     def settle(self, tag: str, poll: float) -> None:
         """What Parsl's own constructors have no place for."""
@@ -93,7 +94,7 @@ class Block:
 
         Raises SubmitException.
         """
-        until = time.monotonic() + (PATIENCE_S if self.accepted else FIRST_PATIENCE_S)
+        until = time.monotonic() + (PATIENCE_S if self.accepted else self.first_patience)
         while True:
             try:
                 job = str(super().submit(command, tasks_per_node, job_name))  # type: ignore[misc]

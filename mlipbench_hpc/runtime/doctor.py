@@ -138,7 +138,7 @@ class Doctor:
             tempfile.TemporaryDirectory(dir=self.store.root, prefix="doctor-") as name,
             listening(site) as server,
         ):
-            provider.script_dir = name
+            provider.script_dir, provider.first_patience = name, 0.0
             port = str(server.getsockname()[1])
             words = [sys.executable, "-m", "mlipbench_hpc.runtime.probe", name, at, port, *images]
             try:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from mlipbench_hpc.campaign.site import ClusterSite, Site
-from mlipbench_hpc.contract.folder import Store, furthest_checkpoint, is_edited, read_json
+from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S, Store, furthest_checkpoint, is_edited, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_OF_FAILURE
 from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
@@ -26,7 +26,6 @@ from mlipbench_hpc.runtime.executors import Pool, longest_run
 from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.trouble import SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
-VISIBLE_WITHIN_S = 120.0
 TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1

@@ -10,9 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S
+
 # Set by the job that this runs in, if any: when its tasks are to stop (Unix time), and its own GPUs.
 STOP_AT, DEVICES = "MLIPBENCH_STOP_AT", "MLIPBENCH_DEVICES"
 HOST = "MLIPBENCH_HOST"
+LOOK_EVERY_S = 0.5
 
 
 def launch(
@@ -26,9 +29,11 @@ def launch(
     """Run `argv` (never a shell) in `folder`; output goes to the log file.
 
     limit: seconds from now after which the worker is to checkpoint and stop; the job's end may come earlier.
-    The worker dies with this process: by prctl PR_SET_PDEATHSIG, which it sets itself, or, in a container,
-    where our process id means nothing, when the pipe on its standard input closes.
+    The attempt's folder may show here up to VISIBLE_WITHIN_S late. The worker dies with this process: by
+    prctl PR_SET_PDEATHSIG, which it sets itself, or, in a container, where our process id means nothing,
+    when the pipe on its standard input closes.
     """
+    _await(Path(folder) / "task.json")
     stops = [float(os.environ[STOP_AT])] if STOP_AT in os.environ else []
     stops += [time.time() + limit] if limit is not None else []
     command = [*argv, "--die-with", "stdin" if contained else str(os.getpid())]
@@ -47,6 +52,13 @@ def launch(
         if process.stdin:
             process.stdin.close()
         return code
+
+
+def _await(path: Path) -> None:
+    """The store may show on this node later than where it was written."""
+    until = time.monotonic() + VISIBLE_WITHIN_S
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(LOOK_EVERY_S)
 
 
 def here(outside: Mapping[str, str], contained: bool) -> dict[str, str]:

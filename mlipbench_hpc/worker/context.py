@@ -5,16 +5,26 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from mlipbench_hpc.contract.folder import Store, checkpoints, damaged, is_edited, save_checkpoint, write_json
+from mlipbench_hpc.contract.folder import (
+    VISIBLE_WITHIN_S,
+    Store,
+    checkpoints,
+    damaged,
+    is_edited,
+    save_checkpoint,
+    write_json,
+)
 from mlipbench_hpc.contract.task import InputFailure, Interrupted, Task, TransientFailure
 
 PROGRESS_EVERY_S = 1.0
+LOOK_EVERY_S = 0.5
+T = TypeVar("T")
 
 
 @dataclass
@@ -41,9 +51,9 @@ class Context:
         Raises TransientFailure when it is not (yet) visible, InputFailure when its bytes were changed.
         """
         key = self.task.upstream[role]
-        folder, result = self.store.task(key), self.store.result(key)
+        folder, result = self.store.task(key), self._seen(role, lambda: self.store.result(key))
         if result is None:
-            raise TransientFailure(f"{role}: task {key[:12]} is not committed (or not visible here yet)")
+            raise TransientFailure(f"{role}: task {key[:12]} is not committed, or does not show here")
         if role not in self.consumed:
             bad = ["result.json"] if is_edited(result) else damaged(folder)
             if bad:
@@ -51,6 +61,17 @@ class Context:
                 raise InputFailure(f"{message}; remove that folder and run again to make it anew")
             self.consumed[role] = {"key": key, "manifest": result["manifest"]}
         return folder
+
+    def _seen(self, role: str, look: Callable[[], T | None]) -> T | None:
+        """What another machine wrote may show here late: wait for it."""
+        if (found := look()) is not None:
+            return found
+        print(f"waiting for {role}, which does not show here yet", flush=True)
+        until = time.monotonic() + VISIBLE_WITHIN_S
+        while (found := look()) is None and time.monotonic() < until:
+            self.check()
+            time.sleep(LOOK_EVERY_S)
+        return found
 
     def upstream_roles(self, prefix: str) -> list[str]:
         """All roles that begin with `prefix`, sorted (member-000, member-001, …)."""
@@ -66,7 +87,9 @@ class Context:
 
     def input(self, role: str) -> Path:
         """The store's copy of an external input (a file or a folder)."""
-        return self.store.input(self.task.inputs[role])
+        path = self.store.input(self.task.inputs[role])
+        self._seen(role, lambda: path if path.exists() else None)
+        return path
 
     def adapter(self) -> ModuleType:
         """The adapter of the task's architecture, imported here and only here."""

@@ -65,7 +65,7 @@ def test_a_cancelled_job_costs_no_retry_and_changes_nothing(
     cluster: Any, folder: Path, undisturbed: Path
 ) -> None:
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site(retries=0))
-    running.wait_until(lambda: checkpointed(folder), 60, "a checkpoint")
+    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
     cluster.cancel(cluster.jobs()[0])
     said = finished(driver, folder)
     assert "was lost: the next attempt continues" in said
@@ -76,7 +76,7 @@ def test_a_dead_drivers_job_is_found_and_ended_by_the_next(
     cluster: Any, folder: Path, undisturbed: Path
 ) -> None:
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
-    running.wait_until(lambda: checkpointed(folder), 60, "a checkpoint")
+    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
     old = cluster.jobs()
     driver.kill()
     driver.wait()
@@ -89,7 +89,7 @@ def test_a_dead_drivers_job_is_found_and_ended_by_the_next(
 
 def test_a_driver_that_is_asked_to_stop_ends_its_jobs(cluster: Any, folder: Path, undisturbed: Path) -> None:
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
-    running.wait_until(lambda: checkpointed(folder), 60, "a checkpoint")
+    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
     driver.terminate()
     assert driver.wait(timeout=90) == 1
     assert cluster.jobs() == []
@@ -123,9 +123,9 @@ def test_a_scheduler_that_fails_for_a_while_is_waited_for(
     cluster: Any, folder: Path, undisturbed: Path, broken: Path
 ) -> None:
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
-    running.wait_until(lambda: cluster.jobs("R" if cluster.kind == "pbs" else "RUNNING"), 60, "a job")
+    running.wait_until(lambda: cluster.jobs("R" if cluster.kind == "pbs" else "RUNNING"), 180, "a job")
     broken.touch()
-    running.wait_until(lambda: done(folder, "train"), 60, "a trained member")
+    running.wait_until(lambda: done(folder, "train"), 180, "a trained member")
     broken.unlink()
     assert UNREACHABLE in finished(driver, folder)
     assert running.results(folder) == running.results(undisturbed)

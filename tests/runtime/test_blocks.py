@@ -138,9 +138,9 @@ def test_a_refused_submission_is_tried_again_and_its_words_are_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(blocks, "RETRY_S", 0.01)
-    monkeypatch.setattr(blocks, "FIRST_PATIENCE_S", 0.2)
     made = block("slurm")
     made.script_dir = str(tmp_path)
+    made.first_patience = 0.2
     refused = (1, "", "sbatch: error: invalid partition specified: gpu")
     said = Said(
         monkeypatch, sbatch=[refused, refused, (0, "Submitted batch job 11", "")], squeue=[(0, "", "")]

@@ -131,6 +131,25 @@ def test_a_limit_too_short_for_any_checkpoint_ends_in_words(folder: Path) -> Non
 
 
 @pytest.mark.engine
+def test_a_store_that_was_moved_goes_on_where_it_was(
+    folder: Path, undisturbed: tuple[Path, dict[str, Any], float]
+) -> None:
+    driver = running.start(folder, "run", "toy.yaml")
+    running.wait_until(lambda: list(folder.glob("store/attempts/*/checkpoint/0*")), 120, "a checkpoint")
+    driver.kill()
+    driver.wait()
+    running.kill(running.family(folder))
+    before = running.commits(folder)
+    other = folder.with_name("moved")
+    folder.rename(other)
+    again = running.run(other, "run", "toy.yaml")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert {key: running.commits(other)[key] for key in before} == before
+    assert running.results(other) == undisturbed[1]
+    other.rename(folder)
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize(
     "sign", ["tasks/*/result.json", "attempts/*/checkpoint/0*"], ids=["between", "within"]
 )
