@@ -5,6 +5,7 @@ Every block of a store bears the same job name, so that a later driver finds wha
 
 import getpass
 import json
+import os
 import shlex
 import subprocess
 import threading
@@ -21,6 +22,7 @@ from parsl.providers import PBSProProvider, SlurmProvider
 from parsl.providers.errors import SubmitException
 
 from mlipbench_hpc.campaign.site import ClusterSite, Nodes, PbsNodes, SlurmNodes, SlurmSite
+from mlipbench_hpc.runtime import processes
 from mlipbench_hpc.runtime.trouble import WorkersLost
 
 ABSENT_AFTER = 3
@@ -70,11 +72,16 @@ class Block:
         return self.poll
 
     def execute_wait(self, cmd: str, timeout: float | None = None) -> tuple[int, str, str]:
-        """Exit code, output and errors of a scheduler's command, without a shell; 124: it took too long."""
+        """Exit code, output and errors of a scheduler's command, without a shell; 124: it took too long.
+
+        Jobs may inherit its environment: without the marks by which this machine's processes are ended.
+        """
+        environ = {name: text for name, text in os.environ.items() if name not in processes.MARKS}
         try:
             done = subprocess.run(
                 shlex.split(cmd),
                 check=False,
+                env=environ,
                 capture_output=True,
                 text=True,
                 timeout=timeout or self.cmd_timeout,

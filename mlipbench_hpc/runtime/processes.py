@@ -9,6 +9,7 @@ from pathlib import Path
 STORE = "MLIPBENCH_STORE"
 ATTEMPT = "MLIPBENCH_ATTEMPT"
 POOL = "MLIPBENCH_POOL"
+MARKS = (STORE, ATTEMPT, POOL)
 
 
 def marked(variable: str, value: str) -> Iterator[int]:
