@@ -13,6 +13,7 @@ from typing import Any
 from mlipbench_hpc.contract.folder import NotAStore, Store, read_json
 from mlipbench_hpc.contract.task import InputFailure, Task
 from mlipbench_hpc.runtime import plan_verbs
+from mlipbench_hpc.runtime.trouble import OUT_OF_TIME
 
 EXIT_REFUSED = 2
 EXIT_UNFINISHED = 1
@@ -123,12 +124,24 @@ def validate(session: Session) -> int:
 def run(session: Session) -> int:
     from mlipbench_hpc.runtime.lock import hold
 
+    if session.options.submit:
+        return submit(session)
     with hold(session.store.root, session.options.take_over):
-        finished = drive(session)
+        finished, out_of_time = drive(session)
+    if out_of_time:
+        return submit(session)
     report(session)
     if not finished:
         print(f"Not everything is done. What failed: {again(session, 'status')}; the same command goes on.")
     return 0 if finished else EXIT_UNFINISHED
+
+
+def submit(session: Session) -> int:
+    from mlipbench_hpc.runtime import submit as jobs
+
+    plan_verbs.ask_beyond_budget(session)
+    jobs.submit(session.site, session.store, session.options, say)
+    return 0
 
 
 def again(session: Session, *words: str) -> str:
@@ -138,10 +151,12 @@ def again(session: Session, *words: str) -> str:
     return shlex.join([sys.argv[0], *words, str(session.path), *place])
 
 
-def drive(session: Session) -> bool:
+def drive(session: Session) -> tuple[bool, bool]:
+    """Whether all is done, and whether its own job's time was over before."""
     from mlipbench_hpc.runtime import processes
     from mlipbench_hpc.runtime.code import stage
     from mlipbench_hpc.runtime.driver import Driver
+    from mlipbench_hpc.runtime.submit import stop_at
 
     session.add_inputs()
     plan_verbs.show_plan(session)
@@ -152,7 +167,9 @@ def drive(session: Session) -> bool:
         environment.check()
         environment.describe(session.store.root)
     code = stage(session.store.root, session.architectures.values())
-    return Driver(session.store, session.site, code, session.environments, session.expand, say).run()
+    driver = Driver(session.store, session.site, code, session.environments, session.expand, say)
+    driver.stop_at = stop_at(session.options)
+    return driver.run(), driver.stopping == OUT_OF_TIME and driver.came_further
 
 
 def say(line: str) -> None:
@@ -278,6 +295,8 @@ def parser() -> argparse.ArgumentParser:
     for name, (function, text) in COMMANDS.items():
         _common(verbs.add_parser(name, help=text, description=text), function)
     _option(verbs, "plan", "-v", "--verbose", action="store_true", help="list every task")
+    _option(verbs, "run", "--submit", action="store_true", help="drive from a small job of its own")
+    _option(verbs, "run", "--submitted", action="store_true", help=argparse.SUPPRESS)
     _option(verbs, "run", "--yes", action="store_true", help="go on whatever it may cost")
     _option(verbs, "status", "--watch", action="store_true", help="again every few seconds until all is done")
     task = verbs.add_parser("task", help="look at one task, or run it by hand").add_subparsers(required=True)

@@ -24,7 +24,7 @@ from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, longest_run
 from mlipbench_hpc.runtime.images import Image
-from mlipbench_hpc.runtime.trouble import SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
+from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
 TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
@@ -71,7 +71,9 @@ class Driver:
     wanted: dict[str, int] = field(default_factory=dict)
     reached: dict[str, int] = field(default_factory=dict)
     stopping: str = ""
+    stop_at: float | None = None
     mends: int = 0
+    commits: int = 0
     said: list[str] = field(default_factory=list)
     _full_since: float | None = None
 
@@ -96,6 +98,7 @@ class Driver:
             while not self.stopping and (self._fill() or self.flights):
                 self._collect()
                 self._mend_pool()
+                self._look_at_the_clock()
                 now = time.monotonic()
                 if now - watched > WATCH_EVERY_S:
                     watched, self.said = now, self._say_once(self.pool.watch())
@@ -215,7 +218,7 @@ class Driver:
             self._failed(flight)
 
     def _committed(self, item: Planned, result: Mapping[str, Any]) -> None:
-        self.mends = 0
+        self.mends, self.commits = 0, self.commits + 1
         self.done.add(item.key)
         self.flights.pop(item.key, None)
         for below in self._below[item.key]:
@@ -337,6 +340,16 @@ class Driver:
             if line not in self.said:
                 self.echo(f"      {line}")
         return lines
+
+    def _look_at_the_clock(self) -> None:
+        if self.stop_at is not None and time.time() > self.stop_at:
+            self.stopping = self.stopping or OUT_OF_TIME
+
+    @property
+    def came_further(self) -> bool:
+        """Whether anything was committed or checkpointed since this driver began."""
+        flying = [furthest_checkpoint(flight.attempt) for flight in self.flights.values()]
+        return self.commits > 0 or max([*self.reached.values(), *flying], default=-1) >= 0
 
     def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
         self.stopping = signal.Signals(number).name

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 SPARE_BYTES = 1 << 20
+OUT_OF_TIME = "the end of its own job"
 
 
 class Trouble(Exception):

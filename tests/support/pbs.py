@@ -47,7 +47,7 @@ def change(identity, **news):
 def qsub(arguments):
     script = Path(arguments[-1])
     text = script.read_text()
-    if not re.search(r"^#PBS -l select=\d+:ncpus=\d+:ngpus=\d+", text, re.MULTILINE):
+    if not re.search(r"^#PBS -l select=\d+:ncpus=\d+", text, re.MULTILINE):
         sys.exit("qsub: Job violates queue and/or server resource limits")
     hours, minutes, seconds = re.search(r"walltime=(\d+):(\d+):(\d+)", text).groups()
     name, out = (re.search(rf"^#PBS -{key} (\S+)", text, re.MULTILINE)[1] for key in "No")

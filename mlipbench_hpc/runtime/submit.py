@@ -1,0 +1,52 @@
+"""`mlipbench run --submit`: the driver as a small job of its own, which submits itself again at its end."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from parsl.launchers import SimpleLauncher
+from parsl.providers.errors import SubmitException
+
+from mlipbench_hpc.campaign.site import ClusterSite, Site
+from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.runtime.blocks import blocks_of
+from mlipbench_hpc.runtime.executors import plain, tag
+from mlipbench_hpc.runtime.launch import STOP_AT
+from mlipbench_hpc.runtime.trouble import Trouble
+
+CORES = 2
+LOG = "driver.log"
+
+
+def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable[[str], None]) -> None:
+    """Submit the driver of a campaign to nodes without GPUs where the site has some.
+
+    Raises Trouble on a site without a scheduler, while such a job waits or runs, and when none is accepted.
+    """
+    if not isinstance(site, ClusterSite):
+        raise Trouble(f"site `{site.name}` has no scheduler: leave --submit out")
+    if not plain(store.root):
+        raise Trouble(f"{store.root}: job scripts can hold no such path; give another --store")
+    nodes = site.nodes[site.kind_of(gpu=False)]  # type: ignore[index]
+    small = {"nodes_per_block": 1, "gpus_per_node": 0, "cores_per_node": CORES, "memory_per_node": None}
+    few = nodes.model_copy(update={**small, "exclusive": False, "min_blocks": 0})
+    block = blocks_of(site, few, f"{tag(store)}s", str(Path(sys.executable).parent))
+    block.launcher, block.script_dir = SimpleLauncher(), str(store.root)
+    if STOP_AT not in os.environ and (there := block.active()):
+        raise Trouble(f"job {' '.join(there)} drives this store already, or waits to: see {store.root / LOG}")
+    words = [sys.executable, "-m", "mlipbench_hpc.cli", "run", str(options.campaign), "--site", options.site]
+    words += ["--store", str(store.root), "--submitted", "--yes"]
+    log, folder = shlex.quote(str(store.root / LOG)), shlex.quote(str(Path.cwd()))
+    try:
+        job = block.submit(f"cd {folder} && {shlex.join(words)} >> {log} 2>&1", 1)
+    except SubmitException as error:
+        raise Trouble(f"no job is accepted: {block.trouble}; `mlipbench doctor` says more") from error
+    echo(f"job {job} drives the campaign; its words go to {store.root / LOG}")
+
+
+def stop_at(options: argparse.Namespace) -> float | None:
+    """Unix time at which a submitted driver is to stop, because its job ends."""
+    return float(os.environ[STOP_AT]) if options.submitted and STOP_AT in os.environ else None
