@@ -28,7 +28,7 @@ MLIPBENCH = .venvs/login/bin/mlipbench
 IMAGES = $(MLIPBENCH) images build --site "$$SITE" --flavour "$$FLAVOUR" --base "$$BASE" --torch-index "$$TORCH_INDEX"
 ENGINES = $(patsubst containers/%/requirements.cpu.lock,%,$(wildcard containers/*/requirements.cpu.lock))
 
-.PHONY: help python login setup campaign validate plan status report clean images image test test-fast test-full bench locks base-lock
+.PHONY: help python login setup campaign validate plan status report doctor clean images image test test-fast test-full bench locks base-lock
 .NOTPARALLEL:
 
 help:  ## list the verbs
@@ -62,6 +62,9 @@ status: login  ## show what is done, running and failed
 
 report: login  ## rebuild the report from what is done
 	@$(MLIPBENCH) report "$$CAMPAIGN" --site "$$SITE"
+
+doctor: login  ## try a site: scheduler, nodes, network, filesystem, images
+	@$(MLIPBENCH) doctor "$$SITE"
 
 clean: login  ## remove what dead attempts left; results stay
 	@$(MLIPBENCH) clean
