@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import random
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,43 @@ def test_a_driver_that_is_asked_to_stop_ends_its_jobs(cluster: Any, folder: Path
     assert running.results(folder) == running.results(undisturbed)
 
 
+def test_a_node_that_dies_costs_no_retry(cluster: Any, folder: Path, undisturbed: Path) -> None:
+    """All its processes at once; under PBS the server goes on to say that the job runs."""
+    site = cluster.site(retries=0, connect_within="15 s")
+    driver = running.start(folder, "run", "toy.yaml", site=site)
+    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
+    cluster.crash(cluster.jobs()[0])
+    try:
+        said = finished(driver, folder)
+    finally:
+        cluster.mend()
+    assert "was lost: the next attempt continues" in said
+    assert running.results(folder) == running.results(undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(20))
+def test_twenty_rounds(cluster: Any, folder: Path, undisturbed: Path, number: int) -> None:
+    """Kill -9 of any process at any moment; the same command then gives the undisturbed results."""
+    chance = random.Random(number)
+    driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
+    time.sleep(chance.uniform(5, 40))
+    before = running.commits(folder)
+    victim = chance.choice(VICTIMS)
+    if victim == "driver":
+        driver.kill()
+    else:
+        running.kill(running.family(folder, victim)[:1])
+    driver.wait(timeout=300)
+    if driver.returncode:
+        again = running.run(folder, "run", "toy.yaml", site=cluster.site())
+        assert again.returncode == 0, again.stdout + again.stderr
+    assert {key: running.commits(folder)[key] for key in before} == before, "a task ran twice"
+    assert running.results(folder) == running.results(undisturbed)
+    assert cluster.jobs() == []
+
+
+VICTIMS = ["driver", "mlipbench_hpc.worker", "process_worker_pool", "interchange"]
 UNREACHABLE = "error: Unable to contact the controller"
 
 

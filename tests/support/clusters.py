@@ -33,6 +33,7 @@ class Slurm:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.environ = {"SLURM_CONF": str(root / "slurm.conf")}
+        self.daemons: list[subprocess.Popen[bytes]] = []
 
     def site(self, walltime: str = "2 min", blocks: int = 2, **more: object) -> str:
         """A site file for it."""
@@ -45,6 +46,20 @@ class Slurm:
     def cancel(self, job: str) -> None:
         """As its user would."""
         self._run("scancel", job)
+
+    def crash(self, job: str) -> None:
+        """The node of a running job loses its power: slurmd and all that it ran."""
+        node = self._run("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
+        everything = [*_with("SLURMD_NODENAME", node), *_with("TEST_NODE", node)]
+        assert everything, f"nothing runs on {node}"
+        _kill(everything)
+
+    def mend(self) -> None:
+        """Every node is up and answers again."""
+        for number in range(NODES):
+            if not list(_with("TEST_NODE", f"n{number}")):
+                self.daemons.append(_start(self.root, *_slurmd(self.root, number)))
+        _wait_for_nodes(self)
 
     def configuration(self) -> str:
         """slurm.conf: everything below one folder, everything on the loopback."""
@@ -104,7 +119,7 @@ def slurm(root: Path) -> Iterator[Slurm]:
     files = f"/dev/testgpu[0-{GPUS - 1}]"
     lines = [f"NodeName=n{number} Name=gpu Type=a100 File={files}" for number in range(NODES)]
     (root / "gres.conf").write_text("\n".join(["AutoDetect=off", *lines]) + "\n")
-    daemons = _daemons(root)
+    made.daemons = _daemons(root)
     try:
         _wait_for_nodes(made)
         yield made
@@ -112,9 +127,9 @@ def slurm(root: Path) -> Iterator[Slurm]:
         with suppress(subprocess.CalledProcessError):
             made._run("scancel", f"--user={getpass.getuser()}")
             _until(lambda: not made.jobs(), 15)
-        for daemon in reversed(daemons):
+        for daemon in reversed(made.daemons):
             daemon.terminate()
-        for daemon in daemons:
+        for daemon in made.daemons:
             daemon.wait(timeout=20)
         for device in devices:
             device.unlink(missing_ok=True)
@@ -128,20 +143,35 @@ def _daemons(root: Path) -> "list[subprocess.Popen[bytes]]":
         with suppress(PermissionError):
             path.chmod(path.stat().st_mode | 0o055)
     munge = [f"--{name}={root}/munge/{file}" for name, file in MUNGE.items()]
-    environ = os.environ | {"SLURM_CONF": str(root / "slurm.conf")}
+    started = [_start(root, ["munged", "--foreground", "--force", *munge])]
+    _until((root / "munge/socket").exists, 20)
+    started.append(_start(root, ["slurmctld", "-D", "-i", "-f", str(root / "slurm.conf")]))
+    return started + [_start(root, *_slurmd(root, number)) for number in range(NODES)]
+
+
+def _slurmd(root: Path, number: int) -> tuple[list[str], str]:
+    return ["slurmd", "-D", "-N", f"n{number}", "-f", str(root / "slurm.conf")], f"n{number}"
+
+
+def _start(root: Path, command: list[str], node: str = "") -> "subprocess.Popen[bytes]":
+    environ = os.environ | {"SLURM_CONF": str(root / "slurm.conf"), "TEST_NODE": node}
     environ["PATH"] += ":/usr/sbin"
-    commands = [["munged", "--foreground", "--force", *munge]]
-    commands += [["slurmctld", "-D", "-i", "-f", str(root / "slurm.conf")]]
-    commands += [
-        ["slurmd", "-D", "-N", f"n{number}", "-f", str(root / "slurm.conf")] for number in range(NODES)
-    ]
-    started = []
-    for command in commands:
-        with (root / "daemons.log").open("ab") as log:
-            started.append(subprocess.Popen(command, env=environ, stdout=log, stderr=log))
-        if command[0] == "munged":
-            _until((root / "munge/socket").exists, 20)
-    return started
+    with (root / "daemons.log").open("ab") as log:
+        return subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+
+
+def _with(variable: str, value: str) -> Iterator[int]:
+    """Processes that were started with variable=value."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"{variable}={value}".encode() in path.read_bytes().split(b"\0"):
+                yield int(path.parent.name)
+
+
+def _kill(processes: list[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 MUNGE = {
@@ -194,6 +224,13 @@ class Pbs:
         """Ids of all jobs in such states."""
         found = [json.loads(path.read_text()) for path in (self.root / "jobs").glob("*.json")]
         return [job["id"] for job in found if job["state"] in states]
+
+    def crash(self, job: str) -> None:
+        """The node of a running job loses its power; the server goes on to say that it runs."""
+        _kill([*_with("PBS_JOBID", job), *_with("PBS_SHEPHERD", job)])
+
+    def mend(self) -> None:
+        """Nothing to do: its nodes are slots."""
 
     def cancel(self, job: str) -> None:
         """As its user would."""

@@ -65,7 +65,14 @@ def qsub(arguments):
     # The job's own shepherd, in a session of its own.
     with Path(out).open("ab") as log:
         shepherd = [sys.executable, str(Path(__file__).with_name("qstat")), "--shepherd", identity]
-        subprocess.Popen(shepherd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        subprocess.Popen(
+            shepherd,
+            env=os.environ | {"PBS_SHEPHERD": identity},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     print(identity)
 
 
@@ -78,7 +85,7 @@ def shepherd(identity):
                 return
             if sum(other["state"] in "RE" for other in jobs()) < SLOTS:
                 taken = {other.get("slot") for other in jobs() if other["state"] in "RE"}
-                job |= {"state": "R", "slot": min(set(range(SLOTS)) - taken)}
+                job |= {"state": "R", "slot": min(set(range(SLOTS)) - taken), "shepherd": os.getpid()}
                 save(job)
                 break
         time.sleep(0.2)
@@ -124,6 +131,10 @@ def qdel(arguments):
                 save(job | {"state": "F", "code": 271})
         if job["state"] == "R" and "pid" in job:
             end(job["pid"])
+            with suppress(ProcessLookupError):
+                os.kill(job["shepherd"], 0)
+                continue
+            change(identity, state="F", code=271)  # Its node is gone, and with it who would say so.
     sys.exit(code)
 
 
