@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -149,7 +150,7 @@ def broken(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         shim = shims / name
         shim.write_text(
             f'#!/bin/sh\nif [ -e "{sign}" ]; then echo "{name}: {UNREACHABLE}" >&2; exit 1; fi\n'
-            f'PATH="${{PATH#{shims}:}}" exec {name} "$@"\n'
+            f'exec {shutil.which(name)} "$@"\n'
         )
         shim.chmod(0o755)
     with monkeypatch.context() as patch:
