@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.contract.task import Resources, Task
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.driver import lost
 from mlipbench_hpc.runtime.environments import Environment, EnvironmentMissing
@@ -68,7 +68,7 @@ def test_a_contained_worker_sees_the_store_and_nothing_else() -> None:
 
 
 def test_a_task_on_a_gpu_asks_apptainer_for_it() -> None:
-    task = Task("md", 1, "mace", "image:0", {"device": "cuda"})
+    task = Task("md", 1, "mace", "image:0", {"device": "cuda"}, resources=Resources(gpus=1))
     assert "--nv" in command(IMAGE, task, PLACE, OUTSIDE).argv
 
 
