@@ -7,6 +7,7 @@ a single bit of the result depends on how the frames were cut.
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import jackknife
@@ -25,7 +26,8 @@ class Dynamics:
     """Sums over origins for every lag, by block of origins.
 
     frames: how many there will be; lags: the longest lag in frames; every: frames between origins; blocks:
-    equal contiguous blocks of frames, whose remainder counts in the value and in no error. `sums[name]` is
+    equal contiguous blocks of frames, whose remainder counts in the value and in no error; dipole: whether
+    directions count, which is most of the work. `sums[name]` is
     (blocks + 1, lags + 1). With I the indicator of the region and p the unit bisector, over origins t and
     molecules i: "dipole" Σ I(t) I(t+τ) p(t)·p(t+τ), "both" Σ I(t) I(t+τ), "stayed" Σ of those inside at every
     frame from t to t+τ, "begun" Σ I(t); "both_share" and "stayed_share" are Σ_t of the per-origin ratios to
@@ -36,6 +38,7 @@ class Dynamics:
     lags: int
     every: int = 1
     blocks: int = 10
+    dipole: bool = True
     sums: dict[str, Floats] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,14 +48,17 @@ class Dynamics:
                 f"{self.every}, {self.blocks} and {self.lags}"
             )
         self.lags = min(self.lags, self.frames - 1)
-        self.sums = {name: np.zeros((self.blocks + 1, self.lags + 1)) for name in SUMS}
+        self._rows = np.zeros((len(SUMS), self.blocks + 1, self.lags + 1))
+        self.sums = dict(zip(SUMS, self._rows, strict=True))
         self._first = self._seen = 0
         self._inside: list[Packed] = []
         self._weighted: list[Floats] = []
 
     def add(self, inside: NDArray[np.bool_], directions: Floats) -> None:
         """The next frames: inside (F, W); directions (F, W, 3), unit vectors of any frame of reference."""
-        weighted = np.where(inside[..., None], directions, 0.0).reshape(len(inside), 3 * inside.shape[1])
+        weighted = np.zeros((len(inside), 0))
+        if self.dipole:
+            weighted = np.where(inside[..., None], directions, 0.0).reshape(len(inside), 3 * inside.shape[1])
         self._inside.append(_packed(inside))
         self._weighted.append(weighted)
         self._seen += len(inside)
@@ -75,28 +81,8 @@ class Dynamics:
     def _count(self, origins: Ints, inside: Packed, weighted: Floats) -> None:
         length = max(1, self.frames // self.blocks)
         block = np.minimum((self._first + origins) // length, self.blocks)
-        begun = _counted(inside[origins])
-        alive = inside[origins].copy()
-        aligned = weighted[origins] @ weighted.T
-        for lag in range(self.lags + 1):
-            there = origins + lag < len(inside)
-            if not there.any():
-                break
-            start, later, of = origins[there], origins[there] + lag, block[there]
-            alive = alive[: len(start)] & inside[later]
-            both, stayed, n = _counted(inside[start] & inside[later]), _counted(alive), begun[there]
-            share = np.divide(1.0, n, out=np.zeros(len(n)), where=n > 0)
-            found = {
-                DIPOLE: aligned[there, later],
-                BOTH: both,
-                STAYED: stayed,
-                BEGUN: n,
-                BOTH_SHARE: both * share,
-                STAYED_SHARE: stayed * share,
-                ORIGINS: n > 0,
-            }
-            for name, values in found.items():
-                np.add.at(self.sums[name][:, lag], of, values)
+        aligned = weighted[origins] @ weighted.T if self.dipole else np.zeros((0, 0))
+        _add_origins(origins, block, inside, aligned, self._rows)
 
     def dipole_correlation(self) -> tuple[Floats, Floats]:
         """C_dip(τ) (eq. S12) and its standard error, (lags + 1,) each; NaN where nobody was inside twice."""
@@ -134,9 +120,42 @@ def _packed(inside: NDArray[np.bool_]) -> Packed:
     return np.packbits(whole, axis=1).view(np.uint64)
 
 
-def _counted(words: Packed) -> Floats:
-    """Bits set in each row."""
-    return np.asarray(np.bitwise_count(words).sum(axis=1), dtype=float)
+@njit(cache=True, nogil=True, inline="always")
+def _bits(word: np.uint64) -> np.int64:
+    """How many are set (Hacker's Delight, fig. 5-2)."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@njit(cache=True, nogil=True)
+def _add_origins(origins: Ints, block: Ints, inside: Packed, aligned: Floats, rows: Floats) -> None:
+    """Add the sums of some origins to rows (SUMS, blocks + 1, lags + 1), one origin after another."""
+    words, lags = inside.shape[1], rows.shape[2]
+    alive = np.zeros(words, dtype=np.uint64)
+    for place in range(len(origins)):
+        start, row = origins[place], rows[:, block[place]]
+        begun = np.int64(0)
+        for word in range(words):
+            alive[word] = inside[start, word]
+            begun += _bits(alive[word])
+        for lag in range(min(lags, len(inside) - start)):
+            both = stayed = np.int64(0)
+            for word in range(words):
+                later = inside[start + lag, word]
+                alive[word] &= later
+                both += _bits(inside[start, word] & later)
+                stayed += _bits(alive[word])
+            if aligned.size > 0:
+                row[0, lag] += aligned[place, start + lag]
+            row[1, lag] += both
+            row[2, lag] += stayed
+            row[3, lag] += begun
+            if begun > 0:
+                row[4, lag] += both / begun
+                row[5, lag] += stayed / begun
+                row[6, lag] += 1.0
 
 
 @dataclass(frozen=True)

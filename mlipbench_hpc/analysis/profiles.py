@@ -135,20 +135,6 @@ def pieces(frames: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, frames))
 
 
-def block_weights(frames: int, blocks: int) -> Floats:
-    """(blocks, frames): row b averages the b-th of equal contiguous blocks; the remainder has no weight.
-
-    Raises ValueError when there are fewer frames than blocks.
-    """
-    length = frames // blocks
-    if length == 0:
-        raise ValueError(f"{frames} frames do not fill {blocks} blocks")
-    rows = np.zeros((blocks, frames))
-    for block in range(blocks):
-        rows[block, block * length : (block + 1) * length] = 1.0 / length
-    return rows
-
-
 def ratio(above: Floats, below: Floats) -> tuple[Floats, Floats]:
     """Ratio of two block-averaged profiles and its standard error, (B,) each; NaN where `below` is empty.
 

@@ -13,7 +13,7 @@ from ase.data import atomic_numbers
 import mlipbench_hpc
 from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.runtime.container import environ
+from mlipbench_hpc.runtime.container import COMPILED, environ
 from mlipbench_hpc.runtime.environments import locate
 
 CELL_SIZES = (3, 6)
@@ -40,7 +40,9 @@ def run(session: Any) -> Path | None:
                 request[role] = str(link)
         write_json(folder / "request.json", request)
         argv = [str(environment.python), "-m", "mlipbench_hpc.worker.by_hand", str(folder / "request.json")]
-        code = subprocess.run(argv, env=environ(environment, "1", folder, os.environ), check=False).returncode
+        kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
+        variables = environ(environment, "1", folder, os.environ) | kept
+        code = subprocess.run(argv, env=variables, check=False).returncode
     return options.out if code == 0 else None
 
 

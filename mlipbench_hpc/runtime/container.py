@@ -23,6 +23,8 @@ FOR_APPTAINER = (
     "APPTAINER_CACHEDIR",
     "XDG_RUNTIME_DIR",
 )
+# Where compiled kernels are kept: the code's own folder may be read-only.
+COMPILED = "NUMBA_CACHE_DIR"
 # Where the code is inside: a path of the store could hold a colon, which PYTHONPATH cannot.
 CODE = Path("/opt/mlipbench")
 # --no-privs: a root of this machine is an ordinary user inside. --no-eval: variables are no shell code.
@@ -59,9 +61,10 @@ def command(
     worker = [str(environment.python), "-m", "mlipbench_hpc.worker", "task.json"]
     worker += [] if commit else ["--keep"]
     threads = str(task.parameters.get("threads", 1))
+    more = {COMPILED: str(place.store / "facts" / "numba"), **(marks or {})}
     if isinstance(environment, Environment):
-        return Command(worker, environ(environment, threads, place.code, outside) | dict(marks or {}))
-    variables = environ(environment, threads, CODE, outside) | dict(marks or {})
+        return Command(worker, environ(environment, threads, place.code, outside) | more)
+    variables = environ(environment, threads, CODE, outside) | more
     inside = {name: text for name, text in variables.items() if name not in OWN}
     argv = [*container(environment, task, place, inside), *worker]
     return Command(argv, {name: outside[name] for name in FOR_APPTAINER if name in outside}, contained=True)

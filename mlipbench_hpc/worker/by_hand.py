@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from mlipbench_hpc.analysis.profiles import (
-    DIPOLE,
-    ORIENTATION,
-    Profiler,
-    Samples,
-    accumulate,
-    block_weights,
-)
+from mlipbench_hpc.analysis.fused import block_means
+from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler, Samples
 from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.frames import Floats
@@ -92,20 +86,15 @@ def averaged(
     pieces = read(source, skip, frames)
     first, _ = next(pieces)
     made = profiler(request, source, first[0])
-    series: list[Floats] = []
     times: list[float | None] = []
 
-    def samples() -> Iterator[Samples]:
+    def watched() -> Iterator[Floats]:
         for positions, moments in read(source, skip, frames):
-            part = made.per_frame(positions)
-            if DIPOLE in part:
-                series.append(part.pop(DIPOLE)[:, 0])
             times.extend(moments)
-            yield part
+            yield positions
 
-    means = accumulate(samples(), block_weights(used, request["blocks"]))
-    known = np.array([time for time in times if time is not None])
-    return made, means, np.concatenate(series) if series else np.zeros(0), known
+    means, dipole = block_means(made, watched(), used, request["blocks"])
+    return made, means, dipole, np.array([time for time in times if time is not None])
 
 
 def read(source: Foreign, skip: int, frames: int) -> Iterator[tuple[Floats, list[float | None]]]:

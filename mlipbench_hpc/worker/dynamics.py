@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, visits
+from mlipbench_hpc.analysis.fused import first_layer
 from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.analysis.slab import interfacial
@@ -34,11 +35,12 @@ def write_dynamics(context: Context, stretch: Stretch, notes: Notes) -> dict[str
         return {"skipped": str(reason)}
     if not made.faces:
         return {"skipped": "there is no surface, so no first layer"}
-    both = [_sums(context, len(stretch), asked, asked[name] / step) for name in (DIPOLE, SURVIVAL)]
+    both = [_sums(context, len(stretch), asked, name, step) for name in (DIPOLE, SURVIVAL)]
     ions = {name.removeprefix(ION): Ions(atoms, asked["coordination"]) for name, atoms in made.ions.items()}
-    for part, positions in stretch.positions():
+    for part in stretch.parts():
         context.check()
-        inside, directions = layer(made, positions)
+        positions = stretch.trajectory.positions[stretch.span][part]
+        inside, directions = first_layer(made, positions)
         for one in both:
             one.add(inside, directions)
         for species in ions.values():
@@ -66,14 +68,6 @@ def spacing(times: Floats) -> float:
     return float((times[-1] - times[0]) / len(steps))
 
 
-def layer(made: Profiler, positions: Floats) -> tuple[Inside, Floats]:
-    """Who is in 0 < z ≤ 4.5 Å of a face, (F, faces·W), and each molecule's unit bisector, (F, faces·W, 3)."""
-    directions = made.waters.directions(positions, made.cell)
-    oxygens = made.waters.intact[:, 0]
-    inside = [interfacial(face.heights(positions, made.cell, oxygens)) for face in made.faces]
-    return np.concatenate(inside, axis=1), np.concatenate([directions] * len(inside), axis=1)
-
-
 class Ions:
     """One species: who is in the first layer, and how many oxygens are within a distance (Å) of each."""
 
@@ -82,11 +76,11 @@ class Ions:
         self.inside: list[Inside] = []
         self.neighbours: list[Floats] = []
 
-    def add(self, made: Profiler, positions: Floats) -> None:
+    def add(self, made: Profiler, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
         heights = [face.heights(positions, made.cell, self.atoms) for face in made.faces]
         self.inside.append(np.any([interfacial(one) for one in heights], axis=0))
-        self.neighbours.append(np.column_stack(list(self._coordination(made, positions))))
+        self.neighbours.append(np.column_stack(list(self._coordination(made, np.asarray(positions, float)))))
 
     def _coordination(self, made: Profiler, positions: Floats) -> Iterator[Floats]:
         for atom in self.atoms:
@@ -113,10 +107,11 @@ class Ions:
         }
 
 
-def _sums(context: Context, frames: int, asked: dict[str, Any], lags: float) -> Dynamics:
-    longest = max(1, min(round(lags), (frames - 1) // 2))  # Half the run, so that every lag has origins.
+def _sums(context: Context, frames: int, asked: dict[str, Any], name: str, step: float) -> Dynamics:
+    """Up to the lag that is asked for, or to half the run, so that every lag has origins."""
+    longest = max(1, min(round(asked[name] / step), (frames - 1) // 2))
     every = longest if asked["origins"] == "apart" else 1
-    return Dynamics(frames, longest, every, context.parameters["blocks"])
+    return Dynamics(frames, longest, every, context.parameters["blocks"], name == DIPOLE)
 
 
 def _lags(sums: Dynamics, step: float) -> Floats:

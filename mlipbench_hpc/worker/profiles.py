@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
+from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis import layer
 from mlipbench_hpc.analysis.blocks import block_average, from_block_means, jackknife
 from mlipbench_hpc.analysis.correlation import correlated_error
+from mlipbench_hpc.analysis.fused import block_means
 from mlipbench_hpc.analysis.profiles import (
     COUNTED,
     DENSITY,
-    DIPOLE,
     ORIENTATION,
     Profiler,
     Samples,
-    accumulate,
-    block_weights,
     ratio,
 )
 from mlipbench_hpc.contract.folder import write_bytes
@@ -55,9 +54,7 @@ def write_profiles(context: Context, stretch: Stretch, notes: Notes) -> dict[str
         made = profiler(stretch, asked)
     except ValueError as reason:
         return {"skipped": str(reason)}
-    series: list[Floats] = []
-    weights = block_weights(len(stretch), blocks)
-    means = accumulate(_samples(context, stretch, made, series), weights)
+    means, dipole = block_means(made, _watched(context, stretch), len(stretch), blocks)
     write_bytes(context.folder / "profiles.csv", as_csv({"z_A": made.z} | columns(means)))
     values = described(made, asked["metal"]) | {"block_frames": len(stretch) // blocks}
     if len(stretch) % blocks:
@@ -65,20 +62,17 @@ def write_profiles(context: Context, stretch: Stretch, notes: Notes) -> dict[str
     tell(made, notes)
     if ORIENTATION in means:
         values["first_layer"] = first_layer(made, means)
-    if series:
+    if len(dipole):
         times = stretch.trajectory.times[stretch.chosen]
-        values["dipole"] = write_dipole(context, times, np.concatenate(series), notes)
+        values["dipole"] = write_dipole(context, times, dipole, notes)
     return values
 
 
-def _samples(context: Context, stretch: Stretch, made: Profiler, series: list[Floats]) -> Iterator[Samples]:
-    """Samples piece by piece; the dipole, one number a frame, goes into `series` instead."""
-    for part, positions in stretch.positions():
+def _watched(context: Context, stretch: Stretch) -> Iterator[NDArray[Any]]:
+    """Positions piece by piece, as stored."""
+    for part in stretch.parts():
         context.check()
-        found = made.per_frame(positions)
-        if DIPOLE in found:
-            series.append(found.pop(DIPOLE)[:, 0])
-        yield found
+        yield stretch.trajectory.positions[stretch.span][part]
         context.progress(part.stop, len(stretch), "frames")
 
 

@@ -58,10 +58,13 @@ class Stretch:
         """(T, 3, 3) Å."""
         return np.asarray(self.trajectory.cells[self.span], dtype=float)
 
+    def parts(self, at_once: int | None = None) -> Iterator[slice]:
+        """Consecutive pieces of the T frames that fit into memory together."""
+        return pieces(len(self), at_once or max(1, ATOMS_AT_ONCE // len(self.trajectory.numbers)))
+
     def positions(self, at_once: int | None = None) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Consecutive pieces: which of the T frames, and their positions (f, N, 3) Å, float64."""
-        size = at_once or max(1, ATOMS_AT_ONCE // len(self.trajectory.numbers))
-        for part in pieces(len(self), size):
+        for part in self.parts(at_once):
             yield part, np.asarray(self.trajectory.positions[self.chosen[part]], dtype=float)
 
 
@@ -73,9 +76,10 @@ def after(times: Floats, equilibration: float) -> NDArray[np.bool_]:
 def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
     """Indices of the frames after equilibration (ps), up to the first one that is not finite."""
     kept = np.flatnonzero(after(trajectory.times, equilibration))
-    for index in kept:
-        if not np.isfinite(trajectory.positions[index]).all():
-            return kept[kept < index]
+    for part in pieces(len(kept), max(1, ATOMS_AT_ONCE // len(trajectory.numbers))):
+        finite = np.isfinite(trajectory.positions[kept[part]]).all(axis=(1, 2))
+        if not finite.all():
+            return kept[: part.start + int(finite.argmin())]
     return kept
 
 

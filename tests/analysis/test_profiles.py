@@ -10,7 +10,6 @@ from mlipbench_hpc.analysis.profiles import (
     WATER_G_PER_CM3,
     Profiler,
     accumulate,
-    block_weights,
     pieces,
     ratio,
 )
@@ -154,18 +153,11 @@ def noisy(frames: int) -> tuple[Profiler, np.ndarray]:
 @pytest.mark.parametrize("size", [1, 7, 23])
 def test_pieces_of_any_size_give_the_same(size: int) -> None:
     made, positions = noisy(23)
-    weights = np.vstack([block_weights(23, 5), np.random.default_rng(2).normal(size=(2, 23))])
+    weights = np.random.default_rng(2).normal(size=(2, 23))
     whole = made.per_frame(positions)
     found = accumulate((made.per_frame(positions[part]) for part in pieces(23, size)), weights)
     for name, values in whole.items():
-        expected = [values[4 * b : 4 * b + 4].mean(axis=0) for b in range(5)]
-        np.testing.assert_allclose(found[name][:5], expected, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(found[name][5:], weights[5:] @ values, rtol=1e-12, atol=1e-12)
-
-
-def test_blocks_need_frames() -> None:
-    with pytest.raises(ValueError, match="3 frames do not fill 4 blocks"):
-        block_weights(3, 4)
+        np.testing.assert_allclose(found[name], weights @ values, rtol=1e-12, atol=1e-12)
 
 
 def test_ratio_by_hand() -> None:

@@ -1,0 +1,276 @@
+"""Block sums of all profiles of an interface in one compiled pass; `Profiler.per_frame` defines them.
+
+Frames are added one after another, so no bit of the result depends on how they were cut into pieces.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mlipbench_hpc.analysis.profiles import (
+    COUNTED,
+    DENSITY,
+    MOL_PER_L,
+    ORIENTATION,
+    WATER_G_PER_CM3,
+    Profiler,
+    Samples,
+)
+from mlipbench_hpc.analysis.slab import FIRST_LAYER
+from mlipbench_hpc.analysis.waters import SUSPECT_OH
+from mlipbench_hpc.data.frames import Floats, Ints
+
+FIXED = (DENSITY, COUNTED, ORIENTATION)
+
+
+def block_means(
+    made: Profiler, parts: Iterable[NDArray[np.floating]], frames: int, blocks: int
+) -> tuple[Samples, Floats]:
+    """Block means (blocks, B) of each profile, and P_z (frames,), which is empty without a slab.
+
+    parts: consecutive positions (f, N, 3) Å that add up to `frames`. Frames after the last whole block count
+    for P_z alone. Notes in `made` which hydrogens changed their owner. Raises ValueError when there are fewer
+    frames than blocks.
+    """
+    length = frames // blocks
+    if length == 0:
+        raise ValueError(f"{frames} frames do not fill {blocks} blocks")
+    sums = np.zeros((blocks, len(FIXED) + len(made.ions), made.bins))
+    dipole, start = np.zeros(frames), 0
+    given = _arrays(made)
+    for positions in parts:
+        stop = start + len(positions)
+        block_of = np.arange(start, stop) // length
+        suspect = np.zeros(len(positions), dtype=np.bool_)
+        _add(_native(positions), block_of, *given, sums, dipole[start:stop], suspect)  # type: ignore[call-arg]
+        if made.faces and suspect.any():
+            made.moved = np.union1d(made.moved, made.waters.changed(positions[suspect], made.cell))
+        start = stop
+    return _named(made, sums / length), dipole if made.faces else np.zeros(0)
+
+
+def first_layer(made: Profiler, positions: NDArray[np.floating]) -> tuple[NDArray[np.bool_], Floats]:
+    """Who of W intact molecules is in 0 < z ≤ 4.5 Å of which face, and how each points.
+
+    positions (F, N, 3) Å. Returns (F, faces·W) bool and unit bisectors (F, faces·W, 3).
+    """
+    shape = len(positions), len(made.faces) * len(made.waters.intact)
+    inside, directions = np.zeros(shape, dtype=np.bool_), np.zeros((*shape, 3))
+    layers, starts = _joined([face.layer for face in made.faces])
+    normals = np.array([face.normal for face in made.faces])
+    _layer(_native(positions), made.cell, layers, starts, normals, made.waters.intact, inside, directions)
+    return inside, directions
+
+
+def _native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
+    """In this machine's order of bytes, which compiled code wants."""
+    return np.ascontiguousarray(positions, dtype=positions.dtype.newbyteorder("="))
+
+
+def _arrays(made: Profiler) -> tuple[Any, ...]:
+    """What the compiled loop knows of an interface."""
+    layers = [face.layer for face in made.faces]
+    owner, molecules = made.waters.owner, made.waters.intact[:, 0]
+    loose = np.flatnonzero((owner >= 0) & ~np.isin(owner, molecules))
+    return (
+        made.cell,
+        *_joined(layers),
+        np.array([face.normal for face in made.faces]),
+        made.waters.oxygens,
+        made.waters.intact,
+        np.column_stack([loose, owner[loose]]).astype(np.int64),
+        *_joined(list(made.ions.values())),
+        made.width,
+        made.first_bin,
+    )
+
+
+def _joined(groups: list[Ints]) -> tuple[Ints, Ints]:
+    """Groups of indices end to end, and where each begins."""
+    starts = np.cumsum([0, *(len(group) for group in groups)])
+    return np.concatenate([*groups, np.zeros(0, dtype=np.int64)]).astype(np.int64), starts.astype(np.int64)
+
+
+def _named(made: Profiler, means: Floats) -> Samples:
+    per_volume = 1.0 / (made.cell[0, 0] * made.cell[1, 1] * made.width * max(1, len(made.faces)))
+    found = {DENSITY: WATER_G_PER_CM3 * per_volume * means[:, 0]}
+    for place, name in enumerate(made.ions):
+        found[name] = MOL_PER_L * per_volume * means[:, len(FIXED) + place]
+    if made.faces:
+        found[COUNTED] = WATER_G_PER_CM3 * per_volume * means[:, 1]
+        found[ORIENTATION] = WATER_G_PER_CM3 * per_volume * means[:, 2]
+    return found
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _image(x: float, y: float, z: float, cell: Floats, inverse: Floats) -> tuple[float, float, float]:
+    """The minimum image of a vector, as `geometry.minimum_image` has it, for a lower triangular cell.
+
+    inverse (3,): of the cell's diagonal.
+    """
+    c = z * inverse[2]
+    b = (y - c * cell[2, 1]) * inverse[1]
+    a = np.rint((x - b * cell[1, 0] - c * cell[2, 0]) * inverse[0])
+    b, c = np.rint(b), np.rint(c)
+    x -= a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
+    y -= b * cell[1, 1] + c * cell[2, 1]
+    return x, y, z - c * cell[2, 2]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _bond(
+    frame: NDArray[np.floating], start: int, end: int, cell: Floats, inverse: Floats
+) -> tuple[float, float, float]:
+    """From one atom to another."""
+    return _image(
+        np.float64(frame[end, 0]) - frame[start, 0],
+        np.float64(frame[end, 1]) - frame[start, 1],
+        np.float64(frame[end, 2]) - frame[start, 2],
+        cell,
+        inverse,
+    )
+
+
+@njit(cache=True, nogil=True)
+def _plane(frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floats) -> float:
+    """Mean z of a layer, each atom taken to the image nearest to the first."""
+    total = 0.0
+    for atom in atoms:
+        total += _bond(frame, atoms[0], atom, cell, inverse)[2]
+    return np.float64(frame[atoms[0], 2]) + total / len(atoms)
+
+
+@njit(cache=True, nogil=True)
+def _cosines(
+    frame: NDArray[np.floating], intact: Ints, cell: Floats, inverse: Floats, out: Floats
+) -> tuple[float, float]:
+    """cos θ of each intact molecule to +z into `out`; returns their sum, and the longest O-H squared."""
+    total = longest = 0.0
+    for place in range(len(intact)):
+        oxygen, one, other = intact[place]
+        x, y, z = _bond(frame, oxygen, one, cell, inverse)
+        u, v, w = _bond(frame, oxygen, other, cell, inverse)
+        longest = max(longest, x * x + y * y + z * z, u * u + v * v + w * w)
+        x, y, z = x + u, y + v, z + w
+        out[place] = z / np.sqrt(x * x + y * y + z * z)
+        total += out[place]
+    return total, longest
+
+
+@njit(cache=True, nogil=True)
+def _longest(frame: NDArray[np.floating], bonds: Ints, cell: Floats, inverse: Floats) -> float:
+    """The longest of some bonds (hydrogen, oxygen), squared."""
+    found = 0.0
+    for place in range(len(bonds)):
+        x, y, z = _bond(frame, bonds[place, 1], bonds[place, 0], cell, inverse)
+        found = max(found, x * x + y * y + z * z)
+    return found
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _bin(z: float, axis: tuple[float, float, float, float], bins: tuple[float, int], last: int) -> int:
+    """Of a height; axis: normal, plane, cell length, where z wraps."""
+    above = axis[0] * (z - axis[1])
+    above -= axis[2] * np.floor(above / axis[2] + axis[3])
+    return min(max(int(np.floor(above / bins[0])) - bins[1], 0), last)
+
+
+@njit(cache=True, nogil=True)
+def _count(
+    frame: NDArray[np.floating],
+    atoms: Ints,
+    axis: tuple[float, float, float, float],
+    bins: tuple[float, int],
+    row: Floats,
+) -> None:
+    for atom in atoms:
+        row[_bin(frame[atom, 2], axis, bins, len(row) - 1)] += 1.0
+
+
+@njit(cache=True, nogil=True)
+def _weigh(
+    frame: NDArray[np.floating],
+    atoms: Ints,
+    weights: Floats,
+    axis: tuple[float, float, float, float],
+    bins: tuple[float, int],
+    rows: Floats,
+) -> None:
+    """Counts into rows[1], and weights times the normal into rows[2]."""
+    for place in range(len(atoms)):
+        where = _bin(frame[atoms[place], 2], axis, bins, rows.shape[1] - 1)
+        rows[1, where] += 1.0
+        rows[2, where] += axis[0] * weights[place]
+
+
+@njit(cache=True, nogil=True)
+def _add(
+    positions: NDArray[np.floating],
+    block_of: Ints,
+    cell: Floats,
+    layers: Ints,
+    layer_start: Ints,
+    normals: Floats,
+    oxygens: Ints,
+    intact: Ints,
+    loose: Ints,
+    ions: Ints,
+    ion_start: Ints,
+    width: float,
+    first_bin: int,
+    sums: Floats,
+    dipole: Floats,
+    suspect: NDArray[np.bool_],
+) -> None:
+    """Add the frames' counts to sums (blocks, 3 + species, B) and fill dipole and suspect (f,)."""
+    cosines, bins = np.zeros(len(intact)), (width, first_bin)
+    molecules, inverse = intact[:, 0].copy(), 1.0 / np.diag(cell)
+    for t in range(len(positions)):
+        frame, block = positions[t], block_of[t]
+        if len(normals) > 0:
+            dipole[t], longest = _cosines(frame, intact, cell, inverse, cosines)
+            longest = max(longest, _longest(frame, loose, cell, inverse))
+            suspect[t] = longest > SUSPECT_OH * SUSPECT_OH
+        if block >= len(sums):
+            continue
+        for face in range(max(1, len(normals))):
+            axis = (1.0, 0.0, cell[2, 2], 0.0)
+            if len(normals) > 0:
+                plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
+                axis = (normals[face], plane, cell[2, 2], 0.25)
+                _weigh(frame, molecules, cosines, axis, bins, sums[block])
+            _count(frame, oxygens, axis, bins, sums[block, 0])
+            for one in range(len(ion_start) - 1):
+                _count(frame, ions[ion_start[one] : ion_start[one + 1]], axis, bins, sums[block, 3 + one])
+
+
+@njit(cache=True, nogil=True)
+def _layer(
+    positions: NDArray[np.floating],
+    cell: Floats,
+    layers: Ints,
+    layer_start: Ints,
+    normals: Floats,
+    intact: Ints,
+    inside: NDArray[np.bool_],
+    directions: Floats,
+) -> None:
+    """Fill inside (F, faces·W) and directions (F, faces·W, 3)."""
+    inverse, length, waters = 1.0 / np.diag(cell), cell[2, 2], len(intact)
+    for t in range(len(positions)):
+        frame = positions[t]
+        for face in range(len(normals)):
+            plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
+            for place in range(waters):
+                oxygen, one, other = intact[place]
+                above = normals[face] * (frame[oxygen, 2] - plane)
+                above -= length * np.floor(above / length + 0.25)
+                x, y, z = _bond(frame, oxygen, one, cell, inverse)
+                u, v, w = _bond(frame, oxygen, other, cell, inverse)
+                x, y, z = x + u, y + v, z + w
+                norm = np.sqrt(x * x + y * y + z * z)
+                inside[t, face * waters + place] = 0 < above <= FIRST_LAYER
+                directions[t, face * waters + place] = x / norm, y / norm, z / norm

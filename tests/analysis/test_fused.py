@@ -1,0 +1,115 @@
+"""The compiled pass against the definition, frame by frame in numpy; and whatever the pieces."""
+
+import numpy as np
+import pytest
+from interface import CELL, Interface, slab
+from numpy.typing import NDArray
+
+from mlipbench_hpc.analysis.fused import block_means, first_layer
+from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Profiler, pieces
+from mlipbench_hpc.analysis.slab import interfacial
+
+HEIGHTS, COSINES = np.linspace(2.05, 14.1, 24).tolist(), np.linspace(-0.9, 0.9, 24).tolist()
+ONE_SIDED = slab(HEIGHTS, COSINES, [(4.0, 4.0, 3.05), (1.0, 2.0, 6.0)])
+# The same waters below the slab too, so that both faces are wet.
+BELOW = [-5.0 - height for height in HEIGHTS]
+TWO_SIDED = slab(HEIGHTS + BELOW, COSINES + COSINES, [(4.0, 4.0, 3.05)])
+# Without a slab: gold as some other element.
+LIQUID = Interface(np.where(ONE_SIDED.numbers == 79, 10, ONE_SIDED.numbers), ONE_SIDED.positions)
+# Without its last hydrogen the last water is OH-.
+HYDROXIDE = Interface(np.delete(ONE_SIDED.numbers, -3), np.delete(ONE_SIDED.positions, -3, axis=0))
+SKEWED = CELL + np.array([[0, 0, 0], [2.0, 0, 0], [1.0, -1.5, 0]])
+FRAMES = {"one": ONE_SIDED, "two": TWO_SIDED, "liquid": LIQUID, "hydroxide": HYDROXIDE}
+
+
+def moving(frame: Interface, frames: int = 53, dtype: str = "f8", seed: int = 1) -> NDArray[np.floating]:
+    """Everything jitters, drifts out of the cell, and is wrapped in every other frame."""
+    generator = np.random.default_rng(seed)
+    found = frame.positions + generator.normal(scale=0.03, size=(frames, *frame.positions.shape))
+    found += np.linspace(0, 60, frames)[:, None, None]
+    found[::2] -= np.floor(found[::2] / np.diag(CELL)) * np.diag(CELL)
+    return found.astype(dtype)
+
+
+def profiler(
+    frame: Interface, positions: NDArray[np.floating], cell: NDArray[np.floating] = CELL
+) -> Profiler:
+    return Profiler.of(frame.numbers, np.asarray(positions[0], dtype=float), cell, 79, 0.1)
+
+
+@pytest.mark.parametrize("dtype", ["f8", ">f4", "<f4"])
+@pytest.mark.parametrize("name", FRAMES)
+def test_block_means_are_those_of_the_definition(name: str, dtype: str) -> None:
+    positions = moving(FRAMES[name], dtype=dtype)
+    made, other = (profiler(FRAMES[name], positions) for _ in range(2))
+    means, dipole = block_means(made, [positions], 53, 5)
+    expected = other.per_frame(np.asarray(positions, dtype=float))
+    assert set(means) == set(expected) - {DIPOLE}
+    for key, values in means.items():
+        averages = expected[key][:50].reshape(5, 10, -1).mean(axis=1)
+        np.testing.assert_allclose(values, averages, rtol=1e-9, atol=1e-9 * averages.max())
+    if DIPOLE in expected:
+        np.testing.assert_allclose(dipole, expected[DIPOLE][:, 0], rtol=1e-9, atol=1e-9)
+    else:
+        assert len(dipole) == 0
+    assert made.moved.tolist() == other.moved.tolist()
+
+
+def test_a_skewed_cell() -> None:
+    generator = np.random.default_rng(4)
+    positions = ONE_SIDED.positions + generator.normal(scale=0.03, size=(20, *ONE_SIDED.positions.shape))
+    positions[10:] -= np.floor(positions[10:] @ np.linalg.inv(SKEWED)) @ SKEWED
+    made, other = (profiler(ONE_SIDED, positions, SKEWED) for _ in range(2))
+    means, dipole = block_means(made, [positions], 20, 4)
+    expected = other.per_frame(positions)
+    np.testing.assert_allclose(dipole, expected[DIPOLE][:, 0], rtol=1e-9)
+    for key, values in means.items():
+        np.testing.assert_allclose(values, expected[key].reshape(4, 5, -1).mean(axis=1), atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 7, 52])
+def test_pieces_change_no_bit(size: int) -> None:
+    positions = moving(TWO_SIDED, dtype=">f4")
+    whole, dipole = block_means(profiler(TWO_SIDED, positions), [positions], 53, 5)
+    parts = (positions[part] for part in pieces(53, size))
+    cut, other = block_means(profiler(TWO_SIDED, positions), parts, 53, 5)
+    assert np.array_equal(dipole, other)
+    assert all(np.array_equal(whole[name], cut[name]) for name in whole)
+
+
+@pytest.mark.parametrize("name", ["one", "two", "hydroxide"])
+def test_who_is_in_the_first_layer_and_how_it_points(name: str) -> None:
+    positions = moving(FRAMES[name], dtype=">f4")
+    made, plain = profiler(FRAMES[name], positions), np.asarray(positions, dtype=float)
+    inside, directions = first_layer(made, positions)
+    oxygens = made.waters.intact[:, 0]
+    expected = [interfacial(face.heights(plain, CELL, oxygens)) for face in made.faces]
+    assert np.array_equal(inside, np.concatenate(expected, axis=1))
+    bisectors = np.concatenate([made.waters.directions(plain, CELL)] * len(made.faces), axis=1)
+    np.testing.assert_allclose(directions, bisectors, atol=1e-12)
+
+
+def test_a_proton_that_changes_its_owner_is_noted() -> None:
+    positions = np.repeat(ONE_SIDED.positions[None], 8, axis=0)
+    first, second = np.flatnonzero(ONE_SIDED.numbers == 8)[:2]
+    hydrogen = first + 1
+    positions[5, hydrogen] = positions[5, second] + [0, 0, -1.0]
+    made, other = (profiler(ONE_SIDED, positions) for _ in range(2))
+    block_means(made, [positions[:4], positions[4:]], 8, 2)
+    other.per_frame(positions)
+    assert made.moved.tolist() == other.moved.tolist() == [hydrogen]
+
+
+def test_water_in_the_vacuum_is_counted_where_it_is() -> None:
+    far = slab([2.05, 24.05], [0.5, -0.5], [])
+    made = profiler(far, far.positions[None])
+    means, dipole = block_means(made, [far.positions[None]] * 2, 2, 2)
+    places = [int(np.abs(made.z - height).argmin()) for height in (2.05, 24.05)]
+    assert np.flatnonzero(means[COUNTED][0]).tolist() == places
+    assert means["orientation"][0, places] / means[COUNTED][0, places] == pytest.approx([0.5, -0.5])
+    assert dipole == pytest.approx([0.0, 0.0], abs=1e-12)
+
+
+def test_blocks_need_frames() -> None:
+    with pytest.raises(ValueError, match="3 frames do not fill 4 blocks"):
+        block_means(profiler(ONE_SIDED, ONE_SIDED.positions[None]), [], 3, 4)
