@@ -148,7 +148,8 @@ def again(session: Session, *words: str) -> str:
     """The full command line of another verb on the same campaign, site and store."""
     options = session.options
     place = ["--site", options.site] + (["--store", options.store] if options.store else [])
-    return shlex.join([sys.argv[0], *words, str(session.path), *place])
+    name = "mlipbench" if sys.argv[0].endswith(".py") else sys.argv[0]
+    return shlex.join([name, *words, str(session.path), *place])
 
 
 def drive(session: Session) -> tuple[bool, bool]:
@@ -169,7 +170,7 @@ def drive(session: Session) -> tuple[bool, bool]:
     code = stage(session.store.root, session.architectures.values())
     driver = Driver(session.store, session.site, code, session.environments, session.expand, say)
     driver.stop_at = stop_at(session.options)
-    return driver.run(), driver.stopping == OUT_OF_TIME and driver.came_further
+    return driver.run(), driver.stopping == OUT_OF_TIME
 
 
 def say(line: str) -> None:

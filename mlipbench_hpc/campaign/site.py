@@ -148,7 +148,7 @@ class ClusterSite(Site):
     nodes: Mapping[Kind, Nodes]
     account: Word | None = None
     interface: Word | None = Field(
-        None, description="Network interface of this machine that nodes reach (default: all are tried)."
+        None, description="Network interface of this machine that nodes reach (default: the host name's)."
     )
     ports: tuple[Port, Port] = Field((54000, 55000), description="Range of ports nodes may reach here.")
     modules: list[ModuleName] = Field([], description="`module load` of each, in the job.")
@@ -156,6 +156,9 @@ class ClusterSite(Site):
     worker_init: list[str] = Field([], description="Lines of shell run in the job before its workers.")
     scheduler_timeout: Duration = Field(60.0, description="How long one scheduler command may take.")
     poll: Duration = Field(30.0, description="How often the scheduler is asked about jobs.")
+    driver_walltime: Duration | None = Field(
+        None, description="Of the job of `run --submit` (default: that of the nodes it runs on)."
+    )
     idle_limit: Duration = Field(120.0, description="A job without a task ends after this time.")
     connect_within: Duration = Field(
         600.0, description="A running job whose workers have not called by then is cancelled."

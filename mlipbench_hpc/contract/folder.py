@@ -1,6 +1,7 @@
 """The store on disk: attempts, one-rename commits, committed results, checkpoints."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -47,10 +48,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON, or None where there is no file or half of one."""
+    """Read JSON, or None where there is no file, half of one, or one that another node replaces just now."""
     try:
         return json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            raise
         return None
 
 

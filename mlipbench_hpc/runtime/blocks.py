@@ -29,7 +29,9 @@ ABSENT_AFTER = 3
 RETRY_S, FIRST_PATIENCE_S, PATIENCE_S = 5.0, 90.0, 1800.0
 GONE_WITHIN_S, LOOK_EVERY_S = 180.0, 1.0
 TIMED_OUT = 124
-ACTIVE = (JobState.PENDING, JobState.RUNNING, JobState.HELD)
+ACTIVE = (JobState.PENDING, JobState.RUNNING)
+# Held, suspended and unheard-of states too: Parsl would replace a job in any other that is not over.
+WAITING = JobState.PENDING
 LAUNCHERS: dict[str, Callable[[], Launcher]] = {
     "single": lambda: SingleNodeLauncher(debug=False),
     "srun": lambda: SrunLauncher(debug=False),
@@ -93,7 +95,9 @@ class Block:
         return done.returncode, done.stdout, done.stderr
 
     def _write_submit_script(self, template: str, script_filename: str, job_name: str, configs: Any) -> None:
-        super()._write_submit_script(template, script_filename, self.tag, configs)  # type: ignore[misc]
+        """All of a store's jobs have one name; files that launchers name after it need one each."""
+        own = template.replace('export JOBNAME="${jobname}"', f'export JOBNAME="${{jobname}}-{job_name}"')
+        super()._write_submit_script(own, script_filename, self.tag, configs)  # type: ignore[misc]
 
     def submit(self, command: str, tasks_per_node: int, job_name: str = "parsl") -> str:
         """Submit a block and return its job id. A scheduler that fails is asked again, for long once it has
@@ -112,10 +116,14 @@ class Block:
                         raise
                     continue
                 job = found
-                self.resources[job] = dict.fromkeys(("job_stdout_path", "job_stderr_path"))
-                self.resources[job] |= {"job_id": job, "status": JobStatus(JobState.PENDING)}
+                self.know(job)
             self.accepted, self.trouble = True, ""
             return job
+
+    def know(self, job: str) -> None:
+        """Take a job that this provider did not submit for one of its own."""
+        paths = dict.fromkeys(("job_stdout_path", "job_stderr_path"))
+        self.resources[job] = {**paths, "job_id": job, "status": JobStatus(JobState.PENDING)}
 
     def _unknown(self) -> str | None:
         """A live job of this store that this driver does not know."""
@@ -182,15 +190,12 @@ class SlurmBlock(Block, SlurmProvider):  # type: ignore[misc]
 
     killer = "scancel"
     STATES = {  # noqa: RUF012 read only
-        "PENDING": JobState.PENDING, "CONFIGURING": JobState.PENDING, "REQUEUED": JobState.PENDING,
-        "REQUEUE_HOLD": JobState.HELD, "SUSPENDED": JobState.HELD, "STOPPED": JobState.HELD,
-        "RUNNING": JobState.RUNNING, "COMPLETING": JobState.RUNNING, "SIGNALING": JobState.RUNNING,
-        "STAGE_OUT": JobState.RUNNING, "RESIZING": JobState.RUNNING,
-        "COMPLETED": JobState.COMPLETED, "CANCELLED": JobState.CANCELLED, "PREEMPTED": JobState.TIMEOUT,
-        "TIMEOUT": JobState.TIMEOUT, "DEADLINE": JobState.TIMEOUT, "NODE_FAIL": JobState.TIMEOUT,
-        "FAILED": JobState.FAILED, "BOOT_FAIL": JobState.FAILED, "OUT_OF_MEMORY": JobState.FAILED,
-        "REVOKED": JobState.FAILED, "SPECIAL_EXIT": JobState.FAILED,
-    }  # fmt: skip
+        **dict.fromkeys(("RUNNING", "SIGNALING", "RESIZING"), JobState.RUNNING),
+        **dict.fromkeys(("COMPLETED", "COMPLETING", "STAGE_OUT"), JobState.COMPLETED),
+        **dict.fromkeys(("TIMEOUT", "PREEMPTED", "DEADLINE", "NODE_FAIL"), JobState.TIMEOUT),
+        **dict.fromkeys(("FAILED", "BOOT_FAIL", "OUT_OF_MEMORY", "REVOKED", "SPECIAL_EXIT"), JobState.FAILED),
+        "CANCELLED": JobState.CANCELLED,
+    }
 
     def listing(self) -> dict[str, Job] | None:
         """squeue by job name never fails for a job that is no longer known, as asking by id does."""
@@ -201,25 +206,28 @@ class SlurmBlock(Block, SlurmProvider):  # type: ignore[misc]
         if code != 0 or any(len(row) != 3 for row in rows):
             self.trouble = f"squeue: {errors.strip() or out.strip() or code}"
             return None
-        return {job: Job(self.STATES.get(state, JobState.UNKNOWN), words) for job, state, words in rows}
+        return {
+            job: Job(self.STATES.get(state, WAITING), f"{state.lower()}: {words}")
+            for job, state, words in rows
+        }
 
 
 class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
-    """Blocks under PBS Professional or OpenPBS."""
+    """Blocks under PBS Professional or OpenPBS. history: whether the server remembers jobs that are over."""
 
     killer = "qdel"
+    history = True
     STATES = {  # noqa: RUF012 read only
-        "Q": JobState.PENDING, "W": JobState.PENDING, "T": JobState.PENDING,
-        "H": JobState.HELD, "S": JobState.HELD, "U": JobState.HELD,
-        "R": JobState.RUNNING, "B": JobState.RUNNING, "E": JobState.RUNNING,
+        "R": JobState.RUNNING, "B": JobState.RUNNING,
+        **dict.fromkeys("QWTHSU", WAITING),
     }  # fmt: skip
 
     def listing(self) -> dict[str, Job] | None:
         """Ids by job name from qselect, then their states from qstat's JSON."""
-        ids = self._asked(f"qselect -x -u {getpass.getuser()} -N {self.tag}")
+        ids = self._asked("qselect", f"-u {getpass.getuser()} -N {self.tag}")
         if not ids:
             return None if ids is None else {}
-        said = self._asked(f"qstat -x -f -F json {' '.join(ids.split())}")
+        said = self._asked("qstat", f"-f -F json {' '.join(ids.split())}")
         try:
             jobs = json.loads(said or "")["Jobs"]
             return {self._as_submitted(job): self._job(held) for job, held in jobs.items()}
@@ -232,19 +240,22 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
         number = job.split(".")[0]
         return next((mine for mine in self.resources if mine.split(".")[0] == number), job)
 
-    def _asked(self, command: str) -> str | None:
-        code, out, errors = self.execute_wait(command)
+    def _asked(self, program: str, rest: str) -> str | None:
+        code, out, errors = self.execute_wait(f"{program} {'-x ' * self.history}{rest}")
+        if code != 0 and self.history and "history" in errors.lower():
+            self.history = False
+            return self._asked(program, rest)
         if code != 0:
-            self.trouble = f"{command.split()[0]}: {errors.strip() or out.strip() or code}"
+            self.trouble = f"{program}: {errors.strip() or out.strip() or code}"
         return out.strip() if code == 0 else None
 
     def _job(self, held: dict[str, Any]) -> Job:
-        state = self.STATES.get(held["job_state"])
+        state = self.STATES.get(held["job_state"])  # None: E, F, X: it is over, or nearly.
         code = int(held.get("Exit_status", 0))
         if state is None:  # Finished; PBS's own reasons are negative, and a signal's are 256 and more.
             failed = 0 < code < 256
             state = JobState.COMPLETED if code == 0 else JobState.FAILED if failed else JobState.TIMEOUT
-        return Job(state, str(held.get("comment", "")))
+        return Job(state, str(held.get("comment", held["job_state"])))
 
 
 def blocks_of(site: ClusterSite, nodes: Nodes, tag: str, python: str) -> SlurmBlock | PbsBlock:
@@ -299,6 +310,11 @@ def job_lines(site: ClusterSite, nodes: Nodes, python: str) -> list[str]:
     return [
         f"export MLIPBENCH_STOP_AT=$(( $(date +%s) + {int(nodes.walltime - nodes.margin)} ))",
         'export MLIPBENCH_DEVICES="${CUDA_VISIBLE_DEVICES:-}"',
+        f"export MLIPBENCH_TASKS_PER_GPU={nodes.tasks_per_gpu}",
+        f"export MLIPBENCH_VARIABLES={','.join(site.variables)}",
+        # srun takes neither from sbatch: a file is named after the one, the other is how many cores it gives.
+        'export SLURM_JOB_NAME="${SLURM_JOB_NAME:-}-${SLURM_JOB_ID:-}"',
+        'export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"',
         *[f"module load {name}" for name in site.modules],
         *[f"export {name}={shlex.quote(value)}" for name, value in site.variables.items()],
         *site.worker_init,

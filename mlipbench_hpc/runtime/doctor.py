@@ -1,6 +1,7 @@
 """`mlipbench doctor`: is this site what its file says? A probe job per kind of node, and what to change."""
 
 import json
+import shlex
 import shutil
 import socket
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 from parsl.jobs.states import JobState, JobStatus
 from parsl.providers.errors import SubmitException
 
-from mlipbench_hpc.campaign.site import SHORTEST_WALLTIME_S, ClusterSite, Nodes, Site, SlurmSite
+from mlipbench_hpc.campaign.site import ClusterSite, Nodes, Site, SlurmSite
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.runtime import probe
 from mlipbench_hpc.runtime.blocks import ACTIVE, PbsBlock, SlurmBlock, blocks_of
@@ -28,6 +29,7 @@ NEEDED = {"slurm": ("sbatch", "squeue", "scancel"), "pbs": ("qsub", "qstat", "qs
 LEAST_FREE_BYTES = 10 * 10**9
 LATE_S, SKEW_S, LOOK_EVERY_S = 30.0, 60.0, 1.0
 SHOWN = 600
+PROBE_WALLTIME_S = 300.0
 
 
 class Silent(Trouble):
@@ -127,13 +129,13 @@ class Doctor:
         if missing or not plain(self.store.root):
             return
         for kind, nodes in site.nodes.items():
-            self.echo(f"a {kind} node, from a probe job of one minute")
+            self.echo(f"a {kind} node, from a probe job of five minutes at most")
             cuda = [image for image in images if image.device == "cuda" and nodes.gpus_per_node]
             self._probe(site, nodes, at, [str(image.path) for image in cuda])
 
     def _probe(self, site: ClusterSite, nodes: Nodes, at: str, images: list[str]) -> None:
-        short = nodes.model_copy(update={"walltime": SHORTEST_WALLTIME_S, "nodes_per_block": 1})
-        provider = blocks_of(site, short, f"{tag(self.store)}d", str(Path(sys.executable).parent))
+        short = nodes.model_copy(update={"walltime": PROBE_WALLTIME_S, "nodes_per_block": 1})
+        provider = blocks_of(site, short, tag(self.store, "doctor"), str(Path(sys.executable).parent))
         with (
             tempfile.TemporaryDirectory(dir=self.store.root, prefix="doctor-") as name,
             listening(site) as server,
@@ -142,11 +144,15 @@ class Doctor:
             port = str(server.getsockname()[1])
             words = [sys.executable, "-m", "mlipbench_hpc.runtime.probe", name, at, port, *images]
             try:
-                job = provider.submit(" ".join(words), 1)
+                job = provider.submit(shlex.join(words), 1)
                 self.good(f"job {job} was accepted")
                 self._talk(self._called(provider, job, server, at, port), Path(name), nodes)
             except SubmitException:
                 self.wrong(f"no job is accepted: {provider.trouble}", _about_nodes(site))
+            except (OSError, ValueError) as error:
+                self.wrong(
+                    f"the probe broke off: {error}", "try again; see the job's output in the queue's log"
+                )
             except Silent as silent:
                 self.wrong(*str(silent).split("\n", 1))
             finally:

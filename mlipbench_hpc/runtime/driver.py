@@ -24,12 +24,15 @@ from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, longest_run
 from mlipbench_hpc.runtime.images import Image
+from mlipbench_hpc.runtime.launch import NOT_STARTED
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
 TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
 STUCK_AFTER = 3
+# What an attempt leaves before it ends with such a code.
+RECORDED = {EXIT_INTERRUPTED: "interrupted.json"} | dict.fromkeys(EXIT_OF_FAILURE.values(), "failure.json")
 LOST_LIMIT = 20
 WATCH_EVERY_S = 10.0
 # Of a cluster the node knows them, not the login node.
@@ -37,7 +40,7 @@ NODE_ONLY = ("CUDA_VISIBLE_DEVICES", "TMPDIR")
 MENDS = 5
 FATAL = 128  # Apptainer ends with 128 and the number of the signal that killed what it ran.
 
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Echo = Callable[[str], None]
 
@@ -73,7 +76,6 @@ class Driver:
     stopping: str = ""
     stop_at: float | None = None
     mends: int = 0
-    commits: int = 0
     said: list[str] = field(default_factory=list)
     _full_since: float | None = None
 
@@ -210,15 +212,24 @@ class Driver:
         assert flight.ended is not None
         if result := self.store.result(flight.item.key):
             self._committed(flight.item, result)
-        elif flight.code == EXIT_COMMITTED and time.monotonic() - flight.ended < VISIBLE_WITHIN_S:
+        elif self._shows_late(flight):
             return
         elif flight.code == EXIT_INTERRUPTED:
             self._interrupted(flight)
         else:
             self._failed(flight)
 
+    def _shows_late(self, flight: Flight) -> bool:
+        """Whether an exit code tells of a commit, or on a cluster of a record, that may still show here."""
+        if time.monotonic() - (flight.ended or 0.0) > VISIBLE_WITHIN_S:
+            return False
+        if flight.code == EXIT_COMMITTED:
+            return True
+        record = RECORDED.get(flight.code or 0) if isinstance(self.site, ClusterSite) else None
+        return record is not None and not (flight.attempt / record).exists()
+
     def _committed(self, item: Planned, result: Mapping[str, Any]) -> None:
-        self.mends, self.commits = 0, self.commits + 1
+        self.mends = 0
         self.done.add(item.key)
         self.flights.pop(item.key, None)
         for below in self._below[item.key]:
@@ -267,6 +278,9 @@ class Driver:
         """Decide by kind: input and architecture never again, resource once, transient as the site says."""
         record = read_json(flight.attempt / "failure.json")
         without = "lost" if flight.code is None and isinstance(self.site, ClusterSite) else "transient"
+        if without == "lost" and furthest_checkpoint(flight.attempt) > self.reached.get(flight.item.key, -1):
+            self.reached[flight.item.key] = furthest_checkpoint(flight.attempt)
+            self.tries[flight.item.key, "lost"] = 0
         kind, message = (record["kind"], record["message"]) if record else (without, lost(flight.code))
         if not record:
             processes.kill(processes.ATTEMPT, flight.attempt.name)
@@ -345,12 +359,6 @@ class Driver:
         if self.stop_at is not None and time.time() > self.stop_at:
             self.stopping = self.stopping or OUT_OF_TIME
 
-    @property
-    def came_further(self) -> bool:
-        """Whether anything was committed or checkpointed since this driver began."""
-        flying = [furthest_checkpoint(flight.attempt) for flight in self.flights.values()]
-        return self.commits > 0 or max([*self.reached.values(), *flying], default=-1) >= 0
-
     def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
         self.stopping = signal.Signals(number).name
 
@@ -379,6 +387,8 @@ def lost(code: int | None) -> str:
         return "its worker was lost"
     if (number := -code if code < 0 else code - FATAL) in set(signal.Signals):
         return f"its process was killed by {signal.Signals(number).name}"
+    if code == NOT_STARTED:
+        return "it could not be started, its log says why"
     if code == EXIT_OF_FAILURE["transient"]:
         return f"it could not even write its failure: {os.strerror(errno.ENOSPC)}"
     return f"its process ended with {code} and left no record"

@@ -20,6 +20,7 @@ from parsl.app.python import PythonApp
 from parsl.config import Config
 from parsl.dataflow.dflow import DataFlowKernel
 from parsl.executors import HighThroughputExecutor
+from parsl.executors.high_throughput.errors import CommandClientBadError, CommandClientTimeoutError
 from parsl.jobs.error_handlers import windowed_error_handler
 from parsl.jobs.states import JobState
 from parsl.providers import LocalProvider
@@ -32,9 +33,56 @@ from mlipbench_hpc.runtime.launch import launch
 from mlipbench_hpc.runtime.trouble import WorkersLost
 
 HEARTBEAT_S, LOST_AFTER_S = 2, 10
+ANSWER_WITHIN_S = 30
 LONGEST_SILENCE_S, BEATS = 120.0, 5
 BAD_BLOCKS = 5
 PLAIN = r"[A-Za-z0-9_./+-]+"
+
+
+class Executor(HighThroughputExecutor):
+    """Parsl's, but no question to its interchange waits for ever: a dead one has no managers."""
+
+    def is_alive(self) -> bool:
+        """Whether its interchange runs and answers."""
+        process = self.interchange_proc
+        return process is not None and process.poll() is None and self.command_client.ok
+
+    def connected_managers(self) -> list[dict[str, Any]]:
+        """One dict for each manager."""
+        return self._asked("MANAGERS") or []
+
+    def connected_blocks(self) -> list[str]:
+        """Ids of all blocks whose managers ever called."""
+        return self._asked("CONNECTED_BLOCKS") or []
+
+    def _hold_block(self, block_id: str) -> None:
+        for manager in self.connected_managers():
+            if manager["block_id"] == block_id:
+                self._asked(["HOLD_MANAGER", manager["manager"]])
+
+    def _asked(self, message: Any) -> Any:
+        if not self.is_alive():
+            return None
+        try:
+            return self.command_client.run(message, timeout_s=ANSWER_WITHIN_S)
+        except (CommandClientBadError, CommandClientTimeoutError):
+            return None
+
+
+class ClusterExecutor(Executor):
+    """A job that still waits in the queue is not taken for an idle one and cancelled."""
+
+    def scale_in(self, blocks: int, max_idletime: float | None = None) -> list[str]:
+        """End so many blocks, and with max_idletime (s) only those idle for longer; returns which."""
+        if max_idletime is None:
+            ended: list[str] = super().scale_in(blocks)
+            return ended
+        managers = [manager for manager in self.connected_managers() if manager["active"]]
+        busy = {one["block_id"] for one in managers if one["tasks"] or one["idle_duration"] <= max_idletime}
+        idle = sorted({one["block_id"] for one in managers} - busy)[:blocks]
+        provider: Any = self.provider
+        gone = provider.cancel([self.blocks_to_job_id[block] for block in idle]) if idle else []
+        return [block for block, ended_now in zip(idle, gone, strict=True) if ended_now]
 
 
 class Pool:
@@ -52,8 +100,8 @@ class Pool:
         self.blocks: list[Block] = [one for one in providers if isinstance(one, Block)]
         self._running_since: dict[tuple[str, str], float] = {}
         try:
-            if self.blocks:
-                self.blocks[0].end_all(echo)
+            for block in self.blocks:
+                block.end_all(echo)
             self.kernel: DataFlowKernel = parsl.load(_config(site, self.executors, self.folder))
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -70,11 +118,7 @@ class Pool:
 
     def is_broken(self) -> bool:
         """Whether an interchange died or Parsl gave an executor up: a new pool is needed."""
-        for one in self.executors.values():
-            process = one.interchange_proc
-            if process is None or process.poll() is not None or one.bad_state_is_set:
-                return True
-        return False
+        return any(not one.is_alive() or one.bad_state_is_set for one in self.executors.values())
 
     def why_hopeless(self) -> str:
         """Why a new pool would help no more than this one, in the scheduler's or the last jobs' words."""
@@ -85,19 +129,18 @@ class Pool:
         """What the scheduler says of this pool's jobs, in lines; jobs of silent workers are cancelled."""
         lines = [one.trouble for one in self.blocks if one.trouble]
         for label, executor in self.executors.items() if self.blocks else ():
-            statuses = executor.status_facade
-            for block, status in statuses.items():
+            for block, status in list(executor.status_facade.items()):
                 if status.state in (JobState.PENDING, JobState.HELD):
                     job = executor.blocks_to_job_id.get(block)
                     lines.append(f"job {job} ({label}) waits: {status.message or 'pending'}")
             lines += self._silent(label, executor)
         return lines
 
-    def _silent(self, label: str, executor: HighThroughputExecutor) -> list[str]:
+    def _silent(self, label: str, executor: Executor) -> list[str]:
         assert isinstance(self.site, ClusterSite)
         here = {manager["block_id"] for manager in executor.connected_managers()}
         now, lines = time.monotonic(), []
-        for block, status in executor.status_facade.items():
+        for block, status in list(executor.status_facade.items()):
             if status.state != JobState.RUNNING or block in here:
                 self._running_since.pop((label, block), None)
                 continue
@@ -113,33 +156,24 @@ class Pool:
         return lines
 
     def close(self) -> None:
-        """End the pool's jobs and Parsl's processes, orphans too; forget its folder."""
+        """End the pool's jobs and Parsl's processes, orphans too; forget its folder. Once is enough."""
+        if not self.folder.exists():
+            return
         for block in self.blocks:
             block.closing.set()
-        self.kernel.cleanup()
-        parsl.clear()
         try:
-            if self.blocks:
-                self.blocks[0].end_all(self.echo)
+            self.kernel.cleanup()
+        finally:
+            parsl.clear()
+            self._end_processes()
+
+    def _end_processes(self) -> None:
+        try:
+            for block in self.blocks:
+                block.end_all(self.echo)
         finally:
             processes.kill(processes.POOL, self.folder.name)
             shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class ClusterExecutor(HighThroughputExecutor):
-    """Parsl's, but a job that still waits in the queue is not taken for an idle one and cancelled."""
-
-    def scale_in(self, blocks: int, max_idletime: float | None = None) -> list[str]:
-        """End so many blocks, and with max_idletime (s) only those idle for longer; returns which."""
-        if max_idletime is None:
-            ended: list[str] = super().scale_in(blocks)
-            return ended
-        managers = [manager for manager in self.connected_managers() if manager["active"]]
-        busy = {one["block_id"] for one in managers if one["tasks"] or one["idle_duration"] <= max_idletime}
-        idle = sorted({one["block_id"] for one in managers} - busy)[:blocks]
-        provider: Any = self.provider
-        gone = provider.cancel([self.blocks_to_job_id[block] for block in idle]) if idle else []
-        return [block for block, ended_now in zip(idle, gone, strict=True) if ended_now]
 
 
 def longest_run(site: Site, kind: str) -> float:
@@ -150,14 +184,14 @@ def longest_run(site: Site, kind: str) -> float:
     return nodes.walltime - nodes.margin
 
 
-def tag(store: Store) -> str:
-    """The job name of a store's blocks: 14 characters, which every scheduler keeps whole."""
+def tag(store: Store, what: str) -> str:
+    """The job name of a store's jobs of one sort: 15 characters, which every scheduler keeps whole."""
     identity = (store.root / "id").read_text().strip()
     digest = hashlib.sha256(f"{identity} {store.root.stat().st_ino}".encode()).hexdigest()
-    return f"mlip-{digest[:9]}"
+    return f"mlip-{digest[:9]}{what[0]}"
 
 
-def _config(site: Site, executors: dict[str, HighThroughputExecutor], folder: Path) -> Config:
+def _config(site: Site, executors: dict[str, Executor], folder: Path) -> Config:
     cluster = isinstance(site, ClusterSite)
     return Config(
         executors=list(executors.values()),
@@ -169,14 +203,16 @@ def _config(site: Site, executors: dict[str, HighThroughputExecutor], folder: Pa
     )
 
 
-def _executors(site: Site, store: Store) -> dict[str, HighThroughputExecutor]:
+def _executors(site: Site, store: Store) -> dict[str, Executor]:
     if isinstance(site, ClusterSite):
-        return {kind: _cluster_executor(site, kind, nodes, tag(store)) for kind, nodes in site.nodes.items()}
+        return {
+            kind: _cluster_executor(site, kind, nodes, tag(store, kind)) for kind, nodes in site.nodes.items()
+        }
     return {LOCAL: _local_executor(site.slots[LOCAL])}
 
 
-def _local_executor(workers: int) -> HighThroughputExecutor:
-    return HighThroughputExecutor(
+def _local_executor(workers: int) -> Executor:
+    return Executor(
         label=LOCAL,
         address="127.0.0.1",
         max_workers_per_node=workers,
@@ -189,9 +225,10 @@ def _local_executor(workers: int) -> HighThroughputExecutor:
     )
 
 
-def _cluster_executor(site: ClusterSite, kind: str, nodes: Nodes, name: str) -> HighThroughputExecutor:
+def _cluster_executor(site: ClusterSite, kind: str, nodes: Nodes, name: str) -> Executor:
     silence = min(LONGEST_SILENCE_S, nodes.margin)
-    gpus = [str(gpu) for gpu in range(nodes.gpus_per_node) for _ in range(nodes.tasks_per_gpu)]
+    # One name for each worker; `launch` knows how many share a GPU.
+    gpus = [str(place) for place in range(nodes.gpus_per_node * nodes.tasks_per_gpu)]
     return ClusterExecutor(
         label=kind,
         address=address(site.interface),

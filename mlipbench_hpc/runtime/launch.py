@@ -14,6 +14,9 @@ from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S
 
 # Set by the job that this runs in, if any: when its tasks are to stop (Unix time), and its own GPUs.
 STOP_AT, DEVICES = "MLIPBENCH_STOP_AT", "MLIPBENCH_DEVICES"
+# How many tasks share a GPU, and names of the variables that the site sets.
+SHARED, VARIABLES = "MLIPBENCH_TASKS_PER_GPU", "MLIPBENCH_VARIABLES"
+NOT_STARTED = 126
 HOST = "MLIPBENCH_HOST"
 LOOK_EVERY_S = 0.5
 
@@ -39,14 +42,18 @@ def launch(
     command = [*argv, "--die-with", "stdin" if contained else str(os.getpid())]
     command += ["--deadline", repr(min(stops))] if stops else []
     with Path(log).open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environ | here(os.environ, contained),
-            stdin=subprocess.PIPE if contained else subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environ | here(os.environ, contained),
+                stdin=subprocess.PIPE if contained else subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        except OSError as error:
+            output.write(f"{command[0]} could not be started on {socket.gethostname()}: {error}\n".encode())
+            return NOT_STARTED
         with _passing_on(process):
             code = process.wait()
         if process.stdin:
@@ -62,20 +69,25 @@ def _await(path: Path) -> None:
 
 
 def here(outside: Mapping[str, str], contained: bool) -> dict[str, str]:
-    """Variables that only the node knows: its name, its scratch folder, the one GPU of this worker.
+    """Variables that only the node knows: its name, scratch folder, the site's own, this worker's GPU.
 
-    outside: this process's own. Parsl numbers a job's GPUs from 0; they become the job's own names. In a
-    container variables arrive under Apptainer's prefix.
+    outside: this process's own. Parsl numbers a node's workers from 0 (and divides that number on its own
+    where it finds nvidia-smi, but for one variable); they become the job's own names of GPUs. In a container
+    variables arrive under Apptainer's prefix, and Apptainer itself is found where the node has it.
     """
     if STOP_AT not in outside:
         return {}
     found = {HOST: outside.get("SLURMD_NODENAME") or socket.gethostname()}
+    found |= {name: outside[name] for name in outside.get(VARIABLES, "").split(",") if name in outside}
     if "CUDA_VISIBLE_DEVICES" in outside:
         own = [name for name in outside.get(DEVICES, "").split(",") if name]
-        pin = outside["CUDA_VISIBLE_DEVICES"]
-        found["CUDA_VISIBLE_DEVICES"] = own[int(pin)] if pin.isdigit() and int(pin) < len(own) else pin
+        pin = outside.get("ROCR_VISIBLE_DEVICES", outside["CUDA_VISIBLE_DEVICES"])
+        place = int(pin) // int(outside.get(SHARED, "1")) if pin.isdigit() else len(own)
+        other = str(place) if pin.isdigit() else pin
+        found["CUDA_VISIBLE_DEVICES"] = own[place] if place < len(own) else other
     if contained:
         found |= {f"APPTAINERENV_{name}": text for name, text in found.items()}
+        found["PATH"] = outside.get("PATH", os.defpath)
     return found | ({"TMPDIR": outside["TMPDIR"]} if "TMPDIR" in outside else {})
 
 

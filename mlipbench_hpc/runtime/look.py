@@ -75,7 +75,7 @@ def _spent(store: Store, result: Mapping[str, Any]) -> float | None:
     """Wall seconds of a result's attempt and of those it continued; None when one of them is gone."""
     key, _, number = str(result["attempt"]).rpartition("-")
     total = float(result["timing"]["wall_s"])
-    for earlier in range(1, int(number)):
+    for earlier in range(int(number)):
         folder = store.root / "attempts" / f"{key}-{earlier}"
         ended = next((record for name in ENDINGS if (record := read_json(folder / name))), None)
         if ended is None:

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from parsl.launchers import SimpleLauncher
 from parsl.providers.errors import SubmitException
@@ -15,6 +16,7 @@ from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.runtime.blocks import blocks_of
 from mlipbench_hpc.runtime.executors import plain, tag
 from mlipbench_hpc.runtime.launch import STOP_AT
+from mlipbench_hpc.runtime.lock import holder
 from mlipbench_hpc.runtime.trouble import Trouble
 
 CORES = 2
@@ -31,14 +33,21 @@ def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable
     if not plain(store.root):
         raise Trouble(f"{store.root}: job scripts can hold no such path; give another --store")
     nodes = site.nodes[site.kind_of(gpu=False)]  # type: ignore[index]
-    small = {"nodes_per_block": 1, "gpus_per_node": 0, "cores_per_node": CORES, "memory_per_node": None}
-    few = nodes.model_copy(update={**small, "exclusive": False, "min_blocks": 0})
-    block = blocks_of(site, few, f"{tag(store)}s", str(Path(sys.executable).parent))
+    small: dict[str, Any] = {"nodes_per_block": 1, "gpus_per_node": 0, "cores_per_node": CORES}
+    small |= {"memory_per_node": None, "select": None, "min_blocks": 0, "exclusive": False}
+    small["walltime"] = site.driver_walltime or nodes.walltime
+    few = nodes.model_copy(update=small)
+    block = blocks_of(site, few, tag(store, "submitted"), str(Path(sys.executable).parent))
     block.launcher, block.script_dir = SimpleLauncher(), str(store.root)
-    if STOP_AT not in os.environ and (there := block.active()):
+    if own := options.submitted and (os.environ.get("SLURM_JOB_ID") or os.environ.get("PBS_JOBID")):
+        block.know(own)
+    elif (lock := holder(store.root)) and not options.take_over:
+        raise Trouble(f"{store.root} is driven by process {lock['pid']} on {lock['host']}")
+    elif there := block.active():
         raise Trouble(f"job {' '.join(there)} drives this store already, or waits to: see {store.root / LOG}")
     words = [sys.executable, "-m", "mlipbench_hpc.cli", "run", str(options.campaign), "--site", options.site]
     words += ["--store", str(store.root), "--submitted", "--yes"]
+    words += ["--take-over"] if options.take_over and not options.submitted else []
     log, folder = shlex.quote(str(store.root / LOG)), shlex.quote(str(Path.cwd()))
     try:
         job = block.submit(f"cd {folder} && {shlex.join(words)} >> {log} 2>&1", 1)

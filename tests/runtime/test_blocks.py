@@ -51,11 +51,12 @@ def known(made: Any, job: str, state: JobState = JobState.RUNNING) -> None:
     [
         ("PENDING", JobState.PENDING),
         ("RUNNING", JobState.RUNNING),
-        ("COMPLETING", JobState.RUNNING),
+        ("COMPLETING", JobState.COMPLETED),
         ("TIMEOUT", JobState.TIMEOUT),
         ("PREEMPTED", JobState.TIMEOUT),
         ("OUT_OF_MEMORY", JobState.FAILED),
-        ("NEW_IN_2031", JobState.UNKNOWN),
+        ("SUSPENDED", JobState.PENDING),
+        ("NEW_IN_2031", JobState.PENDING),
     ],
 )
 def test_states_of_slurm(monkeypatch: pytest.MonkeyPatch, word: str, state: JobState) -> None:
@@ -64,7 +65,7 @@ def test_states_of_slurm(monkeypatch: pytest.MonkeyPatch, word: str, state: JobS
     Said(monkeypatch, squeue=[(0, f"7|{word}|Reason, of | some kind\n", "")])
     made._status()
     assert made.resources["7"]["status"].state == state
-    assert made.resources["7"]["status"].message == "Reason, of | some kind"
+    assert made.resources["7"]["status"].message == f"{word.lower()}: Reason, of | some kind"
 
 
 def pbs_says(monkeypatch: pytest.MonkeyPatch, job: str) -> Said:
@@ -80,6 +81,8 @@ def pbs_says(monkeypatch: pytest.MonkeyPatch, job: str) -> Said:
     [
         ('{"job_state": "Q", "comment": "not enough"}', JobState.PENDING),
         ('{"job_state": "R"}', JobState.RUNNING),
+        ('{"job_state": "H"}', JobState.PENDING),
+        ('{"job_state": "E"}', JobState.COMPLETED),
         ('{"job_state": "F", "Exit_status": 0}', JobState.COMPLETED),
         ('{"job_state": "F", "Exit_status": 1}', JobState.FAILED),
         ('{"job_state": "F", "Exit_status": 271}', JobState.TIMEOUT),
@@ -132,6 +135,42 @@ def test_a_submission_that_failed_after_all_is_not_made_twice(
     assert made.submit("true", 1) == "9"
     assert [command.split()[0] for command in said.asked] == ["sbatch", "squeue"]
     assert made.resources["9"]["status"].state == JobState.PENDING
+
+
+def test_a_server_without_history_is_asked_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = block("pbs")
+    known(made, "7.head")
+    forgets = (1, "", "qselect: PBS is not configured to maintain job history")
+    runs = (0, '{"Jobs": {"7.head": {"job_state": "R"}}}', "")
+    said = Said(monkeypatch, qselect=[forgets, (0, "7.head", ""), (0, "", "")], qstat=[runs])
+    for _ in range(4):
+        made._status()
+    assert made.resources["7.head"]["status"].state == JobState.COMPLETED
+    assert [one for one in said.asked if "-x" in one] == said.asked[:1]
+    assert made.trouble == ""
+
+
+def test_a_block_never_takes_the_job_it_runs_in_for_a_new_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = block("slurm")
+    made.script_dir, made.first_patience = str(tmp_path), 0.0
+    made.know("55")
+    Said(monkeypatch, sbatch=[(1, "", "Socket timed out")], squeue=[(0, "55|RUNNING|None", "")])
+    with pytest.raises(SubmitException):
+        made.submit("true", 1)
+
+
+def test_launchers_files_have_a_name_for_each_job(tmp_path: Path) -> None:
+    made = block("pbs")
+    template = '#PBS -N ${jobname}\nexport JOBNAME="${jobname}"\n'
+    names = []
+    for number in range(2):
+        made._write_submit_script(template, str(tmp_path / "script"), f"parsl.block-{number}", {})
+        text = (tmp_path / "script").read_text()
+        assert f"#PBS -N {TAG}\n" in text
+        names.append(text.splitlines()[1])
+    assert len(set(names)) == 2
 
 
 def test_a_refused_submission_is_tried_again_and_its_words_are_kept(
@@ -204,15 +243,27 @@ def test_script_lines_of_both_schedulers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "pin", "seen"),
-    [("4,5,6,7", "1", "5"), ("GPU-aa,GPU-bb", "0", "GPU-aa"), ("", "2", "2"), ("4,5", "GPU-cc", "GPU-cc")],
+    ("own", "pin", "share", "seen"),
+    [
+        ("4,5,6,7", "1", "1", "5"),
+        ("GPU-aa,GPU-bb", "0", "1", "GPU-aa"),
+        ("", "2", "1", "2"),
+        ("4,5", "GPU-cc", "1", "GPU-cc"),
+        ("4,5,6,7", "5", "2", "6"),
+        ("", "7", "2", "3"),
+    ],
 )
-def test_a_worker_sees_one_gpu_under_its_jobs_own_name(own: str, pin: str, seen: str) -> None:
-    outside = {"MLIPBENCH_STOP_AT": "1", "MLIPBENCH_DEVICES": own, "CUDA_VISIBLE_DEVICES": pin}
+def test_a_worker_sees_one_gpu_under_its_jobs_own_name(own: str, pin: str, share: str, seen: str) -> None:
+    """Parsl halves one of its variables where it finds nvidia-smi; the other is the worker's number."""
+    outside = {"MLIPBENCH_STOP_AT": "1", "MLIPBENCH_DEVICES": own, "CUDA_VISIBLE_DEVICES": "0"}
+    outside |= {"ROCR_VISIBLE_DEVICES": pin, "MLIPBENCH_TASKS_PER_GPU": share}
     outside |= {"SLURMD_NODENAME": "n3", "TMPDIR": "/scratch", "SECRET": "x"}
-    bare = {"MLIPBENCH_HOST": "n3", "CUDA_VISIBLE_DEVICES": seen, "TMPDIR": "/scratch"}
+    outside |= {"MLIPBENCH_VARIABLES": "FLAG,GONE", "FLAG": "1", "PATH": "/node/bin"}
+    bare = {"MLIPBENCH_HOST": "n3", "CUDA_VISIBLE_DEVICES": seen, "TMPDIR": "/scratch", "FLAG": "1"}
     assert here(outside, contained=False) == bare
     inside = here(outside, contained=True)
     assert inside["APPTAINERENV_CUDA_VISIBLE_DEVICES"] == seen
     assert inside["APPTAINERENV_MLIPBENCH_HOST"] == "n3"
+    assert inside["APPTAINERENV_FLAG"] == "1"
+    assert inside["PATH"] == "/node/bin"
     assert here({"CUDA_VISIBLE_DEVICES": "1"}, contained=False) == {}, "no job, no node"

@@ -17,7 +17,7 @@ SLOW_TOY = ("architecture: toy", "architecture: toy, hyperparameters: {epoch_s: 
 VICTIMS = {
     "worker": "mlipbench_hpc.worker",
     "manager": "process_worker_pool",
-    "interchange": "interchange.py",
+    "interchange": "interchange",
 }
 
 
@@ -53,7 +53,9 @@ def round_of(victim: str, delay: float, folder: Path, expected: dict[str, Any]) 
     if victim == "driver":
         driver.kill()
     else:
-        running.kill(running.family(folder, VICTIMS[victim])[:1])
+        victims = running.family(folder, VICTIMS[victim])
+        assert victims or victim == "worker", f"no {victim} to kill"
+        running.kill(victims[:1])
     driver.wait(timeout=180)
     if victim == "driver":
         again = running.run(folder, "run", "toy.yaml")

@@ -57,18 +57,25 @@ def run(
 
 
 def family(folder: Path, needle: str = "") -> list[int]:
-    """Living processes that carry the folder's mark (or its store's), whose command line holds `needle`."""
+    """Living processes that carry the folder's mark (or its store's), whose command line holds `needle`.
+
+    And their children: a process that gives itself a new title overwrites its environment's first bytes.
+    """
     marks = [f"{MARK}={folder}".encode()]
     with suppress(FileNotFoundError):  # All that a worker in a container shows of whose it is.
         marks.append(f"MLIPBENCH_STORE={Store(folder / 'store').name}".encode())
-    found = []
+    found: dict[int, str] = {}
+    parents: dict[int, tuple[int, str]] = {}
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             variables = (path / "environ").read_bytes().split(b"\0")
             line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            if any(mark in variables for mark in marks) and needle in line:
-                found.append(int(path.name))
-    return found
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            parents[int(path.name)] = parent, line
+            if any(mark in variables for mark in marks):
+                found[int(path.name)] = line
+    found |= {pid: line for pid, (parent, line) in parents.items() if parent in found and line}
+    return [pid for pid, line in found.items() if needle in line]
 
 
 def kill(pids: list[int], number: int = signal.SIGKILL) -> None:
