@@ -41,10 +41,10 @@ def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable
     block.launcher, block.script_dir = SimpleLauncher(), str(store.root)
     if own := options.submitted and (os.environ.get("SLURM_JOB_ID") or os.environ.get("PBS_JOBID")):
         block.know(own)
-    elif (lock := holder(store.root)) and not options.take_over:
-        raise Trouble(f"{store.root} is driven by process {lock['pid']} on {lock['host']}")
     elif there := block.active():
         raise Trouble(f"job {' '.join(there)} drives this store already, or waits to: see {store.root / LOG}")
+    elif (lock := holder(store.root)) and not options.take_over:
+        raise Trouble(f"{store.root} is driven by process {lock['pid']} on {lock['host']}")
     words = [sys.executable, "-m", "mlipbench_hpc.cli", "run", str(options.campaign), "--site", options.site]
     words += ["--store", str(store.root), "--submitted", "--yes"]
     words += ["--take-over"] if options.take_over and not options.submitted else []
