@@ -190,12 +190,12 @@ LONG = {
 
 
 def test_md_longer_than_a_walltime_goes_on_in_the_next_job_to_the_bit(cluster: Any, folder: Path) -> None:
-    """0.4 ps in 200 steps of 0.7 s: three jobs of a minute (two of a smaller share under the stand-in)."""
+    """Steps of 0.7 s in jobs of a minute: three of them, two under the stand-in."""
     toy, plain = folder / "toy.yaml", folder / "plain"
     text = toy.read_text()
     for old, new in LONG.items():
         text = text.replace(old, new)
-    steps, jobs = (200, 3) if cluster.kind == "slurm" else (120, 2)
+    steps, jobs = (150, 3) if cluster.kind == "slurm" else (100, 2)
     text = text.replace("length: 0.4 ps", f"length: {steps * 0.002:g} ps")
     plain.mkdir()
     (folder / "argon.extxyz").rename(plain / "argon.extxyz")
