@@ -127,9 +127,7 @@ def test_twenty_rounds(cluster: Any, folder: Path, undisturbed: Path, number: in
     if victim == "driver":
         driver.kill()
     else:
-        victims = running.family(folder, victim)
-        assert victims or victim in LOCAL_ONLY, f"no {victim} to kill"
-        running.kill(victims[:1])
+        running.kill_first(folder, victim, driver)
     driver.wait(timeout=300)
     if driver.returncode:
         again = running.run(folder, "run", "toy.yaml", site=cluster.site())
@@ -139,7 +137,6 @@ def test_twenty_rounds(cluster: Any, folder: Path, undisturbed: Path, number: in
     assert cluster.jobs() == []
 
 
-LOCAL_ONLY = ("mlipbench_hpc.worker", "process_worker_pool")
 VICTIMS = ["driver", "mlipbench_hpc.worker", "process_worker_pool", "interchange"]
 UNREACHABLE = "error: Unable to contact the controller"
 

@@ -53,9 +53,7 @@ def round_of(victim: str, delay: float, folder: Path, expected: dict[str, Any]) 
     if victim == "driver":
         driver.kill()
     else:
-        victims = running.family(folder, VICTIMS[victim])
-        assert victims or victim == "worker", f"no {victim} to kill"
-        running.kill(victims[:1])
+        running.kill_first(folder, VICTIMS[victim], driver)
     driver.wait(timeout=180)
     if victim == "driver":
         again = running.run(folder, "run", "toy.yaml")

@@ -84,6 +84,12 @@ def kill(pids: list[int], number: int = signal.SIGKILL) -> None:
             os.kill(pid, number)
 
 
+def kill_first(folder: Path, needle: str, driver: "subprocess.Popen[str]") -> None:
+    """Kill -9 the first such process as soon as there is one, unless the driver ends before."""
+    wait_until(lambda: family(folder, needle) or driver.poll() is not None, 60, f"a {needle} to kill")
+    kill(family(folder, needle)[:1])
+
+
 def results(folder: Path) -> dict[str, Any]:
     """results.json without what may differ between two equal runs."""
     found: dict[str, Any] = json.loads((folder / "store" / "reports" / "toy" / "results.json").read_text())
