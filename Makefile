@@ -80,7 +80,7 @@ test-fast: python  ## tests without any engine, style, types and imports (3 minu
 	@$(SETUP) login tests analysis
 	@.venvs/tests/bin/python tests/run.py fast
 
-test: python  ## the same, every engine's suite, and whole campaigns (15 minutes)
+test: python  ## the same, every engine's suite, whole campaigns, and a cluster's faults (35 minutes)
 	@$(SETUP) login tests pytest $(ENGINES)
 	@.venvs/tests/bin/python tests/run.py test
 
