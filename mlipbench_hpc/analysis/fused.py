@@ -3,6 +3,7 @@
 Frames are added one after another, so no bit of the result depends on how they were cut into pieces.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -134,6 +135,19 @@ def _bond(
     )
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _molecule(
+    frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floats
+) -> tuple[tuple[float, float, float], float]:
+    """The unit bisector of O, H, H, and the longer bond squared."""
+    x, y, z = _bond(frame, atoms[0], atoms[1], cell, inverse)
+    u, v, w = _bond(frame, atoms[0], atoms[2], cell, inverse)
+    longer = max(x * x + y * y + z * z, u * u + v * v + w * w)
+    x, y, z = x + u, y + v, z + w
+    norm = np.sqrt(x * x + y * y + z * z)
+    return (x / norm, y / norm, z / norm), longer
+
+
 @njit(cache=True, nogil=True)
 def _plane(frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floats) -> float:
     """Mean z of a layer, each atom taken to the image nearest to the first."""
@@ -150,12 +164,8 @@ def _cosines(
     """cos θ of each intact molecule to +z into `out`; returns their sum, and the longest O-H squared."""
     total = longest = 0.0
     for place in range(len(intact)):
-        oxygen, one, other = intact[place]
-        x, y, z = _bond(frame, oxygen, one, cell, inverse)
-        u, v, w = _bond(frame, oxygen, other, cell, inverse)
-        longest = max(longest, x * x + y * y + z * z, u * u + v * v + w * w)
-        x, y, z = x + u, y + v, z + w
-        out[place] = z / np.sqrt(x * x + y * y + z * z)
+        (_, _, out[place]), bond = _molecule(frame, intact[place], cell, inverse)
+        longest = max(longest, bond)
         total += out[place]
     return total, longest
 
@@ -171,11 +181,16 @@ def _longest(frame: NDArray[np.floating], bonds: Ints, cell: Floats, inverse: Fl
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _bin(z: float, axis: tuple[float, float, float, float], bins: tuple[float, int], last: int) -> int:
-    """Of a height; axis: normal, plane, cell length, where z wraps."""
+def _height(z: float, axis: tuple[float, float, float, float]) -> float:
+    """Above a plane; axis: normal, plane, cell length, where z wraps."""
     above = axis[0] * (z - axis[1])
-    above -= axis[2] * np.floor(above / axis[2] + axis[3])
-    return min(max(int(np.floor(above / bins[0])) - bins[1], 0), last)
+    return above - axis[2] * math.floor(above / axis[2] + axis[3])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _bin(z: float, axis: tuple[float, float, float, float], bins: tuple[float, int], last: int) -> int:
+    """Of a height."""
+    return min(max(int(np.floor(_height(z, axis) / bins[0])) - bins[1], 0), last)
 
 
 @njit(cache=True, nogil=True)
@@ -259,18 +274,13 @@ def _layer(
     directions: Floats,
 ) -> None:
     """Fill inside (F, faces·W) and directions (F, faces·W, 3)."""
-    inverse, length, waters = 1.0 / np.diag(cell), cell[2, 2], len(intact)
+    inverse, waters = 1.0 / np.diag(cell), len(intact)
     for t in range(len(positions)):
         frame = positions[t]
         for face in range(len(normals)):
             plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
+            axis = (normals[face], plane, cell[2, 2], 0.25)
             for place in range(waters):
-                oxygen, one, other = intact[place]
-                above = normals[face] * (frame[oxygen, 2] - plane)
-                above -= length * np.floor(above / length + 0.25)
-                x, y, z = _bond(frame, oxygen, one, cell, inverse)
-                u, v, w = _bond(frame, oxygen, other, cell, inverse)
-                x, y, z = x + u, y + v, z + w
-                norm = np.sqrt(x * x + y * y + z * z)
-                inside[t, face * waters + place] = 0 < above <= FIRST_LAYER
-                directions[t, face * waters + place] = x / norm, y / norm, z / norm
+                here = face * waters + place
+                inside[t, here] = 0 < _height(frame[intact[place, 0], 2], axis) <= FIRST_LAYER
+                directions[t, here] = _molecule(frame, intact[place], cell, inverse)[0]

@@ -1,6 +1,6 @@
 """Profiles along z, per frame and averaged (shared definitions: density, orientation, concentration, P_z)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,24 +109,6 @@ class Profiler:
             flat.ravel(), None if weights is None else weights.ravel(), minlength=len(z) * self.bins
         )
         return np.asarray(counts.reshape(len(z), self.bins), dtype=float)
-
-
-def accumulate(samples: Iterable[Samples], weights: Floats) -> Samples:
-    """Σ_t weights[k, t] · sample[t], (K, B) for each name, in one pass over consecutive pieces.
-
-    weights (K, T); the pieces' frames add up to T. Memory does not grow with the number of frames, and the
-    result does not depend on how they are cut (beyond the rounding of float64 sums).
-    """
-    sums: Samples = {}
-    start = 0
-    for piece in samples:
-        frames = len(next(iter(piece.values())))
-        part = weights[:, start : start + frames]
-        for name, values in piece.items():
-            added = part @ values
-            sums[name] = sums[name] + added if name in sums else added
-        start += frames
-    return sums
 
 
 def pieces(frames: int, size: int) -> Iterator[slice]:

@@ -175,7 +175,8 @@ class ClusterSite(Site):
     @property
     def price(self) -> float | None:
         """Of a GPU-hour on its GPU nodes."""
-        return next((nodes.gpu_hour_price for kind, nodes in self.nodes.items() if kind == "gpu"), None)
+        nodes = self.nodes.get("gpu")
+        return nodes.gpu_hour_price if nodes else None
 
     @model_validator(mode="after")
     def _ports(self) -> "ClusterSite":

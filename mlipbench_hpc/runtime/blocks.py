@@ -32,6 +32,11 @@ TIMED_OUT = 124
 ACTIVE = (JobState.PENDING, JobState.RUNNING)
 # Held, suspended and unheard-of states too: Parsl would replace a job in any other that is not over.
 WAITING = JobState.PENDING
+# Launchers name files after the job, and blocks share its name; srun does not take its cores from sbatch.
+FOR_SRUN = (
+    'export SLURM_JOB_NAME="${SLURM_JOB_NAME:-}-${SLURM_JOB_ID:-}"',
+    'export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"',
+)
 LAUNCHERS: dict[str, Callable[[], Launcher]] = {
     "single": lambda: SingleNodeLauncher(debug=False),
     "srun": lambda: SrunLauncher(debug=False),
@@ -312,9 +317,7 @@ def job_lines(site: ClusterSite, nodes: Nodes, python: str) -> list[str]:
         'export MLIPBENCH_DEVICES="${CUDA_VISIBLE_DEVICES:-}"',
         f"export MLIPBENCH_TASKS_PER_GPU={nodes.tasks_per_gpu}",
         f"export MLIPBENCH_VARIABLES={','.join(site.variables)}",
-        # srun takes neither from sbatch: a file is named after the one, the other is how many cores it gives.
-        'export SLURM_JOB_NAME="${SLURM_JOB_NAME:-}-${SLURM_JOB_ID:-}"',
-        'export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"',
+        *(FOR_SRUN if isinstance(site, SlurmSite) else ()),
         *[f"module load {name}" for name in site.modules],
         *[f"export {name}={shlex.quote(value)}" for name, value in site.variables.items()],
         *site.worker_init,

@@ -60,9 +60,11 @@ def ask_beyond_budget(session: Any) -> None:
     """A yes from the terminal or `--yes`, where a site wants one. Raises Trouble without it."""
     from mlipbench_hpc.plan.status import over_budget
 
+    limits = session.site.ask_beyond_core_hours, session.site.ask_beyond_gpu_hours
+    if session.options.yes or limits == (None, None):
+        return
     seen, found = session.look()
-    over = over_budget(session.plan, seen, found, session.site)
-    if not over or session.options.yes:
+    if not (over := over_budget(session.plan, seen, found, session.site)):
         return
     if sys.stdin.isatty() and input(f"{over}. Go on? [y/N] ").strip().lower() in ("y", "yes"):
         return

@@ -15,7 +15,7 @@ from mlipbench_hpc.analysis.slab import interfacial
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.profiles import profiler
+from mlipbench_hpc.worker.profiles import profiler, watched
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, as_csv, number
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
@@ -37,15 +37,12 @@ def write_dynamics(context: Context, stretch: Stretch, notes: Notes) -> dict[str
         return {"skipped": "there is no surface, so no first layer"}
     both = [_sums(context, len(stretch), asked, name, step) for name in (DIPOLE, SURVIVAL)]
     ions = {name.removeprefix(ION): Ions(atoms, asked["coordination"]) for name, atoms in made.ions.items()}
-    for part in stretch.parts():
-        context.check()
-        positions = stretch.trajectory.positions[stretch.span][part]
+    for positions in watched(context, stretch):
         inside, directions = first_layer(made, positions)
         for one in both:
             one.add(inside, directions)
         for species in ions.values():
             species.add(made, positions)
-        context.progress(part.stop, len(stretch), "frames")
     write_bytes(context.folder / f"{DIPOLE}.csv", as_csv(_correlation(both[0], step)))
     write_bytes(context.folder / f"{SURVIVAL}.csv", as_csv(_survival(both[1], step)))
     for name, one in ((DIPOLE, both[0]), (SURVIVAL, both[1])):

@@ -54,7 +54,7 @@ def write_profiles(context: Context, stretch: Stretch, notes: Notes) -> dict[str
         made = profiler(stretch, asked)
     except ValueError as reason:
         return {"skipped": str(reason)}
-    means, dipole = block_means(made, _watched(context, stretch), len(stretch), blocks)
+    means, dipole = block_means(made, watched(context, stretch), len(stretch), blocks)
     write_bytes(context.folder / "profiles.csv", as_csv({"z_A": made.z} | columns(means)))
     values = described(made, asked["metal"]) | {"block_frames": len(stretch) // blocks}
     if len(stretch) % blocks:
@@ -68,8 +68,8 @@ def write_profiles(context: Context, stretch: Stretch, notes: Notes) -> dict[str
     return values
 
 
-def _watched(context: Context, stretch: Stretch) -> Iterator[NDArray[Any]]:
-    """Positions piece by piece, as stored."""
+def watched(context: Context, stretch: Stretch) -> Iterator[NDArray[Any]]:
+    """Positions (f, N, 3) Å piece by piece, as stored; between them the context is asked and told."""
     for part in stretch.parts():
         context.check()
         yield stretch.trajectory.positions[stretch.span][part]
