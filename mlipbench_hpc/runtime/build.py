@@ -64,6 +64,7 @@ class Builder:
         with self._alone(), tempfile.TemporaryDirectory(prefix=".building-", dir=self.folder) as room:
             started = time.monotonic()
             image = self._make(recipe, Path(room))
+            self._inspect(recipe, image)
             self._run(recipe, "test", test_command(image))
             entry = self._lock(recipe, image, started)
             base.remove(Path(room) / "sandbox")
@@ -74,7 +75,7 @@ class Builder:
         for name, text in {**recipe.files, "image.def": recipe.definition}.items():
             (room / name).write_text(text)
         self._base(recipe, room)
-        self._run(recipe, "build", build_command(wheels, room), cwd=room)
+        self._build(recipe, wheels, room)
         normalise(room / "sandbox")
         squashfs, image = room / "image.sqfs", room / "image.sif"
         self._run(recipe, "squash", ["mksquashfs", str(room / "sandbox"), str(squashfs), *SQUASH])
@@ -82,6 +83,25 @@ class Builder:
         self._run(recipe, "add", ["apptainer", "sif", "add", *ADD, str(image), str(squashfs)])
         squashfs.unlink()
         return image
+
+    def _build(self, recipe: Recipe, wheels: Path, room: Path) -> None:
+        """Into a sandbox, to be normalised; what is bound at /mnt is not in the image."""
+        from mlipbench_hpc.runtime.apptainer import Apptainer
+
+        made = Apptainer(lambda command: self._run(recipe, "build", command, cwd=room))
+        bind = ["--bind", f"{wheels.resolve()}:/mnt"]
+        made.build(
+            recipe="image.def", image=str(room / "sandbox"), sandbox=True, sudo=False, quiet=True,
+            options=["--notest", *bind],
+        )  # fmt: skip
+
+    def _inspect(self, recipe: Recipe, image: Path) -> None:
+        """The finished file is one that Apptainer reads, and holds the definition that it was made from."""
+        from mlipbench_hpc.runtime.apptainer import definition_in
+
+        wanted = recipe.definition[recipe.definition.index("Bootstrap:") :]  # It drops what comes before.
+        if (found := definition_in(image)).strip() != wanted.strip():
+            raise BuildError(f"{recipe.name}: another definition is in the image than its recipe's:\n{found}")
 
     def _base(self, recipe: Recipe, room: Path) -> None:
         if recipe.base.kind == "debian":
@@ -185,13 +205,6 @@ class Builder:
                 yield
         finally:
             os.umask(mask)
-
-
-def build_command(wheels: Path, room: Path) -> list[str]:
-    """As root of its own user namespace: no privilege, no /etc/subuid. Into a sandbox, to be normalised."""
-    bind = ["--bind", f"{wheels.resolve()}:/mnt"]
-    start = ["unshare", "--map-root-user", "apptainer", "build", "--notest", "--sandbox"]
-    return [*start, *bind, str(room / "sandbox"), "image.def"]
 
 
 def test_command(image: Path) -> list[str]:
