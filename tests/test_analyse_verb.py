@@ -20,6 +20,9 @@ FRAME = slab(np.linspace(2.05, 12.05, 21).tolist(), np.linspace(-0.9, 0.9, 21).t
 TYPES = {79: "1", 8: "2", 1: "3", 11: "4"}
 ENDINGS = ("extxyz", "xyz", "xtc", "trr", "dcd", "lammpstrj")
 CUBE = np.diag([LX, LY, LZ])
+SHORT = [
+    f"{name}: lags end at 0.09 ps, half of what is analysed" for name in ("dipole_correlation", "survival")
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -78,21 +81,24 @@ def dump(step: int, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray
 
 def needed(folder: Path, ending: str) -> list[str]:
     """What a format does not say of itself."""
+    timed = ["--frame-every", "0.01"]  # MDAnalysis writes 1 ps into every DCD
     if ending in ("xtc", "trr", "dcd"):
-        return ["--topology", str(folder / "t.pdb")]
+        return ["--topology", str(folder / "t.pdb"), *(timed if ending == "dcd" else [])]
     if ending == "lammpstrj":
-        return ["--elements", "1=Au", "2=O", "3=H", "4=Na"]
-    return ["--cell", str(LX), str(LY), str(LZ)] if ending == "xyz" else []
+        return ["--elements", "1=Au", "2=O", "3=H", "4=Na", *timed]
+    return [*timed, "--cell", str(LX), str(LY), str(LZ)] if ending == "xyz" else timed
 
 
 def analyse(folder: Path, ending: str, *more: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     out = folder / f"out-{ending}"
     words = [str(folder / f"t.{ending}"), "--surface", "Au", "--blocks", "5", "--out", str(out)]
     assert main(["analyse", *words, *more]) == 0
-    header, *rows = csv.reader((out / "profiles.csv").read_text().splitlines())
-    return json.loads((out / "analysis.json").read_text()), dict(
-        zip(header, np.array(rows, dtype=float).T, strict=True)
-    )
+    return json.loads((out / "analysis.json").read_text()), table_of(out / "profiles.csv")
+
+
+def table_of(path: Path) -> dict[str, np.ndarray]:
+    header, *rows = csv.reader(path.read_text().splitlines())
+    return dict(zip(header, np.array(rows, dtype=float).T, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +125,71 @@ def test_every_format_gives_the_same_numbers(files: Path, ending: str, capfd: An
         table["orientation_g_per_cm3"], expected["orientation"].mean(axis=0), atol=0.02 * density.max()
     )
     assert found["dipole"]["mean"] == pytest.approx(expected["dipole"].mean(), abs=0.1)
-    assert (found["frames"], found["profiles"]["ions"], found["notes"]) == (FRAMES, {"Na": 1}, [])
+    assert (found["frames"], found["profiles"]["ions"], found["notes"]) == (FRAMES, {"Na": 1}, SHORT)
     said = capfd.readouterr().out
     assert "surface: upper face of 9 Au atoms" in said
     assert "21 intact water molecules, 0 other oxygens" in said
-    for name in ("density.svg", "orientation.pdf", "concentration-Na.svg", "dipole.svg", "dipole.csv"):
+    drawn = ("density.svg", "orientation.pdf", "concentration-Na.svg", "dipole.svg", "survival.svg")
+    for name in (*drawn, "dipole.csv", "dipole_correlation.csv", "dipole_correlation.pdf"):
         assert (files / f"out-{ending}" / name).stat().st_size > 100
+
+
+def by_hand(positions: np.ndarray, lags: int) -> dict[str, list[float]]:
+    """C_dip and P_surv of every origin, as they are written down, of heights and bisectors in numpy."""
+    oxygens = np.flatnonzero(FRAME.numbers == 8)
+    height = positions[:, oxygens, 2] - 5.8
+    bisectors = positions[:, oxygens + 1] + positions[:, oxygens + 2] - 2 * positions[:, oxygens]
+    pointing = bisectors / np.linalg.norm(bisectors, axis=-1, keepdims=True)
+    inside, frames = (height > 0) & (height <= 4.5), len(positions)
+    found: dict[str, list[float]] = {"dipole_correlation": [], "survival": []}
+    for lag in range(lags + 1):
+        ends = [(t, t + lag) for t in range(frames - lag)]
+        pairs = np.array(
+            [[(inside[t] & inside[u]), (pointing[t] * pointing[u]).sum(axis=-1)] for t, u in ends]
+        )
+        found["dipole_correlation"].append((pairs[:, 0] * pairs[:, 1]).sum() / pairs[:, 0].sum())
+        stayed = [inside[t : u + 1].all(axis=0).sum() / inside[t].sum() for t, u in ends]
+        found["survival"].append(float(np.mean(stayed)))
+    return found
+
+
+@pytest.mark.parametrize("ending", ["extxyz", "trr", "dcd"])
+def test_the_first_layer_moves_as_it_does_by_hand(files: Path, ending: str) -> None:
+    found, _ = analyse(files, ending, *needed(files, ending))
+    expected, out = by_hand(moved(), 9), files / f"out-{ending}"
+    for name, values in expected.items():
+        table = table_of(out / f"{name}.csv")
+        assert table["lag_ps"] == pytest.approx(0.01 * np.arange(10))
+        assert table[name] == pytest.approx(np.array(values), rel=1e-4)
+    assert found["dynamics"]["names"] == ["dipole_correlation", "survival"]
+    assert found["dynamics"]["frame_ps"] == pytest.approx(0.01)
+    vectors = moved()[:, FRAME.numbers == 8] - moved()[:, FRAME.numbers == 11]
+    vectors -= np.diag(CUBE) * np.rint(vectors / np.diag(CUBE))
+    near = (np.linalg.norm(vectors, axis=-1) <= 3.2).sum(axis=1)
+    sodium = found["dynamics"]["ions"]["Na"]
+    assert sodium["coordination"]["mean"] == pytest.approx(near.mean())
+    assert sodium["stays"] == [{"share": 0.0, "number": 0, "mean_ps": None}]
+
+
+def test_lags_need_times(files: Path, capfd: Any) -> None:
+    found, _ = analyse(files, "extxyz")
+    reason = "the file says no times; pass --frame-every PS"
+    assert found["dynamics"] == {"skipped": reason}
+    assert f"no dynamics of the first layer: {reason}" in capfd.readouterr().out
+
+
+def test_frames_of_uneven_spacing_have_no_lags(tmp_path: Path) -> None:
+    import MDAnalysis
+
+    save(tmp_path, FRAME.numbers, moved())
+    whole = MDAnalysis.Universe(str(tmp_path / "t.pdb"), str(tmp_path / "t.trr"))
+    with MDAnalysis.Writer(str(tmp_path / "gap.trr"), len(FRAME.numbers)) as writer:
+        for _ in whole.trajectory[[0, 1, 2, 3, 6, 7, 8, 9]]:
+            writer.write(whole.atoms)
+    (tmp_path / "gap.trr").rename(tmp_path / "t.trr")
+    found, _ = analyse(tmp_path, "trr", *needed(tmp_path, "trr"))
+    assert "not equally far apart in time" in found["dynamics"]["skipped"]
+    assert found["frames"] == 8
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

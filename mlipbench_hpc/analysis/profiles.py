@@ -15,6 +15,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 WATER_G_PER_CM3 = 29.91461129513685
 MOL_PER_L = 1660.5390671738467
 DENSITY, ORIENTATION, COUNTED, DIPOLE = "density", "orientation", "counted", "dipole"
+COSINE, CONCENTRATION = "cosine", "concentration-"
 Samples = dict[str, Floats]
 
 
@@ -51,7 +52,8 @@ class Profiler:
             )
         found = faces(numbers, positions, cell, metal)
         species = {
-            f"concentration-{chemical_symbols[z]}": np.flatnonzero(numbers == z) for z in ions(numbers, metal)
+            f"{CONCENTRATION}{chemical_symbols[z]}": np.flatnonzero(numbers == z)
+            for z in ions(numbers, metal)
         }
         waters = Waters.assign(numbers, positions, cell)
         return cls(np.asarray(cell, dtype=float), width, found, waters, species)
@@ -109,6 +111,13 @@ class Profiler:
             flat.ravel(), None if weights is None else weights.ravel(), minlength=len(z) * self.bins
         )
         return np.asarray(counts.reshape(len(z), self.bins), dtype=float)
+
+
+def column_of(name: str) -> str:
+    """What a profile is called in tables, with its unit."""
+    if name == COSINE:
+        return name
+    return f"{name}_mol_per_L" if name.startswith(CONCENTRATION) else f"{name}_g_per_cm3"
 
 
 def pieces(frames: int, size: int) -> Iterator[slice]:

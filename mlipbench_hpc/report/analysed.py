@@ -6,24 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
+from mlipbench_hpc.analysis.profiles import column_of
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.bands import HEIGHT, SAMPLING, column_of, shown
+from mlipbench_hpc.report.bands import HEIGHT, SAMPLING, shown
 from mlipbench_hpc.report.drawing import ROWS_DRAWN, SIZE, Figure, finish, new_axes
 
 
 def draw(folder: Path) -> list[str]:
-    """One SVG and PDF for each profile, and P_z frame by frame; returns the names of what is there."""
+    """One SVG and PDF for each profile, P_z, C_dip and P_surv; returns the names of what is there."""
     values = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
     names = values["profiles"]["names"]
     table = _table(folder / "profiles.csv")
     figures = [_profile(table, name) for name in [*names, *(["cosine"] if "orientation" in names else [])]]
     if "dipole" in values:
         figures.append(_dipole(_table(folder / "dipole.csv")))
+    lagged = values.get("dynamics", {}).get("names", [])
+    figures += [_lagged(_table(folder / f"{name}.csv"), name) for name in lagged]
     for figure in figures:
         write_bytes(folder / f"{figure.name}.svg", figure.svg.encode())
         write_bytes(folder / f"{figure.name}.pdf", figure.pdf)
-    tables = ["profiles.csv", *(["dipole.csv"] if "dipole" in values else [])]
+    tables = [f"{name}.csv" for name in ("profiles", *(["dipole"] if "dipole" in values else []), *lagged)]
     return ["analysis.json", *tables, *(f"{figure.name}.svg" for figure in figures)]
 
 
@@ -33,12 +36,19 @@ def _table(path: Path) -> dict[str, Floats]:
 
 
 def _profile(table: dict[str, Floats], name: str) -> Figure:
+    return _line(name, HEIGHT, table["z_A"], table, column_of(name))
+
+
+def _lagged(table: dict[str, Floats], name: str) -> Figure:
+    return _line(name, "lag τ / ps", table["lag_ps"], table, name)
+
+
+def _line(name: str, label: str, x: Floats, table: dict[str, Floats], column: str) -> Figure:
     """± 2 standard errors from blocks."""
-    named, column = shown(name), column_of(name)
-    z, mean, error = table["z_A"], table[column], table[f"se_{column}"]
-    canvas, axes = new_axes(SIZE, HEIGHT, named.label)
-    axes.plot(z, mean, color=SAMPLING)
-    axes.fill_between(z, mean - 2 * error, mean + 2 * error, color=SAMPLING, alpha=0.25, linewidth=0)
+    named, mean, error = shown(name), table[column], table[f"se_{column}"]
+    canvas, axes = new_axes(SIZE, label, named.label)
+    axes.plot(x, mean, color=SAMPLING)
+    axes.fill_between(x, mean - 2 * error, mean + 2 * error, color=SAMPLING, alpha=0.25, linewidth=0)
     return finish(name, "analyse", named.title, "", {}, canvas)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from mlipbench_hpc.analysis.profiles import CONCENTRATION, COSINE, column_of
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import Round
@@ -39,8 +40,8 @@ class Shown:
 
 def shown(name: str) -> Shown:
     """Title and axis label of an observable."""
-    if name.startswith("concentration-"):
-        ion = name.removeprefix("concentration-")
+    if name.startswith(CONCENTRATION):
+        ion = name.removeprefix(CONCENTRATION)
         return Shown(f"{ion} concentration", f"{ion} concentration / mol/L")
     if name.startswith("g_"):
         pair = name.removeprefix("g_")
@@ -67,7 +68,7 @@ def of_run(results: Results, run: Item) -> list[Figure | None]:
     observables = spread.values.get("observables", {}) if spread else {}
     own = analysis.values.get("profiles", {}) if analysis else {}
     if analysis and own.get("faces"):
-        for name in (*own["names"], "cosine"):
+        for name in (*own["names"], COSINE):
             found.append(profile(results, run, analysis, spread if name in observables else None, name))
         found.append(dipole(results, run, analysis))
     elif spread:
@@ -84,12 +85,6 @@ def profile(results: Results, run: Item, analysis: Item, spread: Item | None, na
         return None
     columns = {"z_A": table["z_A"], "driver": table[column], "se": table[f"se_{column}"]}
     return _line(results, run, name, columns, None)
-
-
-def column_of(name: str) -> str:
-    if name == "cosine":
-        return name
-    return f"{name}_mol_per_L" if name.startswith("concentration") else f"{name}_g_per_cm3"
 
 
 def committee_line(results: Results, run: Item, spread: Item, name: str) -> Figure | None:

@@ -40,11 +40,22 @@ def add_analyse(one: argparse.ArgumentParser) -> None:
     one.add_argument("--bin", type=float, default=0.1, help="width of bins along z in Å (default: 0.1)")
     one.add_argument("--blocks", type=int, default=10, help="blocks for standard errors (default: 10)")
     one.add_argument("--skip", type=int, default=0, help="frames of equilibration to leave out (default: 0)")
+    for name, default, unit, text in (
+        ("--frame-every", None, "PS", "ps between frames (default: what the file says)"),
+        ("--dipole-correlation", 2.5, "PS", "longest lag of C_dip (default: 2.5)"),
+        ("--survival", 5.0, "PS", "longest lag of P_surv (default: 5)"),
+        ("--coordination", 3.2, "X", "an oxygen within X Å is an ion's neighbour (default: 3.2)"),
+    ):
+        one.add_argument(name, type=float, default=default, metavar=unit, help=text)
+    one.add_argument(
+        "--origins", choices=["all", "apart"], default="all",
+        help="of lags: every frame, or as far apart as the longest lag (default: all)",
+    )  # fmt: skip
     one.add_argument("--out", type=Path, default=Path("analysis"), help="folder to write (default: analysis)")
     one.add_argument("--site", default="local", help="where the environment `analysis` is (default: local)")
 
 
 VERBS = {
-    "analyse": (add_analyse, "profiles, orientation and P_z of a trajectory of any program"),
+    "analyse": (add_analyse, "profiles, P_z and how the first layer moves, of any program's trajectory"),
     "reweight": (add_reweight, "what every committee member would have given, from arrays of energies"),
 }

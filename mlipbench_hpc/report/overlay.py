@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from mlipbench_hpc.analysis.profiles import CONCENTRATION
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.bands import HEIGHT, shown
@@ -31,7 +32,6 @@ from mlipbench_hpc.report.text import listed, number
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
 HATCHES = ("////", "\\\\\\\\", "....", "xxxx")
 BLACK, GREY = "#1f2933", "#5b6774"
-ION = "concentration-"
 HISTOGRAM = "P_z"
 ALMOST_NONE = 0.005
 
@@ -86,7 +86,7 @@ def overlay(results: Results, group: Group) -> Figure | None:
     _same_stretch([place for place, name in zip(axes, bands, strict=False)], bands)
     if histograms:
         _draw_histograms(axes[len(bands)], histograms, drawn)
-    _legend(canvas, spare, group, drawn, ions=any(name.startswith(ION) for name in bands))
+    _legend(canvas, spare, group, drawn, ions=any(name.startswith(CONCENTRATION) for name in bands))
     columns = _columns(group.drawn, bands, histograms)
     name = f"overlay-{group.slug}"
     return finish(name, section(group), group.title, caption(group, histograms), columns, canvas)
@@ -135,7 +135,7 @@ def _draw(axes: Axes, name: str, found: dict[str, Band], drawn: dict[str, Look])
     for line, one in found.items():
         look = drawn[line]
         axes.plot(one.x, one.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
-        if one.committee is not None and name.startswith(ION) and _fits(one, height):
+        if one.committee is not None and name.startswith(CONCENTRATION) and _fits(one, height):
             axes.plot(one.x, one.committee, color=look.colour, linestyle=":", linewidth=0.8)
 
 

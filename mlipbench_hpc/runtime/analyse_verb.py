@@ -1,10 +1,12 @@
 """`mlipbench analyse`: starts the Python of the environment `analysis` on a trajectory of any program."""
 
 import argparse
+import math
 import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from mlipbench_hpc.runtime.container import COMPILED, environ
 from mlipbench_hpc.runtime.environments import locate
 
 CELL_SIZES = (3, 6)
+LENGTHS = ("frame_every", "dipole_correlation", "survival", "coordination")
 
 
 def run(session: Any) -> Path | None:
@@ -48,25 +51,37 @@ def run(session: Any) -> Path | None:
 
 def asked(options: argparse.Namespace) -> dict[str, Any]:
     """The request, or InputFailure with every mistake."""
+    elements = dict(pair.split("=", 1) for pair in options.elements if "=" in pair)
     wrong = [f"{path}: no such file" for path in (options.trajectory, options.topology)
              if path and not path.is_file()]  # fmt: skip
-    for flag, symbol in [("--surface", options.surface), *(("--ions", ion) for ion in options.ions)]:
-        if symbol not in atomic_numbers or symbol == "X":
-            wrong.append(f"{flag}: received `{symbol}`, expected an element symbol such as `Au`")
-    elements = dict(pair.split("=", 1) for pair in options.elements if "=" in pair)
-    for pair in options.elements:
-        if not re.fullmatch(r"[^=]+=[A-Z][a-z]?", pair) or pair.split("=")[1] not in atomic_numbers:
-            wrong.append(f"--elements: received `{pair}`, expected NAME=Symbol such as `3=Na`")
-    cell = options.cell or []
-    if cell and (len(cell) not in CELL_SIZES or min(cell) <= 0):
-        wrong.append(f"--cell: received {len(cell)} numbers, expected A B C or A B C α β γ, all positive")
-    if options.blocks < 2 or options.skip < 0 or not options.bin > 0:
-        wrong.append("--blocks must be at least 2, --skip at least 0, --bin positive")
+    wrong += [*_names_wrong(options), *_numbers_wrong(options)]
     if wrong:
         raise InputFailure("\n".join([*wrong, "nothing was run"]))
     return {
-        "trajectory": str(options.trajectory), "cell": cell, "surface": options.surface, "ions": options.ions,
+        "trajectory": str(options.trajectory), "cell": options.cell or [], "surface": options.surface,
         "topology": str(options.topology) if options.topology else "", "elements": elements,
-        "bin": options.bin, "blocks": options.blocks, "skip": options.skip, "out": str(options.out.resolve()),
-        "shown": {},
+        "ions": options.ions, "bin": options.bin, "blocks": options.blocks, "skip": options.skip,
+        "out": str(options.out.resolve()), "shown": {}, "origins": options.origins,
+        **{name: getattr(options, name) for name in LENGTHS},
     }  # fmt: skip
+
+
+def _names_wrong(options: argparse.Namespace) -> Iterator[str]:
+    for flag, symbol in [("--surface", options.surface), *(("--ions", ion) for ion in options.ions)]:
+        if symbol not in atomic_numbers or symbol == "X":
+            yield f"{flag}: received `{symbol}`, expected an element symbol such as `Au`"
+    for pair in options.elements:
+        if not re.fullmatch(r"[^=]+=[A-Z][a-z]?", pair) or pair.split("=")[1] not in atomic_numbers:
+            yield f"--elements: received `{pair}`, expected NAME=Symbol such as `3=Na`"
+
+
+def _numbers_wrong(options: argparse.Namespace) -> Iterator[str]:
+    cell = options.cell or []
+    if cell and (len(cell) not in CELL_SIZES or min(cell) <= 0):
+        yield f"--cell: received {len(cell)} numbers, expected A B C or A B C α β γ, all positive"
+    if options.blocks < 2 or options.skip < 0 or not options.bin > 0:
+        yield "--blocks must be at least 2, --skip at least 0, --bin positive"
+    for name in LENGTHS:
+        value = getattr(options, name)
+        if value is not None and not 0 < value < math.inf:
+            yield f"--{name.replace('_', '-')}: received {value:g}, expected a positive number"

@@ -3,6 +3,7 @@
 import itertools
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from mlipbench_hpc.analysis.fused import block_means
-from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler, Samples
+from mlipbench_hpc.analysis.profiles import CONCENTRATION, ORIENTATION, Profiler, Samples
 from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign import Foreign, open_foreign
 from mlipbench_hpc.worker.profiles import columns, described, dipole_summary, first_layer, tell
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, as_csv
@@ -42,59 +44,100 @@ def main(arguments: list[str]) -> int:
         return EXIT_OF_FAILURE["input"]
 
 
+@dataclass
+class Averages:
+    """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion."""
+
+    made: Profiler
+    means: Samples
+    dipole: Floats
+    times: Floats
+    motion: Motion | None
+
+
 def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
-    """Writes analysis.json, profiles.csv and dipole.csv into the asked folder; returns what to say."""
+    """Writes analysis.json, CSV of profiles, P_z and dynamics into the asked folder; returns what to say."""
     frames, notes = source.expected, Notes()
     try:
-        made, means, series, times = averaged(request, source, frames)
+        found = averaged(request, source, frames)
     except Shorter as short:
         frames = short.frames
-        made, means, series, times = averaged(request, source, frames)
+        found = averaged(request, source, frames)
     if source.more or frames < source.expected:
         notes.say(f"{source.path.name} is truncated: the last of {frames} whole frames is the last used")
-    out = Path(request["out"])
-    write_bytes(out / "profiles.csv", as_csv({"z_A": made.z} | columns(means)))
-    used = frames - request["skip"]
+    out, used = Path(request["out"]), frames - request["skip"]
+    write_bytes(out / "profiles.csv", as_csv({"z_A": found.made.z} | columns(found.means)))
     if used % request["blocks"]:
         notes.say(f"{used % request['blocks']} frames after the last whole block were dropped")
-    tell(made, notes)
+    tell(found.made, notes)
     values: dict[str, Any] = {
         "trajectory": source.path.name, "format": source.format, "frames": used, "skipped": request["skip"],
         "atoms": len(source.numbers), "cell_A": source.cell.tolist(), "blocks": request["blocks"],
-        "metal": request["surface"], "profiles": described(made, request["surface"]),
+        "metal": request["surface"], "profiles": described(found.made, request["surface"]),
     }  # fmt: skip
-    if ORIENTATION in means:
-        values["first_layer"] = first_layer(made, means)
-    if len(series):
-        columns_ = {"frame": np.arange(used) + request["skip"]} | ({"time_ps": times} if len(times) else {})
-        write_bytes(out / "dipole.csv", as_csv(columns_ | {"P_z": series}))
-        values["dipole"] = dipole_summary(series, request["blocks"])
+    if ORIENTATION in found.means:
+        values["first_layer"] = first_layer(found.made, found.means)
+        values["dipole"] = write_dipole(out, request, found)
+        values["dynamics"] = write_dynamics(out, found, notes)
     values["notes"] = notes.warnings
-    values["found"] = found(source, made, request, used, times)
+    values["found"] = said_of(source, found.made, request, used, found.times)
     write_json(out / "analysis.json", values)
     return [*values["found"], *notes.warnings]
 
 
-def averaged(
-    request: dict[str, Any], source: Foreign, frames: int
-) -> tuple[Profiler, Samples, Floats, Floats]:
-    """Profiler, block means, P_z (T,) and times (T,) ps or (0,), of `frames` less those skipped."""
+def write_dipole(out: Path, request: dict[str, Any], found: Averages) -> dict[str, Any]:
+    """dipole.csv, P_z frame by frame; returns its summary."""
+    counted = {"frame": np.arange(len(found.dipole)) + request["skip"]}
+    timed = {"time_ps": found.times} if len(found.times) else {}
+    write_bytes(out / "dipole.csv", as_csv(counted | timed | {"P_z": found.dipole}))
+    return dipole_summary(found.dipole, request["blocks"])
+
+
+def write_dynamics(out: Path, found: Averages, notes: Notes) -> dict[str, Any]:
+    """C_dip, P_surv, and what is to say of ions; in words why there is none."""
+    if found.motion is None:
+        reason = "the file says no times; pass --frame-every PS"
+    else:
+        try:
+            found.motion.step = spacing(found.times, 2 * float(np.spacing(np.float32(found.times[-1]))))
+            found.motion.write(out)
+            return found.motion.summary(notes)
+        except ValueError as error:
+            reason = f"{error}; pass --frame-every PS if they are"
+    notes.say(f"no dynamics of the first layer: {reason}")
+    return {"skipped": reason}
+
+
+def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
+    """Of `frames` less those skipped. Raises InputFailure where they fill no blocks, Shorter from `read`."""
     skip, used = request["skip"], frames - request["skip"]
     if used < request["blocks"]:
         raise InputFailure(f"{source.path}: {frames} whole frames, {skip} skipped, do not fill "
                            f"{request['blocks']} blocks; pass --blocks or --skip")  # fmt: skip
-    pieces = read(source, skip, frames)
-    first, _ = next(pieces)
+    first, moments = next(read(source, skip, frames))
     made = profiler(request, source, first[0])
-    times: list[float | None] = []
+    step = interval(request, moments)
+    motion = Motion(made, request, used, step, request["blocks"]) if made.faces and step else None
+    times: list[float] = []
 
     def watched() -> Iterator[Floats]:
         for positions, moments in read(source, skip, frames):
-            times.extend(moments)
+            times.extend(moment for moment in moments if moment is not None)
+            if motion is not None:
+                motion.add(positions)
             yield positions
 
     means, dipole = block_means(made, watched(), used, request["blocks"])
-    return made, means, dipole, np.array([time for time in times if time is not None])
+    given = request["frame_every"]
+    return Averages(made, means, dipole, np.arange(used) * given if given else np.array(times), motion)
+
+
+def interval(request: dict[str, Any], moments: list[float | None]) -> float | None:
+    """ps between frames: as given, else of the first moments (ps); None where nothing says so."""
+    if request["frame_every"]:
+        return float(request["frame_every"])
+    known = [moment for moment in moments if moment is not None]
+    return (known[-1] - known[0]) / (len(known) - 1) if len(known) > 1 and known[-1] > known[0] else None
 
 
 def read(source: Foreign, skip: int, frames: int) -> Iterator[tuple[Floats, list[float | None]]]:
@@ -123,13 +166,13 @@ def profiler(request: dict[str, Any], source: Foreign, first: Floats) -> Profile
         made = Profiler.of(source.numbers, first, source.cell, metal, request["bin"])
     except ValueError as error:
         raise InputFailure(f"{source.path}: {error}") from error
-    asked = {f"concentration-{symbol}" for symbol in request["ions"]}
+    asked = {f"{CONCENTRATION}{symbol}" for symbol in request["ions"]}
     if request["ions"]:
         made.ions = {name: atoms for name, atoms in made.ions.items() if name in asked}
     return made
 
 
-def found(source: Foreign, made: Profiler, request: dict[str, Any], used: int, times: Floats) -> list[str]:
+def said_of(source: Foreign, made: Profiler, request: dict[str, Any], used: int, times: Floats) -> list[str]:
     """What was found, in words."""
     counts = np.unique(source.numbers, return_counts=True)
     formula = " ".join(f"{chemical_symbols[z]}{n}" for z, n in zip(*counts, strict=True))
@@ -139,8 +182,8 @@ def found(source: Foreign, made: Profiler, request: dict[str, Any], used: int, t
         f"{'upper' if face.normal > 0 else 'lower'} face of {len(face.layer)} {request['surface']} atoms"
         for face in made.faces
     ]
-    ions = [f"{len(atoms)} {name.removeprefix('concentration-')}" for name, atoms in made.ions.items()]
-    missing = [one for one in request["ions"] if f"concentration-{one}" not in made.ions]
+    ions = [f"{len(atoms)} {name.removeprefix(CONCENTRATION)}" for name, atoms in made.ions.items()]
+    missing = [one for one in request["ions"] if f"{CONCENTRATION}{one}" not in made.ions]
     said = [
         f"{used} frames of {len(source.numbers)} atoms ({formula}){span}",
         *source.said,

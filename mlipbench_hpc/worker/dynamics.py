@@ -1,6 +1,7 @@
 """How the first layer of one MD run moves: what `analyse` writes of waters and ions on a surface."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, visits
 from mlipbench_hpc.analysis.fused import first_layer
 from mlipbench_hpc.analysis.geometry import minimum_image
-from mlipbench_hpc.analysis.profiles import Profiler
+from mlipbench_hpc.analysis.profiles import CONCENTRATION, Profiler
 from mlipbench_hpc.analysis.slab import interfacial
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -19,7 +20,6 @@ from mlipbench_hpc.worker.profiles import profiler, watched
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, as_csv, number
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
-ION = "concentration-"
 FORMS = {"continuous": True, "intermittent": False}
 AVERAGES = {"mean_of_ratios": True, "ratio_of_sums": False}
 Inside = NDArray[np.bool_]
@@ -27,40 +27,61 @@ Inside = NDArray[np.bool_]
 
 def write_dynamics(context: Context, stretch: Stretch, notes: Notes) -> dict[str, Any]:
     """Writes dipole_correlation.csv and survival.csv; returns what result.json says of waters and ions."""
-    asked = context.parameters["dynamics"]
+    given = context.parameters
     try:
-        made = profiler(stretch, context.parameters["profiles"])
+        made = profiler(stretch, given["profiles"])
         step = spacing(stretch.trajectory.times[stretch.chosen])
     except ValueError as reason:
         return {"skipped": str(reason)}
     if not made.faces:
         return {"skipped": "there is no surface, so no first layer"}
-    both = [_sums(context, len(stretch), asked, name, step) for name in (DIPOLE, SURVIVAL)]
-    ions = {name.removeprefix(ION): Ions(atoms, asked["coordination"]) for name, atoms in made.ions.items()}
+    motion = Motion(made, given["dynamics"], len(stretch), step, given["blocks"])
     for positions in watched(context, stretch):
-        inside, directions = first_layer(made, positions)
-        for one in both:
-            one.add(inside, directions)
-        for species in ions.values():
-            species.add(made, positions)
-    write_bytes(context.folder / f"{DIPOLE}.csv", as_csv(_correlation(both[0], step)))
-    write_bytes(context.folder / f"{SURVIVAL}.csv", as_csv(_survival(both[1], step)))
-    for name, one in ((DIPOLE, both[0]), (SURVIVAL, both[1])):
-        if one.lags * step < asked[name] - step:
-            notes.say(f"{name}: lags end at {one.lags * step:.4g} ps, half of what is analysed")
-    blocks = context.parameters["blocks"]
-    return {
-        "names": [DIPOLE, SURVIVAL],
-        "frame_ps": step,
-        "origins": asked["origins"],
-        "ions": {name: species.summary(step, blocks) for name, species in ions.items()},
-    }
+        motion.add(positions)
+    motion.write(context.folder)
+    return motion.summary(notes)
 
 
-def spacing(times: Floats) -> float:
-    """Time between frames (T,) in ps. Raises ValueError unless all are equally far apart."""
+class Motion:
+    """What moves in the first layer: sums for C_dip and P_surv of its waters, and its ions."""
+
+    def __init__(self, made: Profiler, asked: dict[str, Any], frames: int, step: float, blocks: int) -> None:
+        """asked: longest lags (ps), origins and the distance of coordination (Å); step: ps between frames."""
+        self.made, self.asked, self.step, self.blocks = made, asked, step, blocks
+        self.sums = {name: _sums(frames, asked, name, step, blocks) for name in (DIPOLE, SURVIVAL)}
+        reach = asked["coordination"]
+        self.ions = {name.removeprefix(CONCENTRATION): Ions(one, reach) for name, one in made.ions.items()}
+
+    def add(self, positions: NDArray[Any]) -> None:
+        """The next frames (F, N, 3) Å."""
+        inside, directions = first_layer(self.made, positions)
+        for sums in self.sums.values():
+            sums.add(inside, directions)
+        for species in self.ions.values():
+            species.add(self.made, positions)
+
+    def write(self, folder: Path) -> None:
+        """dipole_correlation.csv and survival.csv."""
+        for name, columns in ((DIPOLE, _correlation), (SURVIVAL, _survival)):
+            write_bytes(folder / f"{name}.csv", as_csv(columns(self.sums[name], self.step)))
+
+    def summary(self, notes: Notes) -> dict[str, Any]:
+        """What was made and how, and what there is to say of each species of ions."""
+        for name, sums in self.sums.items():
+            if sums.lags * self.step < self.asked[name] - self.step:
+                notes.say(f"{name}: lags end at {sums.lags * self.step:.4g} ps, half of what is analysed")
+        return {
+            "names": list(self.sums),
+            "frame_ps": self.step,
+            "origins": self.asked["origins"],
+            "ions": {name: species.summary(self.step, self.blocks) for name, species in self.ions.items()},
+        }
+
+
+def spacing(times: Floats, rounding: float = ROUNDING_PS) -> float:
+    """Time between frames (T,) in ps; ValueError unless all are equally far apart, but for their rounding."""
     steps = np.diff(times)
-    if len(steps) == 0 or not np.ptp(steps) < 2 * ROUNDING_PS + 1e-6 * steps[0] or steps[0] <= 0:
+    if len(steps) == 0 or not np.ptp(steps) < 2 * rounding + 1e-6 * steps[0] or steps[0] <= 0:
         raise ValueError("its frames are not equally far apart in time, so there are no lags")
     return float((times[-1] - times[0]) / len(steps))
 
@@ -104,11 +125,11 @@ class Ions:
         }
 
 
-def _sums(context: Context, frames: int, asked: dict[str, Any], name: str, step: float) -> Dynamics:
+def _sums(frames: int, asked: dict[str, Any], name: str, step: float, blocks: int) -> Dynamics:
     """Up to the lag that is asked for, or to half the run, so that every lag has origins."""
     longest = max(1, min(round(asked[name] / step), (frames - 1) // 2))
     every = longest if asked["origins"] == "apart" else 1
-    return Dynamics(frames, longest, every, context.parameters["blocks"], name == DIPOLE)
+    return Dynamics(frames, longest, every, blocks, name == DIPOLE)
 
 
 def _lags(sums: Dynamics, step: float) -> Floats:

@@ -13,11 +13,14 @@ from mlipbench_hpc.analysis.blocks import block_average, from_block_means, jackk
 from mlipbench_hpc.analysis.correlation import correlated_error
 from mlipbench_hpc.analysis.fused import block_means
 from mlipbench_hpc.analysis.profiles import (
+    CONCENTRATION,
+    COSINE,
     COUNTED,
     DENSITY,
     ORIENTATION,
     Profiler,
     Samples,
+    column_of,
     ratio,
 )
 from mlipbench_hpc.contract.folder import write_bytes
@@ -25,14 +28,8 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
 
-COSINE = "cosine"
 DIPOLE_BINS = 40
 ERRORS_DIFFER = 1.5
-
-
-def units(name: str) -> str:
-    """A profile's name with its unit, as columns are called."""
-    return f"{name}_mol_per_L" if name.startswith("concentration") else f"{name}_g_per_cm3"
 
 
 def profiler(stretch: Stretch, asked: dict[str, Any]) -> Profiler:
@@ -82,7 +79,7 @@ def columns(means: Samples) -> dict[str, Floats]:
     for name, blocks in means.items():
         if name != COUNTED:
             average = from_block_means(blocks, 0, 0)
-            found |= {units(name): average.mean, f"se_{units(name)}": average.standard_error}
+            found |= {column_of(name): average.mean, f"se_{column_of(name)}": average.standard_error}
     if ORIENTATION in means:
         found[COSINE], found[f"se_{COSINE}"] = ratio(means[ORIENTATION], means[COUNTED])
     return found
@@ -110,7 +107,7 @@ def described(made: Profiler, metal: str) -> dict[str, Any]:
         "area_A2": float(made.cell[0, 0] * made.cell[1, 1]),
         "oxygens": len(made.waters.oxygens),
         "intact_molecules": len(made.waters.intact),
-        "ions": {name.removeprefix("concentration-"): len(atoms) for name, atoms in made.ions.items()},
+        "ions": {name.removeprefix(CONCENTRATION): len(atoms) for name, atoms in made.ions.items()},
         "names": [DENSITY, *([ORIENTATION] if made.faces else []), *made.ions],
     }
     if not made.faces:

@@ -7,14 +7,14 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis import advice, layer, rdf
-from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples
+from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples, column_of
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import Quality, quality, reduced
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.profiles import layered, profiler, units
+from mlipbench_hpc.worker.profiles import layered, profiler
 from mlipbench_hpc.worker.reevaluate import ENERGIES
 from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
 
@@ -131,7 +131,7 @@ def write_observables(
             continue
         made = columns(part, weights, alpha)
         write_bytes(context.folder / f"reweighted-{name}.csv", as_csv({label: axis[1]} | made))
-        found[name] = compared(made) | {"column": units(name) if axis[0] == "z" else name, "axis": label}
+        found[name] = compared(made) | {"column": column_of(name) if axis[0] == "z" else name, "axis": label}
         said += _advice(name, made, weights, alpha, interval)
         if found[name]["negative_bins"]:
             notes.say(f"{name}: reweighted values below zero stand as they are")
