@@ -148,7 +148,9 @@ def test_a_recipe_names_no_path_and_changes_with_all_that_it_is_made_of() -> Non
 
 
 def test_every_recipe_can_be_rendered() -> None:
-    assert {"analysis-cpu", "deepmd-cpu", "mace-cpu", "reference-cpu"} <= set(known())
+    assert {"analysis-cpu", "deepmd-cpu", "deepmd-cuda", "mace-cpu", "mace-cuda", "reference-cpu"} <= set(
+        known()
+    )
     for name in known():
         one = recipe(*name.rsplit("-", 1), base_from("debian"))
         assert pinned(one.files["requirements.lock"]) == {
