@@ -157,6 +157,7 @@ def drive(session: Session) -> tuple[bool, bool]:
     from mlipbench_hpc.runtime import processes
     from mlipbench_hpc.runtime.code import stage
     from mlipbench_hpc.runtime.driver import Driver
+    from mlipbench_hpc.runtime.staging import ready
     from mlipbench_hpc.runtime.submit import stop_at
 
     session.add_inputs()
@@ -164,11 +165,9 @@ def drive(session: Session) -> tuple[bool, bool]:
     plan_verbs.ask_beyond_budget(session)
     if left := processes.kill(processes.STORE, session.store.name):
         print(f"ended {left} processes that a dead driver had left", flush=True)
-    for environment in session.environments.values():
-        environment.check()
-        environment.describe(session.store.root)
+    environments = ready(session.environments, session.site.stage_images, session.store.root)
     code = stage(session.store.root, session.architectures.values())
-    driver = Driver(session.store, session.site, code, session.environments, session.expand, say)
+    driver = Driver(session.store, session.site, code, environments, session.expand, say)
     driver.stop_at = stop_at(session.options)
     return driver.run(), driver.stopping == OUT_OF_TIME
 

@@ -33,10 +33,16 @@ class Site(Spec):
     environments: dict[Name, str] = Field(
         {}, description="Virtual environments by name (default: beside the login one)."
     )
+    lammps: dict[Name, str] = Field(
+        {}, description="By environment: a folder with a LAMMPS of your own, its Python package and library."
+    )
     runtime: Literal["auto", "apptainer", "venv"] = Field(
         "auto", description="auto: apptainer where it and every image that is needed are there, else venv."
     )
     images: str = Field("images", description="The folder of Apptainer images and their images.lock.")
+    stage_images: str | None = Field(
+        None, description="A fast folder that all nodes see: `run` copies images there once; tasks use these."
+    )
     flavour: Literal["cpu", "cuda"] = Field(
         "cpu", description="Which images; an environment that is made in no other is taken in cpu."
     )

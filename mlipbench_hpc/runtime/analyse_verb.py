@@ -44,7 +44,7 @@ def run(session: Any) -> Path | None:
         write_json(folder / "request.json", request)
         argv = [str(environment.python), "-m", "mlipbench_hpc.worker.by_hand", str(folder / "request.json")]
         kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
-        variables = environ(environment, "1", folder, os.environ) | kept
+        variables = environ(environment, "1", [folder], os.environ) | kept
         code = subprocess.run(argv, env=variables, check=False).returncode
     return options.out if code == 0 else None
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ FOR_APPTAINER = (
 COMPILED = "NUMBA_CACHE_DIR"
 # Where the code is inside: a path of the store could hold a colon, which PYTHONPATH cannot.
 CODE = Path("/opt/mlipbench")
+LAMMPS = Path("/opt/lammps")
 # --no-privs: a root of this machine is an ordinary user inside. --no-eval: variables are no shell code.
 CONTAINED = ("--containall", "--no-home", "--no-privs", "--no-eval")
 
@@ -63,20 +64,25 @@ def command(
     threads = str(task.parameters.get("threads", 1))
     more = {COMPILED: str(place.store / "facts" / "numba"), **(marks or {})}
     if isinstance(environment, Environment):
-        return Command(worker, environ(environment, threads, place.code, outside) | more)
-    variables = environ(environment, threads, CODE, outside) | more
+        own = [environment.lammps.folder] if environment.lammps else []
+        return Command(worker, environ(environment, threads, [place.code, *own], outside) | more)
+    own = [LAMMPS] if environment.lammps else []
+    variables = environ(environment, threads, [CODE, *own], outside) | more
     inside = {name: text for name, text in variables.items() if name not in OWN}
     argv = [*container(environment, task, place, inside), *worker]
     return Command(argv, {name: outside[name] for name in FOR_APPTAINER if name in outside}, contained=True)
 
 
 def environ(
-    environment: Environment | Image, threads: str, code: Path, outside: Mapping[str, str]
+    environment: Environment | Image, threads: str, imported: Sequence[Path], outside: Mapping[str, str]
 ) -> dict[str, str]:
-    """All environment variables a worker sees: a short list from outside, and how many threads it may use."""
+    """All environment variables a worker sees: a short list from outside, and how many threads it may use.
+
+    imported: where its code is, and a LAMMPS that comes before the environment's own.
+    """
     return {name: outside[name] for name in KEPT if name in outside} | {
         "PATH": f"{environment.root / 'bin'}:/usr/bin:/bin",
-        "PYTHONPATH": str(code),
+        "PYTHONPATH": ":".join(map(str, imported)),
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -91,14 +97,15 @@ def environ(
 
 
 def container(image: Image, task: Task, place: Place, inside: Mapping[str, str]) -> list[str]:
-    """`apptainer exec` up to the image. Only the store is bound, under its own path.
+    """`apptainer exec` up to the image. Only the store is bound, under its own path, and the site's LAMMPS.
 
-    Its inputs and the code are read-only; it is one mount, because a commit is a rename from one of
+    The store's inputs and the code are read-only; it is one mount, because a commit is a rename from one of
     its folders into another.
     """
     gpu = ["--nv"] if task.resources.gpus else []
     inputs = place.store / "inputs"
     mounts = [_mount(place.store, place.store), _mount(inputs, inputs, "ro"), _mount(place.code, CODE, "ro")]
+    mounts += [_mount(image.lammps.folder, LAMMPS, "ro")] if image.lammps else []
     variables = {"XDG_CACHE_HOME": "/tmp", "MPLCONFIGDIR": "/tmp"} | dict(inside)  # noqa: S108 its own
     options = [f"--mount={mount}" for mount in mounts] + [f"--env={_pair(*one)}" for one in variables.items()]
     start = ["apptainer", "--quiet", "exec", *CONTAINED, *gpu, f"--pwd={place.attempt}"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.key import digest
+from mlipbench_hpc.runtime.own_lammps import OwnLammps
 from mlipbench_hpc.runtime.trouble import Trouble
 
 
@@ -22,6 +23,7 @@ class Environment:
 
     name: str
     root: Path
+    lammps: OwnLammps | None = None
     device = "cpu"  # What the locks hold; GPUs are for images.
 
     @property
@@ -51,7 +53,8 @@ class Environment:
         gives the same identity wherever it is installed.
         """
         recorded = [line for folder in self._installed for line in _recorded(folder / "RECORD")]
-        return "venv:" + digest([self.python_version, sys.platform, platform.machine(), sorted(recorded)])
+        own = "venv:" + digest([self.python_version, sys.platform, platform.machine(), sorted(recorded)])
+        return f"{own}+{self.lammps.identity}" if self.lammps else own
 
     def packages(self) -> dict[str, str]:
         """Installed versions by name."""
@@ -63,7 +66,8 @@ class Environment:
 
     def describe(self, store: Path) -> None:
         """Keep in the store what this identity means, for the report and for next year."""
-        path = store / "environments" / f"{self.identity.removeprefix('venv:')}.json"
+        name = self.identity.removeprefix("venv:").replace(":", "-")
+        path = store / "environments" / f"{name}.json"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             record = {"name": self.name, "identity": self.identity, "python": self.python_version}
@@ -82,7 +86,7 @@ def _recorded(record: Path) -> list[str]:
     ]
 
 
-def locate(name: str, configured: dict[str, str]) -> Environment:
+def locate(name: str, configured: dict[str, str], lammps: OwnLammps | None = None) -> Environment:
     """The environment a site names, or else the one beside the login environment."""
     beside = Path(sys.prefix).parent / name
-    return Environment(name, Path(configured[name]).resolve() if name in configured else beside)
+    return Environment(name, Path(configured[name]).resolve() if name in configured else beside, lammps)

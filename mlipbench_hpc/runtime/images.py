@@ -10,6 +10,7 @@ from typing import Any
 
 from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
 from mlipbench_hpc.contract.key import digest
+from mlipbench_hpc.runtime.own_lammps import OwnLammps
 from mlipbench_hpc.runtime.recipe import ROOT, RecipeError, base_named, recipe
 from mlipbench_hpc.runtime.sif import Digests, NotAnImage, digests
 from mlipbench_hpc.runtime.trouble import Trouble
@@ -117,6 +118,7 @@ class Image:
     entry: Entry
     path: Path
     remember: Path | None = None
+    lammps: OwnLammps | None = None
     _seen: list[tuple[int, ...]] = field(default_factory=list, compare=False)
 
     @property
@@ -139,8 +141,9 @@ class Image:
 
     @property
     def identity(self) -> str:
-        """image:sha256 of the squashfs."""
-        return f"image:{self.entry.squashfs}"
+        """image:sha256 of the squashfs; with a LAMMPS of the site's own, that one's too."""
+        own = f"image:{self.entry.squashfs}"
+        return f"{own}+{self.lammps.identity}" if self.lammps else own
 
     def check(self) -> None:
         """Raise ImageRefused unless the file is the locked one, made from this checkout's recipe.
@@ -216,7 +219,7 @@ class Image:
 
     def describe(self, store: Path) -> None:
         """Keep in the store what this identity means, for the report and for next year."""
-        path = store / "environments" / f"{self.entry.squashfs}.json"
+        path = store / "environments" / f"{self.identity.removeprefix('image:').replace(':', '-')}.json"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             write_json(path, {"name": self.name, "identity": self.identity, **asdict(self.entry)})

@@ -1,14 +1,18 @@
 """Command lines and environments of workers, and what a virtual environment is."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlipbench_hpc.campaign.site import LocalSite
 from mlipbench_hpc.contract.task import Resources, Task
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.driver import lost
 from mlipbench_hpc.runtime.environments import Environment, EnvironmentMissing
 from mlipbench_hpc.runtime.images import Entry, Image
+from mlipbench_hpc.runtime.own_lammps import LammpsRefused, OwnLammps, own_lammps
 
 ENVIRONMENT = Environment("mace", Path("/envs/mace"))
 ENTRY = Entry("mace", "cpu", "mace.sif", "r", "5" * 64, "f", 1, "debian:0", {}, {})
@@ -127,3 +131,45 @@ def test_a_changed_package_is_another_environment(tmp_path: Path) -> None:
 def test_a_missing_environment_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentMissing, match="make setup ENVS=mace"):
         _ = Environment("mace", tmp_path / "nothing").identity
+
+
+def lammps_in(folder: Path, library: bytes = b"ELF") -> OwnLammps:
+    package = folder / "lammps"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "liblammps.so").write_bytes(library)
+    return OwnLammps(folder)
+
+
+def test_a_lammps_of_the_sites_own_comes_before_the_environments(tmp_path: Path) -> None:
+    own = lammps_in(tmp_path / "own")
+    found = command(replace(ENVIRONMENT, lammps=own), TASK, PLACE, {}).environ
+    assert found["PYTHONPATH"] == f"{PLACE.code}:{own.folder}"
+    argv = command(replace(IMAGE, lammps=own), TASK, PLACE, {}).argv
+    assert f"--mount=type=bind,src={own.folder},dst=/opt/lammps,ro" in argv
+    assert "--env=PYTHONPATH=/opt/mlipbench:/opt/lammps" in argv
+
+
+def test_its_bytes_are_part_of_the_environments_identity(tmp_path: Path) -> None:
+    bare = fake(tmp_path / "venv")
+    one, same = lammps_in(tmp_path / "one"), lammps_in(tmp_path / "same")
+    other = lammps_in(tmp_path / "other", b"another")
+    (tmp_path / "same" / "lammps" / "__init__.pyc").touch()
+    found = [replace(bare, lammps=own).identity for own in (one, same, other)]
+    assert found[0] == found[1] != found[2]
+    assert found[0].startswith(f"{bare.identity}+lammps:")
+    assert replace(IMAGE, lammps=one).identity == f"{IMAGE.identity}+{one.identity}"
+    replace(bare, lammps=one).describe(tmp_path)
+    kept = [json.loads(path.read_text()) for path in (tmp_path / "environments").iterdir()]
+    assert [record["identity"] for record in kept] == [found[0]]
+
+
+def test_a_folder_without_a_lammps_is_refused(tmp_path: Path) -> None:
+    site = LocalSite(name="here", scheduler="local", lammps={"mace": str(tmp_path / "own")})
+    with pytest.raises(LammpsRefused, match=r"holds no __init__\.py and no liblammps"):
+        own_lammps("mace", site)
+    lammps_in(tmp_path / "own")
+    assert own_lammps("mace", site) == OwnLammps(tmp_path / "own")
+    assert own_lammps("deepmd", site) is None
+    with pytest.raises(LammpsRefused, match="has a colon"):
+        lammps_in(tmp_path / "a:b").check()

@@ -18,6 +18,7 @@ from mlipbench_hpc.runtime.images import Entry, Image, ImageRefused, Images
 from mlipbench_hpc.runtime.places import locate_all
 from mlipbench_hpc.runtime.recipe import RecipeError, base_from, known, pinned, recipe, split
 from mlipbench_hpc.runtime.sif import NotAnImage, digests
+from mlipbench_hpc.runtime.staging import NotStaged, ready, staged
 
 DOCKER = "docker:python@sha256:" + "1" * 64
 
@@ -100,6 +101,37 @@ def test_a_changed_byte_is_refused_though_size_and_time_are_the_same(tmp_path: P
     os.utime(image.path, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(ImageRefused, match=f"expected sha256 {image.entry.sha256}\n  found"):
         image.check()
+
+
+def test_an_image_is_staged_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, stage = locked(tmp_path), tmp_path / "fast"
+    there = ready({"own": image}, str(stage), tmp_path)["own"]
+    assert isinstance(there, Image)
+    assert (there.path.parent, there.identity) == (stage, image.identity)
+    assert [path.name for path in stage.iterdir()] == [image.path.name]
+    inode = there.path.stat().st_ino
+    assert staged(image, stage).path.stat().st_ino == inode
+    content = bytearray(there.path.read_bytes())
+    content[40000 - 4096] ^= 1
+    there.path.write_bytes(content)
+    assert digests(staged(image, stage).path) == digests(image.path)
+
+    def torn(source: io.BufferedReader, target: io.BufferedWriter, _length: int) -> None:
+        target.write(source.read()[:-1])
+
+    monkeypatch.setattr("shutil.copyfileobj", torn)
+    there.path.unlink()
+    with pytest.raises(NotStaged, match="stage_images"):
+        staged(image, stage)
+    assert list(stage.iterdir()) == []
+    assert ready({"own": image}, None, tmp_path) == {"own": image}
+
+
+def test_a_folder_where_no_image_can_be_staged_is_said(tmp_path: Path) -> None:
+    image = locked(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotStaged, match=r"own-cpu\.sif could not be staged in .*file"):
+        staged(image, tmp_path / "file")
 
 
 def test_a_lock_that_is_none_is_refused(tmp_path: Path) -> None:
