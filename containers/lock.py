@@ -18,8 +18,10 @@ LOCKS["deepmd-cuda"] = ROOT / "containers/deepmd/requirements.cuda.lock"
 LOCKS["tests"] = ROOT / "tests/requirements.lock"
 FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
 FOLLOWS["mace-cuda"] = ["mace"]
-FOLLOWS["deepmd"] = ["analysis"]  # not mace's: tensorflow-cpu 2.21.0 refuses its h5py
+FOLLOWS["deepmd"] = ["analysis"]
 FOLLOWS["deepmd-cuda"] = ["deepmd"]
+# torch has a local version in one of them, and tensorflow-cpu 2.21.0 refuses the h5py of the others.
+OWN = ("torch==", "h5py==")
 PLATFORM = "--python-version 3.11 --python-platform x86_64-manylinux_2_28 --index-strategy unsafe-best-match"
 FORM = "--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links"
 HEADER = "# Made by `make locks` from {source}: change that file, not this one.\n"
@@ -34,9 +36,9 @@ def torch_source(index: str) -> list[str]:
 
 
 def pins(lock: Path) -> list[str]:
-    """`name==version` of each package but torch, whose local version no other environment may take."""
+    """`name==version` of each package that other environments must take in this version too."""
     words = (line.split()[0] for line in lock.read_text().splitlines() if "==" in line)
-    return [word for word in words if not word.startswith("torch==")]
+    return [word for word in words if not word.startswith(OWN)]
 
 
 def source_of(env: str) -> Path:

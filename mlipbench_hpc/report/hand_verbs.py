@@ -25,7 +25,7 @@ def add_reweight(one: argparse.ArgumentParser) -> None:
 
 def add_analyse(one: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench analyse`."""
-    one.add_argument("trajectory", type=Path, help="XTC, TRR, DCD, NetCDF, LAMMPS dump, (ext)xyz, PDB, GRO")
+    one.add_argument("trajectory", type=Path, help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO")
     one.add_argument(
         "--topology", type=Path, help="a file that names the atoms, where the trajectory does not"
     )

@@ -1,6 +1,5 @@
 """`python -m mlipbench_hpc.worker.by_hand request.json`: what `mlipbench analyse` starts in `analysis`."""
 
-import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
+from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.fused import block_means
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, ORIENTATION, Profiler, Samples
@@ -18,6 +18,7 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign import Foreign, open_foreign
 from mlipbench_hpc.worker.profiles import columns, described, dipole_summary, first_layer, tell
+from mlipbench_hpc.worker.readers import Piece
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, as_csv
 
 
@@ -63,7 +64,7 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     except Shorter as short:
         frames = short.frames
         found = averaged(request, source, frames)
-    if source.more or frames < source.expected:
+    if source.more or source.ends or frames < source.expected:
         notes.say(f"{source.path.name} is truncated: the last of {frames} whole frames is the last used")
     out, used = Path(request["out"]), frames - request["skip"]
     write_bytes(out / "profiles.csv", as_csv({"z_A": found.made.z} | columns(found.means)))
@@ -109,57 +110,52 @@ def write_dynamics(out: Path, found: Averages, notes: Notes) -> dict[str, Any]:
 
 
 def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
-    """Of `frames` less those skipped. Raises InputFailure where they fill no blocks, Shorter from `read`."""
+    """Of `frames` less those skipped; InputFailure where they fill no blocks, Shorter where the file ends."""
     skip, used = request["skip"], frames - request["skip"]
     if used < request["blocks"]:
         raise InputFailure(f"{source.path}: {frames} whole frames, {skip} skipped, do not fill "
-                           f"{request['blocks']} blocks; pass --blocks or --skip")  # fmt: skip
-    first, moments = next(read(source, skip, frames))
-    made = profiler(request, source, first[0])
-    step = interval(request, moments)
+                           f"{request['blocks']} blocks; pass --blocks (2 or more) or --skip")  # fmt: skip
+    first = next(used_pieces(source, skip, frames))
+    made = profiler(request, source, first.positions[0])
+    step = request["frame_every"] or interval(first.times)
     motion = Motion(made, request, used, step, request["blocks"]) if made.faces and step else None
-    times: list[float] = []
+    times: list[Floats] = []
 
-    def watched() -> Iterator[Floats]:
-        for positions, moments in read(source, skip, frames):
-            times.extend(moment for moment in moments if moment is not None)
+    def watched() -> Iterator[NDArray[np.floating]]:
+        for piece in used_pieces(source, skip, frames):
+            if piece.times is not None:
+                times.append(piece.times)
             if motion is not None:
-                motion.add(positions)
-            yield positions
+                motion.add(piece.positions)
+            yield piece.positions
 
     means, dipole = block_means(made, watched(), used, request["blocks"])
     given = request["frame_every"]
-    return Averages(made, means, dipole, np.arange(used) * given if given else np.array(times), motion)
+    said = np.concatenate([*times, np.zeros(0)])
+    return Averages(made, means, dipole, (skip + np.arange(used)) * given if given else said, motion)
 
 
-def interval(request: dict[str, Any], moments: list[float | None]) -> float | None:
-    """ps between frames: as given, else of the first moments (ps); None where nothing says so."""
-    if request["frame_every"]:
-        return float(request["frame_every"])
-    known = [moment for moment in moments if moment is not None]
-    return (known[-1] - known[0]) / (len(known) - 1) if len(known) > 1 and known[-1] > known[0] else None
+def interval(times: Floats | None) -> float | None:
+    """ps between frames, of the first piece's times (f,) ps; None where they say nothing."""
+    if times is None or len(times) < 2 or times[-1] <= times[0]:
+        return None
+    return float((times[-1] - times[0]) / (len(times) - 1))
 
 
-def read(source: Foreign, skip: int, frames: int) -> Iterator[tuple[Floats, list[float | None]]]:
-    """Pieces (f, N, 3) Å and times; raises Shorter where the file ends before `frames`."""
-    size = max(1, ATOMS_AT_ONCE // len(source.numbers))
-    held: list[Floats] = []
-    times: list[float | None] = []
-    index = -1
-    for index, (positions, time) in enumerate(itertools.islice(source.frames(), frames)):
-        if index >= skip:
-            held.append(positions)
-            times.append(time)
-        if len(held) == size:
-            yield np.array(held), times
-            held, times = [], []
-    if index + 1 < frames:
-        raise Shorter(index + 1)
-    if held:
-        yield np.array(held), times
+def used_pieces(source: Foreign, skip: int, frames: int) -> Iterator[Piece]:
+    """Frames `skip` to `frames` in pieces; raises Shorter where the file ends before."""
+    seen = 0
+    for piece in source.pieces(max(1, ATOMS_AT_ONCE // len(source.numbers))):
+        kept = slice(max(0, skip - seen), max(0, frames - seen))
+        seen += len(piece.positions)
+        part = Piece(piece.positions[kept], piece.cells, None if piece.times is None else piece.times[kept])
+        if len(part.positions):
+            yield part
+    if seen < frames:
+        raise Shorter(seen)
 
 
-def profiler(request: dict[str, Any], source: Foreign, first: Floats) -> Profiler:
+def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floating]) -> Profiler:
     """From the first used frame; InputFailure in words where there is nothing to profile."""
     metal = atomic_numbers[request["surface"]]
     try:

@@ -1,35 +1,24 @@
-"""Trajectories that other programs wrote, through MDAnalysis (extended XYZ through ASE), frame by frame."""
+"""A trajectory that another program wrote: its atoms, its cell, its frames, and what was guessed of it."""
 
 import itertools
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from ase.cell import Cell
 from ase.data import atomic_numbers
 from ase.io import iread
+from numpy.typing import NDArray
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.trajectory import cell_vectors
+from mlipbench_hpc.worker.readers import FORMATS, TIMED, Piece, count, read, topology_of
 
-# Formats by file ending. None of them can carry code.
-FORMATS = {
-    ".xtc": "XTC", ".trr": "TRR", ".dcd": "DCD", ".nc": "NCDF", ".ncdf": "NCDF", ".xyz": "XYZ",
-    ".extxyz": "EXTXYZ", ".lammpstrj": "LAMMPSDUMP", ".lammpsdump": "LAMMPSDUMP", ".dump": "LAMMPSDUMP",
-    ".pdb": "PDB", ".gro": "GRO",
-}  # fmt: skip
-# Lines of each frame besides the atoms'.
-LINES = {"XYZ": 2, "EXTXYZ": 2, "LAMMPSDUMP": 9}
-TIMED = ("XTC", "TRR", "DCD", "NCDF")
 CELL_CHANGES = 1e-4
-# How a reader ends at half a frame.
-BROKEN = (OSError, ValueError, IndexError, EOFError, KeyError, RuntimeError)
-Frame = tuple[Floats, Floats | None, float | None]
 
 
 @dataclass
@@ -51,30 +40,40 @@ class Foreign:
     said: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
 
-    def frames(self) -> Iterator[tuple[Floats, float | None]]:
-        """Positions (N, 3) Å in the orientation of `cell` and time in ps of every whole frame.
+    def pieces(self, size: int) -> Iterator[Piece]:
+        """Every whole frame, `size` at a time, positions in the orientation of `cell`.
 
-        Raises InputFailure where the cell or the number of atoms changes.
+        Raises InputFailure where the cell or the number of atoms changes, or a position is not finite.
         """
         self.ends.clear()
-        for index, (positions, box, time) in enumerate(raw(self.path, self.format, self.topology, self.ends)):
-            if len(positions) != len(self.numbers):
-                raise InputFailure(f"{self.path}: frame {index} has {len(positions)} atoms, the first "
-                                   f"{len(self.numbers)}")  # fmt: skip
-            if not np.isfinite(positions).all():
-                raise InputFailure(f"{self.path}: frame {index} holds positions that are not finite")
-            turned, cell = standard(positions, box)
-            if not self.given and (cell is None or not np.allclose(cell, self.cell, 0, CELL_CHANGES)):
-                raise InputFailure(
-                    f"{self.path}: the cell changes at frame {index}, so that bins have no constant volume; "
-                    "pass --cell to analyse it in a cell of your own"
-                )
-            yield turned, time
+        seen = 0
+        for piece in read(self.path, self.format, self.topology, size, self.ends):
+            if (atoms := piece.positions.shape[1]) != len(self.numbers):
+                raise InputFailure(f"{self.path}: it has {atoms} atoms, its topology {len(self.numbers)}")
+            finite = np.isfinite(piece.positions).all(axis=(1, 2))
+            if not finite.all():
+                frame = seen + int(finite.argmin())
+                raise InputFailure(f"{self.path}: frame {frame} holds positions that are not finite")
+            yield self._turned(piece, seen)
+            seen += len(piece.positions)
+
+    def _turned(self, piece: Piece, seen: int) -> Piece:
+        cells, positions = piece.cells, piece.positions
+        if cells is not None and np.triu(cells, 1).any():
+            turned = [standard(*frame) for frame in zip(positions, cells, strict=True)]
+            positions, cells = (np.array(part) for part in zip(*turned, strict=True))
+        far = np.array([True]) if cells is None else np.abs(cells - self.cell).max(axis=(1, 2)) > CELL_CHANGES
+        if not self.given and far.any():
+            raise InputFailure(
+                f"{self.path}: the cell changes at frame {seen + int(far.argmax())}, so that bins have no "
+                "constant volume; pass --cell to analyse it in a cell of your own"
+            )
+        return Piece(positions, cells, piece.times)
 
 
-def standard(positions: Floats, cell: Floats | None) -> tuple[Floats, Floats | None]:
-    """Positions and cell turned so that a lies along x and b in the xy plane; no cell changes nothing."""
-    if cell is None or not np.triu(cell, 1).any():
+def standard(positions: NDArray[np.floating], cell: Floats) -> tuple[NDArray[np.floating], Floats]:
+    """Positions and cell turned so that a lies along x and b in the xy plane."""
+    if not np.triu(cell, 1).any():
         return positions, cell
     if np.linalg.det(cell) <= 0:
         raise InputFailure("the cell is left-handed or flat: swap two of its vectors")
@@ -87,13 +86,15 @@ def open_foreign(request: dict[str, Any]) -> Foreign:
     path = Path(request["trajectory"])
     topology = Path(request["topology"]) if request["topology"] else None
     kind = format_of(path)
+    if kind in TIMED and topology is None:
+        raise InputFailure(f"{path}: {kind} names no atoms; pass --topology with a PDB, GRO, PSF or (ext)xyz")
     said: list[str] = []
     ends: list[str] = []
-    first = next(raw(path, kind, topology, ends), None)
+    first = next(read(path, kind, topology, 1, ends), None)
     if first is None:
         raise InputFailure(f"{path}: it holds no whole frame ({'; '.join(ends) or 'it is empty'})")
     numbers = elements(path, kind, topology, request, said)
-    cell = standard(first[0], first[1])[1]
+    cell = None if first.cells is None else standard(first.positions[0], first.cells[0])[1]
     if request["cell"]:
         lengths, angles = (request["cell"] + [90.0, 90.0, 90.0])[:3], (request["cell"] + [90.0] * 3)[3:6]
         cell = cell_vectors(np.array([lengths]), np.array([angles]))[0]
@@ -115,90 +116,6 @@ def format_of(path: Path) -> str:
     return kind
 
 
-def raw(path: Path, kind: str, topology: Path | None, ends: list[str]) -> Iterator[Frame]:
-    """Every whole frame as it stands: positions Å, cell Å or None, time ps or None.
-
-    Reading stops at half a frame, and `ends` then says why.
-    """
-    reader = _extxyz(path) if kind == "EXTXYZ" else _mdanalysis(path, kind, topology)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MDAnalysis guesses masses and the like; nothing of that is used
-        try:
-            yield from reader
-        except BROKEN as error:
-            ends.append(f"{type(error).__name__}: {error}")
-
-
-def _extxyz(path: Path) -> Iterator[Frame]:
-    for atoms in iread(path, index=":", format="extxyz"):
-        cell = np.asarray(atoms.cell[:], dtype=float)
-        yield np.asarray(atoms.positions, dtype=float), cell if cell.any() else None, None
-
-
-def _mdanalysis(path: Path, kind: str, topology: Path | None) -> Iterator[Frame]:
-    trajectory = _universe(path, kind, topology).trajectory
-    for index in range(len(trajectory)):
-        step = trajectory[index]
-        box = step.dimensions
-        cell = None if box is None or not box[:3].all() else _cell(np.asarray(box, dtype=float))
-        time = float(step.time) if kind in TIMED else None
-        yield np.asarray(step.positions, dtype=float), cell, time
-
-
-def _cell(box: Floats) -> Floats:
-    return np.asarray(cell_vectors(box[None, :3], box[None, 3:])[0])
-
-
-def count(path: Path, kind: str, topology: Path | None, atoms: int) -> tuple[int, bool]:
-    """How many frames there seem to be, and whether half a one follows (binary readers find that out later).
-
-    In text a last line without its end may have lost digits: its frame does not count.
-    """
-    if kind in LINES:
-        with path.open("rb") as stream:
-            lines, rest = 0, b""
-            while block := stream.read(1 << 20):
-                lines += block.count(b"\n")
-                rest = block
-        blank = rest[len(rest.rstrip()) :]
-        frames, left = divmod(lines - max(0, blank.count(b"\n") - 1), atoms + LINES[kind])
-        return frames, left > 0 or b"\n" not in blank
-    frames = len(_universe(path, kind, topology).trajectory)
-    return frames, kind == "DCD" and _dcd_says(path) > frames
-
-
-def _dcd_says(path: Path) -> int:
-    """Frames by the header of a DCD: the integer after `CORD`, in the order of the record's length, 84."""
-    with path.open("rb") as stream:
-        start = stream.read(12)
-    order: Literal["little", "big"] = "little" if start[:1] == b"T" else "big"
-    return int.from_bytes(start[8:12], order)
-
-
-def _universe(path: Path, kind: str, topology: Path | None) -> Any:
-    """MDAnalysis's view. Raises InputFailure with what it said."""
-    import MDAnalysis
-
-    if kind in TIMED and topology is None:
-        raise InputFailure(f"{path}: {kind} names no atoms; pass --topology with a PDB, GRO, PSF or (ext)xyz")
-    given: dict[str, Any] = {"to_guess": ()}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if topology is None:
-                return MDAnalysis.Universe(path, format=kind, topology_format=kind, **given)
-            atoms = _topology_format(topology)
-            return MDAnalysis.Universe(topology, path, format=kind, topology_format=atoms, **given)
-    except Exception as error:
-        raise InputFailure(f"{path}: MDAnalysis cannot read it as {kind}: {error}") from error
-
-
-def _topology_format(topology: Path) -> str | None:
-    """None lets MDAnalysis take it from the ending; (extended) XYZ has the same columns."""
-    kind = FORMATS.get(topology.suffix.lower())
-    return "XYZ" if kind == "EXTXYZ" else kind if kind == "LAMMPSDUMP" else None
-
-
 def elements(path: Path, kind: str, topology: Path | None, request: dict[str, Any], said: list[str]) -> Ints:
     """Atomic numbers (N,), from the file, or from names and types by what was asked; says what it guessed."""
     source = topology or path
@@ -207,7 +124,7 @@ def elements(path: Path, kind: str, topology: Path | None, request: dict[str, An
     elif FORMATS.get(source.suffix.lower()) == "LAMMPSDUMP":
         symbols, what = _dump_symbols(source)
     else:
-        symbols, what = _topology_symbols(path, kind, source)
+        symbols, what = _topology_symbols(path, kind, topology)
     if all(symbols):
         asked = {request["surface"], *request["ions"], "O", "H"}
         named = {symbol: known(symbol, request["elements"], asked) for symbol in dict.fromkeys(symbols)}
@@ -264,8 +181,8 @@ def _dump_symbols(path: Path) -> tuple[tuple[str, ...], str]:
     return tuple(row[columns.index(column)] for row in rows), f"{column}s"
 
 
-def _topology_symbols(path: Path, kind: str, topology: Path) -> tuple[tuple[str, ...], str]:
-    atoms = _universe(path, kind, topology if topology != path else None).atoms
+def _topology_symbols(path: Path, kind: str, topology: Path | None) -> tuple[tuple[str, ...], str]:
+    atoms = topology_of(path, kind, topology)
     for attribute in ("elements", "names", "types"):
         found = tuple(str(value) for value in getattr(atoms, attribute, ()))
         if found and all(found):

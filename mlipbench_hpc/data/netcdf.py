@@ -1,0 +1,126 @@
+"""Where the records of a NetCDF-3 file lie, so that they memory-map, also in a file that was cut.
+
+Format: https://docs.unidata.ucar.edu/netcdf-c/current/file_format_specifications.html (classic and 64-bit
+offset). Only record variables are looked at.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+KINDS = {1: "i1", 2: "S1", 3: ">i2", 4: ">i4", 5: ">f4", 6: ">f8"}
+OFFSETS = {1: ">i", 2: ">q"}
+STREAMING = 0xFFFFFFFF
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Records:
+    """rows (F,): memory-mapped whole records, a field for each record variable; cut: more were there.
+
+    units: of each variable, where it says one; scales: factors that its numbers are to be multiplied with.
+    """
+
+    rows: NDArray[Any]
+    cut: bool
+    units: dict[str, str]
+    scales: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Variable:
+    kind: str
+    shape: tuple[int, ...]
+    begin: int
+    attributes: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes of one record, without what fills it up to a multiple of four."""
+        return int(np.dtype(self.kind).itemsize * np.prod(self.shape, dtype=np.int64))
+
+
+def open_records(path: Path) -> Records:
+    """Every whole record; ValueError where this is no NetCDF-3 file, is cut in its header, or has none."""
+    with path.open("rb") as stream:
+        try:
+            count, variables = _Header(stream).read()
+        except (struct.error, KeyError, IndexError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: its header is cut or no NetCDF-3 header: {error}") from error
+    if not variables:
+        raise ValueError(f"{path}: none of its variables has records")
+    begin, sizes = min(one.begin for one in variables.values()), [one.size for one in variables.values()]
+    # A single record variable is not filled up.
+    size = sizes[0] if len(sizes) == 1 else sum(-(-one // 4) * 4 for one in sizes)
+    record = np.dtype({
+        "names": list(variables),
+        "formats": [(one.kind, one.shape) for one in variables.values()],
+        "offsets": [one.begin - begin for one in variables.values()],
+        "itemsize": size,
+    })  # fmt: skip
+    whole, rest = divmod(max(path.stat().st_size - begin, 0), size)
+    known = count not in (0, STREAMING)
+    frames, cut = (min(count, whole), whole < count) if known else (whole, rest > 0)
+    none: NDArray[Any] = np.zeros(0, record)
+    said = {name: one.attributes for name, one in variables.items()}
+    return Records(
+        np.memmap(path, record, "r", begin, (frames,)) if frames else none,
+        cut,
+        {name: one["units"] for name, one in said.items() if "units" in one},
+        {name: float(one["scale_factor"][0]) for name, one in said.items() if "scale_factor" in one},
+    )
+
+
+class _Header:
+    """Reads one header from its start."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def read(self) -> tuple[int, dict[str, _Variable]]:
+        """Number of records, and the record variables."""
+        magic = self.stream.read(4)
+        if magic[:3] != b"CDF":
+            raise KeyError("it does not begin with CDF")
+        offset, records = OFFSETS[magic[3]], self._number(">I")
+        lengths = [length for _, length in self._list(lambda: self._number(">i"))]
+        self._list(self._attribute)
+        free = lengths.index(0) if 0 in lengths else -1
+        found = dict(self._list(lambda: self._variable(offset, lengths)))
+        return records, {name: one for name, (first, one) in found.items() if first == free}
+
+    def _number(self, kind: str) -> int:
+        return int(struct.unpack(kind, self.stream.read(struct.calcsize(kind)))[0])
+
+    def _bytes(self, length: int) -> bytes:
+        """So many, and what fills them up to a multiple of four."""
+        found = self.stream.read(-(-length // 4) * 4)[:length]
+        if len(found) < length:
+            raise IndexError("it ends there")
+        return found
+
+    def _name(self) -> str:
+        return self._bytes(self._number(">I")).decode()
+
+    def _list(self, element: Callable[[], T]) -> list[tuple[str, T]]:
+        """Named elements; an absent list is a zero tag and no length."""
+        self._number(">i")
+        return [(self._name(), element()) for _ in range(self._number(">I"))]
+
+    def _attribute(self) -> Any:
+        kind, length = np.dtype(KINDS[self._number(">i")]), self._number(">I")
+        content = self._bytes(length * kind.itemsize)
+        return content.decode() if kind.char == "S" else np.frombuffer(content, kind)
+
+    def _variable(self, offset: str, lengths: list[int]) -> tuple[int, _Variable]:
+        """The first of its dimensions (-2: it has none), and the rest."""
+        dimensions = [self._number(">I") for _ in range(self._number(">I"))]
+        attributes = dict(self._list(self._attribute))
+        kind, _ = KINDS[self._number(">i")], self._number(">I")
+        shape = tuple(lengths[one] for one in dimensions[1:])
+        return (dimensions or [-2])[0], _Variable(kind, shape, self._number(offset), attributes)

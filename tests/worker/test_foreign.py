@@ -1,0 +1,186 @@
+"""Trajectories of other programs, cut anywhere: the last whole frame is the last used, and that is said."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import write
+from interface import LX, LY, LZ, slab
+from scipy.io import netcdf_file
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.trajectory import header, numrecs, record_type
+from mlipbench_hpc.worker.by_hand import analyse
+from mlipbench_hpc.worker.foreign import open_foreign
+
+# MDAnalysis' readers of broken files complain once more when they go.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+FRAMES, CELL = 6, np.diag([LX, LY, LZ])
+FRAME = slab([2.05, 3.05, 6.05], [0.5, -0.5, 0.1], [(4.0, 4.0, 5.05)])
+POSITIONS = FRAME.positions + 0.1 * np.random.default_rng(1).normal(size=(FRAMES, *FRAME.positions.shape))
+ENDINGS = ("xtc", "trr", "dcd", "lammpstrj", "extxyz", "xyz", "nc")
+
+
+def own() -> bytes:
+    """Our own format."""
+    records = np.zeros(FRAMES, record_type(len(FRAME.numbers)))
+    records["time"], records["coordinates"] = 0.01 * np.arange(FRAMES), POSITIONS
+    records["cell_lengths"], records["cell_angles"] = (LX, LY, LZ), 90.0
+    start = header(FRAME.numbers)
+    return start[:4] + numrecs(FRAMES) + start[8:] + records.tobytes()
+
+
+def dump() -> str:
+    rows = []
+    for step, frame in enumerate(POSITIONS):
+        rows.append(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(frame)}\nITEM: BOX BOUNDS pp pp pp")
+        rows += [f"0 {length}" for length in (LX, LY, LZ)] + ["ITEM: ATOMS id element x y z"]
+        symbols = Atoms(FRAME.numbers).get_chemical_symbols()
+        rows += [f"{i + 1} {symbols[i]} {x:.4f} {y:.4f} {z:.4f}" for i, (x, y, z) in enumerate(frame)]
+    return "\n".join(rows) + "\n"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import MDAnalysis
+
+    folder = tmp_path_factory.mktemp("files")
+    atoms = [Atoms(FRAME.numbers, positions=one, cell=CELL, pbc=True) for one in POSITIONS]
+    write(folder / "t.extxyz", atoms, format="extxyz")
+    (folder / "t.lammpstrj").write_text(dump())
+    (folder / "t.nc").write_bytes(own())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe.empty(len(FRAME.numbers), trajectory=True)
+        universe.add_TopologyAttr("names", atoms[0].get_chemical_symbols())
+        universe.load_new(POSITIONS.astype("f4"), dt=0.01)
+        for ending in ("xtc", "trr", "dcd", "xyz", "pdb"):
+            with MDAnalysis.Writer(str(folder / f"t.{ending}"), len(FRAME.numbers)) as writer:
+                for step in universe.trajectory[: 1 if ending == "pdb" else None]:
+                    step.dimensions = [LX, LY, LZ, 90, 90, 90]
+                    writer.write(universe.atoms)
+    return folder
+
+
+def request(path: Path, topology: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "trajectory": str(path), "topology": str(topology), "cell": [LX, LY, LZ], "surface": "Au", "ions": [],
+        "elements": {}, "bin": 0.1, "blocks": 2, "skip": 0, "out": str(path.parent / "out"), "shown": {},
+        "frame_every": 0.01, "dipole_correlation": 0.02, "survival": 0.02, "origins": "all",
+        "coordination": 3.2,
+    } | changes  # fmt: skip
+
+
+def content_of(folder: Path, ending: str) -> bytes:
+    """Without the blank line that MDAnalysis writes at the end of XYZ."""
+    content = (folder / f"t.{ending}").read_bytes()
+    return content.rstrip() + b"\n" if ending == "xyz" else content
+
+
+def whole_frames(content: bytes, ending: str) -> list[int]:
+    """Where each frame ends, in bytes: by size where all are alike, else by the line that begins a frame."""
+    if ending in ("nc", "dcd", "trr"):
+        sizes = {"nc": record_type(len(FRAME.numbers)).itemsize, "dcd": 56 + 3 * (8 + 4 * len(FRAME.numbers))}
+        size = sizes.get(ending, len(content) // FRAMES)
+        return [len(content) - size * (FRAMES - 1 - k) for k in range(FRAMES)]
+    if ending == "xtc":
+        marks = (1995).to_bytes(4, "big") + len(FRAME.numbers).to_bytes(4, "big")
+    else:
+        marks = content[: content.index(b"\n") + 1]
+    text = b"\n" if ending != "xtc" else b""
+    starts = [k for k in range(len(content)) if content.startswith(marks, k) and content[:k].endswith(text)]
+    starts = starts if starts[0] == 0 else [0, *starts]
+    assert len(starts) == FRAMES
+    return [*starts[1:], len(content)]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_cut_at_any_byte_gives_its_whole_frames(files: Path, tmp_path: Path, ending: str) -> None:
+    content = content_of(files, ending)
+    (tmp_path / "out").mkdir()
+    ends, path = whole_frames(content, ending), tmp_path / f"t.{ending}"
+    cuts = {end + k for end in ends[1:-1] for k in (0, 1, 4, 40)} | {end - 1 for end in ends[2:]}
+    cuts |= set(np.random.default_rng(0).integers(ends[1], len(content), size=20).tolist())
+    for cut in sorted(cuts):
+        path.write_bytes(content[:cut])
+        frames = sum(end <= cut for end in ends)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            source = open_foreign(request(path, files / "t.pdb"))
+            said = analyse(request(path, files / "t.pdb"), source)
+        found = json.loads((tmp_path / "out" / "analysis.json").read_text())
+        assert found["frames"] == frames, (cut, ends)
+        truncated = f"t.{ending} is truncated: the last of {frames} whole frames is the last used"
+        # Only headers of DCD and NetCDF say how many frames there should be.
+        expected = cut not in ends or ending in ("dcd", "nc")
+        assert (truncated in said) == expected, (cut, ends, said)
+        for hidden in tmp_path.glob(".*"):
+            hidden.unlink()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_without_one_whole_frame_it_is_refused(files: Path, tmp_path: Path, ending: str) -> None:
+    content = content_of(files, ending)
+    first = whole_frames(content, ending)[0]
+    for cut in (0, 3, first // 2, first - 1):
+        path = tmp_path / f"{cut}.{ending}"
+        path.write_bytes(content[:cut])
+        with pytest.raises(InputFailure, match=str(path)):
+            analyse(request(path, files / "t.pdb"), open_foreign(request(path, files / "t.pdb")))
+
+
+def test_h5md_gives_what_the_others_give_and_is_refused_when_cut(files: Path, tmp_path: Path) -> None:
+    """HDF5 does not open half a file at all."""
+    pytest.importorskip("h5py", reason="make setup ENVS=tests")
+    import MDAnalysis
+
+    path = tmp_path / "t.h5md"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe(str(files / "t.pdb"), str(files / "t.trr"))
+        with MDAnalysis.Writer(str(path), len(FRAME.numbers)) as writer:
+            for _ in universe.trajectory:
+                writer.write(universe.atoms)
+        asked = request(path, files / "t.pdb", cell=[], frame_every=None)
+        found = [np.concatenate([piece.positions for piece in open_foreign(one).pieces(2)])
+                 for one in (asked, request(files / "t.trr", files / "t.pdb"))]  # fmt: skip
+        times = np.concatenate([piece.times for piece in open_foreign(asked).pieces(4)])
+        (tmp_path / "cut.h5md").write_bytes(path.read_bytes()[:-1000])
+        with pytest.raises(InputFailure, match=r"cannot read it as H5MD.*truncated"):
+            open_foreign(asked | {"trajectory": str(tmp_path / "cut.h5md")})
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    np.testing.assert_allclose(found[0], POSITIONS, atol=1e-5)
+    np.testing.assert_allclose(times, universe.trajectory.dt * np.arange(FRAMES), atol=1e-6)
+
+
+def test_amber_netcdf_of_another_program(files: Path, tmp_path: Path) -> None:
+    """Velocities and a scale beside the coordinates, and a header that names no number of frames."""
+    path = tmp_path / "t.nc"
+    with netcdf_file(path, "w", version=2) as file:
+        file.Conventions, file.ConventionVersion = "AMBER", "1.0"
+        for name, length in (("frame", None), ("spatial", 3), ("atom", len(FRAME.numbers))):
+            file.createDimension(name, length)
+        for name in ("velocities", "coordinates"):
+            file.createVariable(name, "f", ("frame", "atom", "spatial"))
+        file.createVariable("flag", "b", ("frame",))
+        file.createVariable("time", "f", ("frame",)).units = "picosecond"
+        file.variables["coordinates"].units, file.variables["coordinates"].scale_factor = "angstrom", 10.0
+        for k in range(FRAMES):
+            file.variables["coordinates"][k], file.variables["velocities"][k] = POSITIONS[k] / 10, 7.0
+            file.variables["time"][k], file.variables["flag"][k] = 0.5 * k, 1
+    content = path.read_bytes()
+    for count in (content[4:8], b"\xff\xff\xff\xff", bytes(4)):
+        path.write_bytes(content[:4] + count + content[8:])
+        source = open_foreign(request(path, files / "t.pdb"))
+        (piece,) = source.pieces(10)
+        np.testing.assert_allclose(piece.positions, POSITIONS, atol=1e-5)
+        assert piece.times is not None
+        assert piece.times.tolist() == [0.5 * k for k in range(FRAMES)]
+        assert not source.more
+    path.write_bytes(content.replace(b"angstrom", b"bohr____"))
+    with pytest.raises(InputFailure, match="coordinates is in `bohr____`, expected angstrom"):
+        open_foreign(request(path, files / "t.pdb"))
