@@ -10,9 +10,7 @@ from mlipbench_hpc.data.check import check_frames
 from mlipbench_hpc.data.summary import summary
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.labelers.potentials import POTENTIALS
-from mlipbench_hpc.worker.labelers.sampling import generate, relabel
-
-LARGEST_FORCE = 100.0
+from mlipbench_hpc.worker.labelers.sampling import LARGEST_FORCE, generate, relabel
 
 
 def run(context: Context) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from mlipbench_hpc.worker.labelers.engine import Engine
 
 CHUNK_PS = 0.5
 REDRAWS = 100
+LARGEST_FORCE = 100.0
 Labelled = tuple[Frames, Answers | None]
 
 
@@ -57,10 +58,11 @@ def generate(kind: type[Engine], context: Context) -> Labelled:
         random = np.random.default_rng([how["seed"], index])
         for number in range(1, count + 1):
             _advance(sampler, how["every"], context)
-            frame = replace(start, positions=sampler.positions())
+            frame, wall = replace(start, positions=sampler.positions()), values.get("wall_A", np.nan)
             if "rattle" in how and number % how["rattle"]["every"] == 0:
-                frame = rattled(frame, how["rattle"]["distance"], random)
-            parts.append(judge.label(frame, values.get("wall_A", np.nan)))
+                parts.append(label_rattled(judge, frame, wall, how["rattle"]["distance"], random))
+            else:
+                parts.append(judge.label(frame, wall))
             context.progress(len(parts), how["frames"], "frames")
         sampler.close()
     judge.close()
@@ -100,6 +102,20 @@ def rattled(frame: Frames, distance: float, random: np.random.Generator) -> Fram
             if box.same(Box.of(moved, 0)):
                 return moved
     raise InputFailure(f"rattle: shifts of {distance:g} Å leave no molecules: give a smaller distance")
+
+
+def label_rattled(
+    judge: Judge, frame: Frames, wall: float, distance: float, random: np.random.Generator
+) -> Labelled:
+    """A rattled frame without forces above LARGEST_FORCE, eV/Å: atoms on one another teach nothing."""
+    for _ in range(REDRAWS):
+        labelled = judge.label(rattled(frame, distance, random), wall)
+        if np.abs(labelled[0].forces).max() <= LARGEST_FORCE:
+            return labelled
+    raise InputFailure(
+        f"rattle: shifts of {distance:g} Å always push atoms into one another (forces above "
+        f"{LARGEST_FORCE:g} eV/Å): give a smaller distance"
+    )
 
 
 def _sampler(kind: type[Engine], start: Frames, context: Context, index: int) -> Engine:

@@ -1,5 +1,6 @@
 """The constant-charge electrode against the image law, finite differences, and itself."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.builders.slab import interface
 from mlipbench_hpc.worker.labelers.box import Box
 from mlipbench_hpc.worker.labelers.electrode import Engine
-from mlipbench_hpc.worker.labelers.sampling import rattled
+from mlipbench_hpc.worker.labelers.sampling import label_rattled, rattled
 
 pytestmark = pytest.mark.engine
 COULOMB = 14.399645  # eV·Å/e²
@@ -259,6 +260,28 @@ def test_shifts_that_tear_molecules_apart_are_refused():
     assert near.positions == pytest.approx(frame.positions, abs=0.05)
     with pytest.raises(InputFailure, match="give a smaller distance"):
         rattled(frame, 1e3, np.random.default_rng(1))
+
+
+def test_a_rattled_frame_with_absurd_forces_is_drawn_again_and_for_ever_is_refused():
+    water = Atoms("OHH", [[0, 0, 0], [0.6, 0.8, 0], [-0.6, 0.8, 0]], cell=[4.0] * 3, pbc=True)
+    frame, drawn = Frames.from_atoms([water.repeat((2, 2, 2))]), []
+
+    class Judge:
+        def __init__(self, absurd: int):
+            self.absurd = absurd
+
+        def label(self, moved: Frames, _wall: float):
+            drawn.append(moved.positions)
+            force = 101.0 if len(drawn) <= self.absurd else 1.0
+            return replace(moved, forces=np.full_like(moved.positions, -force)), None
+
+    random = np.random.default_rng(1)
+    labelled, _ = label_rattled(Judge(2), frame, 9.0, 0.1, random)
+    assert len(drawn) == 3
+    assert np.array_equal(labelled.positions, drawn[2])
+    assert not np.array_equal(drawn[1], drawn[2])
+    with pytest.raises(InputFailure, match=r"forces above 100 eV/Å.*give a smaller distance"):
+        label_rattled(Judge(10**6), frame, 9.0, 0.1, random)
 
 
 def test_rigid_gold_does_not_move(tmp_path: Path):
