@@ -36,10 +36,16 @@ class Band:
     usable: bool = True
 
     @property
+    def together(self) -> Floats | None:
+        """Half width (B,) of both, √((2 SE)² + (α·σ)²); None without a training band that may be used."""
+        if self.training is None or not self.usable:
+            return None
+        return np.hypot(np.nan_to_num(2 * self.se), np.nan_to_num(self.training))
+
+    @property
     def height(self) -> Floats:
-        """Half width (B,) of whichever is wider: 2 SE or a training band that may be used."""
-        sampling = 2 * self.se
-        return sampling if self.training is None or not self.usable else np.fmax(sampling, self.training)
+        """Half width (B,) of the widest band that may be used."""
+        return 2 * self.se if self.together is None else self.together
 
 
 @dataclass(frozen=True)

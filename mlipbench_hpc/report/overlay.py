@@ -113,7 +113,7 @@ def _bands(lines: list[Line], name: str) -> dict[str, Band]:
 def _panels(count: int, lines: int) -> tuple[Canvas, list[Axes], Axes | None]:
     """Two in a row; an odd last place is left for the legend, else there is room below."""
     rows = -(-count // 2)
-    below = 0.3 + 0.35 * -(-(lines + 3) // 2) if count % 2 == 0 else 0.0
+    below = 0.3 + 0.35 * -(-(lines + 4) // 2) if count % 2 == 0 else 0.0
     canvas = new_canvas((9.6, 2.75 * rows + below))
     axes = [canvas.add_subplot(rows, 2, place + 1) for place in range(2 * rows)]
     spare = axes.pop() if count % 2 else None
@@ -132,6 +132,9 @@ def _draw(axes: Axes, name: str, found: dict[str, Band], drawn: dict[str, Look])
         _training(axes, one, look, height)
         low, high = one.mean - 2 * one.se, one.mean + 2 * one.se
         axes.fill_between(one.x, low, high, color=look.colour, alpha=0.22, linewidth=0)
+        if one.together is not None:
+            for edge in (one.mean - one.together, one.mean + one.together):
+                axes.plot(one.x, edge, color=look.colour, linewidth=0.5)
     for line, one in found.items():
         look = drawn[line]
         axes.plot(one.x, one.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
@@ -185,6 +188,8 @@ def _legend(canvas: Canvas, spare: Axes | None, group: Group, drawn: dict[str, L
     if any(reweighted_runs(line) and reached(line) for line in group.drawn):
         label = "hatched: ± 1 α·σ (training)"
         handles.append(Patch(facecolor="none", edgecolor=GREY, hatch="////", linewidth=0.5, label=label))
+        label = "thin lines: both, √((2 SE)² + (α·σ)²)"
+        handles.append(Line2D([], [], color=GREY, linewidth=0.5, label=label))
         if ions:
             label = "dotted: mean of all members (ions)"
             handles.append(Line2D([], [], color=GREY, linestyle=":", linewidth=0.8, label=label))
@@ -212,8 +217,8 @@ def caption(group: Group, histograms: Iterable[str] = ()) -> str:
     if any(reweighted_runs(line) and reached(line) for line in group.drawn):
         sentences.append(
             "Hatched bands: ± 1 α·σ, training: spread of the committee's members, reached by reweighting the "
-            "driver's frames, times α (σ alone where a committee is not calibrated). Lines are the driver's "
-            "own average."
+            "driver's frames, times α (σ alone where a committee is not calibrated). Thin lines: both "
+            "together, √((2 SE)² + (α·σ)²). Lines are the driver's own average."
         )
     if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
         sentences.append(
@@ -232,17 +237,14 @@ def _columns(
 ) -> dict[str, list[Any]]:
     """One row for each plotted point: what, whose, x and value with its widths; empty where there is none."""
     drivers = {line.name: line.driver.name for line in lines}
-    columns: dict[str, list[Any]] = {
-        name: []
-        for name in ("observable", "md", "driver", "x", "value", "two_se", "training", "committee_mean")
-    }
+    names = ("observable", "md", "driver", "x", "value", "two_se", "training", "together", "committee_mean")
+    columns: dict[str, list[Any]] = {name: [] for name in names}
     for name, found in bands.items():
         for line, one in found.items():
-            _extend(
-                columns, name, line, drivers[line], [one.x, one.mean, 2 * one.se, one.training, one.committee]
-            )
+            widths = [2 * one.se, one.training, one.together]
+            _extend(columns, name, line, drivers[line], [one.x, one.mean, *widths, one.committee])
     for line, (centres, density) in histograms.items():
-        _extend(columns, HISTOGRAM, line, drivers[line], [centres, density, None, None, None])
+        _extend(columns, HISTOGRAM, line, drivers[line], [centres, density, None, None, None, None])
     return columns
 
 

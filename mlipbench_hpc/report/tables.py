@@ -1,7 +1,10 @@
 """The report's tables: text in cells, ready for the page."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from mlipbench_hpc.report.collect import Item, Results, analyses
 from mlipbench_hpc.report.committees import only, split_of
@@ -132,18 +135,19 @@ def splits(results: Results) -> Table:
 
 
 def md(results: Results, name: str) -> Table:
-    """One row for each replica of one MD: how it ended, how long, temperature, energy, drift."""
+    """One row for each replica of one MD: how it ended, how long, temperatures, energy, conserved energy."""
     spec = results.asked("md", name)
     rows = [_md_row(results, item) for item in results.of("md", md=name)]
-    header = ["replica", "outcome", "length, ps", "analysed, ps", "temperature, K",
-              "potential energy, eV/atom",
-              "drift of conserved energy, meV/atom/ps"]  # fmt: skip
+    header = ["replica", "outcome", "temperature of each species, K", "length, ps", "analysed, ps",
+              "temperature, K", "potential energy, eV/atom", "drift of conserved energy, meV/atom/ps",
+              "its largest deviation, meV/atom"]  # fmt: skip
     caption = (
         f"{name}: NVT at {number(spec['temperature'])} K, asked {number(spec['length'])} ps per run, "
         f"{driver(results, name).drives()}. "
-        "Mean ± block standard error."
+        "Mean ± block standard error of what is analysed; the conserved energy's deviation is from its "
+        "start, over all."
     )
-    return Table(caption, header, rows, words=2)
+    return Table(caption, header, rows, words=3)
 
 
 def _md_row(results: Results, item: Item) -> list[str]:
@@ -155,12 +159,38 @@ def _md_row(results: Results, item: Item) -> list[str]:
     return [
         str(item.subject["replica"]),
         f"{outcome}{cause}",
+        species_temperatures(thermo),
         number(item.values.get("time_ps")),
         number(found.get("analysed_ps")),
         plus_minus(temperature.get("mean"), temperature.get("se")),
         plus_minus(potential.get("mean"), potential.get("se")),
         number(thermo.get("conserved_drift_meV_per_atom_per_ps")),
+        number(deviation(item)),
     ]
+
+
+def species_temperatures(thermo: dict[str, Any]) -> str:
+    """`Au 299 ± 2, H 301 ± 3`; a dash where nothing is known."""
+    found = [(re.fullmatch(r"temperature_([A-Z][a-z]?)_K", name), one) for name, one in thermo.items()]
+    cells = [f"{name[1]} {plus_minus(one['mean'], one['se'])}" for name, one in found if name]
+    return ", ".join(cells) or NOTHING
+
+
+def deviation(run: Item) -> float | None:
+    """The conserved energy's largest deviation from its start, meV per atom, over a whole MD run."""
+    energies = run.table("thermo.csv").get("conserved_eV")
+    if energies is None or len(energies) == 0 or not np.isfinite(energies).all():
+        return None
+    return float(1000 * np.abs(energies - energies[0]).max() / atoms_of(run))
+
+
+def atoms_of(run: Item) -> int:
+    """Number of atoms of an MD run, from topology.pdb; 1 (energies then are of the whole system) without."""
+    try:
+        lines = (run.folder / "topology.pdb").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return 1
+    return sum(line.startswith(("ATOM", "HETATM")) for line in lines) or 1
 
 
 def missing(results: Results) -> Table | None:

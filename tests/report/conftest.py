@@ -236,6 +236,8 @@ def add_run(made: Made, replica: int, model: str) -> None:
     run = made.commit("md", subject, values, files, {"model": model})
     summary = {
         "temperature_K": {"mean": 300.6 + replica, "se": 0.7}, "conserved_drift_meV_per_atom_per_ps": 0.0021,
+        "temperature_H_K": {"mean": 301.6 + replica, "se": 0.9},
+        "temperature_O_K": {"mean": 298.6 + replica, "se": None},
         "potential_eV_per_atom": {"mean": -3.1248, "se": 0.0002},
     }  # fmt: skip
     values = {

@@ -163,6 +163,8 @@ def test_the_overlay_holds_pooled_averages_and_both_bands(finished: tuple[Any, P
     np.testing.assert_allclose(rows["training"][own].astype(float), 1.5 * np.abs(sigma), atol=1e-6)
     shifted = means.mean(axis=0) * (1 + 0.04 * SPREAD.mean())
     np.testing.assert_allclose(rows["committee_mean"][own].astype(float), shifted, atol=1e-6)
+    both = np.hypot(*(rows[name][own].astype(float) for name in ("two_se", "training")))
+    np.testing.assert_allclose(rows["together"][own].astype(float), both, atol=1e-6)
     reference = rows["md"] == "truth"
     assert set(rows["driver"][reference]) == {"electrode"}
     assert set(rows["training"][reference]) == {None}
