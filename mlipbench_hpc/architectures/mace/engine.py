@@ -8,8 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 import torch
 
 __all__ = [
-    "compiled", "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch",
-    "width",
+    "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch", "width",
 ]  # fmt: skip
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -34,7 +33,6 @@ with quiet(), redirect_stdout(io.StringIO()):
     from mace.tools import scripts_utils
     from mace.tools.train import evaluate, train_one_epoch
     from e3nn import o3  # isort: skip
-    from e3nn.util import jit  # isort: skip
 
 
 @contextmanager
@@ -46,16 +44,3 @@ def width(dtype: str) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def compiled(model: torch.nn.Module) -> torch.nn.Module:
-    """The same model as TorchScript, by e3nn's compiler, as mace-torch exports it to LAMMPS.
-
-    Optimized once and as a whole: torch's default is to optimize anew what the first calls were like, and
-    the numbers of a run would then depend on when it was begun.
-    """
-    torch._C._jit_set_profiling_executor(False)
-    torch._C._jit_set_profiling_mode(False)
-    with quiet():
-        script: torch.nn.Module = jit.compile(model, in_place=False)
-    return script

@@ -9,7 +9,7 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from mlipbench_hpc.architectures.mace.engine import compiled, data, width
+from mlipbench_hpc.architectures.mace.engine import data, width
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
 from mlipbench_hpc.architectures.mace.model import load_model
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
@@ -34,10 +34,15 @@ class MaceEvaluator:
             for start in range(0, len(frames), batch_size):
                 part = frames.select(list(range(start, min(start + batch_size, len(frames)))))
                 batch = next(iter(loader(list(graphs(part, self.known, self.cutoff)), batch_size)))
-                energy, force = forward(self.model, batch.to(self.device).to_dict())
+                energy, force = self.forward(batch.to(self.device).to_dict())
                 energies.append(energy)
                 forces.append(force)
         return np.concatenate(energies) + self.reference(frames), np.concatenate(forces)
+
+    def forward(self, graph: dict[str, torch.Tensor]) -> tuple[Floats, Floats]:
+        """Interaction energies (frames,) eV and forces (atoms, 3) eV/Å of one batch of graphs."""
+        found = self.model(graph, training=False, compute_force=True)
+        return to_float64(found["interaction_energy"]), to_float64(found["forces"])
 
     def reference(self, frames: Frames) -> Floats:
         """(F,) eV: sum of the reference energies of each frame's atoms."""
@@ -54,18 +59,13 @@ class MaceEvaluator:
 
 
 class MaceCalculator(Calculator):
-    """Energy and forces for MD, and nothing else (mace-torch's own calculator computes stress as well).
-
-    The model is compiled, which pays after some fifty steps.
-    """
+    """Energy and forces for MD, and nothing else (mace-torch's own calculator computes stress as well)."""
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
 
     def __init__(self, evaluator: MaceEvaluator) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.evaluator = evaluator
-        with width(evaluator.dtype):
-            self._model = compiled(evaluator.model)
         self._numbers: Ints = np.zeros(0, dtype=np.int64)
         self._constant: dict[str, torch.Tensor] = {}
         self._reference = 0.0
@@ -82,7 +82,7 @@ class MaceCalculator(Calculator):
         if not np.array_equal(self._numbers, current.numbers):
             self._prepare(current.numbers)
         with width(self.evaluator.dtype):
-            energy, forces = forward(self._model, self._graph(current))
+            energy, forces = self.evaluator.forward(self._graph(current))
         total = float(energy[0]) + self._reference
         self.results = {"energy": total, "free_energy": total, "forces": forces}
 
@@ -118,12 +118,6 @@ class MaceCalculator(Calculator):
         graph = {name: torch.tensor(value, dtype=kind, device=device) for name, value in arrays.items()}
         graph["edge_index"] = torch.tensor(edges, dtype=torch.int64, device=device)
         return self._constant | graph
-
-
-def forward(model: torch.nn.Module, graph: dict[str, torch.Tensor]) -> tuple[Floats, Floats]:
-    """Interaction energies (frames,) eV and forces (atoms, 3) eV/Å of one batch of graphs."""
-    found = model(graph, training=False, compute_force=True)
-    return to_float64(found["interaction_energy"]), to_float64(found["forces"])
 
 
 def to_float64(tensor: torch.Tensor) -> Floats:
