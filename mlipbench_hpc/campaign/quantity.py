@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 UNITS: dict[str, dict[str, float]] = {
     "time": {"fs": 1e-3, "ps": 1.0, "ns": 1e3},
@@ -27,6 +27,7 @@ EXAMPLES = {
     "force": "100 meV/Å",
 }
 SMALLEST, LARGEST = 1e-9, 1e9
+MINUTE_S = 60.0
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
@@ -45,6 +46,13 @@ def parse(kind: str, value: object) -> float:
     return number
 
 
+def whole_minutes(seconds: float) -> float:
+    """The same. Raises ValueError unless a scheduler, which counts whole minutes, keeps it as it is."""
+    if seconds < MINUTE_S or seconds % MINUTE_S:
+        raise ValueError("expected a walltime of whole minutes, as schedulers count them")
+    return seconds
+
+
 def _reader(kind: str) -> Callable[[object], float]:
     return lambda value: parse(kind, value)
 
@@ -57,6 +65,7 @@ def _schema(kind: str) -> WithJsonSchema:
 
 Time = Annotated[float, BeforeValidator(_reader("time")), _schema("time")]
 Duration = Annotated[float, BeforeValidator(_reader("duration")), _schema("duration")]
+Walltime = Annotated[Duration, AfterValidator(whole_minutes)]
 Frequency = Annotated[float, BeforeValidator(_reader("frequency")), _schema("frequency")]
 Length = Annotated[float, BeforeValidator(_reader("length")), _schema("length")]
 Temperature = Annotated[float, BeforeValidator(_reader("temperature")), _schema("temperature")]

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.load import load
 from mlipbench_hpc.campaign.problem import CampaignError, Mistake, near, shown
-from mlipbench_hpc.campaign.quantity import Duration
+from mlipbench_hpc.campaign.quantity import Duration, Walltime
 from mlipbench_hpc.campaign.spec import Count, Name, Spec
 
 # What is written into job scripts and scheduler commands, unquoted: no blank, quote or shell sign can pass.
@@ -20,7 +20,7 @@ Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,1
 Kind = Literal["gpu", "cpu"]
 Port = Annotated[int, Field(ge=1024, le=65535, strict=True)]
 LOCAL = "local"
-SHORTEST_WALLTIME_S, SHARE_KEPT, LONGEST_MARGIN_S = 60.0, 0.1, 300.0
+SHARE_KEPT, LONGEST_MARGIN_S = 0.1, 300.0
 
 
 class Site(Spec):
@@ -97,7 +97,7 @@ class Nodes(Spec):
         0, description="Jobs kept even when idle; others end after idle_limit."
     )
     tasks_per_gpu: Count = Field(1, description="Tasks that share one GPU.")
-    walltime: Duration = Field(description="Of one job; whole minutes.")
+    walltime: Walltime = Field(description="Of one job; whole minutes.")
     exclusive: bool = Field(True, strict=True, description="Share the nodes with nobody.")
     launcher: Literal["single", "srun", "mpiexec"] = Field(
         "single", description="How a job of several nodes starts one manager on each."
@@ -108,8 +108,6 @@ class Nodes(Spec):
 
     @model_validator(mode="after")
     def _sensible(self) -> "Nodes":
-        if self.walltime < SHORTEST_WALLTIME_S or self.walltime % 60:
-            raise ValueError("expected a walltime of whole minutes, as schedulers count them")
         if self.nodes_per_block > 1 and self.launcher == "single":
             raise ValueError("expected `launcher: srun` or `mpiexec` with several nodes_per_block")
         if self.min_blocks > self.max_blocks:
@@ -162,7 +160,7 @@ class ClusterSite(Site):
     worker_init: list[str] = Field([], description="Lines of shell run in the job before its workers.")
     scheduler_timeout: Duration = Field(60.0, description="How long one scheduler command may take.")
     poll: Duration = Field(30.0, description="How often the scheduler is asked about jobs.")
-    driver_walltime: Duration | None = Field(
+    driver_walltime: Walltime | None = Field(
         None, description="Of the job of `run --submit` (default: that of the nodes it runs on)."
     )
     idle_limit: Duration = Field(120.0, description="A job without a task ends after this time.")

@@ -274,6 +274,8 @@ def test_a_cluster_site(tmp_path: Path):
         ("partition: gpu", "queue: gpu", 5),
         ("walltime: 12 h", "walltime: 90 s", 5),
         ("walltime: 12 h", "walltime: 30 s", 5),
+        ("account: chem", "driver_walltime: 90 s", 3),
+        ("account: chem", "driver_walltime: 30 s", 3),
         ("walltime: 12 h", "walltime: 12 h, nodes_per_block: 2", 5),
         ("walltime: 12 h", "walltime: 12 h, min_blocks: 2", 5),
         ("gpu: {partition", "gpus: {partition", 5),
