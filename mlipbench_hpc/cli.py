@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,11 +123,9 @@ def validate(session: Session) -> int:
 
 
 def run(session: Session) -> int:
-    from mlipbench_hpc.runtime.lock import hold
-
     if session.options.submit:
         return submit(session)
-    with hold(session.store.root, session.options.take_over):
+    with hold(session):
         finished, out_of_time = drive(session)
     if out_of_time:
         return submit(session)
@@ -134,6 +133,20 @@ def run(session: Session) -> int:
     if not finished:
         print(f"Not everything is done. What failed: {again(session, 'status')}; the same command goes on.")
     return 0 if finished else EXIT_UNFINISHED
+
+
+def hold(session: Session) -> AbstractContextManager[None]:
+    """The store's lock; a scheduler is asked only where another host's driver was a job of it."""
+    from mlipbench_hpc.runtime import lock
+
+    def is_over(found: Mapping[str, Any]) -> bool:
+        from mlipbench_hpc.runtime.submit import is_over
+
+        return is_over(session.site, session.store, found)
+
+    options = session.options
+    job = lock.own_job() if getattr(options, "submitted", False) else None
+    return lock.hold(session.store.root, options.take_over, job, is_over)
 
 
 def submit(session: Session) -> int:
@@ -206,10 +219,9 @@ def task_show(session: Session) -> int:
 def task_run(session: Session) -> int:
     """Run one task here and now, without Parsl; a committed one is made again beside it and compared."""
     from mlipbench_hpc.runtime.byhand import rerun
-    from mlipbench_hpc.runtime.lock import hold
     from mlipbench_hpc.runtime.places import locate_again
 
-    with hold(session.store.root, session.options.take_over):
+    with hold(session):
         task, _ = pick(session)
         environment = locate_again(task, session.site, session.store.root / "facts")
         if environment.identity != task.identity:
@@ -229,11 +241,10 @@ def pick(session: Session) -> tuple[Task, list[Path]]:
 
 def clean(session: Session) -> int:
     from mlipbench_hpc.runtime.clean import remove_dead
-    from mlipbench_hpc.runtime.lock import hold
 
     if not session.root.is_dir():
         raise Refused(f"{session.root} is no store: nothing to clean")
-    with hold(session.store.root, session.options.take_over):
+    with hold(session):
         folders, size = remove_dead(session.store)
     print(
         f"removed {folders} dead attempts and leftovers, {size / 1e6:.1f} MB; committed tasks are untouched"

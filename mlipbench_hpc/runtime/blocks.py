@@ -165,6 +165,17 @@ class Block:
         listed = self.listing()
         return None if listed is None else [job for job, said in listed.items() if said.state in ACTIVE]
 
+    def is_over(self, job: str) -> bool:
+        """Whether the scheduler says that this job of the store is over; of one it forgot it says nothing."""
+        self.know(job)
+        listed = self.listing()
+        said = None if listed is None else listed.get(job) or self._remembered(job)
+        return said is not None and said.state not in ACTIVE
+
+    def _remembered(self, job: str) -> Job | None:
+        """What accounting says of a job that is no longer listed."""
+        return None
+
     def end_all(self, echo: Callable[[str], None]) -> int:
         """Cancel every block of this store, whoever submitted it, and wait until all are gone.
 
@@ -215,6 +226,14 @@ class SlurmBlock(Block, SlurmProvider):  # type: ignore[misc]
             job: Job(self.STATES.get(state, WAITING), f"{state.lower()}: {words}")
             for job, state, words in rows
         }
+
+    def _remembered(self, job: str) -> Job | None:
+        code, out, _ = self.execute_wait(
+            f"sacct --noheader --parsable2 --allocations --jobs={job} --format=JobName,State"
+        )
+        rows = [line.split("|", 1) for line in out.splitlines()] if code == 0 else []
+        states = [row[1] for row in rows if row[0] == self.tag and row[1:]]
+        return Job(self.STATES.get(states[-1].split()[0], WAITING)) if states else None
 
 
 class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]

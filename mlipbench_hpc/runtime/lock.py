@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,11 @@ def start_time(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
+def own_job() -> str | None:
+    """The scheduler's job that this process runs in."""
+    return os.environ.get("SLURM_JOB_ID") or os.environ.get("PBS_JOBID")
+
+
 def is_alive(holder: dict[str, Any]) -> bool | None:
     """Whether a lock's holder lives; None when it is on another host and cannot be asked."""
     own = me()
@@ -68,16 +73,25 @@ def driven_since(store: Path) -> float | None:
     return float(found["since"]) if alive else None
 
 
-@contextmanager
-def hold(store: Path, take_over: bool = False) -> Iterator[None]:
-    """Hold the store's lock; a dead driver's is taken over, another host's only when told to.
+def never(_lock: dict[str, Any]) -> bool:
+    """Nobody is there to say that a driver's job is over."""
+    return False
 
-    Raises StoreLocked naming host and pid.
+
+@contextmanager
+def hold(
+    store: Path,
+    take_over: bool = False,
+    job: str | None = None,
+    is_over: Callable[[dict[str, Any]], bool] = never,
+) -> Iterator[None]:
+    """Hold the store's lock; job: the scheduler's job that this driver is, if it is one.
+
+    A dead driver's lock is taken (see release_dead). Raises StoreLocked naming host and pid.
     """
-    with (store / "lock.guard").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        _release_dead(store, take_over)
-        _create(store)
+    with _guarded(store):
+        _release_dead(store, take_over, is_over)
+        _create(store, job)
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(store, stop), daemon=True)
     beat.start()
@@ -90,20 +104,51 @@ def hold(store: Path, take_over: bool = False) -> Iterator[None]:
             (store / "lock").unlink()
 
 
-def _release_dead(store: Path, take_over: bool) -> None:
+def release_dead(store: Path, take_over: bool, is_over: Callable[[dict[str, Any]], bool]) -> None:
+    """Remove the lock of a dead driver: of a process that is gone from this host, or, on another host, of one
+    that was silent for SILENT_S and whose job is over (is_over says so of its lock), or when told to.
+
+    Raises StoreLocked while the driver may live.
+    """
+    with _guarded(store):
+        _release_dead(store, take_over, is_over)
+
+
+@contextmanager
+def _guarded(store: Path) -> Iterator[None]:
+    with (store / "lock.guard").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def _release_dead(store: Path, take_over: bool, is_over: Callable[[dict[str, Any]], bool]) -> None:
     found = holder(store)
-    if found is None:
-        (store / "lock").unlink(missing_ok=True)
-        return
+    why = _why_held(found, take_over, is_over) if found else None
+    if found and why is not None:
+        raise StoreLocked(f"{store} is driven by process {found['pid']} on {found['host']}{why}")
+    (store / "lock").unlink(missing_ok=True)
+
+
+def _why_held(
+    found: dict[str, Any], take_over: bool, is_over: Callable[[dict[str, Any]], bool]
+) -> str | None:
+    """Why a lock must stay, in words that follow its holder's name; None when its driver is dead."""
     alive = is_alive(found)
-    if alive or (alive is None and not take_over):
-        elsewhere = "" if alive else "; if that host is gone, run again with --take-over"
-        raise StoreLocked(f"{store} is driven by process {found['pid']} on {found['host']}{elsewhere}")
-    (store / "lock").unlink()
+    if alive:
+        return ""
+    if alive is False or take_over:
+        return None
+    if not is_over(found):
+        return "; if that host is gone, run again with --take-over"
+    left = found["heartbeat"] + SILENT_S - time.time()
+    if left > 0:
+        return f", whose job is over: run again when it was silent for {left:.0f} s more"
+    print(f"job {found['job']} on {found['host']} is over: its driver's lock is taken", flush=True)
+    return None
 
 
-def _create(store: Path) -> None:
-    content = json.dumps(me() | {"since": time.time(), "heartbeat": time.time()}).encode()
+def _create(store: Path, job: str | None) -> None:
+    content = json.dumps(me() | {"job": job, "since": time.time(), "heartbeat": time.time()}).encode()
     descriptor = os.open(store / "lock", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     try:
         os.write(descriptor, content)

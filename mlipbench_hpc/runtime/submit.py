@@ -1,10 +1,11 @@
 """`mlipbench run --submit`: the driver as a small job of its own, which submits itself again at its end."""
 
 import argparse
+import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from parsl.providers.errors import SubmitException
 
 from mlipbench_hpc.campaign.site import ClusterSite, Site
 from mlipbench_hpc.contract.folder import Store
-from mlipbench_hpc.runtime.blocks import blocks_of
+from mlipbench_hpc.runtime.blocks import PbsBlock, SlurmBlock, blocks_of
 from mlipbench_hpc.runtime.executors import plain, tag
 from mlipbench_hpc.runtime.launch import STOP_AT
-from mlipbench_hpc.runtime.lock import holder
+from mlipbench_hpc.runtime.lock import own_job, release_dead
 from mlipbench_hpc.runtime.trouble import Trouble
 
 CORES = 2
@@ -24,7 +25,7 @@ LOG = "driver.log"
 
 
 def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable[[str], None]) -> None:
-    """Submit the driver of a campaign to nodes without GPUs where the site has some.
+    """Submit the driver of a campaign; a dead driver's lock is removed here, where that can be known.
 
     Raises Trouble on a site without a scheduler, while such a job waits or runs, and when none is accepted.
     """
@@ -32,6 +33,25 @@ def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable
         raise Trouble(f"site `{site.name}` has no scheduler: leave --submit out")
     if not plain(store.root):
         raise Trouble(f"{store.root}: job scripts can hold no such path; give another --store")
+    block = driver_block(site, store)
+    if options.submitted and (own := own_job()):
+        block.know(own)
+    elif there := block.active():
+        raise Trouble(f"job {' '.join(there)} drives this store already, or waits to: see {store.root / LOG}")
+    else:
+        release_dead(store.root, options.take_over, functools.partial(is_over, site, store))
+    words = [sys.executable, "-m", "mlipbench_hpc.cli", "run", str(options.campaign), "--site", options.site]
+    words += ["--store", str(store.root), "--submitted", "--yes"]
+    log, folder = shlex.quote(str(store.root / LOG)), shlex.quote(str(Path.cwd()))
+    try:
+        job = block.submit(f"cd {folder} && {shlex.join(words)} >> {log} 2>&1", 1)
+    except SubmitException as error:
+        raise Trouble(f"no job is accepted: {block.trouble}; `mlipbench doctor` says more") from error
+    echo(f"job {job} drives the campaign; its words go to {store.root / LOG}")
+
+
+def driver_block(site: ClusterSite, store: Store) -> SlurmBlock | PbsBlock:
+    """What submits and finds the drivers of a store: two cores of a node without GPUs, if there is one."""
     nodes = site.nodes[site.kind_of(gpu=False)]  # type: ignore[index]
     small: dict[str, Any] = {"nodes_per_block": 1, "gpus_per_node": 0, "cores_per_node": CORES}
     small |= {"memory_per_node": None, "select": None, "min_blocks": 0, "exclusive": False}
@@ -39,21 +59,13 @@ def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable
     few = nodes.model_copy(update=small)
     block = blocks_of(site, few, tag(store, "submitted"), str(Path(sys.executable).parent))
     block.launcher, block.script_dir = SimpleLauncher(), str(store.root)
-    if own := options.submitted and (os.environ.get("SLURM_JOB_ID") or os.environ.get("PBS_JOBID")):
-        block.know(own)
-    elif there := block.active():
-        raise Trouble(f"job {' '.join(there)} drives this store already, or waits to: see {store.root / LOG}")
-    elif (lock := holder(store.root)) and not options.take_over:
-        raise Trouble(f"{store.root} is driven by process {lock['pid']} on {lock['host']}")
-    words = [sys.executable, "-m", "mlipbench_hpc.cli", "run", str(options.campaign), "--site", options.site]
-    words += ["--store", str(store.root), "--submitted", "--yes"]
-    words += ["--take-over"] if options.take_over and not options.submitted else []
-    log, folder = shlex.quote(str(store.root / LOG)), shlex.quote(str(Path.cwd()))
-    try:
-        job = block.submit(f"cd {folder} && {shlex.join(words)} >> {log} 2>&1", 1)
-    except SubmitException as error:
-        raise Trouble(f"no job is accepted: {block.trouble}; `mlipbench doctor` says more") from error
-    echo(f"job {job} drives the campaign; its words go to {store.root / LOG}")
+    return block
+
+
+def is_over(site: Site, store: Store, lock: Mapping[str, Any]) -> bool:
+    """Whether a lock names its driver's job, and this site's scheduler says that it is over."""
+    job = lock.get("job")
+    return bool(job) and isinstance(site, ClusterSite) and driver_block(site, store).is_over(str(job))
 
 
 def stop_at(options: argparse.Namespace) -> float | None:

@@ -213,6 +213,34 @@ def test_jobs_that_stay_are_named_with_what_to_type(monkeypatch: pytest.MonkeyPa
         made.end_all(lambda _: None)
 
 
+@pytest.mark.parametrize(
+    ("squeue", "sacct", "over"),
+    [
+        ((0, "7|RUNNING|None", ""), (0, f"{TAG}|FAILED\n", ""), False),
+        ((0, "7|FAILED|NonZeroExitCode", ""), (1, "", "accounting storage is disabled"), True),
+        ((0, "", ""), (1, "", "accounting storage is disabled"), False),
+        ((1, "", "down"), (1, "", "down"), False),
+        ((0, "", ""), (0, f"{TAG}|CANCELLED by 0\n", ""), True),
+        ((0, "", ""), (0, f"{TAG}|RUNNING\n", ""), False),
+        ((0, "", ""), (0, "another|FAILED\n", ""), False),
+        ((0, "8|FAILED|None", ""), (0, "", ""), False),
+    ],
+)
+def test_only_a_scheduler_that_says_so_ends_a_drivers_job(
+    monkeypatch: pytest.MonkeyPatch, squeue: Any, sacct: Any, over: bool
+) -> None:
+    """A job that is no longer known, of another name, or of which nothing is heard, may be alive."""
+    Said(monkeypatch, squeue=[squeue], sacct=[sacct])
+    assert block("slurm").is_over("7") is over
+
+
+@pytest.mark.parametrize(("state", "over"), [("R", False), ("H", False), ("F", True)])
+def test_a_drivers_job_under_pbs(monkeypatch: pytest.MonkeyPatch, state: str, over: bool) -> None:
+    pbs_says(monkeypatch, f'{{"job_state": "{state}"}}')
+    assert block("pbs").is_over("7.head.cluster") is over
+    assert block("pbs").is_over("8.head.cluster") is False
+
+
 def test_commands_reach_no_shell(tmp_path: Path) -> None:
     made = block("slurm")
     assert made.execute_wait(f"echo $(touch {tmp_path}/hurt); touch {tmp_path}/hurt")[0] == 0

@@ -60,6 +60,32 @@ def test_another_hosts_lock_is_taken_only_when_told(tmp_path: Path) -> None:
         assert (holder(tmp_path) or {})["host"] == me()["host"]
 
 
+def over(_lock: object) -> bool:
+    return True
+
+
+def test_another_hosts_driver_whose_job_is_over_is_dead_once_it_is_silent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A node that the scheduler took for lost may still drive: its heartbeat says so."""
+    write(tmp_path, host="elsewhere", job="7", heartbeat=time.time() - 20)
+    with pytest.raises(StoreLocked, match=r"elsewhere, whose job is over: .* silent for \d\d"):
+        lock.release_dead(tmp_path, False, over)
+    assert holder(tmp_path) is not None
+    write(tmp_path, host="elsewhere", job="7", heartbeat=time.time() - 2 * lock.SILENT_S)
+    with hold(tmp_path, is_over=over):
+        assert (holder(tmp_path) or {})["host"] == me()["host"]
+    assert "job 7 on elsewhere is over: its driver's lock is taken" in capsys.readouterr().out
+
+
+def test_a_living_driver_of_this_host_is_not_asked_after(tmp_path: Path) -> None:
+    """Its process is here, whatever a scheduler says of a job of that number."""
+    with hold(tmp_path, job="7"):
+        assert (holder(tmp_path) or {})["job"] == "7"
+        with pytest.raises(StoreLocked, match=f"process {os.getpid()} on {me()['host']}$"):
+            lock.release_dead(tmp_path, True, over)
+
+
 def test_another_hosts_driver_counts_while_it_is_heard(tmp_path: Path) -> None:
     write(tmp_path, host="elsewhere")
     assert lock.driven_since(tmp_path) is not None
