@@ -17,29 +17,28 @@ from typing import Any
 
 from mlipbench_hpc.campaign.site import ClusterSite, Site
 from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S, Store, furthest_checkpoint, is_edited, read_json
-from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_OF_FAILURE
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED
 from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
+from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, longest_run
 from mlipbench_hpc.runtime.images import Image
-from mlipbench_hpc.runtime.launch import NOT_STARTED
+from mlipbench_hpc.runtime.launch import NO_MEMORY
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
 TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
 STUCK_AFTER = 3
-# What an attempt leaves before it ends with such a code.
-RECORDED = {EXIT_INTERRUPTED: "interrupted.json"} | dict.fromkeys(EXIT_OF_FAILURE.values(), "failure.json")
 LOST_LIMIT = 20
 WATCH_EVERY_S = 10.0
 # Of a cluster the node knows them, not the login node.
 NODE_ONLY = ("CUDA_VISIBLE_DEVICES", "TMPDIR")
 MENDS = 5
-FATAL = 128  # Apptainer ends with 128 and the number of the signal that killed what it ran.
-
+# After an attempt that ran out of memory: batches of frames change no result, so their size is no part of it.
+SMALLER = ("--smaller-by", "8")
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Echo = Callable[[str], None]
@@ -184,11 +183,16 @@ class Driver:
         marks = {processes.STORE: self.store.name, processes.ATTEMPT: attempt.name}
         place = Place(self.store.root, attempt, self.code)
         start = command(environment, item.task, place, self._outside(), marks)
+        argv = [*start.argv, *(SMALLER if self._is_smaller(item) else ())]
         self.flights[item.key] = Flight(item, attempt, kind)
         log = str(attempt / "log.txt")
         limit = self.site.attempt_limit
-        future = self.pool.submit(kind, start.argv, str(attempt), start.environ, log, limit, start.contained)
+        future = self.pool.submit(kind, argv, str(attempt), start.environ, log, limit, start.contained)
         future.add_done_callback(lambda ended: self.endings.put((item.key, attempt, ended)))
+
+    def _is_smaller(self, item: Planned) -> bool:
+        """Whether an earlier attempt ran out of memory, and the next may evaluate fewer frames at a time."""
+        return self.tries[item.key, "resource"] > 0 and "batch_size" in item.task.parameters
 
     def _outside(self) -> Mapping[str, str]:
         cluster = isinstance(self.site, ClusterSite)
@@ -277,11 +281,7 @@ class Driver:
     def _failed(self, flight: Flight) -> None:
         """Decide by kind: input and architecture never again, resource once, transient as the site says."""
         record = read_json(flight.attempt / "failure.json")
-        without = "lost" if flight.code is None and isinstance(self.site, ClusterSite) else "transient"
-        if without == "lost" and furthest_checkpoint(flight.attempt) > self.reached.get(flight.item.key, -1):
-            self.reached[flight.item.key] = furthest_checkpoint(flight.attempt)
-            self.tries[flight.item.key, "lost"] = 0
-        kind, message = (record["kind"], record["message"]) if record else (without, lost(flight.code))
+        kind, message = (record["kind"], record["message"]) if record else self._without_record(flight)
         if not record:
             processes.kill(processes.ATTEMPT, flight.attempt.name)
         if os.strerror(errno.ENOSPC) in message:
@@ -292,10 +292,23 @@ class Driver:
         allowed = limits.get(kind, 0)
         self.tries[flight.item.key, kind] += 1
         if self.tries[flight.item.key, kind] <= allowed:
+            smaller = ", in smaller batches" if self._is_smaller(flight.item) else ""
             again = "the next attempt continues" if kind == "lost" else f"{kind} failure, trying again"
-            self._again(flight, f"{message}: {again}")
+            self._again(flight, f"{message}: {again}{smaller}")
         else:
             self._give_up(flight, message)
+
+    def _without_record(self, flight: Flight) -> tuple[str, str]:
+        """Kind and words of an attempt that ended without leaving any; one that came further is not stuck."""
+        if flight.code == NO_MEMORY:
+            return "resource", lost(flight.code)
+        if flight.code is not None or not isinstance(self.site, ClusterSite):
+            return "transient", lost(flight.code)
+        key, step = flight.item.key, furthest_checkpoint(flight.attempt)
+        if step > self.reached.get(key, -1):
+            self.reached[key] = step
+            self.tries[key, "lost"] = 0
+        return "lost", lost(flight.code)
 
     def _mend_pool(self) -> None:
         """A dead interchange or a given-up executor: end what it ran, start a new pool, spend no retry."""
@@ -374,21 +387,3 @@ class Driver:
                 break
             time.sleep(0.2)
             number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
-
-
-def exit_code(future: "Future[Any]") -> int | None:
-    """The worker's exit code, or None when Parsl lost it."""
-    return None if future.cancelled() or future.exception() else int(future.result())
-
-
-def lost(code: int | None) -> str:
-    """Words for an attempt that left no record."""
-    if code is None:
-        return "its worker was lost"
-    if (number := -code if code < 0 else code - FATAL) in set(signal.Signals):
-        return f"its process was killed by {signal.Signals(number).name}"
-    if code == NOT_STARTED:
-        return "it could not be started, its log says why"
-    if code == EXIT_OF_FAILURE["transient"]:
-        return f"it could not even write its failure: {os.strerror(errno.ENOSPC)}"
-    return f"its process ended with {code} and left no record"

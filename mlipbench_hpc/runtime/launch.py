@@ -16,7 +16,8 @@ from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S
 STOP_AT, DEVICES = "MLIPBENCH_STOP_AT", "MLIPBENCH_DEVICES"
 # How many tasks share a GPU, and names of the variables that the site sets.
 SHARED, VARIABLES = "MLIPBENCH_TASKS_PER_GPU", "MLIPBENCH_VARIABLES"
-NOT_STARTED = 126
+NOT_STARTED, NO_MEMORY = 126, 125
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 HOST = "MLIPBENCH_HOST"
 LOOK_EVERY_S = 0.5
 
@@ -29,7 +30,8 @@ def launch(
     limit: float | None = None,
     contained: bool = False,
 ) -> int:
-    """Run `argv` (never a shell) in `folder`; output goes to the log file.
+    """Run `argv` (never a shell) in `folder`; output goes to the log file. Returns its exit code, or
+    NOT_STARTED, or NO_MEMORY where the kernel killed it because memory ran out.
 
     limit: seconds from now after which the worker is to checkpoint and stop; the job's end may come earlier.
     The attempt's folder may show here up to VISIBLE_WITHIN_S late. The worker dies with this process: by
@@ -41,6 +43,7 @@ def launch(
     stops += [time.time() + limit] if limit is not None else []
     command = [*argv, "--die-with", "stdin" if contained else str(os.getpid())]
     command += ["--deadline", repr(min(stops))] if stops else []
+    killed_before = kills_for_memory()
     with Path(log).open("ab") as output:
         try:
             process = subprocess.Popen(
@@ -58,7 +61,19 @@ def launch(
             code = process.wait()
         if process.stdin:
             process.stdin.close()
+        if code in KILLED and kills_for_memory() > killed_before:
+            output.write(b"the kernel killed this process because memory ran out\n")
+            return NO_MEMORY
         return code
+
+
+def kills_for_memory() -> int:
+    """How many processes of this machine its kernel has killed for want of memory (Linux 4.13 and later)."""
+    try:
+        rows = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(row.split()[1]) for row in rows if row.startswith("oom_kill ")), 0)
 
 
 def _await(path: Path) -> None:

@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--deadline", type=float, help="Unix time at which to checkpoint and stop")
     parser.add_argument("--die-with", help="process id of the parent to die with, or `stdin` and its end")
     parser.add_argument("--keep", action="store_true", help="write result.json but do not commit the folder")
+    parser.add_argument("--smaller-by", type=int, default=1, help="divide batches of frames by this")
     options = parser.parse_args(arguments)
     if options.die_with:
         die_with(options.die_with)
@@ -46,16 +47,16 @@ def main(arguments: list[str] | None = None) -> int:
             f"{folder} is not an attempt folder: `mlipbench task run KEY` makes a fresh one", file=sys.stderr
         )
         return EXIT_OF_FAILURE["input"]
-    return attempt(folder, options.deadline, commit=not options.keep)
+    return attempt(folder, options.deadline, not options.keep, options.smaller_by)
 
 
-def attempt(folder: Path, deadline: float | None, commit: bool) -> int:
+def attempt(folder: Path, deadline: float | None, commit: bool, smaller_by: int = 1) -> int:
     """One attempt, and its outcome written where the driver looks."""
     store = Store(folder.parent.parent)
     clock = Clock()
     try:
         task = Task.from_json(read_json(folder / "task.json") or {})
-        context = Context(task, folder, store, deadline)
+        context = Context(task, folder, store, deadline, smaller_by)
         context.listen()
         result = finish(context, run_verb(context), clock)
         if commit:
@@ -96,7 +97,7 @@ def finish(context: Context, values: dict[str, Any], clock: "Clock") -> dict[str
         "upstream": context.consumed,
         "inputs": context.task.inputs,
         "versions": versions(),
-        "timing": clock.read(),
+        "timing": clock.read() | {"batches_divided_by": context.smaller_by},
     }
 
 

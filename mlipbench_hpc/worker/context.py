@@ -29,12 +29,16 @@ T = TypeVar("T")
 
 @dataclass
 class Context:
-    """One running attempt. `folder` is the attempt; outputs are written there under their final names."""
+    """One running attempt. `folder` is the attempt; outputs are written there under their final names.
+
+    smaller_by: what batches of frames are divided by, after an attempt that ran out of memory.
+    """
 
     task: Task
     folder: Path
     store: Store
     deadline: float | None = None
+    smaller_by: int = 1
     stop_asked: str = ""
     consumed: dict[str, dict[str, str]] = field(default_factory=dict)
     _last_progress: float = 0.0
@@ -44,6 +48,13 @@ class Context:
     def parameters(self) -> dict[str, Any]:
         """The task's parameters as planned."""
         return self.task.parameters
+
+    @property
+    def batch_size(self) -> int:
+        """Frames that a model evaluates at a time. It decides memory and speed; energies and forces of a
+        batch are those of its frames alone, within the rounding that every architecture's tests state.
+        """
+        return max(1, int(self.parameters["batch_size"]) // self.smaller_by)
 
     def upstream(self, role: str) -> Path:
         """The committed folder that plays `role`; its outputs are checked against its manifest once.

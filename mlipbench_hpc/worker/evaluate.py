@@ -41,7 +41,7 @@ def predict(
     context: Context, evaluator: Evaluator, frames: Frames, done: int, total: int
 ) -> tuple[Floats, Floats]:
     """Energies (F,) eV and forces (A, 3) eV/Å; stops between chunks when it is asked to."""
-    size = context.parameters["batch_size"]
+    size = context.batch_size
     energies, forces = np.zeros(len(frames)), np.zeros((int(frames.offsets[-1]), 3))
     for start, stop in chunks(len(frames), size * BATCHES_BETWEEN_CHECKS):
         context.check()

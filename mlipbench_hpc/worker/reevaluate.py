@@ -35,11 +35,11 @@ def evaluated(context: Context, stretch: Stretch, indices: Ints) -> Floats:
         context.upstream("model"), given["hyperparameters"], given["device"], given["dtype"]
     )
     energies = resumed(context)
-    step = given["batch_size"] * BATCHES_BETWEEN_CHECKPOINTS
+    step = context.batch_size * BATCHES_BETWEEN_CHECKPOINTS
     while len(energies) < len(indices):
         context.check()
         frames = as_frames(stretch.trajectory, indices[len(energies) : len(energies) + step])
-        found, _ = evaluator.evaluate(frames, given["batch_size"])
+        found, _ = evaluator.evaluate(frames, context.batch_size)
         energies = np.concatenate([energies, found])
         content = packed(indices[: len(energies)], energies)
         context.save_checkpoint(len(energies), {ENERGIES: content}, keep=1)

@@ -9,7 +9,7 @@ import pytest
 from mlipbench_hpc.campaign.site import LocalSite
 from mlipbench_hpc.contract.task import Resources, Task
 from mlipbench_hpc.runtime.container import Place, command
-from mlipbench_hpc.runtime.driver import lost
+from mlipbench_hpc.runtime.endings import lost
 from mlipbench_hpc.runtime.environments import Environment, EnvironmentMissing
 from mlipbench_hpc.runtime.images import Entry, Image
 from mlipbench_hpc.runtime.own_lammps import LammpsRefused, OwnLammps, own_lammps

@@ -107,6 +107,24 @@ def test_evaluate(store: Store, tmp_path: Path) -> None:
         np.testing.assert_array_equal(saved["offsets"], np.arange(0, 41, 2))
 
 
+def test_after_a_lack_of_memory_batches_are_smaller_and_numbers_the_same(
+    store: Store, tmp_path: Path
+) -> None:
+    task, other = evaluate_task(store, tmp_path), Store(tmp_path / "other")
+    before = run(store, task)
+    (tmp_path / "calls").unlink()
+    other.create()
+    again = evaluate_task(other, tmp_path)
+    assert attempt(other.begin(again), None, commit=True, smaller_by=8) == EXIT_COMMITTED
+    result = other.result(again.key)
+    assert (tmp_path / "calls").read_text().split("\n")[:-1] == ["2 1", "8 1", "8 1", "4 1"]
+    assert result is not None
+    assert [result[name] for name in ("key", "manifest", "outputs", "values")] == [
+        before[name] for name in ("key", "manifest", "outputs", "values")
+    ]
+    assert result["timing"]["batches_divided_by"] == 8
+
+
 def test_evaluate_stops_at_the_deadline(store: Store, tmp_path: Path) -> None:
     assert run(store, evaluate_task(store, tmp_path), deadline=1.0) == {}
     assert not (tmp_path / "calls").exists()

@@ -80,15 +80,24 @@ class Evaluator:
     """A trained pair potential."""
 
     def __init__(
-        self, weights: Floats, pairs: Pairs, energies: dict[int, float], step_s: float = 0.0
+        self,
+        weights: Floats,
+        pairs: Pairs,
+        energies: dict[int, float],
+        step_s: float = 0.0,
+        frame_mb: int = 0,
     ) -> None:
         self.weights, self.pairs, self.energies, self.step_s = weights, pairs, energies, step_s
+        self.frame_mb = frame_mb
 
     def one(self, numbers: Ints, positions: Floats, cell: Floats) -> tuple[float, Floats]:
         energy, forces = self.pairs.energy_and_forces(self.weights, numbers, positions, cell)
         return energy + sum(self.energies[int(z)] for z in numbers), forces
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
+        """Frame by frame; a batch takes the memory that it is told to."""
+        taken = np.ones((min(batch_size, len(frames)), self.frame_mb, 1 << 20), np.uint8)
+        assert taken.all()
         found = [
             self.one(frames.numbers[own], frames.positions[own], frames.cells[index])
             for index in range(len(frames))
@@ -202,4 +211,6 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     model = json.loads((folder / "model.json").read_text())
     pairs = Pairs(model["species"], hyperparameters["cutoff"], hyperparameters["gaussians"])
     energies = {int(z): e for z, e in model["reference_energies"].items()}
-    return Evaluator(np.array(model["weights"]), pairs, energies, hyperparameters["step_s"])
+    return Evaluator(
+        np.array(model["weights"]), pairs, energies, hyperparameters["step_s"], hyperparameters["frame_mb"]
+    )
