@@ -1,34 +1,45 @@
 """Runs the suites of one tier, all of them even when one fails: `python tests/run.py fast|test|full`.
 
+The cluster's tests mostly wait (for schedulers, walltimes, silence), so their suites run beside each other.
+
 Tests of the login side run in .venvs/tests; tests/engines/<environment>/ runs in that environment's own
 Python, one process for the whole suite, with pytest taken from .venvs/pytest so that the environment stays
 what its lock says.
 """
 
+import contextlib
+import itertools
 import os
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".venvs"
 LOGIN = VENVS / "tests/bin"
 TALLIES = ("tests", "failures", "errors", "skipped")
 TIERS = ("fast", "test", "full")
+CLUSTER = {"slurm": "not pbs and not walltimes", "pbs": "pbs", "walltimes": "walltimes"}
 
 
 @dataclass(frozen=True)
 class Suite:
-    """One process; `counted` says that it is pytest, which can tell how many tests it ran."""
+    """One process; `counted` says that it is pytest, which can tell how many tests it ran.
+
+    Suites of one `group` run at a time.
+    """
 
     name: str
     command: list[str]
     environ: dict[str, str] = field(default_factory=dict)
     counted: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,11 +69,11 @@ def checks() -> list[Suite]:
     ]
 
 
-def login(name: str, marks: str) -> Suite:
+def login(name: str, marks: str, where: str = "tests", group: str = "") -> Suite:
     """Tests of the login side."""
-    command = [str(LOGIN / "python"), "-m", "pytest", "tests", "--ignore=tests/engines", "-m", marks]
+    command = [str(LOGIN / "python"), "-m", "pytest", where, "--ignore=tests/engines", "-m", marks]
     path = os.pathsep.join([str(LOGIN), os.environ.get("PATH", os.defpath)])
-    return Suite(name, command, {"PATH": path}, counted=True)
+    return Suite(name, command, {"PATH": path}, True, group)
 
 
 def engine(folder: Path, marks: str) -> Suite:
@@ -84,7 +95,9 @@ def suites(tier: str) -> list[Suite]:
         return fast
     engines = [engine(folder, marks) for folder in folders]
     whole = [login("campaigns", f"engine and {marks}"), login("images", f"apptainer and {marks}")]
-    whole += [login("cluster", "cluster" if tier == "full" else "cluster and not slow")]
+    clustered = "cluster" if tier == "full" else "cluster and not slow"
+    for name, part in CLUSTER.items():
+        whole.append(login(name, f"{clustered} and {part}", "tests/cluster", "cluster"))
     return [*fast, *engines, *whole]
 
 
@@ -99,34 +112,55 @@ def counts(junit: Path) -> tuple[int, int, int]:
     return max(0, total["tests"] - failed - total["skipped"]), failed, total["skipped"]
 
 
-def exit_code(command: list[str], suite: Suite) -> int:
+def exit_code(command: list[str], suite: Suite, output: IO[bytes] | None) -> int:
     environ = os.environ | suite.environ
+    places: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
     try:
-        return subprocess.call(command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL)
+        return subprocess.call(command, cwd=ROOT, env=environ, **places)
     except OSError as error:
         print(f"{suite.name}: {error}; run: make setup ENVS={suite.name}")
         return 127
 
 
-def run(suite: Suite) -> Outcome:
-    """Runs one suite on this terminal. A bad exit code is a failure at least; to find no test (5) is none."""
-    print(f"\n== {suite.name}", flush=True)
+def run(suite: Suite, output: IO[bytes] | None = None) -> Outcome:
+    """Runs one suite on this terminal, or into a file.
+
+    A bad exit code is a failure at least; to find no test (5) is none.
+    """
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         junit = Path(folder) / "junit.xml"
-        code = exit_code([*suite.command, f"--junitxml={junit}"] if suite.counted else suite.command, suite)
+        command = [*suite.command, f"--junitxml={junit}"] if suite.counted else suite.command
+        code = exit_code(command, suite, output)
         passed, failed, skipped = counts(junit) if suite.counted else (int(code == 0), int(code != 0), 0)
     if code not in (0, 5):
         failed = max(1, failed)
     return Outcome(suite.name, passed, failed, skipped, time.monotonic() - start)
 
 
+def run_group(suites: list[Suite]) -> list[Outcome]:
+    """Runs suites at a time; each one's output is shown whole, when all have ended."""
+    print(f"\n== {', '.join(suite.name for suite in suites)}", flush=True)
+    if len(suites) == 1:
+        return [run(suites[0])]
+    with contextlib.ExitStack() as stack:
+        outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in suites]
+        with ThreadPoolExecutor(len(suites)) as pool:
+            outcomes = list(pool.map(run, suites, outputs))
+        for suite, output in zip(suites, outputs, strict=True):
+            output.seek(0)
+            print(f"\n== {suite.name}\n{output.read().decode(errors='replace')}", flush=True)
+    return outcomes
+
+
 def main(tier: str) -> int:
-    outcomes = [run(suite) for suite in suites(tier)]
+    start = time.monotonic()
+    outcomes: list[Outcome] = []
+    for _, group in itertools.groupby(suites(tier), key=lambda suite: suite.group or suite.name):
+        outcomes += run_group(list(group))
     print("\n" + "\n".join(outcome.line() for outcome in outcomes))
     passed, failed, skipped = (sum(tally) for tally in zip(*(o.tally for o in outcomes), strict=True))
-    seconds = sum(outcome.seconds for outcome in outcomes)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped in {seconds:.1f}s")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped in {time.monotonic() - start:.1f}s")
     return int(failed > 0)
 
 

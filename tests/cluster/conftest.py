@@ -32,7 +32,7 @@ def pbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Pbs]:
         yield made
 
 
-@pytest.fixture(params=["slurm", "pbs"])
+@pytest.fixture(params=["slurm", pytest.param("pbs", marks=pytest.mark.pbs)])
 def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """One of the schedulers, found by whatever the test starts."""
     made = request.getfixturevalue(request.param)
@@ -63,6 +63,7 @@ def folder(undisturbed: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def slow(path: Path) -> None:
-    """Two members that train for some ten seconds."""
+    """Two members that train for some five seconds, and one run of MD."""
+    text = path.read_text().replace("replicas: 2", "replicas: 1")
     old = "architecture: toy"
-    path.write_text(path.read_text().replace(old, f"{old}, hyperparameters: {{epoch_s: 0.25}}"))
+    path.write_text(text.replace(old, f"{old}, hyperparameters: {{epoch_s: 0.12}}"))

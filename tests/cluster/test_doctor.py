@@ -32,7 +32,7 @@ def told(folder: Path, text: str, code: int = 1) -> str:
 
 def test_a_good_node(cluster: Any, tmp_path: Path) -> None:
     """All but what is fake here, and that is said: no nvidia-smi is here, and perhaps fewer cores."""
-    said = told(tmp_path, cluster.site())
+    said = told(tmp_path, cluster.site(gpus=4))
     for words in ("was accepted", "reaches this machine", "a rename there shows here after", "clocks agree"):
         assert words in said
     assert "the job holds 4 GPUs" in said
@@ -46,7 +46,7 @@ def test_a_good_node(cluster: Any, tmp_path: Path) -> None:
 
 
 def test_more_gpus_than_there_are(cluster: Any, tmp_path: Path) -> None:
-    text = cluster.site().replace("gpus_per_node: 4", "gpus_per_node: 9")
+    text = cluster.site(gpus=4).replace("gpus_per_node: 4", "gpus_per_node: 9")
     said = told(tmp_path, text)
     assert "WRONG" in said
     assert "`gpus_per_node`" in said

@@ -53,9 +53,10 @@ def checkpointed(folder: Path) -> bool:
 
 def test_eight_members_train_on_eight_gpus(cluster: Any, folder: Path) -> None:
     toy = folder / "toy.yaml"
-    text = toy.read_text().replace("members: 2", "members: 8").replace("epoch_s: 0.25", "epoch_s: 0.5")
+    text = toy.read_text().replace("members: 2", "members: 8").replace("epoch_s: 0.12", "epoch_s: 0.5")
     toy.write_text(text)
-    finished(running.start(folder, "run", "toy.yaml", site=cluster.site()), folder)
+    site = cluster.site(blocks=2, gpus=4)
+    finished(running.start(folder, "run", "toy.yaml", site=site), folder)
     trained = [one["timing"] for one in done(folder, "train")]
     assert len({(timing["host"], timing["gpu"]) for timing in trained}) == 8
     last_start = max(timing["started"] for timing in trained)
@@ -75,11 +76,17 @@ def test_a_cancelled_job_costs_no_retry_and_changes_nothing(
     assert running.results(folder) == running.results(undisturbed)
 
 
-def test_a_dead_drivers_job_is_found_and_ended_by_the_next(
+def test_drivers_that_are_stopped_and_killed_leave_no_job_to_the_next(
     cluster: Any, folder: Path, undisturbed: Path
 ) -> None:
+    """The first is asked to stop and ends its own; the second cannot, and the third does it."""
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
     running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
+    driver.terminate()
+    assert driver.wait(timeout=90) == 1
+    assert cluster.jobs() == []
+    driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
+    running.wait_until(cluster.jobs, 180, "a job")
     old = cluster.jobs()
     driver.kill()
     driver.wait()
@@ -90,20 +97,9 @@ def test_a_dead_drivers_job_is_found_and_ended_by_the_next(
     assert cluster.jobs() == []
 
 
-def test_a_driver_that_is_asked_to_stop_ends_its_jobs(cluster: Any, folder: Path, undisturbed: Path) -> None:
-    driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
-    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
-    driver.terminate()
-    assert driver.wait(timeout=90) == 1
-    assert cluster.jobs() == []
-    again = running.run(folder, "run", "toy.yaml", site=cluster.site())
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert running.results(folder) == running.results(undisturbed)
-
-
 def test_a_node_that_dies_costs_no_retry(cluster: Any, folder: Path, undisturbed: Path) -> None:
     """All its processes at once; under PBS the server goes on to say that the job runs."""
-    site = cluster.site(retries=0, connect_within="15 s")
+    site = cluster.site(retries=0, connect_within="20 s")
     driver = running.start(folder, "run", "toy.yaml", site=site)
     running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
     cluster.crash(cluster.jobs()[0])
@@ -113,6 +109,27 @@ def test_a_node_that_dies_costs_no_retry(cluster: Any, folder: Path, undisturbed
         cluster.mend()
     assert "was lost: the next attempt continues" in said
     assert running.results(folder) == running.results(undisturbed)
+
+
+@pytest.mark.parametrize("cluster", ["slurm"], indirect=True)
+def test_a_dead_slurmd_is_no_dead_node(cluster: Any, folder: Path, undisturbed: Path) -> None:
+    """SLURM calls the job lost and another one is submitted, but what slurmd had started works on."""
+    toy = folder / "toy.yaml"
+    toy.write_text(toy.read_text().replace("epoch_s: 0.12", "epoch_s: 0.6"))
+    driver = running.start(folder, "run", "toy.yaml", site=cluster.site(retries=0))
+    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
+    lost = cluster.jobs()
+    cluster.lose_slurmd(lost[0])
+    try:
+        running.wait_until(lambda: cluster.jobs()[:1] not in ([], lost), 120, "another job")
+        said = finished(driver, folder)
+    finally:
+        cluster.mend()
+    assert "was lost" not in said
+    assert {len(Store(folder / "store").attempts(one["key"])) for one in done(folder, "train")} == {0}
+    for verb, name in (("train", "model.json"), ("md", "trajectory.nc")):
+        assert digests(folder, verb, name) == digests(undisturbed, verb, name)
+    assert cluster.jobs() == []
 
 
 @pytest.mark.slow
@@ -180,18 +197,17 @@ def test_jobs_that_cannot_work_are_said_in_their_own_words(cluster: Any, folder:
     assert cluster.jobs() == []
 
 
-LONG = {
-    "replicas: 2": "replicas: 1",
-    "epoch_s: 0.25": "step_s: 0.7",
-}
+WALLTIMES = [
+    pytest.param("slurm", marks=pytest.mark.walltimes),
+    pytest.param("pbs", marks=pytest.mark.pbs),
+]
 
 
+@pytest.mark.parametrize("cluster", WALLTIMES, indirect=True)
 def test_md_longer_than_a_walltime_goes_on_in_the_next_job_to_the_bit(cluster: Any, folder: Path) -> None:
     """Steps of 0.7 s in jobs of a minute: three of them, two under the stand-in."""
     toy, plain = folder / "toy.yaml", folder / "plain"
-    text = toy.read_text()
-    for old, new in LONG.items():
-        text = text.replace(old, new)
+    text = toy.read_text().replace("epoch_s: 0.12", "step_s: 0.7")
     steps, jobs = (150, 3) if cluster.kind == "slurm" else (100, 2)
     text = text.replace("length: 0.4 ps", f"length: {steps * 0.002:g} ps")
     plain.mkdir()
@@ -200,7 +216,7 @@ def test_md_longer_than_a_walltime_goes_on_in_the_next_job_to_the_bit(cluster: A
     assert running.run(plain, "run", "toy.yaml").returncode == 0
     (plain / "argon.extxyz").rename(folder / "argon.extxyz")
     toy.write_text(text)
-    site = cluster.site(walltime="1 min", blocks=1, retries=0)
+    site = cluster.site(walltime="1 min", retries=0)
     said = finished(running.start(folder, "run", "toy.yaml", site=site), folder, 400)
     store = Store(folder / "store")
     (result,) = done(folder, "md")

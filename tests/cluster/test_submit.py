@@ -16,7 +16,7 @@ def submitted(folder: Path, site: str) -> None:
 
 
 def test_a_submitted_driver_ends_with_the_report(cluster: Any, folder: Path, undisturbed: Path) -> None:
-    site = cluster.site(walltime="4 min", blocks=1)
+    site = cluster.site(walltime="4 min")
     submitted(folder, site)
     again = running.run(folder, "run", "toy.yaml", "--submit", site=site)
     assert again.returncode == 2
@@ -27,12 +27,13 @@ def test_a_submitted_driver_ends_with_the_report(cluster: Any, folder: Path, und
     assert running.results(folder) == running.results(undisturbed)
 
 
+@pytest.mark.walltimes
 def test_a_driver_whose_job_ends_submits_itself_again(slurm: Any, folder: Path, monkeypatch: Any) -> None:
     """One minute of walltime, of which 54 s may be used; training alone takes 48."""
     monkeypatch.setenv("SLURM_CONF", slurm.environ["SLURM_CONF"])
     toy = folder / "toy.yaml"
-    toy.write_text(toy.read_text().replace("epoch_s: 0.25", "epoch_s: 1.2"))
-    submitted(folder, slurm.site(walltime="1 min", blocks=1))
+    toy.write_text(toy.read_text().replace("epoch_s: 0.12", "epoch_s: 1.2"))
+    submitted(folder, slurm.site(walltime="1 min"))
     running.wait_until((folder / "store/reports/toy/report.html").exists, 400, "a report")
     running.wait_until(lambda: not slurm.jobs(), 60, "all jobs to be over")
     said = (folder / "store/driver.log").read_text()

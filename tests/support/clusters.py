@@ -33,11 +33,15 @@ class Slurm:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.environ = {"SLURM_CONF": str(root / "slurm.conf")}
+        # Nobody else's on this machine, so that several may run beside each other.
+        self.own = f"p{os.getpid()}n"
+        self.ports = free_ports(1 + NODES)
+        self.devices = [Path(f"/dev/testgpu{self.own}{number}") for number in range(GPUS)]
         self.daemons: list[subprocess.Popen[bytes]] = []
 
-    def site(self, walltime: str = "2 min", blocks: int = 2, **more: object) -> str:
+    def site(self, walltime: str = "2 min", blocks: int = 1, gpus: int = 2, **more: object) -> str:
         """A site file for it."""
-        return site("slurm", "partition: gpu, exclusive: true", walltime, blocks, more)
+        return site("slurm", "partition: gpu, exclusive: true", walltime, blocks, gpus, more)
 
     def jobs(self, states: str = "PENDING,RUNNING") -> list[str]:
         """Ids of all jobs in such states."""
@@ -47,33 +51,47 @@ class Slurm:
         """As its user would."""
         self._run("scancel", job)
 
+    def node(self, job: str) -> str:
+        """Where a job runs."""
+        return self._run("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
+
     def crash(self, job: str) -> None:
         """The node of a running job loses its power: slurmd and all that it ran."""
-        node = self._run("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
+        node = self.node(job)
         everything = [*_with("SLURMD_NODENAME", node), *_with("TEST_NODE", node)]
         assert everything, f"nothing runs on {node}"
         _kill(everything)
 
+    def lose_slurmd(self, job: str) -> None:
+        """slurmd of a running job's node dies alone; what it started lives on."""
+        found = [daemon for daemon in self.daemons if daemon.args[:3] == ["slurmd", "-N", self.node(job)]]
+        assert found, self.node(job)
+        found[-1].kill()
+
     def mend(self) -> None:
         """Every node is up and answers again."""
-        for number in range(NODES):
-            if not list(_with("TEST_NODE", f"n{number}")):
-                self.daemons.append(_start(self.root, *_slurmd(self.root, number)))
+        for daemon in [one for one in self.daemons if one.poll() is not None]:
+            self.daemons.remove(daemon)
+            self.daemons.append(_slurmd(self, daemon.args[2]))
         _wait_for_nodes(self)
+
+    def names(self) -> list[str]:
+        """Of its nodes."""
+        return [f"{self.own}{number}" for number in range(NODES)]
 
     def configuration(self) -> str:
         """slurm.conf: everything below one folder, everything on the loopback."""
         host = socket.gethostname()
         nodes = "\n".join(
-            f"NodeName=n{number} NodeHostname={host} NodeAddr=127.0.0.1 Port={17100 + number} CPUs={CORES} "
+            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={CORES} "
             f"Boards=1 SocketsPerBoard=1 CoresPerSocket={CORES} ThreadsPerCore=1 RealMemory=4000 "
             f"Gres=gpu:a100:{GPUS} State=UNKNOWN"
-            for number in range(NODES)
+            for name, port in zip(self.names(), self.ports[1:], strict=True)
         )
         return f"""\
 ClusterName=tests
 SlurmctldHost=localhost(127.0.0.1)
-SlurmctldPort=17099
+SlurmctldPort={self.ports[0]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -93,11 +111,11 @@ SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 ReturnToService=2
 GresTypes=gpu
-SlurmdTimeout=20
-KillWait=5
+SlurmdTimeout=10
+KillWait=3
 SlurmdParameters=config_overrides
 {nodes}
-PartitionName=gpu Nodes=n[0-{NODES - 1}] Default=YES MaxTime=60 State=UP
+PartitionName=gpu Nodes={",".join(self.names())} Default=YES MaxTime=60 State=UP
 """
 
     def _run(self, *command: str) -> str:
@@ -109,17 +127,15 @@ PartitionName=gpu Nodes=n[0-{NODES - 1}] Default=YES MaxTime=60 State=UP
 def slurm(root: Path) -> Iterator[Slurm]:
     """A running SLURM whose files are below `root`; nothing of it is left afterwards."""
     made = Slurm(root)
-    for name in ("munge", "state", *[f"spool/n{number}" for number in range(NODES)]):
+    for name in ("munge", "state", *[f"spool/{name}" for name in made.names()]):
         (root / name).mkdir(parents=True)
-    devices = [Path(f"/dev/testgpu{number}") for number in range(GPUS)]
-    for device in devices:
-        if not device.exists():
-            os.mknod(device, 0o666 | 0o020000, os.makedev(1, 3))
+    for device in made.devices:
+        os.mknod(device, 0o666 | 0o020000, os.makedev(1, 3))
     (root / "slurm.conf").write_text(made.configuration())
-    files = f"/dev/testgpu[0-{GPUS - 1}]"
-    lines = [f"NodeName=n{number} Name=gpu Type=a100 File={files}" for number in range(NODES)]
+    files = ",".join(map(str, made.devices))
+    lines = [f"NodeName={name} Name=gpu Type=a100 File={files}" for name in made.names()]
     (root / "gres.conf").write_text("\n".join(["AutoDetect=off", *lines]) + "\n")
-    made.daemons = _daemons(root)
+    made.daemons = _daemons(made)
     try:
         _wait_for_nodes(made)
         yield made
@@ -131,11 +147,12 @@ def slurm(root: Path) -> Iterator[Slurm]:
             daemon.terminate()
         for daemon in made.daemons:
             daemon.wait(timeout=20)
-        for device in devices:
+        for device in made.devices:
             device.unlink(missing_ok=True)
 
 
-def _daemons(root: Path) -> "list[subprocess.Popen[bytes]]":
+def _daemons(made: Slurm) -> "list[subprocess.Popen[bytes]]":
+    root = made.root
     key = root / "munge/key"
     key.write_bytes(os.urandom(128))
     key.chmod(0o400)
@@ -146,11 +163,21 @@ def _daemons(root: Path) -> "list[subprocess.Popen[bytes]]":
     started = [_start(root, ["munged", "--foreground", "--force", *munge])]
     _until((root / "munge/socket").exists, 20)
     started.append(_start(root, ["slurmctld", "-D", "-i", "-f", str(root / "slurm.conf")]))
-    return started + [_start(root, *_slurmd(root, number)) for number in range(NODES)]
+    return started + [_slurmd(made, name) for name in made.names()]
 
 
-def _slurmd(root: Path, number: int) -> tuple[list[str], str]:
-    return ["slurmd", "-D", "-N", f"n{number}", "-f", str(root / "slurm.conf")], f"n{number}"
+def _slurmd(made: Slurm, name: str) -> "subprocess.Popen[bytes]":
+    command = ["slurmd", "-N", name, "-D", "-f", str(made.root / "slurm.conf")]
+    return _start(made.root, command, name)
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports that nobody listens on."""
+    sockets = [socket.create_server(("", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
 
 
 def _start(root: Path, command: list[str], node: str = "") -> "subprocess.Popen[bytes]":
@@ -216,9 +243,9 @@ class Pbs:
         path = f"{root / 'bin'}:{os.environ['PATH']}"
         self.environ = {"PATH": path, "PBS_STAND_IN": str(root / "jobs"), "PBS_SLOTS": str(NODES)}
 
-    def site(self, walltime: str = "2 min", blocks: int = 2, **more: object) -> str:
+    def site(self, walltime: str = "2 min", blocks: int = 1, gpus: int = 2, **more: object) -> str:
         """A site file for it."""
-        return site("pbs", "queue: gpu", walltime, blocks, more)
+        return site("pbs", "queue: gpu", walltime, blocks, gpus, more)
 
     def jobs(self, states: str = "QR") -> list[str]:
         """Ids of all jobs in such states."""
@@ -249,11 +276,11 @@ def pbs(root: Path) -> Iterator[Pbs]:
                 os.killpg(json.loads(path.read_text())["pid"], signal.SIGKILL)
 
 
-def site(kind: str, own: str, walltime: str, blocks: int, more: dict[str, object]) -> str:
-    """A site file: short polls, because these tests are."""
+def site(kind: str, own: str, walltime: str, blocks: int, gpus: int, more: dict[str, object]) -> str:
+    """A site file: short polls, because these tests are; few workers, as each costs a start of Python."""
     lines = "".join(f"{name}: {value}\n" for name, value in more.items())
     return (
         f"name: tests\nscheduler: {kind}\nruntime: venv\npoll: 1 s\nidle_limit: 20 s\n"
         f"scheduler_timeout: 10 s\n{lines}nodes:\n  gpu: {{{own}, cores_per_node: {CORES}, "
-        f"gpus_per_node: {GPUS}, walltime: {walltime}, max_blocks: {blocks}}}\n"
+        f"gpus_per_node: {gpus}, walltime: {walltime}, max_blocks: {blocks}}}\n"
     )

@@ -52,7 +52,7 @@ def qsub(arguments):
     hours, minutes, seconds = re.search(r"walltime=(\d+):(\d+):(\d+)", text).groups()
     name, out = (re.search(rf"^#PBS -{key} (\S+)", text, re.MULTILINE)[1] for key in "No")
     with locked():
-        identity = f"{1 + len(jobs())}.standin"
+        identity = f"{1 + len(jobs())}.standin{FOLDER.stat().st_ino}"
         job = {
             "id": identity,
             "name": name,
