@@ -149,3 +149,18 @@ def test_old_checkpoints_go(tmp_path: Path) -> None:
         save_checkpoint(tmp_path, step, {"state": b"x"}, keep=2)
     assert [step for step, _ in checkpoints(tmp_path)] == [4, 3]
     assert outputs(tmp_path) == {}
+
+
+def test_a_checkpoint_cut_at_any_byte_is_none(tmp_path: Path) -> None:
+    """Of any of its files; the one before is still there. JSON without its last newline is whole."""
+    files = {"state": bytes(range(97)), "rows": b"1,2\n3,4\n"}
+    save_checkpoint(tmp_path, 1, files)
+    save_checkpoint(tmp_path, 2, files)
+    (_, newest), before = checkpoints(tmp_path)
+    for path in newest.iterdir():
+        content = path.read_bytes()
+        for size in range(len(content) - path.name.endswith(".json")):
+            path.write_bytes(content[:size])
+            assert list(checkpoints(tmp_path)) == [before], f"{size} bytes of {path.name}"
+        path.write_bytes(content)
+    assert len(list(checkpoints(tmp_path))) == 2
