@@ -40,8 +40,8 @@ def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable
         raise Trouble(f"job {' '.join(there)} drives this store already, or waits to: see {store.root / LOG}")
     else:
         release_dead(store.root, options.take_over, functools.partial(is_over, site, store))
-    words = [sys.executable, "-m", "mlipbench_hpc.cli", "run", str(options.campaign), "--site", options.site]
-    words += ["--store", str(store.root), "--submitted", "--yes"]
+    words = [sys.executable, "-m", "mlipbench_hpc.cli", "run", "--site", options.site]
+    words += ["--store", str(store.root), "--submitted", "--yes", "--", str(options.campaign)]
     log, folder = shlex.quote(str(store.root / LOG)), shlex.quote(str(Path.cwd()))
     try:
         job = block.submit(f"cd {folder} && {shlex.join(words)} >> {log} 2>&1", 1)

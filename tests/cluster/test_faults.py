@@ -1,7 +1,5 @@
 """Campaigns through a scheduler: they end with the numbers of a local run, whatever dies on the way."""
 
-import hashlib
-import json
 import random
 import re
 import shutil
@@ -27,37 +25,13 @@ def finished(driver: "subprocess.Popen[str]", folder: Path, seconds: float = 240
     return said
 
 
-def done(folder: Path, verb: str) -> list[dict[str, Any]]:
-    """result.json of every committed task of a verb."""
-    found = []
-    for path in (folder / "store/tasks").glob("*/task.json"):
-        if json.loads(path.read_text())["verb"] == verb:
-            found.append(json.loads((path.parent / "result.json").read_text()))
-    return found
-
-
-def digests(folder: Path, verb: str, *names: str) -> set[tuple[str, ...]]:
-    """sha256 of outputs of every committed task of a verb."""
-    return {
-        tuple(
-            hashlib.sha256((folder / "store/tasks" / one["key"] / name).read_bytes()).hexdigest()
-            for name in names
-        )
-        for one in done(folder, verb)
-    }
-
-
-def checkpointed(folder: Path) -> bool:
-    return bool(list((folder / "store/attempts").glob("*/checkpoint/0*/checkpoint.json")))
-
-
 def test_eight_members_train_on_eight_gpus(cluster: Any, folder: Path) -> None:
     toy = folder / "toy.yaml"
     text = toy.read_text().replace("members: 2", "members: 8").replace("epoch_s: 0.12", "epoch_s: 0.5")
     toy.write_text(text)
     site = cluster.site(blocks=2, gpus=4)
     finished(running.start(folder, "run", "toy.yaml", site=site), folder)
-    trained = [one["timing"] for one in done(folder, "train")]
+    trained = [one["timing"] for one in running.done(folder, "train")]
     assert len({(timing["host"], timing["gpu"]) for timing in trained}) == 8
     last_start = max(timing["started"] for timing in trained)
     first_end = min(timing["started"] + timing["wall_s"] for timing in trained)
@@ -69,7 +43,7 @@ def test_a_cancelled_job_costs_no_retry_and_changes_nothing(
     cluster: Any, folder: Path, undisturbed: Path
 ) -> None:
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site(retries=0))
-    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
+    running.wait_until(lambda: running.checkpointed(folder), 180, "a checkpoint")
     cluster.cancel(cluster.jobs()[0])
     said = finished(driver, folder)
     assert "was lost: the next attempt continues" in said
@@ -81,7 +55,7 @@ def test_drivers_that_are_stopped_and_killed_leave_no_job_to_the_next(
 ) -> None:
     """The first is asked to stop and ends its own; the second cannot, and the third does it."""
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
-    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
+    running.wait_until(lambda: running.checkpointed(folder), 180, "a checkpoint")
     driver.terminate()
     assert driver.wait(timeout=90) == 1
     assert cluster.jobs() == []
@@ -101,7 +75,7 @@ def test_a_node_that_dies_costs_no_retry(cluster: Any, folder: Path, undisturbed
     """All its processes at once; under PBS the server goes on to say that the job runs."""
     site = cluster.site(retries=0, connect_within="20 s")
     driver = running.start(folder, "run", "toy.yaml", site=site)
-    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
+    running.wait_until(lambda: running.checkpointed(folder), 180, "a checkpoint")
     cluster.crash(cluster.jobs()[0])
     try:
         said = finished(driver, folder)
@@ -117,7 +91,7 @@ def test_a_dead_slurmd_is_no_dead_node(cluster: Any, folder: Path, undisturbed: 
     toy = folder / "toy.yaml"
     toy.write_text(toy.read_text().replace("epoch_s: 0.12", "epoch_s: 0.6"))
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site(retries=0))
-    running.wait_until(lambda: checkpointed(folder), 180, "a checkpoint")
+    running.wait_until(lambda: running.checkpointed(folder), 180, "a checkpoint")
     lost = cluster.jobs()
     cluster.lose_slurmd(lost[0])
     try:
@@ -126,9 +100,9 @@ def test_a_dead_slurmd_is_no_dead_node(cluster: Any, folder: Path, undisturbed: 
     finally:
         cluster.mend()
     assert "was lost" not in said
-    assert {len(Store(folder / "store").attempts(one["key"])) for one in done(folder, "train")} == {0}
+    assert {len(Store(folder / "store").attempts(one["key"])) for one in running.done(folder, "train")} == {0}
     for verb, name in (("train", "model.json"), ("md", "trajectory.nc")):
-        assert digests(folder, verb, name) == digests(undisturbed, verb, name)
+        assert running.digests(folder, verb, name) == running.digests(undisturbed, verb, name)
     assert cluster.jobs() == []
 
 
@@ -182,7 +156,7 @@ def test_a_scheduler_that_fails_for_a_while_is_waited_for(
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
     running.wait_until(lambda: cluster.jobs("R" if cluster.kind == "pbs" else "RUNNING"), 180, "a job")
     broken.touch()
-    running.wait_until(lambda: done(folder, "train"), 180, "a trained member")
+    running.wait_until(lambda: running.done(folder, "train"), 180, "a trained member")
     broken.unlink()
     assert UNREACHABLE in finished(driver, folder)
     assert running.results(folder) == running.results(undisturbed)
@@ -219,10 +193,10 @@ def test_md_longer_than_a_walltime_goes_on_in_the_next_job_to_the_bit(cluster: A
     site = cluster.site(walltime="1 min", retries=0)
     said = finished(running.start(folder, "run", "toy.yaml", site=site), folder, 400)
     store = Store(folder / "store")
-    (result,) = done(folder, "md")
+    (result,) = running.done(folder, "md")
     assert len(store.attempts(result["key"])) + 1 >= jobs
     assert len(re.findall("interrupted, the next attempt continues", said)) >= jobs - 1
     assert "failure" not in said
     assert "was lost" not in said
     compared = ("trajectory.nc", "thermo.csv")
-    assert digests(folder, "md", *compared) == digests(plain, "md", *compared)
+    assert running.digests(folder, "md", *compared) == running.digests(plain, "md", *compared)

@@ -97,6 +97,25 @@ def results(folder: Path) -> dict[str, Any]:
     return found
 
 
+def done(folder: Path, verb: str) -> list[dict[str, Any]]:
+    """result.json of every committed task of a verb."""
+    found = []
+    for path in (folder / "store/tasks").glob("*/task.json"):
+        if json.loads(path.read_text())["verb"] == verb:
+            found.append(json.loads((path.parent / "result.json").read_text()))
+    return found
+
+
+def digests(folder: Path, verb: str, *names: str) -> set[tuple[str, ...]]:
+    """sha256 of outputs of every committed task of a verb."""
+    return {tuple(one["outputs"][name]["sha256"] for name in names) for one in done(folder, verb)}
+
+
+def checkpointed(folder: Path) -> bool:
+    """Whether any attempt has left a checkpoint."""
+    return bool(list((folder / "store/attempts").glob("*/checkpoint/0*/checkpoint.json")))
+
+
 def commits(folder: Path) -> dict[str, int]:
     """Inode of every committed result.json: a task that is done again gets another one."""
     found = {}
