@@ -25,7 +25,12 @@ VENVS = ROOT / ".venvs"
 LOGIN = VENVS / "tests/bin"
 TALLIES = ("tests", "failures", "errors", "skipped")
 TIERS = ("fast", "test", "full")
-CLUSTER = {"slurm": "not pbs and not walltimes", "pbs": "pbs", "walltimes": "walltimes"}
+CLUSTER = {
+    "slurm": "not pbs and not walltimes",
+    "pbs": "pbs and not walltimes",
+    "walltimes": "not pbs and walltimes",
+    "pbs times": "pbs and walltimes",
+}
 
 
 @dataclass(frozen=True)

@@ -44,20 +44,26 @@ def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy campaign, slow enough to be broken, run on this machine in peace."""
-    folder = tmp_path_factory.mktemp("undisturbed")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the toy campaign, slow enough to be broken, and its data."""
+    folder = tmp_path_factory.mktemp("campaign")
     slow(write_toy(folder))
-    ended = running.run(folder, "run", "toy.yaml")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
     return folder
 
 
+@pytest.fixture(scope="session")
+def undisturbed(campaign: Path) -> Path:
+    """The same after it was run on this machine in peace."""
+    ended = running.run(campaign, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return campaign
+
+
 @pytest.fixture
-def folder(undisturbed: Path, tmp_path: Path) -> Iterator[Path]:
-    """The same campaign with an empty store."""
+def folder(campaign: Path, tmp_path: Path) -> Iterator[Path]:
+    """The campaign with no store yet."""
     for name in ("toy.yaml", "argon.extxyz"):
-        shutil.copy(undisturbed / name, tmp_path)
+        shutil.copy(campaign / name, tmp_path)
     with running.cleaned(tmp_path):
         yield tmp_path
 

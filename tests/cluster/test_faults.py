@@ -171,13 +171,7 @@ def test_jobs_that_cannot_work_are_said_in_their_own_words(cluster: Any, folder:
     assert cluster.jobs() == []
 
 
-WALLTIMES = [
-    pytest.param("slurm", marks=pytest.mark.walltimes),
-    pytest.param("pbs", marks=pytest.mark.pbs),
-]
-
-
-@pytest.mark.parametrize("cluster", WALLTIMES, indirect=True)
+@pytest.mark.walltimes
 def test_md_longer_than_a_walltime_goes_on_in_the_next_job_to_the_bit(cluster: Any, folder: Path) -> None:
     """Steps of 0.7 s in jobs of a minute: three of them, two under the stand-in."""
     toy, plain = folder / "toy.yaml", folder / "plain"
