@@ -8,6 +8,9 @@ ENVS ?=
 ENV ?=
 FLAVOUR ?= cpu
 BASE ?= debian
+# A source archive of LAMMPS and its sha256, for `make lammps`.
+LAMMPS ?=
+LAMMPS_SHA256 ?=
 # Asked only when this machine's own pip configuration offers no CPU build of torch.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
@@ -19,16 +22,18 @@ override ENVS := $(value ENVS)
 override ENV := $(value ENV)
 override FLAVOUR := $(value FLAVOUR)
 override BASE := $(value BASE)
+override LAMMPS := $(value LAMMPS)
+override LAMMPS_SHA256 := $(value LAMMPS_SHA256)
 override TORCH_INDEX := $(value TORCH_INDEX)
 # Recipes read these from the environment, quoted: no name of a campaign can become a command.
-export PYTHON CAMPAIGN SITE ENVS ENV FLAVOUR BASE TORCH_INDEX
+export PYTHON CAMPAIGN SITE ENVS ENV FLAVOUR BASE LAMMPS LAMMPS_SHA256 TORCH_INDEX
 
 SETUP = "$$PYTHON" containers/setup.py --torch-index "$$TORCH_INDEX"
 MLIPBENCH = .venvs/login/bin/mlipbench
 IMAGES = $(MLIPBENCH) images build --site "$$SITE" --flavour "$$FLAVOUR" --base "$$BASE" --torch-index "$$TORCH_INDEX"
 ENGINES = $(patsubst containers/%/requirements.cpu.lock,%,$(wildcard containers/*/requirements.cpu.lock))
 
-.PHONY: help python login setup campaign validate plan status report doctor clean images image test test-fast test-full bench locks base-lock
+.PHONY: help python login setup campaign validate plan status report doctor clean images image lammps test test-fast test-full bench locks base-lock
 .NOTPARALLEL:
 
 help:  ## list the verbs
@@ -75,6 +80,10 @@ images: login  ## build the pinned Apptainer images that CAMPAIGN needs (FLAVOUR
 image: login  ## build one image, from nothing, and compare it with the one there: make image ENV=mace FLAVOUR=cpu
 	@[ -n "$$ENV" ] || { echo "which one? as in: make image ENV=mace FLAVOUR=cpu" >&2; exit 2; }
 	@$(IMAGES) --again -- "$$ENV"
+
+lammps: login  ## compile LAMMPS with ML-IAP and Python into own-lammps/: make lammps LAMMPS=archive LAMMPS_SHA256=…
+	@[ -n "$$LAMMPS" ] || { echo "from which archive? as in: make lammps LAMMPS=lammps.tar.gz LAMMPS_SHA256=…" >&2; exit 2; }
+	@.venvs/login/bin/python containers/lammps/build.py "$$LAMMPS" "$$LAMMPS_SHA256" own-lammps
 
 test-fast: python  ## tests without any engine, style, types and imports (3 minutes)
 	@$(SETUP) login tests analysis

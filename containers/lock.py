@@ -15,9 +15,11 @@ ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "reference")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
 LOCKS["mace-cuda"] = ROOT / "containers/mace/requirements.cuda.lock"
 LOCKS["deepmd-cuda"] = ROOT / "containers/deepmd/requirements.cuda.lock"
+LOCKS["lammps"] = ROOT / "containers/lammps/requirements.lock"  # what compiles it, no environment
 LOCKS["tests"] = ROOT / "tests/requirements.lock"
 FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
 FOLLOWS["mace-cuda"] = ["mace"]
+FOLLOWS["lammps"] = ["mace"]
 FOLLOWS["deepmd"] = ["analysis"]
 FOLLOWS["deepmd-cuda"] = ["deepmd"]
 # torch has a local version in one of them, and tensorflow-cpu 2.21.0 refuses the h5py of the others.

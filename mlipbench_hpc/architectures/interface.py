@@ -7,10 +7,10 @@ An adapter module defines
 
 and, where LAMMPS has a pair style of its own for the architecture,
 
-    def lammps(folder: Path, hyperparameters, numbers: list[int]) -> LammpsStyle
+    def lammps(folder: Path, hyperparameters, numbers: list[int], evaluator: Evaluator) -> LammpsStyle
 
 Without it the engine `lammps` asks the evaluator's calculator at every step. numbers: the atomic numbers
-that LAMMPS's atom types 1, 2, … stand for, ascending.
+that LAMMPS's atom types 1, 2, … stand for, ascending. evaluator: what `load` gave.
 
 `train` writes the model's file(s) into job.folder and returns JSON values (at least `epochs`); it calls
 job.report after every epoch, and continues from job.resume when that is given, to the bit where it can.
@@ -25,6 +25,7 @@ from mlipbench_hpc.data.frames import Floats, Frames
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
+    from lammps import lammps
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class LammpsStyle:
     commands: pair_style, pair_coeff and whatever else; box, atoms (in the frame's order), masses and the
     group `mobile` exist by then. atom_style: what they need. box: further words for create_box.
     open_boundary: `s` (follows the atoms) or `f` (ends with the cell), for directions that are not periodic.
-    packages: of LAMMPS, without which the commands do not work. files: what the commands read.
+    packages: of LAMMPS, and symbols: of its library, without which the commands do not work; an `optional`
+    style gives way to the calculator in such a LAMMPS. files: what the commands read. start: called with
+    LAMMPS before the commands.
     afresh: commands before every setup, for what LAMMPS would carry over from earlier steps; it is set up at
     the start and after each checkpoint, so that a run that goes on is the same as one that starts there.
     """
@@ -80,5 +83,8 @@ class LammpsStyle:
     box: str = ""
     open_boundary: str = "s"
     packages: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    optional: bool = False
     files: tuple[Path, ...] = ()
+    start: "Callable[[lammps], None] | None" = None
     afresh: tuple[str, ...] = ()

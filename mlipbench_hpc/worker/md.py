@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.architectures.interface import Evaluator
+from mlipbench_hpc.architectures.interface import Evaluator, LammpsStyle
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.engine import Engine, Exploded
 from mlipbench_hpc.worker.engines.integrators import State
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
-from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
+from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native, missing
+from mlipbench_hpc.worker.engines.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
@@ -66,12 +67,30 @@ def chosen_engine(context: Context, start: Start, judge: Evaluator | Reference) 
         return LammpsEngine(system, Native(system, judge.lammps(system.start)), given, start.wall)
     if given["engine"] == "ase":
         return AseEngine(system, judge.calculator(), given, start.wall)
-    offered = getattr(context.adapter(), "lammps", None)
-    if offered is None:
-        return LammpsEngine(system, Asked(system, judge.calculator()), given, start.wall)
-    numbers = np.unique(system.start.numbers).tolist()
-    style = offered(context.upstream("model"), given["hyperparameters"], numbers)
-    return LammpsEngine(system, Native(system, style), given, start.wall)
+    style = offered(context, start, judge)
+    forces = Native(system, style) if style else Asked(system, judge.calculator())
+    return LammpsEngine(system, forces, given, start.wall)
+
+
+def offered(context: Context, start: Start, evaluator: Evaluator) -> LammpsStyle | None:
+    """LAMMPS's own way to compute the model, if the architecture has one and this LAMMPS can do it.
+
+    One that is not optional is returned all the same: that the environment needs another LAMMPS is then said.
+    """
+    hook = getattr(context.adapter(), "lammps", None)
+    if hook is None:
+        return None
+    numbers = np.unique(start.system.start.numbers).tolist()
+    style: LammpsStyle = hook(
+        context.upstream("model"), context.parameters["hyperparameters"], numbers, evaluator
+    )
+    if not style.optional:
+        return style
+    with contextlib.closing(start_lammps()) as lammps:
+        lost = missing(lammps, style)
+    if lost:
+        print(f"LAMMPS asks the model's calculator at every step: it lacks {', '.join(lost)}")
+    return None if lost else style
 
 
 @dataclass(frozen=True)

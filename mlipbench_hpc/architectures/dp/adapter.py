@@ -7,7 +7,7 @@ from mlipbench_hpc.architectures.dp.evaluator import DpEvaluator
 from mlipbench_hpc.architectures.dp.model import FROZEN, read_record
 from mlipbench_hpc.architectures.dp.systems import require_known, symbols
 from mlipbench_hpc.architectures.dp.training import train
-from mlipbench_hpc.architectures.interface import LammpsStyle
+from mlipbench_hpc.architectures.interface import Evaluator, LammpsStyle
 
 __all__ = ["lammps", "load", "train"]
 
@@ -20,7 +20,9 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     return DpEvaluator(folder, dtype)
 
 
-def lammps(folder: Path, hyperparameters: dict[str, Any], numbers: list[int]) -> LammpsStyle:
+def lammps(
+    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: Evaluator
+) -> LammpsStyle:
     """deepmd-kit's pair style on the frozen graph, whose energies are total ones already.
 
     It computes in the dtype it was frozen in, with as many threads as `load` set. Raises InputFailure for an

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.architectures.interface import LammpsStyle
 from mlipbench_hpc.architectures.mace.evaluator import MaceEvaluator
+from mlipbench_hpc.architectures.mace.graphs import require_known
 from mlipbench_hpc.architectures.mace.training import train
+from mlipbench_hpc.architectures.mace.unified import NEEDED, Unified
 
-__all__ = ["load", "train"]
+__all__ = ["lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> MaceEvaluator:
@@ -15,3 +18,17 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     The model's own file says how it is built: `hyperparameters` are not needed for that.
     """
     return MaceEvaluator(folder, device, dtype)
+
+
+def lammps(
+    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: MaceEvaluator
+) -> LammpsStyle:
+    """`pair_style mliap unified` on the loaded model, in a LAMMPS that was built with ML-IAP and Python.
+
+    Raises InputFailure for an element that the model was not made for.
+    """
+    require_known(numbers, evaluator.known)
+    model = Unified(evaluator)
+    symbols = " ".join(model.element_types[evaluator.known.index(number)] for number in numbers)
+    commands = ("pair_style mliap unified EXISTS", f"pair_coeff * * {symbols}")
+    return LammpsStyle(commands, symbols=(NEEDED,), optional=True, start=model.start)

