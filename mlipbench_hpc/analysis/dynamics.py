@@ -50,39 +50,54 @@ class Dynamics:
         self.lags = min(self.lags, self.frames - 1)
         self._rows = np.zeros((len(SUMS), self.blocks + 1, self.lags + 1))
         self.sums = dict(zip(SUMS, self._rows, strict=True))
-        self._first = self._seen = 0
-        self._inside: list[Packed] = []
-        self._weighted: list[Floats] = []
+        self._first = self._held = 0
+        self._inside, self._directions = np.zeros((0, 0), dtype=np.bool_), np.zeros((0, 0, 3))
 
     def add(self, inside: NDArray[np.bool_], directions: Floats) -> None:
-        """The next frames: inside (F, W); directions (F, W, 3), unit vectors of any frame of reference."""
-        weighted = np.zeros((len(inside), 0))
-        if self.dipole:
-            weighted = np.where(inside[..., None], directions, 0.0).reshape(len(inside), 3 * inside.shape[1])
-        self._inside.append(_packed(inside))
-        self._weighted.append(weighted)
-        self._seen += len(inside)
-        while self._seen - self._first >= GROUP + self.lags:
-            self._group(GROUP)
-        if self._seen == self.frames:
-            while self._first < self.frames:
-                self._group(min(GROUP, self.frames - self._first))
+        """The next frames: inside (F, W); directions (F, W, 3), unit vectors of any frame of reference.
+
+        A direction counts where its molecule is inside.
+        """
+        if not len(self._inside):
+            room = GROUP + self.lags, inside.shape[1]
+            self._inside = np.zeros(room, dtype=np.bool_)
+            self._directions = np.zeros((*room, 3) if self.dipole else (0, 0, 3))
+        taken = 0
+        while taken < len(inside):
+            rows = slice(self._held, self._held + min(len(inside) - taken, len(self._inside) - self._held))
+            given = slice(taken, taken + rows.stop - rows.start)
+            self._inside[rows] = inside[given]
+            if self.dipole:
+                self._directions[rows] = directions[given]
+            taken, self._held = given.stop, rows.stop
+            if self._held == len(self._inside):
+                self._group(GROUP)
+        if self._first + self._held == self.frames:
+            while self._held:
+                self._group(min(GROUP, self._held))
 
     def _group(self, size: int) -> None:
         """Take the next `size` frames as origins, and let them go."""
-        inside, weighted = np.concatenate(self._inside), np.concatenate(self._weighted)
         origins = np.arange(-self._first % self.every, size, self.every)
-        reach = min(size + self.lags, len(inside))
         if len(origins):
-            self._count(origins, inside[:reach], weighted[:reach])
-        self._inside, self._weighted = [inside[size:]], [weighted[size:]]
-        self._first += size
+            self._count(origins, min(size + self.lags, self._held))
+        left = self._held - size
+        self._inside[:left] = self._inside[size : self._held]
+        if self.dipole:
+            self._directions[:left] = self._directions[size : self._held]
+        self._first, self._held = self._first + size, left
 
-    def _count(self, origins: Ints, inside: Packed, weighted: Floats) -> None:
+    def _count(self, origins: Ints, reach: int) -> None:
+        """Only who is ever inside takes part, which is most of what there is to save."""
         length = max(1, self.frames // self.blocks)
         block = np.minimum((self._first + origins) // length, self.blocks)
-        aligned = weighted[origins] @ weighted.T if self.dipole else np.zeros((0, 0))
-        _add_origins(origins, block, inside, aligned, self._rows)
+        present = np.flatnonzero(self._inside[:reach].any(axis=0))
+        inside, aligned = self._inside[:reach, present], np.zeros((0, 0))
+        if self.dipole:
+            directions = np.where(inside[..., None], self._directions[:reach, present], 0.0)
+            weighted = directions.reshape(reach, -1)
+            aligned = weighted[origins] @ weighted.T
+        _add_origins(origins, block, _packed(inside), aligned, self._rows)
 
     def dipole_correlation(self) -> tuple[Floats, Floats]:
         """C_dip(τ) (eq. S12) and its standard error, (lags + 1,) each; NaN where nobody was inside twice."""

@@ -56,7 +56,8 @@ def block_means(
 def first_layer(made: Profiler, positions: NDArray[np.floating]) -> tuple[NDArray[np.bool_], Floats]:
     """Who of W intact molecules is in 0 < z ≤ 4.5 Å of which face, and how each points.
 
-    positions (F, N, 3) Å. Returns (F, faces·W) bool and unit bisectors (F, faces·W, 3).
+    positions (F, N, 3) Å. Returns (F, faces·W) bool and unit bisectors (F, faces·W, 3), zero of who is not
+    inside.
     """
     shape = len(positions), len(made.faces) * len(made.waters.intact)
     inside, directions = np.zeros(shape, dtype=np.bool_), np.zeros((*shape, 3))
@@ -273,7 +274,7 @@ def _layer(
     inside: NDArray[np.bool_],
     directions: Floats,
 ) -> None:
-    """Fill inside (F, faces·W) and directions (F, faces·W, 3)."""
+    """Fill inside (F, faces·W) and directions (F, faces·W, 3), both zero before."""
     inverse, waters = 1.0 / np.diag(cell), len(intact)
     for t in range(len(positions)):
         frame = positions[t]
@@ -282,5 +283,6 @@ def _layer(
             axis = (normals[face], plane, cell[2, 2], 0.25)
             for place in range(waters):
                 here = face * waters + place
-                inside[t, here] = 0 < _height(frame[intact[place, 0], 2], axis) <= FIRST_LAYER
-                directions[t, here] = _molecule(frame, intact[place], cell, inverse)[0]
+                if 0 < _height(frame[intact[place, 0], 2], axis) <= FIRST_LAYER:
+                    inside[t, here] = True
+                    directions[t, here] = _molecule(frame, intact[place], cell, inverse)[0]

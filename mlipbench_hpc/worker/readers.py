@@ -60,7 +60,7 @@ def read(path: Path, kind: str, topology: Path | None, size: int, ends: list[str
         elif kind == "EXTXYZ":
             yield from _gathered(_extxyz(path), size, path, ends)
         elif kind in ("XTC", "TRR"):
-            yield from _gathered(_xdr(path, kind), size, path, ends)
+            yield from map(_in_angstrom, _gathered(_xdr(path, kind), size, path, ends))
         else:
             yield from _gathered(_mdanalysis(path, kind, topology), size, path, ends)
 
@@ -99,8 +99,15 @@ def _extxyz(path: Path) -> Iterator[Frame]:
         yield np.asarray(atoms.positions, dtype=float), cell if cell.any() else None, None
 
 
+def _in_angstrom(piece: Piece) -> Piece:
+    """What was in nm; a box of zeros is none."""
+    assert piece.cells is not None
+    cells = 10.0 * piece.cells.astype(float)
+    return Piece(piece.positions * NM, cells if cells.any(axis=(1, 2)).all() else None, piece.times)
+
+
 def _xdr(path: Path, kind: str) -> Iterator[Frame]:
-    """XTC and TRR without MDAnalysis' universe around them, which takes as long as the decoding."""
+    """In nm: XTC and TRR without MDAnalysis' universe around them, which takes as long as the decoding."""
     from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 
     end = 0
@@ -108,8 +115,8 @@ def _xdr(path: Path, kind: str) -> Iterator[Frame]:
         for index, frame in enumerate(file):
             if kind == "TRR" and not frame.hasx:
                 raise InputFailure(f"{path}: frame {index} has no positions")
-            box, end = 10.0 * np.asarray(frame.box, dtype=float), file._bytes_tell()
-            yield frame.x * NM, box if box.any() else None, float(frame.time)
+            end = file._bytes_tell()
+            yield frame.x, frame.box, frame.time
         if end < path.stat().st_size:
             raise EOFError("half a header at the end")
 

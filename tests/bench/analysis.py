@@ -1,4 +1,4 @@
-"""What the analysis room costs, as multiples of copying the trajectory's array once; one thread."""
+"""What the analysis room costs, one thread: in copies of the trajectory's array, and in decodings of XTC."""
 
 import json
 import sys
@@ -13,12 +13,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from interface import LX, LY, LZ, slab
 
-from mlipbench_hpc.analysis.dynamics import Dynamics
+from mlipbench_hpc.analysis.dynamics import GROUP, Dynamics
 from mlipbench_hpc.analysis.fused import block_means, first_layer
 from mlipbench_hpc.analysis.profiles import Profiler, pieces
-from mlipbench_hpc.data.trajectory import header, numrecs, open_trajectory, record_type
+from mlipbench_hpc.data.trajectory import Trajectory, header, numrecs, open_trajectory, record_type
+from mlipbench_hpc.worker.by_hand import averaged
+from mlipbench_hpc.worker.foreign import Foreign
 
 FRAMES, WATERS, AT_ONCE, REPEATS = 20_000, 119, 520, 3
+XTC_FRAMES = 4_000
 FRAME_PS, DIPOLE_PS, SURVIVAL_PS = 0.01, 2.5, 5.0
 
 
@@ -71,10 +74,48 @@ def main() -> dict[str, float]:
 
         copy = fastest(lambda: trajectory.positions.astype("=f4"))
         profiles()  # compiles
+        dynamics()
+        alone, both, least = fastest(profiles), fastest(dynamics), fastest(products(made, trajectory))
         return {
-            "profiles_over_copy": fastest(profiles) / copy,
-            "dynamics_over_copy": fastest(dynamics) / copy,
+            "profiles_over_copy": alone / copy,
+            "dynamics_over_copy": both / copy,
+            "dipole_floor_over_copy": least / copy,
+            "all_less_floor_over_copy": (alone + both - least) / copy,
+            "xtc_over_decoding": from_xtc(Path(folder), trajectory),
         }
+
+
+def products(made: Profiler, trajectory: Trajectory) -> Callable[[], object]:
+    """The scalar products alone that C_dip is made of, of the molecules that are ever in the layer."""
+    present = int(first_layer(made, trajectory.positions[:AT_ONCE])[0].any(axis=0).sum())
+    rows = GROUP + round(DIPOLE_PS / FRAME_PS)
+    vectors = np.random.default_rng(0).normal(size=(rows, 3 * present))
+    return lambda: [vectors[:GROUP] @ vectors.T for _ in range(FRAMES // GROUP)]
+
+
+def from_xtc(folder: Path, trajectory: Trajectory) -> float:
+    """All that `mlipbench analyse` makes of an XTC, over decoding it alone."""
+    from MDAnalysis.lib.formats.libmdaxdr import XTCFile
+
+    path, cell = folder / "t.xtc", np.asarray(trajectory.cells[0])
+    with XTCFile(str(path), "w") as file:
+        for k in range(XTC_FRAMES):
+            file.write(
+                0.1 * trajectory.positions[k].astype("f4"), 0.1 * cell.astype("f4"), k, FRAME_PS * k, 1000
+            )
+    source = Foreign(path, "XTC", trajectory.numbers, cell, True, XTC_FRAMES, False, None)
+    asked = {
+        "skip": 0, "blocks": 10, "surface": "Au", "bin": 0.1, "ions": [], "frame_every": None,
+        "dipole_correlation": DIPOLE_PS, "survival": SURVIVAL_PS, "origins": "all", "coordination": 3.2,
+    }  # fmt: skip
+
+    def decode() -> None:
+        with XTCFile(str(path)) as file:
+            for _ in file:
+                pass
+
+    averaged(asked, source, XTC_FRAMES)
+    return fastest(lambda: averaged(asked, source, XTC_FRAMES)) / fastest(decode)
 
 
 if __name__ == "__main__":

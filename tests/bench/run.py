@@ -27,7 +27,10 @@ BENCHES = (
     ("lammps_md.py", "mace", {"speed_over_ase": (-1.0, "speed of MACE's MD in LAMMPS over that in ASE")}),
     ("analysis.py", "analysis", {
         "profiles_over_copy": (5.0, "CPU time of all profiles, P_z and blocks over copying the array once"),
-        "dynamics_over_copy": (15.0, "the same of C_dip to 2.5 ps and P_surv to 5 ps, all origins"),
+        "all_less_floor_over_copy": (
+            15.0, "the same with C_dip to 2.5 ps and P_surv to 5 ps over all origins, less C_dip's products",
+        ),
+        "xtc_over_decoding": (2.0, "CPU time of `mlipbench analyse` from XTC over decoding it"),
     }),
     ("evaluation.py", "mace", {
         "suite_over_bare": (1.1, "CPU time of evaluation over the bare batched loop"),
