@@ -42,15 +42,11 @@ class Unified:
         self._lammps = weakref.proxy(lammps)
 
     def compute_forces(self, data: Any) -> None:
-        """Add forces (eV/Å) on owned atoms to LAMMPS's, and give it the energy (eV); raises RuntimeError.
+        """Add forces (eV/Å) on owned atoms to LAMMPS's, and give it the energy (eV).
 
-        data.rij: (pairs, 3) Å from i to j; data.elems: element by atom, owned ones first. Per-atom energies
-        and the virial are not computed: NaN, and an error.
+        data.rij: (pairs, 3) Å from i to j; data.elems: element by atom, owned ones first. No virial is made,
+        so LAMMPS's pressure, which no engine here asks for, means nothing; per-atom energies are NaN.
         """
-        if data.vflag:
-            raise RuntimeError(
-                "MACE in LAMMPS: forces are summed without the virial, so there is no pressure"
-            )
         own = data.nlocal
         numbers = np.array(self.inputs.evaluator.known)[data.elems[:own]]
         owner = self._lammps.numpy.extract_atom("id", nelem=data.ntotal) - 1

@@ -37,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     folder = tmp_path_factory.mktemp("model")
     chosen = merge(load_card(Path(package.__file__).parent / "card.toml"), None, SMALL)
     torch.manual_seed(0)
-    blueprint = Blueprint(chosen, [1, 8, 79], [-13.6, -432.1, -100.0], 10.0, 0.05, 0.1)
+    blueprint = Blueprint(chosen, [1, 8, 79], [-13.6, -432.1, -100.0], 10.0, 5.0, 0.1)
     save_model(folder, blueprint, blueprint.build())
     return folder, chosen
 
@@ -131,12 +131,3 @@ def test_a_restart_gives_the_same_bits(model: Any, dtype: str) -> None:
     for one in (through, fresh):
         one.advance(5)
     assert pack(fresh.state()) == pack(through.state())
-
-
-@pytest.mark.usefixtures("able")
-def test_pressure_is_refused_instead_of_being_wrong(model: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    _, native = engines(model, "float64", "water", [])
-    native.process.commands_list(["thermo_style custom step press"])
-    with pytest.raises(Exception, match="compute_forces failure"):
-        native.process.command("run 0 post no")
-    assert "so there is no pressure" in capfd.readouterr().err
