@@ -21,7 +21,7 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
 
 
 def lammps(
-    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: Evaluator
+    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: Evaluator | None = None
 ) -> LammpsStyle:
     """deepmd-kit's pair style on the frozen graph, whose energies are total ones already.
 

@@ -59,7 +59,7 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
 
 
 def lammps(
-    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: "Evaluator"
+    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: Evaluator | None = None
 ) -> LammpsStyle:
     """hyperparameters: words of LammpsStyle, and `strength`, which is 1 where LAMMPS computes the same."""
     own = dict(hyperparameters)
