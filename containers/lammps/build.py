@@ -21,7 +21,6 @@ HERE = Path(__file__).resolve().parent
 PACKAGES = ("ML-IAP", "ML-SNAP", "PYTHON")
 OFF = ("MPI", "OMP", "TOOLS")
 WITHOUT = ("CURL", "FFMPEG", "GZIP", "JPEG", "PNG")
-CHUNK = 1 << 22
 # LAMMPS's own looks for a libpython file; an interpreter that is one program has none, and needs none.
 MLIAP = (
     '"""Models in Python for ML-IAP."""\n\nfrom .loader import activate_mliappy, load_model, load_unified\n'
@@ -46,21 +45,19 @@ def main(archive: Path, sha256: str, folder: Path) -> None:
         tools.run("cmake", *options(source, room))
         tools.run("ninja", "-C", str(room / "build"), "lammps")
         made = assembled(source, room, tools)
-        record = {"archive": archive.name, "sha256": sha256, "packages": PACKAGES, "seconds": 0}
-        record["seconds"] = round(time.monotonic() - started)
+        seconds = round(time.monotonic() - started)
+        record = {"archive": archive.name, "sha256": sha256, "packages": PACKAGES, "seconds": seconds}
         (made / "built.json").write_text(json.dumps(record, indent=1) + "\n")
         made.rename(folder)
-    print(f"{folder}: LAMMPS with {', '.join(PACKAGES)} in {record['seconds']} s")
+    print(f"{folder}: LAMMPS with {', '.join(PACKAGES)} in {seconds} s")
 
 
 def check(archive: Path, sha256: str) -> None:
     """The archive is the one that is meant, and this Python can be compiled for."""
-    found = hashlib.sha256()
     with archive.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            found.update(chunk)
-    if found.hexdigest() != sha256:
-        raise BuildError(f"{archive} has sha256 {found.hexdigest()}, expected {sha256 or 'one to be given'}")
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != sha256:
+        raise BuildError(f"{archive} has sha256 {found}, expected {sha256 or 'one to be given'}")
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if not header.exists():
         raise BuildError(f"{header} is not there: install this Python's headers (Debian: python3-dev)")

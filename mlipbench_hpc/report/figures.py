@@ -26,7 +26,6 @@ from mlipbench_hpc.report.drawing import (
 )
 from mlipbench_hpc.report.drivers import about_md
 from mlipbench_hpc.report.overlay import overlays
-from mlipbench_hpc.report.tables import atoms_of
 from mlipbench_hpc.report.text import count
 
 FORCE_BINS = 120
@@ -218,9 +217,18 @@ def _series_values(run: Item, kind: str) -> tuple[Floats, Floats] | None:
     values = table[column]
     if kind == "temperature":
         return table["time_ps"], values
-    atoms = atoms_of(run)
+    atoms = _atoms(run)
     zero = np.nanmean(values) if kind == "potential" and np.isfinite(values).any() else values[0]
     return table["time_ps"], 1000 * (values - zero) / atoms
+
+
+def _atoms(run: Item) -> int:
+    """Number of atoms, from topology.pdb; 1 (energies then are of the whole system) where that is missing."""
+    try:
+        lines = (run.folder / "topology.pdb").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return 1
+    return sum(line.startswith(("ATOM", "HETATM")) for line in lines) or 1
 
 
 def _pairs(results: Results, name: str) -> list[str]:

@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from mlipbench_hpc.report.collect import Item, Results, analyses
 from mlipbench_hpc.report.committees import only, split_of
 from mlipbench_hpc.report.drivers import driver
@@ -165,7 +163,7 @@ def _md_row(results: Results, item: Item) -> list[str]:
         plus_minus(temperature.get("mean"), temperature.get("se")),
         plus_minus(potential.get("mean"), potential.get("se")),
         number(thermo.get("conserved_drift_meV_per_atom_per_ps")),
-        number(deviation(item)),
+        number(item.values.get("largest_conserved_deviation_meV_per_atom")),
     ]
 
 
@@ -174,23 +172,6 @@ def species_temperatures(thermo: dict[str, Any]) -> str:
     found = [(re.fullmatch(r"temperature_([A-Z][a-z]?)_K", name), one) for name, one in thermo.items()]
     cells = [f"{name[1]} {plus_minus(one['mean'], one['se'])}" for name, one in found if name]
     return ", ".join(cells) or NOTHING
-
-
-def deviation(run: Item) -> float | None:
-    """The conserved energy's largest deviation from its start, meV per atom, over a whole MD run."""
-    energies = run.table("thermo.csv").get("conserved_eV")
-    if energies is None or len(energies) == 0 or not np.isfinite(energies).all():
-        return None
-    return float(1000 * np.abs(energies - energies[0]).max() / atoms_of(run))
-
-
-def atoms_of(run: Item) -> int:
-    """Number of atoms of an MD run, from topology.pdb; 1 (energies then are of the whole system) without."""
-    try:
-        lines = (run.folder / "topology.pdb").read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
-        return 1
-    return sum(line.startswith(("ATOM", "HETATM")) for line in lines) or 1
 
 
 def missing(results: Results) -> Table | None:

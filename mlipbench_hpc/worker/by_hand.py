@@ -1,5 +1,6 @@
 """`python -m mlipbench_hpc.worker.by_hand request.json`: what `mlipbench analyse` starts in `analysis`."""
 
+import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,14 +116,15 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     if used < request["blocks"]:
         raise InputFailure(f"{source.path}: {frames} whole frames, {skip} skipped, do not fill "
                            f"{request['blocks']} blocks; pass --blocks (2 or more) or --skip")  # fmt: skip
-    first = next(used_pieces(source, skip, frames))
+    read = used_pieces(source, skip, frames)
+    first = next(read)
     made = profiler(request, source, first.positions[0])
     step = request["frame_every"] or interval(first.times)
     motion = Motion(made, request, used, step, request["blocks"]) if made.faces and step else None
     times: list[Floats] = []
 
     def watched() -> Iterator[NDArray[np.floating]]:
-        for piece in used_pieces(source, skip, frames):
+        for piece in itertools.chain([first], read):
             if piece.times is not None:
                 times.append(piece.times)
             if motion is not None:

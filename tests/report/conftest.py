@@ -16,6 +16,7 @@ from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.report.collect import Reported
 from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.worker.md import conserved_energy
 
 MEMBERS, TRAIN, VALIDATION, TEST = 4, 120, 20, 40
 
@@ -233,6 +234,8 @@ def add_run(made: Made, replica: int, model: str) -> None:
     subject = {"md": "bulk", "replica": replica, "committee": "mace"}
     values = {"outcome": "completed", "cause": None, "time_ps": 10.0, "steps": 20000, "frames": 1000}
     files = {"thermo.csv": thermo(replica), "topology.pdb": b"ATOM  \n" * 48}
+    rows = np.genfromtxt(io.BytesIO(files["thermo.csv"]), delimiter=",", names=True)
+    values |= conserved_energy(rows["time_ps"], 1000 * rows["conserved_eV"] / 48)
     run = made.commit("md", subject, values, files, {"model": model})
     summary = {
         "temperature_K": {"mean": 300.6 + replica, "se": 0.7}, "conserved_drift_meV_per_atom_per_ps": 0.0021,

@@ -1,14 +1,12 @@
 """A frozen DP model at work: on many frames at once, and step by step in MD."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 
+from mlipbench_hpc.architectures.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.dp.engine import DeepPot, use_threads
 from mlipbench_hpc.architectures.dp.model import FROZEN, load_record
 from mlipbench_hpc.architectures.dp.systems import require_known, systems
@@ -45,24 +43,14 @@ class DpEvaluator:
         return DpCalculator(self)
 
 
-class DpCalculator(Calculator):
-    """Energy and forces for MD."""
-
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
+class DpCalculator(EnergyAndForces):
+    """One structure at a time."""
 
     def __init__(self, evaluator: DpEvaluator) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.evaluator = evaluator
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] | None = None,
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill results: energy eV, forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        current: Any = self.atoms
-        energies, forces = self.evaluator.evaluate(Frames.from_atoms([current]), 1)
-        energy = float(energies[0])
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
+    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
+        energies, forces = self.evaluator.evaluate(Frames.from_atoms([atoms]), 1)
+        return float(energies[0]), forces

@@ -1,14 +1,13 @@
 """A trained MACE model at work: on many frames at once, and step by step in MD."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 
+from mlipbench_hpc.architectures.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.mace.engine import data, width
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
 from mlipbench_hpc.architectures.mace.model import load_model
@@ -102,36 +101,26 @@ class Inputs:
         self._numbers = numbers.copy()
 
 
-class MaceCalculator(Calculator):
-    """Energy and forces for MD, and nothing else (mace-torch's own calculator computes stress as well)."""
-
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
+class MaceCalculator(EnergyAndForces):
+    """One structure at a time (mace-torch's own calculator computes stress as well)."""
 
     def __init__(self, evaluator: MaceEvaluator) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.evaluator = evaluator
         self.inputs = Inputs(evaluator)
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] | None = None,
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill results: energy eV, forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        current: Any = self.atoms
+    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
         edges, shifts, units, cell = data.get_neighborhood(
-            positions=current.positions,
+            positions=atoms.positions,
             cutoff=self.evaluator.cutoff,
-            pbc=tuple(bool(flag) for flag in current.pbc),
-            cell=np.array(current.cell),
+            pbc=tuple(bool(flag) for flag in atoms.pbc),
+            cell=np.array(atoms.cell),
         )
         with width(self.evaluator.dtype):
-            energy, forces = self.inputs.evaluate(
-                current.numbers, current.positions, edges, shifts, unit_shifts=units, cell=cell
+            return self.inputs.evaluate(
+                atoms.numbers, atoms.positions, edges, shifts, unit_shifts=units, cell=cell
             )
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
 
 
 def to_float64(tensor: torch.Tensor) -> Floats:

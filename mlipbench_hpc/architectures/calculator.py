@@ -1,0 +1,34 @@
+"""What every architecture's ASE calculator has in common; an adapter gives the numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+from mlipbench_hpc.data.frames import Floats
+
+
+class EnergyAndForces(Calculator):
+    """Energy and forces for MD, and nothing else: a subclass says what they are of one structure."""
+
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
+        raise NotImplementedError
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] | None = None,
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill results; raises what energy_and_forces raises."""
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        current: Any = self.atoms
+        energy, forces = self.energy_and_forces(current)
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
