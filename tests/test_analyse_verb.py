@@ -11,6 +11,7 @@ import pytest
 from ase import Atoms
 from ase.io import write
 from interface import LX, LY, LZ, slab
+from plain import per_frame
 
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.cli import main
@@ -114,7 +115,7 @@ def test_every_format_gives_the_same_numbers(files: Path, ending: str, capfd: An
     found, table = analyse(files, ending, *needed(files, ending))
     assert set(files.iterdir()) - before == {files / f"out-{ending}"}  # nothing left beside the trajectory
     profiles = Profiler.of(FRAME.numbers, moved()[0], CUBE, 79, 0.1)
-    expected = profiles.per_frame(moved())
+    expected = per_frame(profiles, moved())
     np.testing.assert_allclose(table["z_A"], profiles.z, atol=1e-6)
     density = expected["density"].mean(axis=0)
     np.testing.assert_allclose(table["density_g_per_cm3"], density, rtol=1e-6)
@@ -199,7 +200,7 @@ def test_half_a_frame_at_the_end_is_left_out_and_said(files: Path, tmp_path: Pat
     found, table = analyse(tmp_path, ending, *needed(files, ending))
     assert found["frames"] == FRAMES - 2
     assert found["notes"][0] == f"t.{ending} is truncated: the last of 18 whole frames is the last used"
-    expected = Profiler.of(FRAME.numbers, moved()[0], CUBE, 79, 0.1).per_frame(moved()[:15])["density"]
+    expected = per_frame(Profiler.of(FRAME.numbers, moved()[0], CUBE, 79, 0.1), moved()[:15])["density"]
     np.testing.assert_allclose(table["density_g_per_cm3"], expected.mean(axis=0), rtol=1e-6)
 
 
@@ -220,7 +221,7 @@ def test_triclinic_cells_are_turned_as_needed(tmp_path: Path, ending: str) -> No
         write(tmp_path / "t.extxyz", atoms, format="extxyz")
     found, table = analyse(tmp_path, ending, *needed(tmp_path, ending))
     np.testing.assert_allclose(found["cell_A"], cell, atol=1e-4)
-    expected = Profiler.of(FRAME.numbers, moved()[0], cell, 79, 0.1).per_frame(moved())
+    expected = per_frame(Profiler.of(FRAME.numbers, moved()[0], cell, 79, 0.1), moved())
     np.testing.assert_allclose(table["density_g_per_cm3"], expected["density"].mean(axis=0), rtol=1e-5)
     assert found["dipole"]["mean"] == pytest.approx(expected["dipole"].mean(), abs=0.1)
 

@@ -48,8 +48,8 @@ class Dynamics:
                 f"{self.every}, {self.blocks} and {self.lags}"
             )
         self.lags = min(self.lags, self.frames - 1)
-        self._rows = np.zeros((len(SUMS), self.blocks + 1, self.lags + 1))
-        self.sums = dict(zip(SUMS, self._rows, strict=True))
+        self._rows = np.zeros((self.blocks + 1, len(SUMS), self.lags + 1))
+        self.sums = dict(zip(SUMS, self._rows.swapaxes(0, 1), strict=True))
         self._first = self._held = 0
         self._inside, self._directions = np.zeros((0, 0), dtype=np.bool_), np.zeros((0, 0, 3))
 
@@ -128,11 +128,11 @@ class Dynamics:
 
 
 def _packed(inside: NDArray[np.bool_]) -> Packed:
-    """One bit a molecule: (F, W) bool to (F, ⌈W/64⌉) words."""
+    """One bit a molecule: (F, W) bool to (⌈W/64⌉, F) words."""
     width = -(-max(1, inside.shape[1]) // WORD) * WORD
     whole = np.zeros((len(inside), width), dtype=bool)
     whole[:, : inside.shape[1]] = inside
-    return np.packbits(whole, axis=1).view(np.uint64)
+    return np.ascontiguousarray(np.packbits(whole, axis=1).view(np.uint64).T)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -146,31 +146,33 @@ def _bits(word: np.uint64) -> np.int64:
 
 @njit(cache=True, nogil=True)
 def _add_origins(origins: Ints, block: Ints, inside: Packed, aligned: Floats, rows: Floats) -> None:
-    """Add the sums of some origins to rows (SUMS, blocks + 1, lags + 1), one origin after another."""
-    words, lags = inside.shape[1], rows.shape[2]
-    alive = np.zeros(words, dtype=np.uint64)
+    """Add the sums of some origins to rows (blocks + 1, SUMS, lags + 1), one origin after another."""
+    lags = rows.shape[2]
+    both, stayed = np.zeros(lags, dtype=np.int32), np.zeros(lags, dtype=np.int32)
     for place in range(len(origins)):
-        start, row = origins[place], rows[:, block[place]]
-        begun = np.int64(0)
-        for word in range(words):
-            alive[word] = inside[start, word]
-            begun += _bits(alive[word])
-        for lag in range(min(lags, len(inside) - start)):
-            both = stayed = np.int64(0)
-            for word in range(words):
-                later = inside[start + lag, word]
-                alive[word] &= later
-                both += _bits(inside[start, word] & later)
-                stayed += _bits(alive[word])
-            if aligned.size > 0:
+        start, row = origins[place], rows[block[place]]
+        reach = min(lags, inside.shape[1] - start)
+        both[:], stayed[:] = 0, 0
+        for word in range(len(inside)):
+            begun = alive = inside[word, start]
+            for lag in range(reach):
+                later = inside[word, start + lag]
+                alive &= later
+                both[lag] += _bits(begun & later)
+                stayed[lag] += _bits(alive)
+        count = both[0]
+        if count == 0:
+            continue
+        for lag in range(reach):
+            row[1, lag] += both[lag]
+            row[2, lag] += stayed[lag]
+            row[3, lag] += count
+            row[4, lag] += both[lag] / count
+            row[5, lag] += stayed[lag] / count
+            row[6, lag] += 1.0
+        if aligned.size > 0:
+            for lag in range(reach):
                 row[0, lag] += aligned[place, start + lag]
-            row[1, lag] += both
-            row[2, lag] += stayed
-            row[3, lag] += begun
-            if begun > 0:
-                row[4, lag] += both / begun
-                row[5, lag] += stayed / begun
-                row[6, lag] += 1.0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Block sums of all profiles of an interface in one compiled pass; `Profiler.per_frame` defines them.
+"""Block sums of all profiles of an interface, and who is in its first layer, in one compiled pass each.
 
 Frames are added one after another, so no bit of the result depends on how they were cut into pieces.
 """
@@ -24,7 +24,8 @@ from mlipbench_hpc.analysis.slab import FIRST_LAYER
 from mlipbench_hpc.analysis.waters import SUSPECT_OH
 from mlipbench_hpc.data.frames import Floats, Ints
 
-FIXED = (DENSITY, COUNTED, ORIENTATION)
+# Rows of sums: intact molecules, these with cos θ, other oxygens, and then each species of ions.
+FIXED = 3
 
 
 def block_means(
@@ -36,21 +37,33 @@ def block_means(
     for P_z alone. Notes in `made` which hydrogens changed their owner. Raises ValueError when there are fewer
     frames than blocks.
     """
-    length = frames // blocks
+    sums, dipole = block_sums(made, parts, np.ones((1, frames)), blocks)
+    return {name: part[:, 0] / (frames // blocks) for name, part in sums.items()}, dipole
+
+
+def block_sums(
+    made: Profiler, parts: Iterable[NDArray[np.floating]], rows: Floats, blocks: int
+) -> tuple[Samples, Floats]:
+    """Σ_t row[k, t] · profile[t] over each block, (blocks, K, B), for each profile; and P_z (T,).
+
+    rows (K, T): what every frame counts for. All else is as in `block_means`.
+    """
+    length, start = rows.shape[1] // blocks, 0
     if length == 0:
-        raise ValueError(f"{frames} frames do not fill {blocks} blocks")
-    sums = np.zeros((blocks, len(FIXED) + len(made.ions), made.bins))
-    dipole, start = np.zeros(frames), 0
+        raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
+    sums = np.zeros((blocks, FIXED + len(made.ions), made.bins, len(rows)))
+    dipole, weights = np.zeros(rows.shape[1]), np.ascontiguousarray(rows.T)
     given = _arrays(made)
     for positions in parts:
         stop = start + len(positions)
         block_of = np.arange(start, stop) // length
         suspect = np.zeros(len(positions), dtype=np.bool_)
-        _add(_native(positions), block_of, *given, sums, dipole[start:stop], suspect)  # type: ignore[call-arg]
+        filled = sums, dipole[start:stop], suspect
+        _add(_native(positions), block_of, weights[start:stop], *given, *filled)  # type: ignore[call-arg]
         if made.faces and suspect.any():
             made.moved = np.union1d(made.moved, made.waters.changed(positions[suspect], made.cell))
         start = stop
-    return _named(made, sums / length), dipole if made.faces else np.zeros(0)
+    return _named(made, np.moveaxis(sums, 3, 1)), dipole if made.faces else np.zeros(0)
 
 
 def first_layer(made: Profiler, positions: NDArray[np.floating]) -> tuple[NDArray[np.bool_], Floats]:
@@ -61,10 +74,28 @@ def first_layer(made: Profiler, positions: NDArray[np.floating]) -> tuple[NDArra
     """
     shape = len(positions), len(made.faces) * len(made.waters.intact)
     inside, directions = np.zeros(shape, dtype=np.bool_), np.zeros((*shape, 3))
-    layers, starts = _joined([face.layer for face in made.faces])
-    normals = np.array([face.normal for face in made.faces])
-    _layer(_native(positions), made.cell, layers, starts, normals, made.waters.intact, inside, directions)
+    given = _native(positions), made.cell, *_surfaces(made), made.waters.intact
+    _layer(*given, inside, directions)
     return inside, directions
+
+
+def surroundings(
+    made: Profiler, positions: NDArray[np.floating], atoms: Ints, reach: float
+) -> tuple[NDArray[np.bool_], Floats]:
+    """Of each of K atoms: whether it is in the first layer of a face, and oxygens within reach (Å) of it.
+
+    positions (F, N, 3) Å, atoms (K,); both (F, K).
+    """
+    shape = len(positions), len(atoms)
+    inside, neighbours = np.zeros(shape, dtype=np.bool_), np.zeros(shape)
+    given = _native(positions), made.cell, *_surfaces(made), made.waters.oxygens, atoms, reach
+    _surround(*given, inside, neighbours)
+    return inside, neighbours
+
+
+def _surfaces(made: Profiler) -> tuple[Ints, Ints, Floats]:
+    """Atoms of each face's layer end to end, where each begins, and the normals (faces,)."""
+    return *_joined([face.layer for face in made.faces]), np.array([face.normal for face in made.faces])
 
 
 def _native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -74,17 +105,15 @@ def _native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def _arrays(made: Profiler) -> tuple[Any, ...]:
     """What the compiled loop knows of an interface."""
-    layers = [face.layer for face in made.faces]
     owner, molecules = made.waters.owner, made.waters.intact[:, 0]
+    others = np.setdiff1d(made.waters.oxygens, molecules) if made.faces else made.waters.oxygens
     loose = np.flatnonzero((owner >= 0) & ~np.isin(owner, molecules))
     return (
         made.cell,
-        *_joined(layers),
-        np.array([face.normal for face in made.faces]),
-        made.waters.oxygens,
+        *_surfaces(made),
         made.waters.intact,
         np.column_stack([loose, owner[loose]]).astype(np.int64),
-        *_joined(list(made.ions.values())),
+        *_joined([others, *made.ions.values()]),
         made.width,
         made.first_bin,
     )
@@ -96,14 +125,15 @@ def _joined(groups: list[Ints]) -> tuple[Ints, Ints]:
     return np.concatenate([*groups, np.zeros(0, dtype=np.int64)]).astype(np.int64), starts.astype(np.int64)
 
 
-def _named(made: Profiler, means: Floats) -> Samples:
+def _named(made: Profiler, sums: Floats) -> Samples:
+    """In their units; sums (blocks, K, series, B)."""
     per_volume = 1.0 / (made.cell[0, 0] * made.cell[1, 1] * made.width * max(1, len(made.faces)))
-    found = {DENSITY: WATER_G_PER_CM3 * per_volume * means[:, 0]}
+    found = {DENSITY: WATER_G_PER_CM3 * per_volume * (sums[:, :, 0] + sums[:, :, 2])}
     for place, name in enumerate(made.ions):
-        found[name] = MOL_PER_L * per_volume * means[:, len(FIXED) + place]
+        found[name] = MOL_PER_L * per_volume * sums[:, :, FIXED + place]
     if made.faces:
-        found[COUNTED] = WATER_G_PER_CM3 * per_volume * means[:, 1]
-        found[ORIENTATION] = WATER_G_PER_CM3 * per_volume * means[:, 2]
+        found[COUNTED] = WATER_G_PER_CM3 * per_volume * sums[:, :, 0]
+        found[ORIENTATION] = WATER_G_PER_CM3 * per_volume * sums[:, :, 1]
     return found
 
 
@@ -185,6 +215,8 @@ def _longest(frame: NDArray[np.floating], bonds: Ints, cell: Floats, inverse: Fl
 def _height(z: float, axis: tuple[float, float, float, float]) -> float:
     """Above a plane; axis: normal, plane, cell length, where z wraps."""
     above = axis[0] * (z - axis[1])
+    if 0.0 <= above < 0.5 * axis[2]:
+        return above
     return above - axis[2] * math.floor(above / axis[2] + axis[3])
 
 
@@ -194,58 +226,68 @@ def _bin(z: float, axis: tuple[float, float, float, float], bins: tuple[float, i
     return min(max(int(np.floor(_height(z, axis) / bins[0])) - bins[1], 0), last)
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _put(weights: Floats, row: Floats, factor: float) -> None:
+    """Adds weights (K,) times a factor to a row (K,)."""
+    for k in range(len(weights)):
+        row[k] += factor * weights[k]
+
+
 @njit(cache=True, nogil=True)
 def _count(
     frame: NDArray[np.floating],
     atoms: Ints,
     axis: tuple[float, float, float, float],
     bins: tuple[float, int],
-    row: Floats,
+    weights: Floats,
+    rows: Floats,
 ) -> None:
+    """Adds weights (K,) to rows (B, K) where each atom is."""
     for atom in atoms:
-        row[_bin(frame[atom, 2], axis, bins, len(row) - 1)] += 1.0
+        _put(weights, rows[_bin(frame[atom, 2], axis, bins, len(rows) - 1)], 1.0)
 
 
 @njit(cache=True, nogil=True)
 def _weigh(
     frame: NDArray[np.floating],
     atoms: Ints,
-    weights: Floats,
+    cosines: Floats,
     axis: tuple[float, float, float, float],
     bins: tuple[float, int],
+    weights: Floats,
     rows: Floats,
 ) -> None:
-    """Counts into rows[1], and weights times the normal into rows[2]."""
+    """Counts into rows[0], and cosines against the normal into rows[1]."""
     for place in range(len(atoms)):
         where = _bin(frame[atoms[place], 2], axis, bins, rows.shape[1] - 1)
-        rows[1, where] += 1.0
-        rows[2, where] += axis[0] * weights[place]
+        _put(weights, rows[0, where], 1.0)
+        _put(weights, rows[1, where], axis[0] * cosines[place])
 
 
 @njit(cache=True, nogil=True)
 def _add(
     positions: NDArray[np.floating],
     block_of: Ints,
+    weights: Floats,
     cell: Floats,
     layers: Ints,
     layer_start: Ints,
     normals: Floats,
-    oxygens: Ints,
     intact: Ints,
     loose: Ints,
-    ions: Ints,
-    ion_start: Ints,
+    others: Ints,
+    other_start: Ints,
     width: float,
     first_bin: int,
     sums: Floats,
     dipole: Floats,
     suspect: NDArray[np.bool_],
 ) -> None:
-    """Add the frames' counts to sums (blocks, 3 + species, B) and fill dipole and suspect (f,)."""
+    """Add the frames' counts to sums (blocks, 3 + ions, B, K) and fill dipole and suspect (f,)."""
     cosines, bins = np.zeros(len(intact)), (width, first_bin)
     molecules, inverse = intact[:, 0].copy(), 1.0 / np.diag(cell)
     for t in range(len(positions)):
-        frame, block = positions[t], block_of[t]
+        frame, block, counted = positions[t], block_of[t], weights[t]
         if len(normals) > 0:
             dipole[t], longest = _cosines(frame, intact, cell, inverse, cosines)
             longest = max(longest, _longest(frame, loose, cell, inverse))
@@ -257,10 +299,10 @@ def _add(
             if len(normals) > 0:
                 plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
                 axis = (normals[face], plane, cell[2, 2], 0.25)
-                _weigh(frame, molecules, cosines, axis, bins, sums[block])
-            _count(frame, oxygens, axis, bins, sums[block, 0])
-            for one in range(len(ion_start) - 1):
-                _count(frame, ions[ion_start[one] : ion_start[one + 1]], axis, bins, sums[block, 3 + one])
+                _weigh(frame, molecules, cosines, axis, bins, counted, sums[block])
+            for one in range(len(other_start) - 1):
+                species = others[other_start[one] : other_start[one + 1]]
+                _count(frame, species, axis, bins, counted, sums[block, 2 + one])
 
 
 @njit(cache=True, nogil=True)
@@ -286,3 +328,36 @@ def _layer(
                 if 0 < _height(frame[intact[place, 0], 2], axis) <= FIRST_LAYER:
                     inside[t, here] = True
                     directions[t, here] = _molecule(frame, intact[place], cell, inverse)[0]
+
+
+@njit(cache=True, nogil=True)
+def _surround(
+    positions: NDArray[np.floating],
+    cell: Floats,
+    layers: Ints,
+    layer_start: Ints,
+    normals: Floats,
+    oxygens: Ints,
+    atoms: Ints,
+    reach: float,
+    inside: NDArray[np.bool_],
+    neighbours: Floats,
+) -> None:
+    """Fill inside, zero before, and neighbours, (F, K) each."""
+    inverse = 1.0 / np.diag(cell)
+    for t in range(len(positions)):
+        frame = positions[t]
+        for face in range(len(normals)):
+            plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
+            axis = (normals[face], plane, cell[2, 2], 0.25)
+            for place in range(len(atoms)):
+                inside[t, place] |= 0 < _height(frame[atoms[place], 2], axis) <= FIRST_LAYER
+        for place in range(len(atoms)):
+            near = 0
+            for oxygen in oxygens:
+                z = np.float64(frame[oxygen, 2]) - frame[atoms[place], 2]
+                if abs(z - np.rint(z * inverse[2]) * cell[2, 2]) > reach:
+                    continue
+                x, y, z = _bond(frame, atoms[place], oxygen, cell, inverse)
+                near += x * x + y * y + z * z <= reach * reach
+            neighbours[t, place] = near

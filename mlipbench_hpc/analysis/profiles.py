@@ -21,13 +21,13 @@ Samples = dict[str, Floats]
 
 @dataclass
 class Profiler:
-    """What one frame of an interface contributes to each profile.
+    """What of an interface its profiles are made of; `fused` makes them.
 
     z (B,) bin centres in Å, bins half-open between k·width; faces: () where z starts at the cell's origin.
-    `per_frame` gives samples whose time average is the profile: "density" (F, B) g/cm³, and with a slab
-    "orientation" (F, B) g/cm³ (weight cos θ), "counted" (F, B) g/cm³ (intact molecules alone) and "dipole"
-    (F, 1), P_z; for each ion species "concentration-X" (F, B) mol/L. Two faces share the weight: the profile
-    is the symmetrised one, cos θ against each face's own outward normal.
+    Profiles: "density" g/cm³, and with a slab "orientation" g/cm³ (weight cos θ), "counted" g/cm³ (intact
+    molecules alone) and "dipole", P_z; for each ion species "concentration-X" mol/L. Two faces share the
+    weight: the profile is the symmetrised one, cos θ against each face's own outward normal. moved: hydrogens
+    seen to have changed their oxygen.
     """
 
     cell: Floats
@@ -74,43 +74,6 @@ class Profiler:
     def z(self) -> Floats:
         """Bin centres (B,) Å."""
         return np.asarray((self.first_bin + np.arange(self.bins) + 0.5) * self.width, dtype=float)
-
-    def per_frame(self, positions: NDArray[np.floating]) -> Samples:
-        """The samples of frames (F, N, 3) Å; also notes which hydrogens have changed owner there."""
-        slice_volume = self.cell[0, 0] * self.cell[1, 1] * self.width
-        found = {DENSITY: WATER_G_PER_CM3 / slice_volume * self._counts(positions, self.waters.oxygens)}
-        for name, atoms in self.ions.items():
-            found[name] = MOL_PER_L / slice_volume * self._counts(positions, atoms)
-        if self.faces:
-            cosines = self.waters.cosines(positions, self.cell)
-            oxygens = self.waters.intact[:, 0]
-            found[COUNTED] = WATER_G_PER_CM3 / slice_volume * self._counts(positions, oxygens)
-            weighted = self._counts(positions, oxygens, cosines)
-            found[ORIENTATION] = WATER_G_PER_CM3 / slice_volume * weighted
-            found[DIPOLE] = cosines.sum(axis=1, keepdims=True)
-            self.moved = np.union1d(self.moved, self.waters.changed(positions, self.cell))
-        return found
-
-    def _counts(self, positions: NDArray[np.floating], atoms: Ints, cosines: Floats | None = None) -> Floats:
-        """Atoms in each bin (F, B), weighted with the cosine (F, len(atoms)) to each face's own normal."""
-        if not self.faces:
-            length = float(self.cell[2, 2])
-            z = np.asarray(positions[:, atoms, 2], dtype=float)
-            return self._histogram(np.mod(z, length), None)
-        total = np.zeros((len(positions), self.bins))
-        for face in self.faces:
-            weights = None if cosines is None else face.normal * cosines
-            total += self._histogram(face.heights(positions, self.cell, atoms), weights)
-        return total / len(self.faces)
-
-    def _histogram(self, z: Floats, weights: Floats | None) -> Floats:
-        """(F, B) of z (F, K) Å."""
-        bin_of = np.clip(np.floor(z / self.width).astype(np.int64) - self.first_bin, 0, self.bins - 1)
-        flat = bin_of + self.bins * np.arange(len(z))[:, None]
-        counts = np.bincount(
-            flat.ravel(), None if weights is None else weights.ravel(), minlength=len(z) * self.bins
-        )
-        return np.asarray(counts.reshape(len(z), self.bins), dtype=float)
 
 
 def column_of(name: str) -> str:

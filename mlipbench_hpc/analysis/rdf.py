@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import BlockAverage, from_block_means
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
+from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats, Ints
 
-PAIRS_AT_ONCE = 100_000
+ATOMS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,13 @@ def radial_distribution(
     block_of = np.arange(used) // max(length, 1)
     sums, neighbours = np.zeros((int(block_of[-1]) + 1, bins)), np.zeros(bins)
     edges = np.asarray(bin_width * np.arange(bins + 1), dtype=float)
-    scale = _scale(cells[:used], len(first) * (len(second) - same), edges)
     step = frames_at_once(first, second)
     for start in range(0, used, step):
         part = slice(start, min(start + step, used))
         counts = _counts(positions[part], cells[part], first, second, bin_width, bins, same)
-        np.add.at(sums, block_of[part], counts * scale[part])
+        scale = _scale(cells[part], len(first) * (len(second) - same), edges)
+        np.add.at(sums, block_of[part], counts * scale)
+        let_go(positions)
         neighbours += counts.sum(axis=0)
     return RadialDistribution(
         r=np.asarray(edges[:-1] + bin_width / 2, dtype=float),
@@ -70,8 +73,8 @@ def radial_distribution(
 
 
 def frames_at_once(first: Ints, second: Ints) -> int:
-    """How many frames' pairs are held in memory together."""
-    return max(1, PAIRS_AT_ONCE // (len(first) * len(second)))
+    """How many frames are held in memory together."""
+    return max(1, ATOMS_AT_ONCE // (len(first) + len(second)))
 
 
 def samples(
@@ -112,19 +115,33 @@ def _counts(
     same: bool,
 ) -> Floats:
     """Ordered pairs in each bin of each frame, (F, B)."""
-    one, other = np.asarray(positions[:, first], dtype=float), np.asarray(positions[:, second], dtype=float)
-    inverse = np.linalg.inv(cells)
-    if same:
-        left, right = np.triu_indices(len(first), k=1)
-        vectors = (one @ inverse)[:, left] - (other @ inverse)[:, right]
-    else:
-        vectors = ((one @ inverse)[:, :, None] - (other @ inverse)[:, None]).reshape(len(cells), -1, 3)
-    vectors -= np.rint(vectors)
-    distances = np.sqrt(np.square(vectors @ cells).sum(axis=-1))
-    bin_of = np.minimum(distances / bin_width, bins).astype(np.int64)
-    flat = bin_of + (bins + 1) * np.arange(len(cells))[:, None]
-    counts = np.bincount(flat.ravel(), minlength=len(cells) * (bins + 1)).reshape(len(cells), bins + 1)
-    return np.asarray(counts[:, :bins] * (2.0 if same else 1.0))
+    inverse, counts = np.linalg.inv(cells), np.zeros((len(cells), bins))
+    one, other = (np.asarray(positions[:, group], dtype=float) @ inverse for group in (first, second))
+    _count_pairs(one, other, np.ascontiguousarray(cells), same, bin_width, counts)
+    return counts
+
+
+@njit(cache=True, nogil=True)
+def _count_pairs(one: Floats, other: Floats, cells: Floats, same: bool, width: float, counts: Floats) -> None:
+    """Add to counts (F, B) the pairs of fractional coordinates (F, K, 3) and (F, L, 3), in both orders."""
+    bins = counts.shape[1]
+    reach, weight = (bins * width) ** 2, 2.0 if same else 1.0
+    for t in range(len(cells)):
+        cell = cells[t]
+        for i in range(one.shape[1]):
+            for j in range(i + 1 if same else 0, other.shape[1]):
+                a = one[t, i, 0] - other[t, j, 0]
+                b = one[t, i, 1] - other[t, j, 1]
+                c = one[t, i, 2] - other[t, j, 2]
+                a, b, c = a - np.rint(a), b - np.rint(b), c - np.rint(c)
+                square = 0.0
+                for axis in range(3):
+                    along = a * cell[0, axis] + b * cell[1, axis] + c * cell[2, axis]
+                    square += along * along
+                if square < reach:
+                    place = int(np.sqrt(square) / width)
+                    if place < bins:
+                        counts[t, place] += weight
 
 
 def _validated(

@@ -37,20 +37,6 @@ class Waters:
         pairs = by_owner[np.isin(owner[by_owner], whole)].reshape(-1, 2)
         return cls(np.column_stack([whole, pairs]), oxygens, len(oxygens) - len(whole), owner)
 
-    def cosines(self, positions: NDArray[np.floating], cell: Floats) -> Floats:
-        """cos θ (F, W) between each intact molecule's bisector and +z; see `directions`."""
-        return np.asarray(self.directions(positions, cell)[..., 2])
-
-    def directions(self, positions: NDArray[np.floating], cell: Floats) -> Floats:
-        """Each intact molecule's bisector as a unit vector, (F, W, 3).
-
-        The bisector is the sum of its two O-H vectors, not normalised, under the minimum image. positions
-        (F, N, 3) Å, cell (3, 3) Å.
-        """
-        oxygen, one, other = (np.asarray(positions[:, column], dtype=float) for column in self.intact.T)
-        bisector = minimum_image(one - oxygen, cell) + minimum_image(other - oxygen, cell)
-        return np.asarray(bisector / np.sqrt(np.square(bisector).sum(axis=-1, keepdims=True)))
-
     def changed(self, positions: NDArray[np.floating], cell: Floats) -> Ints:
         """Hydrogens that in any of these frames are nearer to another oxygen than to their owner.
 

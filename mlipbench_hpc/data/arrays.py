@@ -1,5 +1,6 @@
-"""Arrays that people give on the command line, in .npy files."""
+"""Arrays in files: those that people give on the command line (.npy), and memory-mapped ones."""
 
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,13 @@ def read_npy(path: Path) -> Floats:
         amount = int((~np.isfinite(array)).sum())
         raise Unusable(f"{path}: {amount} of {array.size} values are not finite")
     return np.asarray(array, dtype=float)
+
+
+def let_go(array: NDArray[Any]) -> None:
+    """What was read of a memory-mapped array leaves this process's memory; it comes back where it is read.
+
+    Any other array stays as it is.
+    """
+    mapped = getattr(array, "_mmap", None)
+    if isinstance(mapped, mmap.mmap):
+        mapped.madvise(mmap.MADV_DONTNEED)

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import netcdf_file
 
+from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats, Ints
 
 NUMRECS_AT = 4
+FRAMES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ def open_trajectory(path: Path) -> Trajectory:
     frames = max(path.stat().st_size - begin, 0) // record.itemsize
     empty: NDArray[Any] = np.zeros(0, record)
     records = np.memmap(path, record, "r", begin, (frames,)) if frames else empty
-    return Trajectory(
-        numbers=numbers,
-        times=records["time"].astype(float),
-        positions=records["coordinates"],
-        cells=cell_vectors(records["cell_lengths"].astype(float), records["cell_angles"].astype(float)),
-    )
+    times, lengths, angles = (np.zeros((frames, *shape)) for shape in ((), (3,), (3,)))
+    for start in range(0, frames, FRAMES_AT_ONCE):
+        part = slice(start, start + FRAMES_AT_ONCE)
+        times[part] = records["time"][part]
+        lengths[part], angles[part] = records["cell_lengths"][part], records["cell_angles"][part]
+        let_go(records)
+    return Trajectory(numbers, times, records["coordinates"], cell_vectors(lengths, angles))
 
 
 def cell_vectors(lengths: Floats, angles: Floats) -> Floats:

@@ -1,6 +1,5 @@
 """How the first layer of one MD run moves: what `analyse` writes of waters and ions on a surface."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,8 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, visits
-from mlipbench_hpc.analysis.fused import first_layer
-from mlipbench_hpc.analysis.geometry import minimum_image
+from mlipbench_hpc.analysis.fused import first_layer, surroundings
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, Profiler
-from mlipbench_hpc.analysis.slab import interfacial
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.context import Context
@@ -96,15 +93,9 @@ class Ions:
 
     def add(self, made: Profiler, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
-        heights = [face.heights(positions, made.cell, self.atoms) for face in made.faces]
-        self.inside.append(np.any([interfacial(one) for one in heights], axis=0))
-        self.neighbours.append(np.column_stack(list(self._coordination(made, np.asarray(positions, float)))))
-
-    def _coordination(self, made: Profiler, positions: Floats) -> Iterator[Floats]:
-        for atom in self.atoms:
-            vectors = positions[:, made.waters.oxygens] - positions[:, atom, None]
-            squares = np.square(minimum_image(vectors, made.cell)).sum(axis=-1)
-            yield (squares <= self.reach**2).sum(axis=1).astype(float)
+        inside, neighbours = surroundings(made, positions, self.atoms, self.reach)
+        self.inside.append(inside)
+        self.neighbours.append(neighbours)
 
     def summary(self, step: float, blocks: int) -> dict[str, Any]:
         """Coordination number with its block error and histogram; of each ion, its stays in the layer."""

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from ase.cell import Cell
 from ase.data import atomic_numbers
-from ase.io import iread
 from numpy.typing import NDArray
 
 from mlipbench_hpc.contract.task import InputFailure
@@ -160,6 +159,8 @@ def _first_symbols(path: Path) -> tuple[str, ...]:
         with path.open() as stream:
             amount = int(next(stream))
             return tuple(line.split()[0] for line in itertools.islice(stream, 1, amount + 1))
+    from ase.io import iread
+
     return tuple(next(iter(iread(path, index=":1", format="extxyz"))).get_chemical_symbols())
 
 

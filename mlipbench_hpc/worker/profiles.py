@@ -24,6 +24,7 @@ from mlipbench_hpc.analysis.profiles import (
     ratio,
 )
 from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
@@ -70,6 +71,7 @@ def watched(context: Context, stretch: Stretch) -> Iterator[NDArray[Any]]:
     for part in stretch.parts():
         context.check()
         yield stretch.trajectory.positions[stretch.span][part]
+        let_go(stretch.trajectory.positions)
         context.progress(part.stop, len(stretch), "frames")
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from ase.io import iread
 from numpy.typing import NDArray
 
 from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.netcdf import Records, open_records
 from mlipbench_hpc.data.trajectory import cell_vectors
@@ -27,6 +27,7 @@ LINES = {"XYZ": 2, "EXTXYZ": 2, "LAMMPSDUMP": 9}
 TIMED = ("XTC", "TRR", "DCD", "NCDF", "H5MD")
 # How a reader ends at half a frame.
 BROKEN = (OSError, ValueError, IndexError, EOFError, KeyError, RuntimeError)
+HALF = "half a header at the end"
 NM = np.float32(10.0)
 AMBER_UNITS = {
     "coordinates": "angstrom",
@@ -59,8 +60,10 @@ def read(path: Path, kind: str, topology: Path | None, size: int, ends: list[str
             yield from _amber(path, size)
         elif kind == "EXTXYZ":
             yield from _gathered(_extxyz(path), size, path, ends)
-        elif kind in ("XTC", "TRR"):
-            yield from map(_in_angstrom, _gathered(_xdr(path, kind), size, path, ends))
+        elif kind == "XTC":
+            yield from map(_in_angstrom, _xtc(path, size, ends))
+        elif kind == "TRR":
+            yield from map(_in_angstrom, _gathered(_trr(path), size, path, ends))
         else:
             yield from _gathered(_mdanalysis(path, kind, topology), size, path, ends)
 
@@ -79,9 +82,13 @@ def _gathered(frames: Iterator[Frame], size: int, path: Path, ends: list[str]) -
                 yield _piece(held)
                 held = []
     except BROKEN as error:
-        ends.append(f"{type(error).__name__}: {error}")
+        ends.append(_why(error))
     if held:
         yield _piece(held)
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _piece(frames: list[Frame]) -> Piece:
@@ -94,6 +101,8 @@ def _piece(frames: list[Frame]) -> Piece:
 
 
 def _extxyz(path: Path) -> Iterator[Frame]:
+    from ase.io import iread  # takes as long as all else that `analyse` imports
+
     for atoms in iread(path, index=":", format="extxyz"):
         cell = np.asarray(atoms.cell[:], dtype=float)
         yield np.asarray(atoms.positions, dtype=float), cell if cell.any() else None, None
@@ -103,22 +112,53 @@ def _in_angstrom(piece: Piece) -> Piece:
     """What was in nm; a box of zeros is none."""
     assert piece.cells is not None
     cells = 10.0 * piece.cells.astype(float)
-    return Piece(piece.positions * NM, cells if cells.any(axis=(1, 2)).all() else None, piece.times)
+    np.multiply(piece.positions, NM, out=piece.positions)
+    return Piece(piece.positions, cells if cells.any(axis=(1, 2)).all() else None, piece.times)
 
 
-def _xdr(path: Path, kind: str) -> Iterator[Frame]:
-    """In nm: XTC and TRR without MDAnalysis' universe around them, which takes as long as the decoding."""
-    from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
+def _xtc(path: Path, size: int, ends: list[str]) -> Iterator[Piece]:
+    """In nm, and without MDAnalysis' universe around it, which takes as long as the decoding."""
+    from MDAnalysis.lib.formats.libmdaxdr import XTCFile
+
+    end, going = 0, True
+    try:
+        file = XTCFile(str(path))
+    except BROKEN as error:
+        ends.append(_why(error))
+        return
+    with file:
+        while going:
+            positions = np.empty((size, file.n_atoms, 3), dtype=np.float32)
+            boxes, times = [], []
+            try:
+                for row in positions:
+                    frame = file.read_direct_x(row)
+                    boxes.append(frame.box)
+                    times.append(frame.time)
+                    end = file._bytes_tell()
+            except (StopIteration, *BROKEN) as error:
+                going = False
+                if not isinstance(error, StopIteration):
+                    ends.append(_why(error))
+                elif end < path.stat().st_size:
+                    ends.append(HALF)
+            if times:
+                yield Piece(positions[: len(times)], np.array(boxes), np.array(times, dtype=float))
+
+
+def _trr(path: Path) -> Iterator[Frame]:
+    """In nm."""
+    from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 
     end = 0
-    with (XTCFile if kind == "XTC" else TRRFile)(str(path)) as file:
+    with TRRFile(str(path)) as file:
         for index, frame in enumerate(file):
-            if kind == "TRR" and not frame.hasx:
+            if not frame.hasx:
                 raise InputFailure(f"{path}: frame {index} has no positions")
             end = file._bytes_tell()
             yield frame.x, frame.box, frame.time
         if end < path.stat().st_size:
-            raise EOFError("half a header at the end")
+            raise EOFError(HALF)
 
 
 def _mdanalysis(path: Path, kind: str, topology: Path | None) -> Iterator[Frame]:
@@ -175,6 +215,7 @@ def _amber(path: Path, size: int) -> Iterator[Piece]:
             cells = cell_vectors(lengths, angles) if lengths.all() else None
         times = np.asarray(scaled(rows, "time"), float) if "time" in names else None
         yield Piece(scaled(rows, "coordinates"), cells, times)
+        let_go(found.rows)
 
 
 def universe(path: Path, kind: str, topology: Path | None) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis import advice, layer, rdf
+from mlipbench_hpc.analysis.fused import block_sums
 from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples, column_of
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import Quality, quality, reduced
@@ -14,7 +15,7 @@ from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.profiles import layered, profiler
+from mlipbench_hpc.worker.profiles import layered, profiler, watched
 from mlipbench_hpc.worker.reevaluate import ENERGIES
 from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
 
@@ -48,8 +49,7 @@ def run(context: Context) -> dict[str, Any]:
     qualities = {member: quality(one) for member, one in enumerate(h) if member}
     alpha = alpha_of(context, notes)
     weights = Weights.of(len(stretch), given["blocks"], rows, h)
-    axis, samples = sampled(context, stretch, notes)
-    sums = weights.sums(samples)
+    axis, sums = summed(context, stretch, weights, notes)
     interval = _interval(stretch)
     observables, said = write_observables(context, axis, sums, weights, alpha, notes, interval)
     return {
@@ -219,21 +219,18 @@ def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:
     }
 
 
-def sampled(context: Context, stretch: Stretch, notes: Notes) -> tuple[Axis, Iterator[Samples]]:
-    """The common axis (B,) Å and the samples, piece by piece: profiles with a slab, g(r) without."""
+def summed(context: Context, stretch: Stretch, weights: Weights, notes: Notes) -> tuple[Axis, Samples]:
+    """The common axis (B,) Å and the weighted block sums (N, K, B): profiles with a slab, g(r) without."""
     try:
         made = profiler(stretch, context.parameters["profiles"])
     except ValueError:
-        return radial(context, stretch, notes)
-    if not made.faces:
-        return radial(context, stretch, notes)
-
-    def profiles() -> Iterator[Samples]:
-        for _, positions in stretch.positions():
-            context.check()
-            yield made.per_frame(positions)
-
-    return ("z", made.z), profiles()
+        made = None
+    if made is None or not made.faces:
+        axis, samples = radial(context, stretch, notes)
+        return axis, weights.sums(samples)
+    rows = np.pad(weights.rows, ((0, 0), (0, len(stretch) - weights.rows.shape[1])))
+    sums, dipole = block_sums(made, watched(context, stretch), rows, weights.blocks)
+    return ("z", made.z), sums | weights.sums([{DIPOLE: dipole[:, None]}])
 
 
 def radial(context: Context, stretch: Stretch, notes: Notes) -> tuple[Axis, Iterator[Samples]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.profiles import pieces
+from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 from mlipbench_hpc.data.trajectory import Trajectory, open_trajectory
 
@@ -65,7 +66,8 @@ class Stretch:
     def positions(self, at_once: int | None = None) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Consecutive pieces: which of the T frames, and their positions (f, N, 3) Å, float64."""
         for part in self.parts(at_once):
-            yield part, np.asarray(self.trajectory.positions[self.chosen[part]], dtype=float)
+            yield part, np.asarray(self.trajectory.positions[self.span][part], dtype=float)
+            let_go(self.trajectory.positions)
 
 
 def after(times: Floats, equilibration: float) -> NDArray[np.bool_]:
@@ -78,6 +80,7 @@ def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
     kept = np.flatnonzero(after(trajectory.times, equilibration))
     for part in pieces(len(kept), max(1, ATOMS_AT_ONCE // len(trajectory.numbers))):
         finite = np.isfinite(trajectory.positions[kept[part]]).all(axis=(1, 2))
+        let_go(trajectory.positions)
         if not finite.all():
             return kept[: part.start + int(finite.argmin())]
     return kept

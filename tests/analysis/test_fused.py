@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from interface import CELL, Interface, slab
 from numpy.typing import NDArray
+from plain import directions as plain_directions
+from plain import per_frame
 
-from mlipbench_hpc.analysis.fused import block_means, first_layer
+from mlipbench_hpc.analysis.fused import block_means, block_sums, first_layer, surroundings
+from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Profiler, pieces
 from mlipbench_hpc.analysis.slab import interfacial
 
@@ -43,7 +46,7 @@ def test_block_means_are_those_of_the_definition(name: str, dtype: str) -> None:
     positions = moving(FRAMES[name], dtype=dtype)
     made, other = (profiler(FRAMES[name], positions) for _ in range(2))
     means, dipole = block_means(made, [positions], 53, 5)
-    expected = other.per_frame(np.asarray(positions, dtype=float))
+    expected = per_frame(other, np.asarray(positions, dtype=float))
     assert set(means) == set(expected) - {DIPOLE}
     for key, values in means.items():
         averages = expected[key][:50].reshape(5, 10, -1).mean(axis=1)
@@ -61,7 +64,7 @@ def test_a_skewed_cell() -> None:
     positions[10:] -= np.floor(positions[10:] @ np.linalg.inv(SKEWED)) @ SKEWED
     made, other = (profiler(ONE_SIDED, positions, SKEWED) for _ in range(2))
     means, dipole = block_means(made, [positions], 20, 4)
-    expected = other.per_frame(positions)
+    expected = per_frame(other, positions)
     np.testing.assert_allclose(dipole, expected[DIPOLE][:, 0], rtol=1e-9)
     for key, values in means.items():
         np.testing.assert_allclose(values, expected[key].reshape(4, 5, -1).mean(axis=1), atol=1e-9)
@@ -85,8 +88,35 @@ def test_who_is_in_the_first_layer_and_how_it_points(name: str) -> None:
     oxygens = made.waters.intact[:, 0]
     expected = [interfacial(face.heights(plain, CELL, oxygens)) for face in made.faces]
     assert np.array_equal(inside, np.concatenate(expected, axis=1))
-    bisectors = np.concatenate([made.waters.directions(plain, CELL)] * len(made.faces), axis=1)
+    bisectors = np.concatenate([plain_directions(made, plain)] * len(made.faces), axis=1)
     np.testing.assert_allclose(directions, np.where(inside[..., None], bisectors, 0), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_weighted_sums_are_those_of_every_weight(name: str) -> None:
+    positions = moving(FRAMES[name], dtype=">f4")
+    made, other = (profiler(FRAMES[name], positions) for _ in range(2))
+    rows = np.random.default_rng(5).normal(size=(4, 53))
+    sums, _ = block_sums(made, [positions[:20], positions[20:]], rows, 5)
+    expected = per_frame(other, np.asarray(positions, dtype=float))
+    for key, values in sums.items():
+        weighted = rows[:, :50, None] * expected[key][:50]
+        np.testing.assert_allclose(
+            values, weighted.reshape(4, 5, 10, -1).sum(axis=2).swapaxes(0, 1), atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_who_is_near_an_ion_and_where_it_is(name: str) -> None:
+    positions = moving(FRAMES[name], dtype=">f4")
+    made, plain = profiler(FRAMES[name], positions), np.asarray(positions, dtype=float)
+    atoms = np.flatnonzero(FRAMES[name].numbers == 11)
+    inside, neighbours = surroundings(made, positions, atoms, 5.0)
+    heights = [face.heights(plain, CELL, atoms) for face in made.faces]
+    assert np.array_equal(inside, np.any([interfacial(one) for one in heights], axis=0))
+    vectors = minimum_image(plain[:, made.waters.oxygens, None] - plain[:, None, atoms], CELL)
+    expected = (np.linalg.norm(vectors, axis=-1) <= 5.0).sum(axis=1)
+    assert inside.any() and expected.any() and np.array_equal(neighbours, expected)
 
 
 def test_a_proton_that_changes_its_owner_is_noted() -> None:
@@ -96,7 +126,7 @@ def test_a_proton_that_changes_its_owner_is_noted() -> None:
     positions[5, hydrogen] = positions[5, second] + [0, 0, -1.0]
     made, other = (profiler(ONE_SIDED, positions) for _ in range(2))
     block_means(made, [positions[:4], positions[4:]], 8, 2)
-    other.per_frame(positions)
+    per_frame(other, positions)
     assert made.moved.tolist() == other.moved.tolist() == [hydrogen]
 
 

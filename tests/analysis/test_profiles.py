@@ -5,13 +5,8 @@ import pytest
 from interface import CELL, LX, LY, LZ, TOP, Interface, slab, water
 
 from mlipbench_hpc.analysis.correlation import correlated_error, statistical_inefficiency
-from mlipbench_hpc.analysis.profiles import (
-    MOL_PER_L,
-    WATER_G_PER_CM3,
-    Profiler,
-    pieces,
-    ratio,
-)
+from mlipbench_hpc.analysis.fused import block_sums
+from mlipbench_hpc.analysis.profiles import DIPOLE, MOL_PER_L, WATER_G_PER_CM3, Profiler, pieces, ratio
 from mlipbench_hpc.analysis.slab import faces
 from mlipbench_hpc.analysis.waters import Waters
 
@@ -24,6 +19,12 @@ def profiler(frame: Interface, width: float = 0.1, cell: np.ndarray = CELL) -> P
     return Profiler.of(frame.numbers, frame.positions, cell, GOLD, width)
 
 
+def per_frame(made: Profiler, positions: np.ndarray) -> dict[str, np.ndarray]:
+    """What each frame adds, (F, B): every frame counts for a row of its own."""
+    sums, dipole = block_sums(made, [positions], np.eye(len(positions)), 1)
+    return {name: part[0] for name, part in sums.items()} | ({DIPOLE: dipole[:, None]} if made.faces else {})
+
+
 def at(made: Profiler, values: np.ndarray, z: float) -> float:
     """The value of the bin that holds z."""
     return float(values[np.abs(made.z - z).argmin()])
@@ -31,7 +32,7 @@ def at(made: Profiler, values: np.ndarray, z: float) -> float:
 
 def test_counts_and_units_by_hand() -> None:
     made = profiler(ONE_SIDED)
-    found = {name: values[0] for name, values in made.per_frame(ONE_SIDED.positions[None]).items()}
+    found = {name: values[0] for name, values in per_frame(made, ONE_SIDED.positions[None]).items()}
     volume = LX * LY * 0.1
     # one water is 18.015 g/mol: 18.015/6.02214e23 g in so many Å³, 1e-24 cm³ each
     assert pytest.approx(18.015 / 0.602214076, rel=2e-5) == WATER_G_PER_CM3
@@ -56,15 +57,15 @@ def test_bins_are_half_open_between_multiples_and_cover_the_cell() -> None:
     frame.positions[:, 2] = np.where(frame.numbers == GOLD, frame.positions[:, 2] - TOP, 2.0)
     frame.positions[[27, 30], 2] = 0.5, 0.75 - 1e-9
     made = profiler(frame, width=0.25)
-    density = made.per_frame(frame.positions[None])["density"][0]
+    density = per_frame(made, frame.positions[None])["density"][0]
     assert made.z[density > 0].tolist() == [0.625]
 
 
 @pytest.mark.parametrize("shift", [(0, 0, 0), (3.3, -8.1, -4.4), (0, 0, 33.7), (100.0, 3.0, -81.0)])
 def test_where_the_cell_begins_does_not_matter(shift: tuple[float, float, float]) -> None:
-    expected = profiler(ONE_SIDED).per_frame(ONE_SIDED.positions[None])
+    expected = per_frame(profiler(ONE_SIDED), ONE_SIDED.positions[None])
     moved = ONE_SIDED.moved(np.array(shift)).wrapped()
-    found = profiler(moved).per_frame(moved.positions[None])
+    found = per_frame(profiler(moved), moved.positions[None])
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values, atol=1e-9, err_msg=name)
 
@@ -93,7 +94,7 @@ def test_two_faces_give_the_symmetrised_profile() -> None:
     frame = slab(one, [-0.8, 0.5, 0.6, -0.2], [(1.0, 1.0, 5.05)])
     made = profiler(frame)
     assert [face.normal for face in made.faces] == [1.0, -1.0]
-    found = {name: values[0] for name, values in made.per_frame(frame.positions[None]).items()}
+    found = {name: values[0] for name, values in per_frame(made, frame.positions[None]).items()}
     unit = WATER_G_PER_CM3 / (LX * LY * 0.1)
     assert at(made, found["density"], 2.05) == pytest.approx(unit)
     assert at(made, found["density"], 3.15) == pytest.approx(unit / 2)
@@ -106,7 +107,7 @@ def test_two_faces_give_the_symmetrised_profile() -> None:
 def test_without_slab_densities_alone_from_the_origin() -> None:
     frame = Interface(np.array([8, 1, 1]), water(np.array([1.0, 1.0, -0.05]), np.array([0, 0, 1.0])))
     made = profiler(frame, cell=np.diag([9.0, 9.0, 9.0]))
-    found = made.per_frame(frame.positions[None])
+    found = per_frame(made, frame.positions[None])
     assert set(found) == {"density"}
     assert at(made, found["density"][0], 8.95) > 0
 
@@ -125,7 +126,7 @@ def test_broken_molecules_leave_the_dipole_and_stay_in_the_density() -> None:
     frame.positions[27 + 4] += [0.0, 0.0, 6.0]  # an H of the second molecule, far from every O
     made = profiler(frame)
     assert (len(made.waters.intact), made.waters.left_out) == (2, 1)
-    found = made.per_frame(frame.positions[None])
+    found = per_frame(made, frame.positions[None])
     assert found["dipole"][0, 0] == pytest.approx(0.4 + 0.1)
     assert found["density"].sum() == pytest.approx(3 * found["counted"].sum() / 2)
 
@@ -153,8 +154,8 @@ def noisy(frames: int) -> tuple[Profiler, np.ndarray]:
 def test_pieces_of_any_size_give_the_same(size: int) -> None:
     made, positions = noisy(23)
     weights = np.random.default_rng(2).normal(size=(2, 23))
-    whole = made.per_frame(positions)
-    parts = [(part, made.per_frame(positions[part])) for part in pieces(23, size)]
+    whole = per_frame(made, positions)
+    parts = [(part, per_frame(made, positions[part])) for part in pieces(23, size)]
     found = {name: sum(weights[:, part] @ own[name] for part, own in parts) for name in whole}
     for name, values in whole.items():
         np.testing.assert_allclose(found[name], weights @ values, rtol=1e-12, atol=1e-12)

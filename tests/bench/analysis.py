@@ -1,44 +1,53 @@
-"""What the analysis room costs, one thread: in copies of the trajectory's array, and in decodings of XTC."""
+"""What the analysis room costs, one thread: in copies of the trajectory's array, decodings of XTC, and MB."""
 
 import json
+import resource
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
+from ase.io import write
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from interface import LX, LY, LZ, slab
 
 from mlipbench_hpc.analysis.dynamics import GROUP, Dynamics
-from mlipbench_hpc.analysis.fused import block_means, first_layer
+from mlipbench_hpc.analysis.fused import block_means, block_sums, first_layer
 from mlipbench_hpc.analysis.profiles import Profiler, pieces
+from mlipbench_hpc.analysis.resampling import Weights, bootstrap
 from mlipbench_hpc.data.trajectory import Trajectory, header, numrecs, open_trajectory, record_type
 from mlipbench_hpc.worker.by_hand import averaged
 from mlipbench_hpc.worker.foreign import Foreign
 
-FRAMES, WATERS, AT_ONCE, REPEATS = 20_000, 119, 520, 3
-XTC_FRAMES = 4_000
+FRAMES, WATERS, AT_ONCE, REPEATS = 200_000, 119, 520, 3
+XTC_FRAMES, FEW_FRAMES = 20_000, 20
+BLOCKS, MEMBERS, TOPOLOGY = 10, 5, "first.xyz"
+MLIPBENCH = Path(__file__).parents[2] / ".venvs" / "login" / "bin" / "mlipbench"
 FRAME_PS, DIPOLE_PS, SURVIVAL_PS = 0.01, 2.5, 5.0
 
 
-def written(folder: Path) -> Path:
+def written(folder: Path, count: int = FRAMES) -> Path:
     """A trajectory in our own format: gold, water and three ions, 387 atoms, everything jitters."""
     generator = np.random.default_rng(0)
     ions = [(1.0, 1.0, 3.0), (4.0, 4.0, 5.0), (7.0, 2.0, 8.0)]
     frame = slab(np.linspace(2.0, 24.0, WATERS).tolist(), np.linspace(-0.9, 0.9, WATERS).tolist(), ions)
-    records = np.zeros(FRAMES, record_type(len(frame.numbers)))
-    records["time"] = FRAME_PS * np.arange(FRAMES)
-    records["cell_lengths"], records["cell_angles"] = (LX, LY, LZ), 90.0
-    for part in pieces(FRAMES, 1000):
-        size = (part.stop - part.start, *frame.positions.shape)
-        records["coordinates"][part] = frame.positions + generator.normal(scale=0.02, size=size)
-    start = header(frame.numbers)
-    path = folder / "trajectory.nc"
-    path.write_bytes(start[:4] + numrecs(FRAMES) + start[8:] + records.tobytes())
+    path, start = folder / "trajectory.nc", header(frame.numbers)
+    write(folder / TOPOLOGY, Atoms(frame.numbers, frame.positions))
+    with path.open("wb") as stream:
+        stream.write(start[:4] + numrecs(count) + start[8:])
+        for part in pieces(count, 1000):
+            records = np.zeros(part.stop - part.start, record_type(len(frame.numbers)))
+            records["time"] = FRAME_PS * np.arange(part.start, part.stop)
+            records["cell_lengths"], records["cell_angles"] = (LX, LY, LZ), 90.0
+            noise = generator.normal(scale=0.02, size=records["coordinates"].shape)
+            records["coordinates"] = frame.positions + noise
+            stream.write(records.tobytes())
     return path
 
 
@@ -54,35 +63,52 @@ def fastest(work: Callable[[], object]) -> float:
 
 def main() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
+        # First, for a process that begins counts the memory of the one that started it.
+        commands = whole_command(Path(folder))
         trajectory = open_trajectory(written(Path(folder)))
         first = np.asarray(trajectory.positions[0], dtype=float)
         made = Profiler.of(trajectory.numbers, first, trajectory.cells[0], 79, 0.1)
-
-        def profiles() -> None:
-            parts = (trajectory.positions[part] for part in pieces(FRAMES, AT_ONCE))
-            block_means(made, parts, FRAMES, 10)
-
-        def dynamics() -> None:
-            both = [
-                Dynamics(FRAMES, round(lag / FRAME_PS), dipole=lag == DIPOLE_PS)
-                for lag in (DIPOLE_PS, SURVIVAL_PS)
-            ]
-            for part in pieces(FRAMES, AT_ONCE):
-                inside, directions = first_layer(made, trajectory.positions[part])
-                for one in both:
-                    one.add(inside, directions)
-
         copy = fastest(lambda: trajectory.positions.astype("=f4"))
-        profiles()  # compiles
-        dynamics()
-        alone, both, least = fastest(profiles), fastest(dynamics), fastest(products(made, trajectory))
-        return {
-            "profiles_over_copy": alone / copy,
-            "dynamics_over_copy": both / copy,
-            "dipole_floor_over_copy": least / copy,
-            "all_less_floor_over_copy": (alone + both - least) / copy,
-            "xtc_over_decoding": from_xtc(Path(folder), trajectory),
+        works = {
+            "profiles": lambda: block_means(made, parts(trajectory), FRAMES, BLOCKS),
+            "dynamics": lambda: dynamics(made, trajectory),
+            "reweighting": lambda: reweighting(made, trajectory),
+            "dipole_floor": products(made, trajectory),
         }
+        for work in works.values():
+            work()  # compiles
+        found = {f"{name}_over_copy": fastest(work) / copy for name, work in works.items()}
+        floor = found["dipole_floor_over_copy"]
+        return {
+            **found,
+            "all_less_floor_over_copy": sum(found.values()) - 2 * floor,
+            "xtc_over_decoding": from_xtc(Path(folder), trajectory),
+            **commands,
+        }
+
+
+def parts(trajectory: Trajectory) -> Iterator[np.ndarray]:
+    """All frames, some at a time."""
+    return (trajectory.positions[part] for part in pieces(FRAMES, AT_ONCE))
+
+
+def dynamics(made: Profiler, trajectory: Trajectory) -> None:
+    """C_dip and both forms of P_surv over all origins."""
+    both = [
+        Dynamics(FRAMES, round(lag / FRAME_PS), dipole=lag == DIPOLE_PS) for lag in (DIPOLE_PS, SURVIVAL_PS)
+    ]
+    for positions in parts(trajectory):
+        inside, directions = first_layer(made, positions)
+        for one in both:
+            one.add(inside, directions)
+
+
+def reweighting(made: Profiler, trajectory: Trajectory) -> None:
+    """CEA of all members, with its bootstrap."""
+    h = np.random.default_rng(1).normal(size=(MEMBERS, FRAMES))
+    weights = Weights.of(FRAMES, BLOCKS, np.arange(FRAMES), h)
+    for sums in block_sums(made, parts(trajectory), weights.rows, BLOCKS)[0].values():
+        bootstrap(weights, sums)
 
 
 def products(made: Profiler, trajectory: Trajectory) -> Callable[[], object]:
@@ -116,6 +142,35 @@ def from_xtc(folder: Path, trajectory: Trajectory) -> float:
 
     averaged(asked, source, XTC_FRAMES)
     return fastest(lambda: averaged(asked, source, XTC_FRAMES)) / fastest(decode)
+
+
+def whole_command(folder: Path) -> dict[str, float]:
+    """`mlipbench analyse`: seconds until it says what it found in few frames, its peak memory with many."""
+    seconds, low = ran(written(folder, FEW_FRAMES))
+    _, high = ran(written(folder))
+    return {"start_s": seconds, "peak_MB": high, "peak_growth_MB": high - low}
+
+
+def ran(trajectory: Path) -> tuple[float, float]:
+    """Seconds until the first line of one command, the least of some, and MB of the largest process in it."""
+    folder = trajectory.parent
+    given = {"--surface": "Au", "--topology": folder / TOPOLOGY, "--out": folder / "out"}
+    command = [
+        str(MLIPBENCH),
+        "analyse",
+        str(trajectory),
+        *(str(word) for pair in given.items() for word in pair),
+    ]
+    waits = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            waits.append(time.perf_counter() - start)
+            process.stdout.read()
+        assert process.returncode == 0, command
+    return min(waits), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
 
 
 if __name__ == "__main__":

@@ -28,9 +28,11 @@ BENCHES = (
     ("analysis.py", "analysis", {
         "profiles_over_copy": (5.0, "CPU time of all profiles, P_z and blocks over copying the array once"),
         "all_less_floor_over_copy": (
-            15.0, "the same with C_dip to 2.5 ps and P_surv to 5 ps over all origins, less C_dip's products",
+            15.0, "these, C_dip to 2.5 ps, P_surv to 5 ps and CEA of five members, less C_dip's products",
         ),
         "xtc_over_decoding": (2.0, "CPU time of `mlipbench analyse` from XTC over decoding it"),
+        "start_s": (1.5, "s until `mlipbench analyse` says what is in twenty frames"),
+        "peak_MB": (400.0, "MB, its peak memory at 200,000 frames of 387 atoms"),
     }),
     ("evaluation.py", "mace", {
         "suite_over_bare": (1.1, "CPU time of evaluation over the bare batched loop"),
