@@ -90,7 +90,7 @@ def bare_worker(attempt: Path) -> None:
     code = next((attempt.parent.parent / "code").iterdir())
     threads = str(task.parameters.get("threads", 1))
     command = [str(environment.python), "-c", BARE]
-    subprocess.run(command, cwd=attempt, env=environ(environment, threads, code, os.environ), check=True)
+    subprocess.run(command, cwd=attempt, env=environ(environment, threads, [code], os.environ), check=True)
 
 
 def many_tasks(folder: Path) -> dict[str, float]:
@@ -127,6 +127,7 @@ def pretend(store: Store, folder: Path) -> None:
             "outputs": {},
             "upstream": consumed,
             "values": values,
+            "timing": {"wall_s": 1.0},
         }
         manifests[item.key] = manifest(result)
         store.task(item.key).mkdir()
