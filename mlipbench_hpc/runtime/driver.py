@@ -46,11 +46,12 @@ Echo = Callable[[str], None]
 
 @dataclass
 class Flight:
-    """One attempt on its way."""
+    """One attempt on its way; mark: what its processes carry, for another store may have the same task."""
 
     item: Planned
     attempt: Path
     kind: str
+    mark: str
     ended: float | None = None
     code: int | None = None
 
@@ -180,11 +181,12 @@ class Driver:
         environment = self.environments[item.task.environment]
         environment.check()
         attempt = self.store.begin(item.task)
-        marks = {processes.STORE: self.store.name, processes.ATTEMPT: attempt.name}
+        mark = f"{self.store.name}/{attempt.name}"
+        marks = {processes.STORE: self.store.name, processes.ATTEMPT: mark}
         place = Place(self.store.root, attempt, self.code)
         start = command(environment, item.task, place, self._outside(), marks)
         argv = [*start.argv, *(SMALLER if self._is_smaller(item) else ())]
-        self.flights[item.key] = Flight(item, attempt, kind)
+        self.flights[item.key] = Flight(item, attempt, kind, mark)
         log = str(attempt / "log.txt")
         limit = self.site.attempt_limit
         future = self.pool.submit(kind, argv, str(attempt), start.environ, log, limit, start.contained)
@@ -283,7 +285,7 @@ class Driver:
         record = read_json(flight.attempt / "failure.json")
         kind, message = (record["kind"], record["message"]) if record else self._without_record(flight)
         if not record:
-            processes.kill(processes.ATTEMPT, flight.attempt.name)
+            processes.kill(processes.ATTEMPT, flight.mark)
         if os.strerror(errno.ENOSPC) in message:
             self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
             self._again(flight, message)
@@ -326,7 +328,7 @@ class Driver:
 
     def _abandon_flights(self) -> None:
         for flight in list(self.flights.values()):
-            processes.kill(processes.ATTEMPT, flight.attempt.name)
+            processes.kill(processes.ATTEMPT, flight.mark)
             if result := self.store.result(flight.item.key):
                 self._committed(flight.item, result)
             else:
@@ -382,8 +384,8 @@ class Driver:
         deadline = time.monotonic() + (STOP_WITHIN_S if self.stopping else 0)
         number = signal.SIGTERM
         while self.flights:
-            names = [flight.attempt.name for flight in self.flights.values()]
-            if not sum(processes.kill(processes.ATTEMPT, name, number) for name in names):
+            marks = [flight.mark for flight in self.flights.values()]
+            if not sum(processes.kill(processes.ATTEMPT, mark, number) for mark in marks):
                 break
             time.sleep(0.2)
             number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL

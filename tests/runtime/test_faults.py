@@ -98,6 +98,26 @@ def test_a_second_driver_is_refused_within_a_second_and_a_dead_ones_store_is_tak
 
 
 @pytest.mark.engine
+def test_the_same_campaign_in_another_store_is_left_alone(folder: Path, tmp_path: Path) -> None:
+    """Its attempts have the same names: what stops one driver's must not stop the other's."""
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("toy.yaml", "argon.extxyz"):
+        shutil.copy(folder / name, other)
+    with running.cleaned(other):
+        drivers = [running.start(one, "run", "toy.yaml") for one in (folder, other)]
+        for one in (folder, other):
+            running.wait_until(lambda one=one: running.checkpointed(one), 60, "a checkpoint")
+        drivers[1].terminate()
+        assert drivers[1].wait(timeout=90) == 1
+        assert drivers[0].wait(timeout=180) == 0
+    trained = running.done(folder, "train")
+    assert {one["attempt"].rpartition("-")[2] for one in trained} == {"0"}, (
+        folder / "driver.log"
+    ).read_text()
+
+
+@pytest.mark.engine
 def test_a_driver_that_is_asked_to_stop_checkpoints_and_the_same_command_goes_on(
     folder: Path, undisturbed: tuple[Path, dict[str, Any], float]
 ) -> None:
