@@ -14,6 +14,8 @@ CHANGES = {
     "replicas: 2": "replicas: 1",
     "reweight: null": "reweight: {stride: 3}",
 }
+CRYSTAL = TOY[TOY.index("  crystal:") : TOY.index("analysis:")].replace("replicas: 2", "replicas: 1")
+ANOTHER = CRYSTAL.replace("crystal:", "another:").replace("pairs\n", "pairs\n    member: 2\n")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path, text = write_toy(folder), TOY
     for before, after in CHANGES.items():
         text = text.replace(before, after)
-    path.write_text(text)
+    path.write_text(text.replace("analysis:", f"{ANOTHER}analysis:"))
     with running.cleaned(folder):
         ended = running.run(folder, "run", "toy.yaml")
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -47,6 +49,19 @@ def test_the_driver_reweighted_is_itself(finished: Path) -> None:
     columns = running.results(finished)["figures"]["profiles-crystal-0-g_Ar-Ar"]
     assert columns["member_0"] == columns["driver"]
     assert max(columns["sigma"]) > 0
+
+
+def test_another_members_own_md_puts_reweighting_to_the_test(finished: Path) -> None:
+    """Two models of the same argon: what one's frames say of the other is what that one does."""
+    found = running.results(finished)
+    (group,) = found["comparisons"].values()
+    there, back = group["reweighting_checks"]
+    assert (there["from"], there["to"], back["from"], back["to"]) == (0, 2, 2, 0)
+    assert 0 < there["rms_after"] < 3 * there["rms_sampling"]
+    assert set(found["md"]["another"]["replicas"]["0"]["reweight"]["members"]) == {"0", "1", "3"}
+    assert found["md"]["another"]["replicas"]["0"]["md"]["time_ps"] == pytest.approx(0.4)
+    page = (finished / "store" / "reports" / "toy" / "report.html").read_text()
+    assert "driven by member 2 of pairs" in page
 
 
 def test_the_page_says_what_the_bands_are(finished: Path) -> None:

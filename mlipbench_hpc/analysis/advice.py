@@ -47,7 +47,7 @@ def about_length(name: str, frames: int, error: Floats, tolerance: float, interv
     if needed is None:
         return f"{name}: no sampling error is known, so nothing is said of its length."
     worst = 2 * float(np.nanmax(error))
-    now = f"{name}: 2·SE is at most {worst:.3g}"
+    now = f"{name}: 2·SE, the larger of the driver's and the committee mean's, is at most {worst:.3g}"
     if needed == frames:
         return f"{now}, within the tolerance of {tolerance:.3g}: resolved."
     more = needed - frames
@@ -56,13 +56,27 @@ def about_length(name: str, frames: int, error: Floats, tolerance: float, interv
     return f"{now}; the tolerance of {tolerance:.3g} takes {more} more frames{time} ({times})."
 
 
-def about_kinds(name: str, sampling: Floats, training: Floats) -> str | None:
-    """Which error is the larger, by their root mean squares over bins: 2·SE (B,) against α·σ (B,)."""
-    known = np.isfinite(sampling) & np.isfinite(training)
+def about_kinds(
+    name: str, sampling: Floats, training: Floats, noise: Floats, qualities: Mapping[int, Quality]
+) -> str | None:
+    """Which error is the larger, by their root mean squares over bins: 2·SE (B,) against α·σ (B,).
+
+    noise (B,): sampling error of α·σ itself; a band within twice of it is not told from none. Nothing is said
+    of a band whose members reweighting does not reach.
+    """
+    known = np.isfinite(sampling) & np.isfinite(training) & np.isfinite(noise)
     if not known.any():
         return None
-    both = [float(np.sqrt(np.mean(np.square(part[known])))) for part in (sampling, training)]
-    said = f"{name}: sampling 2·SE {both[0]:.3g}, training band {both[1]:.3g} (rms over bins)"
-    if both[1] > both[0]:
+    parts = (sampling, training, noise)
+    two_se, band, own = (float(np.sqrt(np.mean(np.square(part[known])))) for part in parts)
+    if any(one.verdict == "run it directly" for one in qualities.values()):
+        return (
+            f"{name}: sampling 2·SE {two_se:.3g} (rms over bins); reweighting does not reach the members, so "
+            "which error is the larger is not known."
+        )
+    said = f"{name}: sampling 2·SE {two_se:.3g}, training band {band:.3g} ± {own:.2g} (rms over bins)"
+    if band <= 2 * own:
+        return f"{said}: the training band is within its own sampling error, so more MD first."
+    if band > two_se:
         return f"{said}: training dominates, more MD does not help, more training data does."
     return f"{said}: sampling dominates, more MD helps."

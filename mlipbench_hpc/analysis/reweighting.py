@@ -10,6 +10,7 @@ from mlipbench_hpc.analysis.correlation import statistical_inefficiency
 from mlipbench_hpc.data.frames import Floats
 
 Verdict = Literal["trust", "caution", "run it directly"]
+SEVERITY: tuple[Verdict, ...] = ("trust", "caution", "run it directly")
 TRUSTED_STD, TOLERATED_STD, ENOUGH_FRAMES = 1.0, 2.0, 100.0
 
 

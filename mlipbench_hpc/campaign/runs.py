@@ -40,6 +40,7 @@ def check_md(
     yield from _fixed(place, md, [start.sizes[frame] for frame in used[: md.replicas]])
     yield from _layers(place, md, campaign, start)
     yield from _wall(place, md, campaign)
+    yield from _member(place, md, campaign)
     if md.potential:
         yield from check_species(place, md.potential, start, str(md.start.system or md.start.dataset))
     else:
@@ -141,6 +142,17 @@ def _wall(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[M
             expected = f"{low:.1f} to {high - LEAST_ROOM_A:.1f} Å"
             yield Mistake(where, "not in the vacuum above the film", received, expected)
             return
+
+
+def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
+    """A driver that the committee does not have."""
+    if md.potential and "member" in md.model_fields_set:
+        yield Mistake((*place, "member"), "a reference potential has no members", str(md.member), "left out")
+    committee = campaign.committees.get(md.committee or "")
+    split = campaign.splits.get(committee.split) if committee else None
+    if split and md.member >= split.members:
+        expected = f"0 to {split.members - 1}"
+        yield Mistake((*place, "member"), f"{md.committee} has no such member", str(md.member), expected)
 
 
 def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:

@@ -264,9 +264,13 @@ class Stability(Spec):
 
 
 class MolecularDynamics(Spec):
-    """NVT driven by member 0 of a committee, or by a reference potential itself (in LAMMPS)."""
+    """NVT driven by one member of a committee, or by a reference potential itself (in LAMMPS)."""
 
     committee: Name | None = None
+    member: Annotated[int, Field(ge=0, strict=True)] = Field(
+        0,
+        description="Which member of the committee drives; a run of another one tests reweighting.",
+    )
     potential: Potential | None = None
     start: Start
     temperature: Temperature = 300.0
@@ -316,7 +320,7 @@ class Profiles(Spec):
     """Profiles along z, counted from the surface of the metal where a run has one."""
 
     metal: Symbol = "Au"
-    bin: Length = Field(0.1, description="Width; whole bins must fill the first layer, 0 < z ≤ 4.5 Å.")
+    bin: Length = 0.1
 
 
 class Dynamics(Spec):

@@ -179,7 +179,7 @@ class Expansion:
         return drawn(self.setting.facts[split.dataset], split.only)
 
     def committee(self, name: str) -> None:
-        """All rounds of one committee; remembers the last one, whose member 0 drives."""
+        """All rounds of one committee; remembers the last one, whose members drive."""
         committee = self.campaign.committees[name]
         self._visibility(name, committee)
         rounds = committee.grow.at_most if committee.grow else 1
@@ -284,12 +284,12 @@ class Expansion:
     def _driven(
         self, run: MolecularDynamics, committee: str, subject: dict[str, Any], start: dict[str, str]
     ) -> None:
-        """A replica that member 0 drives, and what the other members make of it."""
+        """A replica that one member drives, and what the others make of it."""
         self.maybe = committee in self.undecided
         subject = subject | {"committee": committee}
         model = self.campaign.models[self.campaign.committees[committee].model]
         trained = self.committees[committee]
-        key = self._md(run, subject, {"model": trained.train[0], **start}, model)
+        key = self._md(run, subject, {"model": trained.train[run.member], **start}, model)
         self._analyse(run, subject, key)
         self._reweight(run, subject, key, trained, model)
         self.maybe = False
@@ -359,7 +359,7 @@ class Expansion:
             self._reevaluate(run, subject | {"member": number}, {"md": key, "model": member}, model)
             for number, member in enumerate(trained.train)
         ]
-        parameters = self._observables(run) | {"stride": asked.stride}
+        parameters = self._observables(run) | {"stride": asked.stride, "driver": run.member}
         upstream = {"md": key, "calibration": trained.calibrate} | _members(energies)
         self.add("reweight", subject, parameters, upstream, cost.analyse(run.length / run.frame_every))
 

@@ -125,7 +125,7 @@ def _line(
 
 def _drawn_by(results: Results, run: Item) -> str:
     drives = driver(results, run.subject["md"])
-    return drives.models() if drives.reference else "member 0, the driver"
+    return drives.models() if drives.reference else f"member {drives.member}, the driver"
 
 
 def training_band(table: dict[str, Floats], spread: dict[str, Any]) -> tuple[Floats, str]:

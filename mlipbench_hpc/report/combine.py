@@ -125,15 +125,12 @@ def band(line: Line, name: str) -> Band | None:
     tables = [(run, found) for run, found in tables if {axis, column, error} <= set(found)]
     if not tables:
         return None
-    x = tables[0][1][axis]
-    same = [(run, found) for run, found in tables if np.array_equal(found[axis], x)]
-    stacked = [np.array([found[key] for _, found in same]) for key in (column, error)]
-    mean, se = pooled(stacked[0], stacked[1], _weights([run for run, _ in same]))
-    corrections = _corrections(line, name, len(x))
+    own = _pooled_band(tables, axis, column, error)
+    corrections = _corrections(line, name, len(own.x))
     if corrections is None:
-        return Band(x, mean, se)
+        return own
     width = corrections.std(axis=0, ddof=1) * _scale(line)
-    return Band(x, mean, se, width, mean + corrections.mean(axis=0), reached(line))
+    return Band(own.x, own.mean, own.se, width, own.mean + corrections.mean(axis=0), reached(line))
 
 
 def _where(name: str) -> tuple[str, str, str, str]:
@@ -162,6 +159,23 @@ def _corrections(line: Line, name: str, bins: int) -> Floats | None:
     fewest = min(len(members) for _, members in found)
     stacked = np.array([members[:fewest] for _, members in found])
     return pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in found]))[0]
+
+
+def as_member(line: Line, name: str, member: int) -> Band | None:
+    """What reweighting the line's runs gives for one member; its SE by block bootstrap. None without it."""
+    axis, column = "r_A" if name.startswith("g_") else "z_A", f"member_{member}"
+    error, file = f"se_{column}", f"reweighted-{name}.csv"
+    tables = [(run, run.spread.table(file)) for run in reweighted_runs(line) if run.spread]
+    tables = [(run, found) for run, found in tables if {axis, column, error} <= set(found)]
+    return _pooled_band(tables, axis, column, error) if tables else None
+
+
+def _pooled_band(tables: list[tuple[Run, dict[str, Floats]]], axis: str, column: str, error: str) -> Band:
+    """Mean and standard error over the runs, one or more, whose axis is the first one's."""
+    x = tables[0][1][axis]
+    same = [(run, found) for run, found in tables if np.array_equal(found[axis], x)]
+    values, errors = (np.array([found[key] for _, found in same]) for key in (column, error))
+    return Band(x, *pooled(values, errors, _weights([run for run, _ in same])))
 
 
 def _members(spread: Item | None, name: str) -> Floats | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mlipbench_hpc.report import convergence
+from mlipbench_hpc.report import convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import DIPOLE, Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -102,6 +102,7 @@ def numbers(results: Results) -> dict[str, Any]:
             "temperature_K": group.temperature,
             "converged": convergence.converged(group),
             "lines": {line.name: _line_numbers(group, line) for line in group.drawn},
+            "reweighting_checks": crosscheck.numbers(group),
             "left_out": {line.name: line.left_out for line in group.lines if line.left_out},
         }
         for group in groups(results)

@@ -61,6 +61,18 @@ def new_axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
     return canvas, axes
 
 
+def panels(count: int, entries: int) -> tuple[Canvas, list[Axes], Axes | None]:
+    """Two in a row; an odd last place is left for the legend of so many entries, else there is room below."""
+    rows = -(-count // 2)
+    below = 0.3 + 0.35 * -(-entries // 2) if count % 2 == 0 else 0.0
+    canvas = new_canvas((9.6, 2.75 * rows + below))
+    axes = [canvas.add_subplot(rows, 2, place + 1) for place in range(2 * rows)]
+    spare = axes.pop() if count % 2 else None
+    if spare:
+        spare.set_axis_off()
+    return canvas, axes, spare
+
+
 def logarithmic(axes: Axes) -> None:
     """A logarithmic y axis with ticks at 1, 2 and 5, written as plain numbers."""
     axes.set_yscale("log")

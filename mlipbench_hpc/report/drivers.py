@@ -9,7 +9,7 @@ from mlipbench_hpc.report.text import count, number
 
 @dataclass(frozen=True)
 class Driver:
-    """A reference potential, or a committee whose member 0 drives.
+    """A reference potential, or one member of a committee.
 
     final: the committee's last trained round; None for a reference potential and where nothing is planned.
     """
@@ -17,18 +17,26 @@ class Driver:
     name: str
     reference: bool
     final: Round | None = None
+    member: int = 0
+
+    @property
+    def title(self) -> str:
+        """`mace`, `mace member 2`, `reference potential electrode`."""
+        if self.reference:
+            return f"reference potential {self.name}"
+        return f"{self.name} member {self.member}" if self.member else self.name
 
     def models(self) -> str:
         """What must stand beside each number: committee size and training structures."""
         if self.reference:
-            return f"reference potential {self.name}"
+            return self.title
         return self.final.describe() if self.final else "no model"
 
     def drives(self) -> str:
         """The same as what drives MD."""
         if self.reference:
             return f"driven by the {self.models()}"
-        return f"driven by member 0 of {self.name} ({self.models()})"
+        return f"driven by member {self.member} of {self.name} ({self.models()})"
 
 
 def driver(results: Results, md: str) -> Driver:
@@ -37,7 +45,8 @@ def driver(results: Results, md: str) -> Driver:
     committee = spec.get("committee")
     if committee is None:
         return Driver(str(spec.get("potential")), reference=True)
-    return Driver(committee, reference=False, final=final_round(results, committee))
+    final = final_round(results, committee)
+    return Driver(committee, reference=False, final=final, member=int(spec.get("member") or 0))
 
 
 def length(runs: list[Item]) -> str:

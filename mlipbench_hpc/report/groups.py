@@ -55,8 +55,8 @@ class Line:
 
     def title(self, among: "list[Line]") -> str:
         """What the line is called: its driver, and its `md` where the driver has two lines."""
-        alone = sum(other.driver.name == self.driver.name for other in among) == 1
-        name = self.driver.models() if self.driver.reference else self.driver.name
+        name = self.driver.title
+        alone = sum(other.driver.title == name for other in among) == 1
         return name if alone else f"{name} ({self.name})"
 
 

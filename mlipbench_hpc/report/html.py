@@ -8,7 +8,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlipbench_hpc.contract.folder import Store, write_bytes, write_json
-from mlipbench_hpc.report import comparison, convergence, models, plain, tables, uncertainty, words
+from mlipbench_hpc.report import (
+    comparison,
+    convergence,
+    crosscheck,
+    models,
+    plain,
+    tables,
+    uncertainty,
+    words,
+)
 from mlipbench_hpc.report.collect import Reported, Results, collect
 from mlipbench_hpc.report.committees import Round, final_round
 from mlipbench_hpc.report.drawing import Figure
@@ -112,6 +121,8 @@ def _comparison(group: Group) -> dict[str, Any]:
         "converged": convergence.converged(group),
         "agreements": comparison.agreements(group),
         "table": comparison.table(group),
+        "checks": crosscheck.sentences(group),
+        "checked": crosscheck.table(group),
     }
 
 

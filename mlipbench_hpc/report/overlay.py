@@ -25,7 +25,7 @@ from mlipbench_hpc.report.combine import (
     reached,
     reweighted_runs,
 )
-from mlipbench_hpc.report.drawing import Figure, colour_of, finish, new_canvas, room
+from mlipbench_hpc.report.drawing import Figure, colour_of, finish, panels, room
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.text import listed, number
 
@@ -74,13 +74,13 @@ def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
 
 def overlay(results: Results, group: Group) -> Figure | None:
     """ρ(z), ρ·cos θ(z), c(z) of each ion and P_z of an interface; g(r) without a surface."""
-    bands = {name: _bands(group.drawn, name) for name in _observables(group)}
+    bands = {name: _bands(group.drawn, name) for name in observables(group)}
     bands = {name: found for name, found in bands.items() if found}
     histograms = dipole_histograms(group.drawn) if group.interface else {}
     if not bands and not histograms:
         return None
     drawn = looks(results, group.drawn)
-    canvas, axes, spare = _panels(len(bands) + bool(histograms), len(group.drawn))
+    canvas, axes, spare = panels(len(bands) + bool(histograms), len(group.drawn) + 4)
     for place, (name, found) in zip(axes, bands.items(), strict=False):
         _draw(place, name, found, drawn)
     _same_stretch([place for place, name in zip(axes, bands, strict=False)], bands)
@@ -92,7 +92,7 @@ def overlay(results: Results, group: Group) -> Figure | None:
     return finish(name, section(group), group.title, caption(group, histograms), columns, canvas)
 
 
-def _observables(group: Group) -> list[str]:
+def observables(group: Group) -> list[str]:
     """Names of what the runs have, in the order of the panels."""
     found: list[str] = []
     lagged: list[str] = []
@@ -108,18 +108,6 @@ def _observables(group: Group) -> list[str]:
 def _bands(lines: list[Line], name: str) -> dict[str, Band]:
     found = {line.name: band(line, name) for line in lines}
     return {line: one for line, one in found.items() if one is not None}
-
-
-def _panels(count: int, lines: int) -> tuple[Canvas, list[Axes], Axes | None]:
-    """Two in a row; an odd last place is left for the legend, else there is room below."""
-    rows = -(-count // 2)
-    below = 0.3 + 0.35 * -(-(lines + 4) // 2) if count % 2 == 0 else 0.0
-    canvas = new_canvas((9.6, 2.75 * rows + below))
-    axes = [canvas.add_subplot(rows, 2, place + 1) for place in range(2 * rows)]
-    spare = axes.pop() if count % 2 else None
-    if spare:
-        spare.set_axis_off()
-    return canvas, axes, spare
 
 
 def _draw(axes: Axes, name: str, found: dict[str, Band], drawn: dict[str, Look]) -> None:

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from mlipbench_hpc.report import comparison, convergence, words
+from mlipbench_hpc.report import comparison, convergence, crosscheck, words
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.comparison import QUANTITIES
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -36,15 +36,16 @@ def _group(group: Group) -> list[str]:
     worth = "converged" if convergence.converged(group) else "not converged"
     title = group.title + worth.rjust(max(len(worth) + 2, COLUMNS - len(group.title)))
     lines = [title, "-" * COLUMNS]
+    checked = [text for one in crosscheck.sentences(group) for text in _wrapped(one, "    ", first="  ")]
     if not group.interface:
-        return [*lines, *(text for line in group.drawn for text in _heading(group, line))]
+        return [*lines, *(text for line in group.drawn for text in _heading(group, line)), *checked]
     for line in group.drawn:
         lines += [*_heading(group, line), *_numbers(group, line)]
     if group.drawn:
         lines += _wrapped(
             "value ± SE (sampling) ± α·σ (training); in, out: the reference lies inside, outside", first="  "
         )
-    return lines
+    return [*lines, *checked]
 
 
 def _heading(group: Group, line: Line) -> list[str]:

@@ -189,9 +189,8 @@ def _advice(
 ) -> list[str]:
     tolerance = options.tolerance or advice.RELATIVE_TOLERANCE * float(np.abs(average.driver).max())
     widest = np.maximum(error.driver, error.mean)
-    training = average.sigma * (options.alpha or 1.0)
-    name = options.observable.name
-    kinds = advice.about_kinds(name, 2 * error.driver, training)
+    name, scale = options.observable.name, options.alpha or 1.0
+    kinds = advice.about_kinds(name, 2 * error.driver, scale * average.sigma, scale * error.sigma, qualities)
     said = [advice.about_members(qualities), kinds]
     if tolerance > 0:
         said.append(advice.about_length(name, frames, widest, tolerance, options.frame_every))

@@ -5,7 +5,7 @@ from typing import Any
 from mlipbench_hpc.report.bands import place
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import final_round
-from mlipbench_hpc.report.drivers import about_run
+from mlipbench_hpc.report.drivers import about_run, driver
 from mlipbench_hpc.report.tables import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number
 
@@ -120,7 +120,7 @@ def verdict(spread: dict[str, Any]) -> str:
     bad = [member for member, m in spread["members"].items() if m["verdict"] == "run it directly"]
     return (
         f"The training band is not to be used: std(h) reaches {number(std)} kT, and the linear formula ends "
-        f"at 2; run {count(len(bad), 'member')} ({listed(bad)}) directly."
+        f"at 2; run {count(len(bad), 'member')} ({listed(bad)}) directly (an `md` with `member:`)."
     )
 
 
@@ -137,9 +137,11 @@ def members(results: Results, run: Item) -> Table | None:
     ]  # fmt: skip
     header = ["member", "verdict", "std(h), kT", "effective frames", "statistical inefficiency",
               "independent effective frames"]  # fmt: skip
+    drove = driver(results, run.subject["md"]).member
     caption = (
-        f"Reweighting from member 0, which drove, to the others, on {number(found['reweighted_frames'])} of "
-        f"{number(found['frames'])} frames of {number(found['analysed_ps'])} ps ({about_run(results, run)}). "
+        f"Reweighting from member {drove}, which drove, to the others, on "
+        f"{number(found['reweighted_frames'])} of {number(found['frames'])} frames of "
+        f"{number(found['analysed_ps'])} ps ({about_run(results, run)}). "
         "h = (E − E of the driver)/kT."
     )
     return Table(caption, header, rows, words=2)

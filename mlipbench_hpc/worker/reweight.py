@@ -1,4 +1,4 @@
-"""reweight: what every other committee member would have given, from the frames that member 0 has driven."""
+"""reweight: what every other member of a committee would have given, from the frames that one drove."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from mlipbench_hpc.analysis import advice, layer, rdf
 from mlipbench_hpc.analysis.fused import block_sums
 from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples, column_of
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
-from mlipbench_hpc.analysis.reweighting import Quality, quality, reduced
+from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -21,7 +21,6 @@ from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
 
 FEWEST_FRAMES = 2
 Axis = tuple[str, Floats]
-SEVERITY = ("trust", "caution", "run it directly")
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -45,13 +44,13 @@ def run(context: Context) -> dict[str, Any]:
     if used < len(stretch):
         notes.say(f"reweighting: {len(stretch) - used} frames after the last whole block were dropped")
     energies = energies[:, known]
-    h = reduced(energies, energies[0], given["temperature"])
-    qualities = {member: quality(one) for member, one in enumerate(h) if member}
+    h = reduced(energies, energies[given["driver"]], given["temperature"])
+    qualities = {member: quality(one) for member, one in enumerate(h) if member != given["driver"]}
     alpha = alpha_of(context, notes)
     weights = Weights.of(len(stretch), given["blocks"], rows, h)
     axis, sums = summed(context, stretch, weights, notes)
     interval = _interval(stretch)
-    observables, said = write_observables(context, axis, sums, weights, alpha, notes, interval)
+    observables, said = write_observables(context, axis, sums, weights, alpha, notes, interval, qualities)
     return {
         "frames": used,
         "reweighted_frames": len(rows),
@@ -75,7 +74,7 @@ def _interval(stretch: Stretch) -> float | None:
 
 
 def member_energies(context: Context) -> tuple[Ints, Floats]:
-    """Indices (K,) into the trajectory and energies (M, K) eV of all members there, the driver first.
+    """Indices (K,) into the trajectory and energies (M, K) eV of all members there.
 
     Raises InputFailure where members were evaluated on different frames.
     """
@@ -122,6 +121,7 @@ def write_observables(
     alpha: float | None,
     notes: Notes,
     interval: float | None,
+    qualities: dict[int, Quality],
 ) -> tuple[dict[str, Any], list[str]]:
     """One CSV for each observable; returns its axis, unit and how the bands compare; and advice in words."""
     label = "z_A" if axis[0] == "z" else "r_A"
@@ -132,7 +132,7 @@ def write_observables(
         made = columns(part, weights, alpha)
         write_bytes(context.folder / f"reweighted-{name}.csv", as_csv({label: axis[1]} | made))
         found[name] = compared(made) | {"column": column_of(name) if axis[0] == "z" else name, "axis": label}
-        said += _advice(name, made, weights, alpha, interval)
+        said += _advice(name, made, weights, alpha, interval, qualities)
         if found[name]["negative_bins"]:
             notes.say(f"{name}: reweighted values below zero stand as they are")
     return found, said
@@ -164,13 +164,20 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Fl
 
 
 def _advice(
-    name: str, made: dict[str, Floats], weights: Weights, alpha: float | None, interval: float | None
+    name: str,
+    made: dict[str, Floats],
+    weights: Weights,
+    alpha: float | None,
+    interval: float | None,
+    qualities: dict[int, Quality],
 ) -> list[str]:
     """Which error is the larger, and how long until 2·SE is within 5 % of the largest value."""
-    widest, training = np.maximum(made["se"], made["se_mean"]), made["sigma"] * (alpha or 1.0)
+    widest, scale = np.maximum(made["se"], made["se_mean"]), alpha or 1.0
     tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(made["driver"]).max(initial=0.0))
     frames = weights.blocks * weights.length
-    kinds = advice.about_kinds(name, 2 * made["se"], training)
+    kinds = advice.about_kinds(
+        name, 2 * made["se"], scale * made["sigma"], scale * made["se_sigma"], qualities
+    )
     return [
         *([kinds] if kinds else []),
         *([advice.about_length(name, frames, widest, tolerance, interval)] if tolerance > 0 else []),

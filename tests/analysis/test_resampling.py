@@ -187,7 +187,19 @@ def test_advice_on_length_by_hand() -> None:
     assert advice.frames_needed(1000, np.array([np.nan]), 0.05) is None
 
 
+def kinds(sampling: float, training: float, noise: float, std_h: float = 0.5) -> str | None:
+    parts = (np.array([value]) for value in (sampling, training, noise))
+    return advice.about_kinds("ρ", *parts, {1: Quality(std_h, 900, 2)})
+
+
 def test_advice_on_the_larger_error() -> None:
-    assert "more training data does" in str(advice.about_kinds("ρ", np.array([0.1]), np.array([0.2])))
-    assert "more MD helps" in str(advice.about_kinds("ρ", np.array([0.2]), np.array([0.1])))
-    assert advice.about_kinds("ρ", np.array([np.nan]), np.array([0.1])) is None
+    assert "more training data does" in str(kinds(0.1, 0.2, 0.01))
+    assert "more MD helps" in str(kinds(0.2, 0.1, 0.01))
+    assert kinds(np.nan, 0.1, 0.01) is None
+
+
+def test_advice_on_a_band_that_is_not_resolved_or_not_reached() -> None:
+    assert "within its own sampling error, so more MD first" in str(kinds(0.1, 0.2, 0.1))
+    unreached = str(kinds(0.1, 0.2, 0.01, std_h=2.5))
+    assert "which error is the larger is not known" in unreached
+    assert "0.2" not in unreached

@@ -153,6 +153,7 @@ GENERATE = {"system": "box", "potential": "spc-fw", "temperatures": ["300 K", "3
         ),
         ({"md__bulk__fixed_atoms": [3, 24]}, "md.bulk.fixed_atoms[1]", ["no such atom", "24", "0 to 23"]),
         ({"md__bulk__fixed_atoms": list(range(24))}, "md.bulk.fixed_atoms", ["no atom is left to move"]),
+        ({"md__bulk__member": 4}, "md.bulk.member", ["first has no such member", "4", "0 to 3"]),
         (
             {"md__bulk__start": {"dataset": "salt"}},
             "md.bulk.start",
@@ -436,18 +437,6 @@ def test_symbols_under_analysis_must_be_elements():
         "analysis.rdf.pairs[1][1]",
         "analysis.profiles.metal",
     ]
-
-
-@pytest.mark.parametrize("width", ["0.05 Å", "0.1 Å", "0.015 nm", "0.25 Å", "0.5 Å"])
-def test_bins_that_fill_the_first_layer(width: str):
-    assert found(campaign(analysis={"profiles": {"bin": width}})) == []
-
-
-def test_bins_that_lie_across_the_end_of_the_first_layer():
-    (mistake,) = found(campaign(analysis={"profiles": {"bin": "0.2 Å"}}))
-    assert dotted(mistake.place) == "analysis.profiles.bin"
-    assert mistake.received == "0.2 Å"
-    assert mistake.expected == "whole bins in the first layer, 0 < z ≤ 4.5 Å, such as 0.18 or 0.25 Å"
 
 
 def test_only_pairs_that_somebody_asked_for_must_be_in_a_run():

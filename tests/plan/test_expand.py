@@ -161,6 +161,15 @@ def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) 
     assert len(of("reweight", plan(tmp_path, TOY))) == 0
 
 
+def test_another_member_may_drive(tmp_path: Path) -> None:
+    text = TOY.replace(*REWEIGHT).replace("    committee: pairs\n", "    committee: pairs\n    member: 1\n")
+    found = plan(tmp_path, text)
+    trained = [item.key for item in of("train", found)]
+    assert [item.task.upstream["model"] for item in of("md", found)] == [trained[1]] * 2
+    assert {item.task.parameters["driver"] for item in of("reweight", found)} == {1}
+    assert [item.task.upstream["model"] for item in of("reevaluate", found)] == trained * 2
+
+
 def test_a_single_model_is_no_committee(tmp_path: Path) -> None:
     found = plan(tmp_path, TOY.replace(*REWEIGHT).replace("members: 2", "members: 1"))
     assert not {"calibrate", "reevaluate", "reweight"} & {item.task.verb for item in found}

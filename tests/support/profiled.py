@@ -95,10 +95,11 @@ def reweighted(
     alpha: float | None = 1.5,
     std: float = 0.7,
     frames: float = 40.0,
+    drove: int = 0,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Values and files of a `reweight` task: four members, SPREAD times 0.04 of the driver's profile apart.
+    """Values and files of a `reweight` task: four members, SPREAD times 0.04 of the profile apart.
 
-    Numbers of the members lie SPREAD times their sampling error from the driver's.
+    Numbers of the members lie SPREAD times their sampling error from the driver's, which is member `drove`.
     """
     values, files = own
     header, *rows = files["profiles.csv"].decode().splitlines()
@@ -108,11 +109,12 @@ def reweighted(
     made = {}
     for name in values["profiles"]["names"]:
         driver = table[NAMES[name]]
-        members = driver * (1 + 0.04 * SPREAD[:, None])
+        members = driver * (1 + 0.04 * (SPREAD - SPREAD[drove])[:, None])
         sigma = members.std(axis=0, ddof=1)
         columns = {"z_A": Z, "driver": driver, "se": table[f"se_{NAMES[name]}"], "mean": members.mean(axis=0),
                    "sigma": sigma, "alpha_sigma": sigma * (np.nan if alpha is None else alpha)}  # fmt: skip
         columns |= {f"member_{m}": member for m, member in enumerate(members)}
+        columns |= {f"se_member_{m}": 1.2 * columns["se"] for m in range(len(members))}
         made[f"reweighted-{name}.csv"] = csv_bytes(columns)
     verdict = "trust" if std <= 1 and frames >= 100 else "caution" if std <= 2 else "run it directly"
     member = {"std_h": std, "effective_frames": 3 * frames, "statistical_inefficiency": 3.0,
@@ -120,12 +122,12 @@ def reweighted(
     means = {name: one["mean"] for name, one in values["profiles"]["first_layer"].items()}
     means["dipole"] = values["profiles"]["dipole"]["mean"]
     scalars = {
-        name: {"driver": mean, "members": (mean + ERRORS[name] * SPREAD).tolist()}
+        name: {"driver": mean, "members": (mean + ERRORS[name] * (SPREAD - SPREAD[drove])).tolist()}
         for name, mean in means.items()
     }
     return {
         "frames": 160, "reweighted_frames": 40, "stride": 4, "analysed_ps": values["analysed_ps"],
-        "alpha": alpha, "members": {str(m): member for m in (1, 2, 3)}, "verdict": verdict,
+        "alpha": alpha, "members": {str(m): member for m in range(4) if m != drove}, "verdict": verdict,
         "scalars": scalars, "warnings": [],
         "observables": {name: {"axis": "z_A", "negative_bins": 0} for name in values["profiles"]["names"]},
     }, made  # fmt: skip

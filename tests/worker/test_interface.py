@@ -227,12 +227,13 @@ def calibration(store: Store, alpha: float | None) -> str:
 
 
 def reweight(
-    store: Store, slopes: list[float | None], alpha: float | None = 1.5, key: str = ""
+    store: Store, slopes: list[float | None], alpha: float | None = 1.5, key: str = "", driver: int = 0
 ) -> tuple[Any, Path]:
     key = key or md(store)
     members = [reevaluate(store, key, slope)[1].name for slope in slopes]
     upstream = {f"member-{m:03d}": name for m, name in enumerate(members)}
     given = TRUST | {"blocks": 10, "equilibration": 0.0, "temperature": 300.0, "stride": STRIDE}
+    given |= {"driver": driver}
     return run(store, "reweight", given, {"md": key, "calibration": calibration(store, alpha)} | upstream)
 
 
@@ -268,7 +269,19 @@ def test_reweighted_profiles_against_the_formula(store: Store) -> None:
     assert (table["se_member_3"][moved] > 0).all()
     assert values["next_member"] == 3
     assert values["advice"][0].startswith("Run member 3 directly next")
-    assert any("density: 2·SE is at most" in sentence for sentence in values["advice"])
+    assert any("density: 2·SE, the larger of" in sentence for sentence in values["advice"])
+
+
+def test_another_member_may_have_driven(store: Store) -> None:
+    """It is the same whether a model drives as member 3 or, the two swapped, as member 0."""
+    values, folder = reweight(store, SLOPES, driver=3)
+    swapped = [SLOPES[3], *SLOPES[1:3], SLOPES[0]]
+    table, expected = (read(one / "reweighted-density.csv") for one in (folder, reweight(store, swapped)[1]))
+    for member, place in enumerate((3, 1, 2, 0)):
+        np.testing.assert_allclose(table[f"member_{member}"], expected[f"member_{place}"], atol=1e-6)
+    np.testing.assert_array_equal(table["member_3"], table["driver"])
+    assert set(values["members"]) == {"0", "1", "2"}
+    assert values["next_member"] == 2
 
 
 def test_reweighted_numbers_follow_from_the_reweighted_profiles(store: Store) -> None:

@@ -1,0 +1,110 @@
+"""Reweighting beside the other member's own MD: numbers by hand, words, table, figure."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from profiled import SPREAD, analysed, reweighted
+
+from mlipbench_hpc.report import crosscheck
+from mlipbench_hpc.report.collect import Results, collect
+from mlipbench_hpc.report.groups import Group, groups
+from mlipbench_hpc.report.html import build_report
+
+APART = 0.04 * (SPREAD[3] - SPREAD[0])  # of the profile: member 3 from member 0
+
+
+def add(made: Any, name: str, member: int, moved: float = 0.0, std: float = 0.7) -> None:
+    """One run of member `member`; its densities are the driver's times 1 + moved."""
+    made.document["campaign"]["md"][name] = {
+        "committee": "mace", "member": member, "potential": None, "temperature": 300.0, "length": 2.0,
+        "replicas": 1, "start": {"system": "box"},
+    }  # fmt: skip
+    subject = {"md": name, "replica": 0, "committee": "mace"}
+    values = {"outcome": "completed", "cause": None, "time_ps": 2.0, "steps": 4000, "frames": 200}
+    made.commit("md", subject, values, {})
+    own = analysed(seed=1)
+    header, *rows = own[1]["profiles.csv"].decode().splitlines()
+    wide = [[float(cell) for cell in row.split(",")] for row in rows]
+    for row in wide:
+        for column, title in enumerate(header.split(",")):
+            row[column] *= 1.0 if title.startswith(("z_", "se_")) else 1 + moved
+    text = "\n".join([header, *(",".join(map(str, row)) for row in wide)]) + "\n"
+    own[1]["profiles.csv"] = text.encode()
+    made.commit("analyse", subject, *own)
+    made.commit("reweight", subject, *reweighted(own, drove=member, std=std))
+
+
+@pytest.fixture
+def tested(made: Any) -> Any:
+    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(made, "first", 0)
+    add(made, "third", 3, moved=APART)
+    return made
+
+
+def results(made: Any) -> Results:
+    return collect(made.document, made.tasks, made.store)
+
+
+def interface(made: Any) -> Group:
+    return next(group for group in groups(results(made)) if group.interface)
+
+
+def test_each_is_told_of_by_the_other_alone(tested: Any) -> None:
+    found = crosscheck.pairs(interface(tested))
+    assert [pair.title for pair in found] == ["mace: member 0 to member 3", "mace: member 3 to member 0"]
+
+
+def test_distances_by_hand(tested: Any) -> None:
+    """Member 3 is 8 % above member 0, and its own MD was made so: nothing is left after reweighting."""
+    pair = crosscheck.pairs(interface(tested))[0]
+    density = crosscheck.checks(pair)[0]
+    assert density.name == "density"
+    at = density.judged
+    assert density.before == pytest.approx(APART * np.sqrt(np.mean(density.driver.mean[at] ** 2)))
+    assert density.after == pytest.approx(0.0, abs=1e-12)
+    assert density.sampling == pytest.approx(np.sqrt(np.mean((1 + 1.2**2) * density.driver.se[at] ** 2)))
+    assert (density.inside, density.words) == (1.0, "agrees within sampling")
+
+
+def test_members_whose_own_md_is_elsewhere(made: Any) -> None:
+    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(made, "first", 0, std=2.5)
+    add(made, "third", 3, moved=1.0)
+    add(made, "second", 2, moved=-1.0)
+    found = {pair.title: crosscheck.checks(pair)[0] for pair in crosscheck.pairs(interface(made))}
+    nearer, empty = found["mace: member 0 to member 3"], found["mace: member 2 to member 3"]
+    assert nearer.after == pytest.approx((1 - APART) * nearer.before, rel=1e-6)
+    assert nearer.words == "nearer than the driver"
+    assert nearer.inside < 0.5
+    assert empty.words == "no nearer than the driver", "where a driver never was reweighting has nothing"
+    assert empty.after == empty.before == pytest.approx(empty.rms(empty.own.mean))
+    assert crosscheck.pairs(interface(made))[0].told == (2.5, "run it directly")
+
+
+def test_one_member_or_the_same_twice_is_no_test(made: Any) -> None:
+    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(made, "first", 0)
+    add(made, "again", 0)
+    group = interface(made)
+    assert crosscheck.pairs(group) == []
+    assert crosscheck.table(group) is None
+
+
+def test_the_page_shows_it(tested: Any, tmp_path: Path) -> None:
+    page = build_report(tested.document, tested.tasks, tested.store, tmp_path).read_text()
+    about = "M = 4, 120 training structures each; 1 run of 2.00 ps, and member 3's own: 1 run of 2.00 ps"
+    said = f"Reweighted mace: member 0 to member 3 ({about}), beside that member's own MD"
+    assert said.replace("'", "&#39;") in page
+    assert 'id="figure-reweighting-Au36-O24-H48-Na1-300-K-mace-0-3-first-third"' in page
+    assert "mace member 3" in page
+    summary = " ".join((tmp_path / "summary.txt").read_text().split())
+    assert said in summary
+    found = json.loads((tmp_path / "results.json").read_text())
+    told = found["comparisons"]["Au36 O24 H48 Na1, 300 K"]["reweighting_checks"][0]
+    assert (told["from"], told["to"], told["observable"], told["verdict"]) == (0, 3, "density", "caution")
+    columns = found["figures"]["reweighting-Au36-O24-H48-Na1-300-K-mace-0-3-first-third"]
+    assert columns["reweighted"] == pytest.approx(columns["own_md"], abs=1e-6)
