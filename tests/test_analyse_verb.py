@@ -250,6 +250,8 @@ def test_a_hydroxide_and_no_ion(tmp_path: Path, capfd: Any) -> None:
         (["none.xtc", "--surface", "gold", "--cell", "1"], "none.xtc: no such file"),
         (["none.xtc", "--surface", "gold", "--cell", "1"], "--surface: received `gold`, expected an element"),
         (["none.xtc", "--surface", "gold", "--cell", "1"], "--cell: received 1 numbers"),
+        (["t.extxyz", "--surface", "Au", "--bin", "0.2"], "--bin: received 0.2, expected whole bins"),
+        (["t.extxyz", "--surface", "Au", "--bin", "0.2"], "4.5 Å, such as 0.18 or 0.25 Å"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_known_is_refused(files: Path, capfd: Any, words: list[str], expected: str) -> None:
@@ -259,7 +261,7 @@ def test_what_cannot_be_known_is_refused(files: Path, capfd: Any, words: list[st
     said = capfd.readouterr().err
     assert expected in said
     assert "Traceback" not in said
-    if "none" not in words[0]:
+    if "none" not in words[0] and "--bin" not in words:
         assert str(files / words[0]) in said  # the user's path, not a link of ours
 
 

@@ -2,20 +2,36 @@
 
 import numpy as np
 
-from mlipbench_hpc.analysis.slab import interfacial
+from mlipbench_hpc.analysis.slab import FIRST_LAYER, interfacial
 from mlipbench_hpc.data.frames import Floats, Ints
 
 COSINE, PEAK_HEIGHT, PEAK_DENSITY = "cosine", "peak_z_A", "peak_g_per_cm3"
 NAMES = (COSINE, PEAK_HEIGHT, PEAK_DENSITY)
+LAYER_HUNDREDTHS = round(100 * FIRST_LAYER)
+
+
+def fills(width: float) -> bool:
+    """Whether whole bins of `width` Å fill the layer: no bin of it then reaches beyond 4.5 Å."""
+    bins = FIRST_LAYER / width
+    return round(bins) > 0 and abs(bins - round(bins)) < 1e-6 * bins
+
+
+def filling(width: float) -> str:
+    """What to ask for instead of a `width` (Å) that does not fill the layer: the nearest whole hundredths."""
+    whole = [n / 100 for n in range(1, LAYER_HUNDREDTHS + 1) if LAYER_HUNDREDTHS % n == 0]
+    below = max((w for w in whole if w <= width), default=whole[0])
+    above = min((w for w in whole if w >= width), default=whole[-1])
+    near = " or ".join(f"{w:g}" for w in sorted({below, above}))
+    return f"whole bins in the first layer, 0 < z ≤ {FIRST_LAYER:g} Å, such as {near} Å"
 
 
 def first_layer(z: Floats, profiles: Floats) -> Floats:
     """Mean cos θ, height of the density's peak (Å) and density there (g/cm³), in the order of `NAMES`.
 
-    z (B,) Å, equal bins; profiles (3, B) g/cm³: density of all oxygens, density of intact molecules, and the
-    latter weighted with cos θ. cos θ is the mean over molecules, Σ ρ·cos θ / Σ ρ. The peak is the vertex of
-    the parabola through the highest bin of the layer and its two neighbours; NaN where the density is zero or
-    still rises at the end of the layer.
+    z (B,) Å, equal bins that fill the layer; profiles (3, B) g/cm³: density of all oxygens, density of intact
+    molecules, and the latter weighted with cos θ. cos θ is the mean over molecules, Σ ρ·cos θ / Σ ρ. The
+    peak is the vertex of the parabola through the highest bin of the layer and its two neighbours; NaN where
+    the density is zero or still rises at the end of the layer.
     """
     density, counted, orientation = profiles
     inside = interfacial(z)

@@ -76,7 +76,18 @@ def check_references(
     for name, md in campaign.md.items():
         found += check_md(("md", name), md, campaign, facts, systems)
         found += check_engine(("md", name), md, campaign, architectures)
-    return found + list(_elements(campaign)) + list(_rdf(("analysis", "rdf"), campaign, facts, systems))
+    found += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
+    return found + list(_profiles(("analysis", "profiles"), campaign))
+
+
+def _profiles(place: Place, campaign: Campaign) -> Iterator[Mistake]:
+    """Bins of which one would lie across the end of the first layer: it would count whole or not at all."""
+    from mlipbench_hpc.analysis.layer import filling, fills
+
+    width = campaign.analysis.profiles.bin
+    if not fills(width):
+        message = "one bin lies across the end of the first layer"
+        yield Mistake((*place, "bin"), message, f"{width:g} Å", filling(width))
 
 
 def _rdf(place: Place, campaign: Campaign, facts: Facts, systems: Facts) -> Iterator[Mistake]:

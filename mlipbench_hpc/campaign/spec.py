@@ -320,7 +320,7 @@ class Profiles(Spec):
     """Profiles along z, counted from the surface of the metal where a run has one."""
 
     metal: Symbol = "Au"
-    bin: Length = 0.1
+    bin: Length = Field(0.1, description="Width; whole bins must fill the first layer, 0 < z ≤ 4.5 Å.")
 
 
 class Dynamics(Spec):

@@ -37,7 +37,9 @@ def add_analyse(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--elements", nargs="+", default=[], metavar="NAME=Symbol", help="what atom names or types are: 3=Na"
     )
-    one.add_argument("--bin", type=float, default=0.1, help="width of bins along z in Å (default: 0.1)")
+    one.add_argument(
+        "--bin", type=float, default=0.1, help="width of bins along z in Å; it divides 4.5 Å (default: 0.1)"
+    )
     one.add_argument("--blocks", type=int, default=10, help="blocks for standard errors (default: 10)")
     one.add_argument("--skip", type=int, default=0, help="frames of equilibration to leave out (default: 0)")
     for name, default, unit, text in (

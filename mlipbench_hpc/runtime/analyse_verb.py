@@ -13,6 +13,7 @@ from typing import Any
 from ase.data import atomic_numbers
 
 import mlipbench_hpc
+from mlipbench_hpc.analysis.layer import filling, fills
 from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.runtime.container import COMPILED, environ
@@ -81,6 +82,8 @@ def _numbers_wrong(options: argparse.Namespace) -> Iterator[str]:
         yield f"--cell: received {len(cell)} numbers, expected A B C or A B C α β γ, all positive"
     if options.blocks < 2 or options.skip < 0 or not options.bin > 0:
         yield "--blocks must be at least 2, --skip at least 0, --bin positive"
+    elif not fills(options.bin):
+        yield f"--bin: received {options.bin:g}, expected {filling(options.bin)}"
     for name in LENGTHS:
         value = getattr(options, name)
         if value is not None and not 0 < value < math.inf:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlipbench_hpc.analysis.layer import first_layer
+from mlipbench_hpc.analysis.layer import filling, fills, first_layer
 
 Z = -1.95 + 0.1 * np.arange(150)
 
@@ -39,3 +39,27 @@ def test_without_a_peak_there_is_no_number(density: np.ndarray) -> None:
     cosine, height, top = first_layer(Z, profiles(density))
     assert np.isnan([height, top]).all()
     assert np.isnan(cosine) == (not density.any())
+
+
+@pytest.mark.parametrize("width", [0.05, 0.1, 0.15, 0.25, 0.3, 0.5, 4.5 / 7, 4.5])
+def test_widths_that_divide_the_layer_fill_it(width: float) -> None:
+    assert fills(width)
+
+
+@pytest.mark.parametrize(
+    ("width", "near"),
+    [(0.2, "0.18 or 0.25"), (0.4, "0.3 or 0.45"), (0.001001, "0.01"), (5.0, "4.5"), (9.0, "4.5")],
+)
+def test_other_widths_do_not_and_the_nearest_that_do_are_told(width: float, near: str) -> None:
+    assert not fills(width)
+    assert filling(width).endswith(f"such as {near} Å")
+    assert all(fills(float(one)) for one in near.split(" or "))
+
+
+def test_the_layer_ends_at_4_5_angstrom_whatever_bins_fill_it() -> None:
+    """Molecules at 4.45 Å count and those at 4.55 Å do not; in bins of 0.2 Å they would be one bin."""
+    for width in (0.1, 0.25, 0.5):
+        z = (np.arange(100) + 0.5) * width
+        counts = np.array([((z - width / 2 <= h) & (h < z + width / 2)) for h in (4.45, 4.55)], dtype=float)
+        cosine = first_layer(z, np.array([counts.sum(axis=0), counts.sum(axis=0), counts[0] - counts[1]]))[0]
+        assert cosine == 1.0

@@ -439,6 +439,18 @@ def test_symbols_under_analysis_must_be_elements():
     ]
 
 
+@pytest.mark.parametrize("width", ["0.05 Å", "0.1 Å", "0.015 nm", "0.25 Å", "0.5 Å"])
+def test_bins_that_fill_the_first_layer(width: str):
+    assert found(campaign(analysis={"profiles": {"bin": width}})) == []
+
+
+def test_bins_that_lie_across_the_end_of_the_first_layer():
+    (mistake,) = found(campaign(analysis={"profiles": {"bin": "0.2 Å"}}))
+    assert dotted(mistake.place) == "analysis.profiles.bin"
+    assert mistake.received == "0.2 Å"
+    assert mistake.expected == "whole bins in the first layer, 0 < z ≤ 4.5 Å, such as 0.18 or 0.25 Å"
+
+
 def test_only_pairs_that_somebody_asked_for_must_be_in_a_run():
     hydrogen = replace(WATER, compositions={"H24": 30, "H48": 10}, species=(1,))
     start = {"md__bulk__start": {"dataset": "water"}}
