@@ -85,8 +85,11 @@ class LammpsWall:
         self._seen, self._at = -1, 0
         lammps.command(f"fix {FIX} all external pf/callback 1 1")
         # LAMMPS's own wrapper makes three arrays anew at each step, which takes longer than the look itself.
-        self._callback = lammps.FIX_EXTERNAL_CALLBACK_FUNC(self._turn)
-        lammps.lib.lammps_set_fix_external_callback(lammps.lmp, FIX.encode(), self._callback, lammps)
+        # What LAMMPS calls is kept where that wrapper keeps it, to live as long as LAMMPS does: who sampled with
+        # a wall that he had forgotten got a segmentation fault.
+        called = lammps.FIX_EXTERNAL_CALLBACK_FUNC(self._turn)
+        lammps.callback[FIX] = {"function": called, "caller": lammps}
+        lammps.lib.lammps_set_fix_external_callback(lammps.lmp, FIX.encode(), called, lammps)
 
     def _turn(self, lammps: "lammps", step: int, count: int, _tags: Any, places: Any, _forces: Any) -> None:
         before, self._seen = self._seen, step
