@@ -9,6 +9,7 @@ from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
 from mlipbench_hpc.campaign.sources import check_dataset, check_system, symbols
 from mlipbench_hpc.campaign.spec import Campaign, Committee, Model
 from mlipbench_hpc.campaign.splits import Facts, check_split, facts_of
+from mlipbench_hpc.campaign.vacuum import check_vacuum
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
@@ -76,6 +77,7 @@ def check_references(
     for name, md in campaign.md.items():
         found += check_md(("md", name), md, campaign, facts, systems)
         found += check_engine(("md", name), md, campaign, architectures)
+    found += check_vacuum(campaign, architectures)
     found += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
     return found + list(_profiles(("analysis", "profiles"), campaign))
 

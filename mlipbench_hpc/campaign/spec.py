@@ -38,7 +38,7 @@ class Slab(Spec):
     """Au(111) of n x m atoms in each of some layers, a film of water with Na+ on it, and vacuum above.
 
     Periodic in three directions; `vacuum` lies between the reflecting wall, 3 Å above the film, and the next
-    image of the slab. The metal's charge is that of the ions, negative.
+    image of the slab; it must be longer than every cutoff. The metal's charge is that of the ions, negative.
     """
 
     size: tuple[Count, Count, Count] = Field(description="n, m (even) and layers; the paper: [6, 4, 4]")

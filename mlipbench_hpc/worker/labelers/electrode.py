@@ -13,6 +13,7 @@ from mlipbench_hpc.analysis.slab import layers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.potentials import CUTOFF_A
 from mlipbench_hpc.worker.labelers import engine
 from mlipbench_hpc.worker.labelers.box import GOLD, Box
 
@@ -62,10 +63,11 @@ class Engine(engine.Engine):
         """The wall that the system's builder chose, and gold atoms that do not move.
 
         `gold: rigid` holds all of them, `mobile` the lower half of the layers. Raises InputFailure when the
-        system has no vacuum, and so no wall, or its film is not above the gold.
+        system has no vacuum, and so no wall, or too little above it, or its film is not above the gold.
         """
         if "wall_A" not in values:
             raise InputFailure("electrode: the system has no vacuum of 10 Å along z, so no place for a wall")
+        _check_vacuum(positions[self.box.numbers == GOLD, 2], values["wall_A"], float(self.box.edges[2]))
         heights = cut(positions[:, 2], float(self.box.edges[2]))
         gold = self.box.numbers == GOLD
         if heights[~gold].min() < heights[gold].max():
@@ -84,6 +86,16 @@ class Engine(engine.Engine):
         potential = float(self.lammps.extract_fix("electrode", 0, 1, 0))
         dipole = float(charges @ (heights - heights[self.box.numbers == GOLD].mean()))
         return Answers(charges, np.array([potential]), np.array([dipole]), np.array([wall]))
+
+
+def _check_vacuum(gold: Floats, wall: float, period: float) -> None:
+    """Raises InputFailure where the film sees the gold's next image beyond the wall; gold (K,): z in Å."""
+    room = float(((gold - wall) % period).min())
+    if room <= CUTOFF_A:
+        raise InputFailure(
+            f"electrode: received {room:.1f} Å of vacuum between the wall, 3 Å above the film, and the next "
+            f"image of the gold, expected more than its cutoff of {CUTOFF_A:g} Å: lengthen the cell along z"
+        )
 
 
 def cut(heights: Floats, period: float) -> Floats:

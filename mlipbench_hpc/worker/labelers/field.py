@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from mlipbench_hpc.data.frames import Ints
-
-CUTOFF_A = 9.0
+from mlipbench_hpc.data.potentials import CUTOFF_A
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def masses(types: dict[int, int]) -> list[str]:
 def interactions(types: dict[int, int], waters: Ints, kspace: str, kcal_mol: float) -> list[str]:
     """Commands for charges, pairs and bonds. waters (M, 3): O, H, H; kspace: style with its accuracy.
 
-    kcal_mol: what one is in LAMMPS' unit of energy. Lennard-Jones is cut and shifted at 9 Å without tail
+    kcal_mol: what one is in LAMMPS' unit of energy. Lennard-Jones is cut and shifted at CUTOFF_A without tail
     corrections, so that energies and forces belong together; pairs without an entry of their own mix by
     Lorentz and Berthelot.
     """

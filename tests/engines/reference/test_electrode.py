@@ -320,3 +320,12 @@ def test_a_system_without_a_place_for_the_wall_cannot_be_sampled():
         engine.prepare(positions, {}, {"gold": "mobile"})
     with pytest.raises(InputFailure, match="film must lie above the gold"):
         engine.prepare(positions * [1, 1, -1], {"wall_A": 20.0}, {"gold": "mobile"})
+
+
+def test_a_film_that_would_see_the_next_image_of_the_gold_cannot_be_sampled():
+    frames, positions = relaxed(0)
+    engine = Engine(Box.of(frames, 0), 1e-4)
+    gold = positions[frames.numbers == 79, 2].min() + float(engine.box.edges[2])
+    assert engine.prepare(positions, {"wall_A": gold - 9.01}, {"gold": "mobile"}).wall == gold - 9.01
+    with pytest.raises(InputFailure, match=r"received 8\.9 Å of vacuum.*more than its cutoff of 9 Å"):
+        engine.prepare(positions, {"wall_A": gold - 8.9}, {"gold": "mobile"})
