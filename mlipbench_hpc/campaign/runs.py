@@ -146,13 +146,13 @@ def _wall(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[M
 
 def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
     """A driver that the committee does not have."""
-    if md.potential and "member" in md.model_fields_set:
+    if md.potential and md.member is not None:
         yield Mistake((*place, "member"), "a reference potential has no members", str(md.member), "left out")
     committee = campaign.committees.get(md.committee or "")
     split = campaign.splits.get(committee.split) if committee else None
-    if split and md.member >= split.members:
+    if split and md.driver >= split.members:
         expected = f"0 to {split.members - 1}"
-        yield Mistake((*place, "member"), f"{md.committee} has no such member", str(md.member), expected)
+        yield Mistake((*place, "member"), f"{md.committee} has no such member", str(md.driver), expected)
 
 
 def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:

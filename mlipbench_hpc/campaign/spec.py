@@ -267,9 +267,9 @@ class MolecularDynamics(Spec):
     """NVT driven by one member of a committee, or by a reference potential itself (in LAMMPS)."""
 
     committee: Name | None = None
-    member: Annotated[int, Field(ge=0, strict=True)] = Field(
-        0,
-        description="Which member of the committee drives; a run of another one tests reweighting.",
+    member: Annotated[int, Field(ge=0, strict=True)] | None = Field(
+        None,
+        description="Which member of the committee drives (default: 0); another one tests reweighting.",
     )
     potential: Potential | None = None
     start: Start
@@ -294,6 +294,11 @@ class MolecularDynamics(Spec):
     replicas: Annotated[int, Field(gt=0, le=10_000, strict=True)] = 1
     stability: Stability = Stability()
     seed: Seed = 0
+
+    @property
+    def driver(self) -> int:
+        """The member of the committee that drives."""
+        return self.member or 0
 
     @model_validator(mode="after")
     def _one_driver(self) -> "MolecularDynamics":

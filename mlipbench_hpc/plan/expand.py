@@ -289,7 +289,7 @@ class Expansion:
         subject = subject | {"committee": committee}
         model = self.campaign.models[self.campaign.committees[committee].model]
         trained = self.committees[committee]
-        key = self._md(run, subject, {"model": trained.train[run.member], **start}, model)
+        key = self._md(run, subject, {"model": trained.train[run.driver], **start}, model)
         self._analyse(run, subject, key)
         self._reweight(run, subject, key, trained, model)
         self.maybe = False
@@ -359,7 +359,7 @@ class Expansion:
             self._reevaluate(run, subject | {"member": number}, {"md": key, "model": member}, model)
             for number, member in enumerate(trained.train)
         ]
-        parameters = self._observables(run) | {"stride": asked.stride, "driver": run.member}
+        parameters = self._observables(run) | {"stride": asked.stride, "driver": run.driver}
         upstream = {"md": key, "calibration": trained.calibrate} | _members(energies)
         self.add("reweight", subject, parameters, upstream, cost.analyse(run.length / run.frame_every))
 

@@ -104,11 +104,14 @@ def _line(
     _band(axes, x, driver, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
     width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
     reached = spread is None or spread["verdict"] != OUT_OF_REACH
+    label += "" if reached else ", not to be used"
     seen = np.fmax(2 * table["se"], width if reached else 0.0)
     height = room(axes, driver - seen, driver + seen)
     fits = spread is not None and (reached or bool(np.nanmax(width) < height))
-    if fits:
+    if fits and reached:
         _band(axes, x, driver, width, TRAINING, label)
+    elif fits:
+        _outline(axes, x, driver, width, label)
     axes.plot(x, driver, color=SAMPLING, label=_drawn_by(results, run))
     if fits:
         axes.plot(x, table["mean"], color=TRAINING, linestyle="--", linewidth=1.0, label="committee mean")
@@ -143,6 +146,12 @@ def _method(spread: dict[str, Any]) -> str:
 
 def _band(axes: Axes, x: Floats, centre: Floats, half: Floats, colour: str, label: str) -> None:
     axes.fill_between(x, centre - half, centre + half, color=colour, alpha=0.25, linewidth=0, label=label)
+
+
+def _outline(axes: Axes, x: Floats, centre: Floats, half: Floats, label: str) -> None:
+    """The edges of a band that is not to be used."""
+    for edge, said in ((centre - half, label), (centre + half, None)):
+        axes.plot(x, edge, color=TRAINING, linestyle=(0, (4, 2)), linewidth=0.6, label=said)
 
 
 def _frame(axes: Axes, x: Floats, driver: Floats, axis: str) -> None:

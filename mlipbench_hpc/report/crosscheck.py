@@ -154,10 +154,10 @@ def sentences(group: Group) -> list[str]:
     """One for each pair: how far reweighting brought each observable."""
     found = []
     for pair in pairs(group):
-        parts = [f"{shown(one.name).title.lower()} {one.words}" for one in checks(pair)]
+        parts = [f"{shown(one.name).title}: {one.words}" for one in checks(pair)]
         if parts:
             said = f"Reweighted {pair.title} ({pair.about()}), beside that member's own MD"
-            found.append(f"{said}: {'; '.join(parts)}.")
+            found.append(f"{said}. {'; '.join(parts)}.")
     return found
 
 

@@ -21,10 +21,8 @@ class Driver:
 
     @property
     def title(self) -> str:
-        """`mace`, `mace member 2`, `reference potential electrode`."""
-        if self.reference:
-            return f"reference potential {self.name}"
-        return f"{self.name} member {self.member}" if self.member else self.name
+        """`mace`, `reference potential electrode`."""
+        return f"reference potential {self.name}" if self.reference else self.name
 
     def models(self) -> str:
         """What must stand beside each number: committee size and training structures."""

@@ -54,9 +54,11 @@ class Line:
         return runs if self.driver.reference else f"{self.driver.models()}; {runs}"
 
     def title(self, among: "list[Line]") -> str:
-        """What the line is called: its driver, and its `md` where the driver has two lines."""
-        name = self.driver.title
-        alone = sum(other.driver.title == name for other in among) == 1
+        """What the line is called: its driver; where two are alike, which member, and whose `md`."""
+        twins = [other for other in among if other.driver.title == self.driver.title]
+        members = {other.driver.member for other in twins}
+        name = self.driver.title + f" member {self.driver.member}" * (members != {0})
+        alone = len(members) == len(twins)
         return name if alone else f"{name} ({self.name})"
 
 

@@ -57,28 +57,26 @@ ENERGY_COLUMNS = [
 
 
 def errors(one: Round, part: str) -> Table:
-    """Errors of each member on `validation` or `test`, their mean, and the spread of the labels."""
+    """Errors on `validation` or `test`, a column for each member, their mean, and the spread of labels."""
     found = [(member, member.errors(part)) for member in one.members]
     known = [errors for _, errors in found if errors]
     species = list(known[0]["force"]["species"]) if known else []
-    cells = {member.number: _error_cells(values, species, "rmse") for member, values in found}
-    rows = [[str(member), *map(number, cells[member])] for member in cells]
-    means = [mean_and_deviation(list(column)) for column in zip(*cells.values(), strict=True)]
-    rows.append([f"mean ± std, M = {len(known)}", *(plus_minus(*pair) for pair in means)])
-    if known:
-        rows.append(
-            [
-                f"σ of the {number(known[0]['frames'])} labels",
-                *map(number, _error_cells(known[0], species, "std")),
-            ]
-        )
-    header = ["member", *(name for name, _, _ in ENERGY_COLUMNS), "force, meV/Å"]
-    header += [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
+    names = [name for name, _, _ in ENERGY_COLUMNS] + ["force, meV/Å"]
+    names += [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
+    by_member = [_error_cells(values, species, "rmse") for _, values in found]
+    spread = _error_cells(known[0] if known else {}, species, "std")
+    rows = [
+        [name, *map(number, cells), plus_minus(*mean_and_deviation(list(cells))), number(sigma)]
+        for name, cells, sigma in zip(names, zip(*by_member, strict=True), spread, strict=True)
+    ]
+    labels = f"σ of the {number(known[0]['frames'])} labels" if known else "σ of the labels"
+    header = ["RMSE", *(f"member {member.number}" for member in one.members)]
+    header += [f"mean ± std, M = {len(known)}", labels]
     caption = (
         f"RMSE of {one.committee} on the {part} set ({one.describe()}; no MD enters). "
         "Centred: the mean error of each composition removed."
     )
-    return Table(caption, header, rows, strong=list(range(len(one.members), len(rows))))
+    return Table(caption, header, rows)
 
 
 def _error_cells(values: dict[str, Any], species: list[str], kind: str) -> list[float | None]:

@@ -28,9 +28,10 @@ UNITS = {
     "timestep": ("fs", 1000.0), "frame_every": ("fs", 1000.0), "damping": ("fs", 1000.0),
     "length": ("ps", 1.0),
     "equilibration": ("ps", 1.0), "every": ("ps", 1.0), "checkpoint_every": ("ps", 1.0),
-    "friction": ("1/ps", 1.0),
+    "dipole_correlation": ("ps", 1.0), "survival": ("ps", 1.0), "friction": ("1/ps", 1.0),
     "temperature": ("K", 1.0), "temperatures": ("K", 1.0), "density": ("g/cm³", 1.0), "r_max": ("Å", 1.0),
-    "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "contact": ("Å", 1.0),
+    "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "contact": ("Å", 1.0), "distance": ("Å", 1.0),
+    "lattice_constant": ("Å", 1.0), "vacuum": ("Å", 1.0), "wall": ("Å", 1.0), "coordination": ("Å", 1.0),
     "conserved_energy": ("meV/atom", 1000.0),
     "force_rmse": ("meV/Å", 1000.0), "largest_force": ("eV/Å", 1.0),
 }  # fmt: skip
@@ -68,14 +69,10 @@ def phrases(spec: dict[str, Any]) -> list[str]:
 
 
 def quantity(name: str, value: Any) -> str:
-    """One value with the unit that its name implies; a length that is an integer counts links of a chain."""
+    """One value with the unit that its name implies; quantities are floats, and integers count something."""
     values = value if isinstance(value, list) else [value]
     unit, factor = UNITS.get(name, ("", 1.0))
-    if (
-        not unit
-        or not all(isinstance(one, int | float) for one in values)
-        or (name, type(value)) == ("length", int)
-    ):
+    if not unit or not all(isinstance(one, float) for one in values):
         return ", ".join("–".join(map(str, one)) if isinstance(one, list) else str(one) for one in values)
     return f"{', '.join(f'{one * factor:.6g}' for one in values)} {unit}"
 

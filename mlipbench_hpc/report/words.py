@@ -35,7 +35,7 @@ def _others(results: Results, compared: list[Group]) -> list[str]:
         )
     if sentences or compared:
         return sentences
-    return ["The campaign asks for no committee and no MD: only data were read."]
+    return ["The campaign asks for no committee and no MD: it makes or reads data alone."]
 
 
 def _committee(results: Results, name: str) -> list[str]:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from wellformed import Wellformed
 
+from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.tables import quantity
 from mlipbench_hpc.report.text import duration, listed, number, plus_minus
 
 FIGURES = {
@@ -276,3 +278,18 @@ def test_words() -> None:
 def test_no_template_marks_user_text_safe() -> None:
     source = (Path(__file__).parents[2] / "mlipbench_hpc/report/report.html").read_text(encoding="utf-8")
     assert not re.search(r"\|\s*safe|autoescape", source)
+
+
+def test_every_quantity_of_a_campaign_has_a_unit() -> None:
+    """What people write with a unit is read back with one."""
+    schema = Campaign.model_json_schema()["$defs"]
+    quantities = {
+        name
+        for model in schema.values()
+        for name, field in model.get("properties", {}).items()
+        if re.search(r'"examples": \["[0-9]', json.dumps(field))
+    }
+    assert {"timestep", "vacuum", "wall", "survival"} <= quantities
+    assert [name for name in sorted(quantities) if quantity(name, 1.5) == "1.5"] == []
+    assert quantity("length", 3) == "3", "of a chain of thermostats"
+    assert quantity("wall", "none") == "none"

@@ -177,13 +177,19 @@ def test_alpha_refused_is_said_and_the_band_is_one_sigma(made: Any, tmp_path: Pa
     assert results["figures"]["profiles-bulk-0-density"]["alpha_sigma"][0] is None
 
 
-@pytest.mark.parametrize(("share", "warned"), [(0.25, True), (0.75, False)])
+@pytest.mark.parametrize(("share", "warned"), [(0.25, True), (0.95, False)])
 def test_a_model_that_cannot_see_the_charge_is_warned_of(
     made: Any, plain: None, tmp_path: Path, share: float, warned: bool
 ) -> None:
     page, results = build(with_uncertainty(made, share=share), tmp_path)
     assert any("cannot tell the charge" in warning for warning in results["warnings"]) == warned
     assert ("mostly blind to it" in page) == warned
+
+
+def test_a_model_that_sees_the_charge_in_part_is_not_praised(made: Any, plain: None, tmp_path: Path) -> None:
+    page, results = build(with_uncertainty(made, share=0.58), tmp_path)
+    assert "sees it in part" in page
+    assert any("0.580 in" in one and "at the others such a model" in one for one in results["warnings"])
 
 
 def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -> None:
