@@ -167,6 +167,7 @@ def again(session: Session, *words: str) -> str:
 
 def drive(session: Session) -> tuple[bool, bool]:
     """Whether all is done, and whether its own job's time was over before."""
+    from mlipbench_hpc.report.uncertainty import remarks
     from mlipbench_hpc.runtime import processes
     from mlipbench_hpc.runtime.code import stage
     from mlipbench_hpc.runtime.driver import Driver
@@ -180,7 +181,7 @@ def drive(session: Session) -> tuple[bool, bool]:
         print(f"ended {left} processes that a dead driver had left", flush=True)
     environments = ready(session.environments, session.site.stage_images, session.store.root)
     code = stage(session.store.root, session.architectures.values())
-    driver = Driver(session.store, session.site, code, environments, session.expand, say)
+    driver = Driver(session.store, session.site, code, environments, session.expand, say, remarks)
     driver.stop_at = stop_at(session.options)
     return driver.run(), driver.stopping == OUT_OF_TIME
 

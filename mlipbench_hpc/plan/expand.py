@@ -66,6 +66,8 @@ def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) 
     for name, split in campaign.splits.items():
         expansion.split(name, split.train)
     for name in campaign.committees:
+        expansion.visibility(name)  # Of all, before any is trained: tasks run in this order where they can.
+    for name in campaign.committees:
         expansion.committee(name)
     for name in campaign.md:
         expansion.md(name)
@@ -181,7 +183,6 @@ class Expansion:
     def committee(self, name: str) -> None:
         """All rounds of one committee; remembers the last one, whose members drive."""
         committee = self.campaign.committees[name]
-        self._visibility(name, committee)
         rounds = committee.grow.at_most if committee.grow else 1
         for number in range(rounds):
             trained = self._round(name, committee, number)
@@ -210,10 +211,11 @@ class Expansion:
         ]
         return Trained(trained, evaluated, self._calibrate(name, number, evaluated))
 
-    def _visibility(self, name: str, committee: Committee) -> None:
+    def visibility(self, name: str) -> None:
         """Where the data hold a metal and ions: which waters see every ion within the receptive field."""
         from ase.data import atomic_numbers
 
+        committee = self.campaign.committees[name]
         split, metal = self.campaign.splits[committee.split], self.campaign.analysis.profiles.metal
         facts, model = self._drawn(split), self.campaign.models[committee.model]
         species = set(facts.species) - {1, 8}

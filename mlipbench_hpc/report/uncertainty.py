@@ -1,5 +1,7 @@
 """Tables and sentences about how far committees and their reweighting can be trusted."""
 
+from collections.abc import Iterable, Mapping
+from textwrap import wrap
 from typing import Any
 
 from mlipbench_hpc.report.bands import place
@@ -151,7 +153,9 @@ def members(results: Results, run: Item) -> Table | None:
 
 def of_committee(results: Results, name: str) -> list[str]:
     """What may mislead about one committee, one sentence each."""
-    found = [sentence for item in results.of("visibility", committee=name) for sentence in _blind(item)]
+    found = [
+        sentence for item in results.of("visibility", committee=name) for sentence in _blind(item.values)
+    ]
     final = final_round(results, name)
     values = final.calibration.values if final and final.calibration else {}
     found += [f"{sentence}." for sentence in values.get("zeros", [])]
@@ -173,9 +177,18 @@ def of_md(results: Results, name: str) -> list[str]:
     return found
 
 
-def _blind(item: Item) -> list[str]:
-    parts = item.values.get("compositions", {})
-    mixed = len(parts) + bool(item.values.get("without")) > 1
+def remarks(verb: str, subjects: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
+    """Lines for who watches a run: what a task's `values` say that training will not mend."""
+    blind = _blind(values) if verb == "visibility" else []
+    said = [
+        f"committee {one['committee']}: {words[0].lower()}{words[1:]}" for one in subjects for words in blind
+    ]
+    return [line for words in said for line in wrap(f"WARNING {words}", 92, subsequent_indent=" " * 8)]
+
+
+def _blind(values: Mapping[str, Any]) -> list[str]:
+    parts = values.get("compositions", {})
+    mixed = len(parts) + bool(values.get("without")) > 1
     low = {formula: part["share"] for formula, part in parts.items() if part["share"] < ALL_SEEN}
     if not mixed or not low:
         return []
@@ -187,7 +200,7 @@ def _blind(item: Item) -> list[str]:
     )
     return [
         f"Its training set mixes numbers of ions, but within its "
-        f"receptive field of {number(item.values['radius_A'])} Å the share of interfacial waters that see "
+        f"receptive field of {number(values['radius_A'])} Å the share of interfacial waters that see "
         f"all of them is {shares}, {judged}. "
         "Train one committee for each number of ions, or take a larger cutoff or more layers."
     ]

@@ -24,6 +24,7 @@ from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, longest_run
+from mlipbench_hpc.runtime.flight import Flight
 from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.launch import NO_MEMORY
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
@@ -42,23 +43,15 @@ SMALLER = ("--smaller-by", "8")
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Echo = Callable[[str], None]
-
-
-@dataclass
-class Flight:
-    """One attempt on its way; mark: what its processes carry, for another store may have the same task."""
-
-    item: Planned
-    attempt: Path
-    kind: str
-    mark: str
-    ended: float | None = None
-    code: int | None = None
+Remark = Callable[[str, tuple[Mapping[str, Any], ...], Mapping[str, Any]], list[str]]
 
 
 @dataclass
 class Driver:
-    """Drives one plan over one store. `replan(decisions)` gives the plan anew after a decision was made."""
+    """Drives one plan over one store. `replan(decisions)` gives the plan anew after a decision was made.
+
+    remark: what is to be said of a task's verb, subjects and values at once, and again when a run goes on.
+    """
 
     store: Store
     site: Site
@@ -66,6 +59,7 @@ class Driver:
     environments: Mapping[str, Environment | Image]
     replan: Callable[[Mapping[str, bool]], list[Planned]]
     echo: Echo
+    remark: Remark
     plan: dict[str, Planned] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     given_up: dict[str, str] = field(default_factory=dict)
@@ -84,6 +78,7 @@ class Driver:
         self.endings: queue.SimpleQueue[tuple[str, Path, Future[int]]] = queue.SimpleQueue()
         self._expand()
         if self._unfinished():
+            self._remind()
             before = [signal.signal(number, self._asked_to_stop) for number in STOPPING]
             try:
                 self._drive()
@@ -246,8 +241,18 @@ class Driver:
         self._missing.pop(item.key, None)
         count = len(self._order) - len(self._missing)
         self.echo(f"[{count}/{len(self._order)}] {item.task.label} done in {seconds:.1f} s")
+        self._remark(item, result)
         if item.task.verb == "decide":
             self._expand()
+
+    def _remark(self, item: Planned, result: Mapping[str, Any]) -> None:
+        for line in self.remark(item.task.verb, item.subjects, result["values"]):
+            self.echo(line)
+
+    def _remind(self) -> None:
+        for key, item in self.plan.items():
+            if key in self.done and (result := self.store.result(key)):
+                self._remark(item, result)
 
     def _again(self, flight: Flight, why: str) -> None:
         self.flights.pop(flight.item.key, None)

@@ -188,6 +188,20 @@ def test_data_with_ions_at_a_metal_ask_who_sees_them(tmp_path: Path) -> None:
     assert asked.subjects == ({"committee": "pairs"},)
 
 
+def test_who_sees_the_ions_is_asked_of_all_committees_before_any_is_trained(tmp_path: Path) -> None:
+    argon_frames(tmp_path)
+    wider = "toy}\n  wider: {architecture: toy, hyperparameters: {cutoff: 6.0}}"
+    another = "split: main}\n  wider: {model: wider, split: main}"
+    (tmp_path / "toy.yaml").write_text(TOY.replace("toy}", wider).replace("split: main}", another))
+    validated = validate(tmp_path / "toy.yaml")
+    facts = replace(validated.datasets["argon"], species=(1, 8, 11, 79))
+    found = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
+    verbs = [item.task.verb for item in found]
+    seen = [item.subjects for item in of("visibility", found)]
+    assert seen == [({"committee": "pairs"},), ({"committee": "wider"},)]
+    assert max(i for i, verb in enumerate(verbs) if verb == "visibility") < verbs.index("train")
+
+
 def test_the_keys_of_the_quickstart_hold_no_path(tmp_path: Path) -> None:
     for item in plan(tmp_path):
         assert str(tmp_path) not in str(item.task.to_json())

@@ -1,0 +1,87 @@
+"""A mixed training set that cannot work is told while there is time: before any training has ended."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import running
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+from interface import CELL, slab
+from toy import TOY
+
+from mlipbench_hpc.report.uncertainty import remarks
+
+HEIGHTS = [2.0, 2.5, 3.0, 3.5, 4.0, 9.0]
+MIXED = (
+    TOY.replace("{architecture: toy}", "{architecture: toy, hyperparameters: {epochs: 4}}")
+    .replace("[[Ar, Ar]]", "[[O, O]]")
+    .replace("timestep: 2 fs", "timestep: 0.1 fs")
+    .replace("length: 0.4 ps", "length: 8 fs")
+    .replace("frame_every: 4 fs", "frame_every: 0.4 fs")
+    .replace("checkpoint_every: 80 fs", "checkpoint_every: 4 fs")
+    .replace("r_max: 5 Å", "r_max: 4 Å")
+    .replace("replicas: 2", "replicas: 1")
+)
+
+
+def images(ion: float) -> list[Atoms]:
+    """Frames in turn without an ion, and with one `ion` Å above the metal; their labels are arbitrary."""
+    found, noise = [], np.random.default_rng(0)
+    for index in range(24):
+        frame = slab(HEIGHTS, [0.0] * len(HEIGHTS), [(4.5, 4.5, ion)] * (index % 2))
+        shift = noise.normal(scale=0.01, size=frame.positions.shape)
+        atoms = Atoms(numbers=frame.numbers, positions=frame.positions + shift, cell=CELL, pbc=True)
+        atoms.calc = SinglePointCalculator(atoms, energy=-float(len(atoms)), forces=10 * shift)
+        found.append(atoms)
+    return found
+
+
+@pytest.fixture(scope="module")
+def blind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder and the words of a run whose ions no water near the metal sees within 5 Å."""
+    folder = tmp_path_factory.mktemp("blind")
+    write(folder / "argon.extxyz", images(14.0), format="extxyz")
+    (folder / "toy.yaml").write_text(MIXED)
+    with running.cleaned(folder):
+        ended = running.run(folder, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return folder, ended.stdout
+
+
+def test_the_driver_warns_before_any_training_has_ended(blind: tuple[Path, str]) -> None:
+    lines = blind[1].splitlines()
+    told = next(i for i, line in enumerate(lines) if line.startswith("WARNING committee pairs: its training"))
+    assert "visibility" in lines[told - 1]
+    first = next(i for i, line in enumerate(lines) if "train committee=pairs" in line and " done in " in line)
+    assert told < first
+    said = " ".join(line.strip() for line in lines[told:first])
+    assert "is 0 in Au27H12Na1O6, below 0.5: such a model cannot tell the charge" in said
+    assert max(map(len, lines[told:first])) <= 92
+
+
+def test_a_run_that_goes_on_is_told_again(blind: tuple[Path, str], tmp_path: Path) -> None:
+    shutil.copytree(blind[0], tmp_path / "copy")
+    for path in (tmp_path / "copy/store/tasks").glob("*/task.json"):
+        if json.loads(path.read_text())["verb"] == "analyse":
+            path.parent.chmod(0o755)
+            shutil.rmtree(path.parent)
+    with running.cleaned(tmp_path / "copy"):
+        again = running.run(tmp_path / "copy", "run", "toy.yaml")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count("WARNING committee pairs: its training set mixes numbers of ions") == 1
+
+
+def test_only_a_mixed_set_that_is_blind_is_remarked() -> None:
+    def said(verb: str, share: float, without: int) -> list[str]:
+        parts = {"Au27H12Na1O6": {"frames": 12, "share": share}}
+        values = {"radius_A": 5.0, "frames": 24, "without": without, "compositions": parts}
+        return remarks(verb, ({"committee": "a"}, {"committee": "b"}), values)
+
+    both = " ".join(said("visibility", 0.25, 12))
+    assert both.count("WARNING committee a: its training set mixes") == 1
+    assert both.count("WARNING committee b: its training set mixes") == 1
+    assert said("visibility", 1.0, 12) == said("visibility", 0.25, 0) == said("build", 0.25, 12) == []
