@@ -172,6 +172,16 @@ def test_the_first_layer_moves_as_it_does_by_hand(files: Path, ending: str) -> N
     assert sodium["stays"] == [{"share": 0.0, "number": 0, "mean_ps": None}]
 
 
+def test_with_two_threads_every_byte_is_the_same(files: Path) -> None:
+    out = files / "out-extxyz"
+    written = [out / f"{name}.csv" for name in ("profiles", "dipole", "survival", "dipole_correlation")]
+    found: list[list[bytes]] = []
+    for threads in ("1", "2"):
+        analyse(files, "extxyz", "--threads", threads)
+        found.append([path.read_bytes() for path in (*written, out / "analysis.json")])
+    assert found[0] == found[1]
+
+
 def test_lags_need_times(files: Path, capfd: Any) -> None:
     found, _ = analyse(files, "extxyz")
     reason = "the file says no times; pass --frame-every PS"

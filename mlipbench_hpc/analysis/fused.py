@@ -1,10 +1,9 @@
-"""Block sums of all profiles of an interface, and who is in its first layer, in one compiled pass each.
+"""Profiles of an interface, its first layer, and what is around its ions: compiled loops over frames.
 
 Frames are added one after another, so no bit of the result depends on how they were cut into pieces.
 """
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,44 +27,6 @@ from mlipbench_hpc.data.frames import Floats, Ints
 FIXED = 3
 
 
-def block_means(
-    made: Profiler, parts: Iterable[NDArray[np.floating]], frames: int, blocks: int
-) -> tuple[Samples, Floats]:
-    """Block means (blocks, B) of each profile, and P_z (frames,), which is empty without a slab.
-
-    parts: consecutive positions (f, N, 3) Å that add up to `frames`. Frames after the last whole block count
-    for P_z alone. Notes in `made` which hydrogens changed their owner. Raises ValueError when there are fewer
-    frames than blocks.
-    """
-    sums, dipole = block_sums(made, parts, np.ones((1, frames)), blocks)
-    return {name: part[:, 0] / (frames // blocks) for name, part in sums.items()}, dipole
-
-
-def block_sums(
-    made: Profiler, parts: Iterable[NDArray[np.floating]], rows: Floats, blocks: int
-) -> tuple[Samples, Floats]:
-    """Σ_t row[k, t] · profile[t] over each block, (blocks, K, B), for each profile; and P_z (T,).
-
-    rows (K, T): what every frame counts for. All else is as in `block_means`.
-    """
-    length, start = rows.shape[1] // blocks, 0
-    if length == 0:
-        raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
-    sums = np.zeros((blocks, FIXED + len(made.ions), made.bins, len(rows)))
-    dipole, weights = np.zeros(rows.shape[1]), np.ascontiguousarray(rows.T)
-    given = _arrays(made)
-    for positions in parts:
-        stop = start + len(positions)
-        block_of = np.arange(start, stop) // length
-        suspect = np.zeros(len(positions), dtype=np.bool_)
-        filled = sums, dipole[start:stop], suspect
-        _add(_native(positions), block_of, weights[start:stop], *given, *filled)  # type: ignore[call-arg]
-        if made.faces and suspect.any():
-            made.moved = np.union1d(made.moved, made.waters.changed(positions[suspect], made.cell))
-        start = stop
-    return _named(made, np.moveaxis(sums, 3, 1)), dipole if made.faces else np.zeros(0)
-
-
 def first_layer(made: Profiler, positions: NDArray[np.floating]) -> tuple[NDArray[np.bool_], Floats]:
     """Who of W intact molecules is in 0 < z ≤ 4.5 Å of which face, and how each points.
 
@@ -74,7 +35,7 @@ def first_layer(made: Profiler, positions: NDArray[np.floating]) -> tuple[NDArra
     """
     shape = len(positions), len(made.faces) * len(made.waters.intact)
     inside, directions = np.zeros(shape, dtype=np.bool_), np.zeros((*shape, 3))
-    given = _native(positions), made.cell, *_surfaces(made), made.waters.intact
+    given = native(positions), made.cell, *_surfaces(made), made.waters.intact
     _layer(*given, inside, directions)
     return inside, directions
 
@@ -88,7 +49,7 @@ def surroundings(
     """
     shape = len(positions), len(atoms)
     inside, neighbours = np.zeros(shape, dtype=np.bool_), np.zeros(shape)
-    given = _native(positions), made.cell, *_surfaces(made), made.waters.oxygens, atoms, reach
+    given = native(positions), made.cell, *_surfaces(made), made.waters.oxygens, atoms, reach
     _surround(*given, inside, neighbours)
     return inside, neighbours
 
@@ -98,12 +59,12 @@ def _surfaces(made: Profiler) -> tuple[Ints, Ints, Floats]:
     return *_joined([face.layer for face in made.faces]), np.array([face.normal for face in made.faces])
 
 
-def _native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
-    """In this machine's order of bytes, which compiled code wants."""
+def native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
+    """In this machine's order of bytes, which compiled code wants; the same where it is so already."""
     return np.ascontiguousarray(positions, dtype=positions.dtype.newbyteorder("="))
 
 
-def _arrays(made: Profiler) -> tuple[Any, ...]:
+def arrays(made: Profiler) -> tuple[Any, ...]:
     """What the compiled loop knows of an interface."""
     owner, molecules = made.waters.owner, made.waters.intact[:, 0]
     others = np.setdiff1d(made.waters.oxygens, molecules) if made.faces else made.waters.oxygens
@@ -125,7 +86,7 @@ def _joined(groups: list[Ints]) -> tuple[Ints, Ints]:
     return np.concatenate([*groups, np.zeros(0, dtype=np.int64)]).astype(np.int64), starts.astype(np.int64)
 
 
-def _named(made: Profiler, sums: Floats) -> Samples:
+def named(made: Profiler, sums: Floats) -> Samples:
     """In their units; sums (blocks, K, series, B)."""
     per_volume = 1.0 / (made.cell[0, 0] * made.cell[1, 1] * made.width * max(1, len(made.faces)))
     found = {DENSITY: WATER_G_PER_CM3 * per_volume * (sums[:, :, 0] + sums[:, :, 2])}
@@ -265,7 +226,7 @@ def _weigh(
 
 
 @njit(cache=True, nogil=True)
-def _add(
+def add_frames(
     positions: NDArray[np.floating],
     block_of: Ints,
     weights: Floats,

@@ -53,6 +53,7 @@ def add_analyse(one: argparse.ArgumentParser) -> None:
         "--origins", choices=["all", "apart"], default="all",
         help="of lags: every frame, or as far apart as the longest lag (default: all)",
     )  # fmt: skip
+    one.add_argument("--threads", type=int, default=1, help="2: two passes side by side (default: 1)")
     one.add_argument("--out", type=Path, default=Path("analysis"), help="folder to write (default: analysis)")
     one.add_argument("--site", default="local", help="where the environment `analysis` is (default: local)")
 

@@ -63,6 +63,7 @@ def asked(options: argparse.Namespace) -> dict[str, Any]:
         "topology": str(options.topology) if options.topology else "", "elements": elements,
         "ions": options.ions, "bin": options.bin, "blocks": options.blocks, "skip": options.skip,
         "out": str(options.out.resolve()), "shown": {}, "origins": options.origins,
+        "threads": options.threads,
         **{name: getattr(options, name) for name in LENGTHS},
     }  # fmt: skip
 
@@ -80,8 +81,8 @@ def _numbers_wrong(options: argparse.Namespace) -> Iterator[str]:
     cell = options.cell or []
     if cell and (len(cell) not in CELL_SIZES or min(cell) <= 0):
         yield f"--cell: received {len(cell)} numbers, expected A B C or A B C α β γ, all positive"
-    if options.blocks < 2 or options.skip < 0 or not options.bin > 0:
-        yield "--blocks must be at least 2, --skip at least 0, --bin positive"
+    if min(options.blocks - 1, options.skip + 1, options.threads) < 1 or not options.bin > 0:
+        yield "--blocks must be at least 2, --skip at least 0, --threads at least 1, --bin positive"
     elif not fills(options.bin):
         yield f"--bin: received {options.bin:g}, expected {filling(options.bin)}"
     for name in LENGTHS:

@@ -9,13 +9,14 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
+from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.rdf import RadialDistribution, largest_radius, radial_distribution
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.dynamics import write_dynamics
-from mlipbench_hpc.worker.profiles import write_profiles
+from mlipbench_hpc.worker.dynamics import motion_of
+from mlipbench_hpc.worker.profiles import profiler, watched, write_profiles
 from mlipbench_hpc.worker.stretch import Notes, Stretch, after, as_csv, number
 
 UNSTABLE = "the run was unstable, and profiles leave such runs out"
@@ -47,10 +48,36 @@ def run(context: Context) -> dict[str, Any]:
     )
     context.check()
     values["rdf"] = write_rdf(context, trajectory, stretch.span, notes)
-    unstable = outcome.get("outcome") == "unstable"
-    for name, write in (("profiles", write_profiles), ("dynamics", write_dynamics)):
-        values[name] = {"skipped": UNSTABLE} if unstable else write(context, stretch, notes)
+    if outcome.get("outcome") == "unstable":
+        values |= skipped(UNSTABLE)
+    else:
+        values |= write_interface(context, stretch, notes)
     return values | {"warnings": notes.warnings}
+
+
+def skipped(reason: str) -> dict[str, Any]:
+    """What is said of profiles and of dynamics where there are none."""
+    return {"profiles": {"skipped": reason}, "dynamics": {"skipped": reason}}
+
+
+def write_interface(context: Context, stretch: Stretch, notes: Notes) -> dict[str, Any]:
+    """Profiles and the first layer's motion, from one reading; writes the files of both."""
+    given = context.parameters
+    try:
+        made = profiler(stretch, given["profiles"])
+    except ValueError as reason:
+        return skipped(str(reason))
+    sums, motion, why = BlockSums(made, np.ones((1, len(stretch))), given["blocks"]), None, ""
+    try:
+        motion = motion_of(made, stretch, given)
+    except ValueError as reason:
+        why = str(reason)
+    feed(watched(context, stretch), [sums.add, *([motion.add] if motion else [])])
+    found = {"profiles": write_profiles(context, stretch, sums, notes), "dynamics": {"skipped": why}}
+    if motion:
+        motion.write(context.folder)
+        found["dynamics"] = motion.summary(notes)
+    return found
 
 
 def contents(trajectory: Trajectory) -> dict[str, Any]:

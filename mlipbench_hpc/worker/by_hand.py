@@ -11,7 +11,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.fused import block_means
+from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, ORIENTATION, Profiler, Samples
 from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
@@ -121,20 +121,18 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     made = profiler(request, source, first.positions[0])
     step = request["frame_every"] or interval(first.times)
     motion = Motion(made, request, used, step, request["blocks"]) if made.faces and step else None
-    times: list[Floats] = []
+    sums, times = BlockSums(made, np.ones((1, used)), request["blocks"]), list[Floats]()
 
     def watched() -> Iterator[NDArray[np.floating]]:
         for piece in itertools.chain([first], read):
             if piece.times is not None:
                 times.append(piece.times)
-            if motion is not None:
-                motion.add(piece.positions)
             yield piece.positions
 
-    means, dipole = block_means(made, watched(), used, request["blocks"])
-    given = request["frame_every"]
-    said = np.concatenate([*times, np.zeros(0)])
-    return Averages(made, means, dipole, (skip + np.arange(used)) * given if given else said, motion)
+    feed(watched(), [sums.add, *([motion.add] if motion else [])], request["threads"])
+    given, said = request["frame_every"], np.concatenate([*times, np.zeros(0)])
+    said = (skip + np.arange(used)) * given if given else said
+    return Averages(made, sums.means, sums.dipole, said, motion)
 
 
 def interval(times: Floats | None) -> float | None:

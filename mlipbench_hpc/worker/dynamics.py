@@ -12,8 +12,6 @@ from mlipbench_hpc.analysis.fused import first_layer, surroundings
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, Profiler
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.profiles import profiler, watched
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, as_csv, number
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
@@ -22,21 +20,12 @@ AVERAGES = {"mean_of_ratios": True, "ratio_of_sums": False}
 Inside = NDArray[np.bool_]
 
 
-def write_dynamics(context: Context, stretch: Stretch, notes: Notes) -> dict[str, Any]:
-    """Writes dipole_correlation.csv and survival.csv; returns what result.json says of waters and ions."""
-    given = context.parameters
-    try:
-        made = profiler(stretch, given["profiles"])
-        step = spacing(stretch.trajectory.times[stretch.chosen])
-    except ValueError as reason:
-        return {"skipped": str(reason)}
+def motion_of(made: Profiler, stretch: Stretch, given: dict[str, Any]) -> "Motion":
+    """To be fed the frames of a run; ValueError, in words, where nothing can be said of its motion."""
     if not made.faces:
-        return {"skipped": "there is no surface, so no first layer"}
-    motion = Motion(made, given["dynamics"], len(stretch), step, given["blocks"])
-    for positions in watched(context, stretch):
-        motion.add(positions)
-    motion.write(context.folder)
-    return motion.summary(notes)
+        raise ValueError("there is no surface, so no first layer")
+    step = spacing(stretch.trajectory.times[stretch.chosen])
+    return Motion(made, given["dynamics"], len(stretch), step, given["blocks"])
 
 
 class Motion:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlipbench_hpc.analysis import layer
 from mlipbench_hpc.analysis.blocks import block_average, from_block_means, jackknife
 from mlipbench_hpc.analysis.correlation import correlated_error
-from mlipbench_hpc.analysis.fused import block_means
+from mlipbench_hpc.analysis.onepass import BlockSums
 from mlipbench_hpc.analysis.profiles import (
     CONCENTRATION,
     COSINE,
@@ -45,14 +45,10 @@ def profiler(stretch: Stretch, asked: dict[str, Any]) -> Profiler:
     return found
 
 
-def write_profiles(context: Context, stretch: Stretch, notes: Notes) -> dict[str, Any]:
+def write_profiles(context: Context, stretch: Stretch, sums: BlockSums, notes: Notes) -> dict[str, Any]:
     """Writes profiles.csv and, with a slab, dipole.npz; returns what result.json says of them."""
     asked, blocks = context.parameters["profiles"], context.parameters["blocks"]
-    try:
-        made = profiler(stretch, asked)
-    except ValueError as reason:
-        return {"skipped": str(reason)}
-    means, dipole = block_means(made, watched(context, stretch), len(stretch), blocks)
+    made, means, dipole = sums.made, sums.means, sums.dipole
     write_bytes(context.folder / "profiles.csv", as_csv({"z_A": made.z} | columns(means)))
     values = described(made, asked["metal"]) | {"block_frames": len(stretch) // blocks}
     if len(stretch) % blocks:

@@ -7,7 +7,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis import advice, layer, rdf
-from mlipbench_hpc.analysis.fused import block_sums
+from mlipbench_hpc.analysis.onepass import block_sums
 from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples, column_of
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced

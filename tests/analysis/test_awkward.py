@@ -5,8 +5,9 @@ import pytest
 from interface import CELL, LX, LY, LZ, Interface, slab
 
 from mlipbench_hpc.analysis.dynamics import Dynamics
-from mlipbench_hpc.analysis.fused import block_means, first_layer
+from mlipbench_hpc.analysis.fused import first_layer
 from mlipbench_hpc.analysis.geometry import minimum_image
+from mlipbench_hpc.analysis.onepass import block_means
 from mlipbench_hpc.analysis.profiles import MOL_PER_L, WATER_G_PER_CM3, Profiler
 from mlipbench_hpc.worker.dynamics import Motion
 

@@ -1,5 +1,8 @@
 """The compiled pass against the definition, frame by frame in numpy; and whatever the pieces."""
 
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from interface import CELL, Interface, slab
@@ -7,10 +10,13 @@ from numpy.typing import NDArray
 from plain import directions as plain_directions
 from plain import per_frame
 
-from mlipbench_hpc.analysis.fused import block_means, block_sums, first_layer, surroundings
+from mlipbench_hpc.analysis.fused import first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import minimum_image
+from mlipbench_hpc.analysis.onepass import BlockSums, block_means, block_sums, feed
 from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Profiler, pieces
 from mlipbench_hpc.analysis.slab import interfacial
+from mlipbench_hpc.worker.dynamics import DIPOLE as CORRELATION
+from mlipbench_hpc.worker.dynamics import SURVIVAL, Motion
 
 HEIGHTS, COSINES = np.linspace(2.05, 14.1, 24).tolist(), np.linspace(-0.9, 0.9, 24).tolist()
 ONE_SIDED = slab(HEIGHTS, COSINES, [(4.0, 4.0, 3.05), (1.0, 2.0, 6.0)])
@@ -143,3 +149,48 @@ def test_water_in_the_vacuum_is_counted_where_it_is() -> None:
 def test_blocks_need_frames() -> None:
     with pytest.raises(ValueError, match="3 frames do not fill 4 blocks"):
         block_means(profiler(ONE_SIDED, ONE_SIDED.positions[None]), [], 3, 4)
+
+
+MANY = 530
+ASKED = {CORRELATION: 0.4, SURVIVAL: 0.9, "origins": "all", "coordination": 3.2}
+
+
+def everything(positions: NDArray[np.floating], size: int, threads: int) -> list[NDArray[np.floating]]:
+    """Block sums, P_z, and sums of C_dip and P_surv, from pieces of some size."""
+    made = profiler(ONE_SIDED, positions)
+    rows = np.random.default_rng(3).normal(size=(4, MANY))
+    sums, motion = BlockSums(made, rows, 5), Motion(made, ASKED, MANY, 0.01, 5)
+    feed((positions[part] for part in pieces(MANY, size)), [sums.add, motion.add], threads)
+    moved = [one for each in motion.sums.values() for one in each.sums.values()]
+    return [*sums.sums.values(), sums.dipole, *moved]
+
+
+@pytest.mark.parametrize(("size", "threads"), [(530, 2), (7, 1), (7, 2), (64, 5)])
+def test_no_bit_depends_on_pieces_or_threads(size: int, threads: int) -> None:
+    positions = moving(ONE_SIDED, MANY, ">f4")
+    for one, other in zip(everything(positions, MANY, 1), everything(positions, size, threads), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_with_threads_takers_run_side_by_side() -> None:
+    """Two takers that wait for each other end only together."""
+    meeting = threading.Barrier(2, timeout=20)
+    feed([np.zeros((1, 1, 3))] * 3, [lambda _: meeting.wait(), lambda _: meeting.wait()], 2)
+    assert not meeting.broken
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_reading_or_a_taker_raises_comes_through(threads: int) -> None:
+    def short() -> Iterator[NDArray[np.floating]]:
+        yield np.zeros((1, 1, 3))
+        raise EOFError("the file ends")
+
+    def refuse(_: NDArray[np.floating]) -> None:
+        raise ValueError("no")
+
+    seen: list[int] = []
+    with pytest.raises(EOFError, match="the file ends"):
+        feed(short(), [lambda part: seen.append(len(part))], threads)
+    assert seen == [1]
+    with pytest.raises(ValueError, match="no"):
+        feed([np.zeros((1, 1, 3))] * 2, [refuse], threads)

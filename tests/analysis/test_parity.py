@@ -9,7 +9,8 @@ from interface import CELL, LZ, TOP, slab
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.dynamics import Dynamics
-from mlipbench_hpc.analysis.fused import block_means, first_layer
+from mlipbench_hpc.analysis.fused import first_layer
+from mlipbench_hpc.analysis.onepass import block_means
 from mlipbench_hpc.analysis.profiles import MOL_PER_L, WATER_G_PER_CM3, Profiler
 
 FRAMES, LAGS, WIDTH = 60, 12, 0.1

@@ -5,7 +5,7 @@ import pytest
 from interface import CELL, LX, LY, LZ, TOP, Interface, slab, water
 
 from mlipbench_hpc.analysis.correlation import correlated_error, statistical_inefficiency
-from mlipbench_hpc.analysis.fused import block_sums
+from mlipbench_hpc.analysis.onepass import block_sums
 from mlipbench_hpc.analysis.profiles import DIPOLE, MOL_PER_L, WATER_G_PER_CM3, Profiler, pieces, ratio
 from mlipbench_hpc.analysis.slab import faces
 from mlipbench_hpc.analysis.waters import Waters

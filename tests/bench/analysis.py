@@ -1,4 +1,7 @@
-"""What the analysis room costs, one thread: in copies of the trajectory's array, decodings of XTC, and MB."""
+"""What the analysis room costs: in copies of the trajectory's array, decodings of XTC, and MB.
+
+CPU time of one thread; of two the wall time beside one's.
+"""
 
 import json
 import resource
@@ -17,19 +20,22 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from interface import LX, LY, LZ, slab
 
-from mlipbench_hpc.analysis.dynamics import GROUP, Dynamics
-from mlipbench_hpc.analysis.fused import block_means, block_sums, first_layer
+from mlipbench_hpc.analysis.dynamics import GROUP
+from mlipbench_hpc.analysis.fused import first_layer
+from mlipbench_hpc.analysis.onepass import BlockSums, block_means, block_sums, feed
 from mlipbench_hpc.analysis.profiles import Profiler, pieces
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap
 from mlipbench_hpc.data.trajectory import Trajectory, header, numrecs, open_trajectory, record_type
 from mlipbench_hpc.worker.by_hand import averaged
+from mlipbench_hpc.worker.dynamics import Motion
 from mlipbench_hpc.worker.foreign import Foreign
 
 FRAMES, WATERS, AT_ONCE, REPEATS = 200_000, 119, 520, 3
 XTC_FRAMES, FEW_FRAMES = 20_000, 20
 BLOCKS, MEMBERS, TOPOLOGY = 10, 5, "first.xyz"
 MLIPBENCH = Path(__file__).parents[2] / ".venvs" / "login" / "bin" / "mlipbench"
-FRAME_PS, DIPOLE_PS, SURVIVAL_PS = 0.01, 2.5, 5.0
+FRAME_PS, DIPOLE_PS = 0.01, 2.5
+ASKED = {"dipole_correlation": DIPOLE_PS, "survival": 5.0, "origins": "all", "coordination": 3.2}
 
 
 def written(folder: Path, count: int = FRAMES) -> Path:
@@ -71,17 +77,18 @@ def main() -> dict[str, float]:
         copy = fastest(lambda: trajectory.positions.astype("=f4"))
         works = {
             "profiles": lambda: block_means(made, parts(trajectory), FRAMES, BLOCKS),
-            "dynamics": lambda: dynamics(made, trajectory),
+            "analyse": lambda: analyse(made, trajectory),
             "reweighting": lambda: reweighting(made, trajectory),
             "dipole_floor": products(made, trajectory),
         }
         for work in works.values():
             work()  # compiles
         found = {f"{name}_over_copy": fastest(work) / copy for name, work in works.items()}
-        floor = found["dipole_floor_over_copy"]
+        floor, every = found["dipole_floor_over_copy"], ("analyse_over_copy", "reweighting_over_copy")
         return {
             **found,
-            "all_less_floor_over_copy": sum(found.values()) - 2 * floor,
+            "all_less_floor_over_copy": sum(found[name] for name in every) - floor,
+            "two_threads_over_one": walled(made, trajectory, 2) / walled(made, trajectory, 1),
             "xtc_over_decoding": from_xtc(Path(folder), trajectory),
             **commands,
         }
@@ -92,15 +99,21 @@ def parts(trajectory: Trajectory) -> Iterator[np.ndarray]:
     return (trajectory.positions[part] for part in pieces(FRAMES, AT_ONCE))
 
 
-def dynamics(made: Profiler, trajectory: Trajectory) -> None:
-    """C_dip and both forms of P_surv over all origins."""
-    both = [
-        Dynamics(FRAMES, round(lag / FRAME_PS), dipole=lag == DIPOLE_PS) for lag in (DIPOLE_PS, SURVIVAL_PS)
-    ]
-    for positions in parts(trajectory):
-        inside, directions = first_layer(made, positions)
-        for one in both:
-            one.add(inside, directions)
+def analyse(made: Profiler, trajectory: Trajectory, threads: int = 1) -> None:
+    """What `analyse` makes in one reading: profiles, P_z, C_dip and both forms of P_surv, ions."""
+    sums = BlockSums(made, np.ones((1, FRAMES)), BLOCKS)
+    motion = Motion(made, ASKED, FRAMES, FRAME_PS, BLOCKS)
+    feed(parts(trajectory), [sums.add, motion.add], threads)
+
+
+def walled(made: Profiler, trajectory: Trajectory, threads: int) -> float:
+    """Seconds of wall time, the least of some."""
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        analyse(made, trajectory, threads)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def reweighting(made: Profiler, trajectory: Trajectory) -> None:
@@ -131,8 +144,8 @@ def from_xtc(folder: Path, trajectory: Trajectory) -> float:
             )
     source = Foreign(path, "XTC", trajectory.numbers, cell, True, XTC_FRAMES, False, None)
     asked = {
-        "skip": 0, "blocks": 10, "surface": "Au", "bin": 0.1, "ions": [], "frame_every": None,
-        "dipole_correlation": DIPOLE_PS, "survival": SURVIVAL_PS, "origins": "all", "coordination": 3.2,
+        "skip": 0, "blocks": 10, "surface": "Au", "bin": 0.1, "ions": [], "frame_every": None, "threads": 1,
+        **ASKED,
     }  # fmt: skip
 
     def decode() -> None:

@@ -71,7 +71,7 @@ def request(path: Path, topology: Path, **changes: Any) -> dict[str, Any]:
         "trajectory": str(path), "topology": str(topology), "cell": [LX, LY, LZ], "surface": "Au", "ions": [],
         "elements": {}, "bin": 0.1, "blocks": 2, "skip": 0, "out": str(path.parent / "out"), "shown": {},
         "frame_every": 0.01, "dipole_correlation": 0.02, "survival": 0.02, "origins": "all",
-        "coordination": 3.2,
+        "coordination": 3.2, "threads": 1,
     } | changes  # fmt: skip
 
 

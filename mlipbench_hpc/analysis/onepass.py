@@ -1,0 +1,98 @@
+"""Trajectories read once: block sums of profiles as frames come, and several things fed from one reading."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlipbench_hpc.analysis.fused import FIXED, add_frames, arrays, named, native
+from mlipbench_hpc.analysis.profiles import Profiler, Samples
+from mlipbench_hpc.data.frames import Floats
+
+Part = NDArray[np.floating]
+
+
+class BlockSums:
+    """Σ_t row[k, t] · profile[t] over each block, for each profile, and P_z, of frames as they come.
+
+    rows (K, T): what every frame counts for. Frames after the last whole block count for P_z alone. Notes in
+    `made` which hydrogens changed their owner. Raises ValueError when there are fewer frames than blocks.
+    """
+
+    def __init__(self, made: Profiler, rows: Floats, blocks: int) -> None:
+        self.made, self.length, self._start = made, rows.shape[1] // blocks, 0
+        if self.length == 0:
+            raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
+        self._sums = np.zeros((blocks, FIXED + len(made.ions), made.bins, len(rows)))
+        self._dipole, self._weights = np.zeros(rows.shape[1]), np.ascontiguousarray(rows.T)
+        self._given = arrays(made)
+
+    def add(self, positions: Part) -> None:
+        """The next frames (f, N, 3) Å."""
+        start, stop = self._start, self._start + len(positions)
+        block_of = np.arange(start, stop) // self.length
+        suspect = np.zeros(len(positions), dtype=np.bool_)
+        filled = self._sums, self._dipole[start:stop], suspect
+        add_frames(native(positions), block_of, self._weights[start:stop], *self._given, *filled)  # type: ignore[call-arg]
+        if self.made.faces and suspect.any():
+            changed = self.made.waters.changed(positions[suspect], self.made.cell)
+            self.made.moved = np.union1d(self.made.moved, changed)
+        self._start = stop
+
+    @property
+    def sums(self) -> Samples:
+        """(blocks, K, B) of each profile."""
+        return named(self.made, np.moveaxis(self._sums, 3, 1))
+
+    @property
+    def means(self) -> Samples:
+        """Block means (blocks, B) of each profile, of rows (1, T) of ones."""
+        return {name: part[:, 0] / self.length for name, part in self.sums.items()}
+
+    @property
+    def dipole(self) -> Floats:
+        """P_z (T,); empty without a slab."""
+        return self._dipole if self.made.faces else np.zeros(0)
+
+
+def block_means(made: Profiler, parts: Iterable[Part], frames: int, blocks: int) -> tuple[Samples, Floats]:
+    """Block means and P_z as `BlockSums` has them; parts add up to `frames`, and each counts once."""
+    one = BlockSums(made, np.ones((1, frames)), blocks)
+    for positions in parts:
+        one.add(positions)
+    return one.means, one.dipole
+
+
+def block_sums(made: Profiler, parts: Iterable[Part], rows: Floats, blocks: int) -> tuple[Samples, Floats]:
+    """Block sums and P_z as `BlockSums` has them, of parts (f, N, 3) Å that add up to T frames."""
+    one = BlockSums(made, rows, blocks)
+    for positions in parts:
+        one.add(positions)
+    return one.sums, one.dipole
+
+
+def feed(parts: Iterable[Part], takers: Sequence[Callable[[Part], None]], threads: int = 1) -> None:
+    """Every part to every taker, in order, read once.
+
+    With more threads than one a part's takers run side by side while the next part is read; each sees all
+    parts in their order, so no bit depends on threads. What a taker or the reading raises is raised.
+    """
+    if threads < 2:
+        for positions in parts:
+            ready = native(positions)
+            for take in takers:
+                take(ready)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        running: list[Future[None]] = []
+        for positions in parts:
+            ready = native(positions)
+            _finish(running)
+            running = [pool.submit(take, ready) for take in takers]
+        _finish(running)
+
+
+def _finish(running: list[Future[None]]) -> None:
+    for one in running:
+        one.result()
