@@ -123,7 +123,7 @@ class GeneratedDataset(Spec):
     frames: Count
     timestep: Time = 0.0005
     equilibration: Time = 5.0
-    every: Time = 1.0
+    every: Time = Field(1.0, description="Between frames; the report says how far they are correlated.")
     rattle: Rattle | None = Field(
         None, description="Molecules and ions of some frames are shifted, each as a whole, before labelling."
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.report import comparison
+from mlipbench_hpc.report import comparison, sampling
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import Round, rounds, split_of
 from mlipbench_hpc.report.drivers import driver
@@ -31,6 +31,7 @@ def numbers(results: Results) -> dict[str, Any]:
         "datasets": {
             item.subject["dataset"]: item.values for item in results.items if "dataset" in item.subject
         },
+        "sampling": sampling.numbers(results),
         "splits": {item.reported.label: item.values | _split_numbers(item) for item in results.of("split")},
         "committees": {name: _committee_numbers(results, name) for name in results.names("committees")},
         "md": {name: _md_numbers(results, name) for name in results.names("md")},

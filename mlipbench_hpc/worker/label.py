@@ -16,13 +16,14 @@ from mlipbench_hpc.worker.labelers.sampling import LARGEST_FORCE, generate, rela
 def run(context: Context) -> dict[str, Any]:
     """Write frames.npz, and labels.npz where the potential answers more than energies and forces.
 
-    Upstream is either `system`, to sample from, or `frames`, to label.
+    Upstream is either `system`, to sample from, or `frames`, to label. The former also says how far its
+    frames are correlated: `sampling`.
     """
     kind = POTENTIALS[context.parameters["potential"]]
-    frames, answers = (relabel if "frames" in context.task.upstream else generate)(kind, context)
+    frames, answers, values = (relabel if "frames" in context.task.upstream else generate)(kind, context)
     if wrong := check_frames(frames, LARGEST_FORCE):
         raise InputFailure("the reference potential gave unusable frames: " + "; ".join(map(str, wrong)))
     frames.save(context.folder / "frames.npz")
     if answers:
         answers.save(context.folder)
-    return summary(frames)
+    return summary(frames) | values

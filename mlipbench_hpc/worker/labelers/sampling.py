@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.analysis.correlation import statistical_inefficiency
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames, concatenate
@@ -17,6 +19,7 @@ CHUNK_PS = 0.5
 REDRAWS = 100
 LARGEST_FORCE = 100.0
 Labelled = tuple[Frames, Answers | None]
+Made = tuple[Frames, Answers | None, dict[str, Any]]
 
 
 @dataclass
@@ -42,22 +45,25 @@ class Judge:
             self.engine = None
 
 
-def generate(kind: type[Engine], context: Context) -> Labelled:
+def generate(kind: type[Engine], context: Context) -> Made:
     """Sample at each temperature in turn from the first frame of `system`, and label what was sampled.
 
-    The frames are shared out evenly over the temperatures (earlier ones take the remainder).
+    The frames are shared out evenly over the temperatures (earlier ones take the remainder). Returns beside
+    them as `sampling`, by temperature, how far frames so far apart are correlated: the statistical
+    inefficiency of the sampled potential energy. Rattled frames count as what they were before.
     """
     how, values = context.parameters, context.upstream_values("system")
     start = Frames.load(context.upstream("system") / "frames.npz").select([0])
-    judge, parts = Judge(kind), list[Labelled]()
+    judge, parts, sampling = Judge(kind), list[Labelled](), list[dict[str, Any]]()
     temperatures: list[float] = how["temperatures"]
     for index in range(len(temperatures)):
         count = how["frames"] // len(temperatures) + (index < how["frames"] % len(temperatures))
         sampler = _sampler(kind, start, context, index)
         _advance(sampler, how["equilibration"], context)
-        random = np.random.default_rng([how["seed"], index])
+        random, energies = np.random.default_rng([how["seed"], index]), list[float]()
         for number in range(1, count + 1):
             _advance(sampler, how["every"], context)
+            energies.append(sampler.potential_energy())
             frame, wall = replace(start, positions=sampler.positions()), values.get("wall_A", np.nan)
             if "rattle" in how and number % how["rattle"]["every"] == 0:
                 parts.append(label_rattled(judge, frame, wall, how["rattle"]["distance"], random))
@@ -65,11 +71,22 @@ def generate(kind: type[Engine], context: Context) -> Labelled:
                 parts.append(judge.label(frame, wall))
             context.progress(len(parts), how["frames"], "frames")
         sampler.close()
+        sampling.append(independence(temperatures[index], how["every"], energies))
     judge.close()
-    return _together(parts)
+    return (*_together(parts), {"sampling": sampling})
 
 
-def relabel(kind: type[Engine], context: Context) -> Labelled:
+def independence(temperature: float, every: float, energies: list[float]) -> dict[str, Any]:
+    """What `generate` says of one temperature (K); energies: eV, `every` ps apart."""
+    return {
+        "temperature_K": temperature,
+        "every_ps": every,
+        "frames": len(energies),
+        "statistical_inefficiency": statistical_inefficiency(np.array(energies)),
+    }
+
+
+def relabel(kind: type[Engine], context: Context) -> Made:
     """New energies and forces for the frames of `frames`, and what its walls were."""
     folder = context.upstream("frames")
     frames, before = Frames.load(folder / "frames.npz"), Answers.load(folder)
@@ -80,7 +97,7 @@ def relabel(kind: type[Engine], context: Context) -> Labelled:
         parts.append(judge.label(frames.select([index]), float(walls[index])))
         context.progress(len(parts), len(frames), "frames")
     judge.close()
-    return _together(parts)
+    return (*_together(parts), {})
 
 
 def _together(parts: list[Labelled]) -> Labelled:

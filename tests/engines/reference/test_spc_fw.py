@@ -1,11 +1,13 @@
 """SPC/Fw labels against formulas worked out by hand, finite differences, and themselves."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from ase import Atoms, units
 
+from mlipbench_hpc.analysis.correlation import statistical_inefficiency
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure, Task
 from mlipbench_hpc.data.check import check_frames
@@ -122,16 +124,22 @@ def test_other_species_are_refused_by_name():
         Engine(Box.of(frames, 0), 1e-4)
 
 
-def labelled(root: Path) -> Frames:
+def sampled(root: Path, **changes: Any) -> tuple[Frames, dict[str, Any]]:
+    """Frames and values of a task that samples and labels a small box."""
     store = Store(root)
     store.create()
     build = Task("build", 1, "tests", "0", {"kind": "water_box", "molecules": 16, "density": 0.95, "seed": 1})
     how = {"potential": "spc-fw", "temperatures": [300.0, 360.0], "frames": 5, "timestep": 0.0005}
     how |= {"equilibration": 0.2, "every": 0.05, "seed": 2}
-    label = Task("label", 1, "tests", "0", how, upstream={"system": build.key})
+    label = Task("label", 1, "tests", "0", how | changes, upstream={"system": build.key})
     for task in (build, label):
         assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
-    return Frames.load(store.task(label.key) / "frames.npz")
+    values = (store.result(label.key) or {})["values"]
+    return Frames.load(store.task(label.key) / "frames.npz"), values
+
+
+def labelled(root: Path) -> Frames:
+    return sampled(root)[0]
 
 
 def test_generated_frames_are_hot_water_and_the_same_every_time(tmp_path: Path):
@@ -148,3 +156,19 @@ def test_generated_frames_are_hot_water_and_the_same_every_time(tmp_path: Path):
     again = labelled(tmp_path / "two")
     assert np.array_equal(again.positions, frames.positions)
     assert np.array_equal(again.forces, frames.forces)
+
+
+def test_frames_that_follow_each_other_closely_are_said_to_be_correlated(tmp_path: Path):
+    """A step of 0.5 fs apart: a stretch of O-H takes some twenty. The number is that of the labels."""
+    frames, values = sampled(tmp_path, every=0.0005, frames=160)
+    assert [row["frames"] for row in values["sampling"]] == [80, 80]
+    for row, energies in zip(values["sampling"], np.split(frames.energies, 2), strict=True):
+        assert (row["temperature_K"], row["every_ps"]) in {(300.0, 0.0005), (360.0, 0.0005)}
+        assert row["statistical_inefficiency"] > 2
+        assert row["statistical_inefficiency"] == pytest.approx(statistical_inefficiency(energies), rel=0.02)
+
+
+def test_what_rattled_frames_were_before_is_what_counts(tmp_path: Path):
+    plain = sampled(tmp_path / "plain", frames=20)[1]["sampling"]
+    rattle = {"distance": 0.05, "every": 2}
+    assert sampled(tmp_path / "rattled", frames=20, rattle=rattle)[1]["sampling"] == plain

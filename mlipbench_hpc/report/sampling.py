@@ -1,0 +1,87 @@
+"""How far the frames of generated datasets are correlated: how many independent ones they are worth."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.text import count, listed, number
+
+CORRELATED = 2.0
+Rows = list[dict[str, Any]]
+
+
+def _runs(results: Results, dataset: str) -> Iterator[tuple[Item, dict[str, Any]]]:
+    """Each sampling run of a dataset, at each of its temperatures, with what its task says of it."""
+    for item in [*results.of("label", dataset=dataset), *results.of("label", sample=dataset)]:
+        for row in item.values.get("sampling", []):
+            yield item, row
+
+
+def table(results: Results) -> Table | None:
+    """One row for each temperature of each sampling run; None where nothing was sampled."""
+    rows = [
+        [name, _system(results, name, item), number(item.subject.get("start", 0)),
+         *(number(row[key]) for key in ("temperature_K", "frames", "every_ps", "statistical_inefficiency")),
+         number(_worth([row]))]
+        for name in results.names("datasets")
+        for item, row in _runs(results, name)
+    ]  # fmt: skip
+    header = ["dataset", "system", "start", "temperature, K", "frames", "every, ps",
+              "statistical inefficiency", "independent frames"]  # fmt: skip
+    caption = (
+        "How frames were sampled. The statistical inefficiency of the potential energy along the run (before "
+        "frames are rattled) is how many of them count as one independent frame. No model enters."
+    )
+    return Table(caption, header, rows, words=2) if rows else None
+
+
+def _system(results: Results, dataset: str, item: Item) -> str:
+    recipe = results.asked("datasets", dataset)["generate"]
+    return str(item.subject.get("of") or recipe["system"] or recipe["systems"][0])
+
+
+def numbers(results: Results) -> dict[str, Rows]:
+    """What `table` shows, by dataset, with the system and start of each row."""
+    found = {
+        name: [{**item.subject, **row} for item, row in _runs(results, name)]
+        for name in results.names("datasets")
+    }
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def warnings(results: Results, dataset: str) -> list[str]:
+    """One sentence where frames are correlated; runs at one temperature are judged together.
+
+    One run's statistical inefficiency, of some tens of frames, is itself uncertain.
+    """
+    by_temperature: dict[float, Rows] = {}
+    for _, row in _runs(results, dataset):
+        by_temperature.setdefault(row["temperature_K"], []).append(row)
+    low = {
+        temperature: f"{number(_worth(rows))} of {number(_frames(rows))} at {number(temperature)} K"
+        for temperature, rows in by_temperature.items()
+        if _frames(rows) > CORRELATED * _worth(rows)
+    }
+    if not low:
+        return []
+    every = by_temperature[next(iter(low))][0]["every_ps"]
+    return [
+        f"frames every {number(every)} ps are correlated: by their potential energy only "
+        f"{listed(list(low.values()))} are independent. Give the dataset a larger `every`, or more `starts`."
+    ]
+
+
+def about(results: Results, dataset: str) -> str:
+    """How many frames were sampled, in words."""
+    frames = _frames([row for _, row in _runs(results, dataset)])
+    return f"{count(frames, 'sampled frame')}; no model and no MD enters"
+
+
+def _frames(rows: Rows) -> int:
+    return sum(int(row["frames"]) for row in rows)
+
+
+def _worth(rows: Rows) -> float:
+    """Independent frames that rows are worth together."""
+    return float(sum(row["frames"] / row["statistical_inefficiency"] for row in rows))

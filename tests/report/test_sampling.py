@@ -1,0 +1,70 @@
+"""What the report says of frames that were sampled too close to one another."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.report.collect import collect
+from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.sampling import table
+from mlipbench_hpc.report.words import warnings
+
+
+def rows(frames: int, **inefficiencies: float) -> dict[str, Any]:
+    """Values of a label task, by temperature given as T300=2.5."""
+    found = [
+        {"temperature_K": float(name[1:]), "every_ps": 0.1, "frames": frames, "statistical_inefficiency": g}
+        for name, g in inefficiencies.items()
+    ]
+    return {"frames": frames * len(found), "sampling": found}
+
+
+def sampled(made: Any, *runs: dict[str, Any]) -> Any:
+    """The made-up campaign, its dataset sampled in several runs."""
+    for start, values in enumerate(runs):
+        made.commit("label", {"sample": "spcfw", "of": "box", "start": start}, values, {})
+    return collect(made.document, made.tasks, made.store)
+
+
+def test_correlated_frames_are_warned_about_by_temperature(made: Any) -> None:
+    """At 300 K 60 frames are worth 30/5 + 30/2 = 21; at 600 K 60 are worth 30 + 15 = 45, which is enough."""
+    results = sampled(made, rows(30, T300=5.0, T600=1.0), rows(30, T300=2.0, T600=2.0))
+    (about,) = (about for about in warnings(results) if about.startswith("Dataset"))
+    assert about == "Dataset spcfw (120 sampled frames; no model and no MD enters)"
+    assert warnings(results)[about] == [
+        "frames every 0.100 ps are correlated: by their potential energy only 21.0 of 60 at 300 K are "
+        "independent. Give the dataset a larger `every`, or more `starts`."
+    ]
+
+
+@pytest.mark.parametrize("inefficiency", [1.0, 2.0])
+def test_frames_that_count_half_are_not(made: Any, inefficiency: float) -> None:
+    results = sampled(made, rows(30, T300=inefficiency))
+    assert not [about for about in warnings(results) if about.startswith("Dataset")]
+
+
+def test_the_table_and_the_numbers(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+    found = table(sampled(made, rows(30, T300=5.0), rows(20, T300=2.5)))
+    assert found is not None
+    assert found.rows == [
+        ["spcfw", "box", "0", "300", "30", "0.100", "5.00", "6.00"],
+        ["spcfw", "box", "1", "300", "20", "0.100", "2.50", "8.00"],
+    ]
+    page = build_report(made.document, made.tasks, made.store, tmp_path).read_text(encoding="utf-8")
+    assert "by their potential energy only 14.0 of 50 at 300 K are independent" in page
+    assert "is how many of them count as one independent frame" in page
+    told = read_json(tmp_path / "results.json") or {}
+    assert [row["statistical_inefficiency"] for row in told["sampling"]["spcfw"]] == [5.0, 2.5]
+    assert any("correlated" in one for one in told["warnings"])
+
+
+def test_a_dataset_of_one_run_and_one_that_was_sampled_before_this_was_said(made: Any) -> None:
+    assert table(collect(made.document, made.tasks, made.store)) is None
+    made.commit("label", {"dataset": "spcfw"}, rows(10, T350=1.0), {})
+    made.document["campaign"]["datasets"]["spcfw"]["generate"] |= {"system": None, "systems": ["box"]}
+    found = table(collect(made.document, made.tasks, made.store))
+    assert found is not None
+    assert found.rows[-1][:3] == ["spcfw", "box", "0"]
