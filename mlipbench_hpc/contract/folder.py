@@ -59,6 +59,20 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def write_sealed(path: Path, record: dict[str, Any]) -> None:
+    """Write a record with its own digest."""
+    write_json(path, record | {"seal": digest(record)})
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """What `write_sealed` wrote, or None where it is not there or no longer that, to the bit."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        return None
+    record = {name: value for name, value in found.items() if name != "seal"}
+    return record if found.get("seal") == digest(record) else None
+
+
 def seal(attempt: Path, result: dict[str, Any]) -> None:
     """Write result.json with its manifest."""
     write_json(attempt / "result.json", result | {"manifest": manifest(result)})
@@ -247,7 +261,7 @@ def save_checkpoint(folder: Path, step: int, files: dict[str, bytes], keep: int 
     for name, content in files.items():
         write_bytes(temporary / name, content)
     sums = {name: file_digest(temporary / name) for name in files}
-    write_json(temporary / "checkpoint.json", {"schema": SCHEMA, "step": step, "sha256": sums})
+    write_sealed(temporary / "checkpoint.json", {"schema": SCHEMA, "step": step, "sha256": sums})
     rename_into(temporary, target)
     for old in sorted(room.glob("[0-9]*"))[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
@@ -259,9 +273,9 @@ def furthest_checkpoint(folder: Path) -> int:
 
 
 def checkpoints(folder: Path) -> Iterator[tuple[int, Path]]:
-    """The VALID checkpoints of one attempt, newest first: every file's sha256 is checked."""
+    """The VALID checkpoints of one attempt, newest first: the record's and every file's sha256 is checked."""
     for path in sorted((folder / "checkpoint").glob("[0-9]*"), reverse=True):
-        record = read_json(path / "checkpoint.json")
+        record = read_sealed(path / "checkpoint.json")
         if record and all(
             (path / name).is_file() and file_digest(path / name) == sha256
             for name, sha256 in record["sha256"].items()

@@ -89,6 +89,24 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def committees(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
+    """`  mace: 3 of 4 members trained, 2 evaluated, 1 failed`, all rounds that are sure together."""
+    tasks = [
+        (str(subject["committee"]), item.task.verb, found[item.key])
+        for item in plan
+        for subject in item.subjects
+        if item.task.verb in ("train", "evaluate") and "committee" in subject and found[item.key] != "maybe"
+    ]
+    lines = []
+    for name in dict.fromkeys(task[0] for task in tasks):
+        count = Counter(task[1:] for task in tasks if task[0] == name)
+        asked = sum(task[:2] == (name, "train") for task in tasks)
+        failed = sum(number for (_, state), number in count.items() if state == "failed")
+        said = f"{count['train', 'done']} of {asked} members trained, {count['evaluate', 'done']} evaluated"
+        lines.append(f"  {name}: {said}" + (f", {failed} failed" if failed else ""))
+    return lines
+
+
 def running(plan: Sequence[Planned], seen: Snapshot) -> list[str]:
     """What runs now, and how far it is."""
     return [

@@ -10,7 +10,6 @@ import shlex
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,7 @@ from mlipbench_hpc.campaign.site import ClusterSite, Nodes, PbsNodes, SlurmNodes
 from mlipbench_hpc.runtime import processes
 from mlipbench_hpc.runtime.trouble import WorkersLost
 
-ABSENT_AFTER = 3
+ABSENT_AFTER, ABSENT_FOR_S = 3, 75.0
 RETRY_S, FIRST_PATIENCE_S, PATIENCE_S = 5.0, 90.0, 1800.0
 GONE_WITHIN_S, LOOK_EVERY_S = 180.0, 1.0
 TIMED_OUT = 124
@@ -71,7 +70,7 @@ class Block:
         """What Parsl's own constructors have no place for."""
         self.tag, self.poll = tag, poll
         self.closing = threading.Event()
-        self._absent: Counter[str] = Counter()
+        self._absent: dict[str, list[float]] = {}  # When good answers in a row have left a job out.
 
     @property
     def status_polling_interval(self) -> float:
@@ -139,21 +138,22 @@ class Block:
         return said.state in ACTIVE and job not in self.resources
 
     def _status(self) -> None:
-        """No answer is no news; a job is over when several good answers in a row leave it out."""
+        """No answer is no news; a job is over when several good answers, over a minute, leave it out."""
         if (listed := self.listing()) is None:
             return
         self.trouble = ""
         for job, resource in self.resources.items():
             if resource["status"].terminal:
                 continue
-            self._absent[job] = 0 if job in listed else self._absent[job] + 1
+            absent = [] if job in listed else [*self._absent.get(job, []), time.monotonic()]
+            self._absent[job] = absent
             paths = {
                 "stdout_path": resource["job_stdout_path"],
                 "stderr_path": resource["job_stderr_path"],
             }
             if job in listed:
                 resource["status"] = JobStatus(listed[job].state, listed[job].words or None, **paths)
-            elif self._absent[job] >= ABSENT_AFTER:
+            elif len(absent) >= ABSENT_AFTER and absent[-1] - absent[0] >= ABSENT_FOR_S:
                 resource["status"] = JobStatus(JobState.COMPLETED, **paths)
 
     def listing(self) -> dict[str, Job] | None:
@@ -332,6 +332,7 @@ def _pbs(nodes: PbsNodes) -> dict[str, Any]:
 def job_lines(site: ClusterSite, nodes: Nodes, python: str) -> list[str]:
     """What a job does before its workers start: when to stop, which GPUs are its own, the site's lines."""
     return [
+        f"export MLIPBENCH_DRAIN_AT=$(( $(date +%s) + {nodes.drain} ))",
         f"export MLIPBENCH_STOP_AT=$(( $(date +%s) + {int(nodes.walltime - nodes.margin)} ))",
         'export MLIPBENCH_DEVICES="${CUDA_VISIBLE_DEVICES:-}"',
         f"export MLIPBENCH_TASKS_PER_GPU={nodes.tasks_per_gpu}",

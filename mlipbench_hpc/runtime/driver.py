@@ -21,7 +21,7 @@ from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED
 from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
-from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost
+from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, stuck
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, longest_run
 from mlipbench_hpc.runtime.flight import Flight
@@ -226,8 +226,8 @@ class Driver:
             return False
         if flight.code == EXIT_COMMITTED:
             return True
-        record = RECORDED.get(flight.code or 0) if isinstance(self.site, ClusterSite) else None
-        return record is not None and not (flight.attempt / record).exists()
+        name = RECORDED.get(flight.code or 0) if isinstance(self.site, ClusterSite) else None
+        return name is not None and not (flight.attempt / name).exists()
 
     def _committed(self, item: Planned, result: Mapping[str, Any]) -> None:
         self.mends = 0
@@ -263,33 +263,31 @@ class Driver:
         """The next attempt continues, unless several that had their time came no further."""
         step, key = furthest_checkpoint(flight.attempt), flight.item.key
         further = step > self.reached.get(key, -1)
-        stuck = 0 if further else self.tries[key, "stuck"] + self._had_its_time(flight)
+        times = 0 if further else self.tries[key, "stuck"] + self._had_its_time(flight)
         self.reached[key] = max(step, self.reached.get(key, -1))
-        self.tries[key, "stuck"] = stuck
-        if stuck < STUCK_AFTER:
+        self.tries[key, "stuck"] = times
+        if times < STUCK_AFTER:
             self._again(flight, "interrupted, the next attempt continues")
         else:
-            self._give_up(
-                flight,
-                "interrupted again and again without getting any further: raise attempt_limit or walltime",
-            )
+            self._give_up(flight, "stuck", stuck(self.reached[key]))
 
     def _had_its_time(self, flight: Flight) -> bool:
         """Whether an interrupted attempt had half of what a job gives: it may have begun near a job's end."""
         most = min(longest_run(self.site, flight.kind), self.site.attempt_limit or math.inf)
-        record = read_json(flight.attempt / "interrupted.json") or {}
-        return bool(record.get("timing", {}).get("wall_s", 0.0) >= most / 2)
+        ended = read_json(flight.attempt / "interrupted.json") or {}
+        return bool(ended.get("timing", {}).get("wall_s", 0.0) >= most / 2)
 
-    def _give_up(self, flight: Flight, message: str) -> None:
+    def _give_up(self, flight: Flight, kind: str, message: str) -> None:
+        record(flight.attempt, kind, message)
         self.flights.pop(flight.item.key, None)
         self.given_up[flight.item.key] = message
         self.echo(f"FAILED {flight.item.task.label}: {message}\n       see {flight.attempt / 'log.txt'}")
 
     def _failed(self, flight: Flight) -> None:
         """Decide by kind: input and architecture never again, resource once, transient as the site says."""
-        record = read_json(flight.attempt / "failure.json")
-        kind, message = (record["kind"], record["message"]) if record else self._without_record(flight)
-        if not record:
+        said = read_json(flight.attempt / "failure.json")
+        kind, message = (said["kind"], said["message"]) if said else self._without_record(flight)
+        if not said:
             processes.kill(processes.ATTEMPT, flight.mark)
         if os.strerror(errno.ENOSPC) in message:
             self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
@@ -303,7 +301,7 @@ class Driver:
             again = "the next attempt continues" if kind == "lost" else f"{kind} failure, trying again"
             self._again(flight, f"{message}: {again}{smaller}")
         else:
-            self._give_up(flight, message)
+            self._give_up(flight, kind, message)
 
     def _without_record(self, flight: Flight) -> tuple[str, str]:
         """Kind and words of an attempt that ended without leaving any; one that came further is not stuck."""

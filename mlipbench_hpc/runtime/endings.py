@@ -1,11 +1,14 @@
 """What an exit code says of an attempt; only its folder says more."""
 
+import contextlib
 import os
 import signal
 from concurrent.futures import Future
 from errno import ENOSPC
+from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.task import EXIT_INTERRUPTED, EXIT_OF_FAILURE
 from mlipbench_hpc.runtime.launch import NO_MEMORY, NOT_STARTED
 
@@ -17,6 +20,25 @@ FATAL = 128  # Apptainer ends with 128 and the number of the signal that killed 
 def exit_code(future: "Future[Any]") -> int | None:
     """The worker's exit code, or None when Parsl lost it."""
     return None if future.cancelled() or future.exception() else int(future.result())
+
+
+def record(attempt: Path, kind: str, message: str) -> None:
+    """Why an attempt is the last of its task, where it did not say so itself: for `status` and the report."""
+    if not (attempt / "failure.json").exists():
+        ended = read_json(attempt / "interrupted.json") or {}
+        timing = ended.get("timing", {"wall_s": 0.0})
+        with contextlib.suppress(OSError):
+            write_json(attempt / "failure.json", {"kind": kind, "message": message, "timing": timing})
+
+
+def stuck(reached: int) -> str:
+    """Why attempts that had their time and came no further are given up; reached: the furthest checkpoint."""
+    if reached < 0:
+        return (
+            "interrupted again and again before its first checkpoint: raise walltime or attempt_limit, or "
+            "shorten checkpoint_every of MD"
+        )
+    return "interrupted again and again without getting any further: raise walltime or attempt_limit"
 
 
 def lost(code: int | None) -> str:

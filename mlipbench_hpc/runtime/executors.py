@@ -21,6 +21,7 @@ from parsl.config import Config
 from parsl.dataflow.dflow import DataFlowKernel
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.errors import CommandClientBadError, CommandClientTimeoutError
+from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.jobs.error_handlers import windowed_error_handler
 from parsl.jobs.states import JobState
 from parsl.providers import LocalProvider
@@ -36,6 +37,8 @@ HEARTBEAT_S, LOST_AFTER_S = 2, 10
 ANSWER_WITHIN_S = 30
 LONGEST_SILENCE_S, BEATS = 120.0, 5
 BAD_BLOCKS = 5
+# What is left when the workers start, never 0, which would be for ever; one that is over drains at once.
+DRAIN = "$(( (MLIPBENCH_DRAIN_AT - $(date +%s)) | 1 ))"
 PLAIN = r"[A-Za-z0-9_./+-]+"
 
 
@@ -239,7 +242,7 @@ def _cluster_executor(site: ClusterSite, kind: str, nodes: Nodes, name: str) -> 
         provider=blocks_of(site, nodes, name, str(Path(sys.executable).parent)),
         heartbeat_period=max(1, int(silence / BEATS)),
         heartbeat_threshold=max(5, int(silence)),
-        drain_period=nodes.drain,
+        launch_cmd=DEFAULT_LAUNCH_CMD.replace("{drain_period}", DRAIN),
         block_error_handler=functools.partial(windowed_error_handler, threshold=BAD_BLOCKS),
         interchange_launch_cmd=_interchange(),
         encrypted=True,

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S
+from mlipbench_hpc.contract.task import EXIT_INTERRUPTED
 
 # Set by the job that this runs in, if any: when its tasks are to stop (Unix time), and its own GPUs.
 STOP_AT, DEVICES = "MLIPBENCH_STOP_AT", "MLIPBENCH_DEVICES"
@@ -31,7 +32,8 @@ def launch(
     contained: bool = False,
 ) -> int:
     """Run `argv` (never a shell) in `folder`; output goes to the log file. Returns its exit code, or
-    NOT_STARTED, or NO_MEMORY where the kernel killed it because memory ran out.
+    NOT_STARTED, NO_MEMORY where the kernel killed it because memory ran out, or EXIT_INTERRUPTED without
+    having started it where the job's time is over.
 
     limit: seconds from now after which the worker is to checkpoint and stop; the job's end may come earlier.
     The attempt's folder may show here up to VISIBLE_WITHIN_S late. The worker dies with this process: by
@@ -40,6 +42,8 @@ def launch(
     """
     _await(Path(folder) / "task.json")
     stops = [float(os.environ[STOP_AT])] if STOP_AT in os.environ else []
+    if stops and time.time() >= stops[0]:
+        return EXIT_INTERRUPTED
     stops += [time.time() + limit] if limit is not None else []
     command = [*argv, "--die-with", "stdin" if contained else str(os.getpid())]
     command += ["--deadline", repr(min(stops))] if stops else []

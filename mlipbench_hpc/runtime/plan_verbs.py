@@ -51,7 +51,8 @@ def show_status(session: Any) -> Any:
     driver = f"driven by process {lock['pid']} on {lock['host']}" if lock else "no driver"
     lines = [f"{session.validated.campaign.name} in {session.store.root} ({driver})"]
     lines += words.table(session.plan, found) + words.summary(session.plan, seen, found, session.site)
-    lines += words.running(session.plan, seen) + words.failures(session.plan, seen, found)
+    lines += words.committees(session.plan, found) + words.running(session.plan, seen)
+    lines += words.failures(session.plan, seen, found)
     print("\n".join(lines), flush=True)
     return found
 

@@ -4,7 +4,7 @@ from typing import Any
 from mlipbench_hpc.campaign.site import LocalSite
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.plan.graph import Planned, Snapshot, states
-from mlipbench_hpc.plan.status import summary, table
+from mlipbench_hpc.plan.status import committees, summary, table
 
 
 def planned(name: str, maybe: bool = False, **upstream: Planned) -> Planned:
@@ -59,3 +59,17 @@ def test_what_a_decision_may_prune_is_counted_apart() -> None:
         "at most 2" in summary(plan, Snapshot({}), states_found, LocalSite(name="here", scheduler="local"))[0]
     )
     assert table(plan, states_found)[1].split() == ["md", "1", "1", "2"]
+
+
+def test_how_far_each_committee_is() -> None:
+    """Rounds that are sure are counted together; one that may be pruned is not."""
+    plan, state = [], {}
+    for verb, member, number, there in (
+        ("train", 0, 0, "done"), ("train", 1, 0, "failed"), ("evaluate", 0, 0, "done"),
+        ("evaluate", 1, 0, "blocked"), ("train", 0, 1, "ready"), ("train", 0, 2, "maybe"),
+    ):  # fmt: skip
+        parameters = {"member": member, "round": number}
+        task = Task(verb, 1, "mace", "venv:0", parameters, {}, label=verb)
+        plan.append(Planned(task, ({"committee": "mace", **parameters},)))
+        state[task.key] = there
+    assert committees(plan, state) == ["  mace: 1 of 3 members trained, 1 evaluated, 1 failed"]

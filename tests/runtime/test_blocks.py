@@ -111,8 +111,10 @@ def test_no_good_answer_is_no_news(
     assert made.trouble
 
 
-def test_a_job_is_over_when_three_good_answers_leave_it_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_is_over_when_good_answers_leave_it_out_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     made = block("slurm")
+    clock = iter(range(0, 1000, 40))  # s of good answers that leave it out
+    monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
     known(made, "7")
     gone, there = (0, "", ""), (0, "7|RUNNING|None", "")
     Said(monkeypatch, squeue=[gone, gone, (1, "", "down"), there, gone, gone, gone])
@@ -121,6 +123,17 @@ def test_a_job_is_over_when_three_good_answers_leave_it_out(monkeypatch: pytest.
         made._status()
         states.append(made.resources["7"]["status"].state)
     assert states == [JobState.RUNNING] * 6 + [JobState.COMPLETED]
+
+
+def test_a_scheduler_that_forgets_a_job_for_a_minute_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = block("slurm")
+    known(made, "7")
+    clock = iter(range(1000))
+    monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
+    Said(monkeypatch, squeue=[(0, "", "")])
+    for _ in range(60):
+        made._status()
+    assert made.resources["7"]["status"].state == JobState.RUNNING
 
 
 def test_a_submission_that_failed_after_all_is_not_made_twice(
@@ -140,6 +153,8 @@ def test_a_submission_that_failed_after_all_is_not_made_twice(
 def test_a_server_without_history_is_asked_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     made = block("pbs")
     known(made, "7.head")
+    clock = iter(range(0, 1000, 40))
+    monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
     forgets = (1, "", "qselect: PBS is not configured to maintain job history")
     runs = (0, '{"Jobs": {"7.head": {"job_state": "R"}}}', "")
     said = Said(monkeypatch, qselect=[forgets, (0, "7.head", ""), (0, "", "")], qstat=[runs])

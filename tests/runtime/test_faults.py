@@ -146,7 +146,9 @@ def test_an_attempt_limit_cuts_a_run_in_pieces_that_fit_to_the_bit(
 def test_a_limit_too_short_for_any_checkpoint_ends_in_words(folder: Path) -> None:
     ended = running.run(folder, "run", "toy.yaml", site=running.SITE + "attempt_limit: 0.01 s\n")
     assert ended.returncode == 1
-    assert "raise attempt_limit" in ended.stdout
+    assert "before its first checkpoint: raise walltime or attempt_limit" in ended.stdout
+    told = running.run(folder, "status", "toy.yaml").stdout
+    assert "stuck: interrupted again and again before its first checkpoint" in told
     assert "Not everything is done" in ended.stdout
 
 

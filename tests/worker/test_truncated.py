@@ -15,6 +15,7 @@ from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.data.trajectory import record_type
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.restart import Continuation, furthest, pack
+from mlipbench_hpc.worker.engines.trajectory import read_segments
 
 CUBE = 3.0 * np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
 CRYSTAL = Atoms("NaCl" * 4, CUBE, cell=[6.0] * 3, pbc=True)
@@ -79,6 +80,35 @@ def test_every_byte(stopped: tuple[Store, Task, Path], name: str) -> None:
             continue
         newline = name.endswith(".json") and gone == 1
         assert same(furthest(context), whole if newline else before), f"{gone} bytes of {name} are gone"
+
+
+def flipped(path: Path) -> Iterator[None]:
+    """One bit of each byte after the other, and back."""
+    content = path.read_bytes()
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 7
+        path.write_bytes(changed)
+        yield
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_of_a_checkpoints_record(stopped: tuple[Store, Task, Path]) -> None:
+    """It does not count any more, or, where one blank became another, says what it said."""
+    _, _, folder = stopped
+    seen = [furthest_checkpoint(folder) for _ in flipped(folder / CHECKPOINT / "checkpoint.json")]
+    assert set(seen) <= {BEFORE, LAST}
+    assert seen.count(LAST) < 0.2 * len(seen)
+
+
+def test_a_flipped_bit_of_what_vouches_for_the_segments(stopped: tuple[Store, Task, Path]) -> None:
+    """None of them is believed then, or all that it said before."""
+    _, _, folder = stopped
+    before = read_segments(folder)
+    assert len(before) == LAST // 10
+    seen = [read_segments(folder) for _ in flipped(folder / "segments.json")]
+    assert all(one in ([], before) for one in seen)
+    assert seen.count(before) < 0.4 * len(seen)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from ase.io.proteindatabank import write_proteindatabank
 
-from mlipbench_hpc.contract.folder import fsync, read_json, write_bytes, write_json
+from mlipbench_hpc.contract.folder import fsync, read_sealed, write_bytes, write_sealed
 from mlipbench_hpc.data.trajectory import NUMRECS_AT, header, numrecs, record_type
 from mlipbench_hpc.worker.engines.system import Sample, System, Thermometer
 
@@ -55,8 +55,8 @@ class Segment:
 
 
 def read_segments(folder: Path) -> list[Segment]:
-    """What segments.json of an attempt lists; nothing where there is none."""
-    listed = read_json(folder / SEGMENTS) or {"segments": []}
+    """What segments.json of an attempt lists; nothing where there is none, or it was changed."""
+    listed = read_sealed(folder / SEGMENTS) or {"segments": []}
     return [Segment.from_json(entry) for entry in listed["segments"]]
 
 
@@ -154,7 +154,7 @@ class Recorder:
         self._trajectory.patch(NUMRECS_AT, numrecs(self.frames))
         self._trajectory.sync()
         self._thermo.sync()
-        write_json(self.folder / SEGMENTS, {"segments": [asdict(segment) for segment in self.segments]})
+        write_sealed(self.folder / SEGMENTS, {"segments": [asdict(segment) for segment in self.segments]})
         fsync(self.folder)
 
     def close(self) -> None:
