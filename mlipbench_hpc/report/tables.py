@@ -166,9 +166,14 @@ def _md_row(results: Results, item: Item) -> list[str]:
 
 def species_temperatures(thermo: dict[str, Any]) -> str:
     """`Au 299 ± 2, H 301 ± 3`; a dash where nothing is known."""
-    found = [(re.fullmatch(r"temperature_([A-Z][a-z]?)_K", name), one) for name, one in thermo.items()]
-    cells = [f"{name[1]} {plus_minus(one['mean'], one['se'])}" for name, one in found if name]
+    cells = [f"{name} {plus_minus(one['mean'], one['se'])}" for name, one in by_species(thermo).items()]
     return ", ".join(cells) or NOTHING
+
+
+def by_species(thermo: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Mean and standard error of each species' kinetic temperature in K, by symbol."""
+    found = {re.fullmatch(r"temperature_([A-Z][a-z]?)_K", name): one for name, one in thermo.items()}
+    return {name[1]: one for name, one in found.items() if name}
 
 
 def missing(results: Results) -> Table | None:

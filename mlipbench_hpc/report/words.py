@@ -8,9 +8,11 @@ from mlipbench_hpc.report.committees import Round, final_round, mean_and_deviati
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.drivers import about_md, driver
 from mlipbench_hpc.report.groups import Group, groups
+from mlipbench_hpc.report.tables import by_species
 from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
 TEMPERATURE_SIGMAS = 4.0
+SPECIES_SIGMAS, SPECIES_SHARE = 3.0, 0.05
 
 
 def verdict(results: Results) -> list[list[str]]:
@@ -180,7 +182,9 @@ def _temperatures(results: Results, name: str) -> list[str]:
     target, found = float(results.asked("md", name)["temperature"]), []
     for item in results.of("md", md=name):
         values: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
-        seen = values.get("thermo", {}).get("temperature_K", {})
+        thermo = values.get("thermo", {})
+        found += [f"replica {item.subject['replica']}: {one}" for one in _species_apart(thermo, target)]
+        seen = thermo.get("temperature_K", {})
         mean, error = seen.get("mean"), seen.get("se")
         if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
             found.append(
@@ -189,3 +193,20 @@ def _temperatures(results: Results, name: str) -> list[str]:
                 "not yet equilibrated."
             )
     return found
+
+
+def _species_apart(thermo: dict[str, Any], target: float) -> list[str]:
+    """A sentence where species are far from `target` K: heat that the thermostat has not shared out."""
+    known = {name: one for name, one in by_species(thermo).items() if one["mean"] and one["se"]}
+    apart = [
+        f"{name} {plus_minus(one['mean'], one['se'])} K"
+        for name, one in known.items()
+        if abs(one["mean"] - target) > max(SPECIES_SIGMAS * one["se"], SPECIES_SHARE * target)
+    ]
+    if not apart:
+        return []
+    return [
+        f"the kinetic temperature of {listed(apart)} is off the {number(target)} K asked for by more than "
+        f"{SPECIES_SIGMAS:.0f} standard errors and {100 * SPECIES_SHARE:.0f} %: heat has not spread over all "
+        "species, so the run needs a longer equilibration."
+    ]

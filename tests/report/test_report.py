@@ -16,6 +16,7 @@ from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.tables import quantity
 from mlipbench_hpc.report.text import duration, listed, number, plus_minus
+from mlipbench_hpc.report.words import warnings
 
 FIGURES = {
     "learning-loss-mace", "learning-force-mace", "parity-energy-mace", "parity-force-mace",
@@ -254,6 +255,29 @@ def test_temperature_off_its_target_is_a_warning(made: Any, plain: None, tmp_pat
     made.document["campaign"]["md"]["bulk"]["temperature"] = 310.0
     _, results = build(made, tmp_path / "out")
     assert sum("not yet equilibrated" in warning for warning in results["warnings"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("means", "told"),
+    [
+        ({"Au": (213.0, 8.0), "O": (341.0, 9.0), "H": (302.0, 3.0)}, "O 341.0 ± 9.0 K and Au 213.0 ± 8.0 K"),
+        ({"Na": (320.0, 4.0)}, "Na 320.0 ± 4.0 K"),
+        ({"Na": (320.0, 7.0), "H": (313.0, 1.0), "Au": (0.0, 0.0), "O": (None, None), "Cl": (9.0, None)}, ""),
+    ],
+    ids=["cold metal, hot water", "one species", "within 3 SE, within 5 %, fixed, unknown, no error"],
+)
+def test_species_at_temperatures_of_their_own_are_a_warning(
+    made: Any, means: dict[str, tuple[Any, Any]], told: str
+) -> None:
+    thermo = {f"temperature_{symbol}_K": {"mean": m, "se": e} for symbol, (m, e) in means.items()}
+    results = collect(made.document, made.tasks, made.store)
+    results.of("analyse", replica=0)[0].values["thermo"] |= thermo
+    said = [
+        one for sentences in warnings(results).values() for one in sentences if "kinetic temperature" in one
+    ]
+    assert len(said) == bool(told)
+    if told:
+        assert f"replica 0: the kinetic temperature of {told} is off the 300 K asked for" in said[0]
 
 
 @pytest.mark.parametrize(
