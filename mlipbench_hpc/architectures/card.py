@@ -27,6 +27,7 @@ class Hyperparameter:
     """One setting: type (int, float, bool, str, list), default, limits (inclusive) and help with unit.
 
     The items of a list have the type of its default's first one, and the limits hold for each of them.
+    less_than: the hyperparameter that this one must stay below, both of them numbers.
     """
 
     type: str
@@ -35,6 +36,7 @@ class Hyperparameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[Any, ...] | None = None
+    less_than: str | None = None
 
     def complaint(self, value: Any) -> str | None:
         """Why `value` cannot be used, or None."""
@@ -62,6 +64,7 @@ class Hyperparameter:
         limits = [f"at least {self.minimum}"] if self.minimum is not None else []
         limits += [f"at most {self.maximum}"] if self.maximum is not None else []
         limits += [f"one of {', '.join(map(str, self.choices))}"] if self.choices is not None else []
+        limits += [f"less than {self.less_than}"] if self.less_than is not None else []
         kind = f"list of {self._items}, each" if self.type == "list" else self.type
         return f"{kind} {' and '.join(limits)}" if limits else kind.removesuffix(", each")
 
@@ -128,7 +131,7 @@ def _unreadable(data: dict[str, Any]) -> list[Problem]:
     settings, known = data.get("hyperparameters", {}), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
         where = f"hyperparameters.{name}"
-        wrong += _keys(table, where, known, {"minimum", "maximum", "choices"})
+        wrong += _keys(table, where, known, {"minimum", "maximum", "choices", "less_than"})
         if table.get("type") == "list" and not table.get("default"):
             wrong.append((f"{where}.default", "a list's default must show one item at least"))
         if table.get("type") not in TYPES:
@@ -151,6 +154,11 @@ def _inconsistent(card: Card) -> list[Problem]:
         for name, setting in card.hyperparameters.items()
         if (complaint := setting.complaint(setting.default))
     ]
+    wrong += [
+        (f"hyperparameters.{name}.less_than", f"no number among the hyperparameters is called {other!r}")
+        for name, other in _ordered(card)
+        if not {_type(card, name), _type(card, other)} <= {"int", "float"}
+    ]
     for preset, values in card.presets.items():
         wrong += _check_values(card, values, f"presets.{preset}")
     if card.default_preset not in card.presets:
@@ -158,7 +166,11 @@ def _inconsistent(card: Card) -> list[Problem]:
     for role, name in card.receptive_field.items():
         if name not in card.hyperparameters:
             wrong.append((f"receptive_field.{role}", f"no hyperparameter is called {name!r}"))
-    return wrong
+    return wrong or [
+        problem
+        for preset, values in card.presets.items()
+        for problem in _check_order(card, values, {}, f"presets.{preset}")
+    ]
 
 
 def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Problem]:
@@ -168,6 +180,30 @@ def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Pro
         complaint = setting.complaint(value) if setting else _unknown(card, name)
         if complaint:
             found.append((f"{where}.{name}", complaint))
+    return found
+
+
+def _ordered(card: Card) -> list[tuple[str, str]]:
+    """Hyperparameters that must stay below another, with that one's name."""
+    return [(name, one.less_than) for name, one in card.hyperparameters.items() if one.less_than]
+
+
+def _type(card: Card, name: str) -> str:
+    return card.hyperparameters[name].type if name in card.hyperparameters else ""
+
+
+def _check_order(
+    card: Card, chosen: Mapping[str, Any], overrides: Mapping[str, Any], where: str
+) -> list[Problem]:
+    """Values that must be less than another and are not, said of the one of the two that was given."""
+    values = {name: one.default for name, one in card.hyperparameters.items()} | {**chosen, **overrides}
+    found = []
+    for low, high in _ordered(card):
+        if not values[low] < values[high]:
+            given, limit = (low, "less") if low in overrides or high not in overrides else (high, "more")
+            other = high if given == low else low
+            expected = f"{limit} than {other}, which is {values[other]!r}"
+            found.append((f"{where}.{given}", f"expected {expected}, received {values[given]!r}"))
     return found
 
 
@@ -182,7 +218,9 @@ def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> li
     if preset is not None and preset not in card.presets:
         known = did_you_mean(preset, card.presets) or f": it has {', '.join(card.presets)}"
         found.append(("preset", f"{card.name} has no preset {preset!r}{known}"))
-    return found + _check_values(card, overrides, "hyperparameters")
+    found += _check_values(card, overrides, "hyperparameters")
+    chosen = card.presets.get(preset or card.default_preset, {})
+    return found or _check_order(card, chosen, overrides, "hyperparameters")
 
 
 def merge(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:

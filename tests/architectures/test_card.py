@@ -1,5 +1,6 @@
 """Cards: every mistake in a campaign's hyperparameters is found without the engine."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,68 @@ def test_each_mistake_is_named(
     ((path, message),) = problems(card, preset, overrides)
     assert path == where
     assert words in message
+
+
+LIMITED = CARD.replace('help = "eV/Å"', 'less_than = "degree"\nhelp = "eV/Å"').replace(
+    "slope = 9", "slope = 3.5\ndegree = 4"
+)
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Card:
+    """`slope` must stay below `degree`: 0.5 below 1 by default, 3.5 below 4 in the preset `steep`."""
+    return load_card(write(tmp_path, LIMITED.replace("default = 1.5", "default = 0.5")))
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "where", "words"),
+    [
+        (None, {"slope": 2.0}, "hyperparameters.slope", "less than degree, which is 1, received 2.0"),
+        (None, {"slope": 1}, "hyperparameters.slope", "less than degree, which is 1, received 1"),
+        ("steep", {"degree": 2}, "hyperparameters.degree", "more than slope, which is 3.5, received 2"),
+        ("steep", {"slope": 5, "degree": 2}, "hyperparameters.slope", "less than degree, which is 2"),
+        (None, {"slope": "x"}, "hyperparameters.slope", "at most 10.0 and less than degree, received 'x'"),
+    ],
+)
+def test_a_setting_that_must_stay_below_another(
+    limited: Card, preset: str | None, overrides: dict, where: str, words: str
+) -> None:
+    ((path, message),) = problems(limited, preset, overrides)
+    assert path == where
+    assert words in message
+
+
+def test_settings_that_stay_below_another_are_sound(limited: Card) -> None:
+    for preset, overrides in ((None, {}), ("steep", {}), (None, {"slope": 3, "degree": 4})):
+        assert problems(limited, preset, overrides) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("default = 1.5", "default = 1.5", "presets.short.slope: expected less than degree, which is 1"),
+        ("degree = 4", "degree = 2", "presets.steep.slope: expected less than degree, which is 2"),
+        ('"degree"\nhelp', '"degre"\nhelp', "slope.less_than: no number among the hyperparameters is called"),
+        (
+            '"degree"\nhelp',
+            '"smooth"\nhelp',
+            "slope.less_than: no number among the hyperparameters is called",
+        ),
+    ],
+)
+def test_cards_that_contradict_themselves(tmp_path: Path, old: str, new: str, words: str) -> None:
+    text = LIMITED if old == new else LIMITED.replace("default = 1.5", "default = 0.5").replace(old, new)
+    with pytest.raises(CardError, match=re.escape(words)):
+        load_card(write(tmp_path, text))
+
+
+def test_dp_s_smoothing_must_begin_before_its_cutoff() -> None:
+    dp = find()["dp"].card
+    assert problems(dp, None, {"rcut_smth": 5.9}) == []
+    ((where, message),) = problems(dp, None, {"rcut_smth": 6.0})
+    assert (where, message) == (
+        "hyperparameters.rcut_smth", "expected less than rcut, which is 6.0, received 6.0"
+    )  # fmt: skip
 
 
 def test_all_mistakes_come_at_once_and_none_where_there_is_none(card: Card) -> None:
