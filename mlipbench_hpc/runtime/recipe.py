@@ -40,8 +40,9 @@ PACKAGES = """\
     ldconfig
     rm -rf /var/cache/ldconfig /root/.cache"""
 EPOCH = 1577836800  # 2020-01-01: the time that every file of an image carries
-SQUASH = ["-all-root", "-no-xattrs", "-noappend", "-no-progress", "-quiet", "-comp", "zstd"]
-SQUASH += ["-Xcompression-level", "3", "-mkfs-time", str(EPOCH), "-all-time", str(EPOCH)]
+# Every start unpacks anew what it imports. lz4 does that in half the time of zstd, which is a third smaller.
+SQUASH = ["-all-root", "-no-xattrs", "-noappend", "-no-progress", "-quiet", "-comp", "lz4"]
+SQUASH += ["-mkfs-time", str(EPOCH), "-all-time", str(EPOCH)]
 
 
 class RecipeError(Trouble):

@@ -59,6 +59,12 @@ def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path) -> None:
     assert str(tmp_path).encode() not in (tmp_path / "one" / one.file).read_bytes()
 
 
+def test_an_image_is_packed_so_that_workers_start_fast(images: Path) -> None:
+    packed = image_in(images).read_bytes()
+    superblock = packed[packed.index(b"hsqs") :]
+    assert int.from_bytes(superblock[20:22], "little") == 5, "its compressor is lz4"
+
+
 def test_an_image_that_fails_its_acceptance_is_not_locked(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="test failed"):
         Builder(tmp_path, "", print).build(small(**{"accept.py": "raise SystemExit('no gradient')\n"}))
