@@ -288,7 +288,13 @@ def analyse(session: Session) -> int:
     return 0
 
 
-BY_HAND = {"analyse": analyse, "reweight": reweight}
+def structures(session: Session) -> int:
+    from mlipbench_hpc.runtime.structure_verbs import run as made
+
+    return 0 if made(session) else EXIT_REFUSED
+
+
+BY_HAND = {"analyse": analyse, "build": structures, "label": structures, "reweight": reweight}
 COMMANDS: dict[str, tuple[Callable[[Session], int], str]] = {
     "validate": (validate, "check a campaign and its data: every mistake at once, nothing is run"),
     "plan": (plan_verbs.plan, "show the task graph: what is done, what is to run, what it may cost"),

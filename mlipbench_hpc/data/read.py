@@ -4,6 +4,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -72,6 +73,18 @@ def read_structure(path: Path) -> Frames:
     if len(frames) > 1:
         raise DataError(f"{path}: more than one frame; write the one to start from into a file of its own")
     return frames
+
+
+def read_structures(path: Path, format: str, limit: int | None) -> Frames:
+    """The first `limit` (default: all) frames of a file or folder, in Å; labels in it are left alone.
+
+    format: extxyz, ase-db, deepmd-npy. Raises DataError naming the cause.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    frames = READERS[format](path, {"energy": "", "forces": ""}, limit)
+    none = np.full(len(frames), np.nan), np.full(frames.forces.shape, np.nan)
+    return replace(frames, energies=none[0], forces=none[1])
 
 
 def sniff(path: Path) -> str:

@@ -58,7 +58,54 @@ def add_analyse(one: argparse.ArgumentParser) -> None:
     one.add_argument("--site", default="local", help="where the environment `analysis` is (default: local)")
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"received {text}, expected a whole number, 0 or more")
+    return int(text)
+
+
+def add_build(one: argparse.ArgumentParser) -> None:
+    """The arguments of `mlipbench build`."""
+    kind = one.add_mutually_exclusive_group(required=True)
+    kind.add_argument(
+        "--slab", type=int, nargs=3, metavar=("N", "M", "L"),
+        help="Au(111) of N x M atoms (M even) in L layers under a film of water; the paper: 6 4 4",
+    )  # fmt: skip
+    kind.add_argument("--water-box", type=int, metavar="MOLECULES", help="a periodic cube of water")
+    kind.add_argument(
+        "--structure", type=Path, metavar="X.extxyz", help="a given one: checked, its wall found"
+    )
+    one.add_argument("--waters", type=int, help="molecules of the film")
+    one.add_argument("--ions", type=int, help="Na+ in the film (default: 0)")
+    for name, unit, text in (
+        ("--density", "X", "of the water, g/cm³ (default: 0.997)"),
+        ("--vacuum", "X", "Å from the wall, 3 Å above the film, to the next image (default: 15)"),
+        ("--lattice-constant", "X", "of the gold, Å (default: 4.08)"),
+    ):
+        one.add_argument(name, type=float, metavar=unit, help=text)
+    one.add_argument(
+        "--seed", type=_seed, help="of where molecules and ions are and how they turn (default: 0)"
+    )
+    one.add_argument(
+        "--out", type=Path, default=Path("structure"), help="folder to write (default: structure)"
+    )
+    one.add_argument("--site", default="local", help="where the environment `analysis` is (default: local)")
+
+
+def add_label(one: argparse.ArgumentParser) -> None:
+    """The arguments of `mlipbench label`."""
+    one.add_argument("frames", type=Path, help="structures; labels in them are left alone")
+    one.add_argument("--potential", required=True, choices=["electrode", "spc-fw"], help="what labels them")
+    one.add_argument(
+        "--format", default="extxyz", choices=["extxyz", "ase-db", "deepmd-npy"], help="default: extxyz"
+    )
+    one.add_argument("--out", type=Path, default=Path("labelled"), help="folder to write (default: labelled)")
+    one.add_argument("--site", default="local", help="where the environment `reference` is (default: local)")
+
+
 VERBS = {
+    "build": (add_build, "Au(111) under water with Na+, a cube of water, or a given structure, checked"),
+    "label": (add_label, "energies and forces of given frames by a reference potential"),
     "analyse": (add_analyse, "profiles, P_z and how the first layer moves, of any program's trajectory"),
     "reweight": (add_reweight, "what every committee member would have given, from arrays of energies"),
 }

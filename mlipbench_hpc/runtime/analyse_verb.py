@@ -2,22 +2,16 @@
 
 import argparse
 import math
-import os
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ase.data import atomic_numbers
 
-import mlipbench_hpc
 from mlipbench_hpc.analysis.layer import filling, fills
-from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.runtime.container import COMPILED, environ
-from mlipbench_hpc.runtime.environments import locate
+from mlipbench_hpc.runtime.directly import start
 
 CELL_SIZES = (3, 6)
 LENGTHS = ("frame_every", "dipole_correlation", "survival", "coordination")
@@ -27,27 +21,9 @@ def run(session: Any) -> Path | None:
     """The folder with what was written, or None where the trajectory was refused (said on stderr)."""
     options = session.options
     request = asked(options)
-    environment = locate("analysis", session.site.environments)
-    assert environment.identity, "identity raises where the environment is not there"
-    options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mlipbench-") as name:
-        folder = Path(name)
-        # The package alone, so that no package of the login node is seen; and the trajectory under a link,
-        # for MDAnalysis leaves files beside what it opens.
-        (folder / "mlipbench_hpc").symlink_to(Path(mlipbench_hpc.__file__).parent)
-        for role in ("trajectory", "topology"):
-            if request[role]:
-                (folder / role).mkdir()
-                link = folder / role / Path(request[role]).name
-                link.symlink_to(Path(request[role]).resolve())
-                request["shown"][str(link)] = request[role]
-                request[role] = str(link)
-        write_json(folder / "request.json", request)
-        argv = [str(environment.python), "-m", "mlipbench_hpc.worker.by_hand", str(folder / "request.json")]
-        kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
-        variables = environ(environment, "1", [folder], os.environ) | kept
-        code = subprocess.run(argv, env=variables, check=False).returncode
-    return options.out if code == 0 else None
+    # MDAnalysis leaves files beside what it opens.
+    went_well = start(session, "analysis", "by_hand", request, ("trajectory", "topology"))
+    return options.out if went_well else None
 
 
 def asked(options: argparse.Namespace) -> dict[str, Any]:

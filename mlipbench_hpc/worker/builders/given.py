@@ -1,5 +1,7 @@
 """What the user brings: labelled frames, or one structure to start from."""
 
+from pathlib import Path
+
 import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
@@ -25,8 +27,12 @@ def labelled(context: Context) -> tuple[Frames, dict[str, float]]:
 
 
 def structure(context: Context) -> tuple[Frames, dict[str, float]]:
-    """One unlabelled frame, and `wall_A` where there is vacuum along z."""
-    source = context.input("data")
+    """The user's structure."""
+    return checked(context.input("data"))
+
+
+def checked(source: Path) -> tuple[Frames, dict[str, float]]:
+    """One unlabelled frame of an extxyz file, and `wall_A` where there is vacuum along z."""
     try:
         frames = read_structure(source)
     except DataError as error:

@@ -10,20 +10,12 @@ from mlipbench_hpc.worker.context import Context
 CONTACT_A = 2.0
 ION_DISTANCE_A = 4.5
 WALL_GAP_A = 3.0
+ASKED = ("size", "waters", "ions", "lattice_constant", "density", "vacuum", "seed")
 
 
 def build(context: Context) -> tuple[Frames, dict[str, float]]:
     """The interface that the task's parameters ask for, and `wall_A`, where its reflecting wall stands."""
-    how = context.parameters
-    return interface(
-        how["size"],
-        how["waters"],
-        how["ions"],
-        how["lattice_constant"],
-        how["density"],
-        how["vacuum"],
-        how["seed"],
-    )
+    return interface(**{name: context.parameters[name] for name in ASKED})
 
 
 def interface(

@@ -1,6 +1,6 @@
 """Frames sampled by a potential of its own, and any frames labelled by it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from mlipbench_hpc.analysis.correlation import statistical_inefficiency
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
-from mlipbench_hpc.data.frames import Frames, concatenate
+from mlipbench_hpc.data.frames import Floats, Frames, concatenate
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.labelers.box import Box
 from mlipbench_hpc.worker.labelers.engine import Engine
@@ -91,13 +91,30 @@ def relabel(kind: type[Engine], context: Context) -> Made:
     folder = context.upstream("frames")
     frames, before = Frames.load(folder / "frames.npz"), Answers.load(folder)
     walls = before.walls if before else np.full(len(frames), np.nan)
+
+    def tell(done: int, total: int) -> None:
+        context.check()
+        context.progress(done, total, "frames")
+
+    return (*label_all(kind, frames, walls, tell), {})
+
+
+def label_all(
+    kind: type[Engine], frames: Frames, walls: Floats, tell: Callable[[int, int], None]
+) -> Labelled:
+    """Energies and forces of all frames; walls (F,): z in Å, or NaN. `tell(done, total)` follows each frame.
+
+    Raises InputFailure naming the frame that the potential cannot label.
+    """
     judge, parts = Judge(kind), list[Labelled]()
     for index in range(len(frames)):
-        context.check()
-        parts.append(judge.label(frames.select([index]), float(walls[index])))
-        context.progress(len(parts), len(frames), "frames")
+        try:
+            parts.append(judge.label(frames.select([index]), float(walls[index])))
+        except InputFailure as error:
+            raise InputFailure(f"frame {index}: {error}") from error
+        tell(len(parts), len(frames))
     judge.close()
-    return (*_together(parts), {})
+    return _together(parts)
 
 
 def _together(parts: list[Labelled]) -> Labelled:

@@ -1,0 +1,43 @@
+"""Starts a module of the worker for a command that needs no campaign: no task, no store, no attempt."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import mlipbench_hpc
+from mlipbench_hpc.contract.folder import write_json
+from mlipbench_hpc.runtime.container import COMPILED, environ
+from mlipbench_hpc.runtime.environments import locate
+
+
+def start(
+    session: Any, name: str, module: str, request: dict[str, Any], linked: tuple[str, ...] = ()
+) -> bool:
+    """Run `python -m mlipbench_hpc.worker.MODULE request.json` in environment `name`; whether it went well.
+
+    linked: entries of the request that are files to be opened under links, each in a folder of its own, for
+    what opens them leaves files beside them; request["shown"] then holds what the user typed for each link.
+    Makes the folder request["out"]. What went wrong was said on stderr. Raises where the environment is not
+    there.
+    """
+    environment = locate(name, session.site.environments)
+    assert environment.identity, "identity raises where the environment is not there"
+    Path(request["out"]).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mlipbench-") as temporary:
+        folder = Path(temporary)
+        # The package alone, so that no package of the login node is seen.
+        (folder / "mlipbench_hpc").symlink_to(Path(mlipbench_hpc.__file__).parent)
+        for role in linked:
+            if request[role]:
+                (folder / role).mkdir()
+                link = folder / role / Path(request[role]).name
+                link.symlink_to(Path(request[role]).resolve())
+                request["shown"][str(link)] = request[role]
+                request[role] = str(link)
+        write_json(folder / "request.json", request)
+        argv = [str(environment.python), "-m", f"mlipbench_hpc.worker.{module}", str(folder / "request.json")]
+        kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
+        variables = environ(environment, "1", [folder], os.environ) | kept
+        return subprocess.run(argv, env=variables, check=False).returncode == 0

@@ -1,0 +1,97 @@
+"""`mlipbench build` and `mlipbench label`: structures, and labels of given frames, without a campaign."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from mlipbench_hpc.campaign.complaints import mistakes
+from mlipbench_hpc.campaign.facts import built_facts
+from mlipbench_hpc.campaign.problem import Mistake
+from mlipbench_hpc.campaign.sources import check_system
+from mlipbench_hpc.campaign.spec import System
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.plan import sources
+from mlipbench_hpc.runtime.directly import start
+
+OF_SLABS = {"waters": "", "ions": "", "lattice_constant": " Å", "vacuum": " Å"}
+OF_BOTH, SEED = {"density": " g/cm3"}, {"seed": ""}
+FLAGS = {"size": "--slab", "molecules": "--water-box"}
+
+
+def run(session: Any) -> bool:
+    """Whether it was made; if not, why was said on stderr."""
+    verb, out = session.options.verb, str(session.options.out)
+    environment, asked = REQUESTS[verb]
+    request = asked(session.options) | {"verb": verb, "out": out}
+    return start(session, environment, "structures", request)
+
+
+def asked_build(options: argparse.Namespace) -> dict[str, Any]:
+    """The parameters of a campaign's `build` task, or InputFailure with every mistake."""
+    if options.structure:
+        _only(options, OF_SLABS | OF_BOTH | SEED, "--slab or --water-box")
+        _exists(options.structure, "--structure")
+        return {"kind": "structure", "source": str(options.structure)}
+    if options.water_box is not None:
+        _only(options, OF_SLABS, "--slab")
+        document = {"water_box": {"molecules": options.water_box, **_given(options, OF_BOTH)}}
+    else:
+        document = {"slab": {"size": options.slab, **_given(options, OF_SLABS | OF_BOTH | SEED)}}
+    system = _system(document)
+    facts = built_facts(system)
+    assert facts is not None
+    return sources.build(system, facts, 0 if system.slab else options.seed or 0)[0]
+
+
+def asked_label(options: argparse.Namespace) -> dict[str, Any]:
+    """What to label, or InputFailure."""
+    _exists(options.frames, "")
+    return {"source": str(options.frames), "format": options.format, "potential": options.potential}
+
+
+def _given(options: argparse.Namespace, units: dict[str, str]) -> dict[str, Any]:
+    """What was asked for, in a campaign's words: quantities with their unit."""
+    values = {name: (getattr(options, name), unit) for name, unit in units.items()}
+    return {name: f"{v!r}{unit}" if unit else v for name, (v, unit) in values.items() if v is not None}
+
+
+def _system(document: dict[str, Any]) -> System:
+    try:
+        system = System.model_validate(document)
+    except ValidationError as error:
+        raise _refused(mistakes(error, System, document)) from error
+    if wrong := list(check_system((), system)):
+        raise _refused(wrong)
+    return system
+
+
+def _refused(wrong: list[Mistake]) -> InputFailure:
+    """Mistakes in a system, with the option of each instead of its place in a campaign."""
+    return InputFailure("\n".join([*map(_told, wrong), "nothing was run"]))
+
+
+def _told(mistake: Mistake) -> str:
+    names = [part for part in mistake.place if isinstance(part, str)]
+    flag = FLAGS.get(names[-1], f"--{names[-1].replace('_', '-')}")
+    received = f"; received {mistake.received}" if mistake.received else ""
+    return f"{flag}: {mistake.message}{received}" + (
+        f"; expected {mistake.expected}" if mistake.expected else ""
+    )
+
+
+def _only(options: argparse.Namespace, names: dict[str, str], where: str) -> None:
+    if strange := [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) is not None]:
+        raise InputFailure(f"{', '.join(strange)}: only with {where}\nnothing was run")
+
+
+def _exists(path: Any, flag: str) -> None:
+    if not path.exists():
+        raise InputFailure(f"{flag}{': ' if flag else ''}{path}: no such file or folder\nnothing was run")
+
+
+REQUESTS: dict[str, tuple[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
+    "build": ("analysis", asked_build),
+    "label": ("reference", asked_label),
+}
