@@ -98,11 +98,24 @@ def named(made: Profiler, sums: Floats) -> Samples:
     return found
 
 
+@njit(cache=True, nogil=True)
+def _inverse(cell: Floats) -> Floats:
+    """1/diagonal of a lower triangular cell, and below which |x|, |y|, |z| a vector has no nearer image."""
+    found = np.zeros(4)
+    for axis in range(3):
+        found[axis] = 1.0 / cell[axis, axis]
+    c = found[2]
+    b = (1.0 + c * abs(cell[2, 1])) * found[1]
+    a = (1.0 + b * abs(cell[1, 0]) + c * abs(cell[2, 0])) * found[0]
+    found[3] = 0.499 / max(a, b, c)
+    return found
+
+
 @njit(cache=True, nogil=True, inline="always")
 def _image(x: float, y: float, z: float, cell: Floats, inverse: Floats) -> tuple[float, float, float]:
     """The minimum image of a vector, as `geometry.minimum_image` has it, for a lower triangular cell.
 
-    inverse (3,): of the cell's diagonal.
+    inverse: as `_inverse` has it.
     """
     c = z * inverse[2]
     b = (y - c * cell[2, 1]) * inverse[1]
@@ -117,14 +130,13 @@ def _image(x: float, y: float, z: float, cell: Floats, inverse: Floats) -> tuple
 def _bond(
     frame: NDArray[np.floating], start: int, end: int, cell: Floats, inverse: Floats
 ) -> tuple[float, float, float]:
-    """From one atom to another."""
-    return _image(
-        np.float64(frame[end, 0]) - frame[start, 0],
-        np.float64(frame[end, 1]) - frame[start, 1],
-        np.float64(frame[end, 2]) - frame[start, 2],
-        cell,
-        inverse,
-    )
+    """From one atom to another; what is shorter than inverse[3] along each axis is its own image."""
+    x = np.float64(frame[end, 0]) - frame[start, 0]
+    y = np.float64(frame[end, 1]) - frame[start, 1]
+    z = np.float64(frame[end, 2]) - frame[start, 2]
+    if max(abs(x), abs(y), abs(z)) < inverse[3]:
+        return x, y, z
+    return _image(x, y, z, cell, inverse)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -145,7 +157,8 @@ def _plane(frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floa
     """Mean z of a layer, each atom taken to the image nearest to the first."""
     total = 0.0
     for atom in atoms:
-        total += _bond(frame, atoms[0], atom, cell, inverse)[2]
+        z = np.float64(frame[atom, 2]) - frame[atoms[0], 2]
+        total += z - np.rint(z * inverse[2]) * cell[2, 2]
     return np.float64(frame[atoms[0], 2]) + total / len(atoms)
 
 
@@ -246,7 +259,7 @@ def add_frames(
 ) -> None:
     """Add the frames' counts to sums (blocks, 3 + ions, B, K) and fill dipole and suspect (f,)."""
     cosines, bins = np.zeros(len(intact)), (width, first_bin)
-    molecules, inverse = intact[:, 0].copy(), 1.0 / np.diag(cell)
+    molecules, inverse = intact[:, 0].copy(), _inverse(cell)
     for t in range(len(positions)):
         frame, block, counted = positions[t], block_of[t], weights[t]
         if len(normals) > 0:
@@ -278,7 +291,7 @@ def _layer(
     directions: Floats,
 ) -> None:
     """Fill inside (F, faces·W) and directions (F, faces·W, 3), both zero before."""
-    inverse, waters = 1.0 / np.diag(cell), len(intact)
+    inverse, waters = _inverse(cell), len(intact)
     for t in range(len(positions)):
         frame = positions[t]
         for face in range(len(normals)):
@@ -305,7 +318,7 @@ def _surround(
     neighbours: Floats,
 ) -> None:
     """Fill inside, zero before, and neighbours, (F, K) each."""
-    inverse = 1.0 / np.diag(cell)
+    inverse = _inverse(cell)
     for t in range(len(positions)):
         frame = positions[t]
         for face in range(len(normals)):
