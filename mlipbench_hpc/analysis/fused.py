@@ -25,16 +25,19 @@ from mlipbench_hpc.data.frames import Floats, Ints
 
 # Rows of sums: intact molecules, these with cos θ, other oxygens, and then each species of ions.
 FIXED = 3
+Layer = tuple[NDArray[np.bool_], Floats]
 
 
-def first_layer(made: Profiler, positions: NDArray[np.floating]) -> tuple[NDArray[np.bool_], Floats]:
+def first_layer(made: Profiler, positions: NDArray[np.floating], room: Layer | None = None) -> Layer:
     """Who of W intact molecules is in 0 < z ≤ 4.5 Å of which face, and how each points.
 
     positions (F, N, 3) Å. Returns (F, faces·W) bool and unit bisectors (F, faces·W, 3), zero of who is not
-    inside.
+    inside. room: what an earlier call returned and nobody needs any more, to be filled again.
     """
     shape = len(positions), len(made.faces) * len(made.waters.intact)
-    inside, directions = np.zeros(shape, dtype=np.bool_), np.zeros((*shape, 3))
+    if room is None or room[0].shape != shape:
+        room = np.empty(shape, dtype=np.bool_), np.empty((*shape, 3))
+    inside, directions = room
     given = native(positions), made.cell, *_surfaces(made), made.waters.intact
     _layer(*given, inside, directions)
     return inside, directions
@@ -290,7 +293,7 @@ def _layer(
     inside: NDArray[np.bool_],
     directions: Floats,
 ) -> None:
-    """Fill inside (F, faces·W) and directions (F, faces·W, 3), both zero before."""
+    """Fill inside (F, faces·W) and directions (F, faces·W, 3)."""
     inverse, waters = _inverse(cell), len(intact)
     for t in range(len(positions)):
         frame = positions[t]
@@ -299,8 +302,9 @@ def _layer(
             axis = (normals[face], plane, cell[2, 2], 0.25)
             for place in range(waters):
                 here = face * waters + place
-                if 0 < _height(frame[intact[place, 0], 2], axis) <= FIRST_LAYER:
-                    inside[t, here] = True
+                inside[t, here] = 0 < _height(frame[intact[place, 0], 2], axis) <= FIRST_LAYER
+                directions[t, here] = (0.0, 0.0, 0.0)
+                if inside[t, here]:
                     directions[t, here] = _molecule(frame, intact[place], cell, inverse)[0]
 
 

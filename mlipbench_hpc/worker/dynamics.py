@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, visits
-from mlipbench_hpc.analysis.fused import first_layer, surroundings
+from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, Profiler
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -35,12 +35,13 @@ class Motion:
         """asked: longest lags (ps), origins and the distance of coordination (Å); step: ps between frames."""
         self.made, self.asked, self.step, self.blocks = made, asked, step, blocks
         self.sums = {name: _sums(frames, asked, name, step, blocks) for name in (DIPOLE, SURVIVAL)}
+        self.layer: Layer | None = None
         reach = asked["coordination"]
         self.ions = {name.removeprefix(CONCENTRATION): Ions(one, reach) for name, one in made.ions.items()}
 
     def add(self, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
-        inside, directions = first_layer(self.made, positions)
+        self.layer = inside, directions = first_layer(self.made, positions, self.layer)
         for sums in self.sums.values():
             sums.add(inside, directions)
         for species in self.ions.values():

@@ -194,3 +194,15 @@ def test_what_reading_or_a_taker_raises_comes_through(threads: int) -> None:
     assert seen == [1]
     with pytest.raises(ValueError, match="no"):
         feed([np.zeros((1, 1, 3))] * 2, [refuse], threads)
+
+
+def test_a_first_layer_may_be_filled_again() -> None:
+    """What was in the arrays before does not show, and arrays of another shape are not taken."""
+    positions = moving(ONE_SIDED, 60)
+    made = profiler(ONE_SIDED, positions)
+    room = first_layer(made, positions[:30])
+    again = first_layer(made, positions[30:], room)
+    assert again[0] is room[0]
+    for one, other in zip(again, first_layer(made, positions[30:]), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(first_layer(made, positions[:7], room)[0]) == 7
