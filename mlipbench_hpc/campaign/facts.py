@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlipbench_hpc.campaign.spec import FileDataset, GeneratedDataset, Structure, System
+from mlipbench_hpc.campaign.spec import FileDataset, GeneratedDataset, Structure, Structures, System
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.key import digest, plain_files, tree_digest
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FACTS_VERSION = 1
 Field = Literal["path", "sha256"]
+Brought = FileDataset | Structure | Structures
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,12 @@ def atoms_in(formula: str) -> dict[str, int]:
     return {symbol: int(count or 1) for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula)}
 
 
-def read_parameters(dataset: FileDataset | Structure) -> dict[str, Any]:
+def read_parameters(dataset: Brought) -> dict[str, Any]:
     """How the file is read: parameters of its `build` task, `kind` apart."""
     if isinstance(dataset, Structure):
         return {"format": dataset.format}
+    if isinstance(dataset, Structures):
+        return {"format": dataset.format, "frames": dataset.frames}
     return {
         "format": dataset.format,
         "units": dataset.units.model_dump(),
@@ -128,9 +131,7 @@ def read_parameters(dataset: FileDataset | Structure) -> dict[str, Any]:
     }
 
 
-def file_facts(
-    source: Path, dataset: FileDataset | Structure, cache: Path | None
-) -> DatasetFacts | list[FileProblem]:
+def file_facts(source: Path, dataset: Brought, cache: Path | None) -> DatasetFacts | list[FileProblem]:
     """Read, check and hash a user's file, or remember having done so; problems are never remembered."""
     if not source.is_file() and not source.is_dir():
         return [
@@ -147,7 +148,7 @@ def file_facts(
     return facts
 
 
-def _state(source: Path, dataset: FileDataset | Structure) -> str:
+def _state(source: Path, dataset: Brought) -> str:
     """Digest of what the file system says of the file(s), without reading them, and of how they are read."""
     files = plain_files(source) if source.is_dir() else [source]
     marks = [(str(path), *_marks(path.stat())) for path in files]
@@ -167,9 +168,7 @@ def _remembered(memory: Path | None) -> DatasetFacts | None:
     )
 
 
-def _looked_at(
-    source: Path, dataset: FileDataset | Structure, memory: Path | None
-) -> DatasetFacts | list[FileProblem]:
+def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFacts | list[FileProblem]:
     from mlipbench_hpc.data.summary import summary
 
     frames, wrong = _checked(source, dataset)
@@ -187,13 +186,16 @@ def _looked_at(
     return facts
 
 
-def _checked(source: Path, dataset: FileDataset | Structure) -> "tuple[Frames, list[DataProblem]]":
-    from mlipbench_hpc.data.check import check_frames, check_structure
-    from mlipbench_hpc.data.read import read, read_structure
+def _checked(source: Path, dataset: Brought) -> "tuple[Frames, list[DataProblem]]":
+    from mlipbench_hpc.data.check import check_frames, check_structure, check_structures
+    from mlipbench_hpc.data.read import read, read_structure, read_structures
 
     if isinstance(dataset, Structure):
         frames = read_structure(source)
         return frames, check_structure(frames)
+    if isinstance(dataset, Structures):
+        frames = read_structures(source, dataset.format, dataset.frames)
+        return frames, check_structures(frames)
     how = read_parameters(dataset)
     frames = read(source, how["format"], how["units"], how["labels"], how["frames"])
     return frames, check_frames(frames, dataset.largest_force)

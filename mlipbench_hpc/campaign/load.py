@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field, ValidationError
 
 from mlipbench_hpc.campaign.complaints import mistakes
 from mlipbench_hpc.campaign.document import parse
-from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts, file_facts, generated_facts
+from mlipbench_hpc.campaign.facts import Brought, DatasetFacts, built_facts, file_facts, generated_facts
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
-from mlipbench_hpc.campaign.spec import Campaign, Dataset, FileDataset, Name, Structure
+from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
 
 SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md")
 Model = TypeVar("Model", bound=BaseModel)
@@ -126,13 +126,13 @@ class _Known:
     wrong: list[Mistake] = field(default_factory=list)
 
     @property
-    def brought(self) -> dict[Place, FileDataset | Structure]:
+    def brought(self) -> dict[Place, Brought]:
         """What the user's files are to be read as, by the place of their entry."""
         if self.campaign is None:
             return {}
         datasets, systems = self.campaign.datasets.items(), self.campaign.systems.items()
-        found: dict[Place, FileDataset | Structure] = {
-            ("datasets", name, "file"): one.file for name, one in datasets if one.file
+        found: dict[Place, Brought] = {
+            ("datasets", name, one.brought[0]): one.brought[1] for name, one in datasets if one.brought
         }
         return found | {
             ("systems", name, "structure"): one.structure for name, one in systems if one.structure
@@ -155,7 +155,7 @@ class _Known:
                 self.datasets[name] = generated_facts(dataset.generate, self.systems)
         self._labelled()
 
-    def _look_at(self, place: Place, one: FileDataset | Structure, cache: Path | None) -> None:
+    def _look_at(self, place: Place, one: Brought, cache: Path | None) -> None:
         found = file_facts(self.files[place], one, cache)
         if isinstance(found, DatasetFacts):
             {"datasets": self.datasets, "systems": self.systems}[str(place[0])][str(place[1])] = found

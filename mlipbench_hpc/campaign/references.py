@@ -70,6 +70,7 @@ def check_references(
         found += check_dataset(name, campaign, facts, systems)
     for name, split in campaign.splits.items():
         found += check_split(("splits", name), split, split.train, facts)
+        found += _unlabelled(("splits", name, "dataset"), split.dataset, campaign)
     for name, model in campaign.models.items():
         found += _model(("models", name), model, architectures)
     for name, committee in campaign.committees.items():
@@ -80,6 +81,13 @@ def check_references(
     found += check_vacuum(campaign, architectures)
     found += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
     return found + list(_profiles(("analysis", "profiles"), campaign))
+
+
+def _unlabelled(place: Place, dataset: str, campaign: Campaign) -> Iterator[Mistake]:
+    """Frames that nobody labels cannot be trained on."""
+    if dataset in campaign.datasets and campaign.datasets[dataset].structures:
+        expected = f"a dataset with labels, such as one with label: {{frames: {dataset}, potential: …}}"
+        yield Mistake(place, "its frames carry no labels", dataset, expected)
 
 
 def _profiles(place: Place, campaign: Campaign) -> Iterator[Mistake]:

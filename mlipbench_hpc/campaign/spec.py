@@ -98,6 +98,15 @@ class FileDataset(Spec):
     largest_force: Force = Field(100.0, description="A force component above this is a mistake in the data.")
 
 
+class Structures(Spec):
+    """Unlabelled frames the user brings, for `label` or to start MD from; labels in them are left alone."""
+
+    path: str
+    format: Literal["extxyz", "ase-db", "deepmd-npy"]
+    sha256: Sha256 | None = None
+    frames: Count | None = Field(None, description="Use the first so many frames (default: all).")
+
+
 Potential = Literal["spc-fw", "electrode"]
 
 
@@ -163,14 +172,22 @@ class Dataset(Spec):
     """Exactly one source."""
 
     file: FileDataset | None = None
+    structures: Structures | None = None
     generate: GeneratedDataset | None = None
     label: LabelledDataset | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Dataset":
-        if sum(source is not None for source in (self.file, self.generate, self.label)) != 1:
-            raise ValueError("expected exactly one of `file`, `generate` and `label`")
+        sources = self.file, self.structures, self.generate, self.label
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("expected exactly one of `file`, `structures`, `generate` and `label`")
         return self
+
+    @property
+    def brought(self) -> "tuple[str, FileDataset | Structures] | None":
+        """What the user brings, and under which name it stands in the dataset; None where it is made."""
+        found = {"file": self.file, "structures": self.structures}
+        return next(((name, one) for name, one in found.items() if one), None)
 
 
 class Split(Spec):

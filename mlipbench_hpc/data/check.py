@@ -52,6 +52,11 @@ def check_structure(frames: Frames) -> list[DataProblem]:
     return [problem for kind in kinds for problem in _first(list(kind(frames)))]
 
 
+def check_structures(frames: Frames) -> list[DataProblem]:
+    """Everything wrong with many structures that carry no labels."""
+    return check_structure(frames) + _first(list(_duplicates(frames)))
+
+
 def _first(problems: list[DataProblem]) -> list[DataProblem]:
     rest = len(problems) - SHOWN
     if rest <= 0:

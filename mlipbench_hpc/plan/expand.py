@@ -163,10 +163,10 @@ class Expansion:
         return self.add("build", {"dataset": name}, {"kind": "join"}, upstream, costs)
 
     def _imported(self, name: str, dataset: Dataset) -> str:
-        source = dataset.file
-        assert source is not None
+        assert dataset.brought is not None
+        role, source = dataset.brought
         facts = self.setting.facts[name]
-        parameters = {"kind": "import", **read_parameters(source)}
+        parameters = {"kind": "import" if role == "file" else role, **read_parameters(source)}
         inputs = {"data": facts.sha256}
         return self.add("build", {"dataset": name}, parameters, {}, cost.build(facts.atoms), inputs=inputs)
 

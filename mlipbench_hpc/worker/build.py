@@ -10,6 +10,7 @@ KINDS = {
     "water_box": water.build,
     "slab": slab.build,
     "structure": given.structure,
+    "structures": given.unlabelled,
     "import": given.labelled,
     "join": join.build,
 }

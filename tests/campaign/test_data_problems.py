@@ -96,6 +96,53 @@ def test_bad_data_is_refused_at_the_line_of_its_path(tmp_path: Path, content: st
     assert words in str(problem)
 
 
+UNLABELLED = """\
+name: one
+datasets:
+  raw:
+    structures: {path: data/water.xyz, format: extxyz, frames: 3}
+  labelled:
+    label: {frames: raw, potential: spc-fw}
+splits:
+  main: {dataset: SPLIT, validation: 1, test: 1, train: 1, members: 1}
+md: {}
+"""
+
+
+def unlabelled(tmp_path: Path, content: str, split: str = "labelled") -> Path:
+    campaign = write(tmp_path, content)
+    campaign.write_text(UNLABELLED.replace("SPLIT", split))
+    return campaign
+
+
+def test_structures_need_no_labels_and_their_labels_are_given_to_them(tmp_path: Path):
+    found = validate(unlabelled(tmp_path, extxyz(4).replace("energy=-10.0", "")), tmp_path / "cache")
+    digest = file_digest(tmp_path / "data" / "water.xyz")
+    assert found.datasets["raw"] == DatasetFacts(digest, (3, 3, 3), {"H2O1": 3}, (1, 8))
+    assert found.datasets["labelled"] == DatasetFacts("", (3, 3, 3), {"H2O1": 3}, (1, 8))
+    assert found.inputs == [(tmp_path / "data" / "water.xyz", digest)]
+
+
+@pytest.mark.parametrize(
+    ("content", "split", "path", "words"),
+    [
+        (extxyz(3, same=True), "labelled", "datasets.raw.structures.path", "the same structure as frame 0"),
+        ("", "labelled", "datasets.raw.structures.path", "this is an empty file, not extxyz text"),
+        (
+            extxyz(3),
+            "raw",
+            "splits.main.dataset",
+            "its frames carry no labels; received raw; expected a dataset with labels, such as one with label: "
+            "{frames: raw, potential: …}",
+        ),
+    ],
+)
+def test_structures_that_cannot_be_used(tmp_path: Path, content: str, split: str, path: str, words: str):
+    (problem,) = problems_of(unlabelled(tmp_path, content, split))
+    assert problem.path == path
+    assert words in str(problem)
+
+
 def test_a_missing_file_and_a_pipe(tmp_path: Path):
     campaign = write(tmp_path, "")
     data = tmp_path / "data" / "water.xyz"

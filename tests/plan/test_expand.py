@@ -295,6 +295,23 @@ def test_a_reference_potential_drives_itself_and_is_analysed(tmp_path: Path) -> 
     assert environments(campaign.model_copy(update={"datasets": {}}), find()) == ["analysis", "reference"]
 
 
+def test_structures_of_the_user_s_are_read_and_then_labelled(tmp_path: Path) -> None:
+    given = "  raw: {structures: {path: argon.extxyz, format: extxyz, frames: 5}}\n"
+    given += "  labelled: {label: {frames: raw, potential: spc-fw}}\n"
+    from ase.io import write
+
+    from mlipbench_hpc.worker.builders.water import water_box
+
+    write(tmp_path / "water.extxyz", [water_box(4, 0.9, seed).atoms(0) for seed in range(5)], format="extxyz")
+    text = TOY.replace("splits:", f"{given.replace('argon', 'water')}splits:")
+    found = plan(tmp_path, text)
+    (build,) = [item for item in of("build", found) if item.subjects == ({"dataset": "raw"},)]
+    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5}
+    (label,) = of("label", found)
+    assert label.task.upstream == {"frames": build.key}
+    assert build.task.inputs == {"data": validate(tmp_path / "toy.yaml").datasets["raw"].sha256}
+
+
 def test_one_run_needs_no_join_and_given_frames_are_labelled(tmp_path: Path) -> None:
     found = interface(tmp_path)
     (one,) = [item for item in of("label", found) if item.subjects[0].get("dataset") == "one"]

@@ -1,13 +1,13 @@
-"""What the user brings: labelled frames, or one structure to start from."""
+"""What the user brings: labelled frames, frames to label, or one structure to start from."""
 
 from pathlib import Path
 
 import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.check import check_frames, check_structure
+from mlipbench_hpc.data.check import check_frames, check_structure, check_structures
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.read import DataError, read, read_structure
+from mlipbench_hpc.data.read import DataError, read, read_structure, read_structures
 from mlipbench_hpc.worker.builders.slab import WALL_GAP_A
 from mlipbench_hpc.worker.context import Context
 
@@ -22,6 +22,18 @@ def labelled(context: Context) -> tuple[Frames, dict[str, float]]:
     except DataError as error:
         raise InputFailure(str(error)) from error
     if wrong := check_frames(frames, how["largest_force"]):
+        raise InputFailure(f"{source}: " + "; ".join(map(str, wrong)))
+    return frames, {}
+
+
+def unlabelled(context: Context) -> tuple[Frames, dict[str, float]]:
+    """Frames without labels, checked again, in Å."""
+    how, source = context.parameters, context.input("data")
+    try:
+        frames = read_structures(source, how["format"], how["frames"])
+    except DataError as error:
+        raise InputFailure(str(error)) from error
+    if wrong := check_structures(frames):
         raise InputFailure(f"{source}: " + "; ".join(map(str, wrong)))
     return frames, {}
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.io import write
 
 from mlipbench_hpc.analysis.correlation import statistical_inefficiency
 from mlipbench_hpc.contract.folder import Store
@@ -136,6 +137,29 @@ def sampled(root: Path, **changes: Any) -> tuple[Frames, dict[str, Any]]:
         assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
     values = (store.result(label.key) or {})["values"]
     return Frames.load(store.task(label.key) / "frames.npz"), values
+
+
+def test_frames_of_the_user_s_without_labels_are_given_theirs(tmp_path: Path):
+    """Three boxes in one file; the numbers are those of an engine that is asked directly."""
+    boxes = [water_box(8, 0.9, seed) for seed in range(3)]
+    write(tmp_path / "three.extxyz", [box.atoms(0) for box in boxes], format="extxyz")
+    store = Store(tmp_path / "store")
+    store.create()
+    how = {"kind": "structures", "format": "extxyz", "frames": None}
+    inputs = {"data": store.add_input(tmp_path / "three.extxyz")}
+    build = Task("build", 1, "tests", "0", how, inputs=inputs)
+    label = Task("label", 1, "tests", "0", {"potential": "spc-fw"}, {"frames": build.key})
+    for task in (build, label):
+        assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
+    before, after = (Frames.load(store.task(task.key) / "frames.npz") for task in (build, label))
+    assert np.isnan(before.energies).all()
+    assert np.isnan(before.forces).all()
+    for index in range(3):
+        own = before.positions[before.atoms_of(index)]
+        energy, forces = Engine(Box.of(before, index), Engine.label_accuracy).label(own)
+        assert after.energies[index] == pytest.approx(energy, abs=1e-9)
+        np.testing.assert_allclose(after.forces[after.atoms_of(index)], forces, atol=1e-9)
+    assert "sampling" not in (store.result(label.key) or {})["values"]
 
 
 def labelled(root: Path) -> Frames:
