@@ -132,8 +132,8 @@ def test_structures_need_no_labels_and_their_labels_are_given_to_them(tmp_path: 
             extxyz(3),
             "raw",
             "splits.main.dataset",
-            "its frames carry no labels; received raw; expected a dataset with labels, such as one with label: "
-            "{frames: raw, potential: …}",
+            "its frames carry no labels; received raw; expected a dataset with labels, such as one with "
+            "label: {frames: raw, potential: …}",
         ),
     ],
 )
