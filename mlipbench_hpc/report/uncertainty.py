@@ -193,8 +193,9 @@ def _blind(values: Mapping[str, Any]) -> list[str]:
     if not mixed or not low:
         return []
     shares = listed([f"{number(share)} in {formula}" for formula, share in low.items()])
+    at_worst = "" if max(low.values()) < ENOUGH_SEEN else "at worst "
     judged = (
-        f"below {ENOUGH_SEEN}: such a model cannot tell the charge of the surface"
+        f"{at_worst}below {ENOUGH_SEEN}: such a model cannot tell the charge of the surface"
         if min(low.values()) < ENOUGH_SEEN
         else f"below {ALL_SEEN}: at the others such a model cannot tell the charge of the surface"
     )
