@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,51 @@ def test_an_edited_result_is_no_result(copy: Path) -> None:
     assert again.returncode == 0
     assert again.stdout.count("was changed after its commit, it is made anew") == 1
     assert "11 tasks: 11 done" in running.run(copy, "plan", "toy.yaml").stdout
+
+
+def flip(copy: Path, verb: str, name: str) -> Path:
+    """Another last byte in one committed output."""
+    victim = copy / "store" / "tasks" / keys(copy, verb)[0] / name
+    victim.chmod(0o644)
+    content = victim.read_bytes()
+    victim.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    return victim
+
+
+def test_a_report_leaves_out_what_was_changed_and_a_run_makes_it_anew(copy: Path) -> None:
+    before = running.results(copy)
+    victim = flip(copy, "analyse", "rdf.csv")
+    with running.cleaned(copy):
+        assert running.run(copy, "report", "toy.yaml").returncode == 0
+        told = running.results(copy)
+        assert any("they changed after their commit: analyse md=" in one for one in told["warnings"])
+        assert told["tasks"] != before["tasks"]
+        again = running.run(copy, "run", "toy.yaml")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "changed: analyse md=" in again.stdout
+    assert victim.exists()
+    assert running.results(copy) == before
+
+
+ALL_ARE_LARGE = (
+    "from mlipbench_hpc import cli; from mlipbench_hpc.runtime import look; look.SMALL_BYTES = -1; "
+)
+
+
+def test_a_large_file_that_was_changed_is_made_anew_when_somebody_needs_it(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that begins does not read it; an analysis with other blocks does, and what it lacks is made."""
+    flip(copy, "md", "trajectory.nc")
+    path = copy / "toy.yaml"
+    path.write_text(path.read_text().replace("analysis:", "analysis:\n  blocks: 5"))
+    code = f"{ALL_ARE_LARGE}import sys; sys.exit(cli.main(sys.argv[1:]))"
+    monkeypatch.setattr(running, "COMMAND", [sys.executable, "-c", code])
+    with running.cleaned(copy):
+        again = running.run(copy, "run", "toy.yaml")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count("changed: md md=crystal replica=") == 1
+    assert "FAILED" not in again.stdout
 
 
 def test_other_peoples_folders_are_never_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

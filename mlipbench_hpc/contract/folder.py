@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import math
 import os
 import shutil
 import uuid
@@ -80,7 +81,10 @@ def seal(attempt: Path, result: dict[str, Any]) -> None:
 
 def is_edited(result: dict[str, Any]) -> bool:
     """Whether a committed result.json was changed: its manifest is not that of its content."""
-    return "manifest" not in result or result["manifest"] != manifest(result)
+    try:
+        return bool(result["manifest"] != manifest(result))
+    except (KeyError, ValueError, TypeError):
+        return True
 
 
 def manifest(result: dict[str, Any]) -> str:
@@ -239,13 +243,20 @@ def outputs(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def damaged(folder: Path) -> list[str]:
-    """Outputs of a committed folder that are missing or whose bytes are not those of the manifest."""
-    result = read_json(folder / "result.json") or {"outputs": {}}
+# What is read again whenever a run begins or a report is written; more is read when a task consumes it.
+SMALL_BYTES = 64_000_000
+
+
+def damaged(folder: Path, up_to: float = math.inf) -> list[str]:
+    """What of a committed folder is gone or no longer what was committed; of outputs up to so many bytes."""
+    result = read_json(folder / "result.json")
+    if not isinstance(result, dict) or is_edited(result):
+        return ["result.json"]
     return [
         name
         for name, entry in result["outputs"].items()
-        if not (folder / name).is_file() or file_digest(folder / name) != entry["sha256"]
+        if entry["bytes"] <= up_to
+        and (not (folder / name).is_file() or file_digest(folder / name) != entry["sha256"])
     ]
 
 

@@ -26,6 +26,14 @@ class InputFailure(TaskFailure):
     kind: FailureKind = "input"
 
 
+class DamagedUpstream(InputFailure):
+    """An upstream result is no longer what was committed; `key` is whose. It is to be made anew."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
 class ResourceFailure(TaskFailure):
     """Out of memory or similar; retried once with more or smaller."""
 

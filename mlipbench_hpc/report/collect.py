@@ -2,18 +2,19 @@
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 
 import mlipbench_hpc
-from mlipbench_hpc.contract.folder import Store, read_json
+from mlipbench_hpc.contract.folder import SMALL_BYTES, Store, damaged, read_json
 from mlipbench_hpc.data.frames import Floats
 
-Status = Literal["done", "missing", "failed", "stale"]
+Status = Literal["done", "missing", "failed", "stale", "changed"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Item:
         try:
             with np.load(self.folder / name, allow_pickle=False) as archive:
                 return dict(archive)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, BadZipFile):
             return {}
 
 
@@ -136,13 +137,18 @@ class Results:
 
 
 def collect(document: dict[str, Any], tasks: list[Reported], store: Store) -> Results:
-    """Read the committed folders of the tasks that are done; anything else is an empty item."""
+    """Read the committed folders of the tasks that are done; anything else is an empty item.
+
+    So is a folder that was changed since its commit, so far as its small files tell.
+    """
     return Results(document, [_item(task, store) for task in tasks])
 
 
 def _item(reported: Reported, store: Store) -> Item:
     folder = store.task(reported.key)
     result = store.result(reported.key) if reported.status == "done" else None
+    if result is not None and damaged(folder, SMALL_BYTES):
+        reported, result = replace(reported, status="changed"), None
     if result is None:
         return Item(reported, folder)
     return Item(reported, folder, result, read_json(folder / "task.json") or {})

@@ -138,12 +138,16 @@ def _of_analyses(results: Results, name: str) -> list[str]:
 
 
 def _stale(results: Results) -> list[str]:
-    stale = [item.reported.label for item in results.items if item.status == "stale"]
-    return (
-        [f"Left out because what they were made from has changed since: {listed(stale)}. Run again."]
-        if stale
-        else []
-    )
+    why = {
+        "stale": "what they were made from has changed since",
+        "changed": "they changed after their commit",
+    }
+    found = {
+        status: [item.reported.label for item in results.items if item.status == status] for status in why
+    }
+    return [
+        f"Left out because {why[one]}: {listed(names)}. Run again." for one, names in found.items() if names
+    ]
 
 
 def _never_enough(all_rounds: list[Round]) -> list[str]:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from mlipbench_hpc.campaign.site import ClusterSite, Site
-from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S, Store, furthest_checkpoint, is_edited, read_json
+from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S, Store, damaged, furthest_checkpoint, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED
 from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.runtime import look, processes
@@ -109,7 +109,9 @@ class Driver:
     def _expand(self) -> None:
         """Plan with the decisions made so far; stale results are set aside to be made anew."""
         plan = look.settle(self.store, self.replan)
-        if not self.done and self._set_aside_edited(plan):
+        if not self.done and (changed := look.changed(self.store, plan)):
+            for item in changed:
+                self._set_aside(item)
             plan = look.settle(self.store, self.replan)
         self.plan = {item.key: item for item in plan}
         seen = look.snapshot(self.store, self.plan)
@@ -119,18 +121,23 @@ class Driver:
                     f"stale: {self.plan[key].task.label} consumed an upstream result that has changed since"
                 )
                 self.store.set_aside(key)
+                self.done.discard(key)
             elif key in seen.results:
                 self.done.add(key)
         self._sort()
 
-    def _set_aside_edited(self, plan: list[Planned]) -> int:
-        """A result that somebody changed by hand is no result; it is looked for when a run begins."""
-        there = [item for item in plan if self.store.task(item.key).exists()]
-        edited = [item for item in there if is_edited(self.store.result(item.key) or {})]
-        for item in edited:
-            self.echo(f"edited: {item.task.label} was changed after its commit, it is made anew")
-            self.store.set_aside(item.key)
-        return len(edited)
+    def _set_aside(self, item: Planned) -> None:
+        """A result that somebody, or a disk, has changed is no result."""
+        self.echo(f"changed: {item.task.label} was changed after its commit, it is made anew")
+        self.store.set_aside(item.key)
+        self.done.discard(item.key)
+
+    def _heal(self, flight: Flight, key: str) -> None:
+        """What an attempt could not consume is made anew, unless that is under way for another."""
+        self.flights.pop(flight.item.key)
+        if key in self.plan and self.store.task(key).exists() and damaged(self.store.task(key)):
+            self._set_aside(self.plan[key])
+        self._expand()
 
     def _sort(self) -> None:
         """Who waits for how many (`_missing`), whom that frees (`_below`), and the heap of the ready."""
@@ -286,6 +293,9 @@ class Driver:
     def _failed(self, flight: Flight) -> None:
         """Decide by kind: input and architecture never again, resource once, transient as the site says."""
         said = read_json(flight.attempt / "failure.json")
+        if said and said.get("damaged"):
+            self._heal(flight, said["damaged"])
+            return
         kind, message = (said["kind"], said["message"]) if said else self._without_record(flight)
         if not said:
             processes.kill(processes.ATTEMPT, flight.mark)
@@ -357,14 +367,8 @@ class Driver:
 
     def _talk(self) -> None:
         """One line about what runs now."""
-        seen = look.snapshot(self.store, self.flights)
-        parts = [
-            f"{self.plan[key].task.label} {progress['done']:.0f}/{progress['total']:.0f} {progress['unit']}"
-            for key, progress in seen.running.items()
-            if "done" in progress
-        ]
-        if parts:
-            self.echo("      now: " + "; ".join(parts))
+        if said := look.told(self.store, self.plan, self.flights):
+            self.echo(f"      now: {said}")
 
     def _say_once(self, lines: list[str]) -> list[str]:
         """Print those lines that are not of the last look; returns all."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlipbench_hpc.contract.folder import Store, read_json
+from mlipbench_hpc.contract.folder import SMALL_BYTES, Store, damaged, read_json
 from mlipbench_hpc.plan.graph import Planned, Snapshot
 from mlipbench_hpc.runtime.lock import driven_since
 
@@ -25,6 +25,21 @@ def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
         key: seconds for key, result in results.items() if (seconds := _spent(store, result)) is not None
     }
     return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()}, spent)
+
+
+def told(store: Store, plan: Mapping[str, Planned], keys: Collection[str]) -> str:
+    """How far those of `keys` are that run and say so."""
+    return "; ".join(
+        f"{plan[key].task.label} {progress['done']:.0f}/{progress['total']:.0f} {progress['unit']}"
+        for key, progress in snapshot(store, keys).running.items()
+        if "done" in progress
+    )
+
+
+def changed(store: Store, plan: Iterable[Planned]) -> list[Planned]:
+    """Tasks whose committed folder is no longer what was committed, so far as small files tell."""
+    there = [item for item in plan if store.task(item.key).exists()]
+    return [item for item in there if damaged(store.task(item.key), SMALL_BYTES)]
 
 
 def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) -> list[Planned]:

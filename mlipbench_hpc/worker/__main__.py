@@ -20,6 +20,7 @@ from mlipbench_hpc.contract.task import (
     EXIT_INTERRUPTED,
     EXIT_OF_FAILURE,
     SCHEMA,
+    DamagedUpstream,
     Interrupted,
     ResourceFailure,
     Task,
@@ -151,6 +152,8 @@ def record_failure(folder: Path, failure: TaskFailure, error: BaseException, clo
         "traceback": text[-4000:],
         "timing": clock.read(),
     }
+    if isinstance(failure, DamagedUpstream):
+        record["damaged"] = failure.key
     try:
         write_json(folder / "failure.json", record)
     except OSError as second:

@@ -16,11 +16,10 @@ from mlipbench_hpc.contract.folder import (
     Store,
     checkpoints,
     damaged,
-    is_edited,
     save_checkpoint,
     write_json,
 )
-from mlipbench_hpc.contract.task import InputFailure, Interrupted, Task, TransientFailure
+from mlipbench_hpc.contract.task import DamagedUpstream, Interrupted, Task, TransientFailure
 
 PROGRESS_EVERY_S = 1.0
 LOOK_EVERY_S = 0.5
@@ -59,17 +58,16 @@ class Context:
     def upstream(self, role: str) -> Path:
         """The committed folder that plays `role`; its outputs are checked against its manifest once.
 
-        Raises TransientFailure when it is not (yet) visible, InputFailure when its bytes were changed.
+        Raises TransientFailure when it is not (yet) visible, DamagedUpstream when its bytes were changed.
         """
         key = self.task.upstream[role]
         folder, result = self.store.task(key), self._seen(role, lambda: self.store.result(key))
         if result is None:
             raise TransientFailure(f"{role}: task {key[:12]} is not committed, or does not show here")
         if role not in self.consumed:
-            bad = ["result.json"] if is_edited(result) else damaged(folder)
-            if bad:
+            if bad := damaged(folder):
                 message = f"{role}: {folder} was changed after its commit: {', '.join(bad)}"
-                raise InputFailure(f"{message}; remove that folder and run again to make it anew")
+                raise DamagedUpstream(key, f"{message}; `mlipbench run` makes it anew")
             self.consumed[role] = {"key": key, "manifest": result["manifest"]}
         return folder
 

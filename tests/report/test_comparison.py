@@ -1,6 +1,5 @@
 """Every driver of the same interface side by side: groups, bands, verdicts, what stands beside numbers."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from profiled import ERRORS, SCALARS, SPREAD, Z, analysed, npz, reweighted
 from wellformed import Wellformed
 
-from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import Results, collect
 from mlipbench_hpc.report.combine import Number, numbered, pooled
 from mlipbench_hpc.report.comparison import agreements, with_errors
@@ -108,7 +107,7 @@ def change(made: Any, verb: str, name: str, replica: int, **values: Any) -> None
     path.chmod(0o644)
     result = read_json(path)
     result["values"] |= values
-    path.write_text(json.dumps(result))
+    seal(path.parent, result | {"outputs": outputs(path.parent)})
 
 
 def test_runs_of_the_same_thing_form_a_group(compared: Any) -> None:
@@ -458,4 +457,5 @@ def test_a_dipole_of_zero_width_is_drawn(made: Any) -> None:
         item.folder.chmod(0o755)
         (item.folder / "dipole.npz").chmod(0o644)
         (item.folder / "dipole.npz").write_bytes(npz(time_ps=np.arange(9.0), P_z=np.full(9, -6.0)))
+        seal(item.folder, read_json(item.folder / "result.json") | {"outputs": outputs(item.folder)})
     assert len(overlays(collected(made))) == 1

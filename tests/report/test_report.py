@@ -11,7 +11,7 @@ import pytest
 from wellformed import Wellformed
 
 from mlipbench_hpc.campaign.spec import Campaign
-from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.tables import quantity
@@ -129,7 +129,7 @@ def test_equal_runs_differ_in_timing_alone(built: tuple[Any, Path], made: Any, t
         result = read_json(path) | {"attempt": f"{task.key}-7", "timing": clock, "manifest": "0" * 64}
         if task.verb == "md":
             result["values"]["segments"] = 12
-        path.write_text(json.dumps(result))
+        seal(path.parent, result | {"outputs": outputs(path.parent)})
     made.document["site"] = {"name": "elsewhere"}
     made.change(lambda task: task.verb == "md", failure={"kind": "transient", "message": "before"})
     before, after = read(built[1])[1], build(made, tmp_path / "two")[1]
@@ -202,6 +202,7 @@ def test_no_nan_in_results(made: Any, tmp_path: Path) -> None:
     path.chmod(0o644)
     text = path.read_text().splitlines()
     path.write_text("\n".join([*text, "41,nan,,inf,0.01"]) + "\n")
+    seal(path.parent, read_json(path.parent / "result.json") | {"outputs": outputs(path.parent)})
     _, results = build(made, tmp_path / "out")
     raw = (tmp_path / "out/results.json").read_text()
     json.loads(raw, parse_constant=lambda word: pytest.fail(f"{word} in results.json"))
@@ -245,7 +246,7 @@ def test_unstable_run_is_a_result(made: Any, plain: None, tmp_path: Path) -> Non
         path.chmod(0o644)
         result = read_json(path)
         result["values"] |= {"outcome": "unstable", "cause": "temperature above 2000 K", "time_ps": 3.25}
-        path.write_text(json.dumps(result))
+        seal(path.parent, result | {"outputs": outputs(path.parent)})
     page, _ = build(made, tmp_path / "out")
     assert "2 of them unstable" in page
     assert "unstable (temperature above 2000 K)" in page

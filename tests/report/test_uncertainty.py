@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 import re
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from profiled import NAMES, Z, csv_bytes, curves
 
-from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.bands import of_run
 from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.drawing import new_axes, room
@@ -91,7 +90,7 @@ def replace_values(
     path.chmod(0o644)
     result = read_json(path)
     result["values"] |= values
-    path.write_text(json.dumps(result))
+    seal(path.parent, result | {"outputs": outputs(path.parent)})
 
 
 def with_uncertainty(made: Any, alpha: float | None = 1.3, std: float = 0.7, share: float = 0.25) -> Any:
