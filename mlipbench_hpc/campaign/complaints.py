@@ -114,6 +114,10 @@ def _wrong_value(refusal: _Refusal) -> Mistake:
     return Mistake(refusal.place, text, received)
 
 
+def _too_few(refusal: _Refusal) -> Mistake:
+    return Mistake(refusal.place, "is empty", shown(refusal.details["input"]), "at least one entry")
+
+
 HANDLERS: dict[str, Callable[[_Refusal], Mistake]] = {
     "missing": _missing,
     "extra_forbidden": _unknown_key,
@@ -124,6 +128,7 @@ HANDLERS: dict[str, Callable[[_Refusal], Mistake]] = {
     "model_type": _no_mapping,
     "model_attributes_type": _no_mapping,
     "dict_type": _no_mapping,
+    "too_short": _too_few,
 }
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 UNITS: dict[str, dict[str, float]] = {
     "time": {"fs": 1e-3, "ps": 1.0, "ns": 1e3},
-    "duration": {"s": 1.0, "min": 60.0, "h": 3600.0},
+    "duration": {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "days": 86400.0},
     "frequency": {"1/ps": 1.0, "1/fs": 1e3, "/ps": 1.0, "/fs": 1e3},
     "length": {"Å": 1.0, "A": 1.0, "Angstrom": 1.0, "nm": 10.0},
     "temperature": {"K": 1.0},

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.load import load
@@ -100,19 +100,27 @@ class Nodes(Spec):
     walltime: Walltime = Field(description="Of one job; whole minutes.")
     exclusive: bool = Field(True, strict=True, description="Share the nodes with nobody.")
     launcher: Literal["single", "srun", "mpiexec"] = Field(
-        "single", description="How a job of several nodes starts one manager on each."
+        "single", description="How a job of several nodes starts one manager on each.", validate_default=True
     )
     gpu_hour_price: Annotated[float, Field(ge=0)] | None = Field(
         None, description="Of one GPU for one hour, in whatever `plan` is to add up."
     )
 
-    @model_validator(mode="after")
-    def _sensible(self) -> "Nodes":
-        if self.nodes_per_block > 1 and self.launcher == "single":
-            raise ValueError("expected `launcher: srun` or `mpiexec` with several nodes_per_block")
-        if self.min_blocks > self.max_blocks:
-            raise ValueError("expected min_blocks of at most max_blocks")
-        return self
+    # Checks of one key each, so that a mistake elsewhere does not hide them.
+    @field_validator("launcher", mode="after")
+    @classmethod
+    def _launches_all(cls, launcher: str, others: ValidationInfo) -> str:
+        if others.data.get("nodes_per_block", 1) > 1 and launcher == "single":
+            able = [one for one in get_args(cls.model_fields["launcher"].annotation) if one != "single"]
+            raise ValueError(f"expected `launcher: {able[0]}`, for nodes_per_block is more than 1")
+        return launcher
+
+    @field_validator("min_blocks", mode="after")
+    @classmethod
+    def _at_most_all(cls, blocks: int, others: ValidationInfo) -> int:
+        if blocks > (most := others.data.get("max_blocks", blocks)):
+            raise ValueError(f"expected at most max_blocks, {most}")
+        return blocks
 
     @property
     def margin(self) -> float:
@@ -135,7 +143,7 @@ class SlurmNodes(Nodes):
     partition: Word | None = None
     qos: Word | None = None
     constraint: Word | None = None
-    launcher: Literal["single", "srun"] = "single"
+    launcher: Literal["single", "srun"] = Field("single", validate_default=True)
 
 
 class PbsNodes(Nodes):
@@ -143,7 +151,7 @@ class PbsNodes(Nodes):
 
     queue: Word | None = None
     select: Word | None = Field(None, description="Added to the job's `select` line (default: ngpus=N).")
-    launcher: Literal["single", "mpiexec"] = "single"
+    launcher: Literal["single", "mpiexec"] = Field("single", validate_default=True)
 
 
 class ClusterSite(Site):
@@ -182,11 +190,12 @@ class ClusterSite(Site):
         nodes = self.nodes.get("gpu")
         return nodes.gpu_hour_price if nodes else None
 
-    @model_validator(mode="after")
-    def _ports(self) -> "ClusterSite":
-        if self.ports[1] - self.ports[0] < 10:
-            raise ValueError("expected ports as [first, last] with at least 10 between them")
-        return self
+    @field_validator("ports", mode="after")
+    @classmethod
+    def _far_apart(cls, ports: tuple[int, int]) -> tuple[int, int]:
+        if ports[1] - ports[0] < 10:
+            raise ValueError("expected [first, last] with at least 10 between them")
+        return ports
 
 
 class SlurmSite(ClusterSite):

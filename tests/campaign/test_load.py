@@ -270,7 +270,7 @@ def test_a_cluster_site(tmp_path: Path):
         ("account: chem", 'account: "chem\\n#SBATCH --wrap=hurt"', 3),
         ("account: chem", "modules: ['gcc; touch hurt']", 3),
         ("account: chem", "variables: {'A=1 B': x}", 3),
-        ("account: chem", "ports: [54000, 54001]", 1),
+        ("account: chem", "ports: [54000, 54001]", 3),
         ("account: chem", "ports: [80, 54001]", 3),
         ("partition: gpu", "queue: gpu", 5),
         ("walltime: 12 h", "walltime: 90 s", 5),
@@ -290,6 +290,17 @@ def test_mistakes_in_a_cluster_site_are_found_before_anything_runs(
     assert problem.line == line, problem
 
 
+def test_one_mistake_in_a_site_hides_no_other(tmp_path: Path):
+    nodes = "min_blocks: 2, nodes_per_block: 2, cors: 8"
+    text = CLUSTER.replace("account: chem", "ports: [54000, 54001]")
+    text = text.replace("walltime: 12 h", f"{nodes}, walltime: x")
+    found = {problem.path: problem.expected for problem in site_problems(tmp_path, text)}
+    assert set(found) == {
+        "ports", "nodes.gpu.min_blocks", "nodes.gpu", "nodes.gpu.cors", "nodes.gpu.walltime",
+    }  # fmt: skip
+    assert found["nodes.gpu"] == "`launcher: srun`, for nodes_per_block is more than 1"
+
+
 def site_problems(folder: Path, text: str) -> list[Problem]:
     file = folder / "site.yaml"
     file.write_text(text)
@@ -306,3 +317,11 @@ def test_a_document_that_is_no_mapping(tmp_path: Path):
 def test_dotted_paths_quote_what_is_no_word():
     assert dotted(("md", "bulk-1", "start", "frames", 2)) == "md.bulk-1.start.frames[2]"
     assert dotted(("models", "../up")) == "models.'../up'"
+
+
+SITES = Path(__file__).parents[2] / "campaigns" / "sites"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SITES.glob("*.yaml")))
+def test_every_example_site_is_valid(name: str) -> None:
+    assert load_site(SITES / f"{name}.yaml").name == name
