@@ -26,17 +26,28 @@ def finished(driver: "subprocess.Popen[str]", folder: Path, seconds: float = 240
 
 
 def test_eight_members_train_on_eight_gpus(cluster: Any, folder: Path) -> None:
+    train_on_eight_gpus(folder, cluster.site(blocks=2, gpus=4))
+    assert cluster.jobs() == []
+
+
+@pytest.mark.parametrize("cluster", ["slurm"], indirect=True)
+def test_one_job_of_two_nodes_holds_eight_gpus_too(cluster: Any, folder: Path) -> None:
+    several = "max_blocks: 1, nodes_per_block: 2, launcher: srun"
+    train_on_eight_gpus(folder, cluster.site(blocks=1, gpus=4).replace("max_blocks: 1", several))
+    assert cluster.jobs() == []
+
+
+def train_on_eight_gpus(folder: Path, site: str) -> None:
+    """Eight members at a time, each on a GPU of its own."""
     toy = folder / "toy.yaml"
     text = toy.read_text().replace("members: 2", "members: 8").replace("epoch_s: 0.12", "epoch_s: 0.5")
     toy.write_text(text)
-    site = cluster.site(blocks=2, gpus=4)
     finished(running.start(folder, "run", "toy.yaml", site=site), folder)
     trained = [one["timing"] for one in running.done(folder, "train")]
     assert len({(timing["host"], timing["gpu"]) for timing in trained}) == 8
     last_start = max(timing["started"] for timing in trained)
     first_end = min(timing["started"] + timing["wall_s"] for timing in trained)
     assert last_start < first_end, "they did not all run at a time"
-    assert cluster.jobs() == []
 
 
 def test_a_cancelled_job_costs_no_retry_and_changes_nothing(

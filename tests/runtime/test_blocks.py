@@ -9,9 +9,11 @@ from parsl.jobs.states import JobState, JobStatus
 from parsl.providers.errors import SubmitException
 
 from mlipbench_hpc.campaign.site import ClusterSite, PbsNodes, PbsSite, SlurmNodes, SlurmSite
+from mlipbench_hpc.contract.task import EXIT_INTERRUPTED
 from mlipbench_hpc.runtime import blocks
 from mlipbench_hpc.runtime.blocks import Block, blocks_of, hours, job_lines
-from mlipbench_hpc.runtime.launch import here
+from mlipbench_hpc.runtime.executors import DRAIN
+from mlipbench_hpc.runtime.launch import here, launch
 from mlipbench_hpc.runtime.trouble import WorkersLost
 
 TAG = "mlip-0123456789"
@@ -270,6 +272,32 @@ def test_a_jobs_own_lines_hold_user_text_quoted(tmp_path: Path) -> None:
     ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith(f"$(touch {tmp_path}/hurt) 'b'|/env bin:")
     assert not (tmp_path / "hurt").exists()
+
+
+def test_jobs_take_no_new_task_from_a_time_after_their_own_start() -> None:
+    """However long the site's own lines take: they come after the clock was read, the workers later still."""
+    made = site("slurm", worker_init=["sleep 2"])
+    lines = job_lines(made, made.nodes["gpu"], "/env/bin")
+    drained = next(place for place, line in enumerate(lines) if "MLIPBENCH_DRAIN_AT" in line)
+    assert drained < lines.index("sleep 2")
+    script = "\n".join([*lines, f"echo {DRAIN}"])
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    left, most = int(ran.stdout), made.nodes["gpu"].drain
+    assert most - 10 <= left <= most - 1
+    over = subprocess.run(
+        ["bash", "-c", f"MLIPBENCH_DRAIN_AT=7; echo {DRAIN}"], capture_output=True, check=True
+    )
+    assert int(over.stdout) < 0, "over already: Parsl takes 0 for never"
+
+
+def test_nothing_is_started_when_the_jobs_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "task.json").touch()
+    start = ["touch", str(tmp_path / "started")], str(tmp_path), dict[str, str](), str(tmp_path / "log.txt")
+    monkeypatch.setenv("MLIPBENCH_STOP_AT", "1")
+    assert launch(*start) == EXIT_INTERRUPTED
+    assert not (tmp_path / "log.txt").exists()
 
 
 def test_script_lines_of_both_schedulers() -> None:
