@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlipbench_hpc.analysis.blocks import jackknife
 from mlipbench_hpc.data.frames import Floats, Ints
 
-GROUP = 128
+GROUP, ROOM = 128, 1024
 WORD = 64
 DIPOLE, BOTH, STAYED, BEGUN = "dipole", "both", "stayed", "begun"
 BOTH_SHARE, STAYED_SHARE, ORIGINS = "both_share", "stayed_share", "origins"
@@ -50,7 +50,7 @@ class Dynamics:
         self.lags = min(self.lags, self.frames - 1)
         self._rows = np.zeros((self.blocks + 1, len(SUMS), self.lags + 1))
         self.sums = dict(zip(SUMS, self._rows.swapaxes(0, 1), strict=True))
-        self._first = self._held = 0
+        self._first = self._begin = self._held = 0
         self._inside, self._directions = np.zeros((0, 0), dtype=np.bool_), np.zeros((0, 0, 3))
 
     def add(self, inside: NDArray[np.bool_], directions: Floats) -> None:
@@ -59,42 +59,51 @@ class Dynamics:
         A direction counts where its molecule is inside.
         """
         if not len(self._inside):
-            room = GROUP + self.lags, inside.shape[1]
+            room = ROOM + self.lags, inside.shape[1]
             self._inside = np.zeros(room, dtype=np.bool_)
             self._directions = np.zeros((*room, 3) if self.dipole else (0, 0, 3))
         taken = 0
         while taken < len(inside):
-            rows = slice(self._held, self._held + min(len(inside) - taken, len(self._inside) - self._held))
+            begin = self._begin + self._held
+            rows = slice(begin, begin + min(len(inside) - taken, len(self._inside) - begin))
             given = slice(taken, taken + rows.stop - rows.start)
             self._inside[rows] = inside[given]
             if self.dipole:
                 self._directions[rows] = directions[given]
-            taken, self._held = given.stop, rows.stop
-            if self._held == len(self._inside):
+            taken, self._held = given.stop, rows.stop - self._begin
+            while self._held >= GROUP + self.lags:
                 self._group(GROUP)
+            if rows.stop == len(self._inside):
+                self._to_front()
         if self._first + self._held == self.frames:
             while self._held:
                 self._group(min(GROUP, self._held))
+
+    def _to_front(self) -> None:
+        """Make room behind what is held."""
+        held = slice(self._begin, self._begin + self._held)
+        self._inside[: self._held] = self._inside[held]
+        if self.dipole:
+            self._directions[: self._held] = self._directions[held]
+        self._begin = 0
 
     def _group(self, size: int) -> None:
         """Take the next `size` frames as origins, and let them go."""
         origins = np.arange(-self._first % self.every, size, self.every)
         if len(origins):
             self._count(origins, min(size + self.lags, self._held))
-        left = self._held - size
-        self._inside[:left] = self._inside[size : self._held]
-        if self.dipole:
-            self._directions[:left] = self._directions[size : self._held]
-        self._first, self._held = self._first + size, left
+        self._first, self._begin, self._held = self._first + size, self._begin + size, self._held - size
 
     def _count(self, origins: Ints, reach: int) -> None:
         """Only who is ever inside takes part, which is most of what there is to save."""
         length = max(1, self.frames // self.blocks)
         block = np.minimum((self._first + origins) // length, self.blocks)
-        present = np.flatnonzero(self._inside[:reach].any(axis=0))
-        inside, aligned = self._inside[:reach, present], np.zeros((0, 0))
+        held = slice(self._begin, self._begin + reach)
+        present = np.flatnonzero(self._inside[held].any(axis=0))
+        inside, aligned = self._inside[held, present], np.zeros((0, 0))
         if self.dipole:
-            directions = np.where(inside[..., None], self._directions[:reach, present], 0.0)
+            directions = self._directions[held, present]
+            directions[~inside] = 0.0
             weighted = directions.reshape(reach, -1)
             aligned = weighted[origins] @ weighted.T
         _add_origins(origins, block, _packed(inside), aligned, self._rows)

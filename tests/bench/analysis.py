@@ -129,7 +129,12 @@ def products(made: Profiler, trajectory: Trajectory) -> Callable[[], object]:
     present = int(first_layer(made, trajectory.positions[:AT_ONCE])[0].any(axis=0).sum())
     rows = GROUP + round(DIPOLE_PS / FRAME_PS)
     vectors = np.random.default_rng(0).normal(size=(rows, 3 * present))
-    return lambda: [vectors[:GROUP] @ vectors.T for _ in range(FRAMES // GROUP)]
+
+    def multiply() -> None:
+        for _ in range(FRAMES // GROUP):
+            vectors[:GROUP] @ vectors.T
+
+    return multiply
 
 
 def from_xtc(folder: Path, trajectory: Trajectory) -> float:
