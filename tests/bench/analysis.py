@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ def main() -> dict[str, float]:
         works = {
             "profiles": lambda: block_means(made, parts(trajectory), FRAMES, BLOCKS),
             "analyse": lambda: analyse(made, trajectory),
+            "analyse_with_ions": lambda: analyse(made, trajectory, ions=True),
             "reweighting": lambda: reweighting(made, trajectory),
             "dipole_floor": products(made, trajectory),
         }
@@ -99,10 +101,11 @@ def parts(trajectory: Trajectory) -> Iterator[np.ndarray]:
     return (trajectory.positions[part] for part in pieces(FRAMES, AT_ONCE))
 
 
-def analyse(made: Profiler, trajectory: Trajectory, threads: int = 1) -> None:
-    """What `analyse` makes in one reading: profiles, P_z, C_dip and both forms of P_surv, ions."""
+def analyse(made: Profiler, trajectory: Trajectory, threads: int = 1, ions: bool = False) -> None:
+    """In one reading: profiles, P_z, C_dip, both forms of P_surv; `ions`: and their neighbours and stays."""
     sums = BlockSums(made, np.ones((1, FRAMES)), BLOCKS)
-    motion = Motion(made, ASKED, FRAMES, FRAME_PS, BLOCKS)
+    moving = made if ions else replace(made, ions={})
+    motion = Motion(moving, ASKED, FRAMES, FRAME_PS, BLOCKS)
     feed(parts(trajectory), [sums.add, motion.add], threads)
 
 
