@@ -14,7 +14,7 @@ from typing import Any
 from mlipbench_hpc.contract.folder import NotAStore, Store, read_json
 from mlipbench_hpc.contract.task import InputFailure, Task
 from mlipbench_hpc.runtime import plan_verbs
-from mlipbench_hpc.runtime.trouble import OUT_OF_TIME
+from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, WorkersLost
 
 EXIT_REFUSED = 2
 EXIT_UNFINISHED = 1
@@ -125,8 +125,13 @@ def validate(session: Session) -> int:
 def run(session: Session) -> int:
     if session.options.submit:
         return submit(session)
-    with hold(session):
-        finished, out_of_time = drive(session)
+    try:
+        with hold(session):
+            finished, out_of_time = drive(session)
+    except WorkersLost:
+        if session.look()[0].results:  # What is done is told, whatever became of the workers.
+            report(session)
+        raise
     if out_of_time:
         return submit(session)
     report(session)

@@ -179,21 +179,27 @@ class Block:
     def end_all(self, echo: Callable[[str], None]) -> int:
         """Cancel every block of this store, whoever submitted it, and wait until all are gone.
 
-        Returns how many there were. Raises WorkersLost with what to type when some stay.
+        Returns how many there were. Raises WorkersLost with what to type when some stay, or when a scheduler
+        does not say; one that took a job from us is asked as long as elsewhere.
         """
         ended: set[str] = set()
-        until = time.monotonic() + GONE_WITHIN_S
+        begun, said = time.monotonic(), ""
         while (left := self.active()) != []:
+            if left is None and self.trouble != said:
+                said = self.trouble
+                echo(f"      {said}: asking again")
             if new := sorted(set(left or ()) - ended):
                 echo(f"      cancelling jobs of this store: {' '.join(new)}")
                 ended |= set(new)
             if left:
                 code, _, errors = self.execute_wait(f"{self.killer} {' '.join(left)}")
                 self.trouble = f"{self.killer}: {errors.strip() or code}" if code else ""
-            if time.monotonic() > until:
-                what = " ".join(left) if left else f"those named {self.tag}"
+            patience = PATIENCE_S if left is None and self.accepted else GONE_WITHIN_S
+            if time.monotonic() > begun + patience:
                 raise WorkersLost(
-                    f"jobs of this store cannot be ended ({what}): {self.trouble}; try {self.killer}"
+                    f"jobs of this store cannot be ended: {self.trouble}; try {self.killer} {' '.join(left)}"
+                    if left
+                    else f"the scheduler does not say whether jobs named {self.tag} still run: {self.trouble}"
                 )
             time.sleep(LOOK_EVERY_S)
         return len(ended)

@@ -226,8 +226,25 @@ def test_jobs_that_stay_are_named_with_what_to_type(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.01)
     made = block("slurm")
     Said(monkeypatch, squeue=[(0, "3|RUNNING|None", "")], scancel=[(1, "", "denied")])
-    with pytest.raises(WorkersLost, match=r"\(3\): scancel: denied; try scancel"):
+    with pytest.raises(WorkersLost, match="cannot be ended: scancel: denied; try scancel 3"):
         made.end_all(lambda _: None)
+
+
+def test_a_scheduler_that_took_jobs_is_asked_for_longer_whether_they_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(blocks, "GONE_WITHIN_S", 0.0)
+    monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.01)
+    made = block("slurm")
+    down = (1, "", "down")
+    Said(monkeypatch, squeue=[down])
+    heard: list[str] = []
+    with pytest.raises(WorkersLost, match=f"does not say whether jobs named {TAG} still run: squeue: down"):
+        made.end_all(heard.append)
+    assert [one.strip() for one in heard] == ["squeue: down: asking again"]
+    made.accepted = True
+    Said(monkeypatch, squeue=[down] * 5 + [(0, "", "")])
+    assert made.end_all(heard.append) == 0
 
 
 @pytest.mark.parametrize(
