@@ -132,7 +132,7 @@ def run(session: Session) -> int:
         if session.look()[0].results:  # What is done is told, whatever became of the workers.
             report(session)
         raise
-    if out_of_time:
+    if out_of_time and plan_verbs.something_left(session):
         return submit(session)
     report(session)
     if not finished:

@@ -2,7 +2,6 @@
 
 import errno
 import heapq
-import math
 import os
 import queue
 import signal
@@ -23,7 +22,7 @@ from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, stuck
 from mlipbench_hpc.runtime.environments import Environment
-from mlipbench_hpc.runtime.executors import Pool, longest_run
+from mlipbench_hpc.runtime.executors import Pool
 from mlipbench_hpc.runtime.flight import Flight
 from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.launch import NO_MEMORY
@@ -32,7 +31,6 @@ from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, SPARE_BYTES, OutOfSpace, 
 TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
-STUCK_AFTER = 3
 LOST_LIMIT = 20
 WATCH_EVERY_S = 10.0
 # Of a cluster the node knows them, not the login node.
@@ -268,21 +266,10 @@ class Driver:
 
     def _interrupted(self, flight: Flight) -> None:
         """The next attempt continues, unless several that had their time came no further."""
-        step, key = furthest_checkpoint(flight.attempt), flight.item.key
-        further = step > self.reached.get(key, -1)
-        times = 0 if further else self.tries[key, "stuck"] + self._had_its_time(flight)
-        self.reached[key] = max(step, self.reached.get(key, -1))
-        self.tries[key, "stuck"] = times
-        if times < STUCK_AFTER:
-            self._again(flight, "interrupted, the next attempt continues")
+        if why := stuck(self.store.attempts(flight.item.key)):
+            self._give_up(flight, "stuck", why)
         else:
-            self._give_up(flight, "stuck", stuck(self.reached[key]))
-
-    def _had_its_time(self, flight: Flight) -> bool:
-        """Whether an interrupted attempt had half of what a job gives: it may have begun near a job's end."""
-        most = min(longest_run(self.site, flight.kind), self.site.attempt_limit or math.inf)
-        ended = read_json(flight.attempt / "interrupted.json") or {}
-        return bool(ended.get("timing", {}).get("wall_s", 0.0) >= most / 2)
+            self._again(flight, "interrupted, the next attempt continues")
 
     def _give_up(self, flight: Flight, kind: str, message: str) -> None:
         record(flight.attempt, kind, message)
@@ -396,3 +383,6 @@ class Driver:
                 break
             time.sleep(0.2)
             number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
+        for flight in list(self.flights.values()) if self.stopping == OUT_OF_TIME else []:
+            if why := stuck(self.store.attempts(flight.item.key)):
+                self._give_up(flight, "stuck", why)

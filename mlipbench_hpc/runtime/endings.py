@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from collections.abc import Iterable
 from concurrent.futures import Future
 from errno import ENOSPC
 from pathlib import Path
@@ -14,6 +15,7 @@ from mlipbench_hpc.runtime.launch import NO_MEMORY, NOT_STARTED
 
 # What an attempt leaves before it ends with such a code.
 RECORDED = {EXIT_INTERRUPTED: "interrupted.json"} | dict.fromkeys(EXIT_OF_FAILURE.values(), "failure.json")
+STUCK_AFTER = 3
 FATAL = 128  # Apptainer ends with 128 and the number of the signal that killed what it ran.
 
 
@@ -31,9 +33,25 @@ def record(attempt: Path, kind: str, message: str) -> None:
             write_json(attempt / "failure.json", {"kind": kind, "message": message, "timing": timing})
 
 
-def stuck(reached: int) -> str:
-    """Why attempts that had their time and came no further are given up; reached: the furthest checkpoint."""
-    if reached < 0:
+def stuck(attempts: Iterable[Path]) -> str:
+    """Why a task is given up that its time's end interrupts again and again, or an empty string.
+
+    attempts: its folders, oldest first, whichever driver began them. Three that had at least half of the
+    longest's time, the last among them, came no further than those before (others may have begun near a job's
+    end), or thrice as many of any length.
+    """
+    furthest, spent = -1, list[float]()
+    for attempt in attempts:
+        step = max((int(path.name) for path in (attempt / "checkpoint").glob("[0-9]*")), default=-1)
+        ended = read_json(attempt / "interrupted.json")
+        if step > furthest:
+            furthest, spent = step, []
+        elif ended:
+            spent.append(float(ended.get("timing", {}).get("wall_s", 0.0)))
+    long = [seconds >= max(spent) / 2 for seconds in spent]
+    if not (long and long[-1] and sum(long) >= STUCK_AFTER) and len(spent) < 3 * STUCK_AFTER:
+        return ""
+    if furthest < 0:
         return (
             "interrupted again and again before its first checkpoint: raise walltime or attempt_limit, or "
             "shorten checkpoint_every of MD"

@@ -179,14 +179,6 @@ class Pool:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def longest_run(site: Site, kind: str) -> float:
-    """Seconds that an attempt may run before its job's end asks it to stop; 0 where there is no job."""
-    if not isinstance(site, ClusterSite):
-        return 0.0
-    nodes = next(nodes for name, nodes in site.nodes.items() if name == kind)
-    return nodes.walltime - nodes.margin
-
-
 def tag(store: Store, what: str) -> str:
     """The job name of a store's jobs of one sort: 15 characters, which every scheduler keeps whole."""
     identity = (store.root / "id").read_text().strip()

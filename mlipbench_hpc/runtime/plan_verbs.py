@@ -41,6 +41,12 @@ def status(session: Any) -> int:
         print("\x1b[2J\x1b[H" if sys.stdout.isatty() else "", end="")
 
 
+def something_left(session: Any) -> bool:
+    """Whether a driver could go on: not where all that is not done has failed or waits for what has."""
+    session.__dict__.pop("plan", None)
+    return any(state not in SETTLED for state in session.look()[1].values())
+
+
 def show_status(session: Any) -> Any:
     """Print it, with what runs and what failed; returns the state of every task."""
     from mlipbench_hpc.plan import status as words
