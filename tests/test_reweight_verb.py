@@ -47,7 +47,8 @@ def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFi
         one, weights = found["members"][member], np.exp(-h) / np.exp(-h).sum()
         np.testing.assert_allclose(one["cea"], cea[-1], atol=1e-9)
         np.testing.assert_allclose(one["direct"], weights @ n, atol=1e-9)
-        assert one["effective_frames"] == pytest.approx(1 / np.square(weights).sum())
+        effective = None if one["driver"] else pytest.approx(1 / np.square(weights).sum())
+        assert one["effective_frames"] == effective
         assert one["std_h"] == pytest.approx(h.std(ddof=1), abs=1e-9)
     bands = found["bands"]
     np.testing.assert_allclose(bands["sigma"], np.std(cea, axis=0, ddof=1), atol=1e-9)
@@ -63,6 +64,32 @@ def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFi
     assert "3 frames after the last whole block were dropped" in said
     assert "more frames" in said
     assert " ns " in said
+
+
+def test_blocks_shorter_than_the_memory_of_h_are_warned_of(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A difference of energies that stays for 100 frames, in blocks of 2."""
+    driver = np.load(files / "E1.npy")
+    steps = np.repeat(np.random.default_rng(5).normal(size=len(driver) // 100 + 1), 100)[: len(driver)]
+    np.save(files / "E0.npy", driver + 0.5 * KT * steps)
+    assert main(command(files, "--blocks", "1000", members=("E0", "E1"))) == 0
+    assert "Blocks of 2 frames are shorter than h remembers itself" in capsys.readouterr().out
+
+
+def test_of_members_out_of_reach_the_driver_alone_says_how_much_longer(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver = np.load(files / "E1.npy")
+    np.save(files / "E3.npy", driver * np.random.default_rng(5).normal(size=len(driver)) * 1e3)
+    assert main(command(files, "--tolerance", "1")) == 0
+    assert "2·SE is at most" in (said := capsys.readouterr().out)
+    assert "within the tolerance of 1: resolved" in said
+
+
+def test_a_member_twice_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(files, members=("E0", "E0", "E1"))) == 2
+    assert "E0.npy is given more than once" in capsys.readouterr().err
 
 
 def test_without_alpha_it_says_so(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +110,7 @@ def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixtur
     assert main(wrong) == 2
     said = capsys.readouterr().err
     for expected in (
-        "--alpha: received -1, expected a positive number",
+        "--alpha: received -1, expected 1e-06 to 1e+09",
         "--blocks: received 1, expected at least 2",
         f"E22.npy: no such file; did you mean `{files / 'E2.npy'}`?",
         f"short.npy: received shape (7,), expected ({FRAMES},)",

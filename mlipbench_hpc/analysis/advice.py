@@ -17,6 +17,11 @@ def next_member(qualities: Mapping[int, Quality]) -> int | None:
     return max(doubted, key=lambda member: doubted[member].std_h) if doubted else None
 
 
+def in_reach(qualities: Mapping[int, Quality]) -> bool:
+    """Whether the driver's frames reach every member."""
+    return all(one.verdict != "run it directly" for one in qualities.values())
+
+
 def about_members(qualities: Mapping[int, Quality]) -> str:
     """Which member to run, and why."""
     member = next_member(qualities)
@@ -42,12 +47,15 @@ def frames_needed(frames: int, error: Floats, tolerance: float) -> int | None:
 
 
 def about_length(name: str, frames: int, error: Floats, tolerance: float, interval: float | None) -> str:
-    """How much longer to run; error (B,) and tolerance in the unit of `name`, interval ps between frames."""
+    """How much longer to run; error (B,) and tolerance in the unit of `name`, interval ps between frames.
+
+    error: the larger of the driver's and the committee mean's; of members out of reach the driver's alone.
+    """
     needed = frames_needed(frames, error, tolerance)
     if needed is None:
         return f"{name}: no sampling error is known, so nothing is said of its length."
     worst = 2 * float(np.nanmax(error))
-    now = f"{name}: 2·SE, the larger of the driver's and the committee mean's, is at most {worst:.3g}"
+    now = f"{name}: 2·SE is at most {worst:.3g}"
     if needed == frames:
         return f"{now}, within the tolerance of {tolerance:.3g}: resolved."
     more = needed - frames
@@ -69,7 +77,7 @@ def about_kinds(
         return None
     parts = (sampling, training, noise)
     two_se, band, own = (float(np.sqrt(np.mean(np.square(part[known])))) for part in parts)
-    if any(one.verdict == "run it directly" for one in qualities.values()):
+    if not in_reach(qualities):
         return (
             f"{name}: sampling 2·SE {two_se:.3g} (rms over bins); reweighting does not reach the members, so "
             "which error is the larger is not known."

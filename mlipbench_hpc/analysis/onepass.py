@@ -52,8 +52,8 @@ class BlockSums:
 
     @property
     def dipole(self) -> Floats:
-        """P_z (T,); empty without a slab."""
-        return self._dipole if self.made.faces else np.zeros(0)
+        """P_z (T,) along the outward normal of the (upper) face; empty without a slab."""
+        return self._dipole * self.made.faces[0].normal if self.made.faces else np.zeros(0)
 
 
 def block_means(made: Profiler, parts: Iterable[Part], frames: int, blocks: int) -> tuple[Samples, Floats]:

@@ -48,9 +48,9 @@ def faces(numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: i
     """The faces that water touches, the upper one first; () where there is no such metal.
 
     numbers (N,), positions (N, 3) Å and cell (3, 3) Å, lower triangular, of one frame. The slab is what lies
-    between the two ends of the widest gap in z that holds no metal; layers are more than 1 Å apart. The lower
-    face counts where at least half as many oxygens lie within 4.5 Å of it as of the upper one. Raises
-    ValueError where the metal leaves no gap of 5 Å, for then it has no surface.
+    between the two ends of the widest gap in z that holds no metal; layers are more than 1 Å apart. Both
+    faces count where the drier has at least half as many oxygens within 4.5 Å as the wetter, else the wetter
+    alone. Raises ValueError where the metal leaves no gap of 5 Å, for then it has no surface.
     """
     layers = layers_of(numbers, positions, cell, metal)
     if not layers:
@@ -58,7 +58,9 @@ def faces(numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: i
     upper, lower = Face(layers[-1], 1.0), Face(layers[0], -1.0)
     oxygens = np.flatnonzero(numbers == OXYGEN)
     wet = [int(interfacial(face.heights(positions[None], cell, oxygens)).sum()) for face in (upper, lower)]
-    return (upper, lower) if 2 * wet[1] >= wet[0] > 0 else (upper,)
+    if 2 * min(wet) >= max(wet) > 0:
+        return upper, lower
+    return (upper,) if wet[0] >= wet[1] else (lower,)
 
 
 def layers_of(numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int) -> tuple[Ints, ...]:

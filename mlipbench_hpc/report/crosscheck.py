@@ -19,6 +19,7 @@ from mlipbench_hpc.report.overlay import GREY, observables, section
 from mlipbench_hpc.report.tables import Table
 from mlipbench_hpc.report.text import number
 
+AGREES = 0.9  # of the bins within 2 SE; chance leaves 95 %
 CAPTION = (
     "Reweighting put to the test (Fig. S2 of arXiv:2602.22931): what the frames of one member say of another "
     "by CEA, beside that one's own MD. Before: rms distance, over the bins, of the driver's own average "
@@ -102,7 +103,7 @@ class Check:
     @property
     def words(self) -> str:
         """What it comes to."""
-        if self.after <= 2 * self.sampling:
+        if self.inside >= AGREES:
             return "agrees within sampling"
         return "nearer than the driver" if self.after < self.before else "no nearer than the driver"
 
@@ -156,7 +157,7 @@ def sentences(group: Group) -> list[str]:
     for pair in pairs(group):
         parts = [f"{shown(one.name).title}: {one.words}" for one in checks(pair)]
         if parts:
-            said = f"Reweighted {pair.title} ({pair.about()}), beside that member's own MD"
+            said = f"Reweighted {pair.title} ({pair.about()}; {pair.told[1]}), beside that member's own MD"
             found.append(f"{said}. {'; '.join(parts)}.")
     return found
 

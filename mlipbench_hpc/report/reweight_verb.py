@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,18 @@ import numpy as np
 
 from mlipbench_hpc.analysis import advice
 from mlipbench_hpc.analysis.resampling import Reweighted, Sampling, Weights, bootstrap, combined, reweighted
-from mlipbench_hpc.analysis.reweighting import quality, reduced
+from mlipbench_hpc.analysis.reweighting import Quality, quality, reduced
 from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.arrays import Unusable, read_npy
 from mlipbench_hpc.data.frames import Floats
 
 FEWEST_MEMBERS = 2
+LEAST, MOST = 1e-6, 1e9
+DRIVER = {
+    "verdict": "the driver", "std_h": 0.0, "effective_frames": None, "statistical_inefficiency": None,
+    "independent_frames": None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,13 @@ def run(options: argparse.Namespace) -> int:
     path = options.out / "reweight.json"
     write_json(path, found)
     for member in found["members"]:
-        print(
-            f"member {member['member']} ({member['file']}): {member['verdict']}, "
-            f"std(h) {member['std_h']:.3g} kT, {member['effective_frames']:.0f} of {found['frames']} "
-            f"frames effective, {member['independent_frames']:.0f} of them independent"
-        )
+        said = f"member {member['member']} ({member['file']}): {member['verdict']}"
+        if not member["driver"]:
+            said += (
+                f", std(h) {member['std_h']:.3g} kT, {member['effective_frames']:.0f} of {found['frames']} "
+                f"frames effective, {member['independent_frames']:.0f} of them independent"
+            )
+        print(said)
     print("\n".join([*found["notes"], *found["advice"], str(path)]), flush=True)
     return 0
 
@@ -74,10 +82,12 @@ def read(options: argparse.Namespace) -> Given:
 
 
 def _numbers_wrong(options: argparse.Namespace) -> Iterator[str]:
-    for name, fewest in (("temperature", 0.0), ("alpha", 0.0), ("tolerance", 0.0), ("frame_every", 0.0)):
+    for name in ("temperature", "alpha", "tolerance", "frame_every"):
         value = getattr(options, name)
-        if value is not None and not fewest < value < float("inf"):
-            yield f"--{name.replace('_', '-')}: received {value:g}, expected a positive number"
+        if value is not None and not LEAST <= value <= MOST:
+            yield f"--{name.replace('_', '-')}: received {value:g}, expected {LEAST:g} to {MOST:g}"
+    for path in (one for one, times in Counter(options.members).items() if times > 1):
+        yield f"--members: {path} is given more than once"
     if options.blocks < 2:
         yield f"--blocks: received {options.blocks}, expected at least 2"
 
@@ -105,6 +115,7 @@ def _shapes_wrong(options: argparse.Namespace, arrays: dict[Path, Floats]) -> li
     if observable is not None and (
         observable.ndim != 2 or len(observable) != frames or 0 in observable.shape
     ):
+        frames = frames or "frames"
         hint = "; transposed?" if observable.ndim == 2 and observable.shape[1] == frames else ""
         wrong.append(
             f"{options.observable}: received shape {observable.shape}, expected ({frames}, bins){hint}"
@@ -127,9 +138,7 @@ def compute(given: Given, options: argparse.Namespace) -> dict[str, Any]:
     members = [
         {
             "member": member, "file": options.members[member].name, "driver": member == given.place,
-            "verdict": one.verdict if member != given.place else "the driver", "std_h": one.std_h,
-            "effective_frames": one.effective, "statistical_inefficiency": one.inefficiency,
-            "independent_frames": one.independent, **_profiles(average, error, member),
+            **(_described(one) if member != given.place else DRIVER), **_profiles(average, error, member),
         }
         for member, one in qualities.items()
     ]  # fmt: skip
@@ -146,10 +155,17 @@ def compute(given: Given, options: argparse.Namespace) -> dict[str, Any]:
         "driver": given.place,
         "members": members,
         "bands": _bands(average, error, options.alpha),
-        "notes": _notes(average, frames - used, options),
+        "notes": _notes(average, frames - used, options) + _short(others, weights.length),
         "advice": _advice(others, average, error, used, options),
         "next_member": advice.next_member(others),
     }
+
+
+def _described(one: Quality) -> dict[str, Any]:
+    return {
+        "verdict": one.verdict, "std_h": one.std_h, "effective_frames": one.effective,
+        "statistical_inefficiency": one.inefficiency, "independent_frames": one.independent,
+    }  # fmt: skip
 
 
 def _profiles(average: Reweighted, error: Sampling, member: int) -> dict[str, list[float]]:
@@ -184,11 +200,21 @@ def _notes(average: Reweighted, dropped: int, options: argparse.Namespace) -> li
     return found
 
 
+def _short(qualities: dict[int, Quality], block: int) -> list[str]:
+    """Blocks over which h is not yet forgotten make every error too small."""
+    memory = max((one.inefficiency for one in qualities.values()), default=1.0)
+    if memory <= block:
+        return []
+    return [
+        f"Blocks of {block} frames are shorter than h remembers itself ({memory:.0f}): take fewer --blocks."
+    ]
+
+
 def _advice(
     qualities: dict[int, Any], average: Reweighted, error: Sampling, frames: int, options: argparse.Namespace
 ) -> list[str]:
     tolerance = options.tolerance or advice.RELATIVE_TOLERANCE * float(np.abs(average.driver).max())
-    widest = np.maximum(error.driver, error.mean)
+    widest = np.maximum(error.driver, error.mean) if advice.in_reach(qualities) else error.driver
     name, scale = options.observable.name, options.alpha or 1.0
     kinds = advice.about_kinds(name, 2 * error.driver, scale * average.sigma, scale * error.sigma, qualities)
     said = [advice.about_members(qualities), kinds]

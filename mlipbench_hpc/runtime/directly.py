@@ -1,7 +1,9 @@
 """Starts a module of the worker for a command that needs no campaign: no task, no store, no attempt."""
 
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -40,4 +42,8 @@ def start(
         argv = [str(environment.python), "-m", f"mlipbench_hpc.worker.{module}", str(folder / "request.json")]
         kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
         variables = environ(environment, "1", [folder], os.environ) | kept
-        return subprocess.run(argv, env=variables, check=False).returncode == 0
+        code = subprocess.run(argv, env=variables, check=False).returncode
+    if code < 0:  # It could say nothing itself.
+        why = "is a file damaged, or was memory short?"
+        print(f"{name}: the process was killed by {signal.Signals(-code).name}: {why}", file=sys.stderr)
+    return code == 0

@@ -79,7 +79,7 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     }  # fmt: skip
     if ORIENTATION in found.means:
         values["first_layer"] = first_layer(found.made, found.means)
-        values["dipole"] = write_dipole(out, request, found)
+        values["dipole"] = write_dipole(out, request, found, notes)
         values["dynamics"] = write_dynamics(out, found, notes)
     values["notes"] = notes.warnings
     values["found"] = said_of(source, found.made, request, used, found.times)
@@ -87,12 +87,12 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     return [*values["found"], *notes.warnings]
 
 
-def write_dipole(out: Path, request: dict[str, Any], found: Averages) -> dict[str, Any]:
+def write_dipole(out: Path, request: dict[str, Any], found: Averages, notes: Notes) -> dict[str, Any]:
     """dipole.csv, P_z frame by frame; returns its summary."""
     counted = {"frame": np.arange(len(found.dipole)) + request["skip"]}
     timed = {"time_ps": found.times} if len(found.times) else {}
     write_bytes(out / "dipole.csv", as_csv(counted | timed | {"P_z": found.dipole}))
-    return dipole_summary(found.dipole, request["blocks"])
+    return dipole_summary(found.dipole, request["blocks"], notes)
 
 
 def write_dynamics(out: Path, found: Averages, notes: Notes) -> dict[str, Any]:

@@ -103,7 +103,13 @@ def _piece(frames: list[Frame]) -> Piece:
 def _extxyz(path: Path) -> Iterator[Frame]:
     from ase.io import iread  # takes as long as all else that `analyse` imports
 
-    for atoms in iread(path, index=":", format="extxyz"):
+    first: NDArray[np.int64] | None = None
+    for index, atoms in enumerate(iread(path, index=":", format="extxyz")):
+        first = atoms.numbers if first is None else first
+        if len(atoms) == len(first) and (atoms.numbers != first).any():
+            raise InputFailure(
+                f"{path}: frame {index} has other species, or in another order, than the first"
+            )
         cell = np.asarray(atoms.cell[:], dtype=float)
         yield np.asarray(atoms.positions, dtype=float), cell if cell.any() else None, None
 

@@ -172,7 +172,8 @@ def _advice(
     qualities: dict[int, Quality],
 ) -> list[str]:
     """Which error is the larger, and how long until 2·SE is within 5 % of the largest value."""
-    widest, scale = np.maximum(made["se"], made["se_mean"]), alpha or 1.0
+    reached, scale = advice.in_reach(qualities), alpha or 1.0
+    widest = np.maximum(made["se"], made["se_mean"]) if reached else made["se"]
     tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(made["driver"]).max(initial=0.0))
     frames = weights.blocks * weights.length
     kinds = advice.about_kinds(

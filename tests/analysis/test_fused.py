@@ -151,6 +151,19 @@ def test_blocks_need_frames() -> None:
         block_means(profiler(ONE_SIDED, ONE_SIDED.positions[None]), [], 3, 4)
 
 
+def test_water_below_the_slab_alone_is_seen_from_there() -> None:
+    """Upside down everything is the same: heights from the wet face, cos θ and P_z along its normal."""
+    upright = moving(ONE_SIDED)
+    mirrored = upright * np.array([1.0, 1.0, -1.0])
+    found = [block_means(made, [positions], 53, 5) for positions, made in (
+        (positions, profiler(ONE_SIDED, positions)) for positions in (upright, mirrored)
+    )]  # fmt: skip
+    assert [face.normal for face in profiler(ONE_SIDED, mirrored).faces] == [-1.0]
+    for name, values in found[0][0].items():
+        np.testing.assert_allclose(found[1][0][name], values, atol=1e-9)
+    np.testing.assert_allclose(found[1][1], found[0][1], atol=1e-9)
+
+
 MANY = 530
 ASKED = {CORRELATION: 0.4, SURVIVAL: 0.9, "origins": "all", "coordination": 3.2}
 

@@ -97,7 +97,7 @@ def test_one_member_or_the_same_twice_is_no_test(made: Any) -> None:
 def test_the_page_shows_it(tested: Any, tmp_path: Path) -> None:
     page = build_report(tested.document, tested.tasks, tested.store, tmp_path).read_text()
     about = "M = 4, 120 training structures each; 1 run of 2.00 ps, and member 3's own: 1 run of 2.00 ps"
-    said = f"Reweighted mace: member 0 to member 3 ({about}), beside that member's own MD"
+    said = f"Reweighted mace: member 0 to member 3 ({about}; caution), beside that member's own MD"
     assert said.replace("'", "&#39;") in page
     assert 'id="figure-reweighting-Au36-O24-H48-Na1-300-K-mace-0-3-first-third"' in page
     assert "mace member 0" in page

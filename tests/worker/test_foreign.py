@@ -133,6 +133,17 @@ def test_without_one_whole_frame_it_is_refused(files: Path, tmp_path: Path, endi
             analyse(request(path, files / "t.pdb"), open_foreign(request(path, files / "t.pdb")))
 
 
+def test_frames_with_other_species_are_refused(files: Path, tmp_path: Path) -> None:
+    """Extended XYZ names the atoms of every frame: another order would be read as another molecule."""
+    lines = (files / "t.extxyz").read_text().splitlines()
+    size = len(FRAME.numbers) + 2
+    lines[2 * size + 2], lines[3 * size - 1] = lines[3 * size - 1], lines[2 * size + 2]
+    path = tmp_path / "t.extxyz"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputFailure, match="frame 2 has other species, or in another order"):
+        analyse(request(path, files / "t.pdb"), open_foreign(request(path, files / "t.pdb")))
+
+
 def test_h5md_gives_what_the_others_give_and_is_refused_when_cut(files: Path, tmp_path: Path) -> None:
     """HDF5 does not open half a file at all."""
     pytest.importorskip("h5py", reason="make setup ENVS=tests")

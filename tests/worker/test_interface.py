@@ -269,7 +269,7 @@ def test_reweighted_profiles_against_the_formula(store: Store) -> None:
     assert (table["se_member_3"][moved] > 0).all()
     assert values["next_member"] == 3
     assert values["advice"][0].startswith("Run member 3 directly next")
-    assert any("density: 2·SE, the larger of" in sentence for sentence in values["advice"])
+    assert any("density: 2·SE is at most" in sentence for sentence in values["advice"])
 
 
 def test_another_member_may_have_driven(store: Store) -> None:
