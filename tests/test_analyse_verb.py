@@ -126,6 +126,7 @@ def test_every_format_gives_the_same_numbers(files: Path, ending: str, capfd: An
         table["orientation_g_per_cm3"], expected["orientation"].mean(axis=0), atol=0.02 * density.max()
     )
     assert found["dipole"]["mean"] == pytest.approx(expected["dipole"].mean(), abs=0.1)
+    assert sum(found["dipole"]["histogram"]["counts"]) == FRAMES
     assert (found["frames"], found["profiles"]["ions"], found["notes"]) == (FRAMES, {"Na": 1}, SHORT)
     said = capfd.readouterr().out
     assert "surface: upper face of 9 Au atoms" in said

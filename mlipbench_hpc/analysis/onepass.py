@@ -25,16 +25,17 @@ class BlockSums:
         if self.length == 0:
             raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
         self._sums = np.zeros((blocks, FIXED + len(made.ions), made.bins, len(rows)))
-        self._dipole, self._weights = np.zeros(rows.shape[1]), np.ascontiguousarray(rows.T)
+        self._rows, self._dipole = rows, np.zeros(rows.shape[1])
         self._given = arrays(made)
 
     def add(self, positions: Part) -> None:
         """The next frames (f, N, 3) Å."""
         start, stop = self._start, self._start + len(positions)
         block_of = np.arange(start, stop) // self.length
+        weights = np.ascontiguousarray(self._rows[:, start:stop].T)
         suspect = np.zeros(len(positions), dtype=np.bool_)
         filled = self._sums, self._dipole[start:stop], suspect
-        add_frames(native(positions), block_of, self._weights[start:stop], *self._given, *filled)  # type: ignore[call-arg]
+        add_frames(native(positions), block_of, weights, *self._given, *filled)  # type: ignore[call-arg]
         if self.made.faces and suspect.any():
             changed = self.made.waters.changed(positions[suspect], self.made.cell)
             self.made.moved = np.union1d(self.made.moved, changed)

@@ -93,11 +93,12 @@ def ratio(above: Floats, below: Floats) -> tuple[Floats, Floats]:
     """Ratio of two block-averaged profiles and its standard error, (B,) each; NaN where `below` is empty.
 
     above, below (N, B): block means. The error is that of a ratio of means, from the residuals
-    above - R·below (Cochran, Sampling Techniques, eq. 6.13), so that an empty block does no harm.
+    above - R·below (Cochran, Sampling Techniques, eq. 6.13), so that an empty block does no harm; it is not
+    known, NaN, where fewer than two blocks have anything.
     """
     mean = below.mean(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(mean > 0, above.mean(axis=0) / mean, np.nan)
         residual = above - value * below
         spread = residual.std(axis=0, ddof=1) / np.sqrt(len(above))
-        return value, np.where(mean > 0, spread / mean, np.nan)
+        return value, np.where((below > 0).sum(axis=0) > 1, spread / mean, np.nan)

@@ -1,8 +1,8 @@
 """Figures of `mlipbench analyse`, drawn from the files it has written."""
 
-import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from mlipbench_hpc.analysis.profiles import column_of
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report.bands import HEIGHT, SAMPLING, shown
-from mlipbench_hpc.report.drawing import ROWS_DRAWN, SIZE, Figure, finish, new_axes
+from mlipbench_hpc.report.drawing import ROWS_DRAWN, SIZE, Figure, beside, finish, new_axes
 
 
 def draw(folder: Path) -> list[str]:
@@ -18,11 +18,17 @@ def draw(folder: Path) -> list[str]:
     values = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
     names = values["profiles"]["names"]
     table = _table(folder / "profiles.csv")
-    figures = [_profile(table, name) for name in [*names, *(["cosine"] if "orientation" in names else [])]]
+    names, band = (
+        [*names, *(["cosine"] if "orientation" in names else [])],
+        f"± 2 SE, {values['blocks']} blocks",
+    )
+    figures = [_line(name, HEIGHT, table["z_A"], table, column_of(name), band) for name in names]
     if "dipole" in values:
-        figures.append(_dipole(_table(folder / "dipole.csv")))
+        figures.append(_dipole(_table(folder / "dipole.csv"), values["dipole"]["histogram"]))
     lagged = values.get("dynamics", {}).get("names", [])
-    figures += [_lagged(_table(folder / f"{name}.csv"), name) for name in lagged]
+    for name in lagged:
+        table = _table(folder / f"{name}.csv")
+        figures.append(_line(name, "lag τ / ps", table["lag_ps"], table, name, band))
     for figure in figures:
         write_bytes(folder / f"{figure.name}.svg", figure.svg.encode())
         write_bytes(folder / f"{figure.name}.pdf", figure.pdf)
@@ -31,30 +37,27 @@ def draw(folder: Path) -> list[str]:
 
 
 def _table(path: Path) -> dict[str, Floats]:
-    header, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
-    return dict(zip(header, np.array(rows, dtype=float).reshape(-1, len(header)).T, strict=True))
+    with path.open(encoding="utf-8") as stream:
+        header = stream.readline().strip().split(",")
+        return dict(zip(header, np.loadtxt(stream, delimiter=",", ndmin=2).T, strict=True))
 
 
-def _profile(table: dict[str, Floats], name: str) -> Figure:
-    return _line(name, HEIGHT, table["z_A"], table, column_of(name))
-
-
-def _lagged(table: dict[str, Floats], name: str) -> Figure:
-    return _line(name, "lag τ / ps", table["lag_ps"], table, name)
-
-
-def _line(name: str, label: str, x: Floats, table: dict[str, Floats], column: str) -> Figure:
+def _line(name: str, label: str, x: Floats, table: dict[str, Floats], column: str, band: str) -> Figure:
     """± 2 standard errors from blocks."""
     named, mean, error = shown(name), table[column], table[f"se_{column}"]
     canvas, axes = new_axes(SIZE, label, named.label)
     axes.plot(x, mean, color=SAMPLING)
-    axes.fill_between(x, mean - 2 * error, mean + 2 * error, color=SAMPLING, alpha=0.25, linewidth=0)
+    low, high = mean - 2 * error, mean + 2 * error
+    axes.fill_between(x, low, high, color=SAMPLING, alpha=0.25, linewidth=0, label=band)
+    axes.legend()
     return finish(name, "analyse", named.title, "", {}, canvas)
 
 
-def _dipole(table: dict[str, Floats]) -> Figure:
+def _dipole(table: dict[str, Floats], histogram: dict[str, Any]) -> Figure:
+    """The series, and beside it the histogram over all frames."""
     x = "time_ps" if "time_ps" in table else "frame"
     stride = -(-len(table[x]) // ROWS_DRAWN)
     canvas, axes = new_axes(SIZE, x.replace("_ps", " / ps"), "total dipole P_z = Σ cos θ")
     axes.plot(table[x][::stride], table["P_z"][::stride], color=SAMPLING, linewidth=0.8)
+    beside(axes, histogram, SAMPLING)
     return finish("dipole", "analyse", "Total dipole", "", {}, canvas)

@@ -16,6 +16,7 @@ from mlipbench_hpc.report.drawing import (
     SIZE,
     SQUARE,
     Figure,
+    beside,
     colour_of,
     finish,
     new_axes,
@@ -170,11 +171,7 @@ def dipole(results: Results, run: Item, analysis: Item) -> Figure | None:
     stride = -(-len(times) // ROWS_DRAWN)
     canvas, axes = new_axes(SIZE, "time / ps", "total dipole P_z = Σ cos θ")
     axes.plot(times[::stride], series[::stride], color=SAMPLING, linewidth=0.8)
-    side = axes.inset_axes((1.02, 0.0, 0.22, 1.0), sharey=axes)
-    edges = np.array(found["histogram"]["edges"])
-    side.stairs(found["histogram"]["counts"], edges, orientation="horizontal", fill=True, color=SAMPLING)
-    side.tick_params(labelleft=False, labelbottom=False)
-    side.grid(False)
+    beside(axes, found["histogram"], SAMPLING)
     caption = (
         f"Total dipole of {run.subject['md']}, replica {run.subject['replica']} "
         f"({about_run(results, run)}): Σ cos θ over {found_molecules(analysis)}, without unit; mean "

@@ -73,6 +73,15 @@ def panels(count: int, entries: int) -> tuple[Canvas, list[Axes], Axes | None]:
     return canvas, axes, spare
 
 
+def beside(axes: Axes, histogram: dict[str, Any], colour: str) -> None:
+    """A histogram {edges, counts} of what the axes show over time, turned to share its y."""
+    side = axes.inset_axes((1.02, 0.0, 0.22, 1.0), sharey=axes)
+    edges = np.array(histogram["edges"])
+    side.stairs(histogram["counts"], edges, orientation="horizontal", fill=True, color=colour)
+    side.tick_params(labelleft=False, labelbottom=False)
+    side.grid(False)
+
+
 def logarithmic(axes: Axes) -> None:
     """A logarithmic y axis with ticks at 1, 2 and 5, written as plain numbers."""
     axes.set_yscale("log")

@@ -106,7 +106,19 @@ def words_of(results: Results, run: Item) -> list[str]:
         return sentences
     if "skipped" in spread.values:
         return [*sentences, f"No committee band: {spread.values['skipped']}."]
-    return [*sentences, verdict(spread.values), *spread.values.get("advice", [])]
+    told = [verdict(spread.values), *spread.values.get("advice", [])]
+    return [*sentences, *told, *_runs_already(results, run, spread.values.get("next_member"))]
+
+
+def _runs_already(results: Results, run: Item, member: int | None) -> list[str]:
+    """Where a member that is to be run directly has its own run already."""
+    own = results.asked("md", run.subject["md"]).get("committee")
+    names = [
+        name
+        for name in results.names("md")
+        if results.asked("md", name).get("committee") == own and driver(results, name).member == member
+    ]
+    return [f"Member {member} drives {listed(names)} already."] if own and names else []
 
 
 def verdict(spread: dict[str, Any]) -> str:

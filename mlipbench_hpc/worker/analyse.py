@@ -67,7 +67,7 @@ def write_interface(context: Context, stretch: Stretch, notes: Notes) -> dict[st
         made = profiler(stretch, given["profiles"])
     except ValueError as reason:
         return skipped(str(reason))
-    sums, motion, why = BlockSums(made, np.ones((1, len(stretch))), given["blocks"]), None, ""
+    sums, motion, why = BlockSums(made, np.broadcast_to(1.0, (1, len(stretch))), given["blocks"]), None, ""
     try:
         motion = motion_of(made, stretch, given)
     except ValueError as reason:

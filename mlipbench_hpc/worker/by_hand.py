@@ -121,7 +121,7 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     made = profiler(request, source, first.positions[0])
     step = request["frame_every"] or interval(first.times)
     motion = Motion(made, request, used, step, request["blocks"]) if made.faces and step else None
-    sums, times = BlockSums(made, np.ones((1, used)), request["blocks"]), list[Floats]()
+    sums, times = BlockSums(made, np.broadcast_to(1.0, (1, used)), request["blocks"]), list[Floats]()
 
     def watched() -> Iterator[NDArray[np.floating]]:
         for piece in itertools.chain([first], read):
@@ -174,12 +174,13 @@ def said_of(source: Foreign, made: Profiler, request: dict[str, Any], used: int,
     formula = " ".join(f"{chemical_symbols[z]}{n}" for z, n in zip(*counts, strict=True))
     span = f", {times[0]:g} to {times[-1]:g} ps" if len(times) else "; the file says no times"
     edges = ", ".join(f"{value:.3f}" for value in source.cell[np.tril_indices(3)])
+    absent = [] if (source.numbers == atomic_numbers[request["surface"]]).any() else [request["surface"]]
     faces = [
         f"{'upper' if face.normal > 0 else 'lower'} face of {len(face.layer)} {request['surface']} atoms"
         for face in made.faces
     ]
     ions = [f"{len(atoms)} {name.removeprefix(CONCENTRATION)}" for name, atoms in made.ions.items()]
-    missing = [one for one in request["ions"] if f"{CONCENTRATION}{one}" not in made.ions]
+    missing = absent + [one for one in request["ions"] if f"{CONCENTRATION}{one}" not in made.ions]
     said = [
         f"{used} frames of {len(source.numbers)} atoms ({formula}){span}",
         *source.said,

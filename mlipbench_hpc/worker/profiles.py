@@ -131,18 +131,16 @@ def write_dipole(context: Context, times: Floats, dipole: Floats, notes: Notes) 
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, time_ps=times, P_z=dipole)
     write_bytes(context.folder / "dipole.npz", stream.getvalue())
-    summary = dipole_summary(dipole, context.parameters["blocks"], notes)
-    counts, edges = np.histogram(dipole, DIPOLE_BINS)
-    return summary | {"histogram": {"edges": edges.tolist(), "counts": counts.tolist()}}
+    return dipole_summary(dipole, context.parameters["blocks"], notes)
 
 
 def dipole_summary(dipole: Floats, blocks: int, notes: Notes) -> dict[str, Any]:
-    """Mean, both standard errors and width of P_z (T,), dimensionless; None where one is not known.
+    """Mean, both standard errors, width and histogram of P_z (T,), dimensionless; None where not known.
 
     It is noted where the two errors differ by more than a factor of 1.5.
     """
     average, other = block_average(dipole, blocks), correlated_error(dipole)
-    error = average.standard_error
+    error, (counts, edges) = average.standard_error, np.histogram(dipole, DIPOLE_BINS)
     if error > 0 and other > 0 and not 1 / ERRORS_DIFFER <= error / other <= ERRORS_DIFFER:
         notes.say(
             f"dipole: its error from blocks ({error:.3g}) and from autocorrelation ({other:.3g}) differ by "
@@ -153,4 +151,5 @@ def dipole_summary(dipole: Floats, blocks: int, notes: Notes) -> dict[str, Any]:
         "se": number(error),
         "se_autocorrelation": number(other),
         "width": number(dipole.std(ddof=1)) if len(dipole) > 1 else None,
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
     }

@@ -16,6 +16,7 @@ from mlipbench_hpc.data.trajectory import Trajectory, open_trajectory
 
 ROUNDING_PS = 1e-6
 ATOMS_AT_ONCE = 200_000
+ROWS_AT_ONCE = 10_000
 
 
 @dataclass
@@ -115,6 +116,7 @@ def number(value: Any) -> float | None:
 
 def as_csv(columns: dict[str, Floats]) -> bytes:
     """Columns of equal length as CSV."""
-    lines = [",".join(columns)]
-    lines += [",".join(f"{value:.8g}" for value in row) for row in zip(*columns.values(), strict=True)]
-    return "".join(itertools.chain.from_iterable((line, "\n") for line in lines)).encode()
+    rows, parts = zip(*columns.values(), strict=True), [(",".join(columns) + "\n").encode()]
+    while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
+        parts.append("".join(",".join(f"{value:.8g}" for value in row) + "\n" for row in some).encode())
+    return b"".join(parts)

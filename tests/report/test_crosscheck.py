@@ -101,6 +101,8 @@ def test_the_page_shows_it(tested: Any, tmp_path: Path) -> None:
     assert said.replace("'", "&#39;") in page
     assert 'id="figure-reweighting-Au36-O24-H48-Na1-300-K-mace-0-3-first-third"' in page
     assert "mace member 0" in page
+    assert "Member 3 drives third already." in page
+    assert "Member 0 drives bulk and first already." in page
     summary = " ".join((tmp_path / "summary.txt").read_text().split())
     assert said in summary
     found = json.loads((tmp_path / "results.json").read_text())

@@ -128,6 +128,6 @@ def reweighted(
     return {
         "frames": 160, "reweighted_frames": 40, "stride": 4, "analysed_ps": values["analysed_ps"],
         "alpha": alpha, "members": {str(m): member for m in range(4) if m != drove}, "verdict": verdict,
-        "scalars": scalars, "warnings": [],
+        "scalars": scalars, "warnings": [], "next_member": 0 if drove else 3,
         "observables": {name: {"axis": "z_A", "negative_bins": 0} for name in values["profiles"]["names"]},
     }, made  # fmt: skip
