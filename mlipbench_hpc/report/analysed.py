@@ -4,16 +4,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 
 from mlipbench_hpc.analysis.profiles import column_of
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report.bands import HEIGHT, SAMPLING, shown
-from mlipbench_hpc.report.drawing import ROWS_DRAWN, SIZE, Figure, beside, finish, new_axes
+from mlipbench_hpc.report.drawing import ROWS_DRAWN, SIZE, STYLE, Figure, beside, finish, new_axes
 
 
 def draw(folder: Path) -> list[str]:
+    """In the report's style; see `_draw`."""
+    with mpl.rc_context(STYLE):
+        return _draw(folder)
+
+
+def _draw(folder: Path) -> list[str]:
     """One SVG and PDF for each profile, P_z, C_dip and P_surv; returns the names of what is there."""
     values = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
     names = values["profiles"]["names"]
