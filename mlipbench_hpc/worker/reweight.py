@@ -8,7 +8,7 @@ from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis import advice, layer, rdf
 from mlipbench_hpc.analysis.onepass import block_sums
-from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Samples, column_of
+from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, ORIENTATION, Samples, column_of
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
 from mlipbench_hpc.contract.folder import write_bytes
@@ -133,7 +133,7 @@ def write_observables(
         write_bytes(context.folder / f"reweighted-{name}.csv", as_csv({label: axis[1]} | made))
         found[name] = compared(made) | {"column": column_of(name) if axis[0] == "z" else name, "axis": label}
         said += _advice(name, made, weights, alpha, interval, qualities)
-        if found[name]["negative_bins"]:
+        if found[name]["negative_bins"] and name != ORIENTATION:
             notes.say(f"{name}: reweighted values below zero stand as they are")
     return found, said
 
