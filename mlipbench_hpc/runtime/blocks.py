@@ -6,12 +6,14 @@ Every block of a store bears the same job name, so that a later driver finds wha
 import getpass
 import json
 import os
+import re
 import shlex
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from parsl.jobs.states import JobState, JobStatus
@@ -204,6 +206,10 @@ class Block:
             time.sleep(LOOK_EVERY_S)
         return len(ended)
 
+    def objection(self) -> str:
+        """What the scheduler has against such a block, not submitted; empty where it has or says nothing."""
+        return ""
+
     killer = ""
 
 
@@ -232,6 +238,21 @@ class SlurmBlock(Block, SlurmProvider):  # type: ignore[misc]
             job: Job(self.STATES.get(state, WAITING), f"{state.lower()}: {words}")
             for job, state, words in rows
         }
+
+    def objection(self) -> str:
+        """sbatch tries without submitting; few clusters let it look at the partition's time limit."""
+        script = Path(str(self.script_dir)) / "whole.sh"
+        size = f"--nodes={self.nodes_per_block} --ntasks-per-node=1 --time={self.walltime}"
+        script.write_text(f"#!/bin/bash\n#SBATCH {size}\n{self.scheduler_options}\ntrue\n")
+        code, _, errors = self.execute_wait(f"sbatch --test-only {script}")
+        if code == 1:
+            return " ".join(errors.split())
+        where = f"--partition={self.partition} " if self.partition else ""
+        _, out, _ = self.execute_wait(f"sinfo {where}--noheader --format=%l")
+        limits = [limit for said in out.split() if (limit := seconds(said)) is not None]
+        if limits and max(limits) < (seconds(self.walltime) or 0.0):
+            return f"the partition's limit is {hours(max(limits))}, walltime {self.walltime}"
+        return ""
 
     def _remembered(self, job: str) -> Job | None:
         code, out, _ = self.execute_wait(
@@ -351,7 +372,16 @@ def job_lines(site: ClusterSite, nodes: Nodes, python: str) -> list[str]:
     ]
 
 
-def hours(seconds: float) -> str:
+def seconds(said: str) -> float | None:
+    """Of [days-]HH:MM:SS or MM:SS, as SLURM says it; None for anything else, such as infinite."""
+    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", said)
+    if match is None:
+        return None
+    days, clock, minutes, rest = (int(part or 0) for part in match.groups())
+    return 86400.0 * days + 3600.0 * clock + 60.0 * minutes + rest
+
+
+def hours(given: float) -> str:
     """HH:MM:SS."""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(given), 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"

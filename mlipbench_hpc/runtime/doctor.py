@@ -141,6 +141,7 @@ class Doctor:
             listening(site) as server,
         ):
             provider.script_dir, provider.first_patience = name, 0.0
+            self._whole(site, nodes, name)
             port = str(server.getsockname()[1])
             words = [sys.executable, "-m", "mlipbench_hpc.runtime.probe", name, at, port, *images]
             try:
@@ -156,7 +157,24 @@ class Doctor:
             except Silent as silent:
                 self.wrong(*str(silent).split("\n", 1))
             finally:
-                provider.end_all(lambda _: None)
+                if provider.accepted:
+                    self._end(provider)
+
+    def _whole(self, site: ClusterSite, nodes: Nodes, folder: str) -> None:
+        """Whether the scheduler would ever start a job as long and as large as the site's, if it tells."""
+        block = blocks_of(site, nodes, tag(self.store, "doctor"), str(Path(sys.executable).parent))
+        block.script_dir = folder
+        if why := block.objection():
+            self.wrong(
+                f"no job as the site asks for it can run: {why}",
+                "change `walltime`, `nodes_per_block`, `cores_per_node`, `gpus_per_node` or the partition",
+            )
+
+    def _end(self, provider: SlurmBlock | PbsBlock) -> None:
+        try:
+            provider.end_all(lambda _: None)
+        except WorkersLost as trouble:
+            self.wrong("the probe job may still be there", str(trouble))
 
     def _called(
         self, provider: SlurmBlock | PbsBlock, job: str, server: socket.socket, at: str, port: str

@@ -52,6 +52,22 @@ def test_more_gpus_than_there_are(cluster: Any, tmp_path: Path) -> None:
     assert "`gpus_per_node`" in said
 
 
+@pytest.mark.parametrize("cluster", ["slurm"], indirect=True)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("max_blocks: 1", "max_blocks: 1, nodes_per_block: 3, launcher: srun"),
+        ("walltime: 2 min", "walltime: 9 d"),
+    ],
+    ids=["nodes", "walltime"],
+)
+def test_jobs_that_the_partition_never_starts(cluster: Any, tmp_path: Path, old: str, new: str) -> None:
+    """The probe itself is short and small, and fine."""
+    said = told(tmp_path, cluster.site(gpus=2).replace(old, new))
+    assert "WRONG no job as the site asks for it can run" in said
+    assert "reaches this machine" in said
+
+
 def test_a_job_that_fails_before_it_calls(cluster: Any, tmp_path: Path) -> None:
     said = told(tmp_path, cluster.site(worker_init="['echo no such module: apptainer >&2', exit 7]"))
     assert "before its node called" in said

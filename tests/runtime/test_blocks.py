@@ -11,7 +11,7 @@ from parsl.providers.errors import SubmitException
 from mlipbench_hpc.campaign.site import ClusterSite, PbsNodes, PbsSite, SlurmNodes, SlurmSite
 from mlipbench_hpc.contract.task import EXIT_INTERRUPTED
 from mlipbench_hpc.runtime import blocks
-from mlipbench_hpc.runtime.blocks import Block, blocks_of, hours, job_lines
+from mlipbench_hpc.runtime.blocks import Block, blocks_of, hours, job_lines, seconds
 from mlipbench_hpc.runtime.executors import DRAIN
 from mlipbench_hpc.runtime.launch import here, launch
 from mlipbench_hpc.runtime.trouble import WorkersLost
@@ -315,6 +315,14 @@ def test_nothing_is_started_when_the_jobs_time_is_over(
     monkeypatch.setenv("MLIPBENCH_STOP_AT", "1")
     assert launch(*start) == EXIT_INTERRUPTED
     assert not (tmp_path / "log.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("1:00:00", 3600.0), ("7-00:30:00", 606_600.0), ("30:00", 1800.0), ("infinite", None), ("n/a", None)],
+)
+def test_times_as_slurm_says_them(said: str, expected: float | None) -> None:
+    assert seconds(said) == expected
 
 
 def test_script_lines_of_both_schedulers() -> None:
