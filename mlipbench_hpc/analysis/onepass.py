@@ -60,16 +60,14 @@ class BlockSums:
 def block_means(made: Profiler, parts: Iterable[Part], frames: int, blocks: int) -> tuple[Samples, Floats]:
     """Block means and P_z as `BlockSums` has them; parts add up to `frames`, and each counts once."""
     one = BlockSums(made, np.ones((1, frames)), blocks)
-    for positions in parts:
-        one.add(positions)
+    feed(parts, [one.add])
     return one.means, one.dipole
 
 
 def block_sums(made: Profiler, parts: Iterable[Part], rows: Floats, blocks: int) -> tuple[Samples, Floats]:
     """Block sums and P_z as `BlockSums` has them, of parts (f, N, 3) Å that add up to T frames."""
     one = BlockSums(made, rows, blocks)
-    for positions in parts:
-        one.add(positions)
+    feed(parts, [one.add])
     return one.sums, one.dipole
 
 

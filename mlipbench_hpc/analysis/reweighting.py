@@ -53,6 +53,16 @@ class Quality:
             return "trust"
         return "caution" if self.std_h <= TOLERATED_STD else "run it directly"
 
+    def described(self) -> dict[str, float | str]:
+        """For JSON."""
+        return {
+            "std_h": self.std_h,
+            "effective_frames": self.effective,
+            "statistical_inefficiency": self.inefficiency,
+            "independent_frames": self.independent,
+            "verdict": self.verdict,
+        }
+
 
 def quality(h: Floats) -> Quality:
     """Of one member: h (T,), T ≥ 2."""

@@ -157,11 +157,23 @@ def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator
 
 def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:
     """The systems that the start may come from, so far as that is known."""
-    dataset = campaign.datasets.get(md.start.dataset or "")
+    return [campaign.systems[name] for name in starts(md, campaign)]
+
+
+def starts(md: MolecularDynamics, campaign: Campaign) -> list[str]:
+    """Their names."""
+    if md.start.dataset:
+        return behind(md.start.dataset, campaign)
+    return [md.start.system] if md.start.system in campaign.systems else []
+
+
+def behind(dataset: str, campaign: Campaign) -> list[str]:
+    """The systems that a dataset's frames come from, so far as that is known."""
+    here = campaign.datasets.get(dataset)
     for _ in campaign.datasets:
-        dataset = campaign.datasets.get(dataset.label.frames) if dataset and dataset.label else dataset
-    names = dataset.generate.origins if dataset and dataset.generate else [md.start.system or ""]
-    return [campaign.systems[name] for name in names if name in campaign.systems]
+        here = campaign.datasets.get(here.label.frames) if here and here.label else here
+    names = here.generate.origins if here and here.generate else []
+    return [name for name in names if name in campaign.systems]
 
 
 def _species(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlipbench_hpc.campaign.problem import Mistake
-from mlipbench_hpc.campaign.runs import LEAST_ROOM_A
+from mlipbench_hpc.campaign.runs import LEAST_ROOM_A, behind, origins, starts
 from mlipbench_hpc.campaign.sources import empty_above
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics
 
@@ -51,33 +51,17 @@ def _uses(campaign: Campaign, architectures: Architectures) -> Iterator[tuple[li
     """Systems, and what is sampled or labelled with, trained on, or run on what comes from them."""
     for name, dataset in campaign.datasets.items():
         if made := dataset.generate or dataset.label:
-            yield _behind(name, campaign), _potential(made.potential)
+            yield behind(name, campaign), _potential(made.potential)
     for committee in campaign.committees.values():
         if split := campaign.splits.get(committee.split):
-            yield _behind(split.dataset, campaign), _model(committee.model, campaign, architectures)
+            yield behind(split.dataset, campaign), _model(committee.model, campaign, architectures)
     for md in campaign.md.values():
-        yield _starts(md, campaign), _driver(md, campaign, architectures)
-
-
-def _behind(dataset: str, campaign: Campaign) -> list[str]:
-    """The systems that a dataset's frames come from, so far as that is known."""
-    here = campaign.datasets.get(dataset)
-    for _ in campaign.datasets:
-        here = campaign.datasets.get(here.label.frames) if here and here.label else here
-    names = here.generate.origins if here and here.generate else []
-    return [name for name in names if name in campaign.systems]
-
-
-def _starts(md: MolecularDynamics, campaign: Campaign) -> list[str]:
-    """The systems that a run's start comes from."""
-    if md.start.dataset:
-        return _behind(md.start.dataset, campaign)
-    return [md.start.system] if md.start.system in campaign.systems else []
+        yield starts(md, campaign), _driver(md, campaign, architectures)
 
 
 def _above_wall(md: MolecularDynamics, campaign: Campaign) -> float:
     """Å from a wall that the run puts somewhere to the nearest image of a slab; inf where there is none."""
-    slabs = [slab for name in _starts(md, campaign) if (slab := campaign.systems[name].slab)]
+    slabs = [system.slab for system in origins(md, campaign) if system.slab]
     wall = md.wall if isinstance(md.wall, float) else -math.inf
     return min((empty_above(slab)[1] - wall for slab in slabs), default=math.inf)
 

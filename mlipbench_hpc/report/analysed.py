@@ -14,21 +14,14 @@ from mlipbench_hpc.report.bands import HEIGHT, SAMPLING, shown
 from mlipbench_hpc.report.drawing import ROWS_DRAWN, SIZE, STYLE, Figure, beside, finish, new_axes
 
 
+@mpl.rc_context(STYLE)
 def draw(folder: Path) -> list[str]:
-    """In the report's style; see `_draw`."""
-    with mpl.rc_context(STYLE):
-        return _draw(folder)
-
-
-def _draw(folder: Path) -> list[str]:
     """One SVG and PDF for each profile, P_z, C_dip and P_surv; returns the names of what is there."""
     values = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
     names = values["profiles"]["names"]
     table = _table(folder / "profiles.csv")
-    names, band = (
-        [*names, *(["cosine"] if "orientation" in names else [])],
-        f"± 2 SE, {values['blocks']} blocks",
-    )
+    band = f"± 2 SE, {values['blocks']} blocks"
+    names += ["cosine"] * ("orientation" in names)
     figures = [_line(name, HEIGHT, table["z_A"], table, column_of(name), band) for name in names]
     if "dipole" in values:
         figures.append(_dipole(_table(folder / "dipole.csv"), values["dipole"]["histogram"]))

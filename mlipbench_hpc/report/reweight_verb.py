@@ -138,7 +138,7 @@ def compute(given: Given, options: argparse.Namespace) -> dict[str, Any]:
     members = [
         {
             "member": member, "file": options.members[member].name, "driver": member == given.place,
-            **(_described(one) if member != given.place else DRIVER), **_profiles(average, error, member),
+            **(one.described() if member != given.place else DRIVER), **_profiles(average, error, member),
         }
         for member, one in qualities.items()
     ]  # fmt: skip
@@ -159,13 +159,6 @@ def compute(given: Given, options: argparse.Namespace) -> dict[str, Any]:
         "advice": _advice(others, average, error, used, options),
         "next_member": advice.next_member(others),
     }
-
-
-def _described(one: Quality) -> dict[str, Any]:
-    return {
-        "verdict": one.verdict, "std_h": one.std_h, "effective_frames": one.effective,
-        "statistical_inefficiency": one.inefficiency, "independent_frames": one.independent,
-    }  # fmt: skip
 
 
 def _profiles(average: Reweighted, error: Sampling, member: int) -> dict[str, list[float]]:

@@ -74,9 +74,9 @@ class Driver:
     def run(self) -> bool:
         """Until nothing can be done any more. True when every task of the plan is committed."""
         self.endings: queue.SimpleQueue[tuple[str, Path, Future[int]]] = queue.SimpleQueue()
-        self._expand()
+        results = self._expand()
         if self._unfinished():
-            self._remind()
+            self._remind(results)
             before = [signal.signal(number, self._asked_to_stop) for number in STOPPING]
             try:
                 self._drive()
@@ -104,8 +104,8 @@ class Driver:
             self._stop_everything()
             self.pool.close()
 
-    def _expand(self) -> None:
-        """Plan with the decisions made so far; stale results are set aside to be made anew."""
+    def _expand(self) -> Mapping[str, Mapping[str, Any]]:
+        """Plan with the decisions made so far; stale results are set aside. Returns what counts, by key."""
         plan = look.settle(self.store, self.replan)
         if not self.done and (changed := look.changed(self.store, plan)):
             for item in changed:
@@ -123,6 +123,7 @@ class Driver:
             elif key in seen.results:
                 self.done.add(key)
         self._sort()
+        return seen.results
 
     def _set_aside(self, item: Planned) -> None:
         """A result that somebody, or a disk, has changed is no result."""
@@ -254,10 +255,10 @@ class Driver:
         for line in self.remark(item.task.verb, item.subjects, result["values"]):
             self.echo(line)
 
-    def _remind(self) -> None:
-        for key, item in self.plan.items():
-            if key in self.done and (result := self.store.result(key)):
-                self._remark(item, result)
+    def _remind(self, results: Mapping[str, Mapping[str, Any]]) -> None:
+        for key in self.plan:
+            if key in self.done:
+                self._remark(self.plan[key], results[key])
 
     def _again(self, flight: Flight, why: str) -> None:
         self.flights.pop(flight.item.key, None)

@@ -56,7 +56,7 @@ def run(context: Context) -> dict[str, Any]:
         "reweighted_frames": len(rows),
         "stride": given["stride"],
         "analysed_ps": float(np.ptp(stretch.trajectory.times[stretch.chosen])),
-        "members": {str(member): described(one) for member, one in qualities.items()},
+        "members": {str(member): one.described() for member, one in qualities.items()},
         "verdict": worst(qualities.values()),
         "next_member": advice.next_member(qualities),
         "advice": [advice.about_members(qualities), *said],
@@ -95,17 +95,6 @@ def alpha_of(context: Context, notes: Notes) -> float | None:
         notes.say(f"the spread of the committee is not calibrated ({centred['why']}): bands are 1 σ")
         return None
     return float(centred["alpha"])
-
-
-def described(one: Quality) -> dict[str, Any]:
-    """For result.json."""
-    return {
-        "std_h": one.std_h,
-        "effective_frames": one.effective,
-        "statistical_inefficiency": one.inefficiency,
-        "independent_frames": one.independent,
-        "verdict": one.verdict,
-    }
 
 
 def worst(qualities: Iterable[Quality]) -> str:
