@@ -15,8 +15,8 @@ from mlipbench_hpc.contract.versions import LOCK
 
 PACKAGE = LOCK.parent
 VERBS = (
-    "build", "label", "split", "visibility", "train", "evaluate", "calibrate", "md", "decide", "analyse",
-    "reevaluate", "reweight",
+    "build", "label", "dipole", "split", "visibility", "train", "evaluate", "calibrate", "md", "decide",
+    "analyse", "reevaluate", "reweight",
 )  # fmt: skip
 # How a worker is started, stopped and committed decides no number; adapters have digests of their own.
 OUTSIDE = ("mlipbench_hpc.contract", "mlipbench_hpc.worker.context", "mlipbench_hpc.architectures")

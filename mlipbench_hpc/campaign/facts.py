@@ -4,7 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.check import DataProblem
     from mlipbench_hpc.data.frames import Frames
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 Field = Literal["path", "sha256"]
 Brought = FileDataset | Structure | Structures
 
@@ -26,13 +26,14 @@ class DatasetFacts:
     """What one dataset holds.
 
     sha256 of the file or folder (empty when generated); sizes: atoms of each frame; compositions: frames of
-    each; species: sorted atomic numbers.
+    each; species: sorted atomic numbers; dipoles: frames whose dipole is known.
     """
 
     sha256: str
     sizes: tuple[int, ...]
     compositions: Mapping[str, int]
     species: tuple[int, ...]
+    dipoles: int = 0
 
     @property
     def frames(self) -> int:
@@ -73,11 +74,9 @@ def built_facts(system: System) -> DatasetFacts | None:
 
 def _facts_of(counts: Mapping[str, int]) -> DatasetFacts:
     """One frame of so many atoms of each symbol."""
-    from ase.data import atomic_numbers
-
     present = sorted(symbol for symbol, count in counts.items() if count)
     formula = "".join(f"{symbol}{counts[symbol]}" for symbol in present)
-    species = sorted(int(atomic_numbers[symbol]) for symbol in present)
+    species = sorted(atomic_number(symbol) for symbol in present)
     return DatasetFacts("", (sum(counts.values()),), {formula: 1}, tuple(species))
 
 
@@ -89,7 +88,13 @@ def generated_facts(dataset: GeneratedDataset, systems: Mapping[str, DatasetFact
         compositions[formula] += frames
         sizes += systems[system].sizes * frames
     species = {number for system in dataset.origins for number in systems[system].species}
-    return DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)))
+    found = DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)))
+    return answered(found, dataset.potential)
+
+
+def answered(facts: DatasetFacts, potential: str) -> DatasetFacts:
+    """What frames hold once a reference potential has labelled them; only the electrode says dipoles."""
+    return replace(facts, sha256="", dipoles=facts.frames if potential == "electrode" else 0)
 
 
 def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
@@ -97,8 +102,6 @@ def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
 
     only: number of atoms by symbol.
     """
-    from ase.data import atomic_numbers
-
     if not only:
         return facts
     kept = {
@@ -107,8 +110,15 @@ def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
         if all(atoms_in(formula).get(symbol, 0) == count for symbol, count in only.items())
     }
     sizes = [sum(atoms_in(formula).values()) for formula, frames in kept.items() for _ in range(frames)]
-    species = {int(atomic_numbers[symbol]) for formula in kept for symbol in atoms_in(formula)}
+    species = {atomic_number(symbol) for formula in kept for symbol in atoms_in(formula)}
     return DatasetFacts(facts.sha256, tuple(sizes), kept, tuple(sorted(species)))
+
+
+def atomic_number(symbol: str) -> int:
+    """Of an element."""
+    from ase.data import atomic_numbers
+
+    return int(atomic_numbers[symbol])
 
 
 def atoms_in(formula: str) -> dict[str, int]:
@@ -164,14 +174,18 @@ def _remembered(memory: Path | None) -> DatasetFacts | None:
     if not isinstance(known, dict):
         return None
     return DatasetFacts(
-        known["sha256"], tuple(known["sizes"]), known["compositions"], tuple(known["species"])
+        known["sha256"],
+        tuple(known["sizes"]),
+        known["compositions"],
+        tuple(known["species"]),
+        known["dipoles"],
     )
 
 
 def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFacts | list[FileProblem]:
     from mlipbench_hpc.data.summary import summary
 
-    frames, wrong = _checked(source, dataset)
+    frames, dipoles, wrong = _checked(source, dataset)
     if wrong:
         return [
             FileProblem("path", f"{source}: {_where(p.frame)}{p.message}", p.received, p.expected)
@@ -179,26 +193,30 @@ def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFa
         ]
     compositions = summary(frames)["compositions"]
     sizes = tuple(int(size) for size in frames.sizes)
-    facts = DatasetFacts(tree_digest(source), sizes, compositions, tuple(frames.species()))
+    facts = DatasetFacts(tree_digest(source), sizes, compositions, tuple(frames.species()), dipoles)
     if memory:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_json(memory, asdict(facts))
     return facts
 
 
-def _checked(source: Path, dataset: Brought) -> "tuple[Frames, list[DataProblem]]":
+def _checked(source: Path, dataset: Brought) -> "tuple[Frames, int, list[DataProblem]]":
+    """Frames, how many of them have a dipole, and what is wrong with them."""
+    import numpy as np
+
     from mlipbench_hpc.data.check import check_frames, check_structure, check_structures
     from mlipbench_hpc.data.read import read, read_structure, read_structures
 
     if isinstance(dataset, Structure):
         frames = read_structure(source)
-        return frames, check_structure(frames)
+        return frames, 0, check_structure(frames)
     if isinstance(dataset, Structures):
         frames = read_structures(source, dataset.format, dataset.frames)
-        return frames, check_structures(frames)
+        return frames, 0, check_structures(frames)
     how = read_parameters(dataset)
-    frames = read(source, how["format"], how["units"], how["labels"], how["frames"])
-    return frames, check_frames(frames, dataset.largest_force)
+    frames, dipoles = read(source, how["format"], how["units"], how["labels"], how["frames"])
+    known = int(np.isfinite(dipoles).sum())
+    return frames, known, check_frames(frames, dataset.largest_force)
 
 
 def _where(frame: int | None) -> str:

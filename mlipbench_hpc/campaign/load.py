@@ -1,7 +1,7 @@
 """Load a campaign (or any file of a given schema) and find every mistake in it at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +9,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from mlipbench_hpc.campaign.complaints import mistakes
 from mlipbench_hpc.campaign.document import parse
-from mlipbench_hpc.campaign.facts import Brought, DatasetFacts, built_facts, file_facts, generated_facts
+from mlipbench_hpc.campaign.facts import (
+    Brought,
+    DatasetFacts,
+    answered,
+    built_facts,
+    file_facts,
+    generated_facts,
+)
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
@@ -165,10 +172,11 @@ class _Known:
     def _labelled(self) -> None:
         """Given frames labelled anew hold what they held; labels of labels resolve step by step."""
         assert self.campaign is not None
-        waiting = {name: one.label.frames for name, one in self.campaign.datasets.items() if one.label}
-        while ready := [name for name, frames in waiting.items() if frames in self.datasets]:
+        waiting = {name: one.label for name, one in self.campaign.datasets.items() if one.label}
+        while ready := [name for name, label in waiting.items() if label.frames in self.datasets]:
             for name in ready:
-                self.datasets[name] = replace(self.datasets[waiting.pop(name)], sha256="")
+                label = waiting.pop(name)
+                self.datasets[name] = answered(self.datasets[label.frames], label.potential)
 
 
 def _at_home(path: str) -> Path:

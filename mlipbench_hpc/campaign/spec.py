@@ -73,10 +73,11 @@ class System(Spec):
 
 
 class Units(Spec):
-    """Units of the file; it is converted to eV and eV/Å on reading."""
+    """Units of the file; it is converted to eV, eV/Å and e·Å on reading."""
 
     energy: Literal["eV", "meV", "Hartree", "kcal/mol", "kJ/mol"]
     force: Literal["eV/Å", "eV/A", "meV/Å", "Hartree/Bohr", "kcal/mol/Å", "kJ/mol/nm"]
+    dipole: Literal["e·Å", "e*A", "Debye", "e·Bohr"] = Field("e·Å", description="Where frames have one.")
 
 
 class Labels(Spec):
@@ -84,6 +85,7 @@ class Labels(Spec):
 
     energy: str = "energy"
     forces: str = "forces"
+    dipole: str = Field("dipole", description="A vector; frames without one are used all the same.")
 
 
 class FileDataset(Spec):

@@ -17,13 +17,19 @@ class Answers:
     charges (A,) e: of every atom; those of the metal are the electrode's answer, the others the model's own.
     potentials (F,) V: of the electrode, dE/dQ at fixed geometry; its zero is the mean over the cell.
     dipoles (F,) e·Å along z, of the cell cut in the vacuum. walls (F,) Å: z of the reflecting wall under
-    which a frame was sampled, NaN where there was none.
+    which a frame was sampled, NaN where there was none. What a user's data do not say is NaN.
     """
 
     charges: Floats
     potentials: Floats
     dipoles: Floats
     walls: Floats
+
+    @classmethod
+    def of_dipoles(cls, dipoles: Floats, atoms: int) -> "Answers":
+        """What frames of so many atoms in all say that have dipoles (F,) e·Å and nothing else."""
+        unknown = np.full(len(dipoles), np.nan)
+        return cls(np.full(atoms, np.nan), unknown, dipoles, unknown)
 
     def save(self, folder: Path) -> None:
         """Write labels.npz."""

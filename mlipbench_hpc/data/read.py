@@ -29,6 +29,8 @@ FORCE_EV_PER_A = {
     "kcal/mol/Å": units.kcal / units.mol,
     "kJ/mol/nm": units.kJ / units.mol / units.nm,
 }
+DIPOLE_E_A = {"e·Å": 1.0, "e*A": 1.0, "Debye": units.Debye, "e·Bohr": units.Bohr}
+Read = tuple[Frames, Floats]
 MAGIC = {
     b"SQLite format 3\0": "an SQLite database",
     b"PK\x03\x04": "a zip archive (as torch and numpy write)",
@@ -37,6 +39,7 @@ MAGIC = {
     b"\x93NUMPY": "a numpy array",
     b"CDF": "a NetCDF file",
 }
+UNLABELLED = {"energy": "", "forces": "", "dipole": ""}
 PICKLE_TEXT = (b"(dp", b"(lp", b"(ip", b"cos\n", b"c__", b"ccopy_reg", b"cposix", b"cbuiltins")
 
 
@@ -44,32 +47,26 @@ class DataError(ValueError):
     """A file cannot be read as what it was said to be."""
 
 
-def read(path: Path, format: str, units: dict[str, str], labels: dict[str, str], limit: int | None) -> Frames:
+def read(path: Path, format: str, units: dict[str, str], labels: dict[str, str], limit: int | None) -> Read:
     """The first `limit` (default: all) frames of a file or folder, in Å, eV and eV/Å (ase.units: CODATA).
 
-    format: extxyz, ase-db, deepmd-npy. units: {"energy", "force"} of the file. labels: {"energy", "forces"},
-    the names under which the file keeps them; a missing label becomes NaN. Raises DataError naming the cause.
+    format: extxyz, ase-db, deepmd-npy. units: {"energy", "force", "dipole"} of the file. labels: {"energy",
+    "forces", "dipole"}, the names under which the file keeps them; a missing label becomes NaN. Second come
+    the z components (F,) of the frames' dipoles, e·Å. Raises DataError naming the cause.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    frames = READERS[format](path, labels, limit)
+    frames, dipoles = READERS[format](path, labels, limit)
     energy, force = ENERGY_EV[units["energy"]], FORCE_EV_PER_A[units["force"]]
-    return Frames(
-        frames.offsets,
-        frames.numbers,
-        frames.positions,
-        frames.cells,
-        frames.pbc,
-        frames.energies * energy,
-        frames.forces * force,
-    )
+    converted = replace(frames, energies=frames.energies * energy, forces=frames.forces * force)
+    return converted, dipoles * DIPOLE_E_A[units["dipole"]]
 
 
 def read_structure(path: Path) -> Frames:
     """The one frame of an extxyz file, in Å, without labels. Raises DataError, also when there are more."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    frames = _read_extxyz(path, {"energy": "", "forces": ""}, 2)
+    frames, _ = _read_extxyz(path, UNLABELLED, 2)
     if len(frames) > 1:
         raise DataError(f"{path}: more than one frame; write the one to start from into a file of its own")
     return frames
@@ -82,7 +79,7 @@ def read_structures(path: Path, format: str, limit: int | None) -> Frames:
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    frames = READERS[format](path, {"energy": "", "forces": ""}, limit)
+    frames, _ = READERS[format](path, UNLABELLED, limit)
     none = np.full(len(frames), np.nan), np.full(frames.forces.shape, np.nan)
     return replace(frames, energies=none[0], forces=none[1])
 
@@ -101,7 +98,7 @@ def sniff(path: Path) -> str:
     return "binary data" if b"\0" in head else "text" if head.strip() else "an empty file"
 
 
-def _read_extxyz(path: Path, labels: dict[str, str], limit: int | None) -> Frames:
+def _read_extxyz(path: Path, labels: dict[str, str], limit: int | None) -> Read:
     kind = sniff(path)
     if kind != "text":
         raise DataError(f"{path}: this is {kind}, not extxyz text; nothing was loaded from it")
@@ -125,7 +122,7 @@ def _check_first_count(path: Path) -> None:
         raise DataError(f"{path}: its first line announces {int(first)} atoms, more than it can hold")
 
 
-def _read_ase_db(path: Path, labels: dict[str, str], limit: int | None) -> Frames:
+def _read_ase_db(path: Path, labels: dict[str, str], limit: int | None) -> Read:
     return _stack(path, _database_images(path, _database_type(path)), labels, limit)
 
 
@@ -167,7 +164,7 @@ def _database_images(path: Path, kind: str) -> Iterator[Atoms]:
         yield image
 
 
-def _stack(path: Path, images: Iterator[Atoms], labels: dict[str, str], limit: int | None) -> Frames:
+def _stack(path: Path, images: Iterator[Atoms], labels: dict[str, str], limit: int | None) -> Read:
     kept: list[Atoms] = []
     with _explained(path, lambda: f"frame {len(kept)}: "):
         kept.extend(islice(images, limit))
@@ -176,7 +173,8 @@ def _stack(path: Path, images: Iterator[Atoms], labels: dict[str, str], limit: i
     with _explained(path, lambda: "labels: "):
         energies = [_energy(image, labels["energy"]) for image in kept]
         forces = [_forces(image, labels["forces"], index) for index, image in enumerate(kept)]
-    return Frames.from_atoms(kept, np.array(energies), np.concatenate(forces))
+        dipoles = [_dipole(image, labels["dipole"], index) for index, image in enumerate(kept)]
+    return Frames.from_atoms(kept, np.array(energies), np.concatenate(forces)), np.array(dipoles)
 
 
 @contextlib.contextmanager
@@ -214,14 +212,26 @@ def _forces(image: Atoms, name: str, index: int) -> Floats:
     return forces
 
 
-def _read_deepmd(path: Path, _labels: dict[str, str], limit: int | None) -> Frames:
+def _dipole(image: Atoms, name: str, index: int) -> float:
+    """The z component of a vector."""
+    value = _label(image, name)
+    if value is None:
+        return float("nan")
+    dipole = np.asarray(value, dtype=float)
+    if dipole.shape != (3,):
+        raise ValueError(f"frame {index}: `{name}` has shape {dipole.shape}, expected (3,): a vector")
+    return float(dipole[2])
+
+
+def _read_deepmd(path: Path, _labels: dict[str, str], limit: int | None) -> Read:
     if not path.is_dir():
         raise DataError(f"{path}: this is {sniff(path)}, not a folder in the deepmd-npy layout")
     systems = sorted(found.parent for found in path.rglob("type.raw"))
     if not systems:
         raise DataError(f"{path}: no type.raw in or below it: not the deepmd-npy layout")
-    frames = concatenate([_deepmd_set(system, part) for system in systems for part in _sets(system)])
-    return frames if limit is None else frames.select(list(range(min(limit, len(frames)))))
+    found = [_deepmd_set(system, part) for system in systems for part in _sets(system)]
+    frames, dipoles = concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
+    return (frames if limit is None else frames.select(np.arange(len(frames))[:limit])), dipoles[:limit]
 
 
 def _sets(system: Path) -> list[Path]:
@@ -233,8 +243,8 @@ def _sets(system: Path) -> list[Path]:
     return sets
 
 
-def _deepmd_set(system: Path, part: Path) -> Frames:
-    """One set.*: coord (F, 3N) Å, box (F, 9) Å, energy (F,), force (F, 3N); virials are ignored."""
+def _deepmd_set(system: Path, part: Path) -> Read:
+    """One set.*: coord (F, 3N) Å, box (F, 9) Å, energy (F,), force (F, 3N), dipole (F, 3); no virials."""
     numbers = _deepmd_numbers(system)
     width = 3 * len(numbers)
     positions = _array(part / "coord.npy", width)
@@ -243,7 +253,8 @@ def _deepmd_set(system: Path, part: Path) -> Frames:
     box = _array(part / "box.npy", 9, count) if periodic else np.zeros((count, 9))
     energies = _array(part / "energy.npy", 1, count, optional=True)
     forces = _array(part / "force.npy", width, count, optional=True)
-    return Frames(
+    dipoles = _array(part / "dipole.npy", 3, count, optional=True)
+    frames = Frames(
         offsets=np.arange(count + 1, dtype=np.int64) * len(numbers),
         numbers=np.tile(numbers, count),
         positions=positions.reshape(-1, 3),
@@ -252,6 +263,7 @@ def _deepmd_set(system: Path, part: Path) -> Frames:
         energies=energies.reshape(-1),
         forces=forces.reshape(-1, 3),
     )
+    return frames, dipoles[:, 2]
 
 
 def _deepmd_numbers(system: Path) -> "np.ndarray[Any, np.dtype[np.int64]]":
@@ -284,7 +296,7 @@ def _array(path: Path, width: int, count: int | None = None, optional: bool = Fa
     return array
 
 
-READERS: dict[str, Callable[[Path, dict[str, str], int | None], Frames]] = {
+READERS: dict[str, Callable[[Path, dict[str, str], int | None], Read]] = {
     "extxyz": _read_extxyz,
     "ase-db": _read_ase_db,
     "deepmd-npy": _read_deepmd,

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.architectures.card import merge as merge_hyperparameters
-from mlipbench_hpc.campaign.facts import DatasetFacts, drawn, read_parameters
+from mlipbench_hpc.campaign.facts import DatasetFacts, atomic_number, drawn, read_parameters
 from mlipbench_hpc.campaign.spec import (
     Campaign,
     Committee,
@@ -23,6 +23,7 @@ from mlipbench_hpc.plan.graph import Cost, Planned
 ENVIRONMENT_OF_VERB = {
     "build": "analysis",
     "label": "reference",
+    "dipole": "analysis",
     "split": "analysis",
     "visibility": "analysis",
     "calibrate": "analysis",
@@ -63,6 +64,7 @@ def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) 
     expansion = Expansion(campaign, setting, decisions)
     for name in campaign.datasets:
         expansion.dataset(name)
+        expansion.dipole(name)
     for name, split in campaign.splits.items():
         expansion.split(name, split.train)
     for name in campaign.committees:
@@ -141,10 +143,9 @@ class Expansion:
         if dataset.generate:
             return self._generated(name, dataset.generate)
         if dataset.label:
-            upstream = {"frames": self.dataset(dataset.label.frames)}
+            upstream, parameters = self.dataset(dataset.label.frames), {"potential": dataset.label.potential}
             costs = cost.relabel(self.setting.facts[name])
-            parameters = {"potential": dataset.label.potential}
-            return self.add("label", {"dataset": name}, parameters, upstream, costs)
+            return self.add("label", {"dataset": name}, parameters, {"frames": upstream}, costs)
         return self._imported(name, dataset)
 
     def _generated(self, name: str, recipe: GeneratedDataset) -> str:
@@ -169,6 +170,15 @@ class Expansion:
         parameters = {"kind": "import" if role == "file" else role, **read_parameters(source)}
         inputs = {"data": facts.sha256}
         return self.add("build", {"dataset": name}, parameters, {}, cost.build(facts.atoms), inputs=inputs)
+
+    def dipole(self, name: str) -> None:
+        """Where a dataset says the dipoles of a metal under water: how P_z goes with them."""
+        analysis, facts = self.campaign.analysis, self.setting.facts[name]
+        metal = analysis.profiles.metal
+        if not facts.dipoles or not {1, 8, atomic_number(metal)} <= set(facts.species):
+            return
+        parameters, upstream = {"metal": metal, "blocks": analysis.blocks}, {"frames": self.dataset(name)}
+        self.add("dipole", {"frames": name}, parameters, upstream, cost.analyse(facts.frames))
 
     def split(self, name: str, train: int) -> str:
         split = self.campaign.splits[name]
@@ -213,13 +223,11 @@ class Expansion:
 
     def visibility(self, name: str) -> None:
         """Where the data hold a metal and ions: which waters see every ion within the receptive field."""
-        from ase.data import atomic_numbers
-
         committee = self.campaign.committees[name]
         split, metal = self.campaign.splits[committee.split], self.campaign.analysis.profiles.metal
         facts, model = self._drawn(split), self.campaign.models[committee.model]
         species = set(facts.species) - {1, 8}
-        if atomic_numbers[metal] not in species or len(species) < 2:
+        if atomic_number(metal) not in species or len(species) < 2:
             return
         card = self.setting.architectures[model.architecture].card
         asked = merge_hyperparameters(card, model.preset, model.hyperparameters)
@@ -346,9 +354,8 @@ class Expansion:
 
     def _analyse(self, run: MolecularDynamics, subject: dict[str, Any], key: str) -> str:
         costs = cost.analyse(run.length / run.frame_every)
-        dynamics = self.campaign.analysis.dynamics.model_dump(mode="json")
-        parameters = self._observables(run) | {"dynamics": dynamics}
-        return self.add("analyse", subject, parameters, {"md": key}, costs)
+        asked = {"dynamics": self.campaign.analysis.dynamics.model_dump(mode="json")}
+        return self.add("analyse", subject, self._observables(run) | asked, {"md": key}, costs)
 
     def _reweight(
         self, run: MolecularDynamics, subject: dict[str, Any], key: str, trained: Trained, model: Model

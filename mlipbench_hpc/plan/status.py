@@ -16,8 +16,8 @@ from mlipbench_hpc.plan.estimate import (
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
 
 VERBS = (
-    "build", "label", "split", "visibility", "train", "evaluate", "calibrate", "decide", "md", "analyse",
-    "reevaluate", "reweight",
+    "build", "label", "dipole", "split", "visibility", "train", "evaluate", "calibrate", "decide", "md",
+    "analyse", "reevaluate", "reweight",
 )  # fmt: skip
 PS_PER_NS = 1e3
 COLUMNS: tuple[State, ...] = ("done", "running", "ready", "waiting", "maybe", "failed", "blocked", "stale")

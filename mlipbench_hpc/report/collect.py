@@ -21,8 +21,8 @@ Status = Literal["done", "missing", "failed", "stale", "changed"]
 class Reported:
     """One planned task as the report is told of it.
 
-    subject: what it is about, one of {system[, start]}, {sample, of, start}, {dataset}, {split, train},
-    {committee, round[, member, train]}, {md, replica, committee}. failure:
+    subject: what it is about, one of {system[, start]}, {sample, of, start}, {dataset}, {frames},
+    {split, train}, {committee, round[, member, train]}, {md, replica, committee}. failure:
     {"kind", "message"} of the last failed attempt, or None.
     """
 

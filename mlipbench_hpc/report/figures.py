@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure as Canvas
 
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report import crosscheck
+from mlipbench_hpc.report import crosscheck, dipoles
 from mlipbench_hpc.report.bands import coverage, of_run
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import Round, final_round
@@ -36,6 +36,7 @@ def figures(results: Results) -> list[Figure]:
     """All figures that the done tasks allow, in the order of the page."""
     with mpl.rc_context(STYLE):
         made: list[Figure | None] = [*overlays(results), *crosscheck.figures(results)]
+        made += dipoles.figures(results)
         made += [figure for name in results.names("committees") for figure in _of_committee(results, name)]
         made += [figure for name in results.names("md") for figure in _of_md(results, name)]
     return [figure for figure in made if figure is not None]

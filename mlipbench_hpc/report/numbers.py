@@ -32,6 +32,7 @@ def numbers(results: Results) -> dict[str, Any]:
             item.subject["dataset"]: item.values for item in results.items if "dataset" in item.subject
         },
         "sampling": sampling.numbers(results),
+        "dipoles": {item.subject["frames"]: item.values for item in results.of("dipole") if item.done},
         "splits": {item.reported.label: item.values | _split_numbers(item) for item in results.of("split")},
         "committees": {name: _committee_numbers(results, name) for name in results.names("committees")},
         "md": {name: _md_numbers(results, name) for name in results.names("md")},

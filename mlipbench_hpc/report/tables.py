@@ -195,6 +195,7 @@ def missing(results: Results) -> Table | None:
 CONSEQUENCES = {
     "build": "the dataset or structure is not there, nor anything made from it",
     "label": "the dataset is not there, nor anything trained on it",
+    "dipole": "it is not known how P_z goes with the slab's dipole in these data",
     "split": "no committee of this split can be trained",
     "train": "the committee is smaller than asked, or MD has no driver",
     "evaluate": "this member has no errors and leaves the means",

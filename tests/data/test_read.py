@@ -12,10 +12,16 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.read import FORCE_EV_PER_A, DataError, read
+from mlipbench_hpc.data.read import DIPOLE_E_A, ENERGY_EV, FORCE_EV_PER_A, DataError, read
 
 EV = {"energy": "eV", "force": "eV/Å"}
-NAMES = {"energy": "energy", "forces": "forces"}
+NAMES = {"energy": "energy", "forces": "forces", "dipole": "dipole"}
+
+
+def frames_of(
+    path: Path, format: str, units: dict[str, str], labels: dict[str, str], limit: int | None
+) -> Frames:
+    return read(path, format, {"dipole": "e·Å"} | units, labels, limit)[0]
 
 
 def images() -> list[Atoms]:
@@ -42,8 +48,8 @@ def check(frames: Frames) -> None:
 
 def test_extxyz(tmp_path: Path):
     ase.io.write(tmp_path / "a.xyz", images(), format="extxyz")
-    check(read(tmp_path / "a.xyz", "extxyz", EV, NAMES, None))
-    assert len(read(tmp_path / "a.xyz", "extxyz", EV, NAMES, 1)) == 1
+    check(frames_of(tmp_path / "a.xyz", "extxyz", EV, NAMES, None))
+    assert len(frames_of(tmp_path / "a.xyz", "extxyz", EV, NAMES, 1)) == 1
 
 
 def test_extxyz_with_other_names_and_a_missing_label(tmp_path: Path):
@@ -52,12 +58,14 @@ def test_extxyz_with_other_names_and_a_missing_label(tmp_path: Path):
     first.info["dft_energy"] = -10.0
     first.arrays["dft_force"] = 0.01 * first.positions
     ase.io.write(tmp_path / "a.xyz", [first, second], format="extxyz")
-    frames = read(tmp_path / "a.xyz", "extxyz", EV, {"energy": "dft_energy", "forces": "dft_force"}, None)
+    frames = frames_of(
+        tmp_path / "a.xyz", "extxyz", EV, {"energy": "dft_energy", "forces": "dft_force", "dipole": ""}, None
+    )
     assert frames.energies[0] == -10.0
     assert frames.forces[:3] == pytest.approx(0.01 * first.positions)
     assert np.isnan(frames.energies[1])
     assert np.isnan(frames.forces[3:]).all()
-    assert np.isnan(read(tmp_path / "a.xyz", "extxyz", EV, NAMES, None).energies).all()
+    assert np.isnan(frames_of(tmp_path / "a.xyz", "extxyz", EV, NAMES, None).energies).all()
 
 
 @pytest.mark.parametrize("name", ["a.db", "a.json", "a.wrongly_named"])
@@ -65,8 +73,8 @@ def test_ase_databases(tmp_path: Path, name: str):
     base = ase.db.connect(tmp_path / name, type="json" if name.endswith("json") else "db")
     for image in images():
         base.write(image)
-    check(read(tmp_path / name, "ase-db", EV, NAMES, None))
-    assert len(read(tmp_path / name, "ase-db", EV, NAMES, 1)) == 1
+    check(frames_of(tmp_path / name, "ase-db", EV, NAMES, None))
+    assert len(frames_of(tmp_path / name, "ase-db", EV, NAMES, 1)) == 1
 
 
 def deepmd(folder: Path, frames: int = 2, dtype: str = "float64") -> Path:
@@ -85,14 +93,14 @@ def deepmd(folder: Path, frames: int = 2, dtype: str = "float64") -> Path:
 def test_deepmd_folders(tmp_path: Path):
     deepmd(tmp_path / "all" / "b", frames=3, dtype="float32")
     deepmd(tmp_path / "all" / "a", frames=2)
-    frames = read(tmp_path / "all", "deepmd-npy", EV, NAMES, None)
+    frames = frames_of(tmp_path / "all", "deepmd-npy", EV, NAMES, None)
     assert frames.sizes.tolist() == [3] * 5
     assert frames.numbers.tolist() == [8, 1, 1] * 5
     assert frames.energies.tolist() == [-10.0, -9.0, -10.0, -9.0, -8.0]
     assert frames.positions[5].tolist() == [15.0, 16.0, 17.0]
     assert frames.forces == pytest.approx(0.01 * frames.positions)
-    assert len(read(tmp_path / "all", "deepmd-npy", EV, NAMES, 4)) == 4
-    assert len(read(tmp_path / "all" / "a", "deepmd-npy", EV, NAMES, None)) == 2
+    assert len(frames_of(tmp_path / "all", "deepmd-npy", EV, NAMES, 4)) == 4
+    assert len(frames_of(tmp_path / "all" / "a", "deepmd-npy", EV, NAMES, None)) == 2
 
 
 def test_deepmd_without_labels_or_cell(tmp_path: Path):
@@ -100,7 +108,7 @@ def test_deepmd_without_labels_or_cell(tmp_path: Path):
     for name in ("energy", "force", "box"):
         (folder / "set.000" / f"{name}.npy").unlink()
     (folder / "nopbc").touch()
-    frames = read(folder, "deepmd-npy", EV, NAMES, None)
+    frames = frames_of(folder, "deepmd-npy", EV, NAMES, None)
     assert np.isnan(frames.energies).all()
     assert not frames.pbc.any()
 
@@ -139,7 +147,7 @@ def test_deepmd_folders_that_cannot_be_used(tmp_path: Path, spoil, words: str):
     folder = deepmd(tmp_path / "a")
     spoil(folder)
     with pytest.raises(DataError, match=words):
-        read(folder, "deepmd-npy", EV, NAMES, None)
+        frames_of(folder, "deepmd-npy", EV, NAMES, None)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +161,7 @@ def test_deepmd_folders_that_cannot_be_used(tmp_path: Path, spoil, words: str):
     ],
 )
 def test_units(tmp_path: Path, unit: dict[str, str], expected: tuple[float, float]):
-    frames = read(deepmd(tmp_path / "a"), "deepmd-npy", unit, NAMES, None)
+    frames = frames_of(deepmd(tmp_path / "a"), "deepmd-npy", unit, NAMES, None)
     assert frames.energies[0] == pytest.approx(-10.0 * expected[0], rel=1e-6)
     assert frames.forces[1, 1] == pytest.approx(0.04 * expected[1], rel=1e-6)
     assert frames.positions[1, 1] == 4.0
@@ -162,8 +170,33 @@ def test_units(tmp_path: Path, unit: dict[str, str], expected: tuple[float, floa
 def test_every_unit_of_the_schema_is_known():
     from mlipbench_hpc.campaign.spec import Units
 
-    for force in Units.model_fields["force"].annotation.__args__:
-        assert force in FORCE_EV_PER_A
+    for name, known in (("energy", ENERGY_EV), ("force", FORCE_EV_PER_A), ("dipole", DIPOLE_E_A)):
+        assert set(Units.model_fields[name].annotation.__args__) == set(known)
+
+
+def test_dipoles_along_z(tmp_path: Path):
+    first, second = images()
+    first.calc.results["dipole"] = np.array([1.0, 2.0, 3.0])
+    ase.io.write(tmp_path / "a.xyz", [first, second], format="extxyz")
+    first.calc.results.pop("dipole")
+    first.info["mu"] = [0.0, 0.0, 1.0]
+    ase.io.write(tmp_path / "b.xyz", [first, second], format="extxyz")
+    folder = deepmd(tmp_path / "c")
+    np.save(folder / "set.000" / "dipole.npy", [[0.0, 0.0, 4.0], [0.0, 0.0, -5.0]])
+    found = read(tmp_path / "a.xyz", "extxyz", EV | {"dipole": "e·Å"}, NAMES, None)[1]
+    assert found == pytest.approx([3.0, np.nan], nan_ok=True)
+    found = read(tmp_path / "b.xyz", "extxyz", EV | {"dipole": "Debye"}, NAMES | {"dipole": "mu"}, 1)[1]
+    assert found == pytest.approx([0.20819434], rel=1e-7)  # CODATA 2018
+    found = read(folder, "deepmd-npy", EV | {"dipole": "e·Bohr"}, NAMES, None)[1]
+    assert found == pytest.approx([4 * 0.529177211, -5 * 0.529177211], rel=1e-8)
+
+
+def test_a_dipole_that_is_no_vector(tmp_path: Path):
+    first, _ = images()
+    first.info["mu"] = 1.0
+    ase.io.write(tmp_path / "a.xyz", [first], format="extxyz")
+    with pytest.raises(DataError, match=r"frame 0: `mu` has shape \(\), expected \(3,\)"):
+        read(tmp_path / "a.xyz", "extxyz", EV | {"dipole": "e·Å"}, NAMES | {"dipole": "mu"}, None)
 
 
 class Bomb:
@@ -177,7 +210,7 @@ def test_a_pickle_is_never_loaded(tmp_path: Path, monkeypatch, format: str, prot
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").write_bytes(pickle.dumps(Bomb(), protocol))
     with pytest.raises(DataError, match=r"Python pickle|neither SQLite nor valid JSON"):
-        read(tmp_path / "data", format, EV, NAMES, None)
+        frames_of(tmp_path / "data", format, EV, NAMES, None)
     assert not Path("exploded").exists()
 
 
@@ -187,5 +220,5 @@ def test_a_foreign_sqlite_file_is_refused_and_left_as_it_was(tmp_path: Path):
     base.close()
     before = (tmp_path / "other.db").read_bytes()
     with pytest.raises(DataError, match="not an ASE database"):
-        read(tmp_path / "other.db", "ase-db", EV, NAMES, None)
+        frames_of(tmp_path / "other.db", "ase-db", EV, NAMES, None)
     assert (tmp_path / "other.db").read_bytes() == before

@@ -188,6 +188,22 @@ def test_data_with_ions_at_a_metal_ask_who_sees_them(tmp_path: Path) -> None:
     assert asked.subjects == ({"committee": "pairs"},)
 
 
+def test_data_that_know_dipoles_of_wet_metal_are_asked_how_they_go_with_the_water(tmp_path: Path) -> None:
+    argon_frames(tmp_path)
+    (tmp_path / "toy.yaml").write_text(TOY)
+    validated = validate(tmp_path / "toy.yaml")
+    wet = replace(validated.datasets["argon"], species=(1, 8, 79))
+    for facts in (wet, replace(wet, species=(1, 8), dipoles=3)):
+        found = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
+        assert not of("dipole", found)
+    facts = replace(wet, dipoles=3)
+    found = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
+    (asked,) = of("dipole", found)
+    assert asked.task.parameters == {"metal": "Au", "blocks": validated.campaign.analysis.blocks}
+    assert asked.subjects == ({"frames": "argon"},)
+    assert [asked.task.upstream["frames"]] == [item.key for item in of("build", found)]
+
+
 def test_who_sees_the_ions_is_asked_of_all_committees_before_any_is_trained(tmp_path: Path) -> None:
     argon_frames(tmp_path)
     wider = "toy}\n  wider: {architecture: toy, hyperparameters: {cutoff: 6.0}}"

@@ -141,6 +141,28 @@ def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) ->
     np.testing.assert_allclose(density["driver"], curves(Z, "density") * (Z > 1))
 
 
+def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
+    """A composition with a line, and one with too few frames for it."""
+    line = {"frames": 4, "area_A2": 183.3, "slope_eA": 0.31, "se_slope_eA": 0.02, "intercept_eA": -1.5,
+            "se_intercept_eA": 0.1, "correlation": 0.93, "se_correlation": 0.04,
+            "slope_V": 0.306, "se_slope_V": 0.02}  # fmt: skip
+    parts = {"Au96H190O95": line, "Au96H190Na1O95": {"frames": 1, "area_A2": 183.3}}
+    values = {"metal": "Au", "blocks": 10, "frames": 5, "without": 2, "compositions": parts}
+    rows = b"frame,composition,P_z,dipole_eA\n5,0,1,0.5\n0,1,-1,-1.8\n1,1,0,-1.5\n2,1,1,-1.2\n4,1,2,-0.9\n"
+    made.commit("dipole", {"frames": "water"}, values, {"dipoles.csv": rows})
+    page, results = build(made, tmp_path)
+    assert results["dipoles"]["water"]["compositions"]["Au96H190O95"]["slope_V"] == 0.306
+    drawn = results["figures"]["slab-dipole-water"]
+    assert drawn["composition"] == ["Au96H190Na1O95"] + ["Au96H190O95"] * 4
+    assert drawn["dipole_eA"] == [0.5, -1.8, -1.5, -1.2, -0.9]
+    assert drawn["frame"] == [5, 0, 1, 2, 4]
+    assert "0.306 ± 0.020" in page
+    assert "0.930 ± 0.040" in page
+    start = page.index('id="figure-slab-dipole-water"')
+    caption = page[start : page.index("</figcaption>", start)]
+    assert "5 frames; 2 frames without dipole, surface or intact water left out; no model" in caption
+
+
 def test_tables_and_results(made: Any, plain: None, tmp_path: Path) -> None:
     page, results = build(with_uncertainty(made), tmp_path)
     round_zero = results["committees"]["mace"]["rounds"]["0"]

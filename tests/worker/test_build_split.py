@@ -18,8 +18,8 @@ from mlipbench_hpc.worker.builders.water import water_box
 IMPORT = {
     "kind": "import",
     "format": "extxyz",
-    "units": {"energy": "eV", "force": "eV/Å"},
-    "labels": {"energy": "energy", "forces": "forces"},
+    "units": {"energy": "eV", "force": "eV/Å", "dipole": "e·Å"},
+    "labels": {"energy": "energy", "forces": "forces", "dipole": "dipole"},
     "frames": None,
     "largest_force": 50.0,
 }

@@ -13,6 +13,7 @@ from interface import LX, LY, LZ, Interface, slab
 
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, Task
+from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
@@ -377,6 +378,44 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     zeros = calibrate(store, reference + noise.normal(scale=0.01, size=(4, 12)) + 7.0, reference)
     assert len(zeros["zeros"]) == 8
     assert "member 0: its energies of H2O1 lie +7" in zeros["zeros"][0]
+
+
+def labelled(tmp_path: Path, made: list[Interface], dipoles: list[float]) -> dict[str, bytes]:
+    """frames.npz and labels.npz of a dataset."""
+    numbers = [one.numbers for one in made]
+    frames = Frames(
+        offsets=np.cumsum([0, *map(len, numbers)]), numbers=np.concatenate(numbers),
+        positions=np.concatenate([one.positions for one in made]),
+        cells=np.array([np.diag([LX, LY, LZ])] * len(made)), pbc=np.ones((len(made), 3), dtype=bool),
+        energies=np.zeros(len(made)), forces=np.zeros((sum(map(len, numbers)), 3)),
+    )  # fmt: skip
+    frames.save(tmp_path / "frames.npz")
+    Answers.of_dipoles(np.array(dipoles), len(frames.numbers)).save(tmp_path)
+    return {name: (tmp_path / name).read_bytes() for name in ("frames.npz", "labels.npz")}
+
+
+def test_dipole(store: Store, tmp_path: Path) -> None:
+    """Five frames whose dipole is 1 + P_z/2 e·Å, one of another composition, and three that say nothing."""
+    cosines = [-0.8, -0.3, 0.1, 0.4, 0.9]
+    made = [slab([2.0, 3.0], [cosine, 0.25], []) for cosine in cosines]
+    bare = Interface(np.full(27, 79), made[0].positions[:27])
+    made += [slab([2.0, 3.0], [0.5, 0.0], [(4.0, 4.0, 8.0)]), made[0], made[1], bare]
+    dipoles = [1.0 + 0.5 * (cosine + 0.25) for cosine in cosines] + [7.0, np.nan, np.inf, 1.0]
+    key = commit(store, "build", {}, labelled(tmp_path, made, dipoles))
+    values, folder = run(store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": key})
+    assert (values["frames"], values["without"]) == (6, 3)
+    line, alone = values["compositions"]["Au27H4O2"], values["compositions"]["Au27H4Na1O2"]
+    assert (line["frames"], line["area_A2"]) == (5, LX * LY)
+    assert line["slope_eA"] == pytest.approx(0.5, abs=1e-9)
+    assert line["intercept_eA"] == pytest.approx(1.0, abs=1e-9)
+    assert line["correlation"] == pytest.approx(1.0, abs=1e-9)
+    assert line["se_slope_eA"] == pytest.approx(0.0, abs=1e-9)
+    assert line["slope_V"] == pytest.approx(180.95128 * 0.5 / (LX * LY))
+    assert alone == {"frames": 1, "area_A2": LX * LY}
+    rows = list(csv.DictReader(io.StringIO((folder / "dipoles.csv").read_text())))
+    assert [row["frame"] for row in rows] == ["5", "0", "1", "2", "3", "4"]
+    assert [row["composition"] for row in rows] == ["0"] + ["1"] * 5
+    assert float(rows[1]["P_z"]) == pytest.approx(-0.55, abs=1e-7)
 
 
 def test_visibility(store: Store, tmp_path: Path) -> None:

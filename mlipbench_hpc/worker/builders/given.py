@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.check import check_frames, check_structure, check_structures
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.read import DataError, read, read_structure, read_structures
@@ -15,14 +16,16 @@ LEAST_VACUUM_A = 10.0
 
 
 def labelled(context: Context) -> tuple[Frames, dict[str, float]]:
-    """Labelled frames, checked again, in our units."""
+    """Labelled frames, checked again, in our units; their dipoles go to labels.npz where they have any."""
     how, source = context.parameters, context.input("data")
     try:
-        frames = read(source, how["format"], how["units"], how["labels"], how["frames"])
+        frames, dipoles = read(source, how["format"], how["units"], how["labels"], how["frames"])
     except DataError as error:
         raise InputFailure(str(error)) from error
     if wrong := check_frames(frames, how["largest_force"]):
         raise InputFailure(f"{source}: " + "; ".join(map(str, wrong)))
+    if np.isfinite(dipoles).any():
+        Answers.of_dipoles(dipoles, int(frames.offsets[-1])).save(context.folder)
     return frames, {}
 
 

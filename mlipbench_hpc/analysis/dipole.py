@@ -1,0 +1,72 @@
+"""The slab's dipole against P_z, the dimensionless total dipole of the water (arXiv:2602.22931, Fig. S10)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlipbench_hpc.analysis.blocks import jackknife
+from mlipbench_hpc.analysis.onepass import block_means
+from mlipbench_hpc.analysis.profiles import Profiler
+from mlipbench_hpc.data.frames import Floats, Ints
+
+# e/ε0 in V·Å (CODATA 2018): a layer of μ e·Å on A Å² raises the potential by this times μ/A beyond it.
+VOLT_A = 180.95128
+
+
+@dataclass(frozen=True)
+class Trend:
+    """The least-squares line of a dipole against P_z, and how close it is, each (value, standard error).
+
+    slope: e·Å for one unit of P_z; intercept: e·Å at P_z = 0; correlation: Pearson's r. NaN where either
+    quantity is the same in all frames.
+    """
+
+    slope: tuple[float, float]
+    intercept: tuple[float, float]
+    correlation: tuple[float, float]
+
+
+def total_dipole(
+    numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int
+) -> tuple[float, float]:
+    """P_z of one frame along the outward normal of the (upper) face, and that normal: +1 or -1 along z.
+
+    numbers (N,), positions (N, 3) Å, cell (3, 3) Å, lower triangular. Raises ValueError where there is no
+    surface or no intact molecule.
+    """
+    made = Profiler.of(numbers, positions, cell, metal, float(cell[2, 2]))
+    if not made.faces or len(made.waters.intact) == 0:
+        raise ValueError("no surface with intact molecules of water")
+    _, found = block_means(made, [positions[None]], 1, 1)
+    return float(found[0]), made.faces[0].normal
+
+
+def trend(across: Floats, dipoles: Floats, blocks: int) -> Trend | None:
+    """The line through dipoles (F,) e·Å over across (F,), P_z, of frames in their order.
+
+    The line is of all frames; its standard errors are those of a jackknife over equal contiguous blocks, the
+    last frames that fill none left out. None for fewer than three frames.
+    """
+    if len(across) < 3:
+        return None
+    zero = across.mean(), dipoles.mean()
+    x, y = across - zero[0], dipoles - zero[1]
+    moments = np.stack([x, y, x * x, x * y, y * y], axis=1)
+    count = min(blocks, len(moments))
+    length = len(moments) // count
+    parts = moments[: count * length].reshape(count, length, 5).mean(axis=1)
+    slope, intercept, correlation = zip(
+        _line(moments.mean(axis=0), *zero), jackknife(parts, lambda mean: _line(mean, *zero))[1], strict=True
+    )
+    return Trend(slope, intercept, correlation)
+
+
+def _line(moments: Floats, x0: float, y0: float) -> Floats:
+    """Slope, intercept and correlation, (3,), of moments (5,) of x - x0 and y - y0."""
+    x, y, xx, xy, yy = moments
+    variance, covariance, other = xx - x * x, xy - x * y, yy - y * y
+    if not (variance > 0 and other > 0):
+        return np.full(3, np.nan)
+    slope = covariance / variance
+    return np.array([slope, y0 + y - slope * (x0 + x), covariance / np.sqrt(variance * other)])

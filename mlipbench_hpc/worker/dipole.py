@@ -1,0 +1,89 @@
+"""dipole: how a dataset's slab dipoles go with P_z of the same frames."""
+
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from mlipbench_hpc.analysis.dipole import VOLT_A, total_dipole, trend
+from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.answers import Answers
+from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.stretch import as_csv, number
+
+TABLE = "dipoles.csv"
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Writes dipoles.csv (frame, composition, P_z, dipole_eA); returns the line of each composition.
+
+    Both are along the outward normal of the face that water touches. Frames without a dipole, a surface or an
+    intact molecule are counted in `without`.
+    """
+    folder, given = context.upstream("frames"), context.parameters
+    frames, answers = Frames.load(folder / "frames.npz"), Answers.load(folder)
+    if answers is None:
+        raise InputFailure("none of the dataset's frames has a dipole")
+    rows: dict[str, list[tuple[int, float, float, float]]] = {}
+    for index in range(len(frames)):
+        row = one_frame(frames, index, float(answers.dipoles[index]), atomic_numbers[given["metal"]])
+        if row is not None:
+            rows.setdefault(frames.formula(index), []).append(row)
+        if index % 64 == 0:
+            context.check()
+            context.progress(index, len(frames), "frames")
+    tables = {formula: np.array(rows[formula]) for formula in sorted(rows)}
+    write_bytes(context.folder / TABLE, as_csv(columns(list(tables.values()))))
+    used = sum(len(table) for table in tables.values())
+    return {
+        "metal": given["metal"],
+        "blocks": given["blocks"],
+        "frames": used,
+        "without": len(frames) - used,
+        "compositions": {formula: line(table, given["blocks"]) for formula, table in tables.items()},
+    }
+
+
+def one_frame(
+    frames: Frames, index: int, dipole: float, metal: int
+) -> tuple[int, float, float, float] | None:
+    """Frame, P_z, dipole in e·Å and area in Å²; None where one of them is not known."""
+    own, cell = frames.atoms_of(index), frames.cells[index]
+    try:
+        found, normal = total_dipole(frames.numbers[own], frames.positions[own], cell, metal)
+    except (ValueError, np.linalg.LinAlgError):
+        return None
+    area = float(cell[0, 0] * cell[1, 1])
+    return (index, found, normal * dipole, area) if np.isfinite(dipole) else None
+
+
+def columns(tables: list[Floats]) -> dict[str, Floats]:
+    """Of all compositions, one below the other; `composition` is the place among sorted names, from 0."""
+    rows = np.concatenate(tables) if tables else np.zeros((0, 4))
+    which = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    return {
+        "frame": rows[:, 0],
+        "composition": which.astype(float),
+        "P_z": rows[:, 1],
+        "dipole_eA": rows[:, 2],
+    }
+
+
+def line(table: Floats, blocks: int) -> dict[str, Any]:
+    """Frames, mean area, and where there are three frames or more the line and its potential drop.
+
+    slope_V: by how much the potential beyond the water rises for one unit of P_z, μ/(ε0 A).
+    """
+    area = float(table[:, 3].mean())
+    values: dict[str, Any] = {"frames": len(table), "area_A2": area}
+    found = trend(table[:, 1], table[:, 2], blocks)
+    if found is None:
+        return values
+    for name in ("slope", "intercept", "correlation"):
+        value, error = getattr(found, name)
+        unit = "" if name == "correlation" else "_eA"
+        values |= {f"{name}{unit}": number(value), f"se_{name}{unit}": number(error)}
+    volt = VOLT_A / area
+    return values | {"slope_V": number(volt * found.slope[0]), "se_slope_V": number(volt * found.slope[1])}
