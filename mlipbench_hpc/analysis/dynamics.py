@@ -25,13 +25,14 @@ Packed = NDArray[np.uint64]
 class Dynamics:
     """Sums over origins for every lag, by block of origins.
 
-    frames: how many there will be; lags: the longest lag in frames; every: frames between origins; blocks:
-    equal contiguous blocks of frames, whose remainder counts in the value and in no error; dipole: whether
-    directions count, which is most of the work. `sums[name]` is
-    (blocks + 1, lags + 1). With I the indicator of the region and p the unit bisector, over origins t and
-    molecules i: "dipole" Σ I(t) I(t+τ) p(t)·p(t+τ), "both" Σ I(t) I(t+τ), "stayed" Σ of those inside at every
-    frame from t to t+τ, "begun" Σ I(t); "both_share" and "stayed_share" are Σ_t of the per-origin ratios to
-    Σ_i I_i(t), over "origins" with somebody inside.
+    frames: how many there will be, which should fill whole blocks: a remainder counts in the value and in no
+    error; lags: the longest lag in frames; every: frames between origins; blocks: how many equal ones;
+    dipole: whether directions count, which is most of the work.
+
+    `sums[name]` is (blocks + 1, lags + 1). With I the indicator of the region and p the unit bisector, over
+    origins t and molecules i: "dipole" Σ I(t) I(t+τ) p(t)·p(t+τ), "both" Σ I(t) I(t+τ), "stayed" Σ of those
+    inside at every frame from t to t+τ, "begun" Σ I(t); "both_share" and "stayed_share" are Σ_t of the
+    per-origin ratios to Σ_i I_i(t), over "origins" with somebody inside.
     """
 
     frames: int

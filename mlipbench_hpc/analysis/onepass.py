@@ -16,8 +16,9 @@ Part = NDArray[np.floating]
 class BlockSums:
     """Σ_t row[k, t] · profile[t] over each block, for each profile, and P_z, of frames as they come.
 
-    rows (K, T): what every frame counts for. Frames after the last whole block count for P_z alone. Notes in
-    `made` which hydrogens changed their owner. Raises ValueError when there are fewer frames than blocks.
+    rows (K, T): what every frame counts for. T should fill whole blocks: frames after the last one are in
+    P_z alone. Notes in `made` which hydrogens changed their owner. Raises ValueError when there are fewer
+    frames than blocks.
     """
 
     def __init__(self, made: Profiler, rows: Floats, blocks: int) -> None:

@@ -17,7 +17,7 @@ from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.dynamics import motion_of
 from mlipbench_hpc.worker.profiles import profiler, watched, write_profiles
-from mlipbench_hpc.worker.stretch import Notes, Stretch, after, as_csv, number
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, after, as_csv, number
 
 UNSTABLE = "the run was unstable, and profiles leave such runs out"
 
@@ -31,21 +31,20 @@ def run(context: Context) -> dict[str, Any]:
     outcome, notes = context.upstream_values("md"), Notes()
     if outcome.get("outcome") == "unstable":
         notes.say(f"the run was unstable ({outcome.get('cause')}) and ended at {outcome.get('time_ps')} ps")
-    stretch = Stretch.of(folder, given["equilibration"])
-    trajectory, kept = stretch.trajectory, stretch.chosen
+    stretch = Stretch.of(folder, given["equilibration"], given["blocks"])
+    trajectory = stretch.trajectory
     values: dict[str, Any] = {
         "equilibration_ps": given["equilibration"],
         "frames": len(trajectory.times),
-        "frames_analysed": len(kept),
+        "frames_analysed": len(stretch),
         "blocks": given["blocks"],
         **contents(trajectory),
     }
     if reason := too_short(stretch, given):
         return values | {"skipped": reason, "warnings": [*notes.warnings, reason]}
-    values["analysed_ps"] = float(trajectory.times[kept[-1]] - trajectory.times[kept[0]])
-    values["thermo"] = thermo_summary(
-        read_thermo(folder / "thermo.csv"), len(trajectory.numbers), given, notes
-    )
+    notes.dropped(stretch.dropped)
+    values["analysed_ps"] = float(stretch.times[-1] - stretch.times[0])
+    values["thermo"] = thermo_summary(read_thermo(folder / "thermo.csv"), stretch, given, notes)
     context.check()
     values["rdf"] = write_rdf(context, trajectory, stretch.span, notes)
     if outcome.get("outcome") == "unstable":
@@ -91,11 +90,11 @@ def contents(trajectory: Trajectory) -> dict[str, Any]:
 
 def too_short(stretch: Stretch, given: dict[str, Any]) -> str:
     """Why there is too little to analyse, or an empty string."""
-    if len(stretch) >= given["blocks"]:
+    if len(stretch):
         return ""
     return (
-        f"{len(stretch)} of {len(stretch.trajectory.times)} frames lie after the {given['equilibration']:g} "
-        f"ps of equilibration: fewer than {given['blocks']} blocks, nothing is analysed"
+        f"{stretch.dropped} of {len(stretch.trajectory)} frames lie after the {given['equilibration']:g} ps "
+        f"of equilibration: fewer than {given['blocks']} blocks, nothing is analysed"
     )
 
 
@@ -108,11 +107,14 @@ def read_thermo(path: Path) -> dict[str, Floats]:
 
 
 def thermo_summary(
-    thermo: dict[str, Floats], atoms: int, given: dict[str, Any], notes: Notes
+    thermo: dict[str, Floats], stretch: Stretch, given: dict[str, Any], notes: Notes
 ) -> dict[str, Any]:
-    """Mean and block error of temperature (K) and potential energy (eV/atom), drift of the conserved one."""
-    times = thermo["time_ps"]
-    kept = after(times, given["equilibration"])
+    """Mean and block error of temperature (K) and potential energy (eV/atom), drift of the conserved one.
+
+    Of the rows of the time that is analysed.
+    """
+    times, atoms = thermo["time_ps"], len(stretch.trajectory.numbers)
+    kept = after(times, given["equilibration"]) & (times <= stretch.times[-1] + ROUNDING_PS)
     temperatures = {name: values for name, values in thermo.items() if name.startswith("temperature")}
     series = temperatures | {"potential_eV_per_atom": thermo["potential_eV"] / atoms}
     summary: dict[str, Any] = {
@@ -176,10 +178,7 @@ def pair_rdf(
         return None
     positions, cells = trajectory.positions[chosen], np.asarray(trajectory.cells[chosen], dtype=float)
     asked, blocks = context.parameters["rdf"], context.parameters["blocks"]
-    found = radial_distribution(positions, cells, first, second, r_max, asked["bin"], blocks)
-    if found.average.dropped:
-        notes.say(f"rdf: {found.average.dropped} frames after the last whole block were dropped")
-    return found
+    return radial_distribution(positions, cells, first, second, r_max, asked["bin"], blocks)
 
 
 def clipped(r_max: float, allowed: float, notes: Notes) -> float:

@@ -20,7 +20,7 @@ from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign import Foreign, open_foreign
 from mlipbench_hpc.worker.profiles import columns, described, dipole_summary, first_layer, tell
 from mlipbench_hpc.worker.readers import Piece
-from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, as_csv
+from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, as_csv, whole
 
 
 class Shorter(Exception):
@@ -66,15 +66,16 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         frames = short.frames
         found = averaged(request, source, frames)
     if source.more or source.ends or frames < source.expected:
-        notes.say(f"{source.path.name} is truncated: the last of {frames} whole frames is the last used")
-    out, used = Path(request["out"]), frames - request["skip"]
+        notes.say(f"{source.path.name} is truncated: it holds {frames} whole frames")
+    out, kept = Path(request["out"]), frames - request["skip"]
+    used = whole(kept, request["blocks"])
     write_bytes(out / "profiles.csv", as_csv({"z_A": found.made.z} | columns(found.means)))
-    if used % request["blocks"]:
-        notes.say(f"{used % request['blocks']} frames after the last whole block were dropped")
+    notes.dropped(kept - used)
     tell(found.made, notes)
     values: dict[str, Any] = {
         "trajectory": source.path.name, "format": source.format, "frames": used, "skipped": request["skip"],
-        "atoms": len(source.numbers), "cell_A": source.cell.tolist(), "blocks": request["blocks"],
+        "dropped": kept - used, "blocks": request["blocks"],
+        "atoms": len(source.numbers), "cell_A": source.cell.tolist(),
         "metal": request["surface"], "profiles": described(found.made, request["surface"]),
     }  # fmt: skip
     if ORIENTATION in found.means:
@@ -111,12 +112,15 @@ def write_dynamics(out: Path, found: Averages, notes: Notes) -> dict[str, Any]:
 
 
 def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
-    """Of `frames` less those skipped; InputFailure where they fill no blocks, Shorter where the file ends."""
-    skip, used = request["skip"], frames - request["skip"]
-    if used < request["blocks"]:
+    """Of the whole blocks of `frames` less those skipped.
+
+    Raises InputFailure where there are none, Shorter where the file ends before `frames`.
+    """
+    skip, used = request["skip"], whole(frames - request["skip"], request["blocks"])
+    if used <= 0:
         raise InputFailure(f"{source.path}: {frames} whole frames, {skip} skipped, do not fill "
                            f"{request['blocks']} blocks; pass --blocks (2 or more) or --skip")  # fmt: skip
-    read = used_pieces(source, skip, frames)
+    read = used_pieces(source, skip, skip + used, frames)
     first = next(read)
     made = profiler(request, source, first.positions[0])
     step = request["frame_every"] or interval(first.times)
@@ -142,11 +146,11 @@ def interval(times: Floats | None) -> float | None:
     return float((times[-1] - times[0]) / (len(times) - 1))
 
 
-def used_pieces(source: Foreign, skip: int, frames: int) -> Iterator[Piece]:
-    """Frames `skip` to `frames` in pieces; raises Shorter where the file ends before."""
+def used_pieces(source: Foreign, skip: int, stop: int, frames: int) -> Iterator[Piece]:
+    """Frames `skip` to `stop` in pieces; raises Shorter where the file ends before `frames`."""
     seen = 0
     for piece in source.pieces(max(1, ATOMS_AT_ONCE // len(source.numbers))):
-        kept = slice(max(0, skip - seen), max(0, frames - seen))
+        kept = slice(max(0, skip - seen), max(0, stop - seen))
         seen += len(piece.positions)
         part = Piece(piece.positions[kept], piece.cells, None if piece.times is None else piece.times[kept])
         if len(part.positions):

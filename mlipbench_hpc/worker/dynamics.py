@@ -24,7 +24,7 @@ def motion_of(made: Profiler, stretch: Stretch, given: dict[str, Any]) -> "Motio
     """To be fed the frames of a run; ValueError, in words, where nothing can be said of its motion."""
     if not made.faces:
         raise ValueError("there is no surface, so no first layer")
-    step = spacing(stretch.trajectory.times[stretch.chosen])
+    step = spacing(stretch.times)
     return Motion(made, given["dynamics"], len(stretch), step, given["blocks"])
 
 

@@ -51,14 +51,11 @@ def write_profiles(context: Context, stretch: Stretch, sums: BlockSums, notes: N
     made, means, dipole = sums.made, sums.means, sums.dipole
     write_bytes(context.folder / "profiles.csv", as_csv({"z_A": made.z} | columns(means)))
     values = described(made, asked["metal"]) | {"block_frames": len(stretch) // blocks}
-    if len(stretch) % blocks:
-        notes.say(f"profiles: {len(stretch) % blocks} frames after the last whole block were dropped")
     tell(made, notes)
     if ORIENTATION in means:
         values["first_layer"] = first_layer(made, means)
     if len(dipole):
-        times = stretch.trajectory.times[stretch.chosen]
-        values["dipole"] = write_dipole(context, times, dipole, notes)
+        values["dipole"] = write_dipole(context, stretch.times, dipole, notes)
     return values
 
 

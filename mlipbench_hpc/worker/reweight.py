@@ -31,18 +31,16 @@ def run(context: Context) -> dict[str, Any]:
     given, notes = context.parameters, Notes()
     if context.upstream_values("md").get("outcome") == "unstable":
         return {"skipped": "the run was unstable: it is left out"}
-    stretch = Stretch.of(context.upstream("md"), given["equilibration"])
+    stretch = Stretch.of(context.upstream("md"), given["equilibration"], given["blocks"])
     indices, energies = member_energies(context)
     known = np.isfinite(energies).all(axis=0)
     if not known.all():
         notes.say(f"{int((~known).sum())} frames where a member's energy is not finite were left out")
-    used = len(stretch) // given["blocks"] * given["blocks"]
-    known &= np.searchsorted(stretch.chosen, indices) < used
+    known &= np.isin(indices, stretch.chosen)
     rows = np.searchsorted(stretch.chosen, indices[known])
     if len(rows) < FEWEST_FRAMES:
         return {"skipped": f"{len(rows)} of {len(stretch)} frames carry every member's energy: too few"}
-    if used < len(stretch):
-        notes.say(f"reweighting: {len(stretch) - used} frames after the last whole block were dropped")
+    notes.dropped(stretch.dropped)
     energies = energies[:, known]
     h = reduced(energies, energies[given["driver"]], given["temperature"])
     qualities = {member: quality(one) for member, one in enumerate(h) if member != given["driver"]}
@@ -52,10 +50,10 @@ def run(context: Context) -> dict[str, Any]:
     interval = _interval(stretch)
     observables, said = write_observables(context, axis, sums, weights, alpha, notes, interval, qualities)
     return {
-        "frames": used,
+        "frames": len(stretch),
         "reweighted_frames": len(rows),
         "stride": given["stride"],
-        "analysed_ps": float(np.ptp(stretch.trajectory.times[stretch.chosen])),
+        "analysed_ps": float(np.ptp(stretch.times)),
         "members": {str(member): one.described() for member, one in qualities.items()},
         "verdict": worst(qualities.values()),
         "next_member": advice.next_member(qualities),
@@ -69,8 +67,7 @@ def run(context: Context) -> dict[str, Any]:
 
 def _interval(stretch: Stretch) -> float | None:
     """ps between analysed frames."""
-    times = stretch.trajectory.times[stretch.chosen]
-    return float(np.ptp(times)) / (len(times) - 1) if len(times) > 1 else None
+    return float(np.ptp(stretch.times)) / (len(stretch) - 1) if len(stretch) > 1 else None
 
 
 def member_energies(context: Context) -> tuple[Ints, Floats]:
@@ -225,8 +222,7 @@ def summed(context: Context, stretch: Stretch, weights: Weights, notes: Notes) -
     if made is None or not made.faces:
         axis, samples = radial(context, stretch, notes)
         return axis, weights.sums(samples)
-    rows = np.pad(weights.rows, ((0, 0), (0, len(stretch) - weights.rows.shape[1])))
-    sums, dipole = block_sums(made, watched(context, stretch), rows, weights.blocks)
+    sums, dipole = block_sums(made, watched(context, stretch), weights.rows, weights.blocks)
     return ("z", made.z), sums | weights.sums([{DIPOLE: dipole[:, None]}])
 
 

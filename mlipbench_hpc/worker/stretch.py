@@ -30,22 +30,30 @@ class Notes:
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
+    def dropped(self, frames: int) -> None:
+        """How many frames were too few for another equal block."""
+        if frames:
+            self.say(f"{frames} frame{'s' * (frames > 1)} after the last whole block: no number counts them")
+
 
 @dataclass(frozen=True)
 class Stretch:
-    """The frames of a trajectory after equilibration, up to the first that is not finite.
+    """The frames of a trajectory after equilibration, up to the first that is not finite, in whole blocks.
 
-    chosen (T,): consecutive indices into the trajectory.
+    chosen (T,): consecutive indices into the trajectory; dropped: frames that would come after them.
     """
 
     trajectory: Trajectory
     chosen: Ints
+    dropped: int
 
     @classmethod
-    def of(cls, folder: Path, equilibration: float) -> "Stretch":
+    def of(cls, folder: Path, equilibration: float, blocks: int = 1) -> "Stretch":
         """Of the MD run committed in `folder`; equilibration in ps."""
         trajectory = open_trajectory(folder / "trajectory.nc")
-        return cls(trajectory, usable_frames(trajectory, equilibration))
+        usable = usable_frames(trajectory, equilibration)
+        used = whole(len(usable), blocks)
+        return cls(trajectory, usable[:used], len(usable) - used)
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -54,6 +62,11 @@ class Stretch:
     def span(self) -> slice:
         """All of it as a slice of the trajectory."""
         return slice(int(self.chosen[0]), int(self.chosen[-1]) + 1)
+
+    @property
+    def times(self) -> Floats:
+        """(T,) ps."""
+        return self.trajectory.times[self.span]
 
     @property
     def cells(self) -> Floats:
@@ -69,6 +82,11 @@ class Stretch:
         for part in self.parts(at_once):
             yield part, np.asarray(self.trajectory.positions[self.span][part], dtype=float)
             let_go(self.trajectory.positions)
+
+
+def whole(frames: int, blocks: int) -> int:
+    """How many of some frames equal blocks take: the only ones that any number is made of."""
+    return frames // blocks * blocks
 
 
 def after(times: Floats, equilibration: float) -> NDArray[np.bool_]:

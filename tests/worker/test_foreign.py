@@ -1,4 +1,4 @@
-"""Trajectories of other programs, cut anywhere: the last whole frame is the last used, and that is said."""
+"""Trajectories of other programs, cut anywhere: whole frames count, and what is missing is said."""
 
 import json
 import warnings
@@ -113,13 +113,28 @@ def test_a_file_cut_at_any_byte_gives_its_whole_frames(files: Path, tmp_path: Pa
             source = open_foreign(request(path, files / "t.pdb"))
             said = analyse(request(path, files / "t.pdb"), source)
         found = json.loads((tmp_path / "out" / "analysis.json").read_text())
-        assert found["frames"] == frames, (cut, ends)
-        truncated = f"t.{ending} is truncated: the last of {frames} whole frames is the last used"
+        assert (found["frames"], found["dropped"]) == (frames // 2 * 2, frames % 2), (cut, ends)
+        truncated = f"t.{ending} is truncated: it holds {frames} whole frames"
         # Only headers of DCD and NetCDF say how many frames there should be.
         expected = cut not in ends or ending in ("dcd", "nc")
         assert (truncated in said) == expected, (cut, ends, said)
         for hidden in tmp_path.glob(".*"):
             hidden.unlink()
+
+
+def test_a_frame_after_the_last_whole_block_changes_no_number(files: Path, tmp_path: Path) -> None:
+    """All atoms of the last of seven frames are elsewhere; there are two blocks."""
+    atoms, found = [Atoms(FRAME.numbers, one, cell=CELL, pbc=True) for one in POSITIONS], []
+    for name, more in (("plain", []), ("longer", [Atoms(FRAME.numbers, POSITIONS[0][::-1], cell=CELL)])):
+        (out := tmp_path / name).mkdir()
+        write(path := tmp_path / "t.extxyz", atoms + more, format="extxyz")
+        asked = request(path, files / "t.pdb", out=str(out))
+        analyse(asked, open_foreign(asked))
+        values = json.loads((out / "analysis.json").read_text())
+        said = [values.pop("dropped"), values.pop("notes")[0]]
+        found.append((values, {one.name: one.read_bytes() for one in out.glob("*.csv")}))
+    assert said == [1, "1 frame after the last whole block: no number counts them"]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

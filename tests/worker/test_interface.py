@@ -70,6 +70,21 @@ def run(store: Store, verb: str, parameters: dict[str, Any], upstream: dict[str,
 ARCHITECTURE = Architecture("sloping", "sloping", "1" * 64)
 
 
+def strange(files: dict[str, bytes], atoms: int) -> dict[str, bytes]:
+    """The files of a run with three more frames, in which atoms are anywhere, and with their thermo.csv."""
+    content = files["trajectory.nc"]
+    more = np.frombuffer(content[-3 * record_type(atoms).itemsize :], record_type(atoms)).copy()
+    times = more["time"] + 0.3
+    more["time"] = times
+    more["coordinates"] = np.random.default_rng(1).uniform(0, LX, size=more["coordinates"].shape)
+    frames = int.from_bytes(content[4:8], "big") + 3
+    rows = [files["thermo.csv"], *(f"{k},{time},90,7,50,9000".encode() for k, time in enumerate(times))]
+    return {
+        "trajectory.nc": content[:4] + numrecs(frames) + content[8:] + more.tobytes(),
+        "thermo.csv": b"\n".join(rows),
+    }
+
+
 def trajectory(frame: Interface = INTERFACE, frames: int = FRAMES) -> tuple[dict[str, bytes], np.ndarray]:
     """Files of an MD run in which the first molecule goes up and down at random, and its heights (F,) Å."""
     noise = np.random.default_rng(0).normal(scale=0.4, size=frames)
@@ -174,6 +189,39 @@ def test_waters_and_ions_that_come_and_go(store: Store) -> None:
     assert sodium["in_first_layer"]["mean"] == pytest.approx(0.5)
     assert sodium["stays"] == [{"share": 0.5, "number": 5, "mean_ps": pytest.approx(1.0)}]
     assert values["dynamics"]["frame_ps"] == pytest.approx(0.1)
+
+
+DROPPED = "3 frames after the last whole block: no number counts them"
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """What a verb has written for others to read."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"}
+    if (folder / "dipole.npz").exists():
+        with np.load(folder / "dipole.npz", allow_pickle=False) as saved:
+            found |= {name: saved[name].tobytes() for name in saved.files}
+    return found
+
+
+def test_frames_after_the_last_whole_block_change_no_number(store: Store) -> None:
+    files, outcome = trajectory()[0], {"outcome": "completed", "cause": None, "time_ps": 20.0}
+    longer = commit(store, "md", outcome, strange(files, len(INTERFACE.numbers)))
+    (plain, folder), (found, other) = analyse(store, md(store)), analyse(store, longer)
+    assert (found.pop("frames"), plain.pop("frames")) == (FRAMES + 3, FRAMES)
+    assert found.pop("warnings") == [DROPPED, *plain.pop("warnings")]
+    assert found == plain
+    assert files_of(other) == files_of(folder)
+    assert len(files_of(other)) == 6
+
+
+def test_frames_after_the_last_whole_block_are_not_reweighted(store: Store) -> None:
+    files, outcome = trajectory()[0], {"outcome": "completed", "cause": None, "time_ps": 20.0}
+    longer = commit(store, "md", outcome, strange(files, len(INTERFACE.numbers)))
+    (plain, folder), (found, other) = reweight(store, SLOPES), reweight(store, SLOPES, key=longer)
+    assert found.pop("warnings") == [DROPPED, *plain.pop("warnings")]
+    assert found == plain
+    assert files_of(other) == files_of(folder)
+    assert len(files_of(other)) == 3
 
 
 def test_an_unstable_run_has_no_profiles(store: Store) -> None:
