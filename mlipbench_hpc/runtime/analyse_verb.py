@@ -13,8 +13,8 @@ from mlipbench_hpc.analysis.layer import filling, fills
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.runtime.directly import start
 
-CELL_SIZES = (3, 6)
-LENGTHS = ("frame_every", "dipole_correlation", "survival", "coordination")
+CELL_SIZES, STRAIGHT = (3, 6), 180.0
+LENGTHS = ("bin", "frame_every", "dipole_correlation", "survival", "coordination")
 
 
 def run(session: Any) -> Path | None:
@@ -37,7 +37,7 @@ def asked(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "trajectory": str(options.trajectory), "cell": options.cell or [], "surface": options.surface,
         "topology": str(options.topology) if options.topology else "", "elements": elements,
-        "ions": options.ions, "bin": options.bin, "blocks": options.blocks, "skip": options.skip,
+        "ions": options.ions, "blocks": options.blocks, "skip": options.skip,
         "out": str(options.out.resolve()), "shown": {}, "origins": options.origins,
         "threads": options.threads,
         **{name: getattr(options, name) for name in LENGTHS},
@@ -54,14 +54,26 @@ def _names_wrong(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _numbers_wrong(options: argparse.Namespace) -> Iterator[str]:
-    cell = options.cell or []
-    if cell and (len(cell) not in CELL_SIZES or min(cell) <= 0):
-        yield f"--cell: received {len(cell)} numbers, expected A B C or A B C α β γ, all positive"
-    if min(options.blocks - 1, options.skip + 1, options.threads) < 1 or not options.bin > 0:
-        yield "--blocks must be at least 2, --skip at least 0, --threads at least 1, --bin positive"
-    elif not fills(options.bin):
+    for flag, value, least in (
+        ("--blocks", options.blocks, 2), ("--skip", options.skip, 0), ("--threads", options.threads, 1),
+    ):  # fmt: skip
+        if value < least:
+            yield f"{flag}: received {value}, expected {least} or more"
+    if options.cell:
+        yield from _cell_wrong(options.cell)
+    if 0 < options.bin < math.inf and not fills(options.bin):
         yield f"--bin: received {options.bin:g}, expected {filling(options.bin)}"
     for name in LENGTHS:
         value = getattr(options, name)
         if value is not None and not 0 < value < math.inf:
             yield f"--{name.replace('_', '-')}: received {value:g}, expected a positive number"
+
+
+def _cell_wrong(cell: list[float]) -> Iterator[str]:
+    whole = len(cell) in CELL_SIZES and all(0 < value < math.inf for value in cell)
+    if not whole or any(angle >= STRAIGHT for angle in cell[3:]):
+        received = " ".join(f"{value:g}" for value in cell)
+        yield (
+            f"--cell: received `{received}`, expected A B C or A B C α β γ: positive lengths in Å, angles "
+            "between 0 and 180 degrees"
+        )

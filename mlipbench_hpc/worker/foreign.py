@@ -95,12 +95,24 @@ def open_foreign(request: dict[str, Any]) -> Foreign:
     numbers = elements(path, kind, topology, request, said)
     cell = None if first.cells is None else standard(first.positions[0], first.cells[0])[1]
     if request["cell"]:
-        lengths, angles = (request["cell"] + [90.0, 90.0, 90.0])[:3], (request["cell"] + [90.0] * 3)[3:6]
-        cell = cell_vectors(np.array([lengths]), np.array([angles]))[0]
+        cell = given_cell(request["cell"])
     if cell is None or not np.isfinite(cell).all() or np.linalg.det(cell) <= 0:
         raise InputFailure(f"{path}: no cell in it; pass --cell A B C [α β γ] in Å and degrees")
     expected, more = count(path, kind, topology, len(numbers))
     return Foreign(path, kind, numbers, cell, bool(request["cell"]), expected, more, topology, said)
+
+
+def given_cell(asked: list[float]) -> Floats:
+    """(3, 3) Å of A B C in Å, or of A B C α β γ with angles in degrees. Raises InputFailure."""
+    lengths, angles = np.array(asked[:3]), np.array(asked[3:] or [90.0] * 3)
+    with np.errstate(invalid="ignore"):
+        cell = cell_vectors(lengths[None], angles[None])[0]
+    if not np.linalg.det(cell) > 0:
+        raise InputFailure(
+            f"--cell: received angles {angles[0]:g}, {angles[1]:g} and {angles[2]:g}, expected three that "
+            "close a cell: each less than the sum of the others, and less than 360° together"
+        )
+    return cell
 
 
 def format_of(path: Path) -> str:
