@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.contract.folder import NotAStore, Store, read_json
+from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import InputFailure, Task
 from mlipbench_hpc.runtime import plan_verbs
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, WorkersLost
@@ -34,14 +35,9 @@ class Session:
 
     @cached_property
     def site(self) -> Any:
-        from mlipbench_hpc.campaign.site import load_site
+        from mlipbench_hpc.campaign.site import find_site
 
-        name = self.options.site
-        path = Path(name) if name.endswith((".yaml", ".yml")) else Path("campaigns/sites") / f"{name}.yaml"
-        if not path.exists():
-            known = ", ".join(sorted(p.stem for p in Path("campaigns/sites").glob("*.yaml"))) or "none here"
-            raise Refused(f"no site file {path}; give one of {known}, or the path of your own .yaml")
-        return load_site(path)
+        return find_site(self.options.site, needed=self.options.function not in BY_HAND.values())
 
     @property
     def root(self) -> Path:
@@ -368,25 +364,28 @@ def _place(one: argparse.ArgumentParser) -> None:
     )
 
 
-def count(problems: Sequence[Any]) -> str:
-    return "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; mistakes of the user end with exit code 2 and words, never a traceback."""
-    options = parser().parse_args(arguments)
+    """Entry point; nobody need read what is printed to its end."""
+    with WhileRead():
+        return carried_out(parser().parse_args(arguments))
+    return EXIT_UNFINISHED
+
+
+def carried_out(options: argparse.Namespace) -> int:
+    """The exit code; mistakes of the user give 2 and words, never a traceback."""
     from mlipbench_hpc.architectures.card import CardError
     from mlipbench_hpc.campaign.problem import CampaignError
+    from mlipbench_hpc.report.text import count
     from mlipbench_hpc.runtime.trouble import Trouble
 
     try:
         return int(options.function(Session(options.campaign, options)))
     except CampaignError as error:
-        print(f"{error}\n{count(error.problems)}; nothing was run", file=sys.stderr)
+        print(f"{error}\n{count(len(error.problems), 'mistake')}; nothing was run", file=sys.stderr)
     except (Refused, InputFailure, NotAStore, CardError, Trouble) as error:
         print(str(error), file=sys.stderr)
     except BrokenPipeError:
-        return EXIT_UNFINISHED
+        raise
     except OSError as error:
         print(f"{error.filename or options.campaign}: {error.strerror}", file=sys.stderr)
     except KeyboardInterrupt:

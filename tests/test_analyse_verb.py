@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -178,7 +181,7 @@ def test_with_two_threads_every_byte_is_the_same(files: Path) -> None:
     written = [out / f"{name}.csv" for name in ("profiles", "dipole", "survival", "dipole_correlation")]
     found: list[list[bytes]] = []
     for threads in ("1", "2"):
-        analyse(files, "extxyz", "--threads", threads)
+        analyse(files, "extxyz", *needed(files, "extxyz"), "--threads", threads)
         found.append([path.read_bytes() for path in (*written, out / "analysis.json")])
     assert found[0] == found[1]
 
@@ -188,6 +191,18 @@ def test_lags_need_times(files: Path, capfd: Any) -> None:
     reason = "the file says no times; pass --frame-every PS"
     assert found["dynamics"] == {"skipped": reason}
     assert f"no dynamics of the first layer: {reason}" in capfd.readouterr().out
+
+
+def test_outside_a_checkout_and_with_nobody_reading(files: Path, tmp_path: Path) -> None:
+    """This machine is the site, and all is written although nobody reads what is said."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = ["analyse", str(files / "t.extxyz"), "--surface", "Au", "--out", "here"]
+    argv = [sys.executable, "-m", "mlipbench_hpc.cli", *words]
+    ended = subprocess.run(argv, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert ended.stderr == ""
+    assert (tmp_path / "here" / "dipole.svg").exists()
 
 
 def test_frames_of_uneven_spacing_have_no_lags(tmp_path: Path) -> None:

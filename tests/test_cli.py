@@ -1,7 +1,9 @@
 """The commands of a whole toy campaign, as a user types them."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -180,7 +182,26 @@ def test_mistakes_end_with_2_and_nothing_is_run(tmp_path: Path, capsys: pytest.C
 
 def test_an_unknown_site_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", str(write_toy(tmp_path)), "--site", "nowhere"]) == 2
-    assert "no site file campaigns/sites/nowhere.yaml" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no site file campaigns/sites/nowhere.yaml; give the path of your own .yaml, or one of" in said
+
+
+def test_without_a_checkout_a_campaign_needs_a_site(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", str(write_toy(tmp_path))]) == 2
+    assert "your own .yaml, or go to the folder that holds campaigns/sites" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["schema"], ["schema", "--help"]])
+def test_who_reads_no_further_sees_no_traceback(tmp_path: Path, words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    argv = [sys.executable, "-m", "mlipbench_hpc.cli", *words]
+    ended = subprocess.run(argv, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert (ended.stderr, ended.returncode in (0, 1)) == ("", True)
 
 
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from mlipbench_hpc.campaign.load import load
 from mlipbench_hpc.campaign.problem import CampaignError, Mistake, near, shown
 from mlipbench_hpc.campaign.quantity import Duration, Walltime
 from mlipbench_hpc.campaign.spec import Count, Name, Spec
+from mlipbench_hpc.contract.task import InputFailure
 
 # What is written into job scripts and scheduler commands, unquoted: no blank, quote or shell sign can pass.
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,:=&|@%/+-]{0,255}$")]
@@ -19,7 +20,7 @@ ModuleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Kind = Literal["gpu", "cpu"]
 Port = Annotated[int, Field(ge=1024, le=65535, strict=True)]
-LOCAL = "local"
+LOCAL, SITES = "local", Path("campaigns/sites")
 SHARE_KEPT, LONGEST_MARGIN_S = 0.1, 300.0
 
 
@@ -226,3 +227,19 @@ def load_site(path: Path) -> Any:
         )
         raise CampaignError([*problems, lines.problem(mistake)])
     return load(path, KINDS[str(said)] if said else Site)[0]
+
+
+def find_site(name: str, needed: bool) -> Any:
+    """The site of a .yaml file, or of a name in campaigns/sites.
+
+    Unless a file is `needed`, `local` without one is this machine as it is. Raises InputFailure and
+    CampaignError.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else SITES / f"{name}.yaml"
+    if path.exists():
+        return load_site(path)
+    if name == LOCAL and not needed:
+        return LocalSite(name=LOCAL, scheduler="local")
+    known = sorted(one.stem for one in SITES.glob("*.yaml"))
+    others = f"one of {', '.join(known)}" if known else f"go to the folder that holds {SITES}"
+    raise InputFailure(f"no site file {path}; give the path of your own .yaml, or {others}")

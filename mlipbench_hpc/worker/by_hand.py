@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, ORIENTATION, Profiler, Samples
 from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
+from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
@@ -36,7 +37,9 @@ def main(arguments: list[str]) -> int:
     sys.unraisablehook = lambda _: None  # MDAnalysis' readers of broken files complain once more when they go
     request = read_json(Path(arguments[0]))
     try:
-        print("\n".join(analyse(request, open_foreign(request))), flush=True)
+        said = "\n".join(analyse(request, open_foreign(request)))
+        with WhileRead():
+            print(said)
         return 0
     except InputFailure as error:
         said = str(error)

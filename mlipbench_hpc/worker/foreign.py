@@ -106,7 +106,7 @@ def given_cell(asked: list[float]) -> Floats:
     """(3, 3) Å of A B C in Å, or of A B C α β γ with angles in degrees. Raises InputFailure."""
     lengths, angles = np.array(asked[:3]), np.array(asked[3:] or [90.0] * 3)
     with np.errstate(invalid="ignore"):
-        cell = cell_vectors(lengths[None], angles[None])[0]
+        cell: Floats = cell_vectors(lengths[None], angles[None])[0]
     if not np.linalg.det(cell) > 0:
         raise InputFailure(
             f"--cell: received angles {angles[0]:g}, {angles[1]:g} and {angles[2]:g}, expected three that "

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
+from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.answers import NAME
 from mlipbench_hpc.data.check import check_frames, check_structure
@@ -29,7 +30,8 @@ def main(arguments: list[str]) -> int:
     except (InputFailure, DataError) as error:
         print(str(error), file=sys.stderr)
         return EXIT_OF_FAILURE["input"]
-    print("\n".join(said), flush=True)
+    with WhileRead():
+        print("\n".join(said))
     return 0
 
 
@@ -114,7 +116,8 @@ class Teller:
         """done: frames of `total` that have their labels."""
         if time.monotonic() - self.told > TELL_EVERY_S:
             self.told = time.monotonic()
-            print(f"{done} of {total} frames", flush=True)
+            with WhileRead():
+                print(f"{done} of {total} frames")
 
 
 if __name__ == "__main__":
