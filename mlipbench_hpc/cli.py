@@ -111,10 +111,7 @@ def validate(session: Session) -> int:
     campaign = session.validated.campaign
     print(f"{session.path} is valid: campaign `{campaign.name}`")
     for name, facts in session.validated.datasets.items():
-        compositions = ", ".join(f"{count} x {formula}" for formula, count in facts.compositions.items())
-        print(
-            f"  dataset {name}: {facts.frames} frames ({compositions}), sha256 {facts.sha256 or 'generated'}"
-        )
+        print(f"  dataset {name}: {facts.describe()}")
     return 0
 
 

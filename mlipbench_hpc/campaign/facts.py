@@ -50,6 +50,12 @@ class DatasetFacts:
         """Atoms of the largest frame."""
         return max(self.sizes)
 
+    def describe(self) -> str:
+        """One line: frames, compositions, how many dipoles, sha256."""
+        held = ", ".join(f"{count} x {formula}" for formula, count in self.compositions.items())
+        dipoles = f", dipole known of {self.dipoles}" if self.dipoles else ""
+        return f"{self.frames} frames ({held}){dipoles}, sha256 {self.sha256 or 'generated'}"
+
 
 @dataclass(frozen=True)
 class FileProblem:

@@ -263,3 +263,12 @@ def test_a_bad_structure_is_refused(
     (problem,) = problems_of(structure(tmp_path, content, sha256))
     assert (problem.line, problem.path) == (place[0], f"systems.own.structure.{place[1]}")
     assert words in str(problem)
+
+
+def test_dipoles_are_found_counted_and_remembered(tmp_path: Path):
+    text = extxyz(4, energy='energy=-10.0 dipole="0 0 1"')
+    campaign = write(tmp_path, text.replace("energy=-10.0\n", 'energy=-10.0 dipole="0 0 2"\n', 1))
+    for _ in range(2):
+        found = validate(campaign, tmp_path / "cache").datasets["water"]
+        assert found.dipoles == 2
+    assert ", dipole known of 2, sha256 " in found.describe()
