@@ -273,7 +273,14 @@ def test_a_hydroxide_and_no_ion(tmp_path: Path, capfd: Any) -> None:
         (["t.lammpstrj", "--surface", "Au"], "which element is types 1, 2, 3, 4? Say so: --elements 1=…"),
         (["t.xyz", "--surface", "Au"], "t.xyz: no cell in it; pass --cell A B C"),
         (["t.foo", "--surface", "Au"], "received ending `.foo`, expected one of .xtc"),
-        (["t.extxyz", "--surface", "Au", "--blocks", "50"], "do not fill 50 blocks"),
+        (["t.extxyz", "--surface", "Au", "--blocks", "50"], "20 whole frames, which do not fill 50 blocks; "
+         "pass --blocks 2 to 20"),
+        (["t.extxyz", "--surface", "Au", "--skip", "19"], "20 whole frames, 19 skipped; 2 or more must be"),
+        (["t.pdb", "--surface", "Au"], "1 whole frame, expected 2 or more for standard errors"),
+        (["", "--surface", "Au"], "received a folder, expected the file of a trajectory"),
+        (["t.xtc", "--surface", "Au", "--topology", "t.xtc"], "t.xtc: XTC names no atoms; as --topology exp"),
+        (["t.xtc", "--surface", "Au", "--topology", "t.foo"], "t.foo: MDAnalysis cannot read it as a topo"),
+        (["t.xtc", "--surface", "Au", "--topology", "."], ".: received a folder, expected the file of a"),
         (["none.xtc", "--surface", "gold", "--cell", "1"], "none.xtc: no such file"),
         (["none.xtc", "--surface", "gold", "--cell", "1"], "--surface: received `gold`, expected an element"),
         (["none.xtc", "--surface", "gold", "--cell", "1"], "--cell: received `1`, expected A B C or"),
@@ -286,14 +293,17 @@ def test_a_hydroxide_and_no_ion(tmp_path: Path, capfd: Any) -> None:
         (["t.extxyz", "--surface", "Au", "--bin", "0.2"], "4.5 Å, such as 0.18 or 0.25 Å"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_known_is_refused(files: Path, capfd: Any, words: list[str], expected: str) -> None:
+def test_what_cannot_be_known_is_refused(
+    files: Path, capfd: Any, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: str
+) -> None:
     (files / "t.foo").touch()
+    monkeypatch.chdir(files)
     given = ["analyse", str(files / words[0]), *words[1:], "--out", str(files / "refused")]
     assert main(given) == 2
     said = capfd.readouterr().err
     assert expected in said
     assert "Traceback" not in said
-    if len(words) == 3:
+    if len(words) == 3 and words[0]:
         assert str(files / words[0]) in said  # the user's path, not a link of ours
 
 

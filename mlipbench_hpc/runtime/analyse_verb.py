@@ -29,10 +29,7 @@ def run(session: Any) -> Path | None:
 def asked(options: argparse.Namespace) -> dict[str, Any]:
     """The request, or InputFailure with every mistake."""
     elements = dict(pair.split("=", 1) for pair in options.elements if "=" in pair)
-    wrong = [f"{path}: no such file" for path in (options.trajectory, options.topology)
-             if path and not path.is_file()]  # fmt: skip
-    wrong += [*_names_wrong(options), *_numbers_wrong(options)]
-    if wrong:
+    if wrong := [*_files_wrong(options), *_names_wrong(options), *_numbers_wrong(options)]:
         raise InputFailure("\n".join([*wrong, "nothing was run"]))
     return {
         "trajectory": str(options.trajectory), "cell": options.cell or [], "surface": options.surface,
@@ -42,6 +39,16 @@ def asked(options: argparse.Namespace) -> dict[str, Any]:
         "threads": options.threads,
         **{name: getattr(options, name) for name in LENGTHS},
     }  # fmt: skip
+
+
+def _files_wrong(options: argparse.Namespace) -> Iterator[str]:
+    for path, expected in ((options.trajectory, "trajectory"), (options.topology, "topology")):
+        if path and path.is_dir():
+            yield f"{path}: received a folder, expected the file of a {expected}"
+        elif path and not path.is_file():
+            yield f"{path}: no such file"
+    if options.out.is_file():
+        yield f"--out: received the file {options.out}, expected a folder, which may be a new one"
 
 
 def _names_wrong(options: argparse.Namespace) -> Iterator[str]:

@@ -23,6 +23,8 @@ from mlipbench_hpc.worker.profiles import columns, described, dipole_summary, fi
 from mlipbench_hpc.worker.readers import Piece
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, as_csv, whole
 
+FEWEST = 2  # blocks, of a frame each
+
 
 class Shorter(Exception):
     """The trajectory holds fewer whole frames than it says."""
@@ -121,8 +123,7 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     """
     skip, used = request["skip"], whole(frames - request["skip"], request["blocks"])
     if used <= 0:
-        raise InputFailure(f"{source.path}: {frames} whole frames, {skip} skipped, do not fill "
-                           f"{request['blocks']} blocks; pass --blocks (2 or more) or --skip")  # fmt: skip
+        raise InputFailure(f"{source.path}: {too_few(frames, skip, request['blocks'])}")
     read = used_pieces(source, skip, skip + used, frames)
     first = next(read)
     made = profiler(request, source, first.positions[0])
@@ -140,6 +141,16 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     given, said = request["frame_every"], np.concatenate([*times, np.zeros(0)])
     said = (skip + np.arange(used)) * given if given else said
     return Averages(made, sums.means, sums.dipole, said, motion)
+
+
+def too_few(frames: int, skip: int, blocks: int) -> str:
+    """Why so many frames fill no blocks, and what to do."""
+    held = f"it holds {frames} whole frame{'s' * (frames != 1)}" + f", {skip} skipped" * bool(skip)
+    if frames - skip >= FEWEST:
+        return f"{held}, which do not fill {blocks} blocks; pass --blocks {FEWEST} to {frames - skip}"
+    if frames >= FEWEST:
+        return f"{held}; {FEWEST} or more must be left for standard errors; pass a smaller --skip"
+    return f"{held}, expected {FEWEST} or more for standard errors; pass a longer trajectory"
 
 
 def interval(times: Floats | None) -> float | None:

@@ -18,6 +18,7 @@ from mlipbench_hpc.data.trajectory import cell_vectors
 from mlipbench_hpc.worker.readers import FORMATS, TIMED, Piece, count, read, topology_of
 
 CELL_CHANGES = 1e-4
+NAMING = "a PDB, GRO, PSF or (ext)xyz"
 
 
 @dataclass
@@ -86,7 +87,9 @@ def open_foreign(request: dict[str, Any]) -> Foreign:
     topology = Path(request["topology"]) if request["topology"] else None
     kind = format_of(path)
     if kind in TIMED and topology is None:
-        raise InputFailure(f"{path}: {kind} names no atoms; pass --topology with a PDB, GRO, PSF or (ext)xyz")
+        raise InputFailure(f"{path}: {kind} names no atoms; pass --topology with {NAMING}")
+    if topology and (moving := FORMATS.get(topology.suffix.lower())) in TIMED:
+        raise InputFailure(f"{topology}: {moving} names no atoms; as --topology expected {NAMING}")
     said: list[str] = []
     ends: list[str] = []
     first = next(read(path, kind, topology, 1, ends), None)

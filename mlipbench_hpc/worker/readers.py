@@ -244,7 +244,7 @@ def _opened(path: Path, what: str, *files: Path, **formats: str | None) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return MDAnalysis.Universe(*files, to_guess=(), **formats)
+            return MDAnalysis.Universe(*map(str, files), to_guess=(), **formats)
     except Exception as error:
         raise InputFailure(f"{path}: MDAnalysis cannot read it as {what}: {error}") from error
 
