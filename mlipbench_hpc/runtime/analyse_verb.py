@@ -14,6 +14,7 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.runtime.directly import start
 
 CELL_SIZES, STRAIGHT = (3, 6), 180.0
+WATER = ("O", "H")
 LENGTHS = ("bin", "frame_every", "dipole_correlation", "survival", "coordination")
 
 
@@ -55,6 +56,10 @@ def _names_wrong(options: argparse.Namespace) -> Iterator[str]:
     for flag, symbol in [("--surface", options.surface), *(("--ions", ion) for ion in options.ions)]:
         if symbol not in atomic_numbers or symbol == "X":
             yield f"{flag}: received `{symbol}`, expected an element symbol such as `Au`"
+        elif symbol in WATER:
+            yield f"{flag}: received `{symbol}`, which belongs to water; expected another element"
+    if options.surface in options.ions:
+        yield f"--ions: received `{options.surface}`, the element of the slab; expected others"
     for pair in options.elements:
         if not re.fullmatch(r"[^=]+=[A-Z][a-z]?", pair) or pair.split("=")[1] not in atomic_numbers:
             yield f"--elements: received `{pair}`, expected NAME=Symbol such as `3=Na`"
