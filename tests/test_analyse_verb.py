@@ -176,6 +176,14 @@ def test_the_first_layer_moves_as_it_does_by_hand(files: Path, ending: str) -> N
     assert sodium["stays"] == [{"share": 0.0, "number": 0, "mean_ps": None}]
 
 
+def test_coordination_beyond_half_the_cell_is_said_to_be_too_small(files: Path) -> None:
+    """The cell is 9 Å wide; an oxygen further than 4.5 Å away has images that are as near."""
+    for reach, said in (("4.5", False), ("4.6", True)):
+        found, _ = analyse(files, "extxyz", *needed(files, "extxyz"), "--coordination", reach)
+        expected = f"coordination: {reach} Å is beyond half the cell's width, 4.5 Å, so of each oxygen"
+        assert any(note.startswith(expected) for note in found["notes"]) == said
+
+
 def test_with_two_threads_every_byte_is_the_same(files: Path) -> None:
     out = files / "out-extxyz"
     written = [out / f"{name}.csv" for name in ("profiles", "dipole", "survival", "dipole_correlation")]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, visits
 from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
+from mlipbench_hpc.analysis.geometry import perpendicular_widths
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, Profiler
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -57,6 +58,12 @@ class Motion:
         for name, sums in self.sums.items():
             if sums.lags * self.step < self.asked[name] - self.step:
                 notes.say(f"{name}: lags end at {sums.lags * self.step:.4g} ps, half of what is analysed")
+        reach, half = self.asked["coordination"], float(perpendicular_widths(self.made.cell[None]).min()) / 2
+        if self.ions and reach > half:
+            notes.say(
+                f"coordination: {reach:g} Å is beyond half the cell's width, {half:.4g} Å, so of each oxygen "
+                "the nearest image alone is counted: the numbers may be too small"
+            )
         return {
             "names": list(self.sums),
             "frame_ps": self.step,
