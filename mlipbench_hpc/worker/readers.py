@@ -1,5 +1,6 @@
 """Frames of trajectories that other programs wrote: MDAnalysis reads them, ASE extended XYZ."""
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ LINES = {"XYZ": 2, "EXTXYZ": 2, "LAMMPSDUMP": 9}
 TIMED = ("XTC", "TRR", "DCD", "NCDF", "H5MD")
 # How a reader ends at half a frame.
 BROKEN = (OSError, ValueError, IndexError, EOFError, KeyError, RuntimeError)
+# Where the columns of this record of a PDB begin, and the last one ends.
+CRYST1 = (6, 15, 24, 33, 40, 47, 54)
 HALF = "half a header at the end"
 NM = np.float32(10.0)
 AMBER_UNITS = {
@@ -169,9 +172,26 @@ def _trr(path: Path) -> Iterator[Frame]:
 
 def _mdanalysis(path: Path, kind: str, topology: Path | None) -> Iterator[Frame]:
     trajectory, cells = universe(path, kind, topology).trajectory, _Cells()
+    box = _crystal(path) if kind == "PDB" else None
     for index in range(len(trajectory)):
         step = trajectory[index]
-        yield step.positions.copy(), cells.of(step.dimensions), float(step.time) if kind in TIMED else None
+        # The cell of a PDB stands until another is given.
+        box = box if step.dimensions is None and kind == "PDB" else step.dimensions
+        yield step.positions.copy(), cells.of(box), float(step.time) if kind in TIMED else None
+
+
+def _crystal(path: Path) -> NDArray[Any] | None:
+    """Lengths in Å and angles in degrees (6,) of a PDB's CRYST1 before any atom, which MDAnalysis skips.
+
+    None where there is none, or the edges of 1 Å that stand for none.
+    """
+    with path.open(errors="replace") as stream:
+        head = itertools.takewhile(lambda line: not line.startswith(("ATOM", "HETATM")), stream)
+        record = next((line for line in head if line.startswith("CRYST1")), None)
+    if record is None:
+        return None
+    box = np.array([record[start:end] for start, end in itertools.pairwise(CRYST1)], dtype=float)
+    return None if (box[:3] == 1.0).all() else box
 
 
 class _Cells:

@@ -148,6 +148,26 @@ def test_without_one_whole_frame_it_is_refused(files: Path, tmp_path: Path, endi
             analyse(request(path, files / "t.pdb"), open_foreign(request(path, files / "t.pdb")))
 
 
+@pytest.mark.parametrize("changes", [False, True])
+def test_the_cell_of_a_pdb_stands_until_another_is_given(files: Path, tmp_path: Path, changes: bool) -> None:
+    lines = (files / "t.pdb").read_text().splitlines(keepends=True)
+    (cell,) = [line for line in lines if line.startswith("CRYST1")]
+    atoms = "".join(line for line in lines if line.startswith(("ATOM", "HETATM")))
+    models = [f"MODEL {k + 1:8d}\n{atoms}ENDMDL\n" for k in range(4)]
+    if changes:
+        models[2] = models[2].replace("\n", f"\n{cell.replace(f'{LX:9.3f}', f'{LX + 1:9.3f}', 1)}", 1)
+    path = tmp_path / "t.pdb"
+    path.write_text(cell + "".join(models) + "END\n")
+    source = open_foreign(request(path, path) | {"topology": "", "cell": []})
+    np.testing.assert_allclose(source.cell, CELL, atol=1e-3)
+    if changes:
+        with pytest.raises(InputFailure, match="the cell changes at frame 2"):
+            list(source.pieces(10))
+    else:
+        (piece,) = source.pieces(10)
+        assert (source.expected, len(piece.positions)) == (4, 4)
+
+
 def test_frames_with_other_species_are_refused(files: Path, tmp_path: Path) -> None:
     """Extended XYZ names the atoms of every frame: another order would be read as another molecule."""
     lines = (files / "t.extxyz").read_text().splitlines()
