@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.trajectory import cell_vectors
+from mlipbench_hpc.worker import dumps
 from mlipbench_hpc.worker.readers import FORMATS, TIMED, Piece, count, read, topology_of
 
 CELL_CHANGES = 1e-4
@@ -136,7 +137,7 @@ def elements(path: Path, kind: str, topology: Path | None, request: dict[str, An
     if FORMATS.get(source.suffix.lower()) in ("XYZ", "EXTXYZ"):
         symbols, what = _first_symbols(source), "species"
     elif FORMATS.get(source.suffix.lower()) == "LAMMPSDUMP":
-        symbols, what = _dump_symbols(source)
+        symbols, what = dumps.symbols(source)
     else:
         symbols, what = _topology_symbols(path, kind, topology)
     if all(symbols):
@@ -177,24 +178,6 @@ def _first_symbols(path: Path) -> tuple[str, ...]:
     from ase.io import iread
 
     return tuple(next(iter(iread(path, index=":1", format="extxyz"))).get_chemical_symbols())
-
-
-def _dump_symbols(path: Path) -> tuple[tuple[str, ...], str]:
-    """Elements or types of the first frame, by id as MDAnalysis sorts them."""
-    with path.open() as stream:
-        for line in stream:
-            if line.startswith("ITEM: NUMBER OF ATOMS"):
-                amount = int(next(stream))
-            if line.startswith("ITEM: ATOMS"):
-                columns = line.split()[2:]
-                rows = [row.split() for row in itertools.islice(stream, amount)]
-                break
-    column = next((name for name in ("element", "type") if name in columns), None)
-    if column is None:
-        return ("",), "nothing"
-    if "id" in columns:
-        rows.sort(key=lambda row: int(row[columns.index("id")]))
-    return tuple(row[columns.index(column)] for row in rows), f"{column}s"
 
 
 def _topology_symbols(path: Path, kind: str, topology: Path | None) -> tuple[tuple[str, ...], str]:

@@ -15,6 +15,8 @@ from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.netcdf import Records, open_records
 from mlipbench_hpc.data.trajectory import cell_vectors
+from mlipbench_hpc.worker import dumps
+from mlipbench_hpc.worker.dumps import HALF
 
 # Formats by file ending. None of them can carry code.
 FORMATS = {
@@ -23,14 +25,13 @@ FORMATS = {
     ".pdb": "PDB", ".gro": "GRO", ".h5md": "H5MD", ".h5": "H5MD",
 }  # fmt: skip
 # Lines of each frame besides the atoms'.
-LINES = {"XYZ": 2, "EXTXYZ": 2, "LAMMPSDUMP": 9}
+LINES = {"XYZ": 2, "EXTXYZ": 2}
 # Formats that name no atoms, and give times.
 TIMED = ("XTC", "TRR", "DCD", "NCDF", "H5MD")
 # How a reader ends at half a frame.
 BROKEN = (OSError, ValueError, IndexError, EOFError, KeyError, RuntimeError)
 # Where the columns of this record of a PDB begin, and the last one ends.
 CRYST1 = (6, 15, 24, 33, 40, 47, 54)
-HALF = "half a header at the end"
 NM = np.float32(10.0)
 AMBER_UNITS = {
     "coordinates": "angstrom",
@@ -67,6 +68,8 @@ def read(path: Path, kind: str, topology: Path | None, size: int, ends: list[str
             yield from map(_in_angstrom, _xtc(path, size, ends))
         elif kind == "TRR":
             yield from map(_in_angstrom, _gathered(_trr(path), size, path, ends))
+        elif kind == "LAMMPSDUMP":
+            yield from _gathered(dumps.frames(path), size, path, ends)
         else:
             yield from _gathered(_mdanalysis(path, kind, topology), size, path, ends)
 
@@ -282,6 +285,8 @@ def count(path: Path, kind: str, topology: Path | None, atoms: int) -> tuple[int
     """
     if kind in LINES:
         return _counted_lines(path, atoms + LINES[kind])
+    if kind == "LAMMPSDUMP":
+        return dumps.count(path, atoms)
     if kind == "NCDF":
         found = amber(path)
         return len(found.rows), found.cut

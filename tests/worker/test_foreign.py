@@ -168,6 +168,54 @@ def test_the_cell_of_a_pdb_stands_until_another_is_given(files: Path, tmp_path: 
         assert (source.expected, len(piece.positions)) == (4, 4)
 
 
+def headed(units: str) -> str:
+    """The dump with a header of units once, and of the time in every frame, as LAMMPS writes them."""
+    first, *rest = dump().split("ITEM: TIMESTEP\n")
+    timed = [f"ITEM: TIME\n{0.5 * k}\nITEM: TIMESTEP\n{frame}" for k, frame in enumerate(rest)]
+    return f"ITEM: UNITS\n{units}\n{first}" + "".join(timed)
+
+
+@pytest.mark.parametrize(("units", "step"), [("metal", 0.5), ("real", 0.0005)])
+def test_a_dump_may_say_its_units_and_times(files: Path, tmp_path: Path, units: str, step: float) -> None:
+    content, path = headed(units), tmp_path / "t.lammpstrj"
+    ends = [
+        len(content[: k - 1]) for k in range(1, len(content)) if content.startswith("\nITEM: TIME\n", k - 1)
+    ]
+    ends = [*(end + 1 for end in ends[1:]), len(content)]
+    for cut in {*ends, *(end + k for end in ends[:-1] for k in (5, 11, 15, 30)), len(content) - 2}:
+        path.write_text(content[:cut])
+        source = open_foreign(request(path, files / "t.pdb"))
+        whole = sum(end <= cut for end in ends)
+        assert (source.expected, source.more) == (whole, cut not in ends)
+        piece = next(source.pieces(whole))
+        np.testing.assert_allclose(piece.positions, POSITIONS[:whole], atol=1e-4)
+        np.testing.assert_allclose(piece.times, step * np.arange(whole))
+
+
+def test_a_dump_in_other_units_is_refused(files: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.lammpstrj"
+    path.write_text(headed("lj"))
+    with pytest.raises(InputFailure, match="received `ITEM: UNITS lj`, expected metal or real"):
+        open_foreign(request(path, files / "t.pdb"))
+
+
+@pytest.mark.parametrize("names", ["xs ys zs", "xu yu zu"])
+def test_a_dump_of_fractions_from_a_shifted_corner(files: Path, tmp_path: Path, names: str) -> None:
+    """Half a cell below zero, and atoms in another order than their ids'."""
+    path, corner = tmp_path / "t.lammpstrj", -0.5 * np.diag(CELL)
+    bounds = "".join(f"{low} {-low}\n" for low in corner)
+    rows = POSITIONS[0] / np.diag(CELL) if names == "xs ys zs" else POSITIONS[0] + corner
+    lines = [
+        f"{i + 1} {z} {' '.join(map(str, row))}\n"
+        for i, (z, row) in enumerate(zip(FRAME.numbers, rows, strict=True))
+    ]
+    lines.reverse()
+    head = f"ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n{len(rows)}\nITEM: BOX BOUNDS pp pp ff\n{bounds}"
+    path.write_text(f"{head}ITEM: ATOMS id type {names}\n{''.join(lines)}")
+    (piece,) = open_foreign(request(path, files / "t.pdb")).pieces(2)
+    np.testing.assert_allclose(piece.positions[0], POSITIONS[0], atol=1e-4)
+
+
 def test_frames_with_other_species_are_refused(files: Path, tmp_path: Path) -> None:
     """Extended XYZ names the atoms of every frame: another order would be read as another molecule."""
     lines = (files / "t.extxyz").read_text().splitlines()
