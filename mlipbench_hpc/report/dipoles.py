@@ -32,7 +32,7 @@ def table(results: Results) -> Table | None:
         "both along the outward normal; a least-squares line for each composition, ± jackknife standard "
         f"error over at most {results.document['campaign']['analysis']['blocks']} blocks of frames in "
         "their order. Potential step: the slope over ε0 and the area, by how much the work function rises "
-        "with P_z. "
+        "with P_z. Ions carry dipole too: where they move, P_z says less of it. "
         "No model and no MD of a model enters."
     )
     return Table(caption, header, rows, words=2) if rows else None
