@@ -1,8 +1,12 @@
 """Correlated samples: how many of them count as one."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mlipbench_hpc.data.frames import Floats
+
+AT_ONCE, WINDOW = 1 << 18, 1 << 16
 
 
 def statistical_inefficiency(series: Floats) -> float:
@@ -16,11 +20,32 @@ def statistical_inefficiency(series: Floats) -> float:
     variance = float(centred @ centred)
     if len(centred) < 2 or variance <= 0 or not np.isfinite(variance):
         return 1.0
-    spectrum = np.fft.rfft(centred, 2 * len(centred))
-    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: len(centred) // 2 * 2] / variance
-    pairs = correlation.reshape(-1, 2).sum(axis=1)
-    ends = np.flatnonzero(pairs <= 0)
-    return max(1.0, 2 * float(pairs[: ends[0] if len(ends) else None].sum()) - 1)
+    total = 0.0
+    for products in _lagged(centred):
+        pairs = (products / variance).reshape(-1, 2).sum(axis=1)
+        ends = np.flatnonzero(pairs <= 0)
+        total += float(pairs[: ends[0] if len(ends) else None].sum())
+        if len(ends):
+            break
+    return max(1.0, 2 * total - 1)
+
+
+def _lagged(series: Floats) -> Iterator[Floats]:
+    """Σ_s x(s) x(s+t) for t from 0, an even number of lags at a time, of series (T,).
+
+    Of a long series neither time nor memory grows with lags that nobody asks for.
+    """
+    frames = len(series)
+    if frames <= AT_ONCE:
+        yield np.fft.irfft(np.abs(np.fft.rfft(series, 2 * frames)) ** 2)[: frames // 2 * 2]
+        return
+    for lag in range(0, frames // 2 * 2, WINDOW):
+        spectrum = np.zeros(WINDOW + 1, dtype=complex)
+        for start in range(0, frames - lag, WINDOW):
+            later = series[start + lag : start + lag + 2 * WINDOW]
+            here = np.fft.rfft(series[start : start + WINDOW], 2 * WINDOW)
+            spectrum += here.conj() * np.fft.rfft(later, 2 * WINDOW)
+        yield np.fft.irfft(spectrum)[: min(WINDOW, frames // 2 * 2 - lag)]
 
 
 def correlated_error(series: Floats) -> float:

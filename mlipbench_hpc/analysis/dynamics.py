@@ -185,20 +185,30 @@ def _add_origins(origins: Ints, block: Ints, inside: Packed, aligned: Floats, ro
                 row[0, lag] += aligned[place, start + lag]
 
 
-@dataclass(frozen=True)
 class Visits:
-    """Uninterrupted stays in a region, of each of K particles: share of frames inside (K,), how many stays
-    (K,), and their mean length in frames (K,), NaN without any; a stay that the ends cut counts as it is.
+    """Uninterrupted stays in a region, of each of K particles, of frames as they come.
+
+    number (K,): how many; a stay that the ends cut counts as it is.
     """
 
-    share: Floats
-    number: Ints
-    length: Floats
+    def __init__(self, particles: int) -> None:
+        self.frames, self.number = 0, np.zeros(particles, dtype=np.int64)
+        self._inside, self._last = np.zeros(particles, dtype=np.int64), np.zeros(particles, dtype=np.bool_)
 
+    def add(self, inside: NDArray[np.bool_]) -> None:
+        """The next frames (F, K), F ≥ 1."""
+        before = np.vstack([self._last, inside[:-1]])
+        self.number += (inside & ~before).sum(axis=0)
+        self._inside += inside.sum(axis=0)
+        self.frames, self._last = self.frames + len(inside), inside[-1].copy()
 
-def visits(inside: NDArray[np.bool_]) -> Visits:
-    """From inside (F, K), F ≥ 1."""
-    begun = np.diff(inside.astype(np.int8), axis=0, prepend=np.int8(0)) == 1
-    number, frames = begun.sum(axis=0), inside.sum(axis=0)
-    length = np.divide(frames, number, out=np.full(len(number), np.nan), where=number > 0)
-    return Visits(inside.mean(axis=0), number.astype(np.int64), length)
+    @property
+    def share(self) -> Floats:
+        """Of frames inside (K,)."""
+        return np.asarray(self._inside / self.frames)
+
+    @property
+    def length(self) -> Floats:
+        """Mean length of a stay in frames (K,), NaN without any."""
+        nothing = np.full(len(self.number), np.nan)
+        return np.asarray(np.divide(self._inside, self.number, out=nothing, where=self.number > 0))

@@ -40,6 +40,8 @@ class BlockSums:
         if self.made.faces and suspect.any():
             changed = self.made.waters.changed(positions[suspect], self.made.cell)
             self.made.moved = np.union1d(self.made.moved, changed)
+        if self.made.faces:
+            self._dipole[start:stop] *= self.made.faces[0].normal
         self._start = stop
 
     @property
@@ -55,12 +57,12 @@ class BlockSums:
     @property
     def dipole(self) -> Floats:
         """P_z (T,) along the outward normal of the (upper) face; empty without a slab."""
-        return self._dipole * self.made.faces[0].normal if self.made.faces else np.zeros(0)
+        return self._dipole if self.made.faces else np.zeros(0)
 
 
 def block_means(made: Profiler, parts: Iterable[Part], frames: int, blocks: int) -> tuple[Samples, Floats]:
     """Block means and P_z as `BlockSums` has them; parts add up to `frames`, and each counts once."""
-    one = BlockSums(made, np.ones((1, frames)), blocks)
+    one = BlockSums(made, np.broadcast_to(1.0, (1, frames)), blocks)
     feed(parts, [one.add])
     return one.means, one.dipole
 

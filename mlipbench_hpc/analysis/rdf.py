@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import BlockAverage, from_block_means
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
+from mlipbench_hpc.analysis.profiles import pieces
 from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats, Ints
 
 ATOMS_AT_ONCE = 100_000
+CELLS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class RadialDistribution:
 
 def largest_radius(cells: Floats) -> float:
     """Half the smallest perpendicular width in Å of cells (F, 3, 3): the minimum image holds up to there."""
-    return float(perpendicular_widths(cells).min()) / 2
+    parts = pieces(len(cells), CELLS_AT_ONCE)
+    return min(float(perpendicular_widths(cells[part]).min()) for part in parts) / 2
 
 
 def radial_distribution(

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mlipbench_hpc.contract.key import digest, file_digest, plain_files, tree_digest
 from mlipbench_hpc.contract.task import SCHEMA, Task, TransientFailure
@@ -29,18 +29,25 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
     """Write under a temporary name, flush, rename: `path` is whole or absent."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """All at once."""
+    with writing(path) as stream:
+        stream.write(content)
 
 
 def write_json(path: Path, value: Any) -> None:

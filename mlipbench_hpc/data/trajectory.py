@@ -72,13 +72,28 @@ def open_trajectory(path: Path) -> Trajectory:
     frames = max(path.stat().st_size - begin, 0) // record.itemsize
     empty: NDArray[Any] = np.zeros(0, record)
     records = np.memmap(path, record, "r", begin, (frames,)) if frames else empty
-    times, lengths, angles = (np.zeros((frames, *shape)) for shape in ((), (3,), (3,)))
+    times, cells = np.zeros(frames), [np.zeros((0, 3, 3))]
     for start in range(0, frames, FRAMES_AT_ONCE):
-        part = slice(start, start + FRAMES_AT_ONCE)
-        times[part] = records["time"][part]
-        lengths[part], angles[part] = records["cell_lengths"][part], records["cell_angles"][part]
+        part = records[start : start + FRAMES_AT_ONCE]
+        times[start : start + len(part)] = part["time"]
+        cells.append(_cells(part["cell_lengths"].astype(float), part["cell_angles"].astype(float)))
         let_go(records)
-    return Trajectory(numbers, times, records["coordinates"], cell_vectors(lengths, angles))
+    return Trajectory(numbers, times, records["coordinates"], _joined(cells, frames))
+
+
+def _cells(lengths: Floats, angles: Floats) -> Floats:
+    """As `cell_vectors`; where all frames share one it is in memory once, not to be changed."""
+    if (lengths == lengths[0]).all() and (angles == angles[0]).all():
+        return np.broadcast_to(cell_vectors(lengths[:1], angles[:1]), (len(lengths), 3, 3))
+    return cell_vectors(lengths, angles)
+
+
+def _joined(cells: list[Floats], frames: int) -> Floats:
+    """Consecutive parts of (F, 3, 3), and once in memory where all are one."""
+    parts = cells[1:]
+    if parts and all(one.strides[0] == 0 and np.array_equal(one[0], parts[0][0]) for one in parts):
+        return np.broadcast_to(parts[0][:1], (frames, 3, 3))
+    return np.concatenate(cells)
 
 
 def cell_vectors(lengths: Floats, angles: Floats) -> Floats:

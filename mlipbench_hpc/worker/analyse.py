@@ -1,6 +1,5 @@
 """analyse: observables of one MD run, its equilibration discarded, with block errors."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ from ase.data import atomic_numbers, chemical_symbols
 from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.rdf import RadialDistribution, largest_radius, radial_distribution
-from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.dynamics import motion_of
 from mlipbench_hpc.worker.profiles import profiler, watched, write_profiles
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, after, as_csv, number
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, after, number, write_csv
 
 UNSTABLE = "the run was unstable, and profiles leave such runs out"
 
@@ -44,7 +42,7 @@ def run(context: Context) -> dict[str, Any]:
         return values | {"skipped": reason, "warnings": [*notes.warnings, reason]}
     notes.dropped(stretch.dropped)
     values["analysed_ps"] = float(stretch.times[-1] - stretch.times[0])
-    values["thermo"] = thermo_summary(read_thermo(folder / "thermo.csv"), stretch, given, notes)
+    values["thermo"] = thermo_summary(Thermo(folder / "thermo.csv"), stretch, given, notes)
     context.check()
     values["rdf"] = write_rdf(context, trajectory, stretch.span, notes)
     if outcome.get("outcome") == "unstable":
@@ -98,28 +96,33 @@ def too_short(stretch: Stretch, given: dict[str, Any]) -> str:
     )
 
 
-def read_thermo(path: Path) -> dict[str, Floats]:
-    """The columns of thermo.csv, each (T,)."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        header, *rows = csv.reader(stream)
-    table = np.array(rows, dtype=float).reshape(len(rows), len(header))
-    return {name: table[:, column] for column, name in enumerate(header)}
+class Thermo:
+    """thermo.csv, of which one column (T,) at a time is read, for it may be long."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with path.open(encoding="utf-8") as stream:
+            self.names = stream.readline().strip().split(",")
+
+    def __getitem__(self, name: str) -> Floats:
+        place = self.names.index(name)
+        return np.loadtxt(self.path, delimiter=",", skiprows=1, usecols=place, ndmin=1)
 
 
-def thermo_summary(
-    thermo: dict[str, Floats], stretch: Stretch, given: dict[str, Any], notes: Notes
-) -> dict[str, Any]:
+def thermo_summary(thermo: Thermo, stretch: Stretch, given: dict[str, Any], notes: Notes) -> dict[str, Any]:
     """Mean and block error of temperature (K) and potential energy (eV/atom), drift of the conserved one.
 
     Of the rows of the time that is analysed.
     """
     times, atoms = thermo["time_ps"], len(stretch.trajectory.numbers)
     kept = after(times, given["equilibration"]) & (times <= stretch.times[-1] + ROUNDING_PS)
-    temperatures = {name: values for name, values in thermo.items() if name.startswith("temperature")}
-    series = temperatures | {"potential_eV_per_atom": thermo["potential_eV"] / atoms}
     summary: dict[str, Any] = {
-        name: averaged(block_average(values[kept], given["blocks"]), notes) for name, values in series.items()
+        name: averaged(block_average(thermo[name][kept], given["blocks"]), notes)
+        for name in thermo.names
+        if name.startswith("temperature")
     }
+    potential = block_average(thermo["potential_eV"][kept] / atoms, given["blocks"])
+    summary["potential_eV_per_atom"] = averaged(potential, notes)
     summary["conserved_drift_meV_per_atom_per_ps"] = slope(
         times[kept], thermo["conserved_eV"][kept] / atoms * 1000
     )
@@ -163,7 +166,7 @@ def write_rdf(context: Context, trajectory: Trajectory, chosen: slice, notes: No
             }
         context.check()
     if columns:
-        write_bytes(context.folder / "rdf.csv", as_csv(columns))
+        write_csv(context.folder / "rdf.csv", columns)
     return values
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, ORIENTATION, Profiler, Samples
-from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
+from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.frames import Floats
@@ -21,7 +21,7 @@ from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign import Foreign, open_foreign
 from mlipbench_hpc.worker.profiles import columns, described, dipole_summary, first_layer, tell
 from mlipbench_hpc.worker.readers import Piece
-from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, as_csv, whole
+from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, whole, write_csv
 
 FEWEST = 2  # blocks, of a frame each
 
@@ -74,7 +74,7 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         notes.say(f"{source.path.name} is truncated: it holds {frames} whole frames")
     out, kept = Path(request["out"]), frames - request["skip"]
     used = whole(kept, request["blocks"])
-    write_bytes(out / "profiles.csv", as_csv({"z_A": found.made.z} | columns(found.means)))
+    write_csv(out / "profiles.csv", {"z_A": found.made.z} | columns(found.means))
     notes.dropped(kept - used)
     tell(found.made, notes)
     values: dict[str, Any] = {
@@ -95,9 +95,9 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
 
 def write_dipole(out: Path, request: dict[str, Any], found: Averages, notes: Notes) -> dict[str, Any]:
     """dipole.csv, P_z frame by frame; returns its summary."""
-    counted = {"frame": np.arange(len(found.dipole)) + request["skip"]}
+    counted = {"frame": range(request["skip"], request["skip"] + len(found.dipole))}
     timed = {"time_ps": found.times} if len(found.times) else {}
-    write_bytes(out / "dipole.csv", as_csv(counted | timed | {"P_z": found.dipole}))
+    write_csv(out / "dipole.csv", counted | timed | {"P_z": found.dipole})
     return dipole_summary(found.dipole, request["blocks"], notes)
 
 

@@ -6,12 +6,11 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis.dipole import VOLT_A, total_dipole, trend
-from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.stretch import as_csv, number
+from mlipbench_hpc.worker.stretch import number, write_csv
 
 TABLE = "dipoles.csv"
 
@@ -35,7 +34,7 @@ def run(context: Context) -> dict[str, Any]:
             context.check()
             context.progress(index, len(frames), "frames")
     tables = {formula: np.array(rows[formula]) for formula in sorted(rows)}
-    write_bytes(context.folder / TABLE, as_csv(columns(list(tables.values()))))
+    write_csv(context.folder / TABLE, columns(list(tables.values())))
     used = sum(len(table) for table in tables.values())
     return {
         "metal": given["metal"],

@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import block_average
-from mlipbench_hpc.analysis.dynamics import Dynamics, visits
+from mlipbench_hpc.analysis.dynamics import Dynamics, Visits
 from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, Profiler
-from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, as_csv, number
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, number, write_csv
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
 FORMS = {"continuous": True, "intermittent": False}
@@ -51,7 +50,7 @@ class Motion:
     def write(self, folder: Path) -> None:
         """dipole_correlation.csv and survival.csv."""
         for name, columns in ((DIPOLE, _correlation), (SURVIVAL, _survival)):
-            write_bytes(folder / f"{name}.csv", as_csv(columns(self.sums[name], self.step)))
+            write_csv(folder / f"{name}.csv", columns(self.sums[name], self.step))
 
     def summary(self, notes: Notes) -> dict[str, Any]:
         """What was made and how, and what there is to say of each species of ions."""
@@ -81,25 +80,35 @@ def spacing(times: Floats, rounding: float = ROUNDING_PS) -> float:
 
 
 class Ions:
-    """One species: who is in the first layer, and how many oxygens are within a distance (Å) of each."""
+    """One species: who is in the first layer, and how many oxygens are within a distance (Å) of each.
+
+    Of every frame two sums over the ions are kept, in as few bytes as hold them.
+    """
 
     def __init__(self, atoms: Ints, reach: float) -> None:
-        self.atoms, self.reach = atoms, reach
-        self.inside: list[Inside] = []
-        self.neighbours: list[Floats] = []
+        self.atoms, self.reach, self.stays = atoms, reach, Visits(len(atoms))
+        self.counts = np.zeros(0, dtype=np.int64)
+        self.inside: list[Ints] = []
+        self.neighbours: list[Ints] = []
 
     def add(self, made: Profiler, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
         inside, neighbours = surroundings(made, positions, self.atoms, self.reach)
-        self.inside.append(inside)
-        self.neighbours.append(neighbours)
+        self.stays.add(inside)
+        counts = np.bincount(neighbours.astype(np.int64).ravel(), minlength=len(self.counts))
+        counts[: len(self.counts)] += self.counts
+        self.counts = counts
+        for sums, of in ((self.inside, inside), (self.neighbours, neighbours)):
+            most = len(self.atoms) * max(1, len(made.waters.oxygens))
+            sums.append(of.sum(axis=1).astype(np.min_scalar_type(most)))
 
     def summary(self, step: float, blocks: int) -> dict[str, Any]:
         """Coordination number with its block error and histogram; of each ion, its stays in the layer."""
-        inside, neighbours = np.concatenate(self.inside), np.concatenate(self.neighbours)
-        average, stays = block_average(neighbours.mean(axis=1), blocks), visits(inside)
-        share = block_average(inside.mean(axis=1), blocks)
-        counts = np.bincount(neighbours.astype(np.int64).ravel())
+        share, average = (
+            block_average(np.concatenate(sums) / len(self.atoms), blocks)
+            for sums in (self.inside, self.neighbours)
+        )
+        stays, counts = self.stays, self.counts
         return {
             "atoms": len(self.atoms),
             "coordination": {"mean": number(average.mean), "se": number(average.standard_error)},

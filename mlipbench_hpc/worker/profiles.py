@@ -1,6 +1,5 @@
 """Profiles along z of one MD run: what `analyse` writes of an interface."""
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,11 +22,11 @@ from mlipbench_hpc.analysis.profiles import (
     column_of,
     ratio,
 )
-from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
+from mlipbench_hpc.worker.stretch import Notes, Stretch, number, write_csv
 
 DIPOLE_BINS = 40
 ERRORS_DIFFER = 1.5
@@ -49,7 +48,7 @@ def write_profiles(context: Context, stretch: Stretch, sums: BlockSums, notes: N
     """Writes profiles.csv and, with a slab, dipole.npz; returns what result.json says of them."""
     asked, blocks = context.parameters["profiles"], context.parameters["blocks"]
     made, means, dipole = sums.made, sums.means, sums.dipole
-    write_bytes(context.folder / "profiles.csv", as_csv({"z_A": made.z} | columns(means)))
+    write_csv(context.folder / "profiles.csv", {"z_A": made.z} | columns(means))
     values = described(made, asked["metal"]) | {"block_frames": len(stretch) // blocks}
     tell(made, notes)
     if ORIENTATION in means:
@@ -125,9 +124,8 @@ def tell(made: Profiler, notes: Notes) -> None:
 
 def write_dipole(context: Context, times: Floats, dipole: Floats, notes: Notes) -> dict[str, Any]:
     """P_z(t), dimensionless, as dipole.npz; returns mean, both standard errors, width and histogram."""
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, time_ps=times, P_z=dipole)
-    write_bytes(context.folder / "dipole.npz", stream.getvalue())
+    with writing(context.folder / "dipole.npz") as stream:
+        np.savez(stream, allow_pickle=False, time_ps=times, P_z=dipole)
     return dipole_summary(dipole, context.parameters["blocks"], notes)
 
 

@@ -11,13 +11,12 @@ from mlipbench_hpc.analysis.onepass import block_sums
 from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, ORIENTATION, Samples, column_of
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
-from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.profiles import layered, profiler, watched
 from mlipbench_hpc.worker.reevaluate import ENERGIES
-from mlipbench_hpc.worker.stretch import Notes, Stretch, as_csv, number
+from mlipbench_hpc.worker.stretch import Notes, Stretch, number, write_csv
 
 FEWEST_FRAMES = 2
 Axis = tuple[str, Floats]
@@ -116,7 +115,7 @@ def write_observables(
         if name in (COUNTED, DIPOLE):
             continue
         made = columns(part, weights, alpha)
-        write_bytes(context.folder / f"reweighted-{name}.csv", as_csv({label: axis[1]} | made))
+        write_csv(context.folder / f"reweighted-{name}.csv", {label: axis[1]} | made)
         found[name] = compared(made) | {"column": column_of(name) if axis[0] == "z" else name, "axis": label}
         said += _advice(name, made, weights, alpha, interval, qualities)
         if found[name]["negative_bins"] and name != ORIENTATION:

@@ -1,7 +1,7 @@
 """The analysed part of an MD run, read in pieces, and the small things every analysis of it shares."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.profiles import pieces
+from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 from mlipbench_hpc.data.trajectory import Trajectory, open_trajectory
@@ -132,9 +133,10 @@ def number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def as_csv(columns: dict[str, Floats]) -> bytes:
-    """Columns of equal length as CSV."""
-    rows, parts = zip(*columns.values(), strict=True), [(",".join(columns) + "\n").encode()]
-    while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
-        parts.append("".join(",".join(f"{value:.8g}" for value in row) + "\n" for row in some).encode())
-    return b"".join(parts)
+def write_csv(path: Path, columns: Mapping[str, Iterable[float]]) -> None:
+    """Columns of equal length, some rows at a time."""
+    rows = zip(*columns.values(), strict=True)
+    with writing(path) as stream:
+        stream.write((",".join(columns) + "\n").encode())
+        while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
+            stream.write("".join(",".join(f"{value:.8g}" for value in row) + "\n" for row in some).encode())

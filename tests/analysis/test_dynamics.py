@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.dynamics import GROUP, SUMS, Dynamics, visits
+from mlipbench_hpc.analysis.dynamics import GROUP, SUMS, Dynamics, Visits
 from mlipbench_hpc.data.frames import Floats
 
 Inside = NDArray[np.bool_]
@@ -131,7 +131,9 @@ def test_errors_are_those_of_repeated_runs() -> None:
 
 def test_visits_by_hand() -> None:
     inside = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 1, 0], [1, 1, 0]], dtype=bool)
-    found = visits(inside)
+    found = Visits(3)
+    for part in (inside[:1], inside[1:4], inside[4:]):
+        found.add(part)
     assert found.share.tolist() == [0.8, 0.6, 0.0]
     assert found.number.tolist() == [2, 2, 0]
     assert found.length[:2].tolist() == [2.0, 1.5]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from interface import CELL, LX, LY, LZ, TOP, Interface, slab, water
 
+from mlipbench_hpc.analysis import correlation
 from mlipbench_hpc.analysis.correlation import correlated_error, statistical_inefficiency
 from mlipbench_hpc.analysis.onepass import block_sums
 from mlipbench_hpc.analysis.profiles import DIPOLE, MOL_PER_L, WATER_G_PER_CM3, Profiler, pieces, ratio
@@ -181,6 +182,18 @@ def test_inefficiency_of_an_autoregressive_series(phi: float) -> None:
     assert statistical_inefficiency(series) == pytest.approx(expected, rel=0.1)
     naive = series.std(ddof=1) / np.sqrt(len(series))
     assert correlated_error(series) == pytest.approx(naive * np.sqrt(expected), rel=0.05)
+
+
+@pytest.mark.parametrize("frames", [4999, 5000])
+def test_long_series_are_taken_some_lags_at_a_time(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that forgets itself within a few lags, and one that never does."""
+    noise = np.random.default_rng(5).normal(size=frames)
+    for series in (noise, np.cumsum(noise), np.arange(frames) + noise):
+        whole = statistical_inefficiency(series)
+        with monkeypatch.context() as patched:
+            patched.setattr(correlation, "AT_ONCE", 100)
+            patched.setattr(correlation, "WINDOW", 128)
+            assert statistical_inefficiency(series) == pytest.approx(whole, rel=1e-9)
 
 
 def test_inefficiency_of_almost_nothing() -> None:

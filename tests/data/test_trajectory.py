@@ -42,6 +42,19 @@ def test_reads_back_and_maps(written: Path) -> None:
     assert isinstance(open_trajectory(written).positions, np.memmap)
 
 
+def test_cells_that_all_frames_share_are_one_in_memory(tmp_path: Path) -> None:
+    """2500 frames, read a thousand at a time; none, all of the last part, or one has another cell."""
+    head, records = header(NUMBERS), np.zeros(2500, record_type(5))
+    for changed, strides in ((slice(0), 0), (slice(2000, None), 72), (slice(7, 8), 72)):
+        records["cell_lengths"], records["cell_angles"] = CELL[:3], CELL[3:]
+        records["cell_lengths"][changed] = 9.0
+        (tmp_path / "t.nc").write_bytes(head[:4] + numrecs(2500) + head[8:] + records.tobytes())
+        cells = open_trajectory(tmp_path / "t.nc").cells
+        lengths, angles = (records[f"cell_{what}"].astype(float) for what in ("lengths", "angles"))
+        np.testing.assert_array_equal(cells, cell_vectors(lengths, angles))
+        assert cells.strides[0] == strides
+
+
 @pytest.mark.parametrize("lost", [1, 115, 116, 117, 4 * 116])
 def test_half_a_frame_is_left_out(written: Path, lost: int) -> None:
     """A frame takes 8 + 60 + 24 + 24 = 116 bytes; the header still promises four."""
