@@ -38,6 +38,18 @@ def table(results: Results) -> Table | None:
     return Table(caption, header, rows, words=2) if rows else None
 
 
+def warnings(results: Results, dataset: str) -> list[str]:
+    """One sentence where frames are left out of the comparison, with the reasons."""
+    return [
+        f"of {count(item.values['frames'] + item.values['without'], 'frame')} the slab's dipole is not "
+        f"compared with P_z in {number(item.values['without'])}: "
+        + "; ".join(f"{why} ({number(frames)})" for why, frames in sorted(item.values["reasons"].items()))
+        + "."
+        for item in results.of("dipole", frames=dataset)
+        if item.values.get("without")
+    ]
+
+
 def figures(results: Results) -> list[Figure]:
     """One for each dataset with frames that know both."""
     drawn = [_figure(item, item.table("dipoles.csv")) for item in results.of("dipole")]
@@ -61,7 +73,7 @@ def _figure(item: Item, rows: dict[str, Any]) -> Figure | None:
             axes.plot(ends, part["intercept_eA"] + part["slope_eA"] * ends, color=colour_of(place))
     axes.legend(handletextpad=0.1)
     name, without = item.subject["frames"], item.values["without"]
-    left = f"; {count(without, 'frame')} without dipole, surface or intact water left out" if without else ""
+    left = f"; {count(without, 'frame')} left out" if without else ""
     caption = (
         f"Dipole of the slab in the labels of {name} against P_z of the same frames "
         f"({count(item.values['frames'], 'frame')}{left}; no model and no MD of a model enters), with the "

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mlipbench_hpc.report import convergence, sampling, uncertainty
+from mlipbench_hpc.report import convergence, dipoles, sampling, uncertainty
 from mlipbench_hpc.report.collect import Results, analyses
 from mlipbench_hpc.report.committees import Round, final_round, mean_and_deviation, rounds
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
@@ -116,7 +116,9 @@ def warnings(results: Results) -> dict[str, list[str]]:
     """What may mislead, one sentence each, under what it is about, with size, data and MD length."""
     found = {"This report": _stale(results)}
     for name in results.names("datasets"):
-        found[f"Dataset {name} ({sampling.about(results, name)})"] = sampling.warnings(results, name)
+        found[f"Dataset {name} ({sampling.about(results, name)})"] = sampling.warnings(
+            results, name
+        ) + dipoles.warnings(results, name)
     for name in results.names("committees"):
         final, planned = final_round(results, name), rounds(results, name)
         own = [sentence for one in planned for sentence in _round_warnings(one)] + _never_enough(planned)

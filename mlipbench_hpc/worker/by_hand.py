@@ -126,13 +126,15 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
         raise InputFailure(f"{source.path}: {too_few(frames, skip, request['blocks'])}")
     read = used_pieces(source, skip, skip + used, frames)
     first = next(read)
+    # Two frames say how far apart they are.
+    begin = [first] if len(first.positions) > 1 else [first, next(read)]
     made = profiler(request, source, first.positions[0])
-    step = request["frame_every"] or interval(first.times)
+    step = request["frame_every"] or interval(begin)
     motion = Motion(made, request, used, step, request["blocks"]) if made.faces and step else None
     sums, times = BlockSums(made, np.broadcast_to(1.0, (1, used)), request["blocks"]), list[Floats]()
 
     def watched() -> Iterator[NDArray[np.floating]]:
-        for piece in itertools.chain([first], read):
+        for piece in itertools.chain(begin, read):
             if piece.times is not None:
                 times.append(piece.times)
             yield piece.positions
@@ -153,9 +155,10 @@ def too_few(frames: int, skip: int, blocks: int) -> str:
     return f"{held}, expected {FEWEST} or more for standard errors; pass a longer trajectory"
 
 
-def interval(times: Floats | None) -> float | None:
-    """ps between frames, of the first piece's times (f,) ps; None where they say nothing."""
-    if times is None or len(times) < 2 or times[-1] <= times[0]:
+def interval(pieces: list[Piece]) -> float | None:
+    """ps between frames, of the first pieces; None where their times say nothing."""
+    times = np.concatenate([piece.times for piece in pieces if piece.times is not None] or [np.zeros(0)])
+    if len(times) < 2 or times[-1] <= times[0]:
         return None
     return float((times[-1] - times[0]) / (len(times) - 1))
 

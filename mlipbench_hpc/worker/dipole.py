@@ -1,5 +1,6 @@
 """dipole: how a dataset's slab dipoles go with P_z of the same frames."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,32 @@ from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.stretch import number, write_csv
 
 TABLE = "dipoles.csv"
+FLAT_A = 1e-6  # How far a and b may stand out of the xy plane.
 
 
 def run(context: Context) -> dict[str, Any]:
     """Writes dipoles.csv (frame, composition, P_z, dipole_eA); returns the line of each composition.
 
-    Both are along the outward normal of the face that water touches. Frames without a dipole, a surface or an
-    intact molecule are counted in `without`.
+    Both are along the outward normal of the face that water touches, or touches more in the composition's
+    first frame. Frames that cannot be used are counted in `without`, and by what they lack in `reasons`.
     """
     folder, given = context.upstream("frames"), context.parameters
     frames, answers = Frames.load(folder / "frames.npz"), Answers.load(folder)
     if answers is None:
         raise InputFailure("none of the dataset's frames has a dipole")
     rows: dict[str, list[tuple[int, float, float, float]]] = {}
+    reasons, normals = Counter[str](), dict[str, float]()
     for index in range(len(frames)):
-        row = one_frame(frames, index, float(answers.dipoles[index]), atomic_numbers[given["metal"]])
-        if row is not None:
-            rows.setdefault(frames.formula(index), []).append(row)
+        try:
+            place, across, dipole, area, normal = one_frame(
+                frames, index, float(answers.dipoles[index]), atomic_numbers[given["metal"]]
+            )
+        except (ValueError, np.linalg.LinAlgError) as error:
+            reasons[str(error)] += 1
+            continue
+        formula = frames.formula(index)
+        sign = normals.setdefault(formula, normal)
+        rows.setdefault(formula, []).append((place, sign * across, sign * dipole, area))
         if index % 64 == 0:
             context.check()
             context.progress(index, len(frames), "frames")
@@ -41,21 +51,35 @@ def run(context: Context) -> dict[str, Any]:
         "blocks": given["blocks"],
         "frames": used,
         "without": len(frames) - used,
+        "reasons": dict(reasons),
         "compositions": {formula: line(table, given["blocks"]) for formula, table in tables.items()},
     }
 
 
 def one_frame(
     frames: Frames, index: int, dipole: float, metal: int
-) -> tuple[int, float, float, float] | None:
-    """Frame, P_z, dipole in e·Å and area in Å²; None where one of them is not known."""
-    own, cell = frames.atoms_of(index), frames.cells[index]
-    try:
-        found, normal = total_dipole(frames.numbers[own], frames.positions[own], cell, metal)
-    except (ValueError, np.linalg.LinAlgError):
-        return None
-    area = float(cell[0, 0] * cell[1, 1])
-    return (index, found, normal * dipole, area) if np.isfinite(dipole) else None
+) -> tuple[int, float, float, float, float]:
+    """Frame, P_z and dipole in e·Å along +z, area in Å², outward normal; ValueError says what it lacks."""
+    own = frames.atoms_of(index)
+    if not np.isfinite(dipole):
+        raise ValueError("no dipole")
+    positions, cell = upright(frames.positions[own], frames.cells[index])
+    found, normal = total_dipole(frames.numbers[own], positions, cell, metal)
+    return index, normal * found, dipole, float(cell[0, 0] * cell[1, 1]), normal
+
+
+def upright(positions: Floats, cell: Floats) -> tuple[Floats, Floats]:
+    """Positions (N, 3) Å and cell (3, 3) Å turned about z so that a lies along x.
+
+    Raises ValueError where a and b do not span the xy plane: z would no longer be that of the dipole.
+    """
+    if np.abs(cell[:2, 2]).max() > FLAT_A:
+        raise ValueError("a and b of the cell do not span the xy plane")
+    if np.linalg.det(cell) < 0:
+        cell = cell[[1, 0, 2]]
+    angle = np.arctan2(cell[0, 1], cell[0, 0])
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    return positions @ turn, np.tril(cell @ turn)
 
 
 def columns(tables: list[Floats]) -> dict[str, Floats]:
@@ -71,7 +95,7 @@ def columns(tables: list[Floats]) -> dict[str, Floats]:
 
 
 def line(table: Floats, blocks: int) -> dict[str, Any]:
-    """Frames, mean area, and where there are three frames or more the line and its potential drop.
+    """Frames, mean area, and where there are four frames or more the line and its potential drop.
 
     slope_V: by how much the potential beyond the water rises for one unit of P_z, μ/(ε0 A).
     """

@@ -51,7 +51,7 @@ def symbols(path: Path) -> tuple[tuple[str, ...], str]:
     column = next((name for name in ("element", "type") if name in columns), None)
     if column is None:
         return ("",), "nothing"
-    if "id" in columns:
+    if "id" in columns:  # else they are refused when their places are read
         rows.sort(key=lambda row: int(row[columns.index("id")]))
     return tuple(row[columns.index(column)] for row in rows), f"{column}s"
 
@@ -110,9 +110,13 @@ def _positions(path: Path, columns: list[str], atoms: int, stream: TextIO) -> tu
         raise InputFailure(
             f"{path}: its columns are {' '.join(columns)}, expected x y z, xs ys zs, or unwrapped"
         )
-    asked = [columns.index(name) for name in (*names, *(["id"] if "id" in columns else []))]
+    if "id" not in columns:
+        raise InputFailure(
+            f"{path}: its columns are {' '.join(columns)}, without id: LAMMPS writes rows in any order, so "
+            "atoms cannot be followed; write it anew with id among its columns"
+        )
+    asked = [columns.index(name) for name in (*names, "id")]
     rows = np.loadtxt(itertools.islice(stream, atoms), usecols=asked, comments=None, ndmin=2)
     if len(rows) < atoms:
         raise EOFError(HALF)
-    ordered = rows[np.argsort(rows[:, 3], kind="stable")] if len(asked) > len(names) else rows
-    return ordered[:, :3], "s" in names[0]
+    return rows[np.argsort(rows[:, 3], kind="stable")][:, :3], "s" in names[0]

@@ -147,20 +147,30 @@ def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
             "se_intercept_eA": 0.1, "correlation": 0.93, "se_correlation": 0.04,
             "slope_V": 0.306, "se_slope_V": 0.02}  # fmt: skip
     parts = {"Au96H190O95": line, "Au96H190Na1O95": {"frames": 1, "area_A2": 183.3}}
-    values = {"metal": "Au", "blocks": 10, "frames": 5, "without": 2, "compositions": parts}
+    values = {
+        "metal": "Au",
+        "blocks": 10,
+        "frames": 5,
+        "without": 2,
+        "reasons": {"no dipole": 2},
+        "compositions": parts,
+    }
     rows = b"frame,composition,P_z,dipole_eA\n5,0,1,0.5\n0,1,-1,-1.8\n1,1,0,-1.5\n2,1,1,-1.2\n4,1,2,-0.9\n"
-    made.commit("dipole", {"frames": "water"}, values, {"dipoles.csv": rows})
+    made.commit("dipole", {"frames": "spcfw"}, values, {"dipoles.csv": rows})
     page, results = build(made, tmp_path)
-    assert results["dipoles"]["water"]["compositions"]["Au96H190O95"]["slope_V"] == 0.306
-    drawn = results["figures"]["slab-dipole-water"]
+    assert results["dipoles"]["spcfw"]["compositions"]["Au96H190O95"]["slope_V"] == 0.306
+    drawn = results["figures"]["slab-dipole-spcfw"]
     assert drawn["composition"] == ["Au96H190Na1O95"] + ["Au96H190O95"] * 4
     assert drawn["dipole_eA"] == [0.5, -1.8, -1.5, -1.2, -0.9]
     assert drawn["frame"] == [5, 0, 1, 2, 4]
     assert "0.306 ± 0.020" in page
     assert "0.930 ± 0.040" in page
-    start = page.index('id="figure-slab-dipole-water"')
+    start = page.index('id="figure-slab-dipole-spcfw"')
     caption = page[start : page.index("</figcaption>", start)]
-    assert "5 frames; 2 frames without dipole, surface or intact water left out; no model" in caption
+    assert "5 frames; 2 frames left out; no model" in caption
+    about = "Dataset spcfw (0 sampled frames; no model and no MD enters)"
+    words = "of 7 frames the slab's dipole is not compared with P_z in 2: no dipole (2)."
+    assert f"{about}: {words}" in results["warnings"]
 
 
 def test_tables_and_results(made: Any, plain: None, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -452,6 +453,7 @@ def test_dipole(store: Store, tmp_path: Path) -> None:
     key = commit(store, "build", {}, labelled(tmp_path, made, dipoles))
     values, folder = run(store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": key})
     assert (values["frames"], values["without"]) == (6, 3)
+    assert values["reasons"] == {"no dipole": 2, "no surface with intact molecules of water": 1}
     line, alone = values["compositions"]["Au27H4O2"], values["compositions"]["Au27H4Na1O2"]
     assert (line["frames"], line["area_A2"]) == (5, LX * LY)
     assert line["slope_eA"] == pytest.approx(0.5, abs=1e-9)
@@ -464,6 +466,41 @@ def test_dipole(store: Store, tmp_path: Path) -> None:
     assert [row["frame"] for row in rows] == ["5", "0", "1", "2", "3", "4"]
     assert [row["composition"] for row in rows] == ["0"] + ["1"] * 5
     assert float(rows[1]["P_z"]) == pytest.approx(-0.55, abs=1e-7)
+
+
+def test_dipole_of_turned_cells_and_of_faces_that_are_wet_in_turn(store: Store, tmp_path: Path) -> None:
+    """Turning about z and swapping a and b change nothing; all frames take the first one's normal."""
+    made, dipoles = [], []
+    for index, cosine in enumerate([-0.8, -0.3, 0.1, 0.4, 0.9, 0.2]):
+        one = slab([2.0, 3.0, 4.0], [cosine, 0.25, 0.0], [])
+        dipole = 1.0 + 0.5 * (cosine + 0.25)
+        if index % 2:  # water below: what points out of the film points down
+            one, dipole = (
+                Interface(one.numbers, one.positions * [1.0, -1.0, -1.0]),
+                1.0 - 0.5 * (cosine + 0.25),
+            )
+        made.append(one)
+        dipoles.append(dipole)
+    files = labelled(tmp_path, made, dipoles)
+    values, _ = run(
+        store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": commit(store, "build", {}, files)}
+    )
+    (line,) = values["compositions"].values()
+    assert (line["slope_eA"], line["intercept_eA"]) == pytest.approx((0.5, 1.0), abs=1e-9)
+    frames, angle = Frames.load(tmp_path / "frames.npz"), np.radians(30.0)
+    turn = np.array([[np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    cells = (frames.cells @ turn)[:, [1, 0, 2]]
+    replace(frames, positions=frames.positions @ turn, cells=cells).save(tmp_path / "frames.npz")
+    files["frames.npz"] = (tmp_path / "frames.npz").read_bytes()
+    key = commit(store, "build", {}, files)
+    again, _ = run(store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": key})
+    (other,) = again["compositions"].values()
+    assert other == pytest.approx(line, abs=1e-9)
+    replace(frames, cells=np.roll(frames.cells, 1, axis=2)).save(tmp_path / "frames.npz")
+    files["frames.npz"] = (tmp_path / "frames.npz").read_bytes()
+    key = commit(store, "build", {}, files)
+    lying, _ = run(store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": key})
+    assert lying["reasons"] == {"a and b of the cell do not span the xy plane": 6}
 
 
 def test_visibility(store: Store, tmp_path: Path) -> None:
