@@ -216,6 +216,32 @@ def test_a_dump_of_fractions_from_a_shifted_corner(files: Path, tmp_path: Path, 
     np.testing.assert_allclose(piece.positions[0], POSITIONS[0], atol=1e-4)
 
 
+def test_a_dump_without_ids_is_refused(files: Path, tmp_path: Path) -> None:
+    """LAMMPS writes rows in any order, so nobody knows which atom is which."""
+    path = tmp_path / "t.lammpstrj"
+    text = dump().replace("id element", "element")
+    path.write_text("\n".join(line.split(" ", 1)[1] if line[:1].isdigit() and line.count(" ") == 4 else line
+                              for line in text.splitlines()) + "\n")  # fmt: skip
+    with pytest.raises(InputFailure, match="without id: LAMMPS writes rows in any order"):
+        open_foreign(request(path, files / "t.pdb"))
+
+
+@pytest.mark.parametrize("ending", [".xtc", ".nc"])
+def test_pieces_of_one_frame_change_no_byte(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Of large systems a piece holds one frame, which does not say how far apart frames are."""
+    asked = request(files / f"t{ending}", files / "t.pdb", frame_every=None)
+    for name in ("many", "one"):
+        (tmp_path / name).mkdir()
+        analyse(asked | {"out": str(tmp_path / name)}, open_foreign(asked))
+        monkeypatch.setattr("mlipbench_hpc.worker.by_hand.ATOMS_AT_ONCE", 1)
+    written = sorted(path.name for path in (tmp_path / "many").iterdir())
+    assert {"dipole_correlation.csv", "survival.csv"} <= set(written)
+    for name in written:
+        assert (tmp_path / "many" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
+
+
 def test_frames_with_other_species_are_refused(files: Path, tmp_path: Path) -> None:
     """Extended XYZ names the atoms of every frame: another order would be read as another molecule."""
     lines = (files / "t.extxyz").read_text().splitlines()
