@@ -210,7 +210,7 @@ def _checked(source: Path, dataset: Brought) -> "tuple[Frames, int, list[DataPro
     """Frames, how many of them have a dipole, and what is wrong with them."""
     import numpy as np
 
-    from mlipbench_hpc.data.check import check_frames, check_structure, check_structures
+    from mlipbench_hpc.data.check import DataProblem, check_frames, check_structure, check_structures
     from mlipbench_hpc.data.read import read, read_structure, read_structures
 
     if isinstance(dataset, Structure):
@@ -221,8 +221,11 @@ def _checked(source: Path, dataset: Brought) -> "tuple[Frames, int, list[DataPro
         return frames, 0, check_structures(frames)
     how = read_parameters(dataset)
     frames, dipoles = read(source, how["format"], how["units"], how["labels"], how["frames"])
-    known = int(np.isfinite(dipoles).sum())
-    return frames, known, check_frames(frames, dataset.largest_force)
+    known, wrong = int(np.isfinite(dipoles).sum()), check_frames(frames, dataset.largest_force)
+    if not known and "dipole" in dataset.labels.model_fields_set and dataset.format != "deepmd-npy":
+        expected = "the name of a vector in its frames, or no `dipole` under `labels`"
+        wrong.append(DataProblem(None, "no frame has such a dipole", dataset.labels.dipole, expected))
+    return frames, known, wrong
 
 
 def _where(frame: int | None) -> str:

@@ -272,3 +272,10 @@ def test_dipoles_are_found_counted_and_remembered(tmp_path: Path):
         found = validate(campaign, tmp_path / "cache").datasets["water"]
         assert found.dipoles == 2
     assert ", dipole known of 2, sha256 " in found.describe()
+
+
+def test_a_dipole_that_is_named_must_be_there(tmp_path: Path):
+    campaign = write(tmp_path, extxyz(4))
+    campaign.write_text(campaign.read_text().replace("extxyz\n", "extxyz\n      labels: {dipole: mew}\n"))
+    (problem,) = problems_of(campaign)
+    assert "no frame has such a dipole; received mew; expected the name of a vector" in str(problem)
