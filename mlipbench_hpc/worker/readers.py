@@ -113,9 +113,7 @@ def _extxyz(path: Path) -> Iterator[Frame]:
     for index, atoms in enumerate(iread(path, index=":", format="extxyz")):
         first = atoms.numbers if first is None else first
         if len(atoms) == len(first) and (atoms.numbers != first).any():
-            raise InputFailure(
-                f"{path}: frame {index} has other species, or in another order, than the first"
-            )
+            raise InputFailure(f"{path}: {reordered(index)}")
         cell = np.asarray(atoms.cell[:], dtype=float)
         yield np.asarray(atoms.positions, dtype=float), cell if cell.any() else None, None
 
@@ -176,11 +174,28 @@ def _trr(path: Path) -> Iterator[Frame]:
 def _mdanalysis(path: Path, kind: str, topology: Path | None) -> Iterator[Frame]:
     trajectory, cells = universe(path, kind, topology).trajectory, _Cells()
     box = _crystal(path) if kind == "PDB" else None
+    rows = _rows_of_xyz(path)
+    first = next(_rows_of_xyz(path)) if kind == "XYZ" else []
     for index in range(len(trajectory)):
         step = trajectory[index]
         # The cell of a PDB stands until another is given.
         box = box if step.dimensions is None and kind == "PDB" else step.dimensions
+        if kind == "XYZ" and next(rows) != first:
+            raise InputFailure(f"{path}: {reordered(index)}")
         yield step.positions.copy(), cells.of(box), float(step.time) if kind in TIMED else None
+
+
+def reordered(index: int) -> str:
+    """What is wrong with a frame that names other atoms than the first: nobody could be followed."""
+    return f"frame {index} has other species, or in another order, than the first"
+
+
+def _rows_of_xyz(path: Path) -> Iterator[list[str]]:
+    """First words of the atoms' lines, frame by frame."""
+    with path.open() as stream:
+        for line in stream:
+            next(stream)
+            yield [row.split(maxsplit=1)[0] for row in itertools.islice(stream, int(line))]
 
 
 def _crystal(path: Path) -> NDArray[Any] | None:

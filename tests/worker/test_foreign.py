@@ -242,12 +242,13 @@ def test_pieces_of_one_frame_change_no_byte(
         assert (tmp_path / "many" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
 
 
-def test_frames_with_other_species_are_refused(files: Path, tmp_path: Path) -> None:
-    """Extended XYZ names the atoms of every frame: another order would be read as another molecule."""
-    lines = (files / "t.extxyz").read_text().splitlines()
+@pytest.mark.parametrize("ending", ["xyz", "extxyz"])
+def test_frames_with_other_species_are_refused(files: Path, tmp_path: Path, ending: str) -> None:
+    """XYZ names the atoms of every frame: another order would be read as another molecule."""
+    lines = (files / f"t.{ending}").read_text().splitlines()
     size = len(FRAME.numbers) + 2
     lines[2 * size + 2], lines[3 * size - 1] = lines[3 * size - 1], lines[2 * size + 2]
-    path = tmp_path / "t.extxyz"
+    path = tmp_path / f"t.{ending}"
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(InputFailure, match="frame 2 has other species, or in another order"):
         analyse(request(path, files / "t.pdb"), open_foreign(request(path, files / "t.pdb")))
