@@ -46,8 +46,8 @@ def trend(across: Floats, dipoles: Floats, blocks: int) -> Trend | None:
     """The line through dipoles (F,) e·Å over across (F,), P_z, of frames in their order.
 
     The line is of all frames; its standard errors are those of a jackknife over equal contiguous blocks, the
-    last frames that fill none left out. None for fewer than four frames, of which
-    any two would seem to lie on a line.
+    last frames that fill none left out. None for fewer than four frames: with one of three left out, any two
+    lie on a line, and r has no error.
     """
     if len(across) < 4:
         return None

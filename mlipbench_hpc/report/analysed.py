@@ -49,9 +49,8 @@ def _line(name: str, label: str, x: Floats, table: dict[str, Floats], column: st
     axes.plot(x, mean, color=SAMPLING)
     low, high = mean - 2 * error, mean + 2 * error
     axes.fill_between(x, low, high, color=SAMPLING, alpha=0.25, linewidth=0, label=band)
-    axes.legend(
-        loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2
-    )  # above: peaks fill the frame
+    # Above the frame, which peaks fill.
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     return finish(name, "analyse", named.title, "", {}, canvas)
 
 
