@@ -71,14 +71,14 @@ class Session:
 
     @cached_property
     def setting(self) -> Any:
-        from mlipbench_hpc.contract.versions import versions
+        from mlipbench_hpc.contract.versions import verb_versions
         from mlipbench_hpc.plan.expand import Setting
 
         identities = {name: environment.identity for name, environment in self.environments.items()}
         held, threads = self.validated, self.site.threads_per_task
         devices = {name: environment.device for name, environment in self.environments.items()}
         facts = held.datasets, held.systems, self.architectures
-        return Setting(*facts, identities, versions(), threads, devices)
+        return Setting(*facts, identities, verb_versions(), threads, devices)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Any]:
         from mlipbench_hpc.plan.expand import expand
@@ -106,6 +106,18 @@ class Session:
             if self.store.add_input(source) != sha256:
                 raise Refused(f"{source} changed while it was read: run the command again")
 
+    def hold(self) -> AbstractContextManager[None]:
+        """The store's lock; a scheduler is asked only where another host's driver was a job of it."""
+        from mlipbench_hpc.runtime import lock
+
+        def is_over(content: Mapping[str, Any]) -> bool:
+            from mlipbench_hpc.runtime.submit import is_over
+
+            return is_over(self.site, self.store, content)
+
+        job = lock.own_job() if getattr(self.options, "submitted", False) else None
+        return lock.hold(self.store.root, self.options.take_over, job, is_over)
+
 
 def validate(session: Session) -> int:
     campaign = session.validated.campaign
@@ -119,7 +131,7 @@ def run(session: Session) -> int:
     if session.options.submit:
         return submit(session)
     try:
-        with hold(session):
+        with session.hold():
             finished, out_of_time = drive(session)
     except WorkersLost:
         if session.look()[0].results:  # What is done is told, whatever became of the workers.
@@ -131,20 +143,6 @@ def run(session: Session) -> int:
     if not finished:
         print(f"Not everything is done. What failed: {again(session, 'status')}; the same command goes on.")
     return 0 if finished else EXIT_UNFINISHED
-
-
-def hold(session: Session) -> AbstractContextManager[None]:
-    """The store's lock; a scheduler is asked only where another host's driver was a job of it."""
-    from mlipbench_hpc.runtime import lock
-
-    def is_over(found: Mapping[str, Any]) -> bool:
-        from mlipbench_hpc.runtime.submit import is_over
-
-        return is_over(session.site, session.store, found)
-
-    options = session.options
-    job = lock.own_job() if getattr(options, "submitted", False) else None
-    return lock.hold(session.store.root, options.take_over, job, is_over)
 
 
 def submit(session: Session) -> int:
@@ -207,9 +205,9 @@ def report(session: Session) -> int:
 
 
 def task_show(session: Session) -> int:
-    task, folders = pick(session)
-    print(json.dumps(task.to_json(), indent=1, ensure_ascii=False))
-    print(f"state: {'done' if session.store.result(task.key) else 'not done'}")
+    record, folders = pick(session)
+    print(json.dumps(record, indent=1, ensure_ascii=False))
+    print(f"state: {'done' if session.store.result(folders[0].name[:64]) else 'not done'}")
     for folder in folders:
         print(f"folder: {folder} ({', '.join(sorted(path.name for path in folder.iterdir()))})")
     return 0
@@ -220,35 +218,25 @@ def task_run(session: Session) -> int:
     from mlipbench_hpc.runtime.byhand import rerun
     from mlipbench_hpc.runtime.places import locate_again
 
-    with hold(session):
-        task, _ = pick(session)
+    with session.hold():
+        task = Task.from_json(pick(session)[0])
         environment = locate_again(task, session.site, session.store.root / "facts")
         if environment.identity != task.identity:
             raise Refused(f"environment `{task.environment}` is not the one this task was planned with")
         return rerun(session.store, task, environment, session.architectures.values())
 
 
-def pick(session: Session) -> tuple[Task, list[Path]]:
-    """The one task that was ever begun in the store and whose key begins with what was typed; its folders."""
+def pick(session: Session) -> tuple[dict[str, Any], list[Path]]:
+    """task.json and folders of the one task ever begun here whose key begins with what was typed.
+
+    The record may be one of an earlier version of this suite.
+    """
     typed = session.options.key
     found = [path for room in ("attempts", "tasks") for path in (session.store.root / room).glob(f"{typed}*")]
     keys = {path.name[:64] for path in found}
     if len(keys) != 1 or not typed.isalnum():
         raise Refused(f"{len(keys)} tasks of {session.store.root} have a key that begins with `{typed}`")
-    return Task.from_json(read_json(found[-1] / "task.json") or {}), found
-
-
-def clean(session: Session) -> int:
-    from mlipbench_hpc.runtime.clean import remove_dead
-
-    if not session.root.is_dir():
-        raise Refused(f"{session.root} is no store: nothing to clean")
-    with hold(session):
-        folders, size = remove_dead(session.store)
-    print(
-        f"removed {folders} dead attempts and leftovers, {size / 1e6:.1f} MB; committed tasks are untouched"
-    )
-    return 0
+    return read_json(found[-1] / "task.json") or {}, found
 
 
 def environments(session: Session) -> int:
@@ -304,7 +292,7 @@ COMMANDS: dict[str, tuple[Callable[[Session], int], str]] = {
 
 
 def parser() -> argparse.ArgumentParser:
-    from mlipbench_hpc.runtime import doctor_verb, image_verbs
+    from mlipbench_hpc.runtime import clean_verb, doctor_verb, image_verbs
 
     top = argparse.ArgumentParser(prog="mlipbench", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True)
@@ -325,9 +313,7 @@ def parser() -> argparse.ArgumentParser:
     image_verbs.add_verbs(verbs, _place)
     doctor_verb.add_verb(verbs)
     _by_hand(verbs)
-    cleaner = verbs.add_parser("clean", help="remove dead attempts from a store")
-    cleaner.set_defaults(function=clean, campaign=Path())
-    _place(cleaner)
+    clean_verb.add_verb(verbs, _place)
     schemas = verbs.add_parser("schema", help="JSON Schema of campaigns or sites, for editors")
     schemas.add_argument("of", nargs="?", default="campaign", choices=["campaign", "local", "slurm", "pbs"])
     schemas.set_defaults(function=schema, campaign=Path())

@@ -207,3 +207,68 @@ def test_who_reads_no_further_sees_no_traceback(tmp_path: Path, words: list[str]
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert "committees" in json.loads(capsys.readouterr().out)["properties"]
+
+
+def other_campaign(copy: Path) -> Path:
+    """A campaign that needs another committee and shares the data with the first."""
+    path = copy / "other.yaml"
+    path.write_text(TOY.replace("members: 2", "members: 3").replace("name: toy", "name: other"))
+    return path
+
+
+def test_obsolete_results_are_listed_and_removed_only_with_a_yes(copy: Path) -> None:
+    other_campaign(copy)
+    before = set((copy / "store" / "tasks").iterdir())
+    listed = running.run(copy, "clean", "--obsolete", "other.yaml")
+    assert listed.returncode == 2
+    assert "10 committed results (" in listed.stdout
+    assert "train committee=pairs round=0 member=0" in listed.stdout
+    assert "run again with --yes to remove them" in listed.stderr
+    assert set((copy / "store" / "tasks").iterdir()) == before
+
+    both = running.run(copy, "clean", "--obsolete", "other.yaml", "toy.yaml", "--yes")
+    assert "0 committed results (0.0 MB) are needed by none of other.yaml, toy.yaml" in both.stdout
+    assert set((copy / "store" / "tasks").iterdir()) == before
+
+    with running.cleaned(copy):
+        done = running.run(copy, "clean", "--obsolete", "other.yaml", "--yes")
+        assert "10 obsolete results" in done.stdout
+    left = [path.name for path in (copy / "store" / "tasks").iterdir()]
+    assert left == keys(copy, "build"), "the imported dataset serves both"
+    assert not list((copy / "store" / "attempts").iterdir())
+
+
+def test_a_mistake_in_a_named_campaign_makes_nothing_obsolete(copy: Path) -> None:
+    before = set((copy / "store" / "tasks").iterdir())
+    (copy / "bad.yaml").write_text(TOY.replace("temperature", "temperatur"))
+    assert running.run(copy, "clean", "--obsolete", "bad.yaml", "--yes").returncode == 2
+    assert set((copy / "store" / "tasks").iterdir()) == before
+
+
+def test_plan_says_why_committed_tasks_run_again(copy: Path) -> None:
+    path = copy / "toy.yaml"
+    path.write_text(TOY.replace("toy}", "toy, hyperparameters: {gaussians: 9}}"))
+    planned = running.run(copy, "plan", "toy.yaml").stdout
+    assert "  2 train: parameters changed: hyperparameters.gaussians" in planned
+    assert "  2 evaluate: parameters changed: hyperparameters.gaussians" in planned
+    assert "  1 calibrate: tasks that it consumes run again" in planned
+
+
+def test_a_store_of_an_earlier_schema_stays_readable(copy: Path) -> None:
+    """Every task's record as the first schema wrote it: results are shown, and what runs again is said."""
+    for path in (copy / "store" / "tasks").glob("*/task.json"):
+        record = json.loads(path.read_text()) | {"schema": 1}
+        if record["architecture"]:
+            record["architecture"] = {"name": "toy", "module": "mlipbench_toy", "digest": "0" * 64}
+        aged = "f" * 8 + path.parent.name[8:]
+        path.chmod(0o644)
+        path.write_text(json.dumps(record | {"key": aged}))
+        path.parent.chmod(0o755)
+        path.parent.rename(path.parent.with_name(aged))
+    planned = running.run(copy, "plan", "toy.yaml")
+    assert "11 to run" in planned.stdout
+    assert "  2 train: keys of an earlier version of this suite (schema 1, now 2)" in planned.stdout
+    name = next(path.name for path in (copy / "store" / "tasks").iterdir())
+    assert '"schema": 1' in running.run(copy, "task", "show", name).stdout
+    again = running.run(copy, "task", "run", name)
+    assert (again.returncode, "task.json has schema 1" in again.stderr) == (2, True)

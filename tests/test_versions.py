@@ -1,32 +1,170 @@
-"""A verb's code does not change under a version nobody looked at."""
+"""The source of a verb or an architecture does not change under a version that nobody looked at."""
 
+import ast
 import importlib.util
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+from toy import write_toy
+
+from mlipbench_hpc.architectures import card as cards
+from mlipbench_hpc.campaign.load import validate
+from mlipbench_hpc.contract import versions
+from mlipbench_hpc.contract.versions import Source, meaning, verb_versions, version
+from mlipbench_hpc.plan.expand import Setting, expand
 
 SPEC = importlib.util.spec_from_file_location("closure", Path(__file__).parent / "closure.py")
 assert SPEC is not None
 assert SPEC.loader is not None
 closure = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(closure)
+QUICKSTART = Path(__file__).parents[1] / "campaigns/quickstart.yaml"
+ENVIRONMENTS = ("analysis", "reference", "mace", "deepmd", "tests")
+Edit = Callable[[Path], None]
 
 
-def test_every_verb_has_a_version_that_was_looked_at() -> None:
-    assert closure.changed() == [], "look, then: python tests/closure.py accept|bump VERB"
+def test_every_version_was_looked_at() -> None:
+    assert closure.changed() == [], "look, then: python tests/closure.py accept|bump NAME"
 
 
-def test_the_closure_reaches_what_a_verb_imports() -> None:
-    import ast
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of this package, whose source and cards decide keys in this test."""
+    folder = tmp_path / "package/mlipbench_hpc"
+    shutil.copytree(versions.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(versions, "FOLDER", folder)
+    monkeypatch.setattr(cards, "BUILT_IN", folder / "architectures")
+    return folder
 
-    reached = closure.imported(ast.parse(closure.module_file("mlipbench_hpc.worker.evaluate").read_text()))
-    assert "mlipbench_hpc.analysis.errors" in reached
-    assert "mlipbench_hpc.data.frames" in reached
+
+def keys(path: Path) -> dict[tuple[str, str, str], str]:
+    """Key by verb, architecture and label of every task of a campaign."""
+    versions._read.cache_clear()
+    validated = validate(path)
+    identities = {name: f"venv:{name}" for name in ENVIRONMENTS}
+    setting = Setting(validated.datasets, validated.systems, cards.find(), identities, verb_versions())
+    return {
+        (item.task.verb, item.task.architecture.name if item.task.architecture else "", item.task.label): (
+            item.key
+        )
+        for item in expand(validated.campaign, setting, {})
+    }
+
+
+def own_changes(before: dict, after: dict) -> set[tuple[str, str]]:
+    """Verb and architecture of the tasks whose keys differ."""
+    assert before.keys() == after.keys()
+    return {name[:2] for name in before if before[name] != after[name]}
+
+
+def edit(name: str, old: str, new: str) -> Edit:
+    def change(package: Path) -> None:
+        text = (package / name).read_text()
+        assert old in text, f"{name} has no {old!r}"
+        (package / name).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def test_forces_negated_in_shared_code_change_the_keys_of_all_architectures_and_no_other(
+    package: Path,
+) -> None:
+    before = keys(QUICKSTART)
+    edit("architectures/calculator.py", '"forces": forces', '"forces": -forces')(package)
+    own, consuming = (
+        own_changes(before, keys(QUICKSTART)),
+        {("calibrate", ""), ("analyse", ""), ("reweight", "")},
+    )
+    learnt = {(verb, name) for verb in ("train", "evaluate", "md", "reevaluate") for name in ("dp", "mace")}
+    assert own == learnt | consuming
+    assert Source.here().verb("md") == versions.recorded()["verbs"]["md"]["digest"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        edit("architectures/calculator.py", "class EnergyAndForces", "# A comment.\nclass EnergyAndForces"),
+        edit("architectures/dp/evaluator.py", '"""An ASE calculator', '"""Some ASE calculator'),
+        edit("architectures/dp/card.toml", "# ", "# more "),
+        edit("architectures/dp/card.toml", 'help = "', 'help = "more: '),
+        edit("architectures/mace/card.toml", "[presets.small]", "[presets.other]\nlr = 0.1\n[presets.small]"),
+        edit(
+            "architectures/mace/card.toml",
+            "[presets.tiny]",
+            '[hyperparameters.new]\ntype = "float"\ndefault = 2\nlegacy = 2\nhelp = "new"\n[presets.tiny]',
+        ),
+        edit("worker/md.py", '"""md: ', '"""MD, '),
+        edit("worker/evaluate.py", "import", "# A comment.\nimport"),
+    ],
+)
+def test_comments_help_presets_and_a_hyperparameter_at_its_legacy_value_change_no_key(
+    package: Path, change: Edit
+) -> None:
+    before = keys(QUICKSTART)
+    change(package)
+    assert keys(QUICKSTART) == before
+
+
+def test_a_hyperparameter_beyond_its_legacy_value_changes_the_keys_of_its_architecture(package: Path) -> None:
+    before = keys(QUICKSTART)
+    added = '[hyperparameters.new]\ntype = "int"\ndefault = 3\nlegacy = 2\nhelp = "new"\n[presets.tiny]'
+    edit("architectures/mace/card.toml", "[presets.tiny]", added)(package)
+    assert {name for _, name in own_changes(before, keys(QUICKSTART))} == {"mace", ""}
+
+
+def test_a_changed_verb_changes_its_own_keys_and_those_below(package: Path) -> None:
+    before = keys(QUICKSTART)
+    edit("worker/calibrate.py", "return ", "return 2 and ")(package)
+    assert own_changes(before, keys(QUICKSTART)) == {("calibrate", ""), ("reweight", "")}
+    assert verb_versions()["calibrate"] == Source.here().verb("calibrate")
+
+
+def test_a_third_party_is_known_by_the_digest_of_its_own_and_of_shared_source(
+    package: Path, tmp_path: Path
+) -> None:
+    campaign = write_toy(tmp_path)
+    toy = cards.find()["toy"]
+    assert toy.version == Source.here().architecture("mlipbench_toy", toy.folder)
+    before = keys(campaign)
+    edit("data/frames.py", "def concatenate", "UNUSED = 1\n\n\ndef concatenate")(package)
+    assert ("train", "toy") in own_changes(before, keys(campaign))
+
+
+def test_a_third_party_s_own_modules_and_files_count_however_they_are_imported(tmp_path: Path) -> None:
+    folder = tmp_path / "outer/inner"
+    folder.mkdir(parents=True)
+    texts = {
+        "outer/__init__.py": "", "outer/helper.py": "x = 1\n", "outer/unrelated.py": "x = 1\n",
+        "outer/inner/__init__.py": "", "outer/inner/adapter.py": "from ..helper import x\n",
+        "outer/inner/table.json": "[1]", "outer/inner/card.toml": "a = 1\n",
+    }  # fmt: skip
+    counted = {"outer/helper.py", "outer/inner/adapter.py", "outer/inner/table.json", "outer/__init__.py"}
+
+    def digest() -> str:
+        versions._read.cache_clear()
+        return Source.here().architecture("outer.inner", folder)
+
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    for name, text in texts.items():
+        before = digest()
+        (tmp_path / name).write_text(text + "\ny = 2\n")
+        assert (digest() != before) == (name in counted or name == "outer/inner/__init__.py"), name
+
+
+def test_a_recorded_version_holds_while_the_source_does() -> None:
+    entry = versions.recorded()["verbs"]["md"]
+    assert version("verbs", "md", str(entry["digest"])) == entry["version"]
+    assert version("verbs", "md", "f" * 64) == "f" * 64
+    assert version("architectures", "nobody", "f" * 64) == "f" * 64
 
 
 def test_a_docstring_decides_no_number_and_a_number_does() -> None:
-    import ast
+    def meant(source: str) -> str:
+        return meaning(ast.parse(source))
 
-    def meaning(source: str) -> str:
-        return str(closure.meaning(ast.parse(source)))
-
-    assert meaning('def f():\n    """One."""\n    return 1') == meaning("def f():\n    # two\n    return 1")
-    assert meaning("def f():\n    return 1") != meaning("def f():\n    return 2")
+    assert meant('def f():\n    """One."""\n    return 1') == meant("def f():\n    # two\n    return 1")
+    assert meant('async def f():\n    """One."""\n    return 1') == meant("async def f():\n    return 1")
+    assert meant("def f():\n    return 1") != meant("def f():\n    return 2")

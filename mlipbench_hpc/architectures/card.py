@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mlipbench_hpc.contract.key import digest, file_digest
+from mlipbench_hpc.contract.versions import Source, Version, version
 
 GROUP = "mlipbench_hpc.architectures"
 BUILT_IN = Path(__file__).parent
@@ -28,6 +28,8 @@ class Hyperparameter:
 
     The items of a list have the type of its default's first one, and the limits hold for each of them.
     less_than: the hyperparameter that this one must stay below, both of them numbers.
+    legacy: the value that gives what models were before this hyperparameter existed; it enters no key, so
+    that a new hyperparameter leaves the keys of older models as they are.
     """
 
     type: str
@@ -37,6 +39,7 @@ class Hyperparameter:
     maximum: float | None = None
     choices: tuple[Any, ...] | None = None
     less_than: str | None = None
+    legacy: Any = None
 
     def complaint(self, value: Any) -> str | None:
         """Why `value` cannot be used, or None."""
@@ -83,7 +86,6 @@ class Card:
     """
 
     name: str
-    version: int
     environment: str
     engines: tuple[str, ...]
     devices: tuple[str, ...]
@@ -131,7 +133,7 @@ def _unreadable(data: dict[str, Any]) -> list[Problem]:
     settings, known = data.get("hyperparameters", {}), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
         where = f"hyperparameters.{name}"
-        wrong += _keys(table, where, known, {"minimum", "maximum", "choices", "less_than"})
+        wrong += _keys(table, where, known, {"minimum", "maximum", "choices", "less_than", "legacy"})
         if table.get("type") == "list" and not table.get("default"):
             wrong.append((f"{where}.default", "a list's default must show one item at least"))
         if table.get("type") not in TYPES:
@@ -150,9 +152,10 @@ def _keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[s
 def _inconsistent(card: Card) -> list[Problem]:
     """Defaults and presets outside their own limits, and names that lead nowhere."""
     wrong = [
-        (f"hyperparameters.{name}.default", complaint)
+        (f"hyperparameters.{name}.{role}", complaint)
         for name, setting in card.hyperparameters.items()
-        if (complaint := setting.complaint(setting.default))
+        for role, value in (("default", setting.default), ("legacy", setting.legacy))
+        if value is not None and (complaint := setting.complaint(value))
     ]
     wrong += [
         (f"hyperparameters.{name}.less_than", f"no number among the hyperparameters is called {other!r}")
@@ -235,6 +238,26 @@ def merge(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> dict[
     }
 
 
+def keyed(card: Card, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that enter a task's key: all that do not stand at their legacy value."""
+    return {
+        name: value
+        for name, value in values.items()
+        if (legacy := card.hyperparameters[name].legacy) is None
+        or value != card.hyperparameters[name].normal(legacy)
+    }
+
+
+def complete(card: Card, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `keyed`: a task's hyperparameters, with the legacy values that its key leaves out."""
+    legacy = {
+        name: setting.normal(setting.legacy)
+        for name, setting in card.hyperparameters.items()
+        if setting.legacy is not None
+    }
+    return legacy | dict(values)
+
+
 @dataclass(frozen=True)
 class Found:
     """An architecture that is installed here: dotted module, its folder, and its card."""
@@ -245,10 +268,9 @@ class Found:
     card: Card
 
     @cached_property
-    def digest(self) -> str:
-        """sha256 of the folder's .py and .toml files by relative name."""
-        sources = sorted(path for path in self.folder.rglob("*") if path.suffix in (".py", ".toml"))
-        return digest([[path.relative_to(self.folder).as_posix(), file_digest(path)] for path in sources])
+    def version(self) -> Version:
+        """What keys hold: the version in verbs.lock, or the digest of this source where it has none there."""
+        return version("architectures", self.name, Source.here().architecture(self.module, self.folder))
 
 
 def find() -> dict[str, Found]:

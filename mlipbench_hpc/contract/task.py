@@ -5,8 +5,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 from mlipbench_hpc.contract.key import digest
+from mlipbench_hpc.contract.versions import Version
 
-SCHEMA = 1
+# 2: versions of architectures, and hyperparameters without those at a legacy default, stand in keys.
+SCHEMA = 2
 
 EXIT_COMMITTED = 0
 EXIT_INTERRUPTED = 75
@@ -52,11 +54,11 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Architecture:
-    """Which adapter serves a task: importable module, and the digest of its source."""
+    """Which adapter serves a task: importable module, and its version (or digest, see versions.py)."""
 
     name: str
     module: str
-    digest: str
+    version: Version
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Task:
     """
 
     verb: str
-    version: int
+    version: Version
     environment: str
     identity: str
     parameters: dict[str, Any]
@@ -99,7 +101,7 @@ class Task:
                 "parameters": self.parameters,
                 "upstream": self.upstream,
                 "inputs": self.inputs,
-                "architecture": [self.architecture.name, self.architecture.digest]
+                "architecture": [self.architecture.name, self.architecture.version]
                 if self.architecture
                 else None,
             }
@@ -111,12 +113,19 @@ class Task:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Task":
-        """Read task.json; raises InputFailure when its key does not belong to its content."""
+        """Read task.json; raises InputFailure when its key does not belong to its content, or when an earlier
+        version of this suite wrote it, whose keys were made of other things.
+        """
+        if (schema := data.get("schema")) != SCHEMA:
+            raise InputFailure(
+                f"task.json has schema {schema}, this version of the suite runs tasks of schema {SCHEMA}: "
+                "the result stays readable; `mlipbench plan CAMPAIGN` says what takes its place"
+            )
         fields = {name: data[name] for name in cls.__dataclass_fields__}
         fields["architecture"] = Architecture(**data["architecture"]) if data["architecture"] else None
         fields["resources"] = Resources(**data["resources"])
         task = cls(**fields)
-        if data.get("schema") != SCHEMA or data.get("key") != task.key:
+        if data.get("key") != task.key:
             raise InputFailure(
                 f"task.json says key {data.get('key')}, its content has {task.key}: it was edited"
             )

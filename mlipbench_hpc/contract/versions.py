@@ -1,11 +1,133 @@
-"""Which version each verb is at: verbs.lock, beside the package's sources."""
+"""Versions of verbs and architectures: verbs.lock records each beside the digest of its source.
 
+The digest is that of the meaning of a source: the syntax tree of every module that is imported, without
+comments, docstrings and layout. While it equals the recorded digest, keys hold the recorded version. After
+any other change of the source they hold the digest itself, so that no result of the old source passes for
+one of the new.
+"""
+
+import ast
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
+from typing import Literal
 
-LOCK = Path(__file__).parent.parent / "verbs.lock"
+from mlipbench_hpc.contract.key import digest, file_digest
+
+Version = int | str
+Kind = Literal["verbs", "architectures"]
+PACKAGE = __name__.partition(".")[0]
+FOLDER = Path(__file__).parent.parent
+LOCK = FOLDER / "verbs.lock"
+# In the folder of an architecture: source and its compiled form, and pages for people.
+NO_DATA = (".py", ".pyc", ".md", ".rst")
+CARD = "card.toml"
+# How a worker is started, stopped and committed decides no number.
+OUTSIDE = (f"{PACKAGE}.contract", f"{PACKAGE}.worker.context")
 
 
-def versions() -> dict[str, int]:
-    """Version by verb. A verb's version rises when its numbers may change; it is part of every key."""
-    return {verb: entry["version"] for verb, entry in json.loads(LOCK.read_text()).items()}
+@dataclass(frozen=True)
+class Source:
+    """Packages whose imports are followed: folder by name of a top-level package."""
+
+    packages: Mapping[str, Path]
+
+    @classmethod
+    def here(cls) -> "Source":
+        """This package alone."""
+        return cls({PACKAGE: FOLDER})
+
+    def verb(self, name: str) -> str:
+        """Digest of the meaning of everything that a verb's module imports."""
+        return digest(self._closure([f"{PACKAGE}.worker.{name}"]))
+
+    def architecture(self, module: str, folder: Path) -> str:
+        """Digest of the meaning of all modules in `folder`, which is package `module`, and of what they
+        import, and of the bytes of other files there. Left out are the card, whose hyperparameters enter keys
+        by themselves, and pages for people.
+        """
+        top, depth = module.partition(".")[0], module.count(".")
+        source = Source({top: folder.parents[depth - 1] if depth else folder, **self.packages})
+        files = sorted(
+            path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        )
+        names = [path.relative_to(folder).with_suffix("") for path in files if path.suffix == ".py"]
+        modules = [".".join([module, *name.parts]).removesuffix(".__init__") for name in names]
+        others = [
+            path for path in files if path.name != "card.toml" and path.suffix not in (".py", ".md", ".rst")
+        ]
+        data = [[path.relative_to(folder).as_posix(), file_digest(path)] for path in others]
+        return digest([source._closure(modules), data])
+
+    def _closure(self, start: list[str]) -> dict[str, str]:
+        """Meaning by module, of those that can be reached from `start` and are not OUTSIDE."""
+        closure: dict[str, str] = {}
+        waiting = list(start)
+        while waiting:
+            module = waiting.pop()
+            file = self._file(module)
+            if file is None or module in closure or module.startswith(OUTSIDE):
+                continue
+            closure[module], imports = _read(file, module)
+            waiting += [*imports, module.rpartition(".")[0]]  # To import a module runs the packages it is in.
+        return closure
+
+    def _file(self, module: str) -> Path | None:
+        top, *names = module.split(".")
+        if top not in self.packages:
+            return None
+        path = self.packages[top].joinpath(*names)
+        files = (path / "__init__.py", path.with_suffix(".py")) if names else (path / "__init__.py",)
+        return next((file for file in files if file.exists()), None)
+
+
+@cache
+def _read(file: Path, module: str) -> tuple[str, list[str]]:
+    """Meaning of one module, and whatever it may import, at the top or inside a function."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    return meaning(tree), sorted(set(_imports(tree, package)))
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            base = resolve_name(name, package) if node.level else name
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def meaning(tree: ast.Module) -> str:
+    """The syntax tree as text, without comments, layout and docstrings."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+@cache
+def recorded() -> dict[Kind, dict[str, dict[str, Version]]]:
+    """The content of verbs.lock: {kind: {name: {"version": int, "digest": str}}}."""
+    content: dict[Kind, dict[str, dict[str, Version]]] = json.loads(LOCK.read_text(encoding="utf-8"))
+    return content
+
+
+def version(kind: Kind, name: str, source: str) -> Version:
+    """What a key holds: the recorded version where `source` is the recorded digest, else `source`."""
+    entry = recorded()[kind].get(name)
+    return entry["version"] if entry and entry["digest"] == source else source
+
+
+def verb_versions() -> dict[str, Version]:
+    """Version of every verb as its source stands now."""
+    source = Source.here()
+    return {name: version("verbs", name, source.verb(name)) for name in recorded()["verbs"]}

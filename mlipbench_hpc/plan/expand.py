@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.architectures.card import Found, complete, keyed
 from mlipbench_hpc.architectures.card import merge as merge_hyperparameters
 from mlipbench_hpc.campaign.facts import DatasetFacts, atomic_number, drawn, read_parameters
 from mlipbench_hpc.campaign.spec import (
@@ -17,6 +17,7 @@ from mlipbench_hpc.campaign.spec import (
     Split,
 )
 from mlipbench_hpc.contract.task import Architecture, Resources, Task
+from mlipbench_hpc.contract.versions import Version
 from mlipbench_hpc.plan import cost, sources
 from mlipbench_hpc.plan.graph import Cost, Planned
 
@@ -42,7 +43,7 @@ class Setting:
     systems: Mapping[str, DatasetFacts]
     architectures: Mapping[str, Found]
     identities: Mapping[str, str]
-    versions: Mapping[str, int]
+    versions: Mapping[str, Version]
     threads: int = 1
     devices: Mapping[str, str] = field(default_factory=dict)  # Of environments; elsewhere cpu.
 
@@ -118,7 +119,7 @@ class Expansion:
             parameters=parameters,
             upstream=upstream,
             inputs=inputs or {},
-            architecture=Architecture(found.name, found.module, found.digest) if found else None,
+            architecture=Architecture(found.name, found.module, found.version) if found else None,
             label=" ".join([verb, *(f"{name}={value}" for name, value in subject.items())]),
             resources=Resources(
                 cores=self.setting.threads if model else 1,
@@ -251,9 +252,8 @@ class Expansion:
             **self.engine(model),
         }
         atoms = cost.per_frame(self._drawn(split)) * subject["train"]
-        costs = cost.train(
-            self.setting.architectures[model.architecture].card, parameters["hyperparameters"], atoms
-        )
+        card = self.setting.architectures[model.architecture].card
+        costs = cost.train(card, complete(card, parameters["hyperparameters"]), atoms)
         return self.add("train", subject, parameters, upstream, costs, model)
 
     def _evaluate(
@@ -269,7 +269,7 @@ class Expansion:
         """The parameters every task that loads a model shares."""
         card = self.setting.architectures[model.architecture].card
         return {
-            "hyperparameters": merge_hyperparameters(card, model.preset, model.hyperparameters),
+            "hyperparameters": keyed(card, merge_hyperparameters(card, model.preset, model.hyperparameters)),
             "dtype": model.dtype,
             "device": self.setting.devices.get(card.environment, "cpu"),
             "threads": self.setting.threads,

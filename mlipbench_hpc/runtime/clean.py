@@ -2,12 +2,14 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from mlipbench_hpc.contract.folder import Store, furthest_checkpoint
+from mlipbench_hpc.contract.folder import Store, furthest_checkpoint, read_json
 
+KEY = re.compile(r"[0-9a-f]{64}")
 ATTEMPT = re.compile(r"[0-9a-f]{64}-(stale)?\d+")
 
 
@@ -23,6 +25,26 @@ def remove_dead(store: Store) -> tuple[int, int]:
     for path in dead:
         shutil.rmtree(path, ignore_errors=True)
     return len(dead), size
+
+
+@dataclass(frozen=True)
+class Result:
+    """A committed task folder; size in bytes."""
+
+    key: str
+    label: str
+    size: int
+
+
+def obsolete(store: Store, needed: Collection[str]) -> list[Result]:
+    """Committed results whose keys are not among `needed`, by label."""
+    folders = [path for path in (store.root / "tasks").iterdir() if KEY.fullmatch(path.name)]
+    results = [
+        Result(path.name, str((read_json(path / "task.json") or {}).get("label", "")), _size(path))
+        for path in folders
+        if path.name not in needed
+    ]
+    return sorted(results, key=lambda result: (result.label, result.key))
 
 
 def _dead_attempts(store: Store) -> Iterator[Path]:

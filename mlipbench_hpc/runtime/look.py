@@ -59,6 +59,15 @@ def decisions(store: Store, plan: Iterable[Planned]) -> dict[str, bool]:
     return {key: bool(result["values"]["enough"]) for key, result in found.items() if result}
 
 
+def earlier(store: Store, plan: Iterable[Planned]) -> dict[str, dict[str, Any]]:
+    """task.json by label of committed tasks that are not in the plan, the newest where there are several."""
+    keys = {item.key for item in plan}
+    others = [store.task(name) / "task.json" for name in _names(store.root / "tasks") - keys]
+    dated = sorted((path.stat().st_mtime, path) for path in others if path.exists())
+    records = [record for _, path in dated if isinstance(record := read_json(path), dict)]
+    return {str(record.get("label")): record for record in records}
+
+
 def _names(folder: Path) -> set[str]:
     try:
         return {entry.name for entry in os.scandir(folder)}

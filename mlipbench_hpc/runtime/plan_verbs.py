@@ -21,10 +21,14 @@ def plan(session: Any) -> int:
 
 def show_plan(session: Any) -> Any:
     """Print it; returns the state of every task."""
+    from mlipbench_hpc.plan import again
     from mlipbench_hpc.plan import status as words
+    from mlipbench_hpc.runtime.look import earlier
 
     seen, found = session.look()
     lines = words.table(session.plan, found) + words.summary(session.plan, seen, found, session.site)
+    if any(state != "done" for state in found.values()):
+        lines += again.lines(session.plan, found, earlier(session.store, session.plan))
     print("\n".join(lines), flush=True)
     return found
 

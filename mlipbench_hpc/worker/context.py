@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
+from mlipbench_hpc.architectures.card import complete, load_card
 from mlipbench_hpc.contract.folder import (
     VISIBLE_WITHIN_S,
     Store,
@@ -104,6 +106,12 @@ class Context:
         """The adapter of the task's architecture, imported here and only here."""
         assert self.task.architecture is not None
         return importlib.import_module(f"{self.task.architecture.module}.adapter")
+
+    @cached_property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The architecture's hyperparameters, with the legacy values that the task's key leaves out."""
+        folder = Path(self.adapter().__file__ or "").parent
+        return complete(load_card(folder / "card.toml"), self.parameters["hyperparameters"])
 
     def check(self) -> None:
         """Raise Interrupted when a signal came or the deadline is reached. Call it between units of work."""

@@ -24,7 +24,7 @@ def run(context: Context) -> dict[str, Any]:
     frames = Frames.load(context.upstream("frames") / "frames.npz")
     split = json.loads((context.upstream("split") / "split.json").read_bytes())
     evaluator = context.adapter().load(
-        context.upstream("model"), given["hyperparameters"], given["device"], given["dtype"]
+        context.upstream("model"), context.hyperparameters, given["device"], given["dtype"]
     )
     held_out = {name: frames.select(split[name]) for name in ("validation", "test")}
     total = sum(len(part) for part in held_out.values())

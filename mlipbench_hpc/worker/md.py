@@ -55,7 +55,7 @@ def driver(context: Context) -> Evaluator | Reference:
         return Reference(POTENTIALS[given["potential"]])
     model = context.upstream("model")
     evaluator: Evaluator = context.adapter().load(
-        model, given["hyperparameters"], given["device"], given["dtype"]
+        model, context.hyperparameters, given["device"], given["dtype"]
     )
     return evaluator
 
@@ -81,9 +81,7 @@ def offered(context: Context, start: Start, evaluator: Evaluator) -> LammpsStyle
     if hook is None:
         return None
     numbers = np.unique(start.system.start.numbers).tolist()
-    style: LammpsStyle = hook(
-        context.upstream("model"), context.parameters["hyperparameters"], numbers, evaluator
-    )
+    style: LammpsStyle = hook(context.upstream("model"), context.hyperparameters, numbers, evaluator)
     if not style.optional:
         return style
     with contextlib.closing(start_lammps()) as lammps:

@@ -32,7 +32,7 @@ def evaluated(context: Context, stretch: Stretch, indices: Ints) -> Floats:
     """Energies (K,) eV, batch by batch, with a checkpoint every few batches."""
     given = context.parameters
     evaluator = context.adapter().load(
-        context.upstream("model"), given["hyperparameters"], given["device"], given["dtype"]
+        context.upstream("model"), context.hyperparameters, given["device"], given["dtype"]
     )
     energies = resumed(context)
     step = context.batch_size * BATCHES_BETWEEN_CHECKPOINTS

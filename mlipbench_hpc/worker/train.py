@@ -77,14 +77,14 @@ class Curve:
 def run(context: Context) -> dict[str, Any]:
     """Write model file(s) and curve.csv; returns what the adapter says of the model and the last errors."""
     parameters = context.parameters
-    curve = Curve(context, parameters["hyperparameters"].get("epochs", 1))
+    curve = Curve(context, context.hyperparameters.get("epochs", 1))
     train, validation, reference = training_data(context)
     job = TrainingJob(
         folder=context.folder,
         train=train,
         validation=validation,
         reference_energies=reference,
-        hyperparameters=parameters["hyperparameters"],
+        hyperparameters=context.hyperparameters,
         seed=parameters["seed"],
         device=parameters["device"],
         dtype=parameters["dtype"],

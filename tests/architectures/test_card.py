@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from mlipbench_hpc.architectures.card import Card, CardError, Found, find, load_card, merge, problems
+from mlipbench_hpc.architectures.card import (
+    Card,
+    CardError,
+    complete,
+    find,
+    keyed,
+    load_card,
+    merge,
+    problems,
+)
 
 CARD = """
 name = "line"
-version = 1
 environment = "tests"
 engines = ["ase"]
 devices = ["cpu"]
@@ -201,17 +209,15 @@ def test_built_in_architectures_are_found_with_valid_cards() -> None:
             assert problems(one.card, None, merge(one.card, preset, {})) == []
 
 
-def test_digest_follows_sources_and_nothing_else(tmp_path: Path, card: Card) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    for folder in (first, second):
-        folder.mkdir()
-        write(folder)
-        (folder / "adapter.py").write_text("x = 1\n")
-    (second / "notes.txt").write_text("not a source")
-    digests = [Found("line", "any", folder, card).digest for folder in (first, second)]
-    assert digests[0] == digests[1]
-    (second / "adapter.py").write_text("x = 2\n")
-    assert Found("line", "any", second, card).digest != digests[0]
+def test_a_legacy_value_stays_out_of_keys_and_comes_back(tmp_path: Path) -> None:
+    text = CARD.replace("[hyperparameters.degree]", "legacy = 1\n[hyperparameters.degree]")
+    card = load_card(write(tmp_path, text))
+    at_legacy, beyond = merge(card, None, {"slope": 1.0}), merge(card, None, {})
+    assert "slope" not in keyed(card, at_legacy)
+    assert complete(card, keyed(card, at_legacy)) == at_legacy
+    assert keyed(card, beyond) == beyond == complete(card, beyond)
+    with pytest.raises(CardError, match=r"slope.legacy: expected float at least 0.0 and at most 10.0"):
+        load_card(write(tmp_path, text.replace("legacy = 1", "legacy = -1")))
 
 
 def install(site: Path, distribution: str, module: str) -> None:

@@ -7,7 +7,7 @@ from toy import TOY, argon_frames
 
 from mlipbench_hpc.architectures.card import find
 from mlipbench_hpc.campaign.load import validate
-from mlipbench_hpc.contract.versions import versions
+from mlipbench_hpc.contract.versions import verb_versions
 from mlipbench_hpc.plan.expand import Setting, environments, expand
 from mlipbench_hpc.plan.graph import Planned
 
@@ -21,7 +21,7 @@ REWEIGHT = ("reweight: null", "reweight: {stride: 5}")
 
 def setting(validated: Any, **changes: Any) -> Setting:
     identities = {name: f"venv:{name}" for name in ("analysis", "reference", "mace", "deepmd")}
-    return Setting(validated.datasets, validated.systems, find(), identities, versions(), **changes)
+    return Setting(validated.datasets, validated.systems, find(), identities, verb_versions(), **changes)
 
 
 def plan(

@@ -1,0 +1,71 @@
+"""Why tasks run again that were committed under another key before."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mlipbench_hpc.contract.task import SCHEMA
+from mlipbench_hpc.plan.estimate import TO_RUN
+from mlipbench_hpc.plan.graph import Planned, State
+
+SHOWN = 4
+
+
+def lines(plan: Sequence[Planned], states: Mapping[str, State], earlier: Mapping[str, Any]) -> list[str]:
+    """One line for each verb and cause. earlier: task.json by label of committed tasks outside the plan."""
+    causes = Counter(
+        (item.task.verb, "; ".join(differences(earlier[item.task.label], item)))
+        for item in plan
+        if states[item.key] in TO_RUN and item.task.label in earlier
+    )
+    if not causes:
+        return []
+    rows = [f"  {count} {verb}: {cause}" for (verb, cause), count in causes.items()]
+    return ["committed before under another key, to run again:", *rows]
+
+
+def differences(record: Mapping[str, Any], item: Planned) -> list[str]:
+    """What of a committed task's key is not as planned now; upstream tasks only where nothing else is."""
+    if record.get("schema") != SCHEMA:
+        return [f"keys of an earlier version of this suite (schema {record.get('schema')}, now {SCHEMA})"]
+    now = item.task.to_json()
+    own = [*_versions(record, now), *_identity(record, now), *_parameters(record, now)]
+    own += ["the data changed"] if record["inputs"] != now["inputs"] else []
+    return own or ["tasks that it consumes run again"]
+
+
+def _versions(record: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    if record["version"] != now["version"]:
+        yield f"version of {now['verb']} is {_short(now['version'])}, was {_short(record['version'])}"
+    before, after = record["architecture"] or {}, now["architecture"] or {}
+    if before.get("name") != after.get("name"):
+        yield f"architecture is {after.get('name')}, was {before.get('name')}"
+    elif before.get("version") != after.get("version"):
+        versions = f"{_short(after['version'])}, was {_short(before['version'])}"
+        yield f"version of architecture {after['name']} is {versions}"
+
+
+def _short(version: int | str) -> str:
+    """A digest stands for source code that verbs.lock does not record."""
+    return str(version) if isinstance(version, int) else f"unrecorded source {version[:12]}"
+
+
+def _identity(record: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    if record["identity"] != now["identity"]:
+        yield f"environment {now['environment']} changed"
+
+
+def _parameters(record: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    before, after = _flat(record["parameters"]), _flat(now["parameters"])
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    if changed:
+        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+        yield f"parameters changed: {', '.join(changed[:SHOWN])}{more}"
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted name."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return flat

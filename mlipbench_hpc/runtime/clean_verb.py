@@ -1,0 +1,66 @@
+"""`mlipbench clean [--obsolete CAMPAIGN…]` on the command line."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mlipbench_hpc.runtime.trouble import Trouble
+
+KEY_SHOWN = 12
+
+
+def add_verb(verbs: Any, add_place: Callable[[Any], None]) -> None:
+    """`clean` on the command line."""
+    text = "remove dead attempts from a store; with --obsolete also results that no named campaign needs"
+    parser = verbs.add_parser("clean", help=text, description=text)
+    parser.add_argument(
+        "--obsolete",
+        nargs="+",
+        type=Path,
+        metavar="CAMPAIGN",
+        help="list committed results that none of these campaigns needs on this site, then remove them",
+    )
+    parser.add_argument("--yes", action="store_true", help="remove what --obsolete lists without asking")
+    parser.set_defaults(function=run, campaign=Path())
+    add_place(parser)
+
+
+def run(session: Any) -> int:
+    """Carry it out. Raises Trouble where there is no store, or nobody to confirm."""
+    from mlipbench_hpc.runtime.clean import remove_dead
+
+    if not session.root.is_dir():
+        raise Trouble(f"{session.root} is no store: nothing to clean")
+    # All campaigns are read before the store is touched: a mistake in one must not make its results obsolete.
+    campaigns = [type(session)(path, session.options) for path in session.options.obsolete or ()]
+    needed = {item.key for campaign in campaigns for item in campaign.plan}
+    with session.hold():
+        results, freed = _remove_obsolete(session, needed) if campaigns else (0, 0)
+        folders, size = remove_dead(session.store)
+    left = (
+        f"{results} obsolete results, {freed / 1e6:.1f} MB" if campaigns else "committed tasks are untouched"
+    )
+    print(f"removed {folders} dead attempts and leftovers, {size / 1e6:.1f} MB; {left}")
+    return 0
+
+
+def _remove_obsolete(session: Any, needed: set[str]) -> tuple[int, int]:
+    """(number, bytes) of the committed results removed, after they were listed and confirmed."""
+    from mlipbench_hpc.runtime.clean import obsolete
+
+    results = obsolete(session.store, needed)
+    for result in results:
+        print(f"  {result.key[:KEY_SHOWN]}  {result.size / 1e6:9.1f} MB  {result.label}")
+    size = sum(result.size for result in results)
+    names = ", ".join(map(str, session.options.obsolete))
+    what = f"{len(results)} committed results ({size / 1e6:.1f} MB) are needed by none of {names}"
+    print(f"{what} on site `{session.site.name}`", flush=True)
+    if results and not session.options.yes:
+        if not sys.stdin.isatty():
+            raise Trouble("nothing was removed: run again with --yes to remove them")
+        if input("Remove them? [y/N] ").strip().lower() not in ("y", "yes"):
+            return 0, 0
+    for result in results:
+        session.store.set_aside(result.key)  # One rename; what is aside counts as a dead attempt.
+    return len(results), size
