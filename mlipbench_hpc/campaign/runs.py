@@ -78,8 +78,9 @@ def _offered(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, 
 
 def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake]:
     yield from short_enough(place, md.timestep)
-    for key in sorted(md.model_fields_set & {"length", "equilibration", "frame_every", "checkpoint_every"}):
-        yield from multiple((*place, key), getattr(md, key), md.timestep)
+    for key in ("checkpoint_every", "equilibration", "frame_every", "length"):
+        if key in md.model_fields_set and (value := getattr(md, key)) is not None:
+            yield from multiple((*place, key), value, md.timestep)
     if md.length / md.timestep > MOST_STEPS:
         received = f"{md.length / md.timestep:.3g} steps"
         expected = f"at most {MOST_STEPS:g}"

@@ -297,7 +297,9 @@ class MolecularDynamics(Spec):
     length: Time
     equilibration: Time | None = Field(None, description="Discarded before analysis (default: length / 10).")
     frame_every: Time = 0.01
-    checkpoint_every: Time = 0.25
+    checkpoint_every: Time | None = Field(
+        None, description="Between two checkpoints (default: length / 400, 0.25 ps at least, whole frames)."
+    )
     engine: Literal["ase", "lammps"] | None = Field(
         None, description="What integrates (default: the first on the architecture's card). Langevin: ase."
     )

@@ -7,8 +7,9 @@ import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +17,8 @@ from mlipbench_hpc.contract.key import digest, file_digest, plain_files, tree_di
 from mlipbench_hpc.contract.task import SCHEMA, Task, TransientFailure
 
 RECORDS = ("task.json", "result.json", "failure.json", "interrupted.json", "progress.json", "log.txt")
+# How an attempt without a result ends.
+ENDINGS = ("failure.json", "interrupted.json")
 # How late a shared filesystem may show what another machine wrote, in seconds.
 VISIBLE_WITHIN_S = 120.0
 
@@ -186,6 +189,20 @@ class Store:
         shutil.rmtree(attempt, ignore_errors=True)
         return False
 
+    def superseded(self, key: str) -> list[Path]:
+        """Attempts older than the one with the furthest valid checkpoint, which nobody will continue."""
+        attempts = self.attempts(key)
+        steps = [furthest_checkpoint(path) for path in attempts]
+        furthest = max(steps, default=-1)
+        return attempts[: len(steps) - 1 - steps[::-1].index(furthest)] if furthest >= 0 else []
+
+    def discard(self, attempt: Path) -> None:
+        """Remove an attempt's folder; by a rename first, so that nobody can commit half of it meanwhile."""
+        aside = attempt.with_name(f".{attempt.name}.dead")
+        with contextlib.suppress(OSError):
+            attempt.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
     def set_aside(self, key: str) -> None:
         """Move a stale committed folder among the dead attempts, so that it can be made anew."""
         source, number = self.task(key), 0
@@ -267,8 +284,37 @@ def damaged(folder: Path, up_to: float = math.inf) -> list[str]:
     ]
 
 
-def save_checkpoint(folder: Path, step: int, files: dict[str, bytes], keep: int = 2) -> None:
-    """Write one checkpoint (named byte strings) whole or not at all, and drop all but the newest `keep`."""
+# Of the steps of an attempt's valid checkpoints, ascending, those that stay.
+Retention = Callable[[list[int]], Collection[int]]
+
+
+def newest_two(steps: list[int]) -> Collection[int]:
+    """The last one, and the one before for the case that it is damaged."""
+    return steps[-2:]
+
+
+def newest(steps: list[int]) -> Collection[int]:
+    """The last one alone."""
+    return steps[-1:]
+
+
+def sparser_with_age(steps: list[int]) -> Collection[int]:
+    """The last two, the first, and so many between that each is at most three times as far from the last one
+    as the next: of n checkpoints some 2 log3(n). A damaged piece of a trajectory then costs at most three
+    times what came after it.
+    """
+    last = steps[-1]
+    stay, older = steps[-2:][::-1], steps[:-2][::-1]
+    for step, further in zip_longest(older, older[1:]):
+        if further is None or last - further > 3 * (last - stay[-1]):
+            stay.append(step)
+    return stay
+
+
+def save_checkpoint(
+    folder: Path, step: int, files: dict[str, bytes], retention: Retention = newest_two
+) -> None:
+    """Write one checkpoint (named byte strings) whole or not at all; of all valid ones `retention` stays."""
     room = folder / "checkpoint"
     room.mkdir(exist_ok=True)
     target = room / f"{step:012d}"
@@ -281,8 +327,10 @@ def save_checkpoint(folder: Path, step: int, files: dict[str, bytes], keep: int 
     sums = {name: file_digest(temporary / name) for name in files}
     write_sealed(temporary / "checkpoint.json", {"schema": SCHEMA, "step": step, "sha256": sums})
     rename_into(temporary, target)
-    for old in sorted(room.glob("[0-9]*"))[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+    stay = retention([step for step, _ in checkpoints(folder)][::-1])
+    for path in room.glob("[0-9]*"):
+        if int(path.name) not in stay:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def furthest_checkpoint(folder: Path) -> int:

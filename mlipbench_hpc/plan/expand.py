@@ -318,7 +318,7 @@ class Expansion:
             "timestep": run.timestep,
             "steps": round(run.length / run.timestep),
             "frame_every": round(run.frame_every / run.timestep),
-            "checkpoint_every": round(run.checkpoint_every / run.timestep),
+            "checkpoint_every": sources.checkpoint_every(run),
             "thermostat": run.thermostat.model_dump(),
             "fixed_atoms": run.fixed_atoms,
             "fixed_layers": self._fixed_layers(run),

@@ -1,9 +1,12 @@
-"""Parameters of the tasks that make structures and reference data."""
+"""Parameters of the tasks that make structures and reference data, and the checkpoint interval of MD."""
 
+import math
 from typing import Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts, read_parameters
-from mlipbench_hpc.campaign.spec import GeneratedDataset, System
+from mlipbench_hpc.campaign.spec import GeneratedDataset, MolecularDynamics, System
+
+CHECKPOINTS_OF_A_RUN, LEAST_INTERVAL_PS = 400, 0.25
 
 
 def build(system: System, facts: DatasetFacts, start: int) -> tuple[dict[str, Any], dict[str, str]]:
@@ -25,3 +28,15 @@ def sample(recipe: GeneratedDataset, start: int, frames: int) -> dict[str, Any]:
     how = recipe.model_dump(include=kept) | {"frames": frames, "seed": recipe.seed * 1000 + start}
     how |= {"rattle": recipe.rattle.model_dump()} if recipe.rattle else {}
     return how | ({"gold": recipe.gold or "mobile"} if recipe.potential == "electrode" else {})
+
+
+def checkpoint_every(run: MolecularDynamics) -> int:
+    """Timesteps between two checkpoints: as stated, else a 400th of the run, 0.25 ps and one frame at least.
+
+    So a run of any length has a few hundred segments, and the interval depends on the campaign alone.
+    """
+    if run.checkpoint_every is not None:
+        return round(run.checkpoint_every / run.timestep)
+    frame = round(run.frame_every / run.timestep)
+    interval = max(LEAST_INTERVAL_PS, run.length / CHECKPOINTS_OF_A_RUN) / run.timestep
+    return frame * math.ceil(interval / frame - 1e-9)

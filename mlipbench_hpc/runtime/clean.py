@@ -21,6 +21,7 @@ def remove_dead(store: Store) -> tuple[int, int]:
     """
     dead = [*_dead_attempts(store), *(store.root / "parsl").glob("run-*")]
     dead += [path for room in ("inputs", "code") for path in (store.root / room).glob(".*.tmp")]
+    dead += (store.root / "attempts").glob(".*.dead")
     size = sum(_size(path) for path in dead)
     for path in dead:
         shutil.rmtree(path, ignore_errors=True)

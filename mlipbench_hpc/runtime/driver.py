@@ -181,6 +181,8 @@ class Driver:
     def _submit(self, item: Planned, kind: str) -> None:
         environment = self.environments[item.task.environment]
         environment.check()
+        for attempt in self.store.superseded(item.key):
+            self.store.discard(attempt)
         attempt = self.store.begin(item.task)
         mark = f"{self.store.name}/{attempt.name}"
         marks = {processes.STORE: self.store.name, processes.ATTEMPT: mark}

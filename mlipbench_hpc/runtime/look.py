@@ -6,11 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlipbench_hpc.contract.folder import SMALL_BYTES, Store, damaged, read_json
+from mlipbench_hpc.contract.folder import ENDINGS, SMALL_BYTES, Store, damaged, read_json
 from mlipbench_hpc.plan.graph import Planned, Snapshot
 from mlipbench_hpc.runtime.lock import driven_since
-
-ENDINGS = ("failure.json", "interrupted.json")
 
 
 def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
@@ -21,9 +19,7 @@ def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
     failures = {key: record for key, path in newest.items() if (record := read_json(path / "failure.json"))}
     since = driven_since(store.root)
     flying = {} if since is None else {key: path for key, path in newest.items() if _is_running(path, since)}
-    spent = {
-        key: seconds for key, result in results.items() if (seconds := _spent(store, result)) is not None
-    }
+    spent = {key: seconds for key, result in results.items() if (seconds := _spent(result)) is not None}
     return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()}, spent)
 
 
@@ -95,17 +91,11 @@ def _is_running(attempt: Path, since: float) -> bool:
     return not any((attempt / name).exists() for name in ENDINGS)
 
 
-def _spent(store: Store, result: Mapping[str, Any]) -> float | None:
-    """Wall seconds of a result's attempt and of those it continued; None when one of them is gone."""
-    key, _, number = str(result["attempt"]).rpartition("-")
-    total = float(result["timing"]["wall_s"])
-    for earlier in range(int(number)):
-        folder = store.root / "attempts" / f"{key}-{earlier}"
-        ended = next((record for name in ENDINGS if (record := read_json(folder / name))), None)
-        if ended is None:
-            return None
-        total += float(ended["timing"]["wall_s"])
-    return total
+def _spent(result: Mapping[str, Any]) -> float | None:
+    """Wall seconds of a result's attempt and of those before it; None where one of them left no record."""
+    timing = result["timing"]
+    earlier = timing.get("earlier_wall_s")
+    return None if earlier is None else float(timing["wall_s"]) + float(earlier)
 
 
 def _progress(attempt: Path) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def attempt(folder: Path, deadline: float | None, commit: bool, smaller_by: int 
         task = Task.from_json(read_json(folder / "task.json") or {})
         context = Context(task, folder, store, deadline, smaller_by)
         context.listen()
+        clock.earlier_wall_s = context.earlier_wall_s()
         result = finish(context, run_verb(context), clock)
         if commit:
             store.commit(folder, result)
@@ -112,10 +113,14 @@ def versions() -> dict[str, str]:
 
 
 class Clock:
-    """Wall and CPU time of this process, and the peak of its memory."""
+    """Wall and CPU time of this process, and the peak of its memory.
+
+    earlier_wall_s: what all earlier attempts of the task took; None where that is not known.
+    """
 
     def __init__(self) -> None:
         self.started = time.time()
+        self.earlier_wall_s: float | None = None
 
     def read(self) -> dict[str, Any]:
         """Everything about an attempt that may differ between two equal ones."""
@@ -123,6 +128,7 @@ class Clock:
         return {
             "started": self.started,
             "wall_s": time.time() - self.started,
+            "earlier_wall_s": self.earlier_wall_s,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "peak_bytes": usage.ru_maxrss * 1024,
             "host": os.environ.get("MLIPBENCH_HOST") or socket.gethostname(),

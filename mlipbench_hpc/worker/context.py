@@ -14,10 +14,14 @@ from typing import Any, TypeVar
 
 from mlipbench_hpc.architectures.card import complete, load_card
 from mlipbench_hpc.contract.folder import (
+    ENDINGS,
     VISIBLE_WITHIN_S,
+    Retention,
     Store,
     checkpoints,
     damaged,
+    newest_two,
+    read_json,
     save_checkpoint,
     write_json,
 )
@@ -110,8 +114,9 @@ class Context:
     @cached_property
     def hyperparameters(self) -> dict[str, Any]:
         """The architecture's hyperparameters, with the legacy values that the task's key leaves out."""
-        folder = Path(self.adapter().__file__ or "").parent
-        return complete(load_card(folder / "card.toml"), self.parameters["hyperparameters"])
+        card = Path(self.adapter().__file__ or "").with_name("card.toml")
+        values: dict[str, Any] = self.parameters["hyperparameters"]
+        return complete(load_card(card), values) if card.exists() else values
 
     def check(self) -> None:
         """Raise Interrupted when a signal came or the deadline is reached. Call it between units of work."""
@@ -130,9 +135,9 @@ class Context:
             told = {"done": done, "total": total, "unit": unit, "from": first, "took": now - since, **numbers}
             write_json(self.folder / "progress.json", told)
 
-    def save_checkpoint(self, step: int, files: dict[str, bytes], keep: int = 2) -> None:
+    def save_checkpoint(self, step: int, files: dict[str, bytes], retention: Retention = newest_two) -> None:
         """One valid checkpoint of this attempt: named byte strings, whole or not at all."""
-        save_checkpoint(self.folder, step, files, keep)
+        save_checkpoint(self.folder, step, files, retention)
 
     def earlier_checkpoints(self) -> Iterator[tuple[int, Path, Path]]:
         """(step, checkpoint folder, attempt folder) of earlier attempts of this key, furthest step first."""
@@ -143,6 +148,17 @@ class Context:
             for step, path in checkpoints(attempt)
         ]
         yield from sorted(found, key=lambda item: item[0], reverse=True)
+
+    def earlier_wall_s(self) -> float | None:
+        """Seconds that all earlier attempts of this key took; None where the last of them left no record."""
+        number = int(self.folder.name[65:])
+        earlier = [path for path in self.store.attempts(self.task.key) if int(path.name[65:]) < number]
+        if not earlier:
+            return 0.0
+        records = (read_json(earlier[-1] / name) for name in ENDINGS)
+        timing = next((record["timing"] for record in records if record), None)
+        before = timing and timing.get("earlier_wall_s")
+        return None if timing is None or before is None else float(timing["wall_s"]) + float(before)
 
     def listen(self) -> None:
         """SIGTERM, SIGINT and SIGUSR1 ask for a checkpoint and an end as interrupted."""

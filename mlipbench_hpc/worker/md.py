@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.architectures.interface import Evaluator, LammpsStyle
+from mlipbench_hpc.contract.folder import newest, sparser_with_age
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.ase import AseEngine
@@ -25,8 +26,6 @@ from mlipbench_hpc.worker.engines.start import Start
 from mlipbench_hpc.worker.engines.system import Thermometer
 from mlipbench_hpc.worker.engines.trajectory import THERMO, Recorder
 from mlipbench_hpc.worker.labelers.potentials import POTENTIALS, Reference
-
-ALL_CHECKPOINTS = 1_000_000_000
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -182,8 +181,8 @@ class Simulation:
         state: State = self.engine.state() | {"reference": np.float64(self.watch.reference)}
         content = pack(state)
         self.recorder.end_segment(step, hashlib.sha256(content).hexdigest())
-        keep = 1 if step == self.steps else ALL_CHECKPOINTS
-        self.context.save_checkpoint(step, {STATE: content}, keep)
+        retention = newest if step == self.steps else sparser_with_age
+        self.context.save_checkpoint(step, {STATE: content}, retention)
         self.engine.forget()
 
 

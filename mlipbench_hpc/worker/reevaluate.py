@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.contract.folder import newest, write_bytes
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.stretch import Stretch, as_frames
@@ -42,7 +42,7 @@ def evaluated(context: Context, stretch: Stretch, indices: Ints) -> Floats:
         found, _ = evaluator.evaluate(frames, context.batch_size)
         energies = np.concatenate([energies, found])
         content = packed(indices[: len(energies)], energies)
-        context.save_checkpoint(len(energies), {ENERGIES: content}, keep=1)
+        context.save_checkpoint(len(energies), {ENERGIES: content}, newest)
         context.progress(len(energies), len(indices), "frames")
     return energies
 

@@ -10,6 +10,7 @@ from mlipbench_hpc.contract.folder import (
     manifest,
     outputs,
     save_checkpoint,
+    sparser_with_age,
     write_json,
 )
 from mlipbench_hpc.contract.task import Task, TransientFailure
@@ -145,10 +146,57 @@ def test_only_whole_checkpoints_are_valid_wherever_the_newest_was_cut(tmp_path: 
 
 
 def test_old_checkpoints_go(tmp_path: Path) -> None:
-    for step in range(5):
-        save_checkpoint(tmp_path, step, {"state": b"x"}, keep=2)
+    for step in range(1, 5):
+        save_checkpoint(tmp_path, step, {"state": b"x"})
     assert [step for step, _ in checkpoints(tmp_path)] == [4, 3]
-    assert outputs(tmp_path) == {}
+
+
+def test_a_damaged_checkpoint_is_none_of_the_two_that_stay(tmp_path: Path) -> None:
+    for step in (1, 2):
+        save_checkpoint(tmp_path, step, {"state": b"x"})
+    (tmp_path / "checkpoint" / f"{2:012d}" / "state").write_bytes(b"y")
+    save_checkpoint(tmp_path, 3, {"state": b"x"})
+    assert [step for step, _ in checkpoints(tmp_path)] == [3, 1]
+
+
+def test_checkpoints_become_sparser_with_age(tmp_path: Path) -> None:
+    """Of 400 at most 11 stay at any time, none more than three times as far from the last as the next."""
+    steps: list[int] = []
+    for number in range(1, 401):
+        steps = sorted(sparser_with_age([*steps, 10 * number]))
+        ages = [(10 * number - step) // 10 for step in steps[::-1]]
+        assert len(steps) <= 11
+        assert all(older <= 3 * max(age, 1) for older, age in zip(ages[1:], ages, strict=False))
+    assert steps[0] == 10
+    for number in range(1, 31):
+        save_checkpoint(tmp_path, number, {"state": b"x"}, sparser_with_age)
+    assert 5 <= len(list((tmp_path / "checkpoint").iterdir())) <= 8
+
+
+def attempt_with(store: Store, *steps: int) -> Path:
+    folder = store.begin(TASK)
+    for step in steps:
+        save_checkpoint(folder, step, {"state": b"x"})
+    return folder
+
+
+def test_attempts_before_the_furthest_checkpoint_are_superseded(store: Store) -> None:
+    attempts = [attempt_with(store, *steps) for steps in ((), (2,), (4,), (4, 6), (), (1,))]
+    assert store.superseded(TASK.key) == attempts[:3]
+    for path in attempts[:3]:
+        store.discard(path)
+    assert store.attempts(TASK.key) == attempts[3:]
+    assert store.superseded(TASK.key) == []
+    assert store.begin(TASK).name.endswith("-6")
+
+
+def test_what_is_discarded_can_no_longer_be_committed(store: Store) -> None:
+    attempt, result = finished(store)
+    store.discard(attempt)
+    assert not list((store.root / "attempts").iterdir())
+    with pytest.raises((TransientFailure, OSError)):
+        store.commit(attempt, result)
+    assert store.result(TASK.key) is None
 
 
 def test_a_checkpoint_cut_at_any_byte_is_none(tmp_path: Path) -> None:

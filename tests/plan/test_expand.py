@@ -337,3 +337,20 @@ def test_one_run_needs_no_join_and_given_frames_are_labelled(tmp_path: Path) -> 
     assert again.task.upstream == {"frames": join.key}
     assert again.task.parameters == {"potential": "electrode"}
     assert again.task.environment == "reference"
+
+
+@pytest.mark.parametrize(
+    ("length", "stated", "steps"),
+    [
+        ("0.4 ps", "    checkpoint_every: 80 fs\n", 40),
+        ("0.4 ps", "", 126),  # 0.25 ps is 125 steps of 2 fs; frames are 2 steps apart.
+        ("100 ps", "", 126),
+        ("2 ns", "", 2500),
+        ("2000 ps", "    checkpoint_every: 0.25 ps\n", 125),
+    ],
+)
+def test_the_checkpoint_interval_grows_with_the_run(
+    tmp_path: Path, length: str, stated: str, steps: int
+) -> None:
+    text = TOY.replace("    checkpoint_every: 80 fs\n", stated).replace("length: 0.4 ps", f"length: {length}")
+    assert {item.task.parameters["checkpoint_every"] for item in of("md", plan(tmp_path, text))} == {steps}

@@ -140,6 +140,8 @@ def test_an_attempt_limit_cuts_a_run_in_pieces_that_fit_to_the_bit(
     assert ended.returncode == 0, ended.stdout
     assert "interrupted, the next attempt continues" in ended.stdout
     assert running.results(folder) == undisturbed[1]
+    keys = [path.name[:64] for path in (folder / "store" / "attempts").iterdir()]
+    assert max(map(keys.count, keys)) <= 2, "attempts before the one that was continued are gone"
 
 
 @pytest.mark.engine

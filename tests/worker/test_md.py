@@ -228,6 +228,33 @@ def test_trajectory_and_thermo_agree(store: Store) -> None:
     assert values["conserved_drift_meV_per_atom_per_ps"] == pytest.approx(slope, rel=1e-6)
 
 
+def test_a_run_over_many_walltimes_stays_small_and_its_seconds_add_up(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """150 checkpoints in 21 attempts, as a driver starts them: few files at any time, the same bits."""
+    long = {"steps": 600, "checkpoint_every": 4, "stability": STABLE | {"conserved_energy": 10.0}}
+    task, most = md(store, **long), 0
+    for _ in range(20):
+        for old in store.superseded(task.key):
+            store.discard(old)
+        folder = broken_off(store, task, 25, monkeypatch)
+        most = max(most, sum(len(list(path.rglob("*"))) + 1 for path in store.attempts(task.key)))
+    assert most <= 150
+    timing = json.loads((folder / "interrupted.json").read_text())["timing"]
+    result = run(store, task)
+    assert result["timing"]["earlier_wall_s"] == timing["earlier_wall_s"] + timing["wall_s"]
+    assert timing["earlier_wall_s"] > 0
+    assert digests(store.task(task.key)) == undisturbed(tmp_path, **long)[0]
+
+
+def test_seconds_of_an_attempt_without_record_are_unknown(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = md(store)
+    broken_off(store, task, 5, monkeypatch, "kill")
+    assert run(store, task)["timing"]["earlier_wall_s"] is None
+
+
 def test_only_the_last_checkpoint_stays(store: Store) -> None:
     run(store, task := md(store))
     kept = sorted(path.name for path in (store.task(task.key) / "checkpoint").iterdir())
