@@ -1,0 +1,75 @@
+"""The campaign schema: science only. Where it runs is a site file's business."""
+
+from mlipbench_hpc.campaign.spec.analysis import (
+    Analysis,
+    Dynamics,
+    Evaluation,
+    Profiles,
+    RadialDistribution,
+    Reweight,
+)
+from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Sha256, Spec, Symbol
+from mlipbench_hpc.campaign.spec.campaign import Campaign
+from mlipbench_hpc.campaign.spec.data import (
+    Dataset,
+    FileDataset,
+    GeneratedDataset,
+    LabelledDataset,
+    Labels,
+    Potential,
+    Rattle,
+    Slab,
+    Structure,
+    Structures,
+    System,
+    Units,
+    WaterBox,
+)
+from mlipbench_hpc.campaign.spec.md import (
+    LangevinThermostat,
+    MolecularDynamics,
+    NoseHooverChain,
+    Stability,
+    Start,
+    Thermostat,
+)
+from mlipbench_hpc.campaign.spec.models import Committee, Growth, Model, Split
+
+__all__ = [
+    "Analysis",
+    "Campaign",
+    "Committee",
+    "Count",
+    "Dataset",
+    "Dynamics",
+    "Evaluation",
+    "FileDataset",
+    "GeneratedDataset",
+    "Growth",
+    "LabelledDataset",
+    "Labels",
+    "LangevinThermostat",
+    "Model",
+    "MolecularDynamics",
+    "Name",
+    "NoseHooverChain",
+    "Potential",
+    "Profiles",
+    "RadialDistribution",
+    "Rattle",
+    "Reweight",
+    "Seed",
+    "Sha256",
+    "Slab",
+    "Spec",
+    "Split",
+    "Stability",
+    "Start",
+    "Structure",
+    "Structures",
+    "Symbol",
+    "System",
+    "Thermostat",
+    "Units",
+    "WaterBox",
+]

@@ -1,0 +1,56 @@
+"""Evaluation of models, and observables of every MD run."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlipbench_hpc.campaign.quantity import Length, Time
+from mlipbench_hpc.campaign.spec.base import Count, Spec, Symbol
+
+
+class Evaluation(Spec):
+    """Energies and forces of every member on the held-out frames."""
+
+    batch_size: Count = 8
+
+
+class RadialDistribution(Spec):
+    """g(r) of each pair of species."""
+
+    pairs: list[tuple[Symbol, Symbol]] = [("O", "O")]
+    r_max: Length = 6.0
+    bin: Length = 0.05
+
+
+class Profiles(Spec):
+    """Profiles along z, counted from the surface of the metal where a run has one."""
+
+    metal: Symbol = "Au"
+    bin: Length = Field(0.1, description="Width; whole bins must fill the first layer, 0 < z ≤ 4.5 Å.")
+
+
+class Dynamics(Spec):
+    """Of the first layer, 0 < z ≤ 4.5 Å: how long waters keep their direction and stay, and what ions do."""
+
+    dipole_correlation: Time = Field(2.5, description="Longest lag of C_dip.")
+    survival: Time = Field(5.0, description="Longest lag of P_surv.")
+    origins: Literal["all", "apart"] = Field(
+        "all", description="all: every frame; apart: as far as the longest lag, as in the paper."
+    )
+    coordination: Length = Field(3.2, description="An oxygen so near is an ion's neighbour.")
+
+
+class Reweight(Spec):
+    """Every member is evaluated on each `stride`-th stored frame after equilibration."""
+
+    stride: Count = 10
+
+
+class Analysis(Spec):
+    """Observables of every MD run, with block errors; `reweight: null` leaves the other members out."""
+
+    rdf: RadialDistribution = RadialDistribution()
+    profiles: Profiles = Profiles()
+    dynamics: Dynamics = Dynamics()
+    reweight: Reweight | None = Reweight()
+    blocks: Annotated[int, Field(ge=2, strict=True)] = 10

@@ -1,0 +1,24 @@
+"""The whole campaign."""
+
+from pydantic import Field
+
+from mlipbench_hpc.campaign.spec.analysis import Analysis, Evaluation
+from mlipbench_hpc.campaign.spec.base import Name, Spec
+from mlipbench_hpc.campaign.spec.data import Dataset, System
+from mlipbench_hpc.campaign.spec.md import MolecularDynamics
+from mlipbench_hpc.campaign.spec.models import Committee, Model, Split
+
+
+class Campaign(Spec):
+    """One YAML file: systems, datasets, splits, models, committees, md, evaluation, analysis."""
+
+    name: Name
+    description: str = ""
+    systems: dict[Name, System] = {}
+    datasets: dict[Name, Dataset] = Field(min_length=1)
+    splits: dict[Name, Split] = {}
+    models: dict[Name, Model] = {}
+    committees: dict[Name, Committee] = {}
+    md: dict[Name, MolecularDynamics] = {}
+    evaluation: Evaluation = Evaluation()
+    analysis: Analysis = Analysis()

@@ -1,0 +1,102 @@
+"""Molecular dynamics: starts, thermostats, limits of stability."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mlipbench_hpc.campaign.quantity import EnergyPerAtom, Frequency, Length, Temperature, Time
+from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Spec
+from mlipbench_hpc.campaign.spec.data import Potential
+
+
+class Start(Spec):
+    """Where MD begins: a built system, or frames of a dataset (replica r takes frames[r mod n])."""
+
+    system: Name | None = None
+    dataset: Name | None = None
+    frames: list[Annotated[int, Field(ge=0, strict=True)]] = Field([0], min_length=1)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "Start":
+        if (self.system is None) == (self.dataset is None):
+            raise ValueError("expected exactly one of `system` and `dataset`")
+        return self
+
+
+class NoseHooverChain(Spec):
+    """Chain of three by default; damping is the time τ of the first thermostat (Q₁ = 3·N_mobile·kT·τ²)."""
+
+    kind: Literal["nose-hoover-chain"]
+    damping: Time = 0.1
+    length: Count = 3
+
+
+class LangevinThermostat(Spec):
+    """Friction per time; the paper's eSEN runs use 0.0002 1/fs."""
+
+    kind: Literal["langevin"]
+    friction: Frequency
+
+
+Thermostat = Annotated[NoseHooverChain | LangevinThermostat, Field(discriminator="kind")]
+
+
+class Stability(Spec):
+    """Limits beyond which a run ends as unstable: a measured result, with cause and time."""
+
+    conserved_energy: EnergyPerAtom = Field(
+        0.004,
+        description="Largest distance from its value at the start. The reference potential drifts by some "
+        "2 meV/atom per ns: give runs of more than 1 ns 10 meV/atom.",
+    )
+    temperature: Temperature = 2000.0
+    hydrogen_oxygen: Length | None = Field(None, description="Longest distance of an H from its nearest O.")
+    contact: Length | None = Field(
+        1.5, description="Shortest distance of two atoms, neither an H, that begin farther apart than this."
+    )
+
+
+class MolecularDynamics(Spec):
+    """NVT driven by one member of a committee, or by a reference potential itself (in LAMMPS)."""
+
+    committee: Name | None = None
+    member: Annotated[int, Field(ge=0, strict=True)] | None = Field(
+        None,
+        description="Which member of the committee drives (default: 0); another one tests reweighting.",
+    )
+    potential: Potential | None = None
+    start: Start
+    temperature: Temperature = 300.0
+    timestep: Time = 0.0005
+    length: Time
+    equilibration: Time | None = Field(None, description="Discarded before analysis (default: length / 10).")
+    frame_every: Time = 0.01
+    checkpoint_every: Time | None = Field(
+        None, description="Between two checkpoints (default: length / 400, 0.25 ps at least, whole frames)."
+    )
+    engine: Literal["ase", "lammps"] | None = Field(
+        None, description="What integrates (default: the first on the architecture's card). Langevin: ase."
+    )
+    thermostat: Thermostat = NoseHooverChain(kind="nose-hoover-chain")
+    fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []
+    fixed_layers: Annotated[int, Field(ge=0, strict=True)] = Field(
+        0, description="The lowest so many layers of the metal (analysis.profiles.metal) stay where they are."
+    )
+    wall: Length | Literal["none"] | None = Field(
+        None,
+        description="Reflecting wall: its z in the start (default: the one that the start was built with).",
+    )
+    replicas: Annotated[int, Field(gt=0, le=10_000, strict=True)] = 1
+    stability: Stability = Stability()
+    seed: Seed = 0
+
+    @property
+    def driver(self) -> int:
+        """The member of the committee that drives."""
+        return self.member or 0
+
+    @model_validator(mode="after")
+    def _one_driver(self) -> "MolecularDynamics":
+        if (self.committee is None) == (self.potential is None):
+            raise ValueError("expected exactly one of `committee` and `potential`")
+        return self
