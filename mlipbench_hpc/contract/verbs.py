@@ -39,9 +39,9 @@ class Verb:
 
 
 BUILT_IN = (
-    Verb("build", "analysis", ("build", "label"), "the dataset or structure is missing, and all made from it"),
+    Verb("build", "analysis", ("build", "label"), "what is made from this dataset or structure is missing"),
     Verb("label", "", ("build",), "the dataset is missing, and all that is trained on it"),
-    Verb("dipole", "analysis", ("build", "label"), "P_z is not compared with the slab's dipole in these data"),
+    Verb("dipole", "analysis", ("build", "label"), "P_z of these data is not compared with the slab dipole"),
     Verb("split", "analysis", ("build", "label"), "no committee of this split can be trained"),
     Verb(
         "visibility", "analysis", ("build", "label"),
