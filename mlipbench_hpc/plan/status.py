@@ -7,10 +7,12 @@ from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.plan.estimate import (
     TO_RUN,
     Estimate,
+    by_architecture,
     core_hours,
     estimate,
     gpu_hours,
     speed,
+    unmeasured_on_gpu,
     wall,
 )
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
@@ -52,32 +54,61 @@ def amount(plan: Sequence[Planned], made: Estimate, site: Site, prefix: str = ""
     """Hours, price, bytes and inodes of what is left, and where the speeds come from."""
     left = [item for item in plan if item.key in made.seconds]
     size, inodes = sum(item.cost.bytes for item in left), sum(item.cost.inodes for item in left)
-    hours = gpu_hours(plan, made.seconds)
-    price = site.price
-    cost = f" (price {price * hours:.2f})" if price is not None and hours else ""
+    unknown = unmeasured_on_gpu(plan, made)
+    most, price = "at most " if unknown else "", site.price
+    gpus = gpu_hours(plan, made.seconds)
+    cost = f" (price {most}{price * gpus:.2f})" if price is not None and gpus else ""
     slots = " and ".join(f"{count} {kind}" for kind, count in site.slots.items())
-    known = sorted({" ".join(filter(None, one[:2])) for one in made.measured})
-    rest = sorted({speed(item)[0] for item in left if speed(item) not in made.measured})
-    source = [f"measured here: {', '.join(known)}"] if known else []
-    source += [f"the cards' estimate: {', '.join(rest)}"] if rest else []
-    return [
-        f"to run: {prefix}{core_hours(plan, made.seconds):.2f} core-hours, {hours:.2f} GPU-hours{cost}, "
+    lines = [
+        f"to run: {prefix}{hours(core_hours(plan, made.seconds))} core-hours, {most}{hours(gpus)} GPU-hours{cost}, "
         f"{size / 1e6:.1f} MB, {inodes} inodes",
-        f"about {span(wall(plan, made.seconds, site))} at {slots} slots; speeds are {'; '.join(source)}",
     ]
+    if len(shares := by_architecture(plan, made.seconds)) > 1:
+        lines += ["of these hours " + ", ".join(f"{name} {hours(share)}" for name, share in shares.items())]
+    if unknown:
+        lines += [
+            f"GPU-hours of {', '.join(unknown)}: nothing measured on a GPU yet, so hours of one CPU core stand "
+            "for them as an upper bound"
+        ]
+    span_of_all = span(wall(plan, made.seconds, site))
+    return [*lines, f"{most or 'about '}{span_of_all} at {slots} slots; speeds are {'; '.join(_sources(left, made))}"]
+
+
+def _sources(left: Sequence[Planned], made: Estimate) -> list[str]:
+    """What was measured, what is carried over to other models, and what only the cards say."""
+    headings = {
+        "measured": "measured here",
+        "scaled": "measured here with other models and scaled by the cards' laws",
+        "card": "the cards' estimate",
+    }
+    parts = []
+    for source, heading in headings.items():
+        items = [item for item in left if made.sources[item.key] == source]
+        threads = max((item.task.resources.cores for item in items), default=1)
+        more = f" ({threads} threads taken to be no faster than one)" if threads > 1 and source == "card" else ""
+        if items:
+            parts.append(f"{heading}: {', '.join(sorted({speed(item).words for item in items}))}{more}")
+    return parts
+
+
+def hours(number: float) -> str:
+    """With two decimals where they say something."""
+    return f"{number:.2f}" if number < 100 else f"{number:,.0f}"
 
 
 def over_budget(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State], site: Site) -> str:
     """What is beyond the site's limits, in words; empty when nothing is."""
     made = estimate(plan, seen, found)
+    most = "at most " if unmeasured_on_gpu(plan, made) else ""
     wanted = {
-        "GPU-hours": (gpu_hours(plan, made.seconds), site.ask_beyond_gpu_hours),
-        "core-hours": (core_hours(plan, made.seconds), site.ask_beyond_core_hours),
+        "GPU-hours": (most, gpu_hours(plan, made.seconds), site.ask_beyond_gpu_hours),
+        "core-hours": ("", core_hours(plan, made.seconds), site.ask_beyond_core_hours),
     }
     over = [
-        f"{hours:.1f} {unit}, more than {limit:g}"
-        for unit, (hours, limit) in wanted.items()
-        if limit is not None and hours > limit
+        f"{prefix}{amount:.1f} {unit}, more than {limit:g}"
+        + (" (nothing measured on a GPU yet: hours of one CPU core)" if prefix else "")
+        for unit, (prefix, amount, limit) in wanted.items()
+        if limit is not None and amount > limit
     ]
     return f"this may cost {' and '.join(over)}" if over else ""
 

@@ -77,7 +77,8 @@ def test_the_engine_is_the_campaign_s_or_the_first_of_the_card(
     )
     validated = validate(tmp_path / "toy.yaml")
     toy = find()["toy"]
-    both = {"toy": replace(toy, card=replace(toy.card, engines=("lammps", "ase")))}
+    laws = {**toy.card.cost, "md_lammps": "md_ase"}
+    both = {"toy": replace(toy, card=replace(toy.card, engines=("lammps", "ase"), cost=laws))}
     found = expand(validated.campaign, replace(setting(validated), architectures=both), {})
     assert {item.task.parameters["engine"] for item in of("md", found)} == {engine}
 
