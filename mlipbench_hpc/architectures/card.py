@@ -170,11 +170,15 @@ def _inconsistent(card: Card) -> list[Problem]:
     for role, name in card.receptive_field.items():
         if name not in card.hyperparameters:
             wrong.append((f"receptive_field.{role}", f"no hyperparameter is called {name!r}"))
-    return wrong or [
-        problem
-        for preset, values in card.presets.items()
-        for problem in _check_order(card, values, {}, f"presets.{preset}")
-    ] or _unlawful(card)
+    return (
+        wrong
+        or [
+            problem
+            for preset, values in card.presets.items()
+            for problem in _check_order(card, values, {}, f"presets.{preset}")
+        ]
+        or _unlawful(card)
+    )
 
 
 def _unlawful(card: Card) -> list[Problem]:

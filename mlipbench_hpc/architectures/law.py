@@ -1,13 +1,13 @@
 """Cost laws: arithmetic over a model's hyperparameters, written on its card and read without `eval`.
 
 A card's [cost] is a table of laws, core-seconds on one core. Each is a number, or an expression of numbers,
-hyperparameters, the VARIABLES below and laws further up, with + - * / ** and FUNCTIONS:
+hyperparameters, VARIABLES and laws further up, with + - * / ** and FUNCTIONS, both named below:
 
-    start = 6                                  # s before the work: the engine's import, the model's loading
-    radial = "dense(num_radial_basis, radial_MLP, num_channels)"          # a step on the way to the others
-    train = "0.05 + 2e-9 * atoms * neighbours * radial"                   # one step on a batch of `atoms` atoms
-    evaluate = "train / 3"                     # energies and forces of a batch of `atoms` atoms
-    md_ase = "evaluate"                        # one step of MD with that engine: one law for each of `engines`
+    start = 6                       # seconds before the work: the engine's import, the model's loading
+    weights = "dense(num_radial_basis, radial_MLP, num_channels)"   # a step on the way to the others
+    train = "0.05 + 2e-9 * atoms * neighbours * weights"            # a step on a batch of `atoms` atoms
+    evaluate = "train / 3"          # energies and forces of a batch of `atoms` atoms
+    md_ase = "evaluate"             # a step of MD with that engine; a law for each of the card's `engines`
 
 Training takes `epochs` passes in batches of `batch_size` frames where an architecture has hyperparameters of
 these names, else one pass in batches of one.
@@ -76,12 +76,13 @@ def complaints(
     required = (*REQUIRED, *(f"md_{engine}" for engine in engines))
     wrong = [(name, "is missing") for name in required if name not in laws]
     wrong += [
-        (name, "the name of a hyperparameter or a variable") for name in {*hyperparameters, *VARIABLES} & set(laws)
+        (name, "the name of a hyperparameter or a variable")
+        for name in {*hyperparameters, *VARIABLES} & set(laws)
     ]
+    wrong += [(name, "expected a number or an expression") for name, law in laws.items() if not _is_law(law)]
     wrong += [
-        (name, "expected a number or an expression") for name, law in laws.items() if not _is_law(law)
+        (name, "hyperparameter with the name of a variable") for name in hyperparameters & set(VARIABLES)
     ]
-    wrong += [(name, "hyperparameter with the name of a variable") for name in hyperparameters & set(VARIABLES)]
     return wrong or _unused(laws, required) or _without_value(laws, required, presets)
 
 
@@ -115,7 +116,7 @@ def _without_value(
     return []
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _parsed(law: str) -> ast.expr:
     """Kept, for a plan may hold thousands of tasks with the same law."""
     return ast.parse(law.strip(), mode="eval").body
@@ -134,7 +135,7 @@ def _value(name: str, law: str | float, values: Mapping[str, Any]) -> float:
 
 
 def _evaluated(node: ast.expr, values: Mapping[str, Any]) -> Any:
-    """The value of a number, a name, or what OPERATORS and FUNCTIONS make of them; nothing else is carried out."""
+    """The value of a number, a name, or of OPERATORS and FUNCTIONS on them; nothing else is carried out."""
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return node.value
     if isinstance(node, ast.Name) and node.id in values:
@@ -146,7 +147,9 @@ def _evaluated(node: ast.expr, values: Mapping[str, Any]) -> Any:
         return -_evaluated(node.operand, values)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
         return FUNCTIONS[node.func.id](*_spread([_evaluated(item, values) for item in node.args]))
-    raise ValueError(f"{ast.unparse(node)!r} is no hyperparameter, variable, law further up or known operation")
+    raise ValueError(
+        f"{ast.unparse(node)!r} is no hyperparameter, variable, law further up or known operation"
+    )
 
 
 def _spread(values: Sequence[Any]) -> list[float]:

@@ -13,7 +13,7 @@ from mlipbench_hpc.plan.graph import Planned, Snapshot, State
 TO_RUN = ("ready", "waiting", "running", "stale", "failed", "blocked")
 # Of the time that a card gives a task, how much must be work, not start, to say anything of larger models.
 LEAST_WORK = 0.5
-# measured: such tasks with this very model ran here. scaled: tasks with another model of its architecture did.
+# measured: such tasks with this very model ran here. scaled: tasks with another of its architecture did.
 Source = Literal["measured", "scaled", "card"]
 
 
@@ -41,7 +41,7 @@ class Estimate:
 
 
 def estimate(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]) -> Estimate:
-    """A task's law of cost times how much longer (or shorter) such tasks took here; minus what runs have done.
+    """A task's law of cost times how much longer or shorter such tasks took here; minus what runs have done.
 
     A factor measured on one model holds for another of the same architecture, verb and device only because it
     is relative to the law, which knows the two models' sizes; where start-up took most of the time it says
@@ -96,13 +96,13 @@ def _model(item: Planned) -> str:
     return json.dumps([item.task.parameters.get(name) for name in names], sort_keys=True)
 
 
-def unmeasured_on_gpu(plan: Sequence[Planned], made: Estimate) -> list[str]:
+def unmeasured_on_gpu(plan: Sequence[Planned], costs: Estimate) -> list[str]:
     """What is left for GPUs that no GPU has run yet, in words."""
     return sorted(
         {
             speed(item).words
             for item in plan
-            if made.sources.get(item.key) == "card" and item.task.resources.gpus
+            if costs.sources.get(item.key) == "card" and item.task.resources.gpus
         }
     )
 

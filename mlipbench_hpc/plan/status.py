@@ -46,35 +46,35 @@ def summary(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State],
     perhaps = [item for item in plan if found[item.key] == "maybe"]
     at_most = f", at most {len(sure + perhaps)} (loops unrolled to their stated maximum)" if perhaps else ""
     lines = [f"{len(plan)} tasks: {done} done, {len(sure)} to run{at_most}"]
-    made = estimate(plan, seen, found)
-    return [*lines, *amount(plan, made, site, "at most " if perhaps else "")] if made.seconds else lines
+    costs = estimate(plan, seen, found)
+    return [*lines, *amount(plan, costs, site, "at most " if perhaps else "")] if costs.seconds else lines
 
 
-def amount(plan: Sequence[Planned], made: Estimate, site: Site, prefix: str = "") -> list[str]:
+def amount(plan: Sequence[Planned], costs: Estimate, site: Site, prefix: str = "") -> list[str]:
     """Hours, price, bytes and inodes of what is left, and where the speeds come from."""
-    left = [item for item in plan if item.key in made.seconds]
+    left = [item for item in plan if item.key in costs.seconds]
     size, inodes = sum(item.cost.bytes for item in left), sum(item.cost.inodes for item in left)
-    unknown = unmeasured_on_gpu(plan, made)
+    unknown = unmeasured_on_gpu(plan, costs)
     most, price = "at most " if unknown else "", site.price
-    gpus = gpu_hours(plan, made.seconds)
-    cost = f" (price {most}{price * gpus:.2f})" if price is not None and gpus else ""
+    cores, gpus = core_hours(plan, costs.seconds), gpu_hours(plan, costs.seconds)
+    paid = f" (price {most}{price * gpus:.2f})" if price is not None and gpus else ""
     slots = " and ".join(f"{count} {kind}" for kind, count in site.slots.items())
     lines = [
-        f"to run: {prefix}{hours(core_hours(plan, made.seconds))} core-hours, {most}{hours(gpus)} GPU-hours{cost}, "
-        f"{size / 1e6:.1f} MB, {inodes} inodes",
+        f"to run: {prefix}{hours(cores)} core-hours, {most}{hours(gpus)} GPU-hours{paid}"
+        f", {size / 1e6:.1f} MB, {inodes} inodes"
     ]
-    if len(shares := by_architecture(plan, made.seconds)) > 1:
+    if len(shares := by_architecture(plan, costs.seconds)) > 1:
         lines += ["of these hours " + ", ".join(f"{name} {hours(share)}" for name, share in shares.items())]
     if unknown:
         lines += [
-            f"GPU-hours of {', '.join(unknown)}: nothing measured on a GPU yet, so hours of one CPU core stand "
-            "for them as an upper bound"
+            f"GPU-hours of {', '.join(unknown)}: nothing measured on a GPU yet, so hours of one CPU core "
+            "stand for them as an upper bound"
         ]
-    span_of_all = span(wall(plan, made.seconds, site))
-    return [*lines, f"{most or 'about '}{span_of_all} at {slots} slots; speeds are {'; '.join(_sources(left, made))}"]
+    wait, sources = span(wall(plan, costs.seconds, site)), "; ".join(_sources(left, costs))
+    return [*lines, f"{most or 'about '}{wait} at {slots} slots; speeds are {sources}"]
 
 
-def _sources(left: Sequence[Planned], made: Estimate) -> list[str]:
+def _sources(left: Sequence[Planned], costs: Estimate) -> list[str]:
     """What was measured, what is carried over to other models, and what only the cards say."""
     headings = {
         "measured": "measured here",
@@ -83,11 +83,12 @@ def _sources(left: Sequence[Planned], made: Estimate) -> list[str]:
     }
     parts = []
     for source, heading in headings.items():
-        items = [item for item in left if made.sources[item.key] == source]
-        threads = max((item.task.resources.cores for item in items), default=1)
-        more = f" ({threads} threads taken to be no faster than one)" if threads > 1 and source == "card" else ""
+        items = [item for item in left if costs.sources[item.key] == source]
         if items:
-            parts.append(f"{heading}: {', '.join(sorted({speed(item).words for item in items}))}{more}")
+            parts.append(f"{heading}: {', '.join(sorted({speed(item).words for item in items}))}")
+        threads = max((item.task.resources.cores for item in items), default=1)
+        if source == "card" and threads > 1:
+            parts[-1] += f" ({threads} threads taken to be no faster than one)"
     return parts
 
 
@@ -98,11 +99,11 @@ def hours(number: float) -> str:
 
 def over_budget(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State], site: Site) -> str:
     """What is beyond the site's limits, in words; empty when nothing is."""
-    made = estimate(plan, seen, found)
-    most = "at most " if unmeasured_on_gpu(plan, made) else ""
+    costs = estimate(plan, seen, found)
+    most = "at most " if unmeasured_on_gpu(plan, costs) else ""
     wanted = {
-        "GPU-hours": (most, gpu_hours(plan, made.seconds), site.ask_beyond_gpu_hours),
-        "core-hours": ("", core_hours(plan, made.seconds), site.ask_beyond_core_hours),
+        "GPU-hours": (most, gpu_hours(plan, costs.seconds), site.ask_beyond_gpu_hours),
+        "core-hours": ("", core_hours(plan, costs.seconds), site.ask_beyond_core_hours),
     }
     over = [
         f"{prefix}{amount:.1f} {unit}, more than {limit:g}"

@@ -9,7 +9,6 @@ built, its labels are random numbers and nothing is learnt: only time is looked 
 import importlib
 import importlib.util
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from md import simulate, task_parameters
+from md import SMALL, simulate, task_parameters
 
 import mlipbench_hpc.architectures as architectures
 from mlipbench_hpc.architectures import law
@@ -33,27 +32,31 @@ from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Native
 from mlipbench_hpc.worker.engines.system import System
 
-TINY, SMALL, PAPER = "tiny", "small", "paper"
 # The paper says the receptive field and body order; widths of DP are those of deepmd-kit's examples.
 MODELS: dict[str, dict[str, dict[str, Any]]] = {
     "mace": {
-        TINY: {},
-        SMALL: {},
-        PAPER: {
+        "tiny": {},
+        "small": {},
+        "paper": {
             "r_max": 5.0, "num_channels": 64, "max_L": 2, "max_ell": 3, "correlation": 3,
             "radial_MLP": [64, 64, 64],
         },
     },
     "dp": {
-        TINY: {},
-        SMALL: {},
-        PAPER: {"rcut": 6.0, "neuron": [25, 50, 100], "axis_neuron": 16, "fitting_neuron": [240, 240, 240]},
+        "tiny": {},
+        "small": {},
+        "paper": {"rcut": 6.0, "neuron": [25, 50, 100], "axis_neuron": 16, "fitting_neuron": [240, 240, 240]},
     },
 }  # fmt: skip
 # Gold atoms, waters and ions: the quickstart's with 158 atoms, the paper's with 384.
 QUICKSTART = ((4, 4, 3), 36, 2)
 LARGE = ((6, 4, 4), 95, 3)
-ROWS = ((TINY, QUICKSTART), (SMALL, QUICKSTART), (PAPER, QUICKSTART), (PAPER, LARGE))
+CASES = (
+    ("tiny", QUICKSTART),
+    ("small", QUICKSTART),
+    ("paper", QUICKSTART),
+    ("paper", LARGE),
+)
 STEPS, EPOCHS, DTYPE = 2, 4, "float32"
 # ps: so short that atoms stay where they are, whatever an untrained model thinks of them.
 TIMESTEP = 1e-7
@@ -92,12 +95,14 @@ def train(adapter: Any, folder: Path, frames: Frames, chosen: dict[str, Any]) ->
     return float(np.diff(marks)[1:].min())
 
 
-def molecular_dynamics(adapter: Any, engine: str, folder: Path, atoms: Atoms, chosen: dict[str, Any]) -> float:
+def molecular_dynamics(
+    adapter: Any, engine: str, folder: Path, atoms: Atoms, chosen: dict[str, Any]
+) -> float:
     """CPU seconds of a step, without what a run costs before its first."""
     evaluator = adapter.load(folder, chosen, "cpu", DTYPE)
     style = adapter.lammps(folder, chosen, sorted(set(atoms.numbers.tolist())), evaluator)
 
-    def made(system: System) -> Engine:
+    def driver(system: System) -> Engine:
         if engine == "ase" or style.optional:
             return AseEngine(system, evaluator.calculator(), parameters)
         return LammpsEngine(system, Native(system, style), parameters)
@@ -105,7 +110,7 @@ def molecular_dynamics(adapter: Any, engine: str, folder: Path, atoms: Atoms, ch
     times = {}
     for steps in (1, 1, 5, 25) if engine == "lammps" else (1, 1, 5):
         parameters = task_parameters(steps, 300.0) | {"timestep": TIMESTEP}
-        times[steps] = simulate(atoms, made, parameters)
+        times[steps] = simulate(atoms, driver, parameters)
     return (times[max(times)] - times[1]) / (max(times) - 1)
 
 
@@ -129,41 +134,41 @@ def planned(card: Card, engine: str, frames: Frames, chosen: dict[str, Any]) -> 
         "species": len(frames.species()),
         "number_bytes": 4,
     }
-    found = law.seconds(card.cost, variables, chosen)
-    epoch = STEPS * found["train"] + found["evaluate"]
-    return {"epoch": epoch, "evaluate": found["evaluate"], "md": found[f"md_{engine}"]}
+    law_s = law.seconds(card.cost, variables, chosen)
+    epoch = STEPS * law_s["train"] + law_s["evaluate"]
+    return {"epoch": epoch, "evaluate": law_s["evaluate"], "md": law_s[f"md_{engine}"]}
 
 
-def table(name: str, rows: Any) -> list[dict[str, Any]]:
+def table(name: str, cases: Any) -> list[dict[str, Any]]:
     """One row for each model, system and kind of work."""
     card = load_card(Path(architectures.__file__).parent / name / "card.toml")
     adapter = importlib.import_module(f"mlipbench_hpc.architectures.{name}.adapter")
-    found = []
-    for model, system in rows:
+    engine, rows = card.engines[0], list[dict[str, Any]]()
+    for model, system in cases:
         preset = model if model in card.presets else None
         chosen = merge(card, preset, {**MODELS[name][model], "epochs": EPOCHS})
         frames = frames_of(system)
-        here = measured(adapter, card.engines[0], frames, chosen)
-        there = planned(card, card.engines[0], frames, chosen)
-        for kind, seconds in here.items():
-            row = {"model": f"{name} {model}", "atoms": int(frames.sizes[0]), "work": kind}
-            found.append(row | {"measured_s": seconds, "planned_s": there[kind], "ratio": there[kind] / seconds})
-    return found
+        law_s = planned(card, engine, frames, chosen)
+        for work, seconds in measured(adapter, engine, frames, chosen).items():
+            row = {"model": f"{name} {model}", "atoms": int(frames.sizes[0]), "work": work}
+            ratio = law_s[work] / seconds
+            rows.append(row | {"measured_s": seconds, "planned_s": law_s[work], "ratio": ratio})
+    return rows
 
 
 def main() -> dict[str, Any]:
     """The table, and of each kind of work the ratio that is farthest from one."""
     name = "mace" if importlib.util.find_spec("mace") else "dp"
-    rows = table(name, ROWS[:1] if "--small" in sys.argv else ROWS)
+    rows = table(name, CASES[:1] if SMALL else CASES)
     worst = {
-        f"{kind}_off_by": max(max(row["ratio"], 1 / row["ratio"]) for row in rows if row["work"] == kind)
-        for kind in ("epoch", "evaluate", "md")
+        f"{work}_off_by": max(max(row["ratio"], 1 / row["ratio"]) for row in rows if row["work"] == work)
+        for work in ("epoch", "evaluate", "md")
     }
     return {"table": rows, **worst}
 
 
 if __name__ == "__main__":
-    found = main()
-    for row in found["table"]:
+    figures = main()
+    for row in figures["table"]:
         print("  ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
-    print(json.dumps(found, indent=1))
+    print(json.dumps(figures, indent=1))

@@ -1,4 +1,4 @@
-"""Every part of `make bench` still runs and gives all of its figures; with so little work they mean nothing."""
+"""Every part of `make bench` runs and gives all of its figures; with so little work they mean nothing."""
 
 import importlib.util
 import math
@@ -25,11 +25,11 @@ PARTS = [
 
 @pytest.mark.parametrize(("script", "environment", "names"), PARTS)
 def test_a_part_gives_its_figures(script: str, environment: str, names: list[str]) -> None:
-    found = BENCH.figures(script, environment, BENCH.SMALL)
-    assert set(names) <= set(found)
+    measured = BENCH.figures(script, environment, BENCH.SMALL)
+    assert set(names) <= set(measured)
     for name in names:
-        assert math.isfinite(found[name])
-        assert found[name] > 0 or name == "overhead_ms"
+        assert math.isfinite(measured[name])
+        assert measured[name] > 0 or name == "overhead_ms"
 
 
 def test_a_part_that_dies_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

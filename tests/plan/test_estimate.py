@@ -21,7 +21,9 @@ def planned(name: str, seconds: float, *upstream: Planned, gpus: int = 0, **more
     return Planned(task, (), Cost(core_s=seconds, bytes=10**6, inodes=5))
 
 
-def learnt(name: str, seconds: float, start_s: float = 0.0, cores: int = 1, gpus: int = 0, **more: Any) -> Planned:
+def learnt(
+    name: str, seconds: float, start_s: float = 0.0, cores: int = 1, gpus: int = 0, **more: Any
+) -> Planned:
     """A training of architecture `line`, or of another; hyperparameters say which model."""
     whose = Architecture(more.pop("architecture", "line"), "line", "0" * 64)
     task = Task(
@@ -61,7 +63,7 @@ def test_measured_speeds_take_the_place_of_the_cards() -> None:
     assert "the cards' estimate: md" in summary([a, b], Snapshot({}), states([a, b], Snapshot({})), TWO)[-1]
 
 
-def said(plan: list[Planned], seen: Snapshot, site: Any = TWO) -> str:
+def words_of(plan: list[Planned], seen: Snapshot, site: Any = TWO) -> str:
     return "\n".join(summary(plan, seen, states(plan, seen), site))
 
 
@@ -73,7 +75,7 @@ SMALL_MODEL, LARGE_MODEL = {"hyperparameters": {"channels": 16}}, {"hyperparamet
 
 
 def test_a_small_model_s_speed_holds_for_a_large_one_through_the_law() -> None:
-    """The law says 100 s and 9000 s; the small one took 150 s, so the large one takes 13,500 s; and says so."""
+    """By the law 100 s and 9000 s; the small one took 150 s, so the large one takes 13,500 s."""
     small, twin, large = (
         learnt("a", 100, 5, **SMALL_MODEL),
         learnt("b", 100, 5, **SMALL_MODEL),
@@ -81,8 +83,11 @@ def test_a_small_model_s_speed_holds_for_a_large_one_through_the_law() -> None:
     )
     plan, seen = [small, twin, large], done((small, 150.0))
     assert left(plan, seen) == {twin.key: pytest.approx(150), large.key: pytest.approx(13500)}
-    words = said(plan, seen)
-    assert "measured here: train line; measured here with other models and scaled by the cards' laws: train line" in words
+    words = words_of(plan, seen)
+    assert (
+        "measured here: train line; measured here with other models and scaled by the cards' laws: train line"
+        in words
+    )
     assert "the cards' estimate" not in words
 
 
@@ -101,7 +106,7 @@ def test_a_task_that_mostly_starts_up_says_nothing_of_a_large_model() -> None:
     small, large = learnt("a", 10, 6, **SMALL_MODEL), learnt("b", 9000, 6, **LARGE_MODEL)
     seen = done((small, 40.0))
     assert left([small, large], seen) == {large.key: pytest.approx(9000)}
-    assert "the cards' estimate: train line" in said([small, large], seen)
+    assert "the cards' estimate: train line" in words_of([small, large], seen)
 
 
 def test_another_architecture_s_speed_is_its_own() -> None:
@@ -118,28 +123,28 @@ def test_a_gpu_that_nobody_measured_is_named() -> None:
         {"name": "s", "scheduler": "slurm", "nodes": {"gpu": gpu}, "ask_beyond_gpu_hours": 1}
     )
     plan, seen = [here, there], done((here, 150.0))
-    words = said(plan, seen, site)
+    words = words_of(plan, seen, site)
     assert "0.00 core-hours, at most 2.00 GPU-hours (price at most 5.00)" in words
     assert "GPU-hours of train line: nothing measured on a GPU yet, so hours of one CPU core" in words
     assert "\nat most 2.0 h at " in words
     asked = over_budget(plan, seen, states(plan, seen), site)
     assert asked.startswith("this may cost at most 2.0 GPU-hours, more than 1 (nothing measured on a GPU yet")
     twin = learnt("c", 2 * HOUR, gpus=1, dtype="float32", **SMALL_MODEL)
-    known = said([there, twin], done((there, HOUR)), site)
+    known = words_of([there, twin], done((there, HOUR)), site)
     assert "0.00 core-hours, 1.00 GPU-hours (price 2.50)" in known
     assert "nothing measured" not in known
 
 
 def test_hours_by_architecture_dearest_first() -> None:
     plan = [learnt("a", HOUR), learnt("b", 3000 * HOUR, architecture="curve"), planned("c", HOUR)]
-    assert "of these hours curve 3,000, line 1.00" in said(plan, Snapshot({}))
-    assert "of these hours" not in said(plan[:1], Snapshot({}))
+    assert "of these hours curve 3,000, line 1.00" in words_of(plan, Snapshot({}))
+    assert "of these hours" not in words_of(plan[:1], Snapshot({}))
 
 
 def test_threads_whose_gain_nobody_measured_are_named() -> None:
     plan = [learnt("a", HOUR, cores=4)]
-    assert "train line (4 threads taken to be no faster than one)" in said(plan, Snapshot({}))
-    assert "threads" not in said([learnt("a", HOUR)], Snapshot({}))
+    assert "train line (4 threads taken to be no faster than one)" in words_of(plan, Snapshot({}))
+    assert "threads" not in words_of([learnt("a", HOUR)], Snapshot({}))
 
 
 def test_a_running_task_has_only_its_rest_left() -> None:
