@@ -11,8 +11,9 @@ from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
 
 TO_RUN = ("ready", "waiting", "running", "stale", "failed", "blocked")
-# Of the time that a card gives a task, how much must be work, not start, to say anything of larger models.
+# Share of a task's time by its law beyond which it is work, not start-up, that is measured.
 LEAST_WORK = 0.5
+ANY = "any model"
 # measured: such tasks with this very model ran here. scaled: tasks with another of its architecture did.
 Source = Literal["measured", "scaled", "card"]
 
@@ -44,8 +45,8 @@ def estimate(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]
     """A task's law of cost times how much longer or shorter such tasks took here; minus what runs have done.
 
     A factor measured on one model holds for another of the same architecture, verb and device only because it
-    is relative to the law, which knows the two models' sizes; where start-up took most of the time it says
-    nothing of the law, and is not carried over.
+    is relative to the law, which knows the two models' sizes. Tasks that mostly start up say nothing of those
+    that mostly work, nor the reverse.
     """
     speeds = _Speeds(plan, seen)
     left = [item for item in plan if found[item.key] in (*TO_RUN, "maybe")]
@@ -61,26 +62,26 @@ class _Speeds:
     """What finished tasks took over what their laws say: by model, and by architecture."""
 
     def __init__(self, plan: Sequence[Planned], seen: Snapshot) -> None:
-        self.same: defaultdict[tuple[Speed, str], list[tuple[float, float]]] = defaultdict(list)
-        self.alike: defaultdict[Speed, list[tuple[float, float]]] = defaultdict(list)
+        self.pairs: defaultdict[tuple[Speed, bool, str], list[tuple[float, float]]] = defaultdict(list)
         for item in plan:
             if item.key in seen.spent:
-                pair = seen.spent[item.key], item.cost.core_s
-                self.same[speed(item), _model(item)].append(pair)
-                if item.cost.core_s - item.cost.start_s >= LEAST_WORK * item.cost.core_s:
-                    self.alike[speed(item)].append(pair)
+                for model in (_model(item), ANY):
+                    self.pairs[speed(item), _works(item), model].append(
+                        (seen.spent[item.key], item.cost.core_s)
+                    )
 
     def factor(self, item: Planned) -> tuple[Source, float]:
         """Where a task's speed comes from, and its seconds over those of its law."""
-        if pairs := self.same.get((speed(item), _model(item))):
-            return "measured", _ratio(pairs)
-        if pairs := self.alike.get(speed(item)):
-            return "scaled", _ratio(pairs)
+        sources: tuple[tuple[Source, str], ...] = (("measured", _model(item)), ("scaled", ANY))
+        for source, model in sources:
+            if pairs := self.pairs.get((speed(item), _works(item), model)):
+                return source, sum(spent for spent, _ in pairs) / sum(law_s for _, law_s in pairs)
         return "card", 1.0
 
 
-def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
-    return sum(spent for spent, _ in pairs) / sum(law for _, law in pairs)
+def _works(item: Planned) -> bool:
+    """Whether a task mostly works, by its law, rather than starts up."""
+    return item.cost.core_s - item.cost.start_s >= LEAST_WORK * item.cost.core_s
 
 
 def speed(item: Planned) -> Speed:

@@ -20,7 +20,7 @@ PAPER_MACE = {
     "r_max": 5.0, "num_channels": 64, "max_L": 2, "max_ell": 3, "correlation": 3, "radial_MLP": [64, 64, 64],
 }  # fmt: skip
 SMALL = {"preset": "small"}
-# One thread of a two-core x86-64 machine without a GPU, November 2026: CPU seconds of a training step, of energies
+# One thread of a two-core x86-64 machine without a GPU, November 2026: CPU seconds of a training step, of
 # energies and forces of a frame, and of a step of MD with the card's first engine. Other processes ran beside
 # most of them, which takes up to a third more; the last four were measured when it was quiet.
 MEASURED: list[tuple[str, dict[str, Any], int | str, str, float, float | None, float | None]] = [
@@ -113,6 +113,8 @@ MEASURED: list[tuple[str, dict[str, Any], int | str, str, float, float | None, f
     ),
     ("dp", {"fitting_neuron": [240, 240, 240]}, 158, "float32", 0.0685, 0.0239, 0.025),
     ("dp", {"neuron": [25, 50, 100]}, 158, "float32", 0.192, 0.0388, 0.0528),
+    ("dp", {"neuron": [25, 50, 100], "axis_neuron": 16}, 158, "float32", 0.237, 0.0502, 0.0569),
+    ("dp", {"neuron": [50, 100, 200], "axis_neuron": 16}, 158, "float32", 0.401, 0.0703, 0.064),
     ("mace", PAPER_MACE, 156, "float32", 5.4, None, None),
     ("mace", PAPER_MACE, 384, "float32", 13.4, None, None),
     ("mace", PAPER_MACE | {"num_channels": 16, "max_L": 1}, 156, "float32", 0.64, None, None),

@@ -107,6 +107,10 @@ def test_a_task_that_mostly_starts_up_says_nothing_of_a_large_model() -> None:
     seen = done((small, 40.0))
     assert left([small, large], seen) == {large.key: pytest.approx(9000)}
     assert "the cards' estimate: train line" in words_of([small, large], seen)
+    longer = learnt("c", 900, 6, **SMALL_MODEL)
+    assert left([small, longer], seen) == {longer.key: pytest.approx(900)}, "nor of more work of its own"
+    other = learnt("d", 11, 6, **LARGE_MODEL)
+    assert left([small, other], seen) == {other.key: pytest.approx(44)}, "but of other starts"
 
 
 def test_another_architecture_s_speed_is_its_own() -> None:
