@@ -16,8 +16,8 @@ BYTES_PER_THERMO_ROW = 160
 BYTES_PER_CHECKPOINT_ATOM = 72
 CLASSICAL_S_PER_ATOM_STEP = 8e-6
 REFERENCE_S_PER_ATOM = 1e-4
-# Measured on one core at the accuracy of labels: 3.3e-5 with 170 atoms that all move, 1.8e-5 with 156 of which
-# a layer is fixed.
+# Measured on one core at the accuracy of labels: 3.3e-5 with 170 atoms that all move, 1.8e-5 with 156, a
+# layer of them fixed.
 REFERENCE_S_PER_ATOM_STEP = 2.5e-5
 REFERENCE_START_S = 5.0
 ANALYSIS_S_PER_FRAME = 1e-3

@@ -1,12 +1,16 @@
 """The cards' laws against measured seconds, and sums that can be done by hand."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from toy import write_toy
 
 from mlipbench_hpc.architectures.card import Card, find, merge
 from mlipbench_hpc.campaign.facts import DatasetFacts, answered, built_facts, drawn, generated_facts
+from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.campaign.spec import GeneratedDataset, System
 from mlipbench_hpc.plan import cost
 
@@ -229,3 +233,14 @@ def test_a_built_slab_has_about_as_many_neighbours_as_it_says() -> None:
         assert facts(atoms).neighbours(5.0) == pytest.approx(counted, rel=0.2)
     # 64 molecules in 12.42 Å: 192 atoms in 1915.6 Å³.
     assert facts("water").neighbours(5.0) == pytest.approx(192 / 1919.8 * 523.6, rel=0.01)
+
+
+def test_a_file_s_density_is_counted_and_remembered(tmp_path: Path) -> None:
+    """Argon crystals have twelve neighbours within 5 Å; the second time they come from the cache."""
+    campaign = write_toy(tmp_path)
+    cache = tmp_path / "cache"
+    for _ in range(2):
+        argon = validate(campaign, cache).datasets["argon"]
+        assert argon.neighbours(5.0) == pytest.approx(12.0, abs=0.5)
+    (remembered,) = cache.glob("*.json")
+    assert json.loads(remembered.read_text())["density"] == argon.density
