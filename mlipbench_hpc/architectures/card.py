@@ -1,4 +1,7 @@
-"""Cards: what an architecture says about itself, read on the login node without importing its engine."""
+"""Cards: what an architecture says about itself, read on the login node without importing its engine.
+
+[cost] says how core-seconds grow with hyperparameters and system: a handful of arithmetic laws (law.py).
+"""
 
 import difflib
 import tomllib
@@ -10,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.architectures.law import Laws, complaints
 from mlipbench_hpc.contract.versions import Source, Version, version
 
 GROUP = "mlipbench_hpc.architectures"
@@ -81,7 +85,7 @@ class Card:
     """card.toml of one architecture.
 
     environment: which image or venv serves it. receptive_field: names of the hyperparameters that hold cutoff
-    (Å) and layers. cost: core-seconds on a CPU with the default preset. restart: how exactly an interrupted
+    (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). restart: how exactly an interrupted
     training continues. elements: atomic numbers it is limited to; empty: whatever it is trained on.
     """
 
@@ -95,7 +99,7 @@ class Card:
     presets: Mapping[str, Mapping[str, Any]]
     default_preset: str
     receptive_field: Mapping[str, str]
-    cost: Mapping[str, float]
+    cost: Laws
     restart: str = ""
     elements: tuple[int, ...] = field(default=())
 
@@ -169,11 +173,21 @@ def _inconsistent(card: Card) -> list[Problem]:
     for role, name in card.receptive_field.items():
         if name not in card.hyperparameters:
             wrong.append((f"receptive_field.{role}", f"no hyperparameter is called {name!r}"))
-    return wrong or [
-        problem
-        for preset, values in card.presets.items()
-        for problem in _check_order(card, values, {}, f"presets.{preset}")
-    ]
+    return (
+        wrong
+        or [
+            problem
+            for preset, values in card.presets.items()
+            for problem in _check_order(card, values, {}, f"presets.{preset}")
+        ]
+        or _unlawful(card)
+    )
+
+
+def _unlawful(card: Card) -> list[Problem]:
+    """What is wrong with the laws of cost, tried on every preset."""
+    presets = {preset: merge(card, preset, {}) for preset in card.presets}
+    return [(f"cost.{name}", message) for name, message in complaints(card.cost, card.engines, presets)]
 
 
 def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Problem]:

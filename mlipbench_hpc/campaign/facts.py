@@ -4,11 +4,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlipbench_hpc.campaign.spec import FileDataset, GeneratedDataset, Structure, Structures, System
+from mlipbench_hpc.campaign.spec import FileDataset, GeneratedDataset, Slab, Structure, Structures, System
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.key import digest, plain_files, tree_digest
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.check import DataProblem
     from mlipbench_hpc.data.frames import Frames
 
-FACTS_VERSION = 2
+FACTS_VERSION = 3
+ANGSTROM3_OF_WATER = 29.91461  # that 18.015 g/mol fill at 1 g/cm³
+# Atoms/Å³ of liquid water, for want of any other.
+TYPICAL_DENSITY = 0.1
 Field = Literal["path", "sha256"]
 Brought = FileDataset | Structure | Structures
 
@@ -26,7 +29,8 @@ class DatasetFacts:
     """What one dataset holds.
 
     sha256 of the file or folder (empty when generated); sizes: atoms of each frame; compositions: frames of
-    each; species: sorted atomic numbers; dipoles: frames whose dipole is known.
+    each; species: sorted atomic numbers; dipoles: frames whose dipole is known; density: atoms/Å³ around an
+    atom, for estimates of cost alone.
     """
 
     sha256: str
@@ -34,6 +38,7 @@ class DatasetFacts:
     compositions: Mapping[str, int]
     species: tuple[int, ...]
     dipoles: int = 0
+    density: float = field(default=TYPICAL_DENSITY, compare=False)
 
     @property
     def frames(self) -> int:
@@ -49,6 +54,12 @@ class DatasetFacts:
     def largest(self) -> int:
         """Atoms of the largest frame."""
         return max(self.sizes)
+
+    def neighbours(self, cutoff: float) -> float:
+        """About how many atoms lie within `cutoff` (Å) of another, on average."""
+        from mlipbench_hpc.data.density import sphere
+
+        return self.density * sphere(cutoff)
 
     def describe(self) -> str:
         """One line: frames, compositions, how many dipoles, sha256."""
@@ -70,31 +81,45 @@ class FileProblem:
 def built_facts(system: System) -> DatasetFacts | None:
     """What the one frame of a system will hold, known without making it; None for a user's structure."""
     if system.water_box:
-        return _facts_of({"H": 2 * system.water_box.molecules, "O": system.water_box.molecules})
+        molecules, density = system.water_box.molecules, system.water_box.density
+        return _facts_of({"H": 2 * molecules, "O": molecules}, 3.0 * density / ANGSTROM3_OF_WATER)
     if system.slab:
         n, m, layers = system.slab.size
         waters = {"H": 2 * system.slab.waters, "O": system.slab.waters}
-        return _facts_of({"Au": n * m * layers, "Na": system.slab.ions} | waters)
+        counts = {"Au": n * m * layers, "Na": system.slab.ions} | waters
+        return _facts_of(counts, _slab_density(system.slab, sum(counts.values())))
     return None
 
 
-def _facts_of(counts: Mapping[str, int]) -> DatasetFacts:
-    """One frame of so many atoms of each symbol."""
+def _slab_density(slab: Slab, atoms: int) -> float:
+    """Atoms/Å³ around an atom of gold under a film of water."""
+    from mlipbench_hpc.data.density import film_density
+
+    n, m, layers = slab.size
+    gold = n * m * layers * slab.lattice_constant**3 / 4
+    water = slab.waters * ANGSTROM3_OF_WATER / slab.density
+    area = n * m * slab.lattice_constant**2 * 3**0.5 / 4
+    return film_density(atoms, gold + water, (gold + water) / area)
+
+
+def _facts_of(counts: Mapping[str, int], density: float) -> DatasetFacts:
+    """One frame of so many atoms of each symbol, with so many atoms/Å³ around one."""
     present = sorted(symbol for symbol, count in counts.items() if count)
     formula = "".join(f"{symbol}{counts[symbol]}" for symbol in present)
     species = sorted(atomic_number(symbol) for symbol in present)
-    return DatasetFacts("", (sum(counts.values()),), {formula: 1}, tuple(species))
+    return DatasetFacts("", (sum(counts.values()),), {formula: 1}, tuple(species), density=density)
 
 
 def generated_facts(dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts]) -> DatasetFacts:
     """What a generated dataset will hold; all of its systems must be known."""
-    sizes, compositions = list[int](), Counter[str]()
+    sizes, compositions, density = list[int](), Counter[str](), 0.0
     for system, _start, frames in dataset.runs:
         (formula,) = systems[system].compositions
+        density += systems[system].density * frames / dataset.frames
         compositions[formula] += frames
         sizes += systems[system].sizes * frames
     species = {number for system in dataset.origins for number in systems[system].species}
-    found = DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)))
+    found = DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)), density=density)
     return answered(found, dataset.potential)
 
 
@@ -117,7 +142,7 @@ def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
     }
     sizes = [sum(atoms_in(formula).values()) for formula, frames in kept.items() for _ in range(frames)]
     species = {atomic_number(symbol) for formula in kept for symbol in atoms_in(formula)}
-    return DatasetFacts(facts.sha256, tuple(sizes), kept, tuple(sorted(species)))
+    return DatasetFacts(facts.sha256, tuple(sizes), kept, tuple(sorted(species)), density=facts.density)
 
 
 def atomic_number(symbol: str) -> int:
@@ -185,10 +210,12 @@ def _remembered(memory: Path | None) -> DatasetFacts | None:
         known["compositions"],
         tuple(known["species"]),
         known["dipoles"],
+        known["density"],
     )
 
 
 def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFacts | list[FileProblem]:
+    from mlipbench_hpc.data.density import local_density
     from mlipbench_hpc.data.summary import summary
 
     frames, dipoles, wrong = _checked(source, dataset)
@@ -199,7 +226,8 @@ def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFa
         ]
     compositions = summary(frames)["compositions"]
     sizes = tuple(int(size) for size in frames.sizes)
-    facts = DatasetFacts(tree_digest(source), sizes, compositions, tuple(frames.species()), dipoles)
+    species, density = tuple(frames.species()), local_density(frames)
+    facts = DatasetFacts(tree_digest(source), sizes, compositions, species, dipoles, density)
     if memory:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_json(memory, asdict(facts))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.facts import ANGSTROM3_OF_WATER, DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, GeneratedDataset, Slab, System
 
@@ -12,7 +12,6 @@ WATERS_PER_ION = 4
 THINNEST_FILM_A = 3.0
 THINNEST_FILM_WITH_IONS_A = 6.0
 CONTACT_A, WALL_GAP_A = 2.0, 3.0  # between metal and film, and between film and wall, as slabs are built
-ANGSTROM3_OF_WATER = 29.91461  # that 18.015 g/mol fill at 1 g/cm³
 SPECIES = {"spc-fw": {1, 8}, "electrode": {1, 8, 11, 79}}
 Facts = Mapping[str, DatasetFacts]
 

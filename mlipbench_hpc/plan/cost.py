@@ -1,8 +1,10 @@
-"""What tasks may cost before anything was measured: from the cards, and from what files hold."""
+"""What tasks may cost before anything was measured: from the cards' laws, and from what files hold."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from mlipbench_hpc.architectures.card import Card
+from mlipbench_hpc.architectures import law
+from mlipbench_hpc.architectures.card import Card, complete
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.spec import GeneratedDataset
 from mlipbench_hpc.plan.graph import Cost
@@ -14,9 +16,15 @@ BYTES_PER_THERMO_ROW = 160
 BYTES_PER_CHECKPOINT_ATOM = 72
 CLASSICAL_S_PER_ATOM_STEP = 8e-6
 REFERENCE_S_PER_ATOM = 1e-4
-# Measured on one core: 170 atoms of gold, water and ions at the accuracy of labels, 176 steps a second.
-REFERENCE_S_PER_ATOM_STEP = 3.5e-5
+# Measured on one core at the accuracy of labels: 3.3e-5 with 170 atoms that all move, 1.8e-5 with 156, a
+# layer of them fixed.
+REFERENCE_S_PER_ATOM_STEP = 2.5e-5
+REFERENCE_START_S = 5.0
 ANALYSIS_S_PER_FRAME = 1e-3
+NUMBER_BYTES = {"float32": 4, "float64": 8}
+# A run of MD of 400 checkpoints has at most eleven of them at any time, of three inodes each, and twelve more.
+CHECKPOINTS = 11
+MD_INODES = 45
 
 
 def per_frame(facts: DatasetFacts) -> float:
@@ -45,33 +53,65 @@ def relabel(facts: DatasetFacts) -> Cost:
     return Cost(core_s=2.0 + REFERENCE_S_PER_ATOM * facts.atoms, bytes=size, inodes=5)
 
 
-def train(card: Card, hyperparameters: dict[str, Any], atoms: float) -> Cost:
-    """`atoms` is the size of the training set; epochs come from the hyperparameters."""
-    epochs = float(hyperparameters.get("epochs", 1))
-    return Cost(core_s=5.0 + card.cost["train_s_per_atom_epoch"] * atoms * epochs, bytes=3_000_000, inodes=8)
+def laws(
+    card: Card, parameters: Mapping[str, Any], facts: DatasetFacts, frames: float = 1
+) -> dict[str, float]:
+    """Core-seconds by each law of the card (see architectures/law.py), with `frames` in a batch."""
+    hyperparameters = complete(card, parameters["hyperparameters"])
+    variables = {
+        "atoms": per_frame(facts) * frames,
+        "neighbours": facts.neighbours(hyperparameters[card.receptive_field["cutoff"]]),
+        "species": len(facts.species),
+        "number_bytes": NUMBER_BYTES[parameters["dtype"]],
+    }
+    return law.seconds(card.cost, variables, hyperparameters)
 
 
-def evaluate(card: Card, atoms: float) -> Cost:
+def train(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: int, validation: int) -> Cost:
+    """Every epoch makes steps with `frames` of such data, then evaluates `validation` of them."""
+    hyperparameters = complete(card, parameters["hyperparameters"])
+    size = min(frames, hyperparameters.get("batch_size", 1))
+    law_s = laws(card, parameters, facts, size)
+    epoch_s = law_s["train"] * frames / size + law_s["evaluate"] * validation / size
+    work_s = epoch_s * hyperparameters.get("epochs", 1)
+    return _of(law_s["start"], work_s, bytes=3_000_000, inodes=8)
+
+
+def evaluate(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: int) -> Cost:
     """One pass over the held-out frames."""
-    size = RECORDS_BYTES + round(32 * atoms)
-    return Cost(core_s=5.0 + card.cost["evaluate_s_per_atom"] * atoms, bytes=size, inodes=6)
+    size = RECORDS_BYTES + round(32 * per_frame(facts) * frames)
+    return _pass(card, parameters, facts, frames, size, inodes=6)
 
 
-def reevaluate(card: Card, frames: float, atoms: float) -> Cost:
-    """One member on so many stored frames of `atoms` atoms each."""
-    core_s = 5.0 + card.cost["evaluate_s_per_atom"] * frames * atoms
-    return Cost(core_s=core_s, bytes=RECORDS_BYTES + round(16 * frames), inodes=5)
+def reevaluate(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: float) -> Cost:
+    """One member on so many stored frames."""
+    return _pass(card, parameters, facts, frames, RECORDS_BYTES + round(16 * frames), inodes=5)
 
 
-def md(card: Card | None, parameters: dict[str, Any], atoms: float) -> Cost:
-    """One replica; without a card it is the reference potential's own."""
-    steps, segments = parameters["steps"], parameters["steps"] / parameters["checkpoint_every"]
-    frames = steps / parameters["frame_every"]
-    size = frames * (BYTES_PER_TRAJECTORY_ATOM * atoms + BYTES_PER_THERMO_ROW)
-    size += segments * BYTES_PER_CHECKPOINT_ATOM * atoms
-    per_atom_step = card.cost["md_s_per_atom_step"] if card else REFERENCE_S_PER_ATOM_STEP
-    core_s = 5.0 + per_atom_step * atoms * steps
-    return Cost(core_s=core_s, bytes=round(size) + RECORDS_BYTES, inodes=8 + 3 * round(segments))
+def _pass(
+    card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: float, size: int, inodes: int
+) -> Cost:
+    """Energies and forces of `frames` in batches."""
+    batch = min(max(frames, 1), parameters["batch_size"])
+    law_s = laws(card, parameters, facts, batch)
+    return _of(law_s["start"], law_s["evaluate"] * frames / batch, size, inodes)
+
+
+def _of(start_s: float, work_s: float, bytes: int, inodes: int) -> Cost:
+    return Cost(start_s + work_s, bytes, inodes, start_s)
+
+
+def md(card: Card | None, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
+    """One replica that starts from such a frame; without a card it is the reference potential's own."""
+    steps, atoms = parameters["steps"], per_frame(facts)
+    size = steps / parameters["frame_every"] * (BYTES_PER_TRAJECTORY_ATOM * atoms + BYTES_PER_THERMO_ROW)
+    size += CHECKPOINTS * BYTES_PER_CHECKPOINT_ATOM * atoms
+    if card:
+        law_s = laws(card, parameters, facts)
+        start_s, step_s = law_s["start"], law_s[f"md_{parameters['engine']}"]
+    else:
+        start_s, step_s = REFERENCE_START_S, REFERENCE_S_PER_ATOM_STEP * atoms
+    return _of(start_s, step_s * steps, round(size) + RECORDS_BYTES, MD_INODES)
 
 
 def analyse(frames: float) -> Cost:

@@ -1,51 +1,111 @@
 """How long what is left may take: at the speeds this store has measured, else at those of the cards."""
 
 import heapq
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
 
 TO_RUN = ("ready", "waiting", "running", "stale", "failed", "blocked")
+# Share of a task's time by its law beyond which it is work, not start-up, that is measured.
+LEAST_WORK = 0.5
+ANY = "any model"
+# measured: such tasks with this very model ran here. scaled: tasks with another of its architecture did.
+Source = Literal["measured", "scaled", "card"]
 
-# What runs equally fast: a verb, whose model or reference potential it uses, and whether on a GPU.
-Speed = tuple[str, str, bool]
+
+class Speed(NamedTuple):
+    """Tasks that one law of cost describes: a verb, whose model or reference potential, whether on a GPU."""
+
+    verb: str
+    whose: str
+    on_gpu: bool
+
+    @property
+    def words(self) -> str:
+        return " ".join(filter(None, self[:2]))
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds that each task not yet done may still take, by key; measured: speeds that runs here gave."""
+    """Seconds that each task not yet done may still take, and where its speed comes from, both by key.
+
+    What no GPU has run counts as on one CPU core, which can only be too much (see `unmeasured_on_gpu`).
+    """
 
     seconds: Mapping[str, float]
-    measured: frozenset[Speed]
+    sources: Mapping[str, Source]
 
 
 def estimate(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]) -> Estimate:
-    """A card's seconds times how much longer (or shorter) such tasks took here; minus what runs have done."""
-    spent: defaultdict[Speed, float] = defaultdict(float)
-    said: defaultdict[Speed, float] = defaultdict(float)
-    for item in plan:
-        if item.key in seen.spent:
-            spent[speed(item)] += seen.spent[item.key]
-            said[speed(item)] += item.cost.core_s
-    factor = {one: spent[one] / said[one] for one in spent}
-    left = {
-        item.key: factor.get(speed(item), 1.0) * item.cost.core_s * (1.0 - _part(seen.running.get(item.key)))
-        for item in plan
-        if found[item.key] in (*TO_RUN, "maybe")
+    """A task's law of cost times how much longer or shorter such tasks took here; minus what runs have done.
+
+    A factor measured on one model holds for another of the same architecture, verb and device only because it
+    is relative to the law, which knows the two models' sizes. Tasks that mostly start up say nothing of those
+    that mostly work, nor the reverse.
+    """
+    speeds = _Speeds(plan, seen)
+    left = [item for item in plan if found[item.key] in (*TO_RUN, "maybe")]
+    factors = {item.key: speeds.factor(item) for item in left}
+    seconds = {
+        item.key: factors[item.key][1] * item.cost.core_s * (1.0 - _part(seen.running.get(item.key)))
+        for item in left
     }
-    return Estimate(
-        left, frozenset(speed(item) for item in plan if item.key in left and speed(item) in factor)
-    )
+    return Estimate(seconds, {key: source for key, (source, _) in factors.items()})
+
+
+class _Speeds:
+    """What finished tasks took over what their laws say: by model, and by architecture."""
+
+    def __init__(self, plan: Sequence[Planned], seen: Snapshot) -> None:
+        self.pairs: defaultdict[tuple[Speed, bool, str], list[tuple[float, float]]] = defaultdict(list)
+        for item in plan:
+            if item.key in seen.spent:
+                for model in (_model(item), ANY):
+                    self.pairs[speed(item), _works(item), model].append(
+                        (seen.spent[item.key], item.cost.core_s)
+                    )
+
+    def factor(self, item: Planned) -> tuple[Source, float]:
+        """Where a task's speed comes from, and its seconds over those of its law."""
+        sources: tuple[tuple[Source, str], ...] = (("measured", _model(item)), ("scaled", ANY))
+        for source, model in sources:
+            if pairs := self.pairs.get((speed(item), _works(item), model)):
+                return source, sum(spent for spent, _ in pairs) / sum(law_s for _, law_s in pairs)
+        return "card", 1.0
+
+
+def _works(item: Planned) -> bool:
+    """Whether a task mostly works, by its law, rather than starts up."""
+    return item.cost.core_s - item.cost.start_s >= LEAST_WORK * item.cost.core_s
 
 
 def speed(item: Planned) -> Speed:
-    """The class of tasks that one measured speed stands for."""
+    """The class of tasks that one law of cost describes."""
     task = item.task
     whose = task.architecture.name if task.architecture else str(task.parameters.get("potential", ""))
-    return task.verb, whose, bool(task.resources.gpus)
+    return Speed(task.verb, whose, bool(task.resources.gpus))
+
+
+def _model(item: Planned) -> str:
+    """All of a task's parameters that set its model's speed; empty without a model."""
+    names = ("hyperparameters", "dtype", "engine")
+    return json.dumps([item.task.parameters.get(name) for name in names], sort_keys=True)
+
+
+def unmeasured_on_gpu(plan: Sequence[Planned], costs: Estimate) -> list[str]:
+    """What is left for GPUs that no GPU has run yet, in words."""
+    return sorted(
+        {
+            speed(item).words
+            for item in plan
+            if costs.sources.get(item.key) == "card" and item.task.resources.gpus
+        }
+    )
 
 
 def wall(plan: Sequence[Planned], seconds: Mapping[str, float], site: Site) -> float:
@@ -99,6 +159,16 @@ class Slots:
 def gpu_hours(plan: Sequence[Planned], seconds: Mapping[str, float]) -> float:
     """Of what is left."""
     return sum(seconds[item.key] for item in plan if item.key in seconds and item.task.resources.gpus) / 3600
+
+
+def by_architecture(plan: Sequence[Planned], seconds: Mapping[str, float]) -> dict[str, float]:
+    """Hours of what is left with each architecture's models, on GPUs or cores; dearest first."""
+    hours: defaultdict[str, float] = defaultdict(float)
+    for item in plan:
+        if item.key in seconds and item.task.architecture:
+            slots = 1 if item.task.resources.gpus else item.task.resources.cores
+            hours[item.task.architecture.name] += seconds[item.key] * slots / 3600
+    return dict(sorted(hours.items(), key=lambda pair: -pair[1]))
 
 
 def core_hours(plan: Sequence[Planned], seconds: Mapping[str, float]) -> float:

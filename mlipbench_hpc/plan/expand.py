@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlipbench_hpc.architectures.card import Found, complete, keyed
+from mlipbench_hpc.architectures.card import Found, keyed
 from mlipbench_hpc.architectures.card import merge as merge_hyperparameters
 from mlipbench_hpc.campaign.facts import DatasetFacts, atomic_number, drawn, read_parameters
 from mlipbench_hpc.campaign.spec import (
@@ -251,9 +251,8 @@ class Expansion:
             "seed": split.seed * 1000 + subject["member"],
             **self.engine(model),
         }
-        atoms = cost.per_frame(self._drawn(split)) * subject["train"]
-        card = self.setting.architectures[model.architecture].card
-        costs = cost.train(card, complete(card, parameters["hyperparameters"]), atoms)
+        card, facts = self.setting.architectures[model.architecture].card, self._drawn(split)
+        costs = cost.train(card, parameters, facts, subject["train"], split.validation)
         return self.add("train", subject, parameters, upstream, costs, model)
 
     def _evaluate(
@@ -261,8 +260,8 @@ class Expansion:
     ) -> str:
         model = self.campaign.models[committee.model]
         parameters = {"batch_size": self.campaign.evaluation.batch_size, **self.engine(model)}
-        atoms = cost.per_frame(self._drawn(split)) * (split.validation + split.test)
-        costs = cost.evaluate(self.setting.architectures[model.architecture].card, atoms)
+        card, facts = self.setting.architectures[model.architecture].card, self._drawn(split)
+        costs = cost.evaluate(card, parameters, facts, split.validation + split.test)
         return self.add("evaluate", subject, parameters, upstream, costs, model)
 
     def engine(self, model: Model) -> dict[str, Any]:
@@ -329,17 +328,17 @@ class Expansion:
         }
         card = self.setting.architectures[model.architecture].card if model else None
         parameters["engine"] = run.engine or (card.engines[0] if card else "lammps")
-        costs = cost.md(card, parameters, self._start_atoms(run))
+        costs = cost.md(card, parameters, self._start_facts(run))
         return self.add("md", subject, parameters, upstream, costs, model)
 
     def _fixed_layers(self, run: MolecularDynamics) -> dict[str, Any] | None:
         metal = self.campaign.analysis.profiles.metal
         return {"count": run.fixed_layers, "metal": metal} if run.fixed_layers else None
 
-    def _start_atoms(self, run: MolecularDynamics) -> float:
+    def _start_facts(self, run: MolecularDynamics) -> DatasetFacts:
         if run.start.system:
-            return self.setting.systems[run.start.system].atoms
-        return cost.per_frame(self.setting.facts[str(run.start.dataset)])
+            return self.setting.systems[run.start.system]
+        return self.setting.facts[str(run.start.dataset)]
 
     def _observables(self, run: MolecularDynamics) -> dict[str, Any]:
         """What is asked of a run's frames, whoever drove it."""
@@ -385,7 +384,7 @@ class Expansion:
         }
         frames = (run.length - _equilibration(run)) / run.frame_every / stride
         card = self.setting.architectures[model.architecture].card
-        costs = cost.reevaluate(card, frames, self._start_atoms(run))
+        costs = cost.reevaluate(card, parameters, self._start_facts(run), frames)
         return self.add("reevaluate", subject, parameters, upstream, costs, model)
 
 

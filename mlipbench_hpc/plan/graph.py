@@ -11,11 +11,15 @@ State = Literal["done", "stale", "failed", "running", "ready", "waiting", "block
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate before the fact: core-seconds, bytes and inodes in the store."""
+    """An estimate before the fact: core-seconds, bytes and inodes in the store.
+
+    start_s: the core-seconds among them before the work begins, which do not grow with it.
+    """
 
     core_s: float = 1.0
     bytes: int = 20_000
     inodes: int = 5
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True)

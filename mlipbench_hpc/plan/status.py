@@ -7,10 +7,12 @@ from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.plan.estimate import (
     TO_RUN,
     Estimate,
+    by_architecture,
     core_hours,
     estimate,
     gpu_hours,
     speed,
+    unmeasured_on_gpu,
     wall,
 )
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
@@ -44,40 +46,70 @@ def summary(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State],
     perhaps = [item for item in plan if found[item.key] == "maybe"]
     at_most = f", at most {len(sure + perhaps)} (loops unrolled to their stated maximum)" if perhaps else ""
     lines = [f"{len(plan)} tasks: {done} done, {len(sure)} to run{at_most}"]
-    made = estimate(plan, seen, found)
-    return [*lines, *amount(plan, made, site, "at most " if perhaps else "")] if made.seconds else lines
+    costs = estimate(plan, seen, found)
+    return [*lines, *amount(plan, costs, site, "at most " if perhaps else "")] if costs.seconds else lines
 
 
-def amount(plan: Sequence[Planned], made: Estimate, site: Site, prefix: str = "") -> list[str]:
+def amount(plan: Sequence[Planned], costs: Estimate, site: Site, prefix: str = "") -> list[str]:
     """Hours, price, bytes and inodes of what is left, and where the speeds come from."""
-    left = [item for item in plan if item.key in made.seconds]
+    left = [item for item in plan if item.key in costs.seconds]
     size, inodes = sum(item.cost.bytes for item in left), sum(item.cost.inodes for item in left)
-    hours = gpu_hours(plan, made.seconds)
-    price = site.price
-    cost = f" (price {price * hours:.2f})" if price is not None and hours else ""
+    unknown = unmeasured_on_gpu(plan, costs)
+    most, price = "at most " if unknown else "", site.price
+    cores, gpus = core_hours(plan, costs.seconds), gpu_hours(plan, costs.seconds)
+    paid = f" (price {most}{price * gpus:.2f})" if price is not None and gpus else ""
     slots = " and ".join(f"{count} {kind}" for kind, count in site.slots.items())
-    known = sorted({" ".join(filter(None, one[:2])) for one in made.measured})
-    rest = sorted({speed(item)[0] for item in left if speed(item) not in made.measured})
-    source = [f"measured here: {', '.join(known)}"] if known else []
-    source += [f"the cards' estimate: {', '.join(rest)}"] if rest else []
-    return [
-        f"to run: {prefix}{core_hours(plan, made.seconds):.2f} core-hours, {hours:.2f} GPU-hours{cost}, "
-        f"{size / 1e6:.1f} MB, {inodes} inodes",
-        f"about {span(wall(plan, made.seconds, site))} at {slots} slots; speeds are {'; '.join(source)}",
+    lines = [
+        f"to run: {prefix}{hours(cores)} core-hours, {most}{hours(gpus)} GPU-hours{paid}"
+        f", {size / 1e6:.1f} MB, {inodes} inodes"
     ]
+    if len(shares := by_architecture(plan, costs.seconds)) > 1:
+        lines += ["of these hours " + ", ".join(f"{name} {hours(share)}" for name, share in shares.items())]
+    if unknown:
+        lines += [
+            f"GPU-hours of {', '.join(unknown)}: nothing measured on a GPU yet, so hours of one CPU core "
+            "stand for them as an upper bound"
+        ]
+    wait, sources = span(wall(plan, costs.seconds, site)), "; ".join(_sources(left, costs))
+    return [*lines, f"{most or 'about '}{wait} at {slots} slots; speeds are {sources}"]
+
+
+def _sources(left: Sequence[Planned], costs: Estimate) -> list[str]:
+    """What was measured, what is carried over to other models, and what only the cards say."""
+    headings = {
+        "measured": "measured here",
+        "scaled": "measured here with other models and scaled by the cards' laws",
+        "card": "the cards' estimate",
+    }
+    parts = []
+    for source, heading in headings.items():
+        items = [item for item in left if costs.sources[item.key] == source]
+        if items:
+            parts.append(f"{heading}: {', '.join(sorted({speed(item).words for item in items}))}")
+        threads = max((item.task.resources.cores for item in items), default=1)
+        if source == "card" and threads > 1:
+            parts[-1] += f" ({threads} threads taken to be no faster than one)"
+    return parts
+
+
+def hours(number: float) -> str:
+    """With two decimals where they say something."""
+    return f"{number:.2f}" if number < 100 else f"{number:,.0f}"
 
 
 def over_budget(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State], site: Site) -> str:
     """What is beyond the site's limits, in words; empty when nothing is."""
-    made = estimate(plan, seen, found)
+    costs = estimate(plan, seen, found)
+    most = "at most " if unmeasured_on_gpu(plan, costs) else ""
     wanted = {
-        "GPU-hours": (gpu_hours(plan, made.seconds), site.ask_beyond_gpu_hours),
-        "core-hours": (core_hours(plan, made.seconds), site.ask_beyond_core_hours),
+        "GPU-hours": (most, gpu_hours(plan, costs.seconds), site.ask_beyond_gpu_hours),
+        "core-hours": ("", core_hours(plan, costs.seconds), site.ask_beyond_core_hours),
     }
     over = [
-        f"{hours:.1f} {unit}, more than {limit:g}"
-        for unit, (hours, limit) in wanted.items()
-        if limit is not None and hours > limit
+        f"{prefix}{amount:.1f} {unit}, more than {limit:g}"
+        + (" (nothing measured on a GPU yet: hours of one CPU core)" if prefix else "")
+        for unit, (prefix, amount, limit) in wanted.items()
+        if limit is not None and amount > limit
     ]
     return f"this may cost {' and '.join(over)}" if over else ""
 

@@ -53,9 +53,10 @@ slope = 9
 cutoff = "slope"
 layers = "degree"
 [cost]
-train_s_per_atom_epoch = 1e-3
-evaluate_s_per_atom = 1e-4
-md_s_per_atom_step = 1e-4
+start = 2
+train = "1e-3 * atoms * slope"
+evaluate = "train / 10"
+md_ase = "evaluate"
 """
 
 

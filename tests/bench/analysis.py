@@ -31,8 +31,9 @@ from mlipbench_hpc.worker.by_hand import averaged
 from mlipbench_hpc.worker.dynamics import Motion
 from mlipbench_hpc.worker.foreign import Foreign
 
-FRAMES, WATERS, AT_ONCE, REPEATS = 200_000, 119, 520, 3
-XTC_FRAMES, FEW_FRAMES = 20_000, 20
+SMALL = "--small" in sys.argv
+FRAMES, XTC_FRAMES, REPEATS = (2_000, 200, 1) if SMALL else (200_000, 20_000, 3)
+WATERS, AT_ONCE, FEW_FRAMES = 119, 520, 20
 BLOCKS, MEMBERS, TOPOLOGY = 10, 5, "first.xyz"
 MLIPBENCH = Path(__file__).parents[2] / ".venvs" / "login" / "bin" / "mlipbench"
 FRAME_PS, DIPOLE_PS = 0.01, 2.5

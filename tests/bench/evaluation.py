@@ -24,9 +24,9 @@ from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.evaluate import predict
 
 sys.path.insert(0, str(Path(__file__).parent))
-from md import random_mace, water
+from md import SMALL, random_mace, water
 
-FRAMES, PAIRS, BATCH, ALONE = 500, 3, 8, 3
+FRAMES, PAIRS, BATCH, ALONE = (16, 1, 8, 1) if SMALL else (500, 3, 8, 3)
 
 
 def frames_of_water() -> Frames:
@@ -82,7 +82,7 @@ def process_a_frame() -> float:
 def measure() -> dict[str, Any]:
     """suite_over_bare: CPU time, median of interleaved pairs, bar 1.1; process_a_frame_over_suite: bar 3."""
     evaluator, frames = random_mace().evaluator, frames_of_water()
-    bare(evaluator, frames.select(list(range(40))))
+    bare(evaluator, frames.select(list(range(min(40, FRAMES)))))
     pairs = [(bare(evaluator, frames), suite(evaluator, frames)) for _ in range(PAIRS)]
     spent = statistics.median(s for _, s in pairs)
     return {

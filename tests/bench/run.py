@@ -8,6 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+SMALL = "--small"
 VENVS = ROOT / ".venvs"
 # script, environment, {figure: (bar, what it is)}
 BENCHES = (
@@ -34,6 +35,14 @@ BENCHES = (
         "start_s": (1.5, "s until `mlipbench analyse` says what is in twenty frames"),
         "peak_MB": (400.0, "MB, its peak memory at 200,000 frames of 387 atoms"),
     }),
+    *(
+        ("costs.py", environment, {
+            "epoch_off_by": (2.0, f"{name}: planned time of training over measured, or the reverse"),
+            "evaluate_off_by": (2.0, f"{name}: the same of energies and forces of a frame"),
+            "md_off_by": (2.0, f"{name}: the same of a step of MD"),
+        })
+        for environment, name in (("mace", "MACE"), ("deepmd", "DP"))
+    ),
     ("evaluation.py", "mace", {
         "suite_over_bare": (1.1, "CPU time of evaluation over the bare batched loop"),
         "process_a_frame_over_suite": (-3.0, "one process a frame over the suite (at least)"),
@@ -41,13 +50,19 @@ BENCHES = (
 )  # fmt: skip
 
 
-def figures(script: str, environment: str) -> dict[str, float]:
-    """What one script measured: the JSON it prints, after whatever the engine's own libraries say."""
+def figures(script: str, environment: str, *words: str) -> dict[str, float]:
+    """What one script measured: the JSON it prints, after whatever the engine's own libraries say.
+
+    Raises RuntimeError where it ends without: a script that misses its own bar has printed its figures.
+    """
     python = VENVS / environment / "bin/python"
     environ = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    command = [str(python), str(HERE / script)]
+    command = [str(python), str(HERE / script), *words]
     ended = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=False)
-    found: dict[str, float] = json.loads(ended.stdout[ended.stdout.index("{\n") :])
+    _, begin, rest = ended.stdout.partition("{\n")
+    if not begin:
+        raise RuntimeError(f"{script} in {environment} ended with {ended.returncode} and measured nothing")
+    found: dict[str, float] = json.loads(begin + rest)
     return found
 
 
@@ -60,7 +75,12 @@ def line(figure: float, bar: float, text: str) -> str:
 def main() -> int:
     missed = 0
     for script, environment, bars in BENCHES:
-        found = figures(script, environment)
+        try:
+            found = figures(script, environment)
+        except RuntimeError as error:
+            print(error, flush=True)
+            missed += len(bars)
+            continue
         for name, (bar, text) in bars.items():
             shown = line(found[name], bar, text)
             missed += "MISSED" in shown

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mlipbench_hpc.campaign.site import LocalSite, SlurmSite
-from mlipbench_hpc.contract.task import Resources, Task
+from mlipbench_hpc.contract.task import Architecture, Resources, Task
 from mlipbench_hpc.plan.estimate import core_hours, estimate, gpu_hours, wall
 from mlipbench_hpc.plan.graph import Cost, Planned, Snapshot, states
 from mlipbench_hpc.plan.status import in_ns, over_budget, progress, running, span, summary
@@ -19,6 +19,17 @@ def planned(name: str, seconds: float, *upstream: Planned, gpus: int = 0, **more
     parameters = {"name": name, "potential": "electrode", **more}
     task = Task("md", 1, "analysis", "venv:0", parameters, keys, label=name, resources=Resources(1, gpus))
     return Planned(task, (), Cost(core_s=seconds, bytes=10**6, inodes=5))
+
+
+def learnt(
+    name: str, seconds: float, start_s: float = 0.0, cores: int = 1, gpus: int = 0, **more: Any
+) -> Planned:
+    """A training of architecture `line`, or of another; hyperparameters say which model."""
+    whose = Architecture(more.pop("architecture", "line"), "line", "0" * 64)
+    task = Task(
+        "train", 1, "analysis", "venv:0", {"name": name, **more}, {}, {}, whose, name, Resources(cores, gpus)
+    )
+    return Planned(task, (), Cost(seconds, 10**6, 5, start_s))
 
 
 def left(plan: list[Planned], seen: Snapshot | None = None) -> dict[str, float]:
@@ -52,6 +63,94 @@ def test_measured_speeds_take_the_place_of_the_cards() -> None:
     assert "the cards' estimate: md" in summary([a, b], Snapshot({}), states([a, b], Snapshot({})), TWO)[-1]
 
 
+def words_of(plan: list[Planned], seen: Snapshot, site: Any = TWO) -> str:
+    return "\n".join(summary(plan, seen, states(plan, seen), site))
+
+
+def done(*items: tuple[Planned, float]) -> Snapshot:
+    return Snapshot({item.key: result(item) for item, _ in items}, spent={item.key: s for item, s in items})
+
+
+SMALL_MODEL, LARGE_MODEL = {"hyperparameters": {"channels": 16}}, {"hyperparameters": {"channels": 64}}
+
+
+def test_a_small_model_s_speed_holds_for_a_large_one_through_the_law() -> None:
+    """By the law 100 s and 9000 s; the small one took 150 s, so the large one takes 13,500 s."""
+    small, twin, large = (
+        learnt("a", 100, 5, **SMALL_MODEL),
+        learnt("b", 100, 5, **SMALL_MODEL),
+        learnt("c", 9000, 5, **LARGE_MODEL),
+    )
+    plan, seen = [small, twin, large], done((small, 150.0))
+    assert left(plan, seen) == {twin.key: pytest.approx(150), large.key: pytest.approx(13500)}
+    words = words_of(plan, seen)
+    assert (
+        "measured here: train line; measured here with other models and scaled by the cards' laws: train line"
+        in words
+    )
+    assert "the cards' estimate" not in words
+
+
+def test_a_model_s_own_speed_comes_before_that_of_others() -> None:
+    small, large, twin = (
+        learnt("a", 100, **SMALL_MODEL),
+        learnt("b", 9000, **LARGE_MODEL),
+        learnt("c", 9000, **LARGE_MODEL),
+    )
+    seen = done((small, 400.0), (large, 9900.0))
+    assert left([small, large, twin], seen) == {twin.key: pytest.approx(9900)}
+
+
+def test_a_task_that_mostly_starts_up_says_nothing_of_a_large_model() -> None:
+    """Of the small one's 10 s only 4 were to be work: that it took 40 s is no speed of the law's."""
+    small, large = learnt("a", 10, 6, **SMALL_MODEL), learnt("b", 9000, 6, **LARGE_MODEL)
+    seen = done((small, 40.0))
+    assert left([small, large], seen) == {large.key: pytest.approx(9000)}
+    assert "the cards' estimate: train line" in words_of([small, large], seen)
+    longer = learnt("c", 900, 6, **SMALL_MODEL)
+    assert left([small, longer], seen) == {longer.key: pytest.approx(900)}, "nor of more work of its own"
+    other = learnt("d", 11, 6, **LARGE_MODEL)
+    assert left([small, other], seen) == {other.key: pytest.approx(44)}, "but of other starts"
+
+
+def test_another_architecture_s_speed_is_its_own() -> None:
+    one, other = learnt("a", 100, **SMALL_MODEL), learnt("b", 100, architecture="curve", **SMALL_MODEL)
+    assert left([one, other], done((one, 300.0))) == {other.key: pytest.approx(100)}
+
+
+def test_a_gpu_that_nobody_measured_is_named() -> None:
+    """On CPUs it took 150 s, which says nothing of a GPU: hours of a core stand for it, and it is said."""
+    here = learnt("a", 100, **SMALL_MODEL)
+    there = learnt("b", 2 * HOUR, gpus=1, **SMALL_MODEL)
+    gpu = {"cores_per_node": 8, "gpus_per_node": 1, "walltime": "1 h", "gpu_hour_price": 2.5}
+    site = SlurmSite.model_validate(
+        {"name": "s", "scheduler": "slurm", "nodes": {"gpu": gpu}, "ask_beyond_gpu_hours": 1}
+    )
+    plan, seen = [here, there], done((here, 150.0))
+    words = words_of(plan, seen, site)
+    assert "0.00 core-hours, at most 2.00 GPU-hours (price at most 5.00)" in words
+    assert "GPU-hours of train line: nothing measured on a GPU yet, so hours of one CPU core" in words
+    assert "\nat most 2.0 h at " in words
+    asked = over_budget(plan, seen, states(plan, seen), site)
+    assert asked.startswith("this may cost at most 2.0 GPU-hours, more than 1 (nothing measured on a GPU yet")
+    twin = learnt("c", 2 * HOUR, gpus=1, dtype="float32", **SMALL_MODEL)
+    known = words_of([there, twin], done((there, HOUR)), site)
+    assert "0.00 core-hours, 1.00 GPU-hours (price 2.50)" in known
+    assert "nothing measured" not in known
+
+
+def test_hours_by_architecture_dearest_first() -> None:
+    plan = [learnt("a", HOUR), learnt("b", 3000 * HOUR, architecture="curve"), planned("c", HOUR)]
+    assert "of these hours curve 3,000, line 1.00" in words_of(plan, Snapshot({}))
+    assert "of these hours" not in words_of(plan[:1], Snapshot({}))
+
+
+def test_threads_whose_gain_nobody_measured_are_named() -> None:
+    plan = [learnt("a", HOUR, cores=4)]
+    assert "train line (4 threads taken to be no faster than one)" in words_of(plan, Snapshot({}))
+    assert "threads" not in words_of([learnt("a", HOUR)], Snapshot({}))
+
+
 def test_a_running_task_has_only_its_rest_left() -> None:
     a = planned("a", 100)
     seen = Snapshot({}, running={a.key: {"done": 75, "total": 100, "unit": "steps"}})
@@ -70,8 +169,13 @@ def test_gpu_hours_their_price_and_a_budget() -> None:
     assert (gpu_hours(plan, seconds), core_hours(plan, seconds)) == (pytest.approx(3), pytest.approx(1))
     assert wall(plan, seconds, site) == pytest.approx(3 * HOUR), "one GPU, and the CPU beside it"
     found = states(plan, Snapshot({}))
-    assert "3.00 GPU-hours (price 7.50)" in summary(plan, Snapshot({}), found, site)[1]
-    assert over_budget(plan, Snapshot({}), found, site) == "this may cost 3.0 GPU-hours, more than 2"
+    assert "3.00 GPU-hours (price at most 7.50)" in summary(plan, Snapshot({}), found, site)[1]
+    seen = done((planned("d", HOUR, gpus=1), HOUR))
+    measured = [*plan, planned("d", HOUR, gpus=1)]
+    assert "3.00 GPU-hours (price 7.50)" in summary(measured, seen, states(measured, seen), site)[1]
+    assert over_budget(measured, seen, states(measured, seen), site) == (
+        "this may cost 3.0 GPU-hours, more than 2"
+    )
     assert over_budget(plan[1:], Snapshot({}), found, site) == ""
     assert over_budget(plan, Snapshot({}), found, TWO) == ""
 

@@ -79,7 +79,8 @@ def test_the_engine_is_the_campaign_s_or_the_first_of_the_card(
     )
     validated = validate(tmp_path / "toy.yaml")
     toy = find()["toy"]
-    both = {"toy": replace(toy, card=replace(toy.card, engines=("lammps", "ase")))}
+    laws = {**toy.card.cost, "md_lammps": "md_ase"}
+    both = {"toy": replace(toy, card=replace(toy.card, engines=("lammps", "ase"), cost=laws))}
     found = expand(validated.campaign, replace(setting(validated), architectures=both), {})
     assert {item.task.parameters["engine"] for item in of("md", found)} == {engine}
 
@@ -348,7 +349,7 @@ def test_a_reference_potential_drives_itself_and_is_analysed(tmp_path: Path) -> 
         assert not {"hyperparameters", "dtype"} & set(run.task.parameters)
     assert [run.task.parameters["start_frame"] for run in runs] == [0, 4]
     atoms = (4 * 168 + 2 * 170 + 2 * 1) / 8
-    assert runs[0].cost.core_s == pytest.approx(5.0 + 3.5e-5 * atoms * 2000)
+    assert runs[0].cost.core_s == pytest.approx(5.0 + 2.5e-5 * atoms * 2000)
     assert not {"reevaluate", "reweight", "train"} & {item.task.verb for item in found}
     campaign = validate(tmp_path / "toy.yaml").campaign
     assert environments(campaign.model_copy(update={"datasets": {}}), find()) == ["analysis", "reference"]
