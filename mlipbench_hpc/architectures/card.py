@@ -19,6 +19,8 @@ from mlipbench_hpc.contract.versions import Source, Version, version
 GROUP = "mlipbench_hpc.architectures"
 BUILT_IN = Path(__file__).parent
 TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
+BITWISE = "bitwise"
+Claim = str | float
 Problem = tuple[str, str]
 
 
@@ -81,12 +83,34 @@ class Hyperparameter:
 
 
 @dataclass(frozen=True)
+class Restart:
+    """How exactly an interrupted task goes on in a new process, on a CPU with one thread.
+
+    Each claim is `bitwise`, or the largest deviation from the task without interruption: training, of forces
+    over their rms; md, of positions over the largest displacement. testing.Conformance tests it.
+    """
+
+    training: Claim
+    md: Claim
+
+    def describe(self) -> str:
+        """Both claims in words."""
+        words = [f"{name} {_degree(claim)}" for name, claim in (("training", self.training), ("MD", self.md))]
+        return " and ".join(words)
+
+
+def _degree(claim: Claim) -> str:
+    return claim if isinstance(claim, str) else f"to a relative {claim:.3g}"
+
+
+@dataclass(frozen=True)
 class Card:
     """card.toml of one architecture.
 
-    environment: which image or venv serves it. receptive_field: names of the hyperparameters that hold cutoff
-    (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). restart: how exactly an interrupted
-    training continues. elements: atomic numbers it is limited to; empty: whatever it is trained on.
+    environment: which image or venv serves it. devices: cpu, cuda; no other is used. citation: what to cite,
+    an entry each. restart: how exactly interrupted tasks go on. receptive_field: names of the hyperparameters
+    that hold cutoff (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). elements: atomic
+    numbers it is limited to; empty: whatever it is trained on.
     """
 
     name: str
@@ -95,12 +119,12 @@ class Card:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     citation: tuple[str, ...]
+    restart: Restart
     hyperparameters: Mapping[str, Hyperparameter]
     presets: Mapping[str, Mapping[str, Any]]
     default_preset: str
     receptive_field: Mapping[str, str]
     cost: Laws
-    restart: str = ""
     elements: tuple[int, ...] = field(default=())
 
 
@@ -122,7 +146,7 @@ def load_card(path: Path) -> Card:
 def _read(data: dict[str, Any]) -> Card:
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     settings = {name: _hyperparameter(table) for name, table in data["hyperparameters"].items()}
-    return Card(**(plain | {"hyperparameters": settings}))
+    return Card(**(plain | {"hyperparameters": settings, "restart": Restart(**data["restart"])}))
 
 
 def _hyperparameter(table: dict[str, Any]) -> Hyperparameter:
@@ -132,8 +156,9 @@ def _hyperparameter(table: dict[str, Any]) -> Hyperparameter:
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
-    optional = {"restart", "elements"}
-    wrong = _keys(data, "", {item.name for item in fields(Card)}, optional)
+    wrong = _keys(data, "", {item.name for item in fields(Card)}, {"elements"})
+    if "restart" in data:
+        wrong += _restart(data["restart"])
     settings, known = data.get("hyperparameters", {}), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
         where = f"hyperparameters.{name}"
@@ -144,6 +169,18 @@ def _unreadable(data: dict[str, Any]) -> list[Problem]:
             types = ", ".join(TYPES)
             wrong.append((f"{where}.type", f"expected one of {types}, received {table.get('type')!r}"))
     return wrong
+
+
+def _restart(claims: Any) -> list[Problem]:
+    names = {item.name for item in fields(Restart)}
+    if not isinstance(claims, dict):
+        return [("restart", f"expected a table with {' and '.join(sorted(names))}, received {claims!r}")]
+    expected = f"expected {BITWISE!r}, or a relative deviation above 0 and below 1"
+    return _keys(claims, "restart", names, set()) + [
+        (f"restart.{name}", f"{expected}, received {claim!r}")
+        for name, claim in claims.items()
+        if name in names and claim != BITWISE and not (isinstance(claim, float) and 0 < claim < 1)
+    ]
 
 
 def _keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[str]) -> list[Problem]:

@@ -22,7 +22,7 @@ REFERENCE_S_PER_ATOM_STEP = 2.5e-5
 REFERENCE_START_S = 5.0
 ANALYSIS_S_PER_FRAME = 1e-3
 NUMBER_BYTES = {"float32": 4, "float64": 8}
-# A run of MD of 400 checkpoints has at most eleven of them at any time, of three inodes each, and twelve more.
+# A run of MD has at most eleven of its 400 checkpoints at any time, of three inodes each, and twelve more.
 CHECKPOINTS = 11
 MD_INODES = 45
 

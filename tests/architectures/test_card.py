@@ -25,6 +25,7 @@ engines = ["ase"]
 devices = ["cpu"]
 dtypes = ["float64"]
 citation = ["nobody, 2026"]
+restart = {training = "bitwise", md = 1e-6}
 default_preset = "short"
 [hyperparameters.slope]
 type = "float"
@@ -70,6 +71,11 @@ def write(folder: Path, text: str = CARD) -> Path:
 @pytest.fixture
 def card(tmp_path: Path) -> Card:
     return load_card(write(tmp_path))
+
+
+def test_claims_of_a_restart_are_values_and_words(card: Card) -> None:
+    assert (card.restart.training, card.restart.md) == ("bitwise", 1e-6)
+    assert card.restart.describe() == "training bitwise and MD to a relative 1e-06"
 
 
 def test_merge_takes_default_then_preset_then_override(card: Card) -> None:
@@ -188,6 +194,13 @@ def test_all_mistakes_come_at_once_and_none_where_there_is_none(card: Card) -> N
         ('help = "eV/Å"', 'hlp = "eV/Å"', "hyperparameters.slope.hlp: unknown key; did you mean help?"),
         ('citation = ["nobody, 2026"]', "", "citation: is missing"),
         ("default = [4]", "default = []", "hyperparameters.widths.default: a list's default"),
+        ("restart = {", "resart = {", "restart: is missing"),
+        ('{training = "bitwise", md = 1e-6}', '"bitwise"', "restart: expected a table with md and training"),
+        ("md = 1e-6", "md = 0.0", "restart.md: expected 'bitwise', or a relative deviation above 0"),
+        ("md = 1e-6", "md = 1", "below 1, received 1"),
+        ("md = 1e-6", 'md = "nearly"', "received 'nearly'"),
+        (", md = 1e-6", "", "restart.md: is missing"),
+        ("md = 1e-6", "md = 1e-6, mdd = 1e-6", "restart.mdd: unknown key; did you mean md?"),
         ("[cost]", "[cost", "card.toml"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mlipbench_hpc.architectures.card import Card, Hyperparameter
+from mlipbench_hpc.architectures.card import Card, Hyperparameter, Restart
 from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts
 from mlipbench_hpc.campaign.problem import Mistake, dotted
 from mlipbench_hpc.campaign.references import check_names, check_references
@@ -19,6 +19,7 @@ CARD = Card(
     devices=("cpu",),
     dtypes=("float64",),
     citation=(),
+    restart=Restart("bitwise", "bitwise"),
     hyperparameters={"stiffness": Hyperparameter("float", 1.0, "eV/Å²", minimum=0.0)},
     presets={"stiff": {"stiffness": 9.0}},
     default_preset="stiff",

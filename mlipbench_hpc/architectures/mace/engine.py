@@ -1,4 +1,4 @@
-"""mace-torch, imported in one place without its chatter, and the float width it works in."""
+"""mace-torch, imported in one place without its chatter; the float width and the executor it works with."""
 
 import io
 import warnings
@@ -8,7 +8,8 @@ from contextlib import contextmanager, redirect_stdout
 import torch
 
 __all__ = [
-    "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch", "width",
+    "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch",
+    "use_repeatable_executor", "width",
 ]  # fmt: skip
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -33,6 +34,18 @@ with quiet(), redirect_stdout(io.StringIO()):
     from mace.tools import scripts_utils
     from mace.tools.train import evaluate, train_one_epoch
     from e3nn import o3  # isort: skip
+
+
+def use_repeatable_executor(device: str) -> None:
+    """On a CPU, let the same input give the same bits at the first call in a process and at the thousandth.
+
+    TorchScript's profiling executor runs e3nn's compiled functions once or twice as they are and rewrites
+    them afterwards, which changes the last digits: a new process that continues a training or an MD then
+    differs from the process that went on. The older executor optimizes once, before the first call. On a GPU
+    sums have no fixed order anyway, so torch's default stays.
+    """
+    if device == "cpu":
+        torch._C._jit_set_profiling_executor(False)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 from ase import Atoms
 
 from mlipbench_hpc.architectures.calculator import EnergyAndForces
-from mlipbench_hpc.architectures.mace.engine import data, width
+from mlipbench_hpc.architectures.mace.engine import data, use_repeatable_executor, width
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
 from mlipbench_hpc.architectures.mace.model import load_model
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
@@ -18,6 +18,7 @@ class MaceEvaluator:
     """One loaded model on one device and in one dtype; reference energies are always added in float64."""
 
     def __init__(self, folder: Path, device: str, dtype: str) -> None:
+        use_repeatable_executor(device)
         blueprint, self.model = load_model(folder, device, dtype)
         self.known = blueprint.numbers
         self.cutoff = float(blueprint.hyperparameters["r_max"])

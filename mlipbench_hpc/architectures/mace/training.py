@@ -12,7 +12,14 @@ import torch
 from torch_ema import ExponentialMovingAverage
 
 from mlipbench_hpc.architectures.interface import TrainingJob
-from mlipbench_hpc.architectures.mace.engine import evaluate, modules, scripts_utils, train_one_epoch, width
+from mlipbench_hpc.architectures.mace.engine import (
+    evaluate,
+    modules,
+    scripts_utils,
+    train_one_epoch,
+    use_repeatable_executor,
+    width,
+)
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
 from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
 from mlipbench_hpc.contract.task import InputFailure
@@ -114,6 +121,7 @@ class Trainer:
 def train(job: TrainingJob) -> dict[str, Any]:
     """Train, checkpoint after every epoch, and write the averaged weights (see interface.py)."""
     torch.set_num_threads(job.threads)
+    use_repeatable_executor(job.device)
     torch.manual_seed(job.seed)
     with width(job.dtype):
         blueprint, trainer = prepare(job)

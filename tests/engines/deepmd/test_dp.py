@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from conformance import REFERENCE, Conformance, water
 
 from mlipbench_hpc.architectures.dp import adapter
 from mlipbench_hpc.architectures.dp import model as dp_model
 from mlipbench_hpc.architectures.dp.engine import DeepPot, default_tf_session_config
 from mlipbench_hpc.architectures.dp.systems import periodic_box, systems
 from mlipbench_hpc.architectures.interface import Evaluator
+from mlipbench_hpc.architectures.testing import REFERENCE, Conformance, water
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import concatenate
 

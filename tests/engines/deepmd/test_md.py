@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from conformance import REFERENCE, Conformance, harmonic, water
 from driving import same_bits
 
 from mlipbench_hpc.architectures.dp import adapter
+from mlipbench_hpc.architectures.testing import REFERENCE, Conformance, harmonic, water
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.engine import Engine

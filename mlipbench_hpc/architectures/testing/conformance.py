@@ -1,120 +1,29 @@
-"""What every architecture must obey, written once: a suite inherits Conformance and names its adapter.
-
-numpy and ASE only, because suites run in the environments of engines.
-"""
+"""What energies, forces and trainings of every architecture must obey. numpy, scipy and ASE only."""
 
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
 
-from mlipbench_hpc.architectures.card import load_card, merge
-from mlipbench_hpc.architectures.interface import Evaluator, TrainingJob
-from mlipbench_hpc.contract.task import InputFailure, Interrupted
-from mlipbench_hpc.data.frames import Frames, concatenate
+from mlipbench_hpc.architectures.interface import Evaluator
+from mlipbench_hpc.architectures.testing.frames import harmonic, water
+from mlipbench_hpc.architectures.testing.resumes import Resumes
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import concatenate
 
-REFERENCE = {1: -13.5, 8: -432.25}
 COLUMNS = {
     "epoch", "loss", "validation_energy_rmse_meV_per_atom", "validation_force_rmse_meV_per_A",
     "learning_rate",
 }  # fmt: skip
 
 
-def water(count: int, molecules: int = 6, seed: int = 0) -> Frames:
-    """Random water molecules in a periodic, sheared cell that differs by frame, with made-up labels."""
-    from ase import Atoms
-    from ase.build import molecule
+class Conformance(Resumes):
+    """Inherit it as `class TestMine(Conformance)` and state the attributes of `Subject`.
 
-    random = np.random.default_rng(seed)
-    images = []
-    for _ in range(count):
-        box = Atoms(cell=[[6.5, 0, 0], [0.7, 6.0, 0], [0, -0.4, 5.8 + random.random()]], pbc=True)
-        for site in range(molecules):
-            one = molecule("H2O")
-            one.rotate(float(random.uniform(0, 360)), random.normal(size=3))
-            place = np.array([3.2 * (site % 2), 3.0 * (site // 2 % 2), 2.9 * (site // 4)])
-            one.translate(place + random.normal(0, 0.1, 3))
-            box += one
-        images.append(box)
-    atoms = count * molecules * 3
-    energies = molecules * (2 * REFERENCE[1] + REFERENCE[8]) + random.normal(0, 0.1, count)
-    return Frames.from_atoms(images, energies, random.normal(0, 1.0, (atoms, 3)))
-
-
-def harmonic(frames: Frames, stiffness: float = 20.0, length: float = 0.9) -> Frames:
-    """The same structures with labels of harmonic O-H bonds (atoms come as O, H, H)."""
-    energies, forces = np.zeros(len(frames)), np.zeros_like(frames.positions)
-    for oxygen in range(0, len(frames.numbers), 3):
-        for hydrogen in (oxygen + 1, oxygen + 2):
-            bond = frames.positions[hydrogen] - frames.positions[oxygen]
-            stretch = np.linalg.norm(bond) - length
-            pull = stiffness * stretch * bond / np.linalg.norm(bond)
-            forces[oxygen] += pull
-            forces[hydrogen] -= pull
-            energies[frames.frame_of_atom()[oxygen]] += 0.5 * stiffness * stretch**2
-    for index in range(len(frames)):
-        energies[index] += sum(REFERENCE[int(number)] for number in frames.numbers[frames.atoms_of(index)])
-    return replace(frames, energies=energies, forces=forces)
-
-
-class Conformance:
-    """adapter: the module under test. small: hyperparameters of a model that trains in seconds. learning:
-    changes to them with which it learns a harmonic bond. weights: the file whose bytes are the model.
-    one_file: whether a model of one dtype loads in the other too. sums: how far two orders of adding up the
-    same numbers may part, eV or eV/Å in float64. title: how the adapter's messages call a model.
+    A model that does not do what a test here asks is not what the suite takes it for: MD would drift, errors
+    would depend on batches, or a campaign would go on with other numbers than it was interrupted with.
     """
-
-    adapter: ModuleType
-    small: dict[str, Any]
-    learning: dict[str, Any]
-    weights: str
-    one_file: bool
-    title: str
-    sums = 1e-9
-
-    @classmethod
-    def hyperparameters(cls, **changes: Any) -> dict[str, Any]:
-        """The card's, made small enough to train in seconds."""
-        assert cls.adapter.__file__
-        card = load_card(Path(cls.adapter.__file__).parent / "card.toml")
-        return merge(card, None, {**cls.small, **changes})
-
-    @classmethod
-    def job(cls, folder: Path, **changes: Any) -> TrainingJob:
-        """Six training and two validation frames; nothing is kept of checkpoints and rows."""
-        folder.mkdir(exist_ok=True)
-        whole = TrainingJob(
-            folder=folder, train=water(6, seed=1), validation=water(2, seed=2), reference_energies=REFERENCE,
-            hyperparameters=cls.hyperparameters(), seed=3, device="cpu", dtype="float64", threads=1,
-            resume=None, save=lambda epoch, files: None, report=lambda row: None,
-        )  # fmt: skip
-        return replace(whole, **changes)
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def trained(cls, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-        """Folders of models by the dtype they were trained in."""
-        folders = {dtype: tmp_path_factory.mktemp(dtype) / "model" for dtype in ("float64", "float32")}
-        for dtype, folder in folders.items():
-            values = cls.adapter.train(cls.job(folder, dtype=dtype))
-            assert values["epochs"] == cls.small["epochs"]
-            assert values["parameters"] > 0
-        return folders
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def model(cls, trained: dict[str, Path]) -> Evaluator:
-        return cls.load(trained, "float64")
-
-    @classmethod
-    def load(cls, trained: dict[str, Path], dtype: str) -> Evaluator:
-        """A model to be used in `dtype`."""
-        folder = trained["float64" if cls.one_file else dtype]
-        evaluator: Evaluator = cls.adapter.load(folder, cls.hyperparameters(), "cpu", dtype)
-        return evaluator
 
     def test_forces_are_minus_the_gradient_of_the_energy(self, model: Evaluator) -> None:
         frames, step = water(1, seed=4), 1e-4
@@ -132,9 +41,9 @@ class Conformance:
     def test_a_batch_equals_single_frames(self, model: Evaluator) -> None:
         frames = water(5, seed=5)
         together, apart = model.evaluate(frames, 3), model.evaluate(frames, 1)
-        for one, other in zip(together, apart, strict=True):
-            assert one.dtype == np.float64
-            np.testing.assert_allclose(one, other, rtol=0, atol=self.sums)
+        for batched, single in zip(together, apart, strict=True):
+            assert batched.dtype == np.float64
+            np.testing.assert_allclose(batched, single, rtol=0, atol=self.sums)
         assert together[0].shape == (5,)
         assert together[1].shape == (90, 3)
 
@@ -170,7 +79,6 @@ class Conformance:
         np.testing.assert_allclose(same, energy, rtol=0, atol=self.sums)
         np.testing.assert_allclose(rotated, forces @ turn.T, rtol=0, atol=self.sums)
 
-    @pytest.mark.parametrize("dtype", ["float64", "float32"])
     def test_the_calculator_equals_the_evaluator(self, trained: dict[str, Path], dtype: str) -> None:
         evaluator, frames = self.load(trained, dtype), water(3, seed=10)
         tolerance = 1e-5 if dtype == "float32" else self.sums
@@ -187,7 +95,6 @@ class Conformance:
             np.testing.assert_array_equal(atoms.get_positions(), positions)
             np.testing.assert_array_equal(np.array(atoms.cell), cell)
 
-    @pytest.mark.parametrize("dtype", ["float64", "float32"])
     def test_a_fresh_calculator_gives_the_same_bits(self, trained: dict[str, Path], dtype: str) -> None:
         """So MD that goes on and MD that starts again from a checkpoint meet the same forces."""
         atoms, random = water(1, seed=19).atoms(0), np.random.default_rng(0)
@@ -212,14 +119,13 @@ class Conformance:
 
     def test_far_atoms_have_their_reference_energy_and_no_force(self, model: Evaluator) -> None:
         """Beyond the cutoff nothing acts: two far molecules have twice the energy of one."""
-        one = water(1, molecules=1, seed=14)
-        one = replace(one, cells=40.0 * np.eye(3)[None])
-        two = replace(
-            one, offsets=np.array([0, 6]), numbers=np.tile(one.numbers, 2),
-            forces=np.tile(one.forces, (2, 1)),
-            positions=np.concatenate([one.positions, one.positions + 20.0]),
+        lone = replace(water(1, molecules=1, seed=14), cells=40.0 * np.eye(3)[None])
+        pair = replace(
+            lone, offsets=np.array([0, 6]), numbers=np.tile(lone.numbers, 2),
+            forces=np.tile(lone.forces, (2, 1)),
+            positions=np.concatenate([lone.positions, lone.positions + 20.0]),
         )  # fmt: skip
-        (single, forces), (double, both) = model.evaluate(one, 1), model.evaluate(two, 1)
+        (single, forces), (double, both) = model.evaluate(lone, 1), model.evaluate(pair, 1)
         assert double[0] == pytest.approx(2 * single[0], abs=self.sums, rel=0)
         np.testing.assert_allclose(both, np.tile(forces, (2, 1)), rtol=0, atol=self.sums)
 
@@ -256,45 +162,8 @@ class Conformance:
         assert set(rows[0]) == COLUMNS
         assert rows[-1]["validation_force_rmse_meV_per_A"] < 0.5 * rows[0]["validation_force_rmse_meV_per_A"]
 
-    @pytest.mark.parametrize("dtype", ["float64", "float32"])
-    def test_a_resumed_training_ends_with_the_same_bits(
-        self, trained: dict[str, Path], tmp_path: Path, dtype: str
-    ) -> None:
-        kept, cut = tmp_path / "checkpoint", tmp_path / "cut"
-        kept.mkdir()
-
-        def save(epoch: int, files: dict[str, bytes]) -> None:
-            for name, content in files.items():
-                (kept / name).write_bytes(content)
-
-        for last in (1, 3):
-            resume = kept if last > 1 else None
-            with pytest.raises(Interrupted):
-                report = interrupted_at(last)
-                self.adapter.train(self.job(cut, dtype=dtype, save=save, report=report, resume=resume))
-            self.disturb(last)
-        assert list(cut.iterdir()) == []
-        seen: list[dict[str, float]] = []
-        self.adapter.train(self.job(cut, dtype=dtype, resume=kept, report=seen.append))
-        assert [row["epoch"] for row in seen] == [4]
-        for name in (self.weights, "model.json"):
-            assert (cut / name).read_bytes() == (trained[dtype] / name).read_bytes()
-
-    def disturb(self, seed: int) -> None:
-        """Change the process's random state between two parts of a training."""
-        np.random.seed(seed)  # noqa: NPY002 (the global one is what an engine may use)
-
     def test_seeds_give_different_members(self, trained: dict[str, Path], tmp_path: Path) -> None:
+        """Or one and the same where the suite states that training has no random start."""
         self.adapter.train(self.job(tmp_path / "other", seed=4))
         other = (tmp_path / "other" / self.weights).read_bytes()
-        assert other != (trained["float64"] / self.weights).read_bytes()
-
-
-def interrupted_at(last: int) -> Any:
-    """A report that stops the training after epoch `last`."""
-
-    def report(row: dict[str, float]) -> None:
-        if row["epoch"] == last:
-            raise Interrupted("test")
-
-    return report
+        assert (other != (trained[self.widest()] / self.weights).read_bytes()) == self.seeded
