@@ -76,9 +76,8 @@ class Session:
 
         identities = {name: environment.identity for name, environment in self.environments.items()}
         held, threads = self.validated, self.site.threads_per_task
-        devices = {name: environment.device for name, environment in self.environments.items()}
         facts = held.datasets, held.systems, self.architectures
-        return Setting(*facts, identities, verb_versions(), threads, devices)
+        return Setting(*facts, identities, verb_versions(), threads, plan_verbs.devices(self))
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Any]:
         from mlipbench_hpc.plan.expand import expand
@@ -121,6 +120,7 @@ class Session:
 
 def validate(session: Session) -> int:
     campaign = session.validated.campaign
+    plan_verbs.devices(session)
     print(f"{session.path} is valid: campaign `{campaign.name}`")
     for name, facts in session.validated.datasets.items():
         print(f"  dataset {name}: {facts.describe()}")
@@ -195,7 +195,7 @@ def report(session: Session) -> int:
     campaign = session.validated.campaign
     out = session.store.root / "reports" / campaign.name
     page = build_report(
-        document(session.path, campaign, session.site),
+        document(session.path, campaign, session.site, session.architectures),
         reported(session.plan, seen.failures, found),
         session.store,
         out,

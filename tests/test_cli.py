@@ -52,6 +52,13 @@ def test_plan_and_status_say_so(finished: Path) -> None:
     assert "md                2        2" in status.stdout
 
 
+def test_the_report_cites_the_architectures_in_use_and_no_other(finished: Path) -> None:
+    page = (finished / "store/reports/toy/report.html").read_text()
+    cited = page.partition("<h2>Cite</h2>")[2].partition("</section>")[0]
+    assert "<li>toy: a test&#39;s own pair potential</li>" in cited
+    assert cited.count("<li>") == 1
+
+
 def test_the_report_is_rebuilt_to_the_byte(copy: Path) -> None:
     page = copy / "store" / "reports" / "toy" / "report.html"
     before = page.read_bytes()

@@ -144,7 +144,7 @@ def load_card(path: Path) -> Card:
 
 
 def _read(data: dict[str, Any]) -> Card:
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
     settings = {name: _hyperparameter(table) for name, table in data["hyperparameters"].items()}
     return Card(**(plain | {"hyperparameters": settings, "restart": Restart(**data["restart"])}))
 

@@ -12,8 +12,13 @@ and, where LAMMPS has a pair style of its own for the architecture,
 Without it the engine `lammps` asks the evaluator's calculator at every step. numbers: the atomic numbers
 that LAMMPS's atom types 1, 2, … stand for, ascending. evaluator: what `load` gave.
 
-`train` writes the model's file(s) into job.folder and returns JSON values (at least `epochs`); it calls
-job.report after every epoch, and continues from job.resume when that is given, to the bit where it can.
+`train` writes the model's file(s) into job.folder and returns JSON values (`epochs`, `parameters`); it calls
+job.report after every epoch, and continues from job.resume when that is given, as exactly as the card claims
+under `restart`.
+
+An architecture is one folder: card.toml and adapter.py, here or in a package of its own, which offers it by
+an entry point `name = module` of the group `mlipbench_hpc.architectures`. What it must obey, the claims of
+its card among it, is written once, as a test class to inherit: see testing/__init__.py.
 """
 
 from collections.abc import Callable

@@ -35,8 +35,12 @@ class Reported:
     failure: dict[str, str] | None = None
 
 
-def document(path: Path, campaign: Any, site: Any) -> dict[str, Any]:
-    """What the report says was asked: the campaign's file and specs, and this suite's version."""
+def document(path: Path, campaign: Any, site: Any, architectures: Mapping[str, Any]) -> dict[str, Any]:
+    """What the report says was asked: the campaign's file and specs, and this suite's version.
+
+    Of the architectures in use also what their cards say of citation and restart.
+    """
+    used = sorted({model.architecture for model in campaign.models.values()})
     return {
         "name": campaign.name,
         "description": campaign.description,
@@ -44,7 +48,12 @@ def document(path: Path, campaign: Any, site: Any) -> dict[str, Any]:
         "campaign": campaign.model_dump(mode="json"),
         "site": site.model_dump(mode="json"),
         "mlipbench": version(mlipbench_hpc.__name__),
+        "architectures": {name: _card(architectures[name].card) for name in used},
     }
+
+
+def _card(card: Any) -> dict[str, Any]:
+    return {"citation": list(card.citation), "restart": card.restart.describe()}
 
 
 def reported(plan: Iterable[Any], failures: Mapping[str, Any], found: Mapping[str, str]) -> list[Reported]:

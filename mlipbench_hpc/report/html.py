@@ -36,8 +36,8 @@ def build_report(document: dict[str, Any], tasks: list[Reported], store: Store, 
     """Write report.html, summary.txt, results.json and figures/*.{pdf,csv} into `out`; returns the page.
 
     document: {"name", "description", "yaml" (the campaign's text), "campaign" (validated, plain
-    JSON), "site", "mlipbench" (version)}. Reads committed folders only; whatever is missing is named on
-    the page.
+    JSON), "site", "mlipbench" (version), "architectures" (by name: "citation", "restart")}. Reads committed
+    folders only; whatever is missing is named on the page.
     """
     results = collect(document, tasks, store)
     drawn = figures(results)
@@ -137,6 +137,7 @@ def _committee(results: Results, name: str, final: Round) -> dict[str, Any]:
         "name": name,
         "model": spec["model"],
         "architecture": chosen["architecture"],
+        "restart": results.document["architectures"][chosen["architecture"]]["restart"],
         "preset": chosen.get("preset"),
         "dtype": chosen.get("dtype"),
         "about": final.describe(),

@@ -10,6 +10,7 @@ from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.runtime.environments import Environment, locate
 from mlipbench_hpc.runtime.images import Image, ImageRefused, Images
 from mlipbench_hpc.runtime.own_lammps import own_lammps
+from mlipbench_hpc.runtime.recipe import known
 
 
 def locate_all(names: Iterable[str], site: Site, remember: Path) -> Mapping[str, Environment | Image]:
@@ -17,14 +18,31 @@ def locate_all(names: Iterable[str], site: Site, remember: Path) -> Mapping[str,
 
     Raises ImageRefused, EnvironmentMissing, LammpsRefused when one is not there.
     """
-    wanted, images = list(names), images_of(site, remember)
+    wanted = list(names)
     if site.runtime == "apptainer" and not shutil.which("apptainer"):
         raise ImageRefused(
             f"site `{site.name}` runs images, but no apptainer is here: install it, or say `runtime: venv`"
         )
-    if site.runtime == "apptainer" or (site.runtime == "auto" and _can_contain(wanted, site, images)):
-        return {name: _image(name, site, images) for name in wanted}
+    if in_images(wanted, site):
+        return {name: _image(name, site, images_of(site, remember)) for name in wanted}
     return {name: _venv(name, site) for name in wanted}
+
+
+def in_images(names: list[str], site: Site) -> bool:
+    """Whether tasks of these environments run in images: `auto` takes them where all are there."""
+    if site.runtime == "auto":
+        return bool(shutil.which("apptainer")) and images_of(site).has(names, site.flavour)
+    return site.runtime == "apptainer"
+
+
+def device(name: str, site: Site) -> str:
+    """What models of an environment compute on in its image, be it there or still to be built: cpu or cuda.
+
+    As everywhere, an environment that is made in no other flavour is taken in cpu.
+    """
+    entries = images_of(site).entries
+    offers = entries if f"{name}-cpu" in entries or f"{name}-{site.flavour}" in entries else known()
+    return site.flavour if f"{name}-{site.flavour}" in offers else "cpu"
 
 
 def locate_again(task: Task, site: Site, remember: Path) -> Environment | Image:
@@ -47,7 +65,3 @@ def _venv(name: str, site: Site) -> Environment:
 def images_of(site: Site, remember: Path | None = None) -> Images:
     """The site's folder of images."""
     return Images(Path(site.images).resolve(), remember)
-
-
-def _can_contain(names: list[str], site: Site, images: Images) -> bool:
-    return bool(shutil.which("apptainer")) and images.has(names, site.flavour)

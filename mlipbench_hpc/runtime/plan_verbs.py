@@ -2,12 +2,20 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from mlipbench_hpc.runtime.trouble import Trouble
 
 KEY_SHOWN = 12
 SETTLED = ("done", "failed", "blocked")
+
+
+def devices(session: Any) -> Mapping[str, str]:
+    """What models compute on, by environment; raises CampaignError where one's architecture cannot."""
+    from mlipbench_hpc.runtime.devices import checked_devices
+
+    return checked_devices(session.path, session.validated.campaign, session.architectures, session.site)
 
 
 def plan(session: Any) -> int:

@@ -257,6 +257,9 @@ def make(root: Path) -> Made:
         "name": campaign["name"], "description": campaign["description"],
         "yaml": "name: water\nmd:\n  bulk: {}\n",
         "campaign": campaign, "site": {"name": "local", "cores": 2}, "mlipbench": "0.1.0",
+        "architectures": {
+            "mace": {"citation": ["A. Author, a paper <2022>"], "restart": "training bitwise and MD bitwise"}
+        },
     }  # fmt: skip
     made = Made(Store(root), document)
     made.store.create()

@@ -68,6 +68,12 @@ def test_complete_report(built: tuple[Any, Path]) -> None:
     assert not any("equilibrated" in warning for warning in results["warnings"])
 
 
+def test_architectures_in_use_are_cited_with_their_claims(built: tuple[Any, Path]) -> None:
+    page, _ = read(built[1])
+    assert "<li>mace: A. Author, a paper &lt;2022&gt;</li>" in page
+    assert "by its card: training bitwise and MD bitwise." in page
+
+
 def test_page_is_well_formed_and_self_contained(built: tuple[Any, Path]) -> None:
     page, _ = read(built[1])
     parsed = Wellformed(page)

@@ -18,7 +18,7 @@ from mlipbench_hpc.contract.task import InputFailure
 
 class TestMace(Conformance):
     adapter = adapter
-    # In float32 this model shows a TorchScript that rewrites itself, in training and in MD; not every one does.
+    # Not every model shows a TorchScript that rewrites itself: this one does, in training and in MD.
     small: ClassVar[dict[str, Any]] = {
         "r_max": 3.0, "num_channels": 16, "max_L": 0, "max_ell": 2, "correlation": 2, "radial_MLP": [8],
         "num_radial_basis": 4, "epochs": 4, "batch_size": 2,

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import chemical_symbols
 
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 REPULSION_EV, REPULSION_RANGE = 2000.0, 0.25
@@ -76,6 +78,13 @@ class Pairs:
         return matrix.reshape(-1, self.size), wall.reshape(-1)
 
 
+def require_known(numbers: Any, known: Any) -> None:
+    """Raise InputFailure naming the elements that the model was not made for."""
+    if strange := sorted(set(map(int, numbers)) - set(map(int, known))):
+        names, mine = (", ".join(chemical_symbols[z] for z in some) for some in (strange, sorted(known)))
+        raise InputFailure(f"toy model for {mine}: it does not know {names}")
+
+
 class Evaluator:
     """A trained pair potential."""
 
@@ -91,6 +100,7 @@ class Evaluator:
         self.frame_mb = frame_mb
 
     def one(self, numbers: Ints, positions: Floats, cell: Floats) -> tuple[float, Floats]:
+        require_known(numbers, self.energies)
         energy, forces = self.pairs.energy_and_forces(self.weights, numbers, positions, cell)
         return energy + sum(self.energies[int(z)] for z in numbers), forces
 
@@ -131,6 +141,9 @@ class PairCalculator(Calculator):
 def train(job: TrainingJob) -> dict[str, Any]:
     """Conjugate gradients on the forces' normal equations, one iteration an epoch."""
     wanted = job.hyperparameters
+    for frames in (job.train, job.validation):
+        require_known(frames.species(), job.reference_energies)
+        require_labels(frames)
     pairs = Pairs(job.train.species(), wanted["cutoff"], wanted["gaussians"])
     matrix, target = normal_equations(pairs, job.train)
     state = resume(job.resume) if job.resume else start(target, job.seed)
@@ -146,6 +159,13 @@ def train(job: TrainingJob) -> dict[str, Any]:
     }
     write_bytes(job.folder / "model.json", json.dumps(model).encode())
     return {"epochs": wanted["epochs"], "parameters": pairs.size}
+
+
+def require_labels(frames: Frames) -> None:
+    """Raise InputFailure when an energy or a force is missing."""
+    missing = int(np.isnan(frames.energies).sum()), int(np.isnan(frames.forces).any(axis=1).sum())
+    if any(missing):
+        raise InputFailure(f"frames lack {missing[0]} energies and the forces of {missing[1]} atoms")
 
 
 def normal_equations(pairs: Pairs, frames: Frames) -> tuple[Floats, Floats]:
@@ -208,7 +228,10 @@ def resume(folder: Path) -> dict[str, Any]:
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> Evaluator:
     """Rebuild what `train` wrote."""
-    model = json.loads((folder / "model.json").read_text())
+    try:
+        model = json.loads((folder / "model.json").read_text())
+    except OSError as error:
+        raise InputFailure(f"{folder} holds no toy model: {error}") from error
     pairs = Pairs(model["species"], hyperparameters["cutoff"], hyperparameters["gaussians"])
     energies = {int(z): e for z, e in model["reference_energies"].items()}
     return Evaluator(

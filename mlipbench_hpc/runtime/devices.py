@@ -1,0 +1,41 @@
+"""What the models of a campaign compute on at a site, refused where their architecture cannot."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.campaign.document import parse
+from mlipbench_hpc.campaign.problem import CampaignError, Mistake
+from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.plan.expand import environments
+from mlipbench_hpc.runtime.places import device, in_images
+
+
+def checked_devices(
+    path: Path, campaign: Campaign, architectures: Mapping[str, Found], site: Site
+) -> Mapping[str, str]:
+    """cpu or cuda by environment, whether or not its image is built yet.
+
+    Raises CampaignError naming, in the campaign's file, each model whose card does not list the device.
+    """
+    names = environments(campaign, architectures)
+    contained = in_images(names, site)
+    devices = {name: device(name, site) if contained else "cpu" for name in names}
+    if wrong := list(refused(campaign, architectures, devices, site.name)):
+        _, lines, _ = parse(path)
+        raise CampaignError(map(lines.problem, wrong))
+    return devices
+
+
+def refused(
+    campaign: Campaign, architectures: Mapping[str, Found], devices: Mapping[str, str], site: str
+) -> Iterator[Mistake]:
+    """Models on a device that their architecture's card does not list."""
+    for name, model in campaign.models.items():
+        card = architectures[model.architecture].card
+        if (asked := devices[card.environment]) not in card.devices:
+            message = f"site `{site}` computes model `{name}` on {asked}, which {card.name} does not offer"
+            offers = " or ".join(card.devices)
+            expected = f"{offers}: choose a site with `flavour: {card.devices[0]}`, or another architecture"
+            yield Mistake(("models", name, "architecture"), message, asked, expected)
