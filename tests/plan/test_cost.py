@@ -119,6 +119,8 @@ MEASURED: list[tuple[str, dict[str, Any], int | str, str, float, float | None, f
     ("dp", {"neuron": [25, 50, 100]}, 158, "float32", 0.192, 0.0388, 0.0528),
     ("dp", {"neuron": [25, 50, 100], "axis_neuron": 16}, 158, "float32", 0.237, 0.0502, 0.0569),
     ("dp", {"neuron": [50, 100, 200], "axis_neuron": 16}, 158, "float32", 0.401, 0.0703, 0.064),
+    ("dp", SMALL, 158, "float64", 0.383, 0.0522, 0.06),
+    ("dp", {}, "water", "float32", 0.05, 0.0315, 0.0271),
     ("mace", PAPER_MACE, 156, "float32", 5.4, None, None),
     ("mace", PAPER_MACE, 384, "float32", 13.4, None, None),
     ("mace", PAPER_MACE | {"num_channels": 16, "max_L": 1}, 156, "float32", 0.64, None, None),
