@@ -25,6 +25,7 @@ from typing import Any
 # species: elements in the data. number_bytes: 4 in float32, 8 in float64.
 VARIABLES = ("atoms", "neighbours", "species", "number_bytes")
 REQUIRED = ("start", "train", "evaluate")
+MD = "md_"
 TYPICAL = {"atoms": 150.0, "neighbours": 40.0, "species": 3.0, "number_bytes": 4.0}
 Laws = Mapping[str, str | float]
 
@@ -61,10 +62,12 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 
 
 def seconds(laws: Laws, variables: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> dict[str, float]:
-    """Core-seconds by each law; raises LawError for the first one that cannot be read or has no value."""
+    """Core-seconds by each law; raises LawError for the first that cannot be read or has no such value."""
     values: dict[str, Any] = {**hyperparameters, **variables}
     for name, law in laws.items():
         values[name] = _value(name, law, values)
+        if values[name] < 0 and (name in REQUIRED or name.startswith(MD)):
+            raise LawError(name, f"{law!r} gives {values[name]:g} s")
     return {name: values[name] for name in laws}
 
 
@@ -73,7 +76,7 @@ def complaints(
 ) -> list[tuple[str, str]]:
     """(law, what is wrong with it). presets: every hyperparameter's value, by the preset's name."""
     hyperparameters = {name for values in presets.values() for name in values}
-    required = (*REQUIRED, *(f"md_{engine}" for engine in engines))
+    required = (*REQUIRED, *(MD + engine for engine in engines))
     wrong = [(name, "is missing") for name in required if name not in laws]
     wrong += [
         (name, "the name of a hyperparameter or a variable")
@@ -83,7 +86,7 @@ def complaints(
     wrong += [
         (name, "hyperparameter with the name of a variable") for name in hyperparameters & set(VARIABLES)
     ]
-    return wrong or _unused(laws, required) or _without_value(laws, required, presets)
+    return wrong or _unused(laws, required) or _without_value(laws, presets)
 
 
 def _is_law(law: Any) -> bool:
@@ -99,20 +102,16 @@ def _unused(laws: Laws, required: Sequence[str]) -> list[tuple[str, str]]:
 def _names(law: str) -> list[ast.Name]:
     try:
         return [node for node in ast.walk(_parsed(law)) if isinstance(node, ast.Name)]
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return []
 
 
-def _without_value(
-    laws: Laws, required: Sequence[str], presets: Mapping[str, Mapping[str, Any]]
-) -> list[tuple[str, str]]:
+def _without_value(laws: Laws, presets: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
     for preset, hyperparameters in presets.items():
         try:
-            values = seconds(laws, TYPICAL, hyperparameters)
+            seconds(laws, TYPICAL, hyperparameters)
         except LawError as error:
-            return [(error.name, str(error))]
-        if wrong := [name for name in required if not values[name] >= 0]:
-            return [(name, f"{values[name]:g} s with the preset {preset}") for name in wrong]
+            return [(error.name, f"{error} with the preset {preset}")]
     return []
 
 

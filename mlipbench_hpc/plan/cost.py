@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlipbench_hpc.architectures import law
-from mlipbench_hpc.architectures.card import Card, complete
+from mlipbench_hpc.architectures.card import Card, CardError, complete
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.spec import GeneratedDataset
 from mlipbench_hpc.plan.graph import Cost
@@ -56,7 +56,10 @@ def relabel(facts: DatasetFacts) -> Cost:
 def laws(
     card: Card, parameters: Mapping[str, Any], facts: DatasetFacts, frames: float = 1
 ) -> dict[str, float]:
-    """Core-seconds by each law of the card (see architectures/law.py), with `frames` in a batch."""
+    """Core-seconds by each law of the card (see architectures/law.py), with `frames` in a batch.
+
+    Raises CardError where a law has no value for these hyperparameters.
+    """
     hyperparameters = complete(card, parameters["hyperparameters"])
     variables = {
         "atoms": per_frame(facts) * frames,
@@ -64,7 +67,10 @@ def laws(
         "species": len(facts.species),
         "number_bytes": NUMBER_BYTES[parameters["dtype"]],
     }
-    return law.seconds(card.cost, variables, hyperparameters)
+    try:
+        return law.seconds(card.cost, variables, hyperparameters)
+    except law.LawError as error:
+        raise CardError(f"card of {card.name}: cost.{error.name}: {error}") from error
 
 
 def train(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: int, validation: int) -> Cost:

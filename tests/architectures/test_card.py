@@ -202,6 +202,13 @@ def test_all_mistakes_come_at_once_and_none_where_there_is_none(card: Card) -> N
         (", md = 1e-6", "", "restart.md: is missing"),
         ("md = 1e-6", "md = 1e-6, mdd = 1e-6", "restart.mdd: unknown key; did you mean md?"),
         ("[cost]", "[cost", "card.toml"),
+        ('md_ase = "evaluate"', "", "cost.md_ase: is missing"),
+        ("train / 10", "tran / 10", "cost.evaluate: 'tran / 10': 'tran' is no hyperparameter"),
+        (
+            "atoms * slope",
+            "atoms * (5 - slope)",
+            "cost.train: '1e-3 * atoms * (5 - slope)' gives -0.6 s with the preset steep",
+        ),
     ],
 )
 def test_a_wrong_card_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:

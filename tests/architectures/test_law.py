@@ -71,8 +71,11 @@ def test_what_is_no_arithmetic_is_refused(law: str, words: str) -> None:
         ({"evalute": "train / 3"}, [("evalute", "no law uses it")]),
         ({"md_lammps": "evaluate"}, [("md_lammps", "no law uses it")]),
         ({"width": "2"}, [("width", "the name of a hyperparameter or a variable")]),
-        ({"train": "width - 9", "evaluate": "1"}, [("train", "-6 s with the preset wide")]),
-        ({"train": "atoms / (width - 3)"}, [("train", "'atoms / (width - 3)': float division by zero")]),
+        ({"train": "width - 9", "evaluate": "1"}, [("train", "'width - 9' gives -6 s with the preset wide")]),
+        (
+            {"train": "atoms / (width - 3)"},
+            [("train", "'atoms / (width - 3)': float division by zero with the preset wide")],
+        ),
         ({"start": True}, [("start", "expected a number or an expression")]),
         ({"start": [1]}, [("start", "expected a number or an expression")]),
     ],

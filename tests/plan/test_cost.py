@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from toy import write_toy
 
-from mlipbench_hpc.architectures.card import Card, find, merge
+from mlipbench_hpc.architectures.card import Card, CardError, find, merge
 from mlipbench_hpc.campaign.facts import DatasetFacts, answered, built_facts, drawn, generated_facts
 from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.campaign.spec import GeneratedDataset, System
@@ -119,6 +119,8 @@ MEASURED: list[tuple[str, dict[str, Any], int | str, str, float, float | None, f
     ("dp", {"neuron": [25, 50, 100]}, 158, "float32", 0.192, 0.0388, 0.0528),
     ("dp", {"neuron": [25, 50, 100], "axis_neuron": 16}, 158, "float32", 0.237, 0.0502, 0.0569),
     ("dp", {"neuron": [50, 100, 200], "axis_neuron": 16}, 158, "float32", 0.401, 0.0703, 0.064),
+    ("dp", SMALL, 158, "float64", 0.383, 0.0522, 0.06),
+    ("dp", {}, "water", "float32", 0.05, 0.0315, 0.0271),
     ("mace", PAPER_MACE, 156, "float32", 5.4, None, None),
     ("mace", PAPER_MACE, 384, "float32", 13.4, None, None),
     ("mace", PAPER_MACE | {"num_channels": 16, "max_L": 1}, 156, "float32", 0.64, None, None),
@@ -211,6 +213,14 @@ def test_the_law_sees_neighbours_species_and_number_width(flat: Card) -> None:
     assert cost.laws(card, asked(card, {}, "float64"), facts(156))["train"] == 8
     species = replace(flat, cost=FLAT | {"train": "species"})
     assert cost.laws(species, asked(card, {}), facts(158))["train"] == 4
+
+
+def test_hyperparameters_for_which_a_law_has_no_value_are_refused(flat: Card) -> None:
+    """Laws are tried on presets when the card is read; a campaign's own values may still be beyond them."""
+    card = replace(flat, cost=FLAT | {"train": "atoms * (5 - r_max)"})
+    assert cost.laws(card, asked(card, {"r_max": 4.0}), facts(156))["train"] == 156
+    with pytest.raises(CardError, match=r"card of mace: cost\.train: 'atoms \* \(5 - r_max\)' gives -156 s"):
+        cost.laws(card, asked(card, {"r_max": 6.0}), facts(156))
 
 
 def test_a_generated_dataset_is_as_dense_as_its_systems() -> None:
