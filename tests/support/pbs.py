@@ -1,8 +1,8 @@
 """qsub, qstat, qselect, qdel and pbsnodes on one machine, by the name this file is called by.
 
 Jobs are JSON files. Kept of PBS Professional: #PBS lines, options of the commands used, states Q, H, R, E and
-F, exit codes, JSON. As PBS is without further settings, it remembers no job that is over, and as OpenPBS's main
-branch, qstat answers for the first of several jobs; with PBS_HISTORY it does better in both.
+F, exit codes, JSON. As PBS is without further settings, it remembers no job that is over, and as that of
+OpenPBS's main branch, qstat answers for the first of several jobs; with PBS_HISTORY it does better in both.
 """
 
 import fcntl

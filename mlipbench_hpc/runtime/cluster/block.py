@@ -211,7 +211,7 @@ class Block:
         return host
 
     def spare(self, waiting: Iterable[str]) -> None:
-        """Keep jobs that wait already off the excluded nodes, each once, where the scheduler lets its users."""
+        """Keep jobs that wait already off the excluded nodes, each once, where the scheduler allows."""
         jobs = [job for job in waiting if self.resources[job].get("avoids") != self.excluded]
         if jobs:
             self._spare(jobs)
@@ -284,5 +284,5 @@ class Block:
         return len(ended)
 
     def objection(self) -> Refused | None:
-        """What the scheduler has against such a block, which is not run; None where it has or says nothing."""
+        """What the scheduler has against such a block, which is not run; None for nothing."""
         return None

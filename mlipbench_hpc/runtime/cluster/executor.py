@@ -1,4 +1,4 @@
-"""Parsl's executor over the jobs of a scheduler: submits beside the thread that polls, judges jobs and nodes."""
+"""Parsl's executor over the jobs of a scheduler: submits beside the polling, judges jobs and nodes."""
 
 import threading
 import time
@@ -213,7 +213,8 @@ class ClusterExecutor(Executor):
             since, was_wanted = self._over.setdefault(block, (time.monotonic(), self._has_queue()))
             for note in notes.every(self.notes):
                 self._note(note)
-            if block in self._begun or time.monotonic() - since >= NOTE_LATE_S:
+            late = time.monotonic() - since >= NOTE_LATE_S
+            if block in self._begun or late or block not in self.connected_blocks():
                 self._judged.add(block)
                 self._judge_ended(block, job, was_wanted)
                 self._over.pop(block)
