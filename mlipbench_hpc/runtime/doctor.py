@@ -170,7 +170,10 @@ class Doctor:
         """Whether the scheduler would ever start a job as long and as large as the site's, if it tells."""
         block = blocks_of(site, nodes, tag(self.store, "doctor"), str(Path(sys.executable).parent))
         block.script_dir = folder
-        if refusal := block.objection():
+        refusal = block.objection()
+        if block.accepted:  # PBS is asked with a job on hold, which is deleted.
+            self._end(block)
+        if refusal:
             change = (
                 "change `walltime`, `nodes_per_block`, `cores_per_node`, `gpus_per_node` or the partition"
             )
@@ -182,7 +185,10 @@ class Doctor:
         block.tag = tag(self.store, "doctor")
         with tempfile.TemporaryDirectory(dir=self.store.root, prefix="doctor-") as folder:
             block.script_dir = folder
-            if refusal := block.objection():
+            refusal = block.objection()
+            if block.accepted:
+                self._end(block)
+            if refusal:
                 self._refused(
                     f"no driver's job can run, with walltime {block.walltime}",
                     refusal,

@@ -55,7 +55,7 @@ def known(made: Any, job: str, state: JobState = JobState.RUNNING) -> None:
     [
         ("PENDING", JobState.PENDING),
         ("RUNNING", JobState.RUNNING),
-        ("COMPLETING", JobState.COMPLETED),
+        ("COMPLETED", JobState.COMPLETED),
         ("TIMEOUT", JobState.TIMEOUT),
         ("PREEMPTED", JobState.TIMEOUT),
         ("OUT_OF_MEMORY", JobState.FAILED),
@@ -70,6 +70,27 @@ def test_states_of_slurm(monkeypatch: pytest.MonkeyPatch, word: str, state: JobS
     made._status()
     assert made.resources["7"]["status"].state == state
     assert made.resources["7"]["status"].message == f"{word.lower()}: Reason, of | some kind"
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "cause"),
+    [
+        ("COMPLETING|n1|TimeLimit", JobState.TIMEOUT, "walltime"),
+        ("COMPLETING|n1|NonZeroExitCode", JobState.FAILED, ""),
+        ("COMPLETING|n1|None", JobState.COMPLETED, "unknown"),
+        ("TIMEOUT|n1|TimeLimit", JobState.TIMEOUT, "walltime"),
+        ("NODE_FAIL|n1|NodeDown", JobState.TIMEOUT, "node"),
+        ("PREEMPTED|n1|None", JobState.TIMEOUT, "preempted"),
+        ("OUT_OF_MEMORY|n1|OutOfMemory", JobState.FAILED, ""),
+    ],
+)
+def test_how_a_slurm_job_ended(
+    monkeypatch: pytest.MonkeyPatch, row: str, state: JobState, cause: str
+) -> None:
+    """What its node is blamed for: not the walltime, nor what somebody did."""
+    Said(monkeypatch, squeue=[(0, f"7|{row}\n", "")])
+    job = block("slurm").listing()["7"]
+    assert (job.state, job.cause, job.node) == (state, cause, "n1")
 
 
 def pbs_says(monkeypatch: pytest.MonkeyPatch, job: str) -> Said:

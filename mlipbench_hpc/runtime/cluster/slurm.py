@@ -13,7 +13,7 @@ from mlipbench_hpc.runtime.cluster.script import hours, seconds
 
 STATES: dict[str, JobState] = {
     **dict.fromkeys(("RUNNING", "SIGNALING", "RESIZING"), JobState.RUNNING),
-    **dict.fromkeys(("COMPLETED", "COMPLETING", "STAGE_OUT"), JobState.COMPLETED),
+    **dict.fromkeys(("COMPLETED", "STAGE_OUT"), JobState.COMPLETED),
     **dict.fromkeys(("TIMEOUT", "PREEMPTED", "DEADLINE", "NODE_FAIL"), JobState.TIMEOUT),
     **dict.fromkeys(("FAILED", "BOOT_FAIL", "OUT_OF_MEMORY", "REVOKED", "SPECIAL_EXIT"), JobState.FAILED),
     "CANCELLED": JobState.CANCELLED,
@@ -25,6 +25,11 @@ CAUSES: dict[str, Cause] = {
     "CANCELLED": "cancelled",
     "NODE_FAIL": "node",
     "BOOT_FAIL": "node",
+}
+ENDING: dict[str, tuple[JobState, Cause]] = {
+    "TimeLimit": (JobState.TIMEOUT, "walltime"),
+    "NonZeroExitCode": (JobState.FAILED, ""),
+    "NodeDown": (JobState.TIMEOUT, "node"),
 }
 
 
@@ -57,9 +62,11 @@ class SlurmBlock(Block, SlurmProvider):  # type: ignore[misc]
 
     def _job(self, state: str, nodes: str, reason: str) -> Job:
         node = nodes if self.nodes_per_block == 1 and nodes not in ("", "(null)", "n/a", "None") else ""
-        return Job(
-            STATES.get(state, WAITING), f"{state.lower()}: {reason}", reason, node, CAUSES.get(state, "")
-        )
+        words = f"{state.lower()}: {reason}"
+        if state == "COMPLETING":  # Over, but for its last processes: only the reason says how.
+            over, cause = ENDING.get(reason, (JobState.COMPLETED, "unknown"))
+            return Job(over, words, reason, node, cause)
+        return Job(STATES.get(state, WAITING), words, reason, node, CAUSES.get(state, ""))
 
     def objection(self) -> Refused | None:
         """sbatch tries without submitting; few clusters let it look at the partition's time limit."""
