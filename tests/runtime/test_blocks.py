@@ -88,8 +88,9 @@ def test_how_a_slurm_job_ended(
     monkeypatch: pytest.MonkeyPatch, row: str, state: JobState, cause: str
 ) -> None:
     """What its node is blamed for: not the walltime, nor what somebody did."""
+    made = block("slurm")
     Said(monkeypatch, squeue=[(0, f"7|{row}\n", "")])
-    job = block("slurm").listing()["7"]
+    job = made.listing()["7"]
     assert (job.state, job.cause, job.node) == (state, cause, "n1")
 
 
