@@ -200,18 +200,60 @@ def test_a_server_without_history_is_asked_without_it(
     assert made.trouble == ""
 
 
+@pytest.mark.parametrize(
+    ("job", "cause"),
+    [
+        ('{"job_state": "F", "Exit_status": 0}', ""),
+        ('{"job_state": "F", "Exit_status": 1}', ""),
+        ('{"job_state": "F", "Exit_status": -29}', "walltime"),
+        ('{"job_state": "F", "Exit_status": 271}', "cancelled"),
+        ('{"job_state": "E"}', "unknown"),
+        ('{"job_state": "R", "exec_host": "n1.cluster/0*8"}', ""),
+    ],
+)
+def test_how_a_pbs_job_ended(monkeypatch: pytest.MonkeyPatch, job: str, cause: str) -> None:
+    made = block("pbs")
+    pbs_says(monkeypatch, job)
+    listed = made.listing()["7.head.cluster"]
+    assert listed.cause == cause
+    assert listed.node == ("n1" if "exec_host" in job else "")
+
+
+def test_qselect_may_call_a_job_otherwise_than_qsub_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, server = block("pbs"), Server("7.head")
+    monkeypatch.setattr(Block, "execute_wait", lambda _, *words: server.answer(*words))
+    known(made, "7.head.cluster", JobState.PENDING)
+    server.names = {"7.head.cluster": "7.head"}
+    made._status()
+    assert made.resources["7.head.cluster"]["status"].state == JobState.RUNNING
+
+
+def test_an_answer_that_came_too_late_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = block("pbs")
+    known(made, "7.head")
+    known(made, "6.head")
+    slow, runs = (124, "", "no answer"), (0, '{"Jobs": {"7.head": {"job_state": "R"}}}', "")
+    queued = (0, '{"Jobs": {"7.head": {"job_state": "Q"}}}', "")
+    Said(monkeypatch, qselect=[(0, "7.head", "")], qstat=[runs, slow, queued, slow])
+    made._status()
+    assert made.resources["7.head"]["status"].state == JobState.RUNNING
+    made._status()
+    assert made.resources["7.head"]["status"].state == JobState.PENDING
+
+
 class Server:
     """A PBS server that answers for one of several jobs, as OpenPBS does (issue 2672), or loses some."""
 
     def __init__(self, live: str, silent: tuple[str, ...] = ()) -> None:
         self.live, self.silent, self.asked = live.split(), silent, list[str]()
+        self.names: dict[str, str] = {}
 
     def answer(self, command: str, timeout: float | None = None) -> tuple[int, str, str]:
         self.asked.append(command)
         words = command.split()
         if words[0] == "qselect":
             return 0, "\n".join(self.live), ""
-        first = words[words.index("json") + 1]
+        first = self.names.get(words[words.index("json") + 1], words[words.index("json") + 1])
         if first in self.silent:
             return 0, '{"Jobs": {}}', ""
         if first not in self.live:

@@ -109,11 +109,8 @@ class ClusterExecutor(Executor):
 
     def _without(self) -> str:
         """What a refusal may have to do with excluded nodes."""
-        return (
-            f"; no other node is left than those excluded: {self.health.named()}"
-            if (self.health.excluded)
-            else ""
-        )
+        left = f"; no other node is left than those excluded: {self.health.named()}"
+        return left if self.health.excluded else ""
 
     def finish_submitting(self) -> None:
         """Wait for a submission under way: its job must be known before all are ended."""

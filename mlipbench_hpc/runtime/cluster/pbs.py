@@ -64,11 +64,11 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
         if code != 0:
             self.trouble = f"qselect: {errors.strip() or out.strip() or code}"
             return None
-        live = out.split()
+        live = [self._same(job, self.resources) for job in out.split()]
         if (jobs := self._details(live)) is None:
             return None
         for job in self._open_jobs():
-            if self._short(job) not in {self._short(other) for other in live}:
+            if job not in live:
                 jobs |= self._past(job)
         return jobs
 
@@ -78,6 +78,7 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
     def _details(self, live: list[str]) -> dict[str, Job] | None:
         """All that qstat says of them, None when it says nothing good."""
         jobs: dict[str, Job] = {}
+        self._timed_out = False
         if len(live) > 1 and not self.one_by_one:
             jobs = self._asked(live) or {}
             self.one_by_one = 0 < len(jobs) < len(live)
@@ -115,29 +116,26 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
             return None
         try:
             listed = json.loads(out)["Jobs"]
-            answer = {self._as_asked(job, jobs): self._job(text) for job, text in listed.items()}
+            answer = {self._same(job, jobs): self._job(text) for job, text in listed.items()}
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             self.trouble = f"qstat: no jobs in its JSON ({error})"
             return None
         return answer if answer.keys() & set(jobs) else None
 
-    def _as_asked(self, job: str, jobs: Iterable[str]) -> str:
-        """qstat, and qselect, may say less or more of the server's name than qsub did."""
-        known = [*jobs, *self.resources]
-        return next((mine for mine in known if self._short(mine) == self._short(job)), job)
-
     @staticmethod
-    def _short(job: str) -> str:
-        return job.split(".", maxsplit=1)[0]
+    def _same(job: str, jobs: Iterable[str]) -> str:
+        """Its name among jobs: qstat and qselect may say less or more of the server's name than qsub."""
+        number = job.split(".", maxsplit=1)[0]
+        return next((other for other in list(jobs) if other.split(".", maxsplit=1)[0] == number), job)
 
     def _job(self, listed: dict[str, Any]) -> Job:
         letter = str(listed["job_state"])
         state = STATES.get(letter)  # None: E, F, X: it is over, or nearly.
         comment = str(listed.get("comment", ""))
         code = int(listed.get("Exit_status", 0))
-        cause: Cause = ""
+        cause: Cause = "" if "Exit_status" in listed or state else "unknown"
         if state is None:  # Finished; PBS's own reasons are negative, and a signal's are 256 and more.
-            cause = "walltime" if code == OVER_WALLTIME else "cancelled" if code >= SIGNALLED else ""
+            cause = "walltime" if code == OVER_WALLTIME else "cancelled" if code >= SIGNALLED else cause
             failed = 0 < code < SIGNALLED
             state = JobState.COMPLETED if code == 0 else JobState.FAILED if failed else JobState.TIMEOUT
         return Job(state, comment or letter, comment, self._node(listed), cause)
