@@ -416,7 +416,24 @@ def test_only_a_scheduler_that_says_so_ends_a_drivers_job(
 def test_a_drivers_job_under_pbs(monkeypatch: pytest.MonkeyPatch, state: str, over: bool) -> None:
     pbs_says(monkeypatch, f'{{"job_state": "{state}"}}')
     assert block("pbs").is_over("7.head.cluster") is over
-    assert block("pbs").is_over("8.head.cluster") is False
+    assert block("pbs").is_over("8.head.cluster") is False, "nothing is said of it"
+
+
+@pytest.mark.parametrize(
+    ("qselect", "qstat", "over"),
+    [
+        ((0, "", ""), (153, "", "qstat: Unknown Job Id 7.head"), True),
+        ((0, "", ""), (1, "", "cannot connect to server head"), False),
+        ((1, "", "cannot connect"), (153, "", "qstat: Unknown Job Id 7.head"), False),
+        ((0, "7.head", ""), (0, '{"Jobs": {}}', ""), False),
+    ],
+)
+def test_a_drivers_job_that_a_server_without_history_does_not_know_is_over(
+    monkeypatch: pytest.MonkeyPatch, qselect: Any, qstat: Any, over: bool
+) -> None:
+    """Else a lock of another host could never be taken where PBS is as it is by default."""
+    Said(monkeypatch, qselect=[qselect], qstat=[(0, "", NO_HISTORY), qstat])
+    assert block("pbs").is_over("7.head") is over
 
 
 def test_commands_reach_no_shell(tmp_path: Path) -> None:

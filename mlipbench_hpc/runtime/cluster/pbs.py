@@ -11,7 +11,7 @@ from typing import Any
 from parsl.jobs.states import JobState
 from parsl.providers import PBSProProvider
 
-from mlipbench_hpc.runtime.cluster.block import TIMED_OUT, WAITING, Block, Cause, Job
+from mlipbench_hpc.runtime.cluster.block import ACTIVE, TIMED_OUT, WAITING, Block, Cause, Job
 from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused
 
 STATES = {"R": JobState.RUNNING, "B": JobState.RUNNING, **dict.fromkeys("QWTHSU", WAITING)}
@@ -71,6 +71,14 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
             if job not in live:
                 jobs |= self._past(job)
         return jobs
+
+    def is_over(self, job: str) -> bool:
+        """Whether this job of the store is over. A server that keeps no history says no more than that it
+        knows no such job; with qselect, which does not list it either, that is an answer.
+        """
+        self.know(job)
+        listed = self.listing()
+        return listed is not None and (job not in listed or listed[job].state not in ACTIVE)
 
     def _open_jobs(self) -> list[str]:
         return [job for job, resource in list(self.resources.items()) if not resource["status"].terminal]
