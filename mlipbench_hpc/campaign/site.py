@@ -173,6 +173,9 @@ class ClusterSite(Site):
         None, description="Of the job of `run --submit` (default: that of the nodes it runs on)."
     )
     idle_limit: Duration = Field(120.0, description="A job without a task ends after this time.")
+    node_failures: Count = Field(
+        3, description="Failures in a row on one node after which it gets no more jobs of this run."
+    )
     connect_within: Duration = Field(
         600.0, description="A running job whose workers have not called by then is cancelled."
     )

@@ -14,15 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from parsl.jobs.states import JobState, JobStatus
-from parsl.providers.errors import SubmitException
 
 from mlipbench_hpc.campaign.site import ClusterSite, Nodes, Site, SlurmSite
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.runtime import probe
-from mlipbench_hpc.runtime.blocks import ACTIVE, PbsBlock, SlurmBlock, blocks_of
+from mlipbench_hpc.runtime.cluster.block import ACTIVE
+from mlipbench_hpc.runtime.cluster.pbs import PbsBlock
+from mlipbench_hpc.runtime.cluster.providers import blocks_of
+from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused
+from mlipbench_hpc.runtime.cluster.slurm import SlurmBlock
 from mlipbench_hpc.runtime.executors import PLAIN, address, plain, tag
 from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.places import images_of
+from mlipbench_hpc.runtime.submit import driver_block
 from mlipbench_hpc.runtime.trouble import Trouble, WorkersLost, free_bytes
 
 NEEDED = {"slurm": ("sbatch", "squeue", "scancel"), "pbs": ("qsub", "qstat", "qselect", "qdel")}
@@ -132,6 +136,8 @@ class Doctor:
             self.echo(f"a {kind} node, from a probe job of five minutes at most")
             cuda = [image for image in images if image.device == "cuda" and nodes.gpus_per_node]
             self._probe(site, nodes, at, [str(image.path) for image in cuda])
+        self.echo("the driver's own job, as `run --submit` asks for it; nothing is run")
+        self._driver(site)
 
     def _probe(self, site: ClusterSite, nodes: Nodes, at: str, images: list[str]) -> None:
         short = nodes.model_copy(update={"walltime": PROBE_WALLTIME_S, "nodes_per_block": 1})
@@ -140,7 +146,7 @@ class Doctor:
             tempfile.TemporaryDirectory(dir=self.store.root, prefix="doctor-") as name,
             listening(site) as server,
         ):
-            provider.script_dir, provider.first_patience = name, 0.0
+            provider.script_dir = name
             self._whole(site, nodes, name)
             port = str(server.getsockname()[1])
             words = [sys.executable, "-m", "mlipbench_hpc.runtime.probe", name, at, port, *images]
@@ -148,8 +154,8 @@ class Doctor:
                 job = provider.submit(shlex.join(words), 1)
                 self.good(f"job {job} was accepted")
                 self._talk(self._called(provider, job, server, at, port), Path(name), nodes)
-            except SubmitException:
-                self.wrong(f"no job is accepted: {provider.trouble}", _about_nodes(site))
+            except Refused as refusal:
+                self._refused("no job is accepted", refusal, _about_nodes(site))
             except (OSError, ValueError) as error:
                 self.wrong(
                     f"the probe broke off: {error}", "try again; see the job's output in the queue's log"
@@ -164,11 +170,43 @@ class Doctor:
         """Whether the scheduler would ever start a job as long and as large as the site's, if it tells."""
         block = blocks_of(site, nodes, tag(self.store, "doctor"), str(Path(sys.executable).parent))
         block.script_dir = folder
-        if why := block.objection():
-            self.wrong(
-                f"no job as the site asks for it can run: {why}",
-                "change `walltime`, `nodes_per_block`, `cores_per_node`, `gpus_per_node` or the partition",
+        refusal = block.objection()
+        if block.accepted:  # PBS is asked with a job on hold, which is deleted.
+            self._end(block)
+        if refusal:
+            change = (
+                "change `walltime`, `nodes_per_block`, `cores_per_node`, `gpus_per_node` or the partition"
             )
+            self._refused("no job as the site asks for it can run", refusal, change)
+
+    def _driver(self, site: ClusterSite) -> None:
+        """The same of the job that `run --submit` asks for."""
+        block = driver_block(site, self.store)
+        block.tag = tag(self.store, "doctor")
+        with tempfile.TemporaryDirectory(dir=self.store.root, prefix="doctor-") as folder:
+            block.script_dir = folder
+            refusal = block.objection()
+            if block.accepted:
+                self._end(block)
+            if refusal:
+                self._refused(
+                    f"no driver's job can run, with walltime {block.walltime}",
+                    refusal,
+                    "change `driver_walltime`, or the partition or queue of the nodes it runs on",
+                )
+            else:
+                self.good(f"the scheduler has nothing against it, with walltime {block.walltime}")
+
+    def _refused(self, what: str, refusal: Refused, change: str) -> None:
+        """A mistake in the site's file is told from a limit on jobs, and from a scheduler that is out."""
+        otherwise = {
+            Kind.LIMIT: "jobs of yours are in the way: try again when some are over. A run waits for that",
+            Kind.OUTAGE: "this says nothing about the site: try again when the scheduler answers",
+        }
+        if refusal.kind is Kind.NEVER:
+            self.wrong(f"{what}: {refusal}", change)
+        else:
+            self.wrong(f"no answer about this job, {refusal.kind.value}: {refusal}", otherwise[refusal.kind])
 
     def _end(self, provider: SlurmBlock | PbsBlock) -> None:
         try:

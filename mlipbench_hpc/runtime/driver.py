@@ -220,6 +220,7 @@ class Driver:
         """Only the committed folder is believed, never the exit code alone."""
         assert flight.ended is not None
         if result := self.store.result(flight.item.key):
+            self.pool.worked(flight.kind, flight.attempt.name)
             self._committed(flight.item, result)
         elif self._shows_late(flight):
             return
@@ -292,6 +293,9 @@ class Driver:
         if os.strerror(errno.ENOSPC) in message:
             self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
             self._again(flight, message)
+            return
+        if self.pool.blames_node(flight.kind, flight.attempt, kind, flight.code, message):
+            self._again(flight, f"{message}: its node gets no more jobs, trying elsewhere")
             return
         limits = {"transient": self.site.retries, "resource": RESOURCE_RETRIES, "lost": LOST_LIMIT}
         allowed = limits.get(kind, 0)

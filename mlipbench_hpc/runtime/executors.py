@@ -1,6 +1,5 @@
 """From a site to a running Parsl."""
 
-import functools
 import hashlib
 import os
 import re
@@ -19,73 +18,24 @@ import psutil
 from parsl.app.python import PythonApp
 from parsl.config import Config
 from parsl.dataflow.dflow import DataFlowKernel
-from parsl.executors import HighThroughputExecutor
-from parsl.executors.high_throughput.errors import CommandClientBadError, CommandClientTimeoutError
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
-from parsl.jobs.error_handlers import windowed_error_handler
 from parsl.jobs.states import JobState
 from parsl.providers import LocalProvider
 
 from mlipbench_hpc.campaign.site import LOCAL, ClusterSite, Nodes, Site
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.runtime import processes
-from mlipbench_hpc.runtime.blocks import Block, blocks_of
-from mlipbench_hpc.runtime.launch import launch
+from mlipbench_hpc.runtime.answering import Executor
+from mlipbench_hpc.runtime.cluster.executor import ClusterExecutor, judge
+from mlipbench_hpc.runtime.cluster.providers import blocks_of
+from mlipbench_hpc.runtime.launch import NOT_STARTED, launch
 from mlipbench_hpc.runtime.trouble import WorkersLost
 
 HEARTBEAT_S, LOST_AFTER_S = 2, 10
-ANSWER_WITHIN_S = 30
 LONGEST_SILENCE_S, BEATS = 120.0, 5
-BAD_BLOCKS = 5
 # What is left when the workers start, never 0, which would be for ever; one that is over drains at once.
 DRAIN = "$(( (MLIPBENCH_DRAIN_AT - $(date +%s)) | 1 ))"
 PLAIN = r"[A-Za-z0-9_./+-]+"
-
-
-class Executor(HighThroughputExecutor):
-    """Parsl's, but no question to its interchange waits for ever: a dead one has no managers."""
-
-    def is_alive(self) -> bool:
-        """Whether its interchange runs and answers."""
-        process = self.interchange_proc
-        return process is not None and process.poll() is None and self.command_client.ok
-
-    def connected_managers(self) -> list[dict[str, Any]]:
-        """One dict for each manager."""
-        return self._asked("MANAGERS") or []
-
-    def connected_blocks(self) -> list[str]:
-        """Ids of all blocks whose managers ever called."""
-        return self._asked("CONNECTED_BLOCKS") or []
-
-    def _hold_block(self, block_id: str) -> None:
-        for manager in self.connected_managers():
-            if manager["block_id"] == block_id:
-                self._asked(["HOLD_MANAGER", manager["manager"]])
-
-    def _asked(self, message: Any) -> Any:
-        if not self.is_alive():
-            return None
-        try:
-            return self.command_client.run(message, timeout_s=ANSWER_WITHIN_S)
-        except (CommandClientBadError, CommandClientTimeoutError):
-            return None
-
-
-class ClusterExecutor(Executor):
-    """A job that still waits in the queue is not taken for an idle one and cancelled."""
-
-    def scale_in(self, blocks: int, max_idletime: float | None = None) -> list[str]:
-        """End so many blocks, and with max_idletime (s) only those idle for longer; returns which."""
-        if max_idletime is None:
-            ended: list[str] = super().scale_in(blocks)
-            return ended
-        managers = [manager for manager in self.connected_managers() if manager["active"]]
-        busy = {one["block_id"] for one in managers if one["tasks"] or one["idle_duration"] <= max_idletime}
-        idle = sorted({one["block_id"] for one in managers} - busy)[:blocks]
-        provider: Any = self.provider
-        gone = provider.cancel([self.blocks_to_job_id[block] for block in idle]) if idle else []
-        return [block for block, ended_now in zip(idle, gone, strict=True) if ended_now]
 
 
 class Pool:
@@ -99,12 +49,18 @@ class Pool:
         # All of Parsl's processes here inherit these marks, so that none of them can be left behind.
         os.environ |= {processes.STORE: store.name, processes.POOL: self.folder.name}
         self.executors = _executors(site, store)
-        providers: list[Any] = [one.provider for one in self.executors.values()]
-        self.blocks: list[Block] = [one for one in providers if isinstance(one, Block)]
+        self.clusters = {
+            label: executor
+            for label, executor in self.executors.items()
+            if isinstance(executor, ClusterExecutor)
+        }
+        for label, executor in self.clusters.items():
+            assert isinstance(site, ClusterSite)
+            executor.settle(self.folder / "begun" / label, site.node_failures, echo)
         self._running_since: dict[tuple[str, str], float] = {}
         try:
-            for block in self.blocks:
-                block.end_all(echo)
+            for executor in self.clusters.values():
+                executor.jobs.end_all(echo)
             self.kernel: DataFlowKernel = parsl.load(_config(site, self.executors, self.folder))
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -114,24 +70,41 @@ class Pool:
             for label in self.executors
         }
 
-    def submit(self, kind: str, *arguments: Any) -> "Future[int]":
+    def submit(self, kind: str, argv: list[str], folder: str, *arguments: Any) -> "Future[int]":
         """Queue launch(argv, folder, environ, log, …) for that kind of node; it answers with an exit code."""
-        future: Future[int] = self._apps[kind](*arguments)
+        cluster = self.clusters.get(kind)
+        note = str(cluster.notes / Path(folder).name) if cluster else None
+        future: Future[int] = self._apps[kind](argv, folder, *arguments, note)
         return future
+
+    def worked(self, kind: str, attempt: str) -> None:
+        """An attempt was committed: its node works."""
+        if cluster := self.clusters.get(kind):
+            cluster.worked(attempt)
+
+    def blames_node(self, kind: str, attempt: Path, failure: str, code: int | None, words: str) -> bool:
+        """Whether a failure of that kind is held against its node, which gets no more jobs, not the task."""
+        cluster, task = self.clusters.get(kind), attempt.name.rpartition("-")[0]
+        if cluster and failure == "lost":
+            cluster.lost(attempt.name, task)
+        elif cluster and failure == "transient":
+            return cluster.blames_node(attempt.name, task, words, code == NOT_STARTED)
+        return False
 
     def is_broken(self) -> bool:
         """Whether an interchange died or Parsl gave an executor up: a new pool is needed."""
-        return any(not one.is_alive() or one.bad_state_is_set for one in self.executors.values())
+        hopeless = bool(self.why_hopeless())
+        return hopeless or any(not one.is_alive() or one.bad_state_is_set for one in self.executors.values())
 
     def why_hopeless(self) -> str:
         """Why a new pool would help no more than this one, in the scheduler's or the last jobs' words."""
-        bad = [one for one in self.executors.values() if self.blocks and one.bad_state_is_set]
-        return f"{BAD_BLOCKS} jobs in a row have failed: {bad[0].executor_exception}" if bad else ""
+        return next((one.verdict for one in self.clusters.values() if one.verdict), "")
 
     def watch(self) -> list[str]:
         """What the scheduler says of this pool's jobs, in lines; jobs of silent workers are cancelled."""
-        lines = [one.trouble for one in self.blocks if one.trouble]
-        for label, executor in self.executors.items() if self.blocks else ():
+        lines = [one.jobs.trouble for one in self.clusters.values() if one.jobs.trouble]
+        for label, executor in self.clusters.items():
+            lines += executor.lines()
             for block, status in list(executor.status_facade.items()):
                 if status.state in (JobState.PENDING, JobState.HELD):
                     job = executor.blocks_to_job_id.get(block)
@@ -162,8 +135,10 @@ class Pool:
         """End the pool's jobs and Parsl's processes, orphans too; forget its folder. Once is enough."""
         if not self.folder.exists():
             return
-        for block in self.blocks:
-            block.closing.set()
+        for executor in self.clusters.values():
+            executor.jobs.closing.set()
+        for executor in self.clusters.values():
+            executor.finish_submitting()
         try:
             self.kernel.cleanup()
         finally:
@@ -172,8 +147,8 @@ class Pool:
 
     def _end_processes(self) -> None:
         try:
-            for block in self.blocks:
-                block.end_all(self.echo)
+            for executor in self.clusters.values():
+                executor.jobs.end_all(self.echo)
         finally:
             processes.kill(processes.POOL, self.folder.name)
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -235,7 +210,7 @@ def _cluster_executor(site: ClusterSite, kind: str, nodes: Nodes, name: str) -> 
         heartbeat_period=max(1, int(silence / BEATS)),
         heartbeat_threshold=max(5, int(silence)),
         launch_cmd=DEFAULT_LAUNCH_CMD.replace("{drain_period}", DRAIN),
-        block_error_handler=functools.partial(windowed_error_handler, threshold=BAD_BLOCKS),
+        block_error_handler=judge,
         interchange_launch_cmd=_interchange(),
         encrypted=True,
     )

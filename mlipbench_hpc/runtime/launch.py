@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S
 from mlipbench_hpc.contract.task import EXIT_INTERRUPTED
+from mlipbench_hpc.runtime.cluster.notes import Note, leave
 
 # Set by the job that this runs in, if any: when its tasks are to stop (Unix time), and its own GPUs.
 STOP_AT, DEVICES = "MLIPBENCH_STOP_AT", "MLIPBENCH_DEVICES"
@@ -20,6 +21,7 @@ SHARED, VARIABLES = "MLIPBENCH_TASKS_PER_GPU", "MLIPBENCH_VARIABLES"
 NOT_STARTED, NO_MEMORY = 126, 125
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 HOST = "MLIPBENCH_HOST"
+BLOCK = "PARSL_WORKER_BLOCK_ID"
 LOOK_EVERY_S = 0.5
 
 
@@ -30,11 +32,13 @@ def launch(
     log: str,
     limit: float | None = None,
     contained: bool = False,
+    note: str | None = None,
 ) -> int:
     """Run `argv` (never a shell) in `folder`; output goes to the log file. Returns its exit code, or
     NOT_STARTED, NO_MEMORY where the kernel killed it because memory ran out, or EXIT_INTERRUPTED without
     having started it where the job's time is over.
 
+    note: where to write on which node, in which of Parsl's blocks, this attempt begins.
     limit: seconds from now after which the worker is to checkpoint and stop; the job's end may come earlier.
     The attempt's folder may show here up to VISIBLE_WITHIN_S late. The worker dies with this process: by
     prctl PR_SET_PDEATHSIG, which it sets itself, or, in a container, where our process id means nothing,
@@ -44,6 +48,8 @@ def launch(
     stops = [float(os.environ[STOP_AT])] if STOP_AT in os.environ else []
     if stops and time.time() >= stops[0]:
         return EXIT_INTERRUPTED
+    if note:
+        leave(Path(note), Note(_host(os.environ), os.environ.get(BLOCK, "")))
     stops += [time.time() + limit] if limit is not None else []
     command = [*argv, "--die-with", "stdin" if contained else str(os.getpid())]
     command += ["--deadline", repr(min(stops))] if stops else []
@@ -96,7 +102,7 @@ def here(outside: Mapping[str, str], contained: bool) -> dict[str, str]:
     """
     if STOP_AT not in outside:
         return {}
-    found = {HOST: outside.get("SLURMD_NODENAME") or socket.gethostname()}
+    found = {HOST: _host(outside)}
     found |= {name: outside[name] for name in outside.get(VARIABLES, "").split(",") if name in outside}
     if "CUDA_VISIBLE_DEVICES" in outside:
         own = [name for name in outside.get(DEVICES, "").split(",") if name]
@@ -108,6 +114,11 @@ def here(outside: Mapping[str, str], contained: bool) -> dict[str, str]:
         found |= {f"APPTAINERENV_{name}": text for name, text in found.items()}
         found["PATH"] = outside.get("PATH", os.defpath)
     return found | ({"TMPDIR": outside["TMPDIR"]} if "TMPDIR" in outside else {})
+
+
+def _host(outside: Mapping[str, str]) -> str:
+    """This node as SLURM calls it, or as it calls itself."""
+    return outside.get("SLURMD_NODENAME") or socket.gethostname()
 
 
 @contextmanager

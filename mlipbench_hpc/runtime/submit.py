@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from parsl.launchers import SimpleLauncher
-from parsl.providers.errors import SubmitException
 
 from mlipbench_hpc.campaign.site import ClusterSite, Site
 from mlipbench_hpc.contract.folder import Store
-from mlipbench_hpc.runtime.blocks import PbsBlock, SlurmBlock, blocks_of
+from mlipbench_hpc.runtime.cluster.block import FIRST_PATIENCE_S
+from mlipbench_hpc.runtime.cluster.pbs import PbsBlock
+from mlipbench_hpc.runtime.cluster.providers import blocks_of
+from mlipbench_hpc.runtime.cluster.refusals import Refused
+from mlipbench_hpc.runtime.cluster.slurm import SlurmBlock
 from mlipbench_hpc.runtime.executors import plain, tag
 from mlipbench_hpc.runtime.launch import STOP_AT
 from mlipbench_hpc.runtime.lock import own_job, release_dead
@@ -22,12 +25,14 @@ from mlipbench_hpc.runtime.trouble import Trouble
 
 CORES = 2
 LOG = "driver.log"
+LOOK_AT_START_S = 10.0
 
 
 def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable[[str], None]) -> None:
     """Submit the driver of a campaign; a dead driver's lock is removed here, where that can be known.
 
-    Raises Trouble on a site without a scheduler, while such a job waits or runs, and when none is accepted.
+    Raises Trouble on a site without a scheduler, while such a job waits or runs, and when none is accepted or
+    the scheduler says that it can never start.
     """
     if not isinstance(site, ClusterSite):
         raise Trouble(f"site `{site.name}` has no scheduler: leave --submit out")
@@ -44,9 +49,18 @@ def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable
     words += ["--store", str(store.root), "--submitted", "--yes", "--", str(options.campaign)]
     log, folder = shlex.quote(str(store.root / LOG)), shlex.quote(str(Path.cwd()))
     try:
-        job = block.submit(f"cd {folder} && {shlex.join(words)} >> {log} 2>&1", 1)
-    except SubmitException as error:
-        raise Trouble(f"no job is accepted: {block.trouble}; `mlipbench doctor` says more") from error
+        command = f"cd {folder} && {shlex.join(words)} >> {log} 2>&1"
+        job = block.submit_within(FIRST_PATIENCE_S, command)
+    except Refused as refusal:
+        raise Trouble(
+            f"no job is accepted ({refusal.kind.value}): {refusal}; `mlipbench doctor` says more"
+        ) from refusal
+    if why := block.why_never(job, LOOK_AT_START_S):
+        block.end_all(echo)
+        raise Trouble(
+            f"job {job} for the driver can never start: {why}; walltime {block.walltime}, {CORES} cores: "
+            "change `driver_walltime`, or the nodes' partition or queue"
+        )
     echo(f"job {job} drives the campaign; its words go to {store.root / LOG}")
 
 

@@ -32,6 +32,13 @@ def pbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Pbs]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def remembering_pbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Pbs]:
+    """Of a server that is set up to maintain job history."""
+    with clusters.pbs(tmp_path_factory.mktemp("pbs"), history=True) as made:
+        yield made
+
+
 @pytest.fixture(params=["slurm", pytest.param("pbs", marks=pytest.mark.pbs)])
 def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """One of the schedulers, found by whatever the test starts."""

@@ -15,6 +15,12 @@ import running
 from mlipbench_hpc.contract.folder import Store
 
 pytestmark = pytest.mark.cluster
+# PBS remembers jobs that are over where it is told to; by default, and elsewhere in these tests, it does not.
+SCHEDULERS = [
+    "slurm",
+    pytest.param("pbs", marks=pytest.mark.pbs),
+    pytest.param("remembering_pbs", marks=pytest.mark.pbs),
+]
 
 
 def finished(driver: "subprocess.Popen[str]", folder: Path, seconds: float = 240) -> str:
@@ -50,6 +56,7 @@ def train_on_eight_gpus(folder: Path, site: str) -> None:
     assert last_start < first_end, "they did not all run at a time"
 
 
+@pytest.mark.parametrize("cluster", SCHEDULERS, indirect=True)
 def test_a_cancelled_job_costs_no_retry_and_changes_nothing(
     cluster: Any, folder: Path, undisturbed: Path
 ) -> None:
@@ -181,6 +188,7 @@ def test_a_scheduler_that_fails_for_a_while_is_waited_for(
         assert running.digests(folder, verb, name) == running.digests(undisturbed, verb, name)
 
 
+@pytest.mark.parametrize("cluster", SCHEDULERS, indirect=True)
 def test_jobs_that_cannot_work_are_said_in_their_own_words(cluster: Any, folder: Path) -> None:
     site = cluster.site(worker_init="['echo no such module: apptainer >&2', exit 7]")
     ended = running.run(folder, "run", "toy.yaml", site=site)

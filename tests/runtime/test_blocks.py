@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from parsl.jobs.states import JobState, JobStatus
-from parsl.providers.errors import SubmitException
 
 from mlipbench_hpc.campaign.site import ClusterSite, PbsNodes, PbsSite, SlurmNodes, SlurmSite
 from mlipbench_hpc.contract.task import EXIT_INTERRUPTED
-from mlipbench_hpc.runtime import blocks
-from mlipbench_hpc.runtime.blocks import Block, blocks_of, hours, job_lines, seconds
+from mlipbench_hpc.runtime.cluster import block as blocks
+from mlipbench_hpc.runtime.cluster.block import Block
+from mlipbench_hpc.runtime.cluster.providers import blocks_of
+from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused
+from mlipbench_hpc.runtime.cluster.script import hours, job_lines, seconds
 from mlipbench_hpc.runtime.executors import DRAIN
 from mlipbench_hpc.runtime.launch import here, launch
 from mlipbench_hpc.runtime.trouble import WorkersLost
@@ -53,7 +55,7 @@ def known(made: Any, job: str, state: JobState = JobState.RUNNING) -> None:
     [
         ("PENDING", JobState.PENDING),
         ("RUNNING", JobState.RUNNING),
-        ("COMPLETING", JobState.COMPLETED),
+        ("COMPLETED", JobState.COMPLETED),
         ("TIMEOUT", JobState.TIMEOUT),
         ("PREEMPTED", JobState.TIMEOUT),
         ("OUT_OF_MEMORY", JobState.FAILED),
@@ -64,10 +66,32 @@ def known(made: Any, job: str, state: JobState = JobState.RUNNING) -> None:
 def test_states_of_slurm(monkeypatch: pytest.MonkeyPatch, word: str, state: JobState) -> None:
     made = block("slurm")
     known(made, "7")
-    Said(monkeypatch, squeue=[(0, f"7|{word}|Reason, of | some kind\n", "")])
+    Said(monkeypatch, squeue=[(0, f"7|{word}|n1|Reason, of | some kind\n", "")])
     made._status()
     assert made.resources["7"]["status"].state == state
     assert made.resources["7"]["status"].message == f"{word.lower()}: Reason, of | some kind"
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "cause"),
+    [
+        ("COMPLETING|n1|TimeLimit", JobState.TIMEOUT, "walltime"),
+        ("COMPLETING|n1|NonZeroExitCode", JobState.FAILED, ""),
+        ("COMPLETING|n1|None", JobState.COMPLETED, "unknown"),
+        ("TIMEOUT|n1|TimeLimit", JobState.TIMEOUT, "walltime"),
+        ("NODE_FAIL|n1|NodeDown", JobState.TIMEOUT, "node"),
+        ("PREEMPTED|n1|None", JobState.TIMEOUT, "preempted"),
+        ("OUT_OF_MEMORY|n1|OutOfMemory", JobState.FAILED, ""),
+    ],
+)
+def test_how_a_slurm_job_ended(
+    monkeypatch: pytest.MonkeyPatch, row: str, state: JobState, cause: str
+) -> None:
+    """What its node is blamed for: not the walltime, nor what somebody did."""
+    made = block("slurm")
+    Said(monkeypatch, squeue=[(0, f"7|{row}\n", "")])
+    job = made.listing()["7"]
+    assert (job.state, job.cause, job.node) == (state, cause, "n1")
 
 
 def pbs_says(monkeypatch: pytest.MonkeyPatch, job: str) -> Said:
@@ -118,7 +142,7 @@ def test_a_job_is_over_when_good_answers_leave_it_out_for_a_minute(monkeypatch: 
     clock = iter(range(0, 1000, 40))  # s of good answers that leave it out
     monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
     known(made, "7")
-    gone, there = (0, "", ""), (0, "7|RUNNING|None", "")
+    gone, there = (0, "", ""), (0, "7|RUNNING|n1|None", "")
     Said(monkeypatch, squeue=[gone, gone, (1, "", "down"), there, gone, gone, gone])
     states = []
     for _ in range(7):
@@ -145,37 +169,148 @@ def test_a_submission_that_failed_after_all_is_not_made_twice(
     made = block("slurm")
     made.script_dir = str(tmp_path)
     known(made, "6")
-    listed = (0, "6|RUNNING|None\n9|PENDING|Priority\n", "")
+    listed = (0, "6|RUNNING|n1|None\n9|PENDING|n1|Priority\n", "")
     said = Said(monkeypatch, sbatch=[(124, "", "no answer within 60 s")], squeue=[listed])
     assert made.submit("true", 1) == "9"
     assert [command.split()[0] for command in said.asked] == ["sbatch", "squeue"]
     assert made.resources["9"]["status"].state == JobState.PENDING
 
 
-def test_a_server_without_history_is_asked_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+NO_HISTORY = "PBS is not configured to maintain job history\n"
+UNKNOWN = (153, '{"Jobs": {}}', "qstat: Unknown Job Id 7.head")
+
+
+@pytest.mark.parametrize("answer", [(0, "", NO_HISTORY), (0, NO_HISTORY, ""), (1, "", NO_HISTORY)])
+def test_a_server_without_history_is_asked_without_it(
+    monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str, str]
+) -> None:
+    """It says that all is well: what it says then is no list of jobs."""
     made = block("pbs")
     known(made, "7.head")
-    clock = iter(range(0, 1000, 40))
+    clock = iter(range(0, 1000, 15))
     monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
-    forgets = (1, "", "qselect: PBS is not configured to maintain job history")
     runs = (0, '{"Jobs": {"7.head": {"job_state": "R"}}}', "")
-    said = Said(monkeypatch, qselect=[forgets, (0, "7.head", ""), (0, "", "")], qstat=[runs])
+    said = Said(monkeypatch, qselect=[(0, "7.head", ""), (0, "", "")], qstat=[runs, answer, UNKNOWN])
+    states = []
     for _ in range(4):
         made._status()
-    assert made.resources["7.head"]["status"].state == JobState.COMPLETED
-    assert [one for one in said.asked if "-x" in one] == said.asked[:1]
+        states.append(made.resources["7.head"]["status"].state)
+    assert states == [JobState.RUNNING] * 3 + [JobState.COMPLETED]
+    assert sum("-x" in one for one in said.asked) == 1
     assert made.trouble == ""
+
+
+@pytest.mark.parametrize(
+    ("job", "cause"),
+    [
+        ('{"job_state": "F", "Exit_status": 0}', ""),
+        ('{"job_state": "F", "Exit_status": 1}', ""),
+        ('{"job_state": "F", "Exit_status": -29}', "walltime"),
+        ('{"job_state": "F", "Exit_status": 271}', "cancelled"),
+        ('{"job_state": "E"}', "unknown"),
+        ('{"job_state": "R", "exec_host": "n1.cluster/0*8"}', ""),
+    ],
+)
+def test_how_a_pbs_job_ended(monkeypatch: pytest.MonkeyPatch, job: str, cause: str) -> None:
+    made = block("pbs")
+    pbs_says(monkeypatch, job)
+    listed = made.listing()["7.head.cluster"]
+    assert listed.cause == cause
+    assert listed.node == ("n1" if "exec_host" in job else "")
+
+
+def test_qselect_may_call_a_job_otherwise_than_qsub_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, server = block("pbs"), Server("7.head")
+    monkeypatch.setattr(Block, "execute_wait", lambda _, *words: server.answer(*words))
+    known(made, "7.head.cluster", JobState.PENDING)
+    server.names = {"7.head.cluster": "7.head"}
+    made._status()
+    assert made.resources["7.head.cluster"]["status"].state == JobState.RUNNING
+
+
+def test_an_answer_that_came_too_late_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = block("pbs")
+    known(made, "7.head")
+    known(made, "6.head")
+    slow, runs = (124, "", "no answer"), (0, '{"Jobs": {"7.head": {"job_state": "R"}}}', "")
+    queued = (0, '{"Jobs": {"7.head": {"job_state": "Q"}}}', "")
+    Said(monkeypatch, qselect=[(0, "7.head", "")], qstat=[runs, slow, queued, slow])
+    made._status()
+    assert made.resources["7.head"]["status"].state == JobState.RUNNING
+    made._status()
+    assert made.resources["7.head"]["status"].state == JobState.PENDING
+
+
+class Server:
+    """A PBS server that answers for one of several jobs, as OpenPBS does (issue 2672), or loses some."""
+
+    def __init__(self, live: str, silent: tuple[str, ...] = ()) -> None:
+        self.live, self.silent, self.asked = live.split(), silent, list[str]()
+        self.names: dict[str, str] = {}
+
+    def answer(self, command: str, timeout: float | None = None) -> tuple[int, str, str]:
+        self.asked.append(command)
+        words = command.split()
+        if words[0] == "qselect":
+            return 0, "\n".join(self.live), ""
+        first = self.names.get(words[words.index("json") + 1], words[words.index("json") + 1])
+        if first in self.silent:
+            return 0, '{"Jobs": {}}', ""
+        if first not in self.live:
+            return 153, "", f"qstat: Unknown Job Id {first}"
+        return 0, f'{{"Jobs": {{"{first}": {{"job_state": "R"}}}}}}', ""
+
+
+def test_a_server_that_answers_for_the_first_job_alone_is_asked_job_by_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, server = block("pbs"), Server("1.head 2.head 3.head")
+    monkeypatch.setattr(Block, "execute_wait", lambda _, *words: server.answer(*words))
+    assert made.active() == ["1.head", "2.head", "3.head"]
+    assert len(server.asked) == 1 + 1 + 2
+    server.asked.clear()
+    assert made.active() == ["1.head", "2.head", "3.head"]
+    assert len(server.asked) == 1 + 3, "it is asked for all at once only until it has failed"
+
+
+def test_a_job_that_qselect_lists_and_qstat_leaves_out_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, server = block("pbs"), Server("1.head 2.head", silent=("2.head",))
+    monkeypatch.setattr(Block, "execute_wait", lambda _, *words: server.answer(*words))
+    clock = iter(range(0, 10_000, 40))
+    monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
+    known(made, "1.head")
+    known(made, "2.head")
+    for _ in range(10):
+        made._status()
+    assert [made.resources[job]["status"].state for job in ("1.head", "2.head")] == [JobState.RUNNING] * 2
+    assert made.active() == ["1.head", "2.head"]
 
 
 def test_a_block_never_takes_the_job_it_runs_in_for_a_new_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made = block("slurm")
-    made.script_dir, made.first_patience = str(tmp_path), 0.0
+    made.script_dir = str(tmp_path)
     made.know("55")
-    Said(monkeypatch, sbatch=[(1, "", "Socket timed out")], squeue=[(0, "55|RUNNING|None", "")])
-    with pytest.raises(SubmitException):
+    Said(monkeypatch, sbatch=[(1, "", "Socket timed out")], squeue=[(0, "55|RUNNING|n1|None", "")])
+    with pytest.raises(Refused):
         made.submit("true", 1)
+
+
+def test_nothing_is_submitted_while_nobody_says_whether_the_last_job_was_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = block("slurm")
+    made.script_dir = str(tmp_path)
+    down = (1, "", "Unable to contact slurm controller")
+    listed = (0, "9|PENDING||Priority\n", "")
+    said = Said(monkeypatch, sbatch=[down], squeue=[down, down, listed])
+    for _ in range(2):
+        with pytest.raises(Refused, match="Unable to contact"):
+            made.submit("true", 1)
+    assert made.submit("true", 1) == "9"
+    assert [command.split()[0] for command in said.asked] == ["sbatch", "squeue", "squeue", "squeue"]
+    assert made.resources["9"]["job_stdout_path"].endswith(".stdout"), "its log is known"
 
 
 def test_launchers_files_have_a_name_for_each_job(tmp_path: Path) -> None:
@@ -190,30 +325,39 @@ def test_launchers_files_have_a_name_for_each_job(tmp_path: Path) -> None:
     assert len(set(names)) == 2
 
 
-def test_a_refused_submission_is_tried_again_and_its_words_are_kept(
+def test_a_single_job_is_asked_for_again_unless_it_can_never_be(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(blocks, "RETRY_S", 0.01)
     made = block("slurm")
     made.script_dir = str(tmp_path)
-    made.first_patience = 0.2
-    refused = (1, "", "sbatch: error: invalid partition specified: gpu")
-    said = Said(
-        monkeypatch, sbatch=[refused, refused, (0, "Submitted batch job 11", "")], squeue=[(0, "", "")]
-    )
-    assert made.submit("true", 1) == "11"
-    assert made.trouble == ""
+    refused = (1, "", "sbatch: error: Socket timed out on send/recv operation")
+    taken = (0, "Submitted batch job 11", "")
+    said = Said(monkeypatch, sbatch=[refused, refused, taken], squeue=[(0, "", "")])
+    assert made.submit_within(5.0, "true") == "11"
     said.answers["sbatch"] = [refused]
-    monkeypatch.setattr(blocks, "PATIENCE_S", 0.2)
-    with pytest.raises(SubmitException):
+    with pytest.raises(Refused, match="Socket timed out") as late:
+        made.submit_within(0.05, "true")
+    assert late.value.kind is Kind.OUTAGE
+    said.answers["sbatch"] = [(1, "", "sbatch: error: invalid partition specified: gpu")]
+    said.asked.clear()
+    with pytest.raises(Refused, match="invalid partition"):
+        made.submit_within(5.0, "true")
+    assert len(said.asked) == 1
+
+
+def test_a_submission_that_names_no_job_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = block("pbs")
+    made.script_dir = str(tmp_path)
+    Said(monkeypatch, qsub=[(0, "", "")], qselect=[(0, "", "")])
+    with pytest.raises(Refused, match="it named no job"):
         made.submit("true", 1)
-    assert "invalid partition" in made.trouble
 
 
 def test_all_jobs_of_a_store_are_ended_whoever_made_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.0)
     made = block("slurm")
-    two, gone = (0, "3|RUNNING|None\n4|PENDING|None\n5|COMPLETED|None\n", ""), (0, "", "")
+    two, gone = (0, "3|RUNNING|n1|None\n4|PENDING|n1|None\n5|COMPLETED|n1|None\n", ""), (0, "", "")
     said = Said(monkeypatch, squeue=[two, two, gone], scancel=[gone])
     heard: list[str] = []
     assert made.end_all(heard.append) == 2
@@ -225,7 +369,7 @@ def test_jobs_that_stay_are_named_with_what_to_type(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(blocks, "GONE_WITHIN_S", 0.05)
     monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.01)
     made = block("slurm")
-    Said(monkeypatch, squeue=[(0, "3|RUNNING|None", "")], scancel=[(1, "", "denied")])
+    Said(monkeypatch, squeue=[(0, "3|RUNNING|n1|None", "")], scancel=[(1, "", "denied")])
     with pytest.raises(WorkersLost, match="cannot be ended: scancel: denied; try scancel 3"):
         made.end_all(lambda _: None)
 
@@ -250,14 +394,14 @@ def test_a_scheduler_that_took_jobs_is_asked_for_longer_whether_they_are_gone(
 @pytest.mark.parametrize(
     ("squeue", "sacct", "over"),
     [
-        ((0, "7|RUNNING|None", ""), (0, f"{TAG}|FAILED\n", ""), False),
-        ((0, "7|FAILED|NonZeroExitCode", ""), (1, "", "accounting storage is disabled"), True),
+        ((0, "7|RUNNING|n1|None", ""), (0, f"{TAG}|FAILED\n", ""), False),
+        ((0, "7|FAILED|n1|NonZeroExitCode", ""), (1, "", "accounting storage is disabled"), True),
         ((0, "", ""), (1, "", "accounting storage is disabled"), False),
         ((1, "", "down"), (1, "", "down"), False),
         ((0, "", ""), (0, f"{TAG}|CANCELLED by 0\n", ""), True),
         ((0, "", ""), (0, f"{TAG}|RUNNING\n", ""), False),
         ((0, "", ""), (0, "another|FAILED\n", ""), False),
-        ((0, "8|FAILED|None", ""), (0, "", ""), False),
+        ((0, "8|FAILED|n1|None", ""), (0, "", ""), False),
     ],
 )
 def test_only_a_scheduler_that_says_so_ends_a_drivers_job(
@@ -272,7 +416,24 @@ def test_only_a_scheduler_that_says_so_ends_a_drivers_job(
 def test_a_drivers_job_under_pbs(monkeypatch: pytest.MonkeyPatch, state: str, over: bool) -> None:
     pbs_says(monkeypatch, f'{{"job_state": "{state}"}}')
     assert block("pbs").is_over("7.head.cluster") is over
-    assert block("pbs").is_over("8.head.cluster") is False
+    assert block("pbs").is_over("8.head.cluster") is False, "nothing is said of it"
+
+
+@pytest.mark.parametrize(
+    ("qselect", "qstat", "over"),
+    [
+        ((0, "", ""), (153, "", "qstat: Unknown Job Id 7.head"), True),
+        ((0, "", ""), (1, "", "cannot connect to server head"), False),
+        ((1, "", "cannot connect"), (153, "", "qstat: Unknown Job Id 7.head"), False),
+        ((0, "7.head", ""), (0, '{"Jobs": {}}', ""), False),
+    ],
+)
+def test_a_drivers_job_that_a_server_without_history_does_not_know_is_over(
+    monkeypatch: pytest.MonkeyPatch, qselect: Any, qstat: Any, over: bool
+) -> None:
+    """Else a lock of another host could never be taken where PBS is as it is by default."""
+    Said(monkeypatch, qselect=[qselect], qstat=[(0, "", NO_HISTORY), qstat])
+    assert block("pbs").is_over("7.head") is over
 
 
 def test_commands_reach_no_shell(tmp_path: Path) -> None:

@@ -230,9 +230,9 @@ class Pbs:
     """The stand-in: qsub, qstat, qselect and qdel with PBS's contract (JSON qstat, exit codes, states)."""
 
     kind = "pbs"
-    commands = ("qsub", "qstat", "qselect", "qdel")
+    commands = ("qsub", "qstat", "qselect", "qdel", "pbsnodes")
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, history: bool) -> None:
         self.root = root
         (root / "bin").mkdir()
         (root / "jobs").mkdir()
@@ -242,12 +242,17 @@ class Pbs:
             program.chmod(0o755)
         path = f"{root / 'bin'}:{os.environ['PATH']}"
         self.environ = {"PATH": path, "PBS_STAND_IN": str(root / "jobs"), "PBS_SLOTS": str(NODES)}
+        self.environ |= {"PBS_HISTORY": "1" if history else ""}
 
     def site(self, walltime: str = "2 min", blocks: int = 1, gpus: int = 2, **more: object) -> str:
         """A site file for it."""
         return site("pbs", "queue: gpu", walltime, blocks, gpus, more)
 
-    def jobs(self, states: str = "QR") -> list[str]:
+    def names(self) -> list[str]:
+        """Of its nodes."""
+        return [f"p{number}" for number in range(NODES)]
+
+    def jobs(self, states: str = "HQR") -> list[str]:
         """Ids of all jobs in such states."""
         found = [json.loads(path.read_text()) for path in (self.root / "jobs").glob("*.json")]
         return [job["id"] for job in found if job["state"] in states]
@@ -265,9 +270,9 @@ class Pbs:
 
 
 @contextmanager
-def pbs(root: Path) -> Iterator[Pbs]:
-    """The stand-in; its jobs are ended afterwards."""
-    made = Pbs(root)
+def pbs(root: Path, history: bool = False) -> Iterator[Pbs]:
+    """The stand-in; its jobs are ended afterwards. history: whether it remembers jobs that are over."""
+    made = Pbs(root, history)
     try:
         yield made
     finally:

@@ -1,6 +1,8 @@
-"""qsub, qstat, qselect and qdel on one machine, by the name this file is called by; jobs are JSON files.
+"""qsub, qstat, qselect, qdel and pbsnodes on one machine, by the name this file is called by.
 
-Kept of PBS Professional: #PBS lines, options of the commands used, states Q, R, E and F, exit codes, JSON.
+Jobs are JSON files. Kept of PBS Professional: #PBS lines, options of the commands used, states Q, H, R, E and
+F, exit codes, JSON. As PBS is without further settings, it remembers no job that is over, and as that of
+OpenPBS's main branch, qstat answers for the first of several jobs; with PBS_HISTORY it does better in both.
 """
 
 import fcntl
@@ -16,8 +18,12 @@ from pathlib import Path
 
 FOLDER = Path(os.environ["PBS_STAND_IN"])
 SLOTS = int(os.environ["PBS_SLOTS"])
+HISTORY = bool(os.environ.get("PBS_HISTORY"))
+NO_HISTORY = "PBS is not configured to maintain job history"
+# Limits that tests set by writing these files: jobs that one user may have, the longest walltime in s.
+MOST_JOBS, LONGEST = FOLDER / "max_queued", FOLDER / "max_walltime"
 KILL_DELAY_S = 5
-UNKNOWN = 153
+UNKNOWN, OVER = 153, 35
 
 
 @contextmanager
@@ -51,17 +57,28 @@ def qsub(arguments):
         sys.exit("qsub: Job violates queue and/or server resource limits")
     hours, minutes, seconds = re.search(r"walltime=(\d+):(\d+):(\d+)", text).groups()
     name, out = (re.search(rf"^#PBS -{key} (\S+)", text, re.MULTILINE)[1] for key in "No")
+    host = re.search(r"^#PBS -l select=.*\bhost=(\w+)", text, re.MULTILINE)
+    seconds = 3600 * int(hours) + 60 * int(minutes) + int(seconds)
+    if LONGEST.exists() and seconds > int(LONGEST.read_text()):
+        sys.exit("qsub: Job violates queue and/or server resource limits")
+    if MOST_JOBS.exists() and sum(job["state"] != "F" for job in jobs()) >= int(MOST_JOBS.read_text()):
+        print("qsub: would exceed complex's per-user limit", file=sys.stderr)
+        sys.exit(1)
     with locked():
         identity = f"{1 + len(jobs())}.standin{FOLDER.stat().st_ino}"
         job = {
             "id": identity,
             "name": name,
-            "state": "Q",
+            "state": "H" if re.search("^#PBS -h$", text, re.MULTILINE) else "Q",
+            "host": host and host[1],
             "script": str(script),
             "out": out,
-            "walltime": 3600 * int(hours) + 60 * int(minutes) + int(seconds),
+            "walltime": seconds,
         }
         save(job)
+    if job["state"] == "H":
+        print(identity)
+        return
     # The job's own shepherd, in a session of its own.
     with Path(out).open("ab") as log:
         shepherd = [sys.executable, str(Path(__file__).with_name("qstat")), "--shepherd", identity]
@@ -83,9 +100,11 @@ def shepherd(identity):
             job = json.loads((FOLDER / f"{identity}.json").read_text())
             if job["state"] != "Q":
                 return
-            if sum(other["state"] in "RE" for other in jobs()) < SLOTS:
-                taken = {other.get("slot") for other in jobs() if other["state"] in "RE"}
-                job |= {"state": "R", "slot": min(set(range(SLOTS)) - taken), "shepherd": os.getpid()}
+            taken = {other.get("slot") for other in jobs() if other["state"] in "RE"}
+            if free := [
+                slot for slot in range(SLOTS) if slot not in taken and job["host"] in (None, f"p{slot}")
+            ]:
+                job |= {"state": "R", "slot": free[0], "shepherd": os.getpid()}
                 save(job)
                 break
         time.sleep(0.2)
@@ -127,7 +146,7 @@ def qdel(arguments):
             continue
         with locked():
             job = json.loads(path.read_text())
-            if job["state"] == "Q":
+            if job["state"] in "QH":
                 save(job | {"state": "F", "code": 271})
         if job["state"] == "R" and "pid" in job:
             end(job["pid"])
@@ -140,27 +159,52 @@ def qdel(arguments):
 
 def qselect(arguments):
     name = arguments[arguments.index("-N") + 1]
+    history("qselect", arguments)
     finished = "-x" in arguments
     for job in jobs():
         if job["name"] == name and (finished or job["state"] != "F"):
             print(job["id"])
 
 
+def history(command, arguments):
+    """Without one it says so, and that all is well."""
+    if "-x" in arguments and not HISTORY:
+        print(f"{command}: {NO_HISTORY}", file=sys.stderr)
+        sys.exit(0)
+
+
 def qstat(arguments):
     if arguments[:1] == ["--shepherd"]:
         shepherd(arguments[1])
         return
-    known = {job["id"]: job for job in jobs()}
-    asked = [word for word in arguments if word in known or "." in word]
-    if any(identity not in known for identity in asked):
-        print("qstat: Unknown Job Id", file=sys.stderr)
-        sys.exit(UNKNOWN)
-    said = {}
-    for identity in asked:
-        job = known[identity]
-        said[identity] = {"Job_Name": job["name"], "job_state": job["state"], "comment": "stand-in"}
-        said[identity] |= {"Exit_status": job["code"]} if "code" in job else {}
-    print(json.dumps({"Jobs": said}))
+    history("qstat", arguments)
+    known = {job["id"]: job for job in jobs() if HISTORY or job["state"] != "F"}
+    listed = {}
+    code = 0
+    for identity in [word for word in arguments if "." in word]:
+        job = known.get(identity)
+        if job is None or (job["state"] == "F" and "-x" not in arguments):
+            code = OVER if job else UNKNOWN
+            print(f"qstat: {'Job has finished' if job else 'Unknown Job Id'} {identity}", file=sys.stderr)
+        elif HISTORY or not listed:
+            listed[identity] = {"Job_Name": job["name"], "job_state": job["state"], "comment": "stand-in"}
+            listed[identity] |= {"Exit_status": job["code"]} if "code" in job else {}
+            listed[identity] |= {"exec_host": f"p{job['slot']}/0*8"} if "slot" in job else {}
+    print(json.dumps({"Jobs": listed}))
+    sys.exit(code)
 
 
-{"qsub": qsub, "qstat": qstat, "qselect": qselect, "qdel": qdel}[Path(sys.argv[0]).name](sys.argv[1:])
+def pbsnodes(_arguments):
+    taken = {job["slot"] for job in jobs() if job["state"] in "RE"}
+    nodes = {
+        f"p{slot}": {
+            "state": "job-busy" if slot in taken else "free",
+            "resources_available": {"host": f"p{slot}", "ncpus": 8, "ngpus": 4},
+        }
+        for slot in range(SLOTS)
+    }
+    print(json.dumps({"nodes": nodes}))
+
+
+COMMANDS = {"qsub": qsub, "qstat": qstat, "qselect": qselect, "qdel": qdel, "pbsnodes": pbsnodes}
+COMMANDS[Path(sys.argv[0]).name](sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Jobs of a scheduler that hold workers: submitted, watched, judged and ended."""

@@ -1,0 +1,100 @@
+"""What a scheduler means when it refuses a job, or lets one wait: a limit, a mistake, or an outage.
+
+SLURM's words are those of its slurm_strerror and its job reason codes, PBS's those of its server's messages.
+"""
+
+import re
+from enum import Enum
+
+from mlipbench_hpc.runtime.trouble import Trouble
+
+
+class Kind(Enum):
+    """Whether asking again can help."""
+
+    LIMIT = "a limit on jobs"
+    """Too many jobs now: accepted once some of them are over."""
+
+    NEVER = "a request that cannot be met"
+    """Refused for as long as the site's file says the same."""
+
+    OUTAGE = "an outage"
+    """Anything else: the scheduler may answer otherwise in a while."""
+
+
+class Refused(Trouble):
+    """A job was not accepted, in the scheduler's words; kind says whether asking again can help."""
+
+    def __init__(self, kind: Kind, words: str) -> None:
+        super().__init__(words)
+        self.kind = kind
+
+
+# Limits on how many jobs there may be. PBS says the first two for limits on the resources of all jobs too.
+LIMITS = (
+    r"maximum number of jobs",
+    r"would exceed .*limit",
+    r"(QOS|Assoc)\w*SubmitJob\w*",
+    r"job violates accounting/qos policy",
+)
+MISTAKES = (
+    # SLURM
+    r"invalid (partition|account|qos|feature|generic resource|trackable resource|license|node name)",
+    r"requested node configuration is not available",
+    r"requested time limit is invalid",
+    r"requested nodes not in this partition",
+    r"requested reservation is invalid",
+    r"no partition specified or system default partition",
+    r"more processors requested than permitted",
+    r"requested more tasks than available processors",
+    r"node count specification invalid",
+    r"cpu count (specification invalid|per node can not be satisfied)",
+    r"memory (required by task is not available|specification can not be satisfied)",
+    r"user's group not permitted to use this partition",
+    r"access/permission denied",
+    r"unrecognized option|invalid option",
+    r"requires reservation|invalid --[\w-]+ specification",
+    # PBS
+    r"unknown (queue|resource|node)\b",
+    r"job violates queue and/or server resource limits",
+    r"resource limit exceeds allowable",
+    r"illegal attribute or resource value",
+    r"resource invalid in \"select\"",
+    r"node\(s\) specification error",
+    r"invalid account",
+    r"access to queue is denied",
+    r"unauthorized request",
+    r"no default queue specified",
+    r"bad [ug]id for job execution",
+)
+# A job alone exceeds what one job may have; limits of all jobs of a user or an account are no such reason.
+FOR_ONE_JOB = r"(QOS|Assoc)Max\w*Per(Job|Node)\w*|QOSMin\w+"
+UNSTARTABLE = (
+    r"PartitionTimeLimit",
+    r"PartitionConfig",
+    r"BadConstraints",
+    r"InvalidAccount",
+    r"InvalidQOS",
+    r"AccountNotAllowed",
+    r"QOSNotAllowed",
+    FOR_ONE_JOB,
+    r"can never run\b.*",  # PBS's scheduler begins its comment on a job so.
+)
+
+
+def kind_of(words: str) -> Kind:
+    """Which kind of refusal the words of sbatch or qsub are."""
+    if re.search(FOR_ONE_JOB, words):
+        return Kind.NEVER
+    for patterns, kind in ((LIMITS, Kind.LIMIT), (MISTAKES, Kind.NEVER)):
+        if any(re.search(pattern, words, re.IGNORECASE) for pattern in patterns):
+            return kind
+    return Kind.OUTAGE
+
+
+def never_starts(reason: str) -> bool:
+    """Whether a job that waits for this reason waits for ever: SLURM's reason code, or PBS's comment."""
+    return any(
+        re.fullmatch(pattern, reason.strip(), re.IGNORECASE | re.DOTALL) is not None
+        for pattern in UNSTARTABLE
+    )
