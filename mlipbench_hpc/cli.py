@@ -358,6 +358,7 @@ def carried_out(options: argparse.Namespace) -> int:
     """The exit code; mistakes of the user give 2 and words, never a traceback."""
     from mlipbench_hpc.architectures.card import CardError
     from mlipbench_hpc.campaign.problem import CampaignError
+    from mlipbench_hpc.contract.verbs import VerbError
     from mlipbench_hpc.report.text import count
     from mlipbench_hpc.runtime.trouble import Trouble
 
@@ -365,7 +366,7 @@ def carried_out(options: argparse.Namespace) -> int:
         return int(options.function(Session(options.campaign, options)))
     except CampaignError as error:
         print(f"{error}\n{count(len(error.problems), 'mistake')}; nothing was run", file=sys.stderr)
-    except (Refused, InputFailure, NotAStore, CardError, Trouble) as error:
+    except (Refused, InputFailure, NotAStore, CardError, VerbError, Trouble) as error:
         print(str(error), file=sys.stderr)
     except BrokenPipeError:
         raise

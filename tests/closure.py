@@ -9,19 +9,15 @@ import sys
 from collections.abc import Iterator
 
 from mlipbench_hpc.architectures.card import BUILT_IN, load_card
+from mlipbench_hpc.contract.verbs import BUILT_IN as BUILT_IN_VERBS
 from mlipbench_hpc.contract.versions import LOCK, Kind, Source, recorded
-
-VERBS = (
-    "build", "label", "dipole", "split", "visibility", "train", "evaluate", "calibrate", "md", "decide",
-    "analyse", "reevaluate", "reweight",
-)  # fmt: skip
 
 
 def digests() -> Iterator[tuple[Kind, str, str]]:
     """(kind, name, digest) as the source stands now."""
     source = Source.here()
-    for verb in VERBS:
-        yield "verbs", verb, source.verb(verb)
+    for verb in BUILT_IN_VERBS:
+        yield "verbs", verb.name, source.verb(verb)
     for card in sorted(BUILT_IN.glob("*/card.toml")):
         module = f"mlipbench_hpc.architectures.{card.parent.name}"
         yield "architectures", load_card(card).name, source.architecture(module, card.parent)

@@ -12,6 +12,7 @@ from toy import write_toy
 from mlipbench_hpc.architectures import card as cards
 from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.contract import versions
+from mlipbench_hpc.contract.verbs import verb_of
 from mlipbench_hpc.contract.versions import Source, meaning, verb_versions, version
 from mlipbench_hpc.plan.expand import Setting, expand
 
@@ -79,7 +80,7 @@ def test_forces_negated_in_shared_code_change_the_keys_of_all_architectures_and_
     )
     learnt = {(verb, name) for verb in ("train", "evaluate", "md", "reevaluate") for name in ("dp", "mace")}
     assert own == learnt | consuming
-    assert Source.here().verb("md") == versions.recorded()["verbs"]["md"]["digest"]
+    assert Source.here().verb(verb_of("md")) == versions.recorded()["verbs"]["md"]["digest"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_a_changed_verb_changes_its_own_keys_and_those_below(package: Path) -> N
     before = keys(QUICKSTART)
     edit("worker/calibrate.py", "return ", "return 2 and ")(package)
     assert own_changes(before, keys(QUICKSTART)) == {("calibrate", ""), ("reweight", "")}
-    assert verb_versions()["calibrate"] == Source.here().verb("calibrate")
+    assert verb_versions()["calibrate"] == Source.here().verb(verb_of("calibrate"))
 
 
 def test_a_third_party_is_known_by_the_digest_of_its_own_and_of_shared_source(

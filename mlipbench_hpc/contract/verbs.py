@@ -33,9 +33,14 @@ class Verb:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether a package outside this one adds it."""
+        return "." in self.name
+
+    @property
     def module(self) -> str:
         """What the worker imports and runs."""
-        return self.name if "." in self.name else f"mlipbench_hpc.worker.{self.name}"
+        return self.name if self.is_foreign else f"mlipbench_hpc.worker.{self.name}"
 
 
 BUILT_IN = (
@@ -64,7 +69,7 @@ def verbs() -> dict[str, Verb]:
     table = {verb.name: verb for verb in BUILT_IN}
     for entry in sorted(entry_points(group=GROUP)):
         verb = entry.load()
-        if not isinstance(verb, Verb) or "." not in verb.name or len(verb.consumes) != 1:
+        if not isinstance(verb, Verb) or not verb.is_foreign or len(verb.consumes) != 1:
             raise VerbError(f"{entry.value}: expected a Verb, named after its module, that consumes one verb")
         if verb.name in table or verb.consumes[0] not in table or not verb.environment:
             raise VerbError(f"{entry.value}: its name is taken, it has no environment, or consumes no verb")
@@ -78,3 +83,8 @@ def verb_of(name: str) -> Verb:
         return verbs()[name]
     except KeyError:
         raise VerbError(f"no verb is called {name!r}: there are {', '.join(verbs())}") from None
+
+
+def module_of(name: str) -> str:
+    """What the worker imports: an image holds no entry points, so a foreign verb is named as its module."""
+    return name if "." in name else verb_of(name).module

@@ -11,11 +11,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Literal
 
 from mlipbench_hpc.contract.key import digest, file_digest
+from mlipbench_hpc.contract.verbs import Verb, VerbError, verbs
 
 Version = int | str
 Kind = Literal["verbs", "architectures"]
@@ -40,9 +41,14 @@ class Source:
         """This package alone."""
         return cls({PACKAGE: FOLDER})
 
-    def verb(self, name: str) -> str:
+    def verb(self, verb: Verb) -> str:
         """Digest of the meaning of everything that a verb's module imports."""
-        return digest(self._closure([f"{PACKAGE}.worker.{name}"]))
+        if not verb.is_foreign:
+            return digest(self._closure([verb.module]))
+        folder = package_folder(verb.module)
+        top, depth = verb.module.partition(".")[0], verb.module.count(".") - 1
+        source = Source({top: folder.parents[depth - 1] if depth else folder, **self.packages})
+        return digest(source._closure([verb.module]))
 
     def architecture(self, module: str, folder: Path) -> str:
         """Digest of the meaning of all modules in `folder`, which is package `module`, and of what they
@@ -130,4 +136,12 @@ def version(kind: Kind, name: str, source: str) -> Version:
 def verb_versions() -> dict[str, Version]:
     """Version of every verb as its source stands now."""
     source = Source.here()
-    return {name: version("verbs", name, source.verb(name)) for name in recorded()["verbs"]}
+    return {name: version("verbs", name, source.verb(verb)) for name, verb in verbs().items()}
+
+
+def package_folder(module: str) -> Path:
+    """The folder of the package that a module is in. Raises VerbError where there is none."""
+    spec = find_spec(module.rpartition(".")[0])
+    if spec is None or not spec.submodule_search_locations:
+        raise VerbError(f"{module} is in no package that can be found here")
+    return Path(spec.submodule_search_locations[0])

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.contract.verbs import verb_of, verbs
 from mlipbench_hpc.plan.estimate import (
     TO_RUN,
     Estimate,
@@ -17,24 +18,21 @@ from mlipbench_hpc.plan.estimate import (
 )
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
 
-VERBS = (
-    "build", "label", "dipole", "split", "visibility", "train", "evaluate", "calibrate", "decide", "md",
-    "analyse", "reevaluate", "reweight",
-)  # fmt: skip
 PS_PER_NS = 1e3
 COLUMNS: tuple[State, ...] = ("done", "running", "ready", "waiting", "maybe", "failed", "blocked", "stale")
 
 
 def table(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
-    """Tasks by verb and state."""
-    counts = Counter((item.task.verb, found[item.key]) for item in plan)
-    used = [state for state in COLUMNS if any(counts[verb, state] for verb in VERBS)]
-    lines = ["".join(["verb".ljust(10), *(state.rjust(9) for state in used), "total".rjust(9)])]
-    for verb in VERBS:
+    """Tasks by verb and state. Raises VerbError for a task whose verb is not in the table of verbs."""
+    counts = Counter((verb_of(item.task.verb).name, found[item.key]) for item in plan)
+    used = [state for state in COLUMNS if any(counts[verb, state] for verb in verbs())]
+    width = max(10, *(len(verb) + 1 for verb, _ in counts)) if counts else 10
+    lines = ["".join(["verb".ljust(width), *(state.rjust(9) for state in used), "total".rjust(9)])]
+    for verb in verbs():
         row = [counts[verb, state] for state in used]
         if any(row):
             lines.append(
-                "".join([verb.ljust(10), *(str(n or "·").rjust(9) for n in row), str(sum(row)).rjust(9)])
+                "".join([verb.ljust(width), *(str(n or "·").rjust(9) for n in row), str(sum(row)).rjust(9)])
             )
     return lines
 

@@ -11,18 +11,23 @@ import mlipbench_hpc
 from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.contract.folder import rename_into
 from mlipbench_hpc.contract.key import digest, file_digest
+from mlipbench_hpc.contract.verbs import verbs
+from mlipbench_hpc.contract.versions import package_folder
 
 SOURCES = (".py", ".toml", ".lock", ".html", ".json")
 
 
 def stage(store: Path, architectures: Iterable[Found]) -> Path:
-    """Copy the package and the adapters of third parties to code/<digest>/ once; returns that folder.
+    """Copy the package, and adapters and verbs of third parties, to code/<digest>/ once; returns that folder.
 
     It holds nothing else, so it can be a PYTHONPATH that shows workers no package of the login node.
     """
     files = _sources(mlipbench_hpc.__name__, Path(mlipbench_hpc.__file__).parent)
     for found in architectures:
         files |= _sources(found.module, found.folder)
+    for verb in verbs().values():
+        if verb.is_foreign:
+            files |= _sources(verb.module.rpartition(".")[0], package_folder(verb.module))
     sums = [[name, file_digest(path)] for name, path in sorted(files.items())]
     target = store / "code" / digest(sums)
     if not target.exists():

@@ -27,7 +27,7 @@ from mlipbench_hpc.contract.task import (
     TaskFailure,
     TransientFailure,
 )
-from mlipbench_hpc.contract.verbs import verb_of
+from mlipbench_hpc.contract.verbs import module_of
 from mlipbench_hpc.worker.context import Context, die_with
 from mlipbench_hpc.worker.gpu import require_gpu
 
@@ -80,7 +80,7 @@ def run_verb(context: Context) -> dict[str, Any]:
     """Import the verb's module and run it; returns the result's `values`."""
     if str(context.parameters.get("device", "cpu")).startswith("cuda"):
         require_gpu()
-    verb = importlib.import_module(verb_of(context.task.verb).module)
+    verb = importlib.import_module(module_of(context.task.verb))
     context.check()
     values: dict[str, Any] = verb.run(context)
     return values

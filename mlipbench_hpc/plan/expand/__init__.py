@@ -1,0 +1,64 @@
+"""expand(campaign, setting, decisions): the task graph, in topological order. Pure."""
+
+from collections.abc import Mapping
+
+from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.contract.verbs import verb_of, verbs
+from mlipbench_hpc.plan.cost import analyse
+from mlipbench_hpc.plan.expand import data, md, models
+from mlipbench_hpc.plan.expand.graph import REFERENCE, TaskGraph
+from mlipbench_hpc.plan.expand.setting import Setting
+from mlipbench_hpc.plan.graph import Planned
+
+__all__ = ["Setting", "environments", "expand"]
+
+
+def environments(campaign: Campaign, architectures: Mapping[str, Found]) -> list[str]:
+    """The environments a campaign needs, sorted."""
+    names = {verb_of(verb).environment for verb in ("build", "split", "analyse")}
+    if any(run.potential for run in campaign.md.values()):
+        names.add(REFERENCE)
+    if any(dataset.generate or dataset.label for dataset in campaign.datasets.values()):
+        names.add(REFERENCE)
+    names |= {verb.environment for verb in verbs().values() if verb.is_foreign}
+    return sorted(
+        names | {architectures[model.architecture].card.environment for model in campaign.models.values()}
+    )
+
+
+def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) -> list[Planned]:
+    """Every task of the campaign, upstream first.
+
+    decisions: by key of a committed `decide` task, whether the loop it belongs to has had enough. An open
+    loop is unrolled to its stated maximum and what may still be pruned is marked `maybe`.
+    """
+    graph = TaskGraph(campaign, setting)
+    for name in campaign.datasets:
+        data.dataset(graph, name)
+        data.dipole(graph, name)
+    for name, split in campaign.splits.items():
+        data.split(graph, name, split.train)
+    for name in campaign.committees:
+        models.visibility(
+            graph, name
+        )  # Of all, before any is trained: tasks run in this order where they can.
+    committees = {name: models.committee(graph, name, decisions) for name in campaign.committees}
+    for name in campaign.md:
+        md.md(graph, name, committees)
+    _add_verbs_from_outside(graph)
+    return list(graph.planned.values())
+
+
+def _add_verbs_from_outside(graph: TaskGraph) -> None:
+    """One task of such a verb for each task of the verb that it consumes."""
+    for verb in verbs().values():
+        if not verb.is_foreign:
+            continue
+        (consumed,) = verb.consumes
+        for item in [item for item in graph.planned.values() if item.task.verb == consumed]:
+            upstream = {consumed: item.key}
+            for subject in item.subjects:
+                graph.add(
+                    verb.name, dict(subject), dict(verb.parameters), upstream, analyse(0), maybe=item.maybe
+                )

@@ -1,0 +1,70 @@
+"""Tasks of systems, datasets and splits."""
+
+from mlipbench_hpc.campaign.facts import atomic_number, read_parameters
+from mlipbench_hpc.campaign.spec import Dataset, GeneratedDataset
+from mlipbench_hpc.plan import cost, sources
+from mlipbench_hpc.plan.expand.graph import TaskGraph
+from mlipbench_hpc.plan.graph import Cost
+
+
+def system(graph: TaskGraph, name: str, start: int = 0) -> str:
+    """One of a system's independent starts, each with another seed; a user's structure has none."""
+    spec, facts = graph.campaign.systems[name], graph.setting.systems[name]
+    subject = {"system": name} | ({"start": start} if start else {})
+    parameters, inputs = sources.build(spec, facts, start)
+    return graph.add("build", subject, parameters, {}, cost.build(facts.atoms), inputs=inputs)
+
+
+def dataset(graph: TaskGraph, name: str) -> str:
+    """The task that leaves a dataset's frames."""
+    spec = graph.campaign.datasets[name]
+    if spec.generate:
+        return _generated(graph, name, spec.generate)
+    if spec.label:
+        upstream, parameters = dataset(graph, spec.label.frames), {"potential": spec.label.potential}
+        costs = cost.relabel(graph.setting.facts[name])
+        return graph.add("label", {"dataset": name}, parameters, {"frames": upstream}, costs)
+    return _imported(graph, name, spec)
+
+
+def _generated(graph: TaskGraph, name: str, recipe: GeneratedDataset) -> str:
+    """One task for each system and start; more than one are joined."""
+    keys, apart = [], len(recipe.runs) > 1
+    for origin, start, frames in recipe.runs:
+        subject = {"sample": name, "of": origin, "start": start} if apart else {"dataset": name}
+        costs = cost.label(graph.setting.systems[origin].atoms, frames, recipe)
+        upstream = {"system": system(graph, origin, start)}
+        parameters = sources.sample(recipe, start, frames)
+        keys.append(graph.add("label", subject, parameters, upstream, costs))
+    if not apart:
+        return keys[0]
+    upstream = {f"part-{index:06d}": key for index, key in enumerate(keys)}
+    costs = cost.build(graph.setting.facts[name].atoms)
+    return graph.add("build", {"dataset": name}, {"kind": "join"}, upstream, costs)
+
+
+def _imported(graph: TaskGraph, name: str, spec: Dataset) -> str:
+    assert spec.brought is not None
+    role, source = spec.brought
+    facts = graph.setting.facts[name]
+    parameters = {"kind": "import" if role == "file" else role, **read_parameters(source)}
+    inputs = {"data": facts.sha256}
+    return graph.add("build", {"dataset": name}, parameters, {}, cost.build(facts.atoms), inputs=inputs)
+
+
+def dipole(graph: TaskGraph, name: str) -> None:
+    """Where a dataset says the dipoles of a metal under water: how P_z goes with them."""
+    analysis, facts = graph.campaign.analysis, graph.setting.facts[name]
+    metal = analysis.profiles.metal
+    if not facts.dipoles or not {1, 8, atomic_number(metal)} <= set(facts.species):
+        return
+    parameters, upstream = {"metal": metal, "blocks": analysis.blocks}, {"frames": dataset(graph, name)}
+    graph.add("dipole", {"frames": name}, parameters, upstream, cost.analyse(facts.frames))
+
+
+def split(graph: TaskGraph, name: str, train: int, maybe: bool = False) -> str:
+    """Validation, test and training sets of `train` frames a member."""
+    spec = graph.campaign.splits[name]
+    parameters = spec.model_dump(exclude={"dataset"}) | {"train": train}
+    upstream = {"frames": dataset(graph, spec.dataset)}
+    return graph.add("split", {"split": name, "train": train}, parameters, upstream, Cost(), maybe=maybe)

@@ -1,0 +1,88 @@
+"""The growing task graph, and what every part of it needs to add a task."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mlipbench_hpc.architectures.card import Card, keyed, merge
+from mlipbench_hpc.campaign.facts import DatasetFacts, drawn
+from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, Split
+from mlipbench_hpc.contract.task import Architecture, Resources, Task
+from mlipbench_hpc.contract.verbs import verb_of
+from mlipbench_hpc.plan.expand.setting import Setting
+from mlipbench_hpc.plan.graph import Cost, Planned
+
+REFERENCE = "reference"
+
+
+@dataclass
+class TaskGraph:
+    """Tasks by key, upstream first, of one campaign in one setting."""
+
+    campaign: Campaign
+    setting: Setting
+    planned: dict[str, Planned] = field(default_factory=dict)
+
+    def add(
+        self,
+        verb: str,
+        subject: dict[str, Any],
+        parameters: dict[str, Any],
+        upstream: dict[str, str],
+        cost: Cost,
+        model: Model | None = None,
+        inputs: dict[str, str] | None = None,
+        maybe: bool = False,
+    ) -> str:
+        """Plan one task, or note one more subject of a task that is planned already; returns its key.
+
+        maybe: a decision may still prune it; a task that also serves somebody for certain stays.
+        """
+        adapter = self.setting.architectures[model.architecture] if model else None
+        environment = adapter.card.environment if adapter else verb_of(verb).environment or REFERENCE
+        task = Task(
+            verb=verb,
+            version=self.setting.versions[verb],
+            environment=environment,
+            identity=self.setting.identities[environment],
+            parameters=parameters,
+            upstream=upstream,
+            inputs=inputs or {},
+            architecture=Architecture(adapter.name, adapter.module, adapter.version) if adapter else None,
+            label=" ".join([verb, *(f"{name}={value}" for name, value in subject.items())]),
+            resources=Resources(
+                cores=self.setting.threads if model else 1,
+                gpus=int(str(parameters.get("device")).startswith("cuda")),
+            ),
+        )
+        known = self.planned.get(task.key, Planned(task, (), cost, maybe))
+        if subject not in known.subjects:
+            subjects = (*known.subjects, subject)
+            self.planned[task.key] = replace(known, subjects=subjects, maybe=known.maybe and maybe)
+        return task.key
+
+    def card(self, model: Model) -> Card:
+        """Of a model's architecture."""
+        return self.setting.architectures[model.architecture].card
+
+    def engine(self, model: Model) -> dict[str, Any]:
+        """The parameters every task that loads a model shares."""
+        card = self.card(model)
+        return {
+            "hyperparameters": keyed(card, merge(card, model.preset, model.hyperparameters)),
+            "dtype": model.dtype,
+            "device": self.setting.devices.get(card.environment, "cpu"),
+            "threads": self.setting.threads,
+        }
+
+    def drawn(self, split: Split) -> DatasetFacts:
+        """What the frames hold that a split draws from."""
+        return drawn(self.setting.facts[split.dataset], split.only)
+
+    def model_of(self, committee: Committee) -> Model:
+        """The model that a committee's members share."""
+        return self.campaign.models[committee.model]
+
+
+def members(keys: list[str]) -> dict[str, str]:
+    """Upstream roles of a committee's members."""
+    return {f"member-{member:03d}": key for member, key in enumerate(keys)}

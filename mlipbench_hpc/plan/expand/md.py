@@ -1,0 +1,152 @@
+"""Tasks of MD runs: the run itself, its analysis, and the other members on its frames."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.spec import Model, MolecularDynamics
+from mlipbench_hpc.plan import cost, sources
+from mlipbench_hpc.plan.expand import data
+from mlipbench_hpc.plan.expand.graph import TaskGraph, members
+from mlipbench_hpc.plan.expand.models import Trained
+
+
+def md(graph: TaskGraph, name: str, committees: Mapping[str, Trained]) -> None:
+    """All replicas of one run."""
+    run = graph.campaign.md[name]
+    for replica in range(run.replicas):
+        subject = {"md": name, "replica": replica}
+        if run.committee is None:
+            _of_reference(graph, run, subject | {"potential": run.potential})
+        else:
+            subject |= {"committee": run.committee}
+            model = graph.model_of(graph.campaign.committees[run.committee])
+            _of_member(Replica(graph, run, subject, model, committees[run.committee]))
+
+
+def _of_reference(graph: TaskGraph, run: MolecularDynamics, subject: dict[str, Any]) -> None:
+    """A replica that a reference potential runs."""
+    key = _simulate(graph, run, subject, {"start": _start(graph, run)}, None, maybe=False)
+    _analyse(graph, run, subject, key, maybe=False)
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A replica that a committee's member drives."""
+
+    graph: TaskGraph
+    run: MolecularDynamics
+    subject: dict[str, Any]
+    model: Model
+    trained: Trained
+
+
+def _of_member(replica: Replica) -> None:
+    """The replica, its analysis, and what the other members say of its frames."""
+    graph, run, trained = replica.graph, replica.run, replica.trained
+    upstream = {"model": trained.train[run.driver], "start": _start(graph, run)}
+    key = _simulate(graph, run, replica.subject, upstream, replica.model, trained.maybe)
+    _analyse(graph, run, replica.subject, key, trained.maybe)
+    _reweight(replica, key)
+
+
+def _start(graph: TaskGraph, run: MolecularDynamics) -> str:
+    if run.start.system:
+        return data.system(graph, run.start.system)
+    return data.dataset(graph, str(run.start.dataset))
+
+
+def _start_facts(graph: TaskGraph, run: MolecularDynamics) -> DatasetFacts:
+    if run.start.system:
+        return graph.setting.systems[run.start.system]
+    return graph.setting.facts[str(run.start.dataset)]
+
+
+def _simulate(
+    graph: TaskGraph,
+    run: MolecularDynamics,
+    subject: dict[str, Any],
+    upstream: dict[str, str],
+    model: Model | None,
+    maybe: bool,
+) -> str:
+    replica, frames = subject["replica"], run.start.frames
+    metal = graph.campaign.analysis.profiles.metal
+    card = graph.card(model) if model else None
+    parameters = {
+        "replica": replica,
+        "seed": run.seed * 1000 + replica,
+        "temperature": run.temperature,
+        "timestep": run.timestep,
+        "steps": round(run.length / run.timestep),
+        "frame_every": round(run.frame_every / run.timestep),
+        "checkpoint_every": sources.checkpoint_every(run),
+        "thermostat": run.thermostat.model_dump(),
+        "fixed_atoms": run.fixed_atoms,
+        "fixed_layers": {"count": run.fixed_layers, "metal": metal} if run.fixed_layers else None,
+        "wall": run.wall or "start",
+        "stability": run.stability.model_dump(),
+        "start_frame": frames[replica % len(frames)],
+        "engine": run.engine or (card.engines[0] if card else "lammps"),
+        **(graph.engine(model) if model else {"potential": run.potential}),
+    }
+    costs = cost.md(card, parameters, _start_facts(graph, run))
+    return graph.add("md", subject, parameters, upstream, costs, model, maybe=maybe)
+
+
+def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
+    """What is asked of a run's frames, whoever drove it."""
+    analysis = graph.campaign.analysis
+    return {
+        "rdf": analysis.rdf.model_dump(mode="json"),
+        "profiles": analysis.profiles.model_dump(mode="json"),
+        "blocks": analysis.blocks,
+        "equilibration": _equilibration(run),
+        "temperature": run.temperature,
+    }
+
+
+def _analyse(
+    graph: TaskGraph, run: MolecularDynamics, subject: dict[str, Any], key: str, maybe: bool
+) -> None:
+    dynamics = graph.campaign.analysis.dynamics.model_dump(mode="json")
+    parameters = _observables(graph, run) | {"dynamics": dynamics}
+    graph.add(
+        "analyse", subject, parameters, {"md": key}, cost.analyse(run.length / run.frame_every), maybe=maybe
+    )
+
+
+def _reweight(replica: Replica, key: str) -> None:
+    """Every member on the run's stored frames, then what each of them would have given."""
+    graph, run, trained = replica.graph, replica.run, replica.trained
+    spec = graph.campaign.analysis.reweight
+    if spec is None or trained.calibrate is None:
+        return
+    energies = [
+        _reevaluate(replica, number, {"md": key, "model": member}, spec.stride)
+        for number, member in enumerate(trained.train)
+    ]
+    parameters = _observables(graph, run) | {"stride": spec.stride, "driver": run.driver}
+    upstream = {"md": key, "calibration": trained.calibrate} | members(energies)
+    costs = cost.analyse(run.length / run.frame_every)
+    graph.add("reweight", replica.subject, parameters, upstream, costs, maybe=trained.maybe)
+
+
+def _reevaluate(replica: Replica, member: int, upstream: dict[str, str], stride: int) -> str:
+    graph, run, model = replica.graph, replica.run, replica.model
+    parameters = {
+        "stride": stride,
+        "equilibration": _equilibration(run),
+        "batch_size": graph.campaign.evaluation.batch_size,
+        **graph.engine(model),
+    }
+    frames = (run.length - _equilibration(run)) / run.frame_every / stride
+    costs = cost.reevaluate(graph.card(model), parameters, _start_facts(graph, run), frames)
+    subject = replica.subject | {"member": member}
+    return graph.add("reevaluate", subject, parameters, upstream, costs, model, maybe=replica.trained.maybe)
+
+
+def _equilibration(run: MolecularDynamics) -> float:
+    """ps that are left out before analysis."""
+    return run.length / 10 if run.equilibration is None else run.equilibration

@@ -1,0 +1,122 @@
+"""Tasks of committees: visibility, training, evaluation, calibration, and decisions to add data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlipbench_hpc.architectures.card import merge
+from mlipbench_hpc.campaign.facts import atomic_number
+from mlipbench_hpc.campaign.spec import Committee, Split
+from mlipbench_hpc.plan import cost
+from mlipbench_hpc.plan.expand import data
+from mlipbench_hpc.plan.expand.graph import TaskGraph, members
+from mlipbench_hpc.plan.graph import Cost
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Keys of the tasks of a committee's last round, member by member.
+
+    calibrate: None for a single model. maybe: a decision may still prune this round.
+    """
+
+    train: list[str]
+    evaluate: list[str]
+    calibrate: str | None
+    maybe: bool
+
+
+def committee(graph: TaskGraph, name: str, decisions: Mapping[str, bool]) -> Trained:
+    """All rounds of one committee; returns the last one, whose members drive."""
+    spec = graph.campaign.committees[name]
+    maybe = False
+    for number in range(spec.grow.at_most if spec.grow else 1):
+        trained = _round(graph, name, number, maybe)
+        if spec.grow is None:
+            break
+        enough = decisions.get(_decide(graph, name, number, trained))
+        if enough:
+            break
+        maybe = maybe or enough is None
+    return Trained(trained.train, trained.evaluate, trained.calibrate, maybe)
+
+
+def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
+    spec = graph.campaign.committees[name]
+    split = graph.campaign.splits[spec.split]
+    train = split.train + number * (spec.grow.step if spec.grow else 0)
+    upstream = {
+        "frames": data.dataset(graph, split.dataset),
+        "split": data.split(graph, spec.split, train, maybe),
+    }
+    subjects = [
+        {"committee": name, "round": number, "member": member, "train": train}
+        for member in range(split.members)
+    ]
+    trained = [_train(graph, spec, subject, upstream, split, maybe) for subject in subjects]
+    evaluated = [
+        _evaluate(graph, spec, subject, upstream | {"model": key}, split, maybe)
+        for subject, key in zip(subjects, trained, strict=True)
+    ]
+    return Trained(trained, evaluated, _calibrate(graph, name, number, evaluated, maybe), maybe)
+
+
+def visibility(graph: TaskGraph, name: str) -> None:
+    """Where the data hold a metal and ions: which waters see every ion within the receptive field."""
+    spec = graph.campaign.committees[name]
+    split, metal = graph.campaign.splits[spec.split], graph.campaign.analysis.profiles.metal
+    facts, model = graph.drawn(split), graph.model_of(spec)
+    species = set(facts.species) - {1, 8}
+    if atomic_number(metal) not in species or len(species) < 2:
+        return
+    card = graph.card(model)
+    hyperparameters = merge(card, model.preset, model.hyperparameters)
+    cutoff, layers = (hyperparameters[card.receptive_field[role]] for role in ("cutoff", "layers"))
+    upstream = {"frames": data.dataset(graph, split.dataset)}
+    parameters = {"metal": metal, "radius": float(cutoff * layers), "only": split.only}
+    graph.add("visibility", {"committee": name}, parameters, upstream, cost.analyse(facts.frames))
+
+
+def _calibrate(graph: TaskGraph, name: str, number: int, evaluated: list[str], maybe: bool) -> str | None:
+    if len(evaluated) < 2:
+        return None
+    subject = {"committee": name, "round": number}
+    return graph.add("calibrate", subject, {}, members(evaluated), Cost(), maybe=maybe)
+
+
+def _train(
+    graph: TaskGraph,
+    spec: Committee,
+    subject: dict[str, Any],
+    upstream: dict[str, str],
+    split: Split,
+    maybe: bool,
+) -> str:
+    model = graph.model_of(spec)
+    seed = split.seed * 1000 + subject["member"]
+    parameters = {"member": subject["member"], "seed": seed, **graph.engine(model)}
+    costs = cost.train(graph.card(model), parameters, graph.drawn(split), subject["train"], split.validation)
+    return graph.add("train", subject, parameters, upstream, costs, model, maybe=maybe)
+
+
+def _evaluate(
+    graph: TaskGraph,
+    spec: Committee,
+    subject: dict[str, Any],
+    upstream: dict[str, str],
+    split: Split,
+    maybe: bool,
+) -> str:
+    model = graph.model_of(spec)
+    parameters = {"batch_size": graph.campaign.evaluation.batch_size, **graph.engine(model)}
+    frames = split.validation + split.test
+    costs = cost.evaluate(graph.card(model), parameters, graph.drawn(split), frames)
+    return graph.add("evaluate", subject, parameters, upstream, costs, model, maybe=maybe)
+
+
+def _decide(graph: TaskGraph, name: str, number: int, trained: Trained) -> str:
+    spec = graph.campaign.committees[name]
+    assert spec.grow is not None
+    parameters = {"force_rmse": spec.grow.force_rmse, "round": number}
+    subject, upstream = {"committee": name, "round": number}, members(trained.evaluate)
+    return graph.add("decide", subject, parameters, upstream, Cost(), maybe=trained.maybe)

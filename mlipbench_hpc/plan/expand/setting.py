@@ -1,0 +1,23 @@
+"""All that decides keys besides the campaign itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.contract.versions import Version
+
+
+@dataclass(frozen=True)
+class Setting:
+    """facts and systems: what datasets and systems hold; identities and devices (cpu where none is named): by
+    environment; versions: by verb; threads: of each task.
+    """
+
+    facts: Mapping[str, DatasetFacts]
+    systems: Mapping[str, DatasetFacts]
+    architectures: Mapping[str, Found]
+    identities: Mapping[str, str]
+    versions: Mapping[str, Version]
+    threads: int = 1
+    devices: Mapping[str, str] = field(default_factory=dict)

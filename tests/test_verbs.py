@@ -1,0 +1,103 @@
+"""The table of verbs, and a verb that a package outside this one adds with one file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import running
+from toy import write_toy
+
+from mlipbench_hpc.contract import verbs
+from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.contract.verbs import BUILT_IN, Verb, VerbError, verb_of
+from mlipbench_hpc.plan.graph import Planned
+from mlipbench_hpc.plan.status import table
+
+COUNTING = '''
+"""How many frames a run left."""
+from mlipbench_hpc.contract.verbs import Verb
+from mlipbench_hpc.data.trajectory import open_trajectory
+
+VERB = Verb("counting.frames", "analysis", ("md",), "frames are not counted", {"offset": 100})
+
+
+def run(context):
+    trajectory = open_trajectory(context.upstream("md") / "trajectory.nc")
+    return {"frames": len(trajectory.times) + context.parameters["offset"]}
+'''
+
+
+def install(folder: Path, text: str = COUNTING) -> None:
+    """An installed distribution that adds one verb."""
+    (folder / "counting").mkdir()
+    (folder / "counting/__init__.py").touch()
+    (folder / "counting/frames.py").write_text(text)
+    info = folder / "counting-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: counting\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[{verbs.GROUP}]\nframes = counting.frames:VERB\n")
+
+
+def test_upstream_verbs_come_first_and_exist() -> None:
+    names = [verb.name for verb in BUILT_IN]
+    for place, verb in enumerate(BUILT_IN):
+        assert set(verb.consumes) <= set(names)
+        assert set(verb.consumes) <= {*names[: place + 1], "build", "label"}
+        assert verb.consequence
+
+
+def test_a_verb_that_is_not_in_the_table_is_an_error() -> None:
+    item = Planned(Task("fly", 1, "analysis", "venv:0", {}), ())
+    with pytest.raises(VerbError, match="no verb is called 'fly': there are build, label"):
+        table([item], {item.key: "ready"})
+
+
+@pytest.mark.engine
+def test_a_verb_from_outside_is_planned_run_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site").mkdir()
+    install(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    write_toy(tmp_path)
+    planned = running.run(tmp_path, "plan", "toy.yaml").stdout
+    assert "counting.frames" in planned
+    assert "13 tasks: 0 done, 13 to run" in planned
+    ended = running.run(tmp_path, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    counts = running.done(tmp_path, "counting.frames")
+    assert [result["values"]["frames"] for result in counts] == [201, 201]
+    tasks = running.results(tmp_path)["tasks"]
+    assert tasks["counting.frames md=crystal replica=0 committee=pairs"]["status"] == "done"
+    (tmp_path / "site/counting/frames.py").write_text(COUNTING.replace("+ context", "- context"))
+    assert (
+        "2 counting.frames: version of counting.frames is" in running.run(tmp_path, "plan", "toy.yaml").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        Verb("frames", "analysis", ("md",), ""),
+        Verb("counting.frames", "", ("md",), ""),
+        Verb("counting.frames", "analysis", ("md", "analyse"), ""),
+        Verb("counting.frames", "analysis", ("fly",), ""),
+        "no verb",
+    ],
+)
+def test_a_verb_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, verb: Any) -> None:
+    class Entry:
+        value = "counting.frames:VERB"
+
+        def load(self) -> Any:
+            return verb
+
+        def __lt__(self, _other: object) -> bool:
+            return True
+
+    monkeypatch.setattr(verbs, "entry_points", lambda group: [Entry()])
+    verbs.verbs.cache_clear()
+    with pytest.raises(VerbError, match=r"counting\.frames:VERB"):
+        verb_of("md")
+    monkeypatch.undo()
+    verbs.verbs.cache_clear()
