@@ -3,17 +3,19 @@
 import heapq
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
+from mlipbench_hpc.plan.queue import ReadyQueue
 
 TO_RUN = ("ready", "waiting", "running", "stale", "failed", "blocked")
 # Share of a task's time by its law beyond which it is work, not start-up, that is measured.
 LEAST_WORK = 0.5
 ANY = "any model"
+_End = tuple[float, str, str]  # When a task ends, its key and the kind of its node.
 # measured: such tasks with this very model ran here. scaled: tasks with another of its architecture did.
 Source = Literal["measured", "scaled", "card"]
 
@@ -110,50 +112,19 @@ def unmeasured_on_gpu(plan: Sequence[Planned], costs: Estimate) -> list[str]:
 
 def wall(plan: Sequence[Planned], seconds: Mapping[str, float], site: Site) -> float:
     """Seconds until all is done when every slot of the site is there: each takes the next ready task."""
-    slots, now, ends = Slots(plan, seconds, site), 0.0, list[tuple[float, str]]()
+    left = {item.key: item for item in plan if item.key in seconds}
+    queue, free, now, ends = ReadyQueue(list(left.values()), site), dict(site.slots), 0.0, list[_End]()
     while True:
-        for key in slots.started():
-            heapq.heappush(ends, (now + seconds[key], key))
+        for kind in free:
+            while free[kind] and queue.first(kind):
+                key = queue.take(kind)
+                free[kind] -= 1
+                heapq.heappush(ends, (now + seconds[key], key, kind))
         if not ends:
             return now
-        now, key = heapq.heappop(ends)
-        slots.end(key)
-
-
-class Slots:
-    """Who may start next, in the plan's order, as slots and upstream tasks allow."""
-
-    def __init__(self, plan: Sequence[Planned], seconds: Mapping[str, float], site: Site) -> None:
-        left = [item for item in plan if item.key in seconds]
-        self.order = {item.key: place for place, item in enumerate(left)}
-        self.kind = {item.key: site.kind_of(item.task.resources.gpus > 0) for item in left}
-        self.free = dict(site.slots)
-        self.ready: dict[str, list[tuple[int, str]]] = {kind: [] for kind in self.free}
-        self.below: defaultdict[str, list[str]] = defaultdict(list)
-        self.missing = {item.key: set(item.task.upstream.values()) & self.order.keys() for item in left}
-        for key, above in self.missing.items():
-            for one in above:
-                self.below[one].append(key)
-            if not above:
-                self._may_start(key)
-
-    def _may_start(self, key: str) -> None:
-        heapq.heappush(self.ready[self.kind[key]], (self.order[key], key))
-
-    def started(self) -> Iterator[str]:
-        """Fill every free slot."""
-        for kind, waiting in self.ready.items():
-            while waiting and self.free[kind]:
-                self.free[kind] -= 1
-                yield heapq.heappop(waiting)[1]
-
-    def end(self, key: str) -> None:
-        """Its slot is free, and what waited for it last may start."""
-        self.free[self.kind[key]] += 1
-        for one in self.below[key]:
-            self.missing[one].discard(key)
-            if not self.missing[one]:
-                self._may_start(one)
+        now, key, kind = heapq.heappop(ends)
+        free[kind] += 1
+        queue.end(key)
 
 
 def gpu_hours(plan: Sequence[Planned], seconds: Mapping[str, float]) -> float:

@@ -1,7 +1,6 @@
 """The loop: submit what is ready, look at the folders, retry what may be retried, until nothing is left."""
 
 import errno
-import heapq
 import os
 import queue
 import signal
@@ -18,6 +17,7 @@ from mlipbench_hpc.campaign.site import ClusterSite, Site
 from mlipbench_hpc.contract.folder import VISIBLE_WITHIN_S, Store, damaged, furthest_checkpoint, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED
 from mlipbench_hpc.plan.graph import Planned, states
+from mlipbench_hpc.plan.queue import ReadyQueue
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, stuck
@@ -122,7 +122,9 @@ class Driver:
                 self.done.discard(key)
             elif key in seen.results:
                 self.done.add(key)
-        self._sort()
+        self._order = [key for key, item in self.plan.items() if not item.maybe]
+        left = [self.plan[key] for key in self._unfinished()]
+        self._queue = ReadyQueue(left, self.site, {*self.flights, *self.given_up})
         return seen.results
 
     def _set_aside(self, item: Planned) -> None:
@@ -138,24 +140,6 @@ class Driver:
             self._set_aside(self.plan[key])
         self._expand()
 
-    def _sort(self) -> None:
-        """Who waits for how many (`_missing`), whom that frees (`_below`), and the heap of the ready."""
-        self._order = {key: place for place, (key, item) in enumerate(self.plan.items()) if not item.maybe}
-        self._below: dict[str, list[str]] = {key: [] for key in self._order}
-        self._missing: dict[str, int] = {}
-        self._ready: dict[str, list[tuple[int, str]]] = {kind: [] for kind in self.site.slots}
-        for key in self._unfinished():
-            upstream = set(self.plan[key].task.upstream.values()) - self.done
-            self._missing[key] = len(upstream)
-            for above in upstream:
-                self._below[above].append(key)
-            if not upstream and key not in self.flights and key not in self.given_up:
-                self._make_ready(key)
-
-    def _make_ready(self, key: str) -> None:
-        kind = self.site.kind_of(self.plan[key].task.resources.gpus > 0)
-        heapq.heappush(self._ready[kind], (self._order[key], key))
-
     def _unfinished(self) -> list[str]:
         return [key for key in self._order if key not in self.done]
 
@@ -163,15 +147,15 @@ class Driver:
         """Keep every slot busy and as many attempts queued, so that no worker idles. True: more is ready."""
         for kind in self.slots:
             self._fill_nodes(kind)
-        return any(self._ready.values())
+        return self._queue.is_any_ready
 
     def _fill_nodes(self, kind: str) -> None:
         flying = sum(flight.kind == kind for flight in self.flights.values())
-        while not self.stopping and self._ready[kind] and flying < 2 * self.slots[kind]:
-            item = self.plan[self._ready[kind][0][1]]
+        while not self.stopping and flying < 2 * self.slots[kind] and (key := self._queue.first(kind)):
+            item = self.plan[key]
             if not self._has_space(item):
                 break
-            heapq.heappop(self._ready[kind])
+            self._queue.take(kind)
             if result := self.store.result(item.key):
                 self._committed(item, result)
             else:
@@ -242,13 +226,9 @@ class Driver:
         self.mends = 0
         self.done.add(item.key)
         self.flights.pop(item.key, None)
-        for below in self._below[item.key]:
-            self._missing[below] -= 1
-            if not self._missing[below]:
-                self._make_ready(below)
+        self._queue.end(item.key)
         seconds = result["timing"]["wall_s"]
-        self._missing.pop(item.key, None)
-        count = len(self._order) - len(self._missing)
+        count = len(self._order) - self._queue.left
         self.echo(f"[{count}/{len(self._order)}] {item.task.label} done in {seconds:.1f} s")
         self._remark(item, result)
         if item.task.verb == "decide":
@@ -265,7 +245,7 @@ class Driver:
 
     def _again(self, flight: Flight, why: str) -> None:
         self.flights.pop(flight.item.key, None)
-        self._make_ready(flight.item.key)
+        self._queue.put(flight.item.key)
         self.echo(f"      {flight.item.task.label}: {why}")
 
     def _interrupted(self, flight: Flight) -> None:
