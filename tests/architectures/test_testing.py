@@ -24,6 +24,7 @@ class TestMine(Conformance):
     weights = "model.json"
     title = "toy"
     seeded = False
+    forks = {forks}
 """
 # A training that is a little different after a resume, as one with a state in single precision is.
 ROUNDED = """
@@ -42,9 +43,9 @@ exact, toy.resume = toy.resume, resume
 """
 
 
-def suite(folder: Path, package: str, *words: str) -> tuple[int, str]:
+def suite(folder: Path, package: str, *words: str, forks: bool = True) -> tuple[int, str]:
     """Exit code and output of pytest on a suite of this package in a folder of its own."""
-    (folder / "test_mine.py").write_text(SUITE.format(package=package))
+    (folder / "test_mine.py").write_text(SUITE.format(package=package, forks=forks))
     path = os.pathsep.join(map(str, (ROOT, ROOT / "tests/plugins", folder)))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
     ended = subprocess.run(
@@ -73,6 +74,18 @@ def test_a_package_outside_the_tree_inherits_the_suite(tmp_path: Path) -> None:
     assert tally
     assert int(tally[1]) == 17
     assert "skipped" not in output
+
+
+def test_an_engine_with_threads_of_its_own_is_imported_for_each_attempt(tmp_path: Path) -> None:
+    package = rounded(tmp_path, "1e-3")
+    with (tmp_path / package / "adapter.py").open("a") as stream:
+        stream.write("\nimport threading, time\n")
+        stream.write("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n")
+    code, output = suite(tmp_path, package, "-k", "new_process")
+    assert code == 1
+    assert "rounded_pairs.adapter starts 1 threads when it is imported: state `forks = False`" in output
+    code, output = suite(tmp_path, package, "-k", "new_process", forks=False)
+    assert code == 0, output
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """An interrupted training or MD goes on as exactly as the card claims, in a new process too.
 
-Tasks run as a campaign runs them, by `python -m mlipbench_hpc.worker`: without interruption in one process,
-and with a stop after the first checkpoint and a new process for the rest. Checkpoints are written at the same
-steps in both.
+Tasks run as a campaign runs them, by the worker: without interruption in one process; and with a stop after
+the first checkpoint and a new process for the rest. Checkpoints are written at the same steps in both.
 """
 
 import json
@@ -49,23 +48,38 @@ MD: dict[str, Any] = {
     "stability": {"conserved_energy": 1e6, "temperature": 1e9, "hydrogen_oxygen": None, "contact": None},
     "start_frame": 0,
 }
-# Runs attempts one after the other; those of the second list are asked to stop at their first checkpoint.
-FIRST_PROCESS = """
-import json, sys
+# Every attempt is a process of its own: forked from this one, which imports the engine and does nothing else.
+# One alone needs no fork. Arguments: the adapter's module, [[folder, whether to stop at its first
+# checkpoint], …], a file for exit codes.
+ATTEMPTS = """
+import importlib, json, os, sys
 from pathlib import Path
 from mlipbench_hpc.contract.folder import furthest_checkpoint
+from mlipbench_hpc.worker import md, train
 from mlipbench_hpc.worker.__main__ import attempt, leave
 from mlipbench_hpc.worker.context import Context
-whole, stopped, answer = json.loads(sys.argv[1])
-codes = [attempt(Path(folder), None, commit=True) for folder in whole]
-check = Context.check
-def check_and_stop(context):
-    if furthest_checkpoint(context.folder) >= 0:
-        context.stop_asked = "test"
-    check(context)
-Context.check = check_and_stop
-codes += [attempt(Path(folder), None, commit=True) for folder in stopped]
-Path(answer).write_text(json.dumps(codes))
+
+def run(folder, stops):
+    check = Context.check
+    def check_and_stop(context):
+        if furthest_checkpoint(context.folder) >= 0:
+            context.stop_asked = "test"
+        check(context)
+    if stops:
+        Context.check = check_and_stop
+    return attempt(Path(folder), None, commit=True)
+
+adapter, jobs, answer = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
+importlib.import_module(adapter)
+threads = len(os.listdir("/proc/self/task"))
+if len(jobs) > 1 and threads > 1:
+    sys.exit(f"{adapter} starts {threads - 1} threads when it is imported: state `forks = False`")
+codes = [run(*jobs[0])] if len(jobs) == 1 else []
+for job in jobs[len(codes):]:
+    if (child := os.fork()) == 0:
+        leave(run(*job))
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+answer.write_text(json.dumps(codes))
 leave(0)
 """
 
@@ -86,23 +100,19 @@ class Run:
             store.create()
             keys = {role: commit(store, role, content) for role, content in files.items()}
             task = draft(keys)
+        for store in (stores[0], stores[1], stores[1]):
             store.begin(task)
         return cls(task, *stores)
 
-    def attempts(self) -> tuple[Path, Path]:
-        """The folders of the first attempts."""
-        whole, parts = (store.attempts(self.task.key)[0] for store in (self.whole, self.parts))
-        return whole, parts
+    def jobs(self) -> list[tuple[str, bool]]:
+        """Attempts in the order they are made, and whether they stop at their first checkpoint."""
+        folders = [*self.whole.attempts(self.task.key), *self.parts.attempts(self.task.key)]
+        return [(str(folder), number == 1) for number, folder in enumerate(folders)]
 
-    def go_on(self) -> None:
-        """Continue what was interrupted, in a process that has done nothing before."""
-        folder = self.parts.begin(self.task)
-        process("-m", "mlipbench_hpc.worker", str(folder / "task.json"), folder=folder)
-
-    def results(self) -> list[dict[str, Any]]:
+    def results(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What was committed: without interruption, and with one."""
-        both = [store.result(self.task.key) for store in (self.whole, self.parts)]
-        return [result for result in both if result is not None]
+        whole, parts = (read_json(folder / "result.json") for folder in self.folders())
+        return whole, parts
 
     def folders(self) -> tuple[Path, Path]:
         """Where it was committed: without interruption, and with one."""
@@ -164,12 +174,19 @@ class Resumes(Subject):
             for engine in cls.card().engines:
                 folder = cls.model_folder(trained, dtype)
                 runs[dtype, engine] = cls.md(root / f"{dtype}-{engine}", dtype, engine, folder)
-        whole, stopped = zip(*(map(str, run.attempts()) for run in runs.values()), strict=True)
-        answer = root / "codes.json"
-        process("-c", FIRST_PROCESS, json.dumps([whole, stopped, str(answer)]), folder=root)
-        expected = [EXIT_COMMITTED] * len(runs) + [EXIT_INTERRUPTED] * len(runs)
-        assert json.loads(answer.read_text()) == expected, failures(root)
+        jobs = [job for run in runs.values() for job in run.jobs()]
+        codes = cls.attempt([jobs] if cls.forks else [[job] for job in jobs], root)
+        assert codes == [EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_COMMITTED] * len(runs), failures(root)
         return runs
+
+    @classmethod
+    def attempt(cls, parts: list[list[tuple[str, bool]]], root: Path) -> list[int]:
+        """Exit codes of all attempts; each part imports the engine once."""
+        answer, codes = root / "codes.json", []
+        for jobs in parts:
+            process("-c", ATTEMPTS, cls.adapter.__name__, json.dumps(jobs), str(answer), folder=root)
+            codes += json.loads(answer.read_text())
+        return codes
 
     @classmethod
     def training(cls, root: Path, dtype: str) -> Run:
@@ -215,7 +232,6 @@ class Resumes(Subject):
 
     def test_a_training_goes_on_in_a_new_process(self, runs: dict[tuple[str, ...], Run], dtype: str) -> None:
         run = runs[dtype,]
-        run.go_on()
         assert run.began_at() == 1
         chosen = self.hyperparameters()
 
@@ -229,7 +245,6 @@ class Resumes(Subject):
         self, runs: dict[tuple[str, ...], Run], dtype: str, engine: str
     ) -> None:
         run = runs[dtype, engine]
-        run.go_on()
         assert run.began_at() >= MD["checkpoint_every"]
 
         def deviation() -> float:

@@ -24,6 +24,7 @@ class Subject:
     know Au`.
     one_file: whether a model that was trained in one dtype can be loaded in the other.
     seeded: whether the seed decides where a training begins; not so in a linear fit.
+    forks: whether a process may be forked once the engine is imported; not so when that starts threads.
     sums: largest difference (eV, eV/Å, in float64) between two orders of adding up the same numbers.
     """
 
@@ -34,6 +35,7 @@ class Subject:
     title: ClassVar[str]
     one_file: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
+    forks: ClassVar[bool] = True
     sums: ClassVar[float] = 1e-9
 
     def disturb(self, seed: int) -> None:
