@@ -1,6 +1,6 @@
 """Reweighting put to the test: what it says of a member beside that one's own MD (arXiv:2602.22931, S2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Band, as_member, band, reweighted_runs, spread_of
 from mlipbench_hpc.report.drawing import COLOURS, STYLE, Figure, finish, panels, room
 from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.overlay import GREY, observables, section
 from mlipbench_hpc.report.tables import Table
 from mlipbench_hpc.report.text import number
@@ -35,6 +36,7 @@ class Pair:
     driven: Line
     own: Line
     names: list[str]
+    memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def title(self) -> str:
@@ -108,6 +110,7 @@ class Check:
         return "nearer than the driver" if self.after < self.before else "no nearer than the driver"
 
 
+@remembered
 def pairs(group: Group) -> list[Pair]:
     """Every two lines of one committee that different members drove, from the reweighted one to the other."""
     return [
@@ -121,6 +124,7 @@ def pairs(group: Group) -> list[Pair]:
     ]
 
 
+@remembered
 def checks(pair: Pair) -> list[Check]:
     """All observables that reweighting gives and the member's own MD has on the same axis."""
     return [found for name in pair.names if (found := _check(pair, name)) is not None]

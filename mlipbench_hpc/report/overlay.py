@@ -27,6 +27,7 @@ from mlipbench_hpc.report.combine import (
 )
 from mlipbench_hpc.report.drawing import Figure, colour_of, finish, panels, room
 from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import listed, number
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
@@ -92,6 +93,7 @@ def overlay(results: Results, group: Group) -> Figure | None:
     return finish(name, section(group), group.title, caption(group, histograms), columns, canvas)
 
 
+@remembered
 def observables(group: Group) -> list[str]:
     """Names of what the runs have, in the order of the panels."""
     found: list[str] = []

@@ -34,6 +34,7 @@ BENCHES = (
         "start_s": (1.5, "s until `mlipbench analyse` says what is in twenty frames"),
         "peak_MB": (400.0, "MB, its peak memory at 200,000 frames of 387 atoms"),
     }),
+    ("report.py", "login", {"report_s": (5.0, "s of CPU time, report of 4,800 tasks, 480 of them MD runs")}),
     ("evaluation.py", "mace", {
         "suite_over_bare": (1.1, "CPU time of evaluation over the bare batched loop"),
         "process_a_frame_over_suite": (-3.0, "one process a frame over the suite (at least)"),
