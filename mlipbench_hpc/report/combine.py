@@ -7,8 +7,8 @@ import numpy as np
 
 from mlipbench_hpc.analysis.profiles import column_of
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.bands import OUT_OF_REACH
 from mlipbench_hpc.report.collect import Item
+from mlipbench_hpc.report.draw.bands import OUT_OF_REACH
 from mlipbench_hpc.report.groups import Line, Run
 from mlipbench_hpc.report.memory import remembered
 

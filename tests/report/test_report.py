@@ -14,9 +14,9 @@ from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.html import build_report
-from mlipbench_hpc.report.tables import quantity
+from mlipbench_hpc.report.sections.asked import quantity
+from mlipbench_hpc.report.sections.md import warnings
 from mlipbench_hpc.report.text import duration, listed, number, plus_minus
-from mlipbench_hpc.report.words import warnings
 
 FIGURES = {
     "learning-loss-mace", "learning-force-mace", "parity-energy-mace", "parity-force-mace",
@@ -38,8 +38,8 @@ def read(out: Path) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No figures: for tests of words and tables alone."""
-    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+    """No time for drawing: for tests of words and tables alone."""
+    monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
 
 
 def table(path: Path) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from profiled import analysed, reweighted
 
 from mlipbench_hpc.report import collect
 from mlipbench_hpc.report.collect import Item, Reported, Results
-from mlipbench_hpc.report.html import everything, page
+from mlipbench_hpc.report.html import build, numbers, page
 
 FEW, MANY = 24, 96
 
@@ -60,8 +60,9 @@ def lookups(monkeypatch: pytest.MonkeyPatch, reported: Results) -> int:
     with monkeypatch.context() as patched:
         for name in ("subject", "values"):
             patched.setattr(Item, name, counting(name))
-        everything(reported, [])
-        page(reported, [])
+        built = build(reported)
+        numbers(reported, built)
+        page(reported, built)
     return counted[0]
 
 
