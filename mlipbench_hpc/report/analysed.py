@@ -10,8 +10,8 @@ import numpy as np
 from mlipbench_hpc.analysis.profiles import column_of
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.bands import HEIGHT, SAMPLING, shown
-from mlipbench_hpc.report.drawing import ROWS_DRAWN, SIZE, STYLE, Figure, beside, finish, new_axes
+from mlipbench_hpc.report.draw.bands import HEIGHT, SAMPLING, shown
+from mlipbench_hpc.report.draw.drawing import ROWS_DRAWN, SIZE, STYLE, Figure, beside, finish, new_axes
 
 
 @mpl.rc_context(STYLE)
@@ -51,7 +51,7 @@ def _line(name: str, label: str, x: Floats, table: dict[str, Floats], column: st
     axes.fill_between(x, low, high, color=SAMPLING, alpha=0.25, linewidth=0, label=band)
     # Above the frame, which peaks fill.
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
-    return finish(name, "analyse", named.title, "", {}, canvas)
+    return finish(name, named.title, "", {}, canvas)
 
 
 def _dipole(table: dict[str, Floats], histogram: dict[str, Any]) -> Figure:
@@ -61,4 +61,4 @@ def _dipole(table: dict[str, Floats], histogram: dict[str, Any]) -> Figure:
     canvas, axes = new_axes(SIZE, x.replace("_ps", " / ps"), "total dipole P_z = Σ cos θ")
     axes.plot(table[x][::stride], table["P_z"][::stride], color=SAMPLING, linewidth=0.8)
     beside(axes, histogram, SAMPLING)
-    return finish("dipole", "analyse", "Total dipole", "", {}, canvas)
+    return finish("dipole", "Total dipole", "", {}, canvas)

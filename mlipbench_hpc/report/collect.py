@@ -15,6 +15,9 @@ from mlipbench_hpc.contract.folder import SMALL_BYTES, Store, damaged, read_json
 from mlipbench_hpc.data.frames import Floats
 
 Status = Literal["done", "missing", "failed", "stale", "changed"]
+Index = dict[tuple[Any, ...], list["Item"]]
+# Profiles and curves are read for several figures; a trajectory's thermo.csv is read for one and is long.
+CACHED_BYTES = 262_144
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Item:
     folder: Path
     result: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, dict[str, Floats]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def done(self) -> bool:
@@ -100,14 +104,14 @@ class Item:
 
     def table(self, name: str) -> dict[str, Floats]:
         """The columns of a CSV output, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
-        if not self.done:
+        if not self.done or name not in self.result.get("outputs", {}):
             return {}
-        try:
-            with (self.folder / name).open(newline="", encoding="utf-8") as stream:
-                header, *rows = csv.reader(stream)
-            return {key: np.array([_cell(row[i]) for row in rows]) for i, key in enumerate(header)}
-        except (OSError, ValueError, IndexError):
-            return {}
+        if name in self.tables:
+            return self.tables[name]
+        columns = read_table(self.folder / name)
+        if self.result["outputs"][name]["bytes"] < CACHED_BYTES:
+            self.tables[name] = columns
+        return columns
 
     def arrays(self, name: str) -> dict[str, Any]:
         """The arrays of an .npz output; {} when it cannot be read."""
@@ -122,18 +126,40 @@ class Item:
 
 @dataclass(frozen=True)
 class Results:
-    """All items of one campaign, and `document`: name, description, yaml, campaign, site, mlipbench."""
+    """All items of one campaign, and `document`: name, description, yaml, campaign, site, mlipbench.
+
+    indices: for each verb and set of subject names that was asked for, the items by their values.
+    memory: of functions that are `remembered`.
+    """
 
     document: dict[str, Any]
     items: list[Item]
+    indices: dict[tuple[str, ...], Index] = field(default_factory=dict, init=False, repr=False)
+    memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False)
 
     def of(self, verb: str, **subject: Any) -> list[Item]:
         """The items of one verb whose subject holds all of `subject`, in the order of the plan."""
-        return [
-            item
-            for item in self.items
-            if item.reported.verb == verb and all(item.subject.get(k) == v for k, v in subject.items())
-        ]
+        names = sorted(subject)
+        values = (verb, *(subject[name] for name in names))
+        return list(self._index("verb", *names).get(values, ()))
+
+    def with_key(self, key: str | None) -> list[Item]:
+        """The items of one task: several where it has several subjects, [] where it was not planned."""
+        return list(self._index("key").get((key,), ()))
+
+    def _index(self, attribute: Literal["verb", "key"], *names: str) -> Index:
+        """The items by an attribute of their task and the values of `names` in their subject.
+
+        One pass over the items at the first question of a kind; a report asks some ten kinds.
+        """
+        kind = (attribute, *names)
+        if kind not in self.indices:
+            index: Index = {}
+            for item in self.items:
+                values = getattr(item.reported, attribute), *map(item.subject.get, names)
+                index.setdefault(values, []).append(item)
+            self.indices[kind] = index
+        return self.indices[kind]
 
     def names(self, kind: str) -> list[str]:
         """Names asked for in the campaign under `kind` (datasets, committees, md, …), in its order."""
@@ -161,6 +187,16 @@ def _item(reported: Reported, store: Store) -> Item:
     if result is None:
         return Item(reported, folder)
     return Item(reported, folder, result, read_json(folder / "task.json") or {})
+
+
+def read_table(path: Path) -> dict[str, Floats]:
+    """The columns of a CSV file, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            header, *rows = csv.reader(stream)
+        return {key: np.array([_cell(row[i]) for row in rows]) for i, key in enumerate(header)}
+    except (OSError, ValueError, IndexError):
+        return {}
 
 
 def _cell(text: str) -> float:

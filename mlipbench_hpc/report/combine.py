@@ -7,9 +7,10 @@ import numpy as np
 
 from mlipbench_hpc.analysis.profiles import column_of
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.bands import OUT_OF_REACH
 from mlipbench_hpc.report.collect import Item
+from mlipbench_hpc.report.draw.bands import OUT_OF_REACH
 from mlipbench_hpc.report.groups import Line, Run
+from mlipbench_hpc.report.memory import remembered
 
 HOW = (
     "Replicas are averaged with their analysed time as weight; their standard error is the larger of what "
@@ -108,16 +109,19 @@ def alpha(line: Line) -> float | None:
     return next((found.get("alpha") for run in line.runs if (found := spread_of(run))), None)
 
 
+@remembered
 def reweighted_runs(line: Line) -> list[Run]:
     """Runs with a training band."""
     return [run for run in line.runs if spread_of(run)]
 
 
+@remembered
 def reached(line: Line) -> bool:
     """Whether reweighting reaches every member, std(h) ≤ 2, so that the training band may be used."""
     return all(spread_of(run)["verdict"] != OUT_OF_REACH for run in reweighted_runs(line))
 
 
+@remembered
 def band(line: Line, name: str) -> Band | None:
     """Density, orientation, a concentration or a g_X-Y of a line; None where no run has it."""
     table, axis, column, error = _where(name)
@@ -161,6 +165,7 @@ def _corrections(line: Line, name: str, bins: int) -> Floats | None:
     return pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in found]))[0]
 
 
+@remembered
 def as_member(line: Line, name: str, member: int) -> Band | None:
     """What reweighting the line's runs gives for one member; its SE by block bootstrap. None without it."""
     axis, column = "r_A" if name.startswith("g_") else "z_A", f"member_{member}"
@@ -185,6 +190,7 @@ def _members(spread: Item | None, name: str) -> Floats | None:
     return np.array(columns) - table["driver"] if len(columns) > 1 and "driver" in table else None
 
 
+@remembered
 def numbered(line: Line, name: str) -> Number:
     """One number of a line: `dipole` or one of the first layer."""
     values = [(run, *scalar(run, name)) for run in line.runs]

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.memory import remembered
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Round:
         return f"{size}, {sizes} training structures each" + (f", {self.only}" if self.only else "")
 
 
+@remembered
 def rounds(results: Results, committee: str) -> list[Round]:
     """The planned rounds of a committee, first to last."""
     planned = results.of("train", committee=committee)
@@ -67,6 +69,7 @@ def rounds(results: Results, committee: str) -> list[Round]:
     return [_round(results, committee, number) for number in numbers]
 
 
+@remembered
 def final_round(results: Results, committee: str) -> Round | None:
     """The last round that has a model, or the first one planned; None when nothing is planned."""
     planned = rounds(results, committee)
@@ -107,7 +110,7 @@ def only(results: Results, split: str) -> str:
 def _training_structures(results: Results, train: Item) -> int | None:
     """The size of a member's training set, from the split it consumed."""
     key = train.task.get("upstream", {}).get("split")
-    split = next((item for item in results.items if item.reported.key == key and item.done), None)
+    split = next((item for item in results.with_key(key) if item.done), None)
     try:
         return len(split_of(split)["members"][train.subject["member"]]) if split else None
     except (KeyError, IndexError):

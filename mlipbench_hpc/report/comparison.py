@@ -7,7 +7,7 @@ from mlipbench_hpc.report import convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import DIPOLE, Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
-from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
 

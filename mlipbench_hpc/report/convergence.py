@@ -1,11 +1,10 @@
 """Whether the averages of a group can be believed, in words: why not, line by line."""
 
-import itertools
-
 import numpy as np
 
 from mlipbench_hpc.report.combine import DIPOLE, numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
+from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import number, plus_minus
 
 LONG_ENOUGH_PS = 100.0
@@ -39,6 +38,7 @@ def converged(group: Group) -> bool:
     return bool(group.drawn) and not any(reasons(line, group.interface) for line in group.drawn)
 
 
+@remembered
 def reasons(line: Line, interface: bool) -> list[str]:
     """Why a line's averages are not converged; [] where nothing says so."""
     found = [_too_short(line), _few_frames(line)]
@@ -76,15 +76,31 @@ def _blocks(line: Line) -> str:
 
 def _replicas(line: Line) -> str:
     """The pair of replicas that is farthest apart in one of the compared numbers, if that is too far."""
-    worst, said = DISAGREEMENT, ""
+    worst, reason = DISAGREEMENT, ""
     for name, words in COMPARED.items():
         values = [scalar(run, name) for run in line.runs]
-        for (one, error), (other, its) in itertools.combinations(values, 2):
-            apart = abs(one - other) / np.hypot(error, its) if np.hypot(error, its) > 0 else 0.0
-            if apart > worst:
-                pair = f"{plus_minus(one, error)} and {plus_minus(other, its)}"
-                worst, said = apart, f"replicas disagree ({words} {pair}, {number(apart, 2)} standard errors)"
-    return said
+        first, second, apart = farthest(values)
+        if apart > worst:
+            pair = f"{plus_minus(*values[first])} and {plus_minus(*values[second])}"
+            worst, reason = apart, f"replicas disagree ({words} {pair}, {number(apart, 2)} standard errors)"
+    return reason
+
+
+def farthest(values: list[tuple[float, float]]) -> tuple[int, int, float]:
+    """The pair of (mean, standard error) that is farthest apart, and how far, in standard errors of it.
+
+    Pairs without a standard error above zero do not count; (0, 0, 0.0) where none counts.
+    """
+    means, errors = np.array(values).T
+    pair = (0, 0, 0.0)
+    for first in range(len(values) - 1):
+        error = np.hypot(errors[first], errors[first + 1 :])
+        difference = np.abs(means[first] - means[first + 1 :])
+        apart = np.nan_to_num(np.divide(difference, error, out=np.zeros_like(error), where=error > 0))
+        place = int(apart.argmax())
+        if apart[place] > pair[2]:
+            pair = (first, first + 1 + place, float(apart[place]))
+    return pair
 
 
 def _orientation(line: Line) -> str:

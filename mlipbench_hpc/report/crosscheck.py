@@ -1,22 +1,21 @@
 """Reweighting put to the test: what it says of a member beside that one's own MD (arXiv:2602.22931, S2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
 from mlipbench_hpc.analysis.reweighting import SEVERITY
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.bands import HEIGHT, shown
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Band, as_member, band, reweighted_runs, spread_of
-from mlipbench_hpc.report.drawing import COLOURS, STYLE, Figure, finish, panels, room
-from mlipbench_hpc.report.groups import Group, Line, groups
-from mlipbench_hpc.report.overlay import GREY, observables, section
-from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.draw.bands import HEIGHT, shown
+from mlipbench_hpc.report.draw.drawing import COLOURS, Figure, finish, panels, room
+from mlipbench_hpc.report.draw.overlay import GREY, observables
+from mlipbench_hpc.report.groups import Group, Line
+from mlipbench_hpc.report.memory import remembered
+from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import number
 
 AGREES = 0.9  # of the bins within 2 SE; chance leaves 95 %
@@ -35,6 +34,7 @@ class Pair:
     driven: Line
     own: Line
     names: list[str]
+    memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def title(self) -> str:
@@ -108,6 +108,7 @@ class Check:
         return "nearer than the driver" if self.after < self.before else "no nearer than the driver"
 
 
+@remembered
 def pairs(group: Group) -> list[Pair]:
     """Every two lines of one committee that different members drove, from the reweighted one to the other."""
     return [
@@ -121,6 +122,7 @@ def pairs(group: Group) -> list[Pair]:
     ]
 
 
+@remembered
 def checks(pair: Pair) -> list[Check]:
     """All observables that reweighting gives and the member's own MD has on the same axis."""
     return [found for name in pair.names if (found := _check(pair, name)) is not None]
@@ -177,11 +179,9 @@ def numbers(group: Group) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def figures(results: Results) -> list[Figure]:
+def figures(group: Group) -> list[Figure]:
     """One for each pair, all its observables."""
-    with mpl.rc_context(STYLE):
-        every = [(group, pair, checks(pair)) for group in groups(results) for pair in pairs(group)]
-        return [_draw(group, pair, found) for group, pair, found in every if found]
+    return [_draw(group, pair, checks(pair)) for pair in pairs(group) if checks(pair)]
 
 
 def _draw(group: Group, pair: Pair, found: list[Check]) -> Figure:
@@ -200,7 +200,7 @@ def _draw(group: Group, pair: Pair, found: list[Check]) -> Figure:
         f"Verdict on this member without its own MD: {pair.told[1]}, std(h) = {number(pair.told[0])} kT."
     )
     name = f"reweighting-{group.slug}-{pair.own.driver.name}-{ends}"
-    return finish(name, section(group), "Reweighting put to the test", caption, columns, canvas)
+    return finish(name, "Reweighting put to the test", caption, columns, canvas)
 
 
 def _panel(axes: Axes, one: Check, pair: Pair) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.report.collect import Item, Results
-from mlipbench_hpc.report.drawing import SQUARE, Figure, colour_of, finish, new_axes
-from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.draw.drawing import SQUARE, Figure, colour_of, finish, new_axes
+from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import count, number, plus_minus
 
 
@@ -85,4 +85,4 @@ def _figure(item: Item, rows: dict[str, Any]) -> Figure | None:
         "P_z": rows["P_z"].tolist(),
         "dipole_eA": rows["dipole_eA"].tolist(),
     }
-    return finish(f"slab-dipole-{name}", "data", "Dipole of the slab against P_z", caption, columns, canvas)
+    return finish(f"slab-dipole-{name}", "Dipole of the slab against P_z", caption, columns, canvas)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import Round, final_round
+from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import count, number
 
 
@@ -37,6 +38,7 @@ class Driver:
         return f"driven by member {self.member} of {self.name} ({self.models()})"
 
 
+@remembered
 def driver(results: Results, md: str) -> Driver:
     """What the campaign says drives one of its `md`."""
     spec = results.asked("md", md)
@@ -61,6 +63,7 @@ def about_run(results: Results, run: Item) -> str:
     return f"{driver(results, run.subject['md']).models()}; {number(run.values.get('time_ps'))} ps of MD"
 
 
+@remembered
 def about_md(results: Results, md: str) -> str:
     """The same for all runs of one `md` that are done."""
     return f"{driver(results, md).drives()}; {length([run for run in results.of('md', md=md) if run.done])}"

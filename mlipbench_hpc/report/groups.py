@@ -8,6 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.drivers import Driver, driver, length
+from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import count, listed, number
 
 CELL_DIGITS = 3
@@ -47,6 +48,7 @@ class Line:
     held: str
     runs: list[Run] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def about(self) -> str:
         """Committee size, training structures and MD length; of a reference potential its length."""
@@ -72,6 +74,7 @@ class Group:
     lines: list[Line]
     metal: str
     twin: bool = False
+    memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def title(self) -> str:
@@ -87,7 +90,7 @@ class Group:
         """The title as a part of a file's name."""
         return self.title.replace(",", "").replace(" × ", "x").replace(" Å", "").replace(" ", "-")
 
-    @property
+    @cached_property
     def interface(self) -> bool:
         """Whether there is a surface; where no run counts, whether there could be one."""
         if not self.drawn:
@@ -99,7 +102,7 @@ class Group:
         """Whether the report compares: an interface, or several drivers of anything else."""
         return self.interface or len(self.drawn) > 1
 
-    @property
+    @cached_property
     def drawn(self) -> list[Line]:
         """Lines with a run that counts."""
         return [line for line in self.lines if line.runs]
@@ -129,6 +132,7 @@ def _left_out(line: Line) -> str:
     return f"Left out: {what}, {line.driver.drives()}: {'; '.join(line.left_out)}."
 
 
+@remembered
 def groups(results: Results) -> list[Group]:
     """The groups that the report shows, in the order of the campaign; some have no run that counts.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import Member, Round, mean_and_deviation, rounds
-from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import number, plus_minus
 
 

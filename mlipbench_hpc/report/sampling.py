@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results
-from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import count, listed, number
 
 CORRELATED = 2.0

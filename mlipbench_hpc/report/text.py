@@ -1,8 +1,10 @@
 """Numbers as people read them."""
 
 import math
+import textwrap
 
 NOTHING = "–"
+COLUMNS = 80
 
 
 def number(value: object, digits: int = 3) -> str:
@@ -48,3 +50,14 @@ def listed(words: list[str]) -> str:
 def count(amount: int, noun: str) -> str:
     """`1 model`, `2 models`."""
     return f"{number(amount)} {noun}{'' if amount == 1 else 's'}"
+
+
+def wrapped(text: str, indent: str = "  ", first: str = "") -> list[str]:
+    """Lines of at most 80 characters; `first` before the first one, `indent` before the others."""
+    return textwrap.wrap(
+        text.replace("\u00a0", " "),
+        COLUMNS,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+    )

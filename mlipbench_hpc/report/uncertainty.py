@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping
 from textwrap import wrap
 from typing import Any
 
-from mlipbench_hpc.report.bands import place
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.drivers import about_run, driver
-from mlipbench_hpc.report.tables import Table
+from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number
 
 ALL_SEEN, ENOUGH_SEEN = 0.9, 0.5
@@ -76,22 +75,6 @@ def visibility(results: Results) -> Table | None:
         "model that does not see them all cannot know it. No model and no MD enters."
     )
     return Table(caption, header, rows, words=4) if rows else None
-
-
-def runs(results: Results) -> list[dict[str, Any]]:
-    """One entry for each MD run that is done: heading, place of its figures, words, table of members."""
-    found = []
-    for name in results.names("md"):
-        for run in results.of("md", md=name):
-            if run.done:
-                found.append({
-                    "title": f"{name}, replica {run.subject['replica']}",
-                    "place": place(run),
-                    "about": about_run(results, run),
-                    "words": words_of(results, run),
-                    "members": members(results, run),
-                })  # fmt: skip
-    return found
 
 
 def words_of(results: Results, run: Item) -> list[str]:

@@ -43,6 +43,7 @@ BENCHES = (
         })
         for environment, name in (("mace", "MACE"), ("deepmd", "DP"))
     ),
+    ("report.py", "login", {"report_s": (5.0, "s of CPU time, report of 4,800 tasks, 480 of them MD runs")}),
     ("evaluation.py", "mace", {
         "suite_over_bare": (1.1, "CPU time of evaluation over the bare batched loop"),
         "process_a_frame_over_suite": (-3.0, "one process a frame over the suite (at least)"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlipbench_hpc.report import analysed
-from mlipbench_hpc.report.drawing import finish
+from mlipbench_hpc.report.draw.drawing import finish
 
 
 def test_the_legend_covers_no_peak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import Results, collect
 from mlipbench_hpc.report.combine import Number, numbered, pooled
 from mlipbench_hpc.report.comparison import agreements, with_errors
+from mlipbench_hpc.report.draw.drawing import Figure
+from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
-from mlipbench_hpc.report.overlay import overlay, overlays
 
 CHARGED, NEUTRAL = "Au36 O24 H48 Na1, 300 K", "Au36 O24 H48, 300 K"
 ABOUT = "M = 4, 120 training structures each; 2 runs of 2.00 ps"
@@ -76,8 +77,8 @@ def finished(make_campaign: Any, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No figures: for tests of words and tables alone."""
-    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+    """No time for drawing: for tests of words and tables alone."""
+    monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
 
 
 def read(out: Path) -> tuple[str, dict[str, Any], str]:
@@ -93,6 +94,11 @@ def build(made: Any, out: Path) -> tuple[str, dict[str, Any], str]:
 
 def collected(made: Any) -> Results:
     return collect(made.document, made.tasks, made.store)
+
+
+def overlays(results: Results) -> list[Figure]:
+    """The figures of all groups."""
+    return [figure for group in groups(results) if (figure := overlay(results, group))]
 
 
 def by_title(made: Any) -> dict[str, Group]:

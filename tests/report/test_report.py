@@ -14,9 +14,9 @@ from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.html import build_report
-from mlipbench_hpc.report.tables import quantity
+from mlipbench_hpc.report.sections.asked import quantity
+from mlipbench_hpc.report.sections.md import warnings
 from mlipbench_hpc.report.text import duration, listed, number, plus_minus
-from mlipbench_hpc.report.words import warnings
 
 FIGURES = {
     "learning-loss-mace", "learning-force-mace", "parity-energy-mace", "parity-force-mace",
@@ -38,8 +38,8 @@ def read(out: Path) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No figures: for tests of words and tables alone."""
-    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+    """No time for drawing: for tests of words and tables alone."""
+    monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
 
 
 def table(path: Path) -> dict[str, list[str]]:
@@ -71,7 +71,7 @@ def test_complete_report(built: tuple[Any, Path]) -> None:
 def test_architectures_in_use_are_cited_with_their_claims(built: tuple[Any, Path]) -> None:
     page, _ = read(built[1])
     assert "<li>mace: A. Author, a paper &lt;2022&gt;</li>" in page
-    assert "by its card: training bitwise and MD bitwise." in page
+    assert "by the card: training bitwise and MD bitwise." in page
 
 
 def test_page_is_well_formed_and_self_contained(built: tuple[Any, Path]) -> None:

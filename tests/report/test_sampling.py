@@ -9,7 +9,7 @@ from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.sampling import table
-from mlipbench_hpc.report.words import warnings
+from mlipbench_hpc.report.sections.data import warnings
 
 
 def rows(frames: int, **inefficiencies: float) -> dict[str, Any]:
@@ -42,11 +42,11 @@ def test_correlated_frames_are_warned_about_by_temperature(made: Any) -> None:
 @pytest.mark.parametrize("inefficiency", [1.0, 2.0])
 def test_frames_that_count_half_are_not(made: Any, inefficiency: float) -> None:
     results = sampled(made, rows(30, T300=inefficiency))
-    assert not [about for about in warnings(results) if about.startswith("Dataset")]
+    assert [sentences for sentences in warnings(results).values() if sentences] == []
 
 
 def test_the_table_and_the_numbers(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+    monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
     found = table(sampled(made, rows(30, T300=5.0), rows(20, T300=2.5)))
     assert found is not None
     assert found.rows == [

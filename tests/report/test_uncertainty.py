@@ -12,9 +12,9 @@ import pytest
 from profiled import NAMES, Z, csv_bytes, curves
 
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
-from mlipbench_hpc.report.bands import of_run
 from mlipbench_hpc.report.collect import collect
-from mlipbench_hpc.report.drawing import new_axes, room
+from mlipbench_hpc.report.draw.bands import of_run
+from mlipbench_hpc.report.draw.drawing import new_axes, room
 from mlipbench_hpc.report.html import build_report
 
 ABOUT = "M = 4, 120 training structures each; 10.0 ps of MD"
@@ -120,8 +120,8 @@ def build(made: Any, out: Path) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No figures: for tests of words and tables alone."""
-    monkeypatch.setattr("mlipbench_hpc.report.html.figures", lambda results: [])
+    """No time for drawing: for tests of words and tables alone."""
+    monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
 
 
 def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) -> None:

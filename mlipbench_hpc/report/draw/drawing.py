@@ -34,7 +34,6 @@ class Figure:
     """One figure: `columns` are the plotted numbers (text or float, equal length)."""
 
     name: str
-    section: str
     title: str
     caption: str
     columns: dict[str, list[Any]]
@@ -123,10 +122,14 @@ def stacked(parts: dict[str, dict[str, Any]], name: str) -> dict[str, list[Any]]
     return columns
 
 
-def finish(
-    name: str, section: str, title: str, caption: str, columns: dict[str, list[Any]], canvas: Canvas
-) -> Figure:
-    """Draw as SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
+def finish(name: str, title: str, caption: str, columns: dict[str, list[Any]], canvas: Canvas) -> Figure:
+    """A figure of what is on the canvas."""
+    svg, pdf = render(canvas, name)
+    return Figure(name, title, caption, columns, _inline(svg, name, title), pdf)
+
+
+def render(canvas: Canvas, name: str) -> tuple[str, bytes]:
+    """SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
     svg, pdf = io.StringIO(), io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": name}):
         canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
@@ -134,9 +137,7 @@ def finish(
         canvas.savefig(
             pdf, format="pdf", dpi=160, metadata={"CreationDate": None, "Creator": None, "Producer": None}
         )
-    return Figure(
-        name, section, title, caption, columns, _inline(svg.getvalue(), name, title), pdf.getvalue()
-    )
+    return svg.getvalue(), pdf.getvalue()
 
 
 def _inline(svg: str, name: str, title: str) -> str:

@@ -9,19 +9,15 @@ from matplotlib.axes import Axes
 from mlipbench_hpc.analysis.profiles import CONCENTRATION, COSINE, column_of
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
-from mlipbench_hpc.report.committees import Round
-from mlipbench_hpc.report.drawing import (
+from mlipbench_hpc.report.draw.drawing import (
     COLOURS,
     ROWS_DRAWN,
     SIZE,
-    SQUARE,
     Figure,
     beside,
-    colour_of,
     finish,
     new_axes,
     room,
-    stacked,
 )
 from mlipbench_hpc.report.drivers import about_run, driver
 from mlipbench_hpc.report.text import count, number
@@ -57,7 +53,7 @@ def shown(name: str) -> Shown:
 
 
 def place(run: Item) -> str:
-    """Where on the page the figures of one MD run stand."""
+    """How the names of the figures of one MD run begin."""
     return f"profiles-{run.subject['md']}-{run.subject['replica']}"
 
 
@@ -124,7 +120,7 @@ def _line(
     caption += f". {_method(spread)}" if spread else ". Sampling error alone."
     caption += " The training band is higher than the frame and not drawn." if spread and not fits else ""
     columns = {column: values.tolist() for column, values in table.items()}
-    return finish(f"{place(run)}-{name}", place(run), named.title, caption, columns, canvas)
+    return finish(f"{place(run)}-{name}", named.title, caption, columns, canvas)
 
 
 def _drawn_by(results: Results, run: Item) -> str:
@@ -181,41 +177,9 @@ def dipole(results: Results, run: Item, analysis: Item) -> Figure | None:
         + " is drawn; the histogram holds all."
     )
     columns = {"time_ps": times[::stride].tolist(), "P_z": series[::stride].tolist()}
-    return finish(f"{place(run)}-dipole", place(run), "Total dipole", caption, columns, canvas)
+    return finish(f"{place(run)}-dipole", "Total dipole", caption, columns, canvas)
 
 
 def found_molecules(analysis: Item) -> str:
     """How many molecules the dipole is summed over."""
     return count(analysis.values["profiles"]["intact_molecules"], "intact molecule")
-
-
-def coverage(one: Round) -> Figure | None:
-    """Share of validation errors inside k·α·s, against what a normal distribution gives."""
-    calibration = one.calibration.values if one.calibration else {}
-    lines = {
-        kind: np.array(calibration[kind]["coverage"])
-        for kind in ("raw", "centred")
-        if "coverage" in calibration.get(kind, {})
-    }
-    if not lines:
-        return None
-    canvas, axes = new_axes(SQUARE, "k", "share of errors inside k · α · s")
-    names = {"raw": "as they are", "centred": "mean errors removed"}
-    for index, (kind, rows) in enumerate(lines.items()):
-        label = f"{names[kind]}, α = {number(calibration[kind]['alpha'])}"
-        axes.plot(rows[:, 0], rows[:, 1], color=colour_of(index), marker="o", markersize=3, label=label)
-    expected = next(iter(lines.values()))
-    axes.plot(expected[:, 0], expected[:, 2], color="#6b7280", linestyle=":", label="normal distribution")
-    axes.set_ylim(0, 1.03)
-    axes.legend()
-    caption = (
-        f"Coverage of {one.committee} on {count(calibration['structures'], 'validation structure')} "
-        f"({one.describe()}; no MD enters): below the dotted line errors are larger than α·s says."
-    )
-    tables = {
-        str(index): {"k": rows[:, 0], "share": rows[:, 1], "normal": rows[:, 2]}
-        for index, rows in enumerate(lines.values())
-    }
-    columns = stacked(tables, "set")
-    columns["set"] = [list(lines)[index] for index in columns["set"]]
-    return finish(f"coverage-{one.committee}", "uncertainty", "Coverage", caption, columns, canvas)

@@ -13,7 +13,6 @@ from matplotlib.patches import Patch
 from mlipbench_hpc.analysis.profiles import CONCENTRATION
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report import convergence
-from mlipbench_hpc.report.bands import HEIGHT, shown
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import (
     HOW,
@@ -25,8 +24,10 @@ from mlipbench_hpc.report.combine import (
     reached,
     reweighted_runs,
 )
-from mlipbench_hpc.report.drawing import Figure, colour_of, finish, panels, room
-from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.draw.bands import HEIGHT, shown
+from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, panels, room
+from mlipbench_hpc.report.groups import Group, Line
+from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import listed, number
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
@@ -44,17 +45,6 @@ class Look:
     dash: Any
     hatch: str
     width: float = 1.4
-
-
-def overlays(results: Results) -> list[Figure]:
-    """The figures of all groups that have something to compare."""
-    found = [overlay(results, group) for group in groups(results)]
-    return [figure for figure in found if figure is not None]
-
-
-def section(group: Group) -> str:
-    """Where on the page a group's figure stands."""
-    return f"group-{group.slug}"
 
 
 def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
@@ -89,9 +79,10 @@ def overlay(results: Results, group: Group) -> Figure | None:
     _legend(canvas, spare, group, drawn, ions=any(name.startswith(CONCENTRATION) for name in bands))
     columns = _columns(group.drawn, bands, histograms)
     name = f"overlay-{group.slug}"
-    return finish(name, section(group), group.title, caption(group, histograms), columns, canvas)
+    return finish(name, group.title, caption(group, histograms), columns, canvas)
 
 
+@remembered
 def observables(group: Group) -> list[str]:
     """Names of what the runs have, in the order of the panels."""
     found: list[str] = []

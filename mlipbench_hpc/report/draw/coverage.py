@@ -1,0 +1,39 @@
+"""Coverage of a calibrated committee."""
+
+import numpy as np
+
+from mlipbench_hpc.report.committees import Round
+from mlipbench_hpc.report.draw.drawing import SQUARE, Figure, colour_of, finish, new_axes, stacked
+from mlipbench_hpc.report.text import count, number
+
+
+def coverage(one: Round) -> Figure | None:
+    """Share of validation errors inside k·α·s, against what a normal distribution gives."""
+    calibration = one.calibration.values if one.calibration else {}
+    lines = {
+        kind: np.array(calibration[kind]["coverage"])
+        for kind in ("raw", "centred")
+        if "coverage" in calibration.get(kind, {})
+    }
+    if not lines:
+        return None
+    canvas, axes = new_axes(SQUARE, "k", "share of errors inside k · α · s")
+    names = {"raw": "as they are", "centred": "mean errors removed"}
+    for index, (kind, rows) in enumerate(lines.items()):
+        label = f"{names[kind]}, α = {number(calibration[kind]['alpha'])}"
+        axes.plot(rows[:, 0], rows[:, 1], color=colour_of(index), marker="o", markersize=3, label=label)
+    expected = next(iter(lines.values()))
+    axes.plot(expected[:, 0], expected[:, 2], color="#6b7280", linestyle=":", label="normal distribution")
+    axes.set_ylim(0, 1.03)
+    axes.legend()
+    caption = (
+        f"Coverage of {one.committee} on {count(calibration['structures'], 'validation structure')} "
+        f"({one.describe()}; no MD enters): below the dotted line errors are larger than α·s says."
+    )
+    tables = {
+        str(index): {"k": rows[:, 0], "share": rows[:, 1], "normal": rows[:, 2]}
+        for index, rows in enumerate(lines.values())
+    }
+    columns = stacked(tables, "set")
+    columns["set"] = [list(lines)[index] for index in columns["set"]]
+    return finish(f"coverage-{one.committee}", "Coverage", caption, columns, canvas)

@@ -1,0 +1,162 @@
+"""What a section of the page is, and which ones there are: modules of `sections`, and plugins."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any, ClassVar
+
+from mlipbench_hpc.report import sections
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.draw.drawing import Figure
+
+PLUGINS = "mlipbench_hpc.sections"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section; `badge` stands beside it, in another colour where something is `open`."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+    badge: str = ""
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text. `quiet` is for what is absent, `caption` for notes."""
+
+    kind: ClassVar[str] = "paragraph"
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Sentences, one below the other; as warnings where they may mislead."""
+
+    kind: ClassVar[str] = "points"
+    sentences: list[str]
+    warnings: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in cells. `words` counts the leading columns that hold words; others are right-aligned numbers.
+
+    strong: indices of rows that sum up the others.
+    """
+
+    kind: ClassVar[str] = "table"
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    words: int = 1
+    strong: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Figures side by side, one below the other where they are `wide`; `nothing` says that there is none."""
+
+    kind: ClassVar[str] = "gallery"
+    figures: list[Figure]
+    nothing: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Text as it stands in a file."""
+
+    kind: ClassVar[str] = "listing"
+    text: str
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Names with a value each."""
+
+    kind: ClassVar[str] = "definitions"
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that are seen after a click on the summary."""
+
+    kind: ClassVar[str] = "folded"
+    summary: str
+    blocks: list["Block"]
+
+
+Block = Heading | Paragraph | Points | Table | Gallery | Listing | Definitions | Folded
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a section gives; one without blocks is not on the page, and its numbers count all the same.
+
+    numbers: the top-level keys of results.json that this section alone gives. verdict: paragraphs for the
+    top of the page, each a sentence and the points below it. warnings: by what they are about. summary:
+    lines of at most 80 characters for summary.txt.
+    """
+
+    blocks: list[Block]
+    numbers: dict[str, Any] = field(default_factory=dict)
+    verdict: list[list[str]] = field(default_factory=list)
+    warnings: dict[str, list[str]] = field(default_factory=dict)
+    summary: list[str] = field(default_factory=list)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """All figures of its galleries, in the order of the page."""
+        return list(_figures(self.blocks))
+
+
+def _figures(blocks: Iterable[Block]) -> Iterator[Figure]:
+    for block in blocks:
+        if isinstance(block, Gallery):
+            yield from block.figures
+        elif isinstance(block, Folded):
+            yield from _figures(block.blocks)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the page: `name` is its anchor, `order` its place, `build` what it says of results."""
+
+    name: str
+    title: str
+    order: int
+    build: Callable[[Results], Content]
+
+
+def all_sections() -> list[Section]:
+    """`SECTION` of every module in `sections`, and what packages register under `mlipbench_hpc.sections`.
+
+    Raises ValueError where two have the same name.
+    """
+    paths = [f"{sections.__name__}.{module.name}" for module in pkgutil.iter_modules(sections.__path__)]
+    own: list[Section] = [importlib.import_module(path).SECTION for path in paths]
+    ordered = sorted([*own, *(entry.load() for entry in entry_points(group=PLUGINS))], key=_place)
+    names = [section.name for section in ordered]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"sections of the report: {', '.join(twice)} is registered twice; rename yours")
+    return ordered
+
+
+def _place(section: Section) -> tuple[int, str]:
+    return section.order, section.name
+
+
+def together(contents: Iterable[Content]) -> dict[str, Any]:
+    """The numbers of all sections; raises ValueError where two give the same key of results.json."""
+    numbers: dict[str, Any] = {}
+    for content in contents:
+        if twice := sorted(numbers.keys() & content.numbers.keys()):
+            raise ValueError(f"results.json: two sections give the key {', '.join(twice)}; rename yours")
+        numbers |= content.numbers
+    return numbers

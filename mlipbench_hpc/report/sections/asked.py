@@ -1,0 +1,82 @@
+"""What the campaign asks for: every value as validated, its file and the site."""
+
+import json
+from typing import Any
+
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.section import Content, Folded, Listing, Section, Table
+
+UNITS = {
+    "timestep": ("fs", 1000.0), "frame_every": ("fs", 1000.0), "damping": ("fs", 1000.0),
+    "length": ("ps", 1.0),
+    "equilibration": ("ps", 1.0), "every": ("ps", 1.0), "checkpoint_every": ("ps", 1.0),
+    "dipole_correlation": ("ps", 1.0), "survival": ("ps", 1.0), "friction": ("1/ps", 1.0),
+    "temperature": ("K", 1.0), "temperatures": ("K", 1.0), "density": ("g/cm³", 1.0), "r_max": ("Å", 1.0),
+    "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "contact": ("Å", 1.0), "distance": ("Å", 1.0),
+    "lattice_constant": ("Å", 1.0), "vacuum": ("Å", 1.0), "wall": ("Å", 1.0), "coordination": ("Å", 1.0),
+    "conserved_energy": ("meV/atom", 1000.0),
+    "force_rmse": ("meV/Å", 1000.0), "largest_force": ("eV/Å", 1.0),
+}  # fmt: skip
+
+
+KINDS = ("systems", "datasets", "splits", "models", "committees", "md")
+
+
+def build(results: Results) -> Content:
+    """The table of what is asked, the campaign's file and the site's settings."""
+    document = results.document
+    site = json.dumps(document["site"], indent=1, ensure_ascii=False)
+    campaign = {name: document[name] for name in ("name", "description")} | {"asked": document["campaign"]}
+    nothing = "The campaign asks for no committee and no MD: it makes or reads data alone."
+    alone = not results.names("committees") and not results.names("md")
+    return Content(
+        [
+            asked(results),
+            Folded("The campaign file", [Listing(document["yaml"])]),
+            Folded("The site", [Listing(site)]),
+        ],
+        {"campaign": campaign},
+        [[nothing]] if alone else [],
+    )
+
+
+def asked(results: Results) -> Table:
+    """The campaign, one row for each thing it names, with its units."""
+    campaign = results.document["campaign"]
+    rows = [
+        [kind if first == 0 else "", name, "; ".join(phrases(spec))]
+        for kind in KINDS
+        for first, (name, spec) in enumerate((campaign.get(kind) or {}).items())
+    ]
+    rows += [
+        [kind, "", "; ".join(phrases(campaign[kind]))]
+        for kind in ("evaluation", "analysis")
+        if campaign.get(kind)
+    ]
+    return Table(
+        "What the campaign asks for, defaults included.", ["", "name", "as validated"], rows, words=3
+    )
+
+
+def phrases(spec: dict[str, Any]) -> list[str]:
+    """`name value unit` of everything that is set; what is nested stands in parentheses."""
+    found = []
+    for name, value in spec.items():
+        readable_name = name.replace("_", " ")
+        if isinstance(value, dict) and (inner := phrases(value)):
+            found.append(f"{readable_name} ({', '.join(inner)})")
+        elif value not in (None, [], {}, ""):
+            found.append(f"{readable_name} {quantity(name, value)}")
+    return found
+
+
+def quantity(name: str, value: Any) -> str:
+    """One value with the unit that its name implies; quantities are floats, and integers count something."""
+    values = value if isinstance(value, list) else [value]
+    unit, factor = UNITS.get(name, ("", 1.0))
+    if not unit or not all(isinstance(one, float) for one in values):
+        return ", ".join("–".join(map(str, one)) if isinstance(one, list) else str(one) for one in values)
+    return f"{', '.join(f'{one * factor:.6g}' for one in values)} {unit}"
+
+
+SECTION = Section("asked", "What was asked", 40, build)

@@ -1,0 +1,70 @@
+"""Models and the reference potential side by side, for each system that several of them ran."""
+
+from mlipbench_hpc.report import comparison, convergence, crosscheck
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.comparison import QUANTITIES
+from mlipbench_hpc.report.draw.overlay import overlay
+from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.section import Block, Content, Gallery, Heading, Paragraph, Points, Section
+from mlipbench_hpc.report.text import COLUMNS, wrapped
+
+
+def build(results: Results) -> Content:
+    """Figures, agreement and tests of reweighting for each group of runs."""
+    compared = groups(results)
+    blocks = [block for group in compared for block in _blocks(results, group)]
+    blocks += [Paragraph(convergence.CRITERIA, "caption")] if compared else []
+    return Content(
+        blocks,
+        {"comparisons": comparison.numbers(results)},
+        [convergence.verdict(group) for group in compared],
+        summary=[line for group in compared for line in ["", *_summary(group)]],
+    )
+
+
+def _blocks(results: Results, group: Group) -> list[Block]:
+    converged = convergence.converged(group)
+    drawn = [overlay(results, group), *crosscheck.figures(group)]
+    blocks: list[Block] = [
+        Heading(group.title, "converged" if converged else "not converged", open=not converged),
+        Gallery([figure for figure in drawn if figure], "No run of it can be averaged.", wide=True),
+    ]
+    if agreements := comparison.agreements(group):
+        blocks.append(Points(agreements))
+    if table := comparison.table(group):
+        blocks.append(table)
+    if (sentences := crosscheck.sentences(group)) and (checked := crosscheck.table(group)):
+        blocks += [Points(sentences), checked]
+    return blocks
+
+
+def _summary(group: Group) -> list[str]:
+    """Heading with what it is worth, then a block for each line."""
+    worth = "converged" if convergence.converged(group) else "not converged"
+    title = group.title + worth.rjust(max(len(worth) + 2, COLUMNS - len(group.title)))
+    lines = [title, "-" * COLUMNS]
+    checked = [text for one in crosscheck.sentences(group) for text in wrapped(one, "    ", first="  ")]
+    if not group.interface:
+        return [*lines, *(text for line in group.drawn for text in _heading(group, line)), *checked]
+    for line in group.drawn:
+        lines += [*_heading(group, line), *_numbers(group, line)]
+    if group.drawn:
+        lines += wrapped(
+            "value ± SE (sampling) ± α·σ (training); in, out: the reference lies inside, outside", first="  "
+        )
+    return [*lines, *checked]
+
+
+def _heading(group: Group, line: Line) -> list[str]:
+    return wrapped(f"{line.title(group.drawn)}: {line.about()}", indent="    ", first="  ")
+
+
+def _numbers(group: Group, line: Line) -> list[str]:
+    wide = max(len(quantity.heading) for quantity in QUANTITIES)
+    return [
+        f"    {quantity.heading.ljust(wide)}  {comparison.cell(group, line, quantity)}"
+        for quantity in QUANTITIES
+    ]
+
+
+SECTION = Section("comparison", "Models and reference", 10, build)

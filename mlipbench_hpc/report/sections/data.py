@@ -1,0 +1,112 @@
+"""Labelled data: sizes, sampling, dipoles, splits, and what a model could see of them."""
+
+from typing import Any
+
+from mlipbench_hpc.report import dipoles, sampling, uncertainty
+from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.committees import only, split_of
+from mlipbench_hpc.report.section import Block, Content, Gallery, Section, Table
+from mlipbench_hpc.report.text import NOTHING, number
+
+NO_DIPOLE = "No frame of these data has a surface, intact water and a dipole."
+
+
+def build(results: Results) -> Content:
+    """Tables of the datasets and splits, and the figures of their dipoles."""
+    blocks: list[Block] = [data(results)]
+    blocks += [table for table in [sampling.table(results)] if table]
+    if compared := dipoles.table(results):
+        blocks += [compared, Gallery(dipoles.figures(results), NO_DIPOLE)]
+    blocks.append(splits(results))
+    blocks += [table for table in [uncertainty.visibility(results)] if table]
+    return Content(blocks, numbers(results), warnings=warnings(results))
+
+
+def numbers(results: Results) -> dict[str, Any]:
+    """What results.json says of systems, datasets and splits."""
+    by_name = {
+        f"{kind}s": {item.subject[kind]: item.values for item in results.items if kind in item.subject}
+        for kind in ("system", "dataset")
+    }
+    return by_name | {
+        "sampling": sampling.numbers(results),
+        "dipoles": {item.subject["frames"]: item.values for item in results.of("dipole") if item.done},
+        "splits": {item.reported.label: item.values | _split_numbers(item) for item in results.of("split")},
+    }
+
+
+def _split_numbers(item: Item) -> dict[str, Any]:
+    found = split_of(item)
+    sizes = {name: len(found[name]) for name in ("validation", "test") if name in found}
+    return sizes | {
+        "train": [len(member) for member in found.get("members", [])],
+        "reference_energies_eV": found.get("reference_energies", {}),
+    }
+
+
+def warnings(results: Results) -> dict[str, list[str]]:
+    """What may mislead about each dataset."""
+    return {
+        f"Dataset {name} ({sampling.about(results, name)})": sampling.warnings(results, name)
+        + dipoles.warnings(results, name)
+        for name in results.names("datasets")
+    }
+
+
+def data(results: Results) -> Table:
+    """Frames, compositions and spread of each dataset."""
+    items = [item for item in results.items if "dataset" in item.subject]
+    rows = [
+        [
+            item.subject["dataset"],
+            compositions(item.values.get("compositions", {})),
+            number(item.values.get("frames")),
+            number(item.values.get("atoms")),
+            number(_milli(item.values.get("energy_std_eV_per_atom"))),
+            number(_milli(item.values.get("force_std_eV_per_A"))),
+        ]
+        for item in items
+    ]
+    header = [
+        "dataset",
+        "compositions (frames)",
+        "frames",
+        "atoms",
+        "σ energy, meV/atom",
+        "σ force components, meV/Å",
+    ]
+    return Table("Labelled data as read; σ is the standard deviation of the labels.", header, rows, words=2)
+
+
+def compositions(counts: dict[str, int]) -> str:
+    """At most four compositions with their number of frames."""
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = [f"{formula} ({amount})" for formula, amount in ordered[:4]]
+    return ", ".join(shown) + (f" and {len(ordered) - 4} more" if len(ordered) > 4 else "") or NOTHING
+
+
+def splits(results: Results) -> Table:
+    """Sizes of the held-out and training sets."""
+    rows = []
+    for item in results.of("split"):
+        found = split_of(item)
+        members = [len(member) for member in found.get("members", [])]
+        sizes = sorted(set(members))
+        rows.append([
+            str(item.subject["split"]),
+            only(results, str(item.subject["split"])) or "all",
+            number(len(found["validation"])) if found else NOTHING,
+            number(len(found["test"])) if found else NOTHING,
+            " or ".join(map(number, sizes)) if sizes else NOTHING,
+            number(len(members)) if found else NOTHING,
+        ])  # fmt: skip
+    header = ["split", "frames drawn from", "validation", "test", "training, each member", "members M"]
+    caption = "Frames in each set; no frame is in two of validation, test and training."
+    return Table(caption, header, rows, words=2)
+
+
+def _milli(value: float | None) -> float | None:
+    return None if value is None else 1000 * value
+
+
+SECTION = Section("data", "Data", 50, build)

@@ -1,0 +1,23 @@
+"""Errors of every committee on held-out frames."""
+
+from mlipbench_hpc.report import models
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.committees import final_round
+from mlipbench_hpc.report.draw.parity import energy_parity, force_parity
+from mlipbench_hpc.report.section import Block, Content, Folded, Gallery, Section
+
+VALIDATION = "The same on the validation set, which training watches but does not learn from"
+NOTHING = "No parity plots: no member has been evaluated."
+
+
+def build(results: Results) -> Content:
+    """Tables of errors on the test and validation sets, and parity plots."""
+    finals = [final for name in results.names("committees") if (final := final_round(results, name))]
+    blocks: list[Block] = []
+    for final in finals:
+        blocks += [models.errors(final, "test"), Folded(VALIDATION, [models.errors(final, "validation")])]
+    drawn = [draw(final) for final in finals for draw in (energy_parity, force_parity)]
+    return Content([*blocks, Gallery([figure for figure in drawn if figure], NOTHING)])
+
+
+SECTION = Section("errors", "Errors", 70, build)

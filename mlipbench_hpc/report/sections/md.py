@@ -1,0 +1,175 @@
+"""Molecular dynamics: how every run ended, its temperatures, energies and their drift."""
+
+import re
+from typing import Any
+
+from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
+from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
+from mlipbench_hpc.report.draw.runs import SERIES, series
+from mlipbench_hpc.report.drivers import about_md, driver
+from mlipbench_hpc.report.groups import groups
+from mlipbench_hpc.report.section import Content, Gallery, Section, Table
+from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus
+
+TEMPERATURE_SIGMAS = 4.0
+SPECIES_SIGMAS, SPECIES_SHARE = 3.0, 0.05
+OF_INTERRUPTIONS = ("segments",)
+
+
+def build(results: Results) -> Content:
+    """A table for each entry of `md`, and its quantities over time."""
+    names = results.names("md")
+    drawn = [
+        series(name, [run for run in results.of("md", md=name) if run.done], about_md(results, name), *kind)
+        for name in names
+        for kind in SERIES
+    ]
+    nothing = "No MD has run." if names else "The campaign asks for no MD."
+    gallery = Gallery([figure for figure in drawn if figure], nothing)
+    compared = {line.name for group in groups(results) for line in group.lines}
+    verdict = [[sentence] for name in names if name not in compared for sentence in _verdict(results, name)]
+    numbers = {"md": {name: _numbers(results, name) for name in names}}
+    return Content([*(table(results, name) for name in names), gallery], numbers, verdict, warnings(results))
+
+
+def _numbers(results: Results, name: str) -> dict[str, Any]:
+    spec = results.asked("md", name)
+    final = driver(results, name).final
+    return {
+        "committee": spec.get("committee"),
+        "potential": spec.get("potential"),
+        "members_trained": len(final.trained) if final else 0,
+        "training_structures": final.structures if final else [],
+        "replicas": {
+            str(item.subject["replica"]): {
+                "md": {name: value for name, value in item.values.items() if name not in OF_INTERRUPTIONS},
+                "analyse": next((a.values for a in analyses(results, item)), {}),
+                "reweight": reweighting.values if (reweighting := reweighted(results, item)) else {},
+            }
+            for item in results.of("md", md=name)
+        },
+    }
+
+
+def _verdict(results: Results, name: str) -> list[str]:
+    """How many runs, how long, how many stable; of runs that stand in no comparison, which says so itself."""
+    runs = [item for item in results.of("md", md=name) if item.done]
+    planned, by = len(results.of("md", md=name)), driver(results, name).drives()
+    if not runs:
+        return [f"MD {name}, {by}: none of {count(planned, 'run')} is done."]
+    unstable = [run for run in runs if run.values.get("outcome") == "unstable"]
+    lengths = [float(run.values.get("time_ps") or 0.0) for run in runs]
+    sentence = f"MD {name}, {by}: {len(runs)} of {count(planned, 'run')}, {number(sum(lengths))} ps in all"
+    sentence += f", {len(unstable)} of them unstable." if unstable else ", all of them stable."
+    if max(lengths) < LONG_ENOUGH_PS:
+        sentence += (
+            f" Runs of {number(max(lengths))} ps are far below {number(LONG_ENOUGH_PS)} ps: averages "
+            "and distributions are not converged, and stability beyond that time is not shown."
+        )
+    return [sentence]
+
+
+def warnings(results: Results) -> dict[str, list[str]]:
+    """What may mislead about the runs of each entry of `md`."""
+    return {
+        about(results, name): _of_analyses(results, name) + _temperatures(results, name)
+        for name in results.names("md")
+    }
+
+
+def about(results: Results, name: str) -> str:
+    """What warnings about one entry of `md` stand under."""
+    return f"MD {name} ({about_md(results, name)})"
+
+
+def _of_analyses(results: Results, name: str) -> list[str]:
+    """The worker's own warnings, equal ones of several replicas together."""
+    said: dict[str, list[str]] = {}
+    for item in results.of("analyse", md=name):
+        for sentence in item.values.get("warnings", []):
+            said.setdefault(sentence, []).append(str(item.subject["replica"]))
+    return [f"replica {listed(replicas)}: {sentence}." for sentence, replicas in said.items()]
+
+
+def _temperatures(results: Results, name: str) -> list[str]:
+    target, found = float(results.asked("md", name)["temperature"]), []
+    for item in results.of("md", md=name):
+        values: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
+        thermo = values.get("thermo", {})
+        found += [f"replica {item.subject['replica']}: {one}" for one in _species_apart(thermo, target)]
+        seen = thermo.get("temperature_K", {})
+        mean, error = seen.get("mean"), seen.get("se")
+        if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
+            found.append(
+                f"replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K "
+                f"is more than {TEMPERATURE_SIGMAS:.0f} standard errors from {number(target)} K as asked: "
+                "not yet equilibrated."
+            )
+    return found
+
+
+def _species_apart(thermo: dict[str, Any], target: float) -> list[str]:
+    """A sentence where species are far from `target` K: heat that the thermostat has not shared out."""
+    known = {name: one for name, one in by_species(thermo).items() if one["mean"] and one["se"]}
+    apart = [
+        f"{name} {plus_minus(one['mean'], one['se'])} K"
+        for name, one in known.items()
+        if abs(one["mean"] - target) > max(SPECIES_SIGMAS * one["se"], SPECIES_SHARE * target)
+    ]
+    if not apart:
+        return []
+    return [
+        f"the kinetic temperature of {listed(apart)} is off the {number(target)} K asked for by more than "
+        f"{SPECIES_SIGMAS:.0f} standard errors and {100 * SPECIES_SHARE:.0f} %: heat has not spread over all "
+        "species, so the run needs a longer equilibration."
+    ]
+
+
+def table(results: Results, name: str) -> Table:
+    """One row for each replica of one MD: how it ended, how long, temperatures, energy, conserved energy."""
+    spec = results.asked("md", name)
+    rows = [_md_row(results, item) for item in results.of("md", md=name)]
+    header = ["replica", "outcome", "temperature of each species, K", "length, ps", "analysed, ps",
+              "temperature, K", "potential energy, eV/atom", "drift of conserved energy, meV/atom/ps",
+              "its largest deviation, meV/atom"]  # fmt: skip
+    caption = (
+        f"{name}: NVT at {number(spec['temperature'])} K, asked {number(spec['length'])} ps per run, "
+        f"{driver(results, name).drives()}. "
+        "Mean ± block standard error of what is analysed; the conserved energy's deviation is from its "
+        "start, over all."
+    )
+    return Table(caption, header, rows, words=3)
+
+
+def _md_row(results: Results, item: Item) -> list[str]:
+    found: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
+    thermo = found.get("thermo", {})
+    temperature, potential = thermo.get("temperature_K", {}), thermo.get("potential_eV_per_atom", {})
+    outcome = item.values.get("outcome", item.status)
+    cause = f" ({item.values['cause']})" if item.values.get("cause") else ""
+    return [
+        str(item.subject["replica"]),
+        f"{outcome}{cause}",
+        species_temperatures(thermo),
+        number(item.values.get("time_ps")),
+        number(found.get("analysed_ps")),
+        plus_minus(temperature.get("mean"), temperature.get("se")),
+        plus_minus(potential.get("mean"), potential.get("se")),
+        number(thermo.get("conserved_drift_meV_per_atom_per_ps")),
+        number(item.values.get("largest_conserved_deviation_meV_per_atom")),
+    ]
+
+
+def species_temperatures(thermo: dict[str, Any]) -> str:
+    """`Au 299 ± 2, H 301 ± 3`; a dash where nothing is known."""
+    cells = [f"{name} {plus_minus(one['mean'], one['se'])}" for name, one in by_species(thermo).items()]
+    return ", ".join(cells) or NOTHING
+
+
+def by_species(thermo: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Mean and standard error of each species' kinetic temperature in K, by symbol."""
+    found = {re.fullmatch(r"temperature_([A-Z][a-z]?)_K", name): one for name, one in thermo.items()}
+    return {name[1]: one for name, one in found.items() if name}
+
+
+SECTION = Section("md", "Molecular dynamics", 90, build)

@@ -1,0 +1,183 @@
+"""Committees: how their members were trained, and how far training went."""
+
+from typing import Any
+
+from mlipbench_hpc.report import models
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.committees import Round, final_round, mean_and_deviation, rounds
+from mlipbench_hpc.report.draw.learning import force_curves, loss_curves
+from mlipbench_hpc.report.section import (
+    Block,
+    Content,
+    Definitions,
+    Folded,
+    Gallery,
+    Heading,
+    Paragraph,
+    Section,
+)
+from mlipbench_hpc.report.text import count, number, plus_minus
+
+NOTHING_TRAINED = "No learning curves: no member has been trained."
+
+
+def build(results: Results) -> Content:
+    """Tables and learning curves of every committee; its errors in the verdict."""
+    names = results.names("committees")
+    planned = {name: final for name in names if (final := final_round(results, name))}
+    blocks = [block for name, final in planned.items() for block in _committee(results, name, final)]
+    absent = [name for name in names if name not in planned]
+    blocks += [Paragraph(f"Committee {name}: nothing is planned for it.", "nothing") for name in absent]
+    drawn = [draw(final) for final in planned.values() for draw in (loss_curves, force_curves)]
+    blocks.append(Gallery([figure for figure in drawn if figure], NOTHING_TRAINED))
+    numbers = {name: _numbers(results, name) for name in names}
+    verdict = [[sentence] for name in names for sentence in _verdict(results, name)]
+    return Content(blocks, {"committees": numbers}, verdict, warnings(results))
+
+
+def _committee(results: Results, name: str, final: Round) -> list[Block]:
+    spec = results.asked("committees", name)
+    chosen = results.asked("models", spec["model"])
+    about = [f"Architecture {chosen['architecture']}", f"model {spec['model']}"]
+    about += [f"preset {chosen.get('preset')}"] * bool(chosen.get("preset"))
+    about += [str(chosen.get("dtype"))] * bool(chosen.get("dtype"))
+    claim = results.document["architectures"][chosen["architecture"]]["restart"]
+    sentence = (
+        f"{', '.join(map(str, about))}; {final.describe()}; no MD enters. "
+        f"On one CPU thread an interrupted task continues as if it had not been, by the card: {claim}."
+    )
+    blocks: list[Block] = [Heading(name), Paragraph(sentence)]
+    blocks += [table for table in [models.growth(results, name)] if table]
+    blocks.append(models.training(final))
+    values = next((values for m in final.trained if (values := models.hyperparameters(m))), {})
+    return [*blocks, Folded("Hyperparameters", [Definitions(values)])] if values else blocks
+
+
+def _numbers(results: Results, name: str) -> dict[str, Any]:
+    return {
+        "asked": results.asked("committees", name),
+        "visibility": next((item.values for item in results.of("visibility", committee=name)), None),
+        "rounds": {str(one.number): _round_numbers(one) for one in rounds(results, name)},
+    }
+
+
+def _round_numbers(one: Round) -> dict[str, Any]:
+    return {
+        "members_asked": len(one.members),
+        "members_trained": len(one.trained),
+        "decision": one.decision.values if one.decision else None,
+        "calibration": one.calibration.values if one.calibration else None,
+        "members": {
+            str(member.number): {
+                "training_structures": member.structures,
+                "train": member.train.values if member.train else {},
+                "evaluate": member.evaluate.values if member.evaluate else {},
+            }
+            for member in one.members
+        },
+    }
+
+
+def _verdict(results: Results, name: str) -> list[str]:
+    final = final_round(results, name)
+    if final is None or not final.trained:
+        return [
+            f"No member of the committee {name} is trained, so there are no errors and no MD driven by it."
+        ]
+    return [f"Committee {name}: {final.describe()}; no MD enters. {_errors(final)}"]
+
+
+def _errors(final: Round) -> str:
+    known = [member.errors("test") for member in final.members if member.errors("test")]
+    if not known:
+        return "None of its members is evaluated yet."
+    force, deviation = mean_and_deviation([one["force"]["all"]["rmse_meV_per_A"] for one in known])
+    if force is None:
+        return "Its predictions on the test set are not finite."
+    sigma = known[0]["force"]["all"]["std_meV_per_A"]
+    share = (
+        f", {100 * force / sigma:.0f}\u00a0% of the standard deviation of the forces ({number(sigma)} meV/Å)"
+        if sigma
+        else ""
+    )
+    return (
+        f"On {count(known[0]['frames'], 'test frame')} its force error is "
+        f"{plus_minus(force, deviation)} meV/Å"
+        f"{share}{_energies(known)}. {_judgement(force, known[0])}"
+    )
+
+
+def _energies(known: list[dict[str, Any]]) -> str:
+    raw, centred = (
+        mean_and_deviation([one["energy"][name] for one in known])[0]
+        for name in ("rmse_meV_per_atom", "centred_rmse_meV_per_atom")
+    )
+    if raw is None:
+        return ""
+    less = f", {number(centred)} with the mean error removed" if centred is not None else ""
+    return f"; its energy error is {number(raw)} meV/atom{less}"
+
+
+def _judgement(force: float, errors: dict[str, Any]) -> str:
+    """What the force error means beside the spread of forces and of net molecular forces."""
+    sigma, net = errors["force"]["all"]["std_meV_per_A"], errors["force"]["molecules"]["std_meV_per_A"]
+    if not sigma:
+        return ""
+    if force > sigma / 2:
+        return "That is too large for MD to mean anything."
+    if net and force > net:
+        return (
+            f"A rough model: that is above the spread of net forces on water molecules ({number(net)} meV/Å)."
+        )
+    return "That is small beside what the forces vary by."
+
+
+def warnings(results: Results) -> dict[str, list[str]]:
+    """What may mislead about the training and evaluation of each committee."""
+    sentences = {}
+    for name in results.names("committees"):
+        planned = rounds(results, name)
+        own = [sentence for one in planned for sentence in _round_warnings(one)]
+        sentences[about_committee(results, name)] = own + _never_enough(planned)
+    return sentences
+
+
+def about_committee(results: Results, name: str) -> str:
+    """What warnings about a committee stand under."""
+    final = final_round(results, name)
+    return f"Committee {name} ({final.describe() if final else 'no model'}; no MD enters)"
+
+
+def _never_enough(all_rounds: list[Round]) -> list[str]:
+    """A committee that grew to its last round without reaching its target."""
+    last = all_rounds[-1] if all_rounds else None
+    values = last.decision.values if last and last.decision and last.decision.done else {}
+    if last is None or values.get("enough", True):
+        return []
+    return [f"its last round is not good enough either: {values['reason']}."]
+
+
+def _round_warnings(one: Round) -> list[str]:
+    found, name = [], f"round {one.number} ({one.describe()})"
+    if 0 < len(one.trained) < len(one.members):
+        found.append(
+            f"{name}: {len(one.trained)} of {len(one.members)} members are trained; means are over those."
+        )
+    for member in one.members:
+        for part in ("validation", "test"):
+            errors = member.errors(part)
+            if errors.get("not_finite"):
+                amount = count(errors["not_finite"], "prediction")
+                found.append(f"{name} member {member.number}: {amount} on the {part} set not finite.")
+    left_out = max(
+        (m.errors("test")["force"]["molecules"]["oxygens_left_out"] for m in one.members if m.errors("test")),
+        default=0,
+    )
+    if left_out:
+        found.append(
+            f"{name}: net forces leave out {count(left_out, 'oxygen')} that lack exactly two H (test set)."
+        )
+    return found
+
+
+SECTION = Section("models", "Models", 60, build)

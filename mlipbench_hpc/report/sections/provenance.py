@@ -1,0 +1,62 @@
+"""Where every number comes from: keys, environments, hashes, versions of packages."""
+
+from typing import Any
+
+from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.section import Content, Folded, Section, Table
+from mlipbench_hpc.report.text import NOTHING
+
+
+def build(results: Results) -> Content:
+    """Versions by environment, and every task with its hashes."""
+    tasks = {item.reported.label: _task_numbers(item) for item in results.items}
+    folded = Folded("Every task: key, environment, manifest", [provenance(results)])
+    return Content([versions(results), folded], {"tasks": tasks})
+
+
+def _task_numbers(item: Item) -> dict[str, Any]:
+    told = item.reported
+    return {
+        "verb": told.verb,
+        "key": told.key,
+        "environment": told.environment,
+        "identity": item.task.get("identity"),
+        "status": item.status,
+        "failure": None if item.done else told.failure,
+    }
+
+
+def provenance(results: Results) -> Table:
+    """Key, environment and hashes of every task."""
+    rows = [
+        [
+            item.reported.label,
+            item.reported.environment,
+            str(item.task.get("identity", NOTHING))[:16],
+            item.reported.key[:16],
+            str(item.result.get("manifest", NOTHING))[:16],
+            item.status,
+        ]
+        for item in results.items
+    ]
+    caption = "First 16 digits of sha256: the whole ones are in results.json."
+    return Table(caption, ["task", "environment", "its identity", "key", "manifest", "status"], rows, words=6)
+
+
+def versions(results: Results) -> Table:
+    """Packages that the tasks of each environment loaded."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for item in results.items:
+        for package, version in item.result.get("versions", {}).items():
+            found.setdefault(item.reported.environment, {}).setdefault(package, set()).add(version)
+    rows = [
+        [
+            environment,
+            ", ".join(f"{package} {'/'.join(sorted(seen))}" for package, seen in sorted(packages.items())),
+        ]
+        for environment, packages in sorted(found.items())
+    ]
+    return Table("What the tasks loaded.", ["environment", "versions"], rows, words=2)
+
+
+SECTION = Section("provenance", "Provenance", 130, build)

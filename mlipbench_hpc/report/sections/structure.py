@@ -1,0 +1,21 @@
+"""Radial distributions of every run."""
+
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.draw.runs import pairs, radial
+from mlipbench_hpc.report.drivers import about_md
+from mlipbench_hpc.report.section import Content, Gallery, Section
+
+NOTHING = "No radial distribution: no run was analysed."
+
+
+def build(results: Results) -> Content:
+    """g(r) of every pair of elements that was asked for."""
+    drawn = [
+        radial(results, name, pair, about_md(results, name))
+        for name in results.names("md")
+        for pair in pairs(results, name)
+    ]
+    return Content([Gallery([figure for figure in drawn if figure], NOTHING)])
+
+
+SECTION = Section("structure", "Structure", 100, build)

@@ -1,0 +1,25 @@
+"""How the spread of a committee is scaled to its errors: α and its coverage."""
+
+from mlipbench_hpc.report import uncertainty
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.committees import final_round
+from mlipbench_hpc.report.draw.coverage import coverage
+from mlipbench_hpc.report.section import Block, Content, Gallery, Section
+from mlipbench_hpc.report.sections.models import about_committee
+
+REFUSED = "No coverage: α is refused for every committee, for the reasons above."
+NOTHING = "No committee of two or more members was evaluated."
+
+
+def build(results: Results) -> Content:
+    """The table of α, and the coverage of every calibrated committee."""
+    names = results.names("committees")
+    drawn = [coverage(final) for name in names if (final := final_round(results, name))]
+    table = uncertainty.alphas(results)
+    blocks: list[Block] = [table] if table else []
+    blocks.append(Gallery([figure for figure in drawn if figure], REFUSED if table else NOTHING))
+    warnings = {about_committee(results, name): uncertainty.of_committee(results, name) for name in names}
+    return Content(blocks, warnings=warnings)
+
+
+SECTION = Section("uncertainty", "Committee uncertainty", 80, build)
