@@ -1,25 +1,25 @@
-"""Tasks without a usable result, and what that does to the report."""
+"""Tasks without a usable result, and the consequences for the report."""
 
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.section import Content, Section, Table
 from mlipbench_hpc.report.text import count, listed
 
 CONSEQUENCES = {
-    "build": "the dataset or structure is not there, nor anything made from it",
-    "label": "the dataset is not there, nor anything trained on it",
-    "dipole": "it is not known how P_z goes with the slab's dipole in these data",
-    "split": "no committee of this split can be trained",
-    "train": "the committee is smaller than asked, or MD has no driver",
-    "evaluate": "this member has no errors and leaves the means",
-    "decide": "it is not known whether another round is needed",
-    "md": "this run has no energies, temperature or structure",
-    "analyse": "this run has no averages, no radial distribution and no profiles",
-    "visibility": "it is not known whether this model can see the charge of the surface",
-    "calibrate": "the spread of this committee has no scale, and no MD of it is reweighted",
-    "reevaluate": "this run is not reweighted to the other members",
-    "reweight": "this run has no committee band",
+    "build": "no dataset or structure, nor anything derived from it",
+    "label": "no dataset, nor anything trained on it",
+    "dipole": "no relation between P_z and slab dipole for these data",
+    "split": "no committee on this split",
+    "train": "the committee is smaller than requested, or its MD has no driving member",
+    "evaluate": "no errors of this member; means are over the others",
+    "decide": "no decision on another round",
+    "md": "no energies, temperatures or structure of this run",
+    "analyse": "no averages, radial distributions or profiles of this run",
+    "visibility": "unknown whether this model resolves the surface charge",
+    "calibrate": "no α for this committee, and no reweighting of its MD",
+    "reevaluate": "no reweighting of this run to the other members",
+    "reweight": "no training band for this run",
 }
-UNKNOWN = "whatever needs its results is missing too"
+UNKNOWN = "results that depend on this task are missing too"
 
 
 def build(results: Results) -> Content:
@@ -30,8 +30,8 @@ def build(results: Results) -> Content:
     verbs = dict.fromkeys(item.reported.verb for item in absent)
     parts = [f"{sum(item.reported.verb == verb for item in absent)} {verb}" for verb in verbs]
     sentence = (
-        f"This report is incomplete: {count(len(absent), 'task')} of {len(results.items)} "
-        f"gave no usable result ({listed(parts)}); what that does is listed below."
+        f"This report is incomplete: {count(len(absent), 'task')} of {len(results.items)} without a usable "
+        f"result ({listed(parts)}); consequences are listed under Missing."
     )
     return Content([table(results)], verdict=[[sentence]], warnings={"This report": _stale(results)})
 
@@ -48,20 +48,22 @@ def table(results: Results) -> Table:
         for item in results.items
         if not item.done
     ]
-    header = ["task", "status", "last failure", "what that does"]
+    header = ["task", "status", "last failure", "consequence"]
     return Table("Tasks without a usable result.", header, rows, words=4)
 
 
 def _stale(results: Results) -> list[str]:
     why = {
-        "stale": "what they were made from has changed since",
+        "stale": "their inputs changed since",
         "changed": "they changed after their commit",
     }
     found = {
         status: [item.reported.label for item in results.items if item.status == status] for status in why
     }
     return [
-        f"Left out because {why[one]}: {listed(names)}. Run again." for one, names in found.items() if names
+        f"Excluded because {why[one]}: {listed(names)}. Run the campaign again."
+        for one, names in found.items()
+        if names
     ]
 
 
