@@ -66,7 +66,7 @@ def test_another_members_own_md_puts_reweighting_to_the_test(finished: Path) -> 
 
 def test_the_page_says_what_the_bands_are(finished: Path) -> None:
     page = (finished / "store" / "reports" / "toy" / "report.html").read_text()
-    assert "The training band is to be read with caution" in page
+    assert "Training band to be used with caution" in page
     assert "M = 4, 8 training structures each; 0.400 ps of MD" in page
     assert "No profiles: there is no oxygen in it, so no water." in page
 

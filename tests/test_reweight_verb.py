@@ -74,7 +74,7 @@ def test_blocks_shorter_than_the_memory_of_h_are_warned_of(
     steps = np.repeat(np.random.default_rng(5).normal(size=len(driver) // 100 + 1), 100)[: len(driver)]
     np.save(files / "E0.npy", driver + 0.5 * KT * steps)
     assert main(command(files, "--blocks", "1000", members=("E0", "E1"))) == 0
-    assert "Blocks of 2 frames are shorter than h remembers itself" in capsys.readouterr().out
+    assert "exceeds the block length 2 frames" in capsys.readouterr().out
 
 
 def test_of_members_out_of_reach_the_driver_alone_says_how_much_longer(

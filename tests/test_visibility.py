@@ -59,7 +59,7 @@ def test_the_driver_warns_before_any_training_has_ended(blind: tuple[Path, str])
     first = next(i for i, line in enumerate(lines) if "train committee=pairs" in line and " done in " in line)
     assert told < first
     said = " ".join(line.strip() for line in lines[told:first])
-    assert "is 0 in Au27H12Na1O6, below 0.5: such a model cannot tell the charge" in said
+    assert "is 0 in Au27H12Na1O6, below 0.5: such a model cannot resolve the surface charge" in said
     assert max(map(len, lines[told:first])) <= 92
 
 

@@ -44,22 +44,22 @@ class Verb:
 
 
 BUILT_IN = (
-    Verb("build", "analysis", ("build", "label"), "what is made from this dataset or structure is missing"),
-    Verb("label", "", ("build",), "the dataset is missing, and all that is trained on it"),
-    Verb("dipole", "analysis", ("build", "label"), "P_z of these data is not compared with the slab dipole"),
-    Verb("split", "analysis", ("build", "label"), "no committee of this split can be trained"),
+    Verb("build", "analysis", ("build", "label"), "no dataset or structure, nor anything derived from it"),
+    Verb("label", "", ("build",), "no dataset, nor anything trained on it"),
+    Verb("dipole", "analysis", ("build", "label"), "no relation between P_z and slab dipole for these data"),
+    Verb("split", "analysis", ("build", "label"), "no committee on this split"),
     Verb(
         "visibility", "analysis", ("build", "label"),
-        "it is not known whether this model can see the charge of the surface",
+        "unknown whether this model resolves the surface charge",
     ),
-    Verb("train", "", ("build", "label", "split"), "the committee lacks a member, and MD that it drives"),
-    Verb("evaluate", "", ("train", "split"), "this member has no errors and enters no mean"),
-    Verb("calibrate", "analysis", ("evaluate",), "the committee has no α, and none of its MD is reweighted"),
-    Verb("decide", "analysis", ("evaluate",), "it is not known whether another round is needed"),
-    Verb("md", "", ("build", "label", "train"), "this run has no energies, temperature or structure"),
-    Verb("analyse", "analysis", ("md",), "this run has no averages and no profiles"),
-    Verb("reevaluate", "", ("md", "train"), "this run is not reweighted to the other members"),
-    Verb("reweight", "analysis", ("md", "reevaluate", "calibrate"), "this run has no committee band"),
+    Verb("train", "", ("build", "label", "split"), "the committee is smaller than requested, or its MD has no driving member"),
+    Verb("evaluate", "", ("train", "split"), "no errors of this member; means are over the others"),
+    Verb("calibrate", "analysis", ("evaluate",), "no α for this committee, and no reweighting of its MD"),
+    Verb("decide", "analysis", ("evaluate",), "no decision on another round"),
+    Verb("md", "", ("build", "label", "train"), "no energies, temperatures or structure of this run"),
+    Verb("analyse", "analysis", ("md",), "no averages, radial distributions or profiles of this run"),
+    Verb("reevaluate", "", ("md", "train"), "no reweighting of this run to the other members"),
+    Verb("reweight", "analysis", ("md", "reevaluate", "calibrate"), "no training band for this run"),
 )  # fmt: skip
 
 

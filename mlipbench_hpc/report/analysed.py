@@ -58,7 +58,7 @@ def _dipole(table: dict[str, Floats], histogram: dict[str, Any]) -> Figure:
     """The series, and beside it the histogram over all frames."""
     x = "time_ps" if "time_ps" in table else "frame"
     stride = -(-len(table[x]) // ROWS_DRAWN)
-    canvas, axes = new_axes(SIZE, x.replace("_ps", " / ps"), "total dipole P_z = Σ cos θ")
+    canvas, axes = new_axes(SIZE, x.replace("_ps", " / ps"), "total dipole orientation P_z")
     axes.plot(table[x][::stride], table["P_z"][::stride], color=SAMPLING, linewidth=0.8)
     beside(axes, histogram, SAMPLING)
-    return finish("dipole", "Total dipole", "", {}, canvas)
+    return finish("dipole", "Total dipole orientation", "", {}, canvas)

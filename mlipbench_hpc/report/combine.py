@@ -13,8 +13,8 @@ from mlipbench_hpc.report.groups import Line, Run
 from mlipbench_hpc.report.memory import remembered
 
 HOW = (
-    "Replicas are averaged with their analysed time as weight; their standard error is the larger of what "
-    "their blocks give and of what their scatter gives"
+    "Replicas are averaged with their analysed time as weight; the standard error is the larger of the "
+    "combined block error and the scatter between replicas"
 )
 DIPOLE = "dipole"
 PDF_BINS = 40
@@ -81,7 +81,7 @@ def pooled(values: Floats, errors: Floats, weights: Floats) -> tuple[Floats, Flo
     """Weighted mean (...) of replicas (R, ...) and its standard error; weights (R,), any scale.
 
     The error is the larger of √Σ w²·SE² and, with two replicas or more, of √(Σ w (x - x̄)² / (R - 1)), which
-    for equal weights is std/√R: replicas that disagree by more than their blocks say are not hidden.
+    for equal weights is std/√R: so replicas that differ by more than their block errors widen the band.
     """
     share = weights / weights.sum()
     mean = np.tensordot(share, values, axes=1)
@@ -99,7 +99,7 @@ def _weights(runs: list[Run]) -> Floats:
 
 
 def spread_of(run: Run) -> dict[str, Any]:
-    """What reweighting says of a run; {} where it has not been or could not be done."""
+    """Values of the reweighting of a run; {} where it is missing or was skipped."""
     values = run.spread.values if run.spread else {}
     return {} if "skipped" in values else values
 

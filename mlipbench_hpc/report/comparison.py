@@ -1,4 +1,4 @@
-"""Each group's numbers side by side: the reference potential's and every model's, with both errors."""
+"""Averages of the reference potential and of every model side by side, with both errors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +27,11 @@ QUANTITIES = (
     Quantity("peak_g_per_cm3", "first peak ρ, g/cm³", "density at the first peak"),
 )
 CAPTION = (
-    "Value ± SE (sampling) ± α·σ (training; in parentheses where reweighting does not reach the members: it "
-    "then counts for nothing). First layer: 0 < z ≤ 4.5 Å; ⟨cos θ⟩ is the mean over its molecules, P_z = "
-    "Σ cos θ over all molecules. In: the reference potential's value lies inside all bands together, "
-    "|difference|² ≤ (2 SE)² of model and reference + (α·σ)²; out: it does not."
+    "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
+    "the committee times its calibration factor α; in parentheses, and ignored, where std(h) exceeds 2 kT). "
+    "First layer: 0 < z ≤ 4.5 Å above the surface; ⟨cos θ⟩ is the mean over its molecules. Total dipole "
+    "orientation: P_z = Σ cos θ over all intact waters, dimensionless. In: the reference value lies within "
+    "the combined uncertainty, |difference|² ≤ (2 SE)² of model and reference + (α·σ)²; out: it does not."
 )
 
 
@@ -57,7 +58,7 @@ def cell(group: Group, line: Line, quantity: Quantity) -> str:
 
 
 def with_errors(own: Number) -> str:
-    """Value ± SE ± training, the last in parentheses where it does not count."""
+    """Mean ± SE ± training error, the latter in parentheses where it is unusable."""
     value = plus_minus(own.mean, own.se)
     if own.training is None:
         return value
@@ -74,7 +75,7 @@ def held(group: Group, line: Line, quantity: Quantity) -> bool | None:
 
 
 def agreements(group: Group) -> list[str]:
-    """For each model, which numbers its bands hold."""
+    """For each model, which reference values lie inside its bands."""
     found = []
     for line in group.drawn:
         judged = [(quantity.words, held(group, line, quantity)) for quantity in QUANTITIES]
@@ -87,7 +88,7 @@ def agreements(group: Group) -> list[str]:
 
 def _agreement(group: Group, line: Line, inside: list[str], outside: list[str]) -> str:
     name = f"{line.title(group.drawn)} ({line.about()})"
-    bands = "its bands" if reached(line) else "its sampling band (its training band is not to be used)"
+    bands = "its bands" if reached(line) else "its sampling band alone (training band unusable)"
     where = [f"inside {bands} for {listed(inside)}"] * bool(inside)
     where += [f"outside {bands if not inside else 'them'} for {listed(outside)}"] * bool(outside)
     return f"{name}: the reference lies {', '.join(where)}."

@@ -1,4 +1,4 @@
-"""Whether the averages of a group can be believed, in words: why not, line by line."""
+"""Criteria of convergence of a group's averages, and for each line which of them fail."""
 
 import numpy as np
 
@@ -11,36 +11,37 @@ LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
 ENOUGH_FRAMES = 100.0
-COMPARED = {"cosine": "first-layer ⟨cos θ⟩", DIPOLE: "mean P_z"}
+COMPARED = {"cosine": "⟨cos θ⟩ of the first layer", DIPOLE: "mean P_z"}
 CRITERIA = (
-    f"A line is called converged when its longest run has {LONG_ENOUGH_PS:.0f} ps after equilibration, P_z "
-    "forgets itself within a block, replicas agree within "
-    f"{DISAGREEMENT:.0f} standard errors, 2 SE of the first layer's ⟨cos θ⟩ are at most {COSINE_TWO_SE}, and "
-    f"training band from {ENOUGH_FRAMES:.0f} independent effective frames."
+    f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, the "
+    "autocorrelation time of P_z (its statistical inefficiency times the interval between frames) is at most "
+    f"the block length, replicas agree within {DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ of the "
+    f"first layer is at most {COSINE_TWO_SE}, std(h) is at most 2 kT, and the training band rests on at "
+    f"least {ENOUGH_FRAMES:.0f} independent effective frames."
 )
 
 
 def verdict(group: Group) -> list[str]:
-    """Whether a group is converged; then of each of its lines why not, and what is left out."""
+    """Whether a group is converged; then for each line the failed criteria, and the excluded runs."""
     if not group.drawn:
         return [f"{group.title}: no run can be averaged.", *group.left_out]
     found = {line.name: reasons(line, group.interface) for line in group.drawn}
-    judged = "is not converged" if any(found.values()) else "shows no sign that it is not converged"
+    judged = "is not converged" if any(found.values()) else "meets all convergence criteria"
     sentences = [
-        f"{line.title(group.drawn)} ({line.about()}): {', '.join(found[line.name]) or 'nothing against it'}."
+        f"{line.title(group.drawn)} ({line.about()}): {'; '.join(found[line.name]) or 'all criteria met'}."
         for line in group.drawn
     ]
     return [f"{group.title} {judged}.", *sentences, *group.unlike, *group.left_out]
 
 
 def converged(group: Group) -> bool:
-    """Whether there are averages and no line gives a reason against them."""
+    """Whether there are averages and every line meets all criteria."""
     return bool(group.drawn) and not any(reasons(line, group.interface) for line in group.drawn)
 
 
 @remembered
 def reasons(line: Line, interface: bool) -> list[str]:
-    """Why a line's averages are not converged; [] where nothing says so."""
+    """The criteria that a line fails, each with quantity, limit and next step; [] where it meets all."""
     found = [_too_short(line), _few_frames(line)]
     if interface:
         found[1:1] = [_blocks(line), _replicas(line), _orientation(line)]
@@ -51,11 +52,14 @@ def _too_short(line: Line) -> str:
     longest = max(run.analysed_ps for run in line.runs)
     if longest >= LONG_ENOUGH_PS:
         return ""
-    return f"too short ({number(longest)} of {number(LONG_ENOUGH_PS)} ps after equilibration)"
+    return (
+        f"longest run {number(longest)} ps after equilibration, below the required "
+        f"{number(LONG_ENOUGH_PS)} ps: extend the runs"
+    )
 
 
-def memory_ps(run: Run) -> tuple[float, float]:
-    """For how long P_z remembers itself (its statistical inefficiency, ps), and the length of a block, ps.
+def correlation_ps(run: Run) -> tuple[float, float]:
+    """Autocorrelation time of P_z (statistical inefficiency times frame interval) and block length, both ps.
 
     From what `analyse` leaves: SE(autocorrelation) = width·√(g/T). NaN where that is not known.
     """
@@ -68,10 +72,13 @@ def memory_ps(run: Run) -> tuple[float, float]:
 
 
 def _blocks(line: Line) -> str:
-    worst = max((memory_ps(run) for run in line.runs), key=lambda pair: np.nan_to_num(pair[0] - pair[1]))
+    worst = max((correlation_ps(run) for run in line.runs), key=lambda pair: np.nan_to_num(pair[0] - pair[1]))
     if not worst[0] > worst[1]:
         return ""
-    return f"P_z remembers itself for {number(worst[0])} ps, longer than a block ({number(worst[1])} ps)"
+    return (
+        f"autocorrelation time of P_z {number(worst[0])} ps exceeds the block length {number(worst[1])} ps: "
+        "use longer runs or fewer blocks"
+    )
 
 
 def _replicas(line: Line) -> str:
@@ -82,7 +89,11 @@ def _replicas(line: Line) -> str:
         first, second, apart = farthest(values)
         if apart > worst:
             pair = f"{plus_minus(*values[first])} and {plus_minus(*values[second])}"
-            worst, reason = apart, f"replicas disagree ({words} {pair}, {number(apart, 2)} standard errors)"
+            worst = apart
+            reason = (
+                f"replicas differ in {words} by {number(apart, 2)} standard errors ({pair}), limit "
+                f"{DISAGREEMENT:.0f}: use longer runs or more replicas"
+            )
     return reason
 
 
@@ -106,13 +117,16 @@ def farthest(values: list[tuple[float, float]]) -> tuple[int, int, float]:
 def _orientation(line: Line) -> str:
     own = numbered(line, "cosine")
     if not own.known:
-        return "its first layer holds no water"
+        return "no water in the first layer: check the surface and the film"
     error = own.se
     if 2 * error <= COSINE_TWO_SE:
         return ""
     if not np.isfinite(error):
-        return f"{COMPARED['cosine']} has no standard error"
-    return f"{COMPARED['cosine']} is uncertain (2 SE = {number(2 * error, 2)}, {COSINE_TWO_SE} is wanted)"
+        return f"{COMPARED['cosine']} has no standard error: use longer runs"
+    return (
+        f"2 SE of {COMPARED['cosine']} is {number(2 * error, 2)}, above {COSINE_TWO_SE}: "
+        "use longer runs or more replicas"
+    )
 
 
 def _few_frames(line: Line) -> str:
@@ -121,7 +135,13 @@ def _few_frames(line: Line) -> str:
         return ""
     std, frames = max(one["std_h"] for one in members), min(one["independent_frames"] for one in members)
     if not reached(line):
-        return f"training band not to be used (std(h) reaches {number(std)} kT, 2 is the limit)"
+        return (
+            f"training band unusable: standard deviation of the reduced energy difference, std(h), up to "
+            f"{number(std)} kT exceeds 2 kT; run further members directly"
+        )
     if frames < ENOUGH_FRAMES:
-        return f"training band from {number(frames)} independent effective frames (100 are wanted)"
+        return (
+            f"training band rests on {number(frames)} independent effective frames, fewer than "
+            f"{ENOUGH_FRAMES:.0f}: use longer runs"
+        )
     return ""

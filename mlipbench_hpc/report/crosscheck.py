@@ -1,4 +1,4 @@
-"""Reweighting put to the test: what it says of a member beside that one's own MD (arXiv:2602.22931, S2)."""
+"""Validation of reweighting: predictions for a member against MD of that member (arXiv:2602.22931, S2)."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,16 +20,17 @@ from mlipbench_hpc.report.text import number
 
 AGREES = 0.9  # of the bins within 2 SE; chance leaves 95 %
 CAPTION = (
-    "Reweighting put to the test (Fig. S2 of arXiv:2602.22931): what the frames of one member say of another "
-    "by CEA, beside that one's own MD. Before: rms distance, over the bins, of the driver's own average "
-    "from it; after: of the reweighted average; sampling: what the SE of both make of that distance by "
-    "chance. Verdict and std(h) are those told without the member's own MD."
+    "Validation of reweighting (Fig. S2 of arXiv:2602.22931): averages of one member predicted from the "
+    "frames of another by the cumulant expansion approximation (CEA), against MD of that member. "
+    "Before, after: rms difference over the bins from that MD, of the average of the driving member and of "
+    "the reweighted average; sampling: the rms difference expected from the standard errors alone. "
+    "Verdict and std(h), the standard deviation of the reduced energy difference h, do not use that MD."
 )
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Runs that one member drove, and those of another one that they are reweighted to; what runs have."""
+    """Runs driven by one member, the runs of another member as target, and their common observables."""
 
     driven: Line
     own: Line
@@ -45,7 +46,7 @@ class Pair:
     def about(self) -> str:
         """Committee, training structures, and the MD of both."""
         name = self.own.driver.member
-        return f"{self.driven.about()}, and member {name}'s own: {self.own.about().rpartition('; ')[2]}"
+        return f"{self.driven.about()}; MD of member {name}: {self.own.about().rpartition('; ')[2]}"
 
     @property
     def told(self) -> tuple[float, str]:
@@ -57,7 +58,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Check:
-    """One observable: the driver's average, what reweighting makes of it, and the member's own MD."""
+    """One observable: average of the driving member, reweighted average, and MD of the other member."""
 
     name: str
     driver: Band
@@ -81,7 +82,7 @@ class Check:
 
     @property
     def before(self) -> float:
-        """Distance of the driver's average from the member's own MD."""
+        """Distance between the average of the driving member and the MD of the other."""
         return self.rms(self.driver.mean - self.own.mean)
 
     @property
@@ -102,10 +103,14 @@ class Check:
 
     @property
     def words(self) -> str:
-        """What it comes to."""
+        """The result in words."""
         if self.inside >= AGREES:
-            return "agrees within sampling"
-        return "nearer than the driver" if self.after < self.before else "no nearer than the driver"
+            return "agrees within sampling error"
+        return (
+            "closer than the driving member"
+            if self.after < self.before
+            else "not closer than the driving member"
+        )
 
 
 @remembered
@@ -124,7 +129,7 @@ def pairs(group: Group) -> list[Pair]:
 
 @remembered
 def checks(pair: Pair) -> list[Check]:
-    """All observables that reweighting gives and the member's own MD has on the same axis."""
+    """All observables with a reweighted average and an average of the MD on the same axis."""
     return [found for name in pair.names if (found := _check(pair, name)) is not None]
 
 
@@ -148,19 +153,22 @@ def table(group: Group) -> Table | None:
         for pair in pairs(group)
         for one in checks(pair)
     ]  # fmt: skip
-    header = ["from, to (committee, training, MD)", "observable", "verdict", "in words", "std(h), kT",
+    header = ["from, to (committee, training, MD)", "observable", "verdict", "result", "std(h), kT",
               "before", "after", "sampling", "bins within 2 SE"]  # fmt: skip
     return Table(CAPTION, header, rows, words=4) if rows else None
 
 
 def sentences(group: Group) -> list[str]:
-    """One for each pair: how far reweighting brought each observable."""
+    """One sentence for each pair, with the result for each observable."""
     found = []
     for pair in pairs(group):
         parts = [f"{shown(one.name).title}: {one.words}" for one in checks(pair)]
         if parts:
-            said = f"Reweighted {pair.title} ({pair.about()}; {pair.told[1]}), beside that member's own MD"
-            found.append(f"{said}. {'; '.join(parts)}.")
+            target = f"against MD of member {pair.own.driver.member}"
+            found.append(
+                f"Reweighting {pair.title} ({pair.about()}; verdict: {pair.told[1]}), {target}. "
+                f"{'; '.join(parts)}."
+            )
     return found
 
 
@@ -196,11 +204,11 @@ def _draw(group: Group, pair: Pair, found: list[Check]) -> Figure:
     columns = _columns(found)
     ends = f"{pair.driven.driver.member}-{pair.own.driver.member}-{pair.driven.name}-{pair.own.name}"
     caption = (
-        f"{group.title}. Reweighting put to the test, {pair.title} ({pair.about()}). Bands: ± 2 SE. "
-        f"Verdict on this member without its own MD: {pair.told[1]}, std(h) = {number(pair.told[0])} kT."
+        f"{group.title}. Validation of reweighting, {pair.title} ({pair.about()}). Bands: ± 2 SE. "
+        f"Verdict before this MD: {pair.told[1]}, std(h) = {number(pair.told[0])} kT."
     )
     name = f"reweighting-{group.slug}-{pair.own.driver.name}-{ends}"
-    return finish(name, "Reweighting put to the test", caption, columns, canvas)
+    return finish(name, "Validation of reweighting", caption, columns, canvas)
 
 
 def _panel(axes: Axes, one: Check, pair: Pair) -> None:
@@ -214,9 +222,9 @@ def _panel(axes: Axes, one: Check, pair: Pair) -> None:
     for each, colour in zip(drawn, (GREY, COLOURS[1]), strict=True):
         low, high = each.mean - 2 * each.se, each.mean + 2 * each.se
         axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
-    label = f"member {target}, its own MD"
+    label = f"MD of member {target}"
     axes.plot(x, one.own.mean, color=GREY, linewidth=2.6, alpha=0.6, label=label)
-    axes.plot(x, one.driver.mean, color=COLOURS[0], linewidth=1.0, label=f"member {source}, the driver")
+    axes.plot(x, one.driver.mean, color=COLOURS[0], linewidth=1.0, label=f"MD of member {source}, driving")
     label = f"member {source} reweighted to member {target}"
     axes.plot(x, one.reweighted.mean, color=COLOURS[1], linestyle=(0, (5, 1.5)), label=label)
     occupied = x[one.judged]

@@ -1,4 +1,4 @@
-"""The slab's dipole against P_z, of each dataset that knows dipoles: table and figure (Fig. S10)."""
+"""Slab dipole against total dipole orientation P_z, of each dataset with dipoles (Fig. S10)."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mlipbench_hpc.report.text import count, number, plus_minus
 
 
 def table(results: Results) -> Table | None:
-    """One row for each composition of each dataset; None where no dataset knows dipoles."""
+    """One row for each composition of each dataset; None where no dataset has dipoles."""
     rows = [
         [
             str(item.subject["frames"]),
@@ -26,14 +26,14 @@ def table(results: Results) -> Table | None:
         for formula, part in item.values.get("compositions", {}).items()
     ]
     header = ["dataset", "composition", "frames", "correlation r", "slope, e·Å per P_z",
-              "dipole at P_z = 0, e·Å", "potential step per P_z, V"]  # fmt: skip
+              "slab dipole at P_z = 0, e·Å", "potential step per P_z, V"]  # fmt: skip
     caption = (
-        "The slab's dipole, as the labels say it, against P_z = Σ cos θ of the waters in the same frames, "
-        "both along the outward normal; a least-squares line for each composition, ± jackknife standard "
-        f"error over at most {results.document['campaign']['analysis']['blocks']} blocks of frames in "
-        "their order. Potential step: the slope over ε0 and the area, by how much the work function rises "
-        "with P_z. Ions carry dipole too: where they move, P_z says less of it. "
-        "No model and no MD of a model enters."
+        "Slab dipole of the labels against the total dipole orientation P_z = Σ cos θ of the waters in the "
+        "same frames, both along the outward normal: least-squares line for each composition, ± jackknife "
+        f"standard error over at most {results.document['campaign']['analysis']['blocks']} blocks of "
+        "consecutive frames. Potential step: slope/(ε0 A), the rise of the electrostatic potential across "
+        "the film per unit of P_z; the work function falls by e times as much. Ions contribute to the slab "
+        "dipole too: the more they move, the less P_z determines it. No model, no MD of a model."
     )
     return Table(caption, header, rows, words=2) if rows else None
 
@@ -41,8 +41,9 @@ def table(results: Results) -> Table | None:
 def warnings(results: Results, dataset: str) -> list[str]:
     """One sentence where frames are left out of the comparison, with the reasons."""
     return [
-        f"of {count(item.values['frames'] + item.values['without'], 'frame')} the slab's dipole is not "
-        f"compared with P_z in {number(item.values['without'])}: "
+        f"{number(item.values['without'])} of "
+        f"{count(item.values['frames'] + item.values['without'], 'frame')} are excluded from the comparison "
+        "of slab dipole and P_z: "
         + "; ".join(f"{why} ({number(frames)})" for why, frames in sorted(item.values["reasons"].items()))
         + "."
         for item in results.of("dipole", frames=dataset)
@@ -51,7 +52,7 @@ def warnings(results: Results, dataset: str) -> list[str]:
 
 
 def figures(results: Results) -> list[Figure]:
-    """One for each dataset with frames that know both."""
+    """One for each dataset whose frames have both."""
     drawn = [_figure(item, item.table("dipoles.csv")) for item in results.of("dipole")]
     return [figure for figure in drawn if figure is not None]
 
@@ -60,7 +61,7 @@ def _figure(item: Item, rows: dict[str, Any]) -> Figure | None:
     parts = dict(sorted(item.values.get("compositions", {}).items()))
     if not parts or len(rows.get("P_z", ())) == 0:
         return None
-    canvas, axes = new_axes(SQUARE, "total dipole of the water, P_z", "dipole of the slab / e·Å")
+    canvas, axes = new_axes(SQUARE, "total dipole orientation P_z", "slab dipole / e·Å")
     for place, (formula, part) in enumerate(parts.items()):
         own = rows["composition"] == place
         across = rows["P_z"][own]
@@ -73,10 +74,10 @@ def _figure(item: Item, rows: dict[str, Any]) -> Figure | None:
             axes.plot(ends, part["intercept_eA"] + part["slope_eA"] * ends, color=colour_of(place))
     axes.legend(handletextpad=0.1)
     name, without = item.subject["frames"], item.values["without"]
-    left = f"; {count(without, 'frame')} left out" if without else ""
+    left = f"; {count(without, 'frame')} excluded" if without else ""
     caption = (
-        f"Dipole of the slab in the labels of {name} against P_z of the same frames "
-        f"({count(item.values['frames'], 'frame')}{left}; no model and no MD of a model enters), with the "
+        f"Slab dipole in the labels of {name} against the total dipole orientation P_z of the same frames "
+        f"({count(item.values['frames'], 'frame')}{left}; no model, no MD of a model), with the "
         "least-squares line of each composition."
     )
     columns = {
@@ -85,4 +86,4 @@ def _figure(item: Item, rows: dict[str, Any]) -> Figure | None:
         "P_z": rows["P_z"].tolist(),
         "dipole_eA": rows["dipole_eA"].tolist(),
     }
-    return finish(f"slab-dipole-{name}", "Dipole of the slab against P_z", caption, columns, canvas)
+    return finish(f"slab-dipole-{name}", "Slab dipole against P_z", caption, columns, canvas)

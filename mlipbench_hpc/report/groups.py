@@ -1,4 +1,4 @@
-"""Runs of the same thing, whatever drives them: same atoms, same cell, same temperature."""
+"""Groups of runs with the same atoms, cell and temperature, by whatever potential."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +18,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Run:
-    """One replica that counts; `spread` is what its committee's other members would have given."""
+    """One replica that enters the averages; `spread` is its reweighting to the other members."""
 
     md: Item
     analysis: Item
@@ -40,7 +40,7 @@ class Run:
 class Line:
     """All replicas of one `md` in a group: drawn as one line.
 
-    held: what does not move, in words; left_out: why others do not count, in words.
+    held: fixed layers and atoms, in words; left_out: reasons why other replicas are excluded.
     """
 
     name: str
@@ -119,24 +119,24 @@ class Group:
 
     @property
     def unlike(self) -> list[str]:
-        """A sentence where lines differ in what is held fixed; [] where they do not."""
-        held = [f"{line.held} in {line.title(self.drawn)}" for line in self.drawn]
+        """A sentence where lines differ in their fixed atoms; [] where they do not."""
+        parts = [f"{line.held} in {line.title(self.drawn)}" for line in self.drawn]
         if len({line.held for line in self.drawn}) < 2:
             return []
-        return [f"Beware: not the same is held fixed: {listed(held)}."]
+        return [f"Constraints differ: {listed(parts)}; part of any difference may come from them."]
 
 
 def _left_out(line: Line) -> str:
     every = len(line.runs) + len(line.left_out)
     what = f"{len(line.left_out)} of {count(every, 'run')} of {line.name}"
-    return f"Left out: {what}, {line.driver.drives()}: {'; '.join(line.left_out)}."
+    return f"Excluded: {what}, {line.driver.drives()}: {'; '.join(line.left_out)}."
 
 
 @remembered
 def groups(results: Results) -> list[Group]:
-    """The groups that the report shows, in the order of the campaign; some have no run that counts.
+    """The groups that the report shows, in the order of the campaign; in some all runs are excluded.
 
-    A run of which nothing is known, and nothing of another of its `md`, is in none.
+    A run without analysis belongs to no group, unless another run of its `md` was analysed.
     """
     found: dict[Key, dict[str, Line]] = {}
     for name in results.names("md"):
@@ -176,8 +176,8 @@ def _lines(results: Results, name: str) -> dict[Key, Line]:
 
 def _held(spec: dict[str, Any]) -> str:
     layers, atoms = spec.get("fixed_layers") or 0, len(spec.get("fixed_atoms") or [])
-    parts = [count(layers, "layer")] * bool(layers) + [count(atoms, "atom")] * bool(atoms)
-    return " and ".join(parts) or "nothing"
+    parts = [count(layers, "fixed layer")] * bool(layers) + [count(atoms, "fixed atom")] * bool(atoms)
+    return " and ".join(parts) or "no fixed atoms"
 
 
 def _key(results: Results, name: str, run: Item) -> Key:
@@ -195,7 +195,7 @@ def _key(results: Results, name: str, run: Item) -> Key:
 def _excluded(results: Results, run: Item) -> str:
     """Why a run does not count, or an empty string."""
     if not run.done:
-        return f"is {'not there' if run.status == 'missing' else run.status}"
+        return f"is {run.status}"
     if run.values.get("outcome") == "unstable":
         return f"was unstable at {number(run.values.get('time_ps'))} ps ({run.values.get('cause')})"
     analysis = next(iter(analyses(results, run)), None)

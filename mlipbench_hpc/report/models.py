@@ -20,7 +20,7 @@ def training(one: Round) -> Table:
         for member in one.members
     ]
     header = ["member", "training structures", *(readable(name) for name in names)]
-    return Table(f"Training of {one.committee}: {one.describe()}; no MD enters.", header, rows)
+    return Table(f"Training of {one.committee}: {one.describe()}; no MD.", header, rows)
 
 
 def readable(name: str) -> str:
@@ -43,9 +43,9 @@ def growth(results: Results, committee: str) -> Table | None:
     for one in planned:
         found = one.decision.values if one.decision else {}
         error = number(found.get("force_rmse_meV_per_A"))
-        rows.append([str(one.number), found.get("reason", "not decided"), one.describe(), error])
+        rows.append([str(one.number), found.get("reason", "not decided yet"), one.describe(), error])
     header = ["round", "decision", "committee", "mean validation force RMSE, meV/Å"]
-    return Table(f"Rounds of {committee}; no MD enters.", header, rows, words=3)
+    return Table(f"Rounds of {committee}; no MD.", header, rows, words=3)
 
 
 ENERGY_COLUMNS = [
@@ -73,8 +73,8 @@ def errors(one: Round, part: str) -> Table:
     header = ["RMSE", *(f"member {member.number}" for member in one.members)]
     header += [f"mean ± std, M = {len(known)}", labels]
     caption = (
-        f"RMSE of {one.committee} on the {part} set ({one.describe()}; no MD enters). "
-        "Centred: the mean error of each composition removed."
+        f"RMSE of {one.committee} on the {part} set ({one.describe()}; no MD). "
+        "Centred: mean error of each composition removed."
     )
     return Table(caption, header, rows)
 

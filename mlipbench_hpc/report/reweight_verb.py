@@ -194,12 +194,13 @@ def _notes(average: Reweighted, dropped: int, options: argparse.Namespace) -> li
 
 
 def _short(qualities: dict[int, Quality], block: int) -> list[str]:
-    """Blocks over which h is not yet forgotten make every error too small."""
-    memory = max((one.inefficiency for one in qualities.values()), default=1.0)
-    if memory <= block:
+    """Blocks shorter than the autocorrelation time of h make every error too small."""
+    longest = max((one.inefficiency for one in qualities.values()), default=1.0)
+    if longest <= block:
         return []
     return [
-        f"Blocks of {block} frames are shorter than h remembers itself ({memory:.0f}): take fewer --blocks."
+        f"autocorrelation time of h, {longest:.0f} frames, exceeds the block length {block} frames: use "
+        "longer runs or fewer --blocks."
     ]
 
 

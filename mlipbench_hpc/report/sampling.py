@@ -1,4 +1,4 @@
-"""How far the frames of generated datasets are correlated: how many independent ones they are worth."""
+"""Correlation of the frames of generated datasets, and their number of independent frames."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,8 +30,9 @@ def table(results: Results) -> Table | None:
     header = ["dataset", "system", "start", "temperature, K", "frames", "every, ps",
               "statistical inefficiency", "independent frames"]  # fmt: skip
     caption = (
-        "How frames were sampled. The statistical inefficiency of the potential energy along the run (before "
-        "frames are rattled) is how many of them count as one independent frame. No model enters."
+        "Sampling of the frames. Statistical inefficiency: number of frames per independent frame, from the "
+        "autocorrelation of the potential energy along the run, before frames are rattled. No model, no MD "
+        "of a model."
     )
     return Table(caption, header, rows, words=2) if rows else None
 
@@ -59,7 +60,7 @@ def warnings(results: Results, dataset: str) -> list[str]:
     for _, row in _runs(results, dataset):
         by_temperature.setdefault(row["temperature_K"], []).append(row)
     low = {
-        temperature: f"{number(_worth(rows))} of {number(_frames(rows))} at {number(temperature)} K"
+        temperature: f"{number(_worth(rows))} of {number(_frames(rows))} frames at {number(temperature)} K"
         for temperature, rows in by_temperature.items()
         if _frames(rows) > CORRELATED * _worth(rows)
     }
@@ -67,15 +68,15 @@ def warnings(results: Results, dataset: str) -> list[str]:
         return []
     every = by_temperature[next(iter(low))][0]["every_ps"]
     return [
-        f"frames every {number(every)} ps are correlated: by their potential energy only "
-        f"{listed(list(low.values()))} are independent. Give the dataset a larger `every`, or more `starts`."
+        f"frames every {number(every)} ps are correlated: {listed(list(low.values()))} are independent, by "
+        "the autocorrelation of the potential energy; increase `every` or `starts` of the dataset."
     ]
 
 
 def about(results: Results, dataset: str) -> str:
-    """How many frames were sampled, in words."""
+    """The number of sampled frames, in words."""
     frames = _frames([row for _, row in _runs(results, dataset)])
-    return f"{count(frames, 'sampled frame')}; no model and no MD enters"
+    return f"{count(frames, 'sampled frame')}; no model, no MD of a model"
 
 
 def _frames(rows: Rows) -> int:
@@ -83,5 +84,5 @@ def _frames(rows: Rows) -> int:
 
 
 def _worth(rows: Rows) -> float:
-    """Independent frames that rows are worth together."""
+    """Number of independent frames of all rows together."""
     return float(sum(row["frames"] / row["statistical_inefficiency"] for row in rows))

@@ -1,4 +1,4 @@
-"""Tables and sentences about how far committees and their reweighting can be trusted."""
+"""Tables and sentences on the uncertainty of committees and of their reweighting."""
 
 from collections.abc import Iterable, Mapping
 from textwrap import wrap
@@ -27,19 +27,20 @@ def alphas(results: Results) -> Table | None:
         if len(found["compositions"]) > 1:
             for formula, part in found["compositions"].items():
                 rows += _alpha_rows(name, about, formula, part)
-    header = ["committee", "size, training", "composition", "energies", "in words",
+    header = ["committee", "size, training", "composition", "energies", "remarks",
               "validation structures", "α", "95 % interval", "share of the largest"]  # fmt: skip
     caption = (
-        "α scales the spread of a committee to the size of its errors (Eq. S11 of arXiv:2602.22931): for "
-        "energies as they are, and with each member's mean error per composition removed. Constant errors "
-        "inflate α but cancel when MD is reweighted, so bands use the second. Share: how much of α² the "
-        "largest 1 % of the structures carry, one at least. No MD enters."
+        "Calibration factor α: scales the standard deviation over the members to the energy errors on the "
+        "validation set (Eq. S11 of arXiv:2602.22931), from raw energies and from energies centred per "
+        "composition (mean error of each member removed). A constant energy offset inflates the raw α but "
+        "cancels in reweighting, so training bands use the centred α. Share: fraction of α² contributed by "
+        "the largest 1 % of the structures, at least one structure. No MD."
     )
     return Table(caption, header, rows, words=5) if rows else None
 
 
 def _alpha_rows(name: str, about: str, formula: str, found: dict[str, Any]) -> list[list[str]]:
-    kinds = {"raw": "as they are", "centred": "mean errors removed"}
+    kinds = {"raw": "raw", "centred": "centred"}
     return [[name, about, formula, words, *_alpha_cells(found[kind])] for kind, words in kinds.items()]
 
 
@@ -57,22 +58,22 @@ def _alpha_cells(one: dict[str, Any]) -> list[str]:
 
 
 def visibility(results: Results) -> Table | None:
-    """Which interfacial waters see every ion, by committee and composition; None without ions."""
+    """Share of interfacial waters with every ion in the receptive field; None without ions."""
     rows = []
     for item in results.of("visibility"):
         found = item.values
         for formula, part in found.get("compositions", {}).items():
             model = results.asked("committees", item.subject["committee"])["model"]
             share = part["share"]
-            words = "sees the charge" if share >= ALL_SEEN else "sees it in part"
-            words = words if share >= ENOUGH_SEEN else "mostly blind to it"
+            words = "charge resolved" if share >= ALL_SEEN else "charge partly resolved"
+            words = words if share >= ENOUGH_SEEN else "charge mostly unresolved"
             rows.append([item.subject["committee"], model, formula, words, number(found["radius_A"]),
                          number(part["frames"]), number(share)])  # fmt: skip
-    header = ["committee", "model", "composition", "in words", "receptive field, Å", "frames", "mean share"]
+    header = ["committee", "model", "composition", "result", "receptive field, Å", "frames", "mean share"]
     caption = (
-        "Before any training: the share of interfacial waters (0 < z ≤ 4.5 Å) with every ion of the cell in "
-        "their receptive field (cutoff x layers). The charge of the surface is set by the number of ions; a "
-        "model that does not see them all cannot know it. No model and no MD enters."
+        "Receptive field (cutoff × number of layers), before any training: share of interfacial waters "
+        "(0 < z ≤ 4.5 Å) whose receptive field contains every ion of the cell. The number of ions sets the "
+        "surface charge; a model whose receptive field lacks an ion cannot resolve it. No model, no MD."
     )
     return Table(caption, header, rows, words=4) if rows else None
 
@@ -94,37 +95,38 @@ def words_of(results: Results, run: Item) -> list[str]:
 
 
 def _runs_already(results: Results, run: Item, member: int | None) -> list[str]:
-    """Where a member that is to be run directly has its own run already."""
+    """A sentence where the campaign already runs MD of a member that should be run directly."""
     own = results.asked("md", run.subject["md"]).get("committee")
     names = [
         name
         for name in results.names("md")
         if results.asked("md", name).get("committee") == own and driver(results, name).member == member
     ]
-    return [f"Member {member} drives {listed(names)} already."] if own and names else []
+    return [f"Member {member} already drives {listed(names)}."] if own and names else []
 
 
 def verdict(spread: dict[str, Any]) -> str:
     """The worst member's verdict, with its reason."""
     members = spread["members"].values()
     std, frames = max(m["std_h"] for m in members), min(m["independent_frames"] for m in members)
-    said = f"std(h) is {number(std)} kT and {number(frames)} independent effective frames remain, at worst"
+    worst = f"std(h) up to {number(std)} kT, at least {number(frames)} independent effective frames"
+    limits = f"std(h) ≤ 1 kT and {ENOUGH_FRAMES} independent effective frames"
     if spread["verdict"] == "trust":
-        return f"The training band can be trusted: {said}."
+        return f"Training band reliable: {worst} (required: {limits})."
     if spread["verdict"] == "caution":
         return (
-            f"The training band is to be read with caution: {said}; to be trusted it takes std(h) ≤ 1 kT and "
-            f"{ENOUGH_FRAMES} such frames."
+            f"Training band to be used with caution: {worst}; a reliable band requires {limits}: use longer "
+            "runs, or run further members directly."
         )
     bad = [member for member, m in spread["members"].items() if m["verdict"] == "run it directly"]
     return (
-        f"The training band is not to be used: std(h) reaches {number(std)} kT, and the linear formula ends "
-        f"at 2; run {count(len(bad), 'member')} ({listed(bad)}) directly (an `md` with `member:`)."
+        f"Training band unusable: std(h) up to {number(std)} kT exceeds 2 kT, the limit of the linear "
+        f"expansion; run {count(len(bad), 'member')} ({listed(bad)}) directly (an `md` with `member:`)."
     )
 
 
 def members(results: Results, run: Item) -> Table | None:
-    """How well each member is reached from the driver's frames."""
+    """Quality of the reweighting from the driving member to each other member."""
     spread = reweighted(results, run)
     found = spread.values if spread else {}
     if "members" not in found:
@@ -138,10 +140,11 @@ def members(results: Results, run: Item) -> Table | None:
               "independent effective frames"]  # fmt: skip
     drove = driver(results, run.subject["md"]).member
     caption = (
-        f"Reweighting from member {drove}, which drove, to the others, on "
-        f"{number(found['reweighted_frames'])} of {number(found['frames'])} frames of "
-        f"{number(found['analysed_ps'])} ps ({about_run(results, run)}). "
-        "h = (E − E of the driver)/kT."
+        f"Reweighting from the driving member {drove} to the other members by the cumulant expansion "
+        f"approximation (CEA), on {number(found['reweighted_frames'])} of {number(found['frames'])} frames "
+        f"of {number(found['analysed_ps'])} ps ({about_run(results, run)}). h = (E − E*)/kT is the reduced "
+        "energy difference to the driving member, std(h) its standard deviation over the frames; effective "
+        "frames: (Σw)²/Σw² with w = exp(−h)."
     )
     return Table(caption, header, rows, words=2)
 
@@ -155,7 +158,7 @@ def of_committee(results: Results, name: str) -> list[str]:
     values = final.calibration.values if final and final.calibration else {}
     found += [f"{sentence}." for sentence in values.get("zeros", [])]
     if "refused" in values.get("centred", {}):
-        found.append(f"no α, {values['centred']['why']}.")
+        found.append(f"α undetermined: {values['centred']['why']}.")
     return found
 
 
@@ -168,12 +171,13 @@ def of_md(results: Results, name: str) -> list[str]:
         where = f"replica {run.subject['replica']}"
         found += [f"{where}: {sentence}." for sentence in said.get("warnings", [])]
         if said.get("verdict") == "run it directly":
-            found.append(f"{where}: {verdict(said)}")
+            sentence = verdict(said)
+            found.append(f"{where}: {sentence[0].lower()}{sentence[1:]}")
     return found
 
 
 def remarks(verb: str, subjects: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
-    """Lines for who watches a run: what a task's `values` say that training will not mend."""
+    """Warnings for the log of a run: from the `values` of a task, what more training cannot correct."""
     blind = _blind(values) if verb == "visibility" else []
     said = [
         f"committee {one['committee']}: {words[0].lower()}{words[1:]}" for one in subjects for words in blind
@@ -190,13 +194,12 @@ def _blind(values: Mapping[str, Any]) -> list[str]:
     shares = listed([f"{number(share)} in {formula}" for formula, share in low.items()])
     at_worst = "" if max(low.values()) < ENOUGH_SEEN else "at worst "
     judged = (
-        f"{at_worst}below {ENOUGH_SEEN}: such a model cannot tell the charge of the surface"
+        f"{at_worst}below {ENOUGH_SEEN}: such a model cannot resolve the surface charge"
         if min(low.values()) < ENOUGH_SEEN
-        else f"below {ALL_SEEN}: at the others such a model cannot tell the charge of the surface"
+        else f"below {ALL_SEEN}: for the other waters such a model cannot resolve the surface charge"
     )
     return [
-        f"Its training set mixes numbers of ions, but within its "
-        f"receptive field of {number(values['radius_A'])} Å the share of interfacial waters that see "
-        f"all of them is {shares}, {judged}. "
-        "Train one committee for each number of ions, or take a larger cutoff or more layers."
+        f"Its training set mixes numbers of ions, but the share of interfacial waters with all ions inside "
+        f"the receptive field of {number(values['radius_A'])} Å is {shares}, {judged}. "
+        "Train one committee for each number of ions, or increase the cutoff or the number of layers."
     ]

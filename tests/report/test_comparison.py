@@ -140,7 +140,9 @@ def test_another_temperature_or_cell_is_another_group(compared: Any) -> None:
 def test_runs_that_hold_other_atoms_fixed_are_told(compared: Any, plain: None, tmp_path: Path) -> None:
     compared.document["campaign"]["md"]["truth"] |= {"fixed_layers": 2, "fixed_atoms": []}
     _, results, _ = build(compared, tmp_path)
-    sentence = "not the same is held fixed: 2 layers in reference potential electrode and nothing in mace."
+    sentence = (
+        "Constraints differ: 2 fixed layers in reference potential electrode and no fixed atoms in mace;"
+    )
     assert any(sentence in one for one in results["verdict"])
 
 
@@ -251,11 +253,15 @@ def only(made: Any, spread: dict[str, Any] | None = None, **changes: Any) -> Any
     ("spread", "changes", "reason"),
     [
         ({}, {}, None),
-        ({}, {"analysed_ps": 20.0}, "too short (20.0 of 100 ps after equilibration)"),
+        ({}, {"analysed_ps": 20.0}, "longest run 20.0 ps after equilibration, below the required 100 ps: "
+         "extend the runs"),
         # 32 of 160 frames over 500 ps: a block of 16 frames is shorter
-        ({}, {"memory": 32.0}, "P_z remembers itself for 101 ps, longer than a block (50.3 ps)"),
-        ({"frames": 40.0}, {}, "training band from 40.0 independent effective frames (100 are wanted)"),
-        ({"std": 2.5}, {}, "training band not to be used (std(h) reaches 2.50 kT, 2 is the limit)"),
+        ({}, {"memory": 32.0}, "autocorrelation time of P_z 101 ps exceeds the block length 50.3 ps: use "
+         "longer runs or fewer blocks"),
+        ({"frames": 40.0}, {}, "training band rests on 40.0 independent effective frames, fewer than 100: "
+         "use longer runs"),
+        ({"std": 2.5}, {}, "training band unusable: standard deviation of the reduced energy difference, "
+         "std(h), up to 2.50 kT exceeds 2 kT; run further members directly"),
     ],
 )  # fmt: skip
 def test_reasons_against_convergence(
@@ -276,8 +282,8 @@ def test_reasons_against_convergence(
         assert sentence.startswith(f"{CHARGED} is not converged. mace (")
         assert sentence.endswith(f"): {reason}.")
     else:
-        assert sentence.startswith(f"{CHARGED} shows no sign that it is not converged. mace (")
-        assert sentence.endswith("): nothing against it.")
+        assert sentence.startswith(f"{CHARGED} meets all convergence criteria. mace (")
+        assert sentence.endswith("): all criteria met.")
 
 
 def test_replicas_that_disagree_are_told(made: Any, plain: None, tmp_path: Path) -> None:
@@ -286,7 +292,10 @@ def test_replicas_that_disagree_are_told(made: Any, plain: None, tmp_path: Path)
     change(made, "analyse", "good", 1, profiles=profiles | {"dipole": profiles["dipole"] | {"mean": -2.0}})
     reasons = build(made, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
     # 4 apart, each ± 0.4: 4/(0.4 √2)
-    assert reasons == ["replicas disagree (mean P_z −6.00 ± 0.40 and −2.00 ± 0.40, 7.1 standard errors)"]
+    assert reasons == [
+        "replicas differ in mean P_z by 7.1 standard errors (−6.00 ± 0.40 and −2.00 ± 0.40), limit 3: use "
+        "longer runs or more replicas"
+    ]
 
 
 def test_an_uncertain_orientation_is_told(made: Any, plain: None, tmp_path: Path) -> None:
@@ -296,7 +305,9 @@ def test_an_uncertain_orientation_is_told(made: Any, plain: None, tmp_path: Path
         layer = profiles["first_layer"] | {"cosine": {"mean": -0.3, "se": 0.06}}
         change(made, "analyse", "good", replica, profiles=profiles | {"first_layer": layer})
     reasons = build(made, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
-    assert reasons == ["first-layer ⟨cos θ⟩ is uncertain (2 SE = 0.085, 0.05 is wanted)"]
+    assert reasons == [
+        "2 SE of ⟨cos θ⟩ of the first layer is 0.085, above 0.05: use longer runs or more replicas"
+    ]
 
 
 def test_runs_that_do_not_count_are_counted(compared: Any, plain: None, tmp_path: Path) -> None:
@@ -311,12 +322,12 @@ def test_runs_that_do_not_count_are_counted(compared: Any, plain: None, tmp_path
     page, results, summary = build(compared, tmp_path)
     sentence = next(one for one in results["verdict"] if one.startswith(CHARGED))
     assert (
-        "Left out: 3 of 4 runs of many, driven by member 0 of mace (M = 4, 120 training structures each): "
+        "Excluded: 3 of 4 runs of many, driven by member 0 of mace (M = 4, 120 training structures each): "
         "replica 0 was unstable at 0.500 ps (temperature above 2000 K); replica 1 is too short (3 of 200 "
         "frames lie after); replica 2 is not analysed."
     ) in sentence
     assert (
-        "Left out: 1 of 2 runs of truth, driven by the reference potential electrode: replica 1" in sentence
+        "Excluded: 1 of 2 runs of truth, driven by the reference potential electrode: replica 1" in sentence
     )
     assert results["comparisons"][CHARGED]["lines"]["many"]["replicas"] == [3]
     assert "1 run of 2.00 ps" in page
@@ -328,8 +339,8 @@ def test_every_run_of_a_group_unstable(made: Any, plain: None, tmp_path: Path) -
     for replica in range(2):
         change(made, "md", "good", replica, outcome="unstable", cause="not finite", time_ps=0.2)
     page, results, _ = build(made, tmp_path)
-    assert f"{CHARGED}: no run can be averaged. Left out: 2 of 2 runs of good" in results["verdict"][0]
-    assert "No run of it can be averaged." in page
+    assert f"{CHARGED}: no run can be averaged. Excluded: 2 of 2 runs of good" in results["verdict"][0]
+    assert "All runs are excluded." in page
     assert results["comparisons"][CHARGED]["converged"] is False
 
 
@@ -358,10 +369,10 @@ def test_a_training_band_out_of_reach_counts_for_nothing(made: Any) -> None:
     far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se)
     assert number.holds(far) is False
     assert replace(number, usable=True).holds(far) is True
-    assert "inside its sampling band (its training band is not to be used) for" in agreements(group)[0]
+    assert "inside its sampling band alone (training band unusable) for" in agreements(group)[0]
     figure = overlay(collected(made), group)
     assert figure is not None
-    assert "Reweighting does not reach the members of mace" in figure.caption
+    assert "Training band of mace unusable" in figure.caption
 
 
 def test_a_run_that_was_not_reweighted_has_one_band(made: Any, plain: None, tmp_path: Path) -> None:
@@ -400,17 +411,17 @@ def test_reference_runs_have_no_committee_anywhere(finished: tuple[Any, Path]) -
     assert "figure-profiles-truth-0-density" in page
 
 
-SIZE, TRAINED, TIME = r"M = \d+", r"\d+ training structures", r"\d ps|[Nn]o MD enters"
+SIZE, TRAINED, TIME = r"M = \d+", r"\d+ training structures", r"\d ps|[Nn]o MD"
 NO_MODEL = {  # tables that hold no number of a model
-    "What the campaign asks for", "Labelled data as read", "Frames in each set", "Of the attempts that were",
-    "What the tasks loaded", "First 16 digits of sha256", "Tasks without a usable result",
+    "The campaign as validated", "Labelled data; ", "Frames in each set", "Committed attempts only",
+    "Packages loaded by the tasks", "First 16 digits of sha256", "Tasks without a usable result",
 }  # fmt: skip
 
 
 def complete(text: str) -> bool:
     """Whether committee size, training structures and MD length stand there, or whose there are none."""
     models = all(re.search(part, text) for part in (SIZE, TRAINED))
-    none = "reference potential electrode" in text or "No model and no MD enters" in text
+    none = "reference potential electrode" in text or bool(re.search("[Nn]o model, no MD", text))
     return bool((models or none) and re.search(TIME, text))
 
 

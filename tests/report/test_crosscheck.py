@@ -67,7 +67,7 @@ def test_distances_by_hand(tested: Any) -> None:
     assert density.before == pytest.approx(APART * np.sqrt(np.mean(density.driver.mean[at] ** 2)))
     assert density.after == pytest.approx(0.0, abs=1e-12)
     assert density.sampling == pytest.approx(np.sqrt(np.mean((1 + 1.2**2) * density.driver.se[at] ** 2)))
-    assert (density.inside, density.words) == (1.0, "agrees within sampling")
+    assert (density.inside, density.words) == (1.0, "agrees within sampling error")
 
 
 def test_members_whose_own_md_is_elsewhere(made: Any) -> None:
@@ -78,9 +78,11 @@ def test_members_whose_own_md_is_elsewhere(made: Any) -> None:
     found = {pair.title: crosscheck.checks(pair)[0] for pair in crosscheck.pairs(interface(made))}
     nearer, empty = found["mace: member 0 to member 3"], found["mace: member 2 to member 3"]
     assert nearer.after == pytest.approx((1 - APART) * nearer.before, rel=1e-6)
-    assert nearer.words == "nearer than the driver"
+    assert nearer.words == "closer than the driving member"
     assert nearer.inside < 0.5
-    assert empty.words == "no nearer than the driver", "where a driver never was reweighting has nothing"
+    assert empty.words == "not closer than the driving member", (
+        "where a driver never was reweighting has nothing"
+    )
     assert empty.after == empty.before == pytest.approx(empty.rms(empty.own.mean))
     assert crosscheck.pairs(interface(made))[0].told == (2.5, "run it directly")
 
@@ -96,15 +98,15 @@ def test_one_member_or_the_same_twice_is_no_test(made: Any) -> None:
 
 def test_the_page_shows_it(tested: Any, tmp_path: Path) -> None:
     page = build_report(tested.document, tested.tasks, tested.store, tmp_path).read_text()
-    about = "M = 4, 120 training structures each; 1 run of 2.00 ps, and member 3's own: 1 run of 2.00 ps"
-    said = f"Reweighted mace: member 0 to member 3 ({about}; caution), beside that member's own MD"
-    assert said.replace("'", "&#39;") in page
+    about = "M = 4, 120 training structures each; 1 run of 2.00 ps; MD of member 3: 1 run of 2.00 ps"
+    sentence = f"Reweighting mace: member 0 to member 3 ({about}; verdict: caution), against MD of member 3."
+    assert sentence in page
     assert 'id="figure-reweighting-Au36-O24-H48-Na1-300-K-mace-0-3-first-third"' in page
     assert "mace member 0" in page
-    assert "Member 3 drives third already." in page
-    assert "Member 0 drives bulk and first already." in page
+    assert "Member 3 already drives third." in page
+    assert "Member 0 already drives bulk and first." in page
     summary = " ".join((tmp_path / "summary.txt").read_text().split())
-    assert said in summary
+    assert sentence in summary
     found = json.loads((tmp_path / "results.json").read_text())
     told = found["comparisons"]["Au36 O24 H48 Na1, 300 K"]["reweighting_checks"][0]
     assert (told["from"], told["to"], told["observable"], told["verdict"]) == (0, 3, "density", "caution")

@@ -56,7 +56,7 @@ def test_complete_report(built: tuple[Any, Path]) -> None:
         assert (built[1] / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert f'id="figure-{name}"' in page
     assert set(results["figures"]) == FIGURES
-    assert "far below 100 ps" in " ".join(results["verdict"])
+    assert "Longest run 10.0 ps, below 100 ps" in " ".join(results["verdict"])
     assert "H 301.60 ± 0.90, O 298.6" in page
     made = built[0]
     run = collect(made.document, made.tasks, made.store).of("md", md="bulk", replica=0)[0]
@@ -65,13 +65,13 @@ def test_complete_report(built: tuple[Any, Path]) -> None:
     assert deviation == pytest.approx(1000 * np.abs(energies - energies[0]).max() / 48)
     assert f">{number(deviation)}</td>" in page
     # a mean temperature 2.3 standard errors off is no reason to warn
-    assert not any("equilibrated" in warning for warning in results["warnings"])
+    assert not any("equilibrat" in warning for warning in results["warnings"])
 
 
 def test_architectures_in_use_are_cited_with_their_claims(built: tuple[Any, Path]) -> None:
     page, _ = read(built[1])
     assert "<li>mace: A. Author, a paper &lt;2022&gt;</li>" in page
-    assert "by the card: training bitwise and MD bitwise." in page
+    assert "by the architecture&#39;s card: training bitwise and MD bitwise." in page
 
 
 def test_page_is_well_formed_and_self_contained(built: tuple[Any, Path]) -> None:
@@ -168,9 +168,9 @@ def test_what_is_missing_is_named(made: Any, tmp_path: Path) -> None:
     assert "M = 3 of 4 asked" in page
     assert "out of memory at batch 8" in page
     assert "1 of 2 runs" in page
-    assert "5 tasks of 15" in " ".join(results["verdict"])
+    assert "5 tasks of 15 without a usable result" in " ".join(results["verdict"])
     assert any("3 of 4 members are trained" in warning for warning in results["warnings"])
-    assert any("Left out because" in warning for warning in results["warnings"])
+    assert any("Excluded because their inputs changed since" in warning for warning in results["warnings"])
     stale = results["committees"]["mace"]["rounds"]["0"]["members"]["3"]
     assert stale["train"] != {}
     assert stale["evaluate"] == {}
@@ -254,14 +254,14 @@ def test_unstable_run_is_a_result(made: Any, plain: None, tmp_path: Path) -> Non
         result["values"] |= {"outcome": "unstable", "cause": "temperature above 2000 K", "time_ps": 3.25}
         seal(path.parent, result | {"outputs": outputs(path.parent)})
     page, _ = build(made, tmp_path / "out")
-    assert "2 of them unstable" in page
+    assert "2 unstable" in page
     assert "unstable (temperature above 2000 K)" in page
 
 
 def test_temperature_off_its_target_is_a_warning(made: Any, plain: None, tmp_path: Path) -> None:
     made.document["campaign"]["md"]["bulk"]["temperature"] = 310.0
     _, results = build(made, tmp_path / "out")
-    assert sum("not yet equilibrated" in warning for warning in results["warnings"]) == 2
+    assert sum("not equilibrated" in warning for warning in results["warnings"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_species_at_temperatures_of_their_own_are_a_warning(
     ]
     assert len(said) == bool(told)
     if told:
-        assert f"replica 0: the kinetic temperature of {told} is off the 300 K asked for" in said[0]
+        assert f"replica 0: the kinetic temperature of {told} deviates from the target 300 K by" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,10 @@ def test_correlated_frames_are_warned_about_by_temperature(made: Any) -> None:
     """At 300 K 60 frames are worth 30/5 + 30/2 = 21; at 600 K 60 are worth 30 + 15 = 45, which is enough."""
     results = sampled(made, rows(30, T300=5.0, T600=1.0), rows(30, T300=2.0, T600=2.0))
     (about,) = (about for about in warnings(results) if about.startswith("Dataset"))
-    assert about == "Dataset spcfw (120 sampled frames; no model and no MD enters)"
+    assert about == "Dataset spcfw (120 sampled frames; no model, no MD of a model)"
     assert warnings(results)[about] == [
-        "frames every 0.100 ps are correlated: by their potential energy only 21.0 of 60 at 300 K are "
-        "independent. Give the dataset a larger `every`, or more `starts`."
+        "frames every 0.100 ps are correlated: 21.0 of 60 frames at 300 K are independent, by the "
+        "autocorrelation of the potential energy; increase `every` or `starts` of the dataset."
     ]
 
 
@@ -54,8 +54,8 @@ def test_the_table_and_the_numbers(made: Any, tmp_path: Path, monkeypatch: pytes
         ["spcfw", "box", "1", "300", "20", "0.100", "2.50", "8.00"],
     ]
     page = build_report(made.document, made.tasks, made.store, tmp_path).read_text(encoding="utf-8")
-    assert "by their potential energy only 14.0 of 50 at 300 K are independent" in page
-    assert "is how many of them count as one independent frame" in page
+    assert "14.0 of 50 frames at 300 K are independent" in page
+    assert "number of frames per independent frame" in page
     told = read_json(tmp_path / "results.json") or {}
     assert [row["statistical_inefficiency"] for row in told["sampling"]["spcfw"]] == [5.0, 2.5]
     assert any("correlated" in one for one in told["warnings"])

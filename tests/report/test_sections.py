@@ -95,5 +95,10 @@ def test_a_verb_that_the_report_does_not_know_is_listed(made: Any) -> None:
     (table,) = content.blocks
     assert isinstance(table, Table)
     assert table.rows == [
-        ["measure system=box", "failed", "no <space> left", "whatever needs its results is missing too"]
+        [
+            "measure system=box",
+            "failed",
+            "no <space> left",
+            "results that depend on this task are missing too",
+        ]
     ]

@@ -167,9 +167,9 @@ def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
     assert "0.930 ± 0.040" in page
     start = page.index('id="figure-slab-dipole-spcfw"')
     caption = page[start : page.index("</figcaption>", start)]
-    assert "5 frames; 2 frames left out; no model" in caption
-    about = "Dataset spcfw (0 sampled frames; no model and no MD enters)"
-    words = "of 7 frames the slab's dipole is not compared with P_z in 2: no dipole (2)."
+    assert "5 frames; 2 frames excluded; no model" in caption
+    about = "Dataset spcfw (0 sampled frames; no model, no MD of a model)"
+    words = "2 of 7 frames are excluded from the comparison of slab dipole and P_z: no dipole (2)."
     assert f"{about}: {words}" in results["warnings"]
 
 
@@ -181,15 +181,16 @@ def test_tables_and_results(made: Any, plain: None, tmp_path: Path) -> None:
     assert results["committees"]["mace"]["visibility"]["compositions"]["Au96H190Na2O95"]["share"] == 0.25
     assert "1.04 to 1.69" in page
     assert "M = 4, 120" in page
-    assert "The training band can be trusted: std(h) is 0.700 kT and 152 independent effective frames" in page
+    assert "Training band reliable: std(h) up to 0.700 kT, at least 152 independent effective frames" in page
     assert "No profiles: there is no oxygen in it, so no water." in page
 
 
 @pytest.mark.parametrize(
     ("std", "words"),
     [
-        (1.5, "is to be read with caution: std(h) is 1.50 kT"),
-        (3.0, "std(h) reaches 3.00 kT, and the linear formula ends at 2; run 2 members (1 and 3) directly"),
+        (1.5, "to be used with caution: std(h) up to 1.50 kT"),
+        (3.0, "std(h) up to 3.00 kT exceeds 2 kT, the limit of the linear expansion; run 2 members (1 and 3) "
+         "directly"),
     ],
 )  # fmt: skip
 def test_verdicts_in_words(made: Any, plain: None, tmp_path: Path, std: float, words: str) -> None:
@@ -202,7 +203,7 @@ def test_alpha_refused_is_said_and_the_band_is_one_sigma(made: Any, tmp_path: Pa
     page, results = build(with_uncertainty(made, alpha=None), tmp_path)
     assert "refused: M = 3: with M ≤ 3 it is never positive" in page
     assert any("bands are 1 σ" in warning for warning in results["warnings"])
-    assert any(re.match("Committee mace .*: no α", warning) for warning in results["warnings"])
+    assert any(re.match("Committee mace .*: α undetermined", warning) for warning in results["warnings"])
     assert "coverage-mace" not in results["figures"]
     assert "α is refused for every committee" in page
     assert results["figures"]["profiles-bulk-0-density"]["alpha_sigma"][0] is None
@@ -213,22 +214,24 @@ def test_a_model_that_cannot_see_the_charge_is_warned_of(
     made: Any, plain: None, tmp_path: Path, share: float, warned: bool
 ) -> None:
     page, results = build(with_uncertainty(made, share=share), tmp_path)
-    assert any("cannot tell the charge" in warning for warning in results["warnings"]) == warned
-    assert ("mostly blind to it" in page) == warned
+    assert any("cannot resolve the surface charge" in warning for warning in results["warnings"]) == warned
+    assert ("charge mostly unresolved" in page) == warned
 
 
 def test_a_model_that_sees_the_charge_in_part_is_not_praised(made: Any, plain: None, tmp_path: Path) -> None:
     page, results = build(with_uncertainty(made, share=0.58), tmp_path)
-    assert "sees it in part" in page
-    assert any("0.580 in" in one and "at the others such a model" in one for one in results["warnings"])
+    assert "charge partly resolved" in page
+    assert any(
+        "0.580 in" in one and "for the other waters such a model" in one for one in results["warnings"]
+    )
 
 
 def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -> None:
     with_uncertainty(made).change(lambda task: task.verb == "reweight", status="missing")
     page, results = build(made, tmp_path)
     assert "alpha_sigma" not in results["figures"]["profiles-bulk-0-density"]
-    assert "Sampling error alone" in page
-    assert "this run has no committee band" in page
+    assert "Sampling error only" in page
+    assert "no training band for this run" in page
 
 
 @pytest.mark.parametrize(
@@ -241,7 +244,7 @@ def test_a_band_out_of_reach_does_not_fill_the_frame(
     results = collect(made.document, made.tasks, made.store)
     run = results.of("md", md="bulk", replica=0)[0]
     density = next(f for f in of_run(results, run) if f is not None and f.name.endswith("density"))
-    assert ("higher than the frame and not drawn" not in density.caption) == drawn
+    assert ("exceeds the axis range and is not drawn" not in density.caption) == drawn
 
 
 def test_room_by_hand() -> None:

@@ -85,7 +85,7 @@ def profile(results: Results, run: Item, analysis: Item, spread: Item | None, na
 
 
 def committee_line(results: Results, run: Item, spread: Item, name: str) -> Figure | None:
-    """The driver's own average, both bands, and the mean over the reweighted members."""
+    """Average of the driving member, both bands, and the mean over all members."""
     table = spread.table(f"reweighted-{name}.csv")
     return _line(results, run, name, table, spread.values) if "driver" in table else None
 
@@ -101,7 +101,7 @@ def _line(
     _band(axes, x, driver, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
     width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
     reached = spread is None or spread["verdict"] != OUT_OF_REACH
-    label += "" if reached else ", not to be used"
+    label += "" if reached else ", unusable"
     seen = np.fmax(2 * table["se"], width if reached else 0.0)
     height = room(axes, driver - seen, driver + seen)
     fits = spread is not None and (reached or bool(np.nanmax(width) < height))
@@ -117,19 +117,19 @@ def _line(
     caption = (
         f"{named.title} of {run.subject['md']}, replica {run.subject['replica']} ({about_run(results, run)})"
     )
-    caption += f". {_method(spread)}" if spread else ". Sampling error alone."
-    caption += " The training band is higher than the frame and not drawn." if spread and not fits else ""
+    caption += f". {_method(spread)}" if spread else ". Sampling error only."
+    caption += " The training band exceeds the axis range and is not drawn." if spread and not fits else ""
     columns = {column: values.tolist() for column, values in table.items()}
     return finish(f"{place(run)}-{name}", named.title, caption, columns, canvas)
 
 
 def _drawn_by(results: Results, run: Item) -> str:
     drives = driver(results, run.subject["md"])
-    return drives.models() if drives.reference else f"member {drives.member}, the driver"
+    return drives.models() if drives.reference else f"member {drives.member}, driving"
 
 
 def training_band(table: dict[str, Floats], spread: dict[str, Any]) -> tuple[Floats, str]:
-    """Half width of the training band, and what the legend says it is."""
+    """Half width (B,) of the training band, and its entry in the legend."""
     members, alpha = len(spread["members"]) + 1, spread["alpha"]
     if alpha is None:
         return table["sigma"], f"± 1 σ (training, M = {members}, not calibrated)"
@@ -138,7 +138,10 @@ def training_band(table: dict[str, Floats], spread: dict[str, Any]) -> tuple[Flo
 
 def _method(spread: dict[str, Any]) -> str:
     frames = count(spread["reweighted_frames"], "stored frame")
-    return f"Members are reached by reweighting {frames} of the driver (CEA); verdict: {spread['verdict']}."
+    return (
+        f"Other members: reweighting of {frames} of the driving member by the cumulant expansion "
+        f"approximation (CEA); verdict: {spread['verdict']}."
+    )
 
 
 def _band(axes: Axes, x: Floats, centre: Floats, half: Floats, colour: str, label: str) -> None:
@@ -146,7 +149,7 @@ def _band(axes: Axes, x: Floats, centre: Floats, half: Floats, colour: str, labe
 
 
 def _outline(axes: Axes, x: Floats, centre: Floats, half: Floats, label: str) -> None:
-    """The edges of a band that is not to be used."""
+    """The edges of an unusable training band."""
     for edge, said in ((centre - half, label), (centre + half, None)):
         axes.plot(x, edge, color=TRAINING, linestyle=(0, (4, 2)), linewidth=0.6, label=said)
 
@@ -165,21 +168,21 @@ def dipole(results: Results, run: Item, analysis: Item) -> Figure | None:
         return None
     times, series = arrays["time_ps"], arrays["P_z"]
     stride = -(-len(times) // ROWS_DRAWN)
-    canvas, axes = new_axes(SIZE, "time / ps", "total dipole P_z = Σ cos θ")
+    canvas, axes = new_axes(SIZE, "time / ps", "total dipole orientation P_z")
     axes.plot(times[::stride], series[::stride], color=SAMPLING, linewidth=0.8)
     beside(axes, found["histogram"], SAMPLING)
     caption = (
-        f"Total dipole of {run.subject['md']}, replica {run.subject['replica']} "
-        f"({about_run(results, run)}): Σ cos θ over {found_molecules(analysis)}, without unit; mean "
+        f"Total dipole orientation P_z of {run.subject['md']}, replica {run.subject['replica']} "
+        f"({about_run(results, run)}): Σ cos θ over {intact_molecules(analysis)}, dimensionless; mean "
         f"{number(found['mean'])}, standard error {number(found['se'])} from blocks and "
-        f"{number(found['se_autocorrelation'])} from autocorrelation, width {number(found['width'])}. "
-        + ("Every frame" if stride == 1 else f"One frame in {stride}")
-        + " is drawn; the histogram holds all."
+        f"{number(found['se_autocorrelation'])} from autocorrelation, standard deviation "
+        f"{number(found['width'])}. {'Every frame' if stride == 1 else f'One frame in {stride}'} is drawn; "
+        "histogram over all frames."
     )
     columns = {"time_ps": times[::stride].tolist(), "P_z": series[::stride].tolist()}
-    return finish(f"{place(run)}-dipole", "Total dipole", caption, columns, canvas)
+    return finish(f"{place(run)}-dipole", "Total dipole orientation", caption, columns, canvas)
 
 
-def found_molecules(analysis: Item) -> str:
+def intact_molecules(analysis: Item) -> str:
     """How many molecules the dipole is summed over."""
     return count(analysis.values["profiles"]["intact_molecules"], "intact molecule")

@@ -18,7 +18,7 @@ def coverage(one: Round) -> Figure | None:
     if not lines:
         return None
     canvas, axes = new_axes(SQUARE, "k", "share of errors inside k · α · s")
-    names = {"raw": "as they are", "centred": "mean errors removed"}
+    names = {"raw": "raw energies", "centred": "centred energies"}
     for index, (kind, rows) in enumerate(lines.items()):
         label = f"{names[kind]}, α = {number(calibration[kind]['alpha'])}"
         axes.plot(rows[:, 0], rows[:, 1], color=colour_of(index), marker="o", markersize=3, label=label)
@@ -28,7 +28,8 @@ def coverage(one: Round) -> Figure | None:
     axes.legend()
     caption = (
         f"Coverage of {one.committee} on {count(calibration['structures'], 'validation structure')} "
-        f"({one.describe()}; no MD enters): below the dotted line errors are larger than α·s says."
+        f"({one.describe()}; no MD): share of the errors within k·α·s, s the standard deviation over the "
+        "members; below the dotted line errors exceed the calibrated spread."
     )
     tables = {
         str(index): {"k": rows[:, 0], "share": rows[:, 1], "normal": rows[:, 2]}

@@ -34,7 +34,7 @@ def _curves(one: Round, column: str, title: str, label: str) -> Figure | None:
         logarithmic(axes)
     axes.legend(ncols=2 if len(lines) > 3 else 1)
     columns = stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
-    caption = f"{title} of {one.committee}, one line for each member ({one.describe()}; no MD enters)."
+    caption = f"{title} of {one.committee}, one line for each member ({one.describe()}; no MD)."
     return finish(f"learning-{_short(column)}-{one.committee}", title, caption, columns, canvas)
 
 

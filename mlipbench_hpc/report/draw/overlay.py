@@ -1,4 +1,4 @@
-"""One figure for each group: the averages of all its drivers, the reference potential in black."""
+"""One figure for each group: the averages of all its lines, the reference potential in black."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,6 +35,10 @@ HATCHES = ("////", "\\\\\\\\", "....", "xxxx")
 BLACK, GREY = "#1f2933", "#5b6774"
 HISTOGRAM = "P_z"
 ALMOST_NONE = 0.005
+DEFINITIONS = {
+    "dipole_correlation": "C_dip(τ): autocorrelation of the dipole directions of waters in the first layer.",
+    "survival": "P_surv(τ): probability that a water of the first layer is still there after the lag τ.",
+}
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def _same_stretch(axes: list[Axes], bands: dict[str, dict[str, Band]]) -> None:
 def _draw_histograms(
     axes: Axes, histograms: dict[str, tuple[Floats, Floats]], drawn: dict[str, Look]
 ) -> None:
-    axes.set_xlabel("total dipole P_z = Σ cos θ")
+    axes.set_xlabel("total dipole orientation P_z")
     axes.set_ylabel("probability density")
     for line, (centres, density) in histograms.items():
         look = drawn[line]
@@ -161,16 +165,16 @@ def _draw_histograms(
 
 
 def _legend(canvas: Canvas, spare: Axes | None, group: Group, drawn: dict[str, Look], ions: bool) -> None:
-    """Who is who, and what each band is; in the empty place, or below."""
+    """Entries for lines and bands, in the empty panel or below the panels."""
     handles: list[Any] = [_handle(group, line, drawn[line.name]) for line in group.drawn]
     handles.append(Patch(facecolor=GREY, alpha=0.3, linewidth=0, label="filled: ± 2 SE (sampling)"))
     if any(reweighted_runs(line) and reached(line) for line in group.drawn):
         label = "hatched: ± 1 α·σ (training)"
         handles.append(Patch(facecolor="none", edgecolor=GREY, hatch="////", linewidth=0.5, label=label))
-        label = "thin lines: both, √((2 SE)² + (α·σ)²)"
+        label = "thin lines: √((2 SE)² + (α·σ)²)"
         handles.append(Line2D([], [], color=GREY, linewidth=0.5, label=label))
         if ions:
-            label = "dotted: mean of all members (ions)"
+            label = "dotted: mean over all members (ions)"
             handles.append(Line2D([], [], color=GREY, linestyle=":", linewidth=0.8, label=label))
     if spare:
         spare.legend(handles=handles, loc="center left", handlelength=3.2, labelspacing=0.9)
@@ -183,31 +187,32 @@ def _handle(group: Group, line: Line, look: Look) -> Line2D:
     if reweighted_runs(line):
         known = alpha(line)
         scale = ", not calibrated: ± 1 σ" if known is None else f", α = {number(known)}"
-        scale += "" if reached(line) else "\ntraining band not to be used"
+        scale += "" if reached(line) else "\ntraining band unusable"
     label = f"{line.title(group.drawn)}:\n{line.about()}{scale}"
     return Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=look.width, label=label)
 
 
 def caption(group: Group, histograms: Iterable[str] = ()) -> str:
-    """What is drawn, of how much data, what the bands are, and whether to believe it."""
+    """Lines with their amount of data, definitions of the bands, and convergence."""
     lines = "; ".join(f"{line.title(group.drawn)}: {line.about()}" for line in group.drawn)
-    believed = "Converged by the report's criteria." if convergence.converged(group) else "Not converged."
+    believed = "Converged." if convergence.converged(group) else "Not converged."
     sentences = [f"{group.title}. {lines}. {believed}", "Filled bands: ± 2 SE, sampling."]
     if any(reweighted_runs(line) and reached(line) for line in group.drawn):
         sentences.append(
-            "Hatched bands: ± 1 α·σ, training: spread of the committee's members, reached by reweighting the "
-            "driver's frames, times α (σ alone where a committee is not calibrated). Thin lines: both "
-            "together, √((2 SE)² + (α·σ)²). Lines are the driver's own average."
+            "Hatched bands: ± 1 α·σ, training: standard deviation σ over the members, from reweighting the "
+            "frames of the driving member, times the calibration factor α (σ alone without calibration). "
+            "Thin lines: √((2 SE)² + (α·σ)²). Lines: averages of the driving member."
         )
     if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
         sentences.append(
-            f"Reweighting does not reach the members of {listed(lost)} (std(h) above 2 kT): its training "
-            "band is not to be used; it is a dashed outline, and left out where it is higher than the frame."
+            f"Training band of {listed(lost)} unusable (std(h) above 2 kT): drawn as a dashed outline, "
+            "omitted where it exceeds the axis range."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{HOW}.")
     if histograms:
-        sentences.append("P_z: all frames of all replicas, without band.")
+        sentences.append("P_z = Σ cos θ, total dipole orientation: all frames of all replicas, without band.")
+    sentences += [DEFINITIONS[name] for name in observables(group) if name in DEFINITIONS]
     return " ".join([*sentences, *group.left_out])
 
 

@@ -35,9 +35,8 @@ def energy_parity(one: Round) -> Figure | None:
     diagonal(axes)
     axes.legend(handletextpad=0.1)
     caption = (
-        f"Energies of {one.committee} on the test set ({one.describe()}; no MD enters). Labels and each "
-        "member's predictions are taken from their own mean: a constant error, which forces do not feel, is "
-        "not seen."
+        f"Energies of {one.committee} on the test set ({one.describe()}; no MD). Labels and "
+        "predictions of each member are relative to their mean, which removes constant energy offsets."
     )
     name = f"parity-energy-{one.committee}"
     return finish(name, "Energy parity", caption, stacked(columns, "member"), canvas)
@@ -73,7 +72,7 @@ def force_parity(one: Round) -> Figure | None:
     outside = count(int(known.sum() - counts.sum()), "prediction")
     caption = (
         f"Force components of {one.committee} on the test set, all evaluated members together "
-        f"({one.describe()}; no MD enters); {outside} outside the frame."
+        f"({one.describe()}; no MD); {outside} outside the axis range."
     )
     columns = _occupied(edges, counts)
     return finish(f"parity-force-{one.committee}", "Force parity", caption, columns, _density(edges, counts))

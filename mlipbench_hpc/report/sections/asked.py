@@ -1,4 +1,4 @@
-"""What the campaign asks for: every value as validated, its file and the site."""
+"""The campaign as validated, its file, and the site."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def build(results: Results) -> Content:
     document = results.document
     site = json.dumps(document["site"], indent=1, ensure_ascii=False)
     campaign = {name: document[name] for name in ("name", "description")} | {"asked": document["campaign"]}
-    nothing = "The campaign asks for no committee and no MD: it makes or reads data alone."
+    nothing = "The campaign defines neither committees nor MD: data only."
     alone = not results.names("committees") and not results.names("md")
     return Content(
         [
@@ -53,9 +53,7 @@ def asked(results: Results) -> Table:
         for kind in ("evaluation", "analysis")
         if campaign.get(kind)
     ]
-    return Table(
-        "What the campaign asks for, defaults included.", ["", "name", "as validated"], rows, words=3
-    )
+    return Table("The campaign as validated, defaults included.", ["", "name", "values"], rows, words=3)
 
 
 def phrases(spec: dict[str, Any]) -> list[str]:

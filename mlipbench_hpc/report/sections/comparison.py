@@ -27,7 +27,7 @@ def _blocks(results: Results, group: Group) -> list[Block]:
     drawn = [overlay(results, group), *crosscheck.figures(group)]
     blocks: list[Block] = [
         Heading(group.title, "converged" if converged else "not converged", open=not converged),
-        Gallery([figure for figure in drawn if figure], "No run of it can be averaged.", wide=True),
+        Gallery([figure for figure in drawn if figure], "All runs are excluded.", wide=True),
     ]
     if agreements := comparison.agreements(group):
         blocks.append(Points(agreements))
@@ -50,7 +50,7 @@ def _summary(group: Group) -> list[str]:
         lines += [*_heading(group, line), *_numbers(group, line)]
     if group.drawn:
         lines += wrapped(
-            "value ± SE (sampling) ± α·σ (training); in, out: the reference lies inside, outside", first="  "
+            "mean ± SE (sampling) ± α·σ (training); in, out: reference inside, outside both", first="  "
         )
     return [*lines, *checked]
 

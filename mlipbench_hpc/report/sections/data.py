@@ -1,4 +1,4 @@
-"""Labelled data: sizes, sampling, dipoles, splits, and what a model could see of them."""
+"""Labelled data: sizes, sampling, dipoles, splits, and the receptive fields of models."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mlipbench_hpc.report.committees import only, split_of
 from mlipbench_hpc.report.section import Block, Content, Gallery, Section, Table
 from mlipbench_hpc.report.text import NOTHING, number
 
-NO_DIPOLE = "No frame of these data has a surface, intact water and a dipole."
+NO_DIPOLE = "No frame with surface, intact water and slab dipole."
 
 
 def build(results: Results) -> Content:
@@ -75,7 +75,7 @@ def data(results: Results) -> Table:
         "σ energy, meV/atom",
         "σ force components, meV/Å",
     ]
-    return Table("Labelled data as read; σ is the standard deviation of the labels.", header, rows, words=2)
+    return Table("Labelled data; σ is the standard deviation of the labels.", header, rows, words=2)
 
 
 def compositions(counts: dict[str, int]) -> str:
@@ -101,7 +101,7 @@ def splits(results: Results) -> Table:
             number(len(members)) if found else NOTHING,
         ])  # fmt: skip
     header = ["split", "frames drawn from", "validation", "test", "training, each member", "members M"]
-    caption = "Frames in each set; no frame is in two of validation, test and training."
+    caption = "Frames in each set; validation, test and training sets are disjoint."
     return Table(caption, header, rows, words=2)
 
 

@@ -6,8 +6,8 @@ from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.draw.parity import energy_parity, force_parity
 from mlipbench_hpc.report.section import Block, Content, Folded, Gallery, Section
 
-VALIDATION = "The same on the validation set, which training watches but does not learn from"
-NOTHING = "No parity plots: no member has been evaluated."
+VALIDATION = "Errors on the validation set (monitored during training, not fitted)"
+NOTHING = "No parity plots: no member is evaluated."
 
 
 def build(results: Results) -> Content:

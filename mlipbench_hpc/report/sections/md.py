@@ -1,4 +1,4 @@
-"""Molecular dynamics: how every run ended, its temperatures, energies and their drift."""
+"""Molecular dynamics: outcome, temperatures, energies and drift of every run."""
 
 import re
 from typing import Any
@@ -52,19 +52,19 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
 
 
 def _verdict(results: Results, name: str) -> list[str]:
-    """How many runs, how long, how many stable; of runs that stand in no comparison, which says so itself."""
+    """Number, length and stability of the runs; for those outside every comparison."""
     runs = [item for item in results.of("md", md=name) if item.done]
     planned, by = len(results.of("md", md=name)), driver(results, name).drives()
     if not runs:
-        return [f"MD {name}, {by}: none of {count(planned, 'run')} is done."]
+        return [f"MD {name}, {by}: none of {count(planned, 'run')} done."]
     unstable = [run for run in runs if run.values.get("outcome") == "unstable"]
     lengths = [float(run.values.get("time_ps") or 0.0) for run in runs]
-    sentence = f"MD {name}, {by}: {len(runs)} of {count(planned, 'run')}, {number(sum(lengths))} ps in all"
-    sentence += f", {len(unstable)} of them unstable." if unstable else ", all of them stable."
+    sentence = f"MD {name}, {by}: {len(runs)} of {count(planned, 'run')}, {number(sum(lengths))} ps in total"
+    sentence += f", {len(unstable)} unstable." if unstable else ", all stable."
     if max(lengths) < LONG_ENOUGH_PS:
         sentence += (
-            f" Runs of {number(max(lengths))} ps are far below {number(LONG_ENOUGH_PS)} ps: averages "
-            "and distributions are not converged, and stability beyond that time is not shown."
+            f" Longest run {number(max(lengths))} ps, below {number(LONG_ENOUGH_PS)} ps: averages are not "
+            f"converged and stability beyond {number(max(lengths))} ps is untested; extend the runs."
         )
     return [sentence]
 
@@ -102,14 +102,14 @@ def _temperatures(results: Results, name: str) -> list[str]:
         if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
             found.append(
                 f"replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K "
-                f"is more than {TEMPERATURE_SIGMAS:.0f} standard errors from {number(target)} K as asked: "
-                "not yet equilibrated."
+                f"deviates from the target {number(target)} K by more than {TEMPERATURE_SIGMAS:.0f} standard "
+                "errors: not equilibrated; use a longer equilibration."
             )
     return found
 
 
 def _species_apart(thermo: dict[str, Any], target: float) -> list[str]:
-    """A sentence where species are far from `target` K: heat that the thermostat has not shared out."""
+    """A sentence where species deviate from `target` K: no equipartition under the thermostat."""
     known = {name: one for name, one in by_species(thermo).items() if one["mean"] and one["se"]}
     apart = [
         f"{name} {plus_minus(one['mean'], one['se'])} K"
@@ -119,24 +119,24 @@ def _species_apart(thermo: dict[str, Any], target: float) -> list[str]:
     if not apart:
         return []
     return [
-        f"the kinetic temperature of {listed(apart)} is off the {number(target)} K asked for by more than "
-        f"{SPECIES_SIGMAS:.0f} standard errors and {100 * SPECIES_SHARE:.0f} %: heat has not spread over all "
-        "species, so the run needs a longer equilibration."
+        f"the kinetic temperature of {listed(apart)} deviates from the target {number(target)} K by more "
+        f"than {SPECIES_SIGMAS:.0f} standard errors and {100 * SPECIES_SHARE:.0f} %: no equipartition "
+        "between species; use a longer equilibration."
     ]
 
 
 def table(results: Results, name: str) -> Table:
-    """One row for each replica of one MD: how it ended, how long, temperatures, energy, conserved energy."""
+    """One row for each replica of one MD: outcome, length, temperatures, energy, conserved energy."""
     spec = results.asked("md", name)
     rows = [_md_row(results, item) for item in results.of("md", md=name)]
     header = ["replica", "outcome", "temperature of each species, K", "length, ps", "analysed, ps",
               "temperature, K", "potential energy, eV/atom", "drift of conserved energy, meV/atom/ps",
-              "its largest deviation, meV/atom"]  # fmt: skip
+              "largest deviation of conserved energy, meV/atom"]  # fmt: skip
     caption = (
-        f"{name}: NVT at {number(spec['temperature'])} K, asked {number(spec['length'])} ps per run, "
+        f"{name}: NVT at {number(spec['temperature'])} K, {number(spec['length'])} ps per run requested, "
         f"{driver(results, name).drives()}. "
-        "Mean ± block standard error of what is analysed; the conserved energy's deviation is from its "
-        "start, over all."
+        "Mean ± block standard error over the analysed frames; deviation of the conserved energy from its "
+        "initial value, over the whole run."
     )
     return Table(caption, header, rows, words=3)
 

@@ -1,11 +1,11 @@
-"""Tasks without a usable result, and what that does to the report."""
+"""Tasks without a usable result, and the consequences for the report."""
 
 from mlipbench_hpc.contract.verbs import verbs
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.section import Content, Section, Table
 from mlipbench_hpc.report.text import count, listed
 
-UNKNOWN = "whatever needs its results is missing too"
+UNKNOWN = "results that depend on this task are missing too"
 
 
 def build(results: Results) -> Content:
@@ -16,8 +16,8 @@ def build(results: Results) -> Content:
     verbs = dict.fromkeys(item.reported.verb for item in absent)
     parts = [f"{sum(item.reported.verb == verb for item in absent)} {verb}" for verb in verbs]
     sentence = (
-        f"This report is incomplete: {count(len(absent), 'task')} of {len(results.items)} "
-        f"gave no usable result ({listed(parts)}); what that does is listed below."
+        f"This report is incomplete: {count(len(absent), 'task')} of {len(results.items)} without a usable "
+        f"result ({listed(parts)}); consequences are listed under Missing."
     )
     return Content([table(results)], verdict=[[sentence]], warnings={"This report": _stale(results)})
 
@@ -34,20 +34,22 @@ def table(results: Results) -> Table:
         for item in results.items
         if not item.done
     ]
-    header = ["task", "status", "last failure", "what that does"]
+    header = ["task", "status", "last failure", "consequence"]
     return Table("Tasks without a usable result.", header, rows, words=4)
 
 
 def _stale(results: Results) -> list[str]:
     why = {
-        "stale": "what they were made from has changed since",
+        "stale": "their inputs changed since",
         "changed": "they changed after their commit",
     }
     found = {
         status: [item.reported.label for item in results.items if item.status == status] for status in why
     }
     return [
-        f"Left out because {why[one]}: {listed(names)}. Run again." for one, names in found.items() if names
+        f"Excluded because {why[one]}: {listed(names)}. Run the campaign again."
+        for one, names in found.items()
+        if names
     ]
 
 

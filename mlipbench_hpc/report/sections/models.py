@@ -1,4 +1,4 @@
-"""Committees: how their members were trained, and how far training went."""
+"""Training of every committee: sizes, growth, learning curves; its errors in the verdict."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from mlipbench_hpc.report.section import (
 )
 from mlipbench_hpc.report.text import count, number, plus_minus
 
-NOTHING_TRAINED = "No learning curves: no member has been trained."
+NOTHING_TRAINED = "No learning curves: no member is trained."
 
 
 def build(results: Results) -> Content:
@@ -43,8 +43,8 @@ def _committee(results: Results, name: str, final: Round) -> list[Block]:
     about += [str(chosen.get("dtype"))] * bool(chosen.get("dtype"))
     claim = results.document["architectures"][chosen["architecture"]]["restart"]
     sentence = (
-        f"{', '.join(map(str, about))}; {final.describe()}; no MD enters. "
-        f"On one CPU thread an interrupted task continues as if it had not been, by the card: {claim}."
+        f"{', '.join(map(str, about))}; {final.describe()}; no MD. "
+        f"Restart on one CPU thread, by the architecture's card: {claim}."
     )
     blocks: list[Block] = [Heading(name), Paragraph(sentence)]
     blocks += [table for table in [models.growth(results, name)] if table]
@@ -81,19 +81,17 @@ def _round_numbers(one: Round) -> dict[str, Any]:
 def _verdict(results: Results, name: str) -> list[str]:
     final = final_round(results, name)
     if final is None or not final.trained:
-        return [
-            f"No member of the committee {name} is trained, so there are no errors and no MD driven by it."
-        ]
-    return [f"Committee {name}: {final.describe()}; no MD enters. {_errors(final)}"]
+        return [f"No member of the committee {name} is trained: no errors, and no MD driven by it."]
+    return [f"Committee {name}: {final.describe()}; no MD. {_errors(final)}"]
 
 
 def _errors(final: Round) -> str:
     known = [member.errors("test") for member in final.members if member.errors("test")]
     if not known:
-        return "None of its members is evaluated yet."
+        return "No member is evaluated yet."
     force, deviation = mean_and_deviation([one["force"]["all"]["rmse_meV_per_A"] for one in known])
     if force is None:
-        return "Its predictions on the test set are not finite."
+        return "Predictions on the test set are not finite: lower the learning rate or train in float64."
     sigma = known[0]["force"]["all"]["std_meV_per_A"]
     share = (
         f", {100 * force / sigma:.0f}\u00a0% of the standard deviation of the forces ({number(sigma)} meV/Å)"
@@ -101,10 +99,9 @@ def _errors(final: Round) -> str:
         else ""
     )
     return (
-        f"On {count(known[0]['frames'], 'test frame')} its force error is "
-        f"{plus_minus(force, deviation)} meV/Å"
+        f"Force RMSE on {count(known[0]['frames'], 'test frame')} {plus_minus(force, deviation)} meV/Å"
         f"{share}{_energies(known)}. {_judgement(force, known[0])}"
-    )
+    ).rstrip()
 
 
 def _energies(known: list[dict[str, Any]]) -> str:
@@ -114,22 +111,32 @@ def _energies(known: list[dict[str, Any]]) -> str:
     )
     if raw is None:
         return ""
-    less = f", {number(centred)} with the mean error removed" if centred is not None else ""
-    return f"; its energy error is {number(raw)} meV/atom{less}"
+    less = f", {number(centred)} after removal of the mean error" if centred is not None else ""
+    return f"; energy RMSE {number(raw)} meV/atom{less}"
 
 
 def _judgement(force: float, errors: dict[str, Any]) -> str:
-    """What the force error means beside the spread of forces and of net molecular forces."""
+    """The force error against the standard deviations of forces and of net molecular forces."""
     sigma, net = errors["force"]["all"]["std_meV_per_A"], errors["force"]["molecules"]["std_meV_per_A"]
     if not sigma:
         return ""
     if force > sigma / 2:
-        return "That is too large for MD to mean anything."
+        return (
+            f"The force RMSE exceeds half the standard deviation of the forces ({number(sigma / 2)} meV/Å): "
+            "unsuitable for MD; train longer or on more structures."
+        )
     if net and force > net:
         return (
-            f"A rough model: that is above the spread of net forces on water molecules ({number(net)} meV/Å)."
+            "The force RMSE exceeds the standard deviation of the net forces on water molecules "
+            f"({number(net)} meV/Å): forces between molecules are not resolved; train longer or on more "
+            "structures."
         )
-    return "That is small beside what the forces vary by."
+    return (
+        f"The force RMSE is below the standard deviation of the net forces on water molecules "
+        f"({number(net)} meV/Å)."
+        if net
+        else ""
+    )
 
 
 def warnings(results: Results) -> dict[str, list[str]]:
@@ -145,7 +152,7 @@ def warnings(results: Results) -> dict[str, list[str]]:
 def about_committee(results: Results, name: str) -> str:
     """What warnings about a committee stand under."""
     final = final_round(results, name)
-    return f"Committee {name} ({final.describe() if final else 'no model'}; no MD enters)"
+    return f"Committee {name} ({final.describe() if final else 'no model'}; no MD)"
 
 
 def _never_enough(all_rounds: list[Round]) -> list[str]:
@@ -154,14 +161,15 @@ def _never_enough(all_rounds: list[Round]) -> list[str]:
     values = last.decision.values if last and last.decision and last.decision.done else {}
     if last is None or values.get("enough", True):
         return []
-    return [f"its last round is not good enough either: {values['reason']}."]
+    return [f"the last planned round misses its target: {values['reason']}; plan more rounds or frames."]
 
 
 def _round_warnings(one: Round) -> list[str]:
     found, name = [], f"round {one.number} ({one.describe()})"
     if 0 < len(one.trained) < len(one.members):
         found.append(
-            f"{name}: {len(one.trained)} of {len(one.members)} members are trained; means are over those."
+            f"{name}: {len(one.trained)} of {len(one.members)} members are trained; means are over the "
+            "trained members."
         )
     for member in one.members:
         for part in ("validation", "test"):
@@ -175,7 +183,8 @@ def _round_warnings(one: Round) -> list[str]:
     )
     if left_out:
         found.append(
-            f"{name}: net forces leave out {count(left_out, 'oxygen')} that lack exactly two H (test set)."
+            f"{name}: net molecular forces exclude {count(left_out, 'oxygen')} without exactly two H "
+            "(test set)."
         )
     return found
 

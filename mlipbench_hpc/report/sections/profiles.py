@@ -1,4 +1,4 @@
-"""Profiles of every run with both bands, and how far reweighting reaches its committee."""
+"""Profiles of every run with sampling and training bands, and the quality of reweighting."""
 
 from mlipbench_hpc.report import uncertainty
 from mlipbench_hpc.report.collect import Item, Results
@@ -7,7 +7,7 @@ from mlipbench_hpc.report.drivers import about_run
 from mlipbench_hpc.report.section import Block, Content, Gallery, Heading, Paragraph, Section
 from mlipbench_hpc.report.sections.md import about
 
-NOTHING = "No profile and no band of this run."
+NOTHING = "No profiles of this run."
 
 
 def build(results: Results) -> Content:
@@ -15,7 +15,7 @@ def build(results: Results) -> Content:
     names = results.names("md")
     runs = [run for name in names for run in results.of("md", md=name) if run.done]
     blocks = [block for run in runs for block in _run(results, run)]
-    nothing: list[Block] = [Paragraph("No MD run is done.", "nothing")]
+    nothing: list[Block] = [Paragraph("No MD run is complete.", "nothing")]
     warnings = {about(results, name): uncertainty.of_md(results, name) for name in names}
     return Content(blocks or nothing, warnings=warnings)
 

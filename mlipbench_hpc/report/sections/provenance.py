@@ -1,4 +1,4 @@
-"""Where every number comes from: keys, environments, hashes, versions of packages."""
+"""Provenance of every number: keys, environments, hashes, versions of packages."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def provenance(results: Results) -> Table:
         ]
         for item in results.items
     ]
-    caption = "First 16 digits of sha256: the whole ones are in results.json."
+    caption = "First 16 digits of sha256; complete digests are in results.json."
     return Table(caption, ["task", "environment", "its identity", "key", "manifest", "status"], rows, words=6)
 
 
@@ -56,7 +56,7 @@ def versions(results: Results) -> Table:
         ]
         for environment, packages in sorted(found.items())
     ]
-    return Table("What the tasks loaded.", ["environment", "versions"], rows, words=2)
+    return Table("Packages loaded by the tasks.", ["environment", "versions"], rows, words=2)
 
 
 SECTION = Section("provenance", "Provenance", 130, build)

@@ -5,11 +5,11 @@ from mlipbench_hpc.report.draw.runs import pairs, radial
 from mlipbench_hpc.report.drivers import about_md
 from mlipbench_hpc.report.section import Content, Gallery, Section
 
-NOTHING = "No radial distribution: no run was analysed."
+NOTHING = "No radial distributions: no run is analysed."
 
 
 def build(results: Results) -> Content:
-    """g(r) of every pair of elements that was asked for."""
+    """g(r) of every requested pair of elements."""
     drawn = [
         radial(results, name, pair, about_md(results, name))
         for name in results.names("md")

@@ -1,4 +1,4 @@
-"""What the tasks took: wall and CPU time, peak memory."""
+"""Cost of the tasks: wall and CPU time, peak memory."""
 
 from typing import Any
 
@@ -40,9 +40,7 @@ def timings(results: Results) -> Table:
             rows.append([verb, str(len(clocks)), duration(sum(wall)), duration(max(wall)), duration(sum(cpu)),
                          f"{number(max(peak) / 2**30, 2)} GiB"])  # fmt: skip
     header = ["verb", "tasks", "wall, all", "wall, longest", "CPU, all", "peak memory"]
-    return Table(
-        "Of the attempts that were committed; interrupted ones before them are not counted.", header, rows
-    )
+    return Table("Committed attempts only; interrupted attempts are not counted.", header, rows)
 
 
 SECTION = Section("timings", "Timings", 120, build)

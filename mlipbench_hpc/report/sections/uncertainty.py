@@ -1,4 +1,4 @@
-"""How the spread of a committee is scaled to its errors: α and its coverage."""
+"""Calibration of the spread of committees: α and its coverage."""
 
 from mlipbench_hpc.report import uncertainty
 from mlipbench_hpc.report.collect import Results
@@ -7,8 +7,8 @@ from mlipbench_hpc.report.draw.coverage import coverage
 from mlipbench_hpc.report.section import Block, Content, Gallery, Section
 from mlipbench_hpc.report.sections.models import about_committee
 
-REFUSED = "No coverage: α is refused for every committee, for the reasons above."
-NOTHING = "No committee of two or more members was evaluated."
+REFUSED = "No coverage: α is refused for every committee, for the reasons in the table."
+NOTHING = "No committee of two or more members is evaluated."
 
 
 def build(results: Results) -> Content:
