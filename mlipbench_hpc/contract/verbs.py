@@ -52,7 +52,7 @@ BUILT_IN = (
         "visibility", "analysis", ("build", "label"),
         "unknown whether this model resolves the surface charge",
     ),
-    Verb("train", "", ("build", "label", "split"), "the committee is smaller than requested, or its MD has no driving member"),
+    Verb("train", "", ("build", "label", "split"), "a smaller committee, or MD without driving member"),
     Verb("evaluate", "", ("train", "split"), "no errors of this member; means are over the others"),
     Verb("calibrate", "analysis", ("evaluate",), "no α for this committee, and no reweighting of its MD"),
     Verb("decide", "analysis", ("evaluate",), "no decision on another round"),
