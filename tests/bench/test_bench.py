@@ -12,17 +12,12 @@ assert SPEC.loader is not None
 BENCH = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(BENCH)
 PARTS = [
-    pytest.param(
-        script,
-        environment,
-        list(bars),
-        id=f"{script}-{environment}",
-        marks=() if environment == "login" else pytest.mark.engine,
-    )
+    pytest.param(script, environment, list(bars), id=f"{script}-{environment}")
     for script, environment, bars in BENCH.BENCHES
 ]
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(("script", "environment", "names"), PARTS)
 def test_a_part_gives_its_figures(script: str, environment: str, names: list[str]) -> None:
     measured = BENCH.figures(script, environment, BENCH.SMALL)
