@@ -22,7 +22,7 @@ from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, stuck
 from mlipbench_hpc.runtime.environments import Environment
-from mlipbench_hpc.runtime.executors import Pool
+from mlipbench_hpc.runtime.executors import Pool, end_leftovers
 from mlipbench_hpc.runtime.flight import Flight
 from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.launch import NO_MEMORY
@@ -83,6 +83,8 @@ class Driver:
             finally:
                 for number, handler in zip(STOPPING, before, strict=True):
                     signal.signal(number, handler)
+        else:
+            end_leftovers(self.site, self.store, self.echo)
         return not self._unfinished() and not self.stopping
 
     def _drive(self) -> None:

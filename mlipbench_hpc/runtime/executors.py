@@ -154,6 +154,19 @@ class Pool:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def end_leftovers(site: Site, store: Store, echo: Callable[[str], None]) -> None:
+    """End jobs that a driver left which died after its last task, where no pool does it: nothing is to run.
+
+    A scheduler that does not answer is no reason to wait: without a driver such jobs end by themselves.
+    """
+    if not isinstance(site, ClusterSite):
+        return
+    for kind, nodes in site.nodes.items():
+        block = blocks_of(site, nodes, tag(store, kind), str(Path(sys.executable).parent))
+        if block.active():
+            block.end_all(echo)
+
+
 def tag(store: Store, what: str) -> str:
     """The job name of a store's jobs of one sort: 15 characters, which every scheduler keeps whole."""
     identity = (store.root / "id").read_text().strip()

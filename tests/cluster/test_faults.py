@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 import running
 
+from mlipbench_hpc.campaign.site import load_site
 from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.runtime import executors
+from mlipbench_hpc.runtime.cluster.providers import blocks_of
 
 pytestmark = pytest.mark.cluster
 # PBS remembers jobs that are over where it is told to; by default, and elsewhere in these tests, it does not.
@@ -125,6 +128,26 @@ def test_a_dead_slurmd_is_no_dead_node(cluster: Any, folder: Path, undisturbed: 
     assert {len(Store(folder / "store").attempts(one["key"])) for one in running.done(folder, "train")} == {0}
     for verb, name in (("train", "model.json"), ("md", "trajectory.nc")):
         assert running.digests(folder, verb, name) == running.digests(undisturbed, verb, name)
+    assert cluster.jobs() == []
+
+
+def test_jobs_of_a_driver_that_died_after_its_last_task_are_ended_all_the_same(
+    cluster: Any, tmp_path: Path, undisturbed: Path
+) -> None:
+    """Nothing is left to run, so that the next driver starts no workers; a job is there nevertheless."""
+    folder = tmp_path / "done"
+    shutil.copytree(undisturbed, folder)
+    (folder / "here.yaml").write_text(cluster.site())
+    site = load_site(folder / "here.yaml")
+    name = executors.tag(Store(folder / "store"), "gpu")
+    block = blocks_of(site, site.nodes["gpu"], name, "/usr/bin")
+    block.script_dir = str(folder)
+    job = block.submit("sleep 300", 1)
+    assert cluster.jobs() == [job]
+    again = running.run(folder, "run", "toy.yaml", site=cluster.site())
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "0 to run" in again.stdout
+    assert f"cancelling jobs of this store: {job}" in again.stdout
     assert cluster.jobs() == []
 
 

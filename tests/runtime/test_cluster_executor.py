@@ -162,6 +162,16 @@ def test_jobs_whose_start_up_is_longer_than_their_walltime_end_the_run_with_thei
     assert "job 102 on n2 ended as timeout: TimeLimit; it printed: still unpacking" in said
 
 
+def test_a_commit_whose_note_was_lost_shows_that_jobs_start_tasks(scheduler: Scheduler) -> None:
+    for number in range(6):
+        (job,) = submitted(scheduler, 1)[number:]
+        scheduler.hears(job, JobState.RUNNING, "running", f"n{number}")
+        scheduler.hears(job, JobState.COMPLETED, "completed: None")
+        scheduler.executor.judge()
+        scheduler.executor.worked(f"key-{number}")
+    assert scheduler.executor.verdict == ""
+
+
 @pytest.mark.parametrize(
     ("state", "cause", "began", "wanted"),
     [

@@ -143,7 +143,8 @@ class ClusterExecutor(Executor):
     # Tasks, as the driver settles them
 
     def worked(self, attempt: str) -> None:
-        """An attempt was committed."""
+        """An attempt was committed, with its note or, on a disk that was full for a moment, without."""
+        self.health.begun()
         if note := self._taken(attempt):
             with self._health_lock:
                 self.health.worked(self.jobs.node_name(note.host))
