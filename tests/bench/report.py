@@ -102,6 +102,7 @@ def main() -> None:
         store.create()
         tasks = commit(store)
         document = {"name": "bench", "description": "", "yaml": "", "campaign": campaign(), "site": {},
+                    "architectures": {"mace": {"citation": [], "restart": "training bitwise"}},
                     "mlipbench": "0"}  # fmt: skip
         start = time.process_time()
         build_report(document, tasks, store, Path(folder) / "report")

@@ -14,7 +14,7 @@ from mlipbench_hpc.report.section import Content, Table, all_sections, together
 
 ANCHORS = [
     "comparison", "missing", "asked", "data", "models", "errors", "uncertainty", "md", "structure",
-    "profiles", "timings", "provenance",
+    "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip
 TOY = """
 import numpy as np
