@@ -12,9 +12,17 @@ from mlipbench_hpc.report.draw.drawing import SQUARE, Figure, colour_of, diagona
 from mlipbench_hpc.report.text import count
 
 FORCE_BINS = 120
+Predictions = dict[int, dict[str, Any]]
 
 
-def _test_predictions(final: Round) -> dict[int, dict[str, Any]]:
+def parity(final: Round) -> list[Figure]:
+    """Energies and forces of all evaluated members on the test set, whose files are read once."""
+    predictions = _test_predictions(final)
+    drawn = energy_parity(final, predictions), force_parity(final, predictions)
+    return [figure for figure in drawn if figure]
+
+
+def _test_predictions(final: Round) -> Predictions:
     predictions = {
         m.number: m.evaluate.arrays("predictions-test.npz") for m in final.members if m.evaluate is not None
     }
@@ -22,9 +30,9 @@ def _test_predictions(final: Round) -> dict[int, dict[str, Any]]:
     return {member: arrays for member, arrays in predictions.items() if needed <= set(arrays)}
 
 
-def energy_parity(final: Round) -> Figure | None:
+def energy_parity(final: Round, predictions: Predictions) -> Figure | None:
     """Predicted against labelled energy per atom on the test set."""
-    columns = {str(member): _energy_columns(arrays) for member, arrays in _test_predictions(final).items()}
+    columns = {str(member): _energy_columns(arrays) for member, arrays in predictions.items()}
     if not any(len(table["frame"]) for table in columns.values()):
         return None
     canvas, axes = new_axes(SQUARE, "label / meV/atom", "prediction / meV/atom")
@@ -58,9 +66,9 @@ def _centred(values: Floats) -> Floats:
     return values - values.mean() if len(values) else values
 
 
-def force_parity(final: Round) -> Figure | None:
+def force_parity(final: Round, predictions: Predictions) -> Figure | None:
     """Density of predicted against labelled force components on the test set, all members together."""
-    parts = [(a["reference_forces"].ravel(), a["forces"].ravel()) for a in _test_predictions(final).values()]
+    parts = [(a["reference_forces"].ravel(), a["forces"].ravel()) for a in predictions.values()]
     if not parts:
         return None
     labels, predicted = (np.concatenate(column) for column in zip(*parts, strict=True))
