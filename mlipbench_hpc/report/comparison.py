@@ -88,9 +88,9 @@ def agreements(group: Group) -> list[str]:
 
 def _agreement(group: Group, line: Line, inside: list[str], outside: list[str]) -> str:
     name = f"{line.title(group.drawn)} ({line.about()})"
-    bands = "its bands" if reached(line) else "its sampling band alone (training band unusable)"
+    bands = "its bands" if reached(line) else "its sampling band (training band unusable)"
     where = [f"inside {bands} for {listed(inside)}"] * bool(inside)
-    where += [f"outside {bands if not inside else 'them'} for {listed(outside)}"] * bool(outside)
+    where += [f"outside{'' if inside else f' {bands}'} for {listed(outside)}"] * bool(outside)
     return f"{name}: the reference lies {', '.join(where)}."
 
 

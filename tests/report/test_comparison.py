@@ -250,7 +250,7 @@ def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tm
     cell = "0.200 ± 0.014 ± 0.039, out"
     assert cell in page
     assert re.search(rf"⟨cos θ⟩ of the first layer +{cell}", summary)
-    assert "outside them for ⟨cos θ⟩ of the first layer." in page
+    assert ", outside for ⟨cos θ⟩ of the first layer." in page
 
 
 GOOD = {"time_ps": 600.0, "analysed_ps": 500.0, "memory": 4.0}
@@ -398,10 +398,10 @@ def test_a_training_band_out_of_reach_counts_for_nothing(made: Any) -> None:
     far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se)
     assert number.holds(far) is False
     assert replace(number, usable=True).holds(far) is True
-    assert "inside its sampling band alone (training band unusable) for" in agreements(group)[0]
+    assert "inside its sampling band (training band unusable) for" in agreements(group)[0]
     figure = overlay(collected(made), group)
     assert figure is not None
-    assert "Training band of mace unusable" in figure.caption
+    assert "Training band of mace unusable: std(h), the standard deviation over frames" in figure.caption
 
 
 def test_a_run_that_was_not_reweighted_has_one_band(made: Any, plain: None, tmp_path: Path) -> None:

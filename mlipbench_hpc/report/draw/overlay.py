@@ -213,8 +213,9 @@ def caption(group: Group, histograms: Iterable[str] = ()) -> str:
         )
     if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
         sentences.append(
-            f"Training band of {listed(lost)} unusable (std(h) above 2 kT): drawn as a dashed outline, "
-            "omitted where it exceeds the axis range."
+            f"Training band of {listed(lost)} unusable: std(h), the standard deviation over frames of the "
+            "energy difference between a member and the driving member, exceeds 2 kT. It is drawn as a "
+            "dashed outline, omitted where it exceeds the axis range."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{HOW}.")
