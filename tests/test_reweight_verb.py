@@ -126,4 +126,4 @@ def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixtur
 
 def test_the_driver_must_be_among_the_members(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(files, members=("E0", "E2"))) == 2
-    assert "none equals the driver" in capsys.readouterr().err
+    assert "none equals --driver" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the campaign's tasks left in the store, as plain values: no figures, no words."""
+"""Results of the campaign's tasks in the store, indexed: plain values, no figures, no sentences."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -22,9 +22,9 @@ CACHED_BYTES = 262_144
 
 @dataclass(frozen=True)
 class Reported:
-    """One planned task as the report is told of it.
+    """One planned task, as the report receives it.
 
-    subject: what it is about, one of {system[, start]}, {sample, of, start}, {dataset}, {frames},
+    subject: what it is about, such as {system[, start]}, {sample, of, start}, {dataset}, {frames},
     {split, train}, {committee, round[, member, train]}, {md, replica, committee}. failure:
     {"kind", "message"} of the last failed attempt, or None.
     """
@@ -39,7 +39,7 @@ class Reported:
 
 
 def document(path: Path, campaign: Any, site: Any, architectures: Mapping[str, Any]) -> dict[str, Any]:
-    """What the report says was asked: the campaign's file and specs, and this suite's version.
+    """The campaign's file and specification, the site, and the version of this suite.
 
     Of the architectures in use also what their cards say of citation and restart.
     """
@@ -59,15 +59,15 @@ def _card(card: Any) -> dict[str, Any]:
     return {"citation": list(card.citation), "restart": card.restart.describe()}
 
 
-def reported(plan: Iterable[Any], failures: Mapping[str, Any], found: Mapping[str, str]) -> list[Reported]:
-    """The plan's tasks in the report's words; found: each key's state, failures: what each last said."""
+def reported(plan: Iterable[Any], failures: Mapping[str, Any], states: Mapping[str, str]) -> list[Reported]:
+    """The tasks of the plan for the report; states: by key, failures: the last one of each key."""
 
     def in_words(item: Any, subject: Mapping[str, Any]) -> Reported:
-        state: Any = found[item.key] if found[item.key] in ("done", "failed", "stale") else "missing"
+        state: Any = states[item.key] if states[item.key] in ("done", "failed", "stale") else "missing"
         task, failure = item.task, failures.get(item.key)
         return Reported(task.label, task.verb, item.key, dict(subject), task.environment, state, failure)
 
-    wanted = [item for item in plan if found[item.key] != "maybe"]
+    wanted = [item for item in plan if states[item.key] != "maybe"]
     return [in_words(item, subject) for item in wanted for subject in item.subjects]
 
 
@@ -88,7 +88,7 @@ class Item:
 
     @property
     def status(self) -> Status:
-        """The status told, or `missing` where the store does not hold what was said to be done."""
+        """The status of the task; `missing` where it counts as done and the store lacks its result."""
         return "missing" if self.reported.status == "done" and not self.done else self.reported.status
 
     @property
@@ -99,8 +99,8 @@ class Item:
     @property
     def values(self) -> dict[str, Any]:
         """The values of its result; empty when it is not done."""
-        found: dict[str, Any] = self.result.get("values", {})
-        return found
+        values: dict[str, Any] = self.result.get("values", {})
+        return values
 
     def table(self, name: str) -> dict[str, Floats]:
         """The columns of a CSV output, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
@@ -167,8 +167,8 @@ class Results:
 
     def asked(self, kind: str, name: str) -> dict[str, Any]:
         """What the campaign says about one of them."""
-        found: dict[str, Any] = self.document["campaign"][kind][name]
-        return found
+        specification: dict[str, Any] = self.document["campaign"][kind][name]
+        return specification
 
 
 def collect(document: dict[str, Any], tasks: list[Reported], store: Store) -> Results:
@@ -209,6 +209,6 @@ def analyses(results: Results, md: Item) -> list[Item]:
 
 
 def reweighted(results: Results, md: Item) -> Item | None:
-    """What the other members would have given in one MD run; None where that is not done."""
-    found = results.of("reweight", md=md.subject["md"], replica=md.subject["replica"])
-    return next((item for item in found if item.done), None)
+    """The reweighting of one MD run to the other members; None where it is not done."""
+    items = results.of("reweight", md=md.subject["md"], replica=md.subject["replica"])
+    return next((item for item in items if item.done), None)

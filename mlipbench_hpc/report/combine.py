@@ -106,7 +106,7 @@ def spread_of(run: Run) -> dict[str, Any]:
 
 def alpha(line: Line) -> float | None:
     """α of the line's committee; None where it is not calibrated or nothing was reweighted."""
-    return next((found.get("alpha") for run in line.runs if (found := spread_of(run))), None)
+    return next((spread.get("alpha") for run in line.runs if (spread := spread_of(run))), None)
 
 
 @remembered
@@ -126,7 +126,7 @@ def band(line: Line, name: str) -> Band | None:
     """Density, orientation, a concentration or a g_X-Y of a line; None where no run has it."""
     table, axis, column, error = _where(name)
     tables = [(run, run.analysis.table(table)) for run in line.runs]
-    tables = [(run, found) for run, found in tables if {axis, column, error} <= set(found)]
+    tables = [(run, columns) for run, columns in tables if {axis, column, error} <= set(columns)]
     if not tables:
         return None
     own = _pooled_band(tables, axis, column, error)
@@ -152,17 +152,17 @@ def _scale(line: Line) -> float:
 
 
 def _corrections(line: Line, name: str, bins: int) -> Floats | None:
-    """What must be added to the driver's average for each member, (M, bins), over the reweighted runs."""
-    found = []
+    """Shift (M, bins) of every member from the average of the driving member, over the reweighted runs."""
+    parts = []
     for run in reweighted_runs(line):
         members = _members(run.spread, name)
         if members is not None and members.shape[1] == bins:
-            found.append((run, members))
-    if not found:
+            parts.append((run, members))
+    if not parts:
         return None
-    fewest = min(len(members) for _, members in found)
-    stacked = np.array([members[:fewest] for _, members in found])
-    return pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in found]))[0]
+    fewest = min(len(members) for _, members in parts)
+    stacked = np.array([members[:fewest] for _, members in parts])
+    return pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in parts]))[0]
 
 
 @remembered
@@ -171,20 +171,20 @@ def as_member(line: Line, name: str, member: int) -> Band | None:
     axis, column = "r_A" if name.startswith("g_") else "z_A", f"member_{member}"
     error, file = f"se_{column}", f"reweighted-{name}.csv"
     tables = [(run, run.spread.table(file)) for run in reweighted_runs(line) if run.spread]
-    tables = [(run, found) for run, found in tables if {axis, column, error} <= set(found)]
+    tables = [(run, columns) for run, columns in tables if {axis, column, error} <= set(columns)]
     return _pooled_band(tables, axis, column, error) if tables else None
 
 
 def _pooled_band(tables: list[tuple[Run, dict[str, Floats]]], axis: str, column: str, error: str) -> Band:
     """Mean and standard error over the runs, one or more, whose axis is the first one's."""
     x = tables[0][1][axis]
-    same = [(run, found) for run, found in tables if np.array_equal(found[axis], x)]
-    values, errors = (np.array([found[key] for _, found in same]) for key in (column, error))
+    same = [(run, columns) for run, columns in tables if np.array_equal(columns[axis], x)]
+    values, errors = (np.array([columns[key] for _, columns in same]) for key in (column, error))
     return Band(x, *pooled(values, errors, _weights([run for run, _ in same])))
 
 
 def _members(spread: Item | None, name: str) -> Floats | None:
-    """Every member's profile less the driver's, (M, B), of one run; None where the file lacks it."""
+    """Profiles (M, B) of all members less that of the driving one, of one run; None without a file."""
     table = spread.table(f"reweighted-{name}.csv") if spread else {}
     columns = [values for key, values in table.items() if key.startswith("member_")]
     return np.array(columns) - table["driver"] if len(columns) > 1 and "driver" in table else None
@@ -204,22 +204,22 @@ def numbered(line: Line, name: str) -> Number:
 
 def scalar(run: Run, name: str) -> tuple[float, float]:
     """Mean and standard error of one run; NaN where it has none."""
-    found = run.profiles.get(DIPOLE) if name == DIPOLE else run.profiles.get("first_layer", {}).get(name)
-    pair = (found or {}).get("mean"), (found or {}).get("se")
+    statistics = run.profiles.get(DIPOLE) if name == DIPOLE else run.profiles.get("first_layer", {}).get(name)
+    pair = (statistics or {}).get("mean"), (statistics or {}).get("se")
     return tuple(float("nan") if value is None else float(value) for value in pair)  # type: ignore[return-value]
 
 
 def _scalar_width(line: Line, name: str) -> float | None:
-    found = []
+    shifts = []
     for run in reweighted_runs(line):
-        one = spread_of(run).get("scalars", {}).get(name, {})
-        members = [one.get("driver"), *one.get("members", [])]
+        scalars = spread_of(run).get("scalars", {}).get(name, {})
+        members = [scalars.get("driver"), *scalars.get("members", [])]
         if len(members) > 2 and None not in members:
-            found.append((run, np.array(members[1:]) - members[0]))
-    if not found:
+            shifts.append((run, np.array(members[1:]) - members[0]))
+    if not shifts:
         return None
-    stacked = np.array([members for _, members in found])
-    shift = pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in found]))[0]
+    stacked = np.array([members for _, members in shifts])
+    shift = pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in shifts]))[0]
     return float(shift.std(ddof=1)) * _scale(line)
 
 
@@ -228,16 +228,16 @@ def dipole_histograms(lines: list[Line]) -> dict[str, tuple[Floats, Floats]]:
 
     Bins are common, as many as the rule of Freedman and Diaconis gives, at most 40.
     """
-    series = {line.name: np.concatenate(found) for line in lines if (found := _dipoles(line))}
+    series = {line.name: np.concatenate(parts) for line in lines if (parts := _dipoles(line))}
     if not series:
         return {}
     every = np.concatenate(list(series.values()))
     bins = min(PDF_BINS, len(np.histogram_bin_edges(every, "fd")) - 1)
     edges = np.linspace(every.min(), every.max() + 1e-9, bins + 1)
     centres = (edges[:-1] + edges[1:]) / 2
-    return {name: (centres, np.histogram(one, edges, density=True)[0]) for name, one in series.items()}
+    return {name: (centres, np.histogram(values, edges, density=True)[0]) for name, values in series.items()}
 
 
 def _dipoles(line: Line) -> list[Floats]:
-    found = [run.analysis.arrays("dipole.npz").get("P_z") for run in line.runs]
-    return [one for one in found if one is not None and len(one)]
+    series = [run.analysis.arrays("dipole.npz").get("P_z") for run in line.runs]
+    return [values for values in series if values is not None and len(values)]

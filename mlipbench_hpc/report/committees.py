@@ -25,8 +25,8 @@ class Member:
 
     def errors(self, part: str) -> dict[str, Any]:
         """Errors on `validation` or `test`; {} when not evaluated."""
-        found: dict[str, Any] = self.evaluate.values.get(part, {}) if self.evaluate else {}
-        return found
+        errors: dict[str, Any] = self.evaluate.values.get(part, {}) if self.evaluate else {}
+        return errors
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def rounds(results: Results, committee: str) -> list[Round]:
 def final_round(results: Results, committee: str) -> Round | None:
     """The last round that has a model, or the first one planned; None when nothing is planned."""
     planned = rounds(results, committee)
-    begun = [one for one in planned if one.trained]
+    begun = [stage for stage in planned if stage.trained]
     return begun[-1] if begun else next(iter(planned), None)
 
 
@@ -119,8 +119,8 @@ def _training_structures(results: Results, train: Item) -> int | None:
 
 def split_of(item: Item) -> dict[str, Any]:
     """split.json of a split task, {} where there is none."""
-    found = read_json(item.folder / "split.json") if item.done else None
-    return found if isinstance(found, dict) else {}
+    split = read_json(item.folder / "split.json") if item.done else None
+    return split if isinstance(split, dict) else {}
 
 
 def mean_and_deviation(values: list[float | None]) -> tuple[float | None, float | None]:

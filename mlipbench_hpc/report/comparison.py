@@ -53,7 +53,7 @@ def table(group: Group) -> Table | None:
 def cell(group: Group, line: Line, quantity: Quantity) -> str:
     """`−0.29 ± 0.03 ± 0.05, in`."""
     own = numbered(line, quantity.name)
-    inside = {True: ", in", False: ", out", None: ""}[held(group, line, quantity)]
+    inside = {True: ", in", False: ", out", None: ""}[reference_inside(group, line, quantity)]
     return with_errors(own) + inside if own.known else NOTHING
 
 
@@ -66,31 +66,31 @@ def with_errors(own: Number) -> str:
     return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
 
 
-def held(group: Group, line: Line, quantity: Quantity) -> bool | None:
+def reference_inside(group: Group, line: Line, quantity: Quantity) -> bool | None:
     """Whether the reference's number lies inside both bands of the line; None where that cannot be said."""
     reference = group.reference
-    if reference is None or line.driver.reference:
+    if reference is None or line.potential.reference:
         return None
     return numbered(line, quantity.name).holds(numbered(reference, quantity.name))
 
 
 def agreements(group: Group) -> list[str]:
     """For each model, which reference values lie inside its bands."""
-    found = []
+    sentences = []
     for line in group.drawn:
-        judged = [(quantity.words, held(group, line, quantity)) for quantity in QUANTITIES]
+        judged = [(quantity.words, reference_inside(group, line, quantity)) for quantity in QUANTITIES]
         inside = [words for words, holds in judged if holds]
         outside = [words for words, holds in judged if holds is False]
         if inside or outside:
-            found.append(_agreement(group, line, inside, outside))
-    return found
+            sentences.append(_agreement(group, line, inside, outside))
+    return sentences
 
 
 def _agreement(group: Group, line: Line, inside: list[str], outside: list[str]) -> str:
     name = f"{line.title(group.drawn)} ({line.about()})"
-    bands = "its bands" if reached(line) else "its sampling band alone (training band unusable)"
+    bands = "its bands" if reached(line) else "its sampling band (training band unusable)"
     where = [f"inside {bands} for {listed(inside)}"] * bool(inside)
-    where += [f"outside {bands if not inside else 'them'} for {listed(outside)}"] * bool(outside)
+    where += [f"outside{'' if inside else f' {bands}'} for {listed(outside)}"] * bool(outside)
     return f"{name}: the reference lies {', '.join(where)}."
 
 
@@ -112,14 +112,16 @@ def numbers(results: Results) -> dict[str, Any]:
 
 def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
     return {
-        "driver": line.driver.name,
+        "driver": line.potential.name,
         "about": line.about(),
         "replicas": [int(run.md.subject["replica"]) for run in line.runs],
         "alpha": alpha(line),
         "not_converged": convergence.reasons(line, group.interface),
         "numbers": {
-            quantity.name: {"mean": own.mean, "se": own.se, "training": own.training,
-                            "training_usable": own.usable, "holds_reference": held(group, line, quantity)}
+            quantity.name: {
+                "mean": own.mean, "se": own.se, "training": own.training, "training_usable": own.usable,
+                "holds_reference": reference_inside(group, line, quantity),
+            }
             for quantity in QUANTITIES
             for own in [numbered(line, quantity.name)]
         } if group.interface else {},

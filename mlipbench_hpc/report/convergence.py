@@ -25,10 +25,10 @@ def verdict(group: Group) -> list[str]:
     """Whether a group is converged; then for each line the failed criteria, and the excluded runs."""
     if not group.drawn:
         return [f"{group.title}: no run can be averaged.", *group.left_out]
-    found = {line.name: reasons(line, group.interface) for line in group.drawn}
-    judged = "is not converged" if any(found.values()) else "meets all convergence criteria"
+    failed = {line.name: reasons(line, group.interface) for line in group.drawn}
+    judged = "is not converged" if any(failed.values()) else "meets all convergence criteria"
     sentences = [
-        f"{line.title(group.drawn)} ({line.about()}): {'; '.join(found[line.name]) or 'all criteria met'}."
+        f"{line.title(group.drawn)} ({line.about()}): {'; '.join(failed[line.name]) or 'all criteria met'}."
         for line in group.drawn
     ]
     return [f"{group.title} {judged}.", *sentences, *group.unlike, *group.left_out]
@@ -42,10 +42,10 @@ def converged(group: Group) -> bool:
 @remembered
 def reasons(line: Line, interface: bool) -> list[str]:
     """The criteria that a line fails, each with quantity, limit and next step; [] where it meets all."""
-    found = [_too_short(line), _few_frames(line)]
+    failed = [_too_short(line), _few_frames(line)]
     if interface:
-        found[1:1] = [_blocks(line), _replicas(line), _orientation(line)]
-    return [reason for reason in found if reason]
+        failed[1:1] = [_blocks(line), _replicas(line), _orientation(line)]
+    return [reason for reason in failed if reason]
 
 
 def _too_short(line: Line) -> str:
@@ -63,8 +63,9 @@ def correlation_ps(run: Run) -> tuple[float, float]:
 
     From what `analyse` leaves: SE(autocorrelation) = width·√(g/T). NaN where that is not known.
     """
-    values, found = run.analysis.values, run.profiles.get(DIPOLE, {})
-    frames, width, error = values.get("frames_analysed"), found.get("width"), found.get("se_autocorrelation")
+    values, dipole = run.analysis.values, run.profiles.get(DIPOLE, {})
+    frames, width = values.get("frames_analysed"), dipole.get("width")
+    error = dipole.get("se_autocorrelation")
     if not frames or frames < 2 or not width or error is None:
         return float("nan"), float("nan")
     step = run.analysed_ps / (frames - 1)
@@ -82,7 +83,7 @@ def _blocks(line: Line) -> str:
 
 
 def _replicas(line: Line) -> str:
-    """The pair of replicas that is farthest apart in one of the compared numbers, if that is too far."""
+    """The two replicas that differ most in a compared number, if by more than the limit."""
     worst, reason = DISAGREEMENT, ""
     for name, words in COMPARED.items():
         values = [scalar(run, name) for run in line.runs]
@@ -130,10 +131,11 @@ def _orientation(line: Line) -> str:
 
 
 def _few_frames(line: Line) -> str:
-    members = [one for run in reweighted_runs(line) for one in spread_of(run)["members"].values()]
+    members = [quality for run in reweighted_runs(line) for quality in spread_of(run)["members"].values()]
     if not members:
         return ""
-    std, frames = max(one["std_h"] for one in members), min(one["independent_frames"] for one in members)
+    std = max(quality["std_h"] for quality in members)
+    frames = min(quality["independent_frames"] for quality in members)
     if not reached(line):
         return (
             f"training band unusable: standard deviation of the reduced energy difference, std(h), up to "

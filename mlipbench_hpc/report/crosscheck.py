@@ -40,20 +40,21 @@ class Pair:
     @property
     def title(self) -> str:
         """`mace: member 0 to member 2`."""
-        source, target = self.driven.driver, self.own.driver
+        source, target = self.driven.potential, self.own.potential
         return f"{target.name}: member {source.member} to member {target.member}"
 
     def about(self) -> str:
         """Committee, training structures, and the MD of both."""
-        name = self.own.driver.member
+        name = self.own.potential.member
         return f"{self.driven.about()}; MD of member {name}: {self.own.about().rpartition('; ')[2]}"
 
     @property
-    def told(self) -> tuple[float, str]:
+    def outcome(self) -> tuple[float, str]:
         """The largest std(h), kT, and the worst verdict over the reweighted runs."""
-        member = str(self.own.driver.member)
-        found = [spread_of(run)["members"][member] for run in reweighted_runs(self.driven)]
-        return max(one["std_h"] for one in found), max((one["verdict"] for one in found), key=SEVERITY.index)
+        member = str(self.own.potential.member)
+        qualities = [spread_of(run)["members"][member] for run in reweighted_runs(self.driven)]
+        verdicts = [quality["verdict"] for quality in qualities]
+        return max(quality["std_h"] for quality in qualities), max(verdicts, key=SEVERITY.index)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Check:
     """One observable: average of the driving member, reweighted average, and MD of the other member."""
 
     name: str
-    driver: Band
+    driving: Band
     reweighted: Band
     own: Band
 
@@ -83,7 +84,7 @@ class Check:
     @property
     def before(self) -> float:
         """Distance between the average of the driving member and the MD of the other."""
-        return self.rms(self.driver.mean - self.own.mean)
+        return self.rms(self.driving.mean - self.own.mean)
 
     @property
     def after(self) -> float:
@@ -115,14 +116,14 @@ class Check:
 
 @remembered
 def pairs(group: Group) -> list[Pair]:
-    """Every two lines of one committee that different members drove, from the reweighted one to the other."""
+    """Every two lines of a committee driven by different members, the first of them reweighted."""
     return [
         Pair(driven, own, observables(group))
         for driven in group.drawn
         for own in group.drawn
-        if driven.driver.name == own.driver.name
-        and not driven.driver.reference
-        and driven.driver.member != own.driver.member
+        if driven.potential.name == own.potential.name
+        and not driven.potential.reference
+        and driven.potential.member != own.potential.member
         and reweighted_runs(driven)
     ]
 
@@ -130,28 +131,28 @@ def pairs(group: Group) -> list[Pair]:
 @remembered
 def checks(pair: Pair) -> list[Check]:
     """All observables with a reweighted average and an average of the MD on the same axis."""
-    return [found for name in pair.names if (found := _check(pair, name)) is not None]
+    return [check for name in pair.names if (check := _check(pair, name)) is not None]
 
 
 def _check(pair: Pair, name: str) -> Check | None:
-    driver, own = band(pair.driven, name), band(pair.own, name)
-    reweighted = as_member(pair.driven, name, pair.own.driver.member)
-    if driver is None or own is None or reweighted is None:
+    driving, own = band(pair.driven, name), band(pair.own, name)
+    reweighted = as_member(pair.driven, name, pair.own.potential.member)
+    if driving is None or own is None or reweighted is None:
         return None
-    if not np.array_equal(driver.x, own.x) or not np.array_equal(driver.x, reweighted.x):
+    if not np.array_equal(driving.x, own.x) or not np.array_equal(driving.x, reweighted.x):
         return None
-    found = Check(name, driver, reweighted, own)
-    return found if found.judged.any() else None
+    check = Check(name, driving, reweighted, own)
+    return check if check.judged.any() else None
 
 
 def table(group: Group) -> Table | None:
     """One row for each pair and observable; None where no two members of a committee drove."""
     rows = [
-        [f"{pair.title} ({pair.about()})", shown(one.name).label, pair.told[1], one.words,
-         *(number(value) for value in (pair.told[0], one.before, one.after, one.sampling)),
-         f"{100 * one.inside:.0f} %"]
+        [f"{pair.title} ({pair.about()})", shown(check.name).label, pair.outcome[1], check.words,
+         *(number(value) for value in (pair.outcome[0], check.before, check.after, check.sampling)),
+         f"{100 * check.inside:.0f} %"]
         for pair in pairs(group)
-        for one in checks(pair)
+        for check in checks(pair)
     ]  # fmt: skip
     header = ["from, to (committee, training, MD)", "observable", "verdict", "result", "std(h), kT",
               "before", "after", "sampling", "bins within 2 SE"]  # fmt: skip
@@ -160,30 +161,30 @@ def table(group: Group) -> Table | None:
 
 def sentences(group: Group) -> list[str]:
     """One sentence for each pair, with the result for each observable."""
-    found = []
+    lines = []
     for pair in pairs(group):
-        parts = [f"{shown(one.name).title}: {one.words}" for one in checks(pair)]
+        parts = [f"{shown(check.name).title}: {check.words}" for check in checks(pair)]
         if parts:
-            target = f"against MD of member {pair.own.driver.member}"
-            found.append(
-                f"Reweighting {pair.title} ({pair.about()}; verdict: {pair.told[1]}), {target}. "
+            target = f"against MD of member {pair.own.potential.member}"
+            lines.append(
+                f"Reweighting {pair.title} ({pair.about()}; verdict: {pair.outcome[1]}), {target}. "
                 f"{'; '.join(parts)}."
             )
-    return found
+    return lines
 
 
 def numbers(group: Group) -> list[dict[str, Any]]:
     """What results.json says of each pair and observable, in the observable's unit."""
     return [
         {
-            "committee": pair.own.driver.name, "from": pair.driven.driver.member,
-            "to": pair.own.driver.member, "about": pair.about(), "verdict": pair.told[1],
-            "std_h": pair.told[0], "observable": one.name,
-            "rms_before": one.before, "rms_after": one.after, "rms_sampling": one.sampling,
-            "inside_two_se": one.inside,
+            "committee": pair.own.potential.name, "from": pair.driven.potential.member,
+            "to": pair.own.potential.member, "about": pair.about(), "verdict": pair.outcome[1],
+            "std_h": pair.outcome[0], "observable": check.name,
+            "rms_before": check.before, "rms_after": check.after, "rms_sampling": check.sampling,
+            "inside_two_se": check.inside,
         }
         for pair in pairs(group)
-        for one in checks(pair)
+        for check in checks(pair)
     ]  # fmt: skip
 
 
@@ -192,53 +193,53 @@ def figures(group: Group) -> list[Figure]:
     return [_draw(group, pair, checks(pair)) for pair in pairs(group) if checks(pair)]
 
 
-def _draw(group: Group, pair: Pair, found: list[Check]) -> Figure:
-    canvas, axes, spare = panels(len(found), 3)
-    for place, one in zip(axes, found, strict=True):
-        _panel(place, one, pair)
+def _draw(group: Group, pair: Pair, checked: list[Check]) -> Figure:
+    canvas, axes, spare = panels(len(checked), 3)
+    for place, check in zip(axes, checked, strict=True):
+        _panel(place, check, pair)
     handles = axes[0].get_legend_handles_labels()
     if spare:
         spare.legend(*handles, loc="center left", handlelength=3.2, labelspacing=0.9)
     else:
         canvas.legend(*handles, loc="outside lower left", ncols=2, handlelength=3.2)
-    columns = _columns(found)
-    ends = f"{pair.driven.driver.member}-{pair.own.driver.member}-{pair.driven.name}-{pair.own.name}"
+    columns = _columns(checked)
+    ends = f"{pair.driven.potential.member}-{pair.own.potential.member}-{pair.driven.name}-{pair.own.name}"
     caption = (
         f"{group.title}. Validation of reweighting, {pair.title} ({pair.about()}). Bands: ± 2 SE. "
-        f"Verdict before this MD: {pair.told[1]}, std(h) = {number(pair.told[0])} kT."
+        f"Verdict before this MD: {pair.outcome[1]}, std(h) = {number(pair.outcome[0])} kT."
     )
-    name = f"reweighting-{group.slug}-{pair.own.driver.name}-{ends}"
+    name = f"reweighting-{group.slug}-{pair.own.potential.name}-{ends}"
     return finish(name, "Validation of reweighting", caption, columns, canvas)
 
 
-def _panel(axes: Axes, one: Check, pair: Pair) -> None:
-    source, target = pair.driven.driver.member, pair.own.driver.member
-    axes.set_xlabel("r / Å" if one.name.startswith("g_") else HEIGHT)
-    axes.set_ylabel(shown(one.name).label)
-    drawn = (one.own, one.reweighted)
+def _panel(axes: Axes, check: Check, pair: Pair) -> None:
+    source, target = pair.driven.potential.member, pair.own.potential.member
+    axes.set_xlabel("r / Å" if check.name.startswith("g_") else HEIGHT)
+    axes.set_ylabel(shown(check.name).label)
+    drawn = (check.own, check.reweighted)
     ends = [np.concatenate([each.mean + sign * 2 * each.se for each in drawn]) for sign in (-1, 1)]
     room(axes, *ends)
-    x = one.own.x
+    x = check.own.x
     for each, colour in zip(drawn, (GREY, COLOURS[1]), strict=True):
         low, high = each.mean - 2 * each.se, each.mean + 2 * each.se
         axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
     label = f"MD of member {target}"
-    axes.plot(x, one.own.mean, color=GREY, linewidth=2.6, alpha=0.6, label=label)
-    axes.plot(x, one.driver.mean, color=COLOURS[0], linewidth=1.0, label=f"MD of member {source}, driving")
+    axes.plot(x, check.own.mean, color=GREY, linewidth=2.6, alpha=0.6, label=label)
+    axes.plot(x, check.driving.mean, color=COLOURS[0], linewidth=1.0, label=f"MD of member {source}, driving")
     label = f"member {source} reweighted to member {target}"
-    axes.plot(x, one.reweighted.mean, color=COLOURS[1], linestyle=(0, (5, 1.5)), label=label)
-    occupied = x[one.judged]
-    if not one.name.startswith("g_"):
+    axes.plot(x, check.reweighted.mean, color=COLOURS[1], linestyle=(0, (5, 1.5)), label=label)
+    occupied = x[check.judged]
+    if not check.name.startswith("g_"):
         axes.set_xlim(min(0.0, occupied[0] - 0.5), occupied[-1] + 0.5)
 
 
-def _columns(found: list[Check]) -> dict[str, list[Any]]:
+def _columns(checked: list[Check]) -> dict[str, list[Any]]:
     """One row for each observable and bin."""
-    columns: dict[str, list[Any]] = {"observable": [one.name for one in found for _ in one.own.x]}
+    columns: dict[str, list[Any]] = {"observable": [check.name for check in checked for _ in check.own.x]}
     parts = {
-        "x": [one.own.x for one in found], "driver": [one.driver.mean for one in found],
-        "reweighted": [one.reweighted.mean for one in found],
-        "reweighted_se": [one.reweighted.se for one in found],
-        "own_md": [one.own.mean for one in found], "own_md_se": [one.own.se for one in found],
+        "x": [check.own.x for check in checked], "driver": [check.driving.mean for check in checked],
+        "reweighted": [check.reweighted.mean for check in checked],
+        "reweighted_se": [check.reweighted.se for check in checked],
+        "own_md": [check.own.mean for check in checked], "own_md_se": [check.own.se for check in checked],
     }  # fmt: skip
     return columns | {name: np.concatenate(values).tolist() for name, values in parts.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
-from mlipbench_hpc.report.drivers import Driver, driver, length
+from mlipbench_hpc.report.driving import DrivingPotential, driving_potential, length
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import count, listed, number
 
@@ -27,8 +27,8 @@ class Run:
     @property
     def profiles(self) -> dict[str, Any]:
         """What its analysis says of an interface."""
-        found: dict[str, Any] = self.analysis.values.get("profiles", {})
-        return found
+        profiles: dict[str, Any] = self.analysis.values.get("profiles", {})
+        return profiles
 
     @property
     def analysed_ps(self) -> float:
@@ -40,12 +40,12 @@ class Run:
 class Line:
     """All replicas of one `md` in a group: drawn as one line.
 
-    held: fixed layers and atoms, in words; left_out: reasons why other replicas are excluded.
+    constraints: fixed layers and atoms, in words; left_out: reasons why other replicas are excluded.
     """
 
     name: str
-    driver: Driver
-    held: str
+    potential: DrivingPotential
+    constraints: str
     runs: list[Run] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -53,13 +53,13 @@ class Line:
     def about(self) -> str:
         """Committee size, training structures and MD length; of a reference potential its length."""
         runs = length([run.md for run in self.runs])
-        return runs if self.driver.reference else f"{self.driver.models()}; {runs}"
+        return runs if self.potential.reference else f"{self.potential.models()}; {runs}"
 
     def title(self, among: "list[Line]") -> str:
-        """What the line is called: its driver; where two are alike, which member, and whose `md`."""
-        twins = [other for other in among if other.driver.title == self.driver.title]
-        members = {other.driver.member for other in twins}
-        name = self.driver.title + f" member {self.driver.member}" * (members != {0})
+        """What the line is called: its potential; where two are alike, the member, and whose `md`."""
+        twins = [other for other in among if other.potential.title == self.potential.title]
+        members = {other.potential.member for other in twins}
+        name = self.potential.title + f" member {self.potential.member}" * (members != {0})
         alone = len(members) == len(twins)
         return name if alone else f"{name} ({self.name})"
 
@@ -92,14 +92,14 @@ class Group:
 
     @cached_property
     def interface(self) -> bool:
-        """Whether there is a surface; where no run counts, whether there could be one."""
+        """Whether there is a surface; where all runs are excluded, whether the metal is there."""
         if not self.drawn:
             return self.metal in self.species
         return any(run.profiles.get("faces") for line in self.drawn for run in line.runs)
 
     @property
     def shown(self) -> bool:
-        """Whether the report compares: an interface, or several drivers of anything else."""
+        """Whether the report compares: an interface, or several potentials for anything else."""
         return self.interface or len(self.drawn) > 1
 
     @cached_property
@@ -110,7 +110,7 @@ class Group:
     @property
     def reference(self) -> Line | None:
         """The reference potential's own line."""
-        return next((line for line in self.drawn if line.driver.reference), None)
+        return next((line for line in self.drawn if line.potential.reference), None)
 
     @property
     def left_out(self) -> list[str]:
@@ -120,8 +120,8 @@ class Group:
     @property
     def unlike(self) -> list[str]:
         """A sentence where lines differ in their fixed atoms; [] where they do not."""
-        parts = [f"{line.held} in {line.title(self.drawn)}" for line in self.drawn]
-        if len({line.held for line in self.drawn}) < 2:
+        parts = [f"{line.constraints} in {line.title(self.drawn)}" for line in self.drawn]
+        if len({line.constraints for line in self.drawn}) < 2:
             return []
         return [f"Constraints differ: {listed(parts)}; part of any difference may come from them."]
 
@@ -129,7 +129,7 @@ class Group:
 def _left_out(line: Line) -> str:
     every = len(line.runs) + len(line.left_out)
     what = f"{len(line.left_out)} of {count(every, 'run')} of {line.name}"
-    return f"Excluded: {what}, {line.driver.drives()}: {'; '.join(line.left_out)}."
+    return f"Excluded: {what}, {line.potential.drives()}: {'; '.join(line.left_out)}."
 
 
 @remembered
@@ -138,20 +138,20 @@ def groups(results: Results) -> list[Group]:
 
     A run without analysis belongs to no group, unless another run of its `md` was analysed.
     """
-    found: dict[Key, dict[str, Line]] = {}
+    by_key: dict[Key, dict[str, Line]] = {}
     for name in results.names("md"):
         for key, line in _lines(results, name).items():
-            found.setdefault(key, {})[name] = line
+            by_key.setdefault(key, {})[name] = line
     metal = results.document["campaign"]["analysis"].get("profiles", {}).get("metal", "Au")
-    keys = [key for key in found if key]
-    every = [_group(key, list(found[key].values()), metal, keys) for key in keys]
+    keys = [key for key in by_key if key]
+    every = [_group(key, list(by_key[key].values()), metal, keys) for key in keys]
     return [group for group in every if group.shown]
 
 
 def _group(key: Key, lines: list[Line], metal: str, keys: list[Key]) -> Group:
     species, cell, temperature = key
     twin = sum(other[0] == species and other[2] == temperature for other in keys) > 1
-    ordered = sorted(lines, key=lambda line: not line.driver.reference)
+    ordered = sorted(lines, key=lambda line: not line.potential.reference)
     return Group(dict(species), np.reshape(cell, (-1, 3)).tolist(), temperature, ordered, metal, twin)
 
 
@@ -163,10 +163,10 @@ def _lines(results: Results, name: str) -> dict[Key, Line]:
     runs = results.of("md", md=name)
     keys = [_key(results, name, run) for run in runs]
     known = next((key for key in keys if key), ())
-    drives, held = driver(results, name), _held(results.asked("md", name))
+    drives, constraints = driving_potential(results, name), _constraints(results.asked("md", name))
     lines: dict[Key, Line] = {}
     for run, own in zip(runs, keys, strict=True):
-        line = lines.setdefault(own or known, Line(name, drives, held))
+        line = lines.setdefault(own or known, Line(name, drives, constraints))
         if reason := _excluded(results, run):
             line.left_out.append(f"replica {run.subject['replica']} {reason}")
         else:
@@ -174,7 +174,7 @@ def _lines(results: Results, name: str) -> dict[Key, Line]:
     return lines
 
 
-def _held(spec: dict[str, Any]) -> str:
+def _constraints(spec: dict[str, Any]) -> str:
     layers, atoms = spec.get("fixed_layers") or 0, len(spec.get("fixed_atoms") or [])
     parts = [count(layers, "fixed layer")] * bool(layers) + [count(atoms, "fixed atom")] * bool(atoms)
     return " and ".join(parts) or "no fixed atoms"

@@ -4,58 +4,66 @@ import argparse
 from pathlib import Path
 
 
-def add_reweight(one: argparse.ArgumentParser) -> None:
+def add_reweight(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench reweight`."""
-    one.add_argument("--driver", type=Path, required=True, help="energies (frames,) eV of what drove the MD")
-    one.add_argument(
+    parser.add_argument(
+        "--driver", type=Path, required=True, help="energies (frames,) eV of what drove the MD"
+    )
+    parser.add_argument(
         "--members", type=Path, nargs="+", required=True, metavar="E.npy",
         help="energies (frames,) eV of every committee member, the driver among them, on the same frames",
     )  # fmt: skip
-    one.add_argument("--observable", type=Path, required=True, help="(frames, bins) values, any unit")
-    one.add_argument("--temperature", type=float, required=True, help="K")
-    one.add_argument("--alpha", type=float, help="calibration factor of the committee's spread (Eq. S11)")
-    one.add_argument("--blocks", type=int, default=10, help="blocks of the bootstrap (default: 10)")
-    one.add_argument("--frame-every", type=float, metavar="PS", help="ps between frames: advice in ns too")
-    one.add_argument(
+    parser.add_argument("--observable", type=Path, required=True, help="(frames, bins) values, any unit")
+    parser.add_argument("--temperature", type=float, required=True, help="K")
+    parser.add_argument("--alpha", type=float, help="calibration factor of the committee's spread (Eq. S11)")
+    parser.add_argument("--blocks", type=int, default=10, help="blocks of the bootstrap (default: 10)")
+    parser.add_argument("--frame-every", type=float, metavar="PS", help="ps between frames: advice in ns too")
+    parser.add_argument(
         "--tolerance", type=float, metavar="X",
         help="2·SE that counts as resolved, in the observable's unit (default: 5 %% of its largest average)",
     )  # fmt: skip
-    one.add_argument("--out", type=Path, default=Path(), help="folder for reweight.json (default: here)")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for reweight.json (default: here)")
 
 
-def add_analyse(one: argparse.ArgumentParser) -> None:
+def add_analyse(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench analyse`."""
-    one.add_argument("trajectory", type=Path, help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO")
-    one.add_argument(
+    parser.add_argument("trajectory", type=Path, help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO")
+    parser.add_argument(
         "--topology", type=Path, help="a file that names the atoms, where the trajectory does not"
     )
-    one.add_argument("--cell", type=float, nargs="+", metavar="X", help="A B C [α β γ] in Å and degrees")
-    one.add_argument("--surface", required=True, metavar="Au", help="the element of the slab")
-    one.add_argument(
+    parser.add_argument("--cell", type=float, nargs="+", metavar="X", help="A B C [α β γ] in Å and degrees")
+    parser.add_argument("--surface", required=True, metavar="Au", help="the element of the slab")
+    parser.add_argument(
         "--ions", nargs="+", default=[], metavar="Na", help="default: all that is not water or slab"
     )
-    one.add_argument(
+    parser.add_argument(
         "--elements", nargs="+", default=[], metavar="NAME=Symbol", help="what atom names or types are: 3=Na"
     )
-    one.add_argument(
+    parser.add_argument(
         "--bin", type=float, default=0.1, help="width of bins along z in Å; it divides 4.5 Å (default: 0.1)"
     )
-    one.add_argument("--blocks", type=int, default=10, help="blocks for standard errors (default: 10)")
-    one.add_argument("--skip", type=int, default=0, help="frames of equilibration to leave out (default: 0)")
+    parser.add_argument("--blocks", type=int, default=10, help="blocks for standard errors (default: 10)")
+    parser.add_argument(
+        "--skip", type=int, default=0, help="frames of equilibration to leave out (default: 0)"
+    )
     for name, default, unit, text in (
         ("--frame-every", None, "PS", "ps between frames (default: what the file says)"),
         ("--dipole-correlation", 2.5, "PS", "longest lag of C_dip (default: 2.5)"),
         ("--survival", 5.0, "PS", "longest lag of P_surv (default: 5)"),
         ("--coordination", 3.2, "X", "an oxygen within X Å is an ion's neighbour (default: 3.2)"),
     ):
-        one.add_argument(name, type=float, default=default, metavar=unit, help=text)
-    one.add_argument(
+        parser.add_argument(name, type=float, default=default, metavar=unit, help=text)
+    parser.add_argument(
         "--origins", choices=["all", "apart"], default="all",
         help="of lags: every frame, or as far apart as the longest lag (default: all)",
     )  # fmt: skip
-    one.add_argument("--threads", type=int, default=1, help="2: two passes side by side (default: 1)")
-    one.add_argument("--out", type=Path, default=Path("analysis"), help="folder to write (default: analysis)")
-    one.add_argument("--site", default="local", help="where the environment `analysis` is (default: local)")
+    parser.add_argument("--threads", type=int, default=1, help="2: two passes side by side (default: 1)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("analysis"), help="folder to write (default: analysis)"
+    )
+    parser.add_argument(
+        "--site", default="local", help="where the environment `analysis` is (default: local)"
+    )
 
 
 def _seed(text: str) -> int:
@@ -64,9 +72,9 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def add_build(one: argparse.ArgumentParser) -> None:
+def add_build(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench build`."""
-    kind = one.add_mutually_exclusive_group(required=True)
+    kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument(
         "--slab", type=int, nargs=3, metavar=("N", "M", "L"),
         help="Au(111) of N x M atoms (M even) in L layers under a film of water; the paper: 6 4 4",
@@ -75,32 +83,40 @@ def add_build(one: argparse.ArgumentParser) -> None:
     kind.add_argument(
         "--structure", type=Path, metavar="X.extxyz", help="a given one: checked, its wall found"
     )
-    one.add_argument("--waters", type=int, help="molecules of the film")
-    one.add_argument("--ions", type=int, help="Na+ in the film (default: 0)")
+    parser.add_argument("--waters", type=int, help="molecules of the film")
+    parser.add_argument("--ions", type=int, help="Na+ in the film (default: 0)")
     for name, unit, text in (
         ("--density", "X", "of the water, g/cm³ (default: 0.997)"),
         ("--vacuum", "X", "Å from the wall, 3 Å above the film, to the next image (default: 15)"),
         ("--lattice-constant", "X", "of the gold, Å (default: 4.08)"),
     ):
-        one.add_argument(name, type=float, metavar=unit, help=text)
-    one.add_argument(
+        parser.add_argument(name, type=float, metavar=unit, help=text)
+    parser.add_argument(
         "--seed", type=_seed, help="of where molecules and ions are and how they turn (default: 0)"
     )
-    one.add_argument(
+    parser.add_argument(
         "--out", type=Path, default=Path("structure"), help="folder to write (default: structure)"
     )
-    one.add_argument("--site", default="local", help="where the environment `analysis` is (default: local)")
+    parser.add_argument(
+        "--site", default="local", help="where the environment `analysis` is (default: local)"
+    )
 
 
-def add_label(one: argparse.ArgumentParser) -> None:
+def add_label(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench label`."""
-    one.add_argument("frames", type=Path, help="structures; labels in them are left alone")
-    one.add_argument("--potential", required=True, choices=["electrode", "spc-fw"], help="what labels them")
-    one.add_argument(
+    parser.add_argument("frames", type=Path, help="structures; labels in them are left alone")
+    parser.add_argument(
+        "--potential", required=True, choices=["electrode", "spc-fw"], help="what labels them"
+    )
+    parser.add_argument(
         "--format", default="extxyz", choices=["extxyz", "ase-db", "deepmd-npy"], help="default: extxyz"
     )
-    one.add_argument("--out", type=Path, default=Path("labelled"), help="folder to write (default: labelled)")
-    one.add_argument("--site", default="local", help="where the environment `reference` is (default: local)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("labelled"), help="folder to write (default: labelled)"
+    )
+    parser.add_argument(
+        "--site", default="local", help="where the environment `reference` is (default: local)"
+    )
 
 
 VERBS = {

@@ -12,7 +12,16 @@ from mlipbench_hpc.report.collect import Reported, Results, collect
 from mlipbench_hpc.report.draw.drawing import STYLE
 from mlipbench_hpc.report.numbers import as_json
 from mlipbench_hpc.report.plain import summary
-from mlipbench_hpc.report.section import Block, Content, Heading, Points, Section, all_sections, together
+from mlipbench_hpc.report.section import (
+    Block,
+    Content,
+    Heading,
+    Points,
+    Section,
+    all_figures,
+    all_sections,
+    together,
+)
 
 PAGE, SUMMARY = "report.html", "summary.txt"
 HERE = Path(__file__).parent
@@ -29,7 +38,7 @@ def build_report(document: dict[str, Any], tasks: list[Reported], store: Store, 
     """
     results = collect(document, tasks, store)
     built = build(results)
-    figures = [figure for _, content in built for figure in content.figures]
+    figures = all_figures(content for _, content in built)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     _sweep(out / "figures", {f"{figure.name}{suffix}" for figure in figures for suffix in (".pdf", ".csv")})
     for figure in figures:
@@ -66,7 +75,7 @@ def numbers(results: Results, built: Built) -> dict[str, Any]:
             for about, sentences in warnings(contents).items()
             for sentence in sentences
         ],
-        "figures": {figure.name: figure.columns for content in contents for figure in content.figures},
+        "figures": {figure.name: figure.columns for figure in all_figures(contents)},
     }
     return together([Content([], own), *contents])
 

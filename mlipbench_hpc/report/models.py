@@ -8,19 +8,19 @@ from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import number, plus_minus
 
 
-def training(one: Round) -> Table:
+def training(final: Round) -> Table:
     """One row for each member of one round."""
-    names = sorted({name for member in one.trained for name in _numbers(member.train)})
+    names = sorted({name for member in final.trained for name in _numbers(member.train)})
     rows = [
         [
             str(member.number),
             number(member.structures),
             *(number(_numbers(member.train).get(name)) for name in names),
         ]
-        for member in one.members
+        for member in final.members
     ]
     header = ["member", "training structures", *(readable(name) for name in names)]
-    return Table(f"Training of {one.committee}: {one.describe()}; no MD.", header, rows)
+    return Table(f"Training of {final.committee}: {final.describe()}; no MD.", header, rows)
 
 
 def readable(name: str) -> str:
@@ -37,13 +37,13 @@ def readable(name: str) -> str:
 def growth(results: Results, committee: str) -> Table | None:
     """One row for each round of a committee that grows; None for others."""
     planned = rounds(results, committee)
-    if not any(one.decision for one in planned):
+    if not any(stage.decision for stage in planned):
         return None
     rows = []
-    for one in planned:
-        found = one.decision.values if one.decision else {}
-        error = number(found.get("force_rmse_meV_per_A"))
-        rows.append([str(one.number), found.get("reason", "not decided yet"), one.describe(), error])
+    for stage in planned:
+        decision = stage.decision.values if stage.decision else {}
+        error = number(decision.get("force_rmse_meV_per_A"))
+        rows.append([str(stage.number), decision.get("reason", "not decided yet"), stage.describe(), error])
     header = ["round", "decision", "committee", "mean validation force RMSE, meV/Å"]
     return Table(f"Rounds of {committee}; no MD.", header, rows, words=3)
 
@@ -56,24 +56,24 @@ ENERGY_COLUMNS = [
 ]
 
 
-def errors(one: Round, part: str) -> Table:
+def errors(final: Round, part: str) -> Table:
     """Errors on `validation` or `test`, a column for each member, their mean, and the spread of labels."""
-    found = [(member, member.errors(part)) for member in one.members]
-    known = [errors for _, errors in found if errors]
+    evaluated = [(member, member.errors(part)) for member in final.members]
+    known = [errors for _, errors in evaluated if errors]
     species = list(known[0]["force"]["species"]) if known else []
     names = [name for name, _, _ in ENERGY_COLUMNS] + ["force, meV/Å"]
     names += [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
-    by_member = [_error_cells(values, species, "rmse") for _, values in found]
+    by_member = [_error_cells(values, species, "rmse") for _, values in evaluated]
     spread = _error_cells(known[0] if known else {}, species, "std")
     rows = [
         [name, *map(number, cells), plus_minus(*mean_and_deviation(list(cells))), number(sigma)]
         for name, cells, sigma in zip(names, zip(*by_member, strict=True), spread, strict=True)
     ]
     labels = f"σ of the {number(known[0]['frames'])} labels" if known else "σ of the labels"
-    header = ["RMSE", *(f"member {member.number}" for member in one.members)]
+    header = ["RMSE", *(f"member {member.number}" for member in final.members)]
     header += [f"mean ± std, M = {len(known)}", labels]
     caption = (
-        f"RMSE of {one.committee} on the {part} set ({one.describe()}; no MD). "
+        f"RMSE of {final.committee} on the {part} set ({final.describe()}; no MD). "
         "Centred: mean error of each composition removed."
     )
     return Table(caption, header, rows)
@@ -99,5 +99,5 @@ def _numbers(item: Item | None) -> dict[str, float]:
 def hyperparameters(member: Member) -> dict[str, Any]:
     """What a member was trained with; {} when it is not done."""
     task = member.train.task if member.train else {}
-    found: dict[str, Any] = task.get("parameters", {}).get("hyperparameters", {})
-    return found
+    values: dict[str, Any] = task.get("parameters", {}).get("hyperparameters", {})
+    return values

@@ -27,8 +27,8 @@ DRIVER = {
 
 
 @dataclass(frozen=True)
-class Given:
-    """The arrays: energies (M, T) eV, the driver's (T,), its place among the members, observable (T, B)."""
+class Arrays:
+    """Energies (M, T) and of the driving member (T,), eV; its index among the members; observable (T, B)."""
 
     driver: Floats
     energies: Floats
@@ -38,24 +38,24 @@ class Given:
 
 def run(options: argparse.Namespace) -> int:
     """Read, compute, write reweight.json and say what matters."""
-    given = read(options)
-    found = compute(given, options)
+    arrays = read(options)
+    result = compute(arrays, options)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "reweight.json"
-    write_json(path, found)
-    for member in found["members"]:
-        said = f"member {member['member']} ({member['file']}): {member['verdict']}"
+    write_json(path, result)
+    for member in result["members"]:
+        line = f"member {member['member']} ({member['file']}): {member['verdict']}"
         if not member["driver"]:
-            said += (
-                f", std(h) {member['std_h']:.3g} kT, {member['effective_frames']:.0f} of {found['frames']} "
+            line += (
+                f", std(h) {member['std_h']:.3g} kT, {member['effective_frames']:.0f} of {result['frames']} "
                 f"frames effective, {member['independent_frames']:.0f} of them independent"
             )
-        print(said)
-    print("\n".join([*found["notes"], *found["advice"], str(path)]), flush=True)
+        print(line)
+    print("\n".join([*result["notes"], *result["advice"], str(path)]), flush=True)
     return 0
 
 
-def read(options: argparse.Namespace) -> Given:
+def read(options: argparse.Namespace) -> Arrays:
     """The arrays, or InputFailure with every mistake."""
     arrays: dict[Path, Floats] = {}
     wrong = list(_numbers_wrong(options))
@@ -72,10 +72,10 @@ def read(options: argparse.Namespace) -> Given:
         driver = arrays[options.driver]
         same = [place for place, row in enumerate(energies) if np.array_equal(row, driver)]
         if same:
-            return Given(driver, energies, same[0], arrays[options.observable])
+            return Arrays(driver, energies, same[0], arrays[options.observable])
         wrong.append(
-            f"--members: none equals the driver {options.driver}; give the whole committee with the driver "
-            "among them, all evaluated on the same stored frames"
+            f"--members: none equals --driver {options.driver}; give the whole committee with the driving "
+            "member among them, all evaluated on the same stored frames"
         )
     mistakes = "1 mistake" if len(wrong) == 1 else f"{len(wrong)} mistakes"
     raise InputFailure("\n".join([*wrong, f"{mistakes}; nothing was written"]))
@@ -86,7 +86,7 @@ def _numbers_wrong(options: argparse.Namespace) -> Iterator[str]:
         value = getattr(options, name)
         if value is not None and not LEAST <= value <= MOST:
             yield f"--{name.replace('_', '-')}: received {value:g}, expected {LEAST:g} to {MOST:g}"
-    for path in (one for one, times in Counter(options.members).items() if times > 1):
+    for path in (member for member, times in Counter(options.members).items() if times > 1):
         yield f"--members: {path} is given more than once"
     if options.blocks < 2:
         yield f"--blocks: received {options.blocks}, expected at least 2"
@@ -96,12 +96,12 @@ def _near(path: Path) -> str:
     """A file beside a missing one with nearly its name."""
     if path.exists() or not path.parent.is_dir():
         return ""
-    found = difflib.get_close_matches(path.name, [one.name for one in path.parent.glob("*.npy")], 1)
-    return f"; did you mean `{path.parent / found[0]}`?" if found else ""
+    near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.npy")], 1)
+    return f"; did you mean `{path.parent / near[0]}`?" if near else ""
 
 
 def _shapes_wrong(options: argparse.Namespace, arrays: dict[Path, Floats]) -> list[str]:
-    """The driver's length decides how many frames there are; without it, the observable's."""
+    """The number of frames is the length of --driver; without that file, of the observable."""
     observable, driver = arrays.get(options.observable), arrays.get(options.driver)
     wrong = []
     frames: int | str = "frames"
@@ -125,22 +125,22 @@ def _shapes_wrong(options: argparse.Namespace, arrays: dict[Path, Floats]) -> li
     return wrong
 
 
-def compute(given: Given, options: argparse.Namespace) -> dict[str, Any]:
+def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
     """The content of reweight.json."""
-    frames = len(given.driver)
-    h = reduced(given.energies, given.driver, options.temperature)
+    frames = len(arrays.driver)
+    h = reduced(arrays.energies, arrays.driver, options.temperature)
     weights = Weights.of(frames, options.blocks, np.arange(frames), h)
-    sums = weights.sums([{"n": given.observable}])["n"]
+    sums = weights.sums([{"n": arrays.observable}])["n"]
     average, error = reweighted(weights, sums), bootstrap(weights, sums)
     used = weights.blocks * weights.length
     qualities = {member: quality(row[:used]) for member, row in enumerate(h)}
-    others = {member: one for member, one in qualities.items() if member != given.place}
+    others = {member: value for member, value in qualities.items() if member != arrays.place}
     members = [
         {
-            "member": member, "file": options.members[member].name, "driver": member == given.place,
-            **(one.described() if member != given.place else DRIVER), **_profiles(average, error, member),
+            "member": member, "file": options.members[member].name, "driver": member == arrays.place,
+            **(value.described() if member != arrays.place else DRIVER), **_profiles(average, error, member),
         }
-        for member, one in qualities.items()
+        for member, value in qualities.items()
     ]  # fmt: skip
     return {
         "frames": used,
@@ -152,7 +152,7 @@ def compute(given: Given, options: argparse.Namespace) -> dict[str, Any]:
             "draws": error.draws,
             "seed": 0,
         },
-        "driver": given.place,
+        "driver": arrays.place,
         "members": members,
         "bands": _bands(average, error, options.alpha),
         "notes": _notes(average, frames - used, options) + _short(others, weights.length),
@@ -182,20 +182,20 @@ def _bands(average: Reweighted, error: Sampling, alpha: float | None) -> dict[st
 
 
 def _notes(average: Reweighted, dropped: int, options: argparse.Namespace) -> list[str]:
-    found = []
+    notes = []
     if dropped:
-        found.append(f"{dropped} frames after the last whole block were dropped.")
+        notes.append(f"{dropped} frames after the last whole block were dropped.")
     negative = int(((average.cea < 0) & (average.driver >= 0)).any(axis=0).sum())
     if negative:
-        found.append(f"In {negative} bins CEA goes below zero; the values stand as they are.")
+        notes.append(f"In {negative} bins CEA goes below zero; the values stand as they are.")
     if options.alpha is None:
-        found.append("The committee's spread is not calibrated (no --alpha): the training band is 1 σ.")
-    return found
+        notes.append("The committee's spread is not calibrated (no --alpha): the training band is 1 σ.")
+    return notes
 
 
 def _short(qualities: dict[int, Quality], block: int) -> list[str]:
     """Blocks shorter than the autocorrelation time of h make every error too small."""
-    longest = max((one.inefficiency for one in qualities.values()), default=1.0)
+    longest = max((value.inefficiency for value in qualities.values()), default=1.0)
     if longest <= block:
         return []
     return [
@@ -211,7 +211,7 @@ def _advice(
     widest = np.maximum(error.driver, error.mean) if advice.in_reach(qualities) else error.driver
     name, scale = options.observable.name, options.alpha or 1.0
     kinds = advice.about_kinds(name, 2 * error.driver, scale * average.sigma, scale * error.sigma, qualities)
-    said = [advice.about_members(qualities), kinds]
+    sentences = [advice.about_members(qualities), kinds]
     if tolerance > 0:
-        said.append(advice.about_length(name, frames, widest, tolerance, options.frame_every))
-    return [one for one in said if one]
+        sentences.append(advice.about_length(name, frames, widest, tolerance, options.frame_every))
+    return [sentence for sentence in sentences if sentence]

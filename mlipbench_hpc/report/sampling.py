@@ -44,11 +44,11 @@ def _system(results: Results, dataset: str, item: Item) -> str:
 
 def numbers(results: Results) -> dict[str, Rows]:
     """What `table` shows, by dataset, with the system and start of each row."""
-    found = {
+    by_dataset = {
         name: [{**item.subject, **row} for item, row in _runs(results, name)]
         for name in results.names("datasets")
     }
-    return {name: rows for name, rows in found.items() if rows}
+    return {name: rows for name, rows in by_dataset.items() if rows}
 
 
 def warnings(results: Results, dataset: str) -> list[str]:

@@ -1,10 +1,11 @@
-"""What a section of the page is, and which ones there are: modules of `sections`, and plugins."""
+"""Sections of the page: their parts, and the registry of the modules of `sections` and of plugins."""
 
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar
 
 from mlipbench_hpc.report import sections
@@ -12,6 +13,7 @@ from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.drawing import Figure
 
 PLUGINS = "mlipbench_hpc.sections"
+PAGE_ANCHORS = ("verdict", "warnings")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Figures side by side, one below the other where they are `wide`; `nothing` says that there is none."""
+    """Figures side by side, or below each other if `wide`; `nothing` is the text where there is none."""
 
     kind: ClassVar[str] = "gallery"
     figures: list[Figure]
@@ -97,7 +99,7 @@ Block = Heading | Paragraph | Points | Table | Gallery | Listing | Definitions |
 
 @dataclass(frozen=True)
 class Content:
-    """What a section gives; one without blocks is not on the page, and its numbers count all the same.
+    """The content of a section; without blocks it is not on the page, its numbers still are in results.json.
 
     numbers: the top-level keys of results.json that this section alone gives. verdict: paragraphs for the
     top of the page, each a sentence and the points below it. warnings: by what they are about. summary:
@@ -126,7 +128,7 @@ def _figures(blocks: Iterable[Block]) -> Iterator[Figure]:
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the page: `name` is its anchor, `order` its place, `build` what it says of results."""
+    """One section: `name` is its anchor, `order` its place, `build` computes its content from results."""
 
     name: str
     title: str
@@ -137,15 +139,28 @@ class Section:
 def all_sections() -> list[Section]:
     """`SECTION` of every module in `sections`, and what packages register under `mlipbench_hpc.sections`.
 
-    Raises ValueError where two have the same name.
+    Raises ValueError for an entry point that is no Section, and where two have the same name.
     """
     paths = [f"{sections.__name__}.{module.name}" for module in pkgutil.iter_modules(sections.__path__)]
     own: list[Section] = [importlib.import_module(path).SECTION for path in paths]
-    ordered = sorted([*own, *(entry.load() for entry in entry_points(group=PLUGINS))], key=_place)
-    names = [section.name for section in ordered]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    ordered = sorted([*own, *map(_plugin, entry_points(group=PLUGINS))], key=_place)
+    if twice := sorted(_repeated([*PAGE_ANCHORS, *(section.name for section in ordered)])):
         raise ValueError(f"sections of the report: {', '.join(twice)} is registered twice; rename yours")
     return ordered
+
+
+def _plugin(entry: EntryPoint) -> Section:
+    section = entry.load()
+    if isinstance(section, Section):
+        return section
+    raise ValueError(
+        f"entry point {entry.name} of {PLUGINS}: received {type(section).__name__} from {entry.value}, "
+        "expected a Section of mlipbench_hpc.report.section"
+    )
+
+
+def _repeated(names: Iterable[str]) -> set[str]:
+    return {name for name, times in Counter(names).items() if times > 1}
 
 
 def _place(section: Section) -> tuple[int, str]:
@@ -160,3 +175,11 @@ def together(contents: Iterable[Content]) -> dict[str, Any]:
             raise ValueError(f"results.json: two sections give the key {', '.join(twice)}; rename yours")
         numbers |= content.numbers
     return numbers
+
+
+def all_figures(contents: Iterable[Content]) -> list[Figure]:
+    """The figures of all sections; raises ValueError where two have the same name, hence the same files."""
+    figures = [figure for content in contents for figure in content.figures]
+    if twice := sorted(_repeated(figure.name for figure in figures)):
+        raise ValueError(f"figures of the report: {', '.join(twice)} is drawn twice; rename yours")
+    return figures

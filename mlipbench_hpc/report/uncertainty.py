@@ -6,7 +6,7 @@ from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import final_round
-from mlipbench_hpc.report.drivers import about_run, driver
+from mlipbench_hpc.report.driving import about_run, driving_potential
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number
 
@@ -21,11 +21,11 @@ def alphas(results: Results) -> Table | None:
         final = final_round(results, name)
         if final is None or final.calibration is None or not final.calibration.done:
             continue
-        found = final.calibration.values
+        calibration = final.calibration.values
         about = final.describe()
-        rows += _alpha_rows(name, about, "all", found)
-        if len(found["compositions"]) > 1:
-            for formula, part in found["compositions"].items():
+        rows += _alpha_rows(name, about, "all", calibration)
+        if len(calibration["compositions"]) > 1:
+            for formula, part in calibration["compositions"].items():
                 rows += _alpha_rows(name, about, formula, part)
     header = ["committee", "size, training", "composition", "energies", "remarks",
               "validation structures", "α", "95 % interval", "share of the largest"]  # fmt: skip
@@ -39,21 +39,21 @@ def alphas(results: Results) -> Table | None:
     return Table(caption, header, rows, words=5) if rows else None
 
 
-def _alpha_rows(name: str, about: str, formula: str, found: dict[str, Any]) -> list[list[str]]:
+def _alpha_rows(name: str, about: str, formula: str, calibration: dict[str, Any]) -> list[list[str]]:
     kinds = {"raw": "raw", "centred": "centred"}
-    return [[name, about, formula, words, *_alpha_cells(found[kind])] for kind, words in kinds.items()]
+    return [[name, about, formula, words, *_alpha_cells(calibration[kind])] for kind, words in kinds.items()]
 
 
-def _alpha_cells(one: dict[str, Any]) -> list[str]:
-    if "refused" in one:
-        return [f"refused: {one['why']}", number(one["structures"]), NOTHING, NOTHING, NOTHING]
-    low, high = one["interval"]
+def _alpha_cells(estimate: dict[str, Any]) -> list[str]:
+    if "refused" in estimate:
+        return [f"refused: {estimate['why']}", number(estimate["structures"]), NOTHING, NOTHING, NOTHING]
+    low, high = estimate["interval"]
     return [
-        "; ".join(one["warnings"]),
-        number(one["structures"]),
-        number(one["alpha"]),
+        "; ".join(estimate["warnings"]),
+        number(estimate["structures"]),
+        number(estimate["alpha"]),
         f"{number(low)} to {number(high)}",
-        f"{100 * one['share_of_largest']:.0f} %",
+        f"{100 * estimate['share_of_largest']:.0f} %",
     ]
 
 
@@ -61,13 +61,13 @@ def visibility(results: Results) -> Table | None:
     """Share of interfacial waters with every ion in the receptive field; None without ions."""
     rows = []
     for item in results.of("visibility"):
-        found = item.values
-        for formula, part in found.get("compositions", {}).items():
+        values = item.values
+        for formula, part in values.get("compositions", {}).items():
             model = results.asked("committees", item.subject["committee"])["model"]
             share = part["share"]
             words = "charge resolved" if share >= ALL_SEEN else "charge partly resolved"
             words = words if share >= ENOUGH_SEEN else "charge mostly unresolved"
-            rows.append([item.subject["committee"], model, formula, words, number(found["radius_A"]),
+            rows.append([item.subject["committee"], model, formula, words, number(values["radius_A"]),
                          number(part["frames"]), number(share)])  # fmt: skip
     header = ["committee", "model", "composition", "result", "receptive field, Å", "frames", "mean share"]
     caption = (
@@ -79,7 +79,7 @@ def visibility(results: Results) -> Table | None:
 
 
 def words_of(results: Results, run: Item) -> list[str]:
-    """What was skipped or left out of one run, and the verdict on its reweighting."""
+    """Skipped analyses of one run, and the verdict on its reweighting."""
     sentences = []
     for item in analyses(results, run):
         own = item.values.get("profiles", {})
@@ -90,8 +90,8 @@ def words_of(results: Results, run: Item) -> list[str]:
         return sentences
     if "skipped" in spread.values:
         return [*sentences, f"No committee band: {spread.values['skipped']}."]
-    told = [verdict(spread.values), *spread.values.get("advice", [])]
-    return [*sentences, *told, *_runs_already(results, run, spread.values.get("next_member"))]
+    judged = [verdict(spread.values), *spread.values.get("advice", [])]
+    return [*sentences, *judged, *_runs_already(results, run, spread.values.get("next_member"))]
 
 
 def _runs_already(results: Results, run: Item, member: int | None) -> list[str]:
@@ -100,7 +100,8 @@ def _runs_already(results: Results, run: Item, member: int | None) -> list[str]:
     names = [
         name
         for name in results.names("md")
-        if results.asked("md", name).get("committee") == own and driver(results, name).member == member
+        if results.asked("md", name).get("committee") == own
+        and driving_potential(results, name).member == member
     ]
     return [f"Member {member} already drives {listed(names)}."] if own and names else []
 
@@ -128,21 +129,21 @@ def verdict(spread: dict[str, Any]) -> str:
 def members(results: Results, run: Item) -> Table | None:
     """Quality of the reweighting from the driving member to each other member."""
     spread = reweighted(results, run)
-    found = spread.values if spread else {}
-    if "members" not in found:
+    values = spread.values if spread else {}
+    if "members" not in values:
         return None
     rows = [
-        [member, one["verdict"], number(one["std_h"]), number(one["effective_frames"]),
-         number(one["statistical_inefficiency"]), number(one["independent_frames"])]
-        for member, one in found["members"].items()
+        [member, quality["verdict"], number(quality["std_h"]), number(quality["effective_frames"]),
+         number(quality["statistical_inefficiency"]), number(quality["independent_frames"])]
+        for member, quality in values["members"].items()
     ]  # fmt: skip
     header = ["member", "verdict", "std(h), kT", "effective frames", "statistical inefficiency",
               "independent effective frames"]  # fmt: skip
-    drove = driver(results, run.subject["md"]).member
+    drove = driving_potential(results, run.subject["md"]).member
     caption = (
         f"Reweighting from the driving member {drove} to the other members by the cumulant expansion "
-        f"approximation (CEA), on {number(found['reweighted_frames'])} of {number(found['frames'])} frames "
-        f"of {number(found['analysed_ps'])} ps ({about_run(results, run)}). h = (E − E*)/kT is the reduced "
+        f"approximation (CEA), on {number(values['reweighted_frames'])} of {number(values['frames'])} frames "
+        f"of {number(values['analysed_ps'])} ps ({about_run(results, run)}). h = (E − E*)/kT is the reduced "
         "energy difference to the driving member, std(h) its standard deviation over the frames; effective "
         "frames: (Σw)²/Σw² with w = exp(−h)."
     )
@@ -151,38 +152,40 @@ def members(results: Results, run: Item) -> Table | None:
 
 def of_committee(results: Results, name: str) -> list[str]:
     """What may mislead about one committee, one sentence each."""
-    found = [
+    sentences = [
         sentence for item in results.of("visibility", committee=name) for sentence in _blind(item.values)
     ]
     final = final_round(results, name)
     values = final.calibration.values if final and final.calibration else {}
-    found += [f"{sentence}." for sentence in values.get("zeros", [])]
+    sentences += [f"{sentence}." for sentence in values.get("zeros", [])]
     if "refused" in values.get("centred", {}):
-        found.append(f"α undetermined: {values['centred']['why']}.")
-    return found
+        sentences.append(f"α undetermined: {values['centred']['why']}.")
+    return sentences
 
 
 def of_md(results: Results, name: str) -> list[str]:
     """What may mislead about the reweighting of one `md`, one sentence each."""
-    found = []
+    sentences = []
     for run in results.of("md", md=name):
         spread = reweighted(results, run)
-        said = spread.values if spread else {}
+        values = spread.values if spread else {}
         where = f"replica {run.subject['replica']}"
-        found += [f"{where}: {sentence}." for sentence in said.get("warnings", [])]
-        if said.get("verdict") == "run it directly":
-            sentence = verdict(said)
-            found.append(f"{where}: {sentence[0].lower()}{sentence[1:]}")
-    return found
+        sentences += [f"{where}: {sentence}." for sentence in values.get("warnings", [])]
+        if values.get("verdict") == "run it directly":
+            sentence = verdict(values)
+            sentences.append(f"{where}: {sentence[0].lower()}{sentence[1:]}")
+    return sentences
 
 
 def remarks(verb: str, subjects: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
     """Warnings for the log of a run: from the `values` of a task, what more training cannot correct."""
     blind = _blind(values) if verb == "visibility" else []
-    said = [
-        f"committee {one['committee']}: {words[0].lower()}{words[1:]}" for one in subjects for words in blind
+    warnings = [
+        f"committee {subject['committee']}: {words[0].lower()}{words[1:]}"
+        for subject in subjects
+        for words in blind
     ]
-    return [line for words in said for line in wrap(f"WARNING {words}", 92, subsequent_indent=" " * 8)]
+    return [line for words in warnings for line in wrap(f"WARNING {words}", 92, subsequent_indent=" " * 8)]
 
 
 def _blind(values: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
-"""Every driver of the same interface side by side: groups, bands, verdicts, what stands beside numbers."""
+"""Every potential on the same interface side by side: groups, bands, verdicts, what stands beside numbers."""
 
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import Results, collect
 from mlipbench_hpc.report.combine import Number, numbered, pooled
 from mlipbench_hpc.report.comparison import agreements, with_errors
+from mlipbench_hpc.report.convergence import farthest
 from mlipbench_hpc.report.draw.drawing import Figure
-from mlipbench_hpc.report.draw.overlay import overlay
+from mlipbench_hpc.report.draw.overlay import caption, overlay
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
 
@@ -165,7 +167,7 @@ def test_the_overlay_holds_pooled_averages_and_both_bands(finished: tuple[Any, P
     np.testing.assert_allclose(rows["x"][own].astype(float), Z, atol=1e-9)
     np.testing.assert_allclose(rows["value"][own].astype(float), means.mean(axis=0), atol=1e-7)
     np.testing.assert_allclose(rows["two_se"][own].astype(float), 2 * np.fmax(between, within), atol=1e-7)
-    # members lie 4 % times SPREAD from the driver, in both runs
+    # members lie 4 % times SPREAD from the driving member, in both runs
     sigma = 0.04 * means.mean(axis=0) * SPREAD.std(ddof=1)
     np.testing.assert_allclose(rows["training"][own].astype(float), 1.5 * np.abs(sigma), atol=1e-6)
     shifted = means.mean(axis=0) * (1 + 0.04 * SPREAD.mean())
@@ -198,6 +200,18 @@ def test_the_figure_stands_at_the_top_with_its_files(finished: tuple[Any, Path])
     assert "Filled bands: ± 2 SE, sampling. Hatched bands: ± 1 α·σ, training" in caption
     assert "Replicas are averaged" in caption
     assert set(results["comparisons"]) == {CHARGED, NEUTRAL}
+
+
+def test_correlation_functions_are_defined_where_they_are_drawn(compared: Any) -> None:
+    """C_dip and P_surv in the caption of a figure whose runs have them, and of no other."""
+    dynamics = {"names": ["dipole_correlation", "survival"]}
+    before = by_title(compared)[CHARGED]
+    assert "C_dip" not in caption(before)
+    for replica in range(2):
+        change(compared, "analyse", "charged", replica, dynamics=dynamics)
+    words = caption(by_title(compared)[CHARGED])
+    assert "C_dip(τ): autocorrelation of the dipole directions of waters in the first layer." in words
+    assert "P_surv(τ): probability that a water of the first layer is still there after the lag τ." in words
 
 
 def test_equal_overlays_are_equal_bytes(compared: Any) -> None:
@@ -236,7 +250,7 @@ def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tm
     cell = "0.200 ± 0.014 ± 0.039, out"
     assert cell in page
     assert re.search(rf"⟨cos θ⟩ of the first layer +{cell}", summary)
-    assert "outside them for ⟨cos θ⟩ of the first layer." in page
+    assert ", outside for ⟨cos θ⟩ of the first layer." in page
 
 
 GOOD = {"time_ps": 600.0, "analysed_ps": 500.0, "memory": 4.0}
@@ -296,6 +310,21 @@ def test_replicas_that_disagree_are_told(made: Any, plain: None, tmp_path: Path)
         "replicas differ in mean P_z by 7.1 standard errors (−6.00 ± 0.40 and −2.00 ± 0.40), limit 3: use "
         "longer runs or more replicas"
     ]
+
+
+def test_the_replicas_farthest_apart_by_brute_force() -> None:
+    """Of 30 replicas, some without a standard error or a mean."""
+    draw = np.random.default_rng(3)
+    values = list(zip(draw.normal(size=30), np.abs(draw.normal(size=30)), strict=True))
+    values[4], values[7], values[11] = (9.0, 0.0), (-9.0, 0.0), (float("nan"), 0.1)
+    apart = {
+        pair: abs(values[pair[0]][0] - values[pair[1]][0]) / error
+        for pair in itertools.combinations(range(30), 2)
+        if (error := np.hypot(values[pair[0]][1], values[pair[1]][1])) > 0 and 11 not in pair
+    }
+    pair = max(apart, key=lambda key: apart[key])
+    assert farthest(values) == (*pair, pytest.approx(apart[pair]))
+    assert farthest([(1.0, 0.0), (2.0, 0.0)]) == farthest([(1.0, 0.5)]) == (0, 0, 0.0)
 
 
 def test_an_uncertain_orientation_is_told(made: Any, plain: None, tmp_path: Path) -> None:
@@ -369,10 +398,10 @@ def test_a_training_band_out_of_reach_counts_for_nothing(made: Any) -> None:
     far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se)
     assert number.holds(far) is False
     assert replace(number, usable=True).holds(far) is True
-    assert "inside its sampling band alone (training band unusable) for" in agreements(group)[0]
+    assert "inside its sampling band (training band unusable) for" in agreements(group)[0]
     figure = overlay(collected(made), group)
     assert figure is not None
-    assert "Training band of mace unusable" in figure.caption
+    assert "Training band of mace unusable: std(h), the standard deviation over frames" in figure.caption
 
 
 def test_a_run_that_was_not_reweighted_has_one_band(made: Any, plain: None, tmp_path: Path) -> None:
@@ -382,7 +411,7 @@ def test_a_run_that_was_not_reweighted_has_one_band(made: Any, plain: None, tmp_
     assert found["lines"]["good"]["numbers"]["cosine"]["training"] is None
 
 
-def test_without_a_surface_several_drivers_share_their_g(made: Any) -> None:
+def test_without_a_surface_several_potentials_share_their_g(made: Any) -> None:
     water = {"species": {"H": 32, "O": 16}, "cell_A": (7.8 * np.eye(3)).tolist()}
     for replica in range(2):
         change(made, "analyse", "bulk", replica, **water)
@@ -438,11 +467,11 @@ def test_no_number_of_a_model_without_its_size_data_and_length(finished: tuple[A
         r'<p class="caption">([^<]*)</p>\s*<div class="table".*?<table(.*?)</table>', page, re.S
     )
     assert len(tables) > 12
-    for caption, body in tables:
-        if any(caption.startswith(known) for known in NO_MODEL):
+    for title, body in tables:
+        if any(title.startswith(known) for known in NO_MODEL):
             continue
         rows = re.findall(r"<tr.*?</tr>", body, re.S)[1:]
-        assert [row for row in map(text_of, rows) if not complete(f"{caption} {row}")] == [], caption
+        assert [row for row in map(text_of, rows) if not complete(f"{title} {row}")] == [], title
     verdict = page[page.index('id="verdict"') : page.index("<nav")]
     sentences = re.findall(r"<p>(?!Au).*?</p>|<li>.*?</li>", verdict, re.S)
     begin = page.index('id="comparison"')

@@ -17,7 +17,7 @@ APART = 0.04 * (SPREAD[3] - SPREAD[0])  # of the profile: member 3 from member 0
 
 
 def add(made: Any, name: str, member: int, moved: float = 0.0, std: float = 0.7) -> None:
-    """One run of member `member`; its densities are the driver's times 1 + moved."""
+    """One run of member `member`; its densities are those of the driving member times 1 + moved."""
     made.document["campaign"]["md"][name] = {
         "committee": "mace", "member": member, "potential": None, "temperature": 300.0, "length": 2.0,
         "replicas": 1, "start": {"system": "box"},
@@ -64,9 +64,9 @@ def test_distances_by_hand(tested: Any) -> None:
     density = crosscheck.checks(pair)[0]
     assert density.name == "density"
     at = density.judged
-    assert density.before == pytest.approx(APART * np.sqrt(np.mean(density.driver.mean[at] ** 2)))
+    assert density.before == pytest.approx(APART * np.sqrt(np.mean(density.driving.mean[at] ** 2)))
     assert density.after == pytest.approx(0.0, abs=1e-12)
-    assert density.sampling == pytest.approx(np.sqrt(np.mean((1 + 1.2**2) * density.driver.se[at] ** 2)))
+    assert density.sampling == pytest.approx(np.sqrt(np.mean((1 + 1.2**2) * density.driving.se[at] ** 2)))
     assert (density.inside, density.words) == (1.0, "agrees within sampling error")
 
 
@@ -80,11 +80,9 @@ def test_members_whose_own_md_is_elsewhere(made: Any) -> None:
     assert nearer.after == pytest.approx((1 - APART) * nearer.before, rel=1e-6)
     assert nearer.words == "closer than the driving member"
     assert nearer.inside < 0.5
-    assert empty.words == "not closer than the driving member", (
-        "where a driver never was reweighting has nothing"
-    )
+    assert empty.words == "not closer than the driving member", "no frame to reweight"
     assert empty.after == empty.before == pytest.approx(empty.rms(empty.own.mean))
-    assert crosscheck.pairs(interface(made))[0].told == (2.5, "run it directly")
+    assert crosscheck.pairs(interface(made))[0].outcome == (2.5, "run it directly")
 
 
 def test_one_member_or_the_same_twice_is_no_test(made: Any) -> None:

@@ -118,6 +118,16 @@ def test_figures_csv_hold_the_plotted_numbers(built: tuple[Any, Path]) -> None:
     assert sum(results["figures"]["parity-force-mace"]["components"]) == 4 * 40 * 48 * 3
 
 
+def test_predictions_are_read_once(made: Any, plain: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the largest files that the report reads."""
+    reads: list[str] = []
+    load = np.load
+    monkeypatch.setattr(np, "load", lambda path, **options: reads.append(str(path)) or load(path, **options))
+    build_report(made.document, made.tasks, made.store, made.store.root / "out")
+    predictions = [path for path in reads if path.endswith("predictions-test.npz")]
+    assert len(predictions) == len(set(predictions)) == 4
+
+
 def test_twice_the_same_bytes(built: tuple[Any, Path], tmp_path: Path) -> None:
     made, first = built
     build(made, tmp_path)

@@ -9,8 +9,9 @@ from wellformed import Wellformed
 
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report import sections
+from mlipbench_hpc.report.draw.drawing import Figure
 from mlipbench_hpc.report.html import build_report
-from mlipbench_hpc.report.section import Content, Table, all_sections, together
+from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_figures, all_sections, together
 
 ANCHORS = [
     "comparison", "missing", "asked", "data", "models", "errors", "uncertainty", "md", "structure",
@@ -72,9 +73,30 @@ def test_a_section_of_somebody_else(made: Any, tmp_path: Path, monkeypatch: pyte
     assert 'id="figure-squares"' in page
 
 
-def test_two_sections_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, monkeypatch, "models")
-    with pytest.raises(ValueError, match="models is registered twice; rename yours"):
+@pytest.mark.parametrize("name", ["models", "warnings"])
+def test_two_sections_of_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    install(tmp_path, monkeypatch, name)
+    with pytest.raises(ValueError, match=f"{name} is registered twice; rename yours"):
+        all_sections()
+
+
+def test_two_figures_never_write_the_same_files() -> None:
+    figure = Figure("squares", "Squares", "", {}, "", b"")
+    assert all_figures([Content([Folded("more", [Gallery([figure], "")])])]) == [figure]
+    with pytest.raises(ValueError, match="squares is drawn twice; rename yours"):
+        all_figures([Content([Gallery([figure], "")])] * 2)
+
+
+def test_an_entry_point_that_is_no_section_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "names")
+    (tmp_path / "toy_section.py").write_text("SECTION = 'names'\n")
+    with pytest.raises(
+        ValueError, match=r"entry point toy of .*: received str from toy_section:SECTION, expected"
+    ):
         all_sections()
 
 

@@ -19,7 +19,7 @@ from mlipbench_hpc.report.draw.drawing import (
     new_axes,
     room,
 )
-from mlipbench_hpc.report.drivers import about_run, driver
+from mlipbench_hpc.report.driving import about_run, driving_potential
 from mlipbench_hpc.report.text import count, number
 
 SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
@@ -61,16 +61,16 @@ def of_run(results: Results, run: Item) -> list[Figure | None]:
     """All profiles of one MD run, and g(r) of the committee where there is no slab."""
     analysis = next(iter(analyses(results, run)), None)
     spread = reweighted(results, run)
-    found: list[Figure | None] = []
+    figures: list[Figure | None] = []
     observables = spread.values.get("observables", {}) if spread else {}
     own = analysis.values.get("profiles", {}) if analysis else {}
     if analysis and own.get("faces"):
         for name in (*own["names"], COSINE):
-            found.append(profile(results, run, analysis, spread if name in observables else None, name))
-        found.append(dipole(results, run, analysis))
+            figures.append(profile(results, run, analysis, spread if name in observables else None, name))
+        figures.append(dipole(results, run, analysis))
     elif spread:
-        found += [committee_line(results, run, spread, name) for name in observables]
-    return found
+        figures += [committee_line(results, run, spread, name) for name in observables]
+    return figures
 
 
 def profile(results: Results, run: Item, analysis: Item, spread: Item | None, name: str) -> Figure | None:
@@ -97,22 +97,22 @@ def _line(
     named = shown(name)
     canvas, axes = new_axes(SIZE, HEIGHT if axis == "z_A" else "r / Å", named.label)
     blocks = results.document["campaign"]["analysis"]["blocks"]
-    x, driver = table[axis], table["driver"]
-    _band(axes, x, driver, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
+    x, average = table[axis], table["driver"]
+    _band(axes, x, average, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
     width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
     reached = spread is None or spread["verdict"] != OUT_OF_REACH
     label += "" if reached else ", unusable"
     seen = np.fmax(2 * table["se"], width if reached else 0.0)
-    height = room(axes, driver - seen, driver + seen)
+    height = room(axes, average - seen, average + seen)
     fits = spread is not None and (reached or bool(np.nanmax(width) < height))
     if fits and reached:
-        _band(axes, x, driver, width, TRAINING, label)
+        _band(axes, x, average, width, TRAINING, label)
     elif fits:
-        _outline(axes, x, driver, width, label)
-    axes.plot(x, driver, color=SAMPLING, label=_drawn_by(results, run))
+        _outline(axes, x, average, width, label)
+    axes.plot(x, average, color=SAMPLING, label=_drawn_by(results, run))
     if fits:
         axes.plot(x, table["mean"], color=TRAINING, linestyle="--", linewidth=1.0, label="committee mean")
-    _frame(axes, x, driver, axis)
+    _frame(axes, x, average, axis)
     axes.legend()
     caption = (
         f"{named.title} of {run.subject['md']}, replica {run.subject['replica']} ({about_run(results, run)})"
@@ -124,7 +124,7 @@ def _line(
 
 
 def _drawn_by(results: Results, run: Item) -> str:
-    drives = driver(results, run.subject["md"])
+    drives = driving_potential(results, run.subject["md"])
     return drives.models() if drives.reference else f"member {drives.member}, driving"
 
 
@@ -150,34 +150,34 @@ def _band(axes: Axes, x: Floats, centre: Floats, half: Floats, colour: str, labe
 
 def _outline(axes: Axes, x: Floats, centre: Floats, half: Floats, label: str) -> None:
     """The edges of an unusable training band."""
-    for edge, said in ((centre - half, label), (centre + half, None)):
-        axes.plot(x, edge, color=TRAINING, linestyle=(0, (4, 2)), linewidth=0.6, label=said)
+    for edge, text in ((centre - half, label), (centre + half, None)):
+        axes.plot(x, edge, color=TRAINING, linestyle=(0, (4, 2)), linewidth=0.6, label=text)
 
 
-def _frame(axes: Axes, x: Floats, driver: Floats, axis: str) -> None:
+def _frame(axes: Axes, x: Floats, average: Floats, axis: str) -> None:
     """Only the stretch of z where there is something; g(r) keeps its whole axis."""
-    occupied = np.flatnonzero(np.isfinite(driver) & (driver != 0))
+    occupied = np.flatnonzero(np.isfinite(average) & (average != 0))
     if axis == "z_A" and len(occupied):
         axes.set_xlim(min(0.0, x[occupied[0]] - 0.5), x[occupied[-1]] + 0.5)
 
 
 def dipole(results: Results, run: Item, analysis: Item) -> Figure | None:
     """P_z(t), at most 600 points drawn, and its histogram over all frames beside it."""
-    found, arrays = analysis.values["profiles"].get("dipole"), analysis.arrays("dipole.npz")
-    if not found or "P_z" not in arrays:
+    statistics, arrays = analysis.values["profiles"].get("dipole"), analysis.arrays("dipole.npz")
+    if not statistics or "P_z" not in arrays:
         return None
     times, series = arrays["time_ps"], arrays["P_z"]
     stride = -(-len(times) // ROWS_DRAWN)
     canvas, axes = new_axes(SIZE, "time / ps", "total dipole orientation P_z")
     axes.plot(times[::stride], series[::stride], color=SAMPLING, linewidth=0.8)
-    beside(axes, found["histogram"], SAMPLING)
+    beside(axes, statistics["histogram"], SAMPLING)
     caption = (
         f"Total dipole orientation P_z of {run.subject['md']}, replica {run.subject['replica']} "
         f"({about_run(results, run)}): Σ cos θ over {intact_molecules(analysis)}, dimensionless; mean "
-        f"{number(found['mean'])}, standard error {number(found['se'])} from blocks and "
-        f"{number(found['se_autocorrelation'])} from autocorrelation, standard deviation "
-        f"{number(found['width'])}. {'Every frame' if stride == 1 else f'One frame in {stride}'} is drawn; "
-        "histogram over all frames."
+        f"{number(statistics['mean'])}, standard error {number(statistics['se'])} from blocks and "
+        f"{number(statistics['se_autocorrelation'])} from autocorrelation, standard deviation "
+        f"{number(statistics['width'])}. {'Every frame' if stride == 1 else f'One frame in {stride}'} is "
+        "drawn; histogram over all frames."
     )
     columns = {"time_ps": times[::stride].tolist(), "P_z": series[::stride].tolist()}
     return finish(f"{place(run)}-dipole", "Total dipole orientation", caption, columns, canvas)

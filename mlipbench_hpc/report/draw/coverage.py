@@ -7,9 +7,9 @@ from mlipbench_hpc.report.draw.drawing import SQUARE, Figure, colour_of, finish,
 from mlipbench_hpc.report.text import count, number
 
 
-def coverage(one: Round) -> Figure | None:
+def coverage(final: Round) -> Figure | None:
     """Share of validation errors inside k·α·s, against what a normal distribution gives."""
-    calibration = one.calibration.values if one.calibration else {}
+    calibration = final.calibration.values if final.calibration else {}
     lines = {
         kind: np.array(calibration[kind]["coverage"])
         for kind in ("raw", "centred")
@@ -27,8 +27,8 @@ def coverage(one: Round) -> Figure | None:
     axes.set_ylim(0, 1.03)
     axes.legend()
     caption = (
-        f"Coverage of {one.committee} on {count(calibration['structures'], 'validation structure')} "
-        f"({one.describe()}; no MD): share of the errors within k·α·s, s the standard deviation over the "
+        f"Coverage of {final.committee} on {count(calibration['structures'], 'validation structure')} "
+        f"({final.describe()}; no MD): share of the errors within k·α·s, s the standard deviation over the "
         "members; below the dotted line errors exceed the calibrated spread."
     )
     tables = {
@@ -37,4 +37,4 @@ def coverage(one: Round) -> Figure | None:
     }
     columns = stacked(tables, "set")
     columns["set"] = [list(lines)[index] for index in columns["set"]]
-    return finish(f"coverage-{one.committee}", "Coverage", caption, columns, canvas)
+    return finish(f"coverage-{final.committee}", "Coverage", caption, columns, canvas)

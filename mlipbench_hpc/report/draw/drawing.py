@@ -1,4 +1,4 @@
-"""How every figure is drawn: style, axes, and one function that turns a canvas into SVG, PDF and CSV."""
+"""Style and axes of every figure, and the rendering of a canvas as SVG, PDF and CSV."""
 
 import io
 import re
@@ -112,7 +112,7 @@ def colour_of(index: int) -> str:
 
 
 def stacked(parts: dict[str, dict[str, Any]], name: str) -> dict[str, list[Any]]:
-    """Tables of equal columns one below the other, with a first column that says whose each row is."""
+    """Tables of equal columns in one table, with a first column that names the owner of each row."""
     columns: dict[str, list[Any]] = {name: []}
     for owner, table in parts.items():
         rows = len(next(iter(table.values())))

@@ -6,18 +6,18 @@ from mlipbench_hpc.report.committees import Round
 from mlipbench_hpc.report.draw.drawing import SIZE, Figure, colour_of, finish, logarithmic, new_axes, stacked
 
 
-def loss_curves(one: Round) -> Figure | None:
+def loss_curves(final: Round) -> Figure | None:
     """Training loss by epoch."""
-    return _curves(one, "loss", "Training loss", "loss (as defined by the architecture)")
+    return _curves(final, "loss", "Training loss", "loss (as defined by the architecture)")
 
 
-def force_curves(one: Round) -> Figure | None:
+def force_curves(final: Round) -> Figure | None:
     """Validation force error by epoch."""
-    return _curves(one, "validation_force_rmse_meV_per_A", "Validation force error", "force RMSE / meV/Å")
+    return _curves(final, "validation_force_rmse_meV_per_A", "Validation force error", "force RMSE / meV/Å")
 
 
-def _curves(one: Round, column: str, title: str, label: str) -> Figure | None:
-    tables = {m.number: m.train.table("curve.csv") for m in one.members if m.train is not None}
+def _curves(final: Round, column: str, title: str, label: str) -> Figure | None:
+    tables = {m.number: m.train.table("curve.csv") for m in final.members if m.train is not None}
     lines = {m: (t["epoch"], t[column]) for m, t in tables.items() if column in t and len(t["epoch"])}
     if not lines:
         return None
@@ -34,8 +34,8 @@ def _curves(one: Round, column: str, title: str, label: str) -> Figure | None:
         logarithmic(axes)
     axes.legend(ncols=2 if len(lines) > 3 else 1)
     columns = stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
-    caption = f"{title} of {one.committee}, one line for each member ({one.describe()}; no MD)."
-    return finish(f"learning-{_short(column)}-{one.committee}", title, caption, columns, canvas)
+    caption = f"{title} of {final.committee}, one line for each member ({final.describe()}; no MD)."
+    return finish(f"learning-{_short(column)}-{final.committee}", title, caption, columns, canvas)
 
 
 def _short(column: str) -> str:

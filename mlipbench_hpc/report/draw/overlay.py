@@ -43,7 +43,7 @@ DEFINITIONS = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one line is drawn: colours differ, and so do dashes and hatches, for print and for every eye."""
+    """Style of one line: colour, dash and hatch all differ, for print and for colour-blind readers."""
 
     colour: str
     dash: Any
@@ -54,29 +54,31 @@ class Look:
 def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
     """By line; a committee looks the same in every group."""
     committees = results.names("committees")
-    found: dict[str, Look] = {}
+    by_line: dict[str, Look] = {}
     for line in lines:
-        if line.driver.reference:
-            place = sum(other.driver.reference for other in lines[: lines.index(line)])
-            found[line.name] = Look((BLACK, GREY)[place % 2], DASHES[place % len(DASHES)], "", 1.8)
+        if line.potential.reference:
+            place = sum(other.potential.reference for other in lines[: lines.index(line)])
+            by_line[line.name] = Look((BLACK, GREY)[place % 2], DASHES[place % len(DASHES)], "", 1.8)
             continue
-        twins = sum(other.driver.name == line.driver.name for other in lines[: lines.index(line)])
-        place = committees.index(line.driver.name) + twins * len(committees)
-        found[line.name] = Look(colour_of(place), DASHES[place % len(DASHES)], HATCHES[place % len(HATCHES)])
-    return found
+        twins = sum(other.potential.name == line.potential.name for other in lines[: lines.index(line)])
+        place = committees.index(line.potential.name) + twins * len(committees)
+        by_line[line.name] = Look(
+            colour_of(place), DASHES[place % len(DASHES)], HATCHES[place % len(HATCHES)]
+        )
+    return by_line
 
 
 def overlay(results: Results, group: Group) -> Figure | None:
     """ρ(z), ρ·cos θ(z), c(z) of each ion and P_z of an interface; g(r) without a surface."""
     bands = {name: _bands(group.drawn, name) for name in observables(group)}
-    bands = {name: found for name, found in bands.items() if found}
+    bands = {name: profiles for name, profiles in bands.items() if profiles}
     histograms = dipole_histograms(group.drawn) if group.interface else {}
     if not bands and not histograms:
         return None
     drawn = looks(results, group.drawn)
     canvas, axes, spare = panels(len(bands) + bool(histograms), len(group.drawn) + 4)
-    for place, (name, found) in zip(axes, bands.items(), strict=False):
-        _draw(place, name, found, drawn)
+    for place, (name, profiles) in zip(axes, bands.items(), strict=False):
+        _draw(place, name, profiles, drawn)
     _same_stretch([place for place, name in zip(axes, bands, strict=False)], bands)
     if histograms:
         _draw_histograms(axes[len(bands)], histograms, drawn)
@@ -89,61 +91,67 @@ def overlay(results: Results, group: Group) -> Figure | None:
 @remembered
 def observables(group: Group) -> list[str]:
     """Names of what the runs have, in the order of the panels."""
-    found: list[str] = []
+    names: list[str] = []
     lagged: list[str] = []
     for line in group.drawn:
         for run in line.runs:
             pairs = run.analysis.values.get("rdf", {}).get("pairs", {})
             own = run.profiles.get("names", []) if group.interface else [f"g_{pair}" for pair in pairs]
-            found += own
+            names += own
             lagged += run.analysis.values.get("dynamics", {}).get("names", [])
-    return list(dict.fromkeys([*found, *lagged]))
+    return list(dict.fromkeys([*names, *lagged]))
 
 
 def _bands(lines: list[Line], name: str) -> dict[str, Band]:
-    found = {line.name: band(line, name) for line in lines}
-    return {line: one for line, one in found.items() if one is not None}
+    profiles = {line.name: band(line, name) for line in lines}
+    return {line: profile for line, profile in profiles.items() if profile is not None}
 
 
-def _draw(axes: Axes, name: str, found: dict[str, Band], drawn: dict[str, Look]) -> None:
+def _draw(axes: Axes, name: str, profiles: dict[str, Band], drawn: dict[str, Look]) -> None:
     axes.set_xlabel("r / Å" if name.startswith("g_") else "lag τ / ps" if name in LAGGED else HEIGHT)
     axes.set_ylabel(shown(name).label)
-    ends = [np.concatenate([one.mean + sign * one.height for one in found.values()]) for sign in (-1, 1)]
+    ends = [
+        np.concatenate([profile.mean + sign * profile.height for profile in profiles.values()])
+        for sign in (-1, 1)
+    ]
     height = room(axes, *ends)
-    for line, one in found.items():
+    for line, profile in profiles.items():
         look = drawn[line]
-        _training(axes, one, look, height)
-        low, high = one.mean - 2 * one.se, one.mean + 2 * one.se
-        axes.fill_between(one.x, low, high, color=look.colour, alpha=0.22, linewidth=0)
-        if one.together is not None:
-            for edge in (one.mean - one.together, one.mean + one.together):
-                axes.plot(one.x, edge, color=look.colour, linewidth=0.5)
-    for line, one in found.items():
+        _training(axes, profile, look, height)
+        low, high = profile.mean - 2 * profile.se, profile.mean + 2 * profile.se
+        axes.fill_between(profile.x, low, high, color=look.colour, alpha=0.22, linewidth=0)
+        if profile.together is not None:
+            for edge in (profile.mean - profile.together, profile.mean + profile.together):
+                axes.plot(profile.x, edge, color=look.colour, linewidth=0.5)
+    for line, profile in profiles.items():
         look = drawn[line]
-        axes.plot(one.x, one.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
-        if one.committee is not None and name.startswith(CONCENTRATION) and _fits(one, height):
-            axes.plot(one.x, one.committee, color=look.colour, linestyle=":", linewidth=0.8)
+        axes.plot(profile.x, profile.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
+        if profile.committee is not None and name.startswith(CONCENTRATION) and _fits(profile, height):
+            axes.plot(profile.x, profile.committee, color=look.colour, linestyle=":", linewidth=0.8)
 
 
-def _training(axes: Axes, one: Band, look: Look, height: float) -> None:
-    """Hatched where it may be used, a dashed outline where it may not; nothing if that leaves the frame."""
-    if one.training is None or not _fits(one, height):
+def _training(axes: Axes, profile: Band, look: Look, height: float) -> None:
+    """Hatched where usable, a dashed outline where not; nothing where that exceeds the axis range."""
+    if profile.training is None or not _fits(profile, height):
         return
-    how: dict[str, Any] = {"hatch": look.hatch} if one.usable else {"linestyle": (0, (4, 2))}
-    low, high = one.mean - one.training, one.mean + one.training
+    style: dict[str, Any] = {"hatch": look.hatch} if profile.usable else {"linestyle": (0, (4, 2))}
+    low, high = profile.mean - profile.training, profile.mean + profile.training
     axes.fill_between(
-        one.x, low, high, facecolor="none", edgecolor=look.colour, linewidth=0.6, alpha=0.75, **how
+        profile.x, low, high, facecolor="none", edgecolor=look.colour, linewidth=0.6, alpha=0.75, **style
     )
 
 
-def _fits(one: Band, height: float) -> bool:
-    """Whether a training band can be drawn: not one that may not be used and is higher than the frame."""
-    return one.usable or one.training is None or bool(np.nanmax(one.training) < height)
+def _fits(profile: Band, height: float) -> bool:
+    """Whether a training band is drawn: not if it is unusable and exceeds the axis range."""
+    return profile.usable or profile.training is None or bool(np.nanmax(profile.training) < height)
 
 
 def _same_stretch(axes: list[Axes], bands: dict[str, dict[str, Band]]) -> None:
     """All profiles over the same z: from the surface to where the water ends."""
-    films = [one.x[one.mean > ALMOST_NONE * one.mean.max()] for one in bands.get("density", {}).values()]
+    films = [
+        profile.x[profile.mean > ALMOST_NONE * profile.mean.max()]
+        for profile in bands.get("density", {}).values()
+    ]
     ends = [x for x in films if len(x)]
     for place, name in zip(axes, bands, strict=True) if ends else []:
         if name in LAGGED:
@@ -205,8 +213,9 @@ def caption(group: Group, histograms: Iterable[str] = ()) -> str:
         )
     if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
         sentences.append(
-            f"Training band of {listed(lost)} unusable (std(h) above 2 kT): drawn as a dashed outline, "
-            "omitted where it exceeds the axis range."
+            f"Training band of {listed(lost)} unusable: std(h), the standard deviation over frames of the "
+            "energy difference between a member and the driving member, exceeds 2 kT. It is drawn as a "
+            "dashed outline, omitted where it exceeds the axis range."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{HOW}.")
@@ -220,23 +229,25 @@ def _columns(
     lines: list[Line], bands: dict[str, dict[str, Band]], histograms: dict[str, tuple[Floats, Floats]]
 ) -> dict[str, list[Any]]:
     """One row for each plotted point: what, whose, x and value with its widths; empty where there is none."""
-    drivers = {line.name: line.driver.name for line in lines}
+    potentials = {line.name: line.potential.name for line in lines}
     names = ("observable", "md", "driver", "x", "value", "two_se", "training", "together", "committee_mean")
     columns: dict[str, list[Any]] = {name: [] for name in names}
-    for name, found in bands.items():
-        for line, one in found.items():
-            widths = [2 * one.se, one.training, one.together]
-            _extend(columns, name, line, drivers[line], [one.x, one.mean, *widths, one.committee])
+    for name, profiles in bands.items():
+        for line, profile in profiles.items():
+            widths = [2 * profile.se, profile.training, profile.together]
+            _extend(
+                columns, name, line, potentials[line], [profile.x, profile.mean, *widths, profile.committee]
+            )
     for line, (centres, density) in histograms.items():
-        _extend(columns, HISTOGRAM, line, drivers[line], [centres, density, None, None, None, None])
+        _extend(columns, HISTOGRAM, line, potentials[line], [centres, density, None, None, None, None])
     return columns
 
 
 def _extend(
-    columns: dict[str, list[Any]], observable: str, line: str, driver: str, values: list[Floats | None]
+    columns: dict[str, list[Any]], observable: str, line: str, potential: str, values: list[Floats | None]
 ) -> None:
     rows = len(values[0]) if values[0] is not None else 0
-    given: list[list[Any]] = [[observable] * rows, [line] * rows, [driver] * rows]
-    given += [[float("nan")] * rows if one is None else one.tolist() for one in values]
-    for name, content in zip(columns, given, strict=True):
+    parts: list[list[Any]] = [[observable] * rows, [line] * rows, [potential] * rows]
+    parts += [[float("nan")] * rows if column is None else column.tolist() for column in values]
+    for name, content in zip(columns, parts, strict=True):
         columns[name].extend(content)

@@ -12,19 +12,27 @@ from mlipbench_hpc.report.draw.drawing import SQUARE, Figure, colour_of, diagona
 from mlipbench_hpc.report.text import count
 
 FORCE_BINS = 120
+Predictions = dict[int, dict[str, Any]]
 
 
-def _test_predictions(one: Round) -> dict[int, dict[str, Any]]:
-    found = {
-        m.number: m.evaluate.arrays("predictions-test.npz") for m in one.members if m.evaluate is not None
+def parity(final: Round) -> list[Figure]:
+    """Energies and forces of all evaluated members on the test set, whose files are read once."""
+    predictions = _test_predictions(final)
+    drawn = energy_parity(final, predictions), force_parity(final, predictions)
+    return [figure for figure in drawn if figure]
+
+
+def _test_predictions(final: Round) -> Predictions:
+    predictions = {
+        m.number: m.evaluate.arrays("predictions-test.npz") for m in final.members if m.evaluate is not None
     }
     needed = {"energies", "forces", "reference_energies", "reference_forces", "offsets"}
-    return {member: arrays for member, arrays in found.items() if needed <= set(arrays)}
+    return {member: arrays for member, arrays in predictions.items() if needed <= set(arrays)}
 
 
-def energy_parity(one: Round) -> Figure | None:
+def energy_parity(final: Round, predictions: Predictions) -> Figure | None:
     """Predicted against labelled energy per atom on the test set."""
-    columns = {str(member): _energy_columns(arrays) for member, arrays in _test_predictions(one).items()}
+    columns = {str(member): _energy_columns(arrays) for member, arrays in predictions.items()}
     if not any(len(table["frame"]) for table in columns.values()):
         return None
     canvas, axes = new_axes(SQUARE, "label / meV/atom", "prediction / meV/atom")
@@ -35,10 +43,10 @@ def energy_parity(one: Round) -> Figure | None:
     diagonal(axes)
     axes.legend(handletextpad=0.1)
     caption = (
-        f"Energies of {one.committee} on the test set ({one.describe()}; no MD). Labels and "
+        f"Energies of {final.committee} on the test set ({final.describe()}; no MD). Labels and "
         "predictions of each member are relative to their mean, which removes constant energy offsets."
     )
-    name = f"parity-energy-{one.committee}"
+    name = f"parity-energy-{final.committee}"
     return finish(name, "Energy parity", caption, stacked(columns, "member"), canvas)
 
 
@@ -58,9 +66,9 @@ def _centred(values: Floats) -> Floats:
     return values - values.mean() if len(values) else values
 
 
-def force_parity(one: Round) -> Figure | None:
+def force_parity(final: Round, predictions: Predictions) -> Figure | None:
     """Density of predicted against labelled force components on the test set, all members together."""
-    parts = [(a["reference_forces"].ravel(), a["forces"].ravel()) for a in _test_predictions(one).values()]
+    parts = [(a["reference_forces"].ravel(), a["forces"].ravel()) for a in predictions.values()]
     if not parts:
         return None
     labels, predicted = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -71,11 +79,13 @@ def force_parity(one: Round) -> Figure | None:
     counts = np.histogram2d(labels[known], predicted[known], bins=[edges, edges])[0]
     outside = count(int(known.sum() - counts.sum()), "prediction")
     caption = (
-        f"Force components of {one.committee} on the test set, all evaluated members together "
-        f"({one.describe()}; no MD); {outside} outside the axis range."
+        f"Force components of {final.committee} on the test set, all evaluated members together "
+        f"({final.describe()}; no MD); {outside} outside the axis range."
     )
     columns = _occupied(edges, counts)
-    return finish(f"parity-force-{one.committee}", "Force parity", caption, columns, _density(edges, counts))
+    return finish(
+        f"parity-force-{final.committee}", "Force parity", caption, columns, _density(edges, counts)
+    )
 
 
 def _density(edges: Floats, counts: Floats) -> Canvas:

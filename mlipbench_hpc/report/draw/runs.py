@@ -55,12 +55,12 @@ def _atoms(run: Item) -> int:
 
 
 def pairs(results: Results, name: str) -> list[str]:
-    found = [
+    names = [
         pair
         for item in results.of("analyse", md=name)
         for pair in item.values.get("rdf", {}).get("pairs", {})
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(names))
 
 
 def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:

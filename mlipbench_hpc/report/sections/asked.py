@@ -58,23 +58,25 @@ def asked(results: Results) -> Table:
 
 def phrases(spec: dict[str, Any]) -> list[str]:
     """`name value unit` of everything that is set; what is nested stands in parentheses."""
-    found = []
+    parts = []
     for name, value in spec.items():
         readable_name = name.replace("_", " ")
         if isinstance(value, dict) and (inner := phrases(value)):
-            found.append(f"{readable_name} ({', '.join(inner)})")
+            parts.append(f"{readable_name} ({', '.join(inner)})")
         elif value not in (None, [], {}, ""):
-            found.append(f"{readable_name} {quantity(name, value)}")
-    return found
+            parts.append(f"{readable_name} {quantity(name, value)}")
+    return parts
 
 
 def quantity(name: str, value: Any) -> str:
     """One value with the unit that its name implies; quantities are floats, and integers count something."""
     values = value if isinstance(value, list) else [value]
     unit, factor = UNITS.get(name, ("", 1.0))
-    if not unit or not all(isinstance(one, float) for one in values):
-        return ", ".join("–".join(map(str, one)) if isinstance(one, list) else str(one) for one in values)
-    return f"{', '.join(f'{one * factor:.6g}' for one in values)} {unit}"
+    if not unit or not all(isinstance(element, float) for element in values):
+        return ", ".join(
+            "–".join(map(str, element)) if isinstance(element, list) else str(element) for element in values
+        )
+    return f"{', '.join(f'{element * factor:.6g}' for element in values)} {unit}"
 
 
 SECTION = Section("asked", "What was asked", 40, build)

@@ -43,14 +43,17 @@ def _summary(group: Group) -> list[str]:
     worth = "converged" if convergence.converged(group) else "not converged"
     title = group.title + worth.rjust(max(len(worth) + 2, COLUMNS - len(group.title)))
     lines = [title, "-" * COLUMNS]
-    checked = [text for one in crosscheck.sentences(group) for text in wrapped(one, "    ", first="  ")]
+    checked = [
+        text for sentence in crosscheck.sentences(group) for text in wrapped(sentence, "    ", first="  ")
+    ]
     if not group.interface:
         return [*lines, *(text for line in group.drawn for text in _heading(group, line)), *checked]
     for line in group.drawn:
         lines += [*_heading(group, line), *_numbers(group, line)]
     if group.drawn:
         lines += wrapped(
-            "mean ± SE (sampling) ± α·σ (training); in, out: reference inside, outside both", first="  "
+            "mean ± SE (sampling) ± α·σ (training); in, out: reference inside, outside the combined error",
+            first="  ",
         )
     return [*lines, *checked]
 

@@ -36,11 +36,11 @@ def numbers(results: Results) -> dict[str, Any]:
 
 
 def _split_numbers(item: Item) -> dict[str, Any]:
-    found = split_of(item)
-    sizes = {name: len(found[name]) for name in ("validation", "test") if name in found}
+    split = split_of(item)
+    sizes = {name: len(split[name]) for name in ("validation", "test") if name in split}
     return sizes | {
-        "train": [len(member) for member in found.get("members", [])],
-        "reference_energies_eV": found.get("reference_energies", {}),
+        "train": [len(member) for member in split.get("members", [])],
+        "reference_energies_eV": split.get("reference_energies", {}),
     }
 
 
@@ -89,16 +89,16 @@ def splits(results: Results) -> Table:
     """Sizes of the held-out and training sets."""
     rows = []
     for item in results.of("split"):
-        found = split_of(item)
-        members = [len(member) for member in found.get("members", [])]
+        split = split_of(item)
+        members = [len(member) for member in split.get("members", [])]
         sizes = sorted(set(members))
         rows.append([
             str(item.subject["split"]),
             only(results, str(item.subject["split"])) or "all",
-            number(len(found["validation"])) if found else NOTHING,
-            number(len(found["test"])) if found else NOTHING,
+            number(len(split["validation"])) if split else NOTHING,
+            number(len(split["test"])) if split else NOTHING,
             " or ".join(map(number, sizes)) if sizes else NOTHING,
-            number(len(members)) if found else NOTHING,
+            number(len(members)) if split else NOTHING,
         ])  # fmt: skip
     header = ["split", "frames drawn from", "validation", "test", "training, each member", "members M"]
     caption = "Frames in each set; validation, test and training sets are disjoint."

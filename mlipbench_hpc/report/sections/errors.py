@@ -3,7 +3,7 @@
 from mlipbench_hpc.report import models
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
-from mlipbench_hpc.report.draw.parity import energy_parity, force_parity
+from mlipbench_hpc.report.draw.parity import parity
 from mlipbench_hpc.report.section import Block, Content, Folded, Gallery, Section
 
 VALIDATION = "Errors on the validation set (monitored during training, not fitted)"
@@ -16,8 +16,8 @@ def build(results: Results) -> Content:
     blocks: list[Block] = []
     for final in finals:
         blocks += [models.errors(final, "test"), Folded(VALIDATION, [models.errors(final, "validation")])]
-    drawn = [draw(final) for final in finals for draw in (energy_parity, force_parity)]
-    return Content([*blocks, Gallery([figure for figure in drawn if figure], NOTHING)])
+    figures = [figure for final in finals for figure in parity(final)]
+    return Content([*blocks, Gallery(figures, NOTHING)])
 
 
 SECTION = Section("errors", "Errors", 70, build)

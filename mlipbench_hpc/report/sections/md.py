@@ -6,7 +6,7 @@ from typing import Any
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.draw.runs import SERIES, series
-from mlipbench_hpc.report.drivers import about_md, driver
+from mlipbench_hpc.report.driving import about_md, driving_potential
 from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.section import Content, Gallery, Section, Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus
@@ -34,7 +34,7 @@ def build(results: Results) -> Content:
 
 def _numbers(results: Results, name: str) -> dict[str, Any]:
     spec = results.asked("md", name)
-    final = driver(results, name).final
+    final = driving_potential(results, name).final
     return {
         "committee": spec.get("committee"),
         "potential": spec.get("potential"),
@@ -54,7 +54,7 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
 def _verdict(results: Results, name: str) -> list[str]:
     """Number, length and stability of the runs; for those outside every comparison."""
     runs = [item for item in results.of("md", md=name) if item.done]
-    planned, by = len(results.of("md", md=name)), driver(results, name).drives()
+    planned, by = len(results.of("md", md=name)), driving_potential(results, name).drives()
     if not runs:
         return [f"MD {name}, {by}: none of {count(planned, 'run')} done."]
     unstable = [run for run in runs if run.values.get("outcome") == "unstable"]
@@ -84,37 +84,43 @@ def about(results: Results, name: str) -> str:
 
 def _of_analyses(results: Results, name: str) -> list[str]:
     """The worker's own warnings, equal ones of several replicas together."""
-    said: dict[str, list[str]] = {}
+    by_sentence: dict[str, list[str]] = {}
     for item in results.of("analyse", md=name):
         for sentence in item.values.get("warnings", []):
-            said.setdefault(sentence, []).append(str(item.subject["replica"]))
-    return [f"replica {listed(replicas)}: {sentence}." for sentence, replicas in said.items()]
+            by_sentence.setdefault(sentence, []).append(str(item.subject["replica"]))
+    return [f"replica {listed(replicas)}: {sentence}." for sentence, replicas in by_sentence.items()]
 
 
 def _temperatures(results: Results, name: str) -> list[str]:
-    target, found = float(results.asked("md", name)["temperature"]), []
+    target, sentences = float(results.asked("md", name)["temperature"]), []
     for item in results.of("md", md=name):
         values: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
         thermo = values.get("thermo", {})
-        found += [f"replica {item.subject['replica']}: {one}" for one in _species_apart(thermo, target)]
+        sentences += [
+            f"replica {item.subject['replica']}: {sentence}" for sentence in _species_apart(thermo, target)
+        ]
         seen = thermo.get("temperature_K", {})
         mean, error = seen.get("mean"), seen.get("se")
         if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
-            found.append(
+            sentences.append(
                 f"replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K "
                 f"deviates from the target {number(target)} K by more than {TEMPERATURE_SIGMAS:.0f} standard "
                 "errors: not equilibrated; use a longer equilibration."
             )
-    return found
+    return sentences
 
 
 def _species_apart(thermo: dict[str, Any], target: float) -> list[str]:
     """A sentence where species deviate from `target` K: no equipartition under the thermostat."""
-    known = {name: one for name, one in by_species(thermo).items() if one["mean"] and one["se"]}
+    known = {
+        name: statistics
+        for name, statistics in by_species(thermo).items()
+        if statistics["mean"] and statistics["se"]
+    }
     apart = [
-        f"{name} {plus_minus(one['mean'], one['se'])} K"
-        for name, one in known.items()
-        if abs(one["mean"] - target) > max(SPECIES_SIGMAS * one["se"], SPECIES_SHARE * target)
+        f"{name} {plus_minus(statistics['mean'], statistics['se'])} K"
+        for name, statistics in known.items()
+        if abs(statistics["mean"] - target) > max(SPECIES_SIGMAS * statistics["se"], SPECIES_SHARE * target)
     ]
     if not apart:
         return []
@@ -134,7 +140,7 @@ def table(results: Results, name: str) -> Table:
               "largest deviation of conserved energy, meV/atom"]  # fmt: skip
     caption = (
         f"{name}: NVT at {number(spec['temperature'])} K, {number(spec['length'])} ps per run requested, "
-        f"{driver(results, name).drives()}. "
+        f"{driving_potential(results, name).drives()}. "
         "Mean ± block standard error over the analysed frames; deviation of the conserved energy from its "
         "initial value, over the whole run."
     )
@@ -142,8 +148,8 @@ def table(results: Results, name: str) -> Table:
 
 
 def _md_row(results: Results, item: Item) -> list[str]:
-    found: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
-    thermo = found.get("thermo", {})
+    values: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
+    thermo = values.get("thermo", {})
     temperature, potential = thermo.get("temperature_K", {}), thermo.get("potential_eV_per_atom", {})
     outcome = item.values.get("outcome", item.status)
     cause = f" ({item.values['cause']})" if item.values.get("cause") else ""
@@ -152,7 +158,7 @@ def _md_row(results: Results, item: Item) -> list[str]:
         f"{outcome}{cause}",
         species_temperatures(thermo),
         number(item.values.get("time_ps")),
-        number(found.get("analysed_ps")),
+        number(values.get("analysed_ps")),
         plus_minus(temperature.get("mean"), temperature.get("se")),
         plus_minus(potential.get("mean"), potential.get("se")),
         number(thermo.get("conserved_drift_meV_per_atom_per_ps")),
@@ -162,14 +168,19 @@ def _md_row(results: Results, item: Item) -> list[str]:
 
 def species_temperatures(thermo: dict[str, Any]) -> str:
     """`Au 299 ± 2, H 301 ± 3`; a dash where nothing is known."""
-    cells = [f"{name} {plus_minus(one['mean'], one['se'])}" for name, one in by_species(thermo).items()]
+    cells = [
+        f"{name} {plus_minus(statistics['mean'], statistics['se'])}"
+        for name, statistics in by_species(thermo).items()
+    ]
     return ", ".join(cells) or NOTHING
 
 
 def by_species(thermo: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Mean and standard error of each species' kinetic temperature in K, by symbol."""
-    found = {re.fullmatch(r"temperature_([A-Z][a-z]?)_K", name): one for name, one in thermo.items()}
-    return {name[1]: one for name, one in found.items() if name}
+    matches = {
+        re.fullmatch(r"temperature_([A-Z][a-z]?)_K", name): statistics for name, statistics in thermo.items()
+    }
+    return {name[1]: statistics for name, statistics in matches.items() if name}
 
 
 SECTION = Section("md", "Molecular dynamics", 90, build)

@@ -43,12 +43,12 @@ def _stale(results: Results) -> list[str]:
         "stale": "their inputs changed since",
         "changed": "they changed after their commit",
     }
-    found = {
+    excluded = {
         status: [item.reported.label for item in results.items if item.status == status] for status in why
     }
     return [
-        f"Excluded because {why[one]}: {listed(names)}. Run the campaign again."
-        for one, names in found.items()
+        f"Excluded because {why[status]}: {listed(names)}. Run the campaign again."
+        for status, names in excluded.items()
         if names
     ]
 

@@ -57,23 +57,23 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
     return {
         "asked": results.asked("committees", name),
         "visibility": next((item.values for item in results.of("visibility", committee=name)), None),
-        "rounds": {str(one.number): _round_numbers(one) for one in rounds(results, name)},
+        "rounds": {str(stage.number): _round_numbers(stage) for stage in rounds(results, name)},
     }
 
 
-def _round_numbers(one: Round) -> dict[str, Any]:
+def _round_numbers(stage: Round) -> dict[str, Any]:
     return {
-        "members_asked": len(one.members),
-        "members_trained": len(one.trained),
-        "decision": one.decision.values if one.decision else None,
-        "calibration": one.calibration.values if one.calibration else None,
+        "members_asked": len(stage.members),
+        "members_trained": len(stage.trained),
+        "decision": stage.decision.values if stage.decision else None,
+        "calibration": stage.calibration.values if stage.calibration else None,
         "members": {
             str(member.number): {
                 "training_structures": member.structures,
                 "train": member.train.values if member.train else {},
                 "evaluate": member.evaluate.values if member.evaluate else {},
             }
-            for member in one.members
+            for member in stage.members
         },
     }
 
@@ -89,7 +89,7 @@ def _errors(final: Round) -> str:
     known = [member.errors("test") for member in final.members if member.errors("test")]
     if not known:
         return "No member is evaluated yet."
-    force, deviation = mean_and_deviation([one["force"]["all"]["rmse_meV_per_A"] for one in known])
+    force, deviation = mean_and_deviation([values["force"]["all"]["rmse_meV_per_A"] for values in known])
     if force is None:
         return "Predictions on the test set are not finite: lower the learning rate or train in float64."
     sigma = known[0]["force"]["all"]["std_meV_per_A"]
@@ -106,7 +106,7 @@ def _errors(final: Round) -> str:
 
 def _energies(known: list[dict[str, Any]]) -> str:
     raw, centred = (
-        mean_and_deviation([one["energy"][name] for one in known])[0]
+        mean_and_deviation([values["energy"][name] for values in known])[0]
         for name in ("rmse_meV_per_atom", "centred_rmse_meV_per_atom")
     )
     if raw is None:
@@ -144,7 +144,7 @@ def warnings(results: Results) -> dict[str, list[str]]:
     sentences = {}
     for name in results.names("committees"):
         planned = rounds(results, name)
-        own = [sentence for one in planned for sentence in _round_warnings(one)]
+        own = [sentence for stage in planned for sentence in _round_warnings(stage)]
         sentences[about_committee(results, name)] = own + _never_enough(planned)
     return sentences
 
@@ -164,29 +164,33 @@ def _never_enough(all_rounds: list[Round]) -> list[str]:
     return [f"the last planned round misses its target: {values['reason']}; plan more rounds or frames."]
 
 
-def _round_warnings(one: Round) -> list[str]:
-    found, name = [], f"round {one.number} ({one.describe()})"
-    if 0 < len(one.trained) < len(one.members):
-        found.append(
-            f"{name}: {len(one.trained)} of {len(one.members)} members are trained; means are over the "
+def _round_warnings(stage: Round) -> list[str]:
+    sentences, name = [], f"round {stage.number} ({stage.describe()})"
+    if 0 < len(stage.trained) < len(stage.members):
+        sentences.append(
+            f"{name}: {len(stage.trained)} of {len(stage.members)} members are trained; means are over the "
             "trained members."
         )
-    for member in one.members:
+    for member in stage.members:
         for part in ("validation", "test"):
             errors = member.errors(part)
             if errors.get("not_finite"):
                 amount = count(errors["not_finite"], "prediction")
-                found.append(f"{name} member {member.number}: {amount} on the {part} set not finite.")
+                sentences.append(f"{name} member {member.number}: {amount} on the {part} set not finite.")
     left_out = max(
-        (m.errors("test")["force"]["molecules"]["oxygens_left_out"] for m in one.members if m.errors("test")),
+        (
+            m.errors("test")["force"]["molecules"]["oxygens_left_out"]
+            for m in stage.members
+            if m.errors("test")
+        ),
         default=0,
     )
     if left_out:
-        found.append(
+        sentences.append(
             f"{name}: net molecular forces exclude {count(left_out, 'oxygen')} without exactly two H "
             "(test set)."
         )
-    return found
+    return sentences
 
 
 SECTION = Section("models", "Models", 60, build)

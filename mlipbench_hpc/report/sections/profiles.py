@@ -3,7 +3,7 @@
 from mlipbench_hpc.report import uncertainty
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.draw.bands import of_run
-from mlipbench_hpc.report.drivers import about_run
+from mlipbench_hpc.report.driving import about_run
 from mlipbench_hpc.report.section import Block, Content, Gallery, Heading, Paragraph, Section
 from mlipbench_hpc.report.sections.md import about
 

@@ -15,14 +15,14 @@ def build(results: Results) -> Content:
 
 
 def _task_numbers(item: Item) -> dict[str, Any]:
-    told = item.reported
+    reported = item.reported
     return {
-        "verb": told.verb,
-        "key": told.key,
-        "environment": told.environment,
+        "verb": reported.verb,
+        "key": reported.key,
+        "environment": reported.environment,
         "identity": item.task.get("identity"),
         "status": item.status,
-        "failure": None if item.done else told.failure,
+        "failure": None if item.done else reported.failure,
     }
 
 
@@ -45,16 +45,16 @@ def provenance(results: Results) -> Table:
 
 def versions(results: Results) -> Table:
     """Packages that the tasks of each environment loaded."""
-    found: dict[str, dict[str, set[str]]] = {}
+    by_environment: dict[str, dict[str, set[str]]] = {}
     for item in results.items:
         for package, version in item.result.get("versions", {}).items():
-            found.setdefault(item.reported.environment, {}).setdefault(package, set()).add(version)
+            by_environment.setdefault(item.reported.environment, {}).setdefault(package, set()).add(version)
     rows = [
         [
             environment,
             ", ".join(f"{package} {'/'.join(sorted(seen))}" for package, seen in sorted(packages.items())),
         ]
-        for environment, packages in sorted(found.items())
+        for environment, packages in sorted(by_environment.items())
     ]
     return Table("Packages loaded by the tasks.", ["environment", "versions"], rows, words=2)
 

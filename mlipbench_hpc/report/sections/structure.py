@@ -2,7 +2,7 @@
 
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.runs import pairs, radial
-from mlipbench_hpc.report.drivers import about_md
+from mlipbench_hpc.report.driving import about_md
 from mlipbench_hpc.report.section import Content, Gallery, Section
 
 NOTHING = "No radial distributions: no run is analysed."

@@ -1,4 +1,4 @@
-"""What drives an MD run, and the words that must stand beside every number of it."""
+"""The potential that drives an MD run, and the description beside every number of it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from mlipbench_hpc.report.text import count, number
 
 
 @dataclass(frozen=True)
-class Driver:
+class DrivingPotential:
     """A reference potential, or one member of a committee.
 
     final: the committee's last trained round; None for a reference potential and where nothing is planned.
@@ -26,27 +26,27 @@ class Driver:
         return f"reference potential {self.name}" if self.reference else self.name
 
     def models(self) -> str:
-        """What must stand beside each number: committee size and training structures."""
+        """Committee size and training structures, for the text beside each number."""
         if self.reference:
             return self.title
         return self.final.describe() if self.final else "no model"
 
     def drives(self) -> str:
-        """The same as what drives MD."""
+        """The same for a run of MD."""
         if self.reference:
             return f"driven by the {self.models()}"
         return f"driven by member {self.member} of {self.name} ({self.models()})"
 
 
 @remembered
-def driver(results: Results, md: str) -> Driver:
-    """What the campaign says drives one of its `md`."""
+def driving_potential(results: Results, md: str) -> DrivingPotential:
+    """The potential that drives one entry of `md`."""
     spec = results.asked("md", md)
     committee = spec.get("committee")
     if committee is None:
-        return Driver(str(spec.get("potential")), reference=True)
+        return DrivingPotential(str(spec.get("potential")), reference=True)
     final = final_round(results, committee)
-    return Driver(committee, reference=False, final=final, member=int(spec.get("member") or 0))
+    return DrivingPotential(committee, reference=False, final=final, member=int(spec.get("member") or 0))
 
 
 def length(runs: list[Item]) -> str:
@@ -60,10 +60,12 @@ def length(runs: list[Item]) -> str:
 
 def about_run(results: Results, run: Item) -> str:
     """Committee size, training structures and length of one run."""
-    return f"{driver(results, run.subject['md']).models()}; {number(run.values.get('time_ps'))} ps of MD"
+    models = driving_potential(results, run.subject["md"]).models()
+    return f"{models}; {number(run.values.get('time_ps'))} ps of MD"
 
 
 @remembered
 def about_md(results: Results, md: str) -> str:
     """The same for all runs of one `md` that are done."""
-    return f"{driver(results, md).drives()}; {length([run for run in results.of('md', md=md) if run.done])}"
+    runs = [run for run in results.of("md", md=md) if run.done]
+    return f"{driving_potential(results, md).drives()}; {length(runs)}"
