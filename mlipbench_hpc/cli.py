@@ -170,13 +170,14 @@ def drive(session: Session) -> tuple[bool, bool]:
     from mlipbench_hpc.runtime.staging import ready
     from mlipbench_hpc.runtime.submit import stop_at
 
+    # The code is copied before keys are made from it: no edit in between can put new code under old keys.
+    code = stage(session.store.root, session.architectures.values())
     session.add_inputs()
     plan_verbs.show_plan(session)
     plan_verbs.ask_beyond_budget(session)
     if left := processes.kill(processes.STORE, session.store.name):
         print(f"ended {left} processes that a dead driver had left", flush=True)
     environments = ready(session.environments, session.site.stage_images, session.store.root)
-    code = stage(session.store.root, session.architectures.values())
     driver = Driver(session.store, session.site, code, environments, session.expand, say, remarks)
     driver.stop_at = stop_at(session.options)
     return driver.run(), driver.stopping == OUT_OF_TIME
@@ -194,6 +195,10 @@ def report(session: Session) -> int:
     seen, found = session.look()
     campaign = session.validated.campaign
     out = session.store.root / "reports" / campaign.name
+    if "done" not in found.values() and (out / "report.html").exists():
+        raise Refused(
+            f"no task of this plan is committed yet: the earlier report stays, {out / 'report.html'}"
+        )
     page = build_report(
         document(session.path, campaign, session.site, session.architectures),
         reported(session.plan, seen.failures, found),
@@ -223,7 +228,23 @@ def task_run(session: Session) -> int:
         environment = locate_again(task, session.site, session.store.root / "facts")
         if environment.identity != task.identity:
             raise Refused(f"environment `{task.environment}` is not the one this task was planned with")
+        require_present_source(session, task)
         return rerun(session.store, task, environment, session.architectures.values())
+
+
+def require_present_source(session: Session, task: Task) -> None:
+    """Raise Refused where the code here is not that of the task's key: its result would not belong to it."""
+    from mlipbench_hpc.contract.versions import verb_versions
+
+    versions = [(f"verb {task.verb}", task.version, verb_versions().get(task.verb))]
+    if adapter := task.architecture:
+        present = session.architectures.get(adapter.name)
+        versions.append((f"architecture {adapter.name}", adapter.version, present and present.version))
+    for name, planned, here in versions:
+        if planned != here:
+            raise Refused(
+                f"{name} is at version {here} here, the task was planned with {planned}: plan again"
+            )
 
 
 def pick(session: Session) -> tuple[dict[str, Any], list[Path]]:

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 
-from mlipbench_hpc.architectures.card import BUILT_IN, load_card
+from mlipbench_hpc.architectures.card import BUILT_IN, find, legacy_values, load_card
 from mlipbench_hpc.contract.verbs import BUILT_IN as BUILT_IN_VERBS
 from mlipbench_hpc.contract.versions import LOCK, Kind, Source, recorded
 
@@ -20,13 +20,19 @@ def digests() -> Iterator[tuple[Kind, str, str]]:
         yield "verbs", verb.name, source.verb(verb)
     for card in sorted(BUILT_IN.glob("*/card.toml")):
         module = f"mlipbench_hpc.architectures.{card.parent.name}"
-        yield "architectures", load_card(card).name, source.architecture(module, card.parent)
+        yield "architectures", load_card(card).name, source.package(module, card.parent)
 
 
 def changed() -> list[str]:
     """Names whose source is not the one their version was last looked at with."""
     lock = recorded()
-    return [name for kind, name, digest in digests() if lock[kind].get(name, {}).get("digest") != digest]
+    changed = [name for kind, name, digest in digests() if lock[kind].get(name, {}).get("digest") != digest]
+    legacy = {name: legacy_values(adapter.card) for name, adapter in find().items()}
+    return changed + [
+        name
+        for name, entry in lock["architectures"].items()
+        if name not in changed and entry.get("legacy", {}) != legacy[name]
+    ]
 
 
 def accept(names: list[str], bump: bool) -> None:
@@ -35,7 +41,9 @@ def accept(names: list[str], bump: bool) -> None:
     for kind, name, digest in digests():
         if name in names:
             version = int(lock[kind].get(name, {"version": 1 - bump})["version"])
+            legacy = legacy_values(find()[name].card) if kind == "architectures" else {}
             lock[kind][name] = {"version": version + bump, "digest": digest}
+            lock[kind][name] |= {"legacy": legacy} if legacy else {}
     LOCK.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

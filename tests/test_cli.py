@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from toy import TOY, write_toy
 
 from mlipbench_hpc.cli import main
 from mlipbench_hpc.contract.folder import manifest
+from mlipbench_hpc.contract.task import Task
 
 
 @pytest.fixture(scope="module")
@@ -256,8 +258,8 @@ def test_plan_says_why_committed_tasks_run_again(copy: Path) -> None:
     path = copy / "toy.yaml"
     path.write_text(TOY.replace("toy}", "toy, hyperparameters: {gaussians: 9}}"))
     planned = running.run(copy, "plan", "toy.yaml").stdout
-    assert "  2 train: parameters changed: hyperparameters.gaussians" in planned
-    assert "  2 evaluate: parameters changed: hyperparameters.gaussians" in planned
+    assert "  2 train: parameters changed: hyperparameters.gaussians 12 → 9" in planned
+    assert "  2 evaluate: parameters changed: hyperparameters.gaussians 12 → 9" in planned
     assert "  1 calibrate: tasks that it consumes run again" in planned
 
 
@@ -279,3 +281,25 @@ def test_a_store_of_an_earlier_schema_stays_readable(copy: Path) -> None:
     assert '"schema": 1' in running.run(copy, "task", "show", name).stdout
     again = running.run(copy, "task", "run", name)
     assert (again.returncode, "task.json has schema 1" in again.stderr) == (2, True)
+    page = copy / "store/reports/toy/report.html"
+    before = page.read_bytes()
+    refused = running.run(copy, "report", "toy.yaml")
+    assert (refused.returncode, "the earlier report stays" in refused.stderr) == (2, True)
+    assert page.read_bytes() == before
+
+
+def test_a_task_of_other_source_is_not_run_under_its_old_key(copy: Path) -> None:
+    """Its result would be committed as that of the source it was planned with."""
+    (key, *_) = keys(copy, "train")
+    path = copy / "store/tasks" / key / "task.json"
+    task = Task.from_json(json.loads(path.read_text()))
+    other = replace(task, version=task.version + 1)
+    folder = copy / "store/attempts" / f"{other.key}-0"
+    folder.mkdir()
+    (folder / "task.json").write_text(json.dumps(other.to_json()))
+    ended = running.run(copy, "task", "run", other.key)
+    assert ended.returncode == 2
+    assert (
+        f"verb train is at version {task.version} here, the task was planned with {other.version}"
+        in ended.stderr
+    )

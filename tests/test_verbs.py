@@ -69,6 +69,12 @@ def test_a_verb_from_outside_is_planned_run_and_reported(
     assert [result["values"]["frames"] for result in counts] == [201, 201]
     tasks = running.results(tmp_path)["tasks"]
     assert tasks["counting.frames md=crystal replica=0 committee=pairs"]["status"] == "done"
+    (tmp_path / "site/counting/table.json").write_text("[1]")  # Its data count as its source does.
+    assert (
+        "2 counting.frames: version of counting.frames is" in running.run(tmp_path, "plan", "toy.yaml").stdout
+    )
+    (tmp_path / "site/counting/table.json").unlink()
+    assert "0 to run" in running.run(tmp_path, "plan", "toy.yaml").stdout
     (tmp_path / "site/counting/frames.py").write_text(COUNTING.replace("+ context", "- context"))
     assert (
         "2 counting.frames: version of counting.frames is" in running.run(tmp_path, "plan", "toy.yaml").stdout

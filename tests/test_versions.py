@@ -115,6 +115,27 @@ def test_a_hyperparameter_beyond_its_legacy_value_changes_the_keys_of_its_archit
     assert {name for _, name in own_changes(before, keys(QUICKSTART))} == {"mace", ""}
 
 
+def test_a_legacy_value_that_changes_changes_keys(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else models of before and after it would share keys, which leave the value out."""
+    added = '[hyperparameters.new]\ntype = "int"\ndefault = 2\nlegacy = 2\nhelp = "new"\n[presets.tiny]'
+    edit("architectures/mace/card.toml", "[presets.tiny]", added)(package)
+    lock = versions.recorded()
+    lock = lock | {
+        "architectures": lock["architectures"]
+        | {"mace": lock["architectures"]["mace"] | {"legacy": {"new": 2}}}
+    }
+    monkeypatch.setattr(versions, "recorded", lambda: lock)
+    before = keys(QUICKSTART)
+    edit("architectures/mace/card.toml", "default = 2\nlegacy = 2", "default = 3\nlegacy = 3")(package)
+    assert {name for _, name in own_changes(before, keys(QUICKSTART))} == {"mace", ""}
+
+
+def test_what_a_worker_does_to_hyperparameters_changes_the_keys_of_models(package: Path) -> None:
+    before = keys(QUICKSTART)
+    edit("worker/context.py", "return complete(", "return 2 * complete(")(package)
+    assert ("train", "dp") in own_changes(before, keys(QUICKSTART))
+
+
 def test_a_changed_verb_changes_its_own_keys_and_those_below(package: Path) -> None:
     before = keys(QUICKSTART)
     edit("worker/calibrate.py", "return ", "return 2 and ")(package)
@@ -127,7 +148,7 @@ def test_a_third_party_is_known_by_the_digest_of_its_own_and_of_shared_source(
 ) -> None:
     campaign = write_toy(tmp_path)
     toy = cards.find()["toy"]
-    assert toy.version == Source.here().architecture("mlipbench_toy", toy.folder)
+    assert toy.version == Source.here().package("mlipbench_toy", toy.folder)
     before = keys(campaign)
     edit("data/frames.py", "def concatenate", "UNUSED = 1\n\n\ndef concatenate")(package)
     assert ("train", "toy") in own_changes(before, keys(campaign))
@@ -140,12 +161,13 @@ def test_a_third_party_s_own_modules_and_files_count_however_they_are_imported(t
         "outer/__init__.py": "", "outer/helper.py": "x = 1\n", "outer/unrelated.py": "x = 1\n",
         "outer/inner/__init__.py": "", "outer/inner/adapter.py": "from ..helper import x\n",
         "outer/inner/table.json": "[1]", "outer/inner/card.toml": "a = 1\n",
+        "outer/inner/.adapter.py.swp": "", "outer/inner/adapter.py~": "", "outer/inner/README.md": "",
     }  # fmt: skip
     counted = {"outer/helper.py", "outer/inner/adapter.py", "outer/inner/table.json", "outer/__init__.py"}
 
     def digest() -> str:
         versions._read.cache_clear()
-        return Source.here().architecture("outer.inner", folder)
+        return Source.here().package("outer.inner", folder)
 
     for name, text in texts.items():
         (tmp_path / name).write_text(text)

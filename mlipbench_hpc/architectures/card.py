@@ -159,6 +159,8 @@ def _unreadable(data: dict[str, Any]) -> list[Problem]:
     wrong = _keys(data, "", {item.name for item in fields(Card)}, {"elements"})
     if "restart" in data:
         wrong += _restart(data["restart"])
+    if "cost" in data and not isinstance(data["cost"], dict):
+        wrong.append(("cost", f"expected a table of laws, received {data['cost']!r}"))
     settings, known = data.get("hyperparameters", {}), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
         where = f"hyperparameters.{name}"
@@ -301,12 +303,16 @@ def keyed(card: Card, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def complete(card: Card, values: Mapping[str, Any]) -> dict[str, Any]:
     """The inverse of `keyed`: a task's hyperparameters, with the legacy values that its key leaves out."""
-    legacy = {
+    return legacy_values(card) | dict(values)
+
+
+def legacy_values(card: Card) -> dict[str, Any]:
+    """The legacy value of every hyperparameter that has one."""
+    return {
         name: setting.normal(setting.legacy)
         for name, setting in card.hyperparameters.items()
         if setting.legacy is not None
     }
-    return legacy | dict(values)
 
 
 @dataclass(frozen=True)
@@ -321,7 +327,8 @@ class Found:
     @cached_property
     def version(self) -> Version:
         """What keys hold: the version in verbs.lock, or the digest of this source where it has none there."""
-        return version("architectures", self.name, Source.here().architecture(self.module, self.folder))
+        source = Source.here().package(self.module, self.folder)
+        return version("architectures", self.name, source, legacy_values(self.card))
 
 
 def find() -> dict[str, Found]:

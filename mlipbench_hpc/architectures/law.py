@@ -38,6 +38,10 @@ OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
 }
 
 
+SHOWN = 200
+UNREADABLE = (MemoryError, RecursionError, SyntaxError, ValueError)
+
+
 class LawError(ValueError):
     """A law cannot be read, or gives no number of seconds; `name` is the law's."""
 
@@ -102,7 +106,7 @@ def _unused(laws: Laws, required: Sequence[str]) -> list[tuple[str, str]]:
 def _names(law: str) -> list[ast.Name]:
     try:
         return [node for node in ast.walk(_parsed(law)) if isinstance(node, ast.Name)]
-    except (SyntaxError, ValueError):
+    except UNREADABLE:
         return []
 
 
@@ -126,8 +130,8 @@ def _value(name: str, law: str | float, values: Mapping[str, Any]) -> float:
         value = _evaluated(_parsed(str(law)), values)
     except SyntaxError as error:
         raise LawError(name, f"{law!r} is no expression: {error.msg}") from error
-    except (ArithmeticError, TypeError, ValueError) as error:
-        raise LawError(name, f"{law!r}: {error}") from error
+    except (ArithmeticError, IndexError, MemoryError, RecursionError, TypeError, ValueError) as error:
+        raise LawError(name, f"{str(law)[:SHOWN]!r}: {error or 'too deeply nested'}") from error
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise LawError(name, f"{law!r} gives {value!r}, not a finite number")
     return float(value)
@@ -145,6 +149,8 @@ def _evaluated(node: ast.expr, values: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_evaluated(node.operand, values)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
+        if node.keywords:
+            raise ValueError(f"{ast.unparse(node)!r}: functions take no named arguments")
         return FUNCTIONS[node.func.id](*_spread([_evaluated(item, values) for item in node.args]))
     raise ValueError(
         f"{ast.unparse(node)!r} is no hyperparameter, variable, law further up or known operation"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mlipbench_hpc.contract.key import digest, file_digest
 from mlipbench_hpc.contract.verbs import Verb, VerbError, verbs
@@ -23,11 +23,11 @@ Kind = Literal["verbs", "architectures"]
 PACKAGE = __name__.partition(".")[0]
 FOLDER = Path(__file__).parent.parent
 LOCK = FOLDER / "verbs.lock"
-# In the folder of an architecture: source and its compiled form, and pages for people.
-NO_DATA = (".py", ".pyc", ".md", ".rst")
+# In the folder of a package: source, and pages for people.
+NO_DATA = (".py", ".md", ".rst")
 CARD = "card.toml"
-# How a worker is started, stopped and committed decides no number.
-OUTSIDE = (f"{PACKAGE}.contract", f"{PACKAGE}.worker.context")
+# How tasks are recorded and committed decides no number, nor does what they may cost.
+OUTSIDE = (f"{PACKAGE}.contract", f"{PACKAGE}.architectures.law")
 
 
 @dataclass(frozen=True)
@@ -45,27 +45,20 @@ class Source:
         """Digest of the meaning of everything that a verb's module imports."""
         if not verb.is_foreign:
             return digest(self._closure([verb.module]))
-        folder = package_folder(verb.module)
-        top, depth = verb.module.partition(".")[0], verb.module.count(".") - 1
-        source = Source({top: folder.parents[depth - 1] if depth else folder, **self.packages})
-        return digest(source._closure([verb.module]))
+        return self.package(verb.module.rpartition(".")[0], package_folder(verb.module))
 
-    def architecture(self, module: str, folder: Path) -> str:
+    def package(self, module: str, folder: Path) -> str:
         """Digest of the meaning of all modules in `folder`, which is package `module`, and of what they
-        import, and of the bytes of other files there. Left out are the card, whose hyperparameters enter keys
-        by themselves, and pages for people.
+        import, and of the bytes of other files there. Left out are an architecture's card, whose
+        hyperparameters enter keys by themselves, pages for people, and what editors and systems leave.
         """
         top, depth = module.partition(".")[0], module.count(".")
         source = Source({top: folder.parents[depth - 1] if depth else folder, **self.packages})
-        files = sorted(
-            path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-        )
-        names = [path.relative_to(folder).with_suffix("") for path in files if path.suffix == ".py"]
+        files = package_files(folder)
+        names = [Path(name).with_suffix("") for name in files if name.endswith(".py")]
         modules = [".".join([module, *name.parts]).removesuffix(".__init__") for name in names]
-        others = [
-            path for path in files if path.name != "card.toml" and path.suffix not in (".py", ".md", ".rst")
-        ]
-        data = [[path.relative_to(folder).as_posix(), file_digest(path)] for path in others]
+        others = [name for name in files if name != CARD and not name.endswith(NO_DATA)]
+        data = [[name, file_digest(files[name])] for name in others]
         return digest([source._closure(modules), data])
 
     def _closure(self, start: list[str]) -> dict[str, str]:
@@ -88,6 +81,18 @@ class Source:
         path = self.packages[top].joinpath(*names)
         files = (path / "__init__.py", path.with_suffix(".py")) if names else (path / "__init__.py",)
         return next((file for file in files if file.exists()), None)
+
+
+def package_files(folder: Path) -> dict[str, Path]:
+    """Files below a package's folder by relative name, without compiled ones and those that editors leave."""
+    files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        name.as_posix(): path
+        for name, path in files.items()
+        if "__pycache__" not in name.parts
+        and not any(part.startswith(".") for part in name.parts)
+        and not name.name.endswith((".pyc", "~"))
+    }
 
 
 @cache
@@ -121,16 +126,24 @@ def meaning(tree: ast.Module) -> str:
 
 
 @cache
-def recorded() -> dict[Kind, dict[str, dict[str, Version]]]:
-    """The content of verbs.lock: {kind: {name: {"version": int, "digest": str}}}."""
-    content: dict[Kind, dict[str, dict[str, Version]]] = json.loads(LOCK.read_text(encoding="utf-8"))
+def recorded() -> dict[Kind, dict[str, dict[str, Any]]]:
+    """The content of verbs.lock: {kind: {name: {"version": int, "digest": str, "legacy": {name: value}}}}."""
+    content: dict[Kind, dict[str, dict[str, Any]]] = json.loads(LOCK.read_text(encoding="utf-8"))
     return content
 
 
-def version(kind: Kind, name: str, source: str) -> Version:
-    """What a key holds: the recorded version where `source` is the recorded digest, else `source`."""
+def version(kind: Kind, name: str, source: str, legacy: Mapping[str, Any] | None = None) -> Version:
+    """What a key holds: the recorded version where `source` is the recorded digest, else `source`.
+
+    legacy: an architecture's hyperparameters that keys leave out at these values. A recorded one must stay
+    what it was, or keys of other models would become the same; otherwise the key holds a digest of both.
+    """
     entry = recorded()[kind].get(name)
-    return entry["version"] if entry and entry["digest"] == source else source
+    values = dict(legacy or {})
+    if entry is None or any(values.get(key) != value for key, value in entry.get("legacy", {}).items()):
+        return digest([source, values]) if values else source
+    recorded_version: int = entry["version"]
+    return recorded_version if entry["digest"] == source else source
 
 
 def verb_versions() -> dict[str, Version]:

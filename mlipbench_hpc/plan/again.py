@@ -1,5 +1,6 @@
 """Why tasks run again that were committed under another key before."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ def lines(plan: Sequence[Planned], states: Mapping[str, State], earlier: Mapping
     if not causes:
         return []
     rows = [f"  {count} {verb}: {cause}" for (verb, cause), count in causes.items()]
-    return ["committed before under another key, to run again:", *rows]
+    return ["to run, though tasks of the same name are committed under other keys:", *rows]
 
 
 def differences(record: Mapping[str, Any], item: Planned) -> list[str]:
@@ -57,15 +58,20 @@ def _identity(record: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
 
 def _parameters(record: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     before, after = _flat(record["parameters"]), _flat(now["parameters"])
-    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    changed = [
+        f"{name} {before.get(name, 'absent')} → {after.get(name, 'absent')}"
+        for name in sorted(before | after)
+        if before.get(name) != after.get(name)
+    ]
     if changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
         yield f"parameters changed: {', '.join(changed[:SHOWN])}{more}"
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by dotted name."""
-    flat: dict[str, Any] = {}
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """JSON of values by dotted name: 5 and 5.0 make different keys."""
+    flat: dict[str, str] = {}
     for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+        nested = isinstance(value, Mapping) and value
+        flat |= _flat(value, f"{prefix}{name}.") if nested else {prefix + name: json.dumps(value)}
     return flat

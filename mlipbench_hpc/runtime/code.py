@@ -12,9 +12,7 @@ from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.contract.folder import rename_into
 from mlipbench_hpc.contract.key import digest, file_digest
 from mlipbench_hpc.contract.verbs import verbs
-from mlipbench_hpc.contract.versions import package_folder
-
-SOURCES = (".py", ".toml", ".lock", ".html", ".json")
+from mlipbench_hpc.contract.versions import package_files, package_folder
 
 
 def stage(store: Path, architectures: Iterable[Found]) -> Path:
@@ -37,12 +35,7 @@ def stage(store: Path, architectures: Iterable[Found]) -> Path:
 
 def _sources(module: str, folder: Path) -> dict[str, Path]:
     prefix = Path(*module.split("."))
-    found = {
-        (prefix / path.relative_to(folder)).as_posix(): path
-        for path in folder.rglob("*")
-        if path.suffix in SOURCES
-    }
-    return {name: path for name, path in found.items() if "__pycache__" not in name}
+    return {(prefix / name).as_posix(): path for name, path in package_files(folder).items()}
 
 
 def _copy(files: dict[str, Path], target: Path) -> None:

@@ -20,7 +20,7 @@ from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native, missing
 from mlipbench_hpc.worker.engines.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
-from mlipbench_hpc.worker.engines.restart import STATE, Continuation, furthest, pack
+from mlipbench_hpc.worker.engines.restart import STATE, Continuation, earlier_states, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
 from mlipbench_hpc.worker.engines.start import Start
 from mlipbench_hpc.worker.engines.system import Thermometer
@@ -145,6 +145,8 @@ class Simulation:
     def _continue(self, continuation: Continuation) -> None:
         self.watch = self._watch(float(continuation.state["reference"]))
         self.recorder.adopt(continuation.attempt, continuation.segments)
+        for step, files in earlier_states(continuation):
+            self.context.save_checkpoint(step, files, sparser_with_age)
         self.engine.restore(continuation.state)
 
     def _watch(self, reference: float) -> Watch:

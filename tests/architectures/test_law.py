@@ -88,3 +88,11 @@ def test_each_mistake_in_the_laws_is_named(changes: dict[str, Any], expected: li
 def test_a_hyperparameter_may_not_be_called_like_a_variable() -> None:
     ((name, message),) = complaints(LAWS, ["ase"], {"only": {"atoms": 3}})
     assert (name, message) == ("atoms", "hyperparameter with the name of a variable")
+
+
+@pytest.mark.parametrize("law", ["last()", "-" * 5000 + "1", "max(1, key=3)", "1e400", "9" * 400 + " * 1.5"])
+def test_what_no_law_can_be_is_said_and_never_a_traceback(law: str) -> None:
+    laws = {"start": 1.0, "train": law, "evaluate": 1.0, "md_ase": 1.0}
+    ((name, message),) = complaints(laws, ["ase"], {"tiny": {"epochs": 1}})
+    assert name == "train"
+    assert len(message) < 1000

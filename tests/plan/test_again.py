@@ -29,7 +29,11 @@ def causes(before: Task) -> list[str]:
         ({"identity": "venv:0"}, "environment mace changed"),
         (
             {"parameters": {"seed": 1, "hyperparameters": {"lr": 0.2}, "old": 1}},
-            "parameters changed: hyperparameters.lr, old",
+            "parameters changed: hyperparameters.lr 0.2 → 0.1, old 1 → absent",
+        ),
+        (
+            {"parameters": {"seed": 1.0, "hyperparameters": {"lr": 0.1}, "new": None}},
+            "parameters changed: new null → absent, seed 1.0 → 1",
         ),
         ({"inputs": {"data": "t"}}, "the data changed"),
         ({"upstream": {"split": "l"}}, "tasks that it consumes run again"),

@@ -115,3 +115,20 @@ def test_what_cannot_be_a_tasks_fault_counts_however_few_tasks_there_are() -> No
     for _ in range(3):
         health.failed("n1", "only", "it could not be started", True)
     assert list(health.excluded) == ["n1"]
+
+
+def test_tasks_that_fail_on_every_node_exclude_none() -> None:
+    health = Health(3)
+    for task in ("t1", "t2", "t3", "t4"):
+        for node in ("a", "b"):
+            health.failed(node, task, "lost", is_certain=False)
+    assert health.excluded == {}
+
+
+def test_a_job_that_begins_a_task_clears_its_nodes_jobs_without_one() -> None:
+    health = Health(3)
+    health.ended(idle(1))
+    for number in range(5):
+        health.ended(busy(number, failed=False))
+    health.ended(idle(2))
+    assert health.excluded == {}

@@ -81,13 +81,17 @@ class Health:
             if other != node and other not in self.excluded
             for failure in failures
         )
-        if is_certain or not elsewhere:
+        if elsewhere and not is_certain:
+            for failures in self._failures.values():
+                failures[:] = [failure for failure in failures if failure.task != task or failure.is_certain]
+        else:
             self._add(node, Failure(task, words, is_certain))
 
     def ended(self, job: EndedJob) -> None:
         """A job is over; one that started no task counts against its node, else against all jobs."""
         if job.has_begun:
             self._idle.clear()
+            self._failures[job.node] = [failure for failure in self._failures[job.node] if failure.task]
             self._failed = [*self._failed, job] if job.has_failed else []
         elif job.node in self.excluded:
             self._despite.append(job)

@@ -14,7 +14,7 @@ from parsl.providers import PBSProProvider
 from mlipbench_hpc.runtime.cluster.block import ACTIVE, TIMED_OUT, WAITING, Block, Cause, Job
 from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused
 
-STATES = {"R": JobState.RUNNING, "B": JobState.RUNNING, **dict.fromkeys("QWTHSU", WAITING)}
+STATES = {"R": JobState.RUNNING, "B": JobState.RUNNING, **dict.fromkeys("QWTHSUM", WAITING)}
 NO_HISTORY = "not configured to maintain job history"
 # What qstat says of a job that is certainly not there: never submitted here, forgotten, or over.
 NOT_THERE = ("unknown job id", "job has finished")
@@ -123,7 +123,7 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
             self.trouble = f"qstat: {errors.strip() or out.strip() or code}"
             return None
         try:
-            listed = json.loads(out)["Jobs"]
+            listed = json.loads(out, strict=False)["Jobs"]
             answer = {self._same(job, jobs): self._job(text) for job, text in listed.items()}
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             self.trouble = f"qstat: no jobs in its JSON ({error})"

@@ -53,7 +53,7 @@ MISTAKES = (
     r"user's group not permitted to use this partition",
     r"access/permission denied",
     r"unrecognized option|invalid option",
-    r"requires reservation|invalid --[\w-]+ specification",
+    r"requires reservation|invalid --[\w-]+ specification|invalid gres",
     # PBS
     r"unknown (queue|resource|node)\b",
     r"job violates queue and/or server resource limits",
@@ -65,6 +65,7 @@ MISTAKES = (
     r"access to queue is denied",
     r"unauthorized request",
     r"no default queue specified",
+    r"job rejected by all possible destinations",
     r"bad [ug]id for job execution",
 )
 # A job alone exceeds what one job may have; limits of all jobs of a user or an account are no such reason.

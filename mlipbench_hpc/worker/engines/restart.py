@@ -1,11 +1,13 @@
 """Where an earlier attempt can be continued: the furthest state whose whole past is intact."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mlipbench_hpc.contract.folder import checkpoints
 from mlipbench_hpc.contract.key import file_digest
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.integrators import State
@@ -50,6 +52,17 @@ def furthest(context: Context) -> Continuation | None:
         if segments and segments[-1].state_sha256 == file_digest(checkpoint / STATE):
             return Continuation(attempt, segments, unpack(checkpoint / STATE))
     return None
+
+
+def earlier_states(continuation: Continuation) -> Iterator[tuple[int, dict[str, bytes]]]:
+    """Step and files of the checkpoints that end the continued attempt's segments, oldest first.
+
+    They are copied with the trajectory, so that damage to a piece of the copy does not cost all of it.
+    """
+    ends = {segment.end_step for segment in continuation.segments}
+    for step, folder in sorted(checkpoints(continuation.attempt)):
+        if step in ends:
+            yield step, {STATE: (folder / STATE).read_bytes()}
 
 
 def intact_segments(attempt: Path) -> list[Segment]:
