@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlipbench_hpc.contract.folder import NotAStore, Store, read_json
+from mlipbench_hpc.contract.folder import NotAStore, Store
 from mlipbench_hpc.contract.printing import WhileRead
-from mlipbench_hpc.contract.task import InputFailure, Task
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.runtime import plan_verbs
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, WorkersLost
 
@@ -209,57 +209,6 @@ def report(session: Session) -> int:
     return 0
 
 
-def task_show(session: Session) -> int:
-    record, folders = pick(session)
-    print(json.dumps(record, indent=1, ensure_ascii=False))
-    print(f"state: {'done' if session.store.result(folders[0].name[:64]) else 'not done'}")
-    for folder in folders:
-        print(f"folder: {folder} ({', '.join(sorted(path.name for path in folder.iterdir()))})")
-    return 0
-
-
-def task_run(session: Session) -> int:
-    """Run one task here and now, without Parsl; a committed one is made again beside it and compared."""
-    from mlipbench_hpc.runtime.byhand import rerun
-    from mlipbench_hpc.runtime.places import locate_again
-
-    with session.hold():
-        task = Task.from_json(pick(session)[0])
-        environment = locate_again(task, session.site, session.store.root / "facts")
-        if environment.identity != task.identity:
-            raise Refused(f"environment `{task.environment}` is not the one this task was planned with")
-        require_present_source(session, task)
-        return rerun(session.store, task, environment, session.architectures.values())
-
-
-def require_present_source(session: Session, task: Task) -> None:
-    """Raise Refused where the code here is not that of the task's key: its result would not belong to it."""
-    from mlipbench_hpc.contract.versions import verb_versions
-
-    versions = [(f"verb {task.verb}", task.version, verb_versions().get(task.verb))]
-    if adapter := task.architecture:
-        present = session.architectures.get(adapter.name)
-        versions.append((f"architecture {adapter.name}", adapter.version, present and present.version))
-    for name, planned, here in versions:
-        if planned != here:
-            raise Refused(
-                f"{name} is at version {here} here, the task was planned with {planned}: plan again"
-            )
-
-
-def pick(session: Session) -> tuple[dict[str, Any], list[Path]]:
-    """task.json and folders of the one task ever begun here whose key begins with what was typed.
-
-    The record may be one of an earlier version of this suite.
-    """
-    typed = session.options.key
-    found = [path for room in ("attempts", "tasks") for path in (session.store.root / room).glob(f"{typed}*")]
-    keys = {path.name[:64] for path in found}
-    if len(keys) != 1 or not typed.isalnum():
-        raise Refused(f"{len(keys)} tasks of {session.store.root} have a key that begins with `{typed}`")
-    return read_json(found[-1] / "task.json") or {}, found
-
-
 def environments(session: Session) -> int:
     """Names only, from the file alone: the Makefile asks before any engine is installed."""
     from mlipbench_hpc.campaign.load import load_campaign
@@ -313,7 +262,7 @@ COMMANDS: dict[str, tuple[Callable[[Session], int], str]] = {
 
 
 def parser() -> argparse.ArgumentParser:
-    from mlipbench_hpc.runtime import clean_verb, doctor_verb, image_verbs
+    from mlipbench_hpc.runtime import clean_verb, doctor_verb, image_verbs, task_verbs
 
     top = argparse.ArgumentParser(prog="mlipbench", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True)
@@ -324,13 +273,7 @@ def parser() -> argparse.ArgumentParser:
     _option(verbs, "run", "--submitted", action="store_true", help=argparse.SUPPRESS)
     _option(verbs, "run", "--yes", action="store_true", help="go on whatever it may cost")
     _option(verbs, "status", "--watch", action="store_true", help="again every few seconds until all is done")
-    task = verbs.add_parser("task", help="look at one task, or run it by hand").add_subparsers(required=True)
-    shown, ran = "its task.json and folders", "run it here"
-    for name, function, text in (("show", task_show, shown), ("run", task_run, ran)):
-        one = task.add_parser(name, help=text, description=text)
-        one.add_argument("key", help="the first characters of its key")
-        one.set_defaults(function=function, campaign=Path())
-        _place(one)
+    task_verbs.add_verbs(verbs, _place)
     image_verbs.add_verbs(verbs, _place)
     doctor_verb.add_verb(verbs)
     _by_hand(verbs)

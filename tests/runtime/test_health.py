@@ -96,17 +96,18 @@ def test_a_task_that_fails_again_and_again_where_others_succeed_is_no_nodes_faul
     assert list(health.excluded) == ["n1"]
 
 
-def test_a_task_that_fails_on_two_nodes_counts_against_the_second_only_if_the_first_is_excluded() -> None:
+def test_a_task_that_fails_on_two_nodes_counts_against_neither() -> None:
     health = Health(2)
     health.failed("n1", "bad", "killed", False)
     for _ in range(5):
         health.failed("n2", "bad", "killed", False)
-    assert health.excluded == {}
     health.failed("n1", "other", "killed", False)
+    assert health.excluded == {}
+    health.failed("n1", "third", "killed", False)
     assert list(health.excluded) == ["n1"]
-    health.failed("n2", "bad", "killed", False)
     health.failed("n2", "other", "killed", False)
-    assert list(health.excluded) == ["n1", "n2"]
+    health.failed("n2", "fourth", "killed", False)
+    assert list(health.excluded) == ["n1", "n2"], "failures on an excluded node are that node's"
 
 
 def test_what_cannot_be_a_tasks_fault_counts_however_few_tasks_there_are() -> None:

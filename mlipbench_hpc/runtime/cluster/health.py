@@ -48,6 +48,7 @@ class Health:
     limit: int
     excluded: dict[str, str] = field(default_factory=dict)
     _failures: dict[str, list[Failure]] = field(default_factory=lambda: defaultdict(list))
+    _of_several_nodes: set[str] = field(default_factory=set)
     _worked: set[str] = field(default_factory=set)
     _idle: list[EndedJob] = field(default_factory=list)
     _failed: list[EndedJob] = field(default_factory=list)
@@ -82,9 +83,10 @@ class Health:
             for failure in failures
         )
         if elsewhere and not is_certain:
+            self._of_several_nodes.add(task)
             for failures in self._failures.values():
                 failures[:] = [failure for failure in failures if failure.task != task or failure.is_certain]
-        else:
+        elif is_certain or task not in self._of_several_nodes:
             self._add(node, Failure(task, words, is_certain))
 
     def ended(self, job: EndedJob) -> None:
