@@ -67,6 +67,10 @@ class Site(Spec):
         """Of a GPU-hour, if one is stated."""
         return None
 
+    def attempt_seconds(self, kind: str) -> float | None:
+        """The longest time that one attempt has on such a node, s; None where nothing ends it."""
+        return self.attempt_limit
+
     def kind_of(self, gpu: bool) -> str:
         """Which kind of node a task goes to: one with GPUs when it computes on one, or there is no other."""
         wanted = "gpu" if gpu else "cpu"
@@ -193,6 +197,11 @@ class ClusterSite(Site):
         """Of a GPU-hour on its GPU nodes."""
         nodes = self.nodes.get("gpu")
         return nodes.gpu_hour_price if nodes else None
+
+    def attempt_seconds(self, kind: str) -> float:
+        """Until its job's tasks have to stop, or the site's own limit."""
+        nodes = next(nodes for name, nodes in self.nodes.items() if name == kind)
+        return min(self.attempt_limit or nodes.walltime, nodes.walltime - nodes.margin)
 
     @field_validator("ports", mode="after")
     @classmethod

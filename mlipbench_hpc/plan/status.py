@@ -17,6 +17,7 @@ from mlipbench_hpc.plan.estimate import (
     wall,
 )
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
+from mlipbench_hpc.plan.intervals import too_long
 
 PS_PER_NS = 1e3
 COLUMNS: tuple[State, ...] = ("done", "running", "ready", "waiting", "maybe", "failed", "blocked", "stale")
@@ -69,7 +70,8 @@ def amount(plan: Sequence[Planned], costs: Estimate, site: Site, prefix: str = "
             "stand for them as an upper bound"
         ]
     wait, sources = span(wall(plan, costs.seconds, site)), "; ".join(_sources(left, costs))
-    return [*lines, f"{most or 'about '}{wait} at {slots} slots; speeds are {sources}"]
+    lines.append(f"{most or 'about '}{wait} at {slots} slots; speeds are {sources}")
+    return lines + too_long(plan, costs, site)
 
 
 def _sources(left: Sequence[Planned], costs: Estimate) -> list[str]:
