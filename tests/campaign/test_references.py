@@ -13,7 +13,6 @@ from mlipbench_hpc.campaign.spec import Campaign
 
 CARD = Card(
     name="spring",
-    version=1,
     environment="tests",
     engines=("ase",),
     devices=("cpu",),
