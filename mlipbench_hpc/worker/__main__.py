@@ -71,6 +71,10 @@ def attempt(folder: Path, deadline: float | None, commit: bool, smaller_by: int 
         write_json(folder / "interrupted.json", {"cause": str(interruption), "timing": clock.read()})
         return EXIT_INTERRUPTED
     except BaseException as error:
+        if commit and isinstance(error, OSError | TransientFailure) and store.result(folder.name[:64]):
+            # Another attempt was committed meanwhile, and what this one was continuing went with it.
+            store.discard(folder)
+            return EXIT_COMMITTED
         failure = classify(error)
         record_failure(folder, failure, error, clock)
         return EXIT_OF_FAILURE[failure.kind]

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import driving
 import pytest
@@ -14,6 +15,7 @@ from ase.build import bulk
 from mlipbench_hpc.contract.folder import Store, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_OF_FAILURE, Task
 from mlipbench_hpc.runtime.launch import launch
+from mlipbench_hpc.worker import __main__ as worker
 from mlipbench_hpc.worker import context
 from mlipbench_hpc.worker.__main__ import attempt
 
@@ -90,3 +92,26 @@ def test_two_workers_race_for_one_key_and_one_commits(store: Store) -> None:
         assert result["attempt"] in {folder.name for folder in folders}
         assert not any(folder.exists() for folder in folders)
         store.set_aside(task.key)
+
+
+def test_an_attempt_whose_source_is_committed_meanwhile_ends_as_the_second(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was copying the trajectory of the other one, which became the result by a rename."""
+    task = short(store)
+    first, second = store.begin(task), store.begin(task)
+
+    real = worker.run_verb
+
+    def vanishes(running: context.Context) -> Any:
+        if running.folder == first:
+            return real(running)
+        assert attempt(first, None, commit=True) == EXIT_COMMITTED
+        raise FileNotFoundError("the trajectory is gone")
+
+    monkeypatch.setattr(worker, "run_verb", vanishes)
+    assert attempt(second, None, commit=True) == EXIT_COMMITTED
+    result = store.result(task.key)
+    assert result is not None
+    assert result["attempt"] == first.name
+    assert not second.exists()
