@@ -89,7 +89,7 @@ test-fast: python  ## tests without any engine, style, types and imports (3 minu
 	@$(SETUP) login tests analysis
 	@.venvs/tests/bin/python tests/run.py fast
 
-test: python  ## the same, every engine's suite, whole campaigns, and a cluster's faults (35 minutes)
+test: python  ## the same, every engine's suite, whole campaigns, and a cluster's faults (40 minutes)
 	@$(SETUP) login tests pytest $(ENGINES)
 	@.venvs/tests/bin/python tests/run.py test
 
