@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.law import Laws, complaints
-from mlipbench_hpc.contract.versions import Source, Version, version
+from mlipbench_hpc.contract.versions import Source, Version, package_folder, version
 
 GROUP = "mlipbench_hpc.architectures"
 BUILT_IN = Path(__file__).parent
@@ -349,14 +348,10 @@ def find() -> dict[str, Found]:
 
 
 def _folder(module: str) -> Path:
-    """Where a package lies, without importing it (its parents are imported)."""
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
+    folder = package_folder(module)
+    if folder is None:
         raise CardError(f"entry point of group {GROUP}: {module} is not a package that can be found here")
-    return Path(spec.submodule_search_locations[0])
+    return folder
 
 
 def did_you_mean(name: str, known: Any) -> str:

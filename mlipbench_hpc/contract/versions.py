@@ -45,7 +45,11 @@ class Source:
         """Digest of the meaning of everything that a verb's module imports."""
         if not verb.is_foreign:
             return digest(self._closure([verb.module]))
-        return self.package(verb.module.rpartition(".")[0], package_folder(verb.module))
+        package = verb.module.rpartition(".")[0]
+        folder = package_folder(package)
+        if folder is None:
+            raise VerbError(f"{verb.module} is in no package that can be found here")
+        return self.package(package, folder)
 
     def package(self, module: str, folder: Path) -> str:
         """Digest of the meaning of all modules in `folder`, which is package `module`, and of what they
@@ -152,9 +156,11 @@ def verb_versions() -> dict[str, Version]:
     return {name: version("verbs", name, source.verb(verb)) for name, verb in verbs().items()}
 
 
-def package_folder(module: str) -> Path:
-    """The folder of the package that a module is in. Raises VerbError where there is none."""
-    spec = find_spec(module.rpartition(".")[0])
-    if spec is None or not spec.submodule_search_locations:
-        raise VerbError(f"{module} is in no package that can be found here")
-    return Path(spec.submodule_search_locations[0])
+def package_folder(package: str) -> Path | None:
+    """Where a package lies, without importing it (its parents are imported); None where there is none."""
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError:
+        return None
+    locations = spec.submodule_search_locations if spec else None
+    return Path(locations[0]) if locations else None

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.runtime.plan_verbs import KEY_SHOWN, is_yes
 from mlipbench_hpc.runtime.trouble import Trouble
-
-KEY_SHOWN = 12
 
 
 def add_verb(verbs: Any, add_place: Callable[[Any], None]) -> None:
@@ -59,7 +58,7 @@ def _remove_obsolete(session: Any, needed: set[str]) -> tuple[int, int]:
     if results and not session.options.yes:
         if not sys.stdin.isatty():
             raise Trouble("nothing was removed: run again with --yes to remove them")
-        if input("Remove them? [y/N] ").strip().lower() not in ("y", "yes"):
+        if not is_yes("Remove them? [y/N] "):
             return 0, 0
     for result in results:
         session.store.set_aside(result.key)  # One rename; what is aside counts as a dead attempt.

@@ -25,7 +25,10 @@ def stage(store: Path, architectures: Iterable[Found]) -> Path:
         files |= _sources(found.module, found.folder)
     for verb in verbs().values():
         if verb.is_foreign:
-            files |= _sources(verb.module.rpartition(".")[0], package_folder(verb.module))
+            package = verb.module.rpartition(".")[0]
+            folder = package_folder(package)
+            assert folder, "its version could not be told either"
+            files |= _sources(package, folder)
     sums = [[name, file_digest(path)] for name, path in sorted(files.items())]
     target = store / "code" / digest(sums)
     if not target.exists():

@@ -75,6 +75,11 @@ def show_status(session: Any) -> Any:
     return found
 
 
+def is_yes(question: str) -> bool:
+    """The answer typed at the terminal."""
+    return input(question).strip().lower() in ("y", "yes")
+
+
 def ask_beyond_budget(session: Any) -> None:
     """A yes from the terminal or `--yes`, where a site wants one. Raises Trouble without it."""
     from mlipbench_hpc.plan.status import over_budget
@@ -85,6 +90,6 @@ def ask_beyond_budget(session: Any) -> None:
     seen, found = session.look()
     if not (over := over_budget(session.plan, seen, found, session.site)):
         return
-    if sys.stdin.isatty() and input(f"{over}. Go on? [y/N] ").strip().lower() in ("y", "yes"):
+    if sys.stdin.isatty() and is_yes(f"{over}. Go on? [y/N] "):
         return
     raise Trouble(f"{over}: run again with --yes to go on")

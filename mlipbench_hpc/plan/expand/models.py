@@ -6,7 +6,7 @@ from typing import Any
 
 from mlipbench_hpc.architectures.card import merge
 from mlipbench_hpc.campaign.facts import atomic_number
-from mlipbench_hpc.campaign.spec import Committee, Split
+from mlipbench_hpc.campaign.spec import Model, Split
 from mlipbench_hpc.plan import cost
 from mlipbench_hpc.plan.expand import data
 from mlipbench_hpc.plan.expand.graph import TaskGraph, members
@@ -41,6 +41,17 @@ def committee(graph: TaskGraph, name: str, decisions: Mapping[str, bool]) -> Tra
     return Trained(trained.train, trained.evaluate, trained.calibrate, maybe)
 
 
+@dataclass(frozen=True)
+class Round:
+    """What the members of one round of a committee share. maybe: a decision may still prune it."""
+
+    graph: TaskGraph
+    model: Model
+    split: Split
+    upstream: dict[str, str]
+    maybe: bool
+
+
 def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
     spec = graph.campaign.committees[name]
     split = graph.campaign.splits[spec.split]
@@ -49,15 +60,13 @@ def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
         "frames": data.dataset(graph, split.dataset),
         "split": data.split(graph, spec.split, train, maybe),
     }
+    shared = Round(graph, graph.model_of(spec), split, upstream, maybe)
     subjects = [
         {"committee": name, "round": number, "member": member, "train": train}
         for member in range(split.members)
     ]
-    trained = [_train(graph, spec, subject, upstream, split, maybe) for subject in subjects]
-    evaluated = [
-        _evaluate(graph, spec, subject, upstream | {"model": key}, split, maybe)
-        for subject, key in zip(subjects, trained, strict=True)
-    ]
+    trained = [_train(shared, subject) for subject in subjects]
+    evaluated = [_evaluate(shared, subject, key) for subject, key in zip(subjects, trained, strict=True)]
     return Trained(trained, evaluated, _calibrate(graph, name, number, evaluated, maybe), maybe)
 
 
@@ -84,34 +93,21 @@ def _calibrate(graph: TaskGraph, name: str, number: int, evaluated: list[str], m
     return graph.add("calibrate", subject, {}, members(evaluated), Cost(), maybe=maybe)
 
 
-def _train(
-    graph: TaskGraph,
-    spec: Committee,
-    subject: dict[str, Any],
-    upstream: dict[str, str],
-    split: Split,
-    maybe: bool,
-) -> str:
-    model = graph.model_of(spec)
+def _train(shared: Round, subject: dict[str, Any]) -> str:
+    graph, model, split = shared.graph, shared.model, shared.split
     seed = split.seed * 1000 + subject["member"]
     parameters = {"member": subject["member"], "seed": seed, **graph.engine(model)}
     costs = cost.train(graph.card(model), parameters, graph.drawn(split), subject["train"], split.validation)
-    return graph.add("train", subject, parameters, upstream, costs, model, maybe=maybe)
+    return graph.add("train", subject, parameters, shared.upstream, costs, model, maybe=shared.maybe)
 
 
-def _evaluate(
-    graph: TaskGraph,
-    spec: Committee,
-    subject: dict[str, Any],
-    upstream: dict[str, str],
-    split: Split,
-    maybe: bool,
-) -> str:
-    model = graph.model_of(spec)
+def _evaluate(shared: Round, subject: dict[str, Any], trained: str) -> str:
+    graph, model, split = shared.graph, shared.model, shared.split
     parameters = {"batch_size": graph.campaign.evaluation.batch_size, **graph.engine(model)}
     frames = split.validation + split.test
     costs = cost.evaluate(graph.card(model), parameters, graph.drawn(split), frames)
-    return graph.add("evaluate", subject, parameters, upstream, costs, model, maybe=maybe)
+    upstream = shared.upstream | {"model": trained}
+    return graph.add("evaluate", subject, parameters, upstream, costs, model, maybe=shared.maybe)
 
 
 def _decide(graph: TaskGraph, name: str, number: int, trained: Trained) -> str:
