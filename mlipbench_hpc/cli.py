@@ -62,11 +62,22 @@ class Session:
         return find()
 
     @cached_property
+    def potentials(self) -> Any:
+        from mlipbench_hpc.potentials.card import find
+
+        return find()
+
+    @property
+    def adapters(self) -> list[Any]:
+        """Architectures and reference potentials that are installed here."""
+        return [*self.architectures.values(), *self.potentials.values()]
+
+    @cached_property
     def environments(self) -> Mapping[str, Any]:
         from mlipbench_hpc.plan.expand import environments
         from mlipbench_hpc.runtime.places import locate_all
 
-        names = environments(self.validated.campaign, self.architectures)
+        names = environments(self.validated.campaign, self.architectures, self.potentials)
         return locate_all(names, self.site, self.store.root / "facts")
 
     @cached_property
@@ -77,7 +88,8 @@ class Session:
         identities = {name: environment.identity for name, environment in self.environments.items()}
         held, threads = self.validated, self.site.threads_per_task
         facts = held.datasets, held.systems, self.architectures
-        return Setting(*facts, identities, verb_versions(), threads, plan_verbs.devices(self))
+        devices = plan_verbs.devices(self)
+        return Setting(*facts, identities, verb_versions(), threads, devices, self.potentials)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Any]:
         from mlipbench_hpc.plan.expand import expand
@@ -171,7 +183,7 @@ def drive(session: Session) -> tuple[bool, bool]:
     from mlipbench_hpc.runtime.submit import stop_at
 
     # The code is copied before keys are made from it: no edit in between can put new code under old keys.
-    code = stage(session.store.root, session.architectures.values())
+    code = stage(session.store.root, session.adapters)
     session.add_inputs()
     plan_verbs.show_plan(session)
     plan_verbs.ask_beyond_budget(session)
@@ -214,7 +226,8 @@ def environments(session: Session) -> int:
     from mlipbench_hpc.campaign.load import load_campaign
     from mlipbench_hpc.plan.expand import environments as needed
 
-    print("\n".join(needed(load_campaign(session.path), session.architectures)))
+    campaign = load_campaign(session.path)
+    print("\n".join(needed(campaign, session.architectures, session.potentials)))
     return 0
 
 

@@ -15,6 +15,7 @@ from mlipbench_hpc.contract import versions
 from mlipbench_hpc.contract.verbs import verb_of
 from mlipbench_hpc.contract.versions import Source, meaning, verb_versions, version
 from mlipbench_hpc.plan.expand import Setting, expand
+from mlipbench_hpc.potentials import card as potentials
 
 SPEC = importlib.util.spec_from_file_location("closure", Path(__file__).parent / "closure.py")
 assert SPEC is not None
@@ -37,6 +38,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(versions.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(versions, "FOLDER", folder)
     monkeypatch.setattr(cards, "BUILT_IN", folder / "architectures")
+    monkeypatch.setattr(potentials, "BUILT_IN", folder / "potentials")
     return folder
 
 
@@ -45,7 +47,8 @@ def keys(path: Path) -> dict[tuple[str, str, str], str]:
     versions._read.cache_clear()
     validated = validate(path)
     identities = {name: f"venv:{name}" for name in ENVIRONMENTS}
-    setting = Setting(validated.datasets, validated.systems, cards.find(), identities, verb_versions())
+    facts = validated.datasets, validated.systems, cards.find(), identities, verb_versions()
+    setting = Setting(*facts, potentials=potentials.find())
     return {
         (item.task.verb, item.task.architecture.name if item.task.architecture else "", item.task.label): (
             item.key

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -110,8 +110,10 @@ def _facts_of(counts: Mapping[str, int], density: float) -> DatasetFacts:
     return DatasetFacts("", (sum(counts.values()),), {formula: 1}, tuple(species), density=density)
 
 
-def generated_facts(dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts]) -> DatasetFacts:
-    """What a generated dataset will hold; all of its systems must be known."""
+def generated_facts(
+    dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts], answers: Sequence[str]
+) -> DatasetFacts:
+    """What a generated dataset will hold; all of its systems must be known. answers: see `labelled_facts`."""
     sizes, compositions, density = list[int](), Counter[str](), 0.0
     for system, _start, frames in dataset.runs:
         (formula,) = systems[system].compositions
@@ -119,13 +121,16 @@ def generated_facts(dataset: GeneratedDataset, systems: Mapping[str, DatasetFact
         compositions[formula] += frames
         sizes += systems[system].sizes * frames
     species = {number for system in dataset.origins for number in systems[system].species}
-    found = DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)), density=density)
-    return answered(found, dataset.potential)
+    sampled = DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)), density=density)
+    return labelled_facts(sampled, answers)
 
 
-def answered(facts: DatasetFacts, potential: str) -> DatasetFacts:
-    """What frames hold once a reference potential has labelled them; only the electrode says dipoles."""
-    return replace(facts, sha256="", dipoles=facts.frames if potential == "electrode" else 0)
+def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
+    """What frames hold once a reference potential has labelled them.
+
+    answers: what its card says that it labels besides energies and forces.
+    """
+    return replace(facts, sha256="", dipoles=facts.frames if "dipole" in answers else 0)
 
 
 def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:

@@ -1,6 +1,6 @@
 """Load a campaign (or any file of a given schema) and find every mistake in it at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,14 +12,16 @@ from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.facts import (
     Brought,
     DatasetFacts,
-    answered,
     built_facts,
     file_facts,
     generated_facts,
+    labelled_facts,
 )
+from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
+from mlipbench_hpc.potentials.card import cards
 
 SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md")
 Model = TypeVar("Model", bound=BaseModel)
@@ -74,13 +76,14 @@ def validate(path: Path, cache: Path | None = None) -> Validated:
 def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
     document, lines, problems = parse(path)
     campaign, wrong = _conform(document, Campaign)
-    wrong += check_names(document if isinstance(document, dict) else {})
-    known = _Known(campaign or _sound_part(document, wrong), path.parent)
+    written, potentials = document if isinstance(document, dict) else {}, cards()
+    wrong += [*check_names(written), *check_potentials(written, potentials)]
+    known = _Known(campaign or _sound_part(document, wrong), path.parent, potentials)
     if known.campaign:
         known.look(cache, with_data)
         wrong += known.wrong
         wrong += check_references(
-            known.campaign, known.datasets, known.systems, _architectures(known.campaign)
+            known.campaign, known.datasets, known.systems, _architectures(known.campaign), potentials
         )
     problems += [lines.problem(mistake) for mistake in _once(wrong)]
     if campaign is None or problems:
@@ -128,6 +131,7 @@ class _Known:
 
     campaign: Campaign | None
     folder: Path
+    potentials: Potentials
     systems: dict[str, DatasetFacts] = field(default_factory=dict)
     datasets: dict[str, DatasetFacts] = field(default_factory=dict)
     wrong: list[Mistake] = field(default_factory=list)
@@ -159,7 +163,9 @@ class _Known:
             self._look_at(place, one, cache)
         for name, dataset in self.campaign.datasets.items():
             if dataset.generate and set(dataset.generate.origins) <= set(self.systems):
-                self.datasets[name] = generated_facts(dataset.generate, self.systems)
+                self.datasets[name] = generated_facts(
+                    dataset.generate, self.systems, self._answers(dataset.generate.potential)
+                )
         self._labelled()
 
     def _look_at(self, place: Place, one: Brought, cache: Path | None) -> None:
@@ -176,7 +182,13 @@ class _Known:
         while ready := [name for name, label in waiting.items() if label.frames in self.datasets]:
             for name in ready:
                 label = waiting.pop(name)
-                self.datasets[name] = answered(self.datasets[label.frames], label.potential)
+                self.datasets[name] = labelled_facts(
+                    self.datasets[label.frames], self._answers(label.potential)
+                )
+
+    def _answers(self, potential: str) -> Sequence[str]:
+        """What it labels besides energies and forces; an unknown one, which is a mistake, nothing."""
+        return self.potentials[potential].answers if potential in self.potentials else ()
 
 
 def _at_home(path: str) -> Path:

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from mlipbench_hpc.campaign.facts import DatasetFacts, atoms_in, drawn
+from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
-from mlipbench_hpc.campaign.sources import symbols
 from mlipbench_hpc.campaign.spec import Split
 
 Facts = Mapping[str, DatasetFacts]

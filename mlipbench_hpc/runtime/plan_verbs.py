@@ -15,7 +15,8 @@ def devices(session: Any) -> Mapping[str, str]:
     """What models compute on, by environment; raises CampaignError where one's architecture cannot."""
     from mlipbench_hpc.runtime.devices import checked_devices
 
-    return checked_devices(session.path, session.validated.campaign, session.architectures, session.site)
+    installed = session.architectures, session.potentials
+    return checked_devices(session.path, session.validated.campaign, *installed, session.site)
 
 
 def plan(session: Any) -> int:

@@ -1,11 +1,11 @@
 """`mlipbench build` and `mlipbench label`: structures, and labels of given frames, without a campaign."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
 
+from mlipbench_hpc.architectures.card import did_you_mean
 from mlipbench_hpc.campaign.complaints import mistakes
 from mlipbench_hpc.campaign.facts import built_facts
 from mlipbench_hpc.campaign.problem import Mistake
@@ -13,6 +13,7 @@ from mlipbench_hpc.campaign.sources import check_system
 from mlipbench_hpc.campaign.spec import System
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.plan import sources
+from mlipbench_hpc.potentials.card import Installed
 from mlipbench_hpc.runtime.directly import start
 
 OF_SLABS = {"waters": "", "ions": "", "lattice_constant": " Å", "vacuum": " Å"}
@@ -22,10 +23,14 @@ FLAGS = {"size": "--slab", "molecules": "--water-box"}
 
 def run(session: Any) -> bool:
     """Whether it was made; if not, why was said on stderr."""
-    verb, out = session.options.verb, str(session.options.out)
-    environment, asked = REQUESTS[verb]
-    request = asked(session.options) | {"verb": verb, "out": out}
-    return start(session, environment, "structures", request)
+    if session.options.verb == "build":
+        environment, request, folders = "analysis", asked_build(session.options), {}
+    else:
+        potential = _potential(session)
+        environment = potential.card.environment
+        request, folders = asked_label(session.options, potential), {potential.module: potential.folder}
+    request |= {"verb": session.options.verb, "out": str(session.options.out)}
+    return start(session, environment, "structures", request, packages=folders)
 
 
 def asked_build(options: argparse.Namespace) -> dict[str, Any]:
@@ -45,10 +50,22 @@ def asked_build(options: argparse.Namespace) -> dict[str, Any]:
     return sources.build(system, facts, 0 if system.slab else options.seed or 0)[0]
 
 
-def asked_label(options: argparse.Namespace) -> dict[str, Any]:
-    """What to label, or InputFailure."""
+def _potential(session: Any) -> Installed:
+    """The reference potential of that name, or InputFailure."""
+    known: dict[str, Installed] = session.potentials
+    name = session.options.potential
+    if name not in known:
+        hint = did_you_mean(name, known)
+        expected = f"one of {', '.join(sorted(known))}{hint}"
+        raise InputFailure(f"--potential: received {name}, expected {expected}\nnothing was run")
+    return known[name]
+
+
+def asked_label(options: argparse.Namespace, potential: Installed) -> dict[str, Any]:
+    """What to label, with the options of the potential at their defaults, or InputFailure."""
     _exists(options.frames, "")
-    return {"source": str(options.frames), "format": options.format, "potential": options.potential}
+    request = {"source": str(options.frames), "format": options.format, "module": potential.module}
+    return potential.card.with_options("label", request | {"potential": potential.name}, {})
 
 
 def _given(options: argparse.Namespace, units: dict[str, str]) -> dict[str, Any]:
@@ -89,9 +106,3 @@ def _only(options: argparse.Namespace, names: dict[str, str], where: str) -> Non
 def _exists(path: Any, flag: str) -> None:
     if not path.exists():
         raise InputFailure(f"{flag}{': ' if flag else ''}{path}: no such file or folder\nnothing was run")
-
-
-REQUESTS: dict[str, tuple[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
-    "build": ("analysis", asked_build),
-    "label": ("reference", asked_label),
-}

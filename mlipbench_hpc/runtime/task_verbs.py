@@ -1,12 +1,14 @@
 """`mlipbench task show KEY` and `task run KEY`: one task, without Parsl or a scheduler."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.potentials.card import Installed
 from mlipbench_hpc.runtime.trouble import Trouble
 
 
@@ -35,12 +37,26 @@ def run(session: Any) -> int:
     from mlipbench_hpc.runtime.places import locate_again
 
     with session.hold():
-        task = Task.from_json(pick(session)[0])
+        task = with_adapter(Task.from_json(pick(session)[0]), session.potentials)
         environment = locate_again(task, session.site, session.store.root / "facts")
         if environment.identity != task.identity:
             raise Trouble(f"environment `{task.environment}` is not the one this task was planned with")
         require_present_source(session, task)
-        return rerun(session.store, task, environment, session.architectures.values())
+        return rerun(session.store, task, environment, session.adapters)
+
+
+def with_adapter(task: Task, potentials: Mapping[str, Installed]) -> Task:
+    """The task with the adapter of its reference potential, which records of earlier versions do not name.
+
+    Raises Trouble where its key would be another one.
+    """
+    name = str(task.parameters.get("potential"))
+    if task.potential or name not in potentials:
+        return task
+    complete = replace(task, potential=potentials[name].adapter)
+    if complete.key != task.key:
+        raise Trouble(f"the source of the reference potential {name} has changed since: plan again")
+    return complete
 
 
 def require_present_source(session: Any, task: Task) -> None:
@@ -51,6 +67,10 @@ def require_present_source(session: Any, task: Task) -> None:
     if adapter := task.architecture:
         present = session.architectures.get(adapter.name)
         versions.append((f"architecture {adapter.name}", adapter.version, present and present.version))
+    if potential := task.potential:
+        here = session.potentials.get(potential.name)
+        label = f"reference potential {potential.name}"
+        versions.append((label, potential.version, here and here.adapter.version))
     for name, planned, here in versions:
         if planned != here:
             raise Trouble(

@@ -16,7 +16,6 @@ from mlipbench_hpc.campaign.spec.data import (
     GeneratedDataset,
     LabelledDataset,
     Labels,
-    Potential,
     Rattle,
     Slab,
     Structure,
@@ -34,6 +33,7 @@ from mlipbench_hpc.campaign.spec.md import (
     Thermostat,
 )
 from mlipbench_hpc.campaign.spec.models import Committee, Growth, Model, Split
+from mlipbench_hpc.campaign.spec.potential import UsesPotential
 
 __all__ = [
     "Analysis",
@@ -53,7 +53,6 @@ __all__ = [
     "MolecularDynamics",
     "Name",
     "NoseHooverChain",
-    "Potential",
     "Profiles",
     "RadialDistribution",
     "Rattle",
@@ -71,5 +70,6 @@ __all__ = [
     "System",
     "Thermostat",
     "Units",
+    "UsesPotential",
     "WaterBox",
 ]

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.contract.versions import Version
+from mlipbench_hpc.potentials.card import Installed
 
 
 @dataclass(frozen=True)
 class Setting:
     """facts and systems: what datasets and systems hold; identities and devices (cpu where none is named): by
-    environment; versions: by verb; threads: of each task.
+    environment; versions: by verb; threads: of each task; architectures, potentials: by name, as installed.
     """
 
     facts: Mapping[str, DatasetFacts]
@@ -21,3 +22,4 @@ class Setting:
     versions: Mapping[str, Version]
     threads: int = 1
     devices: Mapping[str, str] = field(default_factory=dict)
+    potentials: Mapping[str, Installed] = field(default_factory=dict)
