@@ -6,7 +6,7 @@ from typing import Any
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
 from mlipbench_hpc.campaign.spec import GeneratedDataset, LabelledDataset, MolecularDynamics, UsesPotential
-from mlipbench_hpc.potentials.card import Card
+from mlipbench_hpc.potentials.card import Card, Use
 
 Potentials = Mapping[str, Card]
 # Where a campaign uses one: the section, the key within an entry, and its schema.
@@ -48,17 +48,20 @@ def _usable(
     place: Place, name: str, card: Card | None, spec: type[UsesPotential], potentials: Potentials
 ) -> Iterator[Mistake]:
     """A potential that is not there, or has not what this use takes."""
-    where, able = (*place, "potential"), [key for key in sorted(potentials) if _able(potentials[key], spec)]
+    where, able = (
+        (*place, "potential"),
+        [key for key in sorted(potentials) if _able(potentials[key], spec.use)],
+    )
     expected = f"one of {', '.join(able)}"
     if card is None:
         yield Mistake(where, "unknown reference potential", repr(name), expected, near(name, able))
-    elif not _able(card, spec):
+    elif not _able(card, spec.use):
         action = "runs no MD" if spec.use == "md" else "samples no frames, it labels those of another dataset"
         yield Mistake(where, f"{name} {action}", f"`{spec.use}`", expected)
 
 
-def _able(card: Card, spec: type[UsesPotential]) -> bool:
-    return {"generate": card.samples, "label": True, "md": bool(card.engines)}[spec.use]
+def _able(card: Card, use: Use) -> bool:
+    return {"generate": card.samples, "label": True, "md": bool(card.engines)}[use]
 
 
 def _option(
@@ -80,9 +83,11 @@ def _option(
         yield Mistake(place, "unknown key", repr(key), f"one of {', '.join(known)}", near(key, known))
 
 
-def check_species(place: Place, card: Card | None, frames: DatasetFacts, name: str) -> Iterator[Mistake]:
+def check_species(
+    place: Place, card: Card | None, use: Use, frames: DatasetFacts, name: str
+) -> Iterator[Mistake]:
     """Species of the dataset or system `name` that the potential at `place` does not know, or has to have."""
-    if card is None:
+    if card is None or not _able(card, use):
         return
     where, known = (*place, "potential"), set(card.elements)
     strange = set(frames.species) - known if known else set()

@@ -50,7 +50,7 @@ def check_md(
     yield from _member(place, md, campaign)
     if md.potential:
         name = str(md.start.system or md.start.dataset)
-        yield from check_species(place, potentials.get(md.potential), start, name)
+        yield from check_species(place, potentials.get(md.potential), "md", start, name)
     else:
         yield from _species(place, md, campaign, facts, start)
 

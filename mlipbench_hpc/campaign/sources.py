@@ -72,13 +72,13 @@ def check_dataset(
         for system in dataset.generate.origins:
             if system in systems:
                 card = potentials.get(dataset.generate.potential)
-                yield from check_species(place, card, systems[system], system)
+                yield from check_species(place, card, "generate", systems[system], system)
     if dataset.label:
         place = ("datasets", name, "label")
         yield from _circle((*place, "frames"), name, campaign.datasets)
         if dataset.label.frames in facts:
             card, frames = potentials.get(dataset.label.potential), facts[dataset.label.frames]
-            yield from check_species(place, card, frames, dataset.label.frames)
+            yield from check_species(place, card, "label", frames, dataset.label.frames)
 
 
 def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:

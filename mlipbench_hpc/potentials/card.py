@@ -21,7 +21,7 @@ Its version is that of its source, as an architecture's is: see contract/version
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -142,16 +142,21 @@ def _inconsistent(card: Card) -> list[Problem]:
         if name not in ANSWERS
     ]
     wrong += unknown_engines(card.engines)
-    settings = card.settings("generate")
-    for name, setting in settings.items():
-        if complaint := setting.complaint(setting.default):
-            wrong.append((f"{name}.default", complaint))
-        if setting.legacy is not None or setting.less_than is not None:
-            wrong.append((name, "options have neither `legacy` nor `less_than`"))
+    wrong += [*_settings("options", card.options), *_settings("sampling", card.sampling)]
+    twice = sorted(set(card.options) & set(card.sampling))
+    wrong += [(f"sampling.{name}", "an option of that name is there too") for name in twice]
     needed = ("start", "label", *(["sample"] if card.samples else []))
-    defaults = {"defaults": {name: setting.default for name, setting in settings.items()}}
+    defaults = {"defaults": {name: setting.default for name, setting in card.settings("generate").items()}}
     laws = complaints(card.cost, card.engines, defaults, needed)
     return wrong + [(f"cost.{name}", message) for name, message in laws]
+
+
+def _settings(section: str, settings: Mapping[str, Hyperparameter]) -> Iterator[Problem]:
+    for name, setting in settings.items():
+        if complaint := setting.complaint(setting.default):
+            yield f"{section}.{name}.default", complaint
+        if setting.legacy is not None or setting.less_than is not None:
+            yield f"{section}.{name}", "options have neither `legacy` nor `less_than`"
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure, Potential, Task
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Frames
-from mlipbench_hpc.potentials.electrode.adapter import Electrode, labeller
+from mlipbench_hpc.potentials.electrode.adapter import Electrode
 from mlipbench_hpc.potentials.interface import Labeller
 from mlipbench_hpc.potentials.shared.box import Box
+from mlipbench_hpc.potentials.shared.labeller import LammpsLabeller
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.builders.slab import interface
 from mlipbench_hpc.worker.sampling import label_rattled, rattled
@@ -38,9 +39,15 @@ def relaxed(ions: int) -> tuple[Frames, Floats]:
     return frames, engine.positions()
 
 
+class Finer(Electrode):
+    """With a mesh fine enough for finite differences of the energy."""
+
+    label_accuracy = 1e-6
+
+
 class TestLabels(LabelConformance):
     def labeller(self) -> Labeller:
-        return labeller({})
+        return LammpsLabeller(Finer, {})
 
     def frame(self) -> Frames:
         frames, positions = relaxed(2)
