@@ -13,7 +13,7 @@ import numpy as np
 
 from mlipbench_hpc.contract.engines import ENGINES
 from mlipbench_hpc.contract.folder import newest, sparser_with_age
-from mlipbench_hpc.contract.task import TaskFailure
+from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.driving import driving_potential
@@ -48,8 +48,14 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def start_engine(context: Context, start: Start, potential: DrivingPotential) -> Engine:
-    """The engine that the task names; raises TaskFailure where the environment lacks what it needs."""
-    entry = ENGINES[context.parameters["engine"]]
+    """The engine that the task names.
+
+    Raises InputFailure for a thermostat that it has not, TaskFailure where the environment lacks a package.
+    """
+    entry, thermostat = ENGINES[context.parameters["engine"]], context.parameters["thermostat"]["kind"]
+    if thermostat not in entry.thermostats:
+        only = " and ".join(entry.thermostats)
+        raise InputFailure(f"engine {entry.name}: no thermostat {thermostat!r}, only {only}")
     if lacking := [name for name in entry.packages if find_spec(name) is None]:
         packages = ", ".join(lacking)
         message = f"engine {entry.name} needs the Python package {packages}"
