@@ -48,10 +48,8 @@ def _usable(
     place: Place, name: str, card: Card | None, spec: type[UsesPotential], potentials: Potentials
 ) -> Iterator[Mistake]:
     """A potential that is not there, or has not what this use takes."""
-    where, able = (
-        (*place, "potential"),
-        [key for key in sorted(potentials) if _able(potentials[key], spec.use)],
-    )
+    where = (*place, "potential")
+    able = [other for other in sorted(potentials) if _able(potentials[other], spec.use)]
     expected = f"one of {', '.join(able)}"
     if card is None:
         yield Mistake(where, "unknown reference potential", repr(name), expected, near(name, able))

@@ -315,8 +315,3 @@ def test_another_potential_than_the_evaluated_one_does_not_start(store: Store) -
     assert match
     assert float(match[1]) == pytest.approx(1.001 * float(match[2]), rel=1e-7)
     assert not (folder / "trajectory.nc").stat().st_size > 10_000
-
-
-def test_a_langevin_thermostat_is_refused() -> None:
-    with pytest.raises(InputFailure, match="only nose-hoover-chain"):
-        native(argon(), lammps(Path(), {}, [18]), thermostat={"kind": "langevin", "friction": 1.0})
