@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from mlipbench_hpc.runtime.environments import locate
 
 
 def start(
-    session: Any, name: str, module: str, request: dict[str, Any], linked: tuple[str, ...] = ()
+    environments: Mapping[str, str],
+    name: str,
+    module: str,
+    request: dict[str, Any],
+    linked: tuple[str, ...] = (),
 ) -> bool:
     """Run `python -m mlipbench_hpc.worker.MODULE request.json` in environment `name`; whether it went well.
 
@@ -24,7 +29,7 @@ def start(
     Makes the folder request["out"]. What went wrong was said on stderr. Raises where the environment is not
     there.
     """
-    environment = locate(name, session.site.environments)
+    environment = locate(name, environments)
     assert environment.identity, "identity raises where the environment is not there"
     Path(request["out"]).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mlipbench-") as temporary:

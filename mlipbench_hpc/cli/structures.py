@@ -1,8 +1,10 @@
 """`mlipbench build` and `mlipbench label`: structures, and labels of given frames, without a campaign."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -15,17 +17,20 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.plan import sources
 from mlipbench_hpc.runtime.directly import start
 
+if TYPE_CHECKING:
+    from mlipbench_hpc.cli.session import Session
+
 OF_SLABS = {"waters": "", "ions": "", "lattice_constant": " Å", "vacuum": " Å"}
 OF_BOTH, SEED = {"density": " g/cm3"}, {"seed": ""}
 FLAGS = {"size": "--slab", "molecules": "--water-box"}
 
 
-def run(session: Any) -> bool:
+def run(session: Session) -> bool:
     """Whether it was made; if not, why was said on stderr."""
     verb, out = session.options.verb, str(session.options.out)
     environment, asked = REQUESTS[verb]
     request = asked(session.options) | {"verb": verb, "out": out}
-    return start(session, environment, "structures", request)
+    return start(session.site.environments, environment, "structures", request)
 
 
 def asked_build(options: argparse.Namespace) -> dict[str, Any]:
