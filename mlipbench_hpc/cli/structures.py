@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -91,7 +92,7 @@ def _only(options: argparse.Namespace, names: dict[str, str], where: str) -> Non
         raise InputFailure(f"{', '.join(strange)}: only with {where}\nnothing was run")
 
 
-def _exists(path: Any, flag: str) -> None:
+def _exists(path: Path, flag: str) -> None:
     if not path.exists():
         raise InputFailure(f"{flag}{': ' if flag else ''}{path}: no such file or folder\nnothing was run")
 

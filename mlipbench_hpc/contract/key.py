@@ -3,10 +3,9 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """The one byte string that stands for a JSON value: sorted keys, no spaces, ASCII.
 
     Raises ValueError for NaN or infinity, TypeError for anything that is not JSON.
@@ -15,7 +14,7 @@ def canonical(value: Any) -> bytes:
     return text.encode("ascii")
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """sha256 of the canonical JSON of `value`, 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
 

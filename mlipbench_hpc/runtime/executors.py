@@ -70,7 +70,7 @@ class Pool:
             for label in self.executors
         }
 
-    def submit(self, kind: str, argv: list[str], folder: str, *arguments: Any) -> "Future[int]":
+    def submit(self, kind: str, argv: list[str], folder: str, *arguments: object) -> "Future[int]":
         """Queue launch(argv, folder, environ, log, …) for that kind of node; it answers with an exit code."""
         cluster = self.clusters.get(kind)
         note = str(cluster.notes / Path(folder).name) if cluster else None

@@ -80,7 +80,7 @@ def main(folder: Path, address: str, port: int, images: list[str]) -> None:
     with socket.create_connection((address, port), timeout=PATIENCE_S + COMMAND_S) as line:
         stream = line.makefile("rw", encoding="utf-8")
 
-        def say(what: Any) -> None:
+        def say(what: object) -> None:
             stream.write(json.dumps(what) + "\n")
             stream.flush()
 

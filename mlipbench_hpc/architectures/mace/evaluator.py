@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from ase import Atoms
 
-from mlipbench_hpc.architectures.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.mace.engine import data, use_repeatable_executor, width
-from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
-from mlipbench_hpc.architectures.mace.model import load_model
+from mlipbench_hpc.architectures.mace.graphs import graphs, loader
+from mlipbench_hpc.architectures.mace.model import NAME, load_model
+from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
+from mlipbench_hpc.architectures.shared.labels import require_known
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 
@@ -28,7 +29,7 @@ class MaceEvaluator:
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element."""
-        require_known(frames.species(), self.known)
+        require_known(NAME, frames.species(), self.known)
         energies, forces = [], []
         with width(self.dtype):
             for start in range(0, len(frames), batch_size):
@@ -88,7 +89,7 @@ class Inputs:
     def _prepare(self, numbers: Ints) -> None:
         """What stays the same as long as the atoms are the same."""
         known, device = self.evaluator.known, self.evaluator.device
-        require_known(numbers.tolist(), known)
+        require_known(NAME, numbers.tolist(), known)
         kinds = torch.tensor(np.searchsorted(known, numbers))
         attributes = torch.nn.functional.one_hot(kinds, len(known)).to(torch.get_default_dtype())
         constant = {

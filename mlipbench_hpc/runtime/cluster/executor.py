@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.states import JobState, JobStatus
 
 from mlipbench_hpc.runtime.answering import Executor
@@ -56,7 +57,7 @@ class ClusterExecutor(Executor):
     @property
     def jobs(self) -> Block:
         """Its provider."""
-        provider: Any = self.provider
+        provider: object = self.provider
         assert isinstance(provider, Block)
         return provider
 
@@ -302,6 +303,7 @@ def _tail(path: Path) -> str:
     return text[-SHOWN:]
 
 
-def judge(executor: Any, _status: Any) -> None:
+def judge(executor: BlockProviderExecutor, _status: object) -> None:
     """Parsl's hook after each look at the jobs."""
+    assert isinstance(executor, ClusterExecutor)
     executor.judge()

@@ -154,7 +154,9 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
 
     # Which hosts
 
-    def _write_submit_script(self, template: str, script_filename: str, job_name: str, configs: Any) -> None:
+    def _write_submit_script(
+        self, template: str, script_filename: str, job_name: str, configs: dict[str, Any]
+    ) -> None:
         """PBS has no way to exclude a host: with some excluded, a job asks for others by name."""
         if self.excluded:
             hosts = self._choose()
