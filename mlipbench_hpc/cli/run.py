@@ -68,6 +68,7 @@ def drive(session: Session) -> tuple[bool, bool]:
     from mlipbench_hpc.report.uncertainty import remarks
     from mlipbench_hpc.runtime import processes
     from mlipbench_hpc.runtime.code import stage
+    from mlipbench_hpc.runtime.display import display
     from mlipbench_hpc.runtime.driver import Driver
     from mlipbench_hpc.runtime.staging import ready
     from mlipbench_hpc.runtime.submit import stop_at
@@ -80,9 +81,10 @@ def drive(session: Session) -> tuple[bool, bool]:
     if ended := processes.kill(processes.STORE, session.store.name):
         print(f"ended {ended} processes that a dead driver had left", flush=True)
     environments = ready(session.environments, session.site.stage_images, session.store.root)
-    driver = Driver(session.store, session.site, code, environments, session.expand, say, remarks)
-    driver.stop_at = stop_at(session.options)
-    return driver.run(), driver.stopping == OUT_OF_TIME
+    with display(sys.stdout) as shown:
+        driver = Driver(session.store, session.site, code, environments, session.expand, shown, remarks)
+        driver.stop_at = stop_at(session.options)
+        return driver.run(), driver.stopping == OUT_OF_TIME
 
 
 def say(line: str) -> None:

@@ -20,6 +20,7 @@ from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.plan.queue import ReadyQueue
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
+from mlipbench_hpc.runtime.display import Countdown, Display, Whole
 from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, stuck
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, end_leftovers
@@ -28,7 +29,6 @@ from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.launch import NO_MEMORY
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
-TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
 LOST_LIMIT = 20
@@ -56,7 +56,7 @@ class Driver:
     code: Path
     environments: Mapping[str, Environment | Image]
     replan: Callable[[Mapping[str, bool]], list[Planned]]
-    echo: Echo
+    display: Display
     remark: Remark
     plan: dict[str, Planned] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
@@ -89,8 +89,9 @@ class Driver:
 
     def _drive(self) -> None:
         self.slots = self.site.slots
+        self._countdown = Countdown(self._time_left)
         self.pool = Pool(self.site, self.store, self.echo)
-        talked = watched = time.monotonic()
+        shown = watched = time.monotonic()
         try:
             while not self.stopping and (self._fill() or self.flights):
                 self._collect()
@@ -99,9 +100,9 @@ class Driver:
                 now = time.monotonic()
                 if now - watched > WATCH_EVERY_S:
                     watched, self.said = now, self._say_once(self.pool.watch())
-                if now - talked > TALK_EVERY_S:
-                    talked = now
-                    self._talk()
+                if now - shown > self.display.every_s:
+                    shown = now
+                    self._show()
         finally:
             self._stop_everything()
             self.pool.close()
@@ -341,10 +342,19 @@ class Driver:
             )
         return False
 
-    def _talk(self) -> None:
-        """One line about what runs now."""
-        if said := look.told(self.store, self.plan, self.flights):
-            self.echo(f"      now: {said}")
+    @property
+    def echo(self) -> Echo:
+        """Prints a line."""
+        return self.display.say
+
+    def _show(self) -> None:
+        """What runs now, and how far the whole is."""
+        total = len(self._order)
+        whole = Whole(total - len(self._unfinished()), total, self._countdown.left_s)
+        self.display.show(look.running(self.store, self.plan, self.flights), whole)
+
+    def _time_left(self) -> float:
+        return look.time_left(self.store, list(self.plan.values()), self.site)
 
     def _say_once(self, lines: list[str]) -> list[str]:
         """Print those lines that are not of the last look; returns all."""
