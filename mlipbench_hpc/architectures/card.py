@@ -176,13 +176,13 @@ def _unlawful(card: Card) -> list[Problem]:
 
 
 def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Problem]:
-    found = []
+    wrong = []
     for name, value in values.items():
         setting = card.hyperparameters.get(name)
         complaint = setting.complaint(value) if setting else _unknown(card, name)
         if complaint:
-            found.append((f"{where}.{name}", complaint))
-    return found
+            wrong.append((f"{where}.{name}", complaint))
+    return wrong
 
 
 def _ordered(card: Card) -> list[tuple[str, str]]:
@@ -199,14 +199,14 @@ def _check_order(
 ) -> list[Problem]:
     """Values that must be less than another and are not, said of the one of the two that was given."""
     values = {name: one.default for name, one in card.hyperparameters.items()} | {**chosen, **overrides}
-    found = []
+    wrong = []
     for low, high in _ordered(card):
         if not values[low] < values[high]:
-            given, limit = (low, "less") if low in overrides or high not in overrides else (high, "more")
-            other = high if given == low else low
+            name, limit = (low, "less") if low in overrides or high not in overrides else (high, "more")
+            other = high if name == low else low
             expected = f"{limit} than {other}, which is {values[other]!r}"
-            found.append((f"{where}.{given}", f"expected {expected}, received {values[given]!r}"))
-    return found
+            wrong.append((f"{where}.{name}", f"expected {expected}, received {values[name]!r}"))
+    return wrong
 
 
 def _unknown(card: Card, name: str) -> str:
@@ -224,13 +224,13 @@ def merge(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> dict[
 
 def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> list[Problem]:
     """(dotted path, message) of everything wrong in a campaign's preset and hyperparameters."""
-    found = []
+    wrong = []
     if preset is not None and preset not in card.presets:
         known = did_you_mean(preset, card.presets) or f": it has {', '.join(card.presets)}"
-        found.append(("preset", f"{card.name} has no preset {preset!r}{known}"))
-    found += _check_values(card, overrides, "hyperparameters")
+        wrong.append(("preset", f"{card.name} has no preset {preset!r}{known}"))
+    wrong += _check_values(card, overrides, "hyperparameters")
     chosen = card.presets.get(preset or card.default_preset, {})
-    return found or _check_order(card, chosen, overrides, "hyperparameters")
+    return wrong or _check_order(card, chosen, overrides, "hyperparameters")
 
 
 @dataclass(frozen=True)
@@ -257,13 +257,13 @@ def find() -> dict[str, Found]:
     built_in = [path.parent for path in sorted(BUILT_IN.glob("*/card.toml"))]
     modules = {f"{__package__}.{folder.name}": folder for folder in built_in}
     modules |= {entry.value: _folder(entry.value) for entry in sorted(entry_points(group=GROUP))}
-    found: dict[str, Found] = {}
+    by_name: dict[str, Found] = {}
     for module, folder in modules.items():
         card = load_card(folder / "card.toml")
-        if card.name in found:
-            raise CardError(f"{folder}: the name {card.name!r} is taken by {found[card.name].folder}")
-        found[card.name] = Found(card.name, module, folder, card)
-    return found
+        if card.name in by_name:
+            raise CardError(f"{folder}: the name {card.name!r} is taken by {by_name[card.name].folder}")
+        by_name[card.name] = Found(card.name, module, folder, card)
+    return by_name
 
 
 def _folder(module: str) -> Path:

@@ -26,13 +26,13 @@ LENGTHS = ("bin", "frame_every", "dipole_correlation", "survival", "coordination
 def run(session: Session) -> Path | None:
     """The folder with what was written, or None where the trajectory was refused (said on stderr)."""
     options = session.options
-    request = asked(options)
+    request = request_of(options)
     # MDAnalysis leaves files beside what it opens.
     went_well = start(session.site.environments, "analysis", "by_hand", request, ("trajectory", "topology"))
     return options.out if went_well else None
 
 
-def asked(options: argparse.Namespace) -> dict[str, Any]:
+def request_of(options: argparse.Namespace) -> dict[str, Any]:
     """The request, or InputFailure with every mistake."""
     elements = dict(pair.split("=", 1) for pair in options.elements if "=" in pair)
     if wrong := [*_files_wrong(options), *_names_wrong(options), *_numbers_wrong(options)]:

@@ -61,14 +61,14 @@ def run(session: Session) -> int:
 def build(images: Images, options: argparse.Namespace, flavour: str) -> int:
     """Make what is asked for, one after another."""
     base, flavour = base_from(options.base), options.flavour or flavour
-    made = [name.removesuffix(f"-{flavour}") for name in known() if name.endswith(f"-{flavour}")]
+    names = [name.removesuffix(f"-{flavour}") for name in known() if name.endswith(f"-{flavour}")]
     builder = Builder(images.folder, options.torch_index, _say)
-    for one in [recipe(name, flavour, base) for name in dict.fromkeys(options.env or made)]:
-        before = images.entries.get(one.name)
-        if before and not options.again and _is_current(images, before, one):
-            _say(f"{one.name}: is there already, {before.file}")
+    for wanted in [recipe(name, flavour, base) for name in dict.fromkeys(options.env or names)]:
+        before = images.entries.get(wanted.name)
+        if before and not options.again and _is_current(images, before, wanted):
+            _say(f"{wanted.name}: is there already, {before.file}")
         else:
-            _say(_made(builder.build(one), before))
+            _say(_described(builder.build(wanted), before))
             images = Images(images.folder)
     return 0
 
@@ -82,7 +82,7 @@ def _is_current(images: Images, entry: Entry, wanted: Recipe) -> bool:
     return entry.recipe == wanted.identity
 
 
-def _made(entry: Entry, before: Entry | None) -> str:
+def _described(entry: Entry, before: Entry | None) -> str:
     line = (
         f"{entry.name}: {entry.bytes / 1e6:.0f} MB in {entry.built['seconds']} s, squashfs {entry.squashfs}"
     )
@@ -143,12 +143,12 @@ def export(images: Images, options: argparse.Namespace, _flavour: str) -> int:
 def chosen(images: Images, environments: Iterable[str]) -> list[Entry]:
     """The entries of these environments, or all. Raises ImageRefused where there are none."""
     wanted = set(environments)
-    found = [entry for entry in images.entries.values() if not wanted or entry.environment in wanted]
-    missing = wanted - {entry.environment for entry in found}
-    if missing or not found:
+    entries_of = [entry for entry in images.entries.values() if not wanted or entry.environment in wanted]
+    missing = wanted - {entry.environment for entry in entries_of}
+    if missing or not entries_of:
         names = ", ".join(sorted(missing)) or "anything"
         raise ImageRefused(f"{images.folder / LOCK} holds no image of {names}: run `mlipbench images build`")
-    return found
+    return entries_of
 
 
 def _say(line: str) -> None:

@@ -37,10 +37,10 @@ def tree_digest(root: Path) -> str:
 
 def plain_files(root: Path) -> list[Path]:
     """Every file below `root`, sorted; links and devices are refused with ValueError."""
-    found = []
+    files = []
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ValueError(f"{path}: only plain files and folders are accepted here, no links or devices")
         if path.is_file():
-            found.append(path)
-    return found
+            files.append(path)
+    return files

@@ -41,7 +41,7 @@ class Apptainer(Client):  # type: ignore[misc]  # spython carries no types
 
 def definition_in(image: Path) -> str:
     """The definition that Apptainer finds inside an image; raises NotInspected."""
-    found: dict[str, Any] = Apptainer().inspect(str(image), quiet=True)
-    if "attributes" not in found:
-        raise NotInspected(f"apptainer inspect {image}: {' '.join(found['message'])}")
-    return str(found["attributes"]["deffile"])
+    description: dict[str, Any] = Apptainer().inspect(str(image), quiet=True)
+    if "attributes" not in description:
+        raise NotInspected(f"apptainer inspect {image}: {' '.join(description['message'])}")
+    return str(description["attributes"]["deffile"])

@@ -45,8 +45,8 @@ def start(
                 request[role] = str(link)
         write_json(folder / "request.json", request)
         argv = [str(environment.python), "-m", f"mlipbench_hpc.worker.{module}", str(folder / "request.json")]
-        kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
-        variables = environ(environment, "1", [folder], os.environ) | kept
+        cache = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
+        variables = environ(environment, "1", [folder], os.environ) | cache
         code = subprocess.run(argv, env=variables, check=False).returncode
     if code < 0:  # It could say nothing itself.
         why = "is a file damaged, or was memory short?"

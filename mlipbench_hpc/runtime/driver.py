@@ -68,7 +68,7 @@ class Driver:
     stopping: str = ""
     stop_at: float | None = None
     mends: int = 0
-    said: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     _full_since: float | None = None
 
     def run(self) -> bool:
@@ -99,7 +99,7 @@ class Driver:
                 self._look_at_the_clock()
                 now = time.monotonic()
                 if now - watched > WATCH_EVERY_S:
-                    watched, self.said = now, self._say_once(self.pool.watch())
+                    watched, self.notices = now, self._say_once(self.pool.watch())
                 if now - shown > self.display.every_s:
                     shown = now
                     self._show()
@@ -266,12 +266,12 @@ class Driver:
 
     def _failed(self, flight: Flight) -> None:
         """Decide by kind: input and architecture never again, resource once, transient as the site says."""
-        said = read_json(flight.attempt / "failure.json")
-        if said and said.get("damaged"):
-            self._heal(flight, said["damaged"])
+        failure = read_json(flight.attempt / "failure.json")
+        if failure and failure.get("damaged"):
+            self._heal(flight, failure["damaged"])
             return
-        kind, message = (said["kind"], said["message"]) if said else self._without_record(flight)
-        if not said:
+        kind, message = (failure["kind"], failure["message"]) if failure else self._without_record(flight)
+        if not failure:
             processes.kill(processes.ATTEMPT, flight.mark)
         if os.strerror(errno.ENOSPC) in message:
             self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
@@ -359,7 +359,7 @@ class Driver:
     def _say_once(self, lines: list[str]) -> list[str]:
         """Print those lines that are not of the last look; returns all."""
         for line in lines:
-            if line not in self.said:
+            if line not in self.notices:
                 self.echo(f"      {line}")
         return lines
 

@@ -49,19 +49,19 @@ def changed(store: Store, plan: Iterable[Planned]) -> list[Planned]:
 
 def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) -> list[Planned]:
     """Expand with every committed decision, until no further one is found."""
-    known: dict[str, bool] = {}
+    assumed: dict[str, bool] = {}
     while True:
-        plan = expand(known)
-        found = decisions(store, plan)
-        if found == known:
+        plan = expand(assumed)
+        committed = decisions(store, plan)
+        if committed == assumed:
             return plan
-        known = found
+        assumed = committed
 
 
 def decisions(store: Store, plan: Iterable[Planned]) -> dict[str, bool]:
     """What committed `decide` tasks of a plan said."""
-    found = {item.key: store.result(item.key) for item in plan if item.task.verb == "decide"}
-    return {key: bool(result["values"]["enough"]) for key, result in found.items() if result}
+    results = {item.key: store.result(item.key) for item in plan if item.task.verb == "decide"}
+    return {key: bool(result["values"]["enough"]) for key, result in results.items() if result}
 
 
 def earlier(store: Store, plan: Iterable[Planned]) -> dict[str, dict[str, Any]]:

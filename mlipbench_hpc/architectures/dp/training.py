@@ -100,7 +100,7 @@ class Trainer:
             rows = np.arange(start, min(start + size, len(system.frames)))
             answers.append(self.engine.sess.run(wanted, self.feed(system, rows, training=False)))
         energies, forces = (
-            np.concatenate([one.ravel() for one in part]) for part in zip(*answers, strict=True)
+            np.concatenate([array.ravel() for array in part]) for part in zip(*answers, strict=True)
         )
         return (energies - system.energies) / len(system.types), forces - system.forces.ravel()
 
@@ -172,9 +172,9 @@ def prepare(job: TrainingJob, known: list[int], reference: Floats, scratch: Path
     size = job.hyperparameters["batch_size"]
     steps = job.hyperparameters["epochs"] * sum(-(-len(system.frames) // size) for system in learn)
     most = max(len(system.frames) for system in learn)
-    asked = script(job, known, [folder.name for folder in folders], steps, most)
-    (scratch / "input.json").write_text(json.dumps(asked, indent=1))
-    return Trainer(job, build(asked, job.seed, steps), learn, check)
+    settings = script(job, known, [folder.name for folder in folders], steps, most)
+    (scratch / "input.json").write_text(json.dumps(settings, indent=1))
+    return Trainer(job, build(settings, job.seed, steps), learn, check)
 
 
 def build(asked: dict[str, Any], seed: int, steps: int) -> Any:

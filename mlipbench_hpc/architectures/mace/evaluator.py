@@ -42,8 +42,8 @@ class MaceEvaluator:
 
     def forward(self, graph: dict[str, torch.Tensor]) -> tuple[Floats, Floats]:
         """Interaction energies (frames,) eV and forces (atoms, 3) eV/Å of one batch of graphs."""
-        found = self.model(graph, training=False, compute_force=True)
-        return to_float64(found["interaction_energy"]), to_float64(found["forces"])
+        answers = self.model(graph, training=False, compute_force=True)
+        return to_float64(answers["interaction_energy"]), to_float64(answers["forces"])
 
     def reference(self, frames: Frames) -> Floats:
         """(F,) eV: sum of the reference energies of each frame's atoms."""

@@ -132,8 +132,12 @@ class ClusterExecutor(Executor):
             ended: list[str] = super().scale_in(blocks)
             return ended
         managers = [manager for manager in self.connected_managers() if manager["active"]]
-        busy = {one["block_id"] for one in managers if one["tasks"] or one["idle_duration"] <= max_idletime}
-        idle = sorted({one["block_id"] for one in managers} - busy)[:blocks]
+        busy = {
+            manager["block_id"]
+            for manager in managers
+            if manager["tasks"] or manager["idle_duration"] <= max_idletime
+        }
+        idle = sorted({manager["block_id"] for manager in managers} - busy)[:blocks]
         return self._cancel(idle)
 
     def _cancel(self, blocks: list[str]) -> list[str]:
