@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlipbench_hpc.architectures import law
-from mlipbench_hpc.architectures.card import Card, CardError, complete
+from mlipbench_hpc.architectures.card import Card, CardError
+from mlipbench_hpc.architectures.hyperparameters import complete
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.plan.graph import Cost
 from mlipbench_hpc.potentials.card import Card as PotentialCard
@@ -74,14 +75,14 @@ def _settings(card: Card | PotentialCard, parameters: Mapping[str, Any]) -> tupl
         options = card.settings("generate").items()
         settings = {name: parameters.get(name, setting.default) for name, setting in options}
         return settings, card.cutoff or 0.0, NUMBER_BYTES["float64"]
-    hyperparameters = complete(card, parameters["hyperparameters"])
+    hyperparameters = complete(card.hyperparameters, parameters["hyperparameters"])
     cutoff = hyperparameters[card.receptive_field["cutoff"]]
     return hyperparameters, cutoff, NUMBER_BYTES[parameters["dtype"]]
 
 
 def train(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: int, validation: int) -> Cost:
     """Every epoch makes steps with `frames` of such data, then evaluates `validation` of them."""
-    hyperparameters = complete(card, parameters["hyperparameters"])
+    hyperparameters = complete(card.hyperparameters, parameters["hyperparameters"])
     size = min(frames, hyperparameters.get("batch_size", 1))
     law_s = laws(card, parameters, facts, size)
     epoch_s = law_s["train"] * frames / size + law_s["evaluate"] * validation / size

@@ -29,14 +29,13 @@ from typing import Any, Literal
 
 from mlipbench_hpc.architectures.card import (
     CardError,
-    Hyperparameter,
     Problem,
     check_keys,
     check_settings,
-    hyperparameter,
     plugins,
     unknown_engines,
 )
+from mlipbench_hpc.architectures.hyperparameters import Hyperparameter, settings_of
 from mlipbench_hpc.architectures.law import Laws, complaints
 from mlipbench_hpc.contract.task import Potential
 from mlipbench_hpc.contract.versions import Source, version
@@ -109,7 +108,7 @@ def _read(data: dict[str, Any]) -> Card:
     plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
     plain["needs"] = tuple(Need(**table) for table in data.get("needs", ()))
     for section in ("options", "sampling"):
-        plain[section] = {name: hyperparameter(table) for name, table in data.get(section, {}).items()}
+        plain[section] = settings_of(data, section)
     return Card(**plain)
 
 

@@ -19,6 +19,7 @@ from mlipbench_hpc.architectures.card import find as architectures
 from mlipbench_hpc.campaign.load import CampaignError, validate
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.cli import main
+from mlipbench_hpc.cli.task import with_adapter
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.key import digest
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, Potential, Task
@@ -31,7 +32,6 @@ from mlipbench_hpc.potentials.electrode.adapter import Electrode
 from mlipbench_hpc.potentials.interface import Labeller
 from mlipbench_hpc.potentials.shared.field import CUTOFF_A
 from mlipbench_hpc.potentials.spc_fw.adapter import SpcFw
-from mlipbench_hpc.runtime.task_verbs import with_adapter
 from mlipbench_hpc.runtime.trouble import Trouble
 from mlipbench_hpc.worker.__main__ import attempt
 
@@ -273,7 +273,7 @@ def test_a_record_of_before_potentials_had_adapters_is_run_with_the_adapter_of_t
 
 
 OUTSIDE = [path for path in sorted(BUILT_IN.parent.rglob("*.py")) if BUILT_IN not in path.parents]
-LOGIN = ("campaign", "plan", "report", "runtime", "cli.py")
+LOGIN = ("campaign", "plan", "report", "runtime", "cli")
 
 
 def literals(path: Path) -> list[Any]:
