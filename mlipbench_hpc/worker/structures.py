@@ -84,7 +84,7 @@ def label(request: dict[str, Any], out: Path) -> list[str]:
     ]
     if answers:
         answers.save(out)
-        said.append(f"{out / NAME}: charges of all atoms, potentials, dipoles along z (see data/answers.py)")
+        said.append(f"{out / NAME}: charges of all atoms, potentials, dipoles along z")
     return said + [f"look at {problem}" for problem in check_frames(frames, LARGEST_FORCE)]
 
 

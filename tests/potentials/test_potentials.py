@@ -32,6 +32,7 @@ from mlipbench_hpc.potentials.electrode.adapter import Electrode
 from mlipbench_hpc.potentials.interface import Labeller
 from mlipbench_hpc.potentials.shared.field import CUTOFF_A
 from mlipbench_hpc.potentials.spc_fw.adapter import SpcFw
+from mlipbench_hpc.runtime.code import stage
 from mlipbench_hpc.runtime.trouble import Trouble
 from mlipbench_hpc.worker.__main__ import attempt
 
@@ -124,6 +125,12 @@ def test_its_labels_are_those_of_the_formula(tmp_path: Path) -> None:
     (run,) = [item.task for item in plan if item.task.verb == "md"]
     values = (store.result(run.key) or {})["values"]
     assert (values["outcome"], values["steps"]) == ("completed", 200)
+
+
+def test_workers_are_given_its_code(tmp_path: Path) -> None:
+    code = stage(tmp_path, find().values())
+    adapter = Path("mlipbench_lj/adapter.py")
+    assert (code / adapter).read_bytes() == (find()["lennard-jones"].folder / adapter.name).read_bytes()
 
 
 @pytest.mark.engine
