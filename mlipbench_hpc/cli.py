@@ -72,12 +72,14 @@ class Session:
     @cached_property
     def setting(self) -> Any:
         from mlipbench_hpc.contract.versions import verb_versions
+        from mlipbench_hpc.data.framewise import foreign_versions
         from mlipbench_hpc.plan.expand import Setting
 
         identities = {name: environment.identity for name, environment in self.environments.items()}
         held, threads = self.validated, self.site.threads_per_task
         facts = held.datasets, held.systems, self.architectures
-        return Setting(*facts, identities, verb_versions(), threads, plan_verbs.devices(self))
+        devices, observables = plan_verbs.devices(self), foreign_versions()
+        return Setting(*facts, identities, verb_versions(), threads, devices, observables)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Any]:
         from mlipbench_hpc.plan.expand import expand

@@ -46,11 +46,16 @@ def run(session: Any) -> int:
 def require_present_source(session: Any, task: Task) -> None:
     """Raise Trouble where the code here is not that of the task's key: its result would not belong to it."""
     from mlipbench_hpc.contract.versions import verb_versions
+    from mlipbench_hpc.data.framewise import foreign_versions
 
     versions = [(f"verb {task.verb}", task.version, verb_versions().get(task.verb))]
     if adapter := task.architecture:
         present = session.architectures.get(adapter.name)
         versions.append((f"architecture {adapter.name}", adapter.version, present and present.version))
+    observables = task.parameters.get("observables", {}).items()
+    versions += [
+        (f"observable {name}", planned, foreign_versions().get(name)) for name, planned in observables
+    ]
     for name, planned, here in versions:
         if planned != here:
             raise Trouble(

@@ -11,7 +11,8 @@ from mlipbench_hpc.contract.versions import Version
 @dataclass(frozen=True)
 class Setting:
     """facts and systems: what datasets and systems hold; identities and devices (cpu where none is named): by
-    environment; versions: by verb; threads: of each task.
+    environment; versions: by verb; threads: of each task; observables: versions of those from other packages,
+    by entry point.
     """
 
     facts: Mapping[str, DatasetFacts]
@@ -21,3 +22,4 @@ class Setting:
     versions: Mapping[str, Version]
     threads: int = 1
     devices: Mapping[str, str] = field(default_factory=dict)
+    observables: Mapping[str, Version] = field(default_factory=dict)
