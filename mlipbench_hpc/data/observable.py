@@ -1,6 +1,6 @@
 """What an observable is: the worker writes this description beside its numbers, and the report reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -97,6 +97,11 @@ class Observable:
         axis = Axis(**own["axis"]) if own.get("axis") else None
         parts = {name: tuple(own.get(name, ())) for name in ("path", "needs")}
         return cls(**own | parts | {"axis": axis})
+
+
+def by_name(descriptors: Iterable[Mapping[str, Any]]) -> dict[str, Observable]:
+    """Observables out of a result, in its order, which is that of the report."""
+    return {values["name"]: Observable.from_json(values) for values in descriptors}
 
 
 def with_unit(label: str, unit: str) -> str:

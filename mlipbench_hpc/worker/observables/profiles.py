@@ -1,5 +1,6 @@
 """Profiles along z: water density, orientation, mean cos θ, and the concentration of each ion."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -44,26 +45,20 @@ def finish(run: Run, sums: BlockSums) -> Produced:
 
 
 def observables(interface: Profiler) -> list[Observable]:
-    """The profiles of an interface; without a slab densities alone, which are not drawn."""
+    """The profiles of an interface; without a slab densities alone, which are not compared."""
     density = profile(
         DENSITY, "Water density", "water density", "g/cm³", f"{DENSITY}_g_per_cm3", positive=True, order=10
     )
     ions = [of_ion(symbol, 30 + place) for place, symbol in enumerate(interface.ions)]
     if not interface.faces:
-        return [
-            profile(
-                one.name, one.title, one.symbol, one.unit, one.column,
-                axis=FROM_ORIGIN, needs=one.needs[1:], drawn="", compared="", reweighted=False,
-                positive=True, order=one.order,
-            )
-            for one in (density, *ions)
-        ]  # fmt: skip
+        usual: dict[str, Any] = {"axis": FROM_ORIGIN, "compared": "", "reweighted": False}
+        return [replace(one, needs=one.needs[1:], **usual) for one in (density, *ions)]
     orientation = profile(
         ORIENTATION, "Orientation", "ρ · cos θ", "g/cm³", f"{ORIENTATION}_g_per_cm3", order=20
     )
     cosine = profile(
         COSINE, "Mean cos θ", "⟨cos θ⟩", "", "cosine",
-        blocks="ratio of block sums", compared="", reweighted=False, order=90,
+        blocks="ratio of block sums", compared="", reweighted=False, order=45,
     )  # fmt: skip
     return [density, orientation, *ions, cosine]
 
