@@ -46,7 +46,7 @@ class Observable:
 
     needs: slab, water, ions, or symbols of elements that a run must have. blocks: how the standard error
     comes about. drawn: how figures show it, if they do. compared: for which groups of runs potentials are
-    compared in it. ion: species of ions that it is of; of such a curve the committee mean is drawn too.
+    compared in it. species: the one that it is of; of such a curve the committee mean is drawn too.
     positive: it cannot be below zero. reweighted: it can be reweighted to other members. order: place in the
     report.
     """
@@ -66,7 +66,7 @@ class Observable:
     blocks: Blocks = "mean of block means"
     drawn: Drawn = ""
     compared: Compared = ""
-    ion: str = ""
+    species: str = ""
     positive: bool = False
     reweighted: bool = False
     order: int = 1000

@@ -18,13 +18,13 @@ from mlipbench_hpc.report.draw.drawing import ROWS_DRAWN, SIZE, STYLE, Figure, b
 def draw(folder: Path) -> list[str]:
     """One SVG and PDF for each observable; returns the names of what is there."""
     values = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
-    drawn = [one for one in by_name(values["descriptors"]).values() if one.drawn]
+    drawn = [observable for observable in by_name(values["descriptors"]).values() if observable.drawn]
     band = f"± 2 SE, {values['blocks']} blocks"
     figures = [_figure(folder, observable, values, band) for observable in drawn]
     for figure in figures:
         write_bytes(folder / f"{figure.name}.svg", figure.svg.encode())
         write_bytes(folder / f"{figure.name}.pdf", figure.pdf)
-    tables = dict.fromkeys(one.file for one in by_name(values["descriptors"]).values())
+    tables = dict.fromkeys(observable.file for observable in by_name(values["descriptors"]).values())
     return ["analysis.json", *tables, *(f"{figure.name}.svg" for figure in figures)]
 
 

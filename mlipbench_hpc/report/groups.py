@@ -113,9 +113,10 @@ class Group:
         """What its runs have and potentials are compared in, in the order of the report."""
         compared = ("everywhere", "interface" if self.interface else "bulk")
         analyses = [run.analysis.observables for line in self.drawn for run in line.runs]
-        every = {name: one for observables in analyses for name, one in observables.items()}
+        every = {name: observable for observables in analyses for name, observable in observables.items()}
         return sorted(
-            (one for one in every.values() if one.compared in compared), key=lambda one: (one.order, one.name)
+            (observable for observable in every.values() if observable.compared in compared),
+            key=lambda observable: (observable.order, observable.name),
         )
 
     @property

@@ -53,25 +53,23 @@ class FrameSums:
     single number; series: (T,) by name of single numbers.
     """
 
-    def __init__(self, framewise: list[Framewise], system: System, rows: Floats, blocks: int) -> None:
-        self.framewise, self.system, self.length = framewise, system, rows.shape[1] // blocks
-        self.sums: Samples = {
-            one.observable.name: np.zeros((blocks, len(rows), len(one.bins) or 1)) for one in framewise
-        }
-        self.series = {one.observable.name: np.zeros(rows.shape[1]) for one in framewise if not one.bins}
+    def __init__(self, every: list[Framewise], system: System, rows: Floats, blocks: int) -> None:
+        self.framewise, self.system, self.length = every, system, rows.shape[1] // blocks
+        shapes = {framewise.observable.name: len(framewise.bins) for framewise in every}
+        self.sums: Samples = {name: np.zeros((blocks, len(rows), bins or 1)) for name, bins in shapes.items()}
+        self.series = {name: np.zeros(rows.shape[1]) for name, bins in shapes.items() if not bins}
         self._rows, self._next = rows, 0
 
     def add(self, positions: NDArray[np.floating]) -> None:
         """The next frames (F, N, 3) Å."""
         cells = self.system.cells[self._next : self._next + len(positions)]
         for frame in self.system.frames(positions, cells):
-            for one in self.framewise:
-                self._take(one, value_of(one, frame))
+            for framewise in self.framewise:
+                self._take(framewise.observable.name, value_of(framewise, frame))
             self._next += 1
 
-    def _take(self, one: Framewise, value: Floats) -> None:
-        name, weights = one.observable.name, self._rows[:, self._next]
-        self.sums[name][self._next // self.length] += weights[:, None] * value
+    def _take(self, name: str, value: Floats) -> None:
+        self.sums[name][self._next // self.length] += self._rows[:, self._next, None] * value
         if name in self.series:
             self.series[name][self._next] = value[0]
 

@@ -125,7 +125,9 @@ def descriptors(observables: list[Observable]) -> list[dict[str, Any]]:
     names = [observable.name for observable in observables]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"two observables are called {', '.join(twice)}: rename the one from outside")
-    return [observable.to_json() for observable in sorted(observables, key=lambda one: one.order)]
+    return [
+        observable.to_json() for observable in sorted(observables, key=lambda observable: observable.order)
+    ]
 
 
 def watched(context: Context, stretch: Stretch) -> Iterator[NDArray[np.floating]]:

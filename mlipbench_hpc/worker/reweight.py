@@ -70,7 +70,7 @@ def run(context: Context) -> dict[str, Any]:
     notes.dropped(stretch.dropped)
     energies = energies[:, known]
     h = reduced(energies, energies[parameters["driver"]], parameters["temperature"])
-    qualities = {member: quality(one) for member, one in enumerate(h) if member != parameters["driver"]}
+    qualities = {member: quality(row) for member, row in enumerate(h) if member != parameters["driver"]}
     alpha = alpha_of(context, notes)
     weights = Weights.of(len(stretch), parameters["blocks"], rows, h)
     sums = summed(Run(context, stretch, notes), weights)
@@ -81,7 +81,7 @@ def run(context: Context) -> dict[str, Any]:
         "reweighted_frames": len(rows),
         "stride": parameters["stride"],
         "analysed_ps": float(np.ptp(stretch.times)),
-        "members": {str(member): one.described() for member, one in qualities.items()},
+        "members": {str(member): value.described() for member, value in qualities.items()},
         "verdict": worst(qualities.values()),
         "next_member": advice.next_member(qualities),
         "advice": [advice.about_members(qualities), *sentences],
@@ -103,14 +103,14 @@ def member_energies(context: Context) -> tuple[Ints, Floats]:
 
     Raises InputFailure where members were evaluated on different frames.
     """
-    found = []
+    members = []
     for role in context.upstream_roles("member-"):
         with np.load(context.upstream(role) / ENERGIES, allow_pickle=False) as archive:
-            found.append((archive["indices"], archive["energies"]))
-    indices = found[0][0]
-    if any(not np.array_equal(indices, other) for other, _ in found):
+            members.append((archive["indices"], archive["energies"]))
+    indices = members[0][0]
+    if any(not np.array_equal(indices, other) for other, _ in members):
         raise InputFailure("the members were evaluated on different frames of the run; plan again")
-    return indices, np.array([energies for _, energies in found])
+    return indices, np.array([energies for _, energies in members])
 
 
 def alpha_of(context: Context, notes: Notes) -> float | None:
@@ -124,7 +124,7 @@ def alpha_of(context: Context, notes: Notes) -> float | None:
 
 def worst(qualities: Iterable[Quality]) -> str:
     """The worst verdict over all members but the driver, which needs no reweighting."""
-    return max((one.verdict for one in qualities), key=SEVERITY.index)
+    return max((value.verdict for value in qualities), key=SEVERITY.index)
 
 
 @dataclass(frozen=True)
@@ -166,23 +166,23 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Fl
     se: sampling error of the driver, σ_block/√N; se_mean, se_sigma, se_member_*: by block bootstrap.
     combined: √(se² + band²), band α·σ, or σ without α.
     """
-    found, error = reweighted(weights, sums), bootstrap(weights, sums)
+    average, error = reweighted(weights, sums), bootstrap(weights, sums)
     blocks = sums[:, 0] / weights.length
     se = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
-    sigma = found.sigma
-    made = {
-        "driver": found.driver,
+    sigma = average.sigma
+    table = {
+        "driver": average.driver,
         "se": se,
-        "mean": found.mean,
+        "mean": average.mean,
         "sigma": sigma,
         "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
         "combined": combined(se, sigma * (alpha or 1.0)),
         "se_mean": error.mean,
         "se_sigma": error.sigma,
     }
-    made |= {f"member_{m}": row for m, row in enumerate(found.cea)}
-    made |= {f"se_member_{m}": row for m, row in enumerate(error.cea)}
-    return made | {f"direct_{m}": row for m, row in enumerate(found.direct)}
+    table |= {f"member_{m}": row for m, row in enumerate(average.cea)}
+    table |= {f"se_member_{m}": row for m, row in enumerate(error.cea)}
+    return table | {f"direct_{m}": row for m, row in enumerate(average.direct)}
 
 
 def _advice(name: str, table: dict[str, Floats], reweighting: Reweighting) -> list[str]:
@@ -226,8 +226,8 @@ def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]
 
 def averages(weights: Weights, sums: Floats) -> Floats:
     """The driver's average and each member's by CEA, (1 + M, B), of sums (N, K, B)."""
-    found = reweighted(weights, sums)
-    return np.vstack([found.driver, found.cea])
+    average = reweighted(weights, sums)
+    return np.vstack([average.driver, average.cea])
 
 
 def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:
@@ -255,17 +255,21 @@ def summed(run: Run, weights: Weights) -> Sums:
     curves = of_profiles(own) if own else radial(run, weights)
     averages = weights.sums([{DIPOLE: own.dipole[:, None]}]) if own else {}
     numbers = [total_orientation.OBSERVABLE, *first_layer.OBSERVABLES] if own else []
-    for framewise in foreign.framewise if foreign else ():
-        assert foreign is not None
-        described = framewise.described
-        part = foreign.sums[described.name]
-        if described.axis:
-            curves.append(Curve(described, np.array(framewise.bins), part))
-        else:
-            averages[described.name] = part
-            numbers.append(described)
-    places = [replace(one, file="", path=("scalars", one.name)) for one in numbers]
+    if foreign is not None:
+        curves += of_packages(foreign)
+        averages |= {name: foreign.sums[name] for name in foreign.series}
+        numbers += [framewise.described for framewise in foreign.framewise if not framewise.bins]
+    places = [replace(observable, file="", path=("scalars", observable.name)) for observable in numbers]
     return Sums(curves, averages, own, places)
+
+
+def of_packages(foreign: FrameSums) -> list[Curve]:
+    """Every curve that a package outside adds."""
+    curves = [framewise for framewise in foreign.framewise if framewise.bins]
+    return [
+        Curve(framewise.described, np.array(framewise.bins), foreign.sums[framewise.observable.name])
+        for framewise in curves
+    ]
 
 
 def foreign_sums(run: Run, weights: Weights) -> FrameSums | None:
@@ -277,8 +281,9 @@ def foreign_sums(run: Run, weights: Weights) -> FrameSums | None:
 
 def of_profiles(own: BlockSums) -> list[Curve]:
     """Every profile that can be reweighted."""
-    observables = [one for one in profiles.observables(own.made) if one.reweighted]
-    return [Curve(one, own.made.z, own.sums[one.name]) for one in observables]
+    z, sums = own.made.z, own.sums
+    observables = [observable for observable in profiles.observables(own.made) if observable.reweighted]
+    return [Curve(observable, z, sums[observable.name]) for observable in observables]
 
 
 def radial(run: Run, weights: Weights) -> list[Curve]:

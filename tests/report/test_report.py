@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from profiled import temperature
 from wellformed import Wellformed
 
 from mlipbench_hpc.campaign.spec import Campaign
@@ -288,7 +289,9 @@ def test_species_at_temperatures_of_their_own_are_a_warning(
 ) -> None:
     thermo = {f"temperature_{symbol}_K": {"mean": m, "se": e} for symbol, (m, e) in means.items()}
     results = collect(made.document, made.tasks, made.store)
-    results.of("analyse", replica=0)[0].values["thermo"] |= thermo
+    values = results.of("analyse", replica=0)[0].values
+    values["thermo"] |= thermo
+    values["descriptors"] += [temperature(symbol).to_json() for symbol in means]
     said = [
         one for sentences in warnings(results).values() for one in sentences if "kinetic temperature" in one
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from profiled import COSINE, DESCRIBED, G_OO, NAMES, Z, csv_bytes, curves, members_of
+from profiled import COSINE, DESCRIBED, G_OO, NAMES, THERMO, Z, csv_bytes, curves, members_of
 
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import collect
@@ -107,7 +107,7 @@ def with_uncertainty(made: Any, alpha: float | None = 1.3, std: float = 0.7, sha
     values = both | {"members": 4, "structures": 20, "compositions": {"H32O16": both}, "zeros": []}
     made.commit("calibrate", {"committee": "mace", "round": 0}, values, {})
     own, files = profiles()
-    described = [one.to_json() for one in (G_OO, *DESCRIBED, COSINE)]
+    described = [one.to_json() for one in (*THERMO, G_OO, *DESCRIBED, COSINE)]
     replace_values(made, "analyse", 0, {"profiles": own, "descriptors": described}, files)
     replace_values(made, "analyse", 1, {"profiles": {"skipped": "there is no oxygen in it, so no water"}}, {})
     made.commit("reweight", {"md": "bulk", "replica": 0, "committee": "mace"}, *spread(alpha, std))

@@ -79,7 +79,7 @@ def lagged(name: str, symbol: str, definition: str, order: int) -> Observable:
 DESCRIBED = (
     profile("density", "Water density", "water density", "g/cm³", order=10),
     profile("orientation", "Orientation", "ρ · cos θ", "g/cm³", order=20),
-    profile("concentration-Na", "Na concentration", "Na concentration", "mol/L", ion="Na", order=30),
+    profile("concentration-Na", "Na concentration", "Na concentration", "mol/L", species="Na", order=30),
     scalar("cosine", "⟨cos θ⟩ of the first layer", "", 60),
     Observable(
         "dipole", "Total dipole orientation", "total dipole orientation P_z", words="mean P_z",
@@ -89,6 +89,18 @@ DESCRIBED = (
     scalar("peak_z_A", "height of the first peak", "Å", 80),
     scalar("peak_g_per_cm3", "density at the first peak", "g/cm³", 81),
 )  # fmt: skip
+
+
+def temperature(symbol: str) -> Observable:
+    """Of one species, or of all."""
+    name = f"temperature_{symbol}_K" if symbol else "temperature_K"
+    return Observable(name, name, "T", "K", path=("thermo", name), species=symbol)
+
+
+THERMO = (
+    *map(temperature, ("", "H", "O")),
+    Observable("potential_eV_per_atom", "U", "U", "eV/atom", path=("thermo", "potential_eV_per_atom")),
+)
 MOTION = (
     lagged("dipole_correlation", "C_dip(τ), first layer", "C_dip(τ): how waters keep their direction.", 56),
     lagged("survival", "P_surv(τ), first layer", "P_surv(τ): how waters stay.", 57),
@@ -148,7 +160,7 @@ def analysed(
         "thermo": {"temperature_K": {"mean": 300.4, "se": 2.0}},
         "rdf": {"pairs": {}},
         "descriptors": [
-            one.to_json() for one in (*DESCRIBED, *MOTION * motion) if ions or not one.ion
+            one.to_json() for one in (THERMO[0], *DESCRIBED, *MOTION * motion) if ions or not one.species
         ],
         "profiles": {
             "faces": 1, "bin_A": 0.1, "area_A2": 86.5, "oxygens": 24, "intact_molecules": 24,

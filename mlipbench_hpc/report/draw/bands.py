@@ -41,14 +41,18 @@ def of_run(results: Results, run: Item) -> list[Figure | None]:
     analysis, spread = next(iter(analyses(results, run)), None), reweighted(results, run)
     own = analysis.observables.values() if analysis else ()
     bands = spread.observables.values() if spread else ()
-    sources = {one.name: (one, analysis) for one in own if one.drawn and one.axis not in ELSEWHERE}
-    sources |= {one.name: (one, spread) for one in bands if one.axis}
+    sources = {
+        observable.name: (observable, analysis)
+        for observable in own
+        if observable.drawn and observable.axis not in ELSEWHERE
+    }
+    sources |= {observable.name: (observable, spread) for observable in bands if observable.axis}
     figures: list[Figure | None] = []
-    for one, item in sorted(sources.values(), key=lambda pair: pair[0].order):
-        if item is not None and one.drawn == "histogram":
-            figures.append(series(results, run, item, one))
+    for observable, item in sorted(sources.values(), key=lambda pair: pair[0].order):
+        if item is not None and observable.drawn == "histogram":
+            figures.append(series(results, run, item, observable))
         elif item is not None:
-            figures.append(curve(results, run, item, one, item.values if item is spread else None))
+            figures.append(curve(results, run, item, observable, item.values if item is spread else None))
     return figures
 
 

@@ -66,22 +66,30 @@ def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
 
 def overlay(results: Results, group: Group) -> Figure | None:
     """A panel for each observable in which the group's potentials are compared."""
-    bands = {one: _bands(group.drawn, one.name) for one in group.observables if one.drawn == "line"}
-    bands = {one: curves for one, curves in bands.items() if curves}
-    series = {one: histograms(group, one.name) for one in group.observables if one.drawn == "histogram"}
-    series = {one: lines for one, lines in series.items() if lines}
-    shown = [one for one in group.observables if one in bands or one in series]
+    bands = {
+        observable: _bands(group.drawn, observable.name)
+        for observable in group.observables
+        if observable.drawn == "line"
+    }
+    bands = {observable: curves for observable, curves in bands.items() if curves}
+    series = {
+        observable: histograms(group, observable.name)
+        for observable in group.observables
+        if observable.drawn == "histogram"
+    }
+    series = {observable: lines for observable, lines in series.items() if lines}
+    shown = [observable for observable in group.observables if observable in bands or observable in series]
     if not shown:
         return None
     drawn = looks(results, group.drawn)
     canvas, panes, spare = panels(len(shown), len(group.drawn) + 4)
     axes = dict(zip(shown, panes, strict=False))
-    for one, curves in bands.items():
-        _draw(axes[one], one, curves, drawn)
+    for observable, curves in bands.items():
+        _draw(axes[observable], observable, curves, drawn)
     _same_stretch(axes, bands)
-    for one, lines in series.items():
-        _draw_histograms(axes[one], one, lines, drawn)
-    _legend(canvas, spare, group, drawn, ions=any(one.ion for one in bands))
+    for observable, lines in series.items():
+        _draw_histograms(axes[observable], observable, lines, drawn)
+    _legend(canvas, spare, group, drawn, ions=any(observable.species for observable in bands))
     columns = _columns(group.drawn, bands, series)
     return finish(f"overlay-{group.slug}", group.title, caption(group, bool(series)), columns, canvas)
 
@@ -110,7 +118,7 @@ def _draw(axes: Axes, observable: Observable, profiles: dict[str, Band], drawn: 
     for line, profile in profiles.items():
         look = drawn[line]
         axes.plot(profile.x, profile.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
-        if profile.committee is not None and observable.ion and _fits(profile, height):
+        if profile.committee is not None and observable.species and _fits(profile, height):
             axes.plot(profile.x, profile.committee, color=look.colour, linestyle=":", linewidth=0.8)
 
 
@@ -134,15 +142,15 @@ def _same_stretch(axes: dict[Observable, Axes], bands: Bands) -> None:
     """All profiles over the same z: from the surface to where the water ends."""
     films = [
         profile.x[profile.mean > ALMOST_NONE * profile.mean.max()]
-        for one, profiles in bands.items()
+        for observable, profiles in bands.items()
         for profile in profiles.values()
-        if one.name == DENSITY
+        if observable.name == DENSITY
     ]
     ends = [x for x in films if len(x)]
-    for one in bands if ends else ():
-        if one.axis == HEIGHT:
+    for observable in bands if ends else ():
+        if observable.axis == HEIGHT:
             low, high = min(0.0, *(x[0] - 0.5 for x in ends)), max(x[-1] for x in ends) + 0.5
-            axes[one].set_xlim(low, high)
+            axes[observable].set_xlim(low, high)
 
 
 def _draw_histograms(axes: Axes, observable: Observable, lines: Histograms, drawn: dict[str, Look]) -> None:
@@ -205,7 +213,11 @@ def caption(group: Group, series: bool = False) -> str:
         sentences.append(f"{HOW}.")
     if series:
         sentences.append("Histograms: all frames of all replicas, without band.")
-    sentences += [one.definition for one in group.observables if one.drawn and one.definition]
+    sentences += [
+        observable.definition
+        for observable in group.observables
+        if observable.drawn and observable.definition
+    ]
     return " ".join([*sentences, *group.left_out])
 
 
@@ -214,15 +226,15 @@ def _columns(lines: list[Line], bands: Bands, series: Drawn) -> dict[str, list[A
     potentials = {line.name: line.potential.name for line in lines}
     names = ("observable", "md", "driver", "x", "value", "two_se", "training", "together", "committee_mean")
     columns: dict[str, list[Any]] = {name: [] for name in names}
-    for one, profiles in bands.items():
+    for observable, profiles in bands.items():
         for line, profile in profiles.items():
             widths = [2 * profile.se, profile.training, profile.together]
             values = [profile.x, profile.mean, *widths, profile.committee]
-            _extend(columns, one.name, line, potentials[line], values)
-    for one, lines_of in series.items():
+            _extend(columns, observable.name, line, potentials[line], values)
+    for observable, lines_of in series.items():
         for line, (centres, density) in lines_of.items():
             values = [centres, density, None, None, None, None]
-            _extend(columns, one.column, line, potentials[line], values)
+            _extend(columns, observable.column, line, potentials[line], values)
     return columns
 
 

@@ -57,8 +57,10 @@ def _atoms(run: Item) -> int:
 
 def distributions(results: Results, name: str) -> list[Observable]:
     """Functions of the distance between two atoms that runs of one `md` have."""
-    every = [one for item in results.of("analyse", md=name) for one in item.observables.values()]
-    return list({one.name: one for one in every if one.axis == DISTANCE}.values())
+    every = [
+        observable for item in results.of("analyse", md=name) for observable in item.observables.values()
+    ]
+    return list({observable.name: observable for observable in every if observable.axis == DISTANCE}.values())
 
 
 def radial(results: Results, name: str, observable: Observable, about: str) -> Figure | None:

@@ -14,7 +14,7 @@ def observables(symbol: str) -> list[Observable]:
     return [
         Observable(
             f"{name}-{symbol}", f"{words} of {symbol}", letter, path=(PART, ROOM, symbol, name),
-            needs=("slab", symbol), ion=symbol, positive=True, order=95,
+            needs=("slab", symbol), species=symbol, positive=True, order=95,
         )
         for name, words, letter in (
             ("coordination", "oxygens near an ion", "n"),
@@ -30,7 +30,10 @@ def start(run: Run) -> Finish:
 
 def finish(run: Run, motion: Motion) -> Produced:
     """Numbers and stays of each species, and how lags were taken."""
-    return Produced(motion.summary(run.notes), [one for symbol in motion.ions for one in observables(symbol)])
+    return Produced(
+        motion.summary(run.notes),
+        [observable for symbol in motion.ions for observable in observables(symbol)],
+    )
 
 
 FAMILY = Family(PART, 60, start)

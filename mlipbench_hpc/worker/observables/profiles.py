@@ -52,7 +52,7 @@ def observables(interface: Profiler) -> list[Observable]:
     ions = [of_ion(symbol, 30 + place) for place, symbol in enumerate(interface.ions)]
     if not interface.faces:
         usual: dict[str, Any] = {"axis": FROM_ORIGIN, "compared": "", "reweighted": False}
-        return [replace(one, needs=one.needs[1:], **usual) for one in (density, *ions)]
+        return [replace(observable, needs=observable.needs[1:], **usual) for observable in (density, *ions)]
     orientation = profile(
         ORIENTATION, "Orientation", "ρ · cos θ", "g/cm³", f"{ORIENTATION}_g_per_cm3", order=20
     )
@@ -68,7 +68,7 @@ def of_ion(symbol: str, order: int) -> Observable:
     name, words = concentration(symbol), f"{symbol} concentration"
     return profile(
         name, words, words, "mol/L", f"{name}_mol_per_L",
-        needs=("slab", symbol), ion=symbol, positive=True, order=order,
+        needs=("slab", symbol), species=symbol, positive=True, order=order,
     )  # fmt: skip
 
 
@@ -84,13 +84,13 @@ def profile(name: str, title: str, symbol: str, unit: str, column: str, **change
 def columns(observables: list[Observable], means: Samples) -> dict[str, Floats]:
     """Mean and block standard error of each profile, and <cos θ> as a ratio; means: block means (N, B)."""
     table: dict[str, Floats] = {}
-    for one in observables:
-        if one.name == COSINE:
+    for observable in observables:
+        if observable.name == COSINE:
             value, error = ratio(means[ORIENTATION], means[COUNTED])
         else:
-            average = from_block_means(means[one.name], 0, 0)
+            average = from_block_means(means[observable.name], 0, 0)
             value, error = average.mean, average.standard_error
-        table |= {one.column: value, one.error: error}
+        table |= {observable.column: value, observable.error: error}
     return table
 
 
