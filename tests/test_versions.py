@@ -193,6 +193,13 @@ def test_an_engine_s_source_is_part_of_md_though_a_table_names_it(package: Path)
     assert {name for name in before if before[name] != after[name]} == {"md"}
 
 
+def test_a_new_module_of_observables_changes_the_keys_of_analyses(package: Path) -> None:
+    """No other module imports it by name: the package looks at its own path."""
+    before = keys(QUICKSTART)
+    (package / "worker/observables/more.py").write_text("FAMILY = None\n")
+    assert own_changes(before, keys(QUICKSTART)) == {("analyse", ""), ("reweight", "")}
+
+
 def test_a_third_party_is_known_by_the_digest_of_its_own_and_of_shared_source(
     package: Path, tmp_path: Path
 ) -> None:

@@ -99,12 +99,13 @@ class Session:
     def setting(self) -> Setting:
         """All that decides keys besides the campaign."""
         from mlipbench_hpc.contract.versions import verb_versions
+        from mlipbench_hpc.data.framewise import foreign_versions
         from mlipbench_hpc.plan.expand import Setting
 
         identities = {name: environment.identity for name, environment in self.environments.items()}
         facts = self.validated.datasets, self.validated.systems, self.architectures
-        threads = self.site.threads_per_task
-        return Setting(*facts, identities, verb_versions(), threads, self.devices, self.potentials)
+        threads, installed = self.site.threads_per_task, (self.potentials, foreign_versions())
+        return Setting(*facts, identities, verb_versions(), threads, self.devices, *installed)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Planned]:
         """The task graph with these decisions."""

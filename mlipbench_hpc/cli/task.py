@@ -69,6 +69,7 @@ def with_adapter(task: Task, potentials: Mapping[str, Installed]) -> Task:
 def require_present_source(session: Session, task: Task) -> None:
     """Raise Trouble where the code here is not that of the task's key: its result would not belong to it."""
     from mlipbench_hpc.contract.versions import Version, verb_versions
+    from mlipbench_hpc.data.framewise import foreign_versions
 
     versions: list[tuple[str, Version, Version | None]] = [
         (f"verb {task.verb}", task.version, verb_versions().get(task.verb))
@@ -82,6 +83,10 @@ def require_present_source(session: Session, task: Task) -> None:
         installed = session.potentials.get(potential.name)
         label = f"reference potential {potential.name}"
         versions.append((label, potential.version, installed.adapter.version if installed else None))
+    versions += [
+        (f"observable {name}", planned, foreign_versions().get(name))
+        for name, planned in task.parameters.get("observables", {}).items()
+    ]
     for name, planned, here in versions:
         if planned != here:
             raise Trouble(

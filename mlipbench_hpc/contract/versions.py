@@ -104,7 +104,11 @@ def _read(file: Path, module: str) -> tuple[str, list[str]]:
     """Meaning of one module, and whatever it may import, at the top or inside a function."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    return meaning(tree), sorted(set(_imports(tree, package)))
+    imports = set(_imports(tree, package))
+    if any(isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(tree)):
+        # A package that looks at its own path imports whatever module is there.
+        imports |= {f"{package}.{path.stem}" for path in file.parent.glob("*.py") if path != file}
+    return meaning(tree), sorted(imports)
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:

@@ -99,8 +99,8 @@ def _simulate(
 
 def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
     """What is asked of a run's frames, whoever drove it."""
-    analysis = graph.campaign.analysis
-    return {
+    analysis, other_packages = graph.campaign.analysis, dict(graph.setting.observables)
+    return ({"observables": other_packages} if other_packages else {}) | {
         "rdf": analysis.rdf.model_dump(mode="json"),
         "profiles": analysis.profiles.model_dump(mode="json"),
         "blocks": analysis.blocks,

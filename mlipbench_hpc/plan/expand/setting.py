@@ -12,7 +12,8 @@ from mlipbench_hpc.potentials.card import Installed
 @dataclass(frozen=True)
 class Setting:
     """facts and systems: what datasets and systems hold; identities and devices (cpu where none is named): by
-    environment; versions: by verb; threads: of each task; architectures, potentials: by name, as installed.
+    environment; versions: by verb; threads: of each task; architectures, potentials: by name, as installed;
+    observables: versions of those from other packages, by entry point.
     """
 
     facts: Mapping[str, DatasetFacts]
@@ -23,3 +24,4 @@ class Setting:
     threads: int = 1
     devices: Mapping[str, str] = field(default_factory=dict)
     potentials: Mapping[str, Installed] = field(default_factory=dict)
+    observables: Mapping[str, Version] = field(default_factory=dict)
