@@ -374,7 +374,13 @@ def test_engines_are_the_card_s_and_langevin_is_ase_s(
         assert word in f"{mistakes[0].message}; {mistakes[0].received}; {mistakes[0].expected}; "
 
 
-MIXED = DatasetFacts("2" * 64, (24, 25, 26) * 20, {"H16O8": 20, "H16Na1O8": 20, "H16Na2O8": 20}, (1, 8, 11))
+MIXED = DatasetFacts(
+    "2" * 64,
+    (24, 25, 26) * 20,
+    {"H16O8": 20, "H16Na1O8": 20, "H16Na2O8": 20},
+    (1, 8, 11),
+    kinds=(0, 1, 2) * 20,
+)
 
 
 def specific(only: dict[str, int], **changes: Any) -> list[Mistake]:
@@ -413,10 +419,11 @@ def specific(only: dict[str, int], **changes: Any) -> list[Mistake]:
         ),
         (
             {"Na": 0},
-            {"md__bulk__start": {"dataset": "salt", "frames": [0]}},
+            {"md__bulk__start": {"dataset": "salt", "frames": [1]}},
             "md.bulk.start",
             ["does not know: Na", "only H, O"],
         ),
+        ({"Na": 0}, {"md__bulk__start": {"dataset": "salt", "frames": [0, 1]}}, None, []),
     ],
 )
 def test_a_split_of_one_charge_state(

@@ -9,8 +9,9 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlipbench_hpc.data.energies import reference_energies
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.split import Split, apportion, holding, reference_energies, split
+from mlipbench_hpc.data.split import Split, apportion, holding, split
 
 STRATA = ["a"] * 50 + ["b"] * 30 + ["c"] * 20
 
@@ -84,8 +85,9 @@ def test_too_few_frames_are_refused():
 
 def test_largest_remainder_by_hand():
     """Hamilton's method: quotas 4.7, 3.5, 1.8 give 5, 3, 2."""
-    assert apportion({"a": 47, "b": 35, "c": 18}, 10) == {"a": 5, "b": 3, "c": 2}
-    assert apportion({"a": 1, "b": 1, "c": 1}, 1) == {"a": 1, "b": 0, "c": 0}
+    ranks = {"a": 2, "b": 0, "c": 1}
+    assert apportion({"a": 47, "b": 35, "c": 18}, 10, ranks) == {"a": 5, "b": 3, "c": 2}
+    assert apportion({"a": 1, "b": 1, "c": 1}, 1, ranks) == {"a": 0, "b": 1, "c": 0}
 
 
 def labelled(formulas: list[str], energies: list[float]) -> Frames:
