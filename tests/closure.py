@@ -8,7 +8,8 @@ import json
 import sys
 from collections.abc import Iterator
 
-from mlipbench_hpc.architectures.card import BUILT_IN, find, legacy_values, load_card
+from mlipbench_hpc.architectures.card import BUILT_IN, find, load_card
+from mlipbench_hpc.architectures.hyperparameters import legacy_values
 from mlipbench_hpc.contract.verbs import BUILT_IN as BUILT_IN_VERBS
 from mlipbench_hpc.contract.versions import LOCK, Kind, Source, recorded
 
@@ -27,7 +28,7 @@ def changed() -> list[str]:
     """Names whose source is not the one their version was last looked at with."""
     lock = recorded()
     changed = [name for kind, name, digest in digests() if lock[kind].get(name, {}).get("digest") != digest]
-    legacy = {name: legacy_values(adapter.card) for name, adapter in find().items()}
+    legacy = {name: legacy_values(adapter.card.hyperparameters) for name, adapter in find().items()}
     return changed + [
         name
         for name, entry in lock["architectures"].items()
@@ -41,7 +42,7 @@ def accept(names: list[str], bump: bool) -> None:
     for kind, name, digest in digests():
         if name in names:
             version = int(lock[kind].get(name, {"version": 1 - bump})["version"])
-            legacy = legacy_values(find()[name].card) if kind == "architectures" else {}
+            legacy = legacy_values(find()[name].card.hyperparameters) if kind == "architectures" else {}
             lock[kind][name] = {"version": version + bump, "digest": digest}
             lock[kind][name] |= {"legacy": legacy} if legacy else {}
     LOCK.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")

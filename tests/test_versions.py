@@ -73,7 +73,7 @@ def test_forces_negated_in_shared_code_change_the_keys_of_all_architectures_and_
     package: Path,
 ) -> None:
     before = keys(QUICKSTART)
-    edit("architectures/calculator.py", '"forces": forces', '"forces": -forces')(package)
+    edit("architectures/shared/calculator.py", '"forces": forces', '"forces": -forces')(package)
     own, consuming = (
         own_changes(before, keys(QUICKSTART)),
         {("calibrate", ""), ("analyse", ""), ("reweight", "")},
@@ -86,7 +86,11 @@ def test_forces_negated_in_shared_code_change_the_keys_of_all_architectures_and_
 @pytest.mark.parametrize(
     "change",
     [
-        edit("architectures/calculator.py", "class EnergyAndForces", "# A comment.\nclass EnergyAndForces"),
+        edit(
+            "architectures/shared/calculator.py",
+            "class EnergyAndForces",
+            "# A comment.\nclass EnergyAndForces",
+        ),
         edit("architectures/dp/evaluator.py", '"""An ASE calculator', '"""Some ASE calculator'),
         edit("architectures/dp/card.toml", "# ", "# more "),
         edit("architectures/dp/card.toml", 'help = "', 'help = "more: '),
@@ -132,7 +136,7 @@ def test_a_legacy_value_that_changes_changes_keys(package: Path, monkeypatch: py
 
 def test_what_a_worker_does_to_hyperparameters_changes_the_keys_of_models(package: Path) -> None:
     before = keys(QUICKSTART)
-    edit("worker/context.py", "return complete(", "return 2 * complete(")(package)
+    edit("worker/context.py", "return complete_from(", "return 2 * complete_from(")(package)
     assert ("train", "dp") in own_changes(before, keys(QUICKSTART))
 
 

@@ -12,12 +12,18 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.architectures.hyperparameters import (
+    TYPES,
+    Hyperparameter,
+    legacy_values,
+    merged,
+    settings_of,
+)
 from mlipbench_hpc.architectures.law import Laws, complaints
 from mlipbench_hpc.contract.versions import Source, Version, package_folder, version
 
 GROUP = "mlipbench_hpc.architectures"
 BUILT_IN = Path(__file__).parent
-TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
 BITWISE = "bitwise"
 Claim = str | float
 Problem = tuple[str, str]
@@ -25,60 +31,6 @@ Problem = tuple[str, str]
 
 class CardError(ValueError):
     """A card.toml is wrong, or an entry point leads to none: its author has to correct it."""
-
-
-@dataclass(frozen=True)
-class Hyperparameter:
-    """One setting: type (int, float, bool, str, list), default, limits (inclusive) and help with unit.
-
-    The items of a list have the type of its default's first one, and the limits hold for each of them.
-    less_than: the hyperparameter that this one must stay below, both of them numbers.
-    legacy: the value that gives what models were before this hyperparameter existed; it enters no key, so
-    that a new hyperparameter leaves the keys of older models as they are.
-    """
-
-    type: str
-    default: Any
-    help: str
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[Any, ...] | None = None
-    less_than: str | None = None
-    legacy: Any = None
-
-    def complaint(self, value: Any) -> str | None:
-        """Why `value` cannot be used, or None."""
-        if self.type == "list":
-            fits = isinstance(value, list) and all(self._fits(item, self._items) for item in value)
-        else:
-            fits = self._fits(value, self.type)
-        return None if fits else f"expected {self.expected}, received {value!r}"
-
-    @property
-    def _items(self) -> str:
-        return type(self.default[0]).__name__
-
-    def _fits(self, value: Any, kind: str) -> bool:
-        right = isinstance(value, (int, float) if kind == "float" else TYPES[kind])
-        if not right or isinstance(value, bool) != (kind == "bool"):
-            return False
-        low = self.minimum is not None and not value >= self.minimum
-        high = self.maximum is not None and not value <= self.maximum
-        return not low and not high and (self.choices is None or value in self.choices)
-
-    @property
-    def expected(self) -> str:
-        """Type and limits in words."""
-        limits = [f"at least {self.minimum}"] if self.minimum is not None else []
-        limits += [f"at most {self.maximum}"] if self.maximum is not None else []
-        limits += [f"one of {', '.join(map(str, self.choices))}"] if self.choices is not None else []
-        limits += [f"less than {self.less_than}"] if self.less_than is not None else []
-        kind = f"list of {self._items}, each" if self.type == "list" else self.type
-        return f"{kind} {' and '.join(limits)}" if limits else kind.removesuffix(", each")
-
-    def normal(self, value: Any) -> Any:
-        """The one form a valid value has in a task's key: 5 for a float is 5.0."""
-        return float(value) if self.type == "float" else value
 
 
 @dataclass(frozen=True)
@@ -144,13 +96,8 @@ def load_card(path: Path) -> Card:
 
 def _read(data: dict[str, Any]) -> Card:
     plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
-    settings = {name: _hyperparameter(table) for name, table in data["hyperparameters"].items()}
-    return Card(**(plain | {"hyperparameters": settings, "restart": Restart(**data["restart"])}))
-
-
-def _hyperparameter(table: dict[str, Any]) -> Hyperparameter:
-    fixed: dict[str, Any] = {key: tuple(v) if key == "choices" else v for key, v in table.items()}
-    return Hyperparameter(**fixed)
+    tables = {"hyperparameters": settings_of(data), "restart": Restart(**data["restart"])}
+    return Card(**(plain | tables))
 
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
@@ -229,13 +176,13 @@ def _unlawful(card: Card) -> list[Problem]:
 
 
 def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Problem]:
-    found = []
+    wrong = []
     for name, value in values.items():
         setting = card.hyperparameters.get(name)
         complaint = setting.complaint(value) if setting else _unknown(card, name)
         if complaint:
-            found.append((f"{where}.{name}", complaint))
-    return found
+            wrong.append((f"{where}.{name}", complaint))
+    return wrong
 
 
 def _ordered(card: Card) -> list[tuple[str, str]]:
@@ -252,14 +199,14 @@ def _check_order(
 ) -> list[Problem]:
     """Values that must be less than another and are not, said of the one of the two that was given."""
     values = {name: one.default for name, one in card.hyperparameters.items()} | {**chosen, **overrides}
-    found = []
+    wrong = []
     for low, high in _ordered(card):
         if not values[low] < values[high]:
-            given, limit = (low, "less") if low in overrides or high not in overrides else (high, "more")
-            other = high if given == low else low
+            name, limit = (low, "less") if low in overrides or high not in overrides else (high, "more")
+            other = high if name == low else low
             expected = f"{limit} than {other}, which is {values[other]!r}"
-            found.append((f"{where}.{given}", f"expected {expected}, received {values[given]!r}"))
-    return found
+            wrong.append((f"{where}.{name}", f"expected {expected}, received {values[name]!r}"))
+    return wrong
 
 
 def _unknown(card: Card, name: str) -> str:
@@ -267,51 +214,23 @@ def _unknown(card: Card, name: str) -> str:
     return f"{card.name} has no such hyperparameter{hint or ': it knows ' + ', '.join(card.hyperparameters)}"
 
 
-def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> list[Problem]:
-    """(dotted path, message) of everything wrong in a campaign's preset and hyperparameters."""
-    found = []
-    if preset is not None and preset not in card.presets:
-        known = did_you_mean(preset, card.presets) or f": it has {', '.join(card.presets)}"
-        found.append(("preset", f"{card.name} has no preset {preset!r}{known}"))
-    found += _check_values(card, overrides, "hyperparameters")
-    chosen = card.presets.get(preset or card.default_preset, {})
-    return found or _check_order(card, chosen, overrides, "hyperparameters")
-
-
 def merge(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Every hyperparameter's value: default, then preset (None: the card's default preset), then overrides.
 
     Expects input in which `problems` found nothing.
     """
-    chosen = card.presets[preset or card.default_preset]
-    return {
-        name: setting.normal(overrides.get(name, chosen.get(name, setting.default)))
-        for name, setting in card.hyperparameters.items()
-    }
+    return merged(card.hyperparameters, card.presets[preset or card.default_preset], overrides)
 
 
-def keyed(card: Card, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `values` that enter a task's key: all that do not stand at their legacy value."""
-    return {
-        name: value
-        for name, value in values.items()
-        if (legacy := card.hyperparameters[name].legacy) is None
-        or value != card.hyperparameters[name].normal(legacy)
-    }
-
-
-def complete(card: Card, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `keyed`: a task's hyperparameters, with the legacy values that its key leaves out."""
-    return legacy_values(card) | dict(values)
-
-
-def legacy_values(card: Card) -> dict[str, Any]:
-    """The legacy value of every hyperparameter that has one."""
-    return {
-        name: setting.normal(setting.legacy)
-        for name, setting in card.hyperparameters.items()
-        if setting.legacy is not None
-    }
+def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> list[Problem]:
+    """(dotted path, message) of everything wrong in a campaign's preset and hyperparameters."""
+    wrong = []
+    if preset is not None and preset not in card.presets:
+        known = did_you_mean(preset, card.presets) or f": it has {', '.join(card.presets)}"
+        wrong.append(("preset", f"{card.name} has no preset {preset!r}{known}"))
+    wrong += _check_values(card, overrides, "hyperparameters")
+    chosen = card.presets.get(preset or card.default_preset, {})
+    return wrong or _check_order(card, chosen, overrides, "hyperparameters")
 
 
 @dataclass(frozen=True)
@@ -327,7 +246,7 @@ class Found:
     def version(self) -> Version:
         """What keys hold: the version in verbs.lock, or the digest of this source where it has none there."""
         source = Source.here().package(self.module, self.folder)
-        return version("architectures", self.name, source, legacy_values(self.card))
+        return version("architectures", self.name, source, legacy_values(self.card.hyperparameters))
 
 
 def find() -> dict[str, Found]:
@@ -338,13 +257,13 @@ def find() -> dict[str, Found]:
     built_in = [path.parent for path in sorted(BUILT_IN.glob("*/card.toml"))]
     modules = {f"{__package__}.{folder.name}": folder for folder in built_in}
     modules |= {entry.value: _folder(entry.value) for entry in sorted(entry_points(group=GROUP))}
-    found: dict[str, Found] = {}
+    by_name: dict[str, Found] = {}
     for module, folder in modules.items():
         card = load_card(folder / "card.toml")
-        if card.name in found:
-            raise CardError(f"{folder}: the name {card.name!r} is taken by {found[card.name].folder}")
-        found[card.name] = Found(card.name, module, folder, card)
-    return found
+        if card.name in by_name:
+            raise CardError(f"{folder}: the name {card.name!r} is taken by {by_name[card.name].folder}")
+        by_name[card.name] = Found(card.name, module, folder, card)
+    return by_name
 
 
 def _folder(module: str) -> Path:

@@ -93,7 +93,7 @@ def complaints(
     return wrong or _unused(laws, required) or _without_value(laws, presets)
 
 
-def _is_law(law: Any) -> bool:
+def _is_law(law: object) -> bool:
     return isinstance(law, str | int | float) and not isinstance(law, bool)
 
 

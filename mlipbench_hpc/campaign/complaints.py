@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
 
@@ -18,7 +19,7 @@ PATTERNS = {
 }
 
 
-def mistakes(error: ValidationError, model: type[BaseModel], document: Any) -> list[Mistake]:
+def mistakes(error: ValidationError, model: type[BaseModel], document: object) -> list[Mistake]:
     """One mistake for each place in `document` that `model` refused; alternatives of a union are joined."""
     found: dict[Place, Mistake] = {}
     for details in error.errors(include_url=False):
@@ -145,7 +146,7 @@ def fields_at(model: type[BaseModel], document: Any, place: Place) -> dict[str, 
     return known
 
 
-def _example(field: Any) -> str:
+def _example(field: FieldInfo) -> str:
     for extra in field.metadata:
         schema = getattr(extra, "json_schema", None)
         if isinstance(schema, Mapping) and schema.get("examples"):
@@ -177,7 +178,7 @@ def _alternatives(kind: Any) -> Iterator[Any]:
         yield kind
 
 
-def _models(kinds: list[Any], here: Any) -> list[type[BaseModel]]:
+def _models(kinds: list[Any], here: object) -> list[type[BaseModel]]:
     """The models among `kinds`; where several have a `kind`, the one the document names."""
     found = [plain for kind in kinds for plain in _alternatives(kind) if isinstance(plain, type)]
     models = [plain for plain in found if issubclass(plain, BaseModel)]

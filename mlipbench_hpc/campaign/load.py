@@ -92,7 +92,7 @@ def _once(wrong: list[Mistake]) -> list[Mistake]:
     return list(dict.fromkeys(wrong))
 
 
-def _conform(document: Any, model: type[Model]) -> tuple[Model | None, list[Mistake]]:
+def _conform(document: object, model: type[Model]) -> tuple[Model | None, list[Mistake]]:
     if not isinstance(document, dict):
         return None, [Mistake((), "the file is no mapping", shown(document), "`name: value` lines")]
     try:
@@ -101,7 +101,7 @@ def _conform(document: Any, model: type[Model]) -> tuple[Model | None, list[Mist
         return None, mistakes(error, model, document)
 
 
-def _sound_part(document: Any, wrong: list[Mistake]) -> Campaign | None:
+def _sound_part(document: object, wrong: list[Mistake]) -> Campaign | None:
     """The campaign without the entries that have mistakes, so that the others are examined all the same."""
     if not isinstance(document, dict):
         return None

@@ -45,13 +45,13 @@ def _entries(document: Mapping[str, Any], section: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _at(entry: Any, keys: list[str]) -> Any:
+def _at(entry: object, keys: list[str]) -> object:
     for key in keys:
         entry = entry.get(key) if isinstance(entry, dict) else None
     return entry
 
 
-def _lost(document: Mapping[str, Any], place: Place, name: Any, target: str) -> Iterator[Mistake]:
+def _lost(document: Mapping[str, Any], place: Place, name: object, target: str) -> Iterator[Mistake]:
     known = _entries(document, target)
     for index, one in enumerate(name if isinstance(name, list) else []):
         yield from _lost(document, (*place, index), one, target)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
@@ -228,7 +228,7 @@ class PbsSite(ClusterSite):
 KINDS: dict[str, type[Site]] = {"local": LocalSite, "slurm": SlurmSite, "pbs": PbsSite}
 
 
-def load_site(path: Path) -> Any:
+def load_site(path: Path) -> Site:
     """A LocalSite, SlurmSite or PbsSite; raises CampaignError with every mistake in the file."""
     document, lines, problems = parse(path)
     said = document.get("scheduler") if isinstance(document, dict) else None
@@ -241,7 +241,7 @@ def load_site(path: Path) -> Any:
     return load(path, KINDS[str(said)] if said else Site)[0]
 
 
-def find_site(name: str, needed: bool) -> Any:
+def find_site(name: str, needed: bool) -> Site:
     """The site of a .yaml file, or of a name in campaigns/sites.
 
     Unless a file is `needed`, `local` without one is this machine as it is. Raises InputFailure and

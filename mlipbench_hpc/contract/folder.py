@@ -77,11 +77,11 @@ def write_sealed(path: Path, record: dict[str, Any]) -> None:
 
 def read_sealed(path: Path) -> dict[str, Any] | None:
     """What `write_sealed` wrote, or None where it is not there or no longer that, to the bit."""
-    found = read_json(path)
-    if not isinstance(found, dict):
+    content = read_json(path)
+    if not isinstance(content, dict):
         return None
-    record = {name: value for name, value in found.items() if name != "seal"}
-    return record if found.get("seal") == digest(record) else None
+    record = {name: value for name, value in content.items() if name != "seal"}
+    return record if content.get("seal") == digest(record) else None
 
 
 def seal(attempt: Path, result: dict[str, Any]) -> None:
@@ -143,13 +143,13 @@ class Store:
 
     def attempts(self, key: str) -> list[Path]:
         """This key's attempt folders, oldest first."""
-        found = [path for path in (self.root / "attempts").glob(f"{key}-*") if path.name[65:].isdigit()]
-        return sorted(found, key=lambda path: int(path.name[65:]))
+        folders = [path for path in (self.root / "attempts").glob(f"{key}-*") if path.name[65:].isdigit()]
+        return sorted(folders, key=lambda path: int(path.name[65:]))
 
     def begin(self, task: Task) -> Path:
         """A fresh attempt folder with task.json in it; its number is taken by exclusive mkdir."""
-        taken = self.attempts(task.key)
-        number = int(taken[-1].name[65:]) + 1 if taken else 0
+        attempts = self.attempts(task.key)
+        number = int(attempts[-1].name[65:]) + 1 if attempts else 0
         while True:
             folder = self.root / "attempts" / f"{task.key}-{number}"
             try:

@@ -3,10 +3,9 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """The one byte string that stands for a JSON value: sorted keys, no spaces, ASCII.
 
     Raises ValueError for NaN or infinity, TypeError for anything that is not JSON.
@@ -15,7 +14,7 @@ def canonical(value: Any) -> bytes:
     return text.encode("ascii")
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """sha256 of the canonical JSON of `value`, 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
 
@@ -38,10 +37,10 @@ def tree_digest(root: Path) -> str:
 
 def plain_files(root: Path) -> list[Path]:
     """Every file below `root`, sorted; links and devices are refused with ValueError."""
-    found = []
+    files = []
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ValueError(f"{path}: only plain files and folders are accepted here, no links or devices")
         if path.is_file():
-            found.append(path)
-    return found
+            files.append(path)
+    return files

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlipbench_hpc.architectures import law
-from mlipbench_hpc.architectures.card import Card, CardError, complete
+from mlipbench_hpc.architectures.card import Card, CardError
+from mlipbench_hpc.architectures.hyperparameters import complete
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.spec import GeneratedDataset
 from mlipbench_hpc.plan.graph import Cost
@@ -60,7 +61,7 @@ def laws(
 
     Raises CardError where a law has no value for these hyperparameters.
     """
-    hyperparameters = complete(card, parameters["hyperparameters"])
+    hyperparameters = complete(card.hyperparameters, parameters["hyperparameters"])
     variables = {
         "atoms": per_frame(facts) * frames,
         "neighbours": facts.neighbours(hyperparameters[card.receptive_field["cutoff"]]),
@@ -75,7 +76,7 @@ def laws(
 
 def train(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: int, validation: int) -> Cost:
     """Every epoch makes steps with `frames` of such data, then evaluates `validation` of them."""
-    hyperparameters = complete(card, parameters["hyperparameters"])
+    hyperparameters = complete(card.hyperparameters, parameters["hyperparameters"])
     size = min(frames, hyperparameters.get("batch_size", 1))
     law_s = laws(card, parameters, facts, size)
     epoch_s = law_s["train"] * frames / size + law_s["evaluate"] * validation / size

@@ -43,7 +43,7 @@ class Estimate:
     sources: Mapping[str, Source]
 
 
-def estimate(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]) -> Estimate:
+def estimate(plan: Sequence[Planned], seen: Snapshot, states: Mapping[str, State]) -> Estimate:
     """A task's law of cost times how much longer or shorter such tasks took here; minus what runs have done.
 
     A factor measured on one model holds for another of the same architecture, verb and device only because it
@@ -51,7 +51,7 @@ def estimate(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]
     that mostly work, nor the reverse.
     """
     speeds = _Speeds(plan, seen)
-    left = [item for item in plan if found[item.key] in (*TO_RUN, "maybe")]
+    left = [item for item in plan if states[item.key] in (*TO_RUN, "maybe")]
     factors = {item.key: speeds.factor(item) for item in left}
     seconds = {
         item.key: factors[item.key][1] * item.cost.core_s * (1.0 - _part(seen.running.get(item.key)))

@@ -56,14 +56,14 @@ def states(plan: Iterable[Planned], seen: Snapshot) -> dict[str, State]:
 
     A result whose recorded upstream manifests differ from the present ones is stale, and so is all below it.
     """
-    found: dict[str, State] = {}
+    known: dict[str, State] = {}
     for item in plan:
-        found[item.key] = _state(item, found, seen)
-    return found
+        known[item.key] = _state(item, known, seen)
+    return known
 
 
-def _state(item: Planned, found: Mapping[str, State], seen: Snapshot) -> State:
-    upstream = [found[key] for key in item.task.upstream.values()]
+def _state(item: Planned, known: Mapping[str, State], seen: Snapshot) -> State:
+    upstream = [known[key] for key in item.task.upstream.values()]
     if item.key in seen.running:
         return "running"
     if item.key in seen.results:

@@ -23,9 +23,9 @@ PS_PER_NS = 1e3
 COLUMNS: tuple[State, ...] = ("done", "running", "ready", "waiting", "maybe", "failed", "blocked", "stale")
 
 
-def table(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
+def table(plan: Sequence[Planned], states: Mapping[str, State]) -> list[str]:
     """Tasks by verb and state. Raises VerbError for a task whose verb is not in the table of verbs."""
-    counts = Counter((verb_of(item.task.verb).name, found[item.key]) for item in plan)
+    counts = Counter((verb_of(item.task.verb).name, states[item.key]) for item in plan)
     used = [state for state in COLUMNS if any(counts[verb, state] for verb in verbs())]
     width = max(10, *(len(verb) + 1 for verb, _ in counts)) if counts else 10
     lines = ["".join(["verb".ljust(width), *(state.rjust(9) for state in used), "total".rjust(9)])]
@@ -38,14 +38,14 @@ def table(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
     return lines
 
 
-def summary(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State], site: Site) -> list[str]:
+def summary(plan: Sequence[Planned], seen: Snapshot, states: Mapping[str, State], site: Site) -> list[str]:
     """Done, to run, at most so many, and what that may cost here."""
-    done = sum(found[item.key] == "done" for item in plan)
-    sure = [item for item in plan if found[item.key] in TO_RUN]
-    perhaps = [item for item in plan if found[item.key] == "maybe"]
+    done = sum(states[item.key] == "done" for item in plan)
+    sure = [item for item in plan if states[item.key] in TO_RUN]
+    perhaps = [item for item in plan if states[item.key] == "maybe"]
     at_most = f", at most {len(sure + perhaps)} (loops unrolled to their stated maximum)" if perhaps else ""
     lines = [f"{len(plan)} tasks: {done} done, {len(sure)} to run{at_most}"]
-    costs = estimate(plan, seen, found)
+    costs = estimate(plan, seen, states)
     return [*lines, *amount(plan, costs, site, "at most " if perhaps else "")] if costs.seconds else lines
 
 
@@ -97,9 +97,9 @@ def hours(number: float) -> str:
     return f"{number:.2f}" if number < 100 else f"{number:,.0f}"
 
 
-def over_budget(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State], site: Site) -> str:
+def over_budget(plan: Sequence[Planned], seen: Snapshot, states: Mapping[str, State], site: Site) -> str:
     """What is beyond the site's limits, in words; empty when nothing is."""
-    costs = estimate(plan, seen, found)
+    costs = estimate(plan, seen, states)
     most = "at most " if unmeasured_on_gpu(plan, costs) else ""
     wanted = {
         "GPU-hours": (most, gpu_hours(plan, costs.seconds), site.ask_beyond_gpu_hours),
@@ -121,21 +121,21 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def committees(plan: Sequence[Planned], found: Mapping[str, State]) -> list[str]:
+def committees(plan: Sequence[Planned], states: Mapping[str, State]) -> list[str]:
     """`  mace: 3 of 4 members trained, 2 evaluated, 1 failed`, all rounds that are sure together."""
     tasks = [
-        (str(subject["committee"]), item.task.verb, found[item.key])
+        (str(subject["committee"]), item.task.verb, states[item.key])
         for item in plan
         for subject in item.subjects
-        if item.task.verb in ("train", "evaluate") and "committee" in subject and found[item.key] != "maybe"
+        if item.task.verb in ("train", "evaluate") and "committee" in subject and states[item.key] != "maybe"
     ]
     lines = []
     for name in dict.fromkeys(task[0] for task in tasks):
         count = Counter(task[1:] for task in tasks if task[0] == name)
-        asked = sum(task[:2] == (name, "train") for task in tasks)
+        members = sum(task[:2] == (name, "train") for task in tasks)
         failed = sum(number for (_, state), number in count.items() if state == "failed")
-        said = f"{count['train', 'done']} of {asked} members trained, {count['evaluate', 'done']} evaluated"
-        lines.append(f"  {name}: {said}" + (f", {failed} failed" if failed else ""))
+        text = f"{count['train', 'done']} of {members} members trained, {count['evaluate', 'done']} evaluated"
+        lines.append(f"  {name}: {text}" + (f", {failed} failed" if failed else ""))
     return lines
 
 
@@ -169,11 +169,11 @@ def in_ns(item: Planned, record: Mapping[str, object]) -> Mapping[str, object]:
     return {**record, **steps, "unit": "ns"}
 
 
-def failures(plan: Sequence[Planned], seen: Snapshot, found: Mapping[str, State]) -> list[str]:
+def failures(plan: Sequence[Planned], seen: Snapshot, states: Mapping[str, State]) -> list[str]:
     """Each failure with its cause and the next command."""
     lines = []
     for item in plan:
-        if found[item.key] == "failed":
+        if states[item.key] == "failed":
             record = seen.failures[item.key]
             lines += [f"  failed   {item.task.label}: {record['kind']}: {record['message']}"]
             lines += [f"           look: mlipbench task show {item.key[:12]} (same --site and --store)"]

@@ -11,10 +11,15 @@ from zipfile import BadZipFile
 import numpy as np
 
 import mlipbench_hpc
+from mlipbench_hpc.architectures.card import Card, Found
+from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.folder import SMALL_BYTES, Store, damaged, read_json
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.plan.graph import Planned, State
 
 Status = Literal["done", "missing", "failed", "stale", "changed"]
+SHOWN: dict[State, Status] = {"done": "done", "failed": "failed", "stale": "stale"}
 Index = dict[tuple[Any, ...], list["Item"]]
 # Profiles and curves are read for several figures; a trajectory's thermo.csv is read for one and is long.
 CACHED_BYTES = 262_144
@@ -38,7 +43,9 @@ class Reported:
     failure: dict[str, str] | None = None
 
 
-def document(path: Path, campaign: Any, site: Any, architectures: Mapping[str, Any]) -> dict[str, Any]:
+def document(
+    path: Path, campaign: Campaign, site: Site, architectures: Mapping[str, Found]
+) -> dict[str, Any]:
     """The campaign's file and specification, the site, and the version of this suite.
 
     Of the architectures in use also what their cards say of citation and restart.
@@ -55,15 +62,17 @@ def document(path: Path, campaign: Any, site: Any, architectures: Mapping[str, A
     }
 
 
-def _card(card: Any) -> dict[str, Any]:
+def _card(card: Card) -> dict[str, Any]:
     return {"citation": list(card.citation), "restart": card.restart.describe()}
 
 
-def reported(plan: Iterable[Any], failures: Mapping[str, Any], states: Mapping[str, str]) -> list[Reported]:
+def reported(
+    plan: Iterable[Planned], failures: Mapping[str, Any], states: Mapping[str, State]
+) -> list[Reported]:
     """The tasks of the plan for the report; states: by key, failures: the last one of each key."""
 
-    def in_words(item: Any, subject: Mapping[str, Any]) -> Reported:
-        state: Any = states[item.key] if states[item.key] in ("done", "failed", "stale") else "missing"
+    def in_words(item: Planned, subject: Mapping[str, Any]) -> Reported:
+        state = SHOWN.get(states[item.key], "missing")
         task, failure = item.task, failures.get(item.key)
         return Reported(task.label, task.verb, item.key, dict(subject), task.environment, state, failure)
 

@@ -18,18 +18,20 @@ class Executor(HighThroughputExecutor):
 
     def connected_managers(self) -> list[dict[str, Any]]:
         """One dict for each manager."""
-        return self._asked("MANAGERS") or []
+        managers: list[dict[str, Any]] | None = self._query("MANAGERS")
+        return managers or []
 
     def connected_blocks(self) -> list[str]:
         """Ids of all blocks whose managers ever called."""
-        return self._asked("CONNECTED_BLOCKS") or []
+        blocks: list[str] | None = self._query("CONNECTED_BLOCKS")
+        return blocks or []
 
     def _hold_block(self, block_id: str) -> None:
         for manager in self.connected_managers():
             if manager["block_id"] == block_id:
-                self._asked(["HOLD_MANAGER", manager["manager"]])
+                self._query(["HOLD_MANAGER", manager["manager"]])
 
-    def _asked(self, message: Any) -> Any:
+    def _query(self, message: str | list[str]) -> Any:
         if not self.is_alive():
             return None
         try:

@@ -33,7 +33,7 @@ class Apptainer(Client):  # type: ignore[misc]  # spython carries no types
         """The beginning of every command line."""
         return [*START, *(flags or []), action]
 
-    def _run_command(self, cmd: list[str], **_ignored: Any) -> None:
+    def _run_command(self, cmd: list[str], **_ignored: object) -> None:
         """What `build` ends with."""
         assert self.run_argv, "only a client with a `run` builds"
         self.run_argv(cmd)
@@ -41,7 +41,7 @@ class Apptainer(Client):  # type: ignore[misc]  # spython carries no types
 
 def definition_in(image: Path) -> str:
     """The definition that Apptainer finds inside an image; raises NotInspected."""
-    found: dict[str, Any] = Apptainer().inspect(str(image), quiet=True)
-    if "attributes" not in found:
-        raise NotInspected(f"apptainer inspect {image}: {' '.join(found['message'])}")
-    return str(found["attributes"]["deffile"])
+    description: dict[str, Any] = Apptainer().inspect(str(image), quiet=True)
+    if "attributes" not in description:
+        raise NotInspected(f"apptainer inspect {image}: {' '.join(description['message'])}")
+    return str(description["attributes"]["deffile"])

@@ -63,13 +63,13 @@ class Package:
 def locked(lock: Path) -> list[Package]:
     """The packages of a base, in the order in which they are unpacked."""
     record: dict[str, Any] = json.loads(lock.read_text())
-    return [Package(**one) for one in record["packages"]]
+    return [Package(**package) for package in record["packages"]]
 
 
 def identity(packages: list[Package]) -> str:
     """debian:sha256 of what the base is made of and how."""
-    made = [LAYOUT, FOLDERS, FILES, LEFT_OUT]
-    return "debian:" + digest([made, [[package.name, package.sha256] for package in packages]])
+    layout = [LAYOUT, FOLDERS, FILES, LEFT_OUT]
+    return "debian:" + digest([layout, [[package.name, package.sha256] for package in packages]])
 
 
 def make(root: Path, packages: list[Package], cache: Path) -> None:
@@ -109,10 +109,10 @@ def _download(package: Package) -> bytes:
             content = bytes(answer.read())
     except (OSError, urllib.error.URLError) as error:
         raise BaseError(f"{package.name} could not be had from {mirror} ({error}): {advice}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != package.sha256:
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != package.sha256:
         raise BaseError(
-            f"{package.name} from {mirror} has sha256 {found}, the lock expects {package.sha256}: {advice}"
+            f"{package.name} from {mirror} has sha256 {sha256}, the lock expects {package.sha256}: {advice}"
         )
     return content
 

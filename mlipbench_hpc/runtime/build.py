@@ -88,9 +88,9 @@ class Builder:
         """Into a sandbox, to be normalised; what is bound at /mnt is not in the image."""
         from mlipbench_hpc.runtime.apptainer import Apptainer
 
-        made = Apptainer(lambda command: self._run(recipe, "build", command, cwd=room))
+        apptainer = Apptainer(lambda command: self._run(recipe, "build", command, cwd=room))
         bind = ["--bind", f"{wheels.resolve()}:/mnt"]
-        made.build(
+        apptainer.build(
             recipe="image.def", image=str(room / "sandbox"), sandbox=True, sudo=False, quiet=True,
             options=["--notest", *bind],
         )  # fmt: skip
@@ -100,8 +100,10 @@ class Builder:
         from mlipbench_hpc.runtime.apptainer import definition_in
 
         wanted = recipe.definition[recipe.definition.index("Bootstrap:") :]  # It drops what comes before.
-        if (found := definition_in(image)).strip() != wanted.strip():
-            raise BuildError(f"{recipe.name}: another definition is in the image than its recipe's:\n{found}")
+        if (inside := definition_in(image)).strip() != wanted.strip():
+            raise BuildError(
+                f"{recipe.name}: another definition is in the image than its recipe's:\n{inside}"
+            )
 
     def _base(self, recipe: Recipe, room: Path) -> None:
         if recipe.base.kind == "debian":
@@ -145,8 +147,8 @@ class Builder:
 
     def _lock(self, recipe: Recipe, image: Path, started: float) -> Entry:
         """Give the image its final name, which holds its identity, and write it into images.lock."""
-        found = digests(image)
-        name = f"{recipe.name}-{found.squashfs[:16]}.sif"
+        digest = digests(image)
+        name = f"{recipe.name}-{digest.squashfs[:16]}.sif"
         size = image.stat().st_size
         image.chmod(0o644)
         image.rename(self.folder / name)
@@ -157,8 +159,8 @@ class Builder:
             "mksquashfs": _first_line(["mksquashfs", "-version"]),
         }
         entry = Entry(
-            recipe.environment, recipe.flavour, name, recipe.identity, found.squashfs, found.file, size,
-            recipe.base.identity, built, pinned(recipe.files["requirements.lock"]),
+            recipe.environment, recipe.flavour, name, recipe.identity, digest.squashfs, digest.file,
+            size, recipe.base.identity, built, pinned(recipe.files["requirements.lock"]),
         )  # fmt: skip
         Images(self.folder).write(entry)
         return entry
@@ -172,12 +174,12 @@ class Builder:
         passed: tuple[str, ...] = (),
     ) -> None:
         """One step in an emptied environment; what it prints is appended to the image's log."""
-        kept = {
+        passed_on = {
             name: value
             for name, value in os.environ.items()
             if name in BUILDING or name.startswith(passed or "\0")
         }
-        environ = {**kept, "HOME": str(self.folder / ".cache"), "TMPDIR": str(self.folder)}
+        environ = {**passed_on, "HOME": str(self.folder / ".cache"), "TMPDIR": str(self.folder)}
         path = self.folder / f"{recipe.name}.log"
         with path.open("w" if step == "download" else "a") as log:
             log.write(f"\n$ {' '.join(command)}\n")
@@ -187,9 +189,10 @@ class Builder:
                 command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
             ).returncode
         if code:
-            said = path.read_bytes()[before:].decode(errors="replace").strip().splitlines()
+            output = path.read_bytes()[before:].decode(errors="replace").strip().splitlines()
             raise BuildError(
-                f"{recipe.name}: {step} failed ({code}); all of it is in {path}\n  " + "\n  ".join(said[-6:])
+                f"{recipe.name}: {step} failed ({code}); all of it is in {path}\n  "
+                + "\n  ".join(output[-6:])
             )
         self.echo(f"{recipe.name}: {step} done")
 
@@ -198,8 +201,8 @@ class Builder:
         """One build at a time in a folder, with the same permissions for what it makes whoever builds."""
         mask = os.umask(0o022)
         try:
-            with (self.folder / ".build-lock").open("w") as held:
-                fcntl.flock(held, fcntl.LOCK_EX)
+            with (self.folder / ".build-lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
                 for dead in self.folder.glob(".building-*"):
                     base.remove(dead)
                 yield
@@ -236,5 +239,5 @@ def _require(*programs: str) -> None:
 
 
 def _first_line(command: list[str]) -> str:
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (found.stdout or found.stderr).partition("\n")[0]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (ended.stdout or ended.stderr).partition("\n")[0]

@@ -16,14 +16,14 @@ from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.images import Image
 
 
-def rerun(store: Store, task: Task, environment: Environment | Image, found: Iterable[Found]) -> int:
+def rerun(store: Store, task: Task, environment: Environment | Image, architectures: Iterable[Found]) -> int:
     """Run `task` in a fresh attempt and commit it; when it is committed already, compare and discard.
 
     Returns the worker's exit code, or 1 when a remake differs from what is committed.
     """
     committed = store.result(task.key)
     attempt = store.begin(task)
-    place = Place(store.root, attempt, stage(store.root, found))
+    place = Place(store.root, attempt, stage(store.root, architectures))
     start = command(environment, task, place, os.environ, commit=committed is None)
     shown = "" if start.contained else f"PYTHONPATH={start.environ['PYTHONPATH']} "
     print(f"cd {attempt}\n{shown}{shlex.join(start.argv)}", flush=True)

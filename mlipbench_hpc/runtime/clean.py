@@ -52,8 +52,8 @@ def _dead_attempts(store: Store) -> Iterator[Path]:
     ours = sorted(path for path in (store.root / "attempts").iterdir() if ATTEMPT.fullmatch(path.name))
     for key, group in groupby(ours, key=lambda path: path.name[:64]):
         attempts = list(group)
-        kept = None if store.result(key) else max(attempts, key=_furthest)
-        yield from (path for path in attempts if path != kept or _furthest(path) < 0)
+        furthest = None if store.result(key) else max(attempts, key=_furthest)
+        yield from (path for path in attempts if path != furthest or _furthest(path) < 0)
 
 
 def _furthest(attempt: Path) -> int:

@@ -21,8 +21,8 @@ def stage(store: Path, architectures: Iterable[Found]) -> Path:
     It holds nothing else, so it can be a PYTHONPATH that shows workers no package of the login node.
     """
     files = _sources(mlipbench_hpc.__name__, Path(mlipbench_hpc.__file__).parent)
-    for found in architectures:
-        files |= _sources(found.module, found.folder)
+    for architecture in architectures:
+        files |= _sources(architecture.module, architecture.folder)
     for verb in verbs().values():
         if verb.is_foreign:
             package = verb.module.rpartition(".")[0]

@@ -107,7 +107,9 @@ def container(image: Image, task: Task, place: Place, inside: Mapping[str, str])
     mounts = [_mount(place.store, place.store), _mount(inputs, inputs, "ro"), _mount(place.code, CODE, "ro")]
     mounts += [_mount(image.lammps.folder, LAMMPS, "ro")] if image.lammps else []
     variables = {"XDG_CACHE_HOME": "/tmp", "MPLCONFIGDIR": "/tmp"} | dict(inside)  # noqa: S108 its own
-    options = [f"--mount={mount}" for mount in mounts] + [f"--env={_pair(*one)}" for one in variables.items()]
+    options = [f"--mount={mount}" for mount in mounts] + [
+        f"--env={_pair(*pair)}" for pair in variables.items()
+    ]
     start = ["apptainer", "--quiet", "exec", *CONTAINED, *gpu, f"--pwd={place.attempt}"]
     return [*start, *options, str(image.path)]
 

@@ -34,8 +34,8 @@ def refused(
     """Models on a device that their architecture's card does not list."""
     for name, model in campaign.models.items():
         card = architectures[model.architecture].card
-        if (asked := devices[card.environment]) not in card.devices:
-            message = f"site `{site}` computes model `{name}` on {asked}, which {card.name} does not offer"
+        if (device := devices[card.environment]) not in card.devices:
+            message = f"site `{site}` computes model `{name}` on {device}, which {card.name} does not offer"
             offers = " or ".join(card.devices)
             expected = f"{offers}: choose a site with `flavour: {card.devices[0]}`, or another architecture"
-            yield Mistake(("models", name, "architecture"), message, asked, expected)
+            yield Mistake(("models", name, "architecture"), message, device, expected)

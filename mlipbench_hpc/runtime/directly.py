@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from mlipbench_hpc.runtime.environments import locate
 
 
 def start(
-    session: Any, name: str, module: str, request: dict[str, Any], linked: tuple[str, ...] = ()
+    environments: Mapping[str, str],
+    name: str,
+    module: str,
+    request: dict[str, Any],
+    linked: tuple[str, ...] = (),
 ) -> bool:
     """Run `python -m mlipbench_hpc.worker.MODULE request.json` in environment `name`; whether it went well.
 
@@ -24,7 +29,7 @@ def start(
     Makes the folder request["out"]. What went wrong was said on stderr. Raises where the environment is not
     there.
     """
-    environment = locate(name, session.site.environments)
+    environment = locate(name, environments)
     assert environment.identity, "identity raises where the environment is not there"
     Path(request["out"]).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mlipbench-") as temporary:
@@ -40,8 +45,8 @@ def start(
                 request[role] = str(link)
         write_json(folder / "request.json", request)
         argv = [str(environment.python), "-m", f"mlipbench_hpc.worker.{module}", str(folder / "request.json")]
-        kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
-        variables = environ(environment, "1", [folder], os.environ) | kept
+        cache = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
+        variables = environ(environment, "1", [folder], os.environ) | cache
         code = subprocess.run(argv, env=variables, check=False).returncode
     if code < 0:  # It could say nothing itself.
         why = "is a file damaged, or was memory short?"

@@ -218,7 +218,7 @@ class Doctor:
         self, provider: SlurmBlock | PbsBlock, job: str, server: socket.socket, at: str, port: str
     ) -> socket.socket:
         """The probe's connection. Raises Silent when the job ends, or waits for too long, without a call."""
-        start, said = time.monotonic(), ""
+        start, reason = time.monotonic(), ""
         while time.monotonic() - start < self.wait:
             try:
                 return server.accept()[0]
@@ -231,11 +231,11 @@ class Doctor:
                     f"it left: {left or 'nothing'}\n        mend `modules` or `worker_init` if those failed; "
                     "else nodes cannot reach this address or port: set `interface` and `ports`"
                 )
-            if status.state == JobState.PENDING and status.message and status.message != said:
-                said = status.message
-                self.echo(f"        job {job} waits: {said}")
+            if status.state == JobState.PENDING and status.message and status.message != reason:
+                reason = status.message
+                self.echo(f"        job {job} waits: {reason}")
         raise Silent(
-            f"no node called {at}:{port} within {self.wait:.0f} s ({said or 'the job ran'})\n"
+            f"no node called {at}:{port} within {self.wait:.0f} s ({reason or 'the job ran'})\n"
             "if the queue is long, give --wait; else set `interface` and `ports` to what nodes can reach"
         )
 
@@ -273,7 +273,7 @@ class Doctor:
         skew, cores = abs(node["time"] - time.time()), node["cores"]
         self.check(
             here == there,
-            f"versions agree: {', '.join(' '.join(one) for one in here.items())}",
+            f"versions agree: {', '.join(' '.join(pair) for pair in here.items())}",
             f"versions differ: here {here}, there {there}",
             "let this environment lie where nodes see it, or set PATH in `worker_init`",
         )

@@ -20,6 +20,7 @@ from mlipbench_hpc.plan.graph import Planned, states
 from mlipbench_hpc.plan.queue import ReadyQueue
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
+from mlipbench_hpc.runtime.display import Countdown, Display, Whole
 from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, stuck
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, end_leftovers
@@ -28,7 +29,6 @@ from mlipbench_hpc.runtime.images import Image
 from mlipbench_hpc.runtime.launch import NO_MEMORY
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, SPARE_BYTES, OutOfSpace, WorkersLost, free_bytes
 
-TALK_EVERY_S = 20.0
 STOP_WITHIN_S = 60.0
 RESOURCE_RETRIES = 1
 LOST_LIMIT = 20
@@ -56,7 +56,7 @@ class Driver:
     code: Path
     environments: Mapping[str, Environment | Image]
     replan: Callable[[Mapping[str, bool]], list[Planned]]
-    echo: Echo
+    display: Display
     remark: Remark
     plan: dict[str, Planned] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
@@ -68,7 +68,7 @@ class Driver:
     stopping: str = ""
     stop_at: float | None = None
     mends: int = 0
-    said: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     _full_since: float | None = None
 
     def run(self) -> bool:
@@ -89,8 +89,9 @@ class Driver:
 
     def _drive(self) -> None:
         self.slots = self.site.slots
+        self._countdown = Countdown(self._time_left)
         self.pool = Pool(self.site, self.store, self.echo)
-        talked = watched = time.monotonic()
+        shown = watched = time.monotonic()
         try:
             while not self.stopping and (self._fill() or self.flights):
                 self._collect()
@@ -98,10 +99,10 @@ class Driver:
                 self._look_at_the_clock()
                 now = time.monotonic()
                 if now - watched > WATCH_EVERY_S:
-                    watched, self.said = now, self._say_once(self.pool.watch())
-                if now - talked > TALK_EVERY_S:
-                    talked = now
-                    self._talk()
+                    watched, self.notices = now, self._say_once(self.pool.watch())
+                if now - shown > self.display.every_s:
+                    shown = now
+                    self._show()
         finally:
             self._stop_everything()
             self.pool.close()
@@ -265,12 +266,12 @@ class Driver:
 
     def _failed(self, flight: Flight) -> None:
         """Decide by kind: input and architecture never again, resource once, transient as the site says."""
-        said = read_json(flight.attempt / "failure.json")
-        if said and said.get("damaged"):
-            self._heal(flight, said["damaged"])
+        failure = read_json(flight.attempt / "failure.json")
+        if failure and failure.get("damaged"):
+            self._heal(flight, failure["damaged"])
             return
-        kind, message = (said["kind"], said["message"]) if said else self._without_record(flight)
-        if not said:
+        kind, message = (failure["kind"], failure["message"]) if failure else self._without_record(flight)
+        if not failure:
             processes.kill(processes.ATTEMPT, flight.mark)
         if os.strerror(errno.ENOSPC) in message:
             self.wanted[flight.item.key] = 2 * self._space_for(flight.item)
@@ -341,15 +342,24 @@ class Driver:
             )
         return False
 
-    def _talk(self) -> None:
-        """One line about what runs now."""
-        if said := look.told(self.store, self.plan, self.flights):
-            self.echo(f"      now: {said}")
+    @property
+    def echo(self) -> Echo:
+        """Prints a line."""
+        return self.display.say
+
+    def _show(self) -> None:
+        """What runs now, and how far the whole is."""
+        total = len(self._order)
+        whole = Whole(total - len(self._unfinished()), total, self._countdown.left_s)
+        self.display.show(look.running(self.store, self.plan, self.flights), whole)
+
+    def _time_left(self) -> float:
+        return look.time_left(self.store, list(self.plan.values()), self.site)
 
     def _say_once(self, lines: list[str]) -> list[str]:
         """Print those lines that are not of the last look; returns all."""
         for line in lines:
-            if line not in self.said:
+            if line not in self.notices:
                 self.echo(f"      {line}")
         return lines
 

@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from functools import cached_property
@@ -86,7 +87,7 @@ def _recorded(record: Path) -> list[str]:
     ]
 
 
-def locate(name: str, configured: dict[str, str], lammps: OwnLammps | None = None) -> Environment:
+def locate(name: str, configured: Mapping[str, str], lammps: OwnLammps | None = None) -> Environment:
     """The environment a site names, or else the one beside the login environment."""
     beside = Path(sys.prefix).parent / name
     return Environment(name, Path(configured[name]).resolve() if name in configured else beside, lammps)

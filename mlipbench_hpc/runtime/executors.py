@@ -70,7 +70,7 @@ class Pool:
             for label in self.executors
         }
 
-    def submit(self, kind: str, argv: list[str], folder: str, *arguments: Any) -> "Future[int]":
+    def submit(self, kind: str, argv: list[str], folder: str, *arguments: object) -> "Future[int]":
         """Queue launch(argv, folder, environ, log, …) for that kind of node; it answers with an exit code."""
         cluster = self.clusters.get(kind)
         note = str(cluster.notes / Path(folder).name) if cluster else None
@@ -94,15 +94,17 @@ class Pool:
     def is_broken(self) -> bool:
         """Whether an interchange died or Parsl gave an executor up: a new pool is needed."""
         hopeless = bool(self.why_hopeless())
-        return hopeless or any(not one.is_alive() or one.bad_state_is_set for one in self.executors.values())
+        return hopeless or any(
+            not executor.is_alive() or executor.bad_state_is_set for executor in self.executors.values()
+        )
 
     def why_hopeless(self) -> str:
         """Why a new pool would help no more than this one, in the scheduler's or the last jobs' words."""
-        return next((one.verdict for one in self.clusters.values() if one.verdict), "")
+        return next((cluster.verdict for cluster in self.clusters.values() if cluster.verdict), "")
 
     def watch(self) -> list[str]:
         """What the scheduler says of this pool's jobs, in lines; jobs of silent workers are cancelled."""
-        lines = [one.jobs.trouble for one in self.clusters.values() if one.jobs.trouble]
+        lines = [cluster.jobs.trouble for cluster in self.clusters.values() if cluster.jobs.trouble]
         for label, executor in self.clusters.items():
             lines += executor.lines()
             for block, status in list(executor.status_facade.items()):
@@ -238,22 +240,22 @@ def address(interface: str | None) -> str:
 
     Parsl's own choice asks a public web service. Raises WorkersLost for an unknown interface.
     """
-    found = {
-        name: [one.address for one in held if one.family == socket.AF_INET]
-        for name, held in psutil.net_if_addrs().items()
+    addresses = {
+        name: [one.address for one in own if one.family == socket.AF_INET]
+        for name, own in psutil.net_if_addrs().items()
     }
     if interface is not None:
-        if not found.get(interface):
+        if not addresses.get(interface):
             raise WorkersLost(
                 f"this machine has no interface `{interface}` with an IPv4 address: `interface` of the site "
-                f"must be one of {', '.join(sorted(name for name, held in found.items() if held))}"
+                f"must be one of {', '.join(sorted(name for name, own in addresses.items() if own))}"
             )
-        return str(found[interface][0])
+        return str(addresses[interface][0])
     try:
-        named = [socket.gethostbyname(socket.gethostname())]
+        by_name = [socket.gethostbyname(socket.gethostname())]
     except OSError:
-        named = []
-    every: list[str] = named + [one for held in found.values() for one in held]
+        by_name = []
+    every: list[str] = by_name + [one for own in addresses.values() for one in own]
     return next((str(one) for one in every if not one.startswith("127.")), "127.0.0.1")
 
 

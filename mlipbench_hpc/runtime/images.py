@@ -66,7 +66,7 @@ class Images:
         if record is None and not path.exists():
             return {}
         try:
-            entries = [_entry(one, path) for one in record["images"]]
+            entries = [_entry(record_of_image, path) for record_of_image in record["images"]]
         except (TypeError, KeyError) as error:
             raise ImageRefused(f"{path} is not what `mlipbench images build` writes: {error!r}") from error
         return {entry.name: entry for entry in entries}
@@ -163,19 +163,19 @@ class Image:
         """Read every byte and compare; raises ImageRefused with what was expected and what was found."""
         self._stamp()
         try:
-            found = digests(self.path)
+            present = digests(self.path)
         except (NotAnImage, OSError) as error:
             raise ImageRefused(f"image of `{self.name}`: {error}; {self._again}") from error
         wanted = Digests(self.entry.sha256, self.entry.squashfs)
-        if found != wanted:
+        if present != wanted:
             inside = (
                 "the same"
-                if found.squashfs == wanted.squashfs
-                else f"{found.squashfs}, not {wanted.squashfs}"
+                if present.squashfs == wanted.squashfs
+                else f"{present.squashfs}, not {wanted.squashfs}"
             )
             raise ImageRefused(
                 f"{self.path} is not the image of `{self.name}` that {LOCK} names.\n"
-                f"  expected sha256 {wanted.file}\n  found    sha256 {found.file}\n"
+                f"  expected sha256 {wanted.file}\n  found    sha256 {present.file}\n"
                 f"  its squashfs is {inside}\n  {self._again}"
             )
 
@@ -186,13 +186,13 @@ class Image:
 
     def _stamp(self) -> tuple[int, ...]:
         try:
-            found = self.path.lstat()
+            status = self.path.lstat()
         except FileNotFoundError as error:
             raise ImageRefused(f"{self.path} is not there, but {LOCK} names it: {self._again}") from error
-        if not stat.S_ISREG(found.st_mode):
-            kind = "folder" if stat.S_ISDIR(found.st_mode) else "link or device"
+        if not stat.S_ISREG(status.st_mode):
+            kind = "folder" if stat.S_ISDIR(status.st_mode) else "link or device"
             raise ImageRefused(f"{self.path} is a {kind} where an image file should be: {self._again}")
-        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def _check_recipe(self) -> None:
         try:
@@ -207,8 +207,8 @@ class Image:
 
     def _remembered(self, stamp: tuple[int, ...]) -> list[str] | None:
         record = (read_json(self.remember / REMEMBERED) or {}) if self.remember else {}
-        one = record.get(str(self.path), {})
-        return one.get("digests") if one.get("stamp") == list(stamp) else None
+        earlier = record.get(str(self.path), {})
+        return earlier.get("digests") if earlier.get("stamp") == list(stamp) else None
 
     def _keep(self, stamp: tuple[int, ...]) -> None:
         if self.remember:

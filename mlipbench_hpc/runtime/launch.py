@@ -102,18 +102,18 @@ def here(outside: Mapping[str, str], contained: bool) -> dict[str, str]:
     """
     if STOP_AT not in outside:
         return {}
-    found = {HOST: _host(outside)}
-    found |= {name: outside[name] for name in outside.get(VARIABLES, "").split(",") if name in outside}
+    variables = {HOST: _host(outside)}
+    variables |= {name: outside[name] for name in outside.get(VARIABLES, "").split(",") if name in outside}
     if "CUDA_VISIBLE_DEVICES" in outside:
         own = [name for name in outside.get(DEVICES, "").split(",") if name]
         pin = outside.get("ROCR_VISIBLE_DEVICES", outside["CUDA_VISIBLE_DEVICES"])
         place = int(pin) // int(outside.get(SHARED, "1")) if pin.isdigit() else len(own)
         other = str(place) if pin.isdigit() else pin
-        found["CUDA_VISIBLE_DEVICES"] = own[place] if place < len(own) else other
+        variables["CUDA_VISIBLE_DEVICES"] = own[place] if place < len(own) else other
     if contained:
-        found |= {f"APPTAINERENV_{name}": text for name, text in found.items()}
-        found["PATH"] = outside.get("PATH", os.defpath)
-    return found | ({"TMPDIR": outside["TMPDIR"]} if "TMPDIR" in outside else {})
+        variables |= {f"APPTAINERENV_{name}": text for name, text in variables.items()}
+        variables["PATH"] = outside.get("PATH", os.defpath)
+    return variables | ({"TMPDIR": outside["TMPDIR"]} if "TMPDIR" in outside else {})
 
 
 def _host(outside: Mapping[str, str]) -> str:

@@ -64,13 +64,13 @@ def holder(store: Path) -> dict[str, Any] | None:
 
 def driven_since(store: Path) -> float | None:
     """When the driver at work (alive here, or heard of lately elsewhere) began; None when there is none."""
-    found = holder(store)
-    if found is None:
+    lock = holder(store)
+    if lock is None:
         return None
-    alive = is_alive(found)
+    alive = is_alive(lock)
     if alive is None:
-        alive = time.time() - found["heartbeat"] < SILENT_S
-    return float(found["since"]) if alive else None
+        alive = time.time() - lock["heartbeat"] < SILENT_S
+    return float(lock["since"]) if alive else None
 
 
 def never(_lock: dict[str, Any]) -> bool:
@@ -122,28 +122,26 @@ def _guarded(store: Path) -> Iterator[None]:
 
 
 def _release_dead(store: Path, take_over: bool, is_over: Callable[[dict[str, Any]], bool]) -> None:
-    found = holder(store)
-    why = _why_held(found, take_over, is_over) if found else None
-    if found and why is not None:
-        raise StoreLocked(f"{store} is driven by process {found['pid']} on {found['host']}{why}")
+    lock = holder(store)
+    why = _why_held(lock, take_over, is_over) if lock else None
+    if lock and why is not None:
+        raise StoreLocked(f"{store} is driven by process {lock['pid']} on {lock['host']}{why}")
     (store / "lock").unlink(missing_ok=True)
 
 
-def _why_held(
-    found: dict[str, Any], take_over: bool, is_over: Callable[[dict[str, Any]], bool]
-) -> str | None:
+def _why_held(lock: dict[str, Any], take_over: bool, is_over: Callable[[dict[str, Any]], bool]) -> str | None:
     """Why a lock must stay, in words that follow its holder's name; None when its driver is dead."""
-    alive = is_alive(found)
+    alive = is_alive(lock)
     if alive:
         return ""
     if alive is False or take_over:
         return None
-    if not is_over(found):
+    if not is_over(lock):
         return "; if that host is gone, run again with --take-over"
-    left = found["heartbeat"] + SILENT_S - time.time()
+    left = lock["heartbeat"] + SILENT_S - time.time()
     if left > 0:
         return f", whose job is over: run again when it was silent for {left:.0f} s more"
-    print(f"job {found['job']} on {found['host']} is over: its driver's lock is taken", flush=True)
+    print(f"job {lock['job']} on {lock['host']} is over: its driver's lock is taken", flush=True)
     return None
 
 
@@ -158,9 +156,9 @@ def _create(store: Path, job: str | None) -> None:
 
 
 def _is_mine(store: Path) -> bool:
-    found = holder(store) or {}
+    lock = holder(store) or {}
     own = me()
-    return all(found.get(name) == own[name] for name in own)
+    return all(lock.get(name) == own[name] for name in own)
 
 
 def _beat(store: Path, stop: threading.Event) -> None:

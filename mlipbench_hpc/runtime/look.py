@@ -6,8 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.contract.folder import ENDINGS, SMALL_BYTES, Store, damaged, read_json
-from mlipbench_hpc.plan.graph import Planned, Snapshot
+from mlipbench_hpc.plan.estimate import estimate, wall
+from mlipbench_hpc.plan.graph import Planned, Snapshot, states
+from mlipbench_hpc.runtime.display import Running
 from mlipbench_hpc.runtime.lock import driven_since
 
 
@@ -23,13 +26,19 @@ def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
     return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()}, spent)
 
 
-def told(store: Store, plan: Mapping[str, Planned], keys: Collection[str]) -> str:
-    """How far those of `keys` are that run and say so."""
-    return "; ".join(
-        f"{plan[key].task.label} {progress['done']:.0f}/{progress['total']:.0f} {progress['unit']}"
+def running(store: Store, plan: Mapping[str, Planned], keys: Collection[str]) -> list[Running]:
+    """Those of `keys` that run now."""
+    counts = ("done", "total", "unit")
+    return [
+        Running(plan[key].task.label, **{name: progress[name] for name in counts if name in progress})
         for key, progress in snapshot(store, keys).running.items()
-        if "done" in progress
-    )
+    ]
+
+
+def time_left(store: Store, plan: list[Planned], site: Site) -> float:
+    """Seconds until all is done, should the site give every slot that it has."""
+    seen = snapshot(store, [item.key for item in plan])
+    return wall(plan, estimate(plan, seen, states(plan, seen)).seconds, site)
 
 
 def changed(store: Store, plan: Iterable[Planned]) -> list[Planned]:
@@ -40,19 +49,19 @@ def changed(store: Store, plan: Iterable[Planned]) -> list[Planned]:
 
 def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) -> list[Planned]:
     """Expand with every committed decision, until no further one is found."""
-    known: dict[str, bool] = {}
+    assumed: dict[str, bool] = {}
     while True:
-        plan = expand(known)
-        found = decisions(store, plan)
-        if found == known:
+        plan = expand(assumed)
+        committed = decisions(store, plan)
+        if committed == assumed:
             return plan
-        known = found
+        assumed = committed
 
 
 def decisions(store: Store, plan: Iterable[Planned]) -> dict[str, bool]:
     """What committed `decide` tasks of a plan said."""
-    found = {item.key: store.result(item.key) for item in plan if item.task.verb == "decide"}
-    return {key: bool(result["values"]["enough"]) for key, result in found.items() if result}
+    results = {item.key: store.result(item.key) for item in plan if item.task.verb == "decide"}
+    return {key: bool(result["values"]["enough"]) for key, result in results.items() if result}
 
 
 def earlier(store: Store, plan: Iterable[Planned]) -> dict[str, dict[str, Any]]:

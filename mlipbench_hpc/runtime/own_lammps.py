@@ -46,6 +46,6 @@ def own_lammps(environment: str, site: Site) -> OwnLammps | None:
     """The one that the site names for an environment. Raises LammpsRefused."""
     if environment not in site.lammps:
         return None
-    found = OwnLammps(Path(site.lammps[environment]).resolve())
-    found.check()
-    return found
+    lammps = OwnLammps(Path(site.lammps[environment]).resolve())
+    lammps.check()
+    return lammps

@@ -21,13 +21,13 @@ PATIENCE_S, LOOK_EVERY_S, COMMAND_S = 100.0, 0.02, 30.0
 
 def versions() -> dict[str, str]:
     """Of what both sides must agree in."""
-    found = {"python": platform.python_version()}
+    present = {"python": platform.python_version()}
     for name in ("mlipbench-hpc", "parsl"):
         try:
-            found[name] = version(name)
+            present[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "missing"
-    return found
+            present[name] = "missing"
+    return present
 
 
 def answer(*argv: str) -> str | None:
@@ -80,7 +80,7 @@ def main(folder: Path, address: str, port: int, images: list[str]) -> None:
     with socket.create_connection((address, port), timeout=PATIENCE_S + COMMAND_S) as line:
         stream = line.makefile("rw", encoding="utf-8")
 
-        def say(what: Any) -> None:
+        def say(what: object) -> None:
             stream.write(json.dumps(what) + "\n")
             stream.flush()
 

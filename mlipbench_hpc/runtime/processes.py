@@ -14,17 +14,17 @@ MARKS = (STORE, ATTEMPT, POOL)
 
 def marked(variable: str, value: str) -> Iterator[int]:
     """Process ids (not ours) whose environment held variable=value when they started."""
-    wanted = f"{variable}={value}".encode()
+    entry = f"{variable}={value}".encode()
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
-            if wanted in path.read_bytes().split(b"\0") and int(path.parent.name) != os.getpid():
+            if entry in path.read_bytes().split(b"\0") and int(path.parent.name) != os.getpid():
                 yield int(path.parent.name)
 
 
 def kill(variable: str, value: str, number: int = signal.SIGKILL) -> int:
     """Send a signal to all marked processes; returns how many."""
-    found = list(marked(variable, value))
-    for pid in found:
+    pids = list(marked(variable, value))
+    for pid in pids:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
-    return len(found)
+    return len(pids)

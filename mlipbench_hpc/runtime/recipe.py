@@ -123,33 +123,36 @@ def split(lock: str) -> tuple[str, str]:
     """A lock's wheels, and the few packages that exist only as source and are built after them."""
     options, *packages = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
     source = re.findall(r"^--no-binary (\S+)", options, flags=re.MULTILINE)
-    parts = [[one for one in packages if (one.split("==")[0] in source) is late] for late in (False, True)]
+    parts = [
+        [package for package in packages if (package.split("==")[0] in source) is late]
+        for late in (False, True)
+    ]
     return options + "".join(parts[0]), options + "".join(parts[1])
 
 
 def pip_lines() -> str:
     """The pip that installs an image's packages, with its hashes: the login environment's."""
     lock = (CONTAINERS / "login" / "requirements.cpu.lock").read_text()
-    found = re.search(r"^pip==\S+.*\n(?:    --hash.*\n)+", lock, flags=re.MULTILINE)
-    assert found, "the login environment's lock names pip"
-    return found[0]
+    lines = re.search(r"^pip==\S+.*\n(?:    --hash.*\n)+", lock, flags=re.MULTILINE)
+    assert lines, "the login environment's lock names pip"
+    return lines[0]
 
 
-def base_from(asked: str) -> Base:
+def base_from(text: str) -> Base:
     """`debian`, `docker:name@sha256:…`, or the path of an image file. Raises RecipeError."""
-    if asked == "debian":
+    if text == "debian":
         return Base("debian", base.identity(base.locked(BASE_LOCK)))
-    if asked.startswith("docker:"):
-        if not re.fullmatch(r"docker:[\w./:-]+@sha256:[0-9a-f]{64}", asked):
+    if text.startswith("docker:"):
+        if not re.fullmatch(r"docker:[\w./:-]+@sha256:[0-9a-f]{64}", text):
             raise RecipeError(
-                f"base {asked} may move: name it by digest, as in docker:python@sha256:<64 digits>"
+                f"base {text} may move: name it by digest, as in docker:python@sha256:<64 digits>"
             )
-        return Base("docker", asked)
+        return Base("docker", text)
     try:
-        return Base("local", f"local:{digests(Path(asked)).squashfs}", Path(asked).resolve())
+        return Base("local", f"local:{digests(Path(text)).squashfs}", Path(text).resolve())
     except (NotAnImage, OSError) as error:
         raise RecipeError(
-            f"base `{asked}` is neither debian, docker:…@sha256:… nor an image: {error}"
+            f"base `{text}` is neither debian, docker:…@sha256:… nor an image: {error}"
         ) from error
 
 

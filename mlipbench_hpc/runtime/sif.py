@@ -60,10 +60,10 @@ def _partition(stream: BinaryIO, path: Path) -> tuple[int, int]:
         DESCRIPTOR.unpack_from(table, place)
         for place in range(0, len(table) - DESCRIPTOR_BYTES + 1, DESCRIPTOR_BYTES)
     ]
-    found = [(row[5], row[6]) for row in rows if row[1] and row[0] == PARTITION]
-    if len(found) != 1:
-        raise NotAnImage(f"{path} holds {len(found)} partitions, an image of this suite holds one")
-    stream.seek(found[0][0])
+    partitions = [(row[5], row[6]) for row in rows if row[1] and row[0] == PARTITION]
+    if len(partitions) != 1:
+        raise NotAnImage(f"{path} holds {len(partitions)} partitions, an image of this suite holds one")
+    stream.seek(partitions[0][0])
     if stream.read(4) != SQUASHFS_MAGIC:
         raise NotAnImage(f"{path} holds a partition that is no squashfs")
-    return found[0]
+    return partitions[0]

@@ -22,14 +22,14 @@ def ready(
 
     Raises ImageRefused, NotStaged.
     """
-    made = {}
+    ready_to_use = {}
     for name, environment in environments.items():
         environment.check()
         environment.describe(store)
-        made[name] = environment
+        ready_to_use[name] = environment
         if staged_in and isinstance(environment, Image):
-            made[name] = staged(environment, Path(staged_in).resolve())
-    return made
+            ready_to_use[name] = staged(environment, Path(staged_in).resolve())
+    return ready_to_use
 
 
 def staged(image: Image, folder: Path) -> Image:

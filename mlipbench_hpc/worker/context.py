@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
-from mlipbench_hpc.architectures.card import complete, load_card
+from mlipbench_hpc.architectures.hyperparameters import complete_from
 from mlipbench_hpc.contract.folder import (
     ENDINGS,
     VISIBLE_WITHIN_S,
@@ -115,8 +115,7 @@ class Context:
     def hyperparameters(self) -> dict[str, Any]:
         """The architecture's hyperparameters, with the legacy values that the task's key leaves out."""
         card = Path(self.adapter().__file__ or "").with_name("card.toml")
-        values: dict[str, Any] = self.parameters["hyperparameters"]
-        return complete(load_card(card), values) if card.exists() else values
+        return complete_from(card, self.parameters["hyperparameters"])
 
     def check(self) -> None:
         """Raise Interrupted when a signal came or the deadline is reached. Call it between units of work."""

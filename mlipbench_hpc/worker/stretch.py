@@ -128,7 +128,7 @@ def as_frames(trajectory: Trajectory, indices: Ints) -> Frames:
     )
 
 
-def number(value: Any) -> float | None:
+def number(value: float | Floats) -> float | None:
     """A float for JSON: None where it is not finite."""
     return float(value) if np.isfinite(value) else None
 

@@ -10,13 +10,12 @@ import pytest
 from mlipbench_hpc.architectures.card import (
     Card,
     CardError,
-    complete,
     find,
-    keyed,
     load_card,
     merge,
     problems,
 )
+from mlipbench_hpc.architectures.hyperparameters import complete, keyed
 
 CARD = """
 name = "line"
@@ -233,10 +232,11 @@ def test_built_in_architectures_are_found_with_valid_cards() -> None:
 def test_a_legacy_value_stays_out_of_keys_and_comes_back(tmp_path: Path) -> None:
     text = CARD.replace("[hyperparameters.degree]", "legacy = 1\n[hyperparameters.degree]")
     card = load_card(write(tmp_path, text))
+    settings = card.hyperparameters
     at_legacy, beyond = merge(card, None, {"slope": 1.0}), merge(card, None, {})
-    assert "slope" not in keyed(card, at_legacy)
-    assert complete(card, keyed(card, at_legacy)) == at_legacy
-    assert keyed(card, beyond) == beyond == complete(card, beyond)
+    assert "slope" not in keyed(settings, at_legacy)
+    assert complete(settings, keyed(settings, at_legacy)) == at_legacy
+    assert keyed(settings, beyond) == beyond == complete(settings, beyond)
     with pytest.raises(CardError, match=r"slope.legacy: expected float at least 0.0 and at most 10.0"):
         load_card(write(tmp_path, text.replace("legacy = 1", "legacy = -1")))
 

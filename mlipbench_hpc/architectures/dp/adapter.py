@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.dp.evaluator import DpEvaluator
-from mlipbench_hpc.architectures.dp.model import FROZEN, read_record
-from mlipbench_hpc.architectures.dp.systems import require_known, symbols
+from mlipbench_hpc.architectures.dp.model import FROZEN, NAME, load_record
 from mlipbench_hpc.architectures.dp.training import train
 from mlipbench_hpc.architectures.interface import Evaluator, LammpsStyle
+from mlipbench_hpc.architectures.shared.labels import require_known, symbols
 
 __all__ = ["lammps", "load", "train"]
 
@@ -28,6 +28,6 @@ def lammps(
     It computes in the dtype it was frozen in, with as many threads as `load` set. Raises InputFailure for an
     element that the model was not made for.
     """
-    require_known(numbers, read_record(folder).numbers)
+    require_known(NAME, numbers, load_record(folder).numbers)
     commands = (f'pair_style deepmd "{folder / FROZEN}"', f"pair_coeff * * {' '.join(symbols(numbers))}")
     return LammpsStyle(commands, files=(folder / FROZEN,))

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from mlipbench_hpc.architectures.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.dp.engine import DeepPot, use_threads
-from mlipbench_hpc.architectures.dp.model import FROZEN, load_record
-from mlipbench_hpc.architectures.dp.systems import require_known, systems
+from mlipbench_hpc.architectures.dp.model import FROZEN, NAME, load_record, require_dtype
+from mlipbench_hpc.architectures.dp.systems import systems
+from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
+from mlipbench_hpc.architectures.shared.labels import require_known
 from mlipbench_hpc.data.frames import Floats, Frames
 
 
@@ -17,7 +18,8 @@ class DpEvaluator:
     """One loaded model; as many threads as OMP_NUM_THREADS says, which the runtime sets from the task."""
 
     def __init__(self, folder: Path, dtype: str) -> None:
-        self.record = load_record(folder, dtype)
+        self.record = load_record(folder)
+        require_dtype(self.record, dtype)
         use_threads(int(os.environ["OMP_NUM_THREADS"]))
         self.potential = DeepPot(str(folder / FROZEN), auto_batch_size=False)
 
@@ -26,7 +28,7 @@ class DpEvaluator:
 
         A batch holds frames of one composition.
         """
-        require_known(frames.species(), self.record.numbers)
+        require_known(NAME, frames.species(), self.record.numbers)
         energies, forces = np.zeros(len(frames)), np.zeros((len(frames.numbers), 3))
         for system in systems(frames, self.record.numbers, self.record.cutoff):
             for start in range(0, len(system.frames), batch_size):

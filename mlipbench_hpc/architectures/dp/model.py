@@ -1,17 +1,17 @@
 """What deepmd-kit is asked to build, and a model's files: model.json (what it is) and model.pb (frozen)."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.dp.engine import compress, freeze, tf, working_in
-from mlipbench_hpc.architectures.dp.systems import symbols
 from mlipbench_hpc.architectures.interface import TrainingJob
-from mlipbench_hpc.contract.folder import write_bytes, write_json
+from mlipbench_hpc.architectures.shared.labels import symbols
+from mlipbench_hpc.architectures.shared.record import read_record, write_record
+from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 
-SCHEMA = 1
+NAME, SCHEMA = "DP", 1
 FROZEN = "model.pb"
 PREFACTORS = ("start_pref_e", "limit_pref_e", "start_pref_f", "limit_pref_f")
 
@@ -101,23 +101,15 @@ def export(folder: Path, record: Record, scratch: Path, prefix: str) -> None:
         )  # fmt: skip
     graph = tf.GraphDef.FromString((scratch / "compressed.pb").read_bytes())
     write_bytes(folder / FROZEN, graph.SerializeToString(deterministic=True))
-    write_json(folder / "model.json", {"schema": SCHEMA, **asdict(record)})
+    write_record(folder, SCHEMA, asdict(record))
 
 
-def load_record(folder: Path, dtype: str) -> Record:
-    """model.json; raises InputFailure when there is none, or one of another schema or dtype."""
-    record = read_record(folder)
+def load_record(folder: Path) -> Record:
+    """model.json; raises InputFailure where there is none, or one of another schema."""
+    return Record(**read_record(NAME, folder, SCHEMA))
+
+
+def require_dtype(record: Record, dtype: str) -> None:
+    """Raise InputFailure where the graph was frozen in another dtype."""
     if record.dtype != dtype:
-        raise InputFailure(f"{folder}: the DP model was frozen in {record.dtype}, {dtype} was asked for")
-    return record
-
-
-def read_record(folder: Path) -> Record:
-    """model.json; raises InputFailure when there is none, or one of another schema."""
-    try:
-        content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputFailure(f"{folder} holds no DP model: {error}") from error
-    if content.pop("schema") != SCHEMA:
-        raise InputFailure(f"{folder}/model.json was written by another version of this adapter: train again")
-    return Record(**content)
+        raise InputFailure(f"the {NAME} model was frozen in {record.dtype}, {dtype} was asked for")

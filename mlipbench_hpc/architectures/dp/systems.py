@@ -5,32 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from ase.data import chemical_symbols
 from ase.geometry import complete_cell
 
-from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
-
-
-def symbols(numbers: Sequence[int]) -> list[str]:
-    """Chemical symbols of atomic numbers: deepmd-kit's type map."""
-    return [chemical_symbols[number] for number in numbers]
-
-
-def require_known(numbers: Sequence[int], known: Sequence[int]) -> None:
-    """Raise InputFailure naming the elements that the model was not made for."""
-    if strange := sorted(set(numbers) - set(known)):
-        names, mine = ", ".join(symbols(strange)), ", ".join(symbols(known))
-        raise InputFailure(f"DP model for {mine}: it does not know {names}; train on frames that hold them")
-
-
-def require_labels(frames: Frames) -> None:
-    """Raise InputFailure when an energy or a force is missing."""
-    missing = int(np.isnan(frames.energies).sum()), int(np.isnan(frames.forces).any(axis=1).sum())
-    if any(missing):
-        raise InputFailure(
-            f"frames to learn from lack {missing[0]} energies and the forces of {missing[1]} atoms"
-        )
 
 
 @dataclass(frozen=True)

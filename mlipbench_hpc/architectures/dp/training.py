@@ -4,7 +4,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,12 @@ from mlipbench_hpc.architectures.dp.engine import (
     use_threads,
     working_in,
 )
-from mlipbench_hpc.architectures.dp.model import Record, export, require_possible, script
-from mlipbench_hpc.architectures.dp.systems import System, require_known, require_labels, symbols, systems
+from mlipbench_hpc.architectures.dp.model import NAME, Record, export, require_possible, script
+from mlipbench_hpc.architectures.dp.systems import System, systems
 from mlipbench_hpc.architectures.interface import TrainingJob
-from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.architectures.shared.epochs import run_epochs
+from mlipbench_hpc.architectures.shared.labels import interaction, require_known, require_labels, symbols
+from mlipbench_hpc.data.frames import Floats
 
 STATE = "state.npz"
 CHECKPOINT = "model.ckpt"
@@ -51,12 +53,12 @@ class Trainer:
     def _batches(self, number: int) -> Iterator[tuple[System, Any]]:
         """A batch holds frames of one composition; batches of all compositions come in mixed order."""
         random, size = np.random.default_rng([self.job.seed, number]), self.job.hyperparameters["batch_size"]
-        found = []
+        batches = []
         for system in self.train:
             shuffled = random.permutation(len(system.frames))
-            found += [(system, shuffled[start : start + size]) for start in range(0, len(shuffled), size)]
-        for index in random.permutation(len(found)):
-            yield found[index]
+            batches += [(system, shuffled[start : start + size]) for start in range(0, len(shuffled), size)]
+        for index in random.permutation(len(batches)):
+            yield batches[index]
 
     def _step(self, system: System, rows: Any) -> float:
         feed = self.feed(system, rows, training=True)
@@ -98,7 +100,7 @@ class Trainer:
             rows = np.arange(start, min(start + size, len(system.frames)))
             answers.append(self.engine.sess.run(wanted, self.feed(system, rows, training=False)))
         energies, forces = (
-            np.concatenate([one.ravel() for one in part]) for part in zip(*answers, strict=True)
+            np.concatenate([array.ravel() for array in part]) for part in zip(*answers, strict=True)
         )
         return (energies - system.energies) / len(system.types), forces - system.forces.ravel()
 
@@ -108,6 +110,13 @@ class Trainer:
         values = self.engine.sess.run({variable.op.name: variable for variable in variables()})
         np.savez(stream, epoch=epoch, **values)
         return {STATE: stream.getvalue()}
+
+    def restore(self, folder: Path) -> int:
+        """Take over a checkpoint; returns the last epoch that it finished."""
+        with np.load(folder / STATE, allow_pickle=False) as archive:
+            values = dict(archive)
+        self.assign(values)
+        return int(values["epoch"])
 
     def assign(self, values: dict[str, Any]) -> None:
         """Set variables by name."""
@@ -124,8 +133,8 @@ class Trainer:
 
 def variables() -> list[Any]:
     """All variables of the current graph."""
-    found: list[Any] = tf.global_variables()
-    return found
+    result: list[Any] = tf.global_variables()
+    return result
 
 
 def train(job: TrainingJob) -> dict[str, Any]:
@@ -134,20 +143,15 @@ def train(job: TrainingJob) -> dict[str, Any]:
     use_threads(job.threads)
     known = sorted(job.reference_energies)
     for frames in (job.train, job.validation):
-        require_known(frames.species(), known)
+        require_known(NAME, frames.species(), known)
         require_labels(frames)
     reference = np.array([job.reference_energies[number] for number in known])
     record = Record(known, reference.tolist(), job.hyperparameters["rcut"], job.dtype)
-    epochs = job.hyperparameters["epochs"]
     with tempfile.TemporaryDirectory(dir=job.folder, prefix=".deepmd-") as name:
         scratch = Path(name)
         with working_in(scratch):
             trainer = prepare(job, known, reference, scratch)
-            done = restore(trainer, job.resume)
-            for number in range(done + 1, epochs + 1):
-                row = trainer.epoch(number)
-                job.save(number, trainer.state(number))
-                job.report(row)
+            epochs = run_epochs(job, trainer)
             count = sum(int(np.prod(variable.shape)) for variable in tf.trainable_variables())
             trainer.keep(reference, scratch)
             trainer.engine.sess.close()
@@ -168,15 +172,9 @@ def prepare(job: TrainingJob, known: list[int], reference: Floats, scratch: Path
     size = job.hyperparameters["batch_size"]
     steps = job.hyperparameters["epochs"] * sum(-(-len(system.frames) // size) for system in learn)
     most = max(len(system.frames) for system in learn)
-    asked = script(job, known, [folder.name for folder in folders], steps, most)
-    (scratch / "input.json").write_text(json.dumps(asked, indent=1))
-    return Trainer(job, build(asked, job.seed, steps), learn, check)
-
-
-def interaction(frames: Frames, known: list[int], reference: Floats) -> Frames:
-    """The same frames with energies (F,) eV that lack the reference energies (types,) eV of their atoms."""
-    single = reference[np.searchsorted(known, frames.numbers)]
-    return replace(frames, energies=frames.energies - np.add.reduceat(single, frames.offsets[:-1]))
+    settings = script(job, known, [folder.name for folder in folders], steps, most)
+    (scratch / "input.json").write_text(json.dumps(settings, indent=1))
+    return Trainer(job, build(settings, job.seed, steps), learn, check)
 
 
 def build(asked: dict[str, Any], seed: int, steps: int) -> Any:
@@ -192,13 +190,3 @@ def build(asked: dict[str, Any], seed: int, steps: int) -> Any:
     engine.build(data, steps)
     engine._init_session()
     return engine
-
-
-def restore(trainer: Trainer, folder: Path | None) -> int:
-    """Take over a checkpoint; returns the last epoch it has finished, 0 without one."""
-    if folder is None:
-        return 0
-    with np.load(folder / STATE, allow_pickle=False) as archive:
-        values = dict(archive)
-    trainer.assign(values)
-    return int(values["epoch"])

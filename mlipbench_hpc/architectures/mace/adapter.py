@@ -5,9 +5,10 @@ from typing import Any
 
 from mlipbench_hpc.architectures.interface import LammpsStyle
 from mlipbench_hpc.architectures.mace.evaluator import MaceEvaluator
-from mlipbench_hpc.architectures.mace.graphs import require_known
+from mlipbench_hpc.architectures.mace.model import NAME
 from mlipbench_hpc.architectures.mace.training import train
 from mlipbench_hpc.architectures.mace.unified import NEEDED, Unified
+from mlipbench_hpc.architectures.shared.labels import require_known
 
 __all__ = ["lammps", "load", "train"]
 
@@ -27,7 +28,7 @@ def lammps(
 
     Raises InputFailure for an element that the model was not made for.
     """
-    require_known(numbers, evaluator.known)
+    require_known(NAME, numbers, evaluator.known)
     model = Unified(evaluator)
     symbols = " ".join(model.element_types[evaluator.known.index(number)] for number in numbers)
     commands = ("pair_style mliap unified EXISTS", f"pair_coeff * * {symbols}")

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from ase import Atoms
 
-from mlipbench_hpc.architectures.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.mace.engine import data, use_repeatable_executor, width
-from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
-from mlipbench_hpc.architectures.mace.model import load_model
+from mlipbench_hpc.architectures.mace.graphs import graphs, loader
+from mlipbench_hpc.architectures.mace.model import NAME, load_model
+from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
+from mlipbench_hpc.architectures.shared.labels import require_known
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 
@@ -28,7 +29,7 @@ class MaceEvaluator:
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element."""
-        require_known(frames.species(), self.known)
+        require_known(NAME, frames.species(), self.known)
         energies, forces = [], []
         with width(self.dtype):
             for start in range(0, len(frames), batch_size):
@@ -41,8 +42,8 @@ class MaceEvaluator:
 
     def forward(self, graph: dict[str, torch.Tensor]) -> tuple[Floats, Floats]:
         """Interaction energies (frames,) eV and forces (atoms, 3) eV/Å of one batch of graphs."""
-        found = self.model(graph, training=False, compute_force=True)
-        return to_float64(found["interaction_energy"]), to_float64(found["forces"])
+        answers = self.model(graph, training=False, compute_force=True)
+        return to_float64(answers["interaction_energy"]), to_float64(answers["forces"])
 
     def reference(self, frames: Frames) -> Floats:
         """(F,) eV: sum of the reference energies of each frame's atoms."""
@@ -88,7 +89,7 @@ class Inputs:
     def _prepare(self, numbers: Ints) -> None:
         """What stays the same as long as the atoms are the same."""
         known, device = self.evaluator.known, self.evaluator.device
-        require_known(numbers.tolist(), known)
+        require_known(NAME, numbers.tolist(), known)
         kinds = torch.tensor(np.searchsorted(known, numbers))
         attributes = torch.nn.functional.one_hot(kinds, len(known)).to(torch.get_default_dtype())
         constant = {

@@ -6,18 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.architectures.mace.engine import data, tools
-from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Frames
-
-
-def require_known(numbers: Sequence[int], known: Sequence[int]) -> None:
-    """Raise InputFailure naming the elements that the model was not made for."""
-    from ase.data import chemical_symbols
-
-    if strange := sorted(set(numbers) - set(known)):
-        names = ", ".join(chemical_symbols[number] for number in strange)
-        mine = ", ".join(chemical_symbols[number] for number in known)
-        raise InputFailure(f"MACE model for {mine}: it does not know {names}; train on frames that hold them")
 
 
 def graphs(frames: Frames, known: Sequence[int], cutoff: float) -> Iterator[Any]:

@@ -1,7 +1,6 @@
 """A MACE model from plain numbers, and its files: model.json (how it is built), model.pt (its weights)."""
 
 import io
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ import numpy as np
 import torch
 
 from mlipbench_hpc.architectures.mace.engine import modules, o3, quiet, width
-from mlipbench_hpc.contract.folder import write_bytes, write_json
-from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.architectures.shared.record import read_record, write_record
+from mlipbench_hpc.contract.folder import write_bytes
 
-SCHEMA = 1
+NAME, SCHEMA = "MACE", 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def save_model(folder: Path, blueprint: Blueprint, model: torch.nn.Module) -> No
     stream = io.BytesIO()
     torch.save(model.state_dict(), stream)
     write_bytes(folder / "model.pt", stream.getvalue())
-    write_json(folder / "model.json", {"schema": SCHEMA, **asdict(blueprint)})
+    write_record(folder, SCHEMA, asdict(blueprint))
 
 
 def load_model(folder: Path, device: str, dtype: str) -> tuple[Blueprint, torch.nn.Module]:
@@ -80,13 +79,7 @@ def load_model(folder: Path, device: str, dtype: str) -> tuple[Blueprint, torch.
 
     Raises InputFailure when the folder holds none, or one of another schema.
     """
-    try:
-        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputFailure(f"{folder} holds no MACE model: {error}") from error
-    if record.pop("schema") != SCHEMA:
-        raise InputFailure(f"{folder}/model.json was written by another version of this adapter: train again")
-    blueprint = Blueprint(**record)
+    blueprint = Blueprint(**read_record(NAME, folder, SCHEMA))
     with width(dtype):
         model = blueprint.build()
         weights = torch.load(folder / "model.pt", map_location="cpu", weights_only=True)

@@ -20,11 +20,11 @@ from mlipbench_hpc.architectures.mace.engine import (
     use_repeatable_executor,
     width,
 )
-from mlipbench_hpc.architectures.mace.graphs import graphs, loader, require_known
-from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
+from mlipbench_hpc.architectures.mace.graphs import graphs, loader
+from mlipbench_hpc.architectures.mace.model import NAME, Blueprint, save_model
+from mlipbench_hpc.architectures.shared.epochs import run_epochs
+from mlipbench_hpc.architectures.shared.labels import interaction, require_known, require_labels
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.energies import without_reference
-from mlipbench_hpc.data.frames import Frames
 
 OUTPUTS = {"forces": True, "virials": False, "stress": False}
 
@@ -126,12 +126,7 @@ def train(job: TrainingJob) -> dict[str, Any]:
     torch.manual_seed(job.seed)
     with width(job.dtype):
         blueprint, trainer = prepare(job)
-        done = trainer.restore(job.resume) if job.resume else 0
-        epochs = job.hyperparameters["epochs"]
-        for number in range(done + 1, epochs + 1):
-            row = trainer.epoch(number)
-            job.save(number, trainer.state(number))
-            job.report(row)
+        epochs = run_epochs(job, trainer)
         trainer.average.copy_to()
     save_model(job.folder, blueprint, trainer.model)
     return {"epochs": epochs, "parameters": sum(p.numel() for p in trainer.model.parameters())}
@@ -141,26 +136,16 @@ def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
     """Graphs, constants measured on the training set, and a fresh model with its optimizer."""
     chosen, known = job.hyperparameters, sorted(job.reference_energies)
     for frames in (job.train, job.validation):
-        require_known(frames.species(), known)
+        require_known(NAME, frames.species(), known)
         require_labels(frames)
-    train, validation = (
-        without_reference(part, job.reference_energies) for part in (job.train, job.validation)
-    )
+    reference = np.array([job.reference_energies[number] for number in known])
+    train, validation = (interaction(frames, known, reference) for frames in (job.train, job.validation))
     learn = list(graphs(train, known, chosen["r_max"]))
     check = loader(list(graphs(validation, known, chosen["r_max"])), chosen["batch_size"])
     blueprint = measure(job, known, learn)
     model = blueprint.build().to(job.device)
     average = ExponentialMovingAverage(model.parameters(), decay=chosen["ema_decay"])
     return blueprint, Trainer(job, model, optimizer(model, chosen), average, learn, check)
-
-
-def require_labels(frames: Frames) -> None:
-    """Raise InputFailure when an energy or a force is missing."""
-    missing = int(np.isnan(frames.energies).sum()), int(np.isnan(frames.forces).any(axis=1).sum())
-    if any(missing):
-        raise InputFailure(
-            f"frames to learn from lack {missing[0]} energies and the forces of {missing[1]} atoms"
-        )
 
 
 def measure(job: TrainingJob, known: list[int], learn: list[Any]) -> Blueprint:
@@ -182,13 +167,13 @@ def optimizer(model: torch.nn.Module, chosen: dict[str, Any]) -> torch.optim.Opt
         freeze=None, lr_params_factors=json.dumps({}),
     )  # fmt: skip
     groups = scripts_utils.get_params_options(arguments, model)
-    made: torch.optim.Optimizer = scripts_utils.get_optimizer(arguments, groups)
-    return made
+    result: torch.optim.Optimizer = scripts_utils.get_optimizer(arguments, groups)
+    return result
 
 
 def learning_rate(epoch: int, epochs: int, warmup: int, peak: float) -> float:
     """Linear rise over `warmup` epochs to `peak`, then a half cosine down to 1 % of it at the last epoch."""
     if epoch <= warmup:
         return peak * epoch / (warmup + 1)
-    done = (epoch - warmup - 1) / max(epochs - warmup - 1, 1)
-    return float(peak * (0.01 + 0.99 * 0.5 * (1.0 + np.cos(np.pi * done))))
+    progress = (epoch - warmup - 1) / max(epochs - warmup - 1, 1)
+    return float(peak * (0.01 + 0.99 * 0.5 * (1.0 + np.cos(np.pi * progress))))

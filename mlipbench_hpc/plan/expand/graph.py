@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlipbench_hpc.architectures.card import Card, keyed, merge
+from mlipbench_hpc.architectures.card import Card, merge
+from mlipbench_hpc.architectures.hyperparameters import keyed
 from mlipbench_hpc.campaign.facts import DatasetFacts, drawn
 from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, Split
 from mlipbench_hpc.contract.task import Architecture, Resources, Task
@@ -68,7 +69,7 @@ class TaskGraph:
         """The parameters every task that loads a model shares."""
         card = self.card(model)
         return {
-            "hyperparameters": keyed(card, merge(card, model.preset, model.hyperparameters)),
+            "hyperparameters": keyed(card.hyperparameters, merge(card, model.preset, model.hyperparameters)),
             "dtype": model.dtype,
             "device": self.setting.devices.get(card.environment, "cpu"),
             "threads": self.setting.threads,

@@ -99,7 +99,9 @@ class Block:
             return 127, "", str(error)
         return done.returncode, done.stdout, done.stderr
 
-    def _write_submit_script(self, template: str, script_filename: str, job_name: str, configs: Any) -> None:
+    def _write_submit_script(
+        self, template: str, script_filename: str, job_name: str, configs: dict[str, Any]
+    ) -> None:
         """All of a store's jobs have one name; files that launchers name after it need one each."""
         own = template.replace('export JOBNAME="${jobname}"', f'export JOBNAME="${{jobname}}-{job_name}"')
         first = f"{node_line(script_filename)}\n{configs.get('worker_init', '')}"

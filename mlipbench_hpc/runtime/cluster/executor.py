@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.states import JobState, JobStatus
 
 from mlipbench_hpc.runtime.answering import Executor
@@ -56,7 +57,7 @@ class ClusterExecutor(Executor):
     @property
     def jobs(self) -> Block:
         """Its provider."""
-        provider: Any = self.provider
+        provider: object = self.provider
         assert isinstance(provider, Block)
         return provider
 
@@ -131,8 +132,12 @@ class ClusterExecutor(Executor):
             ended: list[str] = super().scale_in(blocks)
             return ended
         managers = [manager for manager in self.connected_managers() if manager["active"]]
-        busy = {one["block_id"] for one in managers if one["tasks"] or one["idle_duration"] <= max_idletime}
-        idle = sorted({one["block_id"] for one in managers} - busy)[:blocks]
+        busy = {
+            manager["block_id"]
+            for manager in managers
+            if manager["tasks"] or manager["idle_duration"] <= max_idletime
+        }
+        idle = sorted({manager["block_id"] for manager in managers} - busy)[:blocks]
         return self._cancel(idle)
 
     def _cancel(self, blocks: list[str]) -> list[str]:
@@ -302,6 +307,7 @@ def _tail(path: Path) -> str:
     return text[-SHOWN:]
 
 
-def judge(executor: Any, _status: Any) -> None:
+def judge(executor: BlockProviderExecutor, _status: object) -> None:
     """Parsl's hook after each look at the jobs."""
+    assert isinstance(executor, ClusterExecutor)
     executor.judge()

@@ -88,11 +88,11 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
         jobs: dict[str, Job] = {}
         self._timed_out = False
         if len(live) > 1 and not self.one_by_one:
-            jobs = self._asked(live) or {}
+            jobs = self._query(live) or {}
             self.one_by_one = 0 < len(jobs) < len(live)
         silent = []
         for job in [job for job in live if job not in jobs]:
-            answer = None if self._timed_out else self._asked([job])
+            answer = None if self._timed_out else self._query([job])
             jobs |= answer or {}
             silent += [job] if answer is None else []
         if silent and (self._timed_out or len(silent) == len(live)):
@@ -107,16 +107,16 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
 
     def _past(self, job: str) -> dict[str, Job]:
         """A job that is not live, as the server's history has it; empty where it knows no such job."""
-        answer = self._asked([job], "-x " if self.history else "")
+        answer = self._query([job], "-x " if self.history else "")
         return {job: self._unchanged(job)} if answer is None else answer
 
-    def _asked(self, jobs: list[str], option: str = "") -> dict[str, Job] | None:
+    def _query(self, jobs: list[str], option: str = "") -> dict[str, Job] | None:
         """What qstat says of jobs; empty when it says that there is none such, None when it has no answer."""
         code, out, errors = self.execute_wait(f"qstat {option}-f -F json {' '.join(jobs)}")
         self._timed_out = code == TIMED_OUT
         if option and (NO_HISTORY in errors or NO_HISTORY in out):
             self.history = False
-            return self._asked(jobs)
+            return self._query(jobs)
         if code != 0 and len(jobs) == 1 and any(words in errors.lower() for words in NOT_THERE):
             return {}
         if code != 0:
@@ -154,7 +154,9 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
 
     # Which hosts
 
-    def _write_submit_script(self, template: str, script_filename: str, job_name: str, configs: Any) -> None:
+    def _write_submit_script(
+        self, template: str, script_filename: str, job_name: str, configs: dict[str, Any]
+    ) -> None:
         """PBS has no way to exclude a host: with some excluded, a job asks for others by name."""
         if self.excluded:
             hosts = self._choose()

@@ -21,7 +21,7 @@ def blocks_of(site: ClusterSite, nodes: Nodes, tag: str, python: str) -> SlurmBl
         "launcher": LAUNCHERS[nodes.launcher](),
         "cmd_timeout": max(1, round(site.scheduler_timeout)),
     }
-    kind: Any = SlurmBlock if isinstance(site, SlurmSite) else PbsBlock
+    kind: type[SlurmBlock | PbsBlock] = SlurmBlock if isinstance(site, SlurmSite) else PbsBlock
     own = (
         _slurm(nodes) if isinstance(nodes, SlurmNodes) else _pbs(nodes) if isinstance(nodes, PbsNodes) else {}
     )

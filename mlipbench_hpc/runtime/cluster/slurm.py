@@ -38,7 +38,9 @@ class SlurmBlock(Block, SlurmProvider):  # type: ignore[misc]
 
     killer = "scancel"
 
-    def _write_submit_script(self, template: str, script_filename: str, job_name: str, configs: Any) -> None:
+    def _write_submit_script(
+        self, template: str, script_filename: str, job_name: str, configs: dict[str, Any]
+    ) -> None:
         options = "\n".join([configs["scheduler_options"], *self._exclusion()])
         super()._write_submit_script(
             template, script_filename, job_name, configs | {"scheduler_options": options}

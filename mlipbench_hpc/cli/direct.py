@@ -1,7 +1,52 @@
-"""The arguments of the commands that need no campaign: light to import, for every command builds them."""
+"""`mlipbench build`, `label`, `analyse` and `reweight`: the worker's programs on files, without a campaign.
+
+Light to import, for every command builds these options.
+"""
+
+from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlipbench_hpc.cli.session import Session, Subparsers
+
+EXIT_REFUSED = 2
+
+
+def add_verbs(verbs: Subparsers) -> None:
+    """All four."""
+    for name, (add_options, function, text) in VERBS.items():
+        parser = verbs.add_parser(name, help=text, description=text)
+        add_options(parser)
+        parser.set_defaults(function=function, needs_site=False)
+
+
+def structures(session: Session) -> int:
+    """`build` and `label`."""
+    from mlipbench_hpc.cli.structures import run
+
+    return 0 if run(session) else EXIT_REFUSED
+
+
+def analyse(session: Session) -> int:
+    """Files first, then figures of them."""
+    from mlipbench_hpc.cli.analyse import run
+
+    if (out := run(session)) is None:
+        return EXIT_REFUSED
+    from mlipbench_hpc.report.analysed import draw
+
+    print(f"{out}: {', '.join(draw(out))}")
+    return 0
+
+
+def reweight(session: Session) -> int:
+    """Members' averages from arrays of energies."""
+    from mlipbench_hpc.cli.reweight import run
+
+    return run(session.options)
 
 
 def add_reweight(parser: argparse.ArgumentParser) -> None:
@@ -120,8 +165,20 @@ def add_label(parser: argparse.ArgumentParser) -> None:
 
 
 VERBS = {
-    "build": (add_build, "Au(111) under water with Na+, a cube of water, or a given structure, checked"),
-    "label": (add_label, "energies and forces of given frames by a reference potential"),
-    "analyse": (add_analyse, "profiles, P_z and how the first layer moves, of any program's trajectory"),
-    "reweight": (add_reweight, "what every committee member would have given, from arrays of energies"),
+    "build": (
+        add_build,
+        structures,
+        "Au(111) under water with Na+, a water box, or a structure of your own, checked",
+    ),
+    "label": (add_label, structures, "energies and forces of given frames by a reference potential"),
+    "analyse": (
+        add_analyse,
+        analyse,
+        "profiles, P_z, C_dip and P_surv of any program's trajectory",
+    ),
+    "reweight": (
+        add_reweight,
+        reweight,
+        "averages of every committee member, from arrays of energies",
+    ),
 }

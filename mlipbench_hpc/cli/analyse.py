@@ -1,11 +1,13 @@
 """`mlipbench analyse`: starts the Python of the environment `analysis` on a trajectory of any program."""
 
+from __future__ import annotations
+
 import argparse
 import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ase.data import atomic_numbers
 
@@ -13,21 +15,24 @@ from mlipbench_hpc.analysis.layer import filling, fills
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.runtime.directly import start
 
+if TYPE_CHECKING:
+    from mlipbench_hpc.cli.session import Session
+
 CELL_SIZES, STRAIGHT = (3, 6), 180.0
 WATER = ("O", "H")
 LENGTHS = ("bin", "frame_every", "dipole_correlation", "survival", "coordination")
 
 
-def run(session: Any) -> Path | None:
+def run(session: Session) -> Path | None:
     """The folder with what was written, or None where the trajectory was refused (said on stderr)."""
     options = session.options
-    request = asked(options)
+    request = request_of(options)
     # MDAnalysis leaves files beside what it opens.
-    went_well = start(session, "analysis", "by_hand", request, ("trajectory", "topology"))
+    went_well = start(session.site.environments, "analysis", "by_hand", request, ("trajectory", "topology"))
     return options.out if went_well else None
 
 
-def asked(options: argparse.Namespace) -> dict[str, Any]:
+def request_of(options: argparse.Namespace) -> dict[str, Any]:
     """The request, or InputFailure with every mistake."""
     elements = dict(pair.split("=", 1) for pair in options.elements if "=" in pair)
     if wrong := [*_files_wrong(options), *_names_wrong(options), *_numbers_wrong(options)]:

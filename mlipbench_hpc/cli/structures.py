@@ -1,8 +1,11 @@
 """`mlipbench build` and `mlipbench label`: structures, and labels of given frames, without a campaign."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -15,20 +18,23 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.plan import sources
 from mlipbench_hpc.runtime.directly import start
 
+if TYPE_CHECKING:
+    from mlipbench_hpc.cli.session import Session
+
 OF_SLABS = {"waters": "", "ions": "", "lattice_constant": " Å", "vacuum": " Å"}
 OF_BOTH, SEED = {"density": " g/cm3"}, {"seed": ""}
 FLAGS = {"size": "--slab", "molecules": "--water-box"}
 
 
-def run(session: Any) -> bool:
+def run(session: Session) -> bool:
     """Whether it was made; if not, why was said on stderr."""
     verb, out = session.options.verb, str(session.options.out)
-    environment, asked = REQUESTS[verb]
-    request = asked(session.options) | {"verb": verb, "out": out}
-    return start(session, environment, "structures", request)
+    environment, request_of = REQUESTS[verb]
+    request = request_of(session.options) | {"verb": verb, "out": out}
+    return start(session.site.environments, environment, "structures", request)
 
 
-def asked_build(options: argparse.Namespace) -> dict[str, Any]:
+def build_request(options: argparse.Namespace) -> dict[str, Any]:
     """The parameters of a campaign's `build` task, or InputFailure with every mistake."""
     if options.structure:
         _only(options, OF_SLABS | OF_BOTH | SEED, "--slab or --water-box")
@@ -36,22 +42,22 @@ def asked_build(options: argparse.Namespace) -> dict[str, Any]:
         return {"kind": "structure", "source": str(options.structure)}
     if options.water_box is not None:
         _only(options, OF_SLABS, "--slab")
-        document = {"water_box": {"molecules": options.water_box, **_given(options, OF_BOTH)}}
+        document = {"water_box": {"molecules": options.water_box, **_options(options, OF_BOTH)}}
     else:
-        document = {"slab": {"size": options.slab, **_given(options, OF_SLABS | OF_BOTH | SEED)}}
+        document = {"slab": {"size": options.slab, **_options(options, OF_SLABS | OF_BOTH | SEED)}}
     system = _system(document)
     facts = built_facts(system)
     assert facts is not None
     return sources.build(system, facts, 0 if system.slab else options.seed or 0)[0]
 
 
-def asked_label(options: argparse.Namespace) -> dict[str, Any]:
+def label_request(options: argparse.Namespace) -> dict[str, Any]:
     """What to label, or InputFailure."""
     _exists(options.frames, "")
     return {"source": str(options.frames), "format": options.format, "potential": options.potential}
 
 
-def _given(options: argparse.Namespace, units: dict[str, str]) -> dict[str, Any]:
+def _options(options: argparse.Namespace, units: dict[str, str]) -> dict[str, Any]:
     """What was asked for, in a campaign's words: quantities with their unit."""
     values = {name: (getattr(options, name), unit) for name, unit in units.items()}
     return {name: f"{v!r}{unit}" if unit else v for name, (v, unit) in values.items() if v is not None}
@@ -69,10 +75,10 @@ def _system(document: dict[str, Any]) -> System:
 
 def _refused(wrong: list[Mistake]) -> InputFailure:
     """Mistakes in a system, with the option of each instead of its place in a campaign."""
-    return InputFailure("\n".join([*map(_told, wrong), "nothing was run"]))
+    return InputFailure("\n".join([*map(_message, wrong), "nothing was run"]))
 
 
-def _told(mistake: Mistake) -> str:
+def _message(mistake: Mistake) -> str:
     names = [part for part in mistake.place if isinstance(part, str)]
     flag = FLAGS.get(names[-1], f"--{names[-1].replace('_', '-')}")
     received = f"; received {mistake.received}" if mistake.received else ""
@@ -86,12 +92,12 @@ def _only(options: argparse.Namespace, names: dict[str, str], where: str) -> Non
         raise InputFailure(f"{', '.join(strange)}: only with {where}\nnothing was run")
 
 
-def _exists(path: Any, flag: str) -> None:
+def _exists(path: Path, flag: str) -> None:
     if not path.exists():
         raise InputFailure(f"{flag}{': ' if flag else ''}{path}: no such file or folder\nnothing was run")
 
 
 REQUESTS: dict[str, tuple[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
-    "build": ("analysis", asked_build),
-    "label": ("reference", asked_label),
+    "build": ("analysis", build_request),
+    "label": ("reference", label_request),
 }

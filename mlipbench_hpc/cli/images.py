@@ -1,16 +1,22 @@
 """`mlipbench images build | verify | list | export`: what the command line says about images."""
 
+from __future__ import annotations
+
 import argparse
 import io
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from mlipbench_hpc.cli.options import add_place
 from mlipbench_hpc.runtime.build import Builder
 from mlipbench_hpc.runtime.images import LOCK, Entry, Image, ImageRefused, Images, lock_text
 from mlipbench_hpc.runtime.places import images_of
 from mlipbench_hpc.runtime.recipe import Recipe, base_from, known, recipe
+
+if TYPE_CHECKING:
+    from mlipbench_hpc.cli.session import Session, Subparsers
 
 VERBS = {
     "build": "make images from their recipes; those that are there already stay",
@@ -22,31 +28,31 @@ FOLDER = "images"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
-def add_options(verb: str, one: argparse.ArgumentParser) -> None:
+def add_options(verb: str, parser: argparse.ArgumentParser) -> None:
     """The arguments of one verb."""
     if verb == "export":
-        one.add_argument("archive", type=Path, help="the .tar to write")
-    one.add_argument("env", nargs="*", help="environments (default: all)")
+        parser.add_argument("archive", type=Path, help="the .tar to write")
+    parser.add_argument("env", nargs="*", help="environments (default: all)")
     if verb == "build":
-        one.add_argument("--flavour", choices=["cpu", "cuda"], help="default: the site's")
-        one.add_argument("--base", default="debian", help="debian, docker:NAME@sha256:…, or an image file")
-        one.add_argument("--again", action="store_true", help="what is there too; compare the bytes")
-        one.add_argument("--torch-index", default=TORCH_INDEX, help="asked only for a CPU torch")
+        parser.add_argument("--flavour", choices=["cpu", "cuda"], help="default: the site's")
+        parser.add_argument("--base", default="debian", help="debian, docker:NAME@sha256:…, or an image file")
+        parser.add_argument("--again", action="store_true", help="what is there too; compare the bytes")
+        parser.add_argument("--torch-index", default=TORCH_INDEX, help="asked only for a CPU torch")
 
 
-def add_verbs(verbs: Any, place: Callable[[argparse.ArgumentParser], None]) -> None:
-    """`images` and its verbs; place: adds --site and what belongs to it."""
+def add_verbs(verbs: Subparsers) -> None:
+    """`images` and the verbs below it."""
     text = "a site's pinned Apptainer images"
     images = verbs.add_parser("images", help=text, description=text)
     below = images.add_subparsers(dest="images_verb", required=True)
     for name, words in VERBS.items():
-        one = below.add_parser(name, help=words, description=words)
-        add_options(name, one)
-        one.set_defaults(function=run, campaign=Path())
-        place(one)
+        parser = below.add_parser(name, help=words, description=words)
+        add_options(name, parser)
+        parser.set_defaults(function=run)
+        add_place(parser)
 
 
-def run(session: Any) -> int:
+def run(session: Session) -> int:
     """Carry out the verb that was typed."""
     verb = {"build": build, "verify": verify, "list": show, "export": export}[session.options.images_verb]
     return verb(images_of(session.site), session.options, session.site.flavour)
@@ -55,14 +61,14 @@ def run(session: Any) -> int:
 def build(images: Images, options: argparse.Namespace, flavour: str) -> int:
     """Make what is asked for, one after another."""
     base, flavour = base_from(options.base), options.flavour or flavour
-    made = [name.removesuffix(f"-{flavour}") for name in known() if name.endswith(f"-{flavour}")]
+    names = [name.removesuffix(f"-{flavour}") for name in known() if name.endswith(f"-{flavour}")]
     builder = Builder(images.folder, options.torch_index, _say)
-    for one in [recipe(name, flavour, base) for name in dict.fromkeys(options.env or made)]:
-        before = images.entries.get(one.name)
-        if before and not options.again and _is_current(images, before, one):
-            _say(f"{one.name}: is there already, {before.file}")
+    for wanted in [recipe(name, flavour, base) for name in dict.fromkeys(options.env or names)]:
+        before = images.entries.get(wanted.name)
+        if before and not options.again and _is_current(images, before, wanted):
+            _say(f"{wanted.name}: is there already, {before.file}")
         else:
-            _say(_made(builder.build(one), before))
+            _say(_described(builder.build(wanted), before))
             images = Images(images.folder)
     return 0
 
@@ -76,7 +82,7 @@ def _is_current(images: Images, entry: Entry, wanted: Recipe) -> bool:
     return entry.recipe == wanted.identity
 
 
-def _made(entry: Entry, before: Entry | None) -> str:
+def _described(entry: Entry, before: Entry | None) -> str:
     line = (
         f"{entry.name}: {entry.bytes / 1e6:.0f} MB in {entry.built['seconds']} s, squashfs {entry.squashfs}"
     )
@@ -137,12 +143,12 @@ def export(images: Images, options: argparse.Namespace, _flavour: str) -> int:
 def chosen(images: Images, environments: Iterable[str]) -> list[Entry]:
     """The entries of these environments, or all. Raises ImageRefused where there are none."""
     wanted = set(environments)
-    found = [entry for entry in images.entries.values() if not wanted or entry.environment in wanted]
-    missing = wanted - {entry.environment for entry in found}
-    if missing or not found:
+    entries_of = [entry for entry in images.entries.values() if not wanted or entry.environment in wanted]
+    missing = wanted - {entry.environment for entry in entries_of}
+    if missing or not entries_of:
         names = ", ".join(sorted(missing)) or "anything"
         raise ImageRefused(f"{images.folder / LOCK} holds no image of {names}: run `mlipbench images build`")
-    return found
+    return entries_of
 
 
 def _say(line: str) -> None:

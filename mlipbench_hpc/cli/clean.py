@@ -1,16 +1,20 @@
-"""`mlipbench clean [--obsolete CAMPAIGN…]` on the command line."""
+"""`mlipbench clean [--obsolete CAMPAIGN…]`."""
+
+from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from mlipbench_hpc.runtime.plan_verbs import KEY_SHOWN, is_yes
+from mlipbench_hpc.cli.options import KEY_SHOWN, add_place, is_yes
 from mlipbench_hpc.runtime.trouble import Trouble
 
+if TYPE_CHECKING:
+    from mlipbench_hpc.cli.session import Session, Subparsers
 
-def add_verb(verbs: Any, add_place: Callable[[Any], None]) -> None:
-    """`clean` on the command line."""
+
+def add_verbs(verbs: Subparsers) -> None:
+    """The verb."""
     text = "remove dead attempts from a store; with --obsolete also results that no named campaign needs"
     parser = verbs.add_parser("clean", help=text, description=text)
     parser.add_argument(
@@ -21,11 +25,11 @@ def add_verb(verbs: Any, add_place: Callable[[Any], None]) -> None:
         help="list committed results that none of these campaigns needs on this site, then remove them",
     )
     parser.add_argument("--yes", action="store_true", help="remove what --obsolete lists without asking")
-    parser.set_defaults(function=run, campaign=Path())
+    parser.set_defaults(function=run)
     add_place(parser)
 
 
-def run(session: Any) -> int:
+def run(session: Session) -> int:
     """Carry it out. Raises Trouble where there is no store, or nobody to confirm."""
     from mlipbench_hpc.runtime.clean import remove_dead
 
@@ -34,7 +38,7 @@ def run(session: Any) -> int:
     # All campaigns are read before the store is touched: a mistake in one must not make its results obsolete.
     campaigns = [type(session)(path, session.options) for path in session.options.obsolete or ()]
     needed = {item.key for campaign in campaigns for item in campaign.plan}
-    with session.hold():
+    with session.lock():
         results, freed = _remove_obsolete(session, needed) if campaigns else (0, 0)
         folders, size = remove_dead(session.store)
     left = (
@@ -44,7 +48,7 @@ def run(session: Any) -> int:
     return 0
 
 
-def _remove_obsolete(session: Any, needed: set[str]) -> tuple[int, int]:
+def _remove_obsolete(session: Session, needed: set[str]) -> tuple[int, int]:
     """(number, bytes) of the committed results removed, after they were listed and confirmed."""
     from mlipbench_hpc.runtime.clean import obsolete
 

@@ -1,7 +1,6 @@
 """What every architecture's ASE calculator has in common; an adapter gives the numbers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
@@ -29,6 +28,6 @@ class EnergyAndForces(Calculator):
     ) -> None:
         """Fill results; raises what energy_and_forces raises."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        current: Any = self.atoms
-        energy, forces = self.energy_and_forces(current)
+        assert self.atoms is not None
+        energy, forces = self.energy_and_forces(self.atoms)
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}

@@ -1,0 +1,114 @@
+"""Hyperparameters of an architecture as its card states them, their values in a task, and those in its key.
+
+The worker needs no more of a card than this.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One setting: type (int, float, bool, str, list), default, limits (inclusive) and help with unit.
+
+    The items of a list have the type of its default's first one, and the limits hold for each of them.
+    less_than: the hyperparameter that this one must stay below, both of them numbers.
+    legacy: the value that gives what models were before this hyperparameter existed; it enters no key, so
+    that a new hyperparameter leaves the keys of older models as they are.
+    """
+
+    type: str
+    default: Any
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Any, ...] | None = None
+    less_than: str | None = None
+    legacy: Any = None
+
+    def complaint(self, value: object) -> str | None:
+        """Why `value` cannot be used, or None."""
+        if self.type == "list":
+            fits = isinstance(value, list) and all(self._fits(item, self._items) for item in value)
+        else:
+            fits = self._fits(value, self.type)
+        return None if fits else f"expected {self.expected}, received {value!r}"
+
+    @property
+    def _items(self) -> str:
+        return type(self.default[0]).__name__
+
+    def _fits(self, value: Any, kind: str) -> bool:
+        right = isinstance(value, (int, float) if kind == "float" else TYPES[kind])
+        if not right or isinstance(value, bool) != (kind == "bool"):
+            return False
+        low = self.minimum is not None and not value >= self.minimum
+        high = self.maximum is not None and not value <= self.maximum
+        return not low and not high and (self.choices is None or value in self.choices)
+
+    @property
+    def expected(self) -> str:
+        """Type and limits in words."""
+        limits = [f"at least {self.minimum}"] if self.minimum is not None else []
+        limits += [f"at most {self.maximum}"] if self.maximum is not None else []
+        limits += [f"one of {', '.join(map(str, self.choices))}"] if self.choices is not None else []
+        limits += [f"less than {self.less_than}"] if self.less_than is not None else []
+        kind = f"list of {self._items}, each" if self.type == "list" else self.type
+        return f"{kind} {' and '.join(limits)}" if limits else kind.removesuffix(", each")
+
+    def normal(self, value: Any) -> Any:
+        """The one form a valid value has in a task's key: 5 for a float is 5.0."""
+        return float(value) if self.type == "float" else value
+
+
+Settings = Mapping[str, Hyperparameter]
+
+
+def settings_of(data: Mapping[str, Any]) -> dict[str, Hyperparameter]:
+    """Those of a parsed card.toml, by name."""
+    return {name: _setting(table) for name, table in data["hyperparameters"].items()}
+
+
+def _setting(table: Mapping[str, Any]) -> Hyperparameter:
+    values: dict[str, Any] = {key: tuple(v) if key == "choices" else v for key, v in table.items()}
+    return Hyperparameter(**values)
+
+
+def merged(settings: Settings, preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Every hyperparameter's value: its default, the preset's, or the campaign's own."""
+    return {
+        name: setting.normal(overrides.get(name, preset.get(name, setting.default)))
+        for name, setting in settings.items()
+    }
+
+
+def keyed(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that enter a task's key: all that do not stand at their legacy value."""
+    legacy = legacy_values(settings)
+    return {name: value for name, value in values.items() if name not in legacy or value != legacy[name]}
+
+
+def complete(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `keyed`: a task's hyperparameters, with the legacy values that its key leaves out."""
+    return legacy_values(settings) | dict(values)
+
+
+def complete_from(card: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with the card.toml of an installed architecture; without that file the values as they are."""
+    if not card.exists():
+        return dict(values)
+    return complete(settings_of(tomllib.loads(card.read_text(encoding="utf-8"))), values)
+
+
+def legacy_values(settings: Settings) -> dict[str, Any]:
+    """The legacy value of every hyperparameter that has one."""
+    return {
+        name: setting.normal(setting.legacy)
+        for name, setting in settings.items()
+        if setting.legacy is not None
+    }

@@ -1,0 +1,1 @@
+"""What adapters have in common. It runs inside images: numpy and ASE only, no engine."""

@@ -1,0 +1,40 @@
+"""Elements and labels of the frames that a model is trained on or asked for."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats, Frames
+
+
+def symbols(numbers: Sequence[int]) -> list[str]:
+    """Chemical symbols of atomic numbers."""
+    return [chemical_symbols[number] for number in numbers]
+
+
+def require_known(architecture: str, numbers: Sequence[int], known: Sequence[int]) -> None:
+    """Raise InputFailure naming the elements among `numbers` that a model of the elements `known` lacks."""
+    if strange := sorted(set(numbers) - set(known)):
+        raise InputFailure(
+            f"{architecture} model for {', '.join(symbols(known))}: it does not know "
+            f"{', '.join(symbols(strange))}; train on frames that hold them"
+        )
+
+
+def require_labels(frames: Frames) -> None:
+    """Raise InputFailure where an energy or a force is missing."""
+    energies, forces = int(np.isnan(frames.energies).sum()), int(np.isnan(frames.forces).any(axis=1).sum())
+    if energies or forces:
+        raise InputFailure(f"frames to learn from lack {energies} energies and the forces of {forces} atoms")
+
+
+def interaction(frames: Frames, known: Sequence[int], reference: Floats) -> Frames:
+    """The frames with energies (F,) eV that lack their atoms' reference energies, taken off in float64.
+
+    known: sorted atomic numbers; reference (K,): eV, in that order.
+    """
+    per_atom = reference[np.searchsorted(known, frames.numbers)]
+    return replace(frames, energies=frames.energies - np.add.reduceat(per_atom, frames.offsets[:-1]))

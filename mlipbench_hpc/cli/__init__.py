@@ -1,0 +1,58 @@
+"""The `mlipbench` command. Each module of this room adds the verbs of one kind and carries them out."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlipbench_hpc.cli import campaign, clean, direct, doctor, images, plan, run, task
+from mlipbench_hpc.cli.session import Session
+from mlipbench_hpc.contract.folder import NotAStore
+from mlipbench_hpc.contract.printing import WhileRead
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.runtime.trouble import Trouble
+
+EXIT_UNFINISHED = 1
+EXIT_REFUSED = 2
+EXIT_STOPPED = 130
+ROOMS = (campaign, plan, run, task, images, doctor, direct, clean)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; every option that a Session reads has a value for every verb."""
+    top = argparse.ArgumentParser(prog="mlipbench", description=__doc__)
+    top.set_defaults(campaign=Path(), store=None, needs_site=True, take_over=False, submitted=False)
+    verbs = top.add_subparsers(dest="verb", required=True)
+    for room in ROOMS:
+        room.add_verbs(verbs)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; nobody need read what is printed to its end."""
+    with WhileRead():
+        return carried_out(parser().parse_args(arguments))
+    return EXIT_UNFINISHED
+
+
+def carried_out(options: argparse.Namespace) -> int:
+    """The exit code; mistakes of the user give 2 and words, never a traceback."""
+    from mlipbench_hpc.architectures.card import CardError
+    from mlipbench_hpc.campaign.problem import CampaignError
+    from mlipbench_hpc.contract.verbs import VerbError
+    from mlipbench_hpc.report.text import count
+
+    try:
+        return int(options.function(Session(options.campaign, options)))
+    except CampaignError as error:
+        print(f"{error}\n{count(len(error.problems), 'mistake')}; nothing was run", file=sys.stderr)
+    except (InputFailure, NotAStore, CardError, VerbError, Trouble) as error:
+        print(str(error), file=sys.stderr)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"{error.filename or options.campaign}: {error.strerror}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return EXIT_STOPPED
+    return EXIT_REFUSED

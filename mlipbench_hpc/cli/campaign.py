@@ -1,0 +1,53 @@
+"""`mlipbench validate`, `environments` and `schema`: what needs a campaign's file and no task."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mlipbench_hpc.cli.options import add_campaign_verb
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from mlipbench_hpc.cli.session import Session, Subparsers
+
+
+def add_verbs(verbs: Subparsers) -> None:
+    """The three verbs."""
+    text = "check a campaign and its data: every mistake at once, nothing is run"
+    add_campaign_verb(verbs, "validate", validate, text)
+    add_campaign_verb(verbs, "environments", environments, "the environments a campaign needs, one a line")
+    text = "JSON Schema of campaigns or sites, for editors"
+    schemas = verbs.add_parser("schema", help=text, description=text)
+    schemas.add_argument("of", nargs="?", default="campaign", choices=["campaign", "local", "slurm", "pbs"])
+    schemas.set_defaults(function=schema)
+
+
+def validate(session: Session) -> int:
+    """Say that the campaign is valid, and what its data hold."""
+    campaign = session.validated.campaign
+    _ = session.devices  # A model that the site's devices cannot compute is a mistake of the campaign.
+    print(f"{session.path} is valid: campaign `{campaign.name}`")
+    for name, facts in session.validated.datasets.items():
+        print(f"  dataset {name}: {facts.describe()}")
+    return 0
+
+
+def environments(session: Session) -> int:
+    """Names only, from the file alone: the Makefile asks before any engine is installed."""
+    from mlipbench_hpc.campaign.load import load_campaign
+    from mlipbench_hpc.plan.expand import environments as needed
+
+    print("\n".join(needed(load_campaign(session.path), session.architectures)))
+    return 0
+
+
+def schema(session: Session) -> int:
+    """Print it as JSON."""
+    from mlipbench_hpc.campaign.site import KINDS
+    from mlipbench_hpc.campaign.spec import Campaign
+
+    documents: dict[str, type[BaseModel]] = {"campaign": Campaign, **KINDS}
+    print(json.dumps(documents[session.options.of].model_json_schema(), indent=1))
+    return 0

@@ -1,0 +1,135 @@
+"""What a command works on: a campaign, a site and a store. Rooms are imported when first needed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.runtime.trouble import Trouble
+
+if TYPE_CHECKING:
+    from mlipbench_hpc.architectures.card import Found
+    from mlipbench_hpc.campaign.load import Validated
+    from mlipbench_hpc.campaign.site import Site
+    from mlipbench_hpc.plan.expand import Setting
+    from mlipbench_hpc.plan.graph import Planned, Snapshot, State
+    from mlipbench_hpc.runtime.environments import Environment
+    from mlipbench_hpc.runtime.images import Image
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+@dataclass(frozen=True)
+class Session:
+    """path: the campaign's file (empty for commands that take none); options: the parsed command line."""
+
+    path: Path
+    options: argparse.Namespace
+
+    @cached_property
+    def site(self) -> Site:
+        """The site that is named. Raises InputFailure and CampaignError."""
+        from mlipbench_hpc.campaign.site import find_site
+
+        return find_site(self.options.site, needed=self.options.needs_site)
+
+    @property
+    def root(self) -> Path:
+        """The store's folder, which need not exist."""
+        return Path(self.options.store or self.site.store).resolve()
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, created where there is none. Raises NotAStore."""
+        store = Store(self.root)
+        store.create()
+        return store
+
+    @cached_property
+    def validated(self) -> Validated:
+        """The campaign and what its data hold. Raises CampaignError."""
+        from mlipbench_hpc.campaign.load import validate
+
+        return validate(self.path, cache=self.store.root / "facts")
+
+    @cached_property
+    def architectures(self) -> Mapping[str, Found]:
+        """All that are installed, by name. Raises CardError."""
+        from mlipbench_hpc.architectures.card import find
+
+        return find()
+
+    @cached_property
+    def environments(self) -> Mapping[str, Environment | Image]:
+        """Those that the campaign needs, by name. Raises Trouble where the site lacks one."""
+        from mlipbench_hpc.plan.expand import environments
+        from mlipbench_hpc.runtime.places import locate_all
+
+        names = environments(self.validated.campaign, self.architectures)
+        return locate_all(names, self.site, self.store.root / "facts")
+
+    @cached_property
+    def devices(self) -> Mapping[str, str]:
+        """What models compute on, by environment. Raises CampaignError where an architecture cannot."""
+        from mlipbench_hpc.runtime.devices import checked_devices
+
+        return checked_devices(self.path, self.validated.campaign, self.architectures, self.site)
+
+    @cached_property
+    def setting(self) -> Setting:
+        """All that decides keys besides the campaign."""
+        from mlipbench_hpc.contract.versions import verb_versions
+        from mlipbench_hpc.plan.expand import Setting
+
+        identities = {name: environment.identity for name, environment in self.environments.items()}
+        facts = self.validated.datasets, self.validated.systems, self.architectures
+        return Setting(*facts, identities, verb_versions(), self.site.threads_per_task, self.devices)
+
+    def expand(self, decisions: Mapping[str, bool]) -> list[Planned]:
+        """The task graph with these decisions."""
+        from mlipbench_hpc.plan.expand import expand
+
+        return expand(self.validated.campaign, self.setting, decisions)
+
+    @cached_property
+    def plan(self) -> list[Planned]:
+        """The task graph with every decision that is committed."""
+        from mlipbench_hpc.runtime.look import settle
+
+        return settle(self.store, self.expand)
+
+    def forget_plan(self) -> None:
+        """Decisions may have been committed since it was made."""
+        self.__dict__.pop("plan", None)
+
+    def look(self) -> tuple[Snapshot, dict[str, State]]:
+        """What the store holds now, and the state of every task."""
+        from mlipbench_hpc.plan.graph import states
+        from mlipbench_hpc.runtime.look import snapshot
+
+        seen = snapshot(self.store, [item.key for item in self.plan])
+        return seen, states(self.plan, seen)
+
+    def add_inputs(self) -> None:
+        """Copy the user's data into the store under their sha256; Trouble where a file changes meanwhile."""
+        for source, sha256 in self.validated.inputs:
+            if self.store.add_input(source) != sha256:
+                raise Trouble(f"{source} changed while it was read: run the command again")
+
+    def lock(self) -> AbstractContextManager[None]:
+        """The store's lock; a scheduler is asked only where another host's driver was a job of it."""
+        from mlipbench_hpc.runtime import lock
+
+        def is_over(content: Mapping[str, Any]) -> bool:
+            from mlipbench_hpc.runtime.submit import is_over
+
+            return is_over(self.site, self.store, content)
+
+        job = lock.own_job() if self.options.submitted else None
+        return lock.hold(self.store.root, self.options.take_over, job, is_over)
