@@ -115,6 +115,14 @@ def _wrong_value(refusal: _Refusal) -> Mistake:
     return Mistake(refusal.place, text, received)
 
 
+def _no_word(refusal: _Refusal) -> Mistake:
+    """A number, true or false where a word belongs."""
+    value = refusal.details["input"]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _wrong_value(refusal)
+    return Mistake(refusal.place, "is a number, not a word", shown(value), f'it in quotes: "{value}"')
+
+
 def _too_few(refusal: _Refusal) -> Mistake:
     return Mistake(refusal.place, "is empty", shown(refusal.details["input"]), "at least one entry")
 
@@ -129,6 +137,7 @@ HANDLERS: dict[str, Callable[[_Refusal], Mistake]] = {
     "model_type": _no_mapping,
     "model_attributes_type": _no_mapping,
     "dict_type": _no_mapping,
+    "string_type": _no_word,
     "too_short": _too_few,
 }
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ANGSTROM3_OF_WATER = 29.91461  # that 18.015 g/mol fill at 1 g/cm³
 # Atoms/Å³ of liquid water, for want of any other.
 TYPICAL_DENSITY = 0.1
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,10 @@ class DatasetFacts:
         return self.density * sphere(cutoff)
 
     def describe(self) -> str:
-        """One line: frames, compositions, how many dipoles, sha256."""
-        held = ", ".join(f"{count} x {formula}" for formula, count in self.compositions.items())
+        """One line: frames, compositions (at most eight), how many dipoles, sha256."""
+        several = list(self.compositions.items())
+        held = ", ".join(f"{count} x {formula}" for formula, count in several[:MOST_NAMED])
+        held += f" and {len(several) - MOST_NAMED} more compositions" if len(several) > MOST_NAMED else ""
         dipoles = f", dipole known of {self.dipoles}" if self.dipoles else ""
         return f"{self.frames} frames ({held}){dipoles}, sha256 {self.sha256 or 'generated'}"
 

@@ -91,9 +91,9 @@ class _Tree:
     """The atoms of one species of a frame, to be found again within the tolerance."""
 
     def __init__(self, shares: Floats, cell: Floats, pbc: NDArray[np.bool_]) -> None:
-        self.pbc = pbc
-        self.radius = TOLERANCE_A * float(np.linalg.norm(np.linalg.inv(cell), 2))
-        self.tree = cKDTree(self._wrapped(shares), boxsize=np.where(pbc, 1.0, 0.0))
+        self.pbc, self.cell = pbc, cell
+        self.shares = self._wrapped(shares)
+        self.tree = cKDTree(self.shares, boxsize=np.where(pbc, 1.0, 0.0))
 
     def _wrapped(self, shares: Floats) -> Floats:
         wrapped = np.array(shares)
@@ -103,5 +103,9 @@ class _Tree:
 
     def holds(self, shares: Floats) -> bool:
         """Whether each of these has an atom of its own there."""
-        distances, atoms = self.tree.query(self._wrapped(shares))
-        return bool((distances < self.radius).all()) and len(np.unique(atoms)) == len(shares)
+        wanted = self._wrapped(shares)
+        atoms = self.tree.query(wanted)[1]
+        steps = wanted - self.shares[atoms]
+        steps -= np.rint(steps) * self.pbc
+        distances = np.linalg.norm(steps @ self.cell, axis=1)
+        return bool((distances < TOLERANCE_A).all()) and len(np.unique(atoms)) == len(shares)

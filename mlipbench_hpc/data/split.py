@@ -89,7 +89,7 @@ def divide(
             )
         return split_by_sets(strata, labels, plan.sets, plan.sizes)
     if plan.grouping:
-        if runs is None and plan.grouping.block is None:
+        if (runs is None or not any(runs)) and plan.grouping.block is None:
             raise ValueError(
                 "the data name no trajectory of their frames: `labels: {trajectory: …}`, or blocks"
             )

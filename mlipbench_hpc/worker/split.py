@@ -31,8 +31,10 @@ def run(context: Context) -> dict[str, Any]:
         raise InputFailure("frames: some carry no label; only labelled frames can be split for training")
     drawn = drawn_from(frames, parameters["only"])
     runs = trajectories(frames, parameters)
-    parts = drawn_parts(frames.select(drawn), parameters, [runs[index] for index in drawn] if runs else None)
+    if runs is None and parameters.get("group_by"):
+        runs = [""] * len(frames)  # Blocks of a file that names no trajectory: it is taken for one.
     chosen = frames.select(drawn)
+    parts = drawn_parts(chosen, parameters, [runs[index] for index in drawn] if runs else None)
     require_learned(chosen, parts)
     source, energies = references(frames, chosen, parts.pool, parameters)
     residuals = offsets(chosen, parts.pool, energies)

@@ -9,9 +9,10 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.check import check_structure, check_structures
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.labels import check_source
+from mlipbench_hpc.data.labels import check_source, remarks
 from mlipbench_hpc.data.leaveout import leave_out
 from mlipbench_hpc.data.read import DataError, read, read_structure, read_structures
+from mlipbench_hpc.data.survey import in_time
 from mlipbench_hpc.worker.builders.slab import WALL_GAP_A
 from mlipbench_hpc.worker.context import Context
 
@@ -21,7 +22,7 @@ LEAST_VACUUM_A = 10.0
 def labelled(context: Context) -> tuple[Frames, dict[str, Any]]:
     """Labelled frames, checked again, in our units; their dipoles go to labels.npz where they have any.
 
-    `left_out` says how many frames each rule of `leave_out` dropped.
+    `left_out` says how many frames each rule of `leave_out` dropped, `remarks` what may mislead.
     """
     parameters, path = context.parameters, context.input("data")
     try:
@@ -34,7 +35,8 @@ def labelled(context: Context) -> tuple[Frames, dict[str, Any]]:
         raise InputFailure(f"{path}: " + "; ".join(map(str, wrong)))
     if np.isfinite(source.dipoles).any():
         Answers.of_dipoles(source.dipoles, int(source.frames.offsets[-1])).save(context.folder)
-    return source.frames, {"left_out": dropped} if dropped else {}
+    said = [*source.remarks, *remarks(source.frames), *in_time(source.frames)]
+    return source.frames, {"left_out": dropped, "remarks": said}
 
 
 def unlabelled(context: Context) -> tuple[Frames, dict[str, Any]]:
