@@ -6,7 +6,7 @@ import numpy as np
 
 from mlipbench_hpc.data.consistency import consistency, displacement
 from mlipbench_hpc.data.energies import isolated_atoms
-from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.frames import Frames, Ints
 from mlipbench_hpc.data.labels import periodicities
 from mlipbench_hpc.data.read import Source
 
@@ -25,7 +25,7 @@ def _lines(source: Source) -> Iterator[str]:
     if source.extent:
         yield source.extent
     kinds = ", ".join(f"{count} {words}" for words, count in periodicities(frames).items())
-    yield f"{kinds}{_edges(frames)}" if kinds else "isolated atoms alone"
+    yield f"{kinds}{_edges(frames.select(_bound(frames)))}" if kinds else "isolated atoms alone"
     if source.names:
         yield "numbers and vectors in it: " + ", ".join(
             f"{name} ({count})" for name, count in sorted(source.names.items())
@@ -37,7 +37,7 @@ def _lines(source: Source) -> Iterator[str]:
         masses = frames.masses[~np.isnan(frames.masses)]
         span = f"{masses.min():.4g} to {masses.max():.4g} u"
         yield f"masses of its own for {len(masses)} atoms, {span}: used in MD"
-    yield from _labels(frames)
+    yield from _labels(frames.select(_bound(frames)))
 
 
 def in_time(frames: Frames) -> list[str]:
@@ -60,6 +60,11 @@ def _typical_distance(frames: Frames, step: int) -> float | None:
         moved for index in pairs if (moved := displacement(frames, int(index), int(index) + step)) is not None
     ]
     return float(np.median([np.sqrt((move**2).sum(axis=1).mean()) for move in steps])) if steps else None
+
+
+def _bound(frames: Frames) -> Ints:
+    """Indices of the frames that are no isolated atom."""
+    return np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
 
 
 def _edges(frames: Frames) -> str:

@@ -53,10 +53,10 @@ def stated(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[st
     """
     for name, value in values.items():
         match = ASKED.fullmatch(name.lower())
-        quantity = QUANTITIES.get((match[1] or match[2] or "") if match else "")
-        unit = ALIASES.get(composed(str(value)).lower())
-        if match and unit and (quantity or unit in ENERGY_EV):
-            yield name, quantity or "energy", _of(quantity or "energy", str(value))
+        word = (match[1] or match[2] or "energy") if match else ""
+        quantity = QUANTITIES.get(word, "")
+        if quantity and (unit := _of(quantity, str(value))):
+            yield name, quantity, unit
     for name in names:
         first, _, last = name.lower().partition("_")
         if QUANTITIES.get(first) in ("energy", "force") and _of(QUANTITIES[first], last.replace("_", "/")):
