@@ -356,7 +356,7 @@ def quarter(engine: Engine, timestep: float, steps: int) -> np.ndarray:
 def test_masses_of_the_start_are_those_of_the_motion(name: str, masses: list[float] | None) -> None:
     """A harmonic well is passed after T/4 = (π/2) √(m/k), whatever masses atoms of one element have."""
     sites = np.array([[3.0, 0, 0], [6.0, 0, 0], [9.0, 0, 0]])
-    atoms = Atoms("H3", sites + [0.1, 0, 0], masses=masses)
+    atoms = Atoms("H3", sites + np.array([0.1, 0, 0]), masses=masses)
     system, timestep = System.prepare(atoms, []), 2e-5
     calm = MD | {"timestep": timestep, "temperature": 1e-6, "thermostat": CHAIN | {"damping": 1e6}}
     kinds = {
