@@ -1,4 +1,4 @@
-"""Verbs and architectures whose source changed since their version in verbs.lock was last looked at.
+"""Verbs, architectures and reference potentials whose source is not that of their version in verbs.lock.
 
 `python tests/closure.py` lists them. After looking, either `python tests/closure.py accept NAME …` (numbers
 are the same) or `… bump NAME …` (they may differ: every result of these is computed again).
@@ -12,6 +12,7 @@ from mlipbench_hpc.architectures.card import BUILT_IN, find, load_card
 from mlipbench_hpc.architectures.hyperparameters import legacy_values
 from mlipbench_hpc.contract.verbs import BUILT_IN as BUILT_IN_VERBS
 from mlipbench_hpc.contract.versions import LOCK, Kind, Source, recorded
+from mlipbench_hpc.potentials import card as potentials
 
 
 def digests() -> Iterator[tuple[Kind, str, str]]:
@@ -22,6 +23,9 @@ def digests() -> Iterator[tuple[Kind, str, str]]:
     for card in sorted(BUILT_IN.glob("*/card.toml")):
         module = f"mlipbench_hpc.architectures.{card.parent.name}"
         yield "architectures", load_card(card).name, source.package(module, card.parent)
+    for card in sorted(potentials.BUILT_IN.glob("*/card.toml")):
+        module = f"mlipbench_hpc.potentials.{card.parent.name}"
+        yield "potentials", potentials.load_card(card).name, source.package(module, card.parent)
 
 
 def changed() -> list[str]:

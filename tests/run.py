@@ -1,20 +1,21 @@
 """Runs the suites of one tier, all of them even when one fails: `python tests/run.py fast|test|full`.
 
-The cluster's tests mostly wait (for schedulers, walltimes, silence), so their suites run beside each other.
+Suites run in lanes beside each other: two that compute, and those of clusters, which mostly wait (for
+schedulers, walltimes, silence).
 
 Tests of the login side run in .venvs/tests; tests/engines/<environment>/ runs in that environment's own
 Python, one process for the whole suite, with pytest taken from .venvs/pytest so that the environment stays
 what its lock says.
 """
 
-import contextlib
-import itertools
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,13 @@ VENVS = ROOT / ".venvs"
 LOGIN = VENVS / "tests/bin"
 TALLIES = ("tests", "failures", "errors", "skipped")
 TIERS = ("fast", "test", "full")
+# Tests of whole commands, whose processes mostly start up; every other test runs beside them.
+PROCESSES = (
+    "tests/runtime",
+    "tests/test_cli.py",
+    "tests/test_visibility.py",
+    "tests/test_structure_verbs.py",
+)
 CLUSTER = {
     "slurm": "not pbs and not walltimes",
     "pbs": "pbs and not walltimes",
@@ -37,14 +45,14 @@ CLUSTER = {
 class Suite:
     """One process; `counted` says that it is pytest, which can tell how many tests it ran.
 
-    Suites of one `group` run at a time.
+    Suites of one `lane` run one after another.
     """
 
     name: str
     command: list[str]
     environ: dict[str, str] = field(default_factory=dict)
     counted: bool = False
-    group: str = ""
+    lane: str = "checks"
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,11 @@ def checks() -> list[Suite]:
     ]
 
 
-def login(name: str, marks: str, where: str = "tests", group: str = "") -> Suite:
-    """Tests of the login side."""
-    command = [str(LOGIN / "python"), "-m", "pytest", where, "--ignore=tests/engines", "-m", marks]
+def login(name: str, marks: str, lane: str, *where: str) -> Suite:
+    """Tests of the login side, in these files and folders."""
+    command = [str(LOGIN / "python"), "-m", "pytest", *where, "--ignore=tests/engines", "-m", marks]
     path = os.pathsep.join([str(LOGIN), os.environ.get("PATH", os.defpath)])
-    return Suite(name, command, {"PATH": path}, True, group)
+    return Suite(name, command, {"PATH": path}, True, lane)
 
 
 def engine(folder: Path, marks: str) -> Suite:
@@ -88,22 +96,26 @@ def engine(folder: Path, marks: str) -> Suite:
     options = ["-p", "no:cacheprovider", "-W", "default", f"--confcutdir={folder.parent}", "-m", marks]
     command = [str(VENVS / folder.name / "bin/python"), "-m", "pytest", str(folder), *options]
     path = os.pathsep.join([str(VENVS / "pytest"), str(ROOT)])
-    return Suite(folder.name, command, {"PYTHONPATH": path}, counted=True)
+    return Suite(folder.name, command, {"PYTHONPATH": path}, counted=True, lane="checks")
 
 
 def suites(tier: str) -> list[Suite]:
-    """What a tier runs, cheapest first."""
+    """What a tier runs; within a lane in this order."""
     marks = "not cluster" if tier == "full" else "not slow and not cluster"
-    fast = [*checks(), login("login", f"not engine and not apptainer and {marks}")]
-    folders = sorted(path for path in (ROOT / "tests/engines").glob("[a-z]*") if path.is_dir())
+    plain = f"not engine and not apptainer and {marks}"
+    others = [f"--ignore={path}" for path in PROCESSES]
+    fast = [*checks(), login("rooms", plain, "checks", "tests", *others)]
+    fast.append(login("processes", plain, "processes", *PROCESSES))
     if tier == "fast":
         return fast
-    engines = [engine(folder, marks) for folder in folders]
-    whole = [login("campaigns", f"engine and {marks}"), login("images", f"apptainer and {marks}")]
+    folders = sorted(path for path in (ROOT / "tests/engines").glob("[a-z]*") if path.is_dir())
+    campaigns = login("campaigns", f"engine and {marks}", "processes", "tests")
+    images = login("images", f"apptainer and {marks}", "processes", "tests")
     clustered = "cluster" if tier == "full" else "cluster and not slow"
-    for name, part in CLUSTER.items():
-        whole.append(login(name, f"{clustered} and {part}", "tests/cluster", "cluster"))
-    return [*fast, *engines, *whole]
+    clusters = [
+        login(name, f"{clustered} and {part}", name, "tests/cluster") for name, part in CLUSTER.items()
+    ]
+    return [*fast, *(engine(folder, marks) for folder in folders), campaigns, images, *clusters]
 
 
 def counts(junit: Path) -> tuple[int, int, int]:
@@ -143,26 +155,37 @@ def run(suite: Suite, output: IO[bytes] | None = None) -> Outcome:
     return Outcome(suite.name, passed, failed, skipped, time.monotonic() - start)
 
 
-def run_group(suites: list[Suite]) -> list[Outcome]:
-    """Runs suites at a time; each one's output is shown whole, when all have ended."""
-    print(f"\n== {', '.join(suite.name for suite in suites)}", flush=True)
-    if len(suites) == 1:
-        return [run(suites[0])]
-    with contextlib.ExitStack() as stack:
-        outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in suites]
-        with ThreadPoolExecutor(len(suites)) as pool:
-            outcomes = list(pool.map(run, suites, outputs))
-        for suite, output in zip(suites, outputs, strict=True):
+def run_lane(suites: list[Suite], show: Callable[[str], None]) -> list[Outcome]:
+    """One suite after another; the output of each is shown whole when it has ended."""
+    outcomes = []
+    for suite in suites:
+        with tempfile.TemporaryFile() as output:
+            outcomes.append(run(suite, output))
             output.seek(0)
-            print(f"\n== {suite.name}\n{output.read().decode(errors='replace')}", flush=True)
+            text = output.read().decode(errors="replace")
+        show(f"\n== {suite.name}\n{text}{outcomes[-1].line()}")
     return outcomes
+
+
+def run_lanes(suites: list[Suite]) -> list[Outcome]:
+    """The lanes beside each other, and in each its suites in their order."""
+    lanes: dict[str, list[Suite]] = {}
+    for suite in suites:
+        lanes.setdefault(suite.lane, []).append(suite)
+    printing = threading.Lock()
+
+    def show(text: str) -> None:
+        with printing:
+            print(text, flush=True)
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        outcomes = pool.map(run_lane, lanes.values(), [show] * len(lanes))
+        return [outcome for lane in outcomes for outcome in lane]
 
 
 def main(tier: str) -> int:
     start = time.monotonic()
-    outcomes: list[Outcome] = []
-    for _, group in itertools.groupby(suites(tier), key=lambda suite: suite.group or suite.name):
-        outcomes += run_group(list(group))
+    outcomes = run_lanes(suites(tier))
     print("\n" + "\n".join(outcome.line() for outcome in outcomes))
     passed, failed, skipped = (sum(tally) for tally in zip(*(o.tally for o in outcomes), strict=True))
     print(f"{passed} passed, {failed} failed, {skipped} skipped in {time.monotonic() - start:.1f}s")

@@ -166,7 +166,11 @@ def test_the_first_layer_moves_as_it_does_by_hand(files: Path, ending: str) -> N
         table = table_of(out / f"{name}.csv")
         assert table["lag_ps"] == pytest.approx(0.01 * np.arange(10))
         assert table[name] == pytest.approx(np.array(values), rel=1e-4)
-    assert found["dynamics"]["names"] == ["dipole_correlation", "survival"]
+    described = [one["name"] for one in found["descriptors"]]
+    assert described == [
+        "density", "orientation", "concentration-Na", "cosine_profile", "dipole_correlation", "survival",
+        "dipole",
+    ]  # fmt: skip
     assert found["dynamics"]["frame_ps"] == pytest.approx(0.01)
     vectors = moved()[:, FRAME.numbers == 8] - moved()[:, FRAME.numbers == 11]
     vectors -= np.diag(CUBE) * np.rint(vectors / np.diag(CUBE))

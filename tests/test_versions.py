@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from toy import write_toy
 from mlipbench_hpc.architectures import card as cards
 from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.contract import versions
+from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.contract.verbs import verb_of
 from mlipbench_hpc.contract.versions import Source, meaning, verb_versions, version
 from mlipbench_hpc.plan.expand import Setting, expand
+from mlipbench_hpc.potentials import card as potentials
 
 SPEC = importlib.util.spec_from_file_location("closure", Path(__file__).parent / "closure.py")
 assert SPEC is not None
@@ -22,6 +25,7 @@ assert SPEC.loader is not None
 closure = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(closure)
 QUICKSTART = Path(__file__).parents[1] / "campaigns/quickstart.yaml"
+WATER = QUICKSTART.with_name("water.yaml")
 ENVIRONMENTS = ("analysis", "reference", "mace", "deepmd", "tests")
 Edit = Callable[[Path], None]
 
@@ -37,20 +41,25 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(versions.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(versions, "FOLDER", folder)
     monkeypatch.setattr(cards, "BUILT_IN", folder / "architectures")
+    monkeypatch.setattr(potentials, "BUILT_IN", folder / "potentials")
     return folder
+
+
+def tasks(path: Path) -> list[Task]:
+    """Every task of a campaign."""
+    versions._read.cache_clear()
+    validated = validate(path)
+    identities = {name: f"venv:{name}" for name in ENVIRONMENTS}
+    facts = validated.datasets, validated.systems, cards.find(), identities, verb_versions()
+    setting = Setting(*facts, potentials=potentials.find())
+    return [item.task for item in expand(validated.campaign, setting, {})]
 
 
 def keys(path: Path) -> dict[tuple[str, str, str], str]:
     """Key by verb, architecture and label of every task of a campaign."""
-    versions._read.cache_clear()
-    validated = validate(path)
-    identities = {name: f"venv:{name}" for name in ENVIRONMENTS}
-    setting = Setting(validated.datasets, validated.systems, cards.find(), identities, verb_versions())
     return {
-        (item.task.verb, item.task.architecture.name if item.task.architecture else "", item.task.label): (
-            item.key
-        )
-        for item in expand(validated.campaign, setting, {})
+        (task.verb, task.architecture.name if task.architecture else "", task.label): task.key
+        for task in tasks(path)
     }
 
 
@@ -145,6 +154,50 @@ def test_a_changed_verb_changes_its_own_keys_and_those_below(package: Path) -> N
     edit("worker/calibrate.py", "return ", "return 2 and ")(package)
     assert own_changes(before, keys(QUICKSTART)) == {("calibrate", ""), ("reweight", "")}
     assert verb_versions()["calibrate"] == Source.here().verb(verb_of("calibrate"))
+
+
+@pytest.mark.parametrize(
+    ("change", "electrode", "spc_fw"),
+    [
+        (edit("potentials/electrode/adapter.py", "1.979", "1.98"), True, False),
+        (edit("potentials/shared/field.py", "3.165492", "3.2"), True, True),
+        (edit("potentials/electrode/card.toml", 'reason = "', 'reason = "for '), False, False),
+    ],
+)
+def test_a_potential_s_source_changes_the_keys_of_what_it_labels_and_drives(
+    package: Path, change: Edit, electrode: bool, spc_fw: bool
+) -> None:
+    before = reference_keys()
+    change(package)
+    after = reference_keys()
+    changed = {name for name in before if before[name] != after[name]}
+    expected = {("label", "electrode"), ("md", "electrode")} if electrode else set()
+    assert changed == expected | ({("label", "spc-fw")} if spc_fw else set())
+
+
+def reference_keys() -> dict[tuple[str, str], set[str]]:
+    """Own keys by verb and reference potential, of the quickstart and of water.yaml."""
+    result: dict[tuple[str, str], set[str]] = {}
+    for task in [*tasks(QUICKSTART), *tasks(WATER)]:
+        if task.potential:
+            own = replace(task, version=1, upstream={})
+            result.setdefault((task.verb, task.potential.name), set()).add(own.key)
+    return result
+
+
+def test_an_engine_s_source_is_part_of_md_though_a_table_names_it(package: Path) -> None:
+    before = verb_versions()
+    edit("worker/engines/lammps.py", "post no", "post yes")(package)
+    versions._read.cache_clear()
+    after = verb_versions()
+    assert {name for name in before if before[name] != after[name]} == {"md"}
+
+
+def test_a_new_module_of_observables_changes_the_keys_of_analyses(package: Path) -> None:
+    """No other module imports it by name: the package looks at its own path."""
+    before = keys(QUICKSTART)
+    (package / "worker/observables/more.py").write_text("FAMILY = None\n")
+    assert own_changes(before, keys(QUICKSTART)) == {("analyse", ""), ("reweight", "")}
 
 
 def test_a_third_party_is_known_by_the_digest_of_its_own_and_of_shared_source(

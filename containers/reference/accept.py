@@ -2,17 +2,17 @@
 
 from acceptance import Arrays, gradient, versions
 
+from mlipbench_hpc.potentials.shared.box import Box
+from mlipbench_hpc.potentials.spc_fw.adapter import SpcFw
 from mlipbench_hpc.worker.builders.water import water_box
-from mlipbench_hpc.worker.labelers.box import Box
-from mlipbench_hpc.worker.labelers.spc_fw import Engine
 
 versions()
 frames = water_box(molecules=16, density=0.9, seed=3)
-engine = Engine(Box.of(frames, 0), Engine.label_accuracy)
+potential = SpcFw(Box.of(frames, 0), SpcFw.label_accuracy)
 
 
 def label(positions: Arrays) -> tuple[float, Arrays]:
-    energy, forces = engine.label(positions)
+    energy, forces = potential.label(positions)
     return float(energy), forces
 
 

@@ -18,6 +18,7 @@ from mlipbench_hpc.analysis.profiles import (
     WATER_G_PER_CM3,
     Profiler,
     Samples,
+    concentration,
 )
 from mlipbench_hpc.analysis.slab import FIRST_LAYER
 from mlipbench_hpc.analysis.waters import SUSPECT_OH
@@ -93,8 +94,8 @@ def named(made: Profiler, sums: Floats) -> Samples:
     """In their units; sums (blocks, K, series, B)."""
     per_volume = 1.0 / (made.cell[0, 0] * made.cell[1, 1] * made.width * max(1, len(made.faces)))
     found = {DENSITY: WATER_G_PER_CM3 * per_volume * (sums[:, :, 0] + sums[:, :, 2])}
-    for place, name in enumerate(made.ions):
-        found[name] = MOL_PER_L * per_volume * sums[:, :, FIXED + place]
+    for place, symbol in enumerate(made.ions):
+        found[concentration(symbol)] = MOL_PER_L * per_volume * sums[:, :, FIXED + place]
     if made.faces:
         found[COUNTED] = WATER_G_PER_CM3 * per_volume * sums[:, :, 0]
         found[ORIENTATION] = WATER_G_PER_CM3 * per_volume * sums[:, :, 1]

@@ -15,7 +15,6 @@ from mlipbench_hpc.data.frames import Floats, Ints
 WATER_G_PER_CM3 = 29.91461129513685
 MOL_PER_L = 1660.5390671738467
 DENSITY, ORIENTATION, COUNTED, DIPOLE = "density", "orientation", "counted", "dipole"
-COSINE, CONCENTRATION = "cosine", "concentration-"
 Samples = dict[str, Floats]
 
 
@@ -26,8 +25,8 @@ class Profiler:
     z (B,) bin centres in Å, bins half-open between k·width; faces: () where z starts at the cell's origin.
     Profiles: "density" g/cm³, and with a slab "orientation" g/cm³ (weight cos θ), "counted" g/cm³ (intact
     molecules alone) and "dipole", P_z; for each ion species "concentration-X" mol/L. Two faces share the
-    weight: the profile is the symmetrised one, cos θ against each face's own outward normal. moved: hydrogens
-    seen to have changed their oxygen.
+    weight: the profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
+    symbol. moved: hydrogens seen to have changed their oxygen.
     """
 
     cell: Floats
@@ -51,10 +50,7 @@ class Profiler:
                 f"profiles need a periodic cell with a along x and b in the xy plane, got {cell}"
             )
         found = faces(numbers, positions, cell, metal)
-        species = {
-            f"{CONCENTRATION}{chemical_symbols[z]}": np.flatnonzero(numbers == z)
-            for z in ions(numbers, metal)
-        }
+        species = {chemical_symbols[z]: np.flatnonzero(numbers == z) for z in ions(numbers, metal)}
         waters = Waters.assign(numbers, positions, cell)
         return cls(np.asarray(cell, dtype=float), width, found, waters, species)
 
@@ -76,11 +72,9 @@ class Profiler:
         return np.asarray((self.first_bin + np.arange(self.bins) + 0.5) * self.width, dtype=float)
 
 
-def column_of(name: str) -> str:
-    """What a profile is called in tables, with its unit."""
-    if name == COSINE:
-        return name
-    return f"{name}_mol_per_L" if name.startswith(CONCENTRATION) else f"{name}_g_per_cm3"
+def concentration(symbol: str) -> str:
+    """The name of the profile of one species of ions."""
+    return f"concentration-{symbol}"
 
 
 def pieces(frames: int, size: int) -> Iterator[slice]:

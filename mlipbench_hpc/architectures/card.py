@@ -20,6 +20,7 @@ from mlipbench_hpc.architectures.hyperparameters import (
     settings_of,
 )
 from mlipbench_hpc.architectures.law import Laws, complaints
+from mlipbench_hpc.contract.engines import ENGINES
 from mlipbench_hpc.contract.versions import Source, Version, package_folder, version
 
 GROUP = "mlipbench_hpc.architectures"
@@ -102,15 +103,20 @@ def _read(data: dict[str, Any]) -> Card:
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
-    wrong = _keys(data, "", {item.name for item in fields(Card)}, {"elements"})
+    wrong = check_keys(data, "", {item.name for item in fields(Card)}, {"elements"})
     if "restart" in data:
         wrong += _restart(data["restart"])
     if "cost" in data and not isinstance(data["cost"], dict):
         wrong.append(("cost", f"expected a table of laws, received {data['cost']!r}"))
-    settings, known = data.get("hyperparameters", {}), {item.name for item in fields(Hyperparameter)}
+    return wrong + check_settings(data.get("hyperparameters", {}), "hyperparameters")
+
+
+def check_settings(settings: Mapping[str, Any], section: str) -> list[Problem]:
+    """(dotted path, message) of what is wrong with the tables of a card that describe settings."""
+    wrong, known = list[Problem](), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
-        where = f"hyperparameters.{name}"
-        wrong += _keys(table, where, known, {"minimum", "maximum", "choices", "less_than", "legacy"})
+        where = f"{section}.{name}"
+        wrong += check_keys(table, where, known, {"minimum", "maximum", "choices", "less_than", "legacy"})
         if table.get("type") == "list" and not table.get("default"):
             wrong.append((f"{where}.default", "a list's default must show one item at least"))
         if table.get("type") not in TYPES:
@@ -124,14 +130,15 @@ def _restart(claims: Any) -> list[Problem]:
     if not isinstance(claims, dict):
         return [("restart", f"expected a table with {' and '.join(sorted(names))}, received {claims!r}")]
     expected = f"expected {BITWISE!r}, or a relative deviation above 0 and below 1"
-    return _keys(claims, "restart", names, set()) + [
+    return check_keys(claims, "restart", names, set()) + [
         (f"restart.{name}", f"{expected}, received {claim!r}")
         for name, claim in claims.items()
         if name in names and claim != BITWISE and not (isinstance(claim, float) and 0 < claim < 1)
     ]
 
 
-def _keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[str]) -> list[Problem]:
+def check_keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[str]) -> list[Problem]:
+    """(dotted path, message) of keys of `table`, which stands at `where`, that are unknown or missing."""
     prefix = f"{where}." if where else ""
     unknown, missing = sorted(set(table) - known), sorted(known - optional - set(table))
     wrong = [(f"{prefix}{key}", f"unknown key{did_you_mean(key, known)}") for key in unknown]
@@ -146,6 +153,7 @@ def _inconsistent(card: Card) -> list[Problem]:
         for role, value in (("default", setting.default), ("legacy", setting.legacy))
         if value is not None and (complaint := setting.complaint(value))
     ]
+    wrong += unknown_engines(card.engines)
     wrong += [
         (f"hyperparameters.{name}.less_than", f"no number among the hyperparameters is called {other!r}")
         for name, other in _ordered(card)
@@ -167,6 +175,12 @@ def _inconsistent(card: Card) -> list[Problem]:
         ]
         or _unlawful(card)
     )
+
+
+def unknown_engines(names: tuple[str, ...]) -> list[Problem]:
+    """(dotted path, message) of those that are not in the table of engines."""
+    expected = f"expected one of {', '.join(ENGINES)}"
+    return [(f"engines.{name}", f"no such engine; {expected}") for name in names if name not in ENGINES]
 
 
 def _unlawful(card: Card) -> list[Problem]:
@@ -254,11 +268,8 @@ def find() -> dict[str, Found]:
 
     Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
     """
-    built_in = [path.parent for path in sorted(BUILT_IN.glob("*/card.toml"))]
-    modules = {f"{__package__}.{folder.name}": folder for folder in built_in}
-    modules |= {entry.value: _folder(entry.value) for entry in sorted(entry_points(group=GROUP))}
     by_name: dict[str, Found] = {}
-    for module, folder in modules.items():
+    for module, folder in plugins(str(__package__), BUILT_IN, GROUP).items():
         card = load_card(folder / "card.toml")
         if card.name in by_name:
             raise CardError(f"{folder}: the name {card.name!r} is taken by {by_name[card.name].folder}")
@@ -266,11 +277,19 @@ def find() -> dict[str, Found]:
     return by_name
 
 
-def _folder(module: str) -> Path:
-    folder = package_folder(module)
-    if folder is None:
-        raise CardError(f"entry point of group {GROUP}: {module} is not a package that can be found here")
-    return folder
+def plugins(package: str, built_in: Path, group: str) -> dict[str, Path]:
+    """Folder by module: those with a card in `built_in`, which is `package`; then entry points of `group`.
+
+    Raises CardError for an entry point that leads to no package.
+    """
+    modules = {f"{package}.{path.parent.name}": path.parent for path in sorted(built_in.glob("*/card.toml"))}
+    for entry in sorted(entry_points(group=group)):
+        folder = package_folder(entry.value)
+        if folder is None:
+            message = f"{entry.value} is not a package that can be found here"
+            raise CardError(f"entry point of group {group}: {message}")
+        modules[entry.value] = folder
+    return modules
 
 
 def did_you_mean(name: str, known: Any) -> str:

@@ -69,9 +69,9 @@ class Hyperparameter:
 Settings = Mapping[str, Hyperparameter]
 
 
-def settings_of(data: Mapping[str, Any]) -> dict[str, Hyperparameter]:
-    """Those of a parsed card.toml, by name."""
-    return {name: _setting(table) for name, table in data["hyperparameters"].items()}
+def settings_of(data: Mapping[str, Any], section: str = "hyperparameters") -> dict[str, Hyperparameter]:
+    """Those of one section of a parsed card.toml, by name."""
+    return {name: _setting(table) for name, table in data.get(section, {}).items()}
 
 
 def _setting(table: Mapping[str, Any]) -> Hyperparameter:

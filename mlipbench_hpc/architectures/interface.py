@@ -79,8 +79,8 @@ class LammpsStyle:
     packages: of LAMMPS, and symbols: of its library, without which the commands do not work; an `optional`
     style gives way to the calculator in such a LAMMPS. files: what the commands read. start: called with
     LAMMPS before the commands.
-    afresh: commands before every setup, for what LAMMPS would carry over from earlier steps; it is set up at
-    the start and after each checkpoint, so that a run that goes on is the same as one that starts there.
+    before_setup: commands before every setup, for what LAMMPS would carry over from earlier steps; it is set
+    up at the start and after each checkpoint, so that continuing a run is the same as starting one there.
     """
 
     commands: tuple[str, ...]
@@ -92,4 +92,4 @@ class LammpsStyle:
     optional: bool = False
     files: tuple[Path, ...] = ()
     start: "Callable[[lammps], None] | None" = None
-    afresh: tuple[str, ...] = ()
+    before_setup: tuple[str, ...] = ()

@@ -9,6 +9,9 @@ hyperparameters, VARIABLES and laws further up, with + - * / ** and FUNCTIONS, b
     evaluate = "train / 3"          # energies and forces of a batch of `atoms` atoms
     md_ase = "evaluate"             # a step of MD with that engine; a law for each of the card's `engines`
 
+A reference potential's card has `label` (a frame of `atoms` atoms) and `sample` (a step of the MD that frames
+are taken from) in place of `train` and `evaluate`.
+
 Training takes `epochs` passes in batches of `batch_size` frames where an architecture has hyperparameters of
 these names, else one pass in batches of one.
 """
@@ -25,6 +28,7 @@ from typing import Any
 # species: elements in the data. number_bytes: 4 in float32, 8 in float64.
 VARIABLES = ("atoms", "neighbours", "species", "number_bytes")
 REQUIRED = ("start", "train", "evaluate")
+OF_LABELLERS = ("start", "label", "sample")
 MD = "md_"
 TYPICAL = {"atoms": 150.0, "neighbours": 40.0, "species": 3.0, "number_bytes": 4.0}
 Laws = Mapping[str, str | float]
@@ -70,17 +74,23 @@ def seconds(laws: Laws, variables: Mapping[str, Any], hyperparameters: Mapping[s
     values: dict[str, Any] = {**hyperparameters, **variables}
     for name, law in laws.items():
         values[name] = _value(name, law, values)
-        if values[name] < 0 and (name in REQUIRED or name.startswith(MD)):
+        if values[name] < 0 and (name in REQUIRED + OF_LABELLERS or name.startswith(MD)):
             raise LawError(name, f"{law!r} gives {values[name]:g} s")
     return {name: values[name] for name in laws}
 
 
 def complaints(
-    laws: Mapping[str, Any], engines: Sequence[str], presets: Mapping[str, Mapping[str, Any]]
+    laws: Mapping[str, Any],
+    engines: Sequence[str],
+    presets: Mapping[str, Mapping[str, Any]],
+    needed: Sequence[str] = REQUIRED,
 ) -> list[tuple[str, str]]:
-    """(law, what is wrong with it). presets: every hyperparameter's value, by the preset's name."""
+    """(law, what is wrong with it). presets: every hyperparameter's value, by the preset's name.
+
+    needed: laws that must be there besides those of the engines.
+    """
     hyperparameters = {name for values in presets.values() for name in values}
-    required = (*REQUIRED, *(MD + engine for engine in engines))
+    required = (*needed, *(MD + engine for engine in engines))
     wrong = [(name, "is missing") for name in required if name not in laws]
     wrong += [
         (name, "the name of a hyperparameter or a variable")

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -148,8 +148,10 @@ def _facts_of(counts: Mapping[str, int], density: float) -> DatasetFacts:
     return DatasetFacts("", (sum(counts.values()),), {formula: 1}, tuple(species), density=density)
 
 
-def generated_facts(dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts]) -> DatasetFacts:
-    """What a generated dataset will hold; all of its systems must be known."""
+def generated_facts(
+    dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts], answers: Sequence[str]
+) -> DatasetFacts:
+    """What a generated dataset will hold; all of its systems must be known. answers: see `labelled_facts`."""
     sizes, formulas, groups, density = list[int](), list[str](), list[str](), 0.0
     for number, (system, _start, frames) in enumerate(dataset.runs):
         (formula,) = systems[system].compositions
@@ -166,7 +168,7 @@ def generated_facts(dataset: GeneratedDataset, systems: Mapping[str, DatasetFact
         "", tuple(sizes), compositions, tuple(sorted(species)), density=density,
         kinds=tuple(places[formula] for formula in formulas), groups=tuple(groups),
     )  # fmt: skip
-    return answered(known, dataset.potential)
+    return labelled_facts(known, answers)
 
 
 def shares(frames: int, dataset: GeneratedDataset) -> list[int]:
@@ -210,9 +212,12 @@ def _isolated(parts: Mapping[str, DatasetFacts]) -> Iterator[int]:
         start += part.frames
 
 
-def answered(facts: DatasetFacts, potential: str) -> DatasetFacts:
-    """What frames hold once a reference potential has labelled them; only the electrode says dipoles."""
-    return replace(facts, sha256="", dipoles=facts.frames if potential == "electrode" else 0)
+def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
+    """What frames hold once a reference potential has labelled them.
+
+    answers: what its card says that it labels besides energies and forces.
+    """
+    return replace(facts, sha256="", dipoles=facts.frames if "dipole" in answers else 0)
 
 
 def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:

@@ -1,6 +1,6 @@
 """Load a campaign (or any file of a given schema) and find every mistake in it at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,15 +11,17 @@ from mlipbench_hpc.campaign.complaints import mistakes
 from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.facts import (
     DatasetFacts,
-    answered,
     built_facts,
     generated_facts,
     joined_facts,
+    labelled_facts,
 )
 from mlipbench_hpc.campaign.files import Brought, file_facts
+from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
+from mlipbench_hpc.potentials.card import cards
 
 SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md")
 Model = TypeVar("Model", bound=BaseModel)
@@ -74,13 +76,14 @@ def validate(path: Path, cache: Path | None = None) -> Validated:
 def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
     document, lines, problems = parse(path)
     campaign, wrong = _conform(document, Campaign)
-    wrong += check_names(document if isinstance(document, dict) else {})
-    known = _Known(campaign or _sound_part(document, wrong), path.parent)
+    written, potentials = document if isinstance(document, dict) else {}, cards()
+    wrong += [*check_names(written), *check_potentials(written, potentials)]
+    known = _Known(campaign or _sound_part(document, wrong), path.parent, potentials)
     if known.campaign:
         known.look(cache, with_data)
         wrong += known.wrong
         wrong += check_references(
-            known.campaign, known.datasets, known.systems, _architectures(known.campaign)
+            known.campaign, known.datasets, known.systems, _architectures(known.campaign), potentials
         )
     problems += [lines.problem(mistake) for mistake in _once(wrong)]
     if campaign is None or problems:
@@ -128,6 +131,7 @@ class _Known:
 
     campaign: Campaign | None
     folder: Path
+    potentials: Potentials
     systems: dict[str, DatasetFacts] = field(default_factory=dict)
     datasets: dict[str, DatasetFacts] = field(default_factory=dict)
     wrong: list[Mistake] = field(default_factory=list)
@@ -159,7 +163,9 @@ class _Known:
             self._look_at(place, one, cache)
         for name, dataset in self.campaign.datasets.items():
             if dataset.generate and set(dataset.generate.origins) <= set(self.systems):
-                self.datasets[name] = generated_facts(dataset.generate, self.systems)
+                self.datasets[name] = generated_facts(
+                    dataset.generate, self.systems, self._answers(dataset.generate.potential)
+                )
         self._derived()
 
     def _look_at(self, place: Place, one: Brought, cache: Path | None) -> None:
@@ -180,8 +186,12 @@ class _Known:
     def _made_of(self, dataset: Dataset) -> DatasetFacts:
         parts = {name: self.datasets[name] for name in sources(dataset)}
         if dataset.label:
-            return answered(parts[dataset.label.frames], dataset.label.potential)
+            return labelled_facts(parts[dataset.label.frames], self._answers(dataset.label.potential))
         return joined_facts(parts)
+
+    def _answers(self, potential: str) -> Sequence[str]:
+        """What it labels besides energies and forces; an unknown one, which is a mistake, nothing."""
+        return self.potentials[potential].answers if potential in self.potentials else ()
 
 
 def _at_home(path: str) -> Path:

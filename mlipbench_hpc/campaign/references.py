@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mlipbench_hpc.campaign.potentials import Potentials, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
-from mlipbench_hpc.campaign.sources import check_dataset, check_system, symbols
+from mlipbench_hpc.campaign.sources import check_dataset, check_system
 from mlipbench_hpc.campaign.spec import Campaign, Committee, Model
 from mlipbench_hpc.campaign.splits import Facts, check_split, facts_of
 from mlipbench_hpc.campaign.vacuum import check_vacuum
@@ -61,14 +62,14 @@ def _lost(document: Mapping[str, Any], place: Place, name: object, target: str) 
 
 
 def check_references(
-    campaign: Campaign, facts: Facts, systems: Facts, architectures: Architectures
+    campaign: Campaign, facts: Facts, systems: Facts, architectures: Architectures, potentials: Potentials
 ) -> list[Mistake]:
     """Everything that pydantic cannot see. What a dataset or a system holds is judged where it is known."""
     found: list[Mistake] = []
     for name, system in campaign.systems.items():
         found += check_system(("systems", name), system)
     for name in campaign.datasets:
-        found += check_dataset(name, campaign, facts, systems)
+        found += check_dataset(name, campaign, facts, systems, potentials)
     for name, split in campaign.splits.items():
         found += check_split(("splits", name), split, split.train, facts)
         found += _unlabelled(("splits", name, "dataset"), split.dataset, campaign)
@@ -77,9 +78,9 @@ def check_references(
     for name, committee in campaign.committees.items():
         found += _committee(("committees", name), committee, campaign, facts, architectures)
     for name, md in campaign.md.items():
-        found += check_md(("md", name), md, campaign, facts, systems)
-        found += check_engine(("md", name), md, campaign, architectures)
-    found += check_vacuum(campaign, architectures)
+        found += check_md(("md", name), md, campaign, facts, systems, potentials)
+        found += check_engine(("md", name), md, campaign, architectures, potentials)
+    found += check_vacuum(campaign, architectures, potentials)
     found += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
     return found + list(_profiles(("analysis", "profiles"), campaign))
 

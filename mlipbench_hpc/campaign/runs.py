@@ -5,17 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.potentials import Potentials, check_species, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, shown
-from mlipbench_hpc.campaign.sources import (
-    HYDROGEN_U,
-    check_species,
-    empty_above,
-    multiple,
-    short_enough,
-    symbols,
-)
+from mlipbench_hpc.campaign.sources import HYDROGEN_U, empty_above, multiple, short_enough
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, System
 from mlipbench_hpc.campaign.splits import Facts, facts_of
+from mlipbench_hpc.contract.engines import ENGINES
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
@@ -26,7 +21,12 @@ Architectures = Mapping[str, "Card"]
 
 
 def check_md(
-    place: Place, md: MolecularDynamics, campaign: Campaign, facts: Facts, systems: Facts
+    place: Place,
+    md: MolecularDynamics,
+    campaign: Campaign,
+    facts: Facts,
+    systems: Facts,
+    potentials: Potentials,
 ) -> Iterator[Mistake]:
     """What is wrong with one run besides its engine."""
     yield from _times(place, md, campaign.analysis.blocks)
@@ -54,7 +54,8 @@ def check_md(
     yield from _wall(place, md, campaign)
     yield from _member(place, md, campaign)
     if md.potential:
-        yield from check_species(place, md.potential, begun, str(md.start.system or md.start.dataset))
+        name = str(md.start.system or md.start.dataset)
+        yield from check_species(place, potentials.get(md.potential), "md", begun, name)
     else:
         yield from _species(place, md, campaign, facts, begun)
 
@@ -82,15 +83,18 @@ def start_of(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFact
 
 
 def check_engine(
-    place: Place, md: MolecularDynamics, campaign: Campaign, architectures: Architectures
+    place: Place,
+    md: MolecularDynamics,
+    campaign: Campaign,
+    architectures: Architectures,
+    potentials: Potentials,
 ) -> Iterator[Mistake]:
-    """An engine that the architecture does not run in, or that does not have the thermostat."""
+    """An engine that what drives does not run in, or that does not have the thermostat."""
     committee = campaign.committees.get(md.committee or "")
     model = campaign.models.get(committee.model) if committee else None
-    card = architectures.get(model.architecture) if model else None
-    if md.potential or card:
-        who, engines = (card.name, card.engines) if card else (str(md.potential), ("lammps",))
-        yield from _offered(place, md, who, engines)
+    card = architectures.get(model.architecture) if model else potentials.get(md.potential or "")
+    if card and card.engines:
+        yield from _offered(place, md, card.name, card.engines)
 
 
 def _offered(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, ...]) -> Iterator[Mistake]:
@@ -98,11 +102,17 @@ def _offered(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, 
     if engine not in engines:
         expected = f"one of {', '.join(engines)}"
         yield Mistake((*place, "engine"), f"{who} does not run in it", repr(engine), expected)
-    elif engine == "lammps" and md.thermostat.kind == "langevin":
-        received = f"langevin in engine lammps{'' if md.engine else f', the first that {who} offers'}"
-        instead = " or engine: ase" if "ase" in engines else ""
-        expected = f"nose-hoover-chain{instead}"
-        yield Mistake((*place, "thermostat"), "only the engine ase has it", received, expected)
+    elif md.thermostat.kind not in ENGINES[engine].thermostats:
+        yield _without_thermostat((*place, "thermostat"), md, who, engines)
+
+
+def _without_thermostat(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, ...]) -> Mistake:
+    kind, engine = md.thermostat.kind, md.engine or engines[0]
+    able = [name for name, entry in ENGINES.items() if kind in entry.thermostats]
+    message = f"only the engine{'s' * (len(able) > 1)} {' and '.join(able)} has it"
+    received = f"{kind} in engine {engine}{'' if md.engine else f', the first that {who} offers'}"
+    instead = [f"engine: {name}" for name in able if name in engines]
+    return Mistake(place, message, received, " or ".join([*ENGINES[engine].thermostats, *instead]))
 
 
 def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from mlipbench_hpc.campaign.facts import ANGSTROM3_OF_WATER, DatasetFacts
+from mlipbench_hpc.campaign.potentials import Potentials, check_species
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, GeneratedDataset, Slab, System
 
@@ -13,7 +14,6 @@ WATERS_PER_ION = 4
 THINNEST_FILM_A = 3.0
 THINNEST_FILM_WITH_IONS_A = 6.0
 CONTACT_A, WALL_GAP_A = 2.0, 3.0  # between metal and film, and between film and wall, as slabs are built
-SPECIES = {"spc-fw": {1, 8}, "electrode": {1, 8, 11, 79}}
 Facts = Mapping[str, DatasetFacts]
 
 
@@ -62,7 +62,9 @@ def empty_above(slab: Slab) -> tuple[float, float]:
     return film, film + WALL_GAP_A + slab.vacuum
 
 
-def check_dataset(name: str, campaign: Campaign, facts: Facts, systems: Facts) -> Iterator[Mistake]:
+def check_dataset(
+    name: str, campaign: Campaign, facts: Facts, systems: Facts, potentials: Potentials
+) -> Iterator[Mistake]:
     """What is wrong with one dataset besides its files."""
     dataset = campaign.datasets[name]
     if dataset.generate:
@@ -70,13 +72,14 @@ def check_dataset(name: str, campaign: Campaign, facts: Facts, systems: Facts) -
         yield from _generated(place, dataset.generate)
         for system in dataset.generate.origins:
             if system in systems:
-                yield from check_species(place, dataset.generate.potential, systems[system], system)
+                card = potentials.get(dataset.generate.potential)
+                yield from check_species(place, card, "generate", systems[system], system)
     if dataset.label:
         place = ("datasets", name, "label")
         yield from _circle((*place, "frames"), name, campaign.datasets)
         if dataset.label.frames in facts:
-            held = facts[dataset.label.frames]
-            yield from check_species(place, dataset.label.potential, held, dataset.label.frames)
+            card, frames = potentials.get(dataset.label.potential), facts[dataset.label.frames]
+            yield from check_species(place, card, "label", frames, dataset.label.frames)
     yield from _joined(("datasets", name, "join"), name, campaign.datasets)
 
 
@@ -100,18 +103,6 @@ def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
     for index, system in enumerate(dataset.systems):
         if system in dataset.systems[:index]:
             yield Mistake((*place, "systems", index), "named twice", system, "each system once")
-    if dataset.gold and dataset.potential != "electrode":
-        yield Mistake((*place, "gold"), f"{dataset.potential} has no metal", dataset.gold, "no such entry")
-
-
-def check_species(place: Place, potential: str, held: DatasetFacts, name: str) -> Iterator[Mistake]:
-    """Species of the dataset or system `name` that the potential at `place` does not know."""
-    known = SPECIES[potential]
-    if strange := set(held.species) - known:
-        message = f"species that {potential} does not know: {symbols(strange)}"
-        yield Mistake((*place, "potential"), message, name, f"only {symbols(known)}")
-    elif potential == "electrode" and 79 not in held.species:
-        yield Mistake((*place, "potential"), "electrode needs gold in every frame", name, "Au")
 
 
 def _circle(place: Place, name: str, datasets: Mapping[str, Dataset]) -> Iterator[Mistake]:
@@ -150,10 +141,3 @@ def multiple(place: Place, time: float, timestep: float) -> Iterator[Mistake]:
         nearest = max(1, round(steps)) * timestep
         received, expected = f"{time:g} ps at a timestep of {timestep:g} ps", f"such as {nearest:g} ps"
         yield Mistake(place, "is not a whole number of timesteps", received, expected)
-
-
-def symbols(numbers: set[int]) -> str:
-    """Chemical symbols of atomic numbers, in words."""
-    from ase.data import chemical_symbols
-
-    return ", ".join(chemical_symbols[number] for number in sorted(numbers))

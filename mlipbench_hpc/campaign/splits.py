@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts, atoms_in, drawn
+from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
-from mlipbench_hpc.campaign.sources import symbols
 from mlipbench_hpc.campaign.spec import Blocks, Split
 
 Facts = Mapping[str, DatasetFacts]

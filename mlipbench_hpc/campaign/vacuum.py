@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlipbench_hpc.campaign.potentials import Potentials
 from mlipbench_hpc.campaign.problem import Mistake
 from mlipbench_hpc.campaign.runs import LEAST_ROOM_A, behind, origins, starts
 from mlipbench_hpc.campaign.sources import empty_above
@@ -27,16 +28,18 @@ class Reach(NamedTuple):
     whose: str
 
 
-def check_vacuum(campaign: Campaign, architectures: Architectures) -> Iterator[Mistake]:
+def check_vacuum(
+    campaign: Campaign, architectures: Architectures, potentials: Potentials
+) -> Iterator[Mistake]:
     """One mistake for each slab and each moved wall, naming the longest cutoff that is too long."""
-    uses = list(_uses(campaign, architectures))
+    uses = list(_uses(campaign, architectures, potentials))
     for name, system in campaign.systems.items():
         longest = max((reach for systems, reach in uses if reach and name in systems), default=None)
         if system.slab and longest and system.slab.vacuum <= longest.cutoff:
             received = f"{system.slab.vacuum:g} Å from the wall above the film to the next image of the metal"
             yield _mistake(("systems", name, "slab", "vacuum"), received, longest)
     for name, md in campaign.md.items():
-        reach, left = _driver(md, campaign, architectures), _above_wall(md, campaign)
+        reach, left = _driver(md, campaign, architectures, potentials), _above_wall(md, campaign)
         if reach and LEAST_ROOM_A <= left <= reach.cutoff:
             received = f"{md.wall:g} Å, {left:.1f} Å below the next image of the metal"
             yield _mistake(("md", name, "wall"), received, reach)
@@ -47,16 +50,18 @@ def _mistake(place: tuple[str, ...], received: str, reach: Reach) -> Mistake:
     return Mistake(place, "the film would see the next image of the slab", received, expected)
 
 
-def _uses(campaign: Campaign, architectures: Architectures) -> Iterator[tuple[list[str], Reach | None]]:
+def _uses(
+    campaign: Campaign, architectures: Architectures, potentials: Potentials
+) -> Iterator[tuple[list[str], Reach | None]]:
     """Systems, and what is sampled or labelled with, trained on, or run on what comes from them."""
     for name, dataset in campaign.datasets.items():
-        if made := dataset.generate or dataset.label:
-            yield behind(name, campaign), _potential(made.potential)
+        if source := dataset.generate or dataset.label:
+            yield behind(name, campaign), _potential(source.potential, potentials)
     for committee in campaign.committees.values():
         if split := campaign.splits.get(committee.split):
             yield behind(split.dataset, campaign), _model(committee.model, campaign, architectures)
     for md in campaign.md.values():
-        yield starts(md, campaign), _driver(md, campaign, architectures)
+        yield starts(md, campaign), _driver(md, campaign, architectures, potentials)
 
 
 def _above_wall(md: MolecularDynamics, campaign: Campaign) -> float:
@@ -66,17 +71,19 @@ def _above_wall(md: MolecularDynamics, campaign: Campaign) -> float:
     return min((empty_above(slab)[1] - wall for slab in slabs), default=math.inf)
 
 
-def _driver(md: MolecularDynamics, campaign: Campaign, architectures: Architectures) -> Reach | None:
+def _driver(
+    md: MolecularDynamics, campaign: Campaign, architectures: Architectures, potentials: Potentials
+) -> Reach | None:
     if md.potential:
-        return _potential(md.potential)
+        return _potential(md.potential, potentials)
     committee = campaign.committees.get(md.committee or "")
     return _model(committee.model, campaign, architectures) if committee else None
 
 
-def _potential(name: str) -> Reach:
-    from mlipbench_hpc.data.potentials import CUTOFF_A
-
-    return Reach(CUTOFF_A, f"the reference potential {name}")
+def _potential(name: str, potentials: Potentials) -> Reach | None:
+    """None where its card states no cutoff, or there is no such potential, which is said elsewhere."""
+    card = potentials.get(name)
+    return Reach(card.cutoff, f"the reference potential {name}") if card and card.cutoff else None
 
 
 def _model(name: str, campaign: Campaign, architectures: Architectures) -> Reach | None:

@@ -61,7 +61,8 @@ def environments(session: Session) -> int:
     from mlipbench_hpc.campaign.load import load_campaign
     from mlipbench_hpc.plan.expand import environments as needed
 
-    print("\n".join(needed(load_campaign(session.path), session.architectures)))
+    campaign = load_campaign(session.path)
+    print("\n".join(needed(campaign, session.architectures, session.potentials)))
     return 0
 
 

@@ -151,7 +151,7 @@ def add_label(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench label`."""
     parser.add_argument("frames", type=Path, help="structures; labels in them are left alone")
     parser.add_argument(
-        "--potential", required=True, choices=["electrode", "spc-fw"], help="what labels them"
+        "--potential", required=True, metavar="NAME", help="the reference potential that labels them"
     )
     parser.add_argument(
         "--format", default="extxyz", choices=["extxyz", "ase-db", "deepmd-npy"], help="default: extxyz"
@@ -160,7 +160,7 @@ def add_label(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("labelled"), help="folder to write (default: labelled)"
     )
     parser.add_argument(
-        "--site", default="local", help="where the environment `reference` is (default: local)"
+        "--site", default="local", help="where the environment of the potential is (default: local)"
     )
 
 

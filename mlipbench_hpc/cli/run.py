@@ -74,7 +74,7 @@ def drive(session: Session) -> tuple[bool, bool]:
     from mlipbench_hpc.runtime.submit import stop_at
 
     # The code is copied before keys are made from it: no edit in between can put new code under old keys.
-    code = stage(session.store.root, session.architectures.values())
+    code = stage(session.store.root, session.adapters)
     session.add_inputs()
     show_plan(session)
     ask_beyond_budget(session)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlipbench_hpc.campaign.site import Site
     from mlipbench_hpc.plan.expand import Setting
     from mlipbench_hpc.plan.graph import Planned, Snapshot, State
+    from mlipbench_hpc.potentials.card import Installed
     from mlipbench_hpc.runtime.environments import Environment
     from mlipbench_hpc.runtime.images import Image
 
@@ -66,12 +67,24 @@ class Session:
         return find()
 
     @cached_property
+    def potentials(self) -> Mapping[str, Installed]:
+        """All reference potentials that are installed, by name. Raises CardError."""
+        from mlipbench_hpc.potentials.card import find
+
+        return find()
+
+    @property
+    def adapters(self) -> list[Found | Installed]:
+        """Architectures and reference potentials that are installed."""
+        return [*self.architectures.values(), *self.potentials.values()]
+
+    @cached_property
     def environments(self) -> Mapping[str, Environment | Image]:
         """Those that the campaign needs, by name. Raises Trouble where the site lacks one."""
         from mlipbench_hpc.plan.expand import environments
         from mlipbench_hpc.runtime.places import locate_all
 
-        names = environments(self.validated.campaign, self.architectures)
+        names = environments(self.validated.campaign, self.architectures, self.potentials)
         return locate_all(names, self.site, self.store.root / "facts")
 
     @cached_property
@@ -79,17 +92,20 @@ class Session:
         """What models compute on, by environment. Raises CampaignError where an architecture cannot."""
         from mlipbench_hpc.runtime.devices import checked_devices
 
-        return checked_devices(self.path, self.validated.campaign, self.architectures, self.site)
+        installed = self.architectures, self.potentials
+        return checked_devices(self.path, self.validated.campaign, *installed, self.site)
 
     @cached_property
     def setting(self) -> Setting:
         """All that decides keys besides the campaign."""
         from mlipbench_hpc.contract.versions import verb_versions
+        from mlipbench_hpc.data.framewise import foreign_versions
         from mlipbench_hpc.plan.expand import Setting
 
         identities = {name: environment.identity for name, environment in self.environments.items()}
         facts = self.validated.datasets, self.validated.systems, self.architectures
-        return Setting(*facts, identities, verb_versions(), self.site.threads_per_task, self.devices)
+        threads, installed = self.site.threads_per_task, (self.potentials, foreign_versions())
+        return Setting(*facts, identities, verb_versions(), threads, self.devices, *installed)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Planned]:
         """The task graph with these decisions."""

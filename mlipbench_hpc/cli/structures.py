@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from mlipbench_hpc.architectures.card import did_you_mean
 from mlipbench_hpc.campaign.complaints import mistakes
 from mlipbench_hpc.campaign.facts import built_facts
 from mlipbench_hpc.campaign.problem import Mistake
@@ -16,6 +16,7 @@ from mlipbench_hpc.campaign.sources import check_system
 from mlipbench_hpc.campaign.spec import System
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.plan import sources
+from mlipbench_hpc.potentials.card import Installed
 from mlipbench_hpc.runtime.directly import start
 
 if TYPE_CHECKING:
@@ -28,10 +29,15 @@ FLAGS = {"size": "--slab", "molecules": "--water-box"}
 
 def run(session: Session) -> bool:
     """Whether it was made; if not, why was said on stderr."""
-    verb, out = session.options.verb, str(session.options.out)
-    environment, request_of = REQUESTS[verb]
-    request = request_of(session.options) | {"verb": verb, "out": out}
-    return start(session.site.environments, environment, "structures", request)
+    request: dict[str, Any]
+    if session.options.verb == "build":
+        environment, request, packages = "analysis", build_request(session.options), {}
+    else:
+        potential = _potential(session)
+        environment, packages = potential.card.environment, {potential.module: potential.folder}
+        request = label_request(session.options, potential)
+    request |= {"verb": session.options.verb, "out": str(session.options.out)}
+    return start(session.site.environments, environment, "structures", request, packages=packages)
 
 
 def build_request(options: argparse.Namespace) -> dict[str, Any]:
@@ -51,10 +57,21 @@ def build_request(options: argparse.Namespace) -> dict[str, Any]:
     return sources.build(system, facts, 0 if system.slab else options.seed or 0)[0]
 
 
-def label_request(options: argparse.Namespace) -> dict[str, Any]:
-    """What to label, or InputFailure."""
+def _potential(session: Session) -> Installed:
+    """The reference potential of that name, or InputFailure."""
+    name, known = session.options.potential, session.potentials
+    if name not in known:
+        hint = did_you_mean(name, known)
+        expected = f"one of {', '.join(sorted(known))}{hint}"
+        raise InputFailure(f"--potential: received {name}, expected {expected}\nnothing was run")
+    return known[name]
+
+
+def label_request(options: argparse.Namespace, potential: Installed) -> dict[str, Any]:
+    """What to label, with the options of the potential at their defaults, or InputFailure."""
     _exists(options.frames, "")
-    return {"source": str(options.frames), "format": options.format, "potential": options.potential}
+    request = {"source": str(options.frames), "format": options.format, "module": potential.module}
+    return potential.card.with_options("label", request | {"potential": potential.name}, {})
 
 
 def _options(options: argparse.Namespace, units: dict[str, str]) -> dict[str, Any]:
@@ -95,9 +112,3 @@ def _only(options: argparse.Namespace, names: dict[str, str], where: str) -> Non
 def _exists(path: Path, flag: str) -> None:
     if not path.exists():
         raise InputFailure(f"{flag}{': ' if flag else ''}{path}: no such file or folder\nnothing was run")
-
-
-REQUESTS: dict[str, tuple[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
-    "build": ("analysis", build_request),
-    "label": ("reference", label_request),
-}

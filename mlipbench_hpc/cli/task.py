@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.cli.options import add_place
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.potentials.card import Installed
 from mlipbench_hpc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -41,17 +44,32 @@ def run(session: Session) -> int:
     from mlipbench_hpc.runtime.places import locate_again
 
     with session.lock():
-        task = Task.from_json(pick(session)[0])
+        task = with_adapter(Task.from_json(pick(session)[0]), session.potentials)
         environment = locate_again(task, session.site, session.store.root / "facts")
         if environment.identity != task.identity:
             raise Trouble(f"environment `{task.environment}` is not the one this task was planned with")
         require_present_source(session, task)
-        return rerun(session.store, task, environment, session.architectures.values())
+        return rerun(session.store, task, environment, session.adapters)
+
+
+def with_adapter(task: Task, potentials: Mapping[str, Installed]) -> Task:
+    """The task with the adapter of its reference potential, which records of earlier versions do not name.
+
+    Raises Trouble where its key would be another one.
+    """
+    name = str(task.parameters.get("potential"))
+    if task.potential or name not in potentials:
+        return task
+    complete = replace(task, potential=potentials[name].adapter)
+    if complete.key != task.key:
+        raise Trouble(f"the source of the reference potential {name} has changed since: plan again")
+    return complete
 
 
 def require_present_source(session: Session, task: Task) -> None:
     """Raise Trouble where the code here is not that of the task's key: its result would not belong to it."""
     from mlipbench_hpc.contract.versions import Version, verb_versions
+    from mlipbench_hpc.data.framewise import foreign_versions
 
     versions: list[tuple[str, Version, Version | None]] = [
         (f"verb {task.verb}", task.version, verb_versions().get(task.verb))
@@ -61,6 +79,14 @@ def require_present_source(session: Session, task: Task) -> None:
         versions.append(
             (f"architecture {adapter.name}", adapter.version, present.version if present else None)
         )
+    if potential := task.potential:
+        installed = session.potentials.get(potential.name)
+        label = f"reference potential {potential.name}"
+        versions.append((label, potential.version, installed.adapter.version if installed else None))
+    versions += [
+        (f"observable {name}", planned, foreign_versions().get(name))
+        for name, planned in task.parameters.get("observables", {}).items()
+    ]
     for name, planned, here in versions:
         if planned != here:
             raise Trouble(

@@ -9,6 +9,7 @@ from mlipbench_hpc.contract.versions import Version
 
 # 2: versions of architectures, and hyperparameters without those at a legacy default, stand in keys.
 SCHEMA = 2
+FIRST_VERSION = 1
 
 EXIT_COMMITTED = 0
 EXIT_INTERRUPTED = 75
@@ -53,12 +54,35 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Adapter:
     """Which adapter serves a task: importable module, and its version (or digest, see versions.py)."""
 
     name: str
     module: str
     version: Version
+
+    @property
+    def identity(self) -> list[Version]:
+        """What a key holds of it."""
+        return [self.name, self.version]
+
+
+@dataclass(frozen=True)
+class Architecture(Adapter):
+    """Of the architecture whose model a task trains or loads."""
+
+
+@dataclass(frozen=True)
+class Potential(Adapter):
+    """Of the reference potential that labels frames or drives MD.
+
+    The first version of one enters no key: before it had a version its source was part of the verb's.
+    """
+
+    @property
+    def in_key(self) -> dict[str, list[Version]]:
+        """What it adds to a key."""
+        return {} if self.version == FIRST_VERSION else {"potential": self.identity}
 
 
 @dataclass(frozen=True)
@@ -88,6 +112,7 @@ class Task:
     architecture: Architecture | None = None
     label: str = ""
     resources: Resources = field(default_factory=Resources)
+    potential: Potential | None = None
 
     @cached_property
     def key(self) -> str:
@@ -101,9 +126,8 @@ class Task:
                 "parameters": self.parameters,
                 "upstream": self.upstream,
                 "inputs": self.inputs,
-                "architecture": [self.architecture.name, self.architecture.version]
-                if self.architecture
-                else None,
+                "architecture": self.architecture.identity if self.architecture else None,
+                **(self.potential.in_key if self.potential else {}),
             }
         )
 
@@ -121,8 +145,10 @@ class Task:
                 f"task.json has schema {schema}, this version of the suite runs tasks of schema {SCHEMA}: "
                 "the result stays readable; `mlipbench plan CAMPAIGN` says what takes its place"
             )
-        fields = {name: data[name] for name in cls.__dataclass_fields__}
+        # Records from before potentials had adapters of their own do not hold one.
+        fields = {"potential": None} | {name: data[name] for name in cls.__dataclass_fields__ if name in data}
         fields["architecture"] = Architecture(**data["architecture"]) if data["architecture"] else None
+        fields["potential"] = Potential(**fields["potential"]) if fields["potential"] else None
         fields["resources"] = Resources(**data["resources"])
         task = cls(**fields)
         if data.get("key") != task.key:

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
+from mlipbench_hpc.contract.engines import ENGINES
+
 GROUP = "mlipbench_hpc.verbs"
 
 
@@ -24,6 +26,7 @@ class Verb:
     environment: where its tasks run; empty: in that of the architecture or reference potential that they use.
     consumes: verbs whose results its tasks read. consequence: what a campaign lacks where such a task failed.
     parameters: of a verb from outside: those of its tasks, one for each task of the one verb it consumes.
+    imports: modules that it imports by their name in a table, which its source alone does not show.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Verb:
     consumes: tuple[str, ...]
     consequence: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()
 
     @property
     def is_foreign(self) -> bool:
@@ -56,7 +60,10 @@ BUILT_IN = (
     Verb("evaluate", "", ("train", "split"), "no errors of this member; means are over the others"),
     Verb("calibrate", "analysis", ("evaluate",), "no α for this committee, and no reweighting of its MD"),
     Verb("decide", "analysis", ("evaluate",), "no decision on another round"),
-    Verb("md", "", ("build", "label", "train"), "no energies, temperatures or structure of this run"),
+    Verb(
+        "md", "", ("build", "label", "train"), "no energies, temperatures or structure of this run",
+        imports=tuple(entry.module for entry in ENGINES.values()),
+    ),
     Verb("analyse", "analysis", ("md",), "no averages, radial distributions or profiles of this run"),
     Verb("reevaluate", "", ("md", "train"), "no reweighting of this run to the other members"),
     Verb("reweight", "analysis", ("md", "reevaluate", "calibrate"), "no training band for this run"),

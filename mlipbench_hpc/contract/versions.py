@@ -1,4 +1,4 @@
-"""Versions of verbs and architectures: verbs.lock records each beside the digest of its source.
+"""Versions of verbs, architectures and reference potentials: verbs.lock records each with its source digest.
 
 The digest is that of the meaning of a source: the syntax tree of every module that is imported, without
 comments, docstrings and layout. While it equals the recorded digest, keys hold the recorded version. After
@@ -19,7 +19,7 @@ from mlipbench_hpc.contract.key import digest, file_digest
 from mlipbench_hpc.contract.verbs import Verb, VerbError, verbs
 
 Version = int | str
-Kind = Literal["verbs", "architectures"]
+Kind = Literal["verbs", "architectures", "potentials"]
 PACKAGE = __name__.partition(".")[0]
 FOLDER = Path(__file__).parent.parent
 LOCK = FOLDER / "verbs.lock"
@@ -44,7 +44,7 @@ class Source:
     def verb(self, verb: Verb) -> str:
         """Digest of the meaning of everything that a verb's module imports."""
         if not verb.is_foreign:
-            return digest(self._closure([verb.module]))
+            return digest(self._closure([verb.module, *verb.imports]))
         package = verb.module.rpartition(".")[0]
         folder = package_folder(package)
         if folder is None:
@@ -53,8 +53,8 @@ class Source:
 
     def package(self, module: str, folder: Path) -> str:
         """Digest of the meaning of all modules in `folder`, which is package `module`, and of what they
-        import, and of the bytes of other files there. Left out are an architecture's card, whose
-        hyperparameters enter keys by themselves, pages for people, and what editors and systems leave.
+        import, and of the bytes of other files there. Left out are a card, whose hyperparameters or
+        options enter keys by themselves, pages for people, and what editors and systems leave.
         """
         top, depth = module.partition(".")[0], module.count(".")
         source = Source({top: folder.parents[depth - 1] if depth else folder, **self.packages})
@@ -104,7 +104,11 @@ def _read(file: Path, module: str) -> tuple[str, list[str]]:
     """Meaning of one module, and whatever it may import, at the top or inside a function."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    return meaning(tree), sorted(set(_imports(tree, package)))
+    imports = set(_imports(tree, package))
+    if any(isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(tree)):
+        # A package that looks at its own path imports whatever module is there.
+        imports |= {f"{package}.{path.stem}" for path in file.parent.glob("*.py") if path != file}
+    return meaning(tree), sorted(imports)
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:

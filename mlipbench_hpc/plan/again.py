@@ -38,12 +38,16 @@ def differences(record: Mapping[str, Any], item: Planned) -> list[str]:
 def _versions(record: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     if record["version"] != now["version"]:
         yield f"version of {now['verb']} is {_short(now['version'])}, was {_short(record['version'])}"
-    before, after = record["architecture"] or {}, now["architecture"] or {}
+    for kind in ("architecture", "potential"):
+        yield from _adapters(kind, record.get(kind) or {}, now[kind] or {})
+
+
+def _adapters(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     if before.get("name") != after.get("name"):
-        yield f"architecture is {after.get('name')}, was {before.get('name')}"
+        yield f"{kind} is {after.get('name')}, was {before.get('name')}"
     elif before.get("version") != after.get("version"):
         versions = f"{_short(after['version'])}, was {_short(before['version'])}"
-        yield f"version of architecture {after['name']} is {versions}"
+        yield f"version of {kind} {after['name']} is {versions}"
 
 
 def _short(version: int | str) -> str:

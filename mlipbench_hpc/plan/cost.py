@@ -7,20 +7,14 @@ from mlipbench_hpc.architectures import law
 from mlipbench_hpc.architectures.card import Card, CardError
 from mlipbench_hpc.architectures.hyperparameters import complete
 from mlipbench_hpc.campaign.facts import DatasetFacts
-from mlipbench_hpc.campaign.spec import GeneratedDataset
 from mlipbench_hpc.plan.graph import Cost
+from mlipbench_hpc.potentials.card import Card as PotentialCard
 
 RECORDS_BYTES = 8_000
 BYTES_PER_LABELLED_ATOM = 56
 BYTES_PER_TRAJECTORY_ATOM = 12
 BYTES_PER_THERMO_ROW = 160
 BYTES_PER_CHECKPOINT_ATOM = 72
-CLASSICAL_S_PER_ATOM_STEP = 8e-6
-REFERENCE_S_PER_ATOM = 1e-4
-# Measured on one core at the accuracy of labels: 3.3e-5 with 170 atoms that all move, 1.8e-5 with 156, a
-# layer of them fixed.
-REFERENCE_S_PER_ATOM_STEP = 2.5e-5
-REFERENCE_START_S = 5.0
 ANALYSIS_S_PER_FRAME = 1e-3
 NUMBER_BYTES = {"float32": 4, "float64": 8}
 # A run of MD has at most eleven of its 400 checkpoints at any time, of three inodes each, and twelve more.
@@ -40,38 +34,50 @@ def build(atoms: float) -> Cost:
     )
 
 
-def label(atoms: float, frames: int, recipe: GeneratedDataset) -> Cost:
-    """Sampling `frames` of `atoms` atoms: equilibration at each temperature, then `every` between frames."""
-    steps = (len(recipe.temperatures) * recipe.equilibration + frames * recipe.every) / recipe.timestep
-    core_s = 2.0 + CLASSICAL_S_PER_ATOM_STEP * atoms * steps + REFERENCE_S_PER_ATOM * frames * atoms
-    size = RECORDS_BYTES + round(BYTES_PER_LABELLED_ATOM * frames * atoms)
-    return Cost(core_s=core_s, bytes=size, inodes=5)
+def label(card: PotentialCard, parameters: Mapping[str, Any], facts: DatasetFacts) -> Cost:
+    """Sampling frames of such a system: equilibration at each temperature, then `every` between frames."""
+    times, frames = parameters["equilibration"] * len(parameters["temperatures"]), parameters["frames"]
+    steps = (times + frames * parameters["every"]) / parameters["timestep"]
+    law_s = laws(card, parameters, facts)
+    size = RECORDS_BYTES + round(BYTES_PER_LABELLED_ATOM * frames * per_frame(facts))
+    return _of(law_s["start"], law_s["sample"] * steps + law_s["label"] * frames, size, inodes=5)
 
 
-def relabel(facts: DatasetFacts) -> Cost:
-    """Reference energies and forces of given frames."""
-    size = RECORDS_BYTES + round(BYTES_PER_LABELLED_ATOM * facts.atoms)
-    return Cost(core_s=2.0 + REFERENCE_S_PER_ATOM * facts.atoms, bytes=size, inodes=5)
+def relabel(card: PotentialCard, parameters: Mapping[str, Any], facts: DatasetFacts) -> Cost:
+    """Reference energies and forces of a dataset's frames."""
+    law_s, size = laws(card, parameters, facts), RECORDS_BYTES + round(BYTES_PER_LABELLED_ATOM * facts.atoms)
+    return _of(law_s["start"], law_s["label"] * facts.frames, size, inodes=5)
 
 
 def laws(
-    card: Card, parameters: Mapping[str, Any], facts: DatasetFacts, frames: float = 1
+    card: Card | PotentialCard, parameters: Mapping[str, Any], facts: DatasetFacts, frames: float = 1
 ) -> dict[str, float]:
     """Core-seconds by each law of the card (see architectures/law.py), with `frames` in a batch.
 
-    Raises CardError where a law has no value for these hyperparameters.
+    Raises CardError where a law has no value for these hyperparameters or options.
     """
-    hyperparameters = complete(card.hyperparameters, parameters["hyperparameters"])
+    settings, cutoff, number_bytes = _settings(card, parameters)
     variables = {
         "atoms": per_frame(facts) * frames,
-        "neighbours": facts.neighbours(hyperparameters[card.receptive_field["cutoff"]]),
+        "neighbours": facts.neighbours(cutoff),
         "species": len(facts.species),
-        "number_bytes": NUMBER_BYTES[parameters["dtype"]],
+        "number_bytes": number_bytes,
     }
     try:
-        return law.seconds(card.cost, variables, hyperparameters)
+        return law.seconds(card.cost, variables, settings)
     except law.LawError as error:
         raise CardError(f"card of {card.name}: cost.{error.name}: {error}") from error
+
+
+def _settings(card: Card | PotentialCard, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], float, int]:
+    """Hyperparameters or options by name, cutoff in Å, and bytes of a number."""
+    if isinstance(card, PotentialCard):
+        options = card.settings("generate").items()
+        settings = {name: parameters.get(name, setting.default) for name, setting in options}
+        return settings, card.cutoff or 0.0, NUMBER_BYTES["float64"]
+    hyperparameters = complete(card.hyperparameters, parameters["hyperparameters"])
+    cutoff = hyperparameters[card.receptive_field["cutoff"]]
+    return hyperparameters, cutoff, NUMBER_BYTES[parameters["dtype"]]
 
 
 def train(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: int, validation: int) -> Cost:
@@ -108,17 +114,14 @@ def _of(start_s: float, work_s: float, bytes: int, inodes: int) -> Cost:
     return Cost(start_s + work_s, bytes, inodes, start_s)
 
 
-def md(card: Card | None, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
-    """One replica that starts from such a frame; without a card it is the reference potential's own."""
+def md(card: Card | PotentialCard, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
+    """One replica that starts from such a frame, driven by a model or by a reference potential."""
     steps, atoms = parameters["steps"], per_frame(facts)
     size = steps / parameters["frame_every"] * (BYTES_PER_TRAJECTORY_ATOM * atoms + BYTES_PER_THERMO_ROW)
     size += CHECKPOINTS * BYTES_PER_CHECKPOINT_ATOM * atoms
-    if card:
-        law_s = laws(card, parameters, facts)
-        start_s, step_s = law_s["start"], law_s[f"md_{parameters['engine']}"]
-    else:
-        start_s, step_s = REFERENCE_START_S, REFERENCE_S_PER_ATOM_STEP * atoms
-    return _of(start_s, step_s * steps, round(size) + RECORDS_BYTES, MD_INODES)
+    law_s = laws(card, parameters, facts)
+    work_s = law_s[f"md_{parameters['engine']}"] * steps
+    return _of(law_s["start"], work_s, round(size) + RECORDS_BYTES, MD_INODES)
 
 
 def analyse(frames: float) -> Cost:

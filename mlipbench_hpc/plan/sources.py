@@ -6,6 +6,7 @@ from typing import Any
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.files import read_parameters
 from mlipbench_hpc.campaign.spec import GeneratedDataset, MolecularDynamics, System
+from mlipbench_hpc.potentials.card import Card
 
 CHECKPOINTS_OF_A_RUN, LEAST_INTERVAL_PS = 400, 0.25
 
@@ -14,8 +15,8 @@ def build(system: System, facts: DatasetFacts, start: int) -> tuple[dict[str, An
     """Parameters and inputs of a `build` task; start: which of the system's independent starts."""
     if system.water_box:
         box = system.water_box
-        how = {"kind": "water_box", "molecules": box.molecules, "density": box.density, "seed": start}
-        return how, {}
+        parameters = {"molecules": box.molecules, "density": box.density, "seed": start}
+        return {"kind": "water_box", **parameters}, {}
     if system.slab:
         slab = system.slab.model_dump(mode="json")
         return {"kind": "slab", **slab, "seed": slab["seed"] * 1000 + start}, {}
@@ -23,12 +24,15 @@ def build(system: System, facts: DatasetFacts, start: int) -> tuple[dict[str, An
     return {"kind": "structure", **read_parameters(system.structure)}, {"data": facts.sha256}
 
 
-def sample(recipe: GeneratedDataset, start: int, frames: int) -> dict[str, Any]:
-    """Parameters of the `label` task that samples `frames` frames from one start of one system."""
-    kept = {"potential", "temperatures", "timestep", "equilibration", "every"}
-    how = recipe.model_dump(include=kept) | {"frames": frames, "seed": recipe.seed * 1000 + start}
-    how |= {"rattle": recipe.rattle.model_dump()} if recipe.rattle else {}
-    return how | ({"gold": recipe.gold or "mobile"} if recipe.potential == "electrode" else {})
+def sample(recipe: GeneratedDataset, card: Card, start: int, frames: int) -> dict[str, Any]:
+    """Parameters of the `label` task that samples `frames` frames from one start of one system.
+
+    card: of the potential that samples and labels.
+    """
+    shared = {"potential", "temperatures", "timestep", "equilibration", "every"}
+    parameters = recipe.model_dump(include=shared) | {"frames": frames, "seed": recipe.seed * 1000 + start}
+    parameters |= {"rattle": recipe.rattle.model_dump()} if recipe.rattle else {}
+    return card.with_options("generate", parameters, recipe.options)
 
 
 def checkpoint_every(run: MolecularDynamics) -> int:

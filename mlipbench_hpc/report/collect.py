@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.folder import SMALL_BYTES, Store, damaged, read_json
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.observable import Observable, by_name
 from mlipbench_hpc.plan.graph import Planned, State
 
 Status = Literal["done", "missing", "failed", "stale", "changed"]
@@ -109,6 +111,20 @@ class Item:
     def values(self) -> dict[str, Any]:
         """The values of its result; empty when it is not done."""
         values: dict[str, Any] = self.result.get("values", {})
+        return values
+
+    @cached_property
+    def observables(self) -> dict[str, Observable]:
+        """What it describes, by name, in the order of the report."""
+        return by_name(self.values.get("descriptors", []))
+
+    def statistics(self, name: str) -> dict[str, Any]:
+        """Values of an observable that is a single number, such as mean and se; {} where there is none."""
+        observable, values = self.observables.get(name), self.values
+        if observable is None or not observable.path:
+            return {}
+        for key in observable.path:
+            values = values.get(key) or {}
         return values
 
     def table(self, name: str) -> dict[str, Floats]:

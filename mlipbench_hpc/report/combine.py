@@ -5,20 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.profiles import column_of
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.draw.bands import OUT_OF_REACH
-from mlipbench_hpc.report.groups import Line, Run
+from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
 
 HOW = (
     "Replicas are averaged with their analysed time as weight; the standard error is the larger of the "
     "combined block error and the scatter between replicas"
 )
-DIPOLE = "dipole"
 PDF_BINS = 40
-LAGGED = ("dipole_correlation", "survival")
+Curve = tuple[Floats, Floats, Floats]
 
 
 @dataclass(frozen=True)
@@ -123,13 +122,11 @@ def reached(line: Line) -> bool:
 
 @remembered
 def band(line: Line, name: str) -> Band | None:
-    """Density, orientation, a concentration or a g_X-Y of a line; None where no run has it."""
-    table, axis, column, error = _where(name)
-    tables = [(run, run.analysis.table(table)) for run in line.runs]
-    tables = [(run, columns) for run, columns in tables if {axis, column, error} <= set(columns)]
-    if not tables:
+    """An observable along an axis, of a line; None where no run has it."""
+    curves = [(run, curve) for run in line.runs if (curve := _curve(run.analysis, name)) is not None]
+    if not curves:
         return None
-    own = _pooled_band(tables, axis, column, error)
+    own = _pooled_band(curves)
     corrections = _corrections(line, name, len(own.x))
     if corrections is None:
         return own
@@ -137,13 +134,20 @@ def band(line: Line, name: str) -> Band | None:
     return Band(own.x, own.mean, own.se, width, own.mean + corrections.mean(axis=0), reached(line))
 
 
-def _where(name: str) -> tuple[str, str, str, str]:
-    """File and columns (axis, value, standard error) of an observable in what `analyse` leaves."""
-    if name.startswith("g_"):
-        return "rdf.csv", "r_A", name, f"se_{name.removeprefix('g_')}"
-    if name in LAGGED:
-        return f"{name}.csv", "lag_ps", name, f"se_{name}"
-    return "profiles.csv", "z_A", column_of(name), f"se_{column_of(name)}"
+def _curve(item: Item | None, name: str, column: str = "", error: str = "") -> Curve | None:
+    """x, values and standard errors (B,) of an observable; None where the item has no such curve.
+
+    column, error: others than those of the observable's description.
+    """
+    observable = item.observables.get(name) if item else None
+    if item is None or observable is None or observable.axis is None:
+        return None
+    table = item.table(observable.file)
+    wanted = (observable.axis.column, column or observable.column, error or observable.error)
+    if not set(wanted) <= set(table):
+        return None
+    x, values, errors = (table[title] for title in wanted)
+    return x, values, errors
 
 
 def _scale(line: Line) -> float:
@@ -168,31 +172,34 @@ def _corrections(line: Line, name: str, bins: int) -> Floats | None:
 @remembered
 def as_member(line: Line, name: str, member: int) -> Band | None:
     """What reweighting the line's runs gives for one member; its SE by block bootstrap. None without it."""
-    axis, column = "r_A" if name.startswith("g_") else "z_A", f"member_{member}"
-    error, file = f"se_{column}", f"reweighted-{name}.csv"
-    tables = [(run, run.spread.table(file)) for run in reweighted_runs(line) if run.spread]
-    tables = [(run, columns) for run, columns in tables if {axis, column, error} <= set(columns)]
-    return _pooled_band(tables, axis, column, error) if tables else None
+    column = f"member_{member}"
+    curves = [(run, _curve(run.spread, name, column, f"se_{column}")) for run in reweighted_runs(line)]
+    present = [(run, curve) for run, curve in curves if curve is not None]
+    return _pooled_band(present) if present else None
 
 
-def _pooled_band(tables: list[tuple[Run, dict[str, Floats]]], axis: str, column: str, error: str) -> Band:
+def _pooled_band(curves: list[tuple[Run, Curve]]) -> Band:
     """Mean and standard error over the runs, one or more, whose axis is the first one's."""
-    x = tables[0][1][axis]
-    same = [(run, columns) for run, columns in tables if np.array_equal(columns[axis], x)]
-    values, errors = (np.array([columns[key] for _, columns in same]) for key in (column, error))
+    x = curves[0][1][0]
+    same = [(run, curve) for run, curve in curves if np.array_equal(curve[0], x)]
+    values, errors = (np.array([curve[place] for _, curve in same]) for place in (1, 2))
     return Band(x, *pooled(values, errors, _weights([run for run, _ in same])))
 
 
 def _members(spread: Item | None, name: str) -> Floats | None:
-    """Profiles (M, B) of all members less that of the driving one, of one run; None without a file."""
-    table = spread.table(f"reweighted-{name}.csv") if spread else {}
-    columns = [values for key, values in table.items() if key.startswith("member_")]
-    return np.array(columns) - table["driver"] if len(columns) > 1 and "driver" in table else None
+    """Curves (M, B) of all members less that of the driving one, of one run; None without a file."""
+    observable = spread.observables.get(name) if spread else None
+    if spread is None or observable is None or observable.axis is None:
+        return None
+    table, members = spread.table(observable.file), range(len(spread.values["members"]) + 1)
+    if not {observable.column, *(f"member_{member}" for member in members)} <= set(table):
+        return None
+    return np.array([table[f"member_{member}"] for member in members]) - table[observable.column]
 
 
 @remembered
 def numbered(line: Line, name: str) -> Number:
-    """One number of a line: `dipole` or one of the first layer."""
+    """An observable that is a single number, of a line."""
     values = [(run, *scalar(run, name)) for run in line.runs]
     known = [(run, mean, se) for run, mean, se in values if np.isfinite(mean)]
     if not known:
@@ -204,15 +211,16 @@ def numbered(line: Line, name: str) -> Number:
 
 def scalar(run: Run, name: str) -> tuple[float, float]:
     """Mean and standard error of one run; NaN where it has none."""
-    statistics = run.profiles.get(DIPOLE) if name == DIPOLE else run.profiles.get("first_layer", {}).get(name)
-    pair = (statistics or {}).get("mean"), (statistics or {}).get("se")
-    return tuple(float("nan") if value is None else float(value) for value in pair)  # type: ignore[return-value]
+    statistics = run.analysis.statistics(name)
+    mean, error = statistics.get("mean"), statistics.get("se")
+    nothing = float("nan")
+    return nothing if mean is None else float(mean), nothing if error is None else float(error)
 
 
 def _scalar_width(line: Line, name: str) -> float | None:
     shifts = []
     for run in reweighted_runs(line):
-        scalars = spread_of(run).get("scalars", {}).get(name, {})
+        scalars = run.spread.statistics(name) if run.spread else {}
         members = [scalars.get("driver"), *scalars.get("members", [])]
         if len(members) > 2 and None not in members:
             shifts.append((run, np.array(members[1:]) - members[0]))
@@ -223,21 +231,30 @@ def _scalar_width(line: Line, name: str) -> float | None:
     return float(shift.std(ddof=1)) * _scale(line)
 
 
-def dipole_histograms(lines: list[Line]) -> dict[str, tuple[Floats, Floats]]:
-    """By line: bin centres and probability density of P_z over all frames of all replicas.
+@remembered
+def histograms(group: Group, name: str) -> dict[str, tuple[Floats, Floats]]:
+    """By line: bin centres and probability density of a number over all frames of all replicas.
 
     Bins are common, as many as the rule of Freedman and Diaconis gives, at most 40.
     """
-    series = {line.name: np.concatenate(parts) for line in lines if (parts := _dipoles(line))}
+    series = {line.name: np.concatenate(parts) for line in group.drawn if (parts := _series(line, name))}
     if not series:
         return {}
     every = np.concatenate(list(series.values()))
     bins = min(PDF_BINS, len(np.histogram_bin_edges(every, "fd")) - 1)
     edges = np.linspace(every.min(), every.max() + 1e-9, bins + 1)
     centres = (edges[:-1] + edges[1:]) / 2
-    return {name: (centres, np.histogram(values, edges, density=True)[0]) for name, values in series.items()}
+    return {line: (centres, np.histogram(values, edges, density=True)[0]) for line, values in series.items()}
 
 
-def _dipoles(line: Line) -> list[Floats]:
-    series = [run.analysis.arrays("dipole.npz").get("P_z") for run in line.runs]
-    return [values for values in series if values is not None and len(values)]
+def _series(line: Line, name: str) -> list[Floats]:
+    """The number in every frame (T,), of each run that has it."""
+    series = [series_of(run.analysis, run.analysis.observables.get(name)) for run in line.runs]
+    return [values for values in series if len(values)]
+
+
+def series_of(item: Item, observable: Observable | None) -> Floats:
+    """The number in every frame (T,); (0,) where there is none."""
+    arrays = item.arrays(observable.file) if observable and observable.file else {}
+    values: Floats = arrays.get(observable.column if observable else "", np.zeros(0))
+    return values

@@ -1,56 +1,46 @@
 """Averages of the reference potential and of every model side by side, with both errors."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report import convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import DIPOLE, Number, alpha, numbered, reached
+from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
-
-@dataclass(frozen=True)
-class Quantity:
-    """One compared number: its name in results.json, heading with unit, and name in a sentence."""
-
-    name: str
-    heading: str
-    words: str
-
-
-QUANTITIES = (
-    Quantity("cosine", "⟨cos θ⟩ of the first layer", "⟨cos θ⟩ of the first layer"),
-    Quantity(DIPOLE, "mean P_z", "mean P_z"),
-    Quantity("peak_z_A", "first peak at z, Å", "height of the first peak"),
-    Quantity("peak_g_per_cm3", "first peak ρ, g/cm³", "density at the first peak"),
-)
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
     "the committee times its calibration factor α; in parentheses, and ignored, where std(h) exceeds 2 kT). "
-    "First layer: 0 < z ≤ 4.5 Å above the surface; ⟨cos θ⟩ is the mean over its molecules. Total dipole "
-    "orientation: P_z = Σ cos θ over all intact waters, dimensionless. In: the reference value lies within "
-    "the combined uncertainty, |difference|² ≤ (2 SE)² of model and reference + (α·σ)²; out: it does not."
+    "In: the reference value lies within the combined uncertainty, |difference|² ≤ (2 SE)² of model and "
+    "reference + (α·σ)²; out: it does not."
 )
+
+
+def quantities(group: Group) -> list[Observable]:
+    """The observables of a group that are single numbers."""
+    return [observable for observable in group.observables if observable.path]
 
 
 def table(group: Group) -> Table | None:
     """One row for each line; None where there is nothing to compare."""
-    if not group.interface or not group.drawn:
+    compared = quantities(group)
+    if not compared:
         return None
-    header = ["committee, training, MD", *(quantity.heading for quantity in QUANTITIES)]
+    header = ["committee, training, MD", *(quantity.heading for quantity in compared)]
     rows = [
         [
             f"{line.title(group.drawn)}: {line.about()}",
-            *(cell(group, line, quantity) for quantity in QUANTITIES),
+            *(cell(group, line, quantity) for quantity in compared),
         ]
         for line in group.drawn
     ]
-    return Table(CAPTION, header, rows)
+    caption = " ".join([CAPTION, *(quantity.definition for quantity in compared if quantity.definition)])
+    return Table(caption, header, rows)
 
 
-def cell(group: Group, line: Line, quantity: Quantity) -> str:
+def cell(group: Group, line: Line, quantity: Observable) -> str:
     """`−0.29 ± 0.03 ± 0.05, in`."""
     own = numbered(line, quantity.name)
     inside = {True: ", in", False: ", out", None: ""}[reference_inside(group, line, quantity)]
@@ -66,7 +56,7 @@ def with_errors(own: Number) -> str:
     return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
 
 
-def reference_inside(group: Group, line: Line, quantity: Quantity) -> bool | None:
+def reference_inside(group: Group, line: Line, quantity: Observable) -> bool | None:
     """Whether the reference's number lies inside both bands of the line; None where that cannot be said."""
     reference = group.reference
     if reference is None or line.potential.reference:
@@ -78,7 +68,9 @@ def agreements(group: Group) -> list[str]:
     """For each model, which reference values lie inside its bands."""
     sentences = []
     for line in group.drawn:
-        judged = [(quantity.words, reference_inside(group, line, quantity)) for quantity in QUANTITIES]
+        judged = [
+            (quantity.phrase, reference_inside(group, line, quantity)) for quantity in quantities(group)
+        ]
         inside = [words for words, holds in judged if holds]
         outside = [words for words, holds in judged if holds is False]
         if inside or outside:
@@ -122,7 +114,7 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
                 "mean": own.mean, "se": own.se, "training": own.training, "training_usable": own.usable,
                 "holds_reference": reference_inside(group, line, quantity),
             }
-            for quantity in QUANTITIES
+            for quantity in quantities(group)
             for own in [numbered(line, quantity.name)]
-        } if group.interface else {},
+        },
     }  # fmt: skip

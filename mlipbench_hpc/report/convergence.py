@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from mlipbench_hpc.report.combine import DIPOLE, numbered, reached, reweighted_runs, scalar, spread_of
+from mlipbench_hpc.analysis.layer import COSINE
+from mlipbench_hpc.analysis.profiles import DIPOLE
+from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import number, plus_minus
@@ -11,7 +13,7 @@ LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
 ENOUGH_FRAMES = 100.0
-COMPARED = {"cosine": "⟨cos θ⟩ of the first layer", DIPOLE: "mean P_z"}
+COMPARED = (COSINE, DIPOLE)
 CRITERIA = (
     f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, the "
     "autocorrelation time of P_z (its statistical inefficiency times the interval between frames) is at most "
@@ -63,7 +65,7 @@ def correlation_ps(run: Run) -> tuple[float, float]:
 
     From what `analyse` leaves: SE(autocorrelation) = width·√(g/T). NaN where that is not known.
     """
-    values, dipole = run.analysis.values, run.profiles.get(DIPOLE, {})
+    values, dipole = run.analysis.values, run.analysis.statistics(DIPOLE)
     frames, width = values.get("frames_analysed"), dipole.get("width")
     error = dipole.get("se_autocorrelation")
     if not frames or frames < 2 or not width or error is None:
@@ -85,15 +87,15 @@ def _blocks(line: Line) -> str:
 def _replicas(line: Line) -> str:
     """The two replicas that differ most in a compared number, if by more than the limit."""
     worst, reason = DISAGREEMENT, ""
-    for name, words in COMPARED.items():
+    for name in COMPARED:
         values = [scalar(run, name) for run in line.runs]
         first, second, apart = farthest(values)
         if apart > worst:
             pair = f"{plus_minus(*values[first])} and {plus_minus(*values[second])}"
             worst = apart
             reason = (
-                f"replicas differ in {words} by {number(apart, 2)} standard errors ({pair}), limit "
-                f"{DISAGREEMENT:.0f}: use longer runs or more replicas"
+                f"replicas differ in {_phrase(line, name)} by {number(apart, 2)} standard errors ({pair}), "
+                f"limit {DISAGREEMENT:.0f}: use longer runs or more replicas"
             )
     return reason
 
@@ -116,18 +118,23 @@ def farthest(values: list[tuple[float, float]]) -> tuple[int, int, float]:
 
 
 def _orientation(line: Line) -> str:
-    own = numbered(line, "cosine")
+    own = numbered(line, COSINE)
     if not own.known:
         return "no water in the first layer: check the surface and the film"
-    error = own.se
+    error, phrase = own.se, _phrase(line, COSINE)
     if 2 * error <= COSINE_TWO_SE:
         return ""
     if not np.isfinite(error):
-        return f"{COMPARED['cosine']} has no standard error: use longer runs"
+        return f"{phrase} has no standard error: use longer runs"
     return (
-        f"2 SE of {COMPARED['cosine']} is {number(2 * error, 2)}, above {COSINE_TWO_SE}: "
-        "use longer runs or more replicas"
+        f"2 SE of {phrase} is {number(2 * error, 2)}, above {COSINE_TWO_SE}: use longer runs or more replicas"
     )
+
+
+def _phrase(line: Line, name: str) -> str:
+    """What sentences call an observable that a run of the line has."""
+    every = (run.analysis.observables.get(name) for run in line.runs)
+    return next((observable.phrase for observable in every if observable), name)
 
 
 def _few_frames(line: Line) -> str:

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 
 from mlipbench_hpc.analysis.reweighting import SEVERITY
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.observable import HEIGHT, Observable
 from mlipbench_hpc.report.combine import Band, as_member, band, reweighted_runs, spread_of
-from mlipbench_hpc.report.draw.bands import HEIGHT, shown
 from mlipbench_hpc.report.draw.drawing import COLOURS, Figure, finish, panels, room
-from mlipbench_hpc.report.draw.overlay import GREY, observables
+from mlipbench_hpc.report.draw.overlay import GREY
 from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
@@ -34,7 +34,7 @@ class Pair:
 
     driven: Line
     own: Line
-    names: list[str]
+    observables: list[Observable]
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -61,7 +61,7 @@ class Pair:
 class Check:
     """One observable: average of the driving member, reweighted average, and MD of the other member."""
 
-    name: str
+    observable: Observable
     driving: Band
     reweighted: Band
     own: Band
@@ -118,7 +118,7 @@ class Check:
 def pairs(group: Group) -> list[Pair]:
     """Every two lines of a committee driven by different members, the first of them reweighted."""
     return [
-        Pair(driven, own, observables(group))
+        Pair(driven, own, group.observables)
         for driven in group.drawn
         for own in group.drawn
         if driven.potential.name == own.potential.name
@@ -131,24 +131,26 @@ def pairs(group: Group) -> list[Pair]:
 @remembered
 def checks(pair: Pair) -> list[Check]:
     """All observables with a reweighted average and an average of the MD on the same axis."""
-    return [check for name in pair.names if (check := _check(pair, name)) is not None]
+    reweighted = [observable for observable in pair.observables if observable.reweighted]
+    return [check for observable in reweighted if (check := _check(pair, observable)) is not None]
 
 
-def _check(pair: Pair, name: str) -> Check | None:
+def _check(pair: Pair, observable: Observable) -> Check | None:
+    name = observable.name
     driving, own = band(pair.driven, name), band(pair.own, name)
     reweighted = as_member(pair.driven, name, pair.own.potential.member)
     if driving is None or own is None or reweighted is None:
         return None
     if not np.array_equal(driving.x, own.x) or not np.array_equal(driving.x, reweighted.x):
         return None
-    check = Check(name, driving, reweighted, own)
+    check = Check(observable, driving, reweighted, own)
     return check if check.judged.any() else None
 
 
 def table(group: Group) -> Table | None:
     """One row for each pair and observable; None where no two members of a committee drove."""
     rows = [
-        [f"{pair.title} ({pair.about()})", shown(check.name).label, pair.outcome[1], check.words,
+        [f"{pair.title} ({pair.about()})", check.observable.label, pair.outcome[1], check.words,
          *(number(value) for value in (pair.outcome[0], check.before, check.after, check.sampling)),
          f"{100 * check.inside:.0f} %"]
         for pair in pairs(group)
@@ -163,7 +165,7 @@ def sentences(group: Group) -> list[str]:
     """One sentence for each pair, with the result for each observable."""
     lines = []
     for pair in pairs(group):
-        parts = [f"{shown(check.name).title}: {check.words}" for check in checks(pair)]
+        parts = [f"{check.observable.title}: {check.words}" for check in checks(pair)]
         if parts:
             target = f"against MD of member {pair.own.potential.member}"
             lines.append(
@@ -179,7 +181,7 @@ def numbers(group: Group) -> list[dict[str, Any]]:
         {
             "committee": pair.own.potential.name, "from": pair.driven.potential.member,
             "to": pair.own.potential.member, "about": pair.about(), "verdict": pair.outcome[1],
-            "std_h": pair.outcome[0], "observable": check.name,
+            "std_h": pair.outcome[0], "observable": check.observable.name,
             "rms_before": check.before, "rms_after": check.after, "rms_sampling": check.sampling,
             "inside_two_se": check.inside,
         }
@@ -214,8 +216,9 @@ def _draw(group: Group, pair: Pair, checked: list[Check]) -> Figure:
 
 def _panel(axes: Axes, check: Check, pair: Pair) -> None:
     source, target = pair.driven.potential.member, pair.own.potential.member
-    axes.set_xlabel("r / Å" if check.name.startswith("g_") else HEIGHT)
-    axes.set_ylabel(shown(check.name).label)
+    axis = check.observable.axis
+    axes.set_xlabel(axis.title if axis else "")
+    axes.set_ylabel(check.observable.label)
     drawn = (check.own, check.reweighted)
     ends = [np.concatenate([each.mean + sign * 2 * each.se for each in drawn]) for sign in (-1, 1)]
     room(axes, *ends)
@@ -229,13 +232,15 @@ def _panel(axes: Axes, check: Check, pair: Pair) -> None:
     label = f"member {source} reweighted to member {target}"
     axes.plot(x, check.reweighted.mean, color=COLOURS[1], linestyle=(0, (5, 1.5)), label=label)
     occupied = x[check.judged]
-    if not check.name.startswith("g_"):
+    if axis == HEIGHT:
         axes.set_xlim(min(0.0, occupied[0] - 0.5), occupied[-1] + 0.5)
 
 
 def _columns(checked: list[Check]) -> dict[str, list[Any]]:
     """One row for each observable and bin."""
-    columns: dict[str, list[Any]] = {"observable": [check.name for check in checked for _ in check.own.x]}
+    columns: dict[str, list[Any]] = {
+        "observable": [check.observable.name for check in checked for _ in check.own.x]
+    }
     parts = {
         "x": [check.own.x for check in checked], "driver": [check.driving.mean for check in checked],
         "reweighted": [check.reweighted.mean for check in checked],

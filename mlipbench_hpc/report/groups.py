@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.driving import DrivingPotential, driving_potential, length
 from mlipbench_hpc.report.memory import remembered
@@ -106,6 +107,17 @@ class Group:
     def drawn(self) -> list[Line]:
         """Lines with a run that counts."""
         return [line for line in self.lines if line.runs]
+
+    @cached_property
+    def observables(self) -> list[Observable]:
+        """What its runs have and potentials are compared in, in the order of the report."""
+        compared = ("everywhere", "interface" if self.interface else "bulk")
+        analyses = [run.analysis.observables for line in self.drawn for run in line.runs]
+        every = {name: observable for observables in analyses for name, observable in observables.items()}
+        return sorted(
+            (observable for observable in every.values() if observable.compared in compared),
+            key=lambda observable: (observable.order, observable.name),
+        )
 
     @property
     def reference(self) -> Line | None:

@@ -10,20 +10,23 @@ from pathlib import Path
 from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.contract.folder import Store, read_json
 from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.potentials.card import Installed
 from mlipbench_hpc.runtime.code import stage
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.images import Image
 
+Adapter = Found | Installed
 
-def rerun(store: Store, task: Task, environment: Environment | Image, architectures: Iterable[Found]) -> int:
+
+def rerun(store: Store, task: Task, environment: Environment | Image, adapters: Iterable[Adapter]) -> int:
     """Run `task` in a fresh attempt and commit it; when it is committed already, compare and discard.
 
     Returns the worker's exit code, or 1 when a remake differs from what is committed.
     """
     committed = store.result(task.key)
     attempt = store.begin(task)
-    place = Place(store.root, attempt, stage(store.root, architectures))
+    place = Place(store.root, attempt, stage(store.root, adapters))
     start = command(environment, task, place, os.environ, commit=committed is None)
     shown = "" if start.contained else f"PYTHONPATH={start.environ['PYTHONPATH']} "
     print(f"cd {attempt}\n{shown}{shlex.join(start.argv)}", flush=True)

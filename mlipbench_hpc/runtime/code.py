@@ -13,22 +13,27 @@ from mlipbench_hpc.contract.folder import rename_into
 from mlipbench_hpc.contract.key import digest, file_digest
 from mlipbench_hpc.contract.verbs import verbs
 from mlipbench_hpc.contract.versions import package_files, package_folder
+from mlipbench_hpc.data.framewise import foreign, package_of
+from mlipbench_hpc.potentials.card import Installed
 
 
-def stage(store: Path, architectures: Iterable[Found]) -> Path:
-    """Copy the package, and adapters and verbs of third parties, to code/<digest>/ once; returns that folder.
+def stage(store: Path, adapters: Iterable[Found | Installed]) -> Path:
+    """Copy the package, and what third parties add to it, to code/<digest>/ once; returns that folder.
 
-    It holds nothing else, so it can be a PYTHONPATH that shows workers no package of the login node.
+    adapters: architectures and reference potentials. The folder holds nothing else, so it can be a PYTHONPATH
+    that shows workers no package of the login node.
     """
     files = _sources(mlipbench_hpc.__name__, Path(mlipbench_hpc.__file__).parent)
-    for architecture in architectures:
-        files |= _sources(architecture.module, architecture.folder)
+    for adapter in adapters:
+        files |= _sources(adapter.module, adapter.folder)
     for verb in verbs().values():
         if verb.is_foreign:
             package = verb.module.rpartition(".")[0]
             folder = package_folder(package)
             assert folder, "its version could not be told either"
             files |= _sources(package, folder)
+    for value in foreign():
+        files |= _sources(*package_of(value))
     sums = [[name, file_digest(path)] for name, path in sorted(files.items())]
     target = store / "code" / digest(sums)
     if not target.exists():

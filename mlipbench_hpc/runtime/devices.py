@@ -9,17 +9,22 @@ from mlipbench_hpc.campaign.problem import CampaignError, Mistake
 from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.plan.expand import environments
+from mlipbench_hpc.potentials.card import Installed
 from mlipbench_hpc.runtime.places import device, in_images
 
 
 def checked_devices(
-    path: Path, campaign: Campaign, architectures: Mapping[str, Found], site: Site
+    path: Path,
+    campaign: Campaign,
+    architectures: Mapping[str, Found],
+    potentials: Mapping[str, Installed],
+    site: Site,
 ) -> Mapping[str, str]:
     """cpu or cuda by environment, whether or not its image is built yet.
 
     Raises CampaignError naming, in the campaign's file, each model whose card does not list the device.
     """
-    names = environments(campaign, architectures)
+    names = environments(campaign, architectures, potentials)
     contained = in_images(names, site)
     devices = {name: device(name, site) if contained else "cpu" for name in names}
     if wrong := list(refused(campaign, architectures, devices, site.name)):

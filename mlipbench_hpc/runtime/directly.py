@@ -21,11 +21,13 @@ def start(
     module: str,
     request: dict[str, Any],
     linked: tuple[str, ...] = (),
+    packages: Mapping[str, Path] | None = None,
 ) -> bool:
     """Run `python -m mlipbench_hpc.worker.MODULE request.json` in environment `name`; whether it went well.
 
     linked: entries of the request that are files to be opened under links, each in a folder of its own, for
     what opens them leaves files beside them; request["shown"] then holds what the user typed for each link.
+    packages: folder by dotted name of what the worker imports besides this package.
     Makes the folder request["out"]. What went wrong was said on stderr. Raises where the environment is not
     there.
     """
@@ -34,8 +36,10 @@ def start(
     Path(request["out"]).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mlipbench-") as temporary:
         folder = Path(temporary)
-        # The package alone, so that no package of the login node is seen.
+        # These packages alone, so that no package of the login node is seen.
         (folder / "mlipbench_hpc").symlink_to(Path(mlipbench_hpc.__file__).parent)
+        for package, source in (packages or {}).items():
+            _link(folder.joinpath(*package.split(".")), source)
         for role in linked:
             if request[role]:
                 (folder / role).mkdir()
@@ -52,3 +56,10 @@ def start(
         why = "is a file damaged, or was memory short?"
         print(f"{name}: the process was killed by {signal.Signals(-code).name}: {why}", file=sys.stderr)
     return code == 0
+
+
+def _link(link: Path, source: Path) -> None:
+    """A package of a third party; those of this package are there with it."""
+    if not link.exists():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(source)

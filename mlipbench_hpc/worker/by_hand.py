@@ -3,7 +3,7 @@
 import itertools
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,19 @@ from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
-from mlipbench_hpc.analysis.profiles import CONCENTRATION, ORIENTATION, Profiler, Samples
+from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler, Samples
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign import Foreign, open_foreign
-from mlipbench_hpc.worker.profiles import columns, described, dipole_summary, first_layer, tell
+from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
+from mlipbench_hpc.worker.observables.first_layer import first_layer
+from mlipbench_hpc.worker.observables.profiles import columns, described, tell
+from mlipbench_hpc.worker.observing import descriptors
 from mlipbench_hpc.worker.readers import Piece
+from mlipbench_hpc.worker.series import summary
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, whole, write_csv
 
 FEWEST = 2  # blocks, of a frame each
@@ -74,7 +78,8 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         notes.say(f"{source.path.name} is truncated: it holds {frames} whole frames")
     out, kept = Path(request["out"]), frames - request["skip"]
     used = whole(kept, request["blocks"])
-    write_csv(out / "profiles.csv", {"z_A": found.made.z} | columns(found.means))
+    observables = profiles.observables(found.made)
+    write_csv(out / "profiles.csv", {"z_A": found.made.z} | columns(observables, found.means))
     notes.dropped(kept - used)
     tell(found.made, notes)
     values: dict[str, Any] = {
@@ -87,6 +92,10 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         values["first_layer"] = first_layer(found.made, found.means)
         values["dipole"] = write_dipole(out, request, found, notes)
         values["dynamics"] = write_dynamics(out, found, notes)
+        observables.append(replace(total_orientation.OBSERVABLE, file="dipole.csv", path=("dipole",)))
+    if "ions" in values.get("dynamics", {}):
+        observables += [dipole_correlation.OBSERVABLE, survival.OBSERVABLE]
+    values["descriptors"] = descriptors(observables)
     values["notes"] = notes.warnings
     values["found"] = said_of(source, found.made, request, used, found.times)
     write_json(out / "analysis.json", values)
@@ -98,7 +107,7 @@ def write_dipole(out: Path, request: dict[str, Any], found: Averages, notes: Not
     counted = {"frame": range(request["skip"], request["skip"] + len(found.dipole))}
     timed = {"time_ps": found.times} if len(found.times) else {}
     write_csv(out / "dipole.csv", counted | timed | {"P_z": found.dipole})
-    return dipole_summary(found.dipole, request["blocks"], notes)
+    return summary(total_orientation.OBSERVABLE.name, found.dipole, request["blocks"], notes)
 
 
 def write_dynamics(out: Path, found: Averages, notes: Notes) -> dict[str, Any]:
@@ -183,9 +192,8 @@ def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floatin
         made = Profiler.of(source.numbers, first, source.cell, metal, request["bin"])
     except ValueError as error:
         raise InputFailure(f"{source.path}: {error}") from error
-    asked = {f"{CONCENTRATION}{symbol}" for symbol in request["ions"]}
     if request["ions"]:
-        made.ions = {name: atoms for name, atoms in made.ions.items() if name in asked}
+        made.ions = {symbol: atoms for symbol, atoms in made.ions.items() if symbol in request["ions"]}
     return made
 
 
@@ -200,8 +208,8 @@ def said_of(source: Foreign, made: Profiler, request: dict[str, Any], used: int,
         f"{'upper' if face.normal > 0 else 'lower'} face of {len(face.layer)} {request['surface']} atoms"
         for face in made.faces
     ]
-    ions = [f"{len(atoms)} {name.removeprefix(CONCENTRATION)}" for name, atoms in made.ions.items()]
-    missing = absent + [one for one in request["ions"] if f"{CONCENTRATION}{one}" not in made.ions]
+    ions = [f"{len(atoms)} {symbol}" for symbol, atoms in made.ions.items()]
+    missing = absent + [symbol for symbol in request["ions"] if symbol not in made.ions]
     said = [
         f"{used} frames of {len(source.numbers)} atoms ({formula}){span}",
         *source.said,

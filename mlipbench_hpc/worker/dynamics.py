@@ -10,9 +10,10 @@ from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, Visits
 from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
-from mlipbench_hpc.analysis.profiles import CONCENTRATION, Profiler
+from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, number, write_csv
+from mlipbench_hpc.worker.observing import Run
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, number, write_csv
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
 FORMS = {"continuous": True, "intermittent": False}
@@ -20,12 +21,12 @@ AVERAGES = {"mean_of_ratios": True, "ratio_of_sums": False}
 Inside = NDArray[np.bool_]
 
 
-def motion_of(made: Profiler, stretch: Stretch, given: dict[str, Any]) -> "Motion":
-    """To be fed the frames of a run; ValueError, in words, where nothing can be said of its motion."""
-    if not made.faces:
+def motion_of(run: Run) -> "Motion":
+    """To be fed the frames of a run; ValueError says why there are no correlation functions."""
+    if not run.interface.faces:
         raise ValueError("there is no surface, so no first layer")
-    step = spacing(stretch.times)
-    return Motion(made, given["dynamics"], len(stretch), step, given["blocks"])
+    step = spacing(run.stretch.times)
+    return Motion(run.interface, run.parameters["dynamics"], len(run.stretch), step, run.blocks)
 
 
 class Motion:
@@ -37,7 +38,7 @@ class Motion:
         self.sums = {name: _sums(frames, asked, name, step, blocks) for name in (DIPOLE, SURVIVAL)}
         self.layer: Layer | None = None
         reach = asked["coordination"]
-        self.ions = {name.removeprefix(CONCENTRATION): Ions(one, reach) for name, one in made.ions.items()}
+        self.ions = {symbol: Ions(atoms, reach) for symbol, atoms in made.ions.items()}
 
     def add(self, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
@@ -49,11 +50,16 @@ class Motion:
 
     def write(self, folder: Path) -> None:
         """dipole_correlation.csv and survival.csv."""
-        for name, columns in ((DIPOLE, _correlation), (SURVIVAL, _survival)):
-            write_csv(folder / f"{name}.csv", columns(self.sums[name], self.step))
+        for name in self.sums:
+            write_csv(folder / f"{name}.csv", self.table(name))
+
+    def table(self, name: str) -> dict[str, Floats]:
+        """Columns (lags + 1,) of one of both: lag_ps, values and standard errors."""
+        columns = _correlation if name == DIPOLE else _survival
+        return columns(self.sums[name], self.step)
 
     def summary(self, notes: Notes) -> dict[str, Any]:
-        """What was made and how, and what there is to say of each species of ions."""
+        """How lags were taken, and the numbers of each species of ions."""
         for name, sums in self.sums.items():
             if sums.lags * self.step < self.asked[name] - self.step:
                 notes.say(f"{name}: lags end at {sums.lags * self.step:.4g} ps, half of what is analysed")
@@ -64,7 +70,6 @@ class Motion:
                 "the nearest image alone is counted: the numbers may be too small"
             )
         return {
-            "names": list(self.sums),
             "frame_ps": self.step,
             "origins": self.asked["origins"],
             "ions": {name: species.summary(self.step, self.blocks) for name, species in self.ions.items()},

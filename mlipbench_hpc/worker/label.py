@@ -1,4 +1,4 @@
-"""label: frames sampled and labelled by a reference potential, or given frames labelled by it.
+"""label: frames sampled and labelled by a reference potential, or frames of a dataset labelled by it.
 
 An interrupted attempt starts again.
 """
@@ -9,8 +9,8 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.check import check_frames
 from mlipbench_hpc.data.summary import summary
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.labelers.potentials import POTENTIALS
-from mlipbench_hpc.worker.labelers.sampling import LARGEST_FORCE, generate, relabel
+from mlipbench_hpc.worker.labelling import labeller_of
+from mlipbench_hpc.worker.sampling import LARGEST_FORCE, generate, relabel
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -19,8 +19,8 @@ def run(context: Context) -> dict[str, Any]:
     Upstream is either `system`, to sample from, or `frames`, to label. The former also says how far its
     frames are correlated: `sampling`.
     """
-    kind = POTENTIALS[context.parameters["potential"]]
-    frames, answers, values = (relabel if "frames" in context.task.upstream else generate)(kind, context)
+    label = relabel if "frames" in context.task.upstream else generate
+    frames, answers, values = label(labeller_of(context.task), context)
     if wrong := check_frames(frames, LARGEST_FORCE):
         raise InputFailure("the reference potential gave unusable frames: " + "; ".join(map(str, wrong)))
     frames.save(context.folder / "frames.npz")

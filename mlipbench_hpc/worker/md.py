@@ -2,41 +2,41 @@
 
 import contextlib
 import hashlib
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.architectures.interface import Evaluator, LammpsStyle
+from mlipbench_hpc.contract.engines import ENGINES
 from mlipbench_hpc.contract.folder import newest, sparser_with_age
+from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.engines.ase import AseEngine
-from mlipbench_hpc.worker.engines.engine import Engine, Exploded
+from mlipbench_hpc.worker.driving import driving_potential
+from mlipbench_hpc.worker.engines.engine import DrivingPotential, Engine, Exploded
 from mlipbench_hpc.worker.engines.integrators import State
-from mlipbench_hpc.worker.engines.lammps import LammpsEngine
-from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native, missing
-from mlipbench_hpc.worker.engines.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, earlier_states, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
 from mlipbench_hpc.worker.engines.start import Start
 from mlipbench_hpc.worker.engines.system import Thermometer
 from mlipbench_hpc.worker.engines.trajectory import THERMO, Recorder
-from mlipbench_hpc.worker.labelers.potentials import POTENTIALS, Reference
 
 
 def run(context: Context) -> dict[str, Any]:
     """Writes trajectory.nc, topology.pdb, thermo.csv and segments.json; an unstable run is a result."""
-    given = context.parameters
+    parameters = context.parameters
     start = Start.of(context)
-    system, judge = start.system, driver(context)
-    engine = chosen_engine(context, start, judge)
-    gate = Gate(judge, system, given["engine"], TOLERANCES[given.get("dtype", "float64")])
+    system, potential = start.system, driving_potential(context, start.system.start)
+    engine = start_engine(context, start, potential)
+    tolerance = TOLERANCES[parameters.get("dtype", "float64")]
+    gate = Gate(potential, system, parameters["engine"], tolerance)
     thermometer = Thermometer.of(system)
-    recorder = Recorder(context.folder, system, thermometer, given["timestep"])
+    recorder = Recorder(context.folder, system, thermometer, parameters["timestep"])
     with contextlib.closing(recorder):
         ending = Simulation(context, engine, recorder, gate.check).run(furthest(context))
     return ending.values() | recorded(context.folder / THERMO, len(system.start)) | {
@@ -47,47 +47,22 @@ def run(context: Context) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def driver(context: Context) -> Evaluator | Reference:
-    """Whose energies and forces the run follows: a committee member's, or a reference potential's labels."""
-    given = context.parameters
-    if "potential" in given:
-        return Reference(POTENTIALS[given["potential"]])
-    model = context.upstream("model")
-    evaluator: Evaluator = context.adapter().load(
-        model, context.hyperparameters, given["device"], given["dtype"]
-    )
-    return evaluator
+def start_engine(context: Context, start: Start, potential: DrivingPotential) -> Engine:
+    """The engine that the task names.
 
-
-def chosen_engine(context: Context, start: Start, judge: Evaluator | Reference) -> Engine:
-    """The engine a task names; LAMMPS runs a pair style of its own where there is one."""
-    given, system = context.parameters, start.system
-    if isinstance(judge, Reference):
-        return LammpsEngine(system, Native(system, judge.lammps(system.start)), given, start.wall)
-    if given["engine"] == "ase":
-        return AseEngine(system, judge.calculator(), given, start.wall)
-    style = offered(context, start, judge)
-    forces = Native(system, style) if style else Asked(system, judge.calculator())
-    return LammpsEngine(system, forces, given, start.wall)
-
-
-def offered(context: Context, start: Start, evaluator: Evaluator) -> LammpsStyle | None:
-    """LAMMPS's own way to compute the model, if the architecture has one and this LAMMPS can do it.
-
-    One that is not optional is returned all the same: that the environment needs another LAMMPS is then said.
+    Raises InputFailure for a thermostat that it has not, TaskFailure where the environment lacks a package.
     """
-    hook = getattr(context.adapter(), "lammps", None)
-    if hook is None:
-        return None
-    numbers = np.unique(start.system.start.numbers).tolist()
-    style: LammpsStyle = hook(context.upstream("model"), context.hyperparameters, numbers, evaluator)
-    if not style.optional:
-        return style
-    with contextlib.closing(start_lammps()) as lammps:
-        lost = missing(lammps, style)
-    if lost:
-        print(f"LAMMPS asks the model's calculator at every step: it lacks {', '.join(lost)}")
-    return None if lost else style
+    entry, thermostat = ENGINES[context.parameters["engine"]], context.parameters["thermostat"]["kind"]
+    if thermostat not in entry.thermostats:
+        only = " and ".join(entry.thermostats)
+        raise InputFailure(f"engine {entry.name}: no thermostat {thermostat!r}, only {only}")
+    if lacking := [name for name in entry.packages if find_spec(name) is None]:
+        packages = ", ".join(lacking)
+        message = f"engine {entry.name} needs the Python package {packages}"
+        raise TaskFailure(f"{message}, which environment {context.task.environment} does not hold")
+    module = importlib.import_module(entry.module)
+    engine: Engine = module.engine(start.system, potential, context.parameters, start.wall)
+    return engine
 
 
 @dataclass(frozen=True)
@@ -112,12 +87,12 @@ class Simulation:
     ) -> None:
         """gate: called before step 0, raises where the engine must not run."""
         self.context, self.engine, self.recorder, self.gate = context, engine, recorder, gate
-        given = context.parameters
-        self.steps: int = given["steps"]
-        self.frame_every: int = given["frame_every"]
-        self.checkpoint_every: int = given["checkpoint_every"]
-        self.look_every = Limits.look_every(given["timestep"])
-        self.limits = Limits(**given["stability"])
+        parameters = context.parameters
+        self.steps: int = parameters["steps"]
+        self.frame_every: int = parameters["frame_every"]
+        self.checkpoint_every: int = parameters["checkpoint_every"]
+        self.look_every = Limits.look_every(parameters["timestep"])
+        self.limits = Limits(**parameters["stability"])
 
     def run(self, continuation: Continuation | None) -> Ending:
         """From the start or from `continuation` to the last step or to the moment it became unstable."""

@@ -1,36 +1,64 @@
 """reweight: what every other member of a committee would have given, from the frames that one drove."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis import advice, layer, rdf
-from mlipbench_hpc.analysis.onepass import block_sums
-from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, ORIENTATION, Samples, column_of
+from mlipbench_hpc.analysis.onepass import BlockSums, feed
+from mlipbench_hpc.analysis.profiles import DIPOLE, Samples
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.profiles import layered, profiler, watched
+from mlipbench_hpc.worker.framewise import FrameSums
+from mlipbench_hpc.worker.observables import first_layer, outside, profiles, total_orientation
+from mlipbench_hpc.worker.observables.rdf import observable as radial_distribution
+from mlipbench_hpc.worker.observables.rdf import species
+from mlipbench_hpc.worker.observing import Run, descriptors, watched
+from mlipbench_hpc.worker.profiles import layered
 from mlipbench_hpc.worker.reevaluate import ENERGIES
 from mlipbench_hpc.worker.stretch import Notes, Stretch, number, write_csv
 
 FEWEST_FRAMES = 2
-Axis = tuple[str, Floats]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """An observable along x (B,), and its weighted block sums (N, K, B)."""
+
+    observable: Observable
+    x: Floats
+    sums: Floats
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Weighted block sums of a run: of curves, and of averages (N, K, 1) by name of a single number.
+
+    interface: profiles, from which the numbers of the first layer follow; None without a slab. numbers: the
+    observables that are single numbers.
+    """
+
+    curves: list[Curve]
+    averages: dict[str, Floats]
+    interface: BlockSums | None
+    numbers: list[Observable]
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes reweighted-<observable>.csv: profiles where there is a slab, else every asked g(r).
+    """Writes reweighted-NAME.csv of each curve: profiles where there is a slab, else every g(r).
 
     What cannot be reweighted is `skipped`, in words.
     """
-    given, notes = context.parameters, Notes()
+    parameters, notes = context.parameters, Notes()
     if context.upstream_values("md").get("outcome") == "unstable":
         return {"skipped": "the run was unstable: it is left out"}
-    stretch = Stretch.of(context.upstream("md"), given["equilibration"], given["blocks"])
+    stretch = Stretch.of(context.upstream("md"), parameters["equilibration"], parameters["blocks"])
     indices, energies = member_energies(context)
     known = np.isfinite(energies).all(axis=0)
     if not known.all():
@@ -41,25 +69,26 @@ def run(context: Context) -> dict[str, Any]:
         return {"skipped": f"{len(rows)} of {len(stretch)} frames carry every member's energy: too few"}
     notes.dropped(stretch.dropped)
     energies = energies[:, known]
-    h = reduced(energies, energies[given["driver"]], given["temperature"])
-    qualities = {member: quality(one) for member, one in enumerate(h) if member != given["driver"]}
+    h = reduced(energies, energies[parameters["driver"]], parameters["temperature"])
+    qualities = {member: quality(row) for member, row in enumerate(h) if member != parameters["driver"]}
     alpha = alpha_of(context, notes)
-    weights = Weights.of(len(stretch), given["blocks"], rows, h)
-    axis, sums = summed(context, stretch, weights, notes)
-    interval = _interval(stretch)
-    observables, said = write_observables(context, axis, sums, weights, alpha, notes, interval, qualities)
+    weights = Weights.of(len(stretch), parameters["blocks"], rows, h)
+    sums = summed(Run(context, stretch, notes), weights)
+    reweighting = Reweighting(weights, alpha, _interval(stretch), qualities)
+    observables, sentences = write_observables(context, sums.curves, reweighting, notes)
     return {
         "frames": len(stretch),
         "reweighted_frames": len(rows),
-        "stride": given["stride"],
+        "stride": parameters["stride"],
         "analysed_ps": float(np.ptp(stretch.times)),
-        "members": {str(member): one.described() for member, one in qualities.items()},
+        "members": {str(member): value.described() for member, value in qualities.items()},
         "verdict": worst(qualities.values()),
         "next_member": advice.next_member(qualities),
-        "advice": [advice.about_members(qualities), *said],
+        "advice": [advice.about_members(qualities), *sentences],
         "alpha": alpha,
         "observables": observables,
-        "scalars": scalars(axis[1], sums, weights, alpha),
+        "scalars": scalars(sums, weights, alpha),
+        "descriptors": descriptors([*(written(curve) for curve in sums.curves), *sums.numbers]),
         "warnings": notes.warnings,
     }
 
@@ -74,14 +103,14 @@ def member_energies(context: Context) -> tuple[Ints, Floats]:
 
     Raises InputFailure where members were evaluated on different frames.
     """
-    found = []
+    members = []
     for role in context.upstream_roles("member-"):
         with np.load(context.upstream(role) / ENERGIES, allow_pickle=False) as archive:
-            found.append((archive["indices"], archive["energies"]))
-    indices = found[0][0]
-    if any(not np.array_equal(indices, other) for other, _ in found):
+            members.append((archive["indices"], archive["energies"]))
+    indices = members[0][0]
+    if any(not np.array_equal(indices, other) for other, _ in members):
         raise InputFailure("the members were evaluated on different frames of the run; plan again")
-    return indices, np.array([energies for _, energies in found])
+    return indices, np.array([energies for _, energies in members])
 
 
 def alpha_of(context: Context, notes: Notes) -> float | None:
@@ -95,32 +124,40 @@ def alpha_of(context: Context, notes: Notes) -> float | None:
 
 def worst(qualities: Iterable[Quality]) -> str:
     """The worst verdict over all members but the driver, which needs no reweighting."""
-    return max((one.verdict for one in qualities), key=SEVERITY.index)
+    return max((value.verdict for value in qualities), key=SEVERITY.index)
+
+
+@dataclass(frozen=True)
+class Reweighting:
+    """What all observables of a run share: weights, α, ps between frames, quality by member."""
+
+    weights: Weights
+    alpha: float | None
+    interval: float | None
+    qualities: dict[int, Quality]
+
+
+def written(curve: Curve) -> Observable:
+    """The observable, with where its reweighted averages stand: the driving member's is `driver`."""
+    name = curve.observable.name
+    return replace(curve.observable, file=f"reweighted-{name}.csv", column="driver", error="se")
 
 
 def write_observables(
-    context: Context,
-    axis: Axis,
-    sums: Samples,
-    weights: Weights,
-    alpha: float | None,
-    notes: Notes,
-    interval: float | None,
-    qualities: dict[int, Quality],
+    context: Context, curves: list[Curve], reweighting: Reweighting, notes: Notes
 ) -> tuple[dict[str, Any], list[str]]:
-    """One CSV for each observable; returns its axis, unit and how the bands compare; and advice in words."""
-    label = "z_A" if axis[0] == "z" else "r_A"
-    found, said = {}, []
-    for name, part in sums.items():
-        if name in (COUNTED, DIPOLE):
-            continue
-        made = columns(part, weights, alpha)
-        write_csv(context.folder / f"reweighted-{name}.csv", {label: axis[1]} | made)
-        found[name] = compared(made) | {"column": column_of(name) if axis[0] == "z" else name, "axis": label}
-        said += _advice(name, made, weights, alpha, interval, qualities)
-        if found[name]["negative_bins"] and name != ORIENTATION:
+    """One CSV for each curve; returns by name how its bands compare, and advice in words."""
+    values, sentences = {}, []
+    for curve in curves:
+        name, axis = curve.observable.name, curve.observable.axis
+        assert axis is not None
+        table = columns(curve.sums, reweighting.weights, reweighting.alpha)
+        write_csv(context.folder / written(curve).file, {axis.column: curve.x} | table)
+        values[name] = compared(table)
+        sentences += _advice(name, table, reweighting)
+        if values[name]["negative_bins"] and curve.observable.positive:
             notes.say(f"{name}: reweighted values below zero stand as they are")
-    return found, said
+    return values, sentences
 
 
 def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Floats]:
@@ -129,45 +166,37 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Fl
     se: sampling error of the driver, σ_block/√N; se_mean, se_sigma, se_member_*: by block bootstrap.
     combined: √(se² + band²), band α·σ, or σ without α.
     """
-    found, error = reweighted(weights, sums), bootstrap(weights, sums)
+    average, error = reweighted(weights, sums), bootstrap(weights, sums)
     blocks = sums[:, 0] / weights.length
     se = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
-    sigma = found.sigma
-    made = {
-        "driver": found.driver,
+    sigma = average.sigma
+    table = {
+        "driver": average.driver,
         "se": se,
-        "mean": found.mean,
+        "mean": average.mean,
         "sigma": sigma,
         "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
         "combined": combined(se, sigma * (alpha or 1.0)),
         "se_mean": error.mean,
         "se_sigma": error.sigma,
     }
-    made |= {f"member_{m}": row for m, row in enumerate(found.cea)}
-    made |= {f"se_member_{m}": row for m, row in enumerate(error.cea)}
-    return made | {f"direct_{m}": row for m, row in enumerate(found.direct)}
+    table |= {f"member_{m}": row for m, row in enumerate(average.cea)}
+    table |= {f"se_member_{m}": row for m, row in enumerate(error.cea)}
+    return table | {f"direct_{m}": row for m, row in enumerate(average.direct)}
 
 
-def _advice(
-    name: str,
-    made: dict[str, Floats],
-    weights: Weights,
-    alpha: float | None,
-    interval: float | None,
-    qualities: dict[int, Quality],
-) -> list[str]:
+def _advice(name: str, table: dict[str, Floats], reweighting: Reweighting) -> list[str]:
     """Which error is the larger, and how long until 2·SE is within 5 % of the largest value."""
-    reached, scale = advice.in_reach(qualities), alpha or 1.0
-    widest = np.maximum(made["se"], made["se_mean"]) if reached else made["se"]
-    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(made["driver"]).max(initial=0.0))
+    weights, qualities = reweighting.weights, reweighting.qualities
+    reached, scale = advice.in_reach(qualities), reweighting.alpha or 1.0
+    widest = np.maximum(table["se"], table["se_mean"]) if reached else table["se"]
+    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(table["driver"]).max(initial=0.0))
     frames = weights.blocks * weights.length
     kinds = advice.about_kinds(
-        name, 2 * made["se"], scale * made["sigma"], scale * made["se_sigma"], qualities
+        name, 2 * table["se"], scale * table["sigma"], scale * table["se_sigma"], qualities
     )
-    return [
-        *([kinds] if kinds else []),
-        *([advice.about_length(name, frames, widest, tolerance, interval)] if tolerance > 0 else []),
-    ]
+    length = advice.about_length(name, frames, widest, tolerance, reweighting.interval)
+    return [*([kinds] if kinds else []), *([length] if tolerance > 0 else [])]
 
 
 def compared(columns: dict[str, Floats]) -> dict[str, Any]:
@@ -181,24 +210,24 @@ def compared(columns: dict[str, Floats]) -> dict[str, Any]:
     return widths | {"negative_bins": int(((members < 0) & (columns["driver"] >= 0)).any(axis=0).sum())}
 
 
-def scalars(z: Floats, sums: Samples, weights: Weights, alpha: float | None) -> dict[str, Any]:
-    """Mean P_z and the numbers of the first layer: the driver's, each member's, their σ and α·σ.
+def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]:
+    """Single numbers: the driving member's, each member's, their σ and α·σ.
 
-    {} without a slab. A number that is no average is made from each member's reweighted profiles.
+    A number that is no average, as those of the first layer, is made from each member's reweighted profiles.
     """
-    if DIPOLE not in sums:
-        return {}
-    found = {DIPOLE: averages(weights, sums[DIPOLE])[:, 0]}
-    profiles = layered({name: averages(weights, part) for name, part in sums.items()})
-    layers = np.array([layer.first_layer(z, one) for one in profiles])
-    found |= {name: layers[:, place] for place, name in enumerate(layer.NAMES)}
-    return {name: _scalar(values, alpha) for name, values in found.items()}
+    members = {name: averages(weights, part)[:, 0] for name, part in sums.averages.items()}
+    if sums.interface:
+        parts = {name: averages(weights, part) for name, part in sums.interface.sums.items()}
+        z, rows = sums.interface.made.z, layered(parts)
+        layers = np.array([layer.first_layer(z, profiles) for profiles in rows])
+        members |= {name: layers[:, place] for place, name in enumerate(layer.NAMES)}
+    return {name: _scalar(values, alpha) for name, values in members.items()}
 
 
 def averages(weights: Weights, sums: Floats) -> Floats:
     """The driver's average and each member's by CEA, (1 + M, B), of sums (N, K, B)."""
-    found = reweighted(weights, sums)
-    return np.vstack([found.driver, found.cea])
+    average = reweighted(weights, sums)
+    return np.vstack([average.driver, average.cea])
 
 
 def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:
@@ -212,44 +241,78 @@ def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:
     }
 
 
-def summed(context: Context, stretch: Stretch, weights: Weights, notes: Notes) -> tuple[Axis, Samples]:
-    """The common axis (B,) Å and the weighted block sums (N, K, B): profiles with a slab, g(r) without."""
-    try:
-        made = profiler(stretch, context.parameters["profiles"])
-    except ValueError:
-        made = None
-    if made is None or not made.faces:
-        axis, samples = radial(context, stretch, notes)
-        return axis, weights.sums(samples)
-    sums, dipole = block_sums(made, watched(context, stretch), weights.rows, weights.blocks)
-    return ("z", made.z), sums | weights.sums([{DIPOLE: dipole[:, None]}])
+def summed(run: Run, weights: Weights) -> Sums:
+    """Profiles and P_z with a slab, g(r) without, and what packages outside add: from one reading.
+
+    g(r) needs a reading of its own.
+    """
+    interface = outside.interface_of(run)
+    surface = interface is not None and bool(interface.faces)
+    own = BlockSums(interface, weights.rows, weights.blocks) if interface and surface else None
+    foreign = foreign_sums(run, weights)
+    if takers := [sums.add for sums in (own, foreign) if sums is not None]:
+        feed(watched(run.context, run.stretch), takers)
+    curves = of_profiles(own) if own else radial(run, weights)
+    averages = weights.sums([{DIPOLE: own.dipole[:, None]}]) if own else {}
+    numbers = [total_orientation.OBSERVABLE, *first_layer.OBSERVABLES] if own else []
+    if foreign is not None:
+        curves += of_packages(foreign)
+        averages |= {name: foreign.sums[name] for name in foreign.series}
+        numbers += [framewise.described for framewise in foreign.framewise if not framewise.bins]
+    places = [replace(observable, file="", path=("scalars", observable.name)) for observable in numbers]
+    return Sums(curves, averages, own, places)
 
 
-def radial(context: Context, stretch: Stretch, notes: Notes) -> tuple[Axis, Iterator[Samples]]:
-    """Each frame's own g(r) of all asked pairs that the run holds."""
-    asked, cells = context.parameters["rdf"], stretch.cells
+def of_packages(foreign: FrameSums) -> list[Curve]:
+    """Every curve that a package outside adds."""
+    curves = [framewise for framewise in foreign.framewise if framewise.bins]
+    return [
+        Curve(framewise.described, np.array(framewise.bins), foreign.sums[framewise.observable.name])
+        for framewise in curves
+    ]
+
+
+def foreign_sums(run: Run, weights: Weights) -> FrameSums | None:
+    """Of the observables that packages outside add; None where none does."""
+    if not run.parameters.get("observables"):
+        return None
+    return FrameSums(*outside.usable(run), weights.rows, weights.blocks)
+
+
+def of_profiles(own: BlockSums) -> list[Curve]:
+    """Every profile that can be reweighted."""
+    z, sums = own.made.z, own.sums
+    observables = [observable for observable in profiles.observables(own.made) if observable.reweighted]
+    return [Curve(observable, z, sums[observable.name]) for observable in observables]
+
+
+def radial(run: Run, weights: Weights) -> list[Curve]:
+    """g(r) of all pairs of species that the campaign names and the run holds."""
+    parameters, cells = run.parameters["rdf"], run.stretch.cells
     allowed = rdf.largest_radius(cells) if np.linalg.det(cells).all() else 0.0
-    r_max, width = min(asked["r_max"], allowed), asked["bin"]
+    r_max, width = min(parameters["r_max"], allowed), parameters["bin"]
     if r_max < width:
-        notes.say("no slab, and the cell leaves no whole bin for g(r): nothing is reweighted")
-        return ("r", np.zeros(0)), iter([])
-    species = {f"g_{one}-{other}": groups(stretch, one, other) for one, other in asked["pairs"]}
-    held = {name: pair for name, pair in species.items() if pair is not None}
-    bins = int(r_max / width + 1e-9)
-
-    def samples() -> Iterator[Samples]:
-        size = min(rdf.frames_at_once(*pair) for pair in held.values())
-        for part, positions in stretch.positions(size):
-            context.check()
-            yield {
-                name: rdf.samples(positions, cells[part], *pair, r_max, width) for name, pair in held.items()
-            }
-
-    return ("r", (np.arange(bins) + 0.5) * width), samples() if held else iter([])
+        run.notes.say("no slab, and the cell leaves no whole bin for g(r): nothing is reweighted")
+        return []
+    pairs = [tuple(pair) for pair in parameters["pairs"]]
+    groups = {pair: atoms for pair in pairs if (atoms := species(run.stretch.trajectory, pair))}
+    if not groups:
+        return []
+    observables = {radial_distribution(pair, 50 + place): groups[pair] for place, pair in enumerate(groups)}
+    named = {observable.name: atoms for observable, atoms in observables.items()}
+    sums = weights.sums(radial_samples(run, named, r_max, width))
+    r = (np.arange(int(r_max / width + 1e-9)) + 0.5) * width
+    return [Curve(observable, r, sums[observable.name]) for observable in observables]
 
 
-def groups(stretch: Stretch, one: str, other: str) -> tuple[Ints, Ints] | None:
-    """Indices of both species; None where there is no pair of them."""
-    numbers = stretch.trajectory.numbers
-    first, second = (np.flatnonzero(numbers == atomic_numbers[symbol]) for symbol in (one, other))
-    return (first, second) if min(len(first), len(second)) >= 1 + (one == other) else None
+def radial_samples(
+    run: Run, groups: dict[str, tuple[Ints, Ints]], r_max: float, width: float
+) -> Iterator[Samples]:
+    """Each frame's own g(r) (f, B) by name, piece by piece; r_max and width of bins in Å."""
+    size = min(rdf.frames_at_once(*pair) for pair in groups.values())
+    cells = run.stretch.cells
+    for part, positions in run.stretch.positions(size):
+        run.context.check()
+        yield {
+            name: rdf.samples(positions, cells[part], *pair, r_max, width) for name, pair in groups.items()
+        }

@@ -58,12 +58,14 @@ def _made(request: dict[str, Any]) -> tuple[Frames, dict[str, float]]:
 
 
 def label(request: dict[str, Any], out: Path) -> list[str]:
-    """Writes labelled.extxyz, label.json and, of an electrode, labels.npz; returns what to say.
+    """Writes labelled.extxyz, label.json, and labels.npz where the potential answers more than energies and
+    forces; returns what to say.
 
-    request: `source` (a file or folder), its `format`, and the `potential`.
+    request: `source` (a file or folder), its `format`, the name of the `potential`, the `module` of its
+    adapter, and its options.
     """
-    from mlipbench_hpc.worker.labelers.potentials import POTENTIALS
-    from mlipbench_hpc.worker.labelers.sampling import LARGEST_FORCE, label_all
+    from mlipbench_hpc.worker.labelling import labeller
+    from mlipbench_hpc.worker.sampling import LARGEST_FORCE, label_all
 
     source = Path(request["source"])
     frames = read_structures(source, request["format"], None).frames
@@ -71,7 +73,7 @@ def label(request: dict[str, Any], out: Path) -> list[str]:
         raise InputFailure(f"{source}: " + "; ".join(map(str, wrong)))
     no_walls = np.full(len(frames), np.nan)
     try:
-        frames, answers = label_all(POTENTIALS[request["potential"]], frames, no_walls, Teller().tell)
+        frames, answers = label_all(labeller(request["module"], request), frames, no_walls, Teller().tell)
     except InputFailure as error:
         raise InputFailure(f"{source}: {error}") from error
     write_bytes(out / LABELLED, extxyz(frames))
@@ -82,7 +84,7 @@ def label(request: dict[str, Any], out: Path) -> list[str]:
     ]
     if answers:
         answers.save(out)
-        said.append(f"{out / NAME}: charges of all atoms, the electrode's potential, the dipole along z")
+        said.append(f"{out / NAME}: charges of all atoms, potentials, dipoles along z")
     return said + [f"look at {problem}" for problem in check_frames(frames, LARGEST_FORCE)]
 
 

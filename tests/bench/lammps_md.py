@@ -26,16 +26,15 @@ from md import PAIRS, SMALL, random_mace, simulate, task_parameters, water
 
 from mlipbench_hpc.architectures.interface import LammpsStyle, TrainingJob
 from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.potentials.electrode.adapter import Electrode, labeller
+from mlipbench_hpc.potentials.shared.box import Box
+from mlipbench_hpc.potentials.shared.wall import Wall
 from mlipbench_hpc.worker.builders.slab import interface
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.engine import Engine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
 from mlipbench_hpc.worker.engines.system import System
-from mlipbench_hpc.worker.engines.wall import Wall
-from mlipbench_hpc.worker.labelers import electrode
-from mlipbench_hpc.worker.labelers.box import Box
-from mlipbench_hpc.worker.labelers.potentials import Reference
 
 ARGON = LammpsStyle(("pair_style lj/cut 14.0", "pair_coeff * * 0.0104 3.4", "pair_modify shift yes"))
 NIGHT_S = 12 * 3600.0
@@ -52,13 +51,13 @@ def reference(steps: int) -> dict[str, Any]:
     `ns_a_night`: what 12 hours of one core at this speed give.
     """
     frames, values = interface((4, 4, 3), 40, 2, 4.08, 0.997, 15.0, 1)
-    relaxing = electrode.Engine(Box.of(frames, 0), electrode.Engine.sampling_accuracy)
+    relaxing = Electrode(Box.of(frames, 0), Electrode.sampling_accuracy)
     relaxing.minimise(frames.positions, np.zeros(0, dtype=np.int64))
     atoms = frames.atoms(0)
     atoms.positions = relaxing.positions()
     relaxing.close()
     wall = Wall.above(values["wall_A"], atoms.positions[:, 2], float(atoms.cell[2, 2]))
-    found = over_bare(atoms, Reference(electrode.Engine).lammps, wall, steps, 300.0)
+    found = over_bare(atoms, labeller({}).lammps, wall, steps, 300.0)
     picoseconds = 1000 * NIGHT_S / found["suite_ms_per_step"] * task_parameters(steps, 300.0)["timestep"]
     return found | {"ns_a_night": picoseconds / 1000}
 

@@ -126,9 +126,8 @@ def test_the_good_campaign_is_good(tmp_path: Path):
         (
             "spc-fw",
             "spcfw",
-            "6: datasets.generated.generate.potential: is not one of the choices; "
-            "received 'spcfw'; expected one of "
-            "spc-fw, electrode; did you mean `spc-fw`?",
+            "6: datasets.generated.generate.potential: unknown reference potential; "
+            "received 'spcfw'; expected one of electrode, spc-fw; did you mean `spc-fw`?",
         ),
         (
             "length: 2 ps",

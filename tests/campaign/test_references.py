@@ -10,6 +10,7 @@ from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts
 from mlipbench_hpc.campaign.problem import Mistake, dotted
 from mlipbench_hpc.campaign.references import check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.potentials.card import cards
 
 CARD = Card(
     name="spring",
@@ -52,7 +53,7 @@ def campaign(**changes: Any) -> Campaign:
 
 def found(campaign: Campaign, card: Card = CARD) -> list[Mistake]:
     systems = {name: facts for name, one in campaign.systems.items() if (facts := built_facts(one))}
-    return check_references(campaign, {"water": WATER, "salt": SODIUM}, systems, {"spring": card})
+    return check_references(campaign, {"water": WATER, "salt": SODIUM}, systems, {"spring": card}, cards())
 
 
 def test_a_sound_campaign_has_no_mistake():
@@ -180,14 +181,9 @@ GENERATE = {"system": "box", "potential": "spc-fw", "temperatures": ["300 K", "3
             ["at least 12 (systems x starts x temperatures)"],
         ),
         (
-            {"datasets__g": {"generate": {**GENERATE, "gold": "rigid"}}},
-            "datasets.g.generate.gold",
-            ["spc-fw has no metal"],
-        ),
-        (
             {"datasets__g": {"generate": {**GENERATE, "potential": "electrode"}}},
             "datasets.g.generate.potential",
-            ["needs gold", "box"],
+            ["needs Au in every frame: gold is the electrode", "box"],
         ),
         (
             {"datasets__g": {"generate": {**GENERATE, "system": None, "systems": ["box", "box"]}}},
@@ -248,8 +244,8 @@ def run_of(**changes: Any) -> Campaign:
             ["the first that electrode offers", "nose-hoover-chain"],
         ),
         ({"potential": "spc-fw"}, "md.bulk.potential", ["spc-fw does not know: Na, Au", "only H, O"]),
-        ({"start": {"system": "box"}}, "md.bulk.potential", ["electrode needs gold"]),
-        ({"start": {"dataset": "salt"}}, "md.bulk.potential", ["electrode needs gold"]),
+        ({"start": {"system": "box"}}, "md.bulk.potential", ["electrode needs Au in every frame"]),
+        ({"start": {"dataset": "salt"}}, "md.bulk.potential", ["electrode needs Au in every frame"]),
         ({"fixed_layers": 4}, "md.bulk.fixed_layers", ["more layers than the slab has", "4", "at most 3"]),
         (
             {"start": {"dataset": "water"}, "potential": "spc-fw", "fixed_layers": 1},
@@ -300,7 +296,7 @@ def seen(*, of: dict[str, Any], **changes: Any) -> list[str]:
     """What is wrong with vacuum in words, of a campaign with the given entries and the card `LONG`."""
     asked = campaign(**of, **changes)
     systems = {name: facts for name, one in asked.systems.items() if (facts := built_facts(one))}
-    mistakes = check_references(asked, {"water": WATER, "salt": SODIUM}, systems, {"spring": LONG})
+    mistakes = check_references(asked, {"water": WATER, "salt": SODIUM}, systems, {"spring": LONG}, cards())
     return [f"{dotted(m.place)}: {m.received}, {m.expected}" for m in mistakes if "next image" in m.message]
 
 
@@ -388,7 +384,7 @@ def specific(only: dict[str, int], **changes: Any) -> list[Mistake]:
     split = {"dataset": "salt", "validation": 2, "test": 3, "train": 14, "only": only}
     asked = campaign(splits={"four": split}, **changes)
     facts, systems = {"water": WATER, "salt": MIXED}, {"box": built_facts(asked.systems["box"])}
-    return check_references(asked, facts, systems, {"spring": CARD})
+    return check_references(asked, facts, systems, {"spring": CARD}, cards())
 
 
 @pytest.mark.parametrize(
@@ -509,11 +505,11 @@ def test_only_pairs_that_somebody_asked_for_must_be_in_a_run():
     start = {"md__bulk__start": {"dataset": "water"}}
     for asked, places in (({}, []), ({"pairs": [["O", "H"]]}, [("analysis", "rdf", "pairs", 0)])):
         one = campaign(**start, analysis__rdf=asked)
-        wrong = check_references(one, {"water": hydrogen, "salt": SODIUM}, {}, {"spring": CARD})
+        wrong = check_references(one, {"water": hydrogen, "salt": SODIUM}, {}, {"spring": CARD}, cards())
         assert [mistake.place for mistake in wrong] == places
 
 
-COPPER = DatasetFacts("3" * 64, (32,) * 24, {"Cu32": 24}, (29,))
+COPPER = DatasetFacts("3" * 64, (32,) * 40, {"Cu32": 40}, (29,))
 
 
 @pytest.mark.parametrize(
@@ -522,7 +518,7 @@ COPPER = DatasetFacts("3" * 64, (32,) * 24, {"Cu32": 24}, (29,))
         (COPPER, "5 fs", None),
         (COPPER, "7.9 fs", None),
         (COPPER, "8.1 fs", "at most 7.97 fs for the lightest atom, 63.55 u"),
-        (replace(COPPER, lightest=(200.0,) * 24), "14 fs", None),
+        (replace(COPPER, lightest=(200.0,) * 40), "14 fs", None),
         (WATER, "2.5 fs", "at most 2 fs for the lightest atom, 1.008 u (0.5 fs with H)"),
         (replace(WATER, lightest=(2.014,) * 40), "2.5 fs", "at most 2 fs for the lightest atom, 2.014 u"),
     ],
@@ -536,7 +532,7 @@ def test_the_timestep_is_limited_by_the_lightest_atom(facts: DatasetFacts, times
         md__bulk__frame_every=timestep,
     )
     known = {"water": facts, "salt": facts}
-    mistakes = check_references(asked, known, {"box": built_facts(asked.systems["box"])}, {"spring": CARD})
+    mistakes = check_references(asked, known, {"box": built_facts(asked.systems["box"])}, {"spring": CARD}, cards())
     assert [mistake.expected[: len(limit or "")] for mistake in mistakes] == ([limit] if limit else [])
 
 

@@ -32,8 +32,8 @@ STIFFNESS = 3.0
 
 
 def wells(count: int = 40, seed: int = 0, isolated: str = "", **info: Any) -> list[Atoms]:
-    """Eight atoms in harmonic wells: labels exact up to -100 eV, frame by frame a word of each list in `info`;
-    then lone atoms of -10 eV.
+    """Eight atoms in harmonic wells: labels exact up to -100 eV, a word of each list in `info` for each
+    frame; then lone atoms of -10 eV.
     """
     random = np.random.default_rng(seed)
     sites = np.stack(np.meshgrid(*[[0.0, 4.0]] * 3), -1).reshape(-1, 3)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mlipbench_hpc.contract.task import Architecture, Task
+from mlipbench_hpc.contract.task import Architecture, Potential, Task
 from mlipbench_hpc.plan.again import lines
 from mlipbench_hpc.plan.graph import Planned
 
@@ -26,6 +26,7 @@ def causes(before: Task) -> list[str]:
         ({"version": "ab" * 32}, "version of train is 3, was unrecorded source abababababab"),
         ({"architecture": Architecture("mace", "m", 1)}, "version of architecture mace is 2, was 1"),
         ({"architecture": Architecture("dp", "m", 2)}, "architecture is mace, was dp"),
+        ({"potential": Potential("electrode", "m", 2)}, "potential is None, was electrode"),
         ({"identity": "venv:0"}, "environment mace changed"),
         (
             {"parameters": {"seed": 1, "hyperparameters": {"lr": 0.2}, "old": 1}},

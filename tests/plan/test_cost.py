@@ -9,7 +9,7 @@ import pytest
 from toy import write_toy
 
 from mlipbench_hpc.architectures.card import Card, CardError, find, merge
-from mlipbench_hpc.campaign.facts import DatasetFacts, answered, built_facts, drawn, generated_facts
+from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts, drawn, generated_facts, labelled_facts
 from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.campaign.spec import GeneratedDataset, System
 from mlipbench_hpc.plan import cost
@@ -232,9 +232,9 @@ def test_a_generated_dataset_is_as_dense_as_its_systems() -> None:
     }
     known = {name: system for name, system in systems.items() if system}
     recipe = {"systems": list(boxes), "potential": "spc-fw", "temperatures": ["300 K"], "frames": 5}
-    both = generated_facts(GeneratedDataset.model_validate(recipe), known)
+    both = generated_facts(GeneratedDataset.model_validate(recipe), known, ())
     assert both.neighbours(4.0) / known["thin"].neighbours(4.0) == pytest.approx(1.8)
-    assert drawn(both, {"O": 8}).density == answered(both, "spc-fw").density == both.density
+    assert drawn(both, {"O": 8}).density == labelled_facts(both, ["dipole"]).density == both.density
 
 
 def test_a_built_slab_has_about_as_many_neighbours_as_it_says() -> None:

@@ -12,6 +12,7 @@ from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.contract.versions import verb_versions
 from mlipbench_hpc.plan.expand import Setting, environments, expand
 from mlipbench_hpc.plan.graph import Planned
+from mlipbench_hpc.potentials.card import find as potentials
 
 GROW = ("split: main}", "split: main, grow: {force_rmse: 1 meV/Å, step: 2, at_most: 3}}")
 EXAMPLES = Path(__file__).parents[2] / "campaigns"
@@ -23,7 +24,8 @@ REWEIGHT = ("reweight: null", "reweight: {stride: 5}")
 
 def setting(validated: Any, **changes: Any) -> Setting:
     identities = {name: f"venv:{name}" for name in ("analysis", "reference", "mace", "deepmd")}
-    return Setting(validated.datasets, validated.systems, find(), identities, verb_versions(), **changes)
+    facts = validated.datasets, validated.systems, find(), identities, verb_versions()
+    return Setting(*facts, potentials=potentials(), **changes)
 
 
 def plan(
@@ -152,7 +154,7 @@ def test_an_example_campaign_has_the_tasks_counted_by_hand(tmp_path: Path, name:
     validated = validate(tmp_path / "example.yaml")
     tasks = expand(validated.campaign, setting(validated), {})
     assert Counter(item.task.verb for item in tasks) == EXAMPLE_TASKS[name]
-    assert environments(validated.campaign, find()) == EXAMPLE_ENVIRONMENTS[name]
+    assert environments(validated.campaign, find(), potentials()) == EXAMPLE_ENVIRONMENTS[name]
 
 
 def test_the_campaign_in_the_readme_is_valid(tmp_path: Path) -> None:
@@ -351,10 +353,11 @@ def test_a_reference_potential_drives_itself_and_is_analysed(tmp_path: Path) -> 
         assert not {"hyperparameters", "dtype"} & set(run.task.parameters)
     assert [run.task.parameters["start_frame"] for run in runs] == [0, 4]
     atoms = (4 * 168 + 2 * 170 + 2 * 1) / 8
-    assert runs[0].cost.core_s == pytest.approx(5.0 + 2.5e-5 * atoms * 2000)
+    assert runs[0].cost.core_s == pytest.approx(2.0 + 2.5e-5 * atoms * 2000)
     assert not {"reevaluate", "reweight", "train"} & {item.task.verb for item in found}
     campaign = validate(tmp_path / "toy.yaml").campaign
-    assert environments(campaign.model_copy(update={"datasets": {}}), find()) == ["analysis", "reference"]
+    without = campaign.model_copy(update={"datasets": {}})
+    assert environments(without, find(), potentials()) == ["analysis", "reference"]
 
 
 def test_structures_of_the_user_s_are_read_and_then_labelled(tmp_path: Path) -> None:

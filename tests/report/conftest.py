@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from profiled import G_OO, THERMO
 
 from mlipbench_hpc.analysis.errors import model_errors
 from mlipbench_hpc.contract.folder import Store, manifest, outputs
@@ -244,7 +245,8 @@ def add_run(made: Made, replica: int, model: str) -> None:
         "potential_eV_per_atom": {"mean": -3.1248, "se": 0.0002},
     }  # fmt: skip
     values = {
-        "analysed_ps": 9.0, "thermo": summary, "rdf": {"pairs": {"O-O": {"peak_r_A": 2.775, "peak_g": 2.7}}},
+        "descriptors": [one.to_json() for one in (*THERMO, G_OO)], "analysed_ps": 9.0, "thermo": summary,
+        "rdf": {"pairs": {"O-O": {"peak_r_A": 2.775, "peak_g": 2.7}}},
         "warnings": ["rdf: r_max was cut from 6 Å to 3.900 Å, half the smallest width of the cell"],
     }  # fmt: skip
     made.commit("analyse", subject, values, {"rdf.csv": rdf(replica)}, {"md": run})

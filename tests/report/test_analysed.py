@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlipbench_hpc.data.observable import HEIGHT, Observable
 from mlipbench_hpc.report import analysed
 from mlipbench_hpc.report.draw.drawing import finish
 
@@ -25,7 +26,12 @@ def test_the_legend_covers_no_peak(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     rows = np.column_stack([z, np.abs(np.sin(z)), np.full(len(z), 0.01)])
     header = "z_A,density_g_per_cm3,se_density_g_per_cm3"
     np.savetxt(tmp_path / "profiles.csv", rows, delimiter=",", header=header, comments="")
-    (tmp_path / "analysis.json").write_text(json.dumps({"profiles": {"names": ["density"]}, "blocks": 10}))
+    density = Observable(
+        "density", "Water density", "ρ", axis=HEIGHT, file="profiles.csv", column="density_g_per_cm3",
+        error="se_density_g_per_cm3", drawn="line",
+    )  # fmt: skip
+    content = {"descriptors": [density.to_json()], "blocks": 10}
+    (tmp_path / "analysis.json").write_text(json.dumps(content))
     assert analysed.draw(tmp_path) == ["analysis.json", "profiles.csv", "density.svg"]
     (axes,) = canvases[0].axes
     legend, frame = axes.get_legend().get_window_extent(), axes.get_window_extent()

@@ -16,7 +16,7 @@ from mlipbench_hpc.report.collect import Results, collect
 from mlipbench_hpc.report.combine import Number, numbered, pooled
 from mlipbench_hpc.report.comparison import agreements, with_errors
 from mlipbench_hpc.report.convergence import farthest
-from mlipbench_hpc.report.draw.drawing import Figure
+from mlipbench_hpc.report.draw.drawing import Figure, finish
 from mlipbench_hpc.report.draw.overlay import caption, overlay
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
@@ -177,12 +177,13 @@ def test_the_overlay_holds_pooled_averages_and_both_bands(finished: tuple[Any, P
     reference = rows["md"] == "truth"
     assert set(rows["driver"][reference]) == {"electrode"}
     assert set(rows["training"][reference]) == {None}
-    assert set(rows["observable"]) == {"density", "orientation", "concentration-Na", "P_z"}
+    motion = {"dipole_correlation", "survival"}
+    assert set(rows["observable"]) == {"density", "orientation", "concentration-Na", "P_z", *motion}
     histogram = rows["observable"] == "P_z"
     x, density = (rows[name][histogram & reference].astype(float) for name in ("x", "value"))
     assert density.sum() * (x[1] - x[0]) == pytest.approx(1)
     neutral = read(out)[1]["figures"]["overlay-Au36-O24-H48-300-K"]
-    assert set(neutral["observable"]) == {"density", "orientation", "P_z"}
+    assert set(neutral["observable"]) == {"density", "orientation", "P_z", *motion}
 
 
 def test_the_figure_stands_at_the_top_with_its_files(finished: tuple[Any, Path]) -> None:
@@ -202,16 +203,52 @@ def test_the_figure_stands_at_the_top_with_its_files(finished: tuple[Any, Path])
     assert set(results["comparisons"]) == {CHARGED, NEUTRAL}
 
 
-def test_correlation_functions_are_defined_where_they_are_drawn(compared: Any) -> None:
+def test_correlation_functions_are_defined_where_they_are_drawn(made: Any) -> None:
     """C_dip and P_surv in the caption of a figure whose runs have them, and of no other."""
-    dynamics = {"names": ["dipole_correlation", "survival"]}
-    before = by_title(compared)[CHARGED]
-    assert "C_dip" not in caption(before)
-    for replica in range(2):
-        change(compared, "analyse", "charged", replica, dynamics=dynamics)
-    words = caption(by_title(compared)[CHARGED])
-    assert "C_dip(τ): autocorrelation of the dipole directions of waters in the first layer." in words
-    assert "P_surv(τ): probability that a water of the first layer is still there after the lag τ." in words
+    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(made, "charged", "mace", motion=False)
+    add(made, "neutral", "mace", ions=0)
+    found = by_title(made)
+    assert "C_dip" not in caption(found[CHARGED])
+    assert caption(found[NEUTRAL]).endswith(
+        "C_dip(τ): how waters keep their direction. P_surv(τ): how waters stay. "
+        "Total dipole orientation: P_z = Σ cos θ."
+    )
+
+
+def test_panels_of_correlation_functions(compared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers by hand in the figure's table, and each panel with its own axis, over all of its lags."""
+    canvases: list[Any] = []
+
+    def watched(*given: Any) -> Figure:
+        canvases.append(given[-1])
+        return finish(*given)
+
+    monkeypatch.setattr("mlipbench_hpc.report.draw.overlay.finish", watched)
+    figure = overlay(collected(compared), by_title(compared)[CHARGED])
+    assert figure is not None
+    rows = {name: np.array(values) for name, values in figure.columns.items()}
+    at = {name: rows["md"] == name for name in ("charged", "truth")}
+    expected = {  # at τ = 0, 0.2 and 0.4 ps, and 2 SE of two equal replicas: 2 · SE/√2
+        "dipole_correlation": ([1.0, 0.60653066, 0.36787944], 0.02 * 2**0.5),
+        "survival": ([1.0, 0.9, 0.8], 0.03 * 2**0.5),
+    }
+    for name, (values, two_se) in expected.items():
+        for md in at:
+            own = at[md] & (rows["observable"] == name)
+            assert rows["x"][own].astype(float) == pytest.approx(0.05 * np.arange(11))
+            assert rows["value"][own].astype(float)[[0, 4, 8]] == pytest.approx(values)
+            assert rows["two_se"][own].astype(float) == pytest.approx(np.full(11, two_se))
+            assert np.isnan(rows["training"][own].astype(float)).all()
+    axes = {panel.get_ylabel(): panel for panel in canvases[0].axes}
+    for label, values in (("C_dip(τ), first layer", (0.2865, 1.0)), ("P_surv(τ), first layer", (0.75, 1.0))):
+        panel = axes[label]
+        assert panel.get_xlabel() == "lag τ / ps"
+        assert panel.get_xlim() == pytest.approx((0.0 - 0.025, 0.5 + 0.025))
+        ends = [line.get_ydata()[[-1, 0]] for line in panel.get_lines()]
+        np.testing.assert_allclose(ends, [values, values], atol=1e-4)
+    assert list(axes)[:3] == ["water density / g/cm³", "ρ · cos θ / g/cm³", "Na concentration / mol/L"]
+    assert axes["water density / g/cm³"].get_xlim()[1] > 10
 
 
 def test_equal_overlays_are_equal_bytes(compared: Any) -> None:

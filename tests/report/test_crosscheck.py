@@ -4,20 +4,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from profiled import SPREAD, analysed, reweighted
+from profiled import Z, analysed, csv_bytes, reweighted
 
 from mlipbench_hpc.report import crosscheck
 from mlipbench_hpc.report.collect import Results, collect
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
 
-APART = 0.04 * (SPREAD[3] - SPREAD[0])  # of the profile: member 3 from member 0
+APART = 0.08  # of the profile: member 3 from member 0, as SPREAD has it, 2 times 4 %
+FILM = (Z > 2) & (Z < 6)
+PROFILES = {"density_g_per_cm3": (2.0, 0.1), "orientation_g_per_cm3": (-0.5, 0.02),
+            "concentration-Na_mol_per_L": (3.0, 0.2)}  # fmt: skip
+
+
+def film(moved: float) -> bytes:
+    """profiles.csv: from 2 to 6 Å each value times 1 + moved, with its error; nothing elsewhere."""
+    columns = {"z_A": Z}
+    for name, (value, error) in PROFILES.items():
+        columns |= {name: (1 + moved) * value * FILM, f"se_{name}": error * FILM}
+    return csv_bytes(columns)
 
 
 def add(made: Any, name: str, member: int, moved: float = 0.0, std: float = 0.7) -> None:
-    """One run of member `member`; its densities are those of the driving member times 1 + moved."""
+    """One run of member `member`; its profiles are those of the driving member times 1 + moved."""
     made.document["campaign"]["md"][name] = {
         "committee": "mace", "member": member, "potential": None, "temperature": 300.0, "length": 2.0,
         "replicas": 1, "start": {"system": "box"},
@@ -25,16 +35,10 @@ def add(made: Any, name: str, member: int, moved: float = 0.0, std: float = 0.7)
     subject = {"md": name, "replica": 0, "committee": "mace"}
     values = {"outcome": "completed", "cause": None, "time_ps": 2.0, "steps": 4000, "frames": 200}
     made.commit("md", subject, values, {})
-    own = analysed(seed=1)
-    header, *rows = own[1]["profiles.csv"].decode().splitlines()
-    wide = [[float(cell) for cell in row.split(",")] for row in rows]
-    for row in wide:
-        for column, title in enumerate(header.split(",")):
-            row[column] *= 1.0 if title.startswith(("z_", "se_")) else 1 + moved
-    text = "\n".join([header, *(",".join(map(str, row)) for row in wide)]) + "\n"
-    own[1]["profiles.csv"] = text.encode()
-    made.commit("analyse", subject, *own)
-    made.commit("reweight", subject, *reweighted(own, drove=member, std=std))
+    own, files = analysed(seed=1)
+    files["profiles.csv"] = film(moved)
+    made.commit("analyse", subject, own, files)
+    made.commit("reweight", subject, *reweighted((own, files), drove=member, std=std))
 
 
 @pytest.fixture
@@ -59,29 +63,33 @@ def test_each_is_told_of_by_the_other_alone(tested: Any) -> None:
 
 
 def test_distances_by_hand(tested: Any) -> None:
-    """Member 3 is 8 % above member 0, and its own MD was made so: nothing is left after reweighting."""
+    """Density 2 g/cm³ of member 0, 2.16 of member 3 by its own MD and by reweighting alike."""
     pair = crosscheck.pairs(interface(tested))[0]
-    density = crosscheck.checks(pair)[0]
-    assert density.name == "density"
-    at = density.judged
-    assert density.before == pytest.approx(APART * np.sqrt(np.mean(density.driving.mean[at] ** 2)))
+    density, orientation, ion = crosscheck.checks(pair)
+    assert [one.observable.name for one in (density, orientation, ion)] == [
+        "density", "orientation", "concentration-Na",
+    ]  # fmt: skip
+    assert density.judged.sum() == 40
+    assert density.before == pytest.approx(0.16)
     assert density.after == pytest.approx(0.0, abs=1e-12)
-    assert density.sampling == pytest.approx(np.sqrt(np.mean((1 + 1.2**2) * density.driving.se[at] ** 2)))
+    # SE 0.1 of the MD, and 1.2 times as much of the reweighted average
+    assert density.sampling == pytest.approx((0.1**2 + 0.12**2) ** 0.5)
     assert (density.inside, density.words) == (1.0, "agrees within sampling error")
+    assert (orientation.before, ion.before) == (pytest.approx(0.04), pytest.approx(0.24))
 
 
 def test_members_whose_own_md_is_elsewhere(made: Any) -> None:
+    """Densities by MD: 2 g/cm³ of member 0, 4 of member 3, none of member 2; reweighted from 0 to 3 2.16."""
     made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
     add(made, "first", 0, std=2.5)
     add(made, "third", 3, moved=1.0)
     add(made, "second", 2, moved=-1.0)
     found = {pair.title: crosscheck.checks(pair)[0] for pair in crosscheck.pairs(interface(made))}
     nearer, empty = found["mace: member 0 to member 3"], found["mace: member 2 to member 3"]
-    assert nearer.after == pytest.approx((1 - APART) * nearer.before, rel=1e-6)
+    assert (nearer.before, nearer.after, nearer.inside) == (pytest.approx(2.0), pytest.approx(1.84), 0.0)
     assert nearer.words == "closer than the driving member"
-    assert nearer.inside < 0.5
     assert empty.words == "not closer than the driving member", "no frame to reweight"
-    assert empty.after == empty.before == pytest.approx(empty.rms(empty.own.mean))
+    assert (empty.before, empty.after) == (pytest.approx(4.0), pytest.approx(4.0))
     assert crosscheck.pairs(interface(made))[0].outcome == (2.5, "run it directly")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from profiled import temperature
 from wellformed import Wellformed
 
 from mlipbench_hpc.campaign.spec import Campaign
@@ -20,7 +21,7 @@ from mlipbench_hpc.report.text import duration, listed, number, plus_minus
 
 FIGURES = {
     "learning-loss-mace", "learning-force-mace", "parity-energy-mace", "parity-force-mace",
-    "md-temperature-bulk",    "md-potential-bulk", "md-conserved-bulk", "rdf-O-O-bulk",
+    "md-temperature-bulk",    "md-potential-bulk", "md-conserved-bulk", "g_O-O-bulk",
 }  # fmt: skip
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'& {{ 7 * 7 }}"
 
@@ -184,12 +185,12 @@ def test_what_is_missing_is_named(made: Any, tmp_path: Path) -> None:
     stale = results["committees"]["mace"]["rounds"]["0"]["members"]["3"]
     assert stale["train"] != {}
     assert stale["evaluate"] == {}
-    assert set(results["figures"]["rdf-O-O-bulk"]["replica"]) == {0}
+    assert set(results["figures"]["g_O-O-bulk"]["replica"]) == {0}
     assert set(results["figures"]["parity-energy-mace"]["member"]) == {0, 1}
 
 
 def test_nothing_done_yet(made: Any, tmp_path: Path) -> None:
-    left_over = tmp_path / "out/figures/rdf-O-O-gone.csv"
+    left_over = tmp_path / "out/figures/g_O-O-gone.csv"
     left_over.parent.mkdir(parents=True)
     left_over.touch()
     made.change(lambda task: True, status="missing")
@@ -288,7 +289,9 @@ def test_species_at_temperatures_of_their_own_are_a_warning(
 ) -> None:
     thermo = {f"temperature_{symbol}_K": {"mean": m, "se": e} for symbol, (m, e) in means.items()}
     results = collect(made.document, made.tasks, made.store)
-    results.of("analyse", replica=0)[0].values["thermo"] |= thermo
+    values = results.of("analyse", replica=0)[0].values
+    values["thermo"] |= thermo
+    values["descriptors"] += [temperature(symbol).to_json() for symbol in means]
     said = [
         one for sentences in warnings(results).values() for one in sentences if "kinetic temperature" in one
     ]

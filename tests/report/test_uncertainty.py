@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from profiled import NAMES, Z, csv_bytes, curves
+from profiled import COSINE, DESCRIBED, G_OO, NAMES, THERMO, Z, csv_bytes, curves, members_of
 
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import collect
@@ -43,7 +43,6 @@ def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:
     counts, edges = np.histogram(series, 40)
     values = {
         "faces": 1, "bin_A": 0.1, "area_A2": 183.3, "oxygens": 95, "intact_molecules": 95, "ions": {"Na": 3},
-        "names": ["density", "orientation", "concentration-Na"],
         "dipole": {
             "mean": -4.02, "se": 0.13, "se_autocorrelation": 0.11, "width": 2.01,
             "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
@@ -64,7 +63,7 @@ def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, b
         columns = {"z_A": Z, "driver": driver, "se": 0.02 + 0.04 * np.abs(driver), "mean": 1.03 * driver,
                    "sigma": sigma, "alpha_sigma": sigma * (alpha or np.nan)}  # fmt: skip
         files[f"reweighted-{name}.csv"] = csv_bytes(columns)
-        observables[name] = {"column": NAMES[name], "axis": "z_A", "negative_bins": 0}
+        observables[name] = {"negative_bins": 0}
     verdict = "trust" if std <= 1 else "caution" if std <= 2 else "run it directly"
     member = {"std_h": std, "effective_frames": 380.0, "statistical_inefficiency": 2.5,
               "independent_frames": 152.0, "verdict": verdict}  # fmt: skip
@@ -72,6 +71,7 @@ def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, b
         "frames": 900, "reweighted_frames": 450, "stride": 2, "analysed_ps": 9.0, "alpha": alpha,
         "members": {"1": member, "2": member | {"std_h": std / 2, "verdict": "trust"}, "3": member},
         "verdict": verdict, "observables": observables,
+        "descriptors": [one.to_json() for one in members_of(list(observables))],
         "warnings": [] if alpha else ["the spread of the committee is not calibrated (M = 3): bands are 1 σ"],
     }  # fmt: skip
     return values, files
@@ -107,7 +107,8 @@ def with_uncertainty(made: Any, alpha: float | None = 1.3, std: float = 0.7, sha
     values = both | {"members": 4, "structures": 20, "compositions": {"H32O16": both}, "zeros": []}
     made.commit("calibrate", {"committee": "mace", "round": 0}, values, {})
     own, files = profiles()
-    replace_values(made, "analyse", 0, {"profiles": own}, files)
+    described = [one.to_json() for one in (*THERMO, G_OO, *DESCRIBED, COSINE)]
+    replace_values(made, "analyse", 0, {"profiles": own, "descriptors": described}, files)
     replace_values(made, "analyse", 1, {"profiles": {"skipped": "there is no oxygen in it, so no water"}}, {})
     made.commit("reweight", {"md": "bulk", "replica": 0, "committee": "mace"}, *spread(alpha, std))
     return made

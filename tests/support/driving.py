@@ -12,7 +12,7 @@ import pytest
 from ase import Atoms
 
 from mlipbench_hpc.contract.folder import Store, outputs
-from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, Task
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, Potential, Task
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.context import Context
@@ -74,7 +74,9 @@ def md(
     values = {} if wall is None else {"wall_A": wall}
     upstream = {"start": commit("build", "frames.npz", Frames.from_atoms([atoms]).save, **values)}
     if plugin is None:
-        return Task("md", 1, "tests", "0" * 64, TASK | changes, upstream)
+        name = changes["potential"]
+        potential = Potential(name, f"mlipbench_hpc.potentials.{name.replace('-', '_')}", 1)
+        return Task("md", 1, "tests", "0" * 64, TASK | changes, upstream, potential=potential)
     upstream["model"] = commit("train", "sites.npy", lambda path: np.save(path, atoms.positions))
     architecture = Architecture(plugin, f"tests.plugins.{plugin}", "0" * 64)
     return Task("md", 1, "tests", "0" * 64, TASK | MODEL | changes, upstream, architecture=architecture)

@@ -12,6 +12,7 @@ from mlipbench_hpc.analysis.profiles import (
     ORIENTATION,
     WATER_G_PER_CM3,
     Profiler,
+    concentration,
 )
 
 Positions = NDArray[np.floating]
@@ -29,7 +30,7 @@ def per_frame(made: Profiler, positions: Positions) -> dict[str, np.ndarray]:
     slice_volume = made.cell[0, 0] * made.cell[1, 1] * made.width
     mass, amount = WATER_G_PER_CM3 / slice_volume, MOL_PER_L / slice_volume
     found = {DENSITY: mass * _counts(made, positions, made.waters.oxygens)}
-    found |= {name: amount * _counts(made, positions, atoms) for name, atoms in made.ions.items()}
+    found |= {concentration(ion): amount * _counts(made, positions, own) for ion, own in made.ions.items()}
     if made.faces:
         cosines, oxygens = directions(made, positions)[..., 2], made.waters.intact[:, 0]
         found[COUNTED] = mass * _counts(made, positions, oxygens)

@@ -1,9 +1,13 @@
 """Made-up profiles of a charged interface: what `analyse` and `reweight` leave of a run, without a run."""
 
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
+from mlipbench_hpc.data.observable import DISTANCE, HEIGHT, LAG, Observable
 
 
 def csv_bytes(columns: dict[str, Any]) -> bytes:
@@ -17,13 +21,13 @@ def curves(z: np.ndarray, name: str) -> np.ndarray:
     return {
         "density": layers + bulk,
         "orientation": -0.35 * layers * np.sin(z),
-        "cosine": -0.3 * np.sin(z) * np.exp(-z / 6) * (z > 2),
+        "cosine_profile": -0.3 * np.sin(z) * np.exp(-z / 6) * (z > 2),
         "concentration-Na": 5 * np.exp(-(((z - 3.5) / 0.4) ** 2)) + 3 * np.exp(-(((z - 6.5) / 0.9) ** 2)),
     }[name]
 
 
 NAMES = {
-    "density": "density_g_per_cm3", "orientation": "orientation_g_per_cm3", "cosine": "cosine",
+    "density": "density_g_per_cm3", "orientation": "orientation_g_per_cm3", "cosine_profile": "cosine",
     "concentration-Na": "concentration-Na_mol_per_L",
 }  # fmt: skip
 Z = -2.45 + 0.1 * np.arange(230)
@@ -39,6 +43,91 @@ OBSERVABLES = ("density", "orientation", "concentration-Na")
 SCALARS = {"cosine": -0.31, "peak_z_A": 2.98, "peak_g_per_cm3": 2.6, "dipole": -6.0}
 ERRORS = {"cosine": 0.02, "peak_z_A": 0.01, "peak_g_per_cm3": 0.08, "dipole": 0.4}
 SPREAD = np.array([0.0, 1.0, -1.0, 2.0])
+# Correlation functions of the first layer: e^(-τ/0.4 ps) and 1 - τ/2 ps, with the same error at every lag.
+LAGS = 0.05 * np.arange(11)
+DYNAMICS = {"dipole_correlation": np.exp(-LAGS / 0.4), "survival": 1 - LAGS / 2}
+DYNAMICS_SE = {"dipole_correlation": 0.02, "survival": 0.03}
+
+
+def profile(name: str, title: str, symbol: str, unit: str, **fields: Any) -> Observable:
+    column = NAMES[name]
+    return Observable(
+        name, title, symbol, unit, axis=HEIGHT, file="profiles.csv", column=column, error=f"se_{column}",
+        needs=("slab",), drawn="line", compared="interface", reweighted=True, **fields,
+    )  # fmt: skip
+
+
+COSINE = replace(
+    profile("cosine_profile", "Mean cos θ", "⟨cos θ⟩", ""), compared="", reweighted=False, order=45
+)
+
+
+def scalar(name: str, title: str, unit: str, order: int) -> Observable:
+    return Observable(
+        name, title, title, unit, path=("profiles", "first_layer", name), compared="interface",
+        reweighted=True, order=order,
+    )  # fmt: skip
+
+
+def lagged(name: str, symbol: str, definition: str, order: int) -> Observable:
+    return Observable(
+        name, name, symbol, definition=definition, axis=LAG, file=f"{name}.csv", column=name,
+        error=f"se_{name}", drawn="line", compared="everywhere", order=order,
+    )  # fmt: skip
+
+
+DESCRIBED = (
+    profile("density", "Water density", "water density", "g/cm³", order=10),
+    profile("orientation", "Orientation", "ρ · cos θ", "g/cm³", order=20),
+    profile("concentration-Na", "Na concentration", "Na concentration", "mol/L", species="Na", order=30),
+    scalar("cosine", "⟨cos θ⟩ of the first layer", "", 60),
+    Observable(
+        "dipole", "Total dipole orientation", "total dipole orientation P_z", words="mean P_z",
+        definition="Total dipole orientation: P_z = Σ cos θ.", file="dipole.npz", column="P_z",
+        path=("profiles", "dipole"), drawn="histogram", compared="interface", reweighted=True, order=70,
+    ),
+    scalar("peak_z_A", "height of the first peak", "Å", 80),
+    scalar("peak_g_per_cm3", "density at the first peak", "g/cm³", 81),
+)  # fmt: skip
+
+
+def temperature(symbol: str) -> Observable:
+    """Of one species, or of all."""
+    name = f"temperature_{symbol}_K" if symbol else "temperature_K"
+    return Observable(name, name, "T", "K", path=("thermo", name), species=symbol)
+
+
+THERMO = (
+    *map(temperature, ("", "H", "O")),
+    Observable("potential_eV_per_atom", "U", "U", "eV/atom", path=("thermo", "potential_eV_per_atom")),
+)
+MOTION = (
+    lagged("dipole_correlation", "C_dip(τ), first layer", "C_dip(τ): how waters keep their direction.", 56),
+    lagged("survival", "P_surv(τ), first layer", "P_surv(τ): how waters stay.", 57),
+)
+
+
+def members_of(names: Sequence[str]) -> list[Observable]:
+    """What `reweight` describes: members' averages of some observables."""
+    return [
+        replace(one, file=f"reweighted-{one.name}.csv", column="driver", error="se")
+        if one.axis
+        else replace(one, file="", path=("scalars", one.name))
+        for one in DESCRIBED
+        if one.name in names
+    ]
+
+
+G_OO = Observable(
+    "g_O-O", "O-O radial distribution", "g(r), O-O", axis=DISTANCE, file="rdf.csv", column="g_O-O",
+    error="se_O-O", drawn="line", compared="bulk", reweighted=True,
+)  # fmt: skip
+
+
+def correlation(name: str) -> bytes:
+    """The file of one correlation function."""
+    errors = np.full(len(LAGS), DYNAMICS_SE[name])
+    return csv_bytes({"lag_ps": LAGS, name: DYNAMICS[name], f"se_{name}": errors})
 
 
 def analysed(
@@ -47,11 +136,13 @@ def analysed(
     seed: int = 0,
     analysed_ps: float = 1.6,
     memory: float = 4.0,
+    motion: bool = True,
     **changes: Any,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Values and files of an `analyse` task; shift moves numbers by so many of their errors.
 
-    memory: statistical inefficiency of P_z in frames. `changes` go into the values.
+    memory: statistical inefficiency of P_z in frames; motion: with correlation functions. `changes` go into
+    the values.
     """
     noise, frames = np.random.default_rng(seed), 160
     columns = {"z_A": Z}
@@ -68,9 +159,12 @@ def analysed(
         "frames": 200, "frames_analysed": frames, "blocks": 10, "analysed_ps": analysed_ps, "warnings": [],
         "thermo": {"temperature_K": {"mean": 300.4, "se": 2.0}},
         "rdf": {"pairs": {}},
+        "descriptors": [
+            one.to_json() for one in (THERMO[0], *DESCRIBED, *MOTION * motion) if ions or not one.species
+        ],
         "profiles": {
             "faces": 1, "bin_A": 0.1, "area_A2": 86.5, "oxygens": 24, "intact_molecules": 24,
-            "ions": {"Na": ions} if ions else {}, "names": list(OBSERVABLES[: 3 if ions else 2]),
+            "ions": {"Na": ions} if ions else {},
             "block_frames": frames // 10,
             "first_layer": {
                 name: {"mean": SCALARS[name] + shift * ERRORS[name], "se": ERRORS[name]}
@@ -87,6 +181,7 @@ def analysed(
         "profiles.csv": csv_bytes(columns),
         "dipole.npz": npz(time_ps=0.01 * np.arange(frames), P_z=series),
     }
+    files |= {f"{one.name}.csv": correlation(one.name) for one in MOTION * motion}
     return values | changes, files
 
 
@@ -107,7 +202,8 @@ def reweighted(
         zip(header.split(","), np.array([row.split(",") for row in rows], dtype=float).T, strict=True)
     )
     made = {}
-    for name in values["profiles"]["names"]:
+    names = OBSERVABLES[: 3 if values["profiles"]["ions"] else 2]
+    for name in names:
         driver = table[NAMES[name]]
         members = driver * (1 + 0.04 * (SPREAD - SPREAD[drove])[:, None])
         sigma = members.std(axis=0, ddof=1)
@@ -129,5 +225,6 @@ def reweighted(
         "frames": 160, "reweighted_frames": 40, "stride": 4, "analysed_ps": values["analysed_ps"],
         "alpha": alpha, "members": {str(m): member for m in range(4) if m != drove}, "verdict": verdict,
         "scalars": scalars, "warnings": [], "next_member": 0 if drove else 3,
-        "observables": {name: {"axis": "z_A", "negative_bins": 0} for name in values["profiles"]["names"]},
+        "observables": {name: {"negative_bins": 0} for name in names},
+        "descriptors": [one.to_json() for one in members_of((*names, *SCALARS))],
     }, made  # fmt: skip

@@ -14,13 +14,13 @@ from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import InputFailure, Task
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.potentials.shared.wall import Wall
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.integrators import PS
 from mlipbench_hpc.worker.engines.restart import pack
 from mlipbench_hpc.worker.engines.start import Start
 from mlipbench_hpc.worker.engines.system import System
-from mlipbench_hpc.worker.engines.wall import Wall
 
 INERT = {"kind": "nose-hoover-chain", "damping": 1e6, "length": 1}
 LANGEVIN = {"kind": "langevin", "friction": 1e-20}

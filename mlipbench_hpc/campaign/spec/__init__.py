@@ -17,7 +17,6 @@ from mlipbench_hpc.campaign.spec.data import (
     LabelledDataset,
     Labels,
     LeaveOut,
-    Potential,
     Rattle,
     Slab,
     Structure,
@@ -35,6 +34,7 @@ from mlipbench_hpc.campaign.spec.md import (
     Thermostat,
 )
 from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Growth, Model, Sets, Split
+from mlipbench_hpc.campaign.spec.potential import UsesPotential
 
 __all__ = [
     "Analysis",
@@ -56,7 +56,6 @@ __all__ = [
     "MolecularDynamics",
     "Name",
     "NoseHooverChain",
-    "Potential",
     "Profiles",
     "RadialDistribution",
     "Rattle",
@@ -75,5 +74,6 @@ __all__ = [
     "System",
     "Thermostat",
     "Units",
+    "UsesPotential",
     "WaterBox",
 ]

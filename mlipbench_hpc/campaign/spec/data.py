@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from mlipbench_hpc.campaign.quantity import Density, EnergyPerAtom, Force, Length, Temperature, Time, composed
 from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Sha256, Spec
+from mlipbench_hpc.campaign.spec.potential import UsesPotential
 
 
 class WaterBox(Spec):
@@ -131,9 +132,6 @@ class Structures(Spec):
     frames: Count | None = Field(None, description="Use the first so many frames (default: all).")
 
 
-Potential = Literal["spc-fw", "electrode"]
-
-
 class Rattle(Spec):
     """Frames that MD seldom visits, and a potential must know all the same: what repels at close range."""
 
@@ -141,16 +139,17 @@ class Rattle(Spec):
     every: Count = Field(2, description="Of each run at one temperature, every so many-th frame is rattled.")
 
 
-class GeneratedDataset(Spec):
+class GeneratedDataset(UsesPotential):
     """Frames sampled and labelled by a reference potential; they are shared out evenly over all its runs.
 
     One equilibrated run for each system, each of its independent starts (built with seeds of their own, but a
     `structure` is what it is) and each temperature; the frames are stored in that order.
     """
 
+    use = "generate"
     system: Name | None = None
     systems: list[Name] = Field([], description="Several, such as one for each number of ions.")
-    potential: Potential
+    potential: Name = Field(description="A reference potential that samples frames.")
     temperatures: list[Temperature] = Field(min_length=1)
     starts: Count = 1
     frames: Count
@@ -159,10 +158,6 @@ class GeneratedDataset(Spec):
     every: Time = Field(1.0, description="Between frames; the report says how far they are correlated.")
     rattle: Rattle | None = Field(
         None, description="Molecules and ions of some frames are shifted, each as a whole, before labelling."
-    )
-    gold: Literal["mobile", "rigid"] | None = Field(
-        None,
-        description="electrode: metal above the fixed lower half of its layers (default), or none moves.",
     )
     seed: Seed = 0
 
@@ -174,7 +169,7 @@ class GeneratedDataset(Spec):
 
     @property
     def origins(self) -> list[str]:
-        """The systems, however they were given."""
+        """The systems, of `system` or `systems`."""
         return [self.system] if self.system else self.systems
 
     @property
@@ -185,11 +180,12 @@ class GeneratedDataset(Spec):
         return [(*run, share + (index < rest)) for index, run in enumerate(all_runs)]
 
 
-class LabelledDataset(Spec):
+class LabelledDataset(UsesPotential):
     """The frames of another dataset with energies and forces of a reference potential."""
 
+    use = "label"
     frames: Name
-    potential: Potential
+    potential: Name = Field(description="A reference potential.")
 
 
 class Dataset(Spec):

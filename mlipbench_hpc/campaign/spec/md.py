@@ -2,11 +2,21 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mlipbench_hpc.campaign.quantity import EnergyPerAtom, Frequency, Length, Temperature, Time
 from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Spec
-from mlipbench_hpc.campaign.spec.data import Potential
+from mlipbench_hpc.campaign.spec.potential import UsesPotential
+from mlipbench_hpc.contract.engines import ENGINES
+
+
+def _engine(name: str) -> str:
+    if name not in ENGINES:
+        raise ValueError(f"expected one of {', '.join(ENGINES)}")
+    return name
+
+
+EngineName = Annotated[Name, AfterValidator(_engine)]
 
 
 class Start(Spec):
@@ -56,15 +66,16 @@ class Stability(Spec):
     )
 
 
-class MolecularDynamics(Spec):
-    """NVT driven by one member of a committee, or by a reference potential itself (in LAMMPS)."""
+class MolecularDynamics(UsesPotential):
+    """NVT driven by one member of a committee, or by a reference potential itself."""
 
+    use = "md"
     committee: Name | None = None
     member: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         None,
         description="Which member of the committee drives (default: 0); another one tests reweighting.",
     )
-    potential: Potential | None = None
+    potential: Name | None = Field(None, description="A reference potential that runs MD.")
     start: Start
     temperature: Temperature = 300.0
     timestep: Time = 0.0005
@@ -74,8 +85,10 @@ class MolecularDynamics(Spec):
     checkpoint_every: Time | None = Field(
         None, description="Between two checkpoints (default: length / 400, 0.25 ps at least, whole frames)."
     )
-    engine: Literal["ase", "lammps"] | None = Field(
-        None, description="What integrates (default: the first on the architecture's card). Langevin: ase."
+    engine: EngineName | None = Field(
+        None,
+        description="What integrates (default: the first on the card of what drives). Langevin: ase.",
+        json_schema_extra={"enum": [*ENGINES, None]},
     )
     thermostat: Thermostat = NoseHooverChain(kind="nose-hoover-chain")
     fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []

@@ -7,20 +7,22 @@ from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.verbs import verb_of, verbs
 from mlipbench_hpc.plan.cost import analyse
 from mlipbench_hpc.plan.expand import data, md, models
-from mlipbench_hpc.plan.expand.graph import REFERENCE, TaskGraph
+from mlipbench_hpc.plan.expand.graph import TaskGraph
 from mlipbench_hpc.plan.expand.setting import Setting
 from mlipbench_hpc.plan.graph import Planned
+from mlipbench_hpc.potentials.card import Installed
 
 __all__ = ["Setting", "environments", "expand"]
 
 
-def environments(campaign: Campaign, architectures: Mapping[str, Found]) -> list[str]:
+def environments(
+    campaign: Campaign, architectures: Mapping[str, Found], potentials: Mapping[str, Installed]
+) -> list[str]:
     """The environments a campaign needs, sorted."""
     names = {verb_of(verb).environment for verb in ("build", "split", "analyse")}
-    if any(run.potential for run in campaign.md.values()):
-        names.add(REFERENCE)
-    if any(dataset.generate or dataset.label for dataset in campaign.datasets.values()):
-        names.add(REFERENCE)
+    sources = [dataset.generate or dataset.label for dataset in campaign.datasets.values()]
+    used = [use.potential for use in (*campaign.md.values(), *sources) if use and use.potential]
+    names |= {potentials[potential].card.environment for potential in used}
     names |= {verb.environment for verb in verbs().values() if verb.is_foreign}
     return sorted(
         names | {architectures[model.architecture].card.environment for model in campaign.models.values()}

@@ -2,7 +2,7 @@
 
 from mlipbench_hpc.campaign.facts import atomic_number
 from mlipbench_hpc.campaign.files import read_parameters
-from mlipbench_hpc.campaign.spec import Dataset, GeneratedDataset
+from mlipbench_hpc.campaign.spec import Dataset, GeneratedDataset, LabelledDataset
 from mlipbench_hpc.campaign.splits import split_parameters
 from mlipbench_hpc.plan import cost, sources
 from mlipbench_hpc.plan.expand.graph import TaskGraph
@@ -23,12 +23,18 @@ def dataset(graph: TaskGraph, name: str) -> str:
     if spec.generate:
         return _generated(graph, name, spec.generate)
     if spec.label:
-        upstream, parameters = dataset(graph, spec.label.frames), {"potential": spec.label.potential}
-        costs = cost.relabel(graph.setting.facts[name])
-        return graph.add("label", {"dataset": name}, parameters, {"frames": upstream}, costs)
+        return _labelled(graph, name, spec.label)
     if spec.join:
         return _joined(graph, name, spec.join)
     return _imported(graph, name, spec)
+
+
+def _labelled(graph: TaskGraph, name: str, recipe: LabelledDataset) -> str:
+    potential, upstream = recipe.potential, {"frames": dataset(graph, recipe.frames)}
+    card = graph.labeller(potential)
+    parameters = card.with_options("label", {"potential": potential}, recipe.options)
+    costs = cost.relabel(card, parameters, graph.setting.facts[name])
+    return graph.add("label", {"dataset": name}, parameters, upstream, costs, potential=potential)
 
 
 def _joined(graph: TaskGraph, name: str, names: list[str]) -> str:
@@ -40,13 +46,13 @@ def _joined(graph: TaskGraph, name: str, names: list[str]) -> str:
 
 def _generated(graph: TaskGraph, name: str, recipe: GeneratedDataset) -> str:
     """One task for each system and start; more than one are joined."""
-    keys, apart = [], len(recipe.runs) > 1
+    keys, apart, card = [], len(recipe.runs) > 1, graph.labeller(recipe.potential)
     for origin, start, frames in recipe.runs:
         subject = {"sample": name, "of": origin, "start": start} if apart else {"dataset": name}
-        costs = cost.label(graph.setting.systems[origin].atoms, frames, recipe)
         upstream = {"system": system(graph, origin, start)}
-        parameters = sources.sample(recipe, start, frames)
-        keys.append(graph.add("label", subject, parameters, upstream, costs))
+        parameters = sources.sample(recipe, card, start, frames)
+        costs = cost.label(card, parameters, graph.setting.systems[origin])
+        keys.append(graph.add("label", subject, parameters, upstream, costs, potential=recipe.potential))
     if not apart:
         return keys[0]
     upstream = {f"part-{index:06d}": key for index, key in enumerate(keys)}

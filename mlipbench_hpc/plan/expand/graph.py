@@ -11,8 +11,7 @@ from mlipbench_hpc.contract.task import Architecture, Resources, Task
 from mlipbench_hpc.contract.verbs import verb_of
 from mlipbench_hpc.plan.expand.setting import Setting
 from mlipbench_hpc.plan.graph import Cost, Planned
-
-REFERENCE = "reference"
+from mlipbench_hpc.potentials.card import Card as PotentialCard
 
 
 @dataclass
@@ -31,15 +30,19 @@ class TaskGraph:
         upstream: dict[str, str],
         cost: Cost,
         model: Model | None = None,
+        potential: str | None = None,
         inputs: dict[str, str] | None = None,
         maybe: bool = False,
     ) -> str:
         """Plan one task, or note one more subject of a task that is planned already; returns its key.
 
-        maybe: a decision may still prune it; a task that also serves somebody for certain stays.
+        model, potential: what its adapter computes, if any. maybe: a decision may still prune it; a task that
+        also serves somebody for certain stays.
         """
         adapter = self.setting.architectures[model.architecture] if model else None
-        environment = adapter.card.environment if adapter else verb_of(verb).environment or REFERENCE
+        labeller = self.setting.potentials[potential] if potential else None
+        card = adapter.card if adapter else labeller.card if labeller else None
+        environment = card.environment if card else verb_of(verb).environment
         task = Task(
             verb=verb,
             version=self.setting.versions[verb],
@@ -49,6 +52,7 @@ class TaskGraph:
             upstream=upstream,
             inputs=inputs or {},
             architecture=Architecture(adapter.name, adapter.module, adapter.version) if adapter else None,
+            potential=labeller.adapter if labeller else None,
             label=" ".join([verb, *(f"{name}={value}" for name, value in subject.items())]),
             resources=Resources(
                 cores=self.setting.threads if model else 1,
@@ -64,6 +68,10 @@ class TaskGraph:
     def card(self, model: Model) -> Card:
         """Of a model's architecture."""
         return self.setting.architectures[model.architecture].card
+
+    def labeller(self, potential: str) -> PotentialCard:
+        """The card of a reference potential."""
+        return self.setting.potentials[potential].card
 
     def engine(self, model: Model) -> dict[str, Any]:
         """The parameters every task that loads a model shares."""

@@ -73,7 +73,7 @@ def _simulate(
 ) -> str:
     replica, frames = subject["replica"], run.start.frames
     metal = graph.campaign.analysis.profiles.metal
-    card = graph.card(model) if model else None
+    card = graph.card(model) if model else graph.labeller(str(run.potential))
     parameters = {
         "replica": replica,
         "seed": run.seed * 1000 + replica,
@@ -88,17 +88,19 @@ def _simulate(
         "wall": run.wall or "start",
         "stability": run.stability.model_dump(),
         "start_frame": frames[replica % len(frames)],
-        "engine": run.engine or (card.engines[0] if card else "lammps"),
+        "engine": run.engine or card.engines[0],
         **(graph.engine(model) if model else {"potential": run.potential}),
     }
+    if run.potential:
+        parameters = graph.labeller(run.potential).with_options("md", parameters, run.options)
     costs = cost.md(card, parameters, _start_facts(graph, run))
-    return graph.add("md", subject, parameters, upstream, costs, model, maybe=maybe)
+    return graph.add("md", subject, parameters, upstream, costs, model, run.potential, maybe=maybe)
 
 
 def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
     """What is asked of a run's frames, whoever drove it."""
-    analysis = graph.campaign.analysis
-    return {
+    analysis, other_packages = graph.campaign.analysis, dict(graph.setting.observables)
+    return ({"observables": other_packages} if other_packages else {}) | {
         "rdf": analysis.rdf.model_dump(mode="json"),
         "profiles": analysis.profiles.model_dump(mode="json"),
         "blocks": analysis.blocks,

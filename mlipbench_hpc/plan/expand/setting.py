@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from mlipbench_hpc.architectures.card import Found
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.contract.versions import Version
+from mlipbench_hpc.potentials.card import Installed
 
 
 @dataclass(frozen=True)
 class Setting:
     """facts and systems: what datasets and systems hold; identities and devices (cpu where none is named): by
-    environment; versions: by verb; threads: of each task.
+    environment; versions: by verb; threads: of each task; architectures, potentials: by name, as installed;
+    observables: versions of those from other packages, by entry point.
     """
 
     facts: Mapping[str, DatasetFacts]
@@ -21,3 +23,5 @@ class Setting:
     versions: Mapping[str, Version]
     threads: int = 1
     devices: Mapping[str, str] = field(default_factory=dict)
+    potentials: Mapping[str, Installed] = field(default_factory=dict)
+    observables: Mapping[str, Version] = field(default_factory=dict)

@@ -1,13 +1,12 @@
 """Figures with two kinds of band: sampling (blocks of one run) and training (spread of the committee)."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from mlipbench_hpc.analysis.profiles import CONCENTRATION, COSINE, column_of
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.observable import DISTANCE, FROM_ORIGIN, HEIGHT, LAG, Observable
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.draw.drawing import (
     COLOURS,
@@ -24,32 +23,8 @@ from mlipbench_hpc.report.text import count, number
 
 SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
 OUT_OF_REACH = "run it directly"
-HEIGHT = "height above the surface / Å"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """How one observable is named on the page."""
-
-    title: str
-    label: str
-
-
-def shown(name: str) -> Shown:
-    """Title and axis label of an observable."""
-    if name.startswith(CONCENTRATION):
-        ion = name.removeprefix(CONCENTRATION)
-        return Shown(f"{ion} concentration", f"{ion} concentration / mol/L")
-    if name.startswith("g_"):
-        pair = name.removeprefix("g_")
-        return Shown(f"{pair} radial distribution", f"g(r), {pair}")
-    return {
-        "density": Shown("Water density", "water density / g/cm³"),
-        "orientation": Shown("Orientation", "ρ · cos θ / g/cm³"),
-        "cosine": Shown("Mean cos θ", "⟨cos θ⟩"),
-        "dipole_correlation": Shown("Dipole correlation of the first layer", "C_dip(τ), first layer"),
-        "survival": Shown("Survival in the first layer", "P_surv(τ), first layer"),
-    }[name]
+# Axes of curves that have figures elsewhere; densities of a run without a surface stand in files alone.
+ELSEWHERE = (DISTANCE, LAG, FROM_ORIGIN)
 
 
 def place(run: Item) -> str:
@@ -58,46 +33,57 @@ def place(run: Item) -> str:
 
 
 def of_run(results: Results, run: Item) -> list[Figure | None]:
-    """All profiles of one MD run, and g(r) of the committee where there is no slab."""
-    analysis = next(iter(analyses(results, run)), None)
-    spread = reweighted(results, run)
+    """Every observable of one MD run, with the committee's band where it was reweighted.
+
+    Of g(r) the reweighted ones alone: all replicas share a figure of their own. Correlation functions stand
+    in the comparison of potentials.
+    """
+    analysis, spread = next(iter(analyses(results, run)), None), reweighted(results, run)
+    own = analysis.observables.values() if analysis else ()
+    bands = spread.observables.values() if spread else ()
+    sources = {
+        observable.name: (observable, analysis)
+        for observable in own
+        if observable.drawn and observable.axis not in ELSEWHERE
+    }
+    sources |= {observable.name: (observable, spread) for observable in bands if observable.axis}
     figures: list[Figure | None] = []
-    observables = spread.values.get("observables", {}) if spread else {}
-    own = analysis.values.get("profiles", {}) if analysis else {}
-    if analysis and own.get("faces"):
-        for name in (*own["names"], COSINE):
-            figures.append(profile(results, run, analysis, spread if name in observables else None, name))
-        figures.append(dipole(results, run, analysis))
-    elif spread:
-        figures += [committee_line(results, run, spread, name) for name in observables]
+    for observable, item in sorted(sources.values(), key=lambda pair: pair[0].order):
+        if item is not None and observable.drawn == "histogram":
+            figures.append(series(results, run, item, observable))
+        elif item is not None:
+            figures.append(curve(results, run, item, observable, item.values if item is spread else None))
     return figures
 
 
-def profile(results: Results, run: Item, analysis: Item, spread: Item | None, name: str) -> Figure | None:
-    """One profile along z, with the committee's band where there is one."""
-    if spread:
-        return committee_line(results, run, spread, name)
-    table, column = analysis.table("profiles.csv"), column_of(name)
-    if column not in table:
+def curve(
+    results: Results, run: Item, item: Item, observable: Observable, spread: dict[str, Any] | None
+) -> Figure | None:
+    """Average of the driving member with its sampling error.
+
+    spread: values of a reweighting, whose training band and mean over all members are then drawn too.
+    """
+    table, axis = item.table(observable.file), observable.axis
+    if axis is None or not {axis.column, observable.column, observable.error} <= set(table):
         return None
-    columns = {"z_A": table["z_A"], "driver": table[column], "se": table[f"se_{column}"]}
-    return _line(results, run, name, columns, None)
-
-
-def committee_line(results: Results, run: Item, spread: Item, name: str) -> Figure | None:
-    """Average of the driving member, both bands, and the mean over all members."""
-    table = spread.table(f"reweighted-{name}.csv")
-    return _line(results, run, name, table, spread.values) if "driver" in table else None
+    if spread is None:
+        names = {axis.column: axis.column, "driver": observable.column, "se": observable.error}
+        table = {name: table[column] for name, column in names.items()}
+    return _line(results, run, observable, table, spread)
 
 
 def _line(
-    results: Results, run: Item, name: str, table: dict[str, Floats], spread: dict[str, Any] | None
+    results: Results,
+    run: Item,
+    observable: Observable,
+    table: dict[str, Floats],
+    spread: dict[str, Any] | None,
 ) -> Figure:
-    axis = "z_A" if "z_A" in table else "r_A"
-    named = shown(name)
-    canvas, axes = new_axes(SIZE, HEIGHT if axis == "z_A" else "r / Å", named.label)
+    axis = observable.axis
+    assert axis is not None
+    canvas, axes = new_axes(SIZE, axis.title, observable.label)
     blocks = results.document["campaign"]["analysis"]["blocks"]
-    x, average = table[axis], table["driver"]
+    x, average = table[axis.column], table["driver"]
     _band(axes, x, average, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
     width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
     reached = spread is None or spread["verdict"] != OUT_OF_REACH
@@ -112,15 +98,18 @@ def _line(
     axes.plot(x, average, color=SAMPLING, label=_drawn_by(results, run))
     if fits:
         axes.plot(x, table["mean"], color=TRAINING, linestyle="--", linewidth=1.0, label="committee mean")
-    _frame(axes, x, average, axis)
+    if axis == HEIGHT:
+        _frame(axes, x, average)
     axes.legend()
-    caption = (
-        f"{named.title} of {run.subject['md']}, replica {run.subject['replica']} ({about_run(results, run)})"
-    )
+    caption = f"{observable.title} of {_whose(results, run)}"
     caption += f". {_method(spread)}" if spread else ". Sampling error only."
     caption += " The training band exceeds the axis range and is not drawn." if spread and not fits else ""
     columns = {column: values.tolist() for column, values in table.items()}
-    return finish(f"{place(run)}-{name}", named.title, caption, columns, canvas)
+    return finish(f"{place(run)}-{observable.name}", observable.title, caption, columns, canvas)
+
+
+def _whose(results: Results, run: Item) -> str:
+    return f"{run.subject['md']}, replica {run.subject['replica']} ({about_run(results, run)})"
 
 
 def _drawn_by(results: Results, run: Item) -> str:
@@ -154,35 +143,33 @@ def _outline(axes: Axes, x: Floats, centre: Floats, half: Floats, label: str) ->
         axes.plot(x, edge, color=TRAINING, linestyle=(0, (4, 2)), linewidth=0.6, label=text)
 
 
-def _frame(axes: Axes, x: Floats, average: Floats, axis: str) -> None:
-    """Only the stretch of z where there is something; g(r) keeps its whole axis."""
+def _frame(axes: Axes, x: Floats, average: Floats) -> None:
+    """Only the stretch of z where there is something."""
     occupied = np.flatnonzero(np.isfinite(average) & (average != 0))
-    if axis == "z_A" and len(occupied):
+    if len(occupied):
         axes.set_xlim(min(0.0, x[occupied[0]] - 0.5), x[occupied[-1]] + 0.5)
 
 
-def dipole(results: Results, run: Item, analysis: Item) -> Figure | None:
-    """P_z(t), at most 600 points drawn, and its histogram over all frames beside it."""
-    statistics, arrays = analysis.values["profiles"].get("dipole"), analysis.arrays("dipole.npz")
-    if not statistics or "P_z" not in arrays:
+def series(results: Results, run: Item, analysis: Item, observable: Observable) -> Figure | None:
+    """A number over time, at most 600 points drawn, and its histogram over all frames beside it."""
+    statistics, arrays = analysis.statistics(observable.name), analysis.arrays(observable.file)
+    if not statistics or observable.column not in arrays:
         return None
-    times, series = arrays["time_ps"], arrays["P_z"]
+    times, values = arrays["time_ps"], arrays[observable.column]
     stride = -(-len(times) // ROWS_DRAWN)
-    canvas, axes = new_axes(SIZE, "time / ps", "total dipole orientation P_z")
-    axes.plot(times[::stride], series[::stride], color=SAMPLING, linewidth=0.8)
+    canvas, axes = new_axes(SIZE, "time / ps", observable.label)
+    axes.plot(times[::stride], values[::stride], color=SAMPLING, linewidth=0.8)
     beside(axes, statistics["histogram"], SAMPLING)
-    caption = (
-        f"Total dipole orientation P_z of {run.subject['md']}, replica {run.subject['replica']} "
-        f"({about_run(results, run)}): Σ cos θ over {intact_molecules(analysis)}, dimensionless; mean "
-        f"{number(statistics['mean'])}, standard error {number(statistics['se'])} from blocks and "
-        f"{number(statistics['se_autocorrelation'])} from autocorrelation, standard deviation "
-        f"{number(statistics['width'])}. {'Every frame' if stride == 1 else f'One frame in {stride}'} is "
-        "drawn; histogram over all frames."
+    mean, error, correlated, width = (
+        number(statistics[name]) for name in ("mean", "se", "se_autocorrelation", "width")
     )
-    columns = {"time_ps": times[::stride].tolist(), "P_z": series[::stride].tolist()}
-    return finish(f"{place(run)}-dipole", "Total dipole orientation", caption, columns, canvas)
-
-
-def intact_molecules(analysis: Item) -> str:
-    """How many molecules the dipole is summed over."""
-    return count(analysis.values["profiles"]["intact_molecules"], "intact molecule")
+    unit = observable.unit and f" {observable.unit}"
+    definition = observable.definition and f" {observable.definition}"
+    caption = (
+        f"{observable.title} of {_whose(results, run)}.{definition} Mean {mean}{unit}, standard error "
+        f"{error}{unit} from blocks and {correlated}{unit} from autocorrelation, standard deviation "
+        f"{width}{unit}. {'Every frame' if stride == 1 else f'One frame in {stride}'} is drawn; histogram "
+        "over all frames."
+    )
+    columns = {"time_ps": times[::stride].tolist(), observable.column: values[::stride].tolist()}
+    return finish(f"{place(run)}-{observable.name}", observable.title, caption, columns, canvas)

@@ -1,6 +1,5 @@
 """One figure for each group: the averages of all its lines, the reference potential in black."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,35 +9,32 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from mlipbench_hpc.analysis.profiles import CONCENTRATION
+from mlipbench_hpc.analysis.profiles import DENSITY
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.observable import HEIGHT, Observable
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import (
     HOW,
-    LAGGED,
     Band,
     alpha,
     band,
-    dipole_histograms,
+    histograms,
     reached,
     reweighted_runs,
 )
-from mlipbench_hpc.report.draw.bands import HEIGHT, shown
 from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, panels, room
 from mlipbench_hpc.report.groups import Group, Line
-from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import listed, number
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
 HATCHES = ("////", "\\\\\\\\", "....", "xxxx")
 BLACK, GREY = "#1f2933", "#5b6774"
-HISTOGRAM = "P_z"
 ALMOST_NONE = 0.005
-DEFINITIONS = {
-    "dipole_correlation": "C_dip(τ): autocorrelation of the dipole directions of waters in the first layer.",
-    "survival": "P_surv(τ): probability that a water of the first layer is still there after the lag τ.",
-}
+Histograms = dict[str, tuple[Floats, Floats]]
+# By line, and by observable in the order of the panels.
+Bands = dict[Observable, dict[str, Band]]
+Drawn = dict[Observable, Histograms]
 
 
 @dataclass(frozen=True)
@@ -69,37 +65,33 @@ def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
 
 
 def overlay(results: Results, group: Group) -> Figure | None:
-    """ρ(z), ρ·cos θ(z), c(z) of each ion and P_z of an interface; g(r) without a surface."""
-    bands = {name: _bands(group.drawn, name) for name in observables(group)}
-    bands = {name: profiles for name, profiles in bands.items() if profiles}
-    histograms = dipole_histograms(group.drawn) if group.interface else {}
-    if not bands and not histograms:
+    """A panel for each observable in which the group's potentials are compared."""
+    bands = {
+        observable: _bands(group.drawn, observable.name)
+        for observable in group.observables
+        if observable.drawn == "line"
+    }
+    bands = {observable: curves for observable, curves in bands.items() if curves}
+    series = {
+        observable: histograms(group, observable.name)
+        for observable in group.observables
+        if observable.drawn == "histogram"
+    }
+    series = {observable: lines for observable, lines in series.items() if lines}
+    shown = [observable for observable in group.observables if observable in bands or observable in series]
+    if not shown:
         return None
     drawn = looks(results, group.drawn)
-    canvas, axes, spare = panels(len(bands) + bool(histograms), len(group.drawn) + 4)
-    for place, (name, profiles) in zip(axes, bands.items(), strict=False):
-        _draw(place, name, profiles, drawn)
-    _same_stretch([place for place, name in zip(axes, bands, strict=False)], bands)
-    if histograms:
-        _draw_histograms(axes[len(bands)], histograms, drawn)
-    _legend(canvas, spare, group, drawn, ions=any(name.startswith(CONCENTRATION) for name in bands))
-    columns = _columns(group.drawn, bands, histograms)
-    name = f"overlay-{group.slug}"
-    return finish(name, group.title, caption(group, histograms), columns, canvas)
-
-
-@remembered
-def observables(group: Group) -> list[str]:
-    """Names of what the runs have, in the order of the panels."""
-    names: list[str] = []
-    lagged: list[str] = []
-    for line in group.drawn:
-        for run in line.runs:
-            pairs = run.analysis.values.get("rdf", {}).get("pairs", {})
-            own = run.profiles.get("names", []) if group.interface else [f"g_{pair}" for pair in pairs]
-            names += own
-            lagged += run.analysis.values.get("dynamics", {}).get("names", [])
-    return list(dict.fromkeys([*names, *lagged]))
+    canvas, panes, spare = panels(len(shown), len(group.drawn) + 4)
+    axes = dict(zip(shown, panes, strict=False))
+    for observable, curves in bands.items():
+        _draw(axes[observable], observable, curves, drawn)
+    _same_stretch(axes, bands)
+    for observable, lines in series.items():
+        _draw_histograms(axes[observable], observable, lines, drawn)
+    _legend(canvas, spare, group, drawn, ions=any(observable.species for observable in bands))
+    columns = _columns(group.drawn, bands, series)
+    return finish(f"overlay-{group.slug}", group.title, caption(group, bool(series)), columns, canvas)
 
 
 def _bands(lines: list[Line], name: str) -> dict[str, Band]:
@@ -107,9 +99,9 @@ def _bands(lines: list[Line], name: str) -> dict[str, Band]:
     return {line: profile for line, profile in profiles.items() if profile is not None}
 
 
-def _draw(axes: Axes, name: str, profiles: dict[str, Band], drawn: dict[str, Look]) -> None:
-    axes.set_xlabel("r / Å" if name.startswith("g_") else "lag τ / ps" if name in LAGGED else HEIGHT)
-    axes.set_ylabel(shown(name).label)
+def _draw(axes: Axes, observable: Observable, profiles: dict[str, Band], drawn: dict[str, Look]) -> None:
+    axes.set_xlabel(observable.axis.title if observable.axis else "")
+    axes.set_ylabel(observable.label)
     ends = [
         np.concatenate([profile.mean + sign * profile.height for profile in profiles.values()])
         for sign in (-1, 1)
@@ -126,7 +118,7 @@ def _draw(axes: Axes, name: str, profiles: dict[str, Band], drawn: dict[str, Loo
     for line, profile in profiles.items():
         look = drawn[line]
         axes.plot(profile.x, profile.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
-        if profile.committee is not None and name.startswith(CONCENTRATION) and _fits(profile, height):
+        if profile.committee is not None and observable.species and _fits(profile, height):
             axes.plot(profile.x, profile.committee, color=look.colour, linestyle=":", linewidth=0.8)
 
 
@@ -146,25 +138,25 @@ def _fits(profile: Band, height: float) -> bool:
     return profile.usable or profile.training is None or bool(np.nanmax(profile.training) < height)
 
 
-def _same_stretch(axes: list[Axes], bands: dict[str, dict[str, Band]]) -> None:
+def _same_stretch(axes: dict[Observable, Axes], bands: Bands) -> None:
     """All profiles over the same z: from the surface to where the water ends."""
     films = [
         profile.x[profile.mean > ALMOST_NONE * profile.mean.max()]
-        for profile in bands.get("density", {}).values()
+        for observable, profiles in bands.items()
+        for profile in profiles.values()
+        if observable.name == DENSITY
     ]
     ends = [x for x in films if len(x)]
-    for place, name in zip(axes, bands, strict=True) if ends else []:
-        if name in LAGGED:
-            continue
-        place.set_xlim(min(0.0, *(x[0] - 0.5 for x in ends)), max(x[-1] for x in ends) + 0.5)
+    for observable in bands if ends else ():
+        if observable.axis == HEIGHT:
+            low, high = min(0.0, *(x[0] - 0.5 for x in ends)), max(x[-1] for x in ends) + 0.5
+            axes[observable].set_xlim(low, high)
 
 
-def _draw_histograms(
-    axes: Axes, histograms: dict[str, tuple[Floats, Floats]], drawn: dict[str, Look]
-) -> None:
-    axes.set_xlabel("total dipole orientation P_z")
+def _draw_histograms(axes: Axes, observable: Observable, lines: Histograms, drawn: dict[str, Look]) -> None:
+    axes.set_xlabel(observable.label)
     axes.set_ylabel("probability density")
-    for line, (centres, density) in histograms.items():
+    for line, (centres, density) in lines.items():
         look = drawn[line]
         if not look.hatch:
             axes.fill_between(centres, density, step="mid", color=look.colour, alpha=0.15, linewidth=0)
@@ -200,8 +192,8 @@ def _handle(group: Group, line: Line, look: Look) -> Line2D:
     return Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=look.width, label=label)
 
 
-def caption(group: Group, histograms: Iterable[str] = ()) -> str:
-    """Lines with their amount of data, definitions of the bands, and convergence."""
+def caption(group: Group, series: bool = False) -> str:
+    """Lines with their amount of data, definitions of the bands, and convergence; series: with histograms."""
     lines = "; ".join(f"{line.title(group.drawn)}: {line.about()}" for line in group.drawn)
     believed = "Converged." if convergence.converged(group) else "Not converged."
     sentences = [f"{group.title}. {lines}. {believed}", "Filled bands: ± 2 SE, sampling."]
@@ -219,27 +211,30 @@ def caption(group: Group, histograms: Iterable[str] = ()) -> str:
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{HOW}.")
-    if histograms:
-        sentences.append("P_z = Σ cos θ, total dipole orientation: all frames of all replicas, without band.")
-    sentences += [DEFINITIONS[name] for name in observables(group) if name in DEFINITIONS]
+    if series:
+        sentences.append("Histograms: all frames of all replicas, without band.")
+    sentences += [
+        observable.definition
+        for observable in group.observables
+        if observable.drawn and observable.definition
+    ]
     return " ".join([*sentences, *group.left_out])
 
 
-def _columns(
-    lines: list[Line], bands: dict[str, dict[str, Band]], histograms: dict[str, tuple[Floats, Floats]]
-) -> dict[str, list[Any]]:
+def _columns(lines: list[Line], bands: Bands, series: Drawn) -> dict[str, list[Any]]:
     """One row for each plotted point: what, whose, x and value with its widths; empty where there is none."""
     potentials = {line.name: line.potential.name for line in lines}
     names = ("observable", "md", "driver", "x", "value", "two_se", "training", "together", "committee_mean")
     columns: dict[str, list[Any]] = {name: [] for name in names}
-    for name, profiles in bands.items():
+    for observable, profiles in bands.items():
         for line, profile in profiles.items():
             widths = [2 * profile.se, profile.training, profile.together]
-            _extend(
-                columns, name, line, potentials[line], [profile.x, profile.mean, *widths, profile.committee]
-            )
-    for line, (centres, density) in histograms.items():
-        _extend(columns, HISTOGRAM, line, potentials[line], [centres, density, None, None, None, None])
+            values = [profile.x, profile.mean, *widths, profile.committee]
+            _extend(columns, observable.name, line, potentials[line], values)
+    for observable, lines_of in series.items():
+        for line, (centres, density) in lines_of.items():
+            values = [centres, density, None, None, None, None]
+            _extend(columns, observable.column, line, potentials[line], values)
     return columns
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.observable import DISTANCE, Observable
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.draw.drawing import ROWS_DRAWN, SIZE, Figure, colour_of, finish, new_axes, stacked
 
@@ -54,43 +55,39 @@ def _atoms(run: Item) -> int:
     return sum(line.startswith(("ATOM", "HETATM")) for line in lines) or 1
 
 
-def pairs(results: Results, name: str) -> list[str]:
-    names = [
-        pair
-        for item in results.of("analyse", md=name)
-        for pair in item.values.get("rdf", {}).get("pairs", {})
+def distributions(results: Results, name: str) -> list[Observable]:
+    """Functions of the distance between two atoms that runs of one `md` have."""
+    every = [
+        observable for item in results.of("analyse", md=name) for observable in item.observables.values()
     ]
-    return list(dict.fromkeys(names))
+    return list({observable.name: observable for observable in every if observable.axis == DISTANCE}.values())
 
 
-def radial(results: Results, name: str, pair: str, about: str) -> Figure | None:
+def radial(results: Results, name: str, observable: Observable, about: str) -> Figure | None:
     """g(r) of each replica with a band of two block standard errors."""
-    tables = {str(item.subject["replica"]): item.table("rdf.csv") for item in results.of("analyse", md=name)}
+    tables = {
+        str(item.subject["replica"]): item.table(observable.file) for item in results.of("analyse", md=name)
+    }
+    columns = {DISTANCE.column: DISTANCE.column, "g": observable.column, "se": observable.error}
     lines = {
-        replica: {"r_A": table["r_A"], "g": table[f"g_{pair}"], "se": table[f"se_{pair}"]}
+        replica: {title: table[column] for title, column in columns.items()}
         for replica, table in tables.items()
-        if f"g_{pair}" in table
+        if observable.column in table
     }
     if not lines:
         return None
-    canvas, axes = new_axes(SIZE, "r / Å", f"g(r), {pair}")
+    canvas, axes = new_axes(SIZE, DISTANCE.title, observable.label)
     for replica, table in lines.items():
-        colour = colour_of(int(replica))
-        axes.plot(table["r_A"], table["g"], color=colour, label=f"replica {replica}")
+        colour, r = colour_of(int(replica)), table[DISTANCE.column]
+        axes.plot(r, table["g"], color=colour, label=f"replica {replica}")
         band = (table["g"] - 2 * table["se"], table["g"] + 2 * table["se"])
-        axes.fill_between(table["r_A"], *band, color=colour, alpha=0.22, linewidth=0)
+        axes.fill_between(r, *band, color=colour, alpha=0.22, linewidth=0)
     axes.axhline(1.0, color="#9aa5b1", linewidth=0.8, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.legend()
     blocks = results.document["campaign"]["analysis"]["blocks"]
     caption = (
-        f"{pair} radial distribution of {name}, one line for each replica, not pooled ({about}). "
+        f"{observable.title} of {name}, one line for each replica, not pooled ({about}). "
         f"Bands: ± 2 standard errors from {blocks} blocks."
     )
-    return finish(
-        f"rdf-{pair}-{name}",
-        f"{pair} radial distribution",
-        caption,
-        stacked(lines, "replica"),
-        canvas,
-    )
+    return finish(f"{observable.name}-{name}", observable.title, caption, stacked(lines, "replica"), canvas)

@@ -2,7 +2,7 @@
 
 from mlipbench_hpc.report import comparison, convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.comparison import QUANTITIES
+from mlipbench_hpc.report.comparison import quantities
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.section import Block, Content, Gallery, Heading, Paragraph, Points, Section
@@ -46,7 +46,7 @@ def _summary(group: Group) -> list[str]:
     checked = [
         text for sentence in crosscheck.sentences(group) for text in wrapped(sentence, "    ", first="  ")
     ]
-    if not group.interface:
+    if not quantities(group):
         return [*lines, *(text for line in group.drawn for text in _heading(group, line)), *checked]
     for line in group.drawn:
         lines += [*_heading(group, line), *_numbers(group, line)]
@@ -63,10 +63,11 @@ def _heading(group: Group, line: Line) -> list[str]:
 
 
 def _numbers(group: Group, line: Line) -> list[str]:
-    wide = max(len(quantity.heading) for quantity in QUANTITIES)
+    compared = quantities(group)
+    wide = max(len(quantity.heading) for quantity in compared)
     return [
         f"    {quantity.heading.ljust(wide)}  {comparison.cell(group, line, quantity)}"
-        for quantity in QUANTITIES
+        for quantity in compared
     ]
 
 

@@ -1,6 +1,5 @@
 """Molecular dynamics: outcome, temperatures, energies and drift of every run."""
 
-import re
 from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
@@ -93,28 +92,25 @@ def _of_analyses(results: Results, name: str) -> list[str]:
 
 def _temperatures(results: Results, name: str) -> list[str]:
     target, sentences = float(results.asked("md", name)["temperature"]), []
-    for item in results.of("md", md=name):
-        values: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
-        thermo = values.get("thermo", {})
-        sentences += [
-            f"replica {item.subject['replica']}: {sentence}" for sentence in _species_apart(thermo, target)
-        ]
-        seen = thermo.get("temperature_K", {})
-        mean, error = seen.get("mean"), seen.get("se")
+    for analysis in results.of("analyse", md=name):
+        replica = f"replica {analysis.subject['replica']}"
+        sentences += [f"{replica}: {sentence}" for sentence in _species_apart(analysis, target)]
+        temperature = analysis.statistics("temperature_K")
+        mean, error = temperature.get("mean"), temperature.get("se")
         if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
             sentences.append(
-                f"replica {item.subject['replica']}: the mean temperature {plus_minus(mean, error)} K "
+                f"{replica}: the mean temperature {plus_minus(mean, error)} K "
                 f"deviates from the target {number(target)} K by more than {TEMPERATURE_SIGMAS:.0f} standard "
                 "errors: not equilibrated; use a longer equilibration."
             )
     return sentences
 
 
-def _species_apart(thermo: dict[str, Any], target: float) -> list[str]:
+def _species_apart(analysis: Item, target: float) -> list[str]:
     """A sentence where species deviate from `target` K: no equipartition under the thermostat."""
     known = {
         name: statistics
-        for name, statistics in by_species(thermo).items()
+        for name, statistics in by_species(analysis).items()
         if statistics["mean"] and statistics["se"]
     }
     apart = [
@@ -148,39 +144,43 @@ def table(results: Results, name: str) -> Table:
 
 
 def _md_row(results: Results, item: Item) -> list[str]:
-    values: dict[str, Any] = next((a.values for a in analyses(results, item)), {})
-    thermo = values.get("thermo", {})
-    temperature, potential = thermo.get("temperature_K", {}), thermo.get("potential_eV_per_atom", {})
+    analysis = next(iter(analyses(results, item)), None)
+    values: dict[str, Any] = analysis.values if analysis else {}
+    temperature, potential = (
+        analysis.statistics(name) if analysis else {} for name in ("temperature_K", "potential_eV_per_atom")
+    )
     outcome = item.values.get("outcome", item.status)
     cause = f" ({item.values['cause']})" if item.values.get("cause") else ""
     return [
         str(item.subject["replica"]),
         f"{outcome}{cause}",
-        species_temperatures(thermo),
+        species_temperatures(analysis),
         number(item.values.get("time_ps")),
         number(values.get("analysed_ps")),
         plus_minus(temperature.get("mean"), temperature.get("se")),
         plus_minus(potential.get("mean"), potential.get("se")),
-        number(thermo.get("conserved_drift_meV_per_atom_per_ps")),
+        number(values.get("thermo", {}).get("conserved_drift_meV_per_atom_per_ps")),
         number(item.values.get("largest_conserved_deviation_meV_per_atom")),
     ]
 
 
-def species_temperatures(thermo: dict[str, Any]) -> str:
+def species_temperatures(analysis: Item | None) -> str:
     """`Au 299 ± 2, H 301 ± 3`; a dash where nothing is known."""
     cells = [
         f"{name} {plus_minus(statistics['mean'], statistics['se'])}"
-        for name, statistics in by_species(thermo).items()
+        for name, statistics in (by_species(analysis) if analysis else {}).items()
     ]
     return ", ".join(cells) or NOTHING
 
 
-def by_species(thermo: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def by_species(analysis: Item) -> dict[str, dict[str, Any]]:
     """Mean and standard error of each species' kinetic temperature in K, by symbol."""
-    matches = {
-        re.fullmatch(r"temperature_([A-Z][a-z]?)_K", name): statistics for name, statistics in thermo.items()
-    }
-    return {name[1]: statistics for name, statistics in matches.items() if name}
+    own = [
+        observable
+        for observable in analysis.observables.values()
+        if observable.species and observable.unit == "K"
+    ]
+    return {observable.species: analysis.statistics(observable.name) for observable in own}
 
 
 SECTION = Section("md", "Molecular dynamics", 90, build)

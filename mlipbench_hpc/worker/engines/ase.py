@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.potentials.shared.wall import Wall
 from mlipbench_hpc.worker.engines.embedding import Embedding
-from mlipbench_hpc.worker.engines.engine import Answer
+from mlipbench_hpc.worker.engines.engine import Answer, DrivingPotential
 from mlipbench_hpc.worker.engines.integrators import State, integrator
 from mlipbench_hpc.worker.engines.momenta import start_momenta, streams
 from mlipbench_hpc.worker.engines.system import Sample, System
-from mlipbench_hpc.worker.engines.wall import Wall
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -108,3 +108,10 @@ class AseEngine:
         self.atoms.set_momenta(state["momenta"])
         self.embedding.remember(self.atoms.positions, state["forces"], float(state["energy"]))
         self.dynamics.restore(state)
+
+
+def engine(
+    system: System, potential: DrivingPotential, parameters: dict[str, Any], wall: Wall | None
+) -> AseEngine:
+    """The potential's calculator, asked at every step (see contract/engines.py)."""
+    return AseEngine(system, potential.calculator(), parameters, wall)

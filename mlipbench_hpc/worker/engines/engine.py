@@ -1,11 +1,14 @@
 """What the md verb asks of an engine, whichever program integrates."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.worker.engines.integrators import State
 from mlipbench_hpc.worker.engines.system import Sample, System
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
 
 
 class Exploded(Exception):
@@ -18,6 +21,19 @@ class Answer:
 
     energy: float
     forces: Floats
+
+
+class DrivingPotential(Protocol):
+    """Whose energies and forces a run follows: a committee member's, or a reference potential's."""
+
+    def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
+        """Energies (F,) eV and forces (A, 3) eV/Å of all frames, in order."""
+
+    def calculator(self) -> "Calculator":
+        """An ASE calculator with energy and forces."""
+
+    def native(self, engine: str) -> object | None:
+        """What the engine of that name needs to compute the potential by itself, or None."""
 
 
 class Engine(Protocol):

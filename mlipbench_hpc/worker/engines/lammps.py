@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlipbench_hpc.contract.task import InputFailure, TaskFailure
+from mlipbench_hpc.contract.task import TaskFailure
 from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.worker.engines.engine import Answer, Exploded
+from mlipbench_hpc.potentials.shared.wall import LammpsWall, Wall
+from mlipbench_hpc.worker.engines.engine import Answer, DrivingPotential, Exploded
 from mlipbench_hpc.worker.engines.integrators import PS, State
 from mlipbench_hpc.worker.engines.lammps_chain import BATH, read_chain
-from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
+from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native, forces_of
 from mlipbench_hpc.worker.engines.lammps_setup import build
 from mlipbench_hpc.worker.engines.momenta import start_momenta
 from mlipbench_hpc.worker.engines.system import Sample, System, Thermometer
-from mlipbench_hpc.worker.engines.wall import LammpsWall, Wall
 
 if TYPE_CHECKING:
     from lammps import lammps
@@ -34,10 +34,7 @@ class LammpsEngine:
     def __init__(
         self, system: System, forces: Native | Asked, parameters: dict[str, Any], wall: Wall | None = None
     ) -> None:
-        """parameters: those of an md task; raises InputFailure for a thermostat that is not a chain."""
-        thermostat = parameters["thermostat"]
-        if thermostat["kind"] != "nose-hoover-chain":
-            raise InputFailure(f"engine lammps: no thermostat {thermostat['kind']!r}, only nose-hoover-chain")
+        """parameters: those of an md task, whose thermostat is a Nosé-Hoover chain."""
         self.system, self.forces, self.parameters = system, forces, parameters
         self.masses: Floats = forces.atoms.get_masses()[:, None]
         self.cell = forces.cell()
@@ -72,7 +69,7 @@ class LammpsEngine:
                 self.wall.install(self._process)
         if not self._ready:
             self._ready = True
-            self._process.commands_list(list(self.forces.style.afresh))
+            self._process.commands_list(list(self.forces.style.before_setup))
             self._run(self._process, "run 0 post no")
         return self._process
 
@@ -80,10 +77,10 @@ class LammpsEngine:
         try:
             process.command(command)
         except Exception as error:
-            said = str(error).split("\n")[0].removeprefix("ERROR: ")
+            message = str(error).split("\n")[0].removeprefix("ERROR: ")
             self.steps_done = int(process.extract_global("ntimestep"))
-            if UNSTABLE.search(said):
-                raise Exploded(f"LAMMPS stopped: {said}") from error
+            if UNSTABLE.search(message):
+                raise Exploded(f"LAMMPS stopped: {message}") from error
             raise TaskFailure(f"LAMMPS, {command!r}: {error}") from error
         self.forces.check()
 
@@ -101,8 +98,8 @@ class LammpsEngine:
 
     def _atoms(self, name: str) -> Floats:
         """A copy of a per-atom array; atoms stay in their order on one process without sorting."""
-        found: Floats = np.array(self.process.numpy.extract_atom(name)[: len(self.masses)])
-        return found
+        values: Floats = np.array(self.process.numpy.extract_atom(name)[: len(self.masses)])
+        return values
 
     def answer(self) -> Answer:
         """Energy and forces on all atoms as LAMMPS has them."""
@@ -158,3 +155,10 @@ class LammpsEngine:
     def restore(self, state: State) -> None:
         """Go on from what `state` gave, in a LAMMPS of its own."""
         self._begin(state)
+
+
+def engine(
+    system: System, potential: DrivingPotential, parameters: dict[str, Any], wall: Wall | None
+) -> LammpsEngine:
+    """A pair style of LAMMPS's own where the potential has one (see contract/engines.py)."""
+    return LammpsEngine(system, forces_of(system, potential), parameters, wall)

@@ -1,5 +1,6 @@
 """Who computes forces in LAMMPS: a pair style of its own, or an ASE calculator that it asks."""
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,9 @@ import numpy as np
 from mlipbench_hpc.architectures.interface import LammpsStyle
 from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.embedding import Embedding
-from mlipbench_hpc.worker.engines.engine import Answer
+from mlipbench_hpc.worker.engines.engine import Answer, DrivingPotential
 from mlipbench_hpc.worker.engines.lammps_cell import Cell, open_space, periodic_cell
 from mlipbench_hpc.worker.engines.system import System
 
@@ -28,6 +30,26 @@ def missing(lammps: "lammps", style: LammpsStyle) -> list[str]:
     pairs = [command.split()[1] for command in style.commands if command.startswith("pair_style ")]
     lost = [f"pair_style {name}" for name in pairs if not lammps.has_style("pair", name)]
     return packages + lost + [name for name in style.symbols if not hasattr(lammps.lib, name)]
+
+
+def forces_of(system: System, potential: DrivingPotential) -> "Native | Asked":
+    """LAMMPS's own way to compute the potential, if there is one and this LAMMPS can do it; else it asks.
+
+    A style that is not optional is used all the same: what this LAMMPS lacks is named when it is set up.
+    """
+    style = potential.native("lammps")
+    assert style is None or isinstance(style, LammpsStyle)
+    if style is None or (style.optional and _lacks(style)):
+        return Asked(system, potential.calculator())
+    return Native(system, style)
+
+
+def _lacks(style: LammpsStyle) -> bool:
+    with closing(start_lammps()) as lammps:
+        lost = missing(lammps, style)
+    if lost:
+        print(f"LAMMPS asks the model's calculator at every step: it lacks {', '.join(lost)}")
+    return bool(lost)
 
 
 @dataclass

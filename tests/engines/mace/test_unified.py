@@ -16,10 +16,10 @@ from mlipbench_hpc.architectures.mace import adapter
 from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
 from mlipbench_hpc.architectures.mace.unified import NEEDED
 from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Native, missing
-from mlipbench_hpc.worker.engines.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
 from mlipbench_hpc.worker.engines.restart import pack
 from mlipbench_hpc.worker.engines.system import System

@@ -318,11 +318,6 @@ def test_another_potential_than_the_evaluated_one_does_not_start(store: Store) -
     assert not (folder / "trajectory.nc").stat().st_size > 10_000
 
 
-def test_a_langevin_thermostat_is_refused() -> None:
-    with pytest.raises(InputFailure, match="only nose-hoover-chain"):
-        native(argon(), lammps(Path(), {}, [18]), thermostat={"kind": "langevin", "friction": 1.0})
-
-
 class Wells(Calculator):
     """Each atom in a harmonic well of its own: E = ½ k Σ (r - r0)², k = 20 eV/Å²."""
 

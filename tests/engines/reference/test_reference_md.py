@@ -13,6 +13,10 @@ from driving import MD, kill, md, run, same_bits, stop, undisturbed
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.trajectory import open_trajectory
+from mlipbench_hpc.potentials.electrode import adapter as electrode
+from mlipbench_hpc.potentials.shared.box import Box
+from mlipbench_hpc.potentials.shared.wall import Wall
+from mlipbench_hpc.potentials.spc_fw import adapter as spc_fw
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.builders.slab import interface
 from mlipbench_hpc.worker.builders.water import water_box
@@ -21,9 +25,6 @@ from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
 from mlipbench_hpc.worker.engines.system import System, Thermometer
 from mlipbench_hpc.worker.engines.trajectory import read_segments
-from mlipbench_hpc.worker.engines.wall import Wall
-from mlipbench_hpc.worker.labelers.box import Box
-from mlipbench_hpc.worker.labelers.potentials import POTENTIALS, Reference
 from tests.plugins.argon.adapter import lammps as argon
 from tests.plugins.springs.adapter import Springs
 
@@ -33,6 +34,8 @@ LIQUID: dict[str, Any] = MD | {
     "timestep": 0.0005,
     "thermostat": {"kind": "nose-hoover-chain", "damping": 0.05, "length": 3},
 }
+KINDS = {"electrode": electrode.Electrode, "spc-fw": spc_fw.SpcFw}
+LABELLERS = {"electrode": electrode.labeller, "spc-fw": spc_fw.labeller}
 BOTTOM = list(range(16))
 
 
@@ -43,7 +46,7 @@ def relaxed(potential: str) -> tuple[Frames, float | None]:
         frames, values = interface((4, 4, 2), 24, 2, 4.08, 0.997, 12.0, 1)
     else:
         frames, values = water_box(16, 0.997, 1), {}
-    engine = POTENTIALS[potential](Box.of(frames, 0), 1e-4)
+    engine = KINDS[potential](Box.of(frames, 0), 1e-4)
     engine.minimise(frames.positions, np.zeros(0, dtype=np.int64))
     atoms = frames.atoms(0)
     atoms.positions = engine.positions()
@@ -53,7 +56,7 @@ def relaxed(potential: str) -> tuple[Frames, float | None]:
 def engine(potential: str, fixed: list[int] | None = None, walled: bool = False, **changes: Any):
     frames, height = relaxed(potential)
     system = System.prepare(frames.atoms(0), fixed or [])
-    style = Reference(POTENTIALS[potential]).lammps(system.start)
+    style = LABELLERS[potential]({}).lammps(system.start)
     wall = None
     if walled and height is not None:
         wall = Wall.above(height, frames.positions[:, 2], float(frames.cells[0, 2, 2]))
@@ -68,7 +71,7 @@ def test_md_follows_the_labels(potential: str):
         sample, answer = running.sample(), running.answer()
         atoms = running.system.start.copy()
         atoms.positions = sample.positions
-        energies, forces = Reference(POTENTIALS[potential]).evaluate(Frames.from_atoms([atoms]), 1)
+        energies, forces = LABELLERS[potential]({}).evaluate(Frames.from_atoms([atoms]), 1)
         assert answer.energy == pytest.approx(energies[0], abs=5e-5)
         assert np.abs(answer.forces - forces).max() < 5e-4
         assert np.abs(forces).max() > 0.05

@@ -7,24 +7,22 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.io import write
+from labelling import LabelConformance
 
 from mlipbench_hpc.analysis.correlation import statistical_inefficiency
 from mlipbench_hpc.contract.folder import Store
-from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure, Task
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure, Potential, Task
 from mlipbench_hpc.data.check import check_frames
 from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.potentials.interface import Labeller
+from mlipbench_hpc.potentials.shared.box import Box
+from mlipbench_hpc.potentials.spc_fw.adapter import SpcFw, labeller
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.builders.water import water_box
-from mlipbench_hpc.worker.labelers.box import Box
-from mlipbench_hpc.worker.labelers.spc_fw import Engine
 
 pytestmark = pytest.mark.engine
+POTENTIAL = Potential("spc-fw", "mlipbench_hpc.potentials.spc_fw", 1)
 KCAL_MOL = 4184.0 / 96485.33212  # eV: J/mol over C/mol
-
-
-@pytest.fixture(scope="module")
-def box() -> Frames:
-    return water_box(molecules=16, density=0.9, seed=3)
 
 
 def molecule(bonds: tuple[float, float], degrees: float, edge: float = 60.0) -> Frames:
@@ -40,7 +38,7 @@ def molecule(bonds: tuple[float, float], degrees: float, edge: float = 60.0) -> 
 def test_energy_of_one_bent_molecule_is_that_of_its_springs():
     """Charges in one molecule do not see each other; its periodic images, a dipole lattice, give 7e-5 eV."""
     frames = molecule((1.05, 0.98), 100.0)
-    energy, forces = Engine(Box.of(frames, 0), Engine.label_accuracy).label(frames.positions)
+    energy, forces = SpcFw(Box.of(frames, 0), SpcFw.label_accuracy).label(frames.positions)
     bonds = 529.581 * (0.038**2 + 0.032**2)
     angle = 37.95 * np.radians(13.24) ** 2
     assert energy == pytest.approx((bonds + angle) * KCAL_MOL, abs=2e-4)
@@ -66,39 +64,16 @@ def test_two_oxygens_attract_and_repel_as_point_charges_and_lennard_jones_say():
 
     near, by_hand = pair(4.0)
     far, by_hand_far = pair(20.0)
-    energies = [Engine(Box.of(one, 0), Engine.label_accuracy).label(one.positions)[0] for one in (near, far)]
+    energies = [SpcFw(Box.of(one, 0), SpcFw.label_accuracy).label(one.positions)[0] for one in (near, far)]
     assert energies[0] - energies[1] == pytest.approx(by_hand - by_hand_far, abs=2e-3)
 
 
-def test_forces_are_the_energy_s_slope(box: Frames):
-    engine = Engine(Box.of(box, 0), Engine.label_accuracy)
-    _, forces = engine.label(box.positions)
-    generator = np.random.default_rng(5)
-    step = 2e-3
-    for atom, axis in zip(generator.integers(0, 48, 12), generator.integers(0, 3, 12), strict=True):
-        energies = []
-        for sign in (+1, -1):
-            moved = box.positions.copy()
-            moved[atom, axis] += sign * step
-            energies.append(engine.label(moved)[0])
-        assert forces[atom, axis] == pytest.approx(-(energies[0] - energies[1]) / (2 * step), abs=2e-3)
+class TestLabels(LabelConformance):
+    def labeller(self) -> Labeller:
+        return labeller({})
 
-
-def test_labels_do_not_depend_on_order_image_or_history(box: Frames):
-    engine = Engine(Box.of(box, 0), Engine.label_accuracy)
-    energy, forces = engine.label(box.positions)
-    engine.label(box.positions + 0.05 * np.random.default_rng(0).normal(size=box.positions.shape))
-    edge = box.cells[0, 0, 0]
-    energy_moved, forces_moved = engine.label(box.positions + edge * np.array([1, -2, 3]))
-    assert energy_moved == pytest.approx(energy, abs=1e-5)
-    assert forces_moved == pytest.approx(forces, abs=1e-5)
-    reverse = box.select([0]).atoms(0)[::-1]
-    mirrored = Frames.from_atoms([reverse])
-    energy_reverse, forces_reverse = Engine(Box.of(mirrored, 0), Engine.label_accuracy).label(
-        mirrored.positions
-    )
-    assert energy_reverse == pytest.approx(energy, abs=1e-5)
-    assert forces_reverse[::-1] == pytest.approx(forces, abs=1e-5)
+    def frame(self) -> Frames:
+        return water_box(molecules=16, density=0.9, seed=3)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +97,7 @@ def test_other_species_are_refused_by_name():
     ion = Atoms("Na", [[1, 2, 3]], cell=[10] * 3, pbc=True)
     frames = Frames.from_atoms([molecule((1.0, 1.0), 110.0, 10.0).atoms(0) + ion])
     with pytest.raises(InputFailure, match="spc-fw knows only O, H; received Na"):
-        Engine(Box.of(frames, 0), 1e-4)
+        SpcFw(Box.of(frames, 0), 1e-4)
 
 
 def sampled(root: Path, **changes: Any) -> tuple[Frames, dict[str, Any]]:
@@ -132,7 +107,7 @@ def sampled(root: Path, **changes: Any) -> tuple[Frames, dict[str, Any]]:
     build = Task("build", 1, "tests", "0", {"kind": "water_box", "molecules": 16, "density": 0.95, "seed": 1})
     how = {"potential": "spc-fw", "temperatures": [300.0, 360.0], "frames": 5, "timestep": 0.0005}
     how |= {"equilibration": 0.2, "every": 0.05, "seed": 2}
-    label = Task("label", 1, "tests", "0", how | changes, upstream={"system": build.key})
+    label = Task("label", 1, "tests", "0", how | changes, {"system": build.key}, potential=POTENTIAL)
     for task in (build, label):
         assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
     values = (store.result(label.key) or {})["values"]
@@ -148,7 +123,9 @@ def test_frames_of_the_user_s_without_labels_are_given_theirs(tmp_path: Path):
     how = {"kind": "structures", "format": "extxyz", "frames": None}
     inputs = {"data": store.add_input(tmp_path / "three.extxyz")}
     build = Task("build", 1, "tests", "0", how, inputs=inputs)
-    label = Task("label", 1, "tests", "0", {"potential": "spc-fw"}, {"frames": build.key})
+    label = Task(
+        "label", 1, "tests", "0", {"potential": "spc-fw"}, {"frames": build.key}, potential=POTENTIAL
+    )
     for task in (build, label):
         assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
     before, after = (Frames.load(store.task(task.key) / "frames.npz") for task in (build, label))
@@ -156,7 +133,7 @@ def test_frames_of_the_user_s_without_labels_are_given_theirs(tmp_path: Path):
     assert np.isnan(before.forces).all()
     for index in range(3):
         own = before.positions[before.atoms_of(index)]
-        energy, forces = Engine(Box.of(before, index), Engine.label_accuracy).label(own)
+        energy, forces = SpcFw(Box.of(before, index), SpcFw.label_accuracy).label(own)
         assert after.energies[index] == pytest.approx(energy, abs=1e-9)
         np.testing.assert_allclose(after.forces[after.atoms_of(index)], forces, atol=1e-9)
     assert "sampling" not in (store.result(label.key) or {})["values"]

@@ -49,7 +49,7 @@ class Box:
         return result
 
     def same(self, other: "Box") -> bool:
-        """Whether one engine can label frames of both."""
+        """Whether one running LAMMPS can label frames of both."""
         pairs = ((self.numbers, other.numbers), (self.edges, other.edges), (self.waters, other.waters))
         return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 

@@ -1,10 +1,11 @@
 """SPC/Fw water and Na+ on a gold electrode that carries the total charge -N(Na).
 
-The metal's charges are Gaussians, found anew for every configuration so that its potential is the same
+The metal's charges are Gaussians, solved for in every configuration so that its potential is the same
 everywhere: LAMMPS' ELECTRODE package, doi:10.1063/5.0099239, three-periodic. The electrode's charge is a
 global property: it depends on every ion of the cell, wherever that is.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,16 @@ from mlipbench_hpc.analysis.slab import layers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.data.potentials import CUTOFF_A
-from mlipbench_hpc.worker.labelers import engine
-from mlipbench_hpc.worker.labelers.box import GOLD, Box
+from mlipbench_hpc.potentials.shared.box import GOLD, Box
+from mlipbench_hpc.potentials.shared.field import CUTOFF_A
+from mlipbench_hpc.potentials.shared.labeller import LammpsLabeller
+from mlipbench_hpc.potentials.shared.lammps_potential import LammpsPotential, Prepared
 
 SODIUM = 11
 ETA_PER_A = 1.979
 
 
-class Engine(engine.Engine):
+class Electrode(LammpsPotential):
     """The cell holds gold; the electrode's own scalar is left out of the energy, as the forces want it."""
 
     name = "electrode"
@@ -41,17 +43,17 @@ class Engine(engine.Engine):
     @classmethod
     def interactions(cls, box: Box, types: dict[int, int], accuracy: float, kcal_mol: float) -> list[str]:
         """Those of the force field, and the electrode, whose charges are sought to a tenth of `accuracy`."""
-        how = f"{cls._charge(box)} {ETA_PER_A} algo cg {accuracy / 10:.1e} etypes on"
+        settings = f"{cls._charge(box)} {ETA_PER_A} algo cg {accuracy / 10:.1e} etypes on"
         return [
             *super().interactions(box, types, accuracy, kcal_mol),
             f"group gold type {types[GOLD]}",
-            f"fix electrode gold electrode/conq {how}",
+            f"fix electrode gold electrode/conq {settings}",
             "fix_modify electrode energy no",
         ]
 
     @classmethod
-    def afresh(cls, box: Box, types: dict[int, int]) -> list[str]:
-        """The search for charges, and the mesh that is chosen by them, start evenly."""
+    def before_setup(cls, box: Box, types: dict[int, int]) -> list[str]:
+        """The same charge on all gold: there the search for charges and the choice of the mesh start."""
         share = cls._charge(box) / int(np.count_nonzero(box.numbers == GOLD))
         return [f"set type {types[GOLD]} charge {share!r}"]
 
@@ -59,28 +61,27 @@ class Engine(engine.Engine):
     def _charge(box: Box) -> int:
         return -int(np.count_nonzero(box.numbers == SODIUM))
 
-    def prepare(self, positions: Floats, values: dict[str, Any], how: dict[str, Any]) -> engine.Prepared:
+    def prepare(self, positions: Floats, wall: float | None, parameters: Mapping[str, Any]) -> Prepared:
         """The wall that the system's builder chose, and gold atoms that do not move.
 
         `gold: rigid` holds all of them, `mobile` the lower half of the layers. Raises InputFailure when the
         system has no vacuum, and so no wall, or too little above it, or its film is not above the gold.
         """
-        if "wall_A" not in values:
+        if wall is None:
             raise InputFailure("electrode: the system has no vacuum of 10 Å along z, so no place for a wall")
-        _check_vacuum(positions[self.box.numbers == GOLD, 2], values["wall_A"], float(self.box.edges[2]))
+        _check_vacuum(positions[self.box.numbers == GOLD, 2], wall, float(self.box.edges[2]))
         heights = cut(positions[:, 2], float(self.box.edges[2]))
         gold = self.box.numbers == GOLD
         if heights[~gold].min() < heights[gold].max():
             raise InputFailure("electrode: the film must lie above the gold along z; received atoms below")
         layers = layers_of(self.box.numbers, positions, np.diag(self.box.edges), GOLD)
-        count = len(layers) if how["gold"] == "rigid" else len(layers) // 2
-        frozen = np.flatnonzero(
-            np.isin(np.arange(len(positions)), [i for one in layers[:count] for i in one])
-        )
-        return engine.Prepared(frozen, values["wall_A"])
+        count = len(layers) if parameters["gold"] == "rigid" else len(layers) // 2
+        fixed = [atom for layer in layers[:count] for atom in layer]
+        frozen = np.flatnonzero(np.isin(np.arange(len(positions)), fixed))
+        return Prepared(frozen, wall)
 
     def answers(self, wall: float) -> Answers:
-        """What the electrode answered to the last label; wall: z in Å, or NaN."""
+        """Charges, potential and dipole at the last label; wall: z in Å, or NaN."""
         charges = self.gather("q", 1)[:, 0]
         heights = cut(self.positions()[:, 2], float(self.box.edges[2]))
         potential = float(self.lammps.extract_fix("electrode", 0, 1, 0))
@@ -104,3 +105,8 @@ def cut(heights: Floats, period: float) -> Floats:
     gaps = np.diff(order, append=order[0] + period)
     middle = order[int(gaps.argmax())] + gaps.max() / 2
     return np.asarray((heights - middle) % period)
+
+
+def labeller(parameters: Mapping[str, Any]) -> LammpsLabeller:
+    """Labels in LAMMPS; `gold` among the parameters says what is fixed while frames are sampled."""
+    return LammpsLabeller(Electrode, parameters)

@@ -1,6 +1,7 @@
 """LAMMPS on one thread without MPI, with the shared force field in it."""
 
 import ctypes
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -10,10 +11,10 @@ from ase.data import chemical_symbols
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.worker.engines.lammps_library import start_lammps
-from mlipbench_hpc.worker.engines.wall import LammpsWall, Wall
-from mlipbench_hpc.worker.labelers import field
-from mlipbench_hpc.worker.labelers.box import Box
+from mlipbench_hpc.potentials.shared import field
+from mlipbench_hpc.potentials.shared.box import Box
+from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
+from mlipbench_hpc.potentials.shared.wall import LammpsWall, Wall
 
 KCAL_MOL = units.kcal / units.mol
 FRICTION_FS = 100.0
@@ -26,7 +27,7 @@ class Prepared(NamedTuple):
     wall: float | None
 
 
-class Engine:
+class LammpsPotential:
     """One box in a running LAMMPS; positions are still to be set. accuracy: PPPM's relative force error.
 
     Raises InputFailure for species that the potential does not know.
@@ -63,7 +64,7 @@ class Engine:
         return field.interactions(types, box.waters, f"{cls.kspace} {accuracy}", kcal_mol)
 
     @classmethod
-    def afresh(cls, box: Box, types: dict[int, int]) -> list[str]:
+    def before_setup(cls, box: Box, types: dict[int, int]) -> list[str]:
         """Commands after which energy and forces depend on nothing but the positions."""
         return []
 
@@ -99,18 +100,22 @@ class Engine:
     def label(self, positions: Floats) -> tuple[float, Floats]:
         """Energy in eV (zero: molecules at rest, infinitely apart) and forces (N, 3) eV/Å."""
         self.place(positions)
-        self.lammps.commands_list(self.afresh(self.box, self.types))
+        self.lammps.commands_list(self.before_setup(self.box, self.types))
         self.lammps.command("run 0 post no")
         return self.potential_energy(), self.gather("f", 3) * KCAL_MOL
 
+    def advance(self, steps: int) -> None:
+        """So many timesteps."""
+        self.lammps.command(f"run {steps} post no")
+
     def potential_energy(self) -> float:
-        """eV, of the last step of what was run."""
+        """eV, of the last timestep."""
         return float(self.lammps.get_thermo("pe")) * KCAL_MOL
 
-    def prepare(self, positions: Floats, values: dict[str, Any], how: dict[str, Any]) -> Prepared:
-        """What has to be known before sampling starts at `positions`.
+    def prepare(self, positions: Floats, wall: float | None, parameters: Mapping[str, Any]) -> Prepared:
+        """What is fixed while frames are sampled from `positions`, and where the wall stands.
 
-        values: what the system's builder said; how: the task's parameters.
+        wall: z in Å that the system's builder chose, or None; parameters: those of the task.
         """
         return Prepared(np.zeros(0, dtype=np.int64), None)
 
@@ -128,7 +133,7 @@ class Engine:
         )
 
     def heat(self, temperature: float, timestep: float, seed: int) -> None:
-        """Fresh velocities and a Langevin thermostat at `temperature` K for what `minimise` left mobile.
+        """Random velocities and a Langevin thermostat at `temperature` K for what `minimise` left mobile.
 
         timestep in ps, seed above 0.
         """
@@ -140,7 +145,7 @@ class Engine:
         )
 
     def reflect(self, height: float, mobile: Ints) -> None:
-        """From now on the wall stands at z = `height` Å for atoms `mobile`; all that adds forces is there."""
+        """Set up the wall at z = `height` Å for atoms `mobile`, after all that adds forces."""
         wall = Wall.above(height, self.gather("x", 3)[:, 2], float(self.box.edges[2]))
         LammpsWall(wall, mobile, len(self.box.numbers)).install(self.lammps)
 
@@ -152,5 +157,5 @@ class Engine:
                 self.lammps.command(f"group {name} id " + " ".join(map(str, piece)))
 
     def close(self) -> None:
-        """Free the engine."""
+        """End LAMMPS."""
         self.lammps.close()

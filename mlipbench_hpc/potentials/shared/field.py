@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from mlipbench_hpc.data.frames import Ints
-from mlipbench_hpc.data.potentials import CUTOFF_A
 
 
 @dataclass(frozen=True)
@@ -16,6 +15,8 @@ class Species:
     sigma: float
 
 
+# Å, of Lennard-Jones and of the part of Coulomb's law that is summed pair by pair; the cards state it too.
+CUTOFF_A = 9.0
 # Water: SPC/Fw, doi:10.1063/1.2136877. Na+: Joung and Cheatham for SPC/E, doi:10.1021/jp8001614.
 # Au: Heinz et al., doi:10.1021/jp801931d (r_min 2.951 Å).
 SPECIES = {
@@ -42,19 +43,18 @@ def masses(types: dict[int, int]) -> list[str]:
 def interactions(types: dict[int, int], waters: Ints, kspace: str, kcal_mol: float) -> list[str]:
     """Commands for charges, pairs and bonds. waters (M, 3): O, H, H; kspace: style with its accuracy.
 
-    kcal_mol: what one is in LAMMPS' unit of energy. Lennard-Jones is cut and shifted at CUTOFF_A without tail
+    kcal_mol: 1 kcal/mol in LAMMPS' unit of energy. Lennard-Jones is cut and shifted at CUTOFF_A without tail
     corrections, so that energies and forces belong together; pairs without an entry of their own mix by
     Lorentz and Berthelot.
     """
     lines = [f"set type {own} charge {SPECIES[number].charge}" for number, own in types.items()]
     lines += [f"pair_style lj/cut/coul/long {CUTOFF_A}", "pair_modify shift yes tail no"]
     lines += [
-        f"pair_coeff {min(types[one], types[two])} {max(types[one], types[two])} "
-        f"{epsilon * kcal_mol!r} {sigma!r}"
-        for one in types
-        for two in types
-        if types[one] <= types[two]
-        for epsilon, sigma in [_pair(one, two)]
+        f"pair_coeff {types[first]} {types[second]} {epsilon * kcal_mol!r} {sigma!r}"
+        for first in types
+        for second in types
+        if types[first] <= types[second]
+        for epsilon, sigma in [_pair(first, second)]
     ]
     bonds = _bonds(waters, kcal_mol) if len(waters) else NO_BONDS
     return [*lines, f"kspace_style {kspace}", *MANNERS, *bonds]
@@ -76,10 +76,10 @@ def _bonds(waters: Ints, kcal_mol: float) -> list[str]:
     return lines
 
 
-def _pair(one: int, two: int) -> tuple[float, float]:
-    """ε kcal/mol and σ Å of two species."""
-    low, high = sorted((one, two))
+def _pair(first: int, second: int) -> tuple[float, float]:
+    """ε kcal/mol and σ Å of two species, by atomic number."""
+    low, high = sorted((first, second))
     if (low, high) in PAIRS:
         return PAIRS[low, high]
-    first, second = SPECIES[low], SPECIES[high]
-    return (first.epsilon * second.epsilon) ** 0.5, (first.sigma + second.sigma) / 2
+    a, b = SPECIES[low], SPECIES[high]
+    return (a.epsilon * b.epsilon) ** 0.5, (a.sigma + b.sigma) / 2

@@ -1,0 +1,1 @@
+"""Water and Na+ on a gold electrode of constant charge (see card.toml)."""

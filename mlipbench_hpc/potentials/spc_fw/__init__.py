@@ -1,0 +1,1 @@
+"""Flexible SPC water (see card.toml)."""

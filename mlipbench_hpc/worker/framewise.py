@@ -1,0 +1,85 @@
+"""Sums over frames of observables that packages outside this one add."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+
+from mlipbench_hpc.analysis.profiles import Profiler, Samples
+from mlipbench_hpc.contract.task import TaskFailure
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.framewise import Frame, Framewise
+
+
+@dataclass(frozen=True)
+class System:
+    """Of a run: numbers (N,), cells (T, 3, 3) Å, and its interface, or why it has none."""
+
+    numbers: Ints
+    cells: Floats
+    interface: Profiler | None
+
+    def lacks(self, needs: tuple[str, ...]) -> list[str]:
+        """Which of an observable's needs this run has not."""
+        interface = self.interface
+        present = {
+            "slab": interface is not None and bool(interface.faces),
+            "water": interface is not None and len(interface.waters.intact) > 0,
+            "ions": interface is not None and bool(interface.ions),
+        }
+        return [need for need in needs if not present.get(need, self._holds(need))]
+
+    def _holds(self, symbol: str) -> bool:
+        return bool((self.numbers == atomic_numbers.get(symbol, -1)).any())
+
+    def frames(self, positions: NDArray[np.floating], cells: Floats) -> Iterator[Frame]:
+        """Frames of positions (f, N, 3) Å and cells (f, 3, 3) Å."""
+        interface, every = self.interface, np.arange(len(self.numbers))
+        faces = interface.faces if interface else ()
+        waters = interface.waters.intact if interface else np.zeros((0, 3), dtype=np.int64)
+        heights = np.zeros((len(positions), len(faces), len(every)))
+        for place, face in enumerate(faces):
+            heights[:, place] = face.heights(positions, cells[0], every)
+        for frame, cell, height in zip(np.asarray(positions, dtype=float), cells, heights, strict=True):
+            yield Frame(self.numbers, frame, cell, height, waters)
+
+
+class FrameSums:
+    """Σ_t row[k, t] · value[t] over each block, of several observables, of frames as they come.
+
+    rows (K, T): what every frame counts for; T fills whole blocks. sums: (blocks, K, B) by name, B = 1 of a
+    single number; series: (T,) by name of single numbers.
+    """
+
+    def __init__(self, every: list[Framewise], system: System, rows: Floats, blocks: int) -> None:
+        self.framewise, self.system, self.length = every, system, rows.shape[1] // blocks
+        shapes = {framewise.observable.name: len(framewise.bins) for framewise in every}
+        self.sums: Samples = {name: np.zeros((blocks, len(rows), bins or 1)) for name, bins in shapes.items()}
+        self.series = {name: np.zeros(rows.shape[1]) for name, bins in shapes.items() if not bins}
+        self._rows, self._next = rows, 0
+
+    def add(self, positions: NDArray[np.floating]) -> None:
+        """The next frames (F, N, 3) Å."""
+        cells = self.system.cells[self._next : self._next + len(positions)]
+        for frame in self.system.frames(positions, cells):
+            for framewise in self.framewise:
+                self._take(framewise.observable.name, value_of(framewise, frame))
+            self._next += 1
+
+    def _take(self, name: str, value: Floats) -> None:
+        self.sums[name][self._next // self.length] += self._rows[:, self._next, None] * value
+        if name in self.series:
+            self.series[name][self._next] = value[0]
+
+
+def value_of(framewise: Framewise, frame: Frame) -> Floats:
+    """(B,) of one frame, B = 1 of a single number. Raises TaskFailure where it has another shape."""
+    value, expected = np.asarray(framewise.of_frame(frame), dtype=float), (len(framewise.bins),)
+    if value.shape != (expected if framewise.bins else ()):
+        shape = f"an array of shape {expected}" if framewise.bins else "one number"
+        raise TaskFailure(
+            f"observable {framewise.observable.name}: of_frame returned shape {value.shape}, expected {shape}"
+        )
+    return np.atleast_1d(value)

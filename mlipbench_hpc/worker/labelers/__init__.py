@@ -1,1 +1,0 @@
-"""One module for each reference potential: its `Engine` labels frames and drives sampling."""

@@ -1,0 +1,15 @@
+"""The observables of a run: every module here gives a `FAMILY`. To add one is to add a module.
+
+`contract.versions` sees that this package looks at its own `__path__`: all its modules count as imported.
+"""
+
+import importlib
+import pkgutil
+
+from mlipbench_hpc.worker.observing import Family
+
+
+def families() -> list[Family]:
+    """`FAMILY` of every module here."""
+    names = [f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)]
+    return [importlib.import_module(name).FAMILY for name in names]

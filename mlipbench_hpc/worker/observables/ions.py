@@ -1,0 +1,39 @@
+"""Ions: coordination by oxygens, and the share of time in the first layer."""
+
+from functools import partial
+
+from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.worker.dynamics import Motion, motion_of
+from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
+
+PART, ROOM = "dynamics", "ions"
+
+
+def observables(symbol: str) -> list[Observable]:
+    """Of one species; they stand in results.json alone."""
+    return [
+        Observable(
+            f"{name}-{symbol}", f"{words} of {symbol}", letter, path=(PART, ROOM, symbol, name),
+            needs=("slab", symbol), species=symbol, positive=True, order=95,
+        )
+        for name, words, letter in (
+            ("coordination", "oxygens near an ion", "n"),
+            ("in_first_layer", "share of ions in the first layer", "x"),
+        )
+    ]  # fmt: skip
+
+
+def start(run: Run) -> Finish:
+    """Asks for the sums over stays and neighbours."""
+    return partial(finish, run, run.shared(motion_of))
+
+
+def finish(run: Run, motion: Motion) -> Produced:
+    """Numbers and stays of each species, and how lags were taken."""
+    return Produced(
+        motion.summary(run.notes),
+        [observable for symbol in motion.ions for observable in observables(symbol)],
+    )
+
+
+FAMILY = Family(PART, 60, start)

@@ -1,0 +1,67 @@
+"""Observables of packages outside this one: the average of a function of a frame."""
+
+from functools import partial
+
+import numpy as np
+
+from mlipbench_hpc.analysis.blocks import from_block_means
+from mlipbench_hpc.analysis.profiles import Profiler
+from mlipbench_hpc.contract.folder import writing
+from mlipbench_hpc.data.framewise import PART, Framewise, load_all
+from mlipbench_hpc.worker.framewise import FrameSums, System
+from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
+from mlipbench_hpc.worker.series import summary
+from mlipbench_hpc.worker.stretch import write_csv
+
+
+def start(run: Run) -> Finish | None:
+    """Asks for their sums; None where no package adds one."""
+    if not run.parameters.get("observables"):
+        return None
+    run.require_stable()
+    return partial(finish, run, run.shared(frame_sums))
+
+
+def frame_sums(run: Run) -> FrameSums:
+    """Each frame counts once."""
+    return FrameSums(*usable(run), np.ones((1, len(run.stretch))), run.blocks)
+
+
+def usable(run: Run) -> tuple[list[Framewise], System]:
+    """Those whose needs the run meets; of every other a note."""
+    system = System(run.stretch.trajectory.numbers, run.stretch.cells, interface_of(run))
+    own: list[Framewise] = []
+    for framewise in load_all(run.parameters["observables"]):
+        if lacking := system.lacks(framewise.observable.needs):
+            run.notes.say(f"{framewise.observable.name}: this run has no {' and no '.join(lacking)}, skipped")
+        else:
+            own.append(framewise)
+    return own, system
+
+
+def interface_of(run: Run) -> Profiler | None:
+    """None where the run has no profiles."""
+    try:
+        return run.interface
+    except ValueError:
+        return None
+
+
+def finish(run: Run, sums: FrameSums) -> Produced:
+    """Writes NAME.csv of each curve and NAME.npz of each series; the statistics of the series."""
+    folder, values = run.context.folder, {}
+    for framewise in sums.framewise:
+        own = framewise.described
+        if own.axis:
+            average = from_block_means(sums.sums[own.name][:, 0] / sums.length, sums.length, 0)
+            table = {own.axis.column: np.array(framewise.bins), own.column: average.mean}
+            write_csv(folder / own.file, table | {own.error: average.standard_error})
+            continue
+        with writing(folder / own.file) as stream:
+            series = {own.column: sums.series[own.name]}
+            np.savez(stream, allow_pickle=False, time_ps=run.stretch.times, **series)
+        values[own.name] = summary(own.name, sums.series[own.name], run.blocks, run.notes)
+    return Produced(values, [framewise.described for framewise in sums.framewise])
+
+
+FAMILY = Family(PART, 100, start)

@@ -1,0 +1,88 @@
+"""Temperatures, potential energy and the drift of the conserved energy, from the run's thermo.csv."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, after, number
+
+PART, FILE = "thermo", "thermo.csv"
+TEMPERATURE = Observable("temperature_K", "Temperature", "T", "K", path=(PART, "temperature_K"), order=1)
+POTENTIAL = Observable(
+    "potential_eV_per_atom", "Potential energy", "U", "eV/atom", path=(PART, "potential_eV_per_atom"), order=3
+)
+
+
+def of_species(symbol: str) -> Observable:
+    """The kinetic temperature of one species, which is a column of thermo.csv."""
+    name = f"temperature_{symbol}_K"
+    return Observable(
+        name, f"Temperature of {symbol}", f"T of {symbol}", "K", path=(PART, name), species=symbol, order=2
+    )
+
+
+def start(run: Run) -> Finish:
+    """It needs no frames, and an unstable run has it too."""
+    return partial(finish, run)
+
+
+def finish(run: Run) -> Produced:
+    """Mean and block error of temperatures (K) and potential energy (eV/atom), drift of the conserved one.
+
+    Of the rows of the time that is analysed.
+    """
+    thermo, atoms = Thermo(run.context.upstream("md") / FILE), run.stretch.trajectory.numbers
+    times = thermo["time_ps"]
+    rows = after(times, run.parameters["equilibration"]) & (times <= run.stretch.times[-1] + ROUNDING_PS)
+    species = (of_species(chemical_symbols[number]) for number in np.unique(atoms))
+    temperatures = {observable.name: observable for observable in (TEMPERATURE, *species)}
+    own = [temperatures[column] for column in thermo.names if column in temperatures]
+    values: dict[str, Any] = {
+        observable.name: averaged(block_average(thermo[observable.name][rows], run.blocks), run.notes)
+        for observable in own
+    }
+    potential = block_average(thermo["potential_eV"][rows] / len(atoms), run.blocks)
+    values[POTENTIAL.name] = averaged(potential, run.notes)
+    conserved = thermo["conserved_eV"][rows] / len(atoms) * 1000
+    values["conserved_drift_meV_per_atom_per_ps"] = slope(times[rows], conserved)
+    return Produced(values, [*own, POTENTIAL])
+
+
+class Thermo:
+    """thermo.csv, of which one column (T,) at a time is read, for it may be long."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with path.open(encoding="utf-8") as stream:
+            self.names = stream.readline().strip().split(",")
+
+    def __getitem__(self, name: str) -> Floats:
+        place = self.names.index(name)
+        return np.loadtxt(self.path, delimiter=",", skiprows=1, usecols=place, ndmin=1)
+
+
+def averaged(average: BlockAverage, notes: Notes) -> dict[str, float | None]:
+    """Mean and standard error of a scalar as JSON; what was dropped goes into the notes."""
+    if average.dropped:
+        notes.say(f"thermo.csv: {average.dropped} rows after the last whole block were dropped")
+    if average.reason:
+        notes.say(f"thermo.csv: {average.reason}")
+    return {"mean": number(average.mean), "se": number(average.standard_error)}
+
+
+def slope(times: Floats, values: Floats) -> float | None:
+    """Least-squares slope, None for fewer than two distinct times."""
+    if len(times) < 2 or times[0] == times[-1] or not np.isfinite(values).all():
+        return None
+    centred = times - times.mean()
+    return float(centred @ values / (centred @ centred))
+
+
+FAMILY = Family(PART, 5, start)
