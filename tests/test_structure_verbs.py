@@ -118,7 +118,7 @@ def test_labels_are_those_of_the_potential_and_can_be_trained_on(tmp_path: Path,
     write(tmp_path / "two.extxyz", [frame, moved], format="extxyz")
     words = ["label", str(tmp_path / "two.extxyz"), "--potential", "electrode"]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
-    found, _ = read_dataset(tmp_path / "out" / "labelled.extxyz", "extxyz", EV, LABELS, None)
+    found = read_dataset(tmp_path / "out" / "labelled.extxyz", "extxyz", EV, LABELS, None).frames
     assert check_frames(found, 100.0) == []
     forces = found.forces.reshape(2, -1, 3)[:, -1, 2]
     slope = -(found.energies[1] - found.energies[0]) / 1e-3

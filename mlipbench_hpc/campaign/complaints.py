@@ -27,7 +27,18 @@ def mistakes(error: ValidationError, model: type[BaseModel], document: object) -
         earlier = found.setdefault(mistake.place, mistake)
         if mistake.expected not in earlier.expected:
             found[mistake.place] = replace(earlier, expected=f"{earlier.expected} or {mistake.expected}")
-    return list(found.values())
+    words = {place for place, mistake in found.items() if _is_word_for_mapping(mistake)}
+    return [mistake for place, mistake in found.items() if not (place in words and _is_within(place, found))]
+
+
+def _is_word_for_mapping(mistake: Mistake) -> bool:
+    """Whether a mapping was refused because a word may stand in its place."""
+    return mistake.message == "is not one of the choices" and mistake.received.startswith("a mapping")
+
+
+def _is_within(place: Place, others: Mapping[Place, Mistake]) -> bool:
+    """Whether another mistake lies inside what stands at `place`."""
+    return any(len(other) > len(place) and other[: len(place)] == place for other in others)
 
 
 def _place(loc: tuple[int | str, ...], document: Any) -> Place:
@@ -115,6 +126,14 @@ def _wrong_value(refusal: _Refusal) -> Mistake:
     return Mistake(refusal.place, text, received)
 
 
+def _no_word(refusal: _Refusal) -> Mistake:
+    """A number, true or false where a word belongs."""
+    value = refusal.details["input"]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _wrong_value(refusal)
+    return Mistake(refusal.place, "is a number, not a word", shown(value), f'it in quotes: "{value}"')
+
+
 def _too_few(refusal: _Refusal) -> Mistake:
     return Mistake(refusal.place, "is empty", shown(refusal.details["input"]), "at least one entry")
 
@@ -129,6 +148,7 @@ HANDLERS: dict[str, Callable[[_Refusal], Mistake]] = {
     "model_type": _no_mapping,
     "model_attributes_type": _no_mapping,
     "dict_type": _no_mapping,
+    "string_type": _no_word,
     "too_short": _too_few,
 }
 

@@ -103,6 +103,9 @@ class _Tree:
             if not isinstance(key, yaml.ScalarNode):
                 self._note(place, key, "a key must be a word", expected="`name: value`")
                 continue
+            if key.value == "<<" and key.style is None:
+                message, expected = "merge keys (`<<`) are not supported", "its keys written out"
+                raise _refused(self.lines.file, key.start_mark.line + 1, message, expected)
             inner = (*place, key.value)
             if key.value in found:
                 both = f"line {self.lines.of[inner]} and again line {key.start_mark.line + 1}"

@@ -1,27 +1,21 @@
 """What datasets hold: read and checked before anything runs, remembered while their files do not change."""
 
-import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-from mlipbench_hpc.campaign.spec import FileDataset, GeneratedDataset, Slab, Structure, Structures, System
-from mlipbench_hpc.contract.folder import read_json, write_json
-from mlipbench_hpc.contract.key import digest, plain_files, tree_digest
+from mlipbench_hpc.campaign.spec import GeneratedDataset, Slab, System
 
 if TYPE_CHECKING:
-    from mlipbench_hpc.data.check import DataProblem
     from mlipbench_hpc.data.frames import Frames
 
-FACTS_VERSION = 3
 ANGSTROM3_OF_WATER = 29.91461  # that 18.015 g/mol fill at 1 g/cm³
 # Atoms/Å³ of liquid water, for want of any other.
 TYPICAL_DENSITY = 0.1
-Field = Literal["path", "sha256"]
-Brought = FileDataset | Structure | Structures
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -30,7 +24,10 @@ class DatasetFacts:
 
     sha256 of the file or folder (empty when generated); sizes: atoms of each frame; compositions: frames of
     each; species: sorted atomic numbers; dipoles: frames whose dipole is known; density: atoms/Å³ around an
-    atom, for estimates of cost alone.
+    atom, for estimates of cost alone. By frame, empty where there is nothing to say: kinds, which composition
+    it has (empty: in the order of `compositions`); groups, its trajectory; sets, the word for its set;
+    lightest, u, where atoms have masses of their own. isolated: indices of frames of one isolated atom;
+    understood and remarks: sentences about a user's file.
     """
 
     sha256: str
@@ -39,6 +36,13 @@ class DatasetFacts:
     species: tuple[int, ...]
     dipoles: int = 0
     density: float = field(default=TYPICAL_DENSITY, compare=False)
+    kinds: tuple[int, ...] = field(default=(), compare=False)
+    groups: tuple[str, ...] = field(default=(), compare=False)
+    sets: tuple[str, ...] = field(default=(), compare=False)
+    lightest: tuple[float, ...] = field(default=(), compare=False)
+    isolated: tuple[int, ...] = field(default=(), compare=False)
+    understood: tuple[str, ...] = field(default=(), compare=False)
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def frames(self) -> int:
@@ -55,6 +59,48 @@ class DatasetFacts:
         """Atoms of the largest frame."""
         return max(self.sizes)
 
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """The composition of each frame."""
+        names = tuple(self.compositions)
+        if self.kinds:
+            return tuple(names[kind] for kind in self.kinds)
+        return tuple(name for name, count in self.compositions.items() for _ in range(count))
+
+    @property
+    def runs(self) -> list[int] | None:
+        """Frames of each trajectory where these follow one another in the data; None where they do not."""
+        stretches = [(name, len(list(frames))) for name, frames in groupby(self.groups)]
+        distinct = len({name for name, _ in stretches}) == len(stretches)
+        return [length for _, length in stretches] if stretches and distinct else None
+
+    def select(self, indices: list[int]) -> "DatasetFacts":
+        """What these frames hold."""
+        formulas = self.formulas
+        compositions = dict(Counter(formulas[index] for index in indices))
+        places = {name: place for place, name in enumerate(compositions)}
+        symbols = {symbol for formula in compositions for symbol in atoms_in(formula)}
+        kept: dict[str, Any] = {
+            name: tuple(getattr(self, name)[index] for index in indices) if getattr(self, name) else ()
+            for name in ("sizes", "groups", "sets", "lightest")
+        }
+        return DatasetFacts(
+            sha256=self.sha256,
+            compositions=compositions,
+            species=tuple(sorted(atomic_number(symbol) for symbol in symbols)),
+            density=self.density,
+            kinds=tuple(places[formulas[index]] for index in indices),
+            **kept,
+        )
+
+    def lightest_mass(self, frame: int) -> float:
+        """u, of the lightest atom of a frame."""
+        from ase.data import atomic_masses
+
+        if self.lightest:
+            return self.lightest[frame]
+        return min(float(atomic_masses[atomic_number(s)]) for s in atoms_in(self.formulas[frame]))
+
     def neighbours(self, cutoff: float) -> float:
         """About how many atoms lie within `cutoff` (Å) of another, on average."""
         from mlipbench_hpc.data.density import sphere
@@ -62,20 +108,12 @@ class DatasetFacts:
         return self.density * sphere(cutoff)
 
     def describe(self) -> str:
-        """One line: frames, compositions, how many dipoles, sha256."""
-        held = ", ".join(f"{count} x {formula}" for formula, count in self.compositions.items())
+        """One line: frames, compositions (at most eight), how many dipoles, sha256."""
+        several = list(self.compositions.items())
+        held = ", ".join(f"{count} x {formula}" for formula, count in several[:MOST_NAMED])
+        held += f" and {len(several) - MOST_NAMED} more compositions" if len(several) > MOST_NAMED else ""
         dipoles = f", dipole known of {self.dipoles}" if self.dipoles else ""
         return f"{self.frames} frames ({held}){dipoles}, sha256 {self.sha256 or 'generated'}"
-
-
-@dataclass(frozen=True)
-class FileProblem:
-    """Something wrong with a dataset's file, and which field of its entry says so."""
-
-    field: Field
-    message: str
-    received: str = ""
-    expected: str = ""
 
 
 def built_facts(system: System) -> DatasetFacts | None:
@@ -114,15 +152,64 @@ def generated_facts(
     dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts], answers: Sequence[str]
 ) -> DatasetFacts:
     """What a generated dataset will hold; all of its systems must be known. answers: see `labelled_facts`."""
-    sizes, compositions, density = list[int](), Counter[str](), 0.0
-    for system, _start, frames in dataset.runs:
+    sizes, formulas, groups, density = list[int](), list[str](), list[str](), 0.0
+    for number, (system, _start, frames) in enumerate(dataset.runs):
         (formula,) = systems[system].compositions
         density += systems[system].density * frames / dataset.frames
-        compositions[formula] += frames
+        formulas += [formula] * frames
         sizes += systems[system].sizes * frames
+        groups += [
+            f"{number}.{index}" for index, count in enumerate(shares(frames, dataset)) for _ in range(count)
+        ]
     species = {number for system in dataset.origins for number in systems[system].species}
-    sampled = DatasetFacts("", tuple(sizes), dict(compositions), tuple(sorted(species)), density=density)
-    return labelled_facts(sampled, answers)
+    compositions = dict(Counter(formulas))
+    places = {name: place for place, name in enumerate(compositions)}
+    known = DatasetFacts(
+        "", tuple(sizes), compositions, tuple(sorted(species)), density=density,
+        kinds=tuple(places[formula] for formula in formulas), groups=tuple(groups),
+    )  # fmt: skip
+    return labelled_facts(known, answers)
+
+
+def shares(frames: int, dataset: GeneratedDataset) -> list[int]:
+    """Frames at each temperature of a run of `frames`: earlier temperatures take the remainder."""
+    share, rest = divmod(frames, len(dataset.temperatures))
+    return [share + (index < rest) for index in range(len(dataset.temperatures))]
+
+
+def joined_facts(parts: Mapping[str, DatasetFacts]) -> DatasetFacts:
+    """What several datasets hold one after the other; each frame's set is the name of its dataset."""
+    formulas = [formula for part in parts.values() for formula in part.formulas]
+    compositions = dict(Counter(formulas))
+    places = {name: place for place, name in enumerate(compositions)}
+    frames = sum(part.frames for part in parts.values())
+    return DatasetFacts(
+        sha256="",
+        sizes=tuple(size for part in parts.values() for size in part.sizes),
+        compositions=compositions,
+        species=tuple(sorted({number for part in parts.values() for number in part.species})),
+        dipoles=sum(part.dipoles for part in parts.values()),
+        density=sum(part.density * part.frames for part in parts.values()) / frames,
+        kinds=tuple(places[formula] for formula in formulas),
+        groups=tuple(_groups(parts)) if any(part.groups for part in parts.values()) else (),
+        sets=tuple(name for name, part in parts.items() for _ in range(part.frames)),
+        lightest=tuple(part.lightest_mass(index) for part in parts.values() for index in range(part.frames)),
+        isolated=tuple(_isolated(parts)),
+    )
+
+
+def _groups(parts: Mapping[str, DatasetFacts]) -> Iterator[str]:
+    """The trajectory of each joined frame."""
+    for name, part in parts.items():
+        yield from (f"{name}/{group}" for group in part.groups or [""] * part.frames)
+
+
+def _isolated(parts: Mapping[str, DatasetFacts]) -> Iterator[int]:
+    """Indices of the isolated atoms among all joined frames."""
+    start = 0
+    for part in parts.values():
+        yield from (start + index for index in part.isolated)
+        start += part.frames
 
 
 def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
@@ -134,20 +221,21 @@ def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
 
 
 def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
-    """What the frames hold that have exactly so many atoms of each element; sizes in no order of the frames'.
+    """What the frames hold that have exactly so many atoms of each element, isolated atoms left out.
 
     only: number of atoms by symbol.
     """
-    if not only:
-        return facts
-    kept = {
-        formula: frames
-        for formula, frames in facts.compositions.items()
-        if all(atoms_in(formula).get(symbol, 0) == count for symbol, count in only.items())
+    counts = {formula: atoms_in(formula) for formula in facts.compositions}
+    suitable = {
+        formula
+        for formula, atoms in counts.items()
+        if all(atoms.get(symbol, 0) == count for symbol, count in only.items())
     }
-    sizes = [sum(atoms_in(formula).values()) for formula, frames in kept.items() for _ in range(frames)]
-    species = {atomic_number(symbol) for formula in kept for symbol in atoms_in(formula)}
-    return DatasetFacts(facts.sha256, tuple(sizes), kept, tuple(sorted(species)), density=facts.density)
+    alone = set(facts.isolated)
+    chosen = [
+        index for index, formula in enumerate(facts.formulas) if formula in suitable and index not in alone
+    ]
+    return facts if len(chosen) == facts.frames else facts.select(chosen)
 
 
 def atomic_number(symbol: str) -> int:
@@ -162,104 +250,27 @@ def atoms_in(formula: str) -> dict[str, int]:
     return {symbol: int(count or 1) for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula)}
 
 
-def read_parameters(dataset: Brought) -> dict[str, Any]:
-    """How the file is read: parameters of its `build` task, `kind` apart."""
-    if isinstance(dataset, Structure):
-        return {"format": dataset.format}
-    if isinstance(dataset, Structures):
-        return {"format": dataset.format, "frames": dataset.frames}
-    return {
-        "format": dataset.format,
-        "units": dataset.units.model_dump(),
-        "labels": dataset.labels.model_dump(),
-        "frames": dataset.frames,
-        "largest_force": dataset.largest_force,
-    }
-
-
-def file_facts(source: Path, dataset: Brought, cache: Path | None) -> DatasetFacts | list[FileProblem]:
-    """Read, check and hash a user's file, or remember having done so; problems are never remembered."""
-    if not source.is_file() and not source.is_dir():
-        return [
-            FileProblem("path", "no such file or folder", str(source), f"data in the format {dataset.format}")
-        ]
-    try:
-        memory = cache / f"{_state(source, dataset)}.json" if cache else None
-        facts = _remembered(memory) or _looked_at(source, dataset, memory)
-    except (OSError, ValueError) as error:
-        return [FileProblem("path", str(error))]
-    if isinstance(facts, DatasetFacts) and dataset.sha256 not in (None, facts.sha256):
-        expected = f"{dataset.sha256} (correct `sha256` if the data were meant to change, else restore them)"
-        return [FileProblem("sha256", f"{source} is not the pinned data", facts.sha256, expected)]
-    return facts
-
-
-def _state(source: Path, dataset: Brought) -> str:
-    """Digest of what the file system says of the file(s), without reading them, and of how they are read."""
-    files = plain_files(source) if source.is_dir() else [source]
-    marks = [(str(path), *_marks(path.stat())) for path in files]
-    return digest([FACTS_VERSION, str(source.resolve()), marks, read_parameters(dataset)])
-
-
-def _marks(stat: os.stat_result) -> tuple[int, int, int, int]:
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
-
-
-def _remembered(memory: Path | None) -> DatasetFacts | None:
-    known = read_json(memory) if memory else None
-    if not isinstance(known, dict):
-        return None
-    return DatasetFacts(
-        known["sha256"],
-        tuple(known["sizes"]),
-        known["compositions"],
-        tuple(known["species"]),
-        known["dipoles"],
-        known["density"],
-    )
-
-
-def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFacts | list[FileProblem]:
-    from mlipbench_hpc.data.density import local_density
-    from mlipbench_hpc.data.summary import summary
-
-    frames, dipoles, wrong = _checked(source, dataset)
-    if wrong:
-        return [
-            FileProblem("path", f"{source}: {_where(p.frame)}{p.message}", p.received, p.expected)
-            for p in wrong
-        ]
-    compositions = summary(frames)["compositions"]
-    sizes = tuple(int(size) for size in frames.sizes)
-    species, density = tuple(frames.species()), local_density(frames)
-    facts = DatasetFacts(tree_digest(source), sizes, compositions, species, dipoles, density)
-    if memory:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        write_json(memory, asdict(facts))
-    return facts
-
-
-def _checked(source: Path, dataset: Brought) -> "tuple[Frames, int, list[DataProblem]]":
-    """Frames, how many of them have a dipole, and what is wrong with them."""
+def frames_facts(frames: "Frames") -> DatasetFacts:
+    """What frames hold, apart from the file that they come from."""
     import numpy as np
 
-    from mlipbench_hpc.data.check import DataProblem, check_frames, check_structure, check_structures
-    from mlipbench_hpc.data.read import read, read_structure, read_structures
+    from mlipbench_hpc.data.density import local_density
+    from mlipbench_hpc.data.energies import isolated_atoms
+    from mlipbench_hpc.data.summary import strata
 
-    if isinstance(dataset, Structure):
-        frames = read_structure(source)
-        return frames, 0, check_structure(frames)
-    if isinstance(dataset, Structures):
-        frames = read_structures(source, dataset.format, dataset.frames)
-        return frames, 0, check_structures(frames)
-    how = read_parameters(dataset)
-    frames, dipoles = read(source, how["format"], how["units"], how["labels"], how["frames"])
-    known, wrong = int(np.isfinite(dipoles).sum()), check_frames(frames, dataset.largest_force)
-    if not known and "dipole" in dataset.labels.model_fields_set and dataset.format != "deepmd-npy":
-        expected = "the name of a vector in its frames, or no `dipole` under `labels`"
-        wrong.append(DataProblem(None, "no frame has such a dipole", dataset.labels.dipole, expected))
-    return frames, known, wrong
-
-
-def _where(frame: int | None) -> str:
-    return "" if frame is None else f"frame {frame}: "
+    formulas = strata(frames)
+    compositions = dict(Counter(formulas))
+    places = {name: place for place, name in enumerate(compositions)}
+    lightest = [frames.atoms(index).get_masses().min() for index in range(len(frames))]
+    return DatasetFacts(
+        sha256="",
+        sizes=tuple(int(size) for size in frames.sizes),
+        compositions=compositions,
+        species=tuple(frames.species()),
+        density=local_density(frames),
+        kinds=tuple(places[formula] for formula in formulas),
+        groups=() if frames.groups is None else tuple(frames.groups.tolist()),
+        sets=() if frames.sets is None else tuple(frames.sets.tolist()),
+        lightest=tuple(np.array(lightest).tolist()) if frames.masses is not None else (),
+        isolated=tuple(isolated_atoms(frames).tolist()),
+    )

@@ -10,13 +10,13 @@ from pydantic import BaseModel, Field, ValidationError
 from mlipbench_hpc.campaign.complaints import mistakes
 from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.facts import (
-    Brought,
     DatasetFacts,
     built_facts,
-    file_facts,
     generated_facts,
+    joined_facts,
     labelled_facts,
 )
+from mlipbench_hpc.campaign.files import Brought, file_facts
 from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
@@ -166,7 +166,7 @@ class _Known:
                 self.datasets[name] = generated_facts(
                     dataset.generate, self.systems, self._answers(dataset.generate.potential)
                 )
-        self._labelled()
+        self._derived()
 
     def _look_at(self, place: Place, one: Brought, cache: Path | None) -> None:
         found = file_facts(self.files[place], one, cache)
@@ -175,16 +175,19 @@ class _Known:
         else:
             self.wrong += [Mistake((*place, p.field), p.message, p.received, p.expected) for p in found]
 
-    def _labelled(self) -> None:
-        """Given frames labelled anew hold what they held; labels of labels resolve step by step."""
+    def _derived(self) -> None:
+        """Datasets made of others hold what those hold; resolved step by step."""
         assert self.campaign is not None
-        waiting = {name: one.label for name, one in self.campaign.datasets.items() if one.label}
-        while ready := [name for name, label in waiting.items() if label.frames in self.datasets]:
+        waiting = {name: one for name, one in self.campaign.datasets.items() if one.label or one.join}
+        while ready := [name for name, one in waiting.items() if set(sources(one)) <= set(self.datasets)]:
             for name in ready:
-                label = waiting.pop(name)
-                self.datasets[name] = labelled_facts(
-                    self.datasets[label.frames], self._answers(label.potential)
-                )
+                self.datasets[name] = self._made_of(waiting.pop(name))
+
+    def _made_of(self, dataset: Dataset) -> DatasetFacts:
+        parts = {name: self.datasets[name] for name in sources(dataset)}
+        if dataset.label:
+            return labelled_facts(parts[dataset.label.frames], self._answers(dataset.label.potential))
+        return joined_facts(parts)
 
     def _answers(self, potential: str) -> Sequence[str]:
         """What it labels besides energies and forces; an unknown one, which is a mistake, nothing."""
@@ -196,6 +199,11 @@ def _at_home(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:  # ~somebody who is unknown here
         return Path(path)
+
+
+def sources(dataset: Dataset) -> list[str]:
+    """The datasets that this one is made of."""
+    return [dataset.label.frames] if dataset.label else dataset.join or []
 
 
 def _architectures(campaign: Campaign) -> Architectures:

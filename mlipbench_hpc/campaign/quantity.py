@@ -1,6 +1,7 @@
 """Numbers with units, as people write them: `0.5 fs`, `300 K`, `4 meV/atom`."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Annotated
 
@@ -26,6 +27,7 @@ EXAMPLES = {
     "energy per atom": "4 meV/atom",
     "force": "100 meV/Å",
 }
+ENERGIES_EV = {"eV": 1.0, "Hartree": 27.211386245988, "Ry": 13.605693122994}
 SMALLEST, LARGEST = 1e-9, 1e9
 MINUTE_S = 60.0
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -36,7 +38,8 @@ def parse(kind: str, value: object) -> float:
 
     Raises ValueError naming what was expected.
     """
-    match = re.fullmatch(rf"\s*({NUMBER})\s*(\S+)\s*", value) if isinstance(value, str) else None
+    text = composed(value)
+    match = re.fullmatch(rf"\s*({NUMBER})\s*(\S+)\s*", text) if isinstance(text, str) else None
     if match is None or match[2] not in UNITS[kind]:
         units = ", ".join(UNITS[kind])
         raise ValueError(f"expected a {kind} with its unit ({units}), such as `{EXAMPLES[kind]}`")
@@ -44,6 +47,19 @@ def parse(kind: str, value: object) -> float:
     if not SMALLEST <= number <= LARGEST:
         raise ValueError(f"expected a sensible {kind} above zero, such as `{EXAMPLES[kind]}`")
     return number
+
+
+def composed(value: object) -> object:
+    """Text in which Å is one letter, U+00C5, whichever of its forms was typed; anything else as it is."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def reference_energy(value: object) -> float:
+    """The energy of an atom in eV, of either sign (CODATA 2018); raises ValueError for anything else."""
+    match = re.fullmatch(rf"\s*({NUMBER})\s*(\S+)\s*", value) if isinstance(value, str) else None
+    if match is None or match[2] not in ENERGIES_EV:
+        raise ValueError(f"expected an energy with its unit ({', '.join(ENERGIES_EV)}), such as `-13.6 eV`")
+    return float(match[1]) * ENERGIES_EV[match[2]]
 
 
 def whole_minutes(seconds: float) -> float:
@@ -72,3 +88,10 @@ Temperature = Annotated[float, BeforeValidator(_reader("temperature")), _schema(
 Density = Annotated[float, BeforeValidator(_reader("density")), _schema("density")]
 EnergyPerAtom = Annotated[float, BeforeValidator(_reader("energy per atom")), _schema("energy per atom")]
 Force = Annotated[float, BeforeValidator(_reader("force")), _schema("force")]
+ReferenceEnergy = Annotated[
+    float,
+    BeforeValidator(reference_energy),
+    WithJsonSchema(
+        {"type": "string", "pattern": rf"^\s*{NUMBER}\s*(eV|Hartree|Ry)\s*$", "examples": ["-13.6 eV"]}
+    ),
+]

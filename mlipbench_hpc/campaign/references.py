@@ -20,6 +20,7 @@ REFERENCES = {
     ("datasets", "generate", "system"): "systems",
     ("datasets", "generate", "systems"): "systems",
     ("datasets", "label", "frames"): "datasets",
+    ("datasets", "join"): "datasets",
     ("splits", "dataset"): "datasets",
     ("committees", "model"): "models",
     ("committees", "split"): "splits",
@@ -86,9 +87,11 @@ def check_references(
 
 def _unlabelled(place: Place, dataset: str, campaign: Campaign) -> Iterator[Mistake]:
     """Frames that nobody labels cannot be trained on."""
-    if dataset in campaign.datasets and campaign.datasets[dataset].structures:
-        expected = f"a dataset with labels, such as one with label: {{frames: {dataset}, potential: …}}"
-        yield Mistake(place, "its frames carry no labels", dataset, expected)
+    entry = campaign.datasets.get(dataset)
+    for name in [dataset, *((entry.join or []) if entry else [])]:
+        if name in campaign.datasets and campaign.datasets[name].structures:
+            expected = f"a dataset with labels, such as one with label: {{frames: {name}, potential: …}}"
+            yield Mistake(place, "its frames carry no labels", name, expected)
 
 
 def _profiles(place: Place, campaign: Campaign) -> Iterator[Mistake]:

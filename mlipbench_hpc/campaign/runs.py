@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.potentials import Potentials, check_species, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, shown
-from mlipbench_hpc.campaign.sources import empty_above, multiple, short_enough
+from mlipbench_hpc.campaign.sources import HYDROGEN_U, empty_above, multiple, short_enough
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, System
 from mlipbench_hpc.campaign.splits import Facts, facts_of
 from mlipbench_hpc.contract.engines import ENGINES
@@ -30,6 +30,7 @@ def check_md(
 ) -> Iterator[Mistake]:
     """What is wrong with one run besides its engine."""
     yield from _times(place, md, campaign.analysis.blocks)
+    yield from _same(place, md, campaign)
     if md.stability.temperature <= md.temperature:
         received, expected = (
             f"{md.stability.temperature:g} K",
@@ -38,21 +39,42 @@ def check_md(
         yield Mistake((*place, "stability", "temperature"), "every run would end at once", received, expected)
     start = start_of(md, facts, systems)
     if start is None:
+        yield from short_enough(place, md.timestep)
         return
-    used = [frame for frame in md.start.frames if frame < start.frames]
+    used = [frame for frame in md.start.frames[: md.replicas] if frame < start.frames]
+    lightest = min((start.lightest_mass(frame) for frame in used), default=HYDROGEN_U)
+    yield from short_enough(place, md.timestep, lightest)
     for index, frame in enumerate(md.start.frames):
         if frame >= start.frames:
             expected = f"0 to {start.frames - 1}"
             yield Mistake((*place, "start", "frames", index), "no such frame", str(frame), expected)
-    yield from _fixed(place, md, [start.sizes[frame] for frame in used[: md.replicas]])
-    yield from _layers(place, md, campaign, start)
+    yield from _fixed(place, md, [start.sizes[frame] for frame in used])
+    begun = start.select(used) if used else start
+    yield from _layers(place, md, campaign, begun)
     yield from _wall(place, md, campaign)
     yield from _member(place, md, campaign)
     if md.potential:
         name = str(md.start.system or md.start.dataset)
-        yield from check_species(place, potentials.get(md.potential), "md", start, name)
+        yield from check_species(place, potentials.get(md.potential), "md", begun, name)
     else:
-        yield from _species(place, md, campaign, facts, start)
+        yield from _species(place, md, campaign, facts, begun)
+
+
+def _same(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
+    """Two entries whose trajectories are one: they would be compared as if they were independent."""
+    for name, other in campaign.md.items():
+        if name == place[1]:
+            return
+        if _trajectories(other) == _trajectories(md):
+            expected = "another `seed`, or one entry with more `replicas`"
+            yield Mistake(place, f"the same run as `{name}`", f"seed {md.seed}", expected)
+            return
+
+
+def _trajectories(md: MolecularDynamics) -> MolecularDynamics:
+    """What decides a run's trajectories: not how many there are, nor what of them is discarded."""
+    plain = {"replicas": 1, "equilibration": None, "member": None if md.potential else md.driver}
+    return md.model_copy(update=plain)
 
 
 def start_of(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFacts | None:
@@ -94,7 +116,6 @@ def _without_thermostat(place: Place, md: MolecularDynamics, who: str, engines: 
 
 
 def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake]:
-    yield from short_enough(place, md.timestep)
     for key in ("checkpoint_every", "equilibration", "frame_every", "length"):
         if key in md.model_fields_set and (value := getattr(md, key)) is not None:
             yield from multiple((*place, key), value, md.timestep)
@@ -187,11 +208,16 @@ def starts(md: MolecularDynamics, campaign: Campaign) -> list[str]:
 
 def behind(dataset: str, campaign: Campaign) -> list[str]:
     """The systems that a dataset's frames come from, so far as that is known."""
-    here = campaign.datasets.get(dataset)
-    for _ in campaign.datasets:
-        here = campaign.datasets.get(here.label.frames) if here and here.label else here
-    names = here.generate.origins if here and here.generate else []
-    return [name for name in names if name in campaign.systems]
+    waiting, seen, names = [dataset], set[str](), list[str]()
+    while waiting:
+        name = waiting.pop(0)
+        here = campaign.datasets.get(name)
+        if here is None or name in seen:
+            continue
+        seen.add(name)
+        names += here.generate.origins if here.generate else []
+        waiting += [here.label.frames] if here.label else here.join or []
+    return [name for name in dict.fromkeys(names) if name in campaign.systems]
 
 
 def _species(

@@ -1,5 +1,6 @@
 """Systems that cannot be built and datasets that cannot be made."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from mlipbench_hpc.campaign.facts import ANGSTROM3_OF_WATER, DatasetFacts
@@ -7,7 +8,7 @@ from mlipbench_hpc.campaign.potentials import Potentials, check_species
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, GeneratedDataset, Slab, System
 
-LONGEST_TIMESTEP_PS = 0.002
+LONGEST_TIMESTEP_PS, REFERENCE_MASS_U, HYDROGEN_U = 0.002, 4.0, 1.008
 DENSEST = 1.5
 WATERS_PER_ION = 4
 THINNEST_FILM_A = 3.0
@@ -79,6 +80,16 @@ def check_dataset(
         if dataset.label.frames in facts:
             card, frames = potentials.get(dataset.label.potential), facts[dataset.label.frames]
             yield from check_species(place, card, "label", frames, dataset.label.frames)
+    yield from _joined(("datasets", name, "join"), name, campaign.datasets)
+
+
+def _joined(place: Place, name: str, datasets: Mapping[str, Dataset]) -> Iterator[Mistake]:
+    parts = datasets[name].join or []
+    if parts:
+        yield from _circle(place, name, datasets)
+    for index, part in enumerate(parts):
+        if part in parts[:index]:
+            yield Mistake((*place, index), "joined twice", part, "each dataset once")
 
 
 def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
@@ -95,21 +106,31 @@ def _generated(place: Place, dataset: GeneratedDataset) -> Iterator[Mistake]:
 
 
 def _circle(place: Place, name: str, datasets: Mapping[str, Dataset]) -> Iterator[Mistake]:
-    """A dataset whose frames would be its own labelled anew."""
-    seen, here = [name], datasets[name]
-    while here.label and here.label.frames in datasets:
-        seen.append(here.label.frames)
-        if seen.count(seen[-1]) > 1:
-            yield Mistake(place, "labels its own frames", " -> ".join(seen), "frames of another dataset")
-            return
-        here = datasets[here.label.frames]
+    """A dataset that would be made of itself."""
+    paths = [[name]]
+    while paths:
+        path = paths.pop()
+        here = datasets[path[-1]]
+        for source in [here.label.frames] if here.label else here.join or []:
+            if source in path:
+                yield Mistake(
+                    place, "is made of its own frames", " -> ".join([*path, source]), "other datasets"
+                )
+                return
+            if source in datasets:
+                paths.append([*path, source])
 
 
-def short_enough(place: Place, timestep: float) -> Iterator[Mistake]:
-    """A timestep that no atom would survive. timestep in ps."""
-    if timestep > LONGEST_TIMESTEP_PS:
+def short_enough(place: Place, timestep: float, lightest: float = HYDROGEN_U) -> Iterator[Mistake]:
+    """A timestep (ps) that the lightest atom (u) would not survive.
+
+    The period of a bond goes with the square root of the mass: 2 fs up to 4 u, 8 fs for copper.
+    """
+    longest = LONGEST_TIMESTEP_PS * max(1.0, math.sqrt(lightest / REFERENCE_MASS_U))
+    if timestep > longest:
         received = f"{timestep * 1e3:g} fs"
-        expected = f"at most {LONGEST_TIMESTEP_PS * 1e3:g} fs (0.5 fs with H)"
+        advice = " (0.5 fs with H)" if lightest < REFERENCE_MASS_U else ""
+        expected = f"at most {longest * 1e3:.3g} fs for the lightest atom, {lightest:.4g} u{advice}"
         yield Mistake((*place, "timestep"), "too long for atoms that vibrate", received, expected)
 
 

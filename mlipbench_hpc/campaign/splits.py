@@ -3,28 +3,69 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts, atoms_in, drawn
 from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
-from mlipbench_hpc.campaign.spec import Split
+from mlipbench_hpc.campaign.spec import Blocks, Split
 
 Facts = Mapping[str, DatasetFacts]
 
 
 def facts_of(split: Split, facts: Facts) -> DatasetFacts | None:
     """What the frames hold that a split draws from; None where that is not known, or there are none."""
-    held = drawn(facts[split.dataset], split.only) if split.dataset in facts else None
-    return held if held and held.frames else None
+    known = drawn(facts[split.dataset], split.only) if split.dataset in facts else None
+    return known if known and known.frames else None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Frames of the held-out sets, and of the pool that members draw from (with groups: at most)."""
+
+    validation: int
+    test: int
+    pool: int
+
+
+def sizes_of(split: Split, known: DatasetFacts) -> Sizes:
+    """With `sets`, all frames of the words named; known: what the frames hold that the split draws from."""
+    if split.sets is None:
+        validation, test = split.validation or 0, split.test or 0
+        return Sizes(validation, test, known.frames - validation - test)
+    words = Counter(known.sets)
+    chosen = (split.sets.validation, split.sets.test, split.sets.train)
+    return Sizes(*(sum(words[name] for name in names) for names in chosen))
+
+
+def split_parameters(split: Split, train: int, known: DatasetFacts) -> dict[str, Any]:
+    """Parameters of a `split` task with `train` frames a member; known: what its whole dataset holds."""
+    plain = ("only", "validation", "test", "members", "disjoint", "seed")
+    parameters = split.model_dump(include=set(plain)) | {"train": train}
+    if split.sets:
+        parameters["sets"] = split.sets.model_dump()
+    if split.group_by:
+        blocks = split.group_by if isinstance(split.group_by, Blocks) else None
+        parameters["group_by"] = (
+            {"block": blocks.block, "gap": blocks.gap} if blocks else {"block": None, "gap": 0}
+        )
+    if split.reference_energies:
+        parameters["reference_energies"] = split.reference_energies
+    if runs := known.runs:
+        parameters["runs"] = runs
+    return parameters
 
 
 def check_split(place: Place, split: Split, train: int, facts: Facts) -> Iterator[Mistake]:
     """A split with `train` frames a member (more than at first when a committee grows)."""
-    if wrong := list(_only((*place, "only"), split, facts)):
+    if wrong := [*_only((*place, "only"), split, facts), *_sets((*place, "sets"), split, facts)]:
         yield from wrong
-    elif held := facts_of(split, facts):
+    elif known := facts_of(split, facts):
         whose = f" with {_counts(split.only)}" if split.only else ""
-        yield from _sizes(place, split, train, held, f"`{split.dataset}`{whose}")
+        wrong = list(_sizes(place, split, train, known, f"`{split.dataset}`{whose}"))
+        yield from wrong or _divided(place, split, train, known)
+        yield from _references((*place, "reference_energies"), split, facts[split.dataset], known)
 
 
 def _only(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
@@ -41,55 +82,99 @@ def _only(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
     yield Mistake(place, message, _counts(split.only), f"numbers that occur: {there}")
 
 
+def _sets(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
+    """Words that no frame carries, and words that are to give two sets."""
+    if split.sets is None or split.dataset not in facts:
+        return
+    words = Counter(facts[split.dataset].sets)
+    there = ", ".join(f"{word} ({count})" for word, count in words.items() if word)
+    if not there:
+        expected = "`labels: {set: …}` of its file, or a dataset with `join`"
+        yield Mistake(place, f"the frames of `{split.dataset}` name no set", "no words", expected)
+        return
+    chosen = split.sets.model_dump()
+    for name, names in chosen.items():
+        for word in [word for word in names if word not in words]:
+            yield Mistake(
+                (*place, name), "no frame is of this set", repr(word), f"one of {there}", near(word, words)
+            )
+    used = Counter(word for names in chosen.values() for word in set(names))
+    for word in [word for word, count in used.items() if count > 1]:
+        yield Mistake(place, "one set of frames is to be two", repr(word), "each word in one of the three")
+
+
 def _counts(only: Mapping[str, int]) -> str:
     return ", ".join(f"{symbol}{count}" for symbol, count in only.items())
 
 
-def _occurring(symbol: str, held: DatasetFacts) -> str:
+def _occurring(symbol: str, known: DatasetFacts) -> str:
     """Such as `Na0 in 48 frames, Na2 in 50`."""
-    found = Counter[int]()
-    for formula, frames in held.compositions.items():
-        found[atoms_in(formula).get(symbol, 0)] += frames
-    first, *others = (f"{symbol}{count} in {frames}" for count, frames in sorted(found.items()))
+    occurring = Counter[int]()
+    for formula, frames in known.compositions.items():
+        occurring[atoms_in(formula).get(symbol, 0)] += frames
+    first, *others = (f"{symbol}{count} in {frames}" for count, frames in sorted(occurring.items()))
     return ", ".join([f"{first} frames", *others])
 
 
-def _sizes(place: Place, split: Split, train: int, held: DatasetFacts, where: str) -> Iterator[Mistake]:
-    frames = held.frames
-    pool = frames - split.validation - split.test
+def _sizes(place: Place, split: Split, train: int, known: DatasetFacts, where: str) -> Iterator[Mistake]:
+    sizes = sizes_of(split, known)
     need = split.members * train if split.disjoint else train
-    have = f"{frames} frames in {where}, {max(pool, 0)} after validation and test"
-    if pool < 1:
-        received = f"{split.validation} + {split.test} of {frames} frames in {where}"
+    have = f"{known.frames} frames in {where}, {max(sizes.pool, 0)} after validation and test"
+    if sizes.pool < 1:
+        received = f"{sizes.validation} + {sizes.test} of {known.frames} frames in {where}"
         yield Mistake(
             (*place, "validation"), "validation and test leave nothing to train on", received, "fewer"
         )
-    elif need > pool:
+    elif need > sizes.pool:
         wanted = f"{split.members} x {train} frames" if split.disjoint else f"{train} frames"
-        most = pool // split.members if split.disjoint else pool
+        most = sizes.pool // split.members if split.disjoint else sizes.pool
         message = (
             "a committee larger than the data allows" if split.disjoint else "more frames than the data has"
         )
         yield Mistake((*place, "train"), message, wanted, f"at most {most} ({have})")
-    elif strange := set(held.species) - _learned(split, held):
-        message = f"some member may be trained on no frame with {symbols(strange)}"
-        yield Mistake((*place, "train"), message, f"{train} frames", "more frames a member")
-    elif not split.disjoint and math.comb(pool, train) < split.members:
-        received = f"{split.members} members, {train} of {pool} frames each"
-        expected = f"at most {math.comb(pool, train)} members, or fewer frames each ({have})"
+    elif not split.disjoint and math.comb(sizes.pool, train) < split.members:
+        received = f"{split.members} members, {train} of {sizes.pool} frames each"
+        expected = f"at most {math.comb(sizes.pool, train)} members, or fewer frames each ({have})"
         yield Mistake((*place, "members"), "a committee larger than the data allows", received, expected)
 
 
-def _learned(split: Split, held: DatasetFacts) -> set[int]:
-    """Species that every member of a split sees in training (shares depend on the strata's sizes alone)."""
+def _divided(place: Place, split: Split, train: int, known: DatasetFacts) -> Iterator[Mistake]:
+    """The division itself: sets that cannot be had, and species that some member would not see."""
     from ase.data import atomic_numbers
 
-    holds = {formula: {atomic_numbers[s] for s in atoms_in(formula)} for formula in held.compositions}
-    if all(species == set(held.species) for species in holds.values()):
-        return set(held.species)
-    from mlipbench_hpc.data.split import split as divide
+    from mlipbench_hpc.data.split import Plan, divide
 
-    strata = [formula for formula, count in held.compositions.items() for _ in range(count)]
-    parts = divide(strata, **split.model_dump(exclude={"dataset", "only"}))
-    seen = [{number for index in member for number in holds[strata[index]]} for member in parts.members]
-    return set.intersection(*seen)
+    formulas = known.formulas
+    plan = Plan.of(split_parameters(split, train, known))
+    try:
+        parts = divide(formulas, plan, known.sets or None, known.groups or None)
+    except ValueError as error:
+        yield Mistake(place, str(error))
+        return
+    numbers = {formula: {atomic_numbers[s] for s in atoms_in(formula)} for formula in known.compositions}
+    seen = [set[int]().union(*(numbers[formulas[index]] for index in member)) for member in parts.members]
+    if strange := set(known.species) - seen[0].intersection(*seen):
+        message = f"some member may be trained on no frame with {symbols(strange)}"
+        yield Mistake((*place, "train"), message, f"{train} frames", "more frames a member")
+
+
+def _references(
+    place: Place, split: Split, everything: DatasetFacts, known: DatasetFacts
+) -> Iterator[Mistake]:
+    """Species without a reference energy, where these are stated or taken from isolated atoms."""
+    from ase.data import atomic_numbers
+
+    asked = split.reference_energies
+    if isinstance(asked, dict):
+        for symbol in [symbol for symbol in asked if symbol not in atomic_numbers]:
+            yield Mistake((*place, symbol), "no such element", repr(symbol), "a symbol such as O or Na")
+        present = {atomic_numbers.get(symbol, -1) for symbol in asked}
+    elif asked == "isolated atoms" or (asked is None and everything.isolated):
+        formulas = everything.formulas
+        present = {atomic_numbers[s] for index in everything.isolated for s in atoms_in(formulas[index])}
+    else:
+        return
+    if lost := set(known.species) - present:
+        source = "stated" if isinstance(asked, dict) else "isolated atoms"
+        expected = "one for each element, or `fit`"
+        yield Mistake(place, f"no reference energy of {symbols(lost)}", source, expected)

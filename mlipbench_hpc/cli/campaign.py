@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from mlipbench_hpc.cli.options import add_campaign_verb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import BaseModel
 
+    from mlipbench_hpc.campaign.load import Validated
     from mlipbench_hpc.cli.session import Session, Subparsers
 
 
@@ -31,7 +34,26 @@ def validate(session: Session) -> int:
     print(f"{session.path} is valid: campaign `{campaign.name}`")
     for name, facts in session.validated.datasets.items():
         print(f"  dataset {name}: {facts.describe()}")
+        print_lines(f"    {line}" for line in facts.understood)
+    print_lines(remarks(session.validated))
     return 0
+
+
+def remarks(validated: Validated) -> list[str]:
+    """What may mislead about the data, one line each."""
+    named = (("dataset", validated.datasets), ("system", validated.systems))
+    return [
+        f"  look at {kind} {name}: {remark}"
+        for kind, known in named
+        for name, facts in known.items()
+        for remark in facts.remarks
+    ]
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Each on a line of its own."""
+    for line in lines:
+        print(line)
 
 
 def environments(session: Session) -> int:

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from mlipbench_hpc.cli.campaign import remarks
 from mlipbench_hpc.cli.options import KEY_SHOWN, add_campaign_verb, is_yes
 from mlipbench_hpc.runtime.trouble import Trouble
 
@@ -45,7 +46,7 @@ def show_plan(session: Session) -> dict[str, State]:
     lines = words.table(session.plan, states) + words.summary(session.plan, seen, states, session.site)
     if any(state != "done" for state in states.values()):
         lines += again.lines(session.plan, states, earlier(session.store, session.plan))
-    print("\n".join(lines), flush=True)
+    print("\n".join(lines + remarks(session.validated)), flush=True)
     return states
 
 

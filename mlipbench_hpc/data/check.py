@@ -1,12 +1,13 @@
 """What is wrong with frames before anything is trained on them."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlipbench_hpc.data.cells import RULE, is_valid
+from mlipbench_hpc.data.duplicates import duplicates
 from mlipbench_hpc.data.frames import Floats, Frames
 
 SHOWN = 5
@@ -35,10 +36,12 @@ def check_frames(frames: Frames, largest_force: float) -> list[DataProblem]:
     """
     kinds = (
         _empty,
+        _ghosts,
         _energies,
         _forces,
         _absurd_forces(largest_force),
         _positions,
+        _masses,
         _cells,
         _close_atoms,
         _duplicates,
@@ -48,7 +51,7 @@ def check_frames(frames: Frames, largest_force: float) -> list[DataProblem]:
 
 def check_structure(frames: Frames) -> list[DataProblem]:
     """Everything wrong with a structure that carries no labels."""
-    kinds = (_empty, _positions, _cells, _close_atoms)
+    kinds = (_empty, _ghosts, _masses, _positions, _cells, _close_atoms)
     return [problem for kind in kinds for problem in _first(list(kind(frames)))]
 
 
@@ -67,6 +70,21 @@ def _first(problems: list[DataProblem]) -> list[DataProblem]:
 def _empty(frames: Frames) -> Iterator[DataProblem]:
     for index in np.flatnonzero(frames.sizes == 0):
         yield DataProblem(int(index), "no atom in it")
+
+
+def _ghosts(frames: Frames) -> Iterator[DataProblem]:
+    """Basis functions or markers without a nucleus: a model would learn them as an element."""
+    for index, count in _per_frame(frames, np.asarray(frames.numbers == 0)):
+        yield DataProblem(
+            index, "ghost atom (X)", f"{count} such atoms", "atoms of an element; take them out"
+        )
+
+
+def _masses(frames: Frames) -> Iterator[DataProblem]:
+    if frames.masses is not None:
+        bad = np.asarray(~(np.isnan(frames.masses) | ((frames.masses > 0.5) & (frames.masses < 1e4))))
+        for index, count in _per_frame(frames, bad):
+            yield DataProblem(index, "mass out of range", f"{count} such atoms", "0.5 to 10,000 u")
 
 
 def _energies(frames: Frames) -> Iterator[DataProblem]:
@@ -112,22 +130,17 @@ def _per_frame(frames: Frames, bad_atoms: NDArray[np.bool_]) -> Iterator[tuple[i
 
 def _cells(frames: Frames) -> Iterator[DataProblem]:
     for index in range(len(frames)):
-        if not _sound_cell(frames, index):
+        if not is_valid(frames.cells[index], frames.pbc[index]):
             received = np.array2string(frames.cells[index], separator=",").replace("\n", "")
-            yield DataProblem(index, "periodic cell without volume", received, "independent lattice vectors")
-
-
-def _sound_cell(frames: Frames, index: int) -> bool:
-    vectors = frames.cells[index][frames.pbc[index]]
-    if not np.isfinite(frames.cells[index]).all():
-        return False
-    return not len(vectors) or float(np.linalg.svd(vectors, compute_uv=False).min()) > 1e-3
+            flags = "".join("FT"[int(flag)] for flag in frames.pbc[index])
+            yield DataProblem(index, "periodic cell without volume", f"{received}, pbc {flags}", RULE)
 
 
 def _close_atoms(frames: Frames) -> Iterator[DataProblem]:
     for index in range(len(frames)):
         positions = frames.positions[frames.atoms_of(index)]
-        if len(positions) < 2 or not np.isfinite(positions).all() or not _sound_cell(frames, index):
+        valid = is_valid(frames.cells[index], frames.pbc[index])
+        if len(positions) < 2 or not valid or not np.isfinite(positions).all():
             continue
         distance, pair = closest_pair(positions, frames.cells[index], frames.pbc[index])
         if distance < CLOSEST_A:
@@ -161,10 +174,6 @@ def closest_pair(positions: Floats, cell: Floats, pbc: NDArray[np.bool_]) -> tup
 
 
 def _duplicates(frames: Frames) -> Iterator[DataProblem]:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index in range(len(frames)):
-        groups[frames.fingerprint(index)].append(index)
-    for first, *others in groups.values():
-        for other in others:
-            expected = "each structure once, else it can be in training and test at the same time"
-            yield DataProblem(other, f"the same structure as frame {first}", "", expected)
+    for first, other in duplicates(frames):
+        expected = "each structure once, else it can be in training and test at the same time"
+        yield DataProblem(other, f"the same structure as frame {first}", "", expected)

@@ -1,10 +1,9 @@
 """Labelled structures as flat arrays, in one file that loads without pickle."""
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Words = NDArray[np.str_]
+OPTIONAL = ("masses", "groups", "sets")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,9 @@ class Frames:
 
     offsets (F+1,) int64; numbers (A,) int64 atomic numbers; positions (A, 3) Å; cells (F, 3, 3) Å, rows are
     lattice vectors; pbc (F, 3) bool; energies (F,) eV; forces (A, 3) eV/Å; both are NaN where a frame carries
-    no label.
+    no label. masses (A,) u: the data's own, NaN for the element's; groups (F,) and sets (F,): names of the
+    trajectory and of the set (train, …) that a frame is of, empty where it has none. These are None where no
+    frame has any.
     """
 
     offsets: Ints
@@ -32,6 +35,9 @@ class Frames:
     pbc: NDArray[np.bool_]
     energies: Floats
     forces: Floats
+    masses: Floats | None = None
+    groups: Words | None = None
+    sets: Words | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -65,6 +71,9 @@ class Frames:
             self.pbc[rows],
             self.energies[rows],
             self.forces[flat],
+            None if self.masses is None else self.masses[flat],
+            None if self.groups is None else self.groups[rows],
+            None if self.sets is None else self.sets[rows],
         )
 
     def formula(self, index: int) -> str:
@@ -75,42 +84,36 @@ class Frames:
         """Sorted atomic numbers that occur."""
         return [int(number) for number in np.unique(self.numbers)]
 
-    def fingerprint(self, index: int) -> str:
-        """sha256 of one structure: species, cell and positions to 1e-3 Å, no labels.
-
-        The order of the atoms and the periodic image that each is given in do not matter.
-        """
-        own, cell = self.atoms_of(index), np.nan_to_num(self.cells[index])
-        places = np.nan_to_num(self.positions[own])
-        if self.pbc[index].any() and abs(np.linalg.det(cell)) > 0:
-            shares = places @ np.linalg.inv(cell)
-            places = np.where(self.pbc[index], np.mod(shares + 1e-6, 1.0) - 1e-6, shares) @ cell
-        rows = np.column_stack([self.numbers[own], np.round(places, 3) + 0.0])
-        rows = rows[np.lexsort(rows.T[::-1])]
-        return hashlib.sha256((np.round(cell, 6) + 0.0).tobytes() + rows.tobytes()).hexdigest()
-
     def atoms(self, index: int) -> "Atoms":
-        """One frame as ase.Atoms, without its labels."""
+        """One frame as ase.Atoms, without its labels; with masses of its own where the data have some."""
         from ase import Atoms
+        from ase.data import atomic_masses
 
         own = self.atoms_of(index)
+        numbers, masses = self.numbers[own], None if self.masses is None else self.masses[own]
+        if masses is not None:
+            masses = (
+                None if np.isnan(masses).all() else np.where(np.isnan(masses), atomic_masses[numbers], masses)
+            )
         return Atoms(
-            numbers=self.numbers[own],
+            numbers=numbers,
             positions=self.positions[own],
             cell=self.cells[index],
             pbc=self.pbc[index],
+            masses=masses,
         )
 
     def save(self, path: Path) -> None:
         """Write all arrays as one .npz."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         with path.open("wb") as stream:
-            np.savez(stream, **{field.name: getattr(self, field.name) for field in fields(self)})
+            np.savez(stream, **{name: array for name, array in arrays.items() if array is not None})
 
     @classmethod
     def load(cls, path: Path) -> "Frames":
         """Read what `save` wrote; pickles are refused."""
         with np.load(path, allow_pickle=False) as archive:
-            return cls(**{field.name: archive[field.name] for field in fields(cls)})
+            return cls(**{field.name: archive[field.name] for field in fields(cls) if field.name in archive})
 
     @classmethod
     def from_atoms(
@@ -147,6 +150,20 @@ def concatenate(parts: list[Frames]) -> Frames:
     others = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(Frames)
-        if field.name != "offsets"
+        if field.name != "offsets" and field.name not in OPTIONAL
     }
-    return Frames(offsets=offsets.astype(np.int64), **others)
+    optional = {name: _optional(parts, name) for name in OPTIONAL}
+    return Frames(offsets=offsets.astype(np.int64), **others, **optional)
+
+
+def _optional(parts: list[Frames], name: str) -> Any:
+    """One array of all parts, filled up for those that have none; None where no part has any."""
+    arrays = [getattr(part, name) for part in parts]
+    if all(array is None for array in arrays):
+        return None
+    empty = [
+        np.full(len(part.numbers), np.nan) if name == "masses" else np.full(len(part), "") for part in parts
+    ]
+    return np.concatenate(
+        [blank if array is None else array for array, blank in zip(arrays, empty, strict=True)]
+    )

@@ -1,11 +1,17 @@
-"""Divide frames into validation, test and the members' training sets; reference energies per species."""
+"""Divide frames into validation, test and the members' training sets."""
 
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.grouping import Grouping, groups_of
+
+Strata = Sequence[str]
+Parts = dict[str, list[int]]
 
 
 @dataclass(frozen=True)
@@ -24,97 +30,229 @@ class Split:
         return Split(validation, test, pool, members)
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """Frames of each set. validation and test are None where the data name their sets themselves."""
+
+    validation: int | None
+    test: int | None
+    train: int
+    members: int
+    disjoint: bool
+    seed: int
+
+    @property
+    def drawn(self) -> int:
+        """Frames that the members need together."""
+        return self.members * self.train if self.disjoint else self.train
+
+
 def holding(frames: Frames, only: dict[str, int]) -> list[int]:
     """Frames with exactly so many atoms of each element; only: number of atoms by symbol."""
     from ase.data import atomic_numbers
 
-    found = np.ones(len(frames), dtype=bool)
+    matching = np.ones(len(frames), dtype=bool)
     for symbol, count in only.items():
         mine = frames.numbers == atomic_numbers[symbol]
-        found &= np.add.reduceat(mine, frames.offsets[:-1], dtype=int) == count
-    return [int(index) for index in np.flatnonzero(found)]
+        matching &= np.add.reduceat(mine, frames.offsets[:-1], dtype=int) == count
+    return [int(index) for index in np.flatnonzero(matching)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How frames are divided: sizes, and either the words of the sets or a grouping."""
+
+    sizes: Sizes
+    sets: Mapping[str, Sequence[str]] | None = None
+    grouping: Grouping | None = None
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> "Plan":
+        """From the parameters of a `split` task."""
+        sizes = Sizes(**{field.name: parameters[field.name] for field in fields(Sizes)})
+        grouping = parameters.get("group_by")
+        return cls(sizes, parameters.get("sets"), Grouping(**grouping) if grouping else None)
+
+
+def divide(
+    strata: Strata, plan: Plan, labels: Sequence[str] | None = None, runs: Sequence[str] | None = None
+) -> Split:
+    """The frames of each set. labels, runs: (F,) the set and the trajectory that each frame names.
+
+    Without trajectories, blocks are blocks of all frames in their order. Raises ValueError for what `split`,
+    `split_by_sets` or `split_by_groups` refuse, and where the data name no sets or trajectories.
+    """
+    if plan.sets:
+        if labels is None:
+            raise ValueError(
+                "the data name no set of their frames: `labels: {set: …}` of the file, or `join`"
+            )
+        return split_by_sets(strata, labels, plan.sets, plan.sizes)
+    if plan.grouping:
+        if (runs is None or not any(runs)) and plan.grouping.block is None:
+            raise ValueError(
+                "the data name no trajectory of their frames: `labels: {trajectory: …}`, or blocks"
+            )
+        return split_by_groups(strata, runs or [""] * len(strata), plan.grouping, plan.sizes)
+    sizes = plan.sizes
+    return split(
+        strata, sizes.validation or 0, sizes.test or 0, sizes.train, sizes.members, sizes.disjoint, sizes.seed
+    )
 
 
 def split(
-    strata: list[str], validation: int, test: int, train: int, members: int, disjoint: bool, seed: int
+    strata: Strata, validation: int, test: int, train: int, members: int, disjoint: bool, seed: int
 ) -> Split:
     """Validation first, then test, then `members` training sets of `train` frames, stratified and seeded.
 
     strata: one label (composition) per frame. Held-out sets take the largest-remainder share of each
     stratum. A member's set is a prefix of its own stratified order of the pool: for one seed it is contained
     in every larger one. Unless `disjoint`, member m's set does not depend on how many members there are.
-    Raises ValueError when the frames do not suffice.
+    Where strata tie, the seed decides. Raises ValueError when the frames do not suffice, or when two members
+    would get the same set.
     """
-    need = validation + test + (members * train if disjoint else train)
-    if need > len(strata):
+    sizes = Sizes(validation, test, train, members, disjoint, seed)
+    if validation + test + sizes.drawn > len(strata):
+        need = validation + test + sizes.drawn
         raise ValueError(
             f"{len(strata)} frames cannot give {need} (validation {validation}, test {test}, training)"
         )
     groups = _shuffled(strata, list(range(len(strata))), _generator(seed, 0))
-    held_out, groups = _take(groups, validation)
-    tested, groups = _take(groups, test)
+    ranks = _ranks(strata, _generator(seed, 3, 0))
+    held_out, groups = _take(groups, validation, ranks)
+    tested, groups = _take(groups, test, ranks)
     pool = sorted(index for group in groups.values() for index in group)
-    if disjoint:
-        parts = _deal(_shuffled(strata, pool, _generator(seed, 1)), members)
+    return Split(held_out, tested, pool, training_sets(strata, pool, sizes))
+
+
+def split_by_sets(
+    strata: Strata, labels: Sequence[str], sets: Mapping[str, Sequence[str]], sizes: Sizes
+) -> Split:
+    """Validation and test are the frames whose label is listed under that name in `sets`; members draw from
+    those listed under `train`. labels: (F,) the set that each frame names.
+
+    Raises ValueError when a set is empty, or the frames for training do not suffice.
+    """
+    parts = {
+        name: [index for index, label in enumerate(labels) if label in chosen]
+        for name, chosen in sets.items()
+    }
+    for name, chosen in sets.items():
+        if not parts[name]:
+            raise ValueError(f"no frame is of the set {' or '.join(chosen)}, which is to give {name}")
+    return _from_pool(strata, parts["validation"], parts["test"], parts["train"], sizes)
+
+
+def split_by_groups(strata: Strata, runs: Sequence[str], grouping: Grouping, sizes: Sizes) -> Split:
+    """As `split`, but all frames of one group stand in one of validation, test and pool, or in none.
+
+    runs: (F,) the trajectory of each frame, whose frames follow in order. Groups are taken in an order that
+    holds their strata in proportion; what the last one holds beyond the number asked for is left out.
+    Raises ValueError when the groups do not suffice.
+    """
+    groups = groups_of(runs, grouping)
+    kinds = [" ".join(sorted({strata[index] for index in group})) for group in groups]
+    ranks = _ranks(kinds, _generator(sizes.seed, 3, 0))
+    order = _interleaved(_shuffled(kinds, list(range(len(groups))), _generator(sizes.seed, 0)), ranks)
+    waiting = [groups[place] for place in order]
+    held_out = _fill(waiting, sizes.validation or 0, "validation", len(groups))
+    tested = _fill(waiting, sizes.test or 0, "test", len(groups))
+    return _from_pool(strata, held_out, tested, sorted(index for group in waiting for index in group), sizes)
+
+
+def _fill(waiting: list[list[int]], count: int, name: str, groups: int) -> list[int]:
+    """The first `count` frames of the next groups, which are taken off `waiting`."""
+    frames: list[int] = []
+    while len(frames) < count and waiting:
+        frames += waiting.pop(0)
+    if len(frames) < count:
+        raise ValueError(f"{groups} groups of frames leave {len(frames)} of {count} frames for {name}")
+    return sorted(frames[:count])
+
+
+def _from_pool(
+    strata: Strata, validation: list[int], test: list[int], pool: list[int], sizes: Sizes
+) -> Split:
+    if sizes.drawn > len(pool):
+        raise ValueError(f"{len(pool)} frames are left for training, {sizes.drawn} are needed")
+    return Split(validation, test, pool, training_sets(strata, pool, sizes))
+
+
+def training_sets(strata: Strata, pool: list[int], sizes: Sizes) -> list[list[int]]:
+    """One set of frames for each member, drawn from `pool`. Raises ValueError where two are the same."""
+    seed, members = sizes.seed, sizes.members
+    if sizes.disjoint:
+        parts = _deal(_shuffled(strata, pool, _generator(seed, 1)), members, _generator(seed, 3, 1))
     else:
         parts = [_shuffled(strata, pool, _generator(seed, 2, member)) for member in range(members)]
-    return Split(held_out, tested, pool, [sorted(_interleaved(part)[:train]) for part in parts])
+    ranks = [_ranks(strata, _generator(seed, 3, 2, member)) for member in range(members)]
+    drawn = [_interleaved(part, rank)[: sizes.train] for part, rank in zip(parts, ranks, strict=True)]
+    sets = [sorted(part) for part in drawn]
+    _require_different(sets, len(pool))
+    return sets
+
+
+def _require_different(sets: list[list[int]], pool: int) -> None:
+    """A committee whose members learn the same frames has no spread that says anything."""
+    for first, second in combinations(range(len(sets)), 2):
+        if sets[first] == sets[second]:
+            raise ValueError(
+                f"members {first} and {second} would get the same training set ({len(sets[first])} of {pool} "
+                "frames): ask for fewer frames a member, or another seed"
+            )
 
 
 def _generator(*words: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
 
 
-def _shuffled(strata: list[str], indices: list[int], generator: np.random.Generator) -> dict[str, list[int]]:
+def _ranks(strata: Strata, generator: np.random.Generator) -> dict[str, int]:
+    """A random order of the strata, for where they tie."""
+    names = sorted(set(strata))
+    return dict(zip(names, generator.permutation(len(names)).tolist(), strict=True))
+
+
+def _shuffled(strata: Strata, indices: list[int], generator: np.random.Generator) -> Parts:
     """Each stratum's frames in random order."""
-    order = [indices[i] for i in generator.permutation(len(indices))]
-    names = sorted({strata[index] for index in indices})
-    return {name: [index for index in order if strata[index] == name] for name in names}
+    groups: Parts = {name: [] for name in sorted({strata[index] for index in indices})}
+    for place in generator.permutation(len(indices)):
+        groups[strata[indices[place]]].append(indices[place])
+    return groups
 
 
-def apportion(sizes: dict[str, int], total: int) -> dict[str, int]:
-    """Share `total` out over strata by largest remainder (Hamilton); ties go to the first name."""
+def apportion(sizes: dict[str, int], total: int, ranks: Mapping[str, int]) -> dict[str, int]:
+    """Share `total` out over strata by largest remainder (Hamilton); ties go to the lowest rank."""
     whole = sum(sizes.values())
     shares = {name: divmod(total * size, whole) for name, size in sizes.items()}
     short = total - sum(share for share, _ in shares.values())
-    lucky = sorted(shares, key=lambda name: (-shares[name][1], name))[:short]
-    return {name: share + (name in lucky) for name, (share, _) in shares.items()}
+    by_remainder: Callable[[str], tuple[int, int]] = lambda name: (-shares[name][1], ranks[name])  # noqa: E731
+    raised = sorted(shares, key=by_remainder)[:short]
+    return {name: share + (name in raised) for name, (share, _) in shares.items()}
 
 
-def _take(groups: dict[str, list[int]], total: int) -> tuple[list[int], dict[str, list[int]]]:
-    shares = apportion({name: len(group) for name, group in groups.items()}, total)
+def _take(groups: Parts, total: int, ranks: Mapping[str, int]) -> tuple[list[int], Parts]:
+    shares = apportion({name: len(group) for name, group in groups.items()}, total, ranks)
     taken = sorted(index for name, group in groups.items() for index in group[: shares[name]])
     return taken, {name: group[shares[name] :] for name, group in groups.items() if len(group) > shares[name]}
 
 
-def _deal(groups: dict[str, list[int]], members: int) -> list[dict[str, list[int]]]:
-    """Deal all strata, one after the other, to the members like cards: hands differ by at most one frame."""
-    cards = [(name, index) for name, group in groups.items() for index in group]
+def _deal(groups: Parts, members: int, generator: np.random.Generator) -> list[Parts]:
+    """Deal all strata, one after the other, to the members like cards: hands differ by at most one frame.
+
+    Strata with fewer frames than there are members come last, as one shuffled stack.
+    """
+    large = [(name, index) for name, group in groups.items() if len(group) >= members for index in group]
+    small = [(name, index) for name, group in groups.items() if len(group) < members for index in group]
+    cards = large + [small[place] for place in generator.permutation(len(small))]
     hands = [cards[member::members] for member in range(members)]
     return [{name: [index for own, index in hand if own == name] for name in groups} for hand in hands]
 
 
-def _interleaved(groups: dict[str, list[int]]) -> list[int]:
+def _interleaved(groups: Parts, ranks: Mapping[str, int]) -> list[int]:
     """One order whose every prefix holds the strata in about their proportions."""
     keyed = [
-        ((place + 0.5) / len(group), name, index)
+        ((place + 0.5) / len(group), ranks[name], index)
         for name, group in groups.items()
         for place, index in enumerate(group)
     ]
-    return [index for _key, _name, index in sorted(keyed)]
-
-
-def reference_energies(frames: Frames, indices: list[int]) -> dict[int, float]:
-    """Energy per atom of each species, eV by atomic number, by least squares over the frames at `indices`.
-
-    Minimises Σ_f (E_f − Σ_Z n_fZ e_Z)². Where the compositions do not determine it (pure water: only
-    2 e_H + e_O is known) the solution of least norm is taken: any solution gives the same sum for such
-    compositions, and this one shares it out in proportion to the numbers of atoms.
-    """
-    species = frames.species()
-    counts = np.zeros((len(indices), len(species)))
-    for row, index in enumerate(indices):
-        found = Counter(int(number) for number in frames.numbers[frames.atoms_of(index)])
-        counts[row] = [found[number] for number in species]
-    solution, *_ = np.linalg.lstsq(counts, frames.energies[np.asarray(indices)], rcond=1e-10)
-    return dict(zip(species, (float(value) for value in solution), strict=True))
+    return [index for _key, _rank, index in sorted(keyed)]

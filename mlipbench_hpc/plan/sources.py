@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from mlipbench_hpc.campaign.facts import DatasetFacts, read_parameters
+from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.files import read_parameters
 from mlipbench_hpc.campaign.spec import GeneratedDataset, MolecularDynamics, System
 from mlipbench_hpc.potentials.card import Card
 

@@ -23,6 +23,7 @@ def run(context: Context) -> dict[str, Any]:
     Where Eq. S11 gives none, `refused` and `why` stand in its place.
     """
     reference, energies, formulas = validation(context)
+    require_different(energies)
     names, strata = np.unique(formulas, return_inverse=True)
     return {
         "members": len(energies),
@@ -52,6 +53,17 @@ def validation(context: Context) -> tuple[Floats, Floats, list[str]]:
     offsets = first["offsets"]
     formulas = [composition(first["numbers"][a:b]) for a, b in itertools.pairwise(offsets)]
     return first["reference_energies"], np.array([one["energies"] for one in members]), formulas
+
+
+def require_different(energies: Floats) -> None:
+    """Raise InputFailure where two members are one model: energies (M, N) eV equal to the last digit."""
+    for first, second in itertools.combinations(range(len(energies)), 2):
+        if np.isfinite(energies[first]).all() and np.array_equal(energies[first], energies[second]):
+            raise InputFailure(
+                f"members {first} and {second} give the same energies on all {energies.shape[1]} "
+                "validation structures: they are one model, and the committee's spread means nothing; give "
+                "them training sets of their own"
+            )
 
 
 def both(reference: Floats, energies: Floats, strata: Ints) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def label(request: dict[str, Any], out: Path) -> list[str]:
     from mlipbench_hpc.worker.sampling import LARGEST_FORCE, label_all
 
     source = Path(request["source"])
-    frames = read_structures(source, request["format"], None)
+    frames = read_structures(source, request["format"], None).frames
     if wrong := check_structure(frames):
         raise InputFailure(f"{source}: " + "; ".join(map(str, wrong)))
     no_walls = np.full(len(frames), np.nan)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlipbench_hpc.campaign.facts import DatasetFacts, file_facts
+from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.files import file_facts
 from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.campaign.problem import CampaignError, Problem
 from mlipbench_hpc.campaign.spec import FileDataset, Units
@@ -29,16 +30,14 @@ md: {}
 
 
 def extxyz(count: int, force: str = "0.1", energy: str = "energy=-10.0", same: bool = False) -> str:
-    """`count` frames of one molecule of water; the last one carries `force` and `energy`."""
+    """`count` frames of one molecule of water, whose O moves; the last one carries `force` and `energy`."""
     text = ""
     for frame in range(count):
         last = frame == count - 1
         x = 0.0 if same and last else 0.1 * frame
         text += '3\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3:forces:R:3 pbc="T T T" '
-        text += (energy if last else "energy=-10.0") + "\n"
-        text += (
-            f"O {x} 0 0 {force if last else '0.1'} 0 0\nH {x + 0.96} 0 0 0 0 0\nH {x - 0.24} 0.93 0 0 0 0\n"
-        )
+        text += (energy if last else f"energy=-10.{frame}") + "\n"
+        text += f"O {x} 0 0 {force if last else '0.1'} 0 0\nH 0.96 0 0 0 0 0\nH -0.24 0.93 0 0 0 0\n"
     return text
 
 

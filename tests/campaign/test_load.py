@@ -153,7 +153,7 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "    file: {path: x, format: extxyz, units: {energy: eV, force: eV/A}}\n    generate:",
             "5: datasets.generated: wrong value; received a mapping with file, "
             "generate; expected exactly one of "
-            "`file`, `structures`, `generate` and `label`",
+            "`file`, `structures`, `generate`, `label` and `join`",
         ),
         (
             "start: {system: box}",

@@ -370,7 +370,13 @@ def test_engines_are_the_card_s_and_langevin_is_ase_s(
         assert word in f"{mistakes[0].message}; {mistakes[0].received}; {mistakes[0].expected}; "
 
 
-MIXED = DatasetFacts("2" * 64, (24, 25, 26) * 20, {"H16O8": 20, "H16Na1O8": 20, "H16Na2O8": 20}, (1, 8, 11))
+MIXED = DatasetFacts(
+    "2" * 64,
+    (24, 25, 26) * 20,
+    {"H16O8": 20, "H16Na1O8": 20, "H16Na2O8": 20},
+    (1, 8, 11),
+    kinds=(0, 1, 2) * 20,
+)
 
 
 def specific(only: dict[str, int], **changes: Any) -> list[Mistake]:
@@ -409,10 +415,11 @@ def specific(only: dict[str, int], **changes: Any) -> list[Mistake]:
         ),
         (
             {"Na": 0},
-            {"md__bulk__start": {"dataset": "salt", "frames": [0]}},
+            {"md__bulk__start": {"dataset": "salt", "frames": [1]}},
             "md.bulk.start",
             ["does not know: Na", "only H, O"],
         ),
+        ({"Na": 0}, {"md__bulk__start": {"dataset": "salt", "frames": [0, 1]}}, None, []),
     ],
 )
 def test_a_split_of_one_charge_state(
@@ -500,3 +507,39 @@ def test_only_pairs_that_somebody_asked_for_must_be_in_a_run():
         one = campaign(**start, analysis__rdf=asked)
         wrong = check_references(one, {"water": hydrogen, "salt": SODIUM}, {}, {"spring": CARD}, cards())
         assert [mistake.place for mistake in wrong] == places
+
+
+COPPER = DatasetFacts("3" * 64, (32,) * 40, {"Cu32": 40}, (29,))
+
+
+@pytest.mark.parametrize(
+    ("facts", "timestep", "limit"),
+    [
+        (COPPER, "5 fs", None),
+        (COPPER, "7.9 fs", None),
+        (COPPER, "8.1 fs", "at most 7.97 fs for the lightest atom, 63.55 u"),
+        (replace(COPPER, lightest=(200.0,) * 40), "14 fs", None),
+        (WATER, "2.5 fs", "at most 2 fs for the lightest atom, 1.008 u (0.5 fs with H)"),
+        (replace(WATER, lightest=(2.014,) * 40), "2.5 fs", "at most 2 fs for the lightest atom, 2.014 u"),
+    ],
+)
+def test_the_timestep_is_limited_by_the_lightest_atom(facts: DatasetFacts, timestep: str, limit: str | None):
+    """2 fs times the root of the mass over 4 u, but never less than 2 fs."""
+    asked = campaign(
+        md__bulk__timestep=timestep,
+        md__bulk__start={"dataset": "water"},
+        md__bulk__length=f"{float(timestep.split()[0])} ps",
+        md__bulk__frame_every=timestep,
+    )
+    known = {"water": facts, "salt": facts}
+    mistakes = check_references(asked, known, {"box": built_facts(asked.systems["box"])}, {"spring": CARD}, cards())
+    assert [mistake.expected[: len(limit or "")] for mistake in mistakes] == ([limit] if limit else [])
+
+
+def test_two_entries_that_are_one_run():
+    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
+    (mistake,) = found(campaign(md__again={**run, "replicas": 3, "member": 0}))
+    assert dotted(mistake.place) == "md.again"
+    assert (mistake.message, mistake.received) == ("the same run as `bulk`", "seed 0")
+    assert found(campaign(md__again={**run, "seed": 1})) == []
+    assert found(campaign(md__again={**run, "member": 1})) == []

@@ -12,7 +12,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.read import DIPOLE_E_A, ENERGY_EV, FORCE_EV_PER_A, DataError, read
+from mlipbench_hpc.data.read import DataError, read
+from mlipbench_hpc.data.units import FACTORS
 
 EV = {"energy": "eV", "force": "eV/Å"}
 NAMES = {"energy": "energy", "forces": "forces", "dipole": "dipole"}
@@ -21,7 +22,7 @@ NAMES = {"energy": "energy", "forces": "forces", "dipole": "dipole"}
 def frames_of(
     path: Path, format: str, units: dict[str, str], labels: dict[str, str], limit: int | None
 ) -> Frames:
-    return read(path, format, {"dipole": "e·Å"} | units, labels, limit)[0]
+    return read(path, format, {"dipole": "e·Å"} | units, labels, limit).frames
 
 
 def images() -> list[Atoms]:
@@ -170,7 +171,7 @@ def test_units(tmp_path: Path, unit: dict[str, str], expected: tuple[float, floa
 def test_every_unit_of_the_schema_is_known():
     from mlipbench_hpc.campaign.spec import Units
 
-    for name, known in (("energy", ENERGY_EV), ("force", FORCE_EV_PER_A), ("dipole", DIPOLE_E_A)):
+    for name, known in FACTORS.items():
         assert set(Units.model_fields[name].annotation.__args__) == set(known)
 
 
@@ -183,11 +184,11 @@ def test_dipoles_along_z(tmp_path: Path):
     ase.io.write(tmp_path / "b.xyz", [first, second], format="extxyz")
     folder = deepmd(tmp_path / "c")
     np.save(folder / "set.000" / "dipole.npy", [[0.0, 0.0, 4.0], [0.0, 0.0, -5.0]])
-    found = read(tmp_path / "a.xyz", "extxyz", EV | {"dipole": "e·Å"}, NAMES, None)[1]
+    found = read(tmp_path / "a.xyz", "extxyz", EV | {"dipole": "e·Å"}, NAMES, None).dipoles
     assert found == pytest.approx([3.0, np.nan], nan_ok=True)
-    found = read(tmp_path / "b.xyz", "extxyz", EV | {"dipole": "Debye"}, NAMES | {"dipole": "mu"}, 1)[1]
+    found = read(tmp_path / "b.xyz", "extxyz", EV | {"dipole": "Debye"}, NAMES | {"dipole": "mu"}, 1).dipoles
     assert found == pytest.approx([0.20819434], rel=1e-7)  # CODATA 2018
-    found = read(folder, "deepmd-npy", EV | {"dipole": "e·Bohr"}, NAMES, None)[1]
+    found = read(folder, "deepmd-npy", EV | {"dipole": "e·Bohr"}, NAMES, None).dipoles
     assert found == pytest.approx([4 * 0.529177211, -5 * 0.529177211], rel=1e-8)
 
 

@@ -183,7 +183,9 @@ def water_frames(path: Path) -> None:
         atoms = Atoms(
             "OH2" * 64, sites + generator.normal(scale=0.02, size=sites.shape), cell=[12.4] * 3, pbc=True
         )
-        atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=generator.normal(size=sites.shape))
+        atoms.calc = SinglePointCalculator(
+            atoms, energy=generator.normal(), forces=generator.normal(size=sites.shape)
+        )
         images.append(atoms)
     write(path, images, format="extxyz")
 
@@ -369,7 +371,7 @@ def test_structures_of_the_user_s_are_read_and_then_labelled(tmp_path: Path) -> 
     text = TOY.replace("splits:", f"{given.replace('argon', 'water')}splits:")
     found = plan(tmp_path, text)
     (build,) = [item for item in of("build", found) if item.subjects == ({"dataset": "raw"},)]
-    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5}
+    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5, "reader": 2}
     (label,) = of("label", found)
     assert label.task.upstream == {"frames": build.key}
     sha256 = hashlib.sha256((tmp_path / "water.extxyz").read_bytes()).hexdigest()

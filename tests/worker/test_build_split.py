@@ -18,10 +18,12 @@ from mlipbench_hpc.worker.builders.water import water_box
 IMPORT = {
     "kind": "import",
     "format": "extxyz",
-    "units": {"energy": "eV", "force": "eV/Å", "dipole": "e·Å"},
+    "units": {"energy": "eV", "force": "eV/Å", "dipole": "e·Å", "position": "Å"},
     "labels": {"energy": "energy", "forces": "forces", "dipole": "dipole"},
     "frames": None,
     "largest_force": 50.0,
+    "leave_out": None,
+    "ignore": [],
 }
 
 
@@ -53,7 +55,8 @@ def extxyz(path: Path, energies: list[float]) -> Path:
         for i, energy in enumerate(energies)
     ]
     for image in images:
-        image.arrays["forces"] = np.full((3, 3), 0.5)
+        # One H moves by 0.1 Å along z from frame to frame, and the energy falls by 0.01 eV.
+        image.arrays["forces"] = 0.1 * np.outer([0, 1, 0], [0, 0, 1])
     write(path, images, format="extxyz")
     return path
 
@@ -64,7 +67,7 @@ def test_import_then_split(store: Store, tmp_path: Path):
     values = run(store, build)["values"]
     assert (values["frames"], values["atoms"], values["compositions"]) == (20, 60, {"H2O1": 20})
     assert values["energy_mean_eV_per_atom"] == pytest.approx(-15.095 / 3)
-    assert values["force_std_eV_per_A"] == pytest.approx(0.0)
+    assert values["force_std_eV_per_A"] == pytest.approx(0.1 * np.sqrt(8) / 9)
     sizes = {"validation": 3, "test": 4, "train": 6, "members": 2, "disjoint": True, "seed": 5, "only": {}}
     divide = task("split", sizes, upstream={"frames": build.key})
     assert run(store, divide)["values"]["pool"] == 13
@@ -78,11 +81,13 @@ def test_import_then_split(store: Store, tmp_path: Path):
 
 def test_one_dataset_gives_specific_and_mixed_sets(store: Store, tmp_path: Path):
     """Waters alone and beside one or two Na, in turn: a specific set knows its own frames and no others."""
-    images = [Atoms("OH2" + "Na" * (i % 3), [[i, 0, 2 * z] for z in range(3 + i % 3)]) for i in range(30)]
+    images = [
+        Atoms("OH2" + "Na" * (i % 3), [[0.02 * i * z, 0, 2 * z] for z in range(3 + i % 3)]) for i in range(30)
+    ]
     for image in images:
         sodium = image.symbols.count("Na")
         image.info["energy"] = -15.0 - 2.0 * sodium
-        image.arrays["forces"] = np.zeros((len(image), 3))
+        image.arrays["forces"] = np.full((len(image), 3), 0.1)
     write(tmp_path / "salt.xyz", images, format="extxyz")
     build = task("build", IMPORT, inputs={"data": store.add_input(tmp_path / "salt.xyz")})
     run(store, build)

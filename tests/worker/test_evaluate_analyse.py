@@ -10,10 +10,17 @@ import pytest
 from committed import commit
 
 from mlipbench_hpc.contract.folder import Store
-from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, Task
+from mlipbench_hpc.contract.task import (
+    EXIT_COMMITTED,
+    EXIT_INTERRUPTED,
+    Architecture,
+    InputFailure,
+    Task,
+)
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
+from mlipbench_hpc.worker.calibrate import require_different
 
 DYNAMICS = {"dipole_correlation": 1.0, "survival": 2.0, "origins": "all", "coordination": 3.2}
 ADAPTER = """
@@ -249,3 +256,10 @@ def test_empty_trajectory_is_skipped(store: Store) -> None:
         store, md_files(0, side=10.0), {"outcome": "unstable", "cause": "NaN", "time_ps": 0.0}
     )
     assert "0 of 0 frames" in values["skipped"]
+
+
+def test_members_that_are_one_model_are_refused():
+    energies = np.array([[1.0, 2.0, 3.0], [1.1, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    with pytest.raises(InputFailure, match="members 0 and 2 give the same energies on all 3 validation"):
+        require_different(energies)
+    require_different(energies[:2])

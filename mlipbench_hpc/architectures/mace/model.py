@@ -48,7 +48,8 @@ class Blueprint:
             num_elements=len(self.numbers),
             hidden_irreps=hidden_irreps(chosen["num_channels"], chosen["max_L"]),
             MLP_irreps=o3.Irreps(f"{chosen['readout_width']}x0e"),
-            atomic_energies=np.array([self.reference_energies]),
+            # Reference energies are taken off the labels and added to predictions in float64, not here.
+            atomic_energies=np.zeros((1, len(self.numbers))),
             avg_num_neighbors=self.neighbours,
             atomic_numbers=self.numbers,
             correlation=chosen["correlation"],

@@ -23,7 +23,7 @@ from mlipbench_hpc.architectures.mace.engine import (
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader
 from mlipbench_hpc.architectures.mace.model import NAME, Blueprint, save_model
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
-from mlipbench_hpc.architectures.shared.labels import require_known, require_labels
+from mlipbench_hpc.architectures.shared.labels import interaction, require_known, require_labels
 from mlipbench_hpc.contract.task import InputFailure
 
 OUTPUTS = {"forces": True, "virials": False, "stress": False}
@@ -138,8 +138,10 @@ def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
     for frames in (job.train, job.validation):
         require_known(NAME, frames.species(), known)
         require_labels(frames)
-    learn = list(graphs(job.train, known, chosen["r_max"]))
-    check = loader(list(graphs(job.validation, known, chosen["r_max"])), chosen["batch_size"])
+    reference = np.array([job.reference_energies[number] for number in known])
+    train, validation = (interaction(frames, known, reference) for frames in (job.train, job.validation))
+    learn = list(graphs(train, known, chosen["r_max"]))
+    check = loader(list(graphs(validation, known, chosen["r_max"])), chosen["batch_size"])
     blueprint = measure(job, known, learn)
     model = blueprint.build().to(job.device)
     average = ExponentialMovingAverage(model.parameters(), decay=chosen["ema_decay"])
@@ -147,11 +149,14 @@ def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
 
 
 def measure(job: TrainingJob, known: list[int], learn: list[Any]) -> Blueprint:
-    """Scale = root mean square force, shift = mean interaction energy per atom, both of the training set."""
+    """Scale = root mean square force, shift = mean interaction energy per atom, both of the training set.
+
+    learn: graphs whose energies lack the reference energies.
+    """
     energies = [job.reference_energies[number] for number in known]
     if not any(graph.edge_index.numel() for graph in learn):
         raise InputFailure(f"no two atoms are within r_max = {job.hyperparameters['r_max']} Å of each other")
-    neighbours, shift, scale = modules.compute_statistics(loader(learn, 1), np.array([energies]))
+    neighbours, shift, scale = modules.compute_statistics(loader(learn, 1), np.zeros((1, len(known))))
     return Blueprint(job.hyperparameters, known, energies, neighbours, scale.item(), shift.item())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlipbench_hpc.architectures.interface import Evaluator
-from mlipbench_hpc.architectures.testing.frames import harmonic, water
+from mlipbench_hpc.architectures.testing.frames import REFERENCE, harmonic, water
 from mlipbench_hpc.architectures.testing.resumes import Resumes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import concatenate
@@ -163,6 +163,26 @@ class Conformance(Resumes):
         assert [row["epoch"] for row in rows] == list(range(1, self.learning["epochs"] + 1))
         assert set(rows[0]) == COLUMNS
         assert rows[-1]["validation_force_rmse_meV_per_A"] < 0.5 * rows[0]["validation_force_rmse_meV_per_A"]
+
+    def test_the_learning_curve_says_what_the_model_does_on_all_electron_energies(
+        self, tmp_path: Path, dtype: str
+    ) -> None:
+        """Totals of -45 keV per atom, whose chemistry float32 cannot hold: the last row of the curve is the
+        error of the model's own energies on the same frames.
+        """
+        rows: list[dict[str, float]] = []
+        deep = {number: energy - 45_000.0 for number, energy in REFERENCE.items()}
+        train, validation = (
+            replace(frames, energies=frames.energies - 45_000.0 * frames.sizes)
+            for frames in (water(6, seed=31), water(3, seed=32))
+        )
+        changes = {"train": train, "validation": validation, "report": rows.append, "dtype": dtype}
+        folder = tmp_path / "deep"
+        self.adapter.train(self.job(folder, reference_energies=deep, **changes))
+        model = self.adapter.load(folder, self.hyperparameters(), "cpu", dtype)
+        errors = (model.evaluate(validation, 3)[0] - validation.energies) / validation.sizes
+        said = rows[-1]["validation_energy_rmse_meV_per_atom"]
+        assert said == pytest.approx(1e3 * np.sqrt(np.mean(errors**2)), rel=2e-3, abs=0.02)
 
     def test_seeds_give_different_members(self, trained: dict[str, Path], tmp_path: Path) -> None:
         """Or one and the same where the suite states that training has no random start."""

@@ -16,6 +16,7 @@ from mlipbench_hpc.campaign.spec.data import (
     GeneratedDataset,
     LabelledDataset,
     Labels,
+    LeaveOut,
     Rattle,
     Slab,
     Structure,
@@ -32,11 +33,12 @@ from mlipbench_hpc.campaign.spec.md import (
     Start,
     Thermostat,
 )
-from mlipbench_hpc.campaign.spec.models import Committee, Growth, Model, Split
+from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Growth, Model, Sets, Split
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 
 __all__ = [
     "Analysis",
+    "Blocks",
     "Campaign",
     "Committee",
     "Count",
@@ -49,6 +51,7 @@ __all__ = [
     "LabelledDataset",
     "Labels",
     "LangevinThermostat",
+    "LeaveOut",
     "Model",
     "MolecularDynamics",
     "Name",
@@ -58,6 +61,7 @@ __all__ = [
     "Rattle",
     "Reweight",
     "Seed",
+    "Sets",
     "Sha256",
     "Slab",
     "Spec",

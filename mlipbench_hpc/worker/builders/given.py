@@ -1,43 +1,53 @@
 """What the user brings: labelled frames, frames to label, or one structure to start from."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
-from mlipbench_hpc.data.check import check_frames, check_structure, check_structures
+from mlipbench_hpc.data.check import check_structure, check_structures
 from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.labels import check_source, remarks
+from mlipbench_hpc.data.leaveout import leave_out
 from mlipbench_hpc.data.read import DataError, read, read_structure, read_structures
+from mlipbench_hpc.data.survey import in_time
 from mlipbench_hpc.worker.builders.slab import WALL_GAP_A
 from mlipbench_hpc.worker.context import Context
 
 LEAST_VACUUM_A = 10.0
 
 
-def labelled(context: Context) -> tuple[Frames, dict[str, float]]:
-    """Labelled frames, checked again, in our units; their dipoles go to labels.npz where they have any."""
-    how, source = context.parameters, context.input("data")
+def labelled(context: Context) -> tuple[Frames, dict[str, Any]]:
+    """Labelled frames, checked again, in our units; their dipoles go to labels.npz where they have any.
+
+    `left_out` says how many frames each rule of `leave_out` dropped, `remarks` what may mislead.
+    """
+    parameters, path = context.parameters, context.input("data")
     try:
-        frames, dipoles = read(source, how["format"], how["units"], how["labels"], how["frames"])
+        units, labels, ignore = parameters["units"], parameters["labels"], tuple(parameters["ignore"])
+        everything = read(path, parameters["format"], units, labels, parameters["frames"], ignore)
+        source, dropped = leave_out(everything, parameters["leave_out"])
     except DataError as error:
         raise InputFailure(str(error)) from error
-    if wrong := check_frames(frames, how["largest_force"]):
-        raise InputFailure(f"{source}: " + "; ".join(map(str, wrong)))
-    if np.isfinite(dipoles).any():
-        Answers.of_dipoles(dipoles, int(frames.offsets[-1])).save(context.folder)
-    return frames, {}
+    if wrong := check_source(source, parameters["labels"], parameters["largest_force"]):
+        raise InputFailure(f"{path}: " + "; ".join(map(str, wrong)))
+    if np.isfinite(source.dipoles).any():
+        Answers.of_dipoles(source.dipoles, int(source.frames.offsets[-1])).save(context.folder)
+    said = [*source.remarks, *remarks(source.frames), *in_time(source.frames)]
+    return source.frames, {"left_out": dropped, "remarks": said}
 
 
-def unlabelled(context: Context) -> tuple[Frames, dict[str, float]]:
+def unlabelled(context: Context) -> tuple[Frames, dict[str, Any]]:
     """Frames without labels, checked again, in Å."""
-    how, source = context.parameters, context.input("data")
+    parameters, path = context.parameters, context.input("data")
     try:
-        frames = read_structures(source, how["format"], how["frames"])
+        frames = read_structures(path, parameters["format"], parameters["frames"]).frames
     except DataError as error:
         raise InputFailure(str(error)) from error
     if wrong := check_structures(frames):
-        raise InputFailure(f"{source}: " + "; ".join(map(str, wrong)))
+        raise InputFailure(f"{path}: " + "; ".join(map(str, wrong)))
     return frames, {}
 
 

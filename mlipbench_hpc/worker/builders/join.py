@@ -1,7 +1,13 @@
-"""The parts of a dataset that was sampled in several tasks, as one."""
+"""Several datasets as one: what was sampled in several tasks, or what a campaign joins by name."""
 
+from dataclasses import replace
+
+import numpy as np
+
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
-from mlipbench_hpc.data.frames import Frames, concatenate
+from mlipbench_hpc.data.duplicates import duplicates
+from mlipbench_hpc.data.frames import Frames, Words, concatenate
 from mlipbench_hpc.worker.context import Context
 
 
@@ -12,4 +18,37 @@ def build(context: Context) -> tuple[Frames, dict[str, float]]:
     known = [answer for answer in answers if answer]
     if known and len(known) == len(answers):
         Answers.concatenate(known).save(context.folder)
-    return concatenate([Frames.load(folder / "frames.npz") for folder in folders]), {}
+    parts = [Frames.load(folder / "frames.npz") for folder in folders]
+    names = context.parameters.get("names")
+    return (named(parts, names) if names else concatenate(parts)), {}
+
+
+def named(parts: list[Frames], names: list[str]) -> Frames:
+    """All frames; each has the name of its part as its set, and before the name of its trajectory.
+
+    Raises InputFailure when a structure stands in two parts: it could be trained on and judged by at once.
+    """
+    grouped = any(part.groups is not None for part in parts)
+    marked = [
+        replace(
+            part,
+            sets=np.full(len(part), name),
+            groups=_groups(part, name) if grouped else None,
+        )
+        for part, name in zip(parts, names, strict=True)
+    ]
+    frames = concatenate(marked)
+    if same := duplicates(frames):
+        first, other = same[0]
+        starts = np.cumsum([0] + [len(part) for part in parts])
+        where = [f"frame {index - starts[p]} of {names[p]}" for index in (first, other)
+                 for p in [int(np.searchsorted(starts, index, side="right")) - 1]]  # fmt: skip
+        raise InputFailure(
+            f"join: {where[0]} and {where[1]} are the same structure; leave one out of its dataset"
+        )
+    return frames
+
+
+def _groups(part: Frames, name: str) -> Words:
+    groups = np.full(len(part), "") if part.groups is None else part.groups
+    return np.array([f"{name}/{group}" for group in groups])

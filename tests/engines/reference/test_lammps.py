@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk
+from ase.calculators.calculator import Calculator
 from driving import MD, kill, md, run, same_bits, stop, undisturbed
 
 from mlipbench_hpc.architectures.interface import LammpsStyle
@@ -315,3 +316,63 @@ def test_another_potential_than_the_evaluated_one_does_not_start(store: Store) -
     assert match
     assert float(match[1]) == pytest.approx(1.001 * float(match[2]), rel=1e-7)
     assert not (folder / "trajectory.nc").stat().st_size > 10_000
+
+
+class Wells(Calculator):
+    """Each atom in a harmonic well of its own: E = ½ k Σ (r - r0)², k = 20 eV/Å²."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012
+    stiffness = 20.0
+
+    def __init__(self, sites: Any) -> None:
+        super().__init__()
+        self.sites = sites
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        moved = self.atoms.positions - self.sites
+        self.results = {"energy": 0.5 * self.stiffness * (moved**2).sum(), "forces": -self.stiffness * moved}
+
+
+def quarter(engine: Engine, timestep: float, steps: int) -> np.ndarray:
+    """ps until each atom first passes its site along x, by a line between two steps."""
+    seen = [engine.sample().positions[:, 0]]
+    for _ in range(steps):
+        engine.advance(1)
+        seen.append(engine.sample().positions[:, 0])
+    track = np.array(seen) - np.round(np.array(seen))
+    first = (track < 0).argmax(axis=0)
+    before, after = (track[first - shift, np.arange(track.shape[1])] for shift in (1, 0))
+    return np.asarray((first - 1 + before / (before - after)) * timestep)
+
+
+@pytest.mark.parametrize("name", ["ase", "asked"])
+@pytest.mark.parametrize("masses", [None, [200.0] * 3, [1.008, 2.014, 4.0]], ids=["own", "heavy", "isotopes"])
+def test_masses_of_the_start_are_those_of_the_motion(name: str, masses: list[float] | None) -> None:
+    """A harmonic well is passed after T/4 = (π/2) √(m/k), whatever masses atoms of one element have."""
+    sites = np.array([[3.0, 0, 0], [6.0, 0, 0], [9.0, 0, 0]])
+    atoms = Atoms("H3", sites + np.array([0.1, 0, 0]), masses=masses)
+    system, timestep = System.prepare(atoms, []), 2e-5
+    calm = MD | {"timestep": timestep, "temperature": 1e-6, "thermostat": CHAIN | {"damping": 1e6}}
+    kinds = {
+        "ase": lambda: AseEngine(system, Wells(sites), calm),
+        "asked": lambda: LammpsEngine(system, Asked(system, Wells(sites)), calm),
+    }
+    expected = np.pi / 2 * np.sqrt(atoms.get_masses() / Wells.stiffness) / units.fs / 1000.0
+    found = quarter(kinds[name](), timestep, int(1.1 * expected.max() / timestep))
+    assert found == pytest.approx(expected, rel=2e-3)
+
+
+def test_isotopes_have_their_share_of_the_momenta_in_a_pair_style_of_lammps() -> None:
+    """Kinetic energy of a native run counts each atom with its own mass, and is conserved with the rest."""
+    atoms = argon()
+    atoms.set_masses([36.0, 40.0] * 16)
+    engine = native(atoms, lammps(Path(), {}, [18]), temperature=60.0, timestep=0.002)
+    first = engine.sample()
+    kinetic = 0.5 * np.sum(first.momenta**2 / atoms.get_masses()[:, None])
+    assert Thermometer.of(engine.system).kinetic(first.momenta) == pytest.approx(kinetic)
+    begun = first.conserved
+    engine.advance(200)
+    assert engine.conserved() == pytest.approx(begun, abs=32 * 2e-4)
+    moved = engine.sample().positions - first.positions
+    assert np.abs(moved).max() > 0.1

@@ -1,0 +1,106 @@
+"""The deepmd-npy layout: type.raw and type_map.raw, and set.* folders of arrays."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.data.frames import Floats, Frames, concatenate
+from mlipbench_hpc.data.records import GHOSTS, DataError
+from mlipbench_hpc.data.sniff import sniff
+
+# Inputs of a model that none here has: a frame's temperature or charge, an atom's, spins.
+UNUSED = ("fparam", "aparam", "spin")
+Read = tuple[Frames, Floats]
+
+
+def read_deepmd(path: Path, ignore: tuple[str, ...]) -> Read:
+    """All frames of the systems in or below a folder, in the file's units, and the z components (F,) of their
+    dipoles. ignore: names of arrays that are left out although they say something.
+
+    Raises DataError naming the cause.
+    """
+    if not path.is_dir():
+        raise DataError(f"{path}: this is {sniff(path)}, not a folder in the deepmd-npy layout")
+    systems = sorted(places.parent for places in path.rglob("type.raw"))
+    if not systems:
+        raise DataError(f"{path}: no type.raw in or below it: not the deepmd-npy layout")
+    parts = [_deepmd_set(system, part, ignore) for system in systems for part in _sets(system)]
+    frames, dipoles = concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
+    return frames, dipoles
+
+
+def _require_used(part: Path, ignore: tuple[str, ...]) -> None:
+    """Refuse arrays that decide the labels and that no model here is told."""
+    for name in UNUSED:
+        if (part / f"{name}.npy").exists() and name not in ignore:
+            raise DataError(
+                f"{part / name}.npy: no model here uses it: remove the frames that need it, or state "
+                f"`ignore: [{name}]`"
+            )
+
+
+def _sets(system: Path) -> list[Path]:
+    sets = sorted(path for path in system.glob("set.*") if path.is_dir())
+    if not sets:
+        raise DataError(f"{system}: no set.* folder in it")
+    if any((part / "real_atom_types.npy").exists() for part in sets):
+        raise DataError(f"{system}: mixed types are not read; convert to one folder per composition")
+    return sets
+
+
+def _deepmd_set(system: Path, part: Path, ignore: tuple[str, ...]) -> Read:
+    """One set.*: coord (F, 3N) Å, box (F, 9) Å, energy (F,), force (F, 3N), dipole (F, 3); no virials."""
+    _require_used(part, ignore)
+    numbers = _deepmd_numbers(system)
+    width = 3 * len(numbers)
+    positions = _array(part / "coord.npy", width)
+    count = len(positions)
+    periodic = not (system / "nopbc").exists()
+    box = _array(part / "box.npy", 9, count) if periodic else np.zeros((count, 9))
+    energies = _array(part / "energy.npy", 1, count, optional=True)
+    forces = _array(part / "force.npy", width, count, optional=True)
+    dipoles = _array(part / "dipole.npy", 3, count, optional=True)
+    frames = Frames(
+        offsets=np.arange(count + 1, dtype=np.int64) * len(numbers),
+        numbers=np.tile(numbers, count),
+        positions=positions.reshape(-1, 3),
+        cells=box.reshape(-1, 3, 3),
+        pbc=np.full((count, 3), periodic),
+        energies=energies.reshape(-1),
+        forces=forces.reshape(-1, 3),
+    )
+    return frames, dipoles[:, 2]
+
+
+def _deepmd_numbers(system: Path) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    from ase.data import atomic_numbers
+
+    names = system / "type_map.raw"
+    if not names.is_file():
+        raise DataError(f"{system}: type_map.raw is missing, so its types have no names")
+    try:
+        symbols = names.read_text().split()
+        types = [int(word) for word in (system / "type.raw").read_text().split()]
+        if min(types) < 0:
+            raise IndexError(min(types))
+        return np.array(
+            [0 if symbols[index] in GHOSTS else atomic_numbers[symbols[index]] for index in types],
+            dtype=np.int64,
+        )
+    except (ValueError, IndexError, KeyError) as error:
+        raise DataError(f"{system}: type.raw and type_map.raw do not fit each other: {error!r}") from error
+
+
+def _array(path: Path, width: int, count: int | None = None, optional: bool = False) -> Floats:
+    """A (count, width) array from an .npy file, pickles refused; NaN when it is optional and absent."""
+    if optional and not path.exists():
+        return np.full((count or 0, width), np.nan)
+    try:
+        array = np.asarray(np.load(path, allow_pickle=False), dtype=float)
+        array = array.reshape(len(array), -1)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: not readable as a numeric .npy array: {error}") from error
+    if array.shape[1] != width or (count is not None and len(array) != count):
+        raise DataError(f"{path}: received shape {array.shape}, expected ({count or 'frames'}, {width})")
+    return array

@@ -1,0 +1,111 @@
+"""Structures that are the same but for the order of atoms, periodic images and a shift of everything."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from mlipbench_hpc.data.cells import is_valid
+from mlipbench_hpc.data.frames import Floats, Frames
+
+# Å, between an atom and the one that it is compared with.
+TOLERANCE_A = 8e-4
+# Between invariants: what positions rounded to 1e-3 Å change them by.
+SIMILAR = 1e-3
+# Along an open direction, the length that stands for the period in the invariants.
+OPEN_A = 30.0
+WAVES = np.array(
+    [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (2, 1, 0), (0, 2, 1), (1, 0, 2)]
+)
+
+
+def duplicates(frames: Frames) -> list[tuple[int, int]]:
+    """(first, later) of each frame that repeats an earlier one, later ones ascending."""
+    groups: dict[tuple[str, bytes, bytes], list[int]] = defaultdict(list)
+    for index in range(len(frames)):
+        if _is_comparable(frames, index):
+            cell = (np.round(frames.cells[index], 2) + 0.0).tobytes()
+            groups[frames.formula(index), cell, frames.pbc[index].tobytes()].append(index)
+    first: dict[int, int] = {}
+    for group in groups.values():
+        for one, other in _alike(frames, group):
+            if one not in first and other not in first and _is_shifted(frames, one, other):
+                first[other] = one
+    return sorted(((one, other) for other, one in first.items()), key=lambda pair: pair[1])
+
+
+def _is_comparable(frames: Frames, index: int) -> bool:
+    positions = frames.positions[frames.atoms_of(index)]
+    known = len(positions) > 0 and bool(np.isfinite(positions).all())
+    return known and is_valid(frames.cells[index], frames.pbc[index])
+
+
+def _alike(frames: Frames, group: list[int]) -> Iterator[tuple[int, int]]:
+    """Pairs of frames whose invariants agree, the earlier first, in order."""
+    if len(group) < 2:
+        return
+    tree = cKDTree(np.array([_invariants(frames, index) for index in group]))
+    pairs = tree.query_pairs(SIMILAR, output_type="ndarray")
+    for first, second in sorted((min(pair), max(pair)) for pair in pairs.tolist()):
+        yield group[first], group[second]
+
+
+def _shares(frames: Frames, index: int) -> tuple[Floats, Floats]:
+    """Positions (N, 3) in units of the rows of the second (3, 3) Å; from the mean along open directions."""
+    own, pbc = frames.atoms_of(index), frames.pbc[index]
+    positions = frames.positions[own]
+    cell = np.array(frames.cells[index]) if pbc.any() else OPEN_A * np.eye(3)
+    shares = positions @ np.linalg.inv(cell)
+    return np.where(pbc, shares, shares - shares.mean(axis=0)), cell
+
+
+def _invariants(frames: Frames, index: int) -> Floats:
+    """|Σ exp(2πi k·s)| per atom of each species, for some k: no shift, image or order changes them."""
+    numbers = frames.numbers[frames.atoms_of(index)]
+    phases = np.exp(2j * np.pi * _shares(frames, index)[0] @ WAVES.T)
+    return np.concatenate([np.abs(phases[numbers == kind].mean(axis=0)) for kind in np.unique(numbers)])
+
+
+def _is_shifted(frames: Frames, one: int, other: int) -> bool:
+    """Whether one shift brings all atoms of a frame onto those of another.
+
+    Tried are those that bring the first atom of the rarest species onto one of the other frame's.
+    """
+    kinds = frames.numbers[frames.atoms_of(one)], frames.numbers[frames.atoms_of(other)]
+    (here, cell), (there, _) = _shares(frames, one), _shares(frames, other)
+    present, counts = np.unique(kinds[0], return_counts=True)
+    rarest = present[counts.argmin()]
+    origin = here[np.flatnonzero(kinds[0] == rarest)[0]]
+    pbc = frames.pbc[one]
+    trees = {kind: _Tree(there[kinds[1] == kind], cell, pbc) for kind in present}
+    for target in there[kinds[1] == rarest]:
+        moved = here + (target - origin)
+        if all(trees[kind].holds(moved[kinds[0] == kind]) for kind in present):
+            return True
+    return False
+
+
+class _Tree:
+    """The atoms of one species of a frame, to be found again within the tolerance."""
+
+    def __init__(self, shares: Floats, cell: Floats, pbc: NDArray[np.bool_]) -> None:
+        self.pbc, self.cell = pbc, cell
+        self.shares = self._wrapped(shares)
+        self.tree = cKDTree(self.shares, boxsize=np.where(pbc, 1.0, 0.0))
+
+    def _wrapped(self, shares: Floats) -> Floats:
+        wrapped = np.array(shares)
+        for _ in range(2):  # -1e-17 % 1 is 1.0, which the tree refuses
+            wrapped[:, self.pbc] %= 1.0
+        return wrapped
+
+    def holds(self, shares: Floats) -> bool:
+        """Whether each of these has an atom of its own there."""
+        wanted = self._wrapped(shares)
+        atoms = self.tree.query(wanted)[1]
+        steps = wanted - self.shares[atoms]
+        steps -= np.rint(steps) * self.pbc
+        distances = np.linalg.norm(steps @ self.cell, axis=1)
+        return bool((distances < TOLERANCE_A).all()) and len(np.unique(atoms)) == len(shares)

@@ -1,0 +1,125 @@
+"""(Extended) XYZ, frame by frame, to the last byte.
+
+ASE's reader ends at a blank line between frames without a word, refuses a whole file for a `stress` that
+nobody uses, and knows neither D nor `Cu1` nor numbers as species: only its parser of comment lines is used.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from ase.io.extxyz import key_val_str_to_dict
+from numpy.typing import NDArray
+
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.records import MASSES, DataError, Record, element
+
+BOM = b"\xef\xbb\xbf"
+PLAIN = "species:S:1:pos:R:3"
+KINDS: dict[str, Any] = {"R": float, "I": float, "S": str, "L": str}
+# Never read, and ASE refuses those that are not nine numbers.
+UNREAD = re.compile(r"(?<!\S)(stress|virials?)(\s*=)")
+Columns = dict[str, NDArray[Any]]
+
+
+@dataclass
+class XyzFile:
+    """A file that is read frame by frame; `read` counts the bytes that were understood so far."""
+
+    path: Path
+    read: int = 0
+    line: int = 0
+    species: set[str] = field(default_factory=set)
+
+    def records(self) -> Iterator[Record]:
+        """All frames in turn. Raises DataError naming line and cause."""
+        size = self.path.stat().st_size
+        with self.path.open("rb") as stream:
+            while (count := self._count(stream, size)) is not None:
+                yield self._frame(stream, count)
+
+    def _next(self, stream: BinaryIO) -> bytes:
+        content = stream.readline()
+        self.read += len(content)
+        self.line += bool(content)
+        return content
+
+    def _count(self, stream: BinaryIO, size: int) -> int | None:
+        """The number of atoms of the next frame; blank lines before it are skipped. None at the end."""
+        content = self._next(stream)
+        while content and not content.removeprefix(BOM).strip():
+            content = self._next(stream)
+        word = content.removeprefix(BOM).strip()
+        if not content:
+            return None
+        if not word.isdigit():
+            shown = word[:40].decode("utf-8", "replace")
+            raise DataError(f"line {self.line}: {shown!r}, expected the number of atoms of a frame")
+        if 4 * int(word) > size - self.read:
+            raise DataError(
+                f"line {self.line} announces {int(word)} atoms, more than the rest of the file can hold"
+            )
+        return int(word)
+
+    def _frame(self, stream: BinaryIO, count: int) -> Record:
+        comment = self._next(stream).decode("utf-8").strip()
+        values: dict[str, Any] = key_val_str_to_dict(UNREAD.sub(r"unread_\1\2", comment)) if comment else {}
+        first = self.line + 1
+        rows = [self._next(stream).split() for _ in range(count)]
+        columns = self._columns(str(values.pop("Properties", PLAIN)), rows, first)
+        cell, pbc = _lattice(values)
+        numbers, masses = self._species(columns, count)
+        positions = columns.pop("pos", None)
+        if positions is None or positions.shape != (count, 3):
+            raise DataError(f"line {first - 1}: `Properties` has no pos:R:3")
+        return Record(numbers, positions, cell, pbc, masses, values, columns)
+
+    def _columns(self, properties: str, rows: list[list[bytes]], first: int) -> Columns:
+        """(N,) or (N, k) of each property."""
+        fields = properties.split(":")
+        widths = [int(word) for word in fields[2::3]]
+        for place, row in enumerate(rows):
+            if len(row) < sum(widths):
+                what = f"{len(row)} words" if row else "the frame ends"
+                raise DataError(f"line {first + place}: {what}, expected {sum(widths)} of atom {place + 1}")
+        words = np.array([row[: sum(widths)] for row in rows]).reshape(len(rows), sum(widths)).astype(str)
+        stops = np.cumsum(widths)
+        return {
+            name: _converted(words[:, stop - width : stop], KINDS[kind], name)
+            for name, kind, width, stop in zip(fields[::3], fields[1::3], widths, stops, strict=True)
+        }
+
+    def _species(self, columns: Columns, count: int) -> tuple[NDArray[np.int64], Floats]:
+        """Atomic numbers (N,), and masses (N,) u that the file gives (NaN where it gives none)."""
+        words = columns.pop("species", columns.pop("Z", None))
+        if words is None:
+            raise DataError(f"line {self.line}: `Properties` has neither species:S:1 nor Z:I:1")
+        words = words if words.dtype.kind == "U" else words.astype(np.int64).astype(str)
+        self.species.update(words.tolist())
+        pairs = [element(word) for word in words.tolist()]
+        masses = np.array([mass for _, mass in pairs], dtype=float)
+        for name in MASSES:
+            if name in columns:
+                masses = np.asarray(columns.pop(name), dtype=float)
+        return np.array([number for number, _ in pairs], dtype=np.int64), masses.reshape(count)
+
+
+def _converted(words: NDArray[np.str_], kind: type, name: str) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = words.astype(kind)
+    except ValueError as error:
+        raise DataError(f"column `{name}`: {error}") from error
+    return array[:, 0] if array.shape[1] == 1 else array
+
+
+def _lattice(values: dict[str, Any]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Rows of lattice vectors, zero where there are none, and along which the frame repeats."""
+    lattice, pbc = values.pop("Lattice", None), values.pop("pbc", None)
+    cell = np.zeros((3, 3)) if lattice is None else np.asarray(lattice, dtype=float).T
+    flags = np.full(3, lattice is not None) if pbc is None else np.broadcast_to(np.asarray(pbc), 3)
+    if flags.dtype.kind not in "bi":
+        raise DataError(f"pbc is {pbc!r}, expected three of T and F")
+    return cell, flags.astype(bool)

@@ -1,0 +1,122 @@
+"""One frame as a user's file holds it: atoms, and whatever numbers stand beside them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+
+from mlipbench_hpc.data.frames import Floats, Ints
+
+# u, of the isotopes that have a symbol of their own (IUPAC 2021).
+ISOTOPES = {"D": 2.014101778, "T": 3.016049281}
+GHOSTS = {"X", "Xx", "Bq", "Gh"}
+MASSES = ("mass", "masses")
+
+
+class DataError(ValueError):
+    """A file cannot be read as what it was said to be."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """N atoms: numbers (N,), 0 for a ghost atom; positions (N, 3) and cell (3, 3), rows are lattice vectors,
+    in the file's unit of length; pbc (3,); masses (N,) u, NaN for the element's own.
+
+    values: numbers, vectors and words of the frame by name; columns: those of each atom, (N,) or (N, k).
+    """
+
+    numbers: Ints
+    positions: Floats
+    cell: Floats
+    pbc: NDArray[np.bool_]
+    masses: Floats
+    values: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def label(self, name: str) -> Any:
+        """What stands under this name; None where nothing does."""
+        return self.values.get(name, self.columns.get(name))
+
+
+def of_atoms(image: Atoms, values: Mapping[str, Any]) -> Record:
+    """A row of an ASE database; values: its key-value pairs and data."""
+    results = dict(image.calc.results) if image.calc is not None else {}
+    own = {name: value for name, value in results.items() if np.shape(value)[:1] == (len(image),)}
+    arrays = {name: array for name, array in image.arrays.items() if name not in ("numbers", "positions")}
+    masses = image.get_masses() if image.has("masses") else np.full(len(image), np.nan)
+    frame = {name: value for name, value in results.items() if name not in own}
+    return Record(
+        numbers=image.numbers.astype(np.int64),
+        positions=image.positions,
+        cell=np.array(image.cell),
+        pbc=np.array(image.pbc),
+        masses=masses,
+        values={**image.info, **values, **frame},
+        columns={**arrays, **own},
+    )
+
+
+@cache
+def element(word: str) -> tuple[int, float]:
+    """Atomic number and mass (u, NaN for the element's own) of a species as people write it.
+
+    `Cu`, `CU`, `Cu1` (a site), `H_w`, `29`, `D`, `T`; 0 for a ghost atom. Raises DataError for anything else.
+    """
+    if word in ISOTOPES:
+        return 1, ISOTOPES[word]
+    if word.isdigit() and int(word) <= max(atomic_numbers.values()):
+        return int(word), np.nan
+    match = re.fullmatch(r"([A-Za-z]{1,2})(?:\d+|[_+\-].*)?", word)
+    symbol = match[1].capitalize() if match else word
+    if symbol in GHOSTS:
+        return 0, np.nan
+    if symbol not in atomic_numbers:
+        raise DataError(f"{word!r} is no element")
+    return int(atomic_numbers[symbol]), np.nan
+
+
+def number_of(record: Record, name: str) -> float:
+    """A label that is one number; NaN where the frame has none. Raises ValueError for anything else."""
+    value = record.label(name)
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool | np.bool_):
+        raise ValueError(f"`{name}` has no value")
+    if isinstance(value, str) or np.size(value) != 1:
+        raise ValueError(f"`{name}` is {str(value)[:40]!r}, expected one number")
+    return float(np.ravel(value)[0])
+
+
+def vectors_of(record: Record, name: str) -> Floats:
+    """A label (N, 3) of the atoms; NaN where the frame has none. Raises ValueError for another shape."""
+    value = record.label(name)
+    count = len(record.numbers)
+    if value is None:
+        return np.full((count, 3), np.nan)
+    array = np.asarray(value, dtype=float)
+    if array.shape != (count, 3):
+        raise ValueError(f"`{name}` has shape {array.shape}, expected {(count, 3)}")
+    return array
+
+
+def height_of(record: Record, name: str) -> float:
+    """The z component of a frame's vector; NaN where it has none. Raises ValueError for another shape."""
+    value = record.label(name)
+    if value is None:
+        return float("nan")
+    dipole = np.asarray(value, dtype=float)
+    if dipole.shape != (3,):
+        raise ValueError(f"`{name}` has shape {dipole.shape}, expected (3,): a vector")
+    return float(dipole[2])
+
+
+def word_of(record: Record, name: str | None) -> str:
+    """A name that the frame carries, such as that of its trajectory; empty where it has none."""
+    value = record.label(name) if name else None
+    return "" if value is None else str(value)

@@ -1,0 +1,78 @@
+"""Units of users' files: factors to eV, Å and e·Å, and what a file itself says of its units."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ase import units
+
+ENERGY_EV = {
+    "eV": 1.0,
+    "meV": 1e-3,
+    "Hartree": units.Hartree,
+    "Ry": units.Rydberg,
+    "kcal/mol": units.kcal / units.mol,
+    "kJ/mol": units.kJ / units.mol,
+}
+FORCE_EV_PER_A = {
+    "eV/Å": 1.0,
+    "eV/A": 1.0,
+    "meV/Å": 1e-3,
+    "Hartree/Bohr": units.Hartree / units.Bohr,
+    "Ry/Bohr": units.Rydberg / units.Bohr,
+    "kcal/mol/Å": units.kcal / units.mol,
+    "kJ/mol/nm": units.kJ / units.mol / units.nm,
+}
+DIPOLE_E_A = {"e·Å": 1.0, "e*A": 1.0, "Debye": units.Debye, "e·Bohr": units.Bohr}
+LENGTH_A = {"Å": 1.0, "A": 1.0, "Bohr": units.Bohr, "nm": units.nm}
+FACTORS = {"energy": ENERGY_EV, "force": FORCE_EV_PER_A, "dipole": DIPOLE_E_A, "position": LENGTH_A}
+ALIASES = {
+    "ev": "eV", "mev": "meV", "electronvolt": "eV", "ha": "Hartree", "hartree": "Hartree", "eh": "Hartree",
+    "ry": "Ry", "rydberg": "Ry", "kcal": "kcal/mol", "kcal/mol": "kcal/mol", "kj/mol": "kJ/mol",
+    "ang": "Å", "angstrom": "Å", "å": "Å", "a": "Å", "bohr": "Bohr", "a0": "Bohr", "nm": "nm",
+    "debye": "Debye",
+}  # fmt: skip
+QUANTITIES = {
+    "energy": "energy", "energies": "energy", "force": "force", "forces": "force", "dipole": "dipole",
+    "pos": "position", "position": "position", "positions": "position", "length": "position",
+    "coordinates": "position",
+}  # fmt: skip
+ASKED = re.compile(r"(?:([a-z]+)_)?units?(?:_([a-z]+))?")
+
+
+def composed(text: str) -> str:
+    """Å as one letter, U+00C5, whether it was written so, as the ångström sign, or as A with a ring."""
+    return unicodedata.normalize("NFC", text)
+
+
+def stated(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(name, quantity, unit) of each unit that a frame says: `energy_unit=Hartree`, or a label `energy_Ha`.
+
+    values: what stands beside the frame; names: of the labels that are read.
+    """
+    for name, value in values.items():
+        match = ASKED.fullmatch(name.lower())
+        word = (match[1] or match[2] or "energy") if match else ""
+        quantity = QUANTITIES.get(word, "")
+        if quantity and (unit := _of(quantity, str(value))):
+            yield name, quantity, unit
+    for name in names:
+        first, _, last = name.lower().partition("_")
+        if QUANTITIES.get(first) in ("energy", "force") and _of(QUANTITIES[first], last.replace("_", "/")):
+            yield name, QUANTITIES[first], _of(QUANTITIES[first], last.replace("_", "/"))
+
+
+def _of(quantity: str, word: str) -> str:
+    """The unit as the schema writes it; empty where the word is none of this quantity."""
+    parts = [ALIASES.get(part, part) for part in composed(word).lower().split("/")]
+    whole = ALIASES.get(composed(word).lower(), "/".join(parts))
+    return whole if whole in FACTORS[quantity] else ""
+
+
+def contradictions(found: Iterable[tuple[str, str, str]], units: Mapping[str, str]) -> Iterator[str]:
+    """One sentence for each unit that a file states and `units` (by quantity) does not."""
+    for name, quantity, unit in dict.fromkeys(found):
+        asked = units.get(quantity, "Å")
+        if unit and FACTORS[quantity][unit] != FACTORS[quantity][composed(asked)]:
+            yield f"the file says by `{name}` that {quantity} is in {unit}, `units` says {asked}"

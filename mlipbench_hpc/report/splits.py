@@ -1,0 +1,96 @@
+"""Splits: how near test frames come to training frames in time, and what energies keep beside E0."""
+
+from typing import Any
+
+from mlipbench_hpc.report import sampling
+from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.text import NOTHING, number
+
+UNKNOWN = "not known"
+MOST_OFFSETS = 12
+
+
+def separation(results: Results) -> Table | None:
+    """Of each split: test frames with a training frame of the same trajectory nearby, mean over members."""
+    rows = [_separation_row(results, item) for item in results.of("split") if item.done]
+    header = ["split", "test frames", "next to a training frame", "nearer than independent frames",
+              "in a trajectory without training frames"]  # fmt: skip
+    caption = (
+        "Test and training frames in time, mean over members. Frames one statistical inefficiency apart "
+        "are independent. A test frame next to a training frame measures memory, not transfer: `group_by`. "
+        f"`{UNKNOWN}`: the data do not say which frames follow one another (`labels: {{trajectory: …}}`)."
+    )
+    return Table(caption, header, rows, words=1) if rows else None
+
+
+def _separation_row(results: Results, item: Item) -> list[str]:
+    name, record = str(item.subject["split"]), item.values.get("separation")
+    if record is None:
+        return [name, number(item.values.get("test")), UNKNOWN, UNKNOWN, UNKNOWN]
+    near, apart = nearness(record, inefficiency(results, name)), record["frames"].get("-1", 0)
+    members = item.values["members"]
+    dependent = NOTHING if near[1] is None else number(near[1] / members)
+    return [name, number(item.values["test"]), number(near[0] / members), dependent, number(apart / members)]
+
+
+def nearness(record: dict[str, Any], independent: float | None) -> tuple[int, int | None]:
+    """Test frames (times members) next to a training frame, and nearer to one than `independent` frames."""
+    counts = {int(distance): count for distance, count in record["frames"].items()}
+    if independent is None:
+        return counts.get(1, 0), None
+    return counts.get(1, 0), sum(count for distance, count in counts.items() if 0 < distance < independent)
+
+
+def inefficiency(results: Results, split: str) -> float | None:
+    """Frames per independent frame of the dataset that a split draws from, its worst run; None if unknown."""
+    rows = sampling.numbers(results).get(results.asked("splits", split)["dataset"], [])
+    return max((float(row["statistical_inefficiency"]) for row in rows), default=None)
+
+
+def warnings(results: Results) -> list[str]:
+    """One sentence for each split whose test frames are not independent of its training frames."""
+    sentences = []
+    for item in results.of("split"):
+        record, name = item.values.get("separation"), str(item.subject["split"])
+        independent = inefficiency(results, name) if record else None
+        near = nearness(record, independent)[1] if record else None
+        if near and independent:
+            per_member = near / item.values["members"]
+            sentences.append(
+                f"split {name}: {number(per_member)} of {number(item.values['test'])} test frames lie nearer "
+                "to a training frame of the same trajectory than independent frames do "
+                f"({number(independent)} frames): errors on them flatter the models; use `group_by`, or "
+                "increase `every`."
+            )
+    return sentences
+
+
+def offsets(results: Results) -> Table | None:
+    """What the energies of each composition keep without reference energies, over the pool."""
+    rows = [
+        [str(item.subject["split"]), str(item.values["reference_energies"]), formula,
+         number(entry["frames"]), number(entry["mean_eV"]), number(entry["scatter_meV_per_atom"])]
+        for item in results.of("split")
+        if item.done
+        for formula, entry in list(item.values.get("offsets", {}).items())[:MOST_OFFSETS]
+    ]  # fmt: skip
+    header = ["split", "reference energies", "composition", "frames", "mean E - E0, eV", "scatter, meV/atom"]
+    caption = (
+        "Energies without the reference energies E0 of their atoms, by composition (at most "
+        f"{MOST_OFFSETS} a split), over the frames that members draw from. Means that differ between numbers "
+        "of ions by more than the scatter are an energy zero that depends on the composition."
+    )
+    return Table(caption, header, rows, words=3) if rows else None
+
+
+def dataset_warnings(results: Results, dataset: str) -> list[str]:
+    """What was said when the user's file was read, and how many frames each rule of `leave_out` dropped."""
+    sentences: list[str] = []
+    for item in results.of("build", dataset=dataset):
+        sentences += item.values.get("remarks", [])
+        sentences += [
+            f"{number(count)} frames were left out by `{rule}`"
+            for rule, count in item.values.get("left_out", {}).items()
+        ]
+    return sentences
