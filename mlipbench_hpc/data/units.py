@@ -70,9 +70,9 @@ def _of(quantity: str, word: str) -> str:
     return whole if whole in FACTORS[quantity] else ""
 
 
-def contradictions(found: Iterable[tuple[str, str, str]], units: Mapping[str, str]) -> Iterator[str]:
+def contradictions(stated: Iterable[tuple[str, str, str]], units: Mapping[str, str]) -> Iterator[str]:
     """One sentence for each unit that a file states and `units` (by quantity) does not."""
-    for name, quantity, unit in dict.fromkeys(found):
+    for name, quantity, unit in dict.fromkeys(stated):
         asked = units.get(quantity, "Å")
         if unit and FACTORS[quantity][unit] != FACTORS[quantity][composed(asked)]:
             yield f"the file says by `{name}` that {quantity} is in {unit}, `units` says {asked}"

@@ -160,7 +160,7 @@ def _settings(section: str, settings: Mapping[str, Hyperparameter]) -> Iterator[
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledPotential:
     """A reference potential that is installed here: dotted module, its folder, and its card."""
 
     name: str
@@ -175,17 +175,17 @@ class Installed:
         return Potential(self.name, self.module, version("potentials", self.name, source))
 
 
-def find() -> dict[str, Installed]:
+def find() -> dict[str, InstalledPotential]:
     """All reference potentials by name: built-in folders, then entry points of GROUP.
 
     Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
     """
-    installed: dict[str, Installed] = {}
+    installed: dict[str, InstalledPotential] = {}
     for module, folder in plugins(str(__package__), BUILT_IN, GROUP).items():
         card = load_card(folder / "card.toml")
         if card.name in installed:
             raise CardError(f"{folder}: the name {card.name!r} is taken by {installed[card.name].folder}")
-        installed[card.name] = Installed(card.name, module, folder, card)
+        installed[card.name] = InstalledPotential(card.name, module, folder, card)
     return installed
 
 
