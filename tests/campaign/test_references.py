@@ -532,7 +532,9 @@ def test_the_timestep_is_limited_by_the_lightest_atom(facts: DatasetFacts, times
         md__bulk__frame_every=timestep,
     )
     known = {"water": facts, "salt": facts}
-    mistakes = check_references(asked, known, {"box": built_facts(asked.systems["box"])}, {"spring": CARD}, cards())
+    mistakes = check_references(
+        asked, known, {"box": built_facts(asked.systems["box"])}, {"spring": CARD}, cards()
+    )
     assert [mistake.expected[: len(limit or "")] for mistake in mistakes] == ([limit] if limit else [])
 
 
