@@ -12,6 +12,8 @@ from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.read import Source
 
 FEWEST_ENERGIES = 3
+# Symmetry makes a force zero in a frame, a constraint in most frames.
+FEWEST_FROZEN = 3
 FEWEST_OF_A_COMPOSITION = 8
 # An outlier lies beyond so many robust standard deviations and eV/atom from its composition's median.
 OUTLIER_SIGMA, OUTLIER_EV_PER_ATOM = 10.0, 0.05
@@ -77,7 +79,7 @@ def _frozen(frames: Frames) -> Iterator[str]:
     zero = ~frames.forces.any(axis=1)
     counts = np.add.reduceat(zero, frames.offsets[:-1], dtype=int)
     held = [index for index in np.flatnonzero(counts).tolist() if index not in alone]
-    if held:
+    if len(held) >= FEWEST_FROZEN and 2 * len(held) > len(frames):
         most = int(counts[held].max())
         yield (
             f"{len(held)} of {len(frames)} frames have atoms whose force is exactly zero (up to {most}): "
