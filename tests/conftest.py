@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+# Fixtures that run a whole campaign: their tests are no part of `make test-fast`.
+CAMPAIGNS = {"finished", "blind"}
 sys.path[:0] = [str(HERE / "plugins"), str(HERE / "support")]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests whose fixtures run campaigns."""
+    for item in items:
+        if isinstance(item, pytest.Function) and CAMPAIGNS & set(item.fixturenames):
+            item.add_marker("campaign")
 
 
 @pytest.fixture

@@ -102,14 +102,14 @@ def engine(folder: Path, marks: str) -> Suite:
 def suites(tier: str) -> list[Suite]:
     """What a tier runs; within a lane in this order."""
     marks = "not cluster" if tier == "full" else "not slow and not cluster"
-    plain = f"not engine and not apptainer and {marks}"
+    plain = f"not campaign and not engine and not apptainer and {marks}"
     others = [f"--ignore={path}" for path in PROCESSES]
     fast = [*checks(), login("rooms", plain, "checks", "tests", *others)]
     fast.append(login("processes", plain, "processes", *PROCESSES))
     if tier == "fast":
         return fast
     folders = sorted(path for path in (ROOT / "tests/engines").glob("[a-z]*") if path.is_dir())
-    campaigns = login("campaigns", f"engine and {marks}", "processes", "tests")
+    campaigns = login("campaigns", f"(campaign or engine) and {marks}", "processes", "tests")
     images = login("images", f"apptainer and {marks}", "processes", "tests")
     clustered = "cluster" if tier == "full" else "cluster and not slow"
     clusters = [

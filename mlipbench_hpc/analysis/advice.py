@@ -82,9 +82,9 @@ def about_kinds(
             f"{name}: sampling 2·SE {two_se:.3g} (rms over bins); reweighting does not reach the members, so "
             "which error is the larger is not known."
         )
-    said = f"{name}: sampling 2·SE {two_se:.3g}, training band {band:.3g} ± {own:.2g} (rms over bins)"
+    line = f"{name}: sampling 2·SE {two_se:.3g}, training band {band:.3g} ± {own:.2g} (rms over bins)"
     if band <= 2 * own:
-        return f"{said}: the training band is within its own sampling error, so more MD first."
+        return f"{line}: the training band is within its own sampling error, so more MD first."
     if band > two_se:
-        return f"{said}: training dominates, more MD does not help, more training data does."
-    return f"{said}: sampling dominates, more MD helps."
+        return f"{line}: training dominates, more MD does not help, more training data does."
+    return f"{line}: sampling dominates, more MD helps."

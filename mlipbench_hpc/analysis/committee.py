@@ -126,9 +126,9 @@ def without_offsets(reference: Floats, energies: Floats, strata: Ints) -> tuple[
     and are left out.
     """
     counts = np.bincount(strata, minlength=1)
-    kept = np.flatnonzero(counts[strata] > 1)
+    drawn = np.flatnonzero(counts[strata] > 1)
     shift = mean_errors(reference, energies, strata)[:, strata]
-    return reference[kept], (energies - shift)[:, kept]
+    return reference[drawn], (energies - shift)[:, drawn]
 
 
 def mean_errors(reference: Floats, energies: Floats, strata: Ints) -> Floats:
@@ -147,5 +147,5 @@ def unequal_zeros(reference: Floats, energies: Floats, strata: Ints) -> list[tup
     rest = energies - reference - offsets[:, strata]
     counts = np.bincount(strata, minlength=1)
     rms = np.sqrt([np.bincount(strata, row**2, minlength=1) / np.maximum(counts, 1) for row in rest])
-    found = np.argwhere((np.abs(offsets) > 3 * rms) & (counts > 1))
-    return [(int(member), int(place), float(offsets[member, place])) for member, place in found]
+    outliers = np.argwhere((np.abs(offsets) > 3 * rms) & (counts > 1))
+    return [(int(member), int(place), float(offsets[member, place])) for member, place in outliers]

@@ -35,11 +35,11 @@ def total_dipole(
     numbers (N,), positions (N, 3) Å, cell (3, 3) Å, lower triangular. Raises ValueError where there is no
     surface or no intact molecule.
     """
-    made = Profiler.of(numbers, positions, cell, metal, float(cell[2, 2]))
-    if not made.faces or len(made.waters.intact) == 0:
+    profiler = Profiler.of(numbers, positions, cell, metal, float(cell[2, 2]))
+    if not profiler.faces or len(profiler.waters.intact) == 0:
         raise ValueError("no surface with intact molecules of water")
-    _, found = block_means(made, [positions[None]], 1, 1)
-    return float(found[0]), made.faces[0].normal
+    _, series = block_means(profiler, [positions[None]], 1, 1)
+    return float(series[0]), profiler.faces[0].normal
 
 
 def trend(across: Floats, dipoles: Floats, blocks: int) -> Trend | None:

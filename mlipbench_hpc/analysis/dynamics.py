@@ -51,7 +51,7 @@ class Dynamics:
         self.lags = min(self.lags, self.frames - 1)
         self._rows = np.zeros((self.blocks + 1, len(SUMS), self.lags + 1))
         self.sums = dict(zip(SUMS, self._rows.swapaxes(0, 1), strict=True))
-        self._first = self._begin = self._held = 0
+        self._first = self._begin = self._stored = 0
         self._inside, self._directions = np.zeros((0, 0), dtype=np.bool_), np.zeros((0, 0, 3))
 
     def add(self, inside: NDArray[np.bool_], directions: Floats) -> None:
@@ -65,45 +65,45 @@ class Dynamics:
             self._directions = np.zeros((*room, 3) if self.dipole else (0, 0, 3))
         taken = 0
         while taken < len(inside):
-            begin = self._begin + self._held
+            begin = self._begin + self._stored
             rows = slice(begin, begin + min(len(inside) - taken, len(self._inside) - begin))
             given = slice(taken, taken + rows.stop - rows.start)
             self._inside[rows] = inside[given]
             if self.dipole:
                 self._directions[rows] = directions[given]
-            taken, self._held = given.stop, rows.stop - self._begin
-            while self._held >= GROUP + self.lags:
+            taken, self._stored = given.stop, rows.stop - self._begin
+            while self._stored >= GROUP + self.lags:
                 self._group(GROUP)
             if rows.stop == len(self._inside):
                 self._to_front()
-        if self._first + self._held == self.frames:
-            while self._held:
-                self._group(min(GROUP, self._held))
+        if self._first + self._stored == self.frames:
+            while self._stored:
+                self._group(min(GROUP, self._stored))
 
     def _to_front(self) -> None:
         """Make room behind what is held."""
-        held = slice(self._begin, self._begin + self._held)
-        self._inside[: self._held] = self._inside[held]
+        stored = slice(self._begin, self._begin + self._stored)
+        self._inside[: self._stored] = self._inside[stored]
         if self.dipole:
-            self._directions[: self._held] = self._directions[held]
+            self._directions[: self._stored] = self._directions[stored]
         self._begin = 0
 
     def _group(self, size: int) -> None:
         """Take the next `size` frames as origins, and let them go."""
         origins = np.arange(-self._first % self.every, size, self.every)
         if len(origins):
-            self._count(origins, min(size + self.lags, self._held))
-        self._first, self._begin, self._held = self._first + size, self._begin + size, self._held - size
+            self._count(origins, min(size + self.lags, self._stored))
+        self._first, self._begin, self._stored = self._first + size, self._begin + size, self._stored - size
 
     def _count(self, origins: Ints, reach: int) -> None:
         """Only who is ever inside takes part, which is most of what there is to save."""
         length = max(1, self.frames // self.blocks)
         block = np.minimum((self._first + origins) // length, self.blocks)
-        held = slice(self._begin, self._begin + reach)
-        present = np.flatnonzero(self._inside[held].any(axis=0))
-        inside, aligned = self._inside[held, present], np.zeros((0, 0))
+        oldest = slice(self._begin, self._begin + reach)
+        present = np.flatnonzero(self._inside[oldest].any(axis=0))
+        inside, aligned = self._inside[oldest, present], np.zeros((0, 0))
         if self.dipole:
-            directions = self._directions[held, present]
+            directions = self._directions[oldest, present]
             directions[~inside] = 0.0
             weighted = directions.reshape(reach, -1)
             aligned = weighted[origins] @ weighted.T

@@ -77,8 +77,8 @@ def _net_forces(reference: Frames, forces: Floats, index: int) -> tuple[Floats, 
     numbers = reference.numbers[atoms]
     owner = owners(numbers, reference.positions[atoms], reference.cells[index], reference.pbc[index])
     owned = np.flatnonzero(owner >= 0)
-    held = np.bincount(owner[owned], minlength=len(numbers))
-    whole = (numbers == OXYGEN) & (held == 2)
+    hydrogens_of = np.bincount(owner[owned], minlength=len(numbers))
+    whole = (numbers == OXYGEN) & (hydrogens_of == 2)
     predicted, labels = forces[atoms].copy(), reference.forces[atoms].copy()
     for total, source in ((predicted, forces[atoms]), (labels, reference.forces[atoms])):
         np.add.at(total, owner[owned], source[owned])

@@ -29,23 +29,23 @@ FIXED = 3
 Layer = tuple[NDArray[np.bool_], Floats]
 
 
-def first_layer(made: Profiler, positions: NDArray[np.floating], room: Layer | None = None) -> Layer:
+def first_layer(profiler: Profiler, positions: NDArray[np.floating], room: Layer | None = None) -> Layer:
     """Who of W intact molecules is in 0 < z ≤ 4.5 Å of which face, and how each points.
 
     positions (F, N, 3) Å. Returns (F, faces·W) bool and unit bisectors (F, faces·W, 3), zero of who is not
     inside. room: what an earlier call returned and nobody needs any more, to be filled again.
     """
-    shape = len(positions), len(made.faces) * len(made.waters.intact)
+    shape = len(positions), len(profiler.faces) * len(profiler.waters.intact)
     if room is None or room[0].shape != shape:
         room = np.empty(shape, dtype=np.bool_), np.empty((*shape, 3))
     inside, directions = room
-    given = native(positions), made.cell, *_surfaces(made), made.waters.intact
+    given = native(positions), profiler.cell, *_surfaces(profiler), profiler.waters.intact
     _layer(*given, inside, directions)
     return inside, directions
 
 
 def surroundings(
-    made: Profiler, positions: NDArray[np.floating], atoms: Ints, reach: float
+    profiler: Profiler, positions: NDArray[np.floating], atoms: Ints, reach: float
 ) -> tuple[NDArray[np.bool_], Floats]:
     """Of each of K atoms: whether it is in the first layer of a face, and oxygens within reach (Å) of it.
 
@@ -53,14 +53,16 @@ def surroundings(
     """
     shape = len(positions), len(atoms)
     inside, neighbours = np.zeros(shape, dtype=np.bool_), np.zeros(shape)
-    given = native(positions), made.cell, *_surfaces(made), made.waters.oxygens, atoms, reach
+    given = native(positions), profiler.cell, *_surfaces(profiler), profiler.waters.oxygens, atoms, reach
     _surround(*given, inside, neighbours)
     return inside, neighbours
 
 
-def _surfaces(made: Profiler) -> tuple[Ints, Ints, Floats]:
+def _surfaces(profiler: Profiler) -> tuple[Ints, Ints, Floats]:
     """Atoms of each face's layer end to end, where each begins, and the normals (faces,)."""
-    return *_joined([face.layer for face in made.faces]), np.array([face.normal for face in made.faces])
+    return *_joined([face.layer for face in profiler.faces]), np.array(
+        [face.normal for face in profiler.faces]
+    )
 
 
 def native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -68,19 +70,19 @@ def native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.ascontiguousarray(positions, dtype=positions.dtype.newbyteorder("="))
 
 
-def arrays(made: Profiler) -> tuple[Any, ...]:
+def arrays(profiler: Profiler) -> tuple[Any, ...]:
     """What the compiled loop knows of an interface."""
-    owner, molecules = made.waters.owner, made.waters.intact[:, 0]
-    others = np.setdiff1d(made.waters.oxygens, molecules) if made.faces else made.waters.oxygens
+    owner, molecules = profiler.waters.owner, profiler.waters.intact[:, 0]
+    others = np.setdiff1d(profiler.waters.oxygens, molecules) if profiler.faces else profiler.waters.oxygens
     loose = np.flatnonzero((owner >= 0) & ~np.isin(owner, molecules))
     return (
-        made.cell,
-        *_surfaces(made),
-        made.waters.intact,
+        profiler.cell,
+        *_surfaces(profiler),
+        profiler.waters.intact,
         np.column_stack([loose, owner[loose]]).astype(np.int64),
-        *_joined([others, *made.ions.values()]),
-        made.width,
-        made.first_bin,
+        *_joined([others, *profiler.ions.values()]),
+        profiler.width,
+        profiler.first_bin,
     )
 
 
@@ -90,29 +92,31 @@ def _joined(groups: list[Ints]) -> tuple[Ints, Ints]:
     return np.concatenate([*groups, np.zeros(0, dtype=np.int64)]).astype(np.int64), starts.astype(np.int64)
 
 
-def named(made: Profiler, sums: Floats) -> Samples:
+def named(profiler: Profiler, sums: Floats) -> Samples:
     """In their units; sums (blocks, K, series, B)."""
-    per_volume = 1.0 / (made.cell[0, 0] * made.cell[1, 1] * made.width * max(1, len(made.faces)))
-    found = {DENSITY: WATER_G_PER_CM3 * per_volume * (sums[:, :, 0] + sums[:, :, 2])}
-    for place, symbol in enumerate(made.ions):
-        found[concentration(symbol)] = MOL_PER_L * per_volume * sums[:, :, FIXED + place]
-    if made.faces:
-        found[COUNTED] = WATER_G_PER_CM3 * per_volume * sums[:, :, 0]
-        found[ORIENTATION] = WATER_G_PER_CM3 * per_volume * sums[:, :, 1]
-    return found
+    per_volume = 1.0 / (
+        profiler.cell[0, 0] * profiler.cell[1, 1] * profiler.width * max(1, len(profiler.faces))
+    )
+    profiles = {DENSITY: WATER_G_PER_CM3 * per_volume * (sums[:, :, 0] + sums[:, :, 2])}
+    for place, symbol in enumerate(profiler.ions):
+        profiles[concentration(symbol)] = MOL_PER_L * per_volume * sums[:, :, FIXED + place]
+    if profiler.faces:
+        profiles[COUNTED] = WATER_G_PER_CM3 * per_volume * sums[:, :, 0]
+        profiles[ORIENTATION] = WATER_G_PER_CM3 * per_volume * sums[:, :, 1]
+    return profiles
 
 
 @njit(cache=True, nogil=True)
 def _inverse(cell: Floats) -> Floats:
     """1/diagonal of a lower triangular cell, and below which |x|, |y|, |z| a vector has no nearer image."""
-    found = np.zeros(4)
+    components = np.zeros(4)
     for axis in range(3):
-        found[axis] = 1.0 / cell[axis, axis]
-    c = found[2]
-    b = (1.0 + c * abs(cell[2, 1])) * found[1]
-    a = (1.0 + b * abs(cell[1, 0]) + c * abs(cell[2, 0])) * found[0]
-    found[3] = 0.499 / max(a, b, c)
-    return found
+        components[axis] = 1.0 / cell[axis, axis]
+    c = components[2]
+    b = (1.0 + c * abs(cell[2, 1])) * components[1]
+    a = (1.0 + b * abs(cell[1, 0]) + c * abs(cell[2, 0])) * components[0]
+    components[3] = 0.499 / max(a, b, c)
+    return components
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -182,11 +186,11 @@ def _cosines(
 @njit(cache=True, nogil=True)
 def _longest(frame: NDArray[np.floating], bonds: Ints, cell: Floats, inverse: Floats) -> float:
     """The longest of some bonds (hydrogen, oxygen), squared."""
-    found = 0.0
+    longest = 0.0
     for place in range(len(bonds)):
         x, y, z = _bond(frame, bonds[place, 1], bonds[place, 0], cell, inverse)
-        found = max(found, x * x + y * y + z * z)
-    return found
+        longest = max(longest, x * x + y * y + z * z)
+    return longest
 
 
 @njit(cache=True, nogil=True, inline="always")

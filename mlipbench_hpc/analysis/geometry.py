@@ -34,12 +34,12 @@ def owners(numbers: Ints, positions: Floats, cell: Floats, pbc: NDArray[np.bool_
     the frame for hydrogens, -1 for other atoms and for hydrogens without an oxygen that near.
     """
     hydrogens, oxygens = np.flatnonzero(numbers == HYDROGEN), np.flatnonzero(numbers == OXYGEN)
-    found = np.full(len(numbers), -1)
+    owner_of = np.full(len(numbers), -1)
     if len(hydrogens) == 0 or len(oxygens) == 0:
-        return found
+        return owner_of
     vectors = minimum_image(positions[hydrogens][:, None] - positions[oxygens][None], cell, pbc)
     distances = np.linalg.norm(vectors, axis=-1)
     nearest = distances.argmin(axis=1)
     near = distances[np.arange(len(hydrogens)), nearest] <= LONGEST_OH
-    found[hydrogens[near]] = oxygens[nearest[near]]
-    return found
+    owner_of[hydrogens[near]] = oxygens[nearest[near]]
+    return owner_of

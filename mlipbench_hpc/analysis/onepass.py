@@ -21,13 +21,13 @@ class BlockSums:
     frames than blocks.
     """
 
-    def __init__(self, made: Profiler, rows: Floats, blocks: int) -> None:
-        self.made, self.length, self._start = made, rows.shape[1] // blocks, 0
+    def __init__(self, profiler: Profiler, rows: Floats, blocks: int) -> None:
+        self.profiler, self.length, self._start = profiler, rows.shape[1] // blocks, 0
         if self.length == 0:
             raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
-        self._sums = np.zeros((blocks, FIXED + len(made.ions), made.bins, len(rows)))
+        self._sums = np.zeros((blocks, FIXED + len(profiler.ions), profiler.bins, len(rows)))
         self._rows, self._dipole = rows, np.zeros(rows.shape[1])
-        self._given = arrays(made)
+        self._given = arrays(profiler)
 
     def add(self, positions: Part) -> None:
         """The next frames (f, N, 3) Å."""
@@ -37,17 +37,17 @@ class BlockSums:
         suspect = np.zeros(len(positions), dtype=np.bool_)
         filled = self._sums, self._dipole[start:stop], suspect
         add_frames(native(positions), block_of, weights, *self._given, *filled)  # type: ignore[call-arg]
-        if self.made.faces and suspect.any():
-            changed = self.made.waters.changed(positions[suspect], self.made.cell)
-            self.made.moved = np.union1d(self.made.moved, changed)
-        if self.made.faces:
-            self._dipole[start:stop] *= self.made.faces[0].normal
+        if self.profiler.faces and suspect.any():
+            changed = self.profiler.waters.changed(positions[suspect], self.profiler.cell)
+            self.profiler.moved = np.union1d(self.profiler.moved, changed)
+        if self.profiler.faces:
+            self._dipole[start:stop] *= self.profiler.faces[0].normal
         self._start = stop
 
     @property
     def sums(self) -> Samples:
         """(blocks, K, B) of each profile."""
-        return named(self.made, np.moveaxis(self._sums, 3, 1))
+        return named(self.profiler, np.moveaxis(self._sums, 3, 1))
 
     @property
     def means(self) -> Samples:
@@ -57,19 +57,23 @@ class BlockSums:
     @property
     def dipole(self) -> Floats:
         """P_z (T,) along the outward normal of the (upper) face; empty without a slab."""
-        return self._dipole if self.made.faces else np.zeros(0)
+        return self._dipole if self.profiler.faces else np.zeros(0)
 
 
-def block_means(made: Profiler, parts: Iterable[Part], frames: int, blocks: int) -> tuple[Samples, Floats]:
+def block_means(
+    profiler: Profiler, parts: Iterable[Part], frames: int, blocks: int
+) -> tuple[Samples, Floats]:
     """Block means and P_z as `BlockSums` has them; parts add up to `frames`, and each counts once."""
-    one = BlockSums(made, np.broadcast_to(1.0, (1, frames)), blocks)
+    one = BlockSums(profiler, np.broadcast_to(1.0, (1, frames)), blocks)
     feed(parts, [one.add])
     return one.means, one.dipole
 
 
-def block_sums(made: Profiler, parts: Iterable[Part], rows: Floats, blocks: int) -> tuple[Samples, Floats]:
+def block_sums(
+    profiler: Profiler, parts: Iterable[Part], rows: Floats, blocks: int
+) -> tuple[Samples, Floats]:
     """Block sums and P_z as `BlockSums` has them, of parts (f, N, 3) Å that add up to T frames."""
-    one = BlockSums(made, rows, blocks)
+    one = BlockSums(profiler, rows, blocks)
     feed(parts, [one.add])
     return one.sums, one.dipole
 

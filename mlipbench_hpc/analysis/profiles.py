@@ -49,10 +49,10 @@ class Profiler:
             raise ValueError(
                 f"profiles need a periodic cell with a along x and b in the xy plane, got {cell}"
             )
-        found = faces(numbers, positions, cell, metal)
+        surfaces = faces(numbers, positions, cell, metal)
         species = {chemical_symbols[z]: np.flatnonzero(numbers == z) for z in ions(numbers, metal)}
         waters = Waters.assign(numbers, positions, cell)
-        return cls(np.asarray(cell, dtype=float), width, found, waters, species)
+        return cls(np.asarray(cell, dtype=float), width, surfaces, waters, species)
 
     @property
     def first_bin(self) -> int:

@@ -31,15 +31,15 @@ class Weights:
         Raises ValueError for fewer frames than blocks, and where none of the whole blocks' frames has h.
         """
         length = frames // blocks
-        kept = carried < length * blocks
-        if length == 0 or not kept.any():
+        inside = carried < length * blocks
+        if length == 0 or not inside.any():
             raise ValueError(f"{frames} frames, {len(carried)} with h, do not fill {blocks} blocks")
-        h = h[:, kept] - h[:, kept].mean(axis=1, keepdims=True)
+        h = h[:, inside] - h[:, inside].mean(axis=1, keepdims=True)
         rows = np.zeros((2 + 2 * len(h), length * blocks))
         rows[0] = 1.0
-        rows[1, carried[kept]] = 1.0
-        rows[2 : 2 + len(h), carried[kept]] = h
-        rows[2 + len(h) :, carried[kept]] = direct_weights(h)
+        rows[1, carried[inside]] = 1.0
+        rows[2 : 2 + len(h), carried[inside]] = h
+        rows[2 + len(h) :, carried[inside]] = direct_weights(h)
         return cls(rows, blocks)
 
     @property
@@ -63,7 +63,7 @@ class Weights:
         samples: consecutive pieces (f, B) of the T frames, or of more: the remainder does not count. Memory
         does not grow with the number of frames.
         """
-        found: Samples = {}
+        totals: Samples = {}
         start, end = 0, self.rows.shape[1]
         for piece in samples:
             frames = len(next(iter(piece.values())))
@@ -72,10 +72,10 @@ class Weights:
                 low, high = max(start, block * self.length), min(stop, (block + 1) * self.length)
                 for name, values in piece.items():
                     shape = (self.blocks, len(self.rows), values.shape[1])
-                    total = found.setdefault(name, np.zeros(shape))
+                    total = totals.setdefault(name, np.zeros(shape))
                     total[block] += self.rows[:, low:high] @ values[low - start : high - start]
             start += frames
-        return found
+        return totals
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ def visible_share(
     None where there is no ion, no such metal, or no water so near; ValueError where the metal has no surface.
     """
     ion = np.flatnonzero(np.isin(numbers, ions(numbers, metal)))
-    found = faces(numbers, positions, cell, metal)
+    surfaces = faces(numbers, positions, cell, metal)
     oxygens = np.flatnonzero(numbers == OXYGEN)
-    heights = [face.heights(positions[None], cell, oxygens)[0] for face in found]
-    near = oxygens[np.any([interfacial(z) for z in heights], axis=0)] if found else oxygens[:0]
+    heights = [face.heights(positions[None], cell, oxygens)[0] for face in surfaces]
+    near = oxygens[np.any([interfacial(z) for z in heights], axis=0)] if surfaces else oxygens[:0]
     if len(ion) == 0 or len(near) == 0:
         return None
     farthest = shortest(positions[near][:, None] - positions[ion][None], cell).max(axis=1)

@@ -31,8 +31,8 @@ class Waters:
         owner = owners(numbers, np.asarray(positions, dtype=float), cell)
         oxygens = np.flatnonzero(numbers == OXYGEN)
         hydrogens = np.flatnonzero(owner >= 0)
-        held = np.bincount(owner[hydrogens], minlength=len(numbers))
-        whole = oxygens[held[oxygens] == 2]
+        hydrogens_of = np.bincount(owner[hydrogens], minlength=len(numbers))
+        whole = oxygens[hydrogens_of[oxygens] == 2]
         by_owner = hydrogens[np.argsort(owner[hydrogens], kind="stable")]
         pairs = by_owner[np.isin(owner[by_owner], whole)].reshape(-1, 2)
         return cls(np.column_stack([whole, pairs]), oxygens, len(oxygens) - len(whole), owner)
@@ -42,14 +42,14 @@ class Waters:
 
         positions (F, N, 3) Å, cell (3, 3) Å.
         """
-        held = np.flatnonzero(self.owner >= 0)
-        bonds = np.asarray(positions[:, held], dtype=float) - positions[:, self.owner[held]]
+        owned = np.flatnonzero(self.owner >= 0)
+        bonds = np.asarray(positions[:, owned], dtype=float) - positions[:, self.owner[owned]]
         lengths = np.linalg.norm(minimum_image(bonds, cell), axis=-1)
         frames, which = np.nonzero(lengths > SUSPECT_OH)
-        reach = positions[frames, held[which]][:, None] - positions[frames[:, None], self.oxygens]
+        reach = positions[frames, owned[which]][:, None] - positions[frames[:, None], self.oxygens]
         nearest = self.oxygens[np.linalg.norm(minimum_image(reach, cell), axis=-1).argmin(axis=1)]
-        moved = nearest != self.owner[held[which]]
-        return np.unique(held[which[moved]])
+        moved = nearest != self.owner[owned[which]]
+        return np.unique(owned[which[moved]])
 
 
 def ions(numbers: Ints, metal: int) -> list[int]:

@@ -248,7 +248,7 @@ def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> li
 
 
 @dataclass(frozen=True)
-class Found:
+class InstalledArchitecture:
     """An architecture that is installed here: dotted module, its folder, and its card."""
 
     name: str
@@ -263,17 +263,17 @@ class Found:
         return version("architectures", self.name, source, legacy_values(self.card.hyperparameters))
 
 
-def find() -> dict[str, Found]:
+def find() -> dict[str, InstalledArchitecture]:
     """All architectures by name: built-in folders, then entry points of group `mlipbench_hpc.architectures`.
 
     Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
     """
-    by_name: dict[str, Found] = {}
+    by_name: dict[str, InstalledArchitecture] = {}
     for module, folder in plugins(str(__package__), BUILT_IN, GROUP).items():
         card = load_card(folder / "card.toml")
         if card.name in by_name:
             raise CardError(f"{folder}: the name {card.name!r} is taken by {by_name[card.name].folder}")
-        by_name[card.name] = Found(card.name, module, folder, card)
+        by_name[card.name] = InstalledArchitecture(card.name, module, folder, card)
     return by_name
 
 

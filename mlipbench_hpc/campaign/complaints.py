@@ -21,14 +21,16 @@ PATTERNS = {
 
 def mistakes(error: ValidationError, model: type[BaseModel], document: object) -> list[Mistake]:
     """One mistake for each place in `document` that `model` refused; alternatives of a union are joined."""
-    found: dict[Place, Mistake] = {}
+    by_place: dict[Place, Mistake] = {}
     for details in error.errors(include_url=False):
         mistake = _Refusal(details, _place(details["loc"], document), model, document).mistake()
-        earlier = found.setdefault(mistake.place, mistake)
+        earlier = by_place.setdefault(mistake.place, mistake)
         if mistake.expected not in earlier.expected:
-            found[mistake.place] = replace(earlier, expected=f"{earlier.expected} or {mistake.expected}")
-    words = {place for place, mistake in found.items() if _is_word_for_mapping(mistake)}
-    return [mistake for place, mistake in found.items() if not (place in words and _is_within(place, found))]
+            by_place[mistake.place] = replace(earlier, expected=f"{earlier.expected} or {mistake.expected}")
+    words = {place for place, mistake in by_place.items() if _is_word_for_mapping(mistake)}
+    return [
+        mistake for place, mistake in by_place.items() if not (place in words and _is_within(place, by_place))
+    ]
 
 
 def _is_word_for_mapping(mistake: Mistake) -> bool:
@@ -46,8 +48,8 @@ def _place(loc: tuple[int | str, ...], document: Any) -> Place:
     place: Place = ()
     here = document
     for part in loc:
-        held = isinstance(here, dict) and part in here
-        if held or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+        is_key = isinstance(here, dict) and part in here
+        if is_key or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
             here = here[part]
             place = (*place, part)
     return place
@@ -64,8 +66,8 @@ class _Refusal:
 
     @property
     def context(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.details.get("ctx", {})
-        return found
+        context: Mapping[str, Any] = self.details.get("ctx", {})
+        return context
 
     def mistake(self) -> Mistake:
         return HANDLERS.get(self.details["type"], _wrong_value)(self)
@@ -200,8 +202,8 @@ def _alternatives(kind: Any) -> Iterator[Any]:
 
 def _models(kinds: list[Any], here: object) -> list[type[BaseModel]]:
     """The models among `kinds`; where several have a `kind`, the one the document names."""
-    found = [plain for kind in kinds for plain in _alternatives(kind) if isinstance(plain, type)]
-    models = [plain for plain in found if issubclass(plain, BaseModel)]
+    classes = [plain for kind in kinds for plain in _alternatives(kind) if isinstance(plain, type)]
+    models = [plain for plain in classes if issubclass(plain, BaseModel)]
     named = here.get("kind") if isinstance(here, dict) else None
     kinds_of = {one: getattr(one.model_fields.get("kind"), "annotation", None) for one in models}
     return [one for one in models if named in typing.get_args(kinds_of[one])] or models

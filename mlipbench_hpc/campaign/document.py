@@ -98,7 +98,7 @@ class _Tree:
         return self._scalar(node, place)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for key, child in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self._note(place, key, "a key must be a word", expected="`name: value`")
@@ -107,13 +107,13 @@ class _Tree:
                 message, expected = "merge keys (`<<`) are not supported", "its keys written out"
                 raise _refused(self.lines.file, key.start_mark.line + 1, message, expected)
             inner = (*place, key.value)
-            if key.value in found:
+            if key.value in values:
                 both = f"line {self.lines.of[inner]} and again line {key.start_mark.line + 1}"
                 self._note(inner, key, "the same key is given twice", both, "each key once")
                 continue
             self.lines.of[inner] = key.start_mark.line + 1
-            found[key.value] = self.value(child, inner)
-        return found
+            values[key.value] = self.value(child, inner)
+        return values
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
         text: str = node.value

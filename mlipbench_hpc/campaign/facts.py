@@ -80,7 +80,7 @@ class DatasetFacts:
         compositions = dict(Counter(formulas[index] for index in indices))
         places = {name: place for place, name in enumerate(compositions)}
         symbols = {symbol for formula in compositions for symbol in atoms_in(formula)}
-        kept: dict[str, Any] = {
+        record: dict[str, Any] = {
             name: tuple(getattr(self, name)[index] for index in indices) if getattr(self, name) else ()
             for name in ("sizes", "groups", "sets", "lightest")
         }
@@ -90,7 +90,7 @@ class DatasetFacts:
             species=tuple(sorted(atomic_number(symbol) for symbol in symbols)),
             density=self.density,
             kinds=tuple(places[formulas[index]] for index in indices),
-            **kept,
+            **record,
         )
 
     def lightest_mass(self, frame: int) -> float:
@@ -110,10 +110,10 @@ class DatasetFacts:
     def describe(self) -> str:
         """One line: frames, compositions (at most eight), how many dipoles, sha256."""
         several = list(self.compositions.items())
-        held = ", ".join(f"{count} x {formula}" for formula, count in several[:MOST_NAMED])
-        held += f" and {len(several) - MOST_NAMED} more compositions" if len(several) > MOST_NAMED else ""
+        text = ", ".join(f"{count} x {formula}" for formula, count in several[:MOST_NAMED])
+        text += f" and {len(several) - MOST_NAMED} more compositions" if len(several) > MOST_NAMED else ""
         dipoles = f", dipole known of {self.dipoles}" if self.dipoles else ""
-        return f"{self.frames} frames ({held}){dipoles}, sha256 {self.sha256 or 'generated'}"
+        return f"{self.frames} frames ({text}){dipoles}, sha256 {self.sha256 or 'generated'}"
 
 
 def built_facts(system: System) -> DatasetFacts | None:

@@ -161,8 +161,8 @@ def _labelled(source: Path, dataset: FileDataset) -> _Content:
     if not known and "dipole" in dataset.labels.model_fields_set and dataset.format != "deepmd-npy":
         expected = "the name of a vector in its frames, or no `dipole` under `labels`"
         wrong.append(DataProblem(None, "no frame has such a dipole", dataset.labels.dipole, expected))
-    said = () if wrong else (*content.remarks, *remarks(content.frames), *in_time(content.frames))
-    return _Content(content, wrong, known, dropped, said)
+    notes = () if wrong else (*content.remarks, *remarks(content.frames), *in_time(content.frames))
+    return _Content(content, wrong, known, dropped, notes)
 
 
 def _where(frame: int | None) -> str:

@@ -39,8 +39,8 @@ class Validated:
     @property
     def inputs(self) -> list[tuple[Path, str]]:
         """The user's files, each with its sha256."""
-        held = {"datasets": self.datasets, "systems": self.systems}
-        return [(path, held[str(place[0])][str(place[1])].sha256) for place, path in self.files.items()]
+        facts = {"datasets": self.datasets, "systems": self.systems}
+        return [(path, facts[str(place[0])][str(place[1])].sha256) for place, path in self.files.items()]
 
 
 class _Part(Campaign):
@@ -108,11 +108,11 @@ def _sound_part(document: object, wrong: list[Mistake]) -> Campaign | None:
     """The campaign without the entries that have mistakes, so that the others are examined all the same."""
     if not isinstance(document, dict):
         return None
-    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in document.items()}
+    sound = {key: dict(value) if isinstance(value, dict) else value for key, value in document.items()}
     for mistake in wrong:
-        _drop(kept, mistake.place)
+        _drop(sound, mistake.place)
     try:
-        return _Part.model_validate(kept)
+        return _Part.model_validate(sound)
     except ValidationError:
         return None
 
@@ -142,10 +142,10 @@ class _Known:
         if self.campaign is None:
             return {}
         datasets, systems = self.campaign.datasets.items(), self.campaign.systems.items()
-        found: dict[Place, Brought] = {
+        files: dict[Place, Brought] = {
             ("datasets", name, one.brought[0]): one.brought[1] for name, one in datasets if one.brought
         }
-        return found | {
+        return files | {
             ("systems", name, "structure"): one.structure for name, one in systems if one.structure
         }
 
@@ -169,11 +169,11 @@ class _Known:
         self._derived()
 
     def _look_at(self, place: Place, one: Brought, cache: Path | None) -> None:
-        found = file_facts(self.files[place], one, cache)
-        if isinstance(found, DatasetFacts):
-            {"datasets": self.datasets, "systems": self.systems}[str(place[0])][str(place[1])] = found
+        facts = file_facts(self.files[place], one, cache)
+        if isinstance(facts, DatasetFacts):
+            {"datasets": self.datasets, "systems": self.systems}[str(place[0])][str(place[1])] = facts
         else:
-            self.wrong += [Mistake((*place, p.field), p.message, p.received, p.expected) for p in found]
+            self.wrong += [Mistake((*place, p.field), p.message, p.received, p.expected) for p in facts]
 
     def _derived(self) -> None:
         """Datasets made of others hold what those hold; resolved step by step."""
@@ -209,7 +209,7 @@ def sources(dataset: Dataset) -> list[str]:
 def _architectures(campaign: Campaign) -> Architectures:
     from mlipbench_hpc.architectures.card import find
 
-    return {name: found.card for name, found in find().items()} if campaign.models else {}
+    return {name: architecture.card for name, architecture in find().items()} if campaign.models else {}
 
 
 __all__ = ["CampaignError", "Lines", "Problem", "Validated", "load", "load_campaign", "validate"]

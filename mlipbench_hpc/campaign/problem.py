@@ -89,8 +89,8 @@ def dotted(place: Place) -> str:
 def near(word: object, known: Iterable[str]) -> str:
     """The known name most like `word`, or nothing."""
     by_lower = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(str(word).lower(), by_lower, 1, 0.6)
-    return by_lower[found[0]] if found else ""
+    nearest = difflib.get_close_matches(str(word).lower(), by_lower, 1, 0.6)
+    return by_lower[nearest[0]] if nearest else ""
 
 
 def shown(value: object) -> str:

@@ -42,8 +42,8 @@ def check_names(document: Mapping[str, Any]) -> list[Mistake]:
 
 
 def _entries(document: Mapping[str, Any], section: str) -> dict[str, Any]:
-    found = document.get(section)
-    return found if isinstance(found, dict) else {}
+    entries = document.get(section)
+    return entries if isinstance(entries, dict) else {}
 
 
 def _at(entry: object, keys: list[str]) -> object:
@@ -65,24 +65,24 @@ def check_references(
     campaign: Campaign, facts: Facts, systems: Facts, architectures: Architectures, potentials: Potentials
 ) -> list[Mistake]:
     """Everything that pydantic cannot see. What a dataset or a system holds is judged where it is known."""
-    found: list[Mistake] = []
+    wrong: list[Mistake] = []
     for name, system in campaign.systems.items():
-        found += check_system(("systems", name), system)
+        wrong += check_system(("systems", name), system)
     for name in campaign.datasets:
-        found += check_dataset(name, campaign, facts, systems, potentials)
+        wrong += check_dataset(name, campaign, facts, systems, potentials)
     for name, split in campaign.splits.items():
-        found += check_split(("splits", name), split, split.train, facts)
-        found += _unlabelled(("splits", name, "dataset"), split.dataset, campaign)
+        wrong += check_split(("splits", name), split, split.train, facts)
+        wrong += _unlabelled(("splits", name, "dataset"), split.dataset, campaign)
     for name, model in campaign.models.items():
-        found += _model(("models", name), model, architectures)
+        wrong += _model(("models", name), model, architectures)
     for name, committee in campaign.committees.items():
-        found += _committee(("committees", name), committee, campaign, facts, architectures)
+        wrong += _committee(("committees", name), committee, campaign, facts, architectures)
     for name, md in campaign.md.items():
-        found += check_md(("md", name), md, campaign, facts, systems, potentials)
-        found += check_engine(("md", name), md, campaign, architectures, potentials)
-    found += check_vacuum(campaign, architectures, potentials)
-    found += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
-    return found + list(_profiles(("analysis", "profiles"), campaign))
+        wrong += check_md(("md", name), md, campaign, facts, systems, potentials)
+        wrong += check_engine(("md", name), md, campaign, architectures, potentials)
+    wrong += check_vacuum(campaign, architectures, potentials)
+    wrong += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
+    return wrong + list(_profiles(("analysis", "profiles"), campaign))
 
 
 def _unlabelled(place: Place, dataset: str, campaign: Campaign) -> Iterator[Mistake]:
@@ -164,8 +164,8 @@ def _committee(
             where = (*place, "grow", "at_most")
             yield replace(mistake, place=where, message=f"the last round: {mistake.message}")
     card = architectures.get(model.architecture) if model else None
-    held = facts_of(split, facts) if split else None
-    if split and card and card.elements and held:
-        strange = set(held.species) - set(card.elements)
+    content = facts_of(split, facts) if split else None
+    if split and card and card.elements and content:
+        strange = set(content.species) - set(card.elements)
         if strange:
             yield Mistake((*place, "split"), f"{card.name} does not know {symbols(strange)}", split.dataset)

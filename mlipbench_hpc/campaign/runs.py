@@ -225,10 +225,10 @@ def _species(
 ) -> Iterator[Mistake]:
     committee = campaign.committees.get(md.committee or "")
     split = campaign.splits.get(committee.split) if committee else None
-    held = facts_of(split, facts) if split else None
-    if held is None:
+    content = facts_of(split, facts) if split else None
+    if content is None:
         return
-    known = set(held.species)
+    known = set(content.species)
     if strange := set(start.species) - known:
         message = f"species that the model does not know: {symbols(strange)}"
         yield Mistake(

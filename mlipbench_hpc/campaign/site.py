@@ -231,14 +231,14 @@ KINDS: dict[str, type[Site]] = {"local": LocalSite, "slurm": SlurmSite, "pbs": P
 def load_site(path: Path) -> Site:
     """A LocalSite, SlurmSite or PbsSite; raises CampaignError with every mistake in the file."""
     document, lines, problems = parse(path)
-    said = document.get("scheduler") if isinstance(document, dict) else None
-    if isinstance(document, dict) and (not isinstance(said, str) or said not in KINDS):
+    scheduler = document.get("scheduler") if isinstance(document, dict) else None
+    if isinstance(document, dict) and (not isinstance(scheduler, str) or scheduler not in KINDS):
         expected = f"one of {', '.join(KINDS)}"
         mistake = Mistake(
-            ("scheduler",), "is not one of the choices", shown(said), expected, near(said, KINDS)
+            ("scheduler",), "is not one of the choices", shown(scheduler), expected, near(scheduler, KINDS)
         )
         raise CampaignError([*problems, lines.problem(mistake)])
-    return load(path, KINDS[str(said)] if said else Site)[0]
+    return load(path, KINDS[str(scheduler)] if scheduler else Site)[0]
 
 
 def find_site(name: str, needed: bool) -> Site:

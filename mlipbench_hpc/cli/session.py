@@ -14,12 +14,12 @@ from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
-    from mlipbench_hpc.architectures.card import Found
+    from mlipbench_hpc.architectures.card import InstalledArchitecture
     from mlipbench_hpc.campaign.load import Validated
     from mlipbench_hpc.campaign.site import Site
     from mlipbench_hpc.plan.expand import Setting
     from mlipbench_hpc.plan.graph import Planned, Snapshot, State
-    from mlipbench_hpc.potentials.card import Installed
+    from mlipbench_hpc.potentials.card import InstalledPotential
     from mlipbench_hpc.runtime.environments import Environment
     from mlipbench_hpc.runtime.images import Image
 
@@ -60,21 +60,21 @@ class Session:
         return validate(self.path, cache=self.store.root / "facts")
 
     @cached_property
-    def architectures(self) -> Mapping[str, Found]:
+    def architectures(self) -> Mapping[str, InstalledArchitecture]:
         """All that are installed, by name. Raises CardError."""
         from mlipbench_hpc.architectures.card import find
 
         return find()
 
     @cached_property
-    def potentials(self) -> Mapping[str, Installed]:
+    def potentials(self) -> Mapping[str, InstalledPotential]:
         """All reference potentials that are installed, by name. Raises CardError."""
         from mlipbench_hpc.potentials.card import find
 
         return find()
 
     @property
-    def adapters(self) -> list[Found | Installed]:
+    def adapters(self) -> list[InstalledArchitecture | InstalledPotential]:
         """Architectures and reference potentials that are installed."""
         return [*self.architectures.values(), *self.potentials.values()]
 

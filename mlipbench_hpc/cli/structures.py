@@ -16,7 +16,7 @@ from mlipbench_hpc.campaign.sources import check_system
 from mlipbench_hpc.campaign.spec import System
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.plan import sources
-from mlipbench_hpc.potentials.card import Installed
+from mlipbench_hpc.potentials.card import InstalledPotential
 from mlipbench_hpc.runtime.directly import start
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def build_request(options: argparse.Namespace) -> dict[str, Any]:
     return sources.build(system, facts, 0 if system.slab else options.seed or 0)[0]
 
 
-def _potential(session: Session) -> Installed:
+def _potential(session: Session) -> InstalledPotential:
     """The reference potential of that name, or InputFailure."""
     name, known = session.options.potential, session.potentials
     if name not in known:
@@ -67,7 +67,7 @@ def _potential(session: Session) -> Installed:
     return known[name]
 
 
-def label_request(options: argparse.Namespace, potential: Installed) -> dict[str, Any]:
+def label_request(options: argparse.Namespace, potential: InstalledPotential) -> dict[str, Any]:
     """What to label, with the options of the potential at their defaults, or InputFailure."""
     _exists(options.frames, "")
     request = {"source": str(options.frames), "format": options.format, "module": potential.module}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlipbench_hpc.cli.options import add_place
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.contract.task import Task
-from mlipbench_hpc.potentials.card import Installed
+from mlipbench_hpc.potentials.card import InstalledPotential
 from mlipbench_hpc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(session: Session) -> int:
         return rerun(session.store, task, environment, session.adapters)
 
 
-def with_adapter(task: Task, potentials: Mapping[str, Installed]) -> Task:
+def with_adapter(task: Task, potentials: Mapping[str, InstalledPotential]) -> Task:
     """The task with the adapter of its reference potential, which records of earlier versions do not name.
 
     Raises Trouble where its key would be another one.

@@ -39,8 +39,8 @@ def _absent(source: Source, labels: Mapping[str, str | None]) -> Iterator[DataPr
             near = difflib.get_close_matches(asked, source.names, 3, 0.5)
             near += [name for name in source.names if asked.lower() in name.lower() and name not in near]
             there = near or list(source.names)
-            held = ", ".join(f"{name} ({source.names[name]} frames)" for name in there) or "no label at all"
-            yield DataProblem(None, f"no frame has the {key} label", f"`{asked}`", f"one of: {held}")
+            names = ", ".join(f"{name} ({source.names[name]} frames)" for name in there) or "no label at all"
+            yield DataProblem(None, f"no frame has the {key} label", f"`{asked}`", f"one of: {names}")
 
 
 def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:
@@ -78,12 +78,12 @@ def _frozen(frames: Frames) -> Iterator[str]:
     alone = set(isolated_atoms(frames).tolist())
     zero = ~frames.forces.any(axis=1)
     counts = np.add.reduceat(zero, frames.offsets[:-1], dtype=int)
-    held = [index for index in np.flatnonzero(counts).tolist() if index not in alone]
-    if len(held) >= FEWEST_FROZEN and 2 * len(held) > len(frames):
-        most = int(counts[held].max())
+    constrained = [index for index in np.flatnonzero(counts).tolist() if index not in alone]
+    if len(constrained) >= FEWEST_FROZEN and 2 * len(constrained) > len(frames):
+        most = int(counts[constrained].max())
         yield (
-            f"{len(held)} of {len(frames)} frames have atoms whose force is exactly zero (up to {most}): "
-            "of atoms that were held fixed, write the reference method's own forces: a model learns the zeros"
+            f"{len(constrained)} of {len(frames)} frames have atoms whose force is exactly zero (up to "
+            f"{most}): of atoms that were held fixed, write the reference method's own forces: a model learns the zeros"
         )
 
 

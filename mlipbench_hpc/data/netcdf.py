@@ -67,12 +67,12 @@ def open_records(path: Path) -> Records:
     known = count not in (0, STREAMING)
     frames, cut = (min(count, whole), whole < count) if known else (whole, rest > 0)
     none: NDArray[Any] = np.zeros(0, record)
-    said = {name: one.attributes for name, one in variables.items()}
+    attributes = {name: one.attributes for name, one in variables.items()}
     return Records(
         np.memmap(path, record, "r", begin, (frames,)) if frames else none,
         cut,
-        {name: one["units"] for name, one in said.items() if "units" in one},
-        {name: float(one["scale_factor"][0]) for name, one in said.items() if "scale_factor" in one},
+        {name: one["units"] for name, one in attributes.items() if "units" in one},
+        {name: float(one["scale_factor"][0]) for name, one in attributes.items() if "scale_factor" in one},
     )
 
 
@@ -91,18 +91,18 @@ class _Header:
         lengths = [length for _, length in self._list(lambda: self._number(">i"))]
         self._list(self._attribute)
         free = lengths.index(0) if 0 in lengths else -1
-        found = dict(self._list(lambda: self._variable(offset, lengths)))
-        return records, {name: one for name, (first, one) in found.items() if first == free}
+        variables = dict(self._list(lambda: self._variable(offset, lengths)))
+        return records, {name: one for name, (first, one) in variables.items() if first == free}
 
     def _number(self, kind: str) -> int:
         return int(struct.unpack(kind, self.stream.read(struct.calcsize(kind)))[0])
 
     def _bytes(self, length: int) -> bytes:
         """So many, and what fills them up to a multiple of four."""
-        found = self.stream.read(-(-length // 4) * 4)[:length]
-        if len(found) < length:
+        content = self.stream.read(-(-length // 4) * 4)[:length]
+        if len(content) < length:
             raise IndexError("it ends there")
-        return found
+        return content
 
     def _name(self) -> str:
         return self._bytes(self._number(">I")).decode()

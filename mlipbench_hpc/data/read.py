@@ -321,9 +321,9 @@ def _explained(path: Path, where: Callable[[], str]) -> Iterator[None]:
 
 def _read_deepmd(path: Path, labels: Labels, limit: int | None, ignore: tuple[str, ...]) -> Stated:
     frames, dipoles = read_deepmd(path, ignore)
-    kept = frames if limit is None else frames.select(np.arange(len(frames))[:limit])
-    extent = f"{len(kept)} frames read, {len(frames) - len(kept)} left"
-    return Stated(kept, dipoles[:limit], extent=extent)
+    used = frames if limit is None else frames.select(np.arange(len(frames))[:limit])
+    extent = f"{len(used)} frames read, {len(frames) - len(used)} left"
+    return Stated(used, dipoles[:limit], extent=extent)
 
 
 READERS: dict[str, Callable[[Path, Labels, int | None, tuple[str, ...]], Stated]] = {

@@ -75,9 +75,9 @@ def _of(quantity: str, word: str) -> str:
     return whole if whole in FACTORS[quantity] else ""
 
 
-def contradictions(found: Iterable[tuple[str, str, str]], units: Mapping[str, str]) -> Iterator[str]:
+def contradictions(stated: Iterable[tuple[str, str, str]], units: Mapping[str, str]) -> Iterator[str]:
     """One sentence for each unit that a file states and `units` (by quantity) does not."""
-    for name, quantity, unit in dict.fromkeys(found):
+    for name, quantity, unit in dict.fromkeys(stated):
         asked = units.get(quantity, "Å")
         if not unit:
             yield f"the file says by `{name}` in which unit {quantity} is, and the unit is not known here"

@@ -44,6 +44,9 @@ GROUP = "mlipbench_hpc.potentials"
 BUILT_IN = Path(__file__).parent
 # charges e of all atoms; potential V of an electrode; dipole e·Å along z (see data/answers.py).
 ANSWERS = ("charges", "potential", "dipole")
+KINDS: dict[str, type] = {
+    "name": str, "environment": str, "samples": bool, "engines": list, "cost": dict, "elements": list,
+}  # fmt: skip
 Use = Literal["generate", "label", "md"]
 
 
@@ -85,7 +88,9 @@ class Card:
         settings = self.settings(use)
         if taken := sorted(set(settings) & set(parameters)):
             raise CardError(f"card of {self.name}: `{taken[0]}` is a parameter of {use}: rename this option")
-        options = {name: one.normal(values.get(name, one.default)) for name, one in settings.items()}
+        options = {
+            name: setting.normal(values.get(name, setting.default)) for name, setting in settings.items()
+        }
         return {**parameters, **options}
 
 
@@ -117,13 +122,7 @@ def _unreadable(data: dict[str, Any]) -> list[Problem]:
     optional = {item.name for item in fields(Card) if item.default is not MISSING}
     optional |= {item.name for item in fields(Card) if item.default_factory is not MISSING}
     wrong = check_keys(data, "", {item.name for item in fields(Card)}, optional)
-    for name, kind in {
-        "name": str,
-        "environment": str,
-        "samples": bool,
-        "engines": list,
-        "cost": dict,
-    }.items():
+    for name, kind in KINDS.items():
         if name in data and not isinstance(data[name], kind):
             wrong.append((name, f"expected {kind.__name__}, received {data[name]!r}"))
     for index, table in enumerate(data.get("needs", ())):
@@ -140,6 +139,8 @@ def _inconsistent(card: Card) -> list[Problem]:
         for name in card.answers
         if name not in ANSWERS
     ]
+    strange = [value for value in card.elements if type(value) is not int]
+    wrong += [("elements", f"expected atomic numbers, received {value!r}") for value in strange]
     wrong += unknown_engines(card.engines)
     wrong += [*_settings("options", card.options), *_settings("sampling", card.sampling)]
     twice = sorted(set(card.options) & set(card.sampling))
@@ -159,7 +160,7 @@ def _settings(section: str, settings: Mapping[str, Hyperparameter]) -> Iterator[
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledPotential:
     """A reference potential that is installed here: dotted module, its folder, and its card."""
 
     name: str
@@ -174,17 +175,17 @@ class Installed:
         return Potential(self.name, self.module, version("potentials", self.name, source))
 
 
-def find() -> dict[str, Installed]:
+def find() -> dict[str, InstalledPotential]:
     """All reference potentials by name: built-in folders, then entry points of GROUP.
 
     Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
     """
-    installed: dict[str, Installed] = {}
+    installed: dict[str, InstalledPotential] = {}
     for module, folder in plugins(str(__package__), BUILT_IN, GROUP).items():
         card = load_card(folder / "card.toml")
         if card.name in installed:
             raise CardError(f"{folder}: the name {card.name!r} is taken by {installed[card.name].folder}")
-        installed[card.name] = Installed(card.name, module, folder, card)
+        installed[card.name] = InstalledPotential(card.name, module, folder, card)
     return installed
 
 

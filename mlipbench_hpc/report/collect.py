@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 import mlipbench_hpc
-from mlipbench_hpc.architectures.card import Card, Found
+from mlipbench_hpc.architectures.card import Card, InstalledArchitecture
 from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.folder import SMALL_BYTES, Store, damaged, read_json
@@ -46,7 +46,7 @@ class Reported:
 
 
 def document(
-    path: Path, campaign: Campaign, site: Site, architectures: Mapping[str, Found]
+    path: Path, campaign: Campaign, site: Site, architectures: Mapping[str, InstalledArchitecture]
 ) -> dict[str, Any]:
     """The campaign's file and specification, the site, and the version of this suite.
 

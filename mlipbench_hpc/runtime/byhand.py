@@ -7,16 +7,16 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.contract.folder import Store, read_json
 from mlipbench_hpc.contract.task import Task
-from mlipbench_hpc.potentials.card import Installed
+from mlipbench_hpc.potentials.card import InstalledPotential
 from mlipbench_hpc.runtime.code import stage
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.images import Image
 
-Adapter = Found | Installed
+Adapter = InstalledArchitecture | InstalledPotential
 
 
 def rerun(store: Store, task: Task, environment: Environment | Image, adapters: Iterable[Adapter]) -> int:

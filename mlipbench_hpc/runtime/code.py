@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import mlipbench_hpc
-from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.contract.folder import rename_into
 from mlipbench_hpc.contract.key import digest, file_digest
 from mlipbench_hpc.contract.verbs import verbs
 from mlipbench_hpc.contract.versions import package_files, package_folder
 from mlipbench_hpc.data.framewise import foreign, package_of
-from mlipbench_hpc.potentials.card import Installed
+from mlipbench_hpc.potentials.card import InstalledPotential
 
 
-def stage(store: Path, adapters: Iterable[Found | Installed]) -> Path:
+def stage(store: Path, adapters: Iterable[InstalledArchitecture | InstalledPotential]) -> Path:
     """Copy the package, and what third parties add to it, to code/<digest>/ once; returns that folder.
 
     adapters: architectures and reference potentials. The folder holds nothing else, so it can be a PYTHONPATH

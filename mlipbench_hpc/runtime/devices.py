@@ -3,21 +3,21 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.problem import CampaignError, Mistake
 from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.plan.expand import environments
-from mlipbench_hpc.potentials.card import Installed
+from mlipbench_hpc.potentials.card import InstalledPotential
 from mlipbench_hpc.runtime.places import device, in_images
 
 
 def checked_devices(
     path: Path,
     campaign: Campaign,
-    architectures: Mapping[str, Found],
-    potentials: Mapping[str, Installed],
+    architectures: Mapping[str, InstalledArchitecture],
+    potentials: Mapping[str, InstalledPotential],
     site: Site,
 ) -> Mapping[str, str]:
     """cpu or cuda by environment, whether or not its image is built yet.
@@ -34,7 +34,10 @@ def checked_devices(
 
 
 def refused(
-    campaign: Campaign, architectures: Mapping[str, Found], devices: Mapping[str, str], site: str
+    campaign: Campaign,
+    architectures: Mapping[str, InstalledArchitecture],
+    devices: Mapping[str, str],
+    site: str,
 ) -> Iterator[Mistake]:
     """Models on a device that their architecture's card does not list."""
     for name, model in campaign.models.items():

@@ -58,7 +58,7 @@ class Environment:
         return f"{own}+{self.lammps.identity}" if self.lammps else own
 
     def packages(self) -> dict[str, str]:
-        """Installed versions by name."""
+        """InstalledPotential versions by name."""
         headers = [HeaderParser().parsestr((folder / "METADATA").read_text()) for folder in self._installed]
         return {str(header["Name"]): str(header["Version"]) for header in headers}
 

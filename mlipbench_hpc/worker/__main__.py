@@ -111,9 +111,9 @@ def finish(context: Context, values: dict[str, Any], clock: "Clock") -> dict[str
 def versions() -> dict[str, str]:
     """Python, platform and what the loaded packages say of themselves; the store keeps the whole list."""
     roots = {name for name in sys.modules if "." not in name} - set(sys.stdlib_module_names)
-    found = {name: vars(sys.modules[name]).get("__version__") for name in sorted(roots)}
+    versions = {name: vars(sys.modules[name]).get("__version__") for name in sorted(roots)}
     return {"python": platform.python_version(), "platform": platform.platform(terse=True)} | {
-        name: str(version) for name, version in found.items() if isinstance(version, str | int)
+        name: str(version) for name, version in versions.items() if isinstance(version, str | int)
     }
 
 

@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 class Averages:
     """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion."""
 
-    made: Profiler
+    profiler: Profiler
     means: Samples
     dipole: Floats
     times: Floats
@@ -78,18 +78,18 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         notes.say(f"{source.path.name} is truncated: it holds {frames} whole frames")
     out, kept = Path(request["out"]), frames - request["skip"]
     used = whole(kept, request["blocks"])
-    observables = profiles.observables(found.made)
-    write_csv(out / "profiles.csv", {"z_A": found.made.z} | columns(observables, found.means))
+    observables = profiles.observables(found.profiler)
+    write_csv(out / "profiles.csv", {"z_A": found.profiler.z} | columns(observables, found.means))
     notes.dropped(kept - used)
-    tell(found.made, notes)
+    tell(found.profiler, notes)
     values: dict[str, Any] = {
         "trajectory": source.path.name, "format": source.format, "frames": used, "skipped": request["skip"],
         "dropped": kept - used, "blocks": request["blocks"],
         "atoms": len(source.numbers), "cell_A": source.cell.tolist(),
-        "metal": request["surface"], "profiles": described(found.made, request["surface"]),
+        "metal": request["surface"], "profiles": described(found.profiler, request["surface"]),
     }  # fmt: skip
     if ORIENTATION in found.means:
-        values["first_layer"] = first_layer(found.made, found.means)
+        values["first_layer"] = first_layer(found.profiler, found.means)
         values["dipole"] = write_dipole(out, request, found, notes)
         values["dynamics"] = write_dynamics(out, found, notes)
         observables.append(replace(total_orientation.OBSERVABLE, file="dipole.csv", path=("dipole",)))
@@ -97,7 +97,7 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         observables += [dipole_correlation.OBSERVABLE, survival.OBSERVABLE]
     values["descriptors"] = descriptors(observables)
     values["notes"] = notes.warnings
-    values["found"] = said_of(source, found.made, request, used, found.times)
+    values["found"] = said_of(source, found.profiler, request, used, found.times)
     write_json(out / "analysis.json", values)
     return [*values["found"], *notes.warnings]
 

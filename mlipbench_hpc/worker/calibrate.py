@@ -43,16 +43,16 @@ def validation(context: Context) -> tuple[Floats, Floats, list[str]]:
 
     Raises InputFailure when members were not evaluated on the same structures.
     """
-    found = []
+    members = []
     for role in context.upstream_roles("member-"):
         with np.load(context.upstream(role) / "predictions-validation.npz", allow_pickle=False) as archive:
-            found.append(dict(archive))
-    first = found[0]
-    if any(not np.array_equal(one["indices"], first["indices"]) for one in found):
+            members.append(dict(archive))
+    first = members[0]
+    if any(not np.array_equal(one["indices"], first["indices"]) for one in members):
         raise InputFailure("the members were evaluated on different validation structures; plan again")
     offsets = first["offsets"]
     formulas = [composition(first["numbers"][a:b]) for a, b in itertools.pairwise(offsets)]
-    return first["reference_energies"], np.array([one["energies"] for one in found]), formulas
+    return first["reference_energies"], np.array([one["energies"] for one in members]), formulas
 
 
 def require_different(energies: Floats) -> None:
@@ -75,16 +75,16 @@ def both(reference: Floats, energies: Floats, strata: Ints) -> dict[str, Any]:
 def attempt(reference: Floats, energies: Floats) -> dict[str, Any]:
     """One calibration as JSON, or why there is none."""
     try:
-        found = calibrate(reference, energies)
+        factor = calibrate(reference, energies)
     except NotCalibrated as refusal:
         return {"structures": len(reference), "refused": refusal.name, "why": str(refusal)}
     return {
-        "structures": found.structures,
-        "alpha": found.alpha,
-        "interval": list(found.interval),
-        "share_of_largest": found.share_of_largest,
-        "coverage": found.coverage.tolist(),
-        "warnings": list(found.warnings),
+        "structures": factor.structures,
+        "alpha": factor.alpha,
+        "interval": list(factor.interval),
+        "share_of_largest": factor.share_of_largest,
+        "coverage": factor.coverage.tolist(),
+        "warnings": list(factor.warnings),
     }
 
 

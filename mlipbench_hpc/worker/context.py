@@ -79,14 +79,14 @@ class Context:
 
     def _seen(self, role: str, look: Callable[[], T | None]) -> T | None:
         """What another machine wrote may show here late: wait for it."""
-        if (found := look()) is not None:
-            return found
+        if (seen := look()) is not None:
+            return seen
         print(f"waiting for {role}, which does not show here yet", flush=True)
         until = time.monotonic() + VISIBLE_WITHIN_S
-        while (found := look()) is None and time.monotonic() < until:
+        while (seen := look()) is None and time.monotonic() < until:
             self.check()
             time.sleep(LOOK_EVERY_S)
-        return found
+        return seen
 
     def upstream_roles(self, prefix: str) -> list[str]:
         """All roles that begin with `prefix`, sorted (member-000, member-001, …)."""
@@ -131,8 +131,15 @@ class Context:
         if now - self._last_progress >= PROGRESS_EVERY_S:
             self._last_progress = now
             first, since = self._first_progress
-            told = {"done": done, "total": total, "unit": unit, "from": first, "took": now - since, **numbers}
-            write_json(self.folder / "progress.json", told)
+            record = {
+                "done": done,
+                "total": total,
+                "unit": unit,
+                "from": first,
+                "took": now - since,
+                **numbers,
+            }
+            write_json(self.folder / "progress.json", record)
 
     def save_checkpoint(self, step: int, files: dict[str, bytes], retention: Retention = newest_two) -> None:
         """One valid checkpoint of this attempt: named byte strings, whole or not at all."""
@@ -140,13 +147,13 @@ class Context:
 
     def earlier_checkpoints(self) -> Iterator[tuple[int, Path, Path]]:
         """(step, checkpoint folder, attempt folder) of earlier attempts of this key, furthest step first."""
-        found = [
+        points = [
             (step, path, attempt)
             for attempt in self.store.attempts(self.task.key)
             if attempt != self.folder
             for step, path in checkpoints(attempt)
         ]
-        yield from sorted(found, key=lambda item: item[0], reverse=True)
+        yield from sorted(points, key=lambda item: item[0], reverse=True)
 
     def earlier_wall_s(self) -> float | None:
         """Seconds that all earlier attempts of this key took; None where the last of them left no record."""

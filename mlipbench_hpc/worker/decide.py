@@ -9,20 +9,20 @@ from mlipbench_hpc.worker.context import Context
 def run(context: Context) -> dict[str, Any]:
     """Compare the members' mean validation force RMSE with the target (`force_rmse`, eV/Å)."""
     target = context.parameters["force_rmse"] * 1000.0
-    found = [
+    errors = [
         context.upstream_values(role)["validation"]["force"]["all"]["rmse_meV_per_A"]
         for role in context.upstream_roles("member-")
     ]
-    known = [error for error in found if error is not None]
-    mean = fmean(known) if known and len(known) == len(found) else None
+    known = [error for error in errors if error is not None]
+    mean = fmean(known) if known and len(known) == len(errors) else None
     enough = mean is not None and mean <= target
     return {
         "enough": enough,
         "force_rmse_meV_per_A": mean,
         "target_meV_per_A": target,
-        "members": len(found),
+        "members": len(errors),
         "round": context.parameters["round"],
-        "reason": reason(mean, target, len(found)),
+        "reason": reason(mean, target, len(errors)),
     }
 
 

@@ -64,8 +64,8 @@ def one_frame(
     if not np.isfinite(dipole):
         raise ValueError("no dipole")
     positions, cell = upright(frames.positions[own], frames.cells[index])
-    found, normal = total_dipole(frames.numbers[own], positions, cell, metal)
-    return index, normal * found, dipole, float(cell[0, 0] * cell[1, 1]), normal
+    moment, normal = total_dipole(frames.numbers[own], positions, cell, metal)
+    return index, normal * moment, dipole, float(cell[0, 0] * cell[1, 1]), normal
 
 
 def upright(positions: Floats, cell: Floats) -> tuple[Floats, Floats]:
@@ -101,12 +101,12 @@ def line(table: Floats, blocks: int) -> dict[str, Any]:
     """
     area = float(table[:, 3].mean())
     values: dict[str, Any] = {"frames": len(table), "area_A2": area}
-    found = trend(table[:, 1], table[:, 2], blocks)
-    if found is None:
+    slope = trend(table[:, 1], table[:, 2], blocks)
+    if slope is None:
         return values
     for name in ("slope", "intercept", "correlation"):
-        value, error = getattr(found, name)
+        value, error = getattr(slope, name)
         unit = "" if name == "correlation" else "_eA"
         values |= {f"{name}{unit}": number(value), f"se_{name}{unit}": number(error)}
     volt = VOLT_A / area
-    return values | {"slope_V": number(volt * found.slope[0]), "se_slope_V": number(volt * found.slope[1])}
+    return values | {"slope_V": number(volt * slope.slope[0]), "se_slope_V": number(volt * slope.slope[1])}

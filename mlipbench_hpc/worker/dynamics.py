@@ -32,21 +32,23 @@ def motion_of(run: Run) -> "Motion":
 class Motion:
     """What moves in the first layer: sums for C_dip and P_surv of its waters, and its ions."""
 
-    def __init__(self, made: Profiler, asked: dict[str, Any], frames: int, step: float, blocks: int) -> None:
-        """asked: longest lags (ps), origins and the distance of coordination (Å); step: ps between frames."""
-        self.made, self.asked, self.step, self.blocks = made, asked, step, blocks
-        self.sums = {name: _sums(frames, asked, name, step, blocks) for name in (DIPOLE, SURVIVAL)}
+    def __init__(
+        self, profiler: Profiler, parameters: dict[str, Any], frames: int, step: float, blocks: int
+    ) -> None:
+        """parameters: longest lags (ps), origins, distance of coordination (Å); step: ps between frames."""
+        self.profiler, self.parameters, self.step, self.blocks = profiler, parameters, step, blocks
+        self.sums = {name: _sums(frames, parameters, name, step, blocks) for name in (DIPOLE, SURVIVAL)}
         self.layer: Layer | None = None
-        reach = asked["coordination"]
-        self.ions = {symbol: Ions(atoms, reach) for symbol, atoms in made.ions.items()}
+        reach = parameters["coordination"]
+        self.ions = {symbol: Ions(atoms, reach) for symbol, atoms in profiler.ions.items()}
 
     def add(self, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
-        self.layer = inside, directions = first_layer(self.made, positions, self.layer)
+        self.layer = inside, directions = first_layer(self.profiler, positions, self.layer)
         for sums in self.sums.values():
             sums.add(inside, directions)
         for species in self.ions.values():
-            species.add(self.made, positions)
+            species.add(self.profiler, positions)
 
     def write(self, folder: Path) -> None:
         """dipole_correlation.csv and survival.csv."""
@@ -61,9 +63,12 @@ class Motion:
     def summary(self, notes: Notes) -> dict[str, Any]:
         """How lags were taken, and the numbers of each species of ions."""
         for name, sums in self.sums.items():
-            if sums.lags * self.step < self.asked[name] - self.step:
+            if sums.lags * self.step < self.parameters[name] - self.step:
                 notes.say(f"{name}: lags end at {sums.lags * self.step:.4g} ps, half of what is analysed")
-        reach, half = self.asked["coordination"], float(perpendicular_widths(self.made.cell[None]).min()) / 2
+        reach, half = (
+            self.parameters["coordination"],
+            float(perpendicular_widths(self.profiler.cell[None]).min()) / 2,
+        )
         if self.ions and reach > half:
             notes.say(
                 f"coordination: {reach:g} Å is beyond half the cell's width, {half:.4g} Å, so of each oxygen "
@@ -71,7 +76,7 @@ class Motion:
             )
         return {
             "frame_ps": self.step,
-            "origins": self.asked["origins"],
+            "origins": self.parameters["origins"],
             "ions": {name: species.summary(self.step, self.blocks) for name, species in self.ions.items()},
         }
 
@@ -96,15 +101,15 @@ class Ions:
         self.inside: list[Ints] = []
         self.neighbours: list[Ints] = []
 
-    def add(self, made: Profiler, positions: NDArray[Any]) -> None:
+    def add(self, profiler: Profiler, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
-        inside, neighbours = surroundings(made, positions, self.atoms, self.reach)
+        inside, neighbours = surroundings(profiler, positions, self.atoms, self.reach)
         self.stays.add(inside)
         counts = np.bincount(neighbours.astype(np.int64).ravel(), minlength=len(self.counts))
         counts[: len(self.counts)] += self.counts
         self.counts = counts
         for sums, of in ((self.inside, inside), (self.neighbours, neighbours)):
-            most = len(self.atoms) * max(1, len(made.waters.oxygens))
+            most = len(self.atoms) * max(1, len(profiler.waters.oxygens))
             sums.append(of.sum(axis=1).astype(np.min_scalar_type(most)))
 
     def summary(self, step: float, blocks: int) -> dict[str, Any]:
@@ -127,10 +132,10 @@ class Ions:
         }
 
 
-def _sums(frames: int, asked: dict[str, Any], name: str, step: float, blocks: int) -> Dynamics:
+def _sums(frames: int, parameters: dict[str, Any], name: str, step: float, blocks: int) -> Dynamics:
     """Up to the lag that is asked for, or to half the run, so that every lag has origins."""
-    longest = max(1, min(round(asked[name] / step), (frames - 1) // 2))
-    every = longest if asked["origins"] == "apart" else 1
+    longest = max(1, min(round(parameters[name] / step), (frames - 1) // 2))
+    every = longest if parameters["origins"] == "apart" else 1
     return Dynamics(frames, longest, every, blocks, name == DIPOLE)
 
 
@@ -146,9 +151,9 @@ def _correlation(sums: Dynamics, step: float) -> dict[str, Floats]:
 def _survival(sums: Dynamics, step: float) -> dict[str, Floats]:
     """The published code's form first, then every other one by its name."""
     value, error = sums.survival()
-    found = {"lag_ps": _lags(sums, step), SURVIVAL: value, f"se_{SURVIVAL}": error}
+    columns = {"lag_ps": _lags(sums, step), SURVIVAL: value, f"se_{SURVIVAL}": error}
     for form, continuous in FORMS.items():
         for average, mean in AVERAGES.items():
             value, error = sums.survival(continuous, mean)
-            found |= {f"{form}_{average}": value, f"se_{form}_{average}": error}
-    return found
+            columns |= {f"{form}_{average}": value, f"se_{form}_{average}": error}
+    return columns

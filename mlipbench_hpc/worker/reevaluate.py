@@ -39,8 +39,8 @@ def evaluated(context: Context, stretch: Stretch, indices: Ints) -> Floats:
     while len(energies) < len(indices):
         context.check()
         frames = as_frames(stretch.trajectory, indices[len(energies) : len(energies) + step])
-        found, _ = evaluator.evaluate(frames, context.batch_size)
-        energies = np.concatenate([energies, found])
+        batch, _ = evaluator.evaluate(frames, context.batch_size)
+        energies = np.concatenate([energies, batch])
         content = packed(indices[: len(energies)], energies)
         context.save_checkpoint(len(energies), {ENERGIES: content}, newest)
         context.progress(len(energies), len(indices), "frames")
@@ -51,8 +51,8 @@ def resumed(context: Context) -> Floats:
     """What earlier attempts have evaluated."""
     for _, folder, _ in context.earlier_checkpoints():
         with np.load(folder / ENERGIES, allow_pickle=False) as archive:
-            found: Floats = archive["energies"]
-            return found
+            energies: Floats = archive["energies"]
+            return energies
     return np.zeros(0)
 
 

@@ -218,7 +218,7 @@ def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]
     members = {name: averages(weights, part)[:, 0] for name, part in sums.averages.items()}
     if sums.interface:
         parts = {name: averages(weights, part) for name, part in sums.interface.sums.items()}
-        z, rows = sums.interface.made.z, layered(parts)
+        z, rows = sums.interface.profiler.z, layered(parts)
         layers = np.array([layer.first_layer(z, profiles) for profiles in rows])
         members |= {name: layers[:, place] for place, name in enumerate(layer.NAMES)}
     return {name: _scalar(values, alpha) for name, values in members.items()}
@@ -281,8 +281,8 @@ def foreign_sums(run: Run, weights: Weights) -> FrameSums | None:
 
 def of_profiles(own: BlockSums) -> list[Curve]:
     """Every profile that can be reweighted."""
-    z, sums = own.made.z, own.sums
-    observables = [observable for observable in profiles.observables(own.made) if observable.reweighted]
+    z, sums = own.profiler.z, own.sums
+    observables = [observable for observable in profiles.observables(own.profiler) if observable.reweighted]
     return [Curve(observable, z, sums[observable.name]) for observable in observables]
 
 

@@ -97,13 +97,13 @@ def after(times: Floats, equilibration: float) -> NDArray[np.bool_]:
 
 def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
     """Indices of the frames after equilibration (ps), up to the first one that is not finite."""
-    kept = np.flatnonzero(after(trajectory.times, equilibration))
-    for part in pieces(len(kept), max(1, ATOMS_AT_ONCE // len(trajectory.numbers))):
-        finite = np.isfinite(trajectory.positions[kept[part]]).all(axis=(1, 2))
+    analysed = np.flatnonzero(after(trajectory.times, equilibration))
+    for part in pieces(len(analysed), max(1, ATOMS_AT_ONCE // len(trajectory.numbers))):
+        finite = np.isfinite(trajectory.positions[analysed[part]]).all(axis=(1, 2))
         let_go(trajectory.positions)
         if not finite.all():
-            return kept[: part.start + int(finite.argmin())]
-    return kept
+            return analysed[: part.start + int(finite.argmin())]
+    return analysed
 
 
 def as_frames(trajectory: Trajectory, indices: Ints) -> Frames:

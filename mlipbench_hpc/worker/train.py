@@ -35,7 +35,7 @@ class Curve:
     context: Context
     epochs: int
     rows: list[dict[str, float]] = field(default_factory=list)
-    _held: tuple[int, dict[str, bytes]] | None = None
+    _pending: tuple[int, dict[str, bytes]] | None = None
 
     def resume(self) -> Path | None:
         """The furthest valid checkpoint of earlier attempts; its rows become this attempt's."""
@@ -48,7 +48,7 @@ class Curve:
 
     def save(self, epoch: int, files: dict[str, bytes]) -> None:
         """Take the adapter's state after `epoch`; it is written when that epoch is reported."""
-        self._held = (epoch, files)
+        self._pending = (epoch, files)
 
     def report(self, row: dict[str, float]) -> None:
         """Add a row, write the held checkpoint with all rows, and stop here when that was asked.
@@ -58,10 +58,10 @@ class Curve:
         if not all(map(math.isfinite, row.values())):
             raise TaskFailure(f"training diverged: {row}; try a lower learning rate")
         self.rows.append(row)
-        if self._held is not None:
-            epoch, files = self._held
+        if self._pending is not None:
+            epoch, files = self._pending
             self.context.save_checkpoint(epoch, {**files, CURVE: json.dumps(self.rows).encode()})
-            self._held = None
+            self._pending = None
         self.context.progress(len(self.rows), self.epochs, "epochs")
         self.context.check()
 

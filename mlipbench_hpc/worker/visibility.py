@@ -30,8 +30,15 @@ def run(context: Context) -> dict[str, Any]:
         if index % 64 == 0:
             context.check()
             context.progress(index, len(frames), "frames")
-    found = {name: {"frames": len(each), "share": float(np.mean(each))} for name, each in shares.items()}
-    return {"radius_A": given["radius"], "frames": len(frames), "without": without, "compositions": found}
+    compositions = {
+        name: {"frames": len(each), "share": float(np.mean(each))} for name, each in shares.items()
+    }
+    return {
+        "radius_A": given["radius"],
+        "frames": len(frames),
+        "without": without,
+        "compositions": compositions,
+    }
 
 
 def one_frame(frames: Frames, index: int, metal: int, radius: float) -> float | None:

@@ -67,6 +67,7 @@ def rounded(folder: Path, claim: str) -> str:
     return package.name
 
 
+@pytest.mark.campaign
 def test_a_package_outside_the_tree_inherits_the_suite(tmp_path: Path) -> None:
     code, output = suite(tmp_path, "mlipbench_toy")
     assert code == 0, output
@@ -76,6 +77,7 @@ def test_a_package_outside_the_tree_inherits_the_suite(tmp_path: Path) -> None:
     assert "skipped" not in output
 
 
+@pytest.mark.campaign
 def test_an_engine_with_threads_of_its_own_is_imported_for_each_attempt(tmp_path: Path) -> None:
     package = rounded(tmp_path, "1e-3")
     with (tmp_path / package / "adapter.py").open("a") as stream:

@@ -227,6 +227,7 @@ OPTION = "[options.gold]\ntype = 'int'\ndefault = 1\nhelp = ''\n"
         ('default = "mobile"', 'default = "molten"', "sampling.gold.default: expected str one of mobile"),
         ('"dipole"]', '"quadrupole"]', "answers.quadrupole: expected one of charges, potential, dipole"),
         ('["lammps"]', '["gromacs"]', "engines.gromacs: no such engine; expected one of ase, lammps"),
+        ("[1, 8, 11, 79]", '["Au"]', "elements: expected atomic numbers, received 'Au'"),
         ("sample = ", "sampel = ", "cost.sample: is missing"),
         ('reason = "', 'cause = "', "needs.0.cause: unknown key; needs.0.reason: is missing"),
         ('help = "mobile', 'legacy = "rigid"\nhelp = "mobile', "have neither `legacy` nor `less_than`"),

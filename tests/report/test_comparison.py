@@ -69,9 +69,9 @@ def compared(made: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def finished(make_campaign: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+def written(make_campaign: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     """The whole report, for tests that only read."""
-    root = tmp_path_factory.mktemp("finished")
+    root = tmp_path_factory.mktemp("written")
     whole = interfaces(make_campaign(root / "store"))
     build_report(whole.document, whole.tasks, whole.store, root / "out")
     return whole, root / "out"
@@ -154,8 +154,8 @@ def test_two_runs_of_one_committee_are_told_apart(compared: Any) -> None:
     assert [line.title(lines) for line in lines][1:] == ["mace (charged)", "mace (again)"]
 
 
-def test_the_overlay_holds_pooled_averages_and_both_bands(finished: tuple[Any, Path]) -> None:
-    made, out = finished
+def test_the_overlay_holds_pooled_averages_and_both_bands(written: tuple[Any, Path]) -> None:
+    made, out = written
     drawn = read(out)[1]["figures"]["overlay-Au36-O24-H48-Na1-300-K"]
     rows = {name: np.array(values) for name, values in drawn.items()}
     own = (rows["observable"] == "concentration-Na") & (rows["md"] == "charged")
@@ -186,15 +186,15 @@ def test_the_overlay_holds_pooled_averages_and_both_bands(finished: tuple[Any, P
     assert set(neutral["observable"]) == {"density", "orientation", "P_z", *motion}
 
 
-def test_the_figure_stands_at_the_top_with_its_files(finished: tuple[Any, Path]) -> None:
-    page, results, _ = read(finished[1])
+def test_the_figure_stands_at_the_top_with_its_files(written: tuple[Any, Path]) -> None:
+    page, results, _ = read(written[1])
     parsed = Wellformed(page)
     assert parsed.open == []
     assert len(parsed.ids) == len(set(parsed.ids))
     name = "overlay-Au36-O24-H48-Na1-300-K"
     assert page.index('id="verdict"') < page.index(f'id="figure-{name}"') < page.index('id="asked"')
-    assert (finished[1] / f"figures/{name}.pdf").read_bytes().startswith(b"%PDF")
-    assert (finished[1] / f"figures/{name}.csv").is_file()
+    assert (written[1] / f"figures/{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert (written[1] / f"figures/{name}.csv").is_file()
     start = page.index(f'id="figure-{name}"')
     caption = page[page.index("<figcaption>", start) : page.index("</figcaption>", start)]
     assert f"reference potential electrode: 2 runs of 2.00 ps; mace: {ABOUT}. Not converged." in caption
@@ -464,14 +464,14 @@ def test_without_a_surface_several_potentials_share_their_g(made: Any) -> None:
     assert set(figure.columns["md"]) == {"bulk", "truth"}
 
 
-def test_no_line_of_the_summary_is_longer_than_80(finished: tuple[Any, Path]) -> None:
-    summary = read(finished[1])[2]
+def test_no_line_of_the_summary_is_longer_than_80(written: tuple[Any, Path]) -> None:
+    summary = read(written[1])[2]
     assert max(map(len, summary.splitlines())) <= 80
     assert f"{CHARGED}{'not converged'.rjust(80 - len(CHARGED))}" in summary
 
 
-def test_reference_runs_have_no_committee_anywhere(finished: tuple[Any, Path]) -> None:
-    page, results, _ = read(finished[1])
+def test_reference_runs_have_no_committee_anywhere(written: tuple[Any, Path]) -> None:
+    page, results, _ = read(written[1])
     assert results["md"]["truth"]["committee"] is None
     assert "driven by the reference potential electrode" in page
     assert "figure-profiles-truth-0-density" in page
@@ -495,8 +495,8 @@ def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>|<[^>]+>", " ", html, flags=re.S))
 
 
-def test_no_number_of_a_model_without_its_size_data_and_length(finished: tuple[Any, Path]) -> None:
-    page, _, summary = read(finished[1])
+def test_no_number_of_a_model_without_its_size_data_and_length(written: tuple[Any, Path]) -> None:
+    page, _, summary = read(written[1])
     captions = [text_of(one) for one in re.findall(r"<figcaption>.*?</figcaption>", page, re.S)]
     assert len(captions) > 25
     assert [caption for caption in captions if not complete(caption)] == []

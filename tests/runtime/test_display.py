@@ -69,6 +69,7 @@ def test_the_time_left_is_estimated_once_a_minute_and_runs_down(monkeypatch: pyt
     assert countdown.left_s() == 0.0
 
 
+@pytest.mark.campaign
 def test_a_campaign_on_a_terminal_shows_bars_and_leaves_the_lines(tmp_path: Path) -> None:
     write_toy(tmp_path)
     (tmp_path / "here.yaml").write_text(running.SITE)

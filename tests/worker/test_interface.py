@@ -422,8 +422,9 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     reference = noise.normal(size=12)
     three = calibrate(store, reference + noise.normal(size=(3, 12)), reference)
     assert three["raw"]["refused"] == three["centred"]["refused"] == "too few members"
-    same = calibrate(store, np.repeat(reference[None] + 0.1, 4, axis=0), reference)
-    assert same["raw"]["refused"] == "no spread"
+    agreeing = reference + noise.normal(size=(4, 12))
+    agreeing[:, 5] = 0.25
+    assert calibrate(store, agreeing, reference)["raw"]["refused"] == "no spread"
     zeros = calibrate(store, reference + noise.normal(scale=0.01, size=(4, 12)) + 7.0, reference)
     assert len(zeros["zeros"]) == 8
     assert "member 0: its energies of H2O1 lie +7" in zeros["zeros"][0]

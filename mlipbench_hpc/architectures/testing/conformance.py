@@ -181,8 +181,8 @@ class Conformance(Resumes):
         self.adapter.train(self.job(folder, reference_energies=deep, **changes))
         model = self.adapter.load(folder, self.hyperparameters(), "cpu", dtype)
         errors = (model.evaluate(validation, 3)[0] - validation.energies) / validation.sizes
-        said = rows[-1]["validation_energy_rmse_meV_per_atom"]
-        assert said == pytest.approx(1e3 * np.sqrt(np.mean(errors**2)), rel=2e-3, abs=0.02)
+        reported = rows[-1]["validation_energy_rmse_meV_per_atom"]
+        assert reported == pytest.approx(1e3 * np.sqrt(np.mean(errors**2)), rel=2e-3, abs=0.02)
 
     def test_seeds_give_different_members(self, trained: dict[str, Path], tmp_path: Path) -> None:
         """Or one and the same where the suite states that training has no random start."""

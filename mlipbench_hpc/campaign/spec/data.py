@@ -209,5 +209,5 @@ class Dataset(Spec):
     @property
     def brought(self) -> "tuple[str, FileDataset | Structures] | None":
         """What the user brings, and under which name it stands in the dataset; None where it is made."""
-        found = {"file": self.file, "structures": self.structures}
-        return next(((name, one) for name, one in found.items() if one), None)
+        sources = {"file": self.file, "structures": self.structures}
+        return next(((name, one) for name, one in sources.items() if one), None)

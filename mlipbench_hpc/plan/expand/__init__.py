@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.verbs import verb_of, verbs
 from mlipbench_hpc.plan.cost import analyse
@@ -10,13 +10,15 @@ from mlipbench_hpc.plan.expand import data, md, models
 from mlipbench_hpc.plan.expand.graph import TaskGraph
 from mlipbench_hpc.plan.expand.setting import Setting
 from mlipbench_hpc.plan.graph import Planned
-from mlipbench_hpc.potentials.card import Installed
+from mlipbench_hpc.potentials.card import InstalledPotential
 
 __all__ = ["Setting", "environments", "expand"]
 
 
 def environments(
-    campaign: Campaign, architectures: Mapping[str, Found], potentials: Mapping[str, Installed]
+    campaign: Campaign,
+    architectures: Mapping[str, InstalledArchitecture],
+    potentials: Mapping[str, InstalledPotential],
 ) -> list[str]:
     """The environments a campaign needs, sorted."""
     names = {verb_of(verb).environment for verb in ("build", "split", "analyse")}

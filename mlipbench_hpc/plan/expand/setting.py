@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mlipbench_hpc.architectures.card import Found
+from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.contract.versions import Version
-from mlipbench_hpc.potentials.card import Installed
+from mlipbench_hpc.potentials.card import InstalledPotential
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Setting:
 
     facts: Mapping[str, DatasetFacts]
     systems: Mapping[str, DatasetFacts]
-    architectures: Mapping[str, Found]
+    architectures: Mapping[str, InstalledArchitecture]
     identities: Mapping[str, str]
     versions: Mapping[str, Version]
     threads: int = 1
     devices: Mapping[str, str] = field(default_factory=dict)
-    potentials: Mapping[str, Installed] = field(default_factory=dict)
+    potentials: Mapping[str, InstalledPotential] = field(default_factory=dict)
     observables: Mapping[str, Version] = field(default_factory=dict)

@@ -35,8 +35,8 @@ def labelled(context: Context) -> tuple[Frames, dict[str, Any]]:
         raise InputFailure(f"{path}: " + "; ".join(map(str, wrong)))
     if np.isfinite(source.dipoles).any():
         Answers.of_dipoles(source.dipoles, int(source.frames.offsets[-1])).save(context.folder)
-    said = [*source.remarks, *remarks(source.frames), *in_time(source.frames)]
-    return source.frames, {"left_out": dropped, "remarks": said}
+    notes = [*source.remarks, *remarks(source.frames), *in_time(source.frames)]
+    return source.frames, {"left_out": dropped, "remarks": notes}
 
 
 def unlabelled(context: Context) -> tuple[Frames, dict[str, Any]]:

@@ -48,5 +48,5 @@ class Contacts:
         if self.system.start.cell.rank == 3:
             cell = np.asarray(self.system.start.cell)
             vectors -= (np.rint(vectors @ np.linalg.inv(cell)) * self.system.start.pbc) @ cell
-        found: Floats = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-        return found
+        lengths: Floats = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        return lengths

@@ -61,8 +61,8 @@ class Langevin(MolecularDynamics):
         super().__init__(atoms, timestep * PS)
         self.random = np.random.Generator(random)
         self.work = 0.0
-        self._kept = np.exp(-friction * timestep)
-        self._kicks = np.sqrt((1.0 - self._kept**2) * units.kB * temperature * self.masses)
+        self._retained = np.exp(-friction * timestep)
+        self._kicks = np.sqrt((1.0 - self._retained**2) * units.kB * temperature * self.masses)
 
     def step(self) -> None:
         """One timestep: half kick, half drift, thermostat, half drift, half kick."""
@@ -74,7 +74,7 @@ class Langevin(MolecularDynamics):
         self.atoms.set_momenta(momenta + half * self.atoms.get_forces(md=True))
 
     def _thermalise(self, momenta: Floats) -> Floats:
-        mixed: Floats = self._kept * momenta + self._kicks * self.random.standard_normal(momenta.shape)
+        mixed: Floats = self._retained * momenta + self._kicks * self.random.standard_normal(momenta.shape)
         self.work += float(0.5 * np.sum((mixed**2 - momenta**2) / self.masses))
         return mixed
 

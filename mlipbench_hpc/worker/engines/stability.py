@@ -65,17 +65,17 @@ class Watch:
         return f"temperature reached {temperature:.4g} K (limit {self.limits.temperature:g})"
 
     def _broken(self, sample: Sample) -> str | None:
-        found = self.bonds.longest(sample.positions) if self.bonds else None
-        if found is None or self.bonds is None:
+        longest = self.bonds.longest(sample.positions) if self.bonds else None
+        if longest is None or self.bonds is None:
             return None
-        atom, distance = found
+        atom, distance = longest
         return f"H {atom} is {distance:.3f} Å from its nearest O (limit {self.bonds.limit:g})"
 
     def _fused(self, sample: Sample) -> str | None:
-        found = self.contacts.nearest(sample.positions) if self.contacts else None
-        if found is None or self.contacts is None:
+        nearest = self.contacts.nearest(sample.positions) if self.contacts else None
+        if nearest is None or self.contacts is None:
             return None
-        one, other, distance = found
+        one, other, distance = nearest
         names = f"{self.system.symbols[one]} {one} and {self.system.symbols[other]} {other}"
         return f"{names} have come within {distance:.3f} Å of each other (limit {self.contacts.limit:g})"
 

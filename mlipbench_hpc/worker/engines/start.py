@@ -57,8 +57,8 @@ def height_of(context: Context) -> float | None:
     if asked != "start":
         return None if asked == "none" else float(asked)
     if answers := Answers.load(context.upstream("start")):
-        found = float(answers.walls[context.parameters["start_frame"]])
-        return found if np.isfinite(found) else None
+        height = float(answers.walls[context.parameters["start_frame"]])
+        return height if np.isfinite(height) else None
     known: float | None = context.upstream_values("start").get("wall_A")
     return known
 

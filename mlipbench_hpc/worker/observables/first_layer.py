@@ -43,7 +43,7 @@ def start(run: Run) -> Finish | None:
 
 def finish(sums: BlockSums) -> Produced:
     """The numbers, in no file."""
-    return Produced({ROOM: first_layer(sums.made, sums.means)}, OBSERVABLES)
+    return Produced({ROOM: first_layer(sums.profiler, sums.means)}, OBSERVABLES)
 
 
 def first_layer(interface: Profiler, means: Samples) -> dict[str, dict[str, Any]]:

@@ -37,10 +37,10 @@ def block_sums(run: Run) -> BlockSums:
 
 def finish(run: Run, sums: BlockSums) -> Produced:
     """Writes profiles.csv; where z starts and what takes part."""
-    own = observables(sums.made)
-    write_csv(run.context.folder / FILE, {"z_A": sums.made.z} | columns(own, sums.means))
-    tell(sums.made, run.notes)
-    values = described(sums.made, run.parameters["profiles"]["metal"])
+    own = observables(sums.profiler)
+    write_csv(run.context.folder / FILE, {"z_A": sums.profiler.z} | columns(own, sums.means))
+    tell(sums.profiler, run.notes)
+    values = described(sums.profiler, run.parameters["profiles"]["metal"])
     return Produced(values | {"block_frames": len(run.stretch) // run.blocks}, own)
 
 
