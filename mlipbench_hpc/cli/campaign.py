@@ -32,6 +32,10 @@ def validate(session: Session) -> int:
     campaign = session.validated.campaign
     _ = session.devices  # A model that the site's devices cannot compute is a mistake of the campaign.
     print(f"{session.path} is valid: campaign `{campaign.name}`")
+    files = {name: facts for name, facts in session.validated.systems.items() if facts.sha256}
+    for name, facts in files.items():
+        print(f"  system {name}: {facts.describe()}")
+        print_lines(f"    {line}" for line in facts.understood)
     for name, facts in session.validated.datasets.items():
         print(f"  dataset {name}: {facts.describe()}")
         print_lines(f"    {line}" for line in facts.understood)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.data.deepmd import read_deepmd
+from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.extxyz import XyzFile
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.records import (
@@ -83,9 +84,20 @@ def read(
         energies=frames.energies * factors["energy"],
         forces=frames.forces * factors["force"],
     )
+    converted = _without_lone_forces(converted)
     wrong = source.wrong + tuple(contradictions(source.stated, units) if isinstance(source, Stated) else ())
     dipoles = source.dipoles * factors["dipole"]
     return Source(converted, dipoles, source.names, source.extent, wrong, source.remarks)
+
+
+def _without_lone_forces(frames: Frames) -> Frames:
+    """Zero as the force on isolated atoms, which files often leave out."""
+    atoms = frames.offsets[isolated_atoms(frames)]
+    if not np.isnan(frames.forces[atoms]).any():
+        return frames
+    forces = frames.forces.copy()
+    forces[atoms] = np.nan_to_num(forces[atoms], nan=0.0)
+    return replace(frames, forces=forces)
 
 
 @dataclass(frozen=True)

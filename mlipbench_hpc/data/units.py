@@ -33,12 +33,13 @@ ALIASES = {
     "ang": "Å", "angstrom": "Å", "å": "Å", "a": "Å", "bohr": "Bohr", "a0": "Bohr", "nm": "nm",
     "debye": "Debye",
 }  # fmt: skip
+ATOMIC = {"energy": "Hartree", "force": "Hartree/Bohr", "position": "Bohr", "dipole": "e·Bohr"}
 QUANTITIES = {
     "energy": "energy", "energies": "energy", "force": "force", "forces": "force", "dipole": "dipole",
     "pos": "position", "position": "position", "positions": "position", "length": "position",
     "coordinates": "position",
 }  # fmt: skip
-ASKED = re.compile(r"(?:([a-z]+)_)?units?(?:_([a-z]+))?")
+ASKED = re.compile(r"(?:([a-z]+)[_-])?units?(?:[_-]([a-z]+))?")
 
 
 def composed(text: str) -> str:
@@ -47,7 +48,8 @@ def composed(text: str) -> str:
 
 
 def stated(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """(name, quantity, unit) of each unit that a frame says: `energy_unit=Hartree`, or a label `energy_Ha`.
+    """(name, quantity, unit) of each unit that a frame says: `energy_unit=Hartree`, a label `energy_Ha`. The
+    unit is empty where it is none of ours.
 
     values: what stands beside the frame; names: of the labels that are read.
     """
@@ -55,8 +57,8 @@ def stated(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[st
         match = ASKED.fullmatch(name.lower())
         word = (match[1] or match[2] or "energy") if match else ""
         quantity = QUANTITIES.get(word, "")
-        if quantity and (unit := _of(quantity, str(value))):
-            yield name, quantity, unit
+        if quantity:
+            yield name, quantity, _of(quantity, str(value))
     for name in names:
         first, _, last = name.lower().partition("_")
         if QUANTITIES.get(first) in ("energy", "force") and _of(QUANTITIES[first], last.replace("_", "/")):
@@ -65,8 +67,11 @@ def stated(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[st
 
 def _of(quantity: str, word: str) -> str:
     """The unit as the schema writes it; empty where the word is none of this quantity."""
-    parts = [ALIASES.get(part, part) for part in composed(word).lower().split("/")]
-    whole = ALIASES.get(composed(word).lower(), "/".join(parts))
+    if word.lower() in ("au", "a.u.", "atomic", "atomic_unit"):
+        return ATOMIC.get(quantity, "")
+    plain = composed(word).lower()
+    parts = [ALIASES.get(part, part) for part in plain.replace("kcal/mol", "kcal").split("/")]
+    whole = ALIASES.get(plain, "/".join(parts))
     return whole if whole in FACTORS[quantity] else ""
 
 
@@ -74,5 +79,7 @@ def contradictions(stated: Iterable[tuple[str, str, str]], units: Mapping[str, s
     """One sentence for each unit that a file states and `units` (by quantity) does not."""
     for name, quantity, unit in dict.fromkeys(stated):
         asked = units.get(quantity, "Å")
-        if unit and FACTORS[quantity][unit] != FACTORS[quantity][composed(asked)]:
+        if not unit:
+            yield f"the file says by `{name}` in which unit {quantity} is, and the unit is not known here"
+        elif FACTORS[quantity][unit] != FACTORS[quantity][composed(asked)]:
             yield f"the file says by `{name}` that {quantity} is in {unit}, `units` says {asked}"

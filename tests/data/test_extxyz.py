@@ -125,6 +125,13 @@ def test_what_no_model_is_told_refuses_the_file(tmp_path: Path, comment: str, wr
         ("energy=-1.5 energy_unit=Hartree", {}, "energy is in Hartree, `units` says eV"),
         ("energy=-1.5 units=kcal/mol", {}, "energy is in kcal/mol, `units` says eV"),
         ("energy=-1.5 energy_units=eV", {}, ""),
+        ("energy=-1.5 energy-unit=au", {}, "energy is in Hartree, `units` says eV"),
+        ("energy=-1.5 force-unit=kcal/mol/angstrom", {}, "force is in kcal/mol/Å, `units` says eV/Å"),
+        (
+            "energy=-1.5 energy-unit=quatloo",
+            {},
+            "by `energy-unit` in which unit energy is, and the unit is not",
+        ),
         ("energy=-1.5 forces_unit=Hartree/Bohr", {}, "force is in Hartree/Bohr, `units` says eV/Å"),
         ("energy=-1.5 positions_unit=bohr", {}, "position is in Bohr, `units` says Å"),
         ("energy=-1.5 positions_unit=bohr", {"position": "Bohr"}, ""),
@@ -151,6 +158,11 @@ def test_rydberg_and_bohr(tmp_path: Path) -> None:
     assert frames.forces[0, 0] == pytest.approx(0.1 * 13.605693 / 0.529177, rel=1e-5)
     assert frames.positions[1, 0] == pytest.approx(1.058354, rel=1e-6)
     assert frames.cells[0, 0, 0] == pytest.approx(9 * 0.529177, rel=1e-6)
+
+
+def test_a_lone_atom_needs_no_force(tmp_path: Path) -> None:
+    frames = source(tmp_path, frame() + "1\nenergy=-432.0\nO 0 0 0\n").frames
+    assert frames.forces[2].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_free_energy_beside_energy_is_remarked(tmp_path: Path) -> None:

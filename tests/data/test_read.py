@@ -114,6 +114,10 @@ def test_deepmd_without_labels_or_cell(tmp_path: Path):
     assert not frames.pbc.any()
 
 
+def spoil_inputs(folder: Path) -> None:
+    np.save(folder / "set.000" / "fparam.npy", np.zeros((2, 1)))
+
+
 def spoil_pickle(folder: Path) -> None:
     np.save(folder / "set.000" / "energy.npy", np.array([{"a": 1}, None]), allow_pickle=True)
 
@@ -137,6 +141,7 @@ def spoil_mixed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
+        (spoil_inputs, r"fparam\.npy: no model here uses it: .* state `ignore: \[fparam\]`"),
         (spoil_pickle, r"energy\.npy: not readable as a numeric .npy array"),
         (spoil_shape, r"force.npy: received shape \(2, 6\), expected \(2, 9\)"),
         (spoil_names, "do not fit each other"),
@@ -149,6 +154,19 @@ def test_deepmd_folders_that_cannot_be_used(tmp_path: Path, spoil, words: str):
     spoil(folder)
     with pytest.raises(DataError, match=words):
         frames_of(folder, "deepmd-npy", EV, NAMES, None)
+
+
+def test_what_deepmd_knows_beyond_a_model_may_be_ignored(tmp_path: Path):
+    folder = deepmd(tmp_path / "a")
+    spoil_inputs(folder)
+    units = EV | {"dipole": "e·Å"}
+    assert len(read(folder, "deepmd-npy", units, NAMES, None, ("fparam",)).frames) == 2
+
+
+def test_a_ghost_type_has_number_zero(tmp_path: Path):
+    folder = deepmd(tmp_path / "a")
+    (folder / "type_map.raw").write_text("X\nO\n")
+    assert frames_of(folder, "deepmd-npy", EV, NAMES, None).numbers[:3].tolist() == [8, 0, 0]
 
 
 @pytest.mark.parametrize(

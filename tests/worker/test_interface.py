@@ -425,6 +425,9 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     assert three["raw"]["refused"] == three["centred"]["refused"] == "too few members"
     with pytest.raises(InputFailure, match="members 0 and 1 give the same energies on all 12 validation"):
         require_different(np.repeat(reference[None] + 0.1, 4, axis=0))
+    agreeing = reference + noise.normal(size=(4, 12))
+    agreeing[:, 5] = 0.25
+    assert calibrate(store, agreeing, reference)["raw"]["refused"] == "no spread"
     zeros = calibrate(store, reference + noise.normal(scale=0.01, size=(4, 12)) + 7.0, reference)
     assert len(zeros["zeros"]) == 8
     assert "member 0: its energies of H2O1 lie +7" in zeros["zeros"][0]
