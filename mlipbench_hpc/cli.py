@@ -234,14 +234,17 @@ def reweight(session: Session) -> int:
 
 
 def analyse(session: Session) -> int:
-    from mlipbench_hpc.runtime.analyse_verb import run as analysed
+    from mlipbench_hpc.runtime import analyse_verb
 
-    if (out := analysed(session)) is None:
+    if (out := analyse_verb.run(session)) is None:
         return EXIT_REFUSED
     from mlipbench_hpc.report.analysed import draw
 
     print(f"{out}: {', '.join(draw(out))}")
-    return 0
+    doubts = analyse_verb.doubts(out)
+    for line in doubts:
+        print(f"warning: {line}", file=sys.stderr)
+    return EXIT_UNFINISHED if doubts else 0
 
 
 def structures(session: Session) -> int:

@@ -3,6 +3,22 @@
 import argparse
 from pathlib import Path
 
+# As in worker/foreign/formats.py, which cannot be imported here; a test compares them.
+TRAJECTORIES = (
+    "xtc",
+    "trr",
+    "dcd",
+    "netcdf",
+    "xyz",
+    "extxyz",
+    "dump",
+    "pdb",
+    "gro",
+    "h5md",
+    "xdatcar",
+    "traj",
+)
+
 
 def add_reweight(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench reweight`."""
@@ -27,7 +43,14 @@ def add_reweight(parser: argparse.ArgumentParser) -> None:
 
 def add_analyse(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench analyse`."""
-    parser.add_argument("trajectory", type=Path, help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO")
+    parser.add_argument(
+        "trajectory", type=Path, nargs="+",
+        help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO, XDATCAR, .traj, any of them packed (.gz); "
+        "several files: one run in the order of time, overlap is left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", default="", choices=TRAJECTORIES, help="of the trajectory, where its name does not say it"
+    )
     parser.add_argument(
         "--topology", type=Path, help="a file that names the atoms, where the trajectory does not"
     )

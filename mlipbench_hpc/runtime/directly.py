@@ -19,8 +19,9 @@ def start(
 ) -> bool:
     """Run `python -m mlipbench_hpc.worker.MODULE request.json` in environment `name`; whether it went well.
 
-    linked: entries of the request that are files to be opened under links, each in a folder of its own, for
-    what opens them leaves files beside them; request["shown"] then holds what the user typed for each link.
+    linked: entries of the request that are a file, or a list of files, to be opened under links, each in a
+    folder of its own, for what opens them leaves files beside them; request["shown"] then holds what the user
+    typed for each link.
     Makes the folder request["out"]. What went wrong was said on stderr. Raises where the environment is not
     there.
     """
@@ -32,12 +33,13 @@ def start(
         # The package alone, so that no package of the login node is seen.
         (folder / "mlipbench_hpc").symlink_to(Path(mlipbench_hpc.__file__).parent)
         for role in linked:
-            if request[role]:
-                (folder / role).mkdir()
-                link = folder / role / Path(request[role]).name
-                link.symlink_to(Path(request[role]).resolve())
-                request["shown"][str(link)] = request[role]
-                request[role] = str(link)
+            files = request[role] if isinstance(request[role], list) else [request[role]]
+            links = [
+                linked_as(folder, f"{role}{index or ''}", path) for index, path in enumerate(files) if path
+            ]
+            request["shown"] |= dict(zip(links, files, strict=False))
+            if links:
+                request[role] = links if isinstance(request[role], list) else links[0]
         write_json(folder / "request.json", request)
         argv = [str(environment.python), "-m", f"mlipbench_hpc.worker.{module}", str(folder / "request.json")]
         kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
@@ -47,3 +49,11 @@ def start(
         why = "is a file damaged, or was memory short?"
         print(f"{name}: the process was killed by {signal.Signals(-code).name}: {why}", file=sys.stderr)
     return code == 0
+
+
+def linked_as(folder: Path, name: str, path: str) -> str:
+    """A link to the file, of the same name, in a new folder `name` of `folder`."""
+    (folder / name).mkdir()
+    link = folder / name / Path(path).name
+    link.symlink_to(Path(path).resolve())
+    return str(link)

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,8 @@ from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
-from mlipbench_hpc.worker.foreign import Foreign, open_foreign
+from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.profiles import columns, described, dipole_summary, first_layer, tell
-from mlipbench_hpc.worker.readers import Piece
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, whole, write_csv
 
 FEWEST = 2  # blocks, of a frame each
@@ -39,15 +39,17 @@ def main(arguments: list[str]) -> int:
     sys.unraisablehook = lambda _: None  # MDAnalysis' readers of broken files complain once more when they go
     request = read_json(Path(arguments[0]))
     try:
-        said = "\n".join(analyse(request, open_foreign(request)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of MDAnalysis, on masses and the like: nothing of that is used
+            lines = analyse(request, open_foreign(request))
         with WhileRead():
-            print(said)
+            print("\n".join(lines))
         return 0
     except InputFailure as error:
-        said = str(error)
+        message = str(error)
         for link, path in request["shown"].items():
-            said = said.replace(link, path)
-        print(said, file=sys.stderr)
+            message = message.replace(link, path)
+        print(message, file=sys.stderr)
         return EXIT_OF_FAILURE["input"]
 
 
@@ -55,7 +57,7 @@ def main(arguments: list[str]) -> int:
 class Averages:
     """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion."""
 
-    made: Profiler
+    profiler: Profiler
     means: Samples
     dipole: Floats
     times: Floats
@@ -63,55 +65,79 @@ class Averages:
 
 
 def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
-    """Writes analysis.json, CSV of profiles, P_z and dynamics into the asked folder; returns what to say."""
-    frames, notes = source.expected, Notes()
+    """Writes analysis.json, CSV of profiles, P_z and dynamics into request["out"]; returns lines to print."""
+    frames, notes = source.expected, Notes(list(source.warnings))
     try:
-        found = averaged(request, source, frames)
+        averages = averaged(request, source, frames)
     except Shorter as short:
         frames = short.frames
-        found = averaged(request, source, frames)
-    if source.more or source.ends or frames < source.expected:
-        notes.say(f"{source.path.name} is truncated: it holds {frames} whole frames")
-    out, kept = Path(request["out"]), frames - request["skip"]
-    used = whole(kept, request["blocks"])
-    write_csv(out / "profiles.csv", {"z_A": found.made.z} | columns(found.means))
-    notes.dropped(kept - used)
-    tell(found.made, notes)
+        averages = averaged(request, source, frames)
+    except ZeroDivisionError as error:
+        # A molecule without a direction.
+        raise InputFailure(
+            source.coincidence() or f"{source.path}: a water molecule has no direction"
+        ) from error
+    if source.truncated:
+        notes.say(f"{', '.join(source.truncated)} is truncated: {frames} whole frames are read")
+    out, after_skip = Path(request["out"]), frames - request["skip"]
+    used = whole(after_skip, request["blocks"])
+    write_csv(out / "profiles.csv", {"z_A": averages.profiler.z} | columns(averages.means))
+    notes.dropped(after_skip - used)
+    tell(averages.profiler, notes)
+    profiles = described(averages.profiler, request["surface"])
     values: dict[str, Any] = {
-        "trajectory": source.path.name, "format": source.format, "frames": used, "skipped": request["skip"],
-        "dropped": kept - used, "blocks": request["blocks"],
+        "trajectory": source.name, "format": source.contents[0].format,
+        "frames": used, "skipped": request["skip"],
+        "dropped": after_skip - used, "blocks": request["blocks"],
         "atoms": len(source.numbers), "cell_A": source.cell.tolist(),
-        "metal": request["surface"], "profiles": described(found.made, request["surface"]),
+        "metal": request["surface"], "profiles": profiles,
     }  # fmt: skip
-    if ORIENTATION in found.means:
-        values["first_layer"] = first_layer(found.made, found.means)
-        values["dipole"] = write_dipole(out, request, found, notes)
-        values["dynamics"] = write_dynamics(out, found, notes)
+    if ORIENTATION in averages.means:
+        values["first_layer"] = first_layer(averages.profiler, averages.means)
+        values["dipole"] = write_dipole(out, request, averages, notes)
+        values["dynamics"] = write_dynamics(out, averages, notes)
     values["notes"] = notes.warnings
-    values["found"] = said_of(source, found.made, request, used, found.times)
+    values["doubts"] = doubts(profiles, request["surface"])
+    values["found"] = summary_of(source, averages.profiler, request, used, averages.times)
     write_json(out / "analysis.json", values)
     return [*values["found"], *notes.warnings]
 
 
-def write_dipole(out: Path, request: dict[str, Any], found: Averages, notes: Notes) -> dict[str, Any]:
+def doubts(profiles: dict[str, Any], metal: str) -> list[str]:
+    """Why the numbers are hardly those of an interface, in words: the command then ends with 1."""
+    oxygens, intact = profiles["oxygens"], profiles["intact_molecules"]
+    lines = []
+    if not profiles["faces"]:
+        lines.append(f"there is no {metal} in it, so no surface: is --surface right?")
+    if 2 * intact < oxygens:
+        lines.append(
+            f"{intact} of {oxygens} oxygens are intact water in the first frame, fewer than half: are "
+            "elements, cell and "
+            "unit of length right?"
+        )
+    return lines
+
+
+def write_dipole(out: Path, request: dict[str, Any], averages: Averages, notes: Notes) -> dict[str, Any]:
     """dipole.csv, P_z frame by frame; returns its summary."""
-    counted = {"frame": range(request["skip"], request["skip"] + len(found.dipole))}
-    timed = {"time_ps": found.times} if len(found.times) else {}
-    write_csv(out / "dipole.csv", counted | timed | {"P_z": found.dipole})
-    return dipole_summary(found.dipole, request["blocks"], notes)
+    counted = {"frame": range(request["skip"], request["skip"] + len(averages.dipole))}
+    timed = {"time_ps": averages.times} if len(averages.times) else {}
+    write_csv(out / "dipole.csv", counted | timed | {"P_z": averages.dipole})
+    return dipole_summary(averages.dipole, request["blocks"], notes)
 
 
-def write_dynamics(out: Path, found: Averages, notes: Notes) -> dict[str, Any]:
-    """C_dip, P_surv, and what is to say of ions; in words why there is none."""
-    if found.motion is None:
+def write_dynamics(out: Path, averages: Averages, notes: Notes) -> dict[str, Any]:
+    """C_dip, P_surv, and the summary of ions; in words why there is none."""
+    if averages.motion is None:
         reason = "the file says no times; pass --frame-every PS"
     else:
         try:
-            found.motion.step = spacing(found.times, 2 * float(np.spacing(np.float32(found.times[-1]))))
-            found.motion.write(out)
-            return found.motion.summary(notes)
+            rounding = 2 * float(np.spacing(np.float32(averages.times[-1])))
+            averages.motion.step = spacing(averages.times, rounding)
+            averages.motion.write(out)
+            return averages.motion.summary(notes)
         except ValueError as error:
-            reason = f"{error}; pass --frame-every PS if they are"
+            reason = f"{error}; pass a stretch without gaps"
     notes.say(f"no dynamics of the first layer: {reason}")
     return {"skipped": reason}
 
@@ -124,25 +150,16 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     skip, used = request["skip"], whole(frames - request["skip"], request["blocks"])
     if used <= 0:
         raise InputFailure(f"{source.path}: {too_few(frames, skip, request['blocks'])}")
-    read = used_pieces(source, skip, skip + used, frames)
-    first = next(read)
-    # Two frames say how far apart they are.
-    begin = [first] if len(first.positions) > 1 else [first, next(read)]
-    made = profiler(request, source, first.positions[0])
-    step = request["frame_every"] or interval(begin)
-    motion = Motion(made, request, used, step, request["blocks"]) if made.faces and step else None
-    sums, times = BlockSums(made, np.broadcast_to(1.0, (1, used)), request["blocks"]), list[Floats]()
-
-    def watched() -> Iterator[NDArray[np.floating]]:
-        for piece in itertools.chain(begin, read):
-            if piece.times is not None:
-                times.append(piece.times)
-            yield piece.positions
-
-    feed(watched(), [sums.add, *([motion.add] if motion else [])], request["threads"])
-    given, said = request["frame_every"], np.concatenate([*times, np.zeros(0)])
-    said = (skip + np.arange(used)) * given if given else said
-    return Averages(made, sums.means, sums.dipole, said, motion)
+    pieces = used_pieces(source, skip, skip + used, frames)
+    first = next(pieces)
+    observed = profiler(request, source, first[0])
+    times = np.zeros(0) if source.times is None else source.times[skip : skip + used]
+    step = request["frame_every"] or interval(times)
+    motion = Motion(observed, request, used, step, request["blocks"]) if observed.faces and step else None
+    sums = BlockSums(observed, np.broadcast_to(1.0, (1, used)), request["blocks"])
+    positions = itertools.chain([first], pieces)
+    feed(positions, [sums.add, *([motion.add] if motion else [])], request["threads"])
+    return Averages(observed, sums.means, sums.dipole, times, motion)
 
 
 def too_few(frames: int, skip: int, blocks: int) -> str:
@@ -155,22 +172,20 @@ def too_few(frames: int, skip: int, blocks: int) -> str:
     return f"{held}, expected {FEWEST} or more for standard errors; pass a longer trajectory"
 
 
-def interval(pieces: list[Piece]) -> float | None:
-    """ps between frames, of the first pieces; None where their times say nothing."""
-    times = np.concatenate([piece.times for piece in pieces if piece.times is not None] or [np.zeros(0)])
+def interval(times: Floats) -> float | None:
+    """ps between frames (T,); None where their times say nothing."""
     if len(times) < 2 or times[-1] <= times[0]:
         return None
     return float((times[-1] - times[0]) / (len(times) - 1))
 
 
-def used_pieces(source: Foreign, skip: int, stop: int, frames: int) -> Iterator[Piece]:
-    """Frames `skip` to `stop` in pieces; raises Shorter where the file ends before `frames`."""
+def used_pieces(source: Foreign, skip: int, stop: int, frames: int) -> Iterator[NDArray[np.floating]]:
+    """Positions of frames `skip` to `stop` in pieces; raises Shorter where the file ends before `frames`."""
     seen = 0
     for piece in source.pieces(max(1, ATOMS_AT_ONCE // len(source.numbers))):
-        kept = slice(max(0, skip - seen), max(0, stop - seen))
+        part = piece.positions[max(0, skip - seen) : max(0, stop - seen)]
         seen += len(piece.positions)
-        part = Piece(piece.positions[kept], piece.cells, None if piece.times is None else piece.times[kept])
-        if len(part.positions):
+        if len(part):
             yield part
     if seen < frames:
         raise Shorter(seen)
@@ -189,8 +204,10 @@ def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floatin
     return made
 
 
-def said_of(source: Foreign, made: Profiler, request: dict[str, Any], used: int, times: Floats) -> list[str]:
-    """What was found, in words."""
+def summary_of(
+    source: Foreign, observed: Profiler, request: dict[str, Any], used: int, times: Floats
+) -> list[str]:
+    """What was read and how it is taken, in words."""
     counts = np.unique(source.numbers, return_counts=True)
     formula = " ".join(f"{chemical_symbols[z]}{n}" for z, n in zip(*counts, strict=True))
     span = f", {times[0]:g} to {times[-1]:g} ps" if len(times) else "; the file says no times"
@@ -198,19 +215,19 @@ def said_of(source: Foreign, made: Profiler, request: dict[str, Any], used: int,
     absent = [] if (source.numbers == atomic_numbers[request["surface"]]).any() else [request["surface"]]
     faces = [
         f"{'upper' if face.normal > 0 else 'lower'} face of {len(face.layer)} {request['surface']} atoms"
-        for face in made.faces
+        for face in observed.faces
     ]
-    ions = [f"{len(atoms)} {name.removeprefix(CONCENTRATION)}" for name, atoms in made.ions.items()]
-    missing = absent + [one for one in request["ions"] if f"{CONCENTRATION}{one}" not in made.ions]
-    said = [
+    ions = [f"{len(atoms)} {name.removeprefix(CONCENTRATION)}" for name, atoms in observed.ions.items()]
+    missing = absent + [ion for ion in request["ions"] if f"{CONCENTRATION}{ion}" not in observed.ions]
+    lines = [
         f"{used} frames of {len(source.numbers)} atoms ({formula}){span}",
-        *source.said,
-        f"cell, lower triangle: {edges} Å" + (" (as given)" if source.given else ""),
+        *source.facts,
+        f"cell, lower triangle: {edges} Å" + (" (as given)" if source.typed else ""),
         f"surface: {' and '.join(faces) or 'none: z is from the origin of the cell, densities alone'}",
-        f"{len(made.waters.intact)} intact water molecules, {made.waters.left_out} other oxygens",
+        f"{len(observed.waters.intact)} intact water molecules, {observed.waters.left_out} other oxygens",
         f"ions: {', '.join(ions) or 'none'}",
     ]
-    return [*said, f"asked for, but not in it: {', '.join(missing)}"] if missing else said
+    return [*lines, f"asked for, but not in it: {', '.join(missing)}"] if missing else lines
 
 
 if __name__ == "__main__":

@@ -1,0 +1,92 @@
+"""DCD, read by MDAnalysis; here only what its header says of times, which every program means differently."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.trajectory import cell_vectors
+from mlipbench_hpc.worker.foreign import record
+from mlipbench_hpc.worker.foreign.record import PS, Clock, Content, Frame, Labels
+
+# A time step of MD in fs is not as short as this, and in ps not as long.
+FS_FROM = 0.02
+OTHER_UNITS = ("LAMMPS", "CP2K")
+
+
+def content(path: Path) -> Content:
+    """A DCD. Raises InputFailure where it is none, or holds velocities."""
+    reader = opened(path)
+    header = reader._file.header
+    frames, expected = len(reader), _frames_in_header(path)
+    rest = f"its header says {expected} frames" if expected > frames else ""
+    return Content(
+        path, "DCD", frames, Labels(), _clock(header, frames), rest,
+        lambda size: record.gathered(_frames(path), size, path),
+    )  # fmt: skip
+
+
+def opened(path: Path) -> Any:
+    """MDAnalysis' reader. Raises InputFailure with what it says."""
+    from MDAnalysis.coordinates.DCD import DCDReader
+
+    with path.open("rb") as stream:
+        if b"VELD" in stream.read(16):
+            raise InputFailure(f"{path}: it holds velocities (VELD), expected positions")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what will be otherwise in its next version
+            return DCDReader(str(path))
+    except Exception as error:
+        raise InputFailure(f"{path}: MDAnalysis cannot read it as DCD: {error}") from error
+
+
+def _clock(header: dict[str, Any], frames: int) -> Clock:
+    """Times by the header. NAMD and CHARMM mean AKMA units, LAMMPS its own, CP2K fs."""
+    from MDAnalysis.units import convert
+
+    akma = float(convert(1.0, "AKMA", "ps"))
+    delta, every = float(header["delta"]), int(header["nsavc"]) or 1
+    program = next((name for name in OTHER_UNITS if name in str(header["remarks"]).upper()), "")
+    counted: Floats = np.asarray(np.arange(frames) + int(header["istart"]) / every)
+    if not program:
+        step = float(convert(header["delta"], "AKMA", "ps")) * every
+        return Clock(None, np.asarray(counted * step) if delta > 0 else None, PS["ps"])
+    unit = PS["fs"] if program == "CP2K" or delta >= FS_FROM else PS["ps"]
+    named = "fs" if unit == PS["fs"] else "ps"
+    warning = (
+        f"{program} wrote it, and its time step of {delta:.6g} is taken as {named}: frames are "
+        f"{delta * every * unit:.6g} ps apart; by the unit of other programs' DCD they would be "
+        f"{akma / unit:.6g} times as far apart; if that is right, pass --frame-every PS"
+    )
+    return Clock(None, np.asarray(counted * delta * every * unit) if delta > 0 else None, PS["ps"], warning)
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    reader = opened(path)
+    box, cell = np.zeros(0), np.zeros((3, 3))
+    for index in range(len(reader)):
+        step = reader[index]
+        if step.dimensions is None or not step.dimensions[:3].all():
+            yield Frame(step.positions.copy(), None)
+            continue
+        if not np.array_equal(step.dimensions, box):
+            box = np.array(step.dimensions, dtype=float)
+            cell = _vectors(box)
+        yield Frame(step.positions.copy(), cell)
+
+
+def _vectors(box: Floats) -> Floats:
+    return np.asarray(cell_vectors(box[None, :3], box[None, 3:])[0])
+
+
+def _frames_in_header(path: Path) -> int:
+    """The integer after `CORD`, in the order of the record's length, 84."""
+    with path.open("rb") as stream:
+        start = stream.read(12)
+    order: Literal["little", "big"] = "little" if start[:1] == b"T" else "big"
+    return int.from_bytes(start[8:12], order)
