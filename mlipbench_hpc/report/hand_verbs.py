@@ -45,7 +45,7 @@ def add_analyse(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench analyse`."""
     parser.add_argument(
         "trajectory", type=Path, nargs="+",
-        help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO, XDATCAR, .traj, any of them packed (.gz); "
+        help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO, XDATCAR, .traj, packed (.gz) or not; "
         "several files: one run in the order of time, overlap is left out",
     )  # fmt: skip
     parser.add_argument(

@@ -15,9 +15,9 @@ MAGIC = b"- of UlmASE-Trajectory"
 
 def content(path: Path) -> Content:
     """A `.traj`. Raises InputFailure."""
-    reader = opened(path)
-    frames = len(reader)
-    symbols = tuple(reader[0].get_chemical_symbols()) if frames else ()
+    with opened(path) as reader:
+        frames = len(reader)
+        symbols = tuple(reader[0].get_chemical_symbols()) if frames else ()
     return Content(
         path, "ASE trajectory", frames, Labels(symbols, "species"), Clock(), "",
         lambda size: record.gathered(_frames(path), size, path),
@@ -40,9 +40,9 @@ def opened(path: Path) -> Any:
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    reader = opened(path)
-    for index in range(len(reader)):
-        atoms = reader[index]
-        cell = np.asarray(atoms.cell[:], dtype=float)
-        symbols = tuple(atoms.get_chemical_symbols())
-        yield Frame(np.asarray(atoms.positions, float), cell if cell.any() else None, labels=symbols)
+    with opened(path) as reader:
+        for index in range(len(reader)):
+            atoms = reader[index]
+            cell = np.asarray(atoms.cell[:], dtype=float)
+            symbols = tuple(atoms.get_chemical_symbols())
+            yield Frame(np.asarray(atoms.positions, float), cell if cell.any() else None, labels=symbols)

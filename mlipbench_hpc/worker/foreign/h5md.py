@@ -79,10 +79,11 @@ class Particles:
         edges = self.group.get("box/edges")
         if edges is None:
             return None
-        values = edges.get("value") if hasattr(edges, "get") else edges
+        stored_once = not hasattr(edges, "keys")
+        values = edges if stored_once else edges["value"]
         # Without a unit of its own a box is in the positions'.
         factor = self._factor(values) if _unit(values) else self.factor
-        box = np.asarray(values[frame] if "value" in edges else values[()], dtype=float) * factor
+        box = np.asarray(values[()] if stored_once else values[frame], dtype=float) * factor
         cell = np.diag(box) if box.shape == (3,) else box
         return cell if cell.shape == (3, 3) and cell.any() else None
 
@@ -91,7 +92,7 @@ class Particles:
         if name not in self.group:
             return None
         data = self.group[name]
-        return data["value"][frame] if "value" in data else data[()]
+        return data["value"][frame] if hasattr(data, "keys") else data[()]
 
 
 def _unit(values: Any) -> str:

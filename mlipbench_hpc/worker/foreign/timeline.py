@@ -119,7 +119,7 @@ def latest(contents: list[Content], ticks: Ticks, warnings: list[str]) -> NDArra
     left_out = int((~kept).sum())
     frame = int((steps <= tolerance).argmax()) + 1
     where = position(contents, frame)
-    if not kept[0] and left_out > 1:
+    if kept.argmax() > 1:
         raise InputFailure(
             f"{where} is at {ticks.at(values[frame])}, no later than the first frame of all "
             f"({ticks.at(values[0])}): "
