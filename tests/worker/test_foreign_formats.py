@@ -62,7 +62,7 @@ def test_netcdf_names_its_atoms_by_types(tmp_path: Path) -> None:
 
 def test_netcdf_4_is_named(tmp_path: Path, topology: str) -> None:
     (path := tmp_path / "t.nc").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    with pytest.raises(InputFailure, match=r"NetCDF-4, expected the classic.*nccopy"):
+    with pytest.raises(InputFailure, match=r"NetCDF-4 or CDF-5, expected the classic.*nccopy"):
         open_foreign(request(path, topology=topology))
 
 
@@ -345,6 +345,12 @@ def dcd(path: Path, remarks: str, delta: float, every: int) -> None:
         ("Created by LAMMPS", 0.0005, 0.01, "is taken as ps: frames are 0.01 ps apart"),
         ("REMARK CORD DCD file created by CP2K", 0.5, 0.01, "CP2K wrote it"),
         ("Created by NAMD", 0.5 / 48.88821, 0.01, None),
+        (
+            "Created by a plugin",
+            0.5 / 48.88821,
+            0.01,
+            "by the DCD's header frames are 0.01 ps apart, which many",
+        ),
     ],
 )
 def test_what_programs_mean_by_the_time_step_of_a_dcd(
@@ -357,6 +363,17 @@ def test_what_programs_mean_by_the_time_step_of_a_dcd(
     assert warning is None or warning in source.warnings[0]
     if warning and "LAMMPS" in warning + remarks and delta == 0.5:
         assert "48.8882 times as far apart" in source.warnings[0]
+
+
+def test_a_time_step_of_one_is_none(tmp_path: Path, topology: str) -> None:
+    """VMD writes it: frames 0.049 ps apart, whatever they are."""
+    dcd(path := tmp_path / "t.dcd", "Created by a plugin", 1.0, 1)
+    source = open_foreign(request(path, topology=topology))
+    assert source.times is None
+    assert source.warnings == [
+        "the DCD's time step is 1, as programs write that know none: there are no times"
+    ]
+    assert open_foreign(request(path, topology=topology, frame_every=0.05)).warnings == []
 
 
 def test_velocities_in_a_dcd_are_refused(tmp_path: Path, topology: str) -> None:

@@ -16,6 +16,9 @@ from mlipbench_hpc.worker.foreign.record import PS, Clock, Content, Frame, Label
 # A time step of MD in fs is not as short as this, and in ps not as long.
 FS_FROM = 0.02
 OTHER_UNITS = ("LAMMPS", "CP2K")
+IN_AKMA = ("NAMD", "CHARMM", "OPENMM")
+# The time step of programs that know none, VMD among them.
+UNKNOWN = 1.0
 
 
 def content(path: Path) -> Content:
@@ -46,24 +49,33 @@ def opened(path: Path) -> Any:
 
 
 def _clock(header: dict[str, Any], frames: int) -> Clock:
-    """Times by the header. NAMD and CHARMM mean AKMA units, LAMMPS its own, CP2K fs."""
+    """Times by the header. NAMD and CHARMM mean AKMA units, LAMMPS its own, CP2K fs; others often nothing."""
     from MDAnalysis.units import convert
 
-    akma = float(convert(1.0, "AKMA", "ps"))
+    akma, remarks = float(convert(1.0, "AKMA", "ps")), str(header["remarks"]).upper()
     delta, every = float(header["delta"]), int(header["nsavc"]) or 1
-    program = next((name for name in OTHER_UNITS if name in str(header["remarks"]).upper()), "")
     counted: Floats = np.asarray(np.arange(frames) + int(header["istart"]) / every)
-    if not program:
-        step = float(convert(header["delta"], "AKMA", "ps")) * every
-        return Clock(None, np.asarray(counted * step) if delta > 0 else None, PS["ps"])
-    unit = PS["fs"] if program == "CP2K" or delta >= FS_FROM else PS["ps"]
-    named = "fs" if unit == PS["fs"] else "ps"
-    warning = (
-        f"{program} wrote it, and its time step of {delta:.6g} is taken as {named}: frames are "
-        f"{delta * every * unit:.6g} ps apart; by the unit of other programs' DCD they would be "
-        f"{akma / unit:.6g} times as far apart; if that is right, pass --frame-every PS"
+    if delta <= 0:
+        return Clock()
+    if program := next((name for name in OTHER_UNITS if name in remarks), ""):
+        unit = PS["fs"] if program == "CP2K" or delta >= FS_FROM else PS["ps"]
+        warning = (
+            f"{program} wrote it, and its time step of {delta:.6g} is taken as "
+            f"{'fs' if unit < 1 else 'ps'}: frames "
+            f"are {delta * every * unit:.6g} ps apart; by the unit of other programs' DCD they would be "
+            f"{akma / unit:.6g} times as far apart; if that is right, pass --frame-every PS"
+        )
+        return Clock(None, np.asarray(counted * delta * every * unit), PS["ps"], warning)
+    if delta == UNKNOWN:
+        return Clock(doubt="the DCD's time step is 1, as programs write that know none: there are no times")
+    step = float(convert(header["delta"], "AKMA", "ps")) * every
+    doubt = (
+        f"by the DCD's header frames are {step:.6g} ps apart, which many a program writes wrongly; if that "
+        "is not so, "
+        "pass --frame-every PS"
     )
-    return Clock(None, np.asarray(counted * delta * every * unit) if delta > 0 else None, PS["ps"], warning)
+    trusted = any(name in remarks for name in IN_AKMA)
+    return Clock(None, np.asarray(counted * step), PS["ps"], doubt="" if trusted else doubt)
 
 
 def _frames(path: Path) -> Iterator[Frame]:

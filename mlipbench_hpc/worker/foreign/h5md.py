@@ -118,7 +118,7 @@ def content(path: Path) -> Content:
         ids = particles.column("id", 0)
         order: Any = slice(None) if ids is None else order_of(path, 0, np.asarray(ids))
         types = (
-            () if species is None or np.ndim(species) != 1 else tuple(str(word) for word in species[order])
+            () if species is None or np.ndim(species) != 1 else tuple(f"{word:g}" for word in species[order])
         )
         return Content(
             path, "H5MD", frames, Labels(types=types), particles.clock(), "",

@@ -75,9 +75,10 @@ class Variables:
 
 def _records(path: Path) -> Records:
     with path.open("rb") as stream:
-        if stream.read(4) == b"\x89HDF":
+        if stream.read(4) in (b"\x89HDF", b"CDF\x05"):
             raise InputFailure(
-                f"{path}: it is NetCDF-4, expected the classic format; `nccopy -k cdf2 {path.name} new.nc` "
+                f"{path}: it is NetCDF-4 or CDF-5, expected the classic format; `nccopy -k cdf2 {path.name} "
+                "new.nc` "
                 "writes it"
             )
     try:

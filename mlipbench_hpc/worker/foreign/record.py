@@ -61,13 +61,15 @@ class Labels:
 class Clock:
     """Steps (F,) and times (F,) of frames, None where the file holds none.
 
-    unit: ps in the unit of the times, None where the file does not name it. warning: what is not certain.
+    unit: ps in the unit of the times, None where the file does not name it. warning: what is not certain;
+    doubt: the same, of times that are used only where the request names none.
     """
 
     steps: Ints | None = None
     times: Floats | None = None
     unit: float | None = None
     warning: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)

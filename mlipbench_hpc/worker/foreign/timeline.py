@@ -43,7 +43,9 @@ def timeline(contents: list[Content], frame_every: float | None) -> Timeline:
 
     Raises InputFailure where the frames run backwards, or begin anew.
     """
-    warnings = list(dict.fromkeys(content.clock.warning for content in contents if content.clock.warning))
+    clocks = [content.clock for content in contents]
+    sentences = [clock.warning for clock in clocks] + [clock.doubt for clock in clocks if frame_every is None]
+    warnings = list(dict.fromkeys(filter(None, sentences)))
     frames = sum(content.frames for content in contents)
     ticks = ticks_of(contents, warnings)
     if ticks is None:
