@@ -34,6 +34,16 @@ def test_an_id_that_changes_on_the_way(tmp_path: Path) -> None:
         list(open_foreign(request(path, elements=ELEMENTS)).pieces(4))
 
 
+def test_a_type_that_changes_on_the_way(tmp_path: Path) -> None:
+    """As where atoms are swapped: an id is another element from then on."""
+    lines = files.dump(list(range(FRAMES))).splitlines()
+    rows = [k for k, line in enumerate(lines) if line.startswith(LAST)]
+    lines[rows[5]] = lines[rows[5]].replace(LAST, f"{ATOMS} 1 ")
+    (path := tmp_path / "t.lammpstrj").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputFailure, match="frame 5 has other species"):
+        list(open_foreign(request(path, elements=ELEMENTS)).pieces(4))
+
+
 @pytest.mark.parametrize("name", ["t.gro", "t.pdb", "t.nc"])
 def test_ids_of_other_formats(tmp_path: Path, name: str) -> None:
     """Atom 1 is called 2 in the third frame."""

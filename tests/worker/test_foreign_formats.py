@@ -243,7 +243,7 @@ def test_a_name_that_says_nothing_needs_a_format(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["POSCAR", "CONTCAR", "top.vasp", "top.cif", "top.traj", "top.gro", "XDATCAR"]
+    "name", ["POSCAR", "CONTCAR", "top.vasp", "top.cif", "top.traj", "top.gro", "top.pdb", "XDATCAR"]
 )
 def test_topologies(tmp_path: Path, name: str) -> None:
     """Of a trajectory that names no atoms."""
@@ -251,6 +251,10 @@ def test_topologies(tmp_path: Path, name: str) -> None:
     atoms, top = Atoms(NUMBERS, POSITIONS[0], cell=CELL, pbc=True), tmp_path / name
     if name == "XDATCAR":
         top.write_text(files.xdatcar([1], POSITIONS[:1]))
+    elif name == "top.pdb":  # of two frames that END ends, which MDAnalysis takes for one
+        lines = files.pdb(POSITIONS[:1], models=False).splitlines()
+        lines[1:-1] = sorted(lines[1:-1], key=lambda line: int(line[6:11]))
+        top.write_text("\n".join([*lines, *lines[1:]]) + "\n")
     elif name == "top.gro":
         lines = files.gro([0.0], POSITIONS[:1]).splitlines()
         lines[2:-1] = sorted(lines[2:-1], key=lambda line: int(line[15:20]))
@@ -274,6 +278,7 @@ def test_topologies(tmp_path: Path, name: str) -> None:
         ("Atoms. Timestep: {k}", 1.0, None),
         ("frame {k} time = {fs:.3f} fs, coordinates in bohr", 1 / BOHR, 1e-3),
         ("t: nothing; time={fs:.3f} ps", 1.0, 1.0),
+        ("coordinates: atomic_unit", 1 / BOHR, None),
     ],
 )  # fmt: skip
 def test_comments_of_xyz(tmp_path: Path, comment: str, factor: float, times: float | None) -> None:
@@ -297,6 +302,20 @@ def test_ipi_velocities_are_no_positions(tmp_path: Path) -> None:
     (path := tmp_path / "t.xyz").write_text(files.xyz([comment] * 2, POSITIONS[:2]))
     with pytest.raises(InputFailure, match="frame 0 holds velocities, expected positions"):
         open_foreign(request(path))
+
+
+@pytest.mark.parametrize(
+    "comment", ["E = -76.4 a.u.", "energy in atomic units -5.1", "forces in Hartree/Bohr", "dipole 1.2 au"]
+)
+def test_other_units_in_a_comment_are_not_those_of_lengths(tmp_path: Path, comment: str) -> None:
+    (path := tmp_path / "t.xyz").write_text(files.xyz([comment] * FRAMES))
+    right(request(path, cell=np.diag(CELL).tolist()))
+
+
+def test_a_comment_that_says_bohr_of_what_is_in_angstrom(tmp_path: Path) -> None:
+    (path := tmp_path / "t.xyz").write_text(files.xyz(["positions in bohr"] * FRAMES))
+    with pytest.raises(InputFailure, match="said to be in bohr, and are in Å"):
+        open_foreign(request(path, cell=np.diag(CELL).tolist()))
 
 
 def test_bohr_that_nobody_names_is_refused(tmp_path: Path) -> None:

@@ -113,9 +113,11 @@ def _frames(path: Path, amount: int) -> Iterator[Frame]:
     for index, (header, rows) in zip(range(amount), blocks(path), strict=False):
         cell, corner = _box(path, header["BOX BOUNDS"])
         columns, scaled = _columns(path, header["ATOMS"])
-        numbers = record.numbers_in(path, index, rows, columns)
+        typed = header["ATOMS"].index("type") if "type" in header["ATOMS"] else None
+        numbers = record.numbers_in(path, index, rows, columns if typed is None else [*columns, typed])
         positions = numbers[:, :3] @ cell if scaled else numbers[:, :3] - corner
-        yield Frame(positions.astype(np.float32), cell, numbers[:, 3].astype(np.int64))
+        types = None if typed is None else tuple(numbers[:, 4].astype(int).tolist())
+        yield Frame(positions.astype(np.float32), cell, numbers[:, 3].astype(np.int64), types)
 
 
 def _box(path: Path, words: list[str]) -> tuple[Floats, Floats]:

@@ -16,10 +16,10 @@ class Identity:
         self.path, self.frame = path, -1
         self.atoms = 0
         self.ids: Ints | None = None
-        self.labels: tuple[str, ...] | None = None
+        self.labels: tuple[str | int, ...] | None = None
 
     def ordered(
-        self, positions: NDArray[np.floating], ids: Ints | None, labels: tuple[str, ...] | None
+        self, positions: NDArray[np.floating], ids: Ints | None, labels: tuple[str | int, ...] | None
     ) -> NDArray[np.floating]:
         """Positions (N, 3) of the next frame by id; InputFailure where its atoms are not the first's."""
         self.frame += 1
@@ -32,7 +32,7 @@ class Identity:
         self._compare(len(positions), ids, labels)
         return positions
 
-    def _compare(self, atoms: int, ids: Ints | None, labels: tuple[str, ...] | None) -> None:
+    def _compare(self, atoms: int, ids: Ints | None, labels: tuple[str | int, ...] | None) -> None:
         where = f"{self.path}: frame {self.frame}"
         if atoms != self.atoms:
             raise InputFailure(f"{where} has {atoms} atoms, the first {self.atoms}")

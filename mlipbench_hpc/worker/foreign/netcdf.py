@@ -119,7 +119,9 @@ def _by_id(path: Path, variables: Variables, size: int) -> Iterator[Piece]:
             rows = variables.rows[index : index + 1]
             cells = variables.cells(rows)
             ids = np.array(rows["id"][0], dtype=np.int64)
-            yield Frame(variables.of(rows, "coordinates")[0].copy(), None if cells is None else cells[0], ids)
+            types = tuple(rows["type"][0].tolist()) if "type" in variables else None
+            positions = variables.of(rows, "coordinates")[0].copy()
+            yield Frame(positions, None if cells is None else cells[0], ids, types)
             if index % AT_ONCE == 0:
                 let_go(variables.rows)
 

@@ -73,13 +73,28 @@ def _cell(path: Path, line: str) -> Floats | None:
     return np.asarray(cell_vectors(box[None, :3], box[None, 3:])[0])
 
 
+def topology(path: Path) -> Labels:
+    """Names of the first frame's atoms in the order of the file. Raises InputFailure where there are none."""
+    try:
+        _, rows, _ = next(blocks(path), ("", [], None))
+    except CutShort as error:
+        raise InputFailure(f"{path}: {error}") from error
+    return _named(rows)
+
+
 def _labels(path: Path, rows: list[str]) -> Labels:
-    elements = [row[76:78].strip().title() for row in rows]
-    named = all(element in atomic_numbers for element in elements)
-    names = elements if named else [row[12:16].strip() for row in rows]
-    ids = serials([row[6:11] for row in rows])
-    order = range(len(rows)) if ids is None else order_of(path, 0, ids)
-    return Labels(tuple(names[index] for index in order), "elements" if named else "names")
+    """In the order of serial numbers."""
+    ids, labels = serials([row[6:11] for row in rows]), _named(rows)
+    if ids is None:
+        return labels
+    return Labels(tuple(labels.names[index] for index in order_of(path, 0, ids)), labels.kind)
+
+
+def _named(rows: list[str]) -> Labels:
+    elements = tuple(row[76:78].strip().title() for row in rows)
+    if all(element in atomic_numbers for element in elements):
+        return Labels(elements, "elements")
+    return Labels(tuple(row[12:16].strip() for row in rows), "names")
 
 
 def _frames(path: Path, amount: int) -> Iterator[Frame]:

@@ -13,6 +13,8 @@ from mlipbench_hpc.worker.foreign.record import Piece, Positions
 SAMPLE = 200
 # Å within which the median hydrogen's nearest oxygen lies, and no hydrogen's lies outside the second pair.
 UNITS = {"bohr": (1.6, 2.1, 1.5, np.inf), "nm": (0.08, 0.12, 0.0, 0.2)}
+# The same of what is in Å, but was taken for bohr.
+TWICE = (0.42, 0.62, 0.0, 0.75)
 
 
 def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats) -> None:
@@ -26,13 +28,24 @@ def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats)
     sample = hydrogens[:: -(-len(hydrogens) // SAMPLE)]
     vectors = (np.asarray(positions[oxygens] - positions[atom], dtype=float) for atom in sample)
     nearest = np.array([np.linalg.norm(minimum_image(part, cell), axis=1).min() for part in vectors])
-    for unit, (low, high, shortest, longest) in UNITS.items():
-        median = float(np.median(nearest))
-        if low < median < high and nearest.min() > shortest and nearest.max() < longest:
+    for unit, limits in UNITS.items():
+        if within(nearest, *limits):
             raise InputFailure(
-                f"{path}: hydrogens lie {median:.3g} Å from the nearest oxygen, as in {unit} they do: "
+                f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen, as in {unit} "
+                "they do: "
                 f"its lengths are in {unit}, expected Å; convert it, or name the unit in the file"
             )
+    if within(nearest, *TWICE):
+        raise InputFailure(
+            f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen: its lengths are "
+            "said to be in "
+            "bohr, and are in Å; correct what the file says"
+        )
+
+
+def within(nearest: Floats, low: float, high: float, shortest: float, longest: float) -> bool:
+    """Whether the median of distances (K,) lies between two limits, and all between two others."""
+    return low < float(np.median(nearest)) < high and nearest.min() > shortest and nearest.max() < longest
 
 
 def checked(path: Path, piece: Piece, atoms: int, frame: int) -> None:

@@ -26,15 +26,15 @@ class CutShort(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """positions (N, 3) Å; cell (3, 3) Å, rows are lattice vectors; ids (N,) and labels (N,) as stored.
+    """positions (N, 3) Å; cell (3, 3) Å, rows are lattice vectors; ids (N,) and labels (N,), names or types.
 
-    All but the positions are None where the file does not hold them.
+    As stored; all but the positions are None where the file does not hold them.
     """
 
     positions: Positions
     cell: Floats | None
     ids: Ints | None = None
-    labels: tuple[str, ...] | None = None
+    labels: tuple[str | int, ...] | None = None
 
 
 @dataclass(frozen=True)

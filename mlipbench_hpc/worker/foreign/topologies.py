@@ -4,14 +4,14 @@ import warnings
 from pathlib import Path
 
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.worker.foreign import ase_files
+from mlipbench_hpc.worker.foreign import ase_files, pdb
 from mlipbench_hpc.worker.foreign.formats import FORMATS, known_format, unpacked_name
 from mlipbench_hpc.worker.foreign.record import Labels
 
 EXPECTED = "a PDB, GRO, PSF, POSCAR, CIF, .traj or (ext)xyz"
 # Formats that hold no names.
 NAMELESS = ("xtc", "trr", "dcd", "netcdf", "h5md")
-# Read as trajectories are, since MDAnalysis does not know them, or not all of their dialects.
+# Read as trajectories are, since MDAnalysis does not know them, or not all of their dialects; PDB likewise.
 HERE = ("xyz", "extxyz", "dump", "xdatcar")
 VASP, VASP_ENDINGS = ("POSCAR", "CONTCAR"), (".poscar", ".vasp")
 
@@ -23,6 +23,8 @@ def labels_of(path: Path) -> Labels:
         raise InputFailure(f"{path}: {FORMATS[key].title} names no atoms; as --topology expected {EXPECTED}")
     if key in HERE:
         return FORMATS[key].read(path).labels
+    if key == "pdb":
+        return pdb.topology(path)
     if key == "traj":
         return ase_files.content(path).labels
     if name.name.upper().startswith(VASP) or name.suffix.lower() in VASP_ENDINGS:

@@ -27,7 +27,12 @@ TIME = re.compile(rf"\btime\s*[=:]\s*({NUMBER})(?:\s*(fs|ps|ns|as|a\.?u\.?|atomi
 CP2K = re.compile(r"^\s*i\s*=\s*\d+,\s*time\s*=")
 IPI_CELL = re.compile(rf"CELL\s*[({{](abcABC|H|GENH)[)}}]:?((?:\s+{NUMBER})+)")
 IPI_UNIT = re.compile(r"\b(\w+)\{(\w+)\}")
-IN_BOHR = re.compile(r"\b(?:bohrs?|atomic_units?|a\.u\.)(?=\W|$)", re.IGNORECASE)
+# Of lengths, and neither of forces (Hartree/Bohr) nor of an energy in atomic units.
+IN_BOHR = re.compile(
+    r"(?<![/\w])bohrs?\b(?!\s*(?:\^|-|\*\*))"
+    r"|\b(?:positions?|coordinates?|lengths?|units?)\b[^,;]*?\b(?:atomic[_ ]units?|a\.u\.|au\b)",
+    re.IGNORECASE,
+)
 LENGTHS = {
     "angstrom": 1.0, "ang": 1.0, "a": 1.0, "bohr": BOHR, "atomic_unit": BOHR, "au": BOHR, "nanometer": 10.0,
     "nm": 10.0, "picometer": 0.01, "meter": 1e10, "micron": 1e4,
