@@ -325,6 +325,29 @@ def test_what_cannot_be_known_is_refused(
         assert str(files / words[0]) in said  # the user's path, not a link of ours
 
 
+def test_without_the_metal_all_is_written_and_the_exit_is_one(
+    files: Path, tmp_path: Path, capfd: Any
+) -> None:
+    """Of two packed files, one run; messages name what was typed."""
+    import gzip
+
+    frames = (files / "t.extxyz").read_text().splitlines(keepends=True)
+    size, paths = len(FRAME.numbers) + 2, []
+    for name, part in (("a", frames[: 12 * size]), ("b", frames[12 * size :])):
+        paths.append(tmp_path / f"{name}.extxyz.gz")
+        paths[-1].write_bytes(gzip.compress("".join(part).encode()))
+    words = [*map(str, paths), "--blocks", "5", "--out", str(tmp_path / "out")]
+    assert main(["analyse", *words, "--surface", "Pt"]) == 1
+    printed = capfd.readouterr()
+    assert "warning: there is no Pt in it, so no surface: is --surface right?" in printed.err
+    assert "20 frames of" in printed.out
+    assert "neither steps nor times: their frames are taken as they follow" in printed.out
+    assert (tmp_path / "out" / "density.svg").exists()
+    paths[1].write_bytes(paths[1].read_bytes()[:-100])
+    assert main(["analyse", *words, "--surface", "Au"]) == 2
+    assert f"{paths[1]}: it cannot be unpacked" in capfd.readouterr().err
+
+
 def test_a_cell_that_changes_is_refused(tmp_path: Path, capfd: Any) -> None:
     cells = (CUBE, 1.01 * CUBE)
     atoms = [Atoms(FRAME.numbers, positions=moved()[k], cell=cells[k], pbc=True) for k in (0, 1)]

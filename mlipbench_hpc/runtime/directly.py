@@ -22,7 +22,7 @@ def start(
     linked: entries of the request that are a file, or a list of files, to be opened under links, each in a
     folder of its own, for what opens them leaves files beside them; request["shown"] then holds what the user
     typed for each link.
-    Makes the folder request["out"]. What went wrong was said on stderr. Raises where the environment is not
+    Makes the folder request["out"]. What went wrong is printed to stderr. Raises where the environment is not
     there.
     """
     environment = locate(name, session.site.environments)
@@ -42,8 +42,8 @@ def start(
                 request[role] = links if isinstance(request[role], list) else links[0]
         write_json(folder / "request.json", request)
         argv = [str(environment.python), "-m", f"mlipbench_hpc.worker.{module}", str(folder / "request.json")]
-        kept = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
-        variables = environ(environment, "1", [folder], os.environ) | kept
+        cache = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
+        variables = environ(environment, "1", [folder], os.environ) | cache
         code = subprocess.run(argv, env=variables, check=False).returncode
     if code < 0:  # It could say nothing itself.
         why = "is a file damaged, or was memory short?"

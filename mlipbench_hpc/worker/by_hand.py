@@ -112,8 +112,7 @@ def doubts(profiles: dict[str, Any], metal: str) -> list[str]:
     if 2 * intact < oxygens:
         lines.append(
             f"{intact} of {oxygens} oxygens are intact water in the first frame, fewer than half: are "
-            "elements, cell and "
-            "unit of length right?"
+            "elements, cell and unit of length right?"
         )
     return lines
 
@@ -222,7 +221,7 @@ def summary_of(
     lines = [
         f"{used} frames of {len(source.numbers)} atoms ({formula}){span}",
         *source.facts,
-        f"cell, lower triangle: {edges} Å" + (" (as given)" if source.typed else ""),
+        f"cell, lower triangle: {edges} Å" + (" (as given)" if source.cell_from_request else ""),
         f"surface: {' and '.join(faces) or 'none: z is from the origin of the cell, densities alone'}",
         f"{len(observed.waters.intact)} intact water molecules, {observed.waters.left_out} other oxygens",
         f"ions: {', '.join(ions) or 'none'}",

@@ -55,14 +55,14 @@ def test_a_hexagonal_cell_by_its_two_angles_and_turned() -> None:
         angle = np.radians(degrees)
         cell = np.array([[side, 0, 0], [side * np.cos(angle), side * np.sin(angle), 0], [0, 0, height]])
         for noise in (0.0, 1e-4, -1e-4):
-            found = lattice_of(cell + noise * np.eye(3))
-            np.testing.assert_allclose(found.cell, cell + noise * np.eye(3), atol=1e-12)
-            assert found.turn is None
+            form = lattice_of(cell + noise * np.eye(3))
+            np.testing.assert_allclose(form.cell, cell + noise * np.eye(3), atol=1e-12)
+            assert form.turn is None
         turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
         turn *= np.sign(np.linalg.det(turn))
         turned = lattice_of(cell @ turn)
         np.testing.assert_allclose(turned.cell, cell, atol=1e-10)
-        np.testing.assert_allclose(turned.turned(cell @ turn), cell, atol=1e-10)
+        np.testing.assert_allclose(turned.to_axes(cell @ turn), cell, atol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_cell_against_the_file_is_an_error(tmp_path: Path) -> None:
         InputFailure, match=r"--cell: received 9.0000 x 9.0000 x 41.0000 Å, but .* has 9.0000 x"
     ):
         open_foreign(request(path, cell=[LX, LY, LZ + 1]))
-    assert open_foreign(request(path, cell=[LX, LY, LZ + 0.01])).typed
+    assert open_foreign(request(path, cell=[LX, LY, LZ + 0.01])).cell_from_request
     cells = [CELL + 0.1 * (k > 10) * np.eye(3) for k in range(FRAMES)]
     path.write_text(files.xyz([lattice(cell) for cell in cells]))
     with pytest.raises(InputFailure, match="in frame 11: leave --cell out"):

@@ -15,16 +15,16 @@ MAGIC = b"- of UlmASE-Trajectory"
 
 def content(path: Path) -> Content:
     """A `.traj`. Raises InputFailure."""
-    with opened(path) as reader:
+    with open_reader(path) as reader:
         frames = len(reader)
         symbols = tuple(reader[0].get_chemical_symbols()) if frames else ()
     return Content(
         path, "ASE trajectory", frames, Labels(symbols, "species"), Clock(), "",
-        lambda size: record.gathered(_frames(path), size, path),
+        lambda size: record.gather(_frames(path), size, path),
     )  # fmt: skip
 
 
-def opened(path: Path) -> Any:
+def open_reader(path: Path) -> Any:
     """ASE's reader. Raises InputFailure for anything that is not its present format."""
     from ase.io.trajectory import TrajectoryReader
 
@@ -40,7 +40,7 @@ def opened(path: Path) -> Any:
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    with opened(path) as reader:
+    with open_reader(path) as reader:
         for index in range(len(reader)):
             atoms = reader[index]
             cell = np.asarray(atoms.cell[:], dtype=float)

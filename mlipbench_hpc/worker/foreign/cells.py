@@ -10,7 +10,7 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign import lattice
 from mlipbench_hpc.worker.foreign.height import Cut, cut_of
-from mlipbench_hpc.worker.foreign.plausible import checked
+from mlipbench_hpc.worker.foreign.plausible import check_positions
 from mlipbench_hpc.worker.foreign.record import Content, CutShort, Piece, Positions
 
 # Frames at the beginning in which it shows whether the cell changes.
@@ -38,23 +38,23 @@ def cell_of(
     Raises InputFailure where there is no cell, or the request's is another than the file's.
     """
     path, first = contents[0].path, beginning(contents[0])
-    checked(path, first, len(numbers), 0)
-    typed = lattice.lattice_of(lattice.typed_cell(request["cell"])).cell if request["cell"] else None
-    if first.cells is None and typed is None:
+    check_positions(path, first, len(numbers), 0)
+    requested = lattice.lattice_of(lattice.request_cell(request["cell"])).cell if request["cell"] else None
+    if first.cells is None and requested is None:
         raise InputFailure(
             f"{path}: no cell in it; pass --cell A B C [α β γ] in Å and degrees: "
             f"{NO_CELL.get(contents[0].format, 'a frame has none')}"
         )
     if first.cells is None:
-        assert typed is not None
-        return typed, None, []
+        assert requested is not None
+        return requested, None, []
     first = Piece(*normal(path, first.positions, first.cells, 0))
     assert first.cells is not None
     cell = np.array(first.cells[0])
-    if typed is not None:
-        if np.abs(typed - cell).max() > lattice.TYPED:
-            raise InputFailure(contradicts(path, 0, typed, cell))
-        return typed, None, []
+    if requested is not None:
+        if np.abs(requested - cell).max() > lattice.TYPED:
+            raise InputFailure(contradiction_message(path, 0, requested, cell))
+        return requested, None, []
     apart = np.abs(first.cells - cell).max(axis=0)
     only_height = apart[2, 2] > lattice.NOISE and (np.delete(apart.ravel(), 8) <= lattice.NOISE).all()
     return height_varies(contents, first, numbers, request) if only_height else (cell, None, [])
@@ -94,8 +94,7 @@ def height_varies(
         cut,
         [
             f"the height of the cell changes from {low:.3f} to {high:.3f} Å at constant area: heights are "
-            "from the surface, and "
-            "what a frame lacks to the largest lies within the metal"
+            "from the surface, and what a frame lacks to the largest lies within the metal"
         ],
     )
 
@@ -107,11 +106,11 @@ def normal(path: Path, positions: Positions, cells: Floats, frame: int) -> tuple
     """
     if (cells == cells[0]).all():
         form = lattice_at(path, cells[0], frame)
-        return form.turned(positions), np.broadcast_to(form.cell, cells.shape)
+        return form.to_axes(positions), np.broadcast_to(form.cell, cells.shape)
     forms = [lattice_at(path, cell, frame + index) for index, cell in enumerate(cells)]
     if any(form.turn is not None for form in forms):
         pairs = zip(forms, positions, strict=True)
-        positions = np.array([form.turned(stored) for form, stored in pairs])
+        positions = np.array([form.to_axes(stored) for form, stored in pairs])
     return positions, np.array([form.cell for form in forms])
 
 
@@ -125,21 +124,18 @@ def lattice_at(path: Path, cell: Floats, frame: int) -> lattice.Lattice:
         ) from error
 
 
-def changed(path: Path, frame: int, first: Floats, cell: Floats) -> str:
+def change_message(path: Path, frame: int, first: Floats, cell: Floats) -> str:
     """That the cell is another one, and why this is refused."""
     return (
         f"{path}: the cell changes at frame {frame}, from {lattice.edges(first)} to {lattice.edges(cell)}, "
-        "so that "
-        "bins have no constant volume; expected a constant cell, or one of which the height alone changes "
-        "from the "
-        "beginning"
+        "so that bins have no constant volume; expected a constant cell, or one of which the height alone "
+        "changes from the beginning"
     )
 
 
-def contradicts(path: Path, frame: int, typed: Floats, cell: Floats) -> str:
+def contradiction_message(path: Path, frame: int, requested: Floats, cell: Floats) -> str:
     """That the cell of the request is not the file's."""
     return (
-        f"--cell: received {lattice.edges(typed)}, but {path} has {lattice.edges(cell)} in frame {frame}: "
-        "leave --cell "
-        "out, or correct the file"
+        f"--cell: received {lattice.edges(requested)}, but {path} has {lattice.edges(cell)} in frame "
+        f"{frame}: leave --cell out, or correct the file"
     )

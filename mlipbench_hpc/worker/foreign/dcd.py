@@ -23,17 +23,17 @@ UNKNOWN = 1.0
 
 def content(path: Path) -> Content:
     """A DCD. Raises InputFailure where it is none, or holds velocities."""
-    reader = opened(path)
+    reader = open_reader(path)
     header = reader._file.header
     frames, expected = len(reader), _frames_in_header(path)
     rest = f"its header says {expected} frames" if expected > frames else ""
     return Content(
         path, "DCD", frames, Labels(), _clock(header, frames), rest,
-        lambda size: record.gathered(_frames(path), size, path),
+        lambda size: record.gather(_frames(path), size, path),
     )  # fmt: skip
 
 
-def opened(path: Path) -> Any:
+def open_reader(path: Path) -> Any:
     """MDAnalysis' reader. Raises InputFailure with what it says."""
     from MDAnalysis.coordinates.DCD import DCDReader
 
@@ -71,15 +71,14 @@ def _clock(header: dict[str, Any], frames: int) -> Clock:
     step = float(convert(header["delta"], "AKMA", "ps")) * every
     doubt = (
         f"by the DCD's header frames are {step:.6g} ps apart, which many a program writes wrongly; if that "
-        "is not so, "
-        "pass --frame-every PS"
+        "is not so, pass --frame-every PS"
     )
     trusted = any(name in remarks for name in IN_AKMA)
     return Clock(None, np.asarray(counted * step), PS["ps"], doubt="" if trusted else doubt)
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    reader = opened(path)
+    reader = open_reader(path)
     box, cell = np.zeros(0), np.zeros((3, 3))
     for index in range(len(reader)):
         step = reader[index]

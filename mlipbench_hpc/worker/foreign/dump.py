@@ -39,7 +39,7 @@ def content(path: Path) -> Content:
     clock = _clock(headers, PS[units] if units else None)
     return Content(
         path, "LAMMPS dump", len(headers), labels, clock, rest,
-        lambda size: record.gathered(_frames(path, len(headers)), size, path),
+        lambda size: record.gather(_frames(path, len(headers)), size, path),
     )  # fmt: skip
 
 
@@ -113,10 +113,10 @@ def _frames(path: Path, amount: int) -> Iterator[Frame]:
     for index, (header, rows) in zip(range(amount), blocks(path), strict=False):
         cell, corner = _box(path, header["BOX BOUNDS"])
         columns, scaled = _columns(path, header["ATOMS"])
-        typed = header["ATOMS"].index("type") if "type" in header["ATOMS"] else None
-        numbers = record.numbers_in(path, index, rows, columns if typed is None else [*columns, typed])
+        place = header["ATOMS"].index("type") if "type" in header["ATOMS"] else None
+        numbers = record.numbers_in(path, index, rows, columns if place is None else [*columns, place])
         positions = numbers[:, :3] @ cell if scaled else numbers[:, :3] - corner
-        types = None if typed is None else tuple(numbers[:, 4].astype(int).tolist())
+        types = None if place is None else tuple(numbers[:, 4].astype(int).tolist())
         yield Frame(positions.astype(np.float32), cell, numbers[:, 3].astype(np.int64), types)
 
 

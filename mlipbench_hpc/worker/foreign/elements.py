@@ -38,7 +38,7 @@ class Naming:
 
 
 @dataclass(frozen=True)
-class Named:
+class Species:
     """numbers (N,); facts: where they are from; warnings: what a file says that was not taken."""
 
     numbers: Ints
@@ -46,14 +46,16 @@ class Named:
     warnings: list[str]
 
 
-def numbers_of(path: Path, own: Labels, topology: Path | None, other: Labels | None, naming: Naming) -> Named:
+def numbers_of(
+    path: Path, own: Labels, topology: Path | None, other: Labels | None, naming: Naming
+) -> Species:
     """Of the names and types of a trajectory, `own`, and of its topology, `other`, None where there is none.
 
     Raises InputFailure where a name is of no element, or two of them contradict one another.
     """
     source, labels = (path, own) if other is None or topology is None else (topology, other)
     warnings, words, kind = list[str](), labels.names, labels.kind
-    if by_default(labels):
+    if is_default(labels):
         warnings.append(
             f"{source.name}: its element column says C for every atom, as LAMMPS writes without `dump_modify "
             "element`: types were taken instead"
@@ -63,7 +65,7 @@ def numbers_of(path: Path, own: Labels, topology: Path | None, other: Labels | N
         words, kind = labels.types, "types"
     if not words:
         raise InputFailure(f"{source}: it names no atoms; pass --topology")
-    symbols = resolved(source, words, kind, naming)
+    symbols = resolve(source, words, kind, naming)
     guessed = [f"{name} = {symbol}" for name, symbol in symbols.items() if name != symbol]
     facts = [f"elements from {kind} of {source.name}" + (f": {', '.join(guessed)}" * bool(guessed))]
     if unused := [name for name in naming.elements if name not in symbols and name not in own.types]:
@@ -72,15 +74,15 @@ def numbers_of(path: Path, own: Labels, topology: Path | None, other: Labels | N
     if other is not None and topology is not None:
         _same_names(path, own, topology, numbers, naming)
     _same_types(path, own, numbers, f"{kind} of {source.name}", naming)
-    return Named(numbers, facts, warnings)
+    return Species(numbers, facts, warnings)
 
 
-def by_default(labels: Labels) -> bool:
+def is_default(labels: Labels) -> bool:
     """Whether an element column is LAMMPS' default, C for every atom, while there are several types."""
     return set(labels.names) == {"C"} and labels.kind == "elements" and len(set(labels.types)) > 1
 
 
-def resolved(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> dict[str, str]:
+def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> dict[str, str]:
     """The element of each name or type. Raises InputFailure where there is none."""
     names = list(dict.fromkeys(words))
     symbols = {name: naming.element(name) for name in names}
@@ -108,7 +110,7 @@ def resolved(source: Path, words: tuple[str, ...], kind: str, naming: Naming) ->
 
 def _same_names(path: Path, own: Labels, topology: Path, numbers: Ints, naming: Naming) -> None:
     """Names of the trajectory, where it has any that are of an element, are those of the topology."""
-    if len(own.names) != len(numbers) or by_default(own):
+    if len(own.names) != len(numbers) or is_default(own):
         return
     symbols = {name: naming.element(name) for name in set(own.names)}
     for index, name in enumerate(own.names):
@@ -131,8 +133,7 @@ def _same_types(path: Path, own: Labels, numbers: Ints, source: str, naming: Nam
         if len(symbols) > 1:
             raise InputFailure(
                 f"{path}: atoms of type {kind} are {' and '.join(symbols)} by {source}: its atoms are in "
-                "another "
-                "order than the ids, or of another system"
+                "another order than the ids, or of another system"
             )
         if naming.elements.get(kind, symbols[0]) != symbols[0]:
             raise InputFailure(

@@ -36,14 +36,14 @@ FORMATS = {
 }
 
 
-def unpacked_name(path: Path) -> Path:
+def name_inside(path: Path) -> Path:
     """Without the ending of a compressed file."""
     return path.with_suffix("") if path.suffix.lower() in PACKED else path
 
 
 def known_format(path: Path) -> str | None:
     """By its ending or, for VASP, its name; None where these say nothing."""
-    name = unpacked_name(path)
+    name = name_inside(path)
     if name.name.upper().startswith("XDATCAR"):
         return "xdatcar"
     return next((key for key, kind in FORMATS.items() if name.suffix.lower() in kind.endings), None)
@@ -55,6 +55,6 @@ def format_of(path: Path, requested: str) -> Format:
         return FORMATS[key]
     endings = ", ".join(ending for kind in FORMATS.values() for ending in kind.endings)
     raise InputFailure(
-        f"{path}: received ending `{unpacked_name(path).suffix}`, expected one of {endings}, or XDATCAR; "
+        f"{path}: received ending `{name_inside(path).suffix}`, expected one of {endings}, or XDATCAR; "
         f"pass --format with one of {', '.join(FORMATS)}"
     )

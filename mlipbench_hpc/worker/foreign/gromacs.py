@@ -69,7 +69,7 @@ def trr(path: Path) -> Content:
     )
     return Content(
         path, "TRR", len(whole), Labels(), _clock(whole), rest,
-        lambda size: record.gathered(_trr_frames(path, len(whole)), size, path), facts,
+        lambda size: record.gather(_trr_frames(path, len(whole)), size, path), facts,
     )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def gro(path: Path) -> Content:
         rest = str(error)
     return Content(
         path, "GRO", len(titles), labels, clock_of_titles(titles), rest,
-        lambda size: record.gathered(_gro_frames(path, len(titles)), size, path),
+        lambda size: record.gather(_gro_frames(path, len(titles)), size, path),
     )  # fmt: skip
 
 

@@ -36,14 +36,14 @@ class Particles:
     def __init__(self, path: Path, file: Any) -> None:
         """Raises InputFailure where there is none, or several."""
         groups = file.get("particles", {})
-        named = {name: group for name, group in groups.items() if "position" in group}
-        if len(named) != 1:
+        candidates = {name: group for name, group in groups.items() if "position" in group}
+        if len(candidates) != 1:
+            names = ", ".join(candidates) or "none"
             raise InputFailure(
-                f"{path}: {len(named)} groups of particles with positions ({', '.join(named) or 'none'}), "
-                "expected one"
+                f"{path}: {len(candidates)} groups of particles with positions ({names}), expected one"
             )
         self.path = path
-        self.group = next(iter(named.values()))
+        self.group = next(iter(candidates.values()))
         self.values = self.group["position/value"]
         self.stated = "unit" in self.values.attrs
         self.factor = self._factor(self.values)
@@ -100,7 +100,7 @@ def _unit(values: Any) -> str:
     return unit.decode() if isinstance(unit, bytes) else str(unit)
 
 
-def opened(path: Path) -> Any:
+def open_reader(path: Path) -> Any:
     """The file. Raises InputFailure with what h5py says."""
     import h5py
 
@@ -112,7 +112,7 @@ def opened(path: Path) -> Any:
 
 def content(path: Path) -> Content:
     """An H5MD file. Raises InputFailure."""
-    with opened(path) as file:
+    with open_reader(path) as file:
         particles = Particles(path, file)
         frames, species = len(particles.values), particles.column("species", 0)
         ids = particles.column("id", 0)
@@ -122,12 +122,12 @@ def content(path: Path) -> Content:
         )
         return Content(
             path, "H5MD", frames, Labels(types=types), particles.clock(), "",
-            lambda size: record.gathered(_frames(path), size, path), (NO_UNIT,) * (not particles.stated),
+            lambda size: record.gather(_frames(path), size, path), (NO_UNIT,) * (not particles.stated),
         )  # fmt: skip
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    with opened(path) as file:
+    with open_reader(path) as file:
         particles = Particles(path, file)
         for index in range(len(particles.values)):
             values, ids = particles.values[index], particles.column("id", index)

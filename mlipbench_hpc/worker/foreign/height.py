@@ -22,7 +22,7 @@ class Cut:
     above: Ints
     height: float
 
-    def laid(self, positions: Positions, cell: Floats) -> tuple[Positions, Floats]:
+    def place(self, positions: Positions, cell: Floats) -> tuple[Positions, Floats]:
         """Positions (N, 3) Å of one frame and its cell, in the common cell, z from the cut upwards."""
         length, z = float(cell[2, 2]), np.asarray(positions[:, 2], dtype=float)
         lower = near(z[self.below], float(z[self.below[0]]), length).mean()

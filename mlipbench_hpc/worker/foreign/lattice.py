@@ -29,15 +29,15 @@ class Lattice:
     cell: Floats
     turn: Floats | None
 
-    def turned(self, positions: Positions) -> Positions:
+    def to_axes(self, positions: Positions) -> Positions:
         """Positions (…, 3) Å in the axes of the cell."""
         return positions if self.turn is None else np.asarray(positions @ self.turn)
 
 
 def lattice_of(cell: Floats) -> Lattice:
     """Of any three vectors (rows, Å) of a lattice. Raises InputFailure where they span no volume."""
-    spanned(cell)
-    basis = reduced(horizontal(cell))
+    check_volume(cell)
+    basis = reduce(horizontal(cell))
     if not np.triu(basis, 1).any() and (np.diag(basis) > 0).all():
         return Lattice(basis, None)
     x = basis[0] / np.linalg.norm(basis[0])
@@ -51,7 +51,7 @@ def lattice_of(cell: Floats) -> Lattice:
     )
 
 
-def spanned(cell: Floats) -> None:
+def check_volume(cell: Floats) -> None:
     """Raises InputFailure with the reason why three vectors are no cell."""
     names, lengths = "abc", np.linalg.norm(cell, axis=1)
     if not np.isfinite(cell).all():
@@ -96,7 +96,7 @@ def independent(vector: Floats, other: Floats) -> bool:
     )
 
 
-def reduced(basis: Floats) -> Floats:
+def reduce(basis: Floats) -> Floats:
     """The same lattice: b, a and c leave out whole multiples of the vectors before, only as needed."""
     a, b, c = basis
     while True:
@@ -113,7 +113,7 @@ def reduced(basis: Floats) -> Floats:
     return np.array([a, b, c - shifts @ np.array([a, b])]) + 0.0
 
 
-def typed_cell(lengths_and_angles: list[float]) -> Floats:
+def request_cell(lengths_and_angles: list[float]) -> Floats:
     """(3, 3) Å of A B C in Å, or of A B C α β γ with angles in degrees. Raises InputFailure."""
     lengths, angles = np.array(lengths_and_angles[:3]), np.array(lengths_and_angles[3:] or [90.0] * 3)
     with np.errstate(invalid="ignore"):

@@ -78,8 +78,7 @@ def _records(path: Path) -> Records:
         if stream.read(4) in (b"\x89HDF", b"CDF\x05"):
             raise InputFailure(
                 f"{path}: it is NetCDF-4 or CDF-5, expected the classic format; `nccopy -k cdf2 {path.name} "
-                "new.nc` "
-                "writes it"
+                "new.nc` writes it"
             )
     try:
         records = open_records(path)
@@ -125,4 +124,4 @@ def _by_id(path: Path, variables: Variables, size: int) -> Iterator[Piece]:
             if index % AT_ONCE == 0:
                 let_go(variables.rows)
 
-    return record.gathered(frames(), size, path)
+    return record.gather(frames(), size, path)

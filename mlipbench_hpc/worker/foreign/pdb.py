@@ -36,7 +36,7 @@ def content(path: Path) -> Content:
         rest = str(error)
     return Content(
         path, "PDB", len(titles), labels, clock_of_titles(titles), rest,
-        lambda size: record.gathered(_frames(path, len(titles)), size, path),
+        lambda size: record.gather(_frames(path, len(titles)), size, path),
     )  # fmt: skip
 
 

@@ -32,14 +32,12 @@ def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats)
         if within(nearest, *limits):
             raise InputFailure(
                 f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen, as in {unit} "
-                "they do: "
-                f"its lengths are in {unit}, expected Å; convert it, or name the unit in the file"
+                f"they do: its lengths are in {unit}, expected Å; convert it, or name the unit in the file"
             )
     if within(nearest, *TWICE):
         raise InputFailure(
-            f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen: its lengths are "
-            "said to be in "
-            "bohr, and are in Å; correct what the file says"
+            f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen: its lengths are said "
+            "to be in bohr, and are in Å; correct what the file says"
         )
 
 
@@ -48,7 +46,7 @@ def within(nearest: Floats, low: float, high: float, shortest: float, longest: f
     return low < float(np.median(nearest)) < high and nearest.min() > shortest and nearest.max() < longest
 
 
-def checked(path: Path, piece: Piece, atoms: int, frame: int) -> None:
+def check_positions(path: Path, piece: Piece, atoms: int, frame: int) -> None:
     """Raises InputFailure where positions of these frames, the first of index `frame`, cannot be right."""
     if (amount := piece.positions.shape[1]) != atoms:
         raise InputFailure(f"{path}: it has {amount} atoms, its topology {atoms}")
@@ -63,15 +61,16 @@ def checked(path: Path, piece: Piece, atoms: int, frame: int) -> None:
         same = (positions[1:] == positions[:-1]).all(axis=1)
         if same.any():
             raise InputFailure(
-                coincident(path, frame + int(index), positions, int(same.argmax()), int(same.sum()) + 1)
+                coincidence_message(
+                    path, frame + int(index), positions, int(same.argmax()), int(same.sum()) + 1
+                )
             )
 
 
-def coincident(path: Path, frame: int, positions: Positions, atom: int, amount: int) -> str:
+def coincidence_message(path: Path, frame: int, positions: Positions, atom: int, amount: int) -> str:
     """That atoms lie at one point, and where."""
     place = " ".join(f"{value:.4f}" for value in positions[atom])
     return (
         f"{path}: in frame {frame} {amount} atoms lie at the point of another, first atom {atom + 1} at "
-        f"{place} Å: "
-        "these are no positions of atoms; leave the frame out"
+        f"{place} Å: these are no positions of atoms; leave the frame out"
     )

@@ -90,7 +90,7 @@ class Content:
     facts: tuple[str, ...] = ()
 
 
-def gathered(frames: Iterator[Frame], size: int, path: Path) -> Iterator[Piece]:
+def gather(frames: Iterator[Frame], size: int, path: Path) -> Iterator[Piece]:
     """Pieces of single frames, atoms by id. Raises InputFailure where atoms are not those of the first."""
     identity, batch = Identity(path), list[Frame]()
     reason = ""
@@ -99,19 +99,19 @@ def gathered(frames: Iterator[Frame], size: int, path: Path) -> Iterator[Piece]:
             positions = identity.ordered(frame.positions, frame.ids, frame.labels)
             batch.append(Frame(positions, frame.cell))
             if len(batch) == size:
-                yield joined(batch)
+                yield join(batch)
                 batch = []
     except CutShort as error:
         reason = str(error)
     except BROKEN as error:
         reason = f"{type(error).__name__}: {error}"
     if batch:
-        yield joined(batch)
+        yield join(batch)
     if reason:
         raise CutShort(reason)
 
 
-def joined(frames: list[Frame]) -> Piece:
+def join(frames: list[Frame]) -> Piece:
     """One piece of frames of equally many atoms."""
     cells = [frame.cell for frame in frames if frame.cell is not None]
     return Piece(

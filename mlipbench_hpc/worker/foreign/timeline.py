@@ -19,9 +19,9 @@ DIFFERENT = 0.01
 
 @dataclass(frozen=True)
 class Timeline:
-    """kept (F,): whether a frame of all files counts; times (K,) ps of those that do, None where unknown."""
+    """selection (F,): whether a frame of all files counts; times (K,) ps of those that do, or None."""
 
-    kept: NDArray[np.bool_]
+    selection: NDArray[np.bool_]
     times: Floats | None
     warnings: list[str]
 
@@ -53,15 +53,15 @@ def timeline(contents: list[Content], frame_every: float | None) -> Timeline:
             warnings.append("the files hold neither steps nor times: their frames are taken as they follow")
         times: Floats | None = None if frame_every is None else np.asarray(frame_every * np.arange(frames))
         return Timeline(np.ones(frames, dtype=bool), times, warnings)
-    kept = latest(contents, ticks, warnings)
-    values = ticks.values[kept]
+    selection = latest(contents, ticks, warnings)
+    values = ticks.values[selection]
     warnings += gaps(ticks, values)
-    return Timeline(kept, times_of(ticks._replace(values=values), frame_every, warnings), warnings)
+    return Timeline(selection, times_of(ticks._replace(values=values), frame_every, warnings), warnings)
 
 
 def ticks_of(contents: list[Content], warnings: list[str]) -> Ticks | None:
     """Times, or steps where there are none or where these alone go on; None without either."""
-    times, steps = (joined(contents, name) for name in ("times", "steps"))
+    times, steps = (join(contents, name) for name in ("times", "steps"))
     if times is None or steps is None:
         return times or steps
     back = {ticks.name: int(np.diff(ticks.values).argmin()) + 1 for ticks in (times, steps) if falls(ticks)}
@@ -70,14 +70,13 @@ def ticks_of(contents: list[Content], warnings: list[str]) -> Ticks | None:
     if "times" in back and "steps" not in back:
         warnings.append(
             f"times go back at frame {back['times']}, steps do not: steps are believed, so there are no "
-            "times; "
-            "pass --frame-every PS"
+            "times; pass --frame-every PS"
         )
         return steps
     return times
 
 
-def joined(contents: list[Content], name: str) -> Ticks | None:
+def join(contents: list[Content], name: str) -> Ticks | None:
     """Times or steps of all files; None where a file has none, or all are equal."""
     series = [getattr(content.clock, name) for content in contents if content.frames]
     if not series or any(values is None for values in series):
@@ -109,31 +108,29 @@ def latest(contents: list[Content], ticks: Ticks, warnings: list[str]) -> NDArra
         frame = int((steps < 0).argmax()) + 1
         raise InputFailure(
             f"{contents[0].path}: it runs backwards from frame {frame} on ({ticks.at(values[frame - 1])}, "
-            "then "
-            f"{ticks.at(values[frame])}, …): write its frames in the order of time"
+            f"then {ticks.at(values[frame])}, …): write its frames in the order of time"
         )
     rising = steps[steps > 0]
     tolerance = EQUAL * float(np.median(rising)) if len(rising) else 0.0
     following = np.minimum.accumulate(np.append(values, np.inf)[:0:-1])[::-1]
-    kept = np.asarray(values < following - tolerance)
-    if kept.all():
-        return kept
-    left_out = int((~kept).sum())
+    selection = np.asarray(values < following - tolerance)
+    if selection.all():
+        return selection
+    left_out = int((~selection).sum())
     frame = int((steps <= tolerance).argmax()) + 1
     where = position(contents, frame)
-    if kept.argmax() > 1:
+    if selection.argmax() > 1:
         raise InputFailure(
             f"{where} is at {ticks.at(values[frame])}, no later than the first frame of all "
-            f"({ticks.at(values[0])}): "
-            "these are two runs, or counted anew, or files in another order; pass the files of one run in "
-            "its order"
+            f"({ticks.at(values[0])}): these are two runs, or counted anew, or files in another order; pass "
+            "the files of one run in its order"
         )
     warnings.append(
         f"overlap after a restart: {where} goes back from {ticks.at(values[frame - 1])} to "
         f"{ticks.at(values[frame])}; "
         f"of {len(values)} frames the {left_out} that later ones replace are left out"
     )
-    return kept
+    return selection
 
 
 def position(contents: list[Content], frame: int) -> str:
@@ -157,8 +154,7 @@ def gaps(ticks: Ticks, values: Floats) -> list[str]:
     frame = int(unequal[0])
     return [
         f"{ticks.name} jump: from {values[frame]:.8g} to {values[frame + 1]:.8g} after frame {frame}, "
-        "elsewhere mostly by "
-        f"{usual:.6g} ({len(unequal)} such places): there are no lags"
+        f"elsewhere mostly by {usual:.6g} ({len(unequal)} such places): there are no lags"
     ]
 
 
@@ -193,8 +189,7 @@ def contradiction(ticks: Ticks, usual: float, frame_every: float) -> list[str]:
     unit = units[0]
     return [
         f"by the file's times frames are {usual * unit:.6g} ps apart, by --frame-every {frame_every:g} ps, "
-        "which is "
-        f"taken: lags are {frame_every / (usual * unit):.6g} times the file's"
+        f"which is taken: lags are {frame_every / (usual * unit):.6g} times the file's"
     ]
 
 

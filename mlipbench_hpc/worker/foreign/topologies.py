@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.worker.foreign import ase_files, pdb
-from mlipbench_hpc.worker.foreign.formats import FORMATS, known_format, unpacked_name
+from mlipbench_hpc.worker.foreign.formats import FORMATS, known_format, name_inside
 from mlipbench_hpc.worker.foreign.record import Labels
 
 EXPECTED = "a PDB, GRO, PSF, POSCAR, CIF, .traj or (ext)xyz"
@@ -18,7 +18,7 @@ VASP, VASP_ENDINGS = ("POSCAR", "CONTCAR"), (".poscar", ".vasp")
 
 def labels_of(path: Path) -> Labels:
     """Names (N,), in the order of the file, of dumps by id. Raises InputFailure."""
-    key, name = known_format(path), unpacked_name(path)
+    key, name = known_format(path), name_inside(path)
     if key in NAMELESS:
         raise InputFailure(f"{path}: {FORMATS[key].title} names no atoms; as --topology expected {EXPECTED}")
     if key in HERE:

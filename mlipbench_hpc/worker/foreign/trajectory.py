@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign import lattice, topologies
-from mlipbench_hpc.worker.foreign.cells import cell_of, changed, contradicts, normal
-from mlipbench_hpc.worker.foreign.elements import Named, Naming, numbers_of
-from mlipbench_hpc.worker.foreign.formats import PACKED, Format, format_of, unpacked_name
+from mlipbench_hpc.worker.foreign.cells import cell_of, change_message, contradiction_message, normal
+from mlipbench_hpc.worker.foreign.elements import Naming, Species, numbers_of
+from mlipbench_hpc.worker.foreign.formats import PACKED, Format, format_of, name_inside
 from mlipbench_hpc.worker.foreign.height import Cut
-from mlipbench_hpc.worker.foreign.plausible import check_lengths, checked, coincident
+from mlipbench_hpc.worker.foreign.plausible import check_lengths, check_positions, coincidence_message
 from mlipbench_hpc.worker.foreign.record import Content, CutShort, Labels, Piece
 from mlipbench_hpc.worker.foreign.timeline import timeline
 
@@ -32,17 +32,17 @@ OPENERS: dict[str, Callable[[Path, str], Any]] = dict(
 
 @dataclass
 class Foreign:
-    """numbers (N,); cell (3, 3) Å, lower triangular; kept (F,): frames that count; times (K,) ps of these.
+    """numbers (N,); cell (3, 3) Å, lower triangular; selection (F,): frames that count; times (K,) ps.
 
-    typed: the cell is the request's; cut: where the height alone changes; facts and warnings: in words;
-    ends: why reading stopped early.
+    cell_from_request: the cell is the request's; cut: where the height alone changes; facts and warnings: in
+    words; ends: why reading stopped early.
     """
 
     contents: list[Content]
     numbers: Ints
     cell: Floats
-    typed: bool
-    kept: NDArray[np.bool_]
+    cell_from_request: bool
+    selection: NDArray[np.bool_]
     times: Floats | None
     cut: Cut | None = None
     facts: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Foreign:
     @property
     def expected(self) -> int:
         """Frames that count, by the headers or the lines of the files."""
-        return int(self.kept.sum())
+        return int(self.selection.sum())
 
     @property
     def truncated(self) -> list[str]:
@@ -82,12 +82,12 @@ class Foreign:
             before = start
             try:
                 for stored in content.pieces(size):
-                    kept = self.kept[start : start + len(stored.positions)]
-                    checked(content.path, stored, len(self.numbers), start - before)
+                    selection = self.selection[start : start + len(stored.positions)]
+                    check_positions(content.path, stored, len(self.numbers), start - before)
                     piece = self._in_one_cell(content.path, stored, start - before)
-                    if kept.any():
-                        yield piece if kept.all() else Piece(piece.positions[kept], None)
-                    start += len(kept)
+                    if selection.any():
+                        yield piece if selection.all() else Piece(piece.positions[selection], None)
+                    start += len(selection)
             except CutShort as error:
                 self.ends.append(f"{content.path.name} ({error})")
             if start < before + content.frames:
@@ -102,27 +102,27 @@ class Foreign:
                 )
                 if (amounts > 1).any():
                     atom = int(first[amounts > 1].min())
-                    return coincident(
+                    return coincidence_message(
                         content.path, frame, piece.positions[0], atom, int((amounts - 1).sum() + 1)
                     )
         return ""
 
     def _in_one_cell(self, path: Path, piece: Piece, frame: int) -> Piece:
         if piece.cells is None:
-            if not self.typed:
+            if not self.cell_from_request:
                 raise InputFailure(
                     f"{path}: a frame from {frame} on has no cell, unlike the first; pass --cell"
                 )
             return piece
         positions, cells = normal(path, piece.positions, piece.cells, frame)
         if self.cut is not None:
-            frames = [self.cut.laid(*pair) for pair in zip(positions, cells, strict=True)]
+            frames = [self.cut.place(*pair) for pair in zip(positions, cells, strict=True)]
             positions, cells = (np.array(part) for part in zip(*frames, strict=True))
-        tolerance = lattice.TYPED if self.typed else lattice.NOISE
+        tolerance = lattice.TYPED if self.cell_from_request else lattice.NOISE
         far = np.abs(cells - self.cell).max(axis=(1, 2)) > tolerance
         if far.any():
             index = int(far.argmax())
-            message = contradicts if self.typed else changed
+            message = contradiction_message if self.cell_from_request else change_message
             raise InputFailure(message(path, frame + index, self.cell, cells[index]))
         return Piece(positions, cells)
 
@@ -143,23 +143,23 @@ def _open(request: dict[str, Any], folder: Path) -> Foreign:
     paths = [Path(path) for path in request["trajectory"]]
     formats = [format_of(path, request["format"]) for path in paths]
     topology = Path(request["topology"]) if request["topology"] else None
-    other = topologies.labels_of(unpacked(topology, folder, request["shown"])) if topology else None
+    other = topologies.labels_of(unpack(topology, folder, request["shown"])) if topology else None
     contents = [
-        opened(unpacked(path, folder, request["shown"]), kind)
+        open_content(unpack(path, folder, request["shown"]), kind)
         for path, kind in zip(paths, formats, strict=True)
     ]
-    named = elements(contents, topology, other, request)
+    species = elements(contents, topology, other, request)
     run = timeline(contents, request["frame_every"])
-    cell, cut, facts = cell_of(contents, named.numbers, request)
-    check_lengths(contents[0].path, named.numbers, next(contents[0].pieces(1)).positions[0], cell)
-    facts = [*named.facts, *(fact for content in contents for fact in content.facts), *facts]
+    cell, cut, facts = cell_of(contents, species.numbers, request)
+    check_lengths(contents[0].path, species.numbers, next(contents[0].pieces(1)).positions[0], cell)
+    facts = [*species.facts, *(fact for content in contents for fact in content.facts), *facts]
     return Foreign(
-        contents, named.numbers, cell, bool(request["cell"]), run.kept, run.times, cut,
-        list(dict.fromkeys(facts)), [*named.warnings, *run.warnings],
+        contents, species.numbers, cell, bool(request["cell"]), run.selection, run.times, cut,
+        list(dict.fromkeys(facts)), [*species.warnings, *run.warnings],
     )  # fmt: skip
 
 
-def unpacked(path: Path, folder: Path, shown: dict[str, str]) -> Path:
+def unpack(path: Path, folder: Path, shown: dict[str, str]) -> Path:
     """The file itself, or what is packed in it, in a new folder of `folder`. Raises InputFailure.
 
     shown: what messages call a path instead; the new one is called as the packed one is.
@@ -167,7 +167,7 @@ def unpacked(path: Path, folder: Path, shown: dict[str, str]) -> Path:
     opener = OPENERS.get(path.suffix.lower())
     if opener is None:
         return path
-    target = Path(tempfile.mkdtemp(dir=folder)) / unpacked_name(path).name
+    target = Path(tempfile.mkdtemp(dir=folder)) / name_inside(path).name
     try:
         with opener(path, "rb") as packed, target.open("wb") as stream:
             shutil.copyfileobj(packed, stream)
@@ -177,7 +177,7 @@ def unpacked(path: Path, folder: Path, shown: dict[str, str]) -> Path:
     return target
 
 
-def opened(path: Path, kind: Format) -> Content:
+def open_content(path: Path, kind: Format) -> Content:
     """Raises InputFailure where it holds no whole frame, and says why."""
     content = kind.read(path)
     if content.frames == 0:
@@ -188,7 +188,7 @@ def opened(path: Path, kind: Format) -> Content:
 
 def elements(
     contents: list[Content], topology: Path | None, other: Labels | None, request: dict[str, Any]
-) -> Named:
+) -> Species:
     """Of the first file; those of others must be the same. Raises InputFailure."""
     first = contents[0]
     if other is None and not (first.labels.names or first.labels.types):

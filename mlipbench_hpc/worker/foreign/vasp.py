@@ -36,7 +36,7 @@ def content(path: Path) -> Content:
     clock = Clock(np.array(steps, dtype=np.int64)) if steps and len(steps) == len(numbers) else Clock()
     return Content(
         path, "XDATCAR", len(numbers), labels, clock, rest,
-        lambda size: record.gathered(_frames(path, len(numbers)), size, path),
+        lambda size: record.gather(_frames(path, len(numbers)), size, path),
     )  # fmt: skip
 
 

@@ -199,7 +199,7 @@ def _clock(comments: list[Comment]) -> Clock:
 
 
 def _pieces(path: Path, comments: list[Comment], size: int) -> Iterator[Piece]:
-    return record.gathered(_frames(path, comments), size, path)
+    return record.gather(_frames(path, comments), size, path)
 
 
 def _frames(path: Path, comments: list[Comment]) -> Iterator[Frame]:
