@@ -22,6 +22,7 @@ from mlipbench_hpc.cli import main
 FRAMES = 20
 FRAME = slab(np.linspace(2.05, 12.05, 21).tolist(), np.linspace(-0.9, 0.9, 21).tolist(), [(4.0, 4.0, 5.05)])
 TYPES = {79: "1", 8: "2", 1: "3", 11: "4"}
+TAKEN = "which is taken: lags are 0.01 times the file's"
 ENDINGS = ("extxyz", "xyz", "xtc", "trr", "dcd", "lammpstrj")
 CUBE = np.diag([LX, LY, LZ])
 SHORT = [
@@ -130,7 +131,12 @@ def test_every_format_gives_the_same_numbers(files: Path, ending: str, capfd: An
     )
     assert found["dipole"]["mean"] == pytest.approx(expected["dipole"].mean(), abs=0.1)
     assert sum(found["dipole"]["histogram"]["counts"]) == FRAMES
-    assert (found["frames"], found["profiles"]["ions"], found["notes"]) == (FRAMES, {"Na": 1}, SHORT)
+    assert (found["frames"], found["profiles"]["ions"]) == (FRAMES, {"Na": 1})
+    # MDAnalysis writes 1 ps into every DCD.
+    other = [f"by the file's times frames are 1 ps apart, by --frame-every 0.01 ps, {TAKEN}"] * (
+        ending == "dcd"
+    )
+    assert found["notes"] == [*other, *SHORT]
     said = capfd.readouterr().out
     assert "surface: upper face of 9 Au atoms" in said
     assert "21 intact water molecules, 0 other oxygens" in said
@@ -237,7 +243,8 @@ def test_half_a_frame_at_the_end_is_left_out_and_said(files: Path, tmp_path: Pat
     (tmp_path / f"t.{ending}").write_bytes(content[: len(content) - int(1.5 * len(content) / FRAMES)])
     found, table = analyse(tmp_path, ending, *needed(files, ending))
     assert (found["frames"], found["dropped"]) == (15, 3)
-    assert found["notes"][0] == f"t.{ending} is truncated: it holds 18 whole frames"
+    assert f"t.{ending} (" in found["notes"][0 if ending != "dcd" else 1]
+    assert found["notes"][0 if ending != "dcd" else 1].endswith("is truncated: 18 whole frames are read")
     expected = per_frame(Profiler.of(FRAME.numbers, moved()[0], CUBE, 79, 0.1), moved()[:15])["density"]
     np.testing.assert_allclose(table["density_g_per_cm3"], expected.mean(axis=0), rtol=1e-6)
 
@@ -320,6 +327,29 @@ def test_what_cannot_be_known_is_refused(
     assert "Traceback" not in said
     if len(words) == 3 and words[0] and "--" not in expected:
         assert str(files / words[0]) in said  # the user's path, not a link of ours
+
+
+def test_without_the_metal_all_is_written_and_the_exit_is_one(
+    files: Path, tmp_path: Path, capfd: Any
+) -> None:
+    """Of two packed files, one run; messages name what was typed."""
+    import gzip
+
+    frames = (files / "t.extxyz").read_text().splitlines(keepends=True)
+    size, paths = len(FRAME.numbers) + 2, []
+    for name, part in (("a", frames[: 12 * size]), ("b", frames[12 * size :])):
+        paths.append(tmp_path / f"{name}.extxyz.gz")
+        paths[-1].write_bytes(gzip.compress("".join(part).encode()))
+    words = [*map(str, paths), "--blocks", "5", "--out", str(tmp_path / "out")]
+    assert main(["analyse", *words, "--surface", "Pt"]) == 1
+    printed = capfd.readouterr()
+    assert "warning: there is no Pt in it, so no surface: is --surface right?" in printed.err
+    assert "20 frames of" in printed.out
+    assert "neither steps nor times: their frames are taken as they follow" in printed.out
+    assert (tmp_path / "out" / "density.svg").exists()
+    paths[1].write_bytes(paths[1].read_bytes()[:-100])
+    assert main(["analyse", *words, "--surface", "Au"]) == 2
+    assert f"{paths[1]}: it cannot be unpacked" in capfd.readouterr().err
 
 
 def test_a_cell_that_changes_is_refused(tmp_path: Path, capfd: Any) -> None:

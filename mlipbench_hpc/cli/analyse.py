@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis.layer import filling, fills
+from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.runtime.directly import start
 
@@ -24,12 +25,18 @@ LENGTHS = ("bin", "frame_every", "dipole_correlation", "survival", "coordination
 
 
 def run(session: Session) -> Path | None:
-    """The folder with what was written, or None where the trajectory was refused (said on stderr)."""
+    """The folder with what was written, or None where the trajectory was refused (why is on stderr)."""
     options = session.options
     request = request_of(options)
     # MDAnalysis leaves files beside what it opens.
-    went_well = start(session.site.environments, "analysis", "by_hand", request, ("trajectory", "topology"))
-    return options.out if went_well else None
+    success = start(session.site.environments, "analysis", "by_hand", request, ("trajectory", "topology"))
+    return options.out if success else None
+
+
+def doubts(folder: Path) -> list[str]:
+    """Why what was written into this folder is hardly right, in words."""
+    lines: list[str] = read_json(folder / "analysis.json")["doubts"]
+    return lines
 
 
 def request_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -38,7 +45,8 @@ def request_of(options: argparse.Namespace) -> dict[str, Any]:
     if wrong := [*_files_wrong(options), *_names_wrong(options), *_numbers_wrong(options)]:
         raise InputFailure("\n".join([*wrong, "nothing was run"]))
     return {
-        "trajectory": str(options.trajectory), "cell": options.cell or [], "surface": options.surface,
+        "trajectory": [str(path) for path in options.trajectory], "format": options.format,
+        "cell": options.cell or [], "surface": options.surface,
         "topology": str(options.topology) if options.topology else "", "elements": elements,
         "ions": options.ions, "blocks": options.blocks, "skip": options.skip,
         "out": str(options.out.resolve()), "shown": {}, "origins": options.origins,
@@ -48,11 +56,14 @@ def request_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _files_wrong(options: argparse.Namespace) -> Iterator[str]:
-    for path, expected in ((options.trajectory, "trajectory"), (options.topology, "topology")):
+    named = [*((path, "trajectory") for path in options.trajectory), (options.topology, "topology")]
+    for path, expected in named:
         if path and path.is_dir():
             yield f"{path}: received a folder, expected the file of a {expected}"
         elif path and not path.is_file():
             yield f"{path}: no such file"
+    if len(set(options.trajectory)) < len(options.trajectory):
+        yield "trajectory: received a file twice, expected the files of one run in the order of time"
     if options.out.is_file():
         yield f"--out: received the file {options.out}, expected a folder, which may be a new one"
 

@@ -6,13 +6,14 @@ Light to import, for every command builds these options.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlipbench_hpc.cli.session import Session, Subparsers
 
-EXIT_REFUSED = 2
+EXIT_DOUBTFUL, EXIT_REFUSED = 1, 2
 
 
 def add_verbs(verbs: Subparsers) -> None:
@@ -31,15 +32,18 @@ def structures(session: Session) -> int:
 
 
 def analyse(session: Session) -> int:
-    """Files first, then figures of them."""
-    from mlipbench_hpc.cli.analyse import run
+    """Files first, then figures of them; 1 where the numbers are hardly those of an interface."""
+    from mlipbench_hpc.cli.analyse import doubts, run
 
     if (out := run(session)) is None:
         return EXIT_REFUSED
     from mlipbench_hpc.report.analysed import draw
 
     print(f"{out}: {', '.join(draw(out))}")
-    return 0
+    lines = doubts(out)
+    for line in lines:
+        print(f"warning: {line}", file=sys.stderr)
+    return EXIT_DOUBTFUL if lines else 0
 
 
 def reweight(session: Session) -> int:
@@ -47,6 +51,23 @@ def reweight(session: Session) -> int:
     from mlipbench_hpc.cli.reweight import run
 
     return run(session.options)
+
+
+# As in worker/foreign/formats.py, which cannot be imported here; a test compares them.
+TRAJECTORIES = (
+    "xtc",
+    "trr",
+    "dcd",
+    "netcdf",
+    "xyz",
+    "extxyz",
+    "dump",
+    "pdb",
+    "gro",
+    "h5md",
+    "xdatcar",
+    "traj",
+)
 
 
 def add_reweight(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +93,14 @@ def add_reweight(parser: argparse.ArgumentParser) -> None:
 
 def add_analyse(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench analyse`."""
-    parser.add_argument("trajectory", type=Path, help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO")
+    parser.add_argument(
+        "trajectory", type=Path, nargs="+",
+        help="XTC, TRR, DCD, NetCDF, H5MD, dump, (ext)xyz, PDB, GRO, XDATCAR, .traj, packed (.gz) or not; "
+        "several files: one run in the order of time, overlap is left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", default="", choices=TRAJECTORIES, help="of the trajectory, where its name does not say it"
+    )
     parser.add_argument(
         "--topology", type=Path, help="a file that names the atoms, where the trajectory does not"
     )

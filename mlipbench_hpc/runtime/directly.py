@@ -25,10 +25,11 @@ def start(
 ) -> bool:
     """Run `python -m mlipbench_hpc.worker.MODULE request.json` in environment `name`; whether it went well.
 
-    linked: entries of the request that are files to be opened under links, each in a folder of its own, for
-    what opens them leaves files beside them; request["shown"] then holds what the user typed for each link.
+    linked: entries of the request that are a file, or a list of files, to be opened under links, each in a
+    folder of its own, for what opens them leaves files beside them; request["shown"] then holds what the user
+    typed for each link.
     packages: folder by dotted name of what the worker imports besides this package.
-    Makes the folder request["out"]. What went wrong was said on stderr. Raises where the environment is not
+    Makes the folder request["out"]. What went wrong is printed to stderr. Raises where the environment is not
     there.
     """
     environment = locate(name, environments)
@@ -41,12 +42,13 @@ def start(
         for package, source in (packages or {}).items():
             _link(folder.joinpath(*package.split(".")), source)
         for role in linked:
-            if request[role]:
-                (folder / role).mkdir()
-                link = folder / role / Path(request[role]).name
-                link.symlink_to(Path(request[role]).resolve())
-                request["shown"][str(link)] = request[role]
-                request[role] = str(link)
+            files = request[role] if isinstance(request[role], list) else [request[role]]
+            links = [
+                linked_as(folder, f"{role}{index or ''}", path) for index, path in enumerate(files) if path
+            ]
+            request["shown"] |= dict(zip(links, files, strict=False))
+            if links:
+                request[role] = links if isinstance(request[role], list) else links[0]
         write_json(folder / "request.json", request)
         argv = [str(environment.python), "-m", f"mlipbench_hpc.worker.{module}", str(folder / "request.json")]
         cache = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
@@ -63,3 +65,11 @@ def _link(link: Path, source: Path) -> None:
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source)
+
+
+def linked_as(folder: Path, name: str, path: str) -> str:
+    """A link to the file, of the same name, in a new folder `name` of `folder`."""
+    (folder / name).mkdir()
+    link = folder / name / Path(path).name
+    link.symlink_to(Path(path).resolve())
+    return str(link)

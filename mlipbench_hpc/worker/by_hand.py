@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +19,11 @@ from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
-from mlipbench_hpc.worker.foreign import Foreign, open_foreign
+from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
 from mlipbench_hpc.worker.observables.first_layer import first_layer
 from mlipbench_hpc.worker.observables.profiles import columns, described, tell
 from mlipbench_hpc.worker.observing import descriptors
-from mlipbench_hpc.worker.readers import Piece
 from mlipbench_hpc.worker.series import summary
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, whole, write_csv
 
@@ -43,15 +43,17 @@ def main(arguments: list[str]) -> int:
     sys.unraisablehook = lambda _: None  # MDAnalysis' readers of broken files complain once more when they go
     request = read_json(Path(arguments[0]))
     try:
-        said = "\n".join(analyse(request, open_foreign(request)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of MDAnalysis, on masses and the like: nothing of that is used
+            lines = analyse(request, open_foreign(request))
         with WhileRead():
-            print(said)
+            print("\n".join(lines))
         return 0
     except InputFailure as error:
-        said = str(error)
+        message = str(error)
         for link, path in request["shown"].items():
-            said = said.replace(link, path)
-        print(said, file=sys.stderr)
+            message = message.replace(link, path)
+        print(message, file=sys.stderr)
         return EXIT_OF_FAILURE["input"]
 
 
@@ -67,60 +69,85 @@ class Averages:
 
 
 def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
-    """Writes analysis.json, CSV of profiles, P_z and dynamics into the asked folder; returns what to say."""
-    frames, notes = source.expected, Notes()
-    try:
-        found = averaged(request, source, frames)
-    except Shorter as short:
-        frames = short.frames
-        found = averaged(request, source, frames)
-    if source.more or source.ends or frames < source.expected:
-        notes.say(f"{source.path.name} is truncated: it holds {frames} whole frames")
-    out, kept = Path(request["out"]), frames - request["skip"]
-    used = whole(kept, request["blocks"])
-    observables = profiles.observables(found.profiler)
-    write_csv(out / "profiles.csv", {"z_A": found.profiler.z} | columns(observables, found.means))
-    notes.dropped(kept - used)
-    tell(found.profiler, notes)
+    """Writes analysis.json, CSV of profiles, P_z and dynamics into request["out"]; returns lines to print."""
+    notes = Notes(list(source.warnings))
+    averages, frames = averaged_over_whole_frames(request, source)
+    if source.truncated:
+        notes.say(f"{', '.join(source.truncated)} is truncated: {frames} whole frames are read")
+    out, after_skip = Path(request["out"]), frames - request["skip"]
+    used = whole(after_skip, request["blocks"])
+    observables = profiles.observables(averages.profiler)
+    write_csv(out / "profiles.csv", {"z_A": averages.profiler.z} | columns(observables, averages.means))
+    notes.dropped(after_skip - used)
+    tell(averages.profiler, notes)
+    interface = described(averages.profiler, request["surface"])
     values: dict[str, Any] = {
-        "trajectory": source.path.name, "format": source.format, "frames": used, "skipped": request["skip"],
-        "dropped": kept - used, "blocks": request["blocks"],
+        "trajectory": source.name, "format": source.contents[0].format,
+        "frames": used, "skipped": request["skip"],
+        "dropped": after_skip - used, "blocks": request["blocks"],
         "atoms": len(source.numbers), "cell_A": source.cell.tolist(),
-        "metal": request["surface"], "profiles": described(found.profiler, request["surface"]),
+        "metal": request["surface"], "profiles": interface,
     }  # fmt: skip
-    if ORIENTATION in found.means:
-        values["first_layer"] = first_layer(found.profiler, found.means)
-        values["dipole"] = write_dipole(out, request, found, notes)
-        values["dynamics"] = write_dynamics(out, found, notes)
+    if ORIENTATION in averages.means:
+        values["first_layer"] = first_layer(averages.profiler, averages.means)
+        values["dipole"] = write_dipole(out, request, averages, notes)
+        values["dynamics"] = write_dynamics(out, averages, notes)
         observables.append(replace(total_orientation.OBSERVABLE, file="dipole.csv", path=("dipole",)))
     if "ions" in values.get("dynamics", {}):
         observables += [dipole_correlation.OBSERVABLE, survival.OBSERVABLE]
     values["descriptors"] = descriptors(observables)
     values["notes"] = notes.warnings
-    values["found"] = said_of(source, found.profiler, request, used, found.times)
+    values["doubts"] = doubts(interface, request["surface"])
+    values["found"] = summary_of(source, averages.profiler, request, used, averages.times)
     write_json(out / "analysis.json", values)
     return [*values["found"], *notes.warnings]
 
 
-def write_dipole(out: Path, request: dict[str, Any], found: Averages, notes: Notes) -> dict[str, Any]:
+def averaged_over_whole_frames(request: dict[str, Any], source: Foreign) -> tuple[Averages, int]:
+    """Averages, and how many whole frames the files hold. Raises InputFailure for molecules at one point."""
+    try:
+        return averaged(request, source, source.expected), source.expected
+    except Shorter as short:
+        return averaged(request, source, short.frames), short.frames
+    except ZeroDivisionError as error:
+        reason = source.coincidence() or f"{source.path}: a water molecule has no direction"
+        raise InputFailure(reason) from error
+
+
+def doubts(profiles: dict[str, Any], metal: str) -> list[str]:
+    """Why the numbers are hardly those of an interface, in words: the command then ends with 1."""
+    oxygens, intact = profiles["oxygens"], profiles["intact_molecules"]
+    lines = []
+    if not profiles["faces"]:
+        lines.append(f"there is no {metal} in it, so no surface: is --surface right?")
+    if 2 * intact < oxygens:
+        lines.append(
+            f"{intact} of {oxygens} oxygens are intact water in the first frame, fewer than half: are "
+            "elements, cell and unit of length right?"
+        )
+    return lines
+
+
+def write_dipole(out: Path, request: dict[str, Any], averages: Averages, notes: Notes) -> dict[str, Any]:
     """dipole.csv, P_z frame by frame; returns its summary."""
-    counted = {"frame": range(request["skip"], request["skip"] + len(found.dipole))}
-    timed = {"time_ps": found.times} if len(found.times) else {}
-    write_csv(out / "dipole.csv", counted | timed | {"P_z": found.dipole})
-    return summary(total_orientation.OBSERVABLE.name, found.dipole, request["blocks"], notes)
+    counted = {"frame": range(request["skip"], request["skip"] + len(averages.dipole))}
+    timed = {"time_ps": averages.times} if len(averages.times) else {}
+    write_csv(out / "dipole.csv", counted | timed | {"P_z": averages.dipole})
+    return summary(total_orientation.OBSERVABLE.name, averages.dipole, request["blocks"], notes)
 
 
-def write_dynamics(out: Path, found: Averages, notes: Notes) -> dict[str, Any]:
-    """C_dip, P_surv, and what is to say of ions; in words why there is none."""
-    if found.motion is None:
+def write_dynamics(out: Path, averages: Averages, notes: Notes) -> dict[str, Any]:
+    """C_dip, P_surv, and the summary of ions; in words why there is none."""
+    if averages.motion is None:
         reason = "the file says no times; pass --frame-every PS"
     else:
         try:
-            found.motion.step = spacing(found.times, 2 * float(np.spacing(np.float32(found.times[-1]))))
-            found.motion.write(out)
-            return found.motion.summary(notes)
+            rounding = 2 * float(np.spacing(np.float32(averages.times[-1])))
+            averages.motion.step = spacing(averages.times, rounding)
+            averages.motion.write(out)
+            return averages.motion.summary(notes)
         except ValueError as error:
-            reason = f"{error}; pass --frame-every PS if they are"
+            reason = f"{error}; pass a stretch without gaps"
     notes.say(f"no dynamics of the first layer: {reason}")
     return {"skipped": reason}
 
@@ -133,25 +160,16 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     skip, used = request["skip"], whole(frames - request["skip"], request["blocks"])
     if used <= 0:
         raise InputFailure(f"{source.path}: {too_few(frames, skip, request['blocks'])}")
-    read = used_pieces(source, skip, skip + used, frames)
-    first = next(read)
-    # Two frames say how far apart they are.
-    begin = [first] if len(first.positions) > 1 else [first, next(read)]
-    made = profiler(request, source, first.positions[0])
-    step = request["frame_every"] or interval(begin)
-    motion = Motion(made, request, used, step, request["blocks"]) if made.faces and step else None
-    sums, times = BlockSums(made, np.broadcast_to(1.0, (1, used)), request["blocks"]), list[Floats]()
-
-    def watched() -> Iterator[NDArray[np.floating]]:
-        for piece in itertools.chain(begin, read):
-            if piece.times is not None:
-                times.append(piece.times)
-            yield piece.positions
-
-    feed(watched(), [sums.add, *([motion.add] if motion else [])], request["threads"])
-    given, said = request["frame_every"], np.concatenate([*times, np.zeros(0)])
-    said = (skip + np.arange(used)) * given if given else said
-    return Averages(made, sums.means, sums.dipole, said, motion)
+    pieces = used_pieces(source, skip, skip + used, frames)
+    first = next(pieces)
+    observed = profiler(request, source, first[0])
+    times = np.zeros(0) if source.times is None else source.times[skip : skip + used]
+    step = request["frame_every"] or interval(times)
+    motion = Motion(observed, request, used, step, request["blocks"]) if observed.faces and step else None
+    sums = BlockSums(observed, np.broadcast_to(1.0, (1, used)), request["blocks"])
+    positions = itertools.chain([first], pieces)
+    feed(positions, [sums.add, *([motion.add] if motion else [])], request["threads"])
+    return Averages(observed, sums.means, sums.dipole, times, motion)
 
 
 def too_few(frames: int, skip: int, blocks: int) -> str:
@@ -164,22 +182,20 @@ def too_few(frames: int, skip: int, blocks: int) -> str:
     return f"{held}, expected {FEWEST} or more for standard errors; pass a longer trajectory"
 
 
-def interval(pieces: list[Piece]) -> float | None:
-    """ps between frames, of the first pieces; None where their times say nothing."""
-    times = np.concatenate([piece.times for piece in pieces if piece.times is not None] or [np.zeros(0)])
+def interval(times: Floats) -> float | None:
+    """ps between frames (T,); None where their times say nothing."""
     if len(times) < 2 or times[-1] <= times[0]:
         return None
     return float((times[-1] - times[0]) / (len(times) - 1))
 
 
-def used_pieces(source: Foreign, skip: int, stop: int, frames: int) -> Iterator[Piece]:
-    """Frames `skip` to `stop` in pieces; raises Shorter where the file ends before `frames`."""
+def used_pieces(source: Foreign, skip: int, stop: int, frames: int) -> Iterator[NDArray[np.floating]]:
+    """Positions of frames `skip` to `stop` in pieces; raises Shorter where the file ends before `frames`."""
     seen = 0
     for piece in source.pieces(max(1, ATOMS_AT_ONCE // len(source.numbers))):
-        kept = slice(max(0, skip - seen), max(0, stop - seen))
+        part = piece.positions[max(0, skip - seen) : max(0, stop - seen)]
         seen += len(piece.positions)
-        part = Piece(piece.positions[kept], piece.cells, None if piece.times is None else piece.times[kept])
-        if len(part.positions):
+        if len(part):
             yield part
     if seen < frames:
         raise Shorter(seen)
@@ -197,8 +213,10 @@ def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floatin
     return made
 
 
-def said_of(source: Foreign, made: Profiler, request: dict[str, Any], used: int, times: Floats) -> list[str]:
-    """What was found, in words."""
+def summary_of(
+    source: Foreign, observed: Profiler, request: dict[str, Any], used: int, times: Floats
+) -> list[str]:
+    """What was read and how it is taken, in words."""
     counts = np.unique(source.numbers, return_counts=True)
     formula = " ".join(f"{chemical_symbols[z]}{n}" for z, n in zip(*counts, strict=True))
     span = f", {times[0]:g} to {times[-1]:g} ps" if len(times) else "; the file says no times"
@@ -206,19 +224,19 @@ def said_of(source: Foreign, made: Profiler, request: dict[str, Any], used: int,
     absent = [] if (source.numbers == atomic_numbers[request["surface"]]).any() else [request["surface"]]
     faces = [
         f"{'upper' if face.normal > 0 else 'lower'} face of {len(face.layer)} {request['surface']} atoms"
-        for face in made.faces
+        for face in observed.faces
     ]
-    ions = [f"{len(atoms)} {symbol}" for symbol, atoms in made.ions.items()]
-    missing = absent + [symbol for symbol in request["ions"] if symbol not in made.ions]
-    said = [
+    ions = [f"{len(atoms)} {symbol}" for symbol, atoms in observed.ions.items()]
+    missing = absent + [symbol for symbol in request["ions"] if symbol not in observed.ions]
+    lines = [
         f"{used} frames of {len(source.numbers)} atoms ({formula}){span}",
-        *source.said,
-        f"cell, lower triangle: {edges} Å" + (" (as given)" if source.given else ""),
+        *source.facts,
+        f"cell, lower triangle: {edges} Å" + (" (as given)" if source.cell_from_request else ""),
         f"surface: {' and '.join(faces) or 'none: z is from the origin of the cell, densities alone'}",
-        f"{len(made.waters.intact)} intact water molecules, {made.waters.left_out} other oxygens",
+        f"{len(observed.waters.intact)} intact water molecules, {observed.waters.left_out} other oxygens",
         f"ions: {', '.join(ions) or 'none'}",
     ]
-    return [*said, f"asked for, but not in it: {', '.join(missing)}"] if missing else said
+    return [*lines, f"asked for, but not in it: {', '.join(missing)}"] if missing else lines
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from mlipbench_hpc.analysis.resampling import Weights, bootstrap
 from mlipbench_hpc.data.trajectory import Trajectory, header, numrecs, open_trajectory, record_type
 from mlipbench_hpc.worker.by_hand import averaged
 from mlipbench_hpc.worker.dynamics import Motion
-from mlipbench_hpc.worker.foreign import Foreign
+from mlipbench_hpc.worker.foreign.gromacs import xtc
+from mlipbench_hpc.worker.foreign.trajectory import Foreign
 
 SMALL = "--small" in sys.argv
 FRAMES, XTC_FRAMES, REPEATS = (2_000, 200, 1) if SMALL else (200_000, 20_000, 3)
@@ -151,7 +152,9 @@ def from_xtc(folder: Path, trajectory: Trajectory) -> float:
             file.write(
                 0.1 * trajectory.positions[k].astype("f4"), 0.1 * cell.astype("f4"), k, FRAME_PS * k, 1000
             )
-    source = Foreign(path, "XTC", trajectory.numbers, cell, True, XTC_FRAMES, False, None)
+    every = np.ones(XTC_FRAMES, dtype=bool)
+    times = FRAME_PS * np.arange(XTC_FRAMES)
+    source = Foreign([xtc(path)], trajectory.numbers, cell, True, every, times)
     asked = {
         "skip": 0, "blocks": 10, "surface": "Au", "bin": 0.1, "ions": [], "frame_every": None, "threads": 1,
         **ASKED,

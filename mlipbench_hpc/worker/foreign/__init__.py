@@ -1,0 +1,1 @@
+"""Files that other programs wrote: a file is read rightly, or refused in a sentence."""

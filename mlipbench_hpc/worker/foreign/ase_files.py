@@ -1,0 +1,48 @@
+"""ASE's own trajectories, read by ASE; the older ones, which are pickles, are refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.worker.foreign import record
+from mlipbench_hpc.worker.foreign.record import BROKEN, Clock, Content, Frame, Labels
+
+MAGIC = b"- of UlmASE-Trajectory"
+
+
+def content(path: Path) -> Content:
+    """A `.traj`. Raises InputFailure."""
+    with open_reader(path) as reader:
+        frames = len(reader)
+        symbols = tuple(reader[0].get_chemical_symbols()) if frames else ()
+    return Content(
+        path, "ASE trajectory", frames, Labels(symbols, "species"), Clock(), "",
+        lambda size: record.gather(_frames(path), size, path),
+    )  # fmt: skip
+
+
+def open_reader(path: Path) -> Any:
+    """ASE's reader. Raises InputFailure for anything that is not its present format."""
+    from ase.io.trajectory import TrajectoryReader
+
+    with path.open("rb") as stream:
+        if stream.read(len(MAGIC)) != MAGIC:
+            raise InputFailure(
+                f"{path}: it does not begin as ASE's trajectories do; old ones are pickles, never loaded"
+            )
+    try:
+        return TrajectoryReader(str(path))
+    except BROKEN as error:
+        raise InputFailure(f"{path}: ASE cannot read it: {error}") from error
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    with open_reader(path) as reader:
+        for index in range(len(reader)):
+            atoms = reader[index]
+            cell = np.asarray(atoms.cell[:], dtype=float)
+            symbols = tuple(atoms.get_chemical_symbols())
+            yield Frame(np.asarray(atoms.positions, float), cell if cell.any() else None, labels=symbols)

@@ -1,0 +1,103 @@
+"""DCD, read by MDAnalysis; here only what its header says of times, which every program means differently."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.trajectory import cell_vectors
+from mlipbench_hpc.worker.foreign import record
+from mlipbench_hpc.worker.foreign.record import PS, Clock, Content, Frame, Labels
+
+# A time step of MD in fs is not as short as this, and in ps not as long.
+FS_FROM = 0.02
+OTHER_UNITS = ("LAMMPS", "CP2K")
+IN_AKMA = ("NAMD", "CHARMM", "OPENMM")
+# The time step of programs that know none, VMD among them.
+UNKNOWN = 1.0
+
+
+def content(path: Path) -> Content:
+    """A DCD. Raises InputFailure where it is none, or holds velocities."""
+    reader = open_reader(path)
+    header = reader._file.header
+    frames, expected = len(reader), _frames_in_header(path)
+    rest = f"its header says {expected} frames" if expected > frames else ""
+    return Content(
+        path, "DCD", frames, Labels(), _clock(header, frames), rest,
+        lambda size: record.gather(_frames(path), size, path),
+    )  # fmt: skip
+
+
+def open_reader(path: Path) -> Any:
+    """MDAnalysis' reader. Raises InputFailure with what it says."""
+    from MDAnalysis.coordinates.DCD import DCDReader
+
+    with path.open("rb") as stream:
+        if b"VELD" in stream.read(16):
+            raise InputFailure(f"{path}: it holds velocities (VELD), expected positions")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what will be otherwise in its next version
+            return DCDReader(str(path))
+    except Exception as error:
+        raise InputFailure(f"{path}: MDAnalysis cannot read it as DCD: {error}") from error
+
+
+def _clock(header: dict[str, Any], frames: int) -> Clock:
+    """Times by the header. NAMD and CHARMM mean AKMA units, LAMMPS its own, CP2K fs; others often nothing."""
+    from MDAnalysis.units import convert
+
+    akma, remarks = float(convert(1.0, "AKMA", "ps")), str(header["remarks"]).upper()
+    delta, every = float(header["delta"]), int(header["nsavc"]) or 1
+    counted: Floats = np.asarray(np.arange(frames) + int(header["istart"]) / every)
+    if delta <= 0:
+        return Clock()
+    if program := next((name for name in OTHER_UNITS if name in remarks), ""):
+        unit = PS["fs"] if program == "CP2K" or delta >= FS_FROM else PS["ps"]
+        warning = (
+            f"{program} wrote it, and its time step of {delta:.6g} is taken as "
+            f"{'fs' if unit < 1 else 'ps'}: frames "
+            f"are {delta * every * unit:.6g} ps apart; by the unit of other programs' DCD they would be "
+            f"{akma / unit:.6g} times as far apart; if that is right, pass --frame-every PS"
+        )
+        return Clock(None, np.asarray(counted * delta * every * unit), PS["ps"], warning)
+    if delta == UNKNOWN:
+        return Clock(doubt="the DCD's time step is 1, as programs write that know none: there are no times")
+    step = float(convert(header["delta"], "AKMA", "ps")) * every
+    doubt = (
+        f"by the DCD's header frames are {step:.6g} ps apart, which many a program writes wrongly; if that "
+        "is not so, pass --frame-every PS"
+    )
+    trusted = any(name in remarks for name in IN_AKMA)
+    return Clock(None, np.asarray(counted * step), PS["ps"], doubt="" if trusted else doubt)
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    reader = open_reader(path)
+    box, cell = np.zeros(0), np.zeros((3, 3))
+    for index in range(len(reader)):
+        step = reader[index]
+        if step.dimensions is None or not step.dimensions[:3].all():
+            yield Frame(step.positions.copy(), None)
+            continue
+        if not np.array_equal(step.dimensions, box):
+            box = np.array(step.dimensions, dtype=float)
+            cell = _vectors(box)
+        yield Frame(step.positions.copy(), cell)
+
+
+def _vectors(box: Floats) -> Floats:
+    return np.asarray(cell_vectors(box[None, :3], box[None, 3:])[0])
+
+
+def _frames_in_header(path: Path) -> int:
+    """The integer after `CORD`, in the order of the record's length, 84."""
+    with path.open("rb") as stream:
+        start = stream.read(12)
+    order: Literal["little", "big"] = "little" if start[:1] == b"T" else "big"
+    return int.from_bytes(start[8:12], order)

@@ -1,0 +1,142 @@
+"""Atomic numbers from names and types; what contradicts one another is refused."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers, chemical_symbols
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Ints
+from mlipbench_hpc.worker.foreign.record import Labels
+
+OXYGEN = 8
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What `--elements` says of names and types, and the elements that the request names (with O and H)."""
+
+    elements: Mapping[str, str]
+    requested: frozenset[str]
+    surfaces: frozenset[str]
+
+    def element(self, name: str) -> str | None:
+        """Of a name: as `--elements` says, a plain symbol, or the requested one that it begins with."""
+        if name in self.elements:
+            return self.elements[name]
+        letters = re.sub(r"[^A-Za-z]", "", name)
+        symbol = letters.capitalize()
+        plain = name in self.requested or len(name) == len(letters)
+        if name in atomic_numbers and name != "X" and plain and name.istitle():
+            return name
+        if symbol in self.requested:
+            return symbol
+        return symbol[:1] if symbol[:1] in ("O", "H") else None
+
+
+@dataclass(frozen=True)
+class Species:
+    """numbers (N,); facts: where they are from; warnings: what a file says that was not taken."""
+
+    numbers: Ints
+    facts: list[str]
+    warnings: list[str]
+
+
+def numbers_of(
+    path: Path, own: Labels, topology: Path | None, other: Labels | None, naming: Naming
+) -> Species:
+    """Of the names and types of a trajectory, `own`, and of its topology, `other`, None where there is none.
+
+    Raises InputFailure where a name is of no element, or two of them contradict one another.
+    """
+    source, labels = (path, own) if other is None or topology is None else (topology, other)
+    warnings, words, kind = list[str](), labels.names, labels.kind
+    if is_default(labels):
+        warnings.append(
+            f"{source.name}: its element column says C for every atom, as LAMMPS writes without `dump_modify "
+            "element`: types were taken instead"
+        )
+        words = ()
+    if not words:
+        words, kind = labels.types, "types"
+    if not words:
+        raise InputFailure(f"{source}: it names no atoms; pass --topology")
+    symbols = resolve(source, words, kind, naming)
+    guessed = [f"{name} = {symbol}" for name, symbol in symbols.items() if name != symbol]
+    facts = [f"elements from {kind} of {source.name}" + (f": {', '.join(guessed)}" * bool(guessed))]
+    if unused := [name for name in naming.elements if name not in symbols and name not in own.types]:
+        facts.append(f"--elements: no atom is called {', '.join(unused)}")
+    numbers = np.array([atomic_numbers[symbols[word]] for word in words])
+    if other is not None and topology is not None:
+        _same_names(path, own, topology, numbers, naming)
+    _same_types(path, own, numbers, f"{kind} of {source.name}", naming)
+    return Species(numbers, facts, warnings)
+
+
+def is_default(labels: Labels) -> bool:
+    """Whether an element column is LAMMPS' default, C for every atom, while there are several types."""
+    return set(labels.names) == {"C"} and labels.kind == "elements" and len(set(labels.types)) > 1
+
+
+def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> dict[str, str]:
+    """The element of each name or type. Raises InputFailure where there is none."""
+    names = list(dict.fromkeys(words))
+    symbols = {name: naming.element(name) for name in names}
+    charges = {name: int(name) for name in names if name.isdecimal() and int(name) < len(chemical_symbols)}
+    surfaces = {atomic_numbers[symbol] for symbol in naming.surfaces}
+    # LAMMPS writes its types into the same column: only where these are plausible are they atomic numbers.
+    if kind == "species" and {OXYGEN, *surfaces} <= set(charges.values()):
+        symbols |= {
+            name: chemical_symbols[charge]
+            for name, charge in charges.items()
+            if symbols[name] is None and charge
+        }
+    unknown = [name for name, symbol in symbols.items() if symbol is None]
+    # NA may be a nitrogen, CL a carbon: where nothing else is in question they are ions.
+    if kind == "names" and all(name.isupper() and name.title() in atomic_numbers for name in unknown):
+        symbols |= {name: name.title() for name in unknown}
+        unknown = []
+    if unknown:
+        raise InputFailure(
+            f"{source}: which element is {kind} {', '.join(unknown[:8])}? Say so: --elements "
+            + " ".join(f"{name}=…" for name in unknown[:8])
+        )
+    return {name: str(symbol) for name, symbol in symbols.items()}
+
+
+def _same_names(path: Path, own: Labels, topology: Path, numbers: Ints, naming: Naming) -> None:
+    """Names of the trajectory, where it has any that are of an element, are those of the topology."""
+    if len(own.names) != len(numbers) or is_default(own):
+        return
+    symbols = {name: naming.element(name) for name in set(own.names)}
+    for index, name in enumerate(own.names):
+        symbol = symbols[name]
+        if symbol is not None and atomic_numbers[symbol] != numbers[index]:
+            raise InputFailure(
+                f"{path}: atom {index + 1} is {symbol}, in {topology} it is "
+                f"{chemical_symbols[numbers[index]]}: "
+                "its atoms are in another order, or of another system"
+            )
+
+
+def _same_types(path: Path, own: Labels, numbers: Ints, source: str, naming: Naming) -> None:
+    """Atoms of one type are of one element, the one that `--elements` says."""
+    if len(own.types) != len(numbers):
+        return
+    types = np.array(own.types)
+    for kind in dict.fromkeys(own.types):
+        symbols = [chemical_symbols[number] for number in np.unique(numbers[types == kind])]
+        if len(symbols) > 1:
+            raise InputFailure(
+                f"{path}: atoms of type {kind} are {' and '.join(symbols)} by {source}: its atoms are in "
+                "another order than the ids, or of another system"
+            )
+        if naming.elements.get(kind, symbols[0]) != symbols[0]:
+            raise InputFailure(
+                f"--elements: received `{kind}={naming.elements[kind]}`, but atoms of type {kind} are "
+                f"{symbols[0]} by {source}; correct one of the two"
+            )

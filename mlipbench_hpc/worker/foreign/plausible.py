@@ -1,0 +1,76 @@
+"""Whether positions can be those of atoms, in Å: finite, apart from one another, O-H bonds of about 1 Å."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.worker.foreign.record import Piece, Positions
+
+# Hydrogens that are looked at.
+SAMPLE = 200
+# Å within which the median hydrogen's nearest oxygen lies, and no hydrogen's lies outside the second pair.
+UNITS = {"bohr": (1.6, 2.1, 1.5, np.inf), "nm": (0.08, 0.12, 0.0, 0.2)}
+# The same of what is in Å, but was taken for bohr.
+TWICE = (0.42, 0.62, 0.0, 0.75)
+
+
+def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats) -> None:
+    """Raises InputFailure where all bonds of one frame have the length they have in bohr or nm.
+
+    numbers (N,), positions (N, 3) Å, cell (3, 3) Å.
+    """
+    hydrogens, oxygens = np.flatnonzero(numbers == HYDROGEN), np.flatnonzero(numbers == OXYGEN)
+    if len(hydrogens) == 0 or len(oxygens) == 0:
+        return
+    sample = hydrogens[:: -(-len(hydrogens) // SAMPLE)]
+    vectors = (np.asarray(positions[oxygens] - positions[atom], dtype=float) for atom in sample)
+    nearest = np.array([np.linalg.norm(minimum_image(part, cell), axis=1).min() for part in vectors])
+    for unit, limits in UNITS.items():
+        if within(nearest, *limits):
+            raise InputFailure(
+                f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen, as in {unit} "
+                f"they do: its lengths are in {unit}, expected Å; convert it, or name the unit in the file"
+            )
+    if within(nearest, *TWICE):
+        raise InputFailure(
+            f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen: its lengths are said "
+            "to be in bohr, and are in Å; correct what the file says"
+        )
+
+
+def within(nearest: Floats, low: float, high: float, shortest: float, longest: float) -> bool:
+    """Whether the median of distances (K,) lies between two limits, and all between two others."""
+    return low < float(np.median(nearest)) < high and nearest.min() > shortest and nearest.max() < longest
+
+
+def check_positions(path: Path, piece: Piece, atoms: int, frame: int) -> None:
+    """Raises InputFailure where positions of these frames, the first of index `frame`, cannot be right."""
+    if (amount := piece.positions.shape[1]) != atoms:
+        raise InputFailure(f"{path}: it has {amount} atoms, its topology {atoms}")
+    finite = np.isfinite(piece.positions).all(axis=(1, 2))
+    if not finite.all():
+        raise InputFailure(
+            f"{path}: frame {frame + int(finite.argmin())} holds positions that are not finite"
+        )
+    x = piece.positions[:, :, 0]
+    for index in np.flatnonzero((x[:, 1:] == x[:, :-1]).any(axis=1)):
+        positions = piece.positions[index]
+        same = (positions[1:] == positions[:-1]).all(axis=1)
+        if same.any():
+            raise InputFailure(
+                coincidence_message(
+                    path, frame + int(index), positions, int(same.argmax()), int(same.sum()) + 1
+                )
+            )
+
+
+def coincidence_message(path: Path, frame: int, positions: Positions, atom: int, amount: int) -> str:
+    """That atoms lie at one point, and where."""
+    place = " ".join(f"{value:.4f}" for value in positions[atom])
+    return (
+        f"{path}: in frame {frame} {amount} atoms lie at the point of another, first atom {atom + 1} at "
+        f"{place} Å: these are no positions of atoms; leave the frame out"
+    )

@@ -1,0 +1,130 @@
+"""What the reader of any format yields: whole frames in pieces, names of atoms, steps and times."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.worker.foreign.identity import Identity
+
+BOHR, NM = 0.529177210903, 10.0
+# ps in the units of time that files name.
+PS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "as": 1e-6, "au": 2.4188843265857e-5}
+HALF = "half a frame at its end"
+# How a reader of a binary format ends at half a frame.
+BROKEN = (OSError, ValueError, IndexError, EOFError, KeyError, RuntimeError)
+Positions = NDArray[np.floating]
+
+
+class CutShort(Exception):
+    """There are no more whole frames, although the file goes on or should; the message says why."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """positions (N, 3) Å; cell (3, 3) Å, rows are lattice vectors; ids (N,) and labels (N,), names or types.
+
+    As stored; all but the positions are None where the file does not hold them.
+    """
+
+    positions: Positions
+    cell: Floats | None
+    ids: Ints | None = None
+    labels: tuple[str | int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive frames: positions (f, N, 3) Å, cells (f, 3, 3) Å or None."""
+
+    positions: Positions
+    cells: Floats | None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Names of atoms (N,) in the order of their ids, () where there are none; LAMMPS' types (N,) likewise.
+
+    kind: what the names are: species, elements, names.
+    """
+
+    names: tuple[str, ...] = ()
+    kind: str = "names"
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Steps (F,) and times (F,) of frames, None where the file holds none.
+
+    unit: ps in the unit of the times, None where the file does not name it. warning: what is not certain;
+    doubt: the same, of times that are used only where the request names none.
+    """
+
+    steps: Ints | None = None
+    times: Floats | None = None
+    unit: float | None = None
+    warning: str = ""
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Content:
+    """One file, looked through but not yet read.
+
+    frames: whole ones; rest: why there are fewer than there should be, "" in a whole file; facts: units and
+    the like, in words; pieces: the frames, so many at a time, atoms by id; it raises CutShort.
+    """
+
+    path: Path
+    format: str
+    frames: int
+    labels: Labels
+    clock: Clock
+    rest: str
+    pieces: Callable[[int], Iterator[Piece]]
+    facts: tuple[str, ...] = ()
+
+
+def gather(frames: Iterator[Frame], size: int, path: Path) -> Iterator[Piece]:
+    """Pieces of single frames, atoms by id. Raises InputFailure where atoms are not those of the first."""
+    identity, batch = Identity(path), list[Frame]()
+    reason = ""
+    try:
+        for frame in frames:
+            positions = identity.ordered(frame.positions, frame.ids, frame.labels)
+            batch.append(Frame(positions, frame.cell))
+            if len(batch) == size:
+                yield join(batch)
+                batch = []
+    except CutShort as error:
+        reason = str(error)
+    except BROKEN as error:
+        reason = f"{type(error).__name__}: {error}"
+    if batch:
+        yield join(batch)
+    if reason:
+        raise CutShort(reason)
+
+
+def join(frames: list[Frame]) -> Piece:
+    """One piece of frames of equally many atoms."""
+    cells = [frame.cell for frame in frames if frame.cell is not None]
+    return Piece(
+        np.array([frame.positions for frame in frames]),
+        np.array(cells) if len(cells) == len(frames) else None,
+    )
+
+
+def numbers_in(path: Path, frame: int, rows: list[str], columns: list[int]) -> Floats:
+    """(N, len(columns)) numbers of a frame's rows; InputFailure, naming the frame, where a word is none."""
+    try:
+        return np.loadtxt(rows, usecols=columns, comments=None, ndmin=2)
+    except (ValueError, IndexError) as error:
+        raise InputFailure(
+            f"{path}: frame {frame}: its rows are not all numbers where expected: {error}"
+        ) from error
