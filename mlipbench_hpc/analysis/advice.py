@@ -12,13 +12,13 @@ RELATIVE_TOLERANCE = 0.05  # of the largest average, where no other is stated
 
 
 def next_member(qualities: Mapping[int, Quality]) -> int | None:
-    """The member to run directly next: of those not trusted the one farthest from the driver, or None."""
+    """The member to run directly next: of those not trusted the farthest from the driving one, or None."""
     doubted = {member: one for member, one in qualities.items() if one.verdict != "trust"}
     return max(doubted, key=lambda member: doubted[member].std_h) if doubted else None
 
 
 def in_reach(qualities: Mapping[int, Quality]) -> bool:
-    """Whether the driver's frames reach every member."""
+    """Whether the driving member's frames reach every member."""
     return all(one.verdict != "run it directly" for one in qualities.values())
 
 
@@ -26,7 +26,7 @@ def about_members(qualities: Mapping[int, Quality]) -> str:
     """Which member to run, and why."""
     member = next_member(qualities)
     if member is None:
-        return "Every member is within reach of the driver's frames: none has to be run directly."
+        return "Every member is within reach of the driving member's frames: none has to be run directly."
     one = qualities[member]
     far = f"std(h) = {one.std_h:.3g} kT"
     left = f"{one.independent:.3g} independent effective frames"
@@ -49,7 +49,8 @@ def frames_needed(frames: int, error: Floats, tolerance: float) -> int | None:
 def about_length(name: str, frames: int, error: Floats, tolerance: float, interval: float | None) -> str:
     """How much longer to run; error (B,) and tolerance in the unit of `name`, interval ps between frames.
 
-    error: the larger of the driver's and the committee mean's; of members out of reach the driver's alone.
+    error: the larger of the driving member's and the committee mean's; for members out of reach the
+    driving member's alone.
     """
     needed = frames_needed(frames, error, tolerance)
     if needed is None:

@@ -80,9 +80,9 @@ class Weights:
 
 @dataclass(frozen=True)
 class Reweighted:
-    """The driver's average (..., B) and each member's (..., M, B) by CEA (Eq. S10) and directly (Eq. S9)."""
+    """Averages (..., B) of the driving member, (..., M, B) of all by CEA (Eq. S10) and directly (Eq. S9)."""
 
-    driver: Floats
+    driving: Floats
     cea: Floats
     direct: Floats
 
@@ -96,7 +96,7 @@ class Reweighted:
         """σ_b (..., B): standard deviation over the members, ddof = 1; NaN for one member."""
         members = self.cea.shape[-2]
         return np.asarray(
-            self.cea.std(axis=-2, ddof=1) if members > 1 else np.full(self.driver.shape, np.nan)
+            self.cea.std(axis=-2, ddof=1) if members > 1 else np.full(self.driving.shape, np.nan)
         )
 
 
@@ -110,11 +110,11 @@ def reweighted(weights: Weights, sums: Floats, counts: Floats | None = None) -> 
     members = weights.members
     totals = counts @ weights.totals
     values = np.tensordot(counts, sums, axes=1)
-    driver = values[..., 0, :] / totals[..., 0, None]
+    driving = values[..., 0, :] / totals[..., 0, None]
     carried, h = totals[..., 1, None, None], totals[..., 2 : 2 + members, None]
     products = values[..., 2 : 2 + members, :] - values[..., 1, None, :] * h / carried
     direct = values[..., 2 + members :, :] / totals[..., 2 + members :, None]
-    return Reweighted(driver, driver[..., None, :] - products / carried, direct)
+    return Reweighted(driving, driving[..., None, :] - products / carried, direct)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Sampling:
     counted.
     """
 
-    driver: Floats
+    driving: Floats
     cea: Floats
     direct: Floats
     mean: Floats
@@ -153,7 +153,7 @@ def bootstrap(weights: Weights, sums: Floats, draws: int = DRAWS, seed: int = 0)
         return np.asarray(scale * values.std(axis=0, ddof=1))
 
     return Sampling(
-        error(drawn.driver), error(drawn.cea), error(drawn.direct), error(drawn.mean), error(drawn.sigma),
+        error(drawn.driving), error(drawn.cea), error(drawn.direct), error(drawn.mean), error(drawn.sigma),
         np.quantile(drawn.cea, QUANTILES, axis=0), len(counts),
     )  # fmt: skip
 

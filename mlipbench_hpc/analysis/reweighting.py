@@ -14,12 +14,12 @@ SEVERITY: tuple[Verdict, ...] = ("trust", "caution", "run it directly")
 TRUSTED_STD, TOLERATED_STD, ENOUGH_FRAMES = 1.0, 2.0, 100.0
 
 
-def reduced(energies: Floats, driver: Floats, temperature: float) -> Floats:
+def reduced(energies: Floats, driving: Floats, temperature: float) -> Floats:
     """h_i = (E_i - E*)/kT, dimensionless, (M, T), less its time average, which cancels in every average.
 
-    energies (M, T) and driver (T,) eV, evaluated on the same frames; temperature K.
+    energies (M, T) and driving (T,) eV, evaluated on the same frames; temperature K.
     """
-    h = (energies - driver) / (kB * temperature)
+    h = (energies - driving) / (kB * temperature)
     return np.asarray(h - h.mean(axis=1, keepdims=True))
 
 
@@ -31,7 +31,7 @@ def direct_weights(h: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Quality:
-    """How well one member is reached from the driver's frames.
+    """How well one member is reached from the driving member's frames.
 
     std_h: standard deviation of h (ddof = 1), kT; effective: (Σw)²/Σw² of the direct weights, in frames;
     inefficiency: correlated frames worth one, from h(t).

@@ -174,9 +174,9 @@ def _bands(average: Reweighted, error: Sampling, alpha: float | None) -> dict[st
     """Centre lines, and the sampling and the training error apart and combined; without α, σ stands alone."""
     training = average.sigma * (1.0 if alpha is None else alpha)
     columns = {
-        "driver": average.driver, "se_driver": error.driver, "mean": average.mean, "se_mean": error.mean,
-        "sigma": average.sigma, "se_sigma": error.sigma, "sampling_2se": 2 * error.driver,
-        "training": training, "combined": combined(error.driver, training),
+        "driver": average.driving, "se_driver": error.driving, "mean": average.mean, "se_mean": error.mean,
+        "sigma": average.sigma, "se_sigma": error.sigma, "sampling_2se": 2 * error.driving,
+        "training": training, "combined": combined(error.driving, training),
     }  # fmt: skip
     return {name: values.tolist() for name, values in columns.items()}
 
@@ -185,7 +185,7 @@ def _notes(average: Reweighted, dropped: int, options: argparse.Namespace) -> li
     notes = []
     if dropped:
         notes.append(f"{dropped} frames after the last whole block were dropped.")
-    negative = int(((average.cea < 0) & (average.driver >= 0)).any(axis=0).sum())
+    negative = int(((average.cea < 0) & (average.driving >= 0)).any(axis=0).sum())
     if negative:
         notes.append(f"In {negative} bins CEA goes below zero; the values stand as they are.")
     if options.alpha is None:
@@ -207,10 +207,10 @@ def _short(qualities: dict[int, Quality], block: int) -> list[str]:
 def _advice(
     qualities: dict[int, Any], average: Reweighted, error: Sampling, frames: int, options: argparse.Namespace
 ) -> list[str]:
-    tolerance = options.tolerance or advice.RELATIVE_TOLERANCE * float(np.abs(average.driver).max())
-    widest = np.maximum(error.driver, error.mean) if advice.in_reach(qualities) else error.driver
+    tolerance = options.tolerance or advice.RELATIVE_TOLERANCE * float(np.abs(average.driving).max())
+    widest = np.maximum(error.driving, error.mean) if advice.in_reach(qualities) else error.driving
     name, scale = options.observable.name, options.alpha or 1.0
-    kinds = advice.about_kinds(name, 2 * error.driver, scale * average.sigma, scale * error.sigma, qualities)
+    kinds = advice.about_kinds(name, 2 * error.driving, scale * average.sigma, scale * error.sigma, qualities)
     sentences = [advice.about_members(qualities), kinds]
     if tolerance > 0:
         sentences.append(advice.about_length(name, frames, widest, tolerance, options.frame_every))

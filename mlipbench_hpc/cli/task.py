@@ -40,8 +40,8 @@ def show(session: Session) -> int:
 
 def run(session: Session) -> int:
     """Run one task here and now, without Parsl; a committed one is made again beside it and compared."""
-    from mlipbench_hpc.runtime.byhand import rerun
     from mlipbench_hpc.runtime.places import locate_again
+    from mlipbench_hpc.runtime.rerun import rerun
 
     with session.lock():
         task = with_adapter(Task.from_json(pick(session)[0]), session.potentials)

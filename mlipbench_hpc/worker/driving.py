@@ -10,7 +10,7 @@ from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.potentials.interface import Labeller
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.engines.engine import DrivingPotential
+from mlipbench_hpc.worker.engines.interface import DrivingPotential
 from mlipbench_hpc.worker.labelling import labeller_of
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.driving import driving_potential
-from mlipbench_hpc.worker.engines.engine import DrivingPotential, Engine, Exploded
 from mlipbench_hpc.worker.engines.integrators import State
+from mlipbench_hpc.worker.engines.interface import DrivingPotential, Engine, Exploded
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, earlier_states, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch

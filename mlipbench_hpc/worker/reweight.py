@@ -123,7 +123,7 @@ def alpha_of(context: Context, notes: Notes) -> float | None:
 
 
 def worst(qualities: Iterable[Quality]) -> str:
-    """The worst verdict over all members but the driver, which needs no reweighting."""
+    """The worst verdict over all members but the driving one, which needs no reweighting."""
     return max((value.verdict for value in qualities), key=SEVERITY.index)
 
 
@@ -163,7 +163,7 @@ def write_observables(
 def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Floats]:
     """Averages, bands apart and combined, and each member with its sampling error, of sums (N, K, B).
 
-    se: sampling error of the driver, σ_block/√N; se_mean, se_sigma, se_member_*: by block bootstrap.
+    se: sampling error of the driving member, σ_block/√N; se_mean, se_sigma, se_member_*: by block bootstrap.
     combined: √(se² + band²), band α·σ, or σ without α.
     """
     average, error = reweighted(weights, sums), bootstrap(weights, sums)
@@ -171,7 +171,7 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Fl
     se = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
     sigma = average.sigma
     table = {
-        "driver": average.driver,
+        "driver": average.driving,
         "se": se,
         "mean": average.mean,
         "sigma": sigma,
@@ -202,7 +202,7 @@ def _advice(name: str, table: dict[str, Floats], reweighting: Reweighting) -> li
 def compared(columns: dict[str, Floats]) -> dict[str, Any]:
     """Root-mean-square over the bins of the three widths, and how many reweighted values are negative.
 
-    A negative one counts only where the driver's own is not.
+    A negative one counts only where the driving member's own is not.
     """
     members = np.array([values for name, values in columns.items() if name.startswith("member_")])
     names = {"sampling_2se": 2 * columns["se"]} | {name: columns[name] for name in ("sigma", "alpha_sigma")}
@@ -225,13 +225,13 @@ def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]
 
 
 def averages(weights: Weights, sums: Floats) -> Floats:
-    """The driver's average and each member's by CEA, (1 + M, B), of sums (N, K, B)."""
+    """The driving member's average and each member's by CEA, (1 + M, B), of sums (N, K, B)."""
     average = reweighted(weights, sums)
-    return np.vstack([average.driver, average.cea])
+    return np.vstack([average.driving, average.cea])
 
 
 def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:
-    """values (1 + M,): the driver's own average and what each member would give."""
+    """values (1 + M,): the driving member's own average and what each member would give."""
     sigma = float(values[1:].std(ddof=1))
     return {
         "driver": number(values[0]),

@@ -40,7 +40,7 @@ def sums(weights: Weights, counts: np.ndarray, size: int = 1000) -> np.ndarray:
 def test_all_blocks_once_are_the_plain_formulas(sampled: tuple[np.ndarray, np.ndarray]) -> None:
     counts, h = sampled
     found = reweighted(weigh(h), sums(weigh(h), counts))
-    np.testing.assert_allclose(found.driver, counts.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.driving, counts.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.cea, counts.mean(axis=0) + cea_corrections(h) @ counts, rtol=1e-11)
     np.testing.assert_allclose(found.direct, direct_weights(h) @ counts, rtol=1e-11)
     np.testing.assert_allclose(found.sigma, found.cea.std(axis=0, ddof=1))
@@ -51,7 +51,7 @@ def test_by_hand_with_blocks_taken_twice_or_not() -> None:
     weights = weigh(np.array([[-1.0, 1.0]]), blocks=2)
     part = sums(weights, np.array([[1.0], [3.0]]))
     twice = reweighted(weights, part, np.array([[0.0, 2.0], [1.0, 1.0]]))
-    assert twice.driver.tolist() == [[3.0], [2.0]]
+    assert twice.driving.tolist() == [[3.0], [2.0]]
     assert twice.cea[:, 0, 0] == pytest.approx([3.0, 2.0 - 1.0])
     e = np.exp(-2.0)
     assert twice.direct[:, 0, 0] == pytest.approx([3.0, (1 + 3 * e) / (1 + e)])
@@ -63,12 +63,12 @@ def test_exact_properties_hold_in_every_draw(sampled: tuple[np.ndarray, np.ndarr
     draws = np.random.default_rng(1).multinomial(8, np.full(8, 1 / 8), 20).astype(float)
     found = reweighted(weigh(h), sums(weigh(h), counts), draws)
     np.testing.assert_allclose(found.cea.sum(axis=-1), 12.0, rtol=1e-12)
-    np.testing.assert_array_equal(found.cea[:, 0], found.driver)
+    np.testing.assert_array_equal(found.cea[:, 0], found.driving)
     moved = weigh(h + np.array([[0.0], [100 / KT], [-1e4], [7.0]]))
     np.testing.assert_allclose(reweighted(moved, sums(moved, counts), draws).cea, found.cea, atol=1e-9)
     scaled = weigh(3.5 * h)
-    changes = reweighted(scaled, sums(scaled, counts), draws).cea - found.driver[:, None]
-    np.testing.assert_allclose(changes, 3.5 * (found.cea - found.driver[:, None]), atol=1e-11)
+    changes = reweighted(scaled, sums(scaled, counts), draws).cea - found.driving[:, None]
+    np.testing.assert_allclose(changes, 3.5 * (found.cea - found.driving[:, None]), atol=1e-11)
 
 
 def test_a_hundred_ev_of_offset_is_no_nan(sampled: tuple[np.ndarray, np.ndarray]) -> None:
@@ -96,7 +96,7 @@ def test_pieces_do_not_matter_and_the_remainder_is_left_out(sampled: tuple[np.nd
     whole = sums(weights, counts[:-5])
     for size in (1, 7, 50):
         np.testing.assert_allclose(sums(weights, counts[:-5], size), whole, rtol=1e-12)
-    np.testing.assert_allclose(reweighted(weights, whole).driver, counts[:231].mean(axis=0))
+    np.testing.assert_allclose(reweighted(weights, whole).driving, counts[:231].mean(axis=0))
 
 
 def test_frames_without_energies_count_for_the_driver_alone(
@@ -106,7 +106,7 @@ def test_frames_without_energies_count_for_the_driver_alone(
     carried = np.arange(0, FRAMES, 3)
     weights = Weights.of(FRAMES, 8, carried, h[:, carried])
     found = reweighted(weights, sums(weights, counts))
-    np.testing.assert_allclose(found.driver, counts.mean(axis=0))
+    np.testing.assert_allclose(found.driving, counts.mean(axis=0))
     expected = counts.mean(axis=0) + cea_corrections(h[:, carried]) @ counts[carried]
     np.testing.assert_allclose(found.cea, expected, rtol=1e-11)
 
@@ -135,8 +135,8 @@ def test_the_error_of_a_correlated_average_is_the_known_one() -> None:
     weights = weigh(np.zeros((1, frames)), blocks=40)
     error = bootstrap(weights, sums(weights, x), draws=400)
     known = np.sqrt((1 + phi) / (1 - phi) / frames)
-    assert np.sqrt(np.mean(error.driver**2)) == pytest.approx(known, rel=0.06)
-    np.testing.assert_allclose(error.driver, block_average(x, 40).standard_error, rtol=0.12)
+    assert np.sqrt(np.mean(error.driving**2)) == pytest.approx(known, rel=0.06)
+    np.testing.assert_allclose(error.driving, block_average(x, 40).standard_error, rtol=0.12)
 
 
 def test_the_error_of_a_reweighted_average_is_that_of_many_runs() -> None:

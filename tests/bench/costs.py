@@ -27,7 +27,7 @@ from mlipbench_hpc.data.density import local_density, sphere
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.builders.slab import interface
 from mlipbench_hpc.worker.engines.ase import AseEngine
-from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.interface import Engine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Native
 from mlipbench_hpc.worker.engines.system import System

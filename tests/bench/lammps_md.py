@@ -31,7 +31,7 @@ from mlipbench_hpc.potentials.shared.box import Box
 from mlipbench_hpc.potentials.shared.wall import Wall
 from mlipbench_hpc.worker.builders.slab import interface
 from mlipbench_hpc.worker.engines.ase import AseEngine
-from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.interface import Engine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
 from mlipbench_hpc.worker.engines.system import System

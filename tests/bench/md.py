@@ -26,7 +26,7 @@ from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.engines.ase import AseEngine
-from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.interface import Engine
 from mlipbench_hpc.worker.engines.system import System, Thermometer
 from mlipbench_hpc.worker.engines.trajectory import Recorder
 from mlipbench_hpc.worker.md import Simulation

@@ -16,7 +16,7 @@ from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Archit
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.interface import Engine
 from mlipbench_hpc.worker.engines.restart import pack
 
 MD: dict[str, Any] = {

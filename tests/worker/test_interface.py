@@ -13,11 +13,12 @@ from committed import commit
 from interface import LX, LY, LZ, Interface, slab
 
 from mlipbench_hpc.contract.folder import Store
-from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, Task
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, InputFailure, Task
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
+from mlipbench_hpc.worker.calibrate import require_different
 
 FRAMES, MEMBERS, STRIDE = 200, 4, 2
 HEIGHTS = np.linspace(2.05, 12.05, 21).tolist()
@@ -422,6 +423,8 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     reference = noise.normal(size=12)
     three = calibrate(store, reference + noise.normal(size=(3, 12)), reference)
     assert three["raw"]["refused"] == three["centred"]["refused"] == "too few members"
+    with pytest.raises(InputFailure, match="members 0 and 1 give the same energies on all 12 validation"):
+        require_different(np.repeat(reference[None] + 0.1, 4, axis=0))
     agreeing = reference + noise.normal(size=(4, 12))
     agreeing[:, 5] = 0.25
     assert calibrate(store, agreeing, reference)["raw"]["refused"] == "no spread"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from mlipbench_hpc.architectures.dp.engine import DeepPot, use_threads
+from mlipbench_hpc.architectures.dp.deepmd_kit import DeepPot, use_threads
 from mlipbench_hpc.architectures.dp.model import FROZEN, NAME, load_record, require_dtype
 from mlipbench_hpc.architectures.dp.systems import systems
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mlipbench_hpc.architectures.dp.engine import compress, freeze, tf, working_in
+from mlipbench_hpc.architectures.dp.deepmd_kit import compress, freeze, tf, working_in
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.shared.labels import symbols
 from mlipbench_hpc.architectures.shared.record import read_record, write_record

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.architectures.dp.engine import (
+from mlipbench_hpc.architectures.dp.deepmd_kit import (
     DPTrainer,
     deepmd_random,
     get_data,

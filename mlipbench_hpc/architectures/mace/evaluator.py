@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from ase import Atoms
 
-from mlipbench_hpc.architectures.mace.engine import data, use_repeatable_executor, width
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader
+from mlipbench_hpc.architectures.mace.mace_torch import data, use_repeatable_executor, width
 from mlipbench_hpc.architectures.mace.model import NAME, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.labels import require_known

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.architectures.mace.engine import data, tools
+from mlipbench_hpc.architectures.mace.mace_torch import data, tools
 from mlipbench_hpc.data.frames import Frames
 
 

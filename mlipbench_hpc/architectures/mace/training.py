@@ -12,7 +12,8 @@ import torch
 from torch_ema import ExponentialMovingAverage
 
 from mlipbench_hpc.architectures.interface import TrainingJob
-from mlipbench_hpc.architectures.mace.engine import (
+from mlipbench_hpc.architectures.mace.graphs import graphs, loader
+from mlipbench_hpc.architectures.mace.mace_torch import (
     evaluate,
     modules,
     scripts_utils,
@@ -20,7 +21,6 @@ from mlipbench_hpc.architectures.mace.engine import (
     use_repeatable_executor,
     width,
 )
-from mlipbench_hpc.architectures.mace.graphs import graphs, loader
 from mlipbench_hpc.architectures.mace.model import NAME, Blueprint, save_model
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
 from mlipbench_hpc.architectures.shared.labels import interaction, require_known, require_labels

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.data import chemical_symbols
 
-from mlipbench_hpc.architectures.mace.engine import width
 from mlipbench_hpc.architectures.mace.evaluator import Inputs, MaceEvaluator
+from mlipbench_hpc.architectures.mace.mace_torch import width
 
 if TYPE_CHECKING:
     from lammps import lammps

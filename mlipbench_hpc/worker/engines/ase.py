@@ -7,8 +7,8 @@ import numpy as np
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.potentials.shared.wall import Wall
 from mlipbench_hpc.worker.engines.embedding import Embedding
-from mlipbench_hpc.worker.engines.engine import Answer, DrivingPotential
 from mlipbench_hpc.worker.engines.integrators import State, integrator
+from mlipbench_hpc.worker.engines.interface import Answer, DrivingPotential
 from mlipbench_hpc.worker.engines.momenta import start_momenta, streams
 from mlipbench_hpc.worker.engines.system import Sample, System
 

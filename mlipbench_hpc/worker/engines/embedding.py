@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.worker.engines.engine import Answer, Exploded
+from mlipbench_hpc.worker.engines.interface import Answer, Exploded
 from mlipbench_hpc.worker.engines.system import System
 
 if TYPE_CHECKING:

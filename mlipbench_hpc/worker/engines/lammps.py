@@ -13,8 +13,8 @@ import numpy as np
 from mlipbench_hpc.contract.task import TaskFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.potentials.shared.wall import LammpsWall, Wall
-from mlipbench_hpc.worker.engines.engine import Answer, DrivingPotential, Exploded
 from mlipbench_hpc.worker.engines.integrators import PS, State
+from mlipbench_hpc.worker.engines.interface import Answer, DrivingPotential, Exploded
 from mlipbench_hpc.worker.engines.lammps_chain import BATH, read_chain
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native, forces_of
 from mlipbench_hpc.worker.engines.lammps_setup import build

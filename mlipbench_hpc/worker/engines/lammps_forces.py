@@ -11,7 +11,7 @@ from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.embedding import Embedding
-from mlipbench_hpc.worker.engines.engine import Answer, DrivingPotential
+from mlipbench_hpc.worker.engines.interface import Answer, DrivingPotential
 from mlipbench_hpc.worker.engines.lammps_cell import Cell, open_space, periodic_cell
 from mlipbench_hpc.worker.engines.system import System
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlipbench_hpc.contract.task import TaskFailure
 from mlipbench_hpc.data.frames import Floats, Frames
-from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.interface import Engine
 from mlipbench_hpc.worker.engines.system import System
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mlipbench_hpc.architectures.dp import adapter
 from mlipbench_hpc.architectures.dp import model as dp_model
-from mlipbench_hpc.architectures.dp.engine import DeepPot, default_tf_session_config
+from mlipbench_hpc.architectures.dp.deepmd_kit import DeepPot, default_tf_session_config
 from mlipbench_hpc.architectures.dp.systems import periodic_box, systems
 from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.architectures.testing import REFERENCE, Conformance, water

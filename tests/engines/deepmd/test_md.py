@@ -12,7 +12,7 @@ from mlipbench_hpc.architectures.dp import adapter
 from mlipbench_hpc.architectures.testing import REFERENCE, Conformance, harmonic, water
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.worker.engines.ase import AseEngine
-from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.interface import Engine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Native
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate

@@ -18,7 +18,7 @@ from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.trajectory import open_trajectory
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.engines.ase import AseEngine
-from mlipbench_hpc.worker.engines.engine import Engine
+from mlipbench_hpc.worker.engines.interface import Engine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native
 from mlipbench_hpc.worker.engines.restart import pack
