@@ -82,8 +82,8 @@ def _frozen(frames: Frames) -> Iterator[str]:
     if len(constrained) >= FEWEST_FROZEN and 2 * len(constrained) > len(frames):
         most = int(counts[constrained].max())
         yield (
-            f"{len(constrained)} of {len(frames)} frames have atoms (up to {most}) with a force of exactly "
-            "zero: where atoms were fixed, write the reference method's own forces: a model learns the zeros"
+            f"{len(constrained)} of {len(frames)} frames have atoms with a force of exactly zero (up to "
+            f"{most}): of fixed atoms, write the reference method's own forces: a model learns the zeros"
         )
 
 

@@ -19,7 +19,8 @@ def separation(results: Results) -> Table | None:
     caption = (
         "Test and training frames in time, mean over members. Frames one statistical inefficiency apart "
         "are independent. A test frame next to a training frame measures memory, not transfer: `group_by`. "
-        f"`{UNKNOWN}`: the data do not say which frames follow one another (`labels: {{trajectory: …}}`)."
+        f"`{UNKNOWN}`: the data do not say which frames follow one another (`labels: {{trajectory: …}}`). "
+        "No model, no MD of a model."
     )
     return Table(caption, header, rows, words=1) if rows else None
 
@@ -79,7 +80,8 @@ def offsets(results: Results) -> Table | None:
     caption = (
         "Energies without the reference energies E0 of their atoms, by composition (at most "
         f"{MOST_OFFSETS} a split), over the frames that members draw from. Means that differ between numbers "
-        "of ions by more than the scatter are an energy zero that depends on the composition."
+        "of ions by more than the scatter are an energy zero that depends on the composition. "
+        "No model, no MD of a model."
     )
     return Table(caption, header, rows, words=3) if rows else None
 
