@@ -29,7 +29,7 @@ def run(session: Session) -> Path | None:
     options = session.options
     request = request_of(options)
     # MDAnalysis leaves files beside what it opens.
-    success = start(session.site.environments, "analysis", "by_hand", request, ("trajectory", "topology"))
+    success = start(session.site.environments, "analysis", "analyse_files", request, ("trajectory", "topology"))
     return options.out if success else None
 
 

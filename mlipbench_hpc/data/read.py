@@ -198,17 +198,17 @@ def _database_records(path: Path, kind: str) -> Iterator[Record]:
 def _stack(
     path: Path, records: Iterator[Record], labels: Labels, limit: int | None, ignore: tuple[str, ...]
 ) -> Stated:
-    kept: list[Record] = []
-    with _explained(path, lambda: f"frame {len(kept)}: "):
-        kept.extend(islice(records, limit))
-    if not kept:
+    whole: list[Record] = []
+    with _explained(path, lambda: f"frame {len(whole)}: "):
+        whole.extend(islice(records, limit))
+    if not whole:
         raise DataError(f"{path}: no frame in it")
     place = -1
 
     def each(take: Callable[[Record], Any]) -> list[Any]:
         nonlocal place
         values = []
-        for place, record in enumerate(kept):  # noqa: B007 - an error names the frame
+        for place, record in enumerate(whole):  # noqa: B007 - an error names the frame
             values.append(take(record))
         return values
 
@@ -218,12 +218,12 @@ def _stack(
         dipoles = each(lambda record: height_of(record, str(labels["dipole"])))
         each(_require_isolated)
     return Stated(
-        _frames(kept, np.array(energies), np.concatenate(forces), labels),
+        _frames(whole, np.array(energies), np.concatenate(forces), labels),
         np.array(dipoles),
-        dict(_names(kept)),
-        wrong=tuple(_unused(kept, ignore)),
-        remarks=tuple(_remarks(kept, labels)),
-        stated=tuple(_stated(kept, labels)),
+        dict(_names(whole)),
+        wrong=tuple(_unused(whole, ignore)),
+        remarks=tuple(_remarks(whole, labels)),
+        stated=tuple(_stated(whole, labels)),
     )
 
 

@@ -26,12 +26,12 @@ def main(arguments: list[str]) -> int:
     """0, or 65 and one sentence on stderr."""
     request = read_json(Path(arguments[0])) or {}
     try:
-        said = {"build": build, "label": label}[request["verb"]](request, Path(request["out"]))
+        lines = {"build": build, "label": label}[request["verb"]](request, Path(request["out"]))
     except (InputFailure, DataError) as error:
         print(str(error), file=sys.stderr)
         return EXIT_OF_FAILURE["input"]
     with WhileRead():
-        print("\n".join(said))
+        print("\n".join(lines))
     return 0
 
 
@@ -40,16 +40,16 @@ def build(request: dict[str, Any], out: Path) -> list[str]:
 
     request: the parameters of a campaign's task; `source` is the user's file where `kind` is `structure`.
     """
-    frames, values = _made(request)
+    frames, values = _structure(request)
     write_bytes(out / STRUCTURE, extxyz(frames))
     known = {name: value for name, value in summary(frames).items() if value is not None}
     write_json(out / "build.json", known | values)
     edges = " x ".join(f"{edge:.2f}" for edge in np.linalg.norm(frames.cells[0], axis=1))
-    said = [f"{out / STRUCTURE}: {frames.sizes[0]} atoms, {frames.formula(0)}, in a cell of {edges} Å"]
-    return said + [f"reflecting wall at z = {height:.2f} Å" for height in values.values()]
+    lines = [f"{out / STRUCTURE}: {frames.sizes[0]} atoms, {frames.formula(0)}, in a cell of {edges} Å"]
+    return lines + [f"reflecting wall at z = {height:.2f} Å" for height in values.values()]
 
 
-def _made(request: dict[str, Any]) -> tuple[Frames, dict[str, float]]:
+def _structure(request: dict[str, Any]) -> tuple[Frames, dict[str, float]]:
     if request["kind"] == "structure":
         return given.checked(Path(request["source"]))
     if request["kind"] == "water_box":
@@ -79,13 +79,13 @@ def label(request: dict[str, Any], out: Path) -> list[str]:
     write_bytes(out / LABELLED, extxyz(frames))
     write_json(out / "label.json", summary(frames) | {"potential": request["potential"]})
     (out / NAME).unlink(missing_ok=True)  # of frames that were labelled into this folder before
-    said = [
+    lines = [
         f"{out / LABELLED}: {len(frames)} frame{'s' * (len(frames) > 1)} with energies (eV) and forces (eV/Å)"
     ]
     if answers:
         answers.save(out)
-        said.append(f"{out / NAME}: charges of all atoms, potentials, dipoles along z")
-    return said + [f"look at {problem}" for problem in check_frames(frames, LARGEST_FORCE)]
+        lines.append(f"{out / NAME}: charges of all atoms, potentials, dipoles along z")
+    return lines + [f"look at {problem}" for problem in check_frames(frames, LARGEST_FORCE)]
 
 
 def extxyz(frames: Frames) -> bytes:
@@ -112,12 +112,12 @@ class Teller:
     """Says now and then how far a labelling is."""
 
     def __init__(self) -> None:
-        self.told = time.monotonic()
+        self.last_line = time.monotonic()
 
     def tell(self, done: int, total: int) -> None:
         """done: frames of `total` that have their labels."""
-        if time.monotonic() - self.told > TELL_EVERY_S:
-            self.told = time.monotonic()
+        if time.monotonic() - self.last_line > TELL_EVERY_S:
+            self.last_line = time.monotonic()
             with WhileRead():
                 print(f"{done} of {total} frames")
 

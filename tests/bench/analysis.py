@@ -27,7 +27,7 @@ from mlipbench_hpc.analysis.onepass import BlockSums, block_means, block_sums, f
 from mlipbench_hpc.analysis.profiles import Profiler, pieces
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap
 from mlipbench_hpc.data.trajectory import Trajectory, header, numrecs, open_trajectory, record_type
-from mlipbench_hpc.worker.by_hand import averaged
+from mlipbench_hpc.worker.analyse_files import averaged
 from mlipbench_hpc.worker.dynamics import Motion
 from mlipbench_hpc.worker.foreign.gromacs import xtc
 from mlipbench_hpc.worker.foreign.trajectory import Foreign

@@ -14,7 +14,7 @@ from scipy.io import netcdf_file
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
-from mlipbench_hpc.worker.by_hand import analyse
+from mlipbench_hpc.worker.analyse_files import analyse
 from mlipbench_hpc.worker.foreign.trajectory import open_foreign
 
 # MDAnalysis' readers of broken files complain once more when they go.
@@ -239,7 +239,7 @@ def test_pieces_of_one_frame_change_no_byte(
     for name in ("many", "one"):
         (tmp_path / name).mkdir()
         analyse(asked | {"out": str(tmp_path / name)}, open_foreign(asked))
-        monkeypatch.setattr("mlipbench_hpc.worker.by_hand.ATOMS_AT_ONCE", 1)
+        monkeypatch.setattr("mlipbench_hpc.worker.analyse_files.ATOMS_AT_ONCE", 1)
     written = sorted(path.name for path in (tmp_path / "many").iterdir())
     assert {"dipole_correlation.csv", "survival.csv"} <= set(written)
     for name in written:

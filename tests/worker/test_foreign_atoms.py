@@ -8,7 +8,7 @@ import pytest
 from foreign_files import ATOMS, CELL, ELEMENTS, FRAMES, NAMES, NUMBERS, POSITIONS, lattice, request
 
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.worker.by_hand import analyse
+from mlipbench_hpc.worker.analyse_files import analyse
 from mlipbench_hpc.worker.foreign.trajectory import open_foreign
 
 LAST = f"{ATOMS} 4 "

@@ -11,7 +11,7 @@ from foreign_files import CELL, FRAMES, NUMBERS, POSITIONS, lattice, request
 from interface import LX, LY, LZ, TOP
 
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.worker.by_hand import analyse
+from mlipbench_hpc.worker.analyse_files import analyse
 from mlipbench_hpc.worker.foreign.lattice import lattice_of
 from mlipbench_hpc.worker.foreign.trajectory import open_foreign
 

@@ -9,7 +9,7 @@ import pytest
 from foreign_files import CELL, ELEMENTS, FRAMES, NUMBERS, POSITIONS, lattice, request
 
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.worker.by_hand import analyse
+from mlipbench_hpc.worker.analyse_files import analyse
 from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 
 # Frames 8 to 12 stand twice, as after a restart from frame 8.

@@ -1,4 +1,4 @@
-"""`python -m mlipbench_hpc.worker.by_hand request.json`: what `mlipbench analyse` starts in `analysis`."""
+"""`python -m mlipbench_hpc.worker.analyse_files request.json`: what `mlipbench analyse` starts in `analysis`."""
 
 import itertools
 import sys
@@ -174,12 +174,12 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
 
 def too_few(frames: int, skip: int, blocks: int) -> str:
     """Why so many frames fill no blocks, and what to do."""
-    held = f"it holds {frames} whole frame{'s' * (frames != 1)}" + f", {skip} skipped" * bool(skip)
+    content = f"it holds {frames} whole frame{'s' * (frames != 1)}" + f", {skip} skipped" * bool(skip)
     if frames - skip >= FEWEST:
-        return f"{held}, which do not fill {blocks} blocks; pass --blocks {FEWEST} to {frames - skip}"
+        return f"{content}, which do not fill {blocks} blocks; pass --blocks {FEWEST} to {frames - skip}"
     if frames >= FEWEST:
-        return f"{held}; {FEWEST} or more must be left for standard errors; pass a smaller --skip"
-    return f"{held}, expected {FEWEST} or more for standard errors; pass a longer trajectory"
+        return f"{content}; {FEWEST} or more must be left for standard errors; pass a smaller --skip"
+    return f"{content}, expected {FEWEST} or more for standard errors; pass a longer trajectory"
 
 
 def interval(times: Floats) -> float | None:
@@ -205,12 +205,12 @@ def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floatin
     """From the first used frame; InputFailure in words where there is nothing to profile."""
     metal = atomic_numbers[request["surface"]]
     try:
-        made = Profiler.of(source.numbers, first, source.cell, metal, request["bin"])
+        profiler = Profiler.of(source.numbers, first, source.cell, metal, request["bin"])
     except ValueError as error:
         raise InputFailure(f"{source.path}: {error}") from error
     if request["ions"]:
-        made.ions = {symbol: atoms for symbol, atoms in made.ions.items() if symbol in request["ions"]}
-    return made
+        profiler.ions = {symbol: atoms for symbol, atoms in profiler.ions.items() if symbol in request["ions"]}
+    return profiler
 
 
 def summary_of(
