@@ -28,8 +28,8 @@ def run(session: Session) -> Path | None:
     """The folder with what was written, or None where the trajectory was refused (why is on stderr)."""
     options = session.options
     request = request_of(options)
-    # MDAnalysis leaves files beside what it opens.
-    success = start(session.site.environments, "analysis", "analyse_files", request, ("trajectory", "topology"))
+    linked = ("trajectory", "topology")  # MDAnalysis leaves files beside what it opens.
+    success = start(session.site.environments, "analysis", "analyse_files", request, linked)
     return options.out if success else None
 
 

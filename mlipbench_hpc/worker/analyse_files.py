@@ -1,4 +1,4 @@
-"""`python -m mlipbench_hpc.worker.analyse_files request.json`: what `mlipbench analyse` starts in `analysis`."""
+"""`python -m mlipbench_hpc.worker.analyse_files request.json`: `mlipbench analyse` in its environment."""
 
 import itertools
 import sys
@@ -209,7 +209,9 @@ def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floatin
     except ValueError as error:
         raise InputFailure(f"{source.path}: {error}") from error
     if request["ions"]:
-        profiler.ions = {symbol: atoms for symbol, atoms in profiler.ions.items() if symbol in request["ions"]}
+        profiler.ions = {
+            symbol: atoms for symbol, atoms in profiler.ions.items() if symbol in request["ions"]
+        }
     return profiler
 
 
