@@ -72,7 +72,7 @@ doctor: login  ## try a site: scheduler, nodes, network, filesystem, images
 	@$(MLIPBENCH) doctor "$$SITE"
 
 clean: login  ## remove what dead attempts left; results stay
-	@$(MLIPBENCH) clean
+	@$(MLIPBENCH) clean --site "$$SITE"
 
 images: login  ## build the pinned Apptainer images that CAMPAIGN needs (FLAVOUR=cpu|cuda)
 	@envs=$$($(MLIPBENCH) environments "$$CAMPAIGN") || exit 2; $(IMAGES) $$envs
