@@ -51,7 +51,6 @@ def _compare(attempt: Path, committed: Mapping[str, Any]) -> int:
         print(f"made again, DIFFERENT from the committed one: {', '.join(different)}; kept in {attempt}")
         return 1
     shutil.rmtree(attempt)
-    print(
-        f"made again, identical to the committed one: {len(now['outputs'])} outputs, {len(now['values'])} values"
-    )
+    counts = f"{len(now['outputs'])} outputs, {len(now['values'])} values"
+    print(f"made again, identical to the committed one: {counts}")
     return 0
