@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kills
 import pytest
 import running
 from toy import write_toy
@@ -76,7 +77,7 @@ def test_any_process_may_be_killed(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("number", running.rounds(4))
+@pytest.mark.parametrize("number", kills.rounds(4))
 def test_rounds(number: int, folder: Path, undisturbed: tuple[Path, dict[str, Any], float]) -> None:
     _, expected, seconds = undisturbed
     chance = random.Random(number)

@@ -11,8 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from mlipbench_hpc.contract.folder import Store
 
 MARK = "MLIPBENCH_TEST"
@@ -141,8 +139,3 @@ def cleaned(folder: Path) -> Iterator[None]:
         yield
     finally:
         kill(family(folder))
-
-
-def rounds(quick: int) -> list[Any]:
-    """Numbers of twenty rounds of kills: `make test` runs the first few, `make test-full` all."""
-    return [pytest.param(number, marks=[pytest.mark.slow] * (number >= quick)) for number in range(20)]
