@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import running
+from toy import write_toy
 
 from mlipbench_hpc.runtime.display import Countdown, Lines, Live, Running, Whole, display
-from tests.support import running
-from tests.support.toy import write_toy
 
 MD = Running("md md=water", 40, 200, "frames")
 TRAINING = Running("train committee=pair member=0")
