@@ -17,7 +17,7 @@ class BlockSums:
     """Σ_t row[k, t] · profile[t] over each block, for each profile, and P_z, of frames as they come.
 
     rows (K, T): what every frame counts for. T should fill whole blocks: frames after the last one are in
-    P_z alone. Notes in `made` which hydrogens changed their owner. Raises ValueError when there are fewer
+    P_z alone. Notes in `profiler` which hydrogens changed their owner. Raises ValueError when there are fewer
     frames than blocks.
     """
 
