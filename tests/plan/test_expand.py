@@ -385,7 +385,7 @@ def test_one_run_needs_no_join_and_given_frames_are_labelled(tmp_path: Path) -> 
     (join,) = [item for item in of("build", found) if item.task.parameters["kind"] == "join"]
     assert one.task.parameters["gold"] == "rigid"
     assert again.task.upstream == {"frames": join.key}
-    assert again.task.parameters == {"potential": "electrode"}
+    assert again.task.parameters == {"potential": "electrode", "electrostatics": "slab-corrected"}
     assert again.task.environment == "reference"
 
 
