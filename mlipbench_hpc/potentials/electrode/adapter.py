@@ -138,7 +138,7 @@ class Electrode(ThreePeriodicElectrode):
     def correction(cls, box: Box, accuracy: float) -> list[str]:
         """The correction, and a mesh of its own; forces and energies then belong together better than before.
 
-        LAMMPS takes the empty two thirds of the higher cell for charged when it chooses a mesh, and makes that
+        LAMMPS takes the empty two thirds of the higher cell for charged when it chooses a mesh, and makes it
         too coarse along z: errors of 3 to 6 meV/Å at 1e-5, five times those of the three-periodic sum. And it
         splits the sum where energies jump by 1e-4 eV when a pair of charges passes the cutoff. Here at 1e-5
         forces are within 0.6 meV/Å of Ewald's sum in two dimensions, and 1.4 of the energy's slope.
