@@ -98,11 +98,15 @@ def complete(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
     return legacy_values(settings) | dict(values)
 
 
-def complete_from(card: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with the card.toml of an installed architecture; without that file the values as they are."""
+def complete_from(
+    card: Path, values: Mapping[str, Any], sections: tuple[str, ...] = ("hyperparameters",)
+) -> dict[str, Any]:
+    """The same with sections of an installed card.toml; without that file the values as they are."""
     if not card.exists():
         return dict(values)
-    return complete(settings_of(tomllib.loads(card.read_text(encoding="utf-8"))), values)
+    data = tomllib.loads(card.read_text(encoding="utf-8"))
+    settings = {name: setting for part in sections for name, setting in settings_of(data, part).items()}
+    return complete(settings, values)
 
 
 def legacy_values(settings: Settings) -> dict[str, Any]:

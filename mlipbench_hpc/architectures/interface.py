@@ -79,6 +79,7 @@ class LammpsStyle:
     packages: of LAMMPS, and symbols: of its library, without which the commands do not work; an `optional`
     style gives way to the calculator in such a LAMMPS. files: what the commands read. start: called with
     LAMMPS before the commands.
+    film: whether LAMMPS's box ends in the vacuum, along z, in which the frames repeat all the same.
     before_setup: commands before every setup, for what LAMMPS would carry over from earlier steps; it is set
     up at the start and after each checkpoint, so that continuing a run is the same as starting one there.
     """
@@ -93,3 +94,4 @@ class LammpsStyle:
     files: tuple[Path, ...] = ()
     start: "Callable[[lammps], None] | None" = None
     before_setup: tuple[str, ...] = ()
+    film: bool = False

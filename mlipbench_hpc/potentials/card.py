@@ -12,7 +12,8 @@
     element = 79
     reason = "why"
 
-    [options.NAME]                # of every use in a campaign; a table as an architecture's hyperparameter
+    [options.NAME]                # of every use in a campaign; a table as an architecture's hyperparameter,
+                                  # `legacy` too: a task's parameters leave the option out at that value
     [sampling.NAME]               # of `generate` alone
 
     [cost]                        # core-seconds (see architectures/law.py)
@@ -36,7 +37,13 @@ from mlipbench_hpc.architectures.card import (
     plugins,
     unknown_engines,
 )
-from mlipbench_hpc.architectures.hyperparameters import Hyperparameter, settings_of
+from mlipbench_hpc.architectures.hyperparameters import (
+    Hyperparameter,
+    keyed,
+    legacy_values,
+    merged,
+    settings_of,
+)
 from mlipbench_hpc.architectures.law import Laws, complaints
 from mlipbench_hpc.contract.task import Potential
 from mlipbench_hpc.contract.versions import Source, version
@@ -82,17 +89,19 @@ class Card:
     def with_options(
         self, use: Use, parameters: Mapping[str, Any], values: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """A task's parameters with every option, at its value or default.
+        """A task's parameters with every option at its value or default, without those at a legacy value.
 
         Raises CardError for an option that has the name of a parameter.
         """
         settings = self.settings(use)
         if taken := sorted(set(settings) & set(parameters)):
             raise CardError(f"card of {self.name}: `{taken[0]}` is a parameter of {use}: rename this option")
-        options = {
-            name: setting.normal(values.get(name, setting.default)) for name, setting in settings.items()
-        }
-        return {**parameters, **options}
+        return {**parameters, **keyed(settings, merged(settings, {}, values))}
+
+    @property
+    def legacy(self) -> dict[str, Any]:
+        """The legacy value of every option that has one."""
+        return legacy_values(self.settings("generate"))
 
 
 def load_card(path: Path) -> Card:
@@ -146,8 +155,10 @@ def _settings(section: str, settings: Mapping[str, Hyperparameter]) -> Iterator[
     for name, setting in settings.items():
         if complaint := setting.complaint(setting.default):
             yield f"{section}.{name}.default", complaint
-        if setting.legacy is not None or setting.less_than is not None:
-            yield f"{section}.{name}", "options have neither `legacy` nor `less_than`"
+        if setting.legacy is not None and (complaint := setting.complaint(setting.legacy)):
+            yield f"{section}.{name}.legacy", complaint
+        if setting.less_than is not None:
+            yield f"{section}.{name}", "options have no `less_than`"
 
 
 @dataclass(frozen=True)
@@ -163,7 +174,7 @@ class InstalledPotential:
     def adapter(self) -> Potential:
         """What a task holds of it: its version in verbs.lock, or the digest of a source that is not there."""
         source = Source.here().package(self.module, self.folder)
-        return Potential(self.name, self.module, version("potentials", self.name, source))
+        return Potential(self.name, self.module, version("potentials", self.name, source, self.card.legacy))
 
 
 def find() -> dict[str, InstalledPotential]:

@@ -128,7 +128,7 @@ def start(root: Path, atoms: Atoms, values: dict[str, Any], walls: list[float] |
     files = {"frames.npz": (root / "frames.npz").read_bytes()}
     if walls:
         nothing = np.zeros(len(atoms) * count)
-        Answers(nothing, np.zeros(count), np.zeros(count), np.array(walls)).save(root)
+        Answers(nothing, np.zeros(count), np.zeros(count), np.array(walls), np.zeros((count, 3))).save(root)
         files["labels.npz"] = (root / "labels.npz").read_bytes()
     usual = {"start_frame": 0, "fixed_atoms": [], "fixed_layers": None, "wall": "start"}
     task = Task("md", 1, "tests", "0", usual | given, {"start": commit(store, "build", values, files)})

@@ -59,4 +59,5 @@ class LammpsLabeller(Labeller):
             box=field.ROOM,
             packages=("KSPACE", "MOLECULE", "ELECTRODE"),
             before_setup=tuple(self.potential.before_setup(box, types)),
+            film=self.potential.film,
         )

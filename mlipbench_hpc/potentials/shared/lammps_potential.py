@@ -13,6 +13,7 @@ from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.potentials.shared import field
 from mlipbench_hpc.potentials.shared.box import Box
+from mlipbench_hpc.potentials.shared.film import Vacuum
 from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.potentials.shared.wall import LammpsWall, Wall
 
@@ -38,12 +39,15 @@ class LammpsPotential:
     kspace: ClassVar[str]
     sampling_accuracy: ClassVar[float]
     label_accuracy: ClassVar[float]
+    # Whether LAMMPS's box ends in the vacuum (see film.py), while the cell of the frames repeats along z.
+    film: ClassVar[bool] = False
 
     def __init__(self, box: Box, accuracy: float) -> None:
         self.box, self.accuracy = box, accuracy
         present = self.present(box)
         self.types = {n: i + 1 for i, n in enumerate(n for n in self.elements if n in present)}
         self.lammps = start_lammps()
+        self._low = 0.0
         self._create()
         self.lammps.commands_list(field.masses(self.types))
         self.lammps.commands_list(self.interactions(box, self.types, accuracy, 1.0))
@@ -71,7 +75,8 @@ class LammpsPotential:
     def _create(self) -> None:
         x, y, z = self.box.edges.tolist()
         self.lammps.commands_string(
-            "units real\natom_style full\natom_modify map array sort 0 0\nboundary p p p\n"
+            "units real\natom_style full\natom_modify map array sort 0 0\n"
+            f"boundary p p {'f' if self.film else 'p'}\n"
             f"region box block 0 {x!r} 0 {y!r} 0 {z!r}\n"
             f"create_box {len(self.types)} box {field.ROOM}"
         )
@@ -81,7 +86,18 @@ class LammpsPotential:
 
     def place(self, positions: Floats) -> None:
         """Set all positions, (N, 3) Å."""
-        self.scatter("x", positions % self.box.edges)
+        inside = positions % self.box.edges
+        if self.film:
+            vacuum = Vacuum.of(positions[:, 2], float(self.box.edges[2]))
+            self._begin_box(vacuum.lower_end)
+            inside[:, 2] = vacuum.opened(positions[:, 2])
+        self.scatter("x", inside)
+
+    def _begin_box(self, low: float) -> None:
+        """Move the box along z to where it begins at z = `low` Å."""
+        if low != self._low:
+            self._low, high = low, low + float(self.box.edges[2])
+            self.lammps.command(f"change_box all z final {low!r} {high!r} units box")
 
     def positions(self) -> Floats:
         """(N, 3) Å, molecules whole, all else in the box."""

@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms
 
 from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.potentials.shared.film import Vacuum
 
 MARGIN_A = 1.0
 REGION = "mlipbench_cell"
@@ -13,11 +14,15 @@ REGION = "mlipbench_cell"
 
 @dataclass(frozen=True)
 class Cell:
-    """low (3,) Å, the box's corner; vectors (3, 3) Å, lower triangular rows; boundary: a letter each."""
+    """low (3,) Å, the box's corner; vectors (3, 3) Å, lower triangular rows; boundary: a letter each.
+
+    repeats: along which vectors the structure repeats, and its atoms may be taken into the box.
+    """
 
     low: Floats
     vectors: Floats
     boundary: tuple[str, str, str]
+    repeats: tuple[bool, bool, bool]
 
     def commands(self, kinds: int, words: str) -> list[str]:
         """The box for `kinds` atom types; words: the rest of create_box. repr keeps every bit of a number."""
@@ -33,9 +38,9 @@ class Cell:
         ]
 
     def wrap(self, positions: Floats) -> tuple[Floats, Ints]:
-        """(N, 3) Å within the box along periodic directions, and (N, 3) the whole vectors taken off."""
-        periodic = np.array([letter == "p" for letter in self.boundary])
-        cells = (np.floor((positions - self.low) @ np.linalg.inv(self.vectors)) * periodic).astype(np.int64)
+        """(N, 3) Å within the box where the structure repeats, and (N, 3) the whole vectors taken off."""
+        fractions = (positions - self.low) @ np.linalg.inv(self.vectors)
+        cells = (np.floor(fractions) * self.repeats).astype(np.int64)
         return positions - cells @ self.vectors, cells
 
 
@@ -50,10 +55,18 @@ def periodic_cell(atoms: Atoms, open_boundary: str) -> Cell:
     for row in np.flatnonzero(~atoms.pbc):
         vectors[row, :row] = 0.0
     x, y, z = ("p" if flag else open_boundary for flag in atoms.pbc)
-    return Cell(np.zeros(3), vectors, (x, y, z))
+    return Cell(np.zeros(3), vectors, (x, y, z), (x == "p", y == "p", z == "p"))
+
+
+def film_cell(atoms: Atoms) -> Cell:
+    """The orthorhombic cell of a slab, which repeats along z too, as a box that ends in the vacuum."""
+    vacuum = Vacuum.of(atoms.positions[:, 2], float(atoms.cell[2, 2]))
+    low = np.array([0.0, 0.0, vacuum.lower_end])
+    return Cell(low, np.array(atoms.cell), ("p", "p", "f"), (True, True, True))
 
 
 def open_space(positions: Floats, boundary: str = "s") -> Cell:
     """A box around positions (N, 3) Å."""
     low = positions.min(axis=0) - MARGIN_A
-    return Cell(low, np.diag(positions.max(axis=0) + MARGIN_A - low), (boundary, boundary, boundary))
+    vectors = np.diag(positions.max(axis=0) + MARGIN_A - low)
+    return Cell(low, vectors, (boundary, boundary, boundary), (False, False, False))

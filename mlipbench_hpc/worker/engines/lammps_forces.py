@@ -12,7 +12,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.embedding import Embedding
 from mlipbench_hpc.worker.engines.interface import Answer, DrivingPotential
-from mlipbench_hpc.worker.engines.lammps_cell import Cell, open_space, periodic_cell
+from mlipbench_hpc.worker.engines.lammps_cell import Cell, film_cell, open_space, periodic_cell
 from mlipbench_hpc.worker.engines.system import System
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Native:
 
     def cell(self) -> Cell:
         """Where they live."""
+        if self.style.film:
+            return film_cell(self.system.start)
         return periodic_cell(self.system.start, self.style.open_boundary)
 
     def install(self, lammps: "lammps") -> None:

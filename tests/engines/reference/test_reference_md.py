@@ -35,14 +35,17 @@ LIQUID: dict[str, Any] = MD | {
     "thermostat": {"kind": "nose-hoover-chain", "damping": 0.05, "length": 3},
 }
 KINDS = {"electrode": electrode.Electrode, "spc-fw": spc_fw.SpcFw}
-LABELLERS = {"electrode": electrode.labeller, "spc-fw": spc_fw.labeller}
+KINDS |= {"three-periodic": electrode.ThreePeriodicElectrode}
+LABELLERS = {"electrode": electrode.labeller, "three-periodic": electrode.labeller, "spc-fw": spc_fw.labeller}
+OPTIONS = {"electrode": {"electrostatics": "slab-corrected"}, "spc-fw": {}}
+OPTIONS |= {"three-periodic": {"electrostatics": "three-periodic"}}
 BOTTOM = list(range(16))
 
 
 @cache
 def relaxed(potential: str) -> tuple[Frames, float | None]:
     """Two layers of 4x4 gold under 24 waters and two Na, or 16 waters; free of close contacts; its wall."""
-    if potential == "electrode":
+    if potential != "spc-fw":
         frames, values = interface((4, 4, 2), 24, 2, 4.08, 0.997, 12.0, 1)
     else:
         frames, values = water_box(16, 0.997, 1), {}
@@ -55,15 +58,26 @@ def relaxed(potential: str) -> tuple[Frames, float | None]:
 
 def engine(potential: str, fixed: list[int] | None = None, walled: bool = False, **changes: Any):
     frames, height = relaxed(potential)
+    return engine_of(potential, frames, height, fixed, walled, **changes)
+
+
+def engine_of(
+    potential: str,
+    frames: Frames,
+    height: float | None,
+    fixed: list[int] | None = None,
+    walled: bool = False,
+    **changes: Any,
+):
     system = System.prepare(frames.atoms(0), fixed or [])
-    style = LABELLERS[potential]({}).lammps(system.start)
+    style = LABELLERS[potential](OPTIONS[potential]).lammps(system.start)
     wall = None
     if walled and height is not None:
         wall = Wall.above(height, frames.positions[:, 2], float(frames.cells[0, 2, 2]))
     return LammpsEngine(system, Native(system, style), LIQUID | changes, wall)
 
 
-@pytest.mark.parametrize("potential", ["electrode", "spc-fw"])
+@pytest.mark.parametrize("potential", list(OPTIONS))
 def test_md_follows_the_labels(potential: str):
     """At the start and after forty steps, which went through other charges and other units."""
     running = engine(potential)
@@ -71,7 +85,7 @@ def test_md_follows_the_labels(potential: str):
         sample, answer = running.sample(), running.answer()
         atoms = running.system.start.copy()
         atoms.positions = sample.positions
-        energies, forces = LABELLERS[potential]({}).evaluate(Frames.from_atoms([atoms]), 1)
+        energies, forces = LABELLERS[potential](OPTIONS[potential]).evaluate(Frames.from_atoms([atoms]), 1)
         assert answer.energy == pytest.approx(energies[0], abs=5e-5)
         assert np.abs(answer.forces - forces).max() < 5e-4
         assert np.abs(forces).max() > 0.05
@@ -100,6 +114,23 @@ def test_md_is_canonical_and_conserves():
     assert (np.abs(positions - relaxed("electrode")[0].positions)[16:32].max(axis=1) > 1e-3).all()
 
 
+def test_md_of_a_film_across_the_cell_s_end_is_the_same_elsewhere_and_keeps_its_charge():
+    """A shift by whole Å, wrapped: the box begins below the slab wherever that is; the wall moves along."""
+    frames, height = relaxed("electrode")
+    assert height is not None
+    edge = float(frames.cells[0, 2, 2])
+    ends = []
+    for shift in (0.0, 15.0):
+        atoms = frames.atoms(0)
+        atoms.positions[:, 2] = (atoms.positions[:, 2] + shift) % edge
+        moved = Frames.from_atoms([atoms])
+        running = engine_of("electrode", moved, (height + shift) % edge, BOTTOM, walled=True)
+        running.advance(40)
+        ends.append(running.sample().positions - moved.positions)
+        assert abs(running.state()["charges"].sum()) < 1e-6
+    np.testing.assert_allclose(ends[1], ends[0], atol=1e-6)
+
+
 def test_a_restored_state_continues_to_the_same_bits():
     through, fresh = engine("electrode", BOTTOM, walled=True), engine("electrode", BOTTOM, True, seed=4)
     same_bits(through, fresh, (1, 20, 9), 20)
@@ -109,6 +140,7 @@ def test_a_restored_state_continues_to_the_same_bits():
 
 TASK: dict[str, Any] = LIQUID | {
     "potential": "electrode",
+    "electrostatics": "slab-corrected",
     "steps": 60,
     "frame_every": 2,
     "checkpoint_every": 10,
