@@ -40,15 +40,15 @@ def test_results_hold_alpha_and_a_verdict(finished: Path) -> None:
     spread = found["md"]["crystal"]["replicas"]["0"]["reweight"]
     assert (spread["frames"], spread["reweighted_frames"]) == (90, 30)
     assert set(spread["members"]) == {"1", "2", "3"}
-    assert spread["verdict"] == "caution", "31 frames are fewer than 100"
-    assert spread["alpha"] == calibration["centred"]["alpha"]
+    assert spread["verdict"] == "run longer", "of 30 correlated frames fewer than 30 are independent"
+    assert spread["alpha"] is None, "four members are fewer than six"
     assert {"coverage-pairs", "profiles-crystal-0-g_Ar-Ar"} <= set(found["figures"])
 
 
 def test_the_driver_reweighted_is_itself(finished: Path) -> None:
     columns = running.results(finished)["figures"]["profiles-crystal-0-g_Ar-Ar"]
     assert columns["member_0"] == columns["driver"]
-    assert max(columns["sigma"]) > 0
+    assert max(columns["sigma_observed"]) > 0
 
 
 def test_another_members_own_md_puts_reweighting_to_the_test(finished: Path) -> None:
@@ -66,7 +66,7 @@ def test_another_members_own_md_puts_reweighting_to_the_test(finished: Path) -> 
 
 def test_the_page_says_what_the_bands_are(finished: Path) -> None:
     page = (finished / "store" / "reports" / "toy" / "report.html").read_text()
-    assert "Training band to be used with caution" in page
+    assert "Training band withheld" in page
     assert "M = 4, 8 training structures each; 0.400 ps of MD" in page
     assert "No profiles: there is no oxygen in it, so no water." in page
 

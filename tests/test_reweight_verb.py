@@ -51,7 +51,11 @@ def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFi
         assert one["effective_frames"] == effective
         assert one["std_h"] == pytest.approx(h.std(ddof=1), abs=1e-9)
     bands = found["bands"]
-    np.testing.assert_allclose(bands["sigma"], np.std(cea, axis=0, ddof=1), atol=1e-9)
+    np.testing.assert_allclose(bands["sigma_observed"], np.std(cea, axis=0, ddof=1), atol=1e-9)
+    for low, sigma, high, observed in zip(
+        *(bands[name] for name in ("sigma_low", "sigma", "sigma_high", "sigma_observed")), strict=True
+    ):
+        assert 0 <= low <= sigma <= min(high, observed)
     np.testing.assert_allclose(bands["mean"], np.mean(cea, axis=0))
     np.testing.assert_allclose(bands["combined"], np.hypot(bands["se_driver"], 2 * np.array(bands["sigma"])))
     plain = n.std(axis=0, ddof=1) / np.sqrt(2000)  # the frames are independent
@@ -94,7 +98,7 @@ def test_a_member_twice_is_refused(files: Path, capsys: pytest.CaptureFixture[st
 
 def test_without_alpha_it_says_so(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(files)) == 0
-    assert "not calibrated" in capsys.readouterr().out
+    assert "the training band is 1.2 σ, Student's t for M = 4 members" in capsys.readouterr().out
 
 
 def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.frames import Floats, Ints
 
 AT_ONCE, WINDOW = 1 << 18, 1 << 16
 
@@ -53,3 +53,18 @@ def correlated_error(series: Floats) -> float:
     if len(series) < 2:
         return float("nan")
     return float(np.std(series, ddof=1) * np.sqrt(statistical_inefficiency(series) / len(series)))
+
+
+def independent_frames(values: Floats, series: Ints, chosen: Ints) -> float:
+    """How many of the frames `chosen` (V,) count as independent.
+
+    values (F,) of all frames, any unit; series (F,): frames of one number follow one another in time, equally
+    spaced, and are independent of all others. Of a series of n frames with statistical inefficiency g, v
+    frames drawn at random keep g' = 1 + (g - 1)·v/n, for a share v/n of the pairs at each distance is left.
+    """
+    total = 0.0
+    for number in np.unique(series[chosen]):
+        own = values[series == number]
+        drawn = int((series[chosen] == number).sum())
+        total += drawn / (1 + (statistical_inefficiency(own) - 1) * drawn / len(own))
+    return total

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.profiles import Samples
 from mlipbench_hpc.analysis.reweighting import direct_weights
+from mlipbench_hpc.analysis.spread import Spread, mean_spread, spread
 from mlipbench_hpc.data.frames import Floats, Ints
 
 DRAWS, QUANTILES = 200, (0.025, 0.975)
@@ -123,41 +124,48 @@ class Sampling:
 
     Each error is the bootstrap's standard deviation times √(N/(N-1)), so that of a plain average it agrees
     with σ_block/√N; interval: 2.5 % and 97.5 % of the draws of each member's CEA, (2, M, B). draws: how many
-    counted.
+    counted. spread, mean_spread: of the members without sampling noise, by bin (B,) and averaged over bins.
     """
 
     driving: Floats
     cea: Floats
     direct: Floats
     mean: Floats
-    sigma: Floats
+    spread: Spread
+    mean_spread: Spread
     interval: Floats
     draws: int
 
 
-def bootstrap(weights: Weights, sums: Floats, draws: int = DRAWS, seed: int = 0) -> Sampling:
-    """Blocks drawn again with replacement, N at a time; all members see the same draws.
+def resampled(weights: Weights, draws: int = DRAWS, seed: int = 0) -> Floats:
+    """(draws, N): how often each of the N blocks is taken, N at a time with replacement.
 
-    Draws in which no frame with h is left do not count. Raises ValueError for fewer than two blocks.
+    Draws in which no frame with h is left are left out. Raises ValueError for fewer than two blocks.
     """
     blocks = weights.blocks
     if blocks < 2:
         raise ValueError(f"a block bootstrap takes at least 2 blocks, got {blocks}")
     counts = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), draws).astype(float)
     left = counts @ weights.totals[:, [1, *range(2 + weights.members, 2 + 2 * weights.members)]]
-    counts = counts[(left > 0).all(axis=1)]
-    drawn = reweighted(weights, sums, counts)
+    return np.asarray(counts[(left > 0).all(axis=1)])
+
+
+def bootstrap(weights: Weights, sums: Floats, draws: int = DRAWS, seed: int = 0) -> Sampling:
+    """Blocks drawn again with replacement, see `resampled`; all members see the same draws."""
+    counts, blocks = resampled(weights, draws, seed), weights.blocks
+    drawn, members = reweighted(weights, sums, counts), reweighted(weights, sums).cea
     scale = np.sqrt(blocks / (blocks - 1))
 
     def error(values: Floats) -> Floats:
         return np.asarray(scale * values.std(axis=0, ddof=1))
 
     return Sampling(
-        error(drawn.driving), error(drawn.cea), error(drawn.direct), error(drawn.mean), error(drawn.sigma),
+        error(drawn.driving), error(drawn.cea), error(drawn.direct), error(drawn.mean),
+        spread(members, drawn.cea, blocks), mean_spread(members, drawn.cea, blocks),
         np.quantile(drawn.cea, QUANTILES, axis=0), len(counts),
     )  # fmt: skip
 
 
 def combined(sampling: Floats, training: Floats) -> Floats:
-    """√(SE² + (α·σ)²): one standard error of both kinds, any shape; NaN where either is not known."""
+    """√(SE² + band²): one standard error of both kinds, any shape; NaN where either is not known."""
     return np.asarray(np.hypot(sampling, training))

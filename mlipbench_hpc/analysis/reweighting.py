@@ -9,9 +9,11 @@ from ase.units import kB
 from mlipbench_hpc.analysis.correlation import statistical_inefficiency
 from mlipbench_hpc.data.frames import Floats
 
-Verdict = Literal["trust", "caution", "run it directly"]
-SEVERITY: tuple[Verdict, ...] = ("trust", "caution", "run it directly")
-TRUSTED_STD, TOLERATED_STD, ENOUGH_FRAMES = 1.0, 2.0, 100.0
+Verdict = Literal["trust", "caution", "run longer", "run it directly"]
+SEVERITY: tuple[Verdict, ...] = ("trust", "caution", "run longer", "run it directly")
+UNUSABLE: tuple[Verdict, ...] = ("run longer", "run it directly")
+TRUSTED_STD, TOLERATED_STD = 1.0, 2.0
+ENOUGH_FRAMES, FEWEST_FRAMES = 100.0, 30.0  # independent effective frames
 
 
 def reduced(energies: Floats, driving: Floats, temperature: float) -> Floats:
@@ -48,10 +50,16 @@ class Quality:
 
     @property
     def verdict(self) -> Verdict:
-        """trust: std(h) ≤ 1 and at least 100 independent effective frames; caution: std(h) ≤ 2."""
-        if self.std_h <= TRUSTED_STD and self.independent >= ENOUGH_FRAMES:
-            return "trust"
-        return "caution" if self.std_h <= TOLERATED_STD else "run it directly"
+        """trust: std(h) ≤ 1 and at least 100 independent effective frames; caution: std(h) ≤ 2 and 30.
+
+        No band otherwise: `run it directly` for std(h) > 2, else `run longer`.
+        """
+        if self.std_h > TOLERATED_STD:
+            return "run it directly"
+        if self.independent < FEWEST_FRAMES:
+            return "run longer"
+        trusted = self.std_h <= TRUSTED_STD and self.independent >= ENOUGH_FRAMES
+        return "trust" if trusted else "caution"
 
     def described(self) -> dict[str, float | str]:
         """For JSON."""

@@ -5,10 +5,20 @@ from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.analysis.committee import band_factor
+from mlipbench_hpc.analysis.inference import (
+    Comparison,
+    Control,
+    ErrorTerm,
+    equal_windows,
+    member_error,
+    welch,
+)
+from mlipbench_hpc.analysis.reweighting import UNUSABLE
+from mlipbench_hpc.analysis.spread import Spread, pooled_spread
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Item
-from mlipbench_hpc.report.draw.bands import OUT_OF_REACH
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
 
@@ -17,6 +27,7 @@ HOW = (
     "combined block error and the scatter between replicas"
 )
 PDF_BINS = 40
+DEFAULT_BLOCKS = 10
 Curve = tuple[Floats, Floats, Floats]
 
 
@@ -24,8 +35,9 @@ Curve = tuple[Floats, Floats, Floats]
 class Band:
     """One observable of a line along x (B,): mean and standard error (B,).
 
-    training: half width (B,) of the training band, α·σ, or σ where there is no α; committee: the mean (B,) of
-    all members. Both None where nothing was reweighted. usable: whether reweighting reaches the members.
+    training: half width (B,) of the training band, α·σ, or Student's t times σ where there is no α;
+    committee: the mean (B,) of all members. Both None where nothing was reweighted. usable: whether
+    reweighting reaches the members.
     """
 
     x: Floats
@@ -50,14 +62,18 @@ class Band:
 
 @dataclass(frozen=True)
 class Number:
-    """One number of a line: mean, standard error, α·σ (or σ; None where nothing was reweighted).
+    """One number of a line: mean, standard error of sampling, and its degrees of freedom.
 
-    usable: whether reweighting reaches the members, so that α·σ counts.
+    training: α·σ, or Student's t times σ without α; model: error of one member against a truth, from the
+    upper limit of σ. Both None where nothing was reweighted. usable: whether reweighting reaches the members,
+    so that both count.
     """
 
     mean: float
     se: float
+    dof: float = np.nan
     training: float | None = None
+    model: ErrorTerm | None = None
     usable: bool = True
 
     @property
@@ -65,15 +81,11 @@ class Number:
         """Whether there is a value."""
         return bool(np.isfinite(self.mean))
 
-    def holds(self, reference: "Number") -> bool | None:
-        """Whether `reference` lies inside the bands together, (2 SE)² of both and a usable (α·σ)² added up.
-
-        None where one of the two has no value or no standard error.
-        """
-        training = self.training if self.training is not None and self.usable else 0.0
-        width = np.hypot(np.hypot(2 * self.se, 2 * reference.se), training)
-        off = abs(self.mean - reference.mean)
-        return bool(off <= width) if np.isfinite([off, width]).all() else None
+    def against(self, reference: "Number") -> Comparison:
+        """Welch's test of the difference to `reference`: sampling of both, the model's error if usable."""
+        terms = [ErrorTerm(self.se, self.dof), ErrorTerm(reference.se, reference.dof)]
+        model = [self.model] if self.model is not None and self.usable else []
+        return welch(self.mean - reference.mean, terms + model)
 
 
 def pooled(values: Floats, errors: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -116,8 +128,10 @@ def reweighted_runs(line: Line) -> list[Run]:
 
 @remembered
 def reached(line: Line) -> bool:
-    """Whether reweighting reaches every member, std(h) ≤ 2, so that the training band may be used."""
-    return all(spread_of(run)["verdict"] != OUT_OF_REACH for run in reweighted_runs(line))
+    """Whether reweighting reaches every member, std(h) ≤ 2 and 30 independent effective frames, so that the
+    training band may be used.
+    """
+    return all(spread_of(run)["verdict"] not in UNUSABLE for run in reweighted_runs(line))
 
 
 @remembered
@@ -127,11 +141,41 @@ def band(line: Line, name: str) -> Band | None:
     if not curves:
         return None
     own = _pooled_band(curves)
-    corrections = _corrections(line, name, len(own.x))
-    if corrections is None:
+    members = _reweighted_curves(line, name, len(own.x))
+    if members is None:
         return own
-    width = corrections.std(axis=0, ddof=1) * _scale(line)
-    return Band(own.x, own.mean, own.se, width, own.mean + corrections.mean(axis=0), reached(line))
+    width = members.spread.sigma * band_factor(alpha(line), members.count)
+    return Band(own.x, own.mean, own.se, width, own.mean + members.shifts.mean(axis=0), reached(line))
+
+
+@dataclass(frozen=True)
+class Members:
+    """Shifts (M, B) of all members from the driving one, pooled over runs, and their spread (B,)."""
+
+    shifts: Floats
+    spread: Spread
+
+    @property
+    def count(self) -> int:
+        """M."""
+        return len(self.shifts)
+
+
+def _pooled_members(parts: list[tuple[Run, Floats, Floats]]) -> Members | None:
+    """Of runs with shifts (M, B) and the variance (B,) that sampling adds to their spread; M the least."""
+    if not parts:
+        return None
+    runs, shifts, noises = (list(column) for column in zip(*parts, strict=True))
+    fewest, weights = min(len(members) for members in shifts), _weights(runs)
+    share = weights / weights.sum()
+    pooled_shifts = np.tensordot(share, np.array([members[:fewest] for members in shifts]), axes=1)
+    noise = np.tensordot(share**2, np.array(noises), axes=1)
+    blocks = sum(_blocks(run) for run in runs)
+    return Members(pooled_shifts, pooled_spread(pooled_shifts.var(axis=0, ddof=1), noise, fewest, blocks))
+
+
+def _blocks(run: Run) -> int:
+    return int(run.analysis.values.get("blocks", DEFAULT_BLOCKS))
 
 
 def _curve(item: Item | None, name: str, column: str = "", error: str = "") -> Curve | None:
@@ -150,23 +194,11 @@ def _curve(item: Item | None, name: str, column: str = "", error: str = "") -> C
     return x, values, errors
 
 
-def _scale(line: Line) -> float:
-    known = alpha(line)
-    return 1.0 if known is None else known
-
-
-def _corrections(line: Line, name: str, bins: int) -> Floats | None:
-    """Shift (M, bins) of every member from the average of the driving member, over the reweighted runs."""
-    parts = []
-    for run in reweighted_runs(line):
-        members = _members(run.spread, name)
-        if members is not None and members.shape[1] == bins:
-            parts.append((run, members))
-    if not parts:
-        return None
-    fewest = min(len(members) for _, members in parts)
-    stacked = np.array([members[:fewest] for _, members in parts])
-    return pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in parts]))[0]
+def _reweighted_curves(line: Line, name: str, bins: int) -> Members | None:
+    """An observable along an axis of `bins` bins, as reweighting gives it for every member."""
+    parts = [(run, _members(run.spread, name)) for run in reweighted_runs(line)]
+    known = [(run, *curves) for run, curves in parts if curves is not None]
+    return _pooled_members([part for part in known if part[1].shape[1] == bins])
 
 
 @remembered
@@ -186,15 +218,18 @@ def _pooled_band(curves: list[tuple[Run, Curve]]) -> Band:
     return Band(x, *pooled(values, errors, _weights([run for run, _ in same])))
 
 
-def _members(spread: Item | None, name: str) -> Floats | None:
-    """Curves (M, B) of all members less that of the driving one, of one run; None without a file."""
+def _members(spread: Item | None, name: str) -> tuple[Floats, Floats] | None:
+    """Curves (M, B) of all members less that of the driving one, and the variance (B,) that sampling adds to
+    their spread, of one run; None without a file.
+    """
     observable = spread.observables.get(name) if spread else None
     if spread is None or observable is None or observable.axis is None:
         return None
     table, members = spread.table(observable.file), range(len(spread.values["members"]) + 1)
-    if not {observable.column, *(f"member_{member}" for member in members)} <= set(table):
+    if not {observable.column, "noise", *(f"member_{member}" for member in members)} <= set(table):
         return None
-    return np.array([table[f"member_{member}"] for member in members]) - table[observable.column]
+    curves = np.array([table[f"member_{member}"] for member in members]) - table[observable.column]
+    return curves, table["noise"] ** 2
 
 
 @remembered
@@ -206,7 +241,23 @@ def numbered(line: Line, name: str) -> Number:
         return Number(float("nan"), float("nan"))
     runs, means, errors = zip(*known, strict=True)
     mean, se = pooled(np.array(means), np.array(errors), _weights(list(runs)))
-    return Number(float(mean), float(se), _scalar_width(line, name), reached(line))
+    dof = _degrees(list(runs), np.array(errors), float(se))
+    members = _reweighted_number(line, name)
+    if members is None:
+        return Number(float(mean), float(se), dof)
+    factor, known_alpha = band_factor(alpha(line), members.count), alpha(line)
+    model = member_error(float(members.spread.limits[1][0]), members.count, known_alpha)
+    width = factor * float(members.spread.sigma[0])
+    return Number(float(mean), float(se), dof, width, model, reached(line))
+
+
+def _degrees(runs: list[Run], errors: Floats, se: float) -> float:
+    """Degrees of freedom of a pooled error: of blocks, or of replicas where their scatter is the larger."""
+    share = _weights(runs) / _weights(runs).sum()
+    within = float(np.sqrt(np.sum(share**2 * errors**2)))
+    if len(runs) > 1 and not np.isclose(within, se):
+        return len(runs) - 1
+    return float(sum(_blocks(run) - 1 for run in runs))
 
 
 def scalar(run: Run, name: str) -> tuple[float, float]:
@@ -217,18 +268,25 @@ def scalar(run: Run, name: str) -> tuple[float, float]:
     return nothing if mean is None else float(mean), nothing if error is None else float(error)
 
 
-def _scalar_width(line: Line, name: str) -> float | None:
-    shifts = []
+def _reweighted_number(line: Line, name: str) -> Members | None:
+    """A single number as reweighting gives it for every member; the axis of bins is 1 long."""
+    parts = []
     for run in reweighted_runs(line):
-        scalars = run.spread.statistics(name) if run.spread else {}
-        members = [scalars.get("driver"), *scalars.get("members", [])]
-        if len(members) > 2 and None not in members:
-            shifts.append((run, np.array(members[1:]) - members[0]))
-    if not shifts:
+        statistics = run.spread.statistics(name) if run.spread else {}
+        values = [statistics.get("driver"), *statistics.get("members", []), statistics.get("noise")]
+        if len(values) > 3 and None not in values:
+            numbers = np.array(values, dtype=float)
+            parts.append((run, numbers[1:-1, None] - numbers[0], numbers[-1:] ** 2))
+    return _pooled_members(parts)
+
+
+def control(reference: Run, run: Run, name: str) -> Control | None:
+    """The reference's windows as long as `run` against its own rest; None without series, or five windows."""
+    series = series_of(reference.analysis, reference.analysis.observables.get(name))
+    if not len(series) or not np.isfinite(series).all() or reference.analysed_ps <= 0:
         return None
-    stacked = np.array([members for _, members in shifts])
-    shift = pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in shifts]))[0]
-    return float(shift.std(ddof=1)) * _scale(line)
+    window = round(len(series) * run.analysed_ps / reference.analysed_ps)
+    return equal_windows(series, window, _blocks(run)) if window else None
 
 
 @remembered

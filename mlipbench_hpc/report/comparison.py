@@ -1,20 +1,27 @@
 """Averages of the reference potential and of every model side by side, with both errors."""
 
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from mlipbench_hpc.analysis.inference import LEVEL, Control, holm
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report import convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
+from mlipbench_hpc.report.combine import Number, alpha, control, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
-    "the committee times its calibration factor α; in parentheses, and ignored, where std(h) exceeds 2 kT). "
-    "In: the reference value lies within the combined uncertainty, |difference|² ≤ (2 SE)² of model and "
-    "reference + (α·σ)²; out: it does not."
+    "the committee times its calibration factor α, without α times Student's t; in parentheses, and ignored, "
+    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left). Differs: Welch's t "
+    "test against the reference potential, with the sampling errors of both and √(α² + 1) times the upper "
+    "limit of σ (α = 1 without calibration), gives p ≤ 0.05 after Holm's correction over all cells of this "
+    "table; otherwise the difference is unresolved."
 )
 
 
@@ -41,10 +48,10 @@ def table(group: Group) -> Table | None:
 
 
 def cell(group: Group, line: Line, quantity: Observable) -> str:
-    """`−0.29 ± 0.03 ± 0.05, in`."""
+    """`−0.29 ± 0.03 ± 0.05, unresolved`."""
     own = numbered(line, quantity.name)
-    inside = {True: ", in", False: ", out", None: ""}[reference_inside(group, line, quantity)]
-    return with_errors(own) + inside if own.known else NOTHING
+    resolved = {True: ", differs", False: ", unresolved", None: ""}[differs(group, line, quantity)]
+    return with_errors(own) + resolved if own.known else NOTHING
 
 
 def with_errors(own: Number) -> str:
@@ -56,34 +63,80 @@ def with_errors(own: Number) -> str:
     return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
 
 
-def reference_inside(group: Group, line: Line, quantity: Observable) -> bool | None:
-    """Whether the reference's number lies inside both bands of the line; None where that cannot be said."""
+@remembered
+def tests(group: Group) -> dict[tuple[str, str], float]:
+    """p by names of line and quantity, of every model against the reference, Holm-corrected over the table.
+
+    The campaign fixes the table, its runs and its quantities, before there are numbers. NaN where one of the
+    two has no value or no error; empty without a reference.
+    """
     reference = group.reference
-    if reference is None or line.potential.reference:
-        return None
-    return numbered(line, quantity.name).holds(numbered(reference, quantity.name))
+    if reference is None:
+        return {}
+    pairs = [
+        (line, quantity.name)
+        for line in group.drawn
+        if not line.potential.reference
+        for quantity in quantities(group)
+    ]
+    p = np.array([numbered(line, name).against(numbered(reference, name)).p for line, name in pairs])
+    adjusted = holm(p)
+    return {(line.name, name): float(adjusted[place]) for place, (line, name) in enumerate(pairs)}
+
+
+def differs(group: Group, line: Line, quantity: Observable) -> bool | None:
+    """Whether a line's number is resolved from the reference's; None where that cannot be said."""
+    p = tests(group).get((line.name, quantity.name), float("nan"))
+    return None if np.isnan(p) else p <= LEVEL
 
 
 def agreements(group: Group) -> list[str]:
-    """For each model, which reference values lie inside its bands."""
+    """For each model, which numbers differ from the reference's, which differences are unresolved."""
     sentences = []
     for line in group.drawn:
-        judged = [
-            (quantity.phrase, reference_inside(group, line, quantity)) for quantity in quantities(group)
-        ]
-        inside = [words for words, holds in judged if holds]
-        outside = [words for words, holds in judged if holds is False]
-        if inside or outside:
-            sentences.append(_agreement(group, line, inside, outside))
+        judged = [(quantity.phrase, differs(group, line, quantity)) for quantity in quantities(group)]
+        resolved = [words for words, differing in judged if differing]
+        unresolved = [words for words, differing in judged if differing is False]
+        if resolved or unresolved:
+            sentences.append(_agreement(group, line, resolved, unresolved))
     return sentences
 
 
-def _agreement(group: Group, line: Line, inside: list[str], outside: list[str]) -> str:
+def _agreement(group: Group, line: Line, resolved: list[str], unresolved: list[str]) -> str:
     name = f"{line.title(group.drawn)} ({line.about()})"
-    bands = "its bands" if reached(line) else "its sampling band (training band unusable)"
-    where = [f"inside {bands} for {listed(inside)}"] * bool(inside)
-    where += [f"outside{'' if inside else f' {bands}'} for {listed(outside)}"] * bool(outside)
-    return f"{name}: the reference lies {', '.join(where)}."
+    errors = "" if reached(line) else " (sampling errors alone, training band unusable)"
+    parts = [f"differs from the reference in {listed(resolved)}"] * bool(resolved)
+    parts += [f"the difference is unresolved for {listed(unresolved)}"] * bool(unresolved)
+    parts += [sentence] if (sentence := _about_control(group, line)) else []
+    return f"{name}: {'; '.join(parts)}{errors}."
+
+
+@remembered
+def controls(group: Group) -> dict[tuple[str, str], Control]:
+    """By line and quantity, how often the reference as short as the line's run differs from its own rest."""
+    reference = group.reference
+    if reference is None:
+        return {}
+    lines = [line for line in group.drawn if not line.potential.reference]
+    pairs = {
+        (line.name, quantity.name): control(reference.runs[0], line.runs[0], quantity.name)
+        for line in lines
+        for quantity in quantities(group)
+    }
+    return {pair: checked for pair, checked in pairs.items() if checked is not None}
+
+
+def _about_control(group: Group, line: Line) -> str:
+    """A sentence part on the control of one line; empty where the reference is too short for any."""
+    checked = {
+        quantity.phrase: controls(group).get((line.name, quantity.name)) for quantity in quantities(group)
+    }
+    shares = [f"{own.failed} of {own.windows} for {words}" for words, own in checked.items() if own]
+    return (
+        f"windows of the reference as long as this run that differ from its rest: {listed(shares)}"
+        if shares
+        else ""
+    )
 
 
 def numbers(results: Results) -> dict[str, Any]:
@@ -112,9 +165,13 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "numbers": {
             quantity.name: {
                 "mean": own.mean, "se": own.se, "training": own.training, "training_usable": own.usable,
-                "holds_reference": reference_inside(group, line, quantity),
+                "differs_from_reference": differs(group, line, quantity),
+                "p_holm": None if np.isnan(p) else p,
+                "control": asdict(checked) if checked else None,
             }
             for quantity in quantities(group)
             for own in [numbered(line, quantity.name)]
+            for p in [tests(group).get((line.name, quantity.name), float("nan"))]
+            for checked in [controls(group).get((line.name, quantity.name))]
         },
     }  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.layer import COSINE
 from mlipbench_hpc.analysis.profiles import DIPOLE
+from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, TOLERATED_STD
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
@@ -12,7 +13,6 @@ from mlipbench_hpc.report.text import number, plus_minus
 LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
-ENOUGH_FRAMES = 100.0
 COMPARED = (COSINE, DIPOLE)
 CRITERIA = (
     f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, the "
@@ -143,6 +143,11 @@ def _few_frames(line: Line) -> str:
         return ""
     std = max(quality["std_h"] for quality in members)
     frames = min(quality["independent_frames"] for quality in members)
+    if not reached(line) and std <= TOLERATED_STD:
+        return (
+            f"training band unusable: {number(frames)} independent effective frames, at least "
+            f"{FEWEST_FRAMES:g} are needed: use longer runs"
+        )
     if not reached(line):
         return (
             f"training band unusable: standard deviation of the reduced energy difference, std(h), up to "

@@ -9,6 +9,7 @@ from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.profiles import pieces
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import Quality, direct_weights, reduced
+from mlipbench_hpc.analysis.spread import Spread
 
 KT = kB * 300
 FRAMES, BINS, MEMBERS = 240, 6, 4
@@ -187,19 +188,30 @@ def test_advice_on_length_by_hand() -> None:
     assert advice.frames_needed(1000, np.array([np.nan]), 0.05) is None
 
 
-def kinds(sampling: float, training: float, noise: float, std_h: float = 0.5) -> str | None:
-    parts = (np.array([value]) for value in (sampling, training, noise))
-    return advice.about_kinds("ρ", *parts, {1: Quality(std_h, 900, 2)})
+def kinds(sampling: float, sigma: float, error: float, std_h: float = 0.5, frames: float = 900) -> str | None:
+    """Advice on 2·SE `sampling` and a band of 2 σ; error: standard error of σ²."""
+    members = Spread(np.array(sigma**2 + 0.01), np.array(0.01), np.array(error), blocks=11)
+    return advice.about_kinds("ρ", np.array([sampling]), members, 2.0, {1: Quality(std_h, frames, 2)})
 
 
 def test_advice_on_the_larger_error() -> None:
-    assert "more training data does" in str(kinds(0.1, 0.2, 0.01))
-    assert "more MD helps" in str(kinds(0.2, 0.1, 0.01))
-    assert kinds(np.nan, 0.1, 0.01) is None
+    """Limits of the band: 2 √(σ² ± 2.228 · error)."""
+    training = str(kinds(0.1, 0.1, 0.001))
+    assert "training band 0.2, 95 % interval 0.176 to 0.221" in training
+    assert "more training data does" in training
+    assert "more MD helps" in str(kinds(0.3, 0.1, 0.001))
+    assert kinds(np.nan, 0.1, 0.001) is None
+    assert kinds(0.1, 0.1, np.nan) is None
 
 
 def test_advice_on_a_band_that_is_not_resolved_or_not_reached() -> None:
-    assert "within its own sampling error, so more MD first" in str(kinds(0.1, 0.2, 0.1))
-    unreached = str(kinds(0.1, 0.2, 0.01, std_h=2.5))
-    assert "which error is the larger is not known" in unreached
-    assert "0.2" not in unreached
+    assert "which error is the larger is unresolved, so more MD first" in str(kinds(0.1, 0.1, 0.02))
+    for words in (kinds(0.1, 0.1, 0.001, std_h=2.5), kinds(0.1, 0.1, 0.001, frames=59)):
+        assert "which error is the larger is not known" in str(words)
+        assert "0.2" not in str(words)
+
+
+def test_advice_on_too_few_independent_frames() -> None:
+    assert "15 independent effective frames, and a band takes at least 30" in advice.about_members(
+        {1: Quality(0.5, 30, 2)}
+    )

@@ -91,7 +91,14 @@ def test_effective_sample_size_by_hand_and_for_the_driver() -> None:
 
 @pytest.mark.parametrize(
     ("std", "frames", "verdict"),
-    [(0.5, 1000, "trust"), (0.5, 60, "caution"), (1.5, 5000, "caution"), (2.5, 5000, "run it directly")],
+    [
+        (0.5, 1000, "trust"),
+        (0.5, 60, "caution"),
+        (0.5, 30, "run longer"),
+        (1.5, 5000, "caution"),
+        (2.5, 5000, "run it directly"),
+        (2.5, 10, "run it directly"),
+    ],
 )
 def test_verdicts(std: float, frames: int, verdict: str) -> None:
     h = np.random.default_rng(2).permutation(np.linspace(-1, 1, frames))

@@ -12,6 +12,7 @@ from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.contract.versions import verb_versions
 from mlipbench_hpc.plan.expand import Setting, environments, expand
 from mlipbench_hpc.plan.graph import Planned
+from mlipbench_hpc.plan.sources import conditions
 from mlipbench_hpc.potentials.card import find as potentials
 
 GROW = ("split: main}", "split: main, grow: {force_rmse: 1 meV/Å, step: 2, at_most: 3}}")
@@ -199,6 +200,9 @@ def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) 
     ]
     assert {item.task.parameters["stride"] for item in energies} == {5}
     (calibration,) = of("calibrate", found)
+    assert calibration.task.parameters == {
+        "conditions": [{"frames": 24, "temperature": None, "rattle_every": None}]
+    }
     assert [item.task.upstream["calibration"] for item in joined] == [calibration.key] * 2
     assert joined[1].task.upstream["member-001"] == energies[3].key
     assert len(of("reweight", plan(tmp_path, TOY))) == 0
@@ -312,6 +316,24 @@ def test_several_systems_and_starts_are_sampled_apart_and_joined(tmp_path: Path)
     facts = validate(tmp_path / "toy.yaml").datasets["mixed"]
     assert facts.compositions == {"Au48H80O40": 4, "Au48H80Na2O40": 2, "Au1": 2}
     assert facts.sizes == (168,) * 4 + (170,) * 2 + (1,) * 2
+
+
+def test_calibration_knows_at_which_temperature_frames_were_sampled(tmp_path: Path) -> None:
+    """Of relabelled frames those of the sampling; of the quickstart three systems at three temperatures."""
+    slabs = INTERFACE.replace("  own: {structure: {path: own.xyz, format: extxyz}}\n", "").replace(
+        ", own]", "]"
+    )
+    (tmp_path / "toy.yaml").write_text(slabs)
+    validated = validate(tmp_path / "toy.yaml")
+    found = conditions(validated.campaign.datasets, validated.datasets, "again")
+    assert [stretch["frames"] for stretch in found] == [2, 2, 2, 2]
+    assert {(stretch["temperature"], stretch["rattle_every"]) for stretch in found} == {(330.0, None)}
+    validated = validate(EXAMPLES / "quickstart.yaml")
+    found = conditions(validated.campaign.datasets, validated.datasets, "interface")
+    assert (
+        found
+        == [{"frames": 24, "temperature": kelvin, "rattle_every": 2} for kelvin in (300.0, 600.0, 1200.0)] * 3
+    )
 
 
 def test_starts_are_built_with_seeds_of_their_own(tmp_path: Path) -> None:

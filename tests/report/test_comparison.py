@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from profiled import ERRORS, SCALARS, SPREAD, Z, analysed, npz, reweighted
+from scipy import stats
 from wellformed import Wellformed
 
+from mlipbench_hpc.analysis.inference import ErrorTerm
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import Results, collect
 from mlipbench_hpc.report.combine import Number, numbered, pooled
-from mlipbench_hpc.report.comparison import agreements, with_errors
+from mlipbench_hpc.report.comparison import agreements, controls, with_errors
 from mlipbench_hpc.report.convergence import farthest
 from mlipbench_hpc.report.draw.drawing import Figure, finish
 from mlipbench_hpc.report.draw.overlay import caption, overlay
@@ -265,10 +267,14 @@ def test_replicas_are_pooled_by_hand() -> None:
     assert pooled(np.array([2.0]), np.array([0.2]), np.array([1.0])) == pytest.approx((2.0, 0.2))
 
 
-@pytest.mark.parametrize(("reference", "inside"), [(1.29, True), (1.31, False), (float("nan"), None)])
-def test_both_bands_together_by_hand(reference: float, inside: bool | None) -> None:
-    # (2 · 0.05)² + (2 · 0.1)² + 0.2² = 0.3²
-    assert Number(1.0, 0.05, 0.2).holds(Number(reference, 0.1)) is inside
+def test_a_number_against_the_reference_by_hand() -> None:
+    """SE 0.3 and 0.4 of 9 degrees: e = 0.5, so 2.262 e is p = 0.05; with a model's error of √0.75, e = 1."""
+    own, truth = Number(1.0, 0.3, 9), Number(1.0 + 2.262157 * 0.5, 0.4, 9)
+    assert own.against(truth).p == pytest.approx(0.05, rel=1e-5)
+    assert np.isnan(Number(float("nan"), 0.3, 9).against(truth).p)
+    with_model = replace(own, model=ErrorTerm(0.75**0.5, 9))
+    assert with_model.against(truth).error == pytest.approx(1.0)
+    assert replace(with_model, usable=False).against(truth) == own.against(truth)
 
 
 def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tmp_path: Path) -> None:
@@ -279,15 +285,34 @@ def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tm
         change(compared, "analyse", "charged", replica, profiles=profiles | {"first_layer": layer})
     page, results, summary = build(compared, tmp_path)
     found = results["comparisons"][CHARGED]["lines"]["charged"]["numbers"]
-    assert found["cosine"]["holds_reference"] is False
-    assert found["peak_z_A"]["holds_reference"] is True
+    assert found["cosine"]["differs_from_reference"] is True
+    assert found["cosine"]["p_holm"] < 0.01
+    assert found["peak_z_A"]["differs_from_reference"] is False
     # SE of two equal replicas: 0.02/√2; σ of members 0.02 · SPREAD, times α = 1.5
     assert found["cosine"]["se"] == pytest.approx(0.02 / 2**0.5)
     assert found["cosine"]["training"] == pytest.approx(1.5 * 0.02 * SPREAD.std(ddof=1))
-    cell = "0.200 ± 0.014 ± 0.039, out"
+    cell = "0.200 ± 0.014 ± 0.039, differs"
     assert cell in page
     assert re.search(rf"⟨cos θ⟩ of the first layer +{cell}", summary)
-    assert ", outside for ⟨cos θ⟩ of the first layer." in page
+    assert "differs from the reference in ⟨cos θ⟩ of the first layer" in page
+
+
+def test_the_reference_as_short_as_the_model_is_tested_against_itself(made: Any) -> None:
+    """160 frames of independent numbers in 8 ps, the model's run a fifth of it: five windows of 32 frames."""
+    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(made, "charged", "mace", replicas=1)
+    add(made, "truth", None, replicas=1, analysed_ps=8.0)
+    group = by_title(made)[CHARGED]
+    (checked,) = controls(group).values()
+    assert list(controls(group)) == [("charged", "dipole")]
+    assert checked.windows == 5
+    assert checked.failed <= 2
+    words = "windows of the reference as long as this run that differ from its rest: "
+    assert f"{words}{checked.failed} of 5 for" in agreements(group)[0]
+
+
+def test_no_control_of_a_reference_as_long_as_the_model(compared: Any) -> None:
+    assert controls(by_title(compared)[CHARGED]) == {}
 
 
 GOOD = {"time_ps": 600.0, "analysed_ps": 500.0, "memory": 4.0}
@@ -415,7 +440,7 @@ def test_files_gone_are_no_exception(compared: Any) -> None:
     assert overlays(collected(compared)) == []
 
 
-def test_a_committee_without_alpha_has_a_band_of_one_sigma(made: Any) -> None:
+def test_a_committee_without_alpha_has_a_band_of_students_t(made: Any) -> None:
     group = by_title(only(made, {"alpha": None}))[CHARGED]
     figure = overlay(collected(made), group)
     assert figure is not None
@@ -423,7 +448,8 @@ def test_a_committee_without_alpha_has_a_band_of_one_sigma(made: Any) -> None:
         np.array(figure.columns[name])[np.array(figure.columns["observable"]) == "density"]
         for name in ("value", "training")
     )
-    np.testing.assert_allclose(width, 0.04 * np.abs(value) * SPREAD.std(ddof=1), atol=1e-6)
+    t = stats.t.ppf(stats.norm.cdf(1.0), 3)
+    np.testing.assert_allclose(width, t * 0.04 * np.abs(value) * SPREAD.std(ddof=1), atol=1e-6)
 
 
 def test_a_training_band_out_of_reach_counts_for_nothing(made: Any) -> None:
@@ -431,11 +457,10 @@ def test_a_training_band_out_of_reach_counts_for_nothing(made: Any) -> None:
     group = by_title(made)[CHARGED]
     number = numbered(group.lines[1], "cosine")
     assert with_errors(number) == "−0.310 ± 0.014 ± (0.039)"
-    # 2.5 standard errors of 0.02/√2, twice over: inside with the training band, outside without
-    far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se)
-    assert number.holds(far) is False
-    assert replace(number, usable=True).holds(far) is True
-    assert "inside its sampling band (training band unusable) for" in agreements(group)[0]
+    # 2.5 standard errors of 0.02/√2, twice over: resolved by sampling alone, not with the model's error
+    far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se, number.dof)
+    assert number.against(far).p < 0.05 < replace(number, usable=True).against(far).p
+    assert "(sampling errors alone, training band unusable)" in agreements(group)[0]
     figure = overlay(collected(made), group)
     assert figure is not None
     assert "Training band of mace unusable: std(h), the standard deviation over frames" in figure.caption
@@ -526,9 +551,17 @@ def test_no_number_of_a_model_without_its_size_data_and_length(written: tuple[An
 def test_warnings_stand_under_size_data_and_length(compared: Any, plain: None, tmp_path: Path) -> None:
     compared.document["campaign"]["md"]["charged"]["temperature"] = 400.0
     compared.document["campaign"]["md"]["truth"]["temperature"] = 400.0
-    values = {"refused": "too few members", "why": "M = 4: α² is negative", "structures": 20}
+    values = {
+        "refused": "too few members", "why": "M = 4: α² is negative", "structures": 20, "independent": 20.0,
+    }  # fmt: skip
     both = {"raw": values, "centred": values}
-    found = both | {"members": 4, "structures": 20, "compositions": {}, "zeros": ["member 0: off"]}
+    found = both | {
+        "members": 4,
+        "structures": 20,
+        "compositions": {},
+        "zeros": ["member 0: off"],
+        "strata": [],
+    }
     compared.commit("calibrate", {"committee": "mace", "round": 0}, found, {})
     _, results, _ = build(compared, tmp_path)
     assert len(results["warnings"]) >= 6

@@ -1,5 +1,6 @@
 """An observable that a package outside this one adds: planned, averaged, reweighted and reported, by hand."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from ase.units import kB
 from committed import commit
 from interface import LX, LY, LZ, slab
 from profiled import npz
+from scipy import stats
 from toy import write_toy
 
 from mlipbench_hpc.contract.folder import read_json
@@ -122,7 +124,8 @@ def reweight(made: Any, subject: dict[str, Any], run: str) -> Any:
         f"member-{member:03d}": commit(made.store, "reevaluate", {}, {"energies.npz": content})
         for member, content in enumerate(files)
     }
-    calibration = commit(made.store, "calibrate", {"centred": {"alpha": 1.5}})
+    stratum = {"composition": "Au27H6Na1O3", "temperature_K": None, "alpha": 1.5, "withheld": None}
+    calibration = commit(made.store, "calibrate", {"members": len(SLOPES), "strata": [stratum]})
     upstream |= {"md": run, "calibration": calibration}
     return work(made, "reweight", subject, upstream, stride=1, driver=0)
 
@@ -150,7 +153,9 @@ def test_the_worker_averages_and_reweights_it(made: Any, species: Path) -> None:
     height = values["scalars"]["sodium_height"]
     assert height["driver"] == pytest.approx(3.15, abs=1e-5)
     assert height["members"] == pytest.approx(MEMBERS, abs=1e-5)
-    assert height["alpha_sigma"] == pytest.approx(1.5 * np.std(MEMBERS, ddof=1), abs=1e-5)
+    assert height["sigma_observed"] == pytest.approx(np.std(MEMBERS, ddof=1), abs=1e-5)
+    assert height["alpha_sigma"] == pytest.approx(1.5 * height["sigma"], abs=1e-9)
+    assert any("temperature of the validation frames is not stated" in one for one in values["warnings"])
     table = np.genfromtxt(folder / "reweighted-species.csv", delimiter=",", names=True)
     assert table["driver"] == pytest.approx([6, 3, 1, 0])
     assert table["member_2"] == pytest.approx([6, 3, 1, 0]), "no number of atoms goes with the energy"
@@ -169,13 +174,14 @@ def test_the_report_shows_it(made: Any, species: Path, tmp_path: Path) -> None:
     lines = results["comparisons"][TITLE]["lines"]
     own, truth = (lines[name]["numbers"]["sodium_height"] for name in ("charged", "truth"))
     assert (own["mean"], own["se"]) == (pytest.approx(3.15, abs=1e-5), pytest.approx(SE, abs=1e-5))
-    assert own["training"] == pytest.approx(1.5 * np.std(MEMBERS, ddof=1), abs=1e-5)
+    assert 0 < own["training"] < 1.5 * np.std(MEMBERS, ddof=1)
     assert truth["mean"] == pytest.approx(3.65, abs=1e-5)
-    # 0.5 Å off; 2 SE of both, and 1.5 σ added up, are 0.18 Å
-    assert own["holds_reference"] is False
+    # 0.5 Å off, SE of both 0.0645 Å of 3 degrees: t = 5.48, p = 0.0119; nothing else differs or has an error
+    assert own["p_holm"] == pytest.approx(2 * stats.t.sf(0.5 / (2**0.5 * SE), 3), rel=1e-3)
+    assert own["differs_from_reference"] is True
     assert "<th" in page
     assert "Mean height of Na, Å</th>" in page
-    assert "3.150 ± 0.065 ± 0.025, out" in page
+    assert re.search(r"3\.150 ± 0\.065 ± \(0\.0\d+\), differs", page), "40 frames in blocks are too few"
     columns = {name: np.array(values) for name, values in results["figures"][f"overlay-{slug()}"].items()}
     assert {"species", "sodium_height"} <= set(columns["observable"])
     curve = (columns["observable"] == "species") & (columns["md"] == "charged")

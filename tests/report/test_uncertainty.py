@@ -26,8 +26,8 @@ def coverage() -> list[list[float]]:
 
 def calibration(alpha: float) -> dict[str, Any]:
     one = {
-        "structures": 20, "alpha": alpha, "interval": [0.8 * alpha, 1.3 * alpha], "share_of_largest": 0.31,
-        "coverage": coverage(), "warnings": ["M = 4: for M ≤ 5 the estimate of α² has no finite variance"],
+        "structures": 20, "independent": 17.5, "alpha": alpha, "interval": [0.8 * alpha, 1.3 * alpha],
+        "share_of_largest": 0.31, "coverage": coverage(), "withheld": "M = 4 members, at least 6 are needed",
     }  # fmt: skip
     return {"raw": one | {"alpha": 3 * alpha}, "centred": one}
 
@@ -100,11 +100,15 @@ def with_uncertainty(made: Any, alpha: float | None = 1.3, std: float = 0.7, sha
     made.commit("visibility", {"committee": "mace"}, seen, {})
     refused = {
         "structures": 20,
+        "independent": 20.0,
         "refused": "too few members",
         "why": "M = 3: with M ≤ 3 it is never positive",
     }
     both = calibration(alpha) if alpha else {"raw": refused, "centred": refused}
     values = both | {"members": 4, "structures": 20, "compositions": {"H32O16": both}, "zeros": []}
+    values["strata"] = [
+        {"composition": "H32O16", "temperature_K": kelvin} | both["centred"] for kelvin in (300.0, None)
+    ]
     made.commit("calibrate", {"committee": "mace", "round": 0}, values, {})
     own, files = profiles()
     described = [one.to_json() for one in (*THERMO, G_OO, *DESCRIBED, COSINE)]
@@ -181,6 +185,9 @@ def test_tables_and_results(made: Any, plain: None, tmp_path: Path) -> None:
     assert results["md"]["bulk"]["replicas"]["0"]["reweight"]["members"]["1"]["std_h"] == 0.7
     assert results["committees"]["mace"]["visibility"]["compositions"]["Au96H190Na2O95"]["share"] == 0.25
     assert "1.04 to 1.69" in page
+    assert "H32O16, 300 K" in page
+    assert "H32O16, temperature not stated" in page
+    assert "no calibrated band: M = 4 members, at least 6 are needed" in page
     assert "M = 4, 120" in page
     assert "Training band reliable: std(h) up to 0.700 kT, at least 152 independent effective frames" in page
     assert "No profiles: there is no oxygen in it, so no water." in page

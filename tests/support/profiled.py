@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.analysis.reweighting import Quality
 from mlipbench_hpc.data.observable import DISTANCE, HEIGHT, LAG, Observable
 
 
@@ -208,17 +209,22 @@ def reweighted(
         members = driver * (1 + 0.04 * (SPREAD - SPREAD[drove])[:, None])
         sigma = members.std(axis=0, ddof=1)
         columns = {"z_A": Z, "driver": driver, "se": table[f"se_{NAMES[name]}"], "mean": members.mean(axis=0),
-                   "sigma": sigma, "alpha_sigma": sigma * (np.nan if alpha is None else alpha)}  # fmt: skip
+                   "sigma": sigma, "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
+                   "noise": np.zeros_like(sigma)}  # fmt: skip
         columns |= {f"member_{m}": member for m, member in enumerate(members)}
         columns |= {f"se_member_{m}": 1.2 * columns["se"] for m in range(len(members))}
         made[f"reweighted-{name}.csv"] = csv_bytes(columns)
-    verdict = "trust" if std <= 1 and frames >= 100 else "caution" if std <= 2 else "run it directly"
+    verdict = Quality(std, frames, 1.0).verdict
     member = {"std_h": std, "effective_frames": 3 * frames, "statistical_inefficiency": 3.0,
               "independent_frames": frames, "verdict": verdict}  # fmt: skip
     means = {name: one["mean"] for name, one in values["profiles"]["first_layer"].items()}
     means["dipole"] = values["profiles"]["dipole"]["mean"]
     scalars = {
-        name: {"driver": mean, "members": (mean + ERRORS[name] * (SPREAD - SPREAD[drove])).tolist()}
+        name: {
+            "driver": mean,
+            "members": (mean + ERRORS[name] * (SPREAD - SPREAD[drove])).tolist(),
+            "noise": 0.0,
+        }
         for name, mean in means.items()
     }
     return {

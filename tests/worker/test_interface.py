@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.units import kB
 from committed import commit
 from interface import LX, LY, LZ, Interface, slab
@@ -15,10 +16,10 @@ from interface import LX, LY, LZ, Interface, slab
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, InputFailure, Task
 from mlipbench_hpc.data.answers import Answers
-from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.frames import Frames, composition
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
-from mlipbench_hpc.worker.calibrate import require_different
+from mlipbench_hpc.worker.calibrate import origins, require_different
 
 FRAMES, MEMBERS, STRIDE = 200, 4, 2
 HEIGHTS = np.linspace(2.05, 12.05, 21).tolist()
@@ -273,8 +274,11 @@ def test_reevaluate_goes_on_where_it_was(store: Store) -> None:
 
 
 def calibration(store: Store, alpha: float | None) -> str:
-    centred = {"alpha": alpha} if alpha else {"refused": "too few members", "why": "M = 3"}
-    return commit(store, "calibrate", {"centred": centred})
+    """Of the composition of the run, at its temperature, and another α at another."""
+    own = {"alpha": alpha, "withheld": None} if alpha else {"refused": "too few members", "why": "M = 3"}
+    where = {"composition": composition(INTERFACE.numbers), "temperature_K": 300.0}
+    strata = [where | own, where | {"temperature_K": 600.0, "alpha": 9.0, "withheld": None}]
+    return commit(store, "calibrate", {"members": 3, "strata": strata})
 
 
 def reweight(
@@ -306,6 +310,10 @@ def test_reweighted_profiles_against_the_formula(store: Store) -> None:
         assert table[f"member_{member}"].sum() == pytest.approx(table["driver"].sum(), rel=1e-6)
     np.testing.assert_allclose(table["alpha_sigma"], 1.5 * table["sigma"], rtol=1e-6)
     members = [table[f"member_{m}"] for m in range(4)]
+    np.testing.assert_allclose(table["sigma_observed"], np.std(members, axis=0, ddof=1), atol=2e-7)
+    free = np.maximum(0, table["sigma_observed"] ** 2 - table["noise"] ** 2)
+    np.testing.assert_allclose(table["sigma"], np.sqrt(free), atol=1e-3)
+    assert ((table["sigma_low"] <= table["sigma"]) & (table["sigma"] <= table["sigma_high"])).all()
     np.testing.assert_allclose(table["mean"], np.mean(members, axis=0), atol=1e-7)
     weights = np.exp(-0.02 * (x - x.mean()))
     direct = (weights / weights.sum()) @ counts[::STRIDE]
@@ -347,8 +355,10 @@ def test_reweighted_numbers_follow_from_the_reweighted_profiles(store: Store) ->
     found = values["scalars"]
     assert found["cosine"]["members"] == pytest.approx(expected, abs=1e-6)
     assert found["cosine"]["driver"] == pytest.approx(found["cosine"]["members"][0])
-    assert found["cosine"]["alpha_sigma"] == pytest.approx(1.5 * np.std(expected, ddof=1), rel=1e-4)
-    assert found["cosine"]["sigma"] > 1e-3
+    assert found["cosine"]["sigma_observed"] == pytest.approx(np.std(expected, ddof=1), rel=1e-4)
+    assert found["cosine"]["alpha_sigma"] == pytest.approx(1.5 * found["cosine"]["sigma"])
+    assert found["cosine"]["sigma_observed"] > found["cosine"]["sigma"] >= 0
+    assert found["cosine"]["noise"] > 0
     # the molecule that moves does not turn, so the total dipole does not change
     assert found["dipole"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
     assert set(found) == {"dipole", "cosine", "peak_z_A", "peak_g_per_cm3"}
@@ -363,7 +373,8 @@ def test_verdicts_come_from_the_worst_member(store: Store, slope: float, verdict
 def test_a_committee_without_alpha_says_so(store: Store) -> None:
     values, folder = reweight(store, SLOPES[:3], alpha=None)
     assert values["alpha"] is None
-    assert any("not calibrated (M = 3): bands are 1 σ" in warning for warning in values["warnings"])
+    words = "not calibrated (M = 3): bands are 1.32 σ, Student's t for M = 3 members"
+    assert any(words in warning for warning in values["warnings"])
     assert np.isnan(read(folder / "reweighted-density.csv")["alpha_sigma"]).all()
 
 
@@ -388,22 +399,38 @@ def test_without_slab_g_of_r_is_reweighted(store: Store) -> None:
     assert (table["sigma"] > 0).any()
 
 
+def formulas(count: int) -> list[list[int]]:
+    """Atomic numbers of frames: two waters, one, two, …"""
+    return [[8, 1, 1] if index % 2 else [8, 1, 1, 8, 1, 1] for index in range(count)]
+
+
 def predictions(reference: np.ndarray, energies: np.ndarray, indices: list[int]) -> dict[str, bytes]:
     stream = io.BytesIO()
-    count = len(reference)
-    numbers = np.concatenate([[8, 1, 1] if i % 2 else [8, 1, 1, 8, 1, 1] for i in range(count)])
-    sizes = [3 if i % 2 else 6 for i in range(count)]
-    np.savez(stream, indices=np.array(indices), offsets=np.cumsum([0, *sizes]), numbers=numbers,
-             energies=energies, reference_energies=reference)  # fmt: skip
+    numbers = formulas(len(reference))
+    np.savez(stream, indices=np.array(indices), offsets=np.cumsum([0, *map(len, numbers)]),
+             numbers=np.concatenate(numbers), energies=energies, reference_energies=reference)  # fmt: skip
     return {"predictions-validation.npz": stream.getvalue()}
 
 
-def calibrate(store: Store, energies: np.ndarray, reference: np.ndarray) -> Any:
-    upstream = {
-        f"member-{m:03d}": commit(store, "evaluate", {}, predictions(reference, row, list(range(len(row)))))
+def calibrate(
+    store: Store, energies: np.ndarray, reference: np.ndarray, conditions: list[dict[str, Any]] | None = None
+) -> Any:
+    """The dataset holds the validation structures alone, sampled one after the other."""
+    count, numbers = len(reference), formulas(len(reference))
+    frames = Frames(
+        offsets=np.cumsum([0, *map(len, numbers)]), numbers=np.concatenate(numbers),
+        positions=np.zeros((sum(map(len, numbers)), 3)), cells=np.zeros((count, 3, 3)),
+        pbc=np.zeros((count, 3), dtype=bool), energies=reference,
+        forces=np.zeros((sum(map(len, numbers)), 3)),
+    )  # fmt: skip
+    frames.save(store.root / "dataset.npz")
+    content = {"frames.npz": (store.root / "dataset.npz").read_bytes()}
+    upstream = {"frames": commit(store, "label", {}, content)} | {
+        f"member-{m:03d}": commit(store, "evaluate", {}, predictions(reference, row, list(range(count))))
         for m, row in enumerate(energies)
     }
-    return run(store, "calibrate", {}, upstream)[0]
+    unknown = [{"frames": count, "temperature": None, "rattle_every": None}]
+    return run(store, "calibrate", {"conditions": conditions or unknown}, upstream)[0]
 
 
 def test_calibrate(store: Store) -> None:
@@ -416,6 +443,45 @@ def test_calibrate(store: Store) -> None:
     assert values["compositions"]["H2O1"]["raw"]["structures"] == 20
     assert values["raw"]["interval"][0] < values["raw"]["alpha"] < values["raw"]["interval"][1]
     assert values["zeros"] == []
+    where = [(stratum["composition"], stratum["temperature_K"]) for stratum in values["strata"]]
+    assert where == [("H2O1", None), ("H4O2", None)]
+    assert "independent validation frames, at least 24" in values["strata"][0]["withheld"]
+
+
+def test_alpha_is_taken_at_each_temperature_from_frames_that_are_not_rattled(store: Store) -> None:
+    """Errors are three times the spread at 600 K, and a hundred times in rattled frames, every fourth."""
+    noise, count = np.random.default_rng(3), 800
+    conditions = [{"frames": 400, "temperature": kelvin, "rattle_every": 4} for kelvin in (300.0, 600.0)]
+    scale = np.repeat([1.0, 3.0], 400)
+    scale[3::4] = 100.0
+    reference = noise.normal(size=count)
+    energies = reference + scale * noise.normal(size=count) + noise.normal(size=(6, count))
+    values = calibrate(store, energies, reference, conditions)
+    strata = {(own["composition"], own["temperature_K"]): own for own in values["strata"]}
+    # the second and fourth frame of four are of one molecule: the fourth is rattled
+    assert {own: stratum["structures"] for own, stratum in strata.items()} == {
+        ("H2O1", 300.0): 100, ("H4O2", 300.0): 200, ("H2O1", 600.0): 100, ("H4O2", 600.0): 200,
+    }  # fmt: skip
+    for (_, kelvin), stratum in strata.items():
+        assert stratum["alpha"] == pytest.approx(1.0 if kelvin == 300 else 3.0, rel=0.35)
+        assert 24 < stratum["independent"] <= stratum["structures"]
+        assert stratum["withheld"] is None
+    assert values["centred"]["alpha"] > 20
+
+
+def test_frames_that_follow_one_another_closely_are_not_independent(store: Store) -> None:
+    """Labels in steps of 20 frames, 10 of each composition: some 10 of 100 frames of each are independent."""
+    noise = np.random.default_rng(4)
+    reference = np.repeat(noise.normal(size=10), 20)
+    values = calibrate(store, reference + noise.normal(size=(6, 200)), reference)
+    assert {stratum["independent"] < 24 for stratum in values["strata"]} == {True}
+
+
+def test_a_dataset_that_is_not_the_planned_one_is_refused(store: Store) -> None:
+    with pytest.raises(InputFailure, match="2 frames are planned, the data have 3"):
+        origins(
+            Frames.from_atoms([Atoms("H")] * 3), [{"frames": 2, "temperature": None, "rattle_every": None}]
+        )
 
 
 def test_calibrate_refuses_in_words(store: Store) -> None:

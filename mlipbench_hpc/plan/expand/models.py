@@ -8,7 +8,7 @@ from mlipbench_hpc.architectures.card import merge
 from mlipbench_hpc.campaign.facts import atomic_number
 from mlipbench_hpc.campaign.spec import Model, Split
 from mlipbench_hpc.campaign.splits import sizes_of
-from mlipbench_hpc.plan import cost
+from mlipbench_hpc.plan import cost, sources
 from mlipbench_hpc.plan.expand import data
 from mlipbench_hpc.plan.expand.graph import TaskGraph, members
 from mlipbench_hpc.plan.graph import Cost
@@ -68,7 +68,7 @@ def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
     ]
     trained = [_train(shared, subject) for subject in subjects]
     evaluated = [_evaluate(shared, subject, key) for subject, key in zip(subjects, trained, strict=True)]
-    return Trained(trained, evaluated, _calibrate(graph, name, number, evaluated, maybe), maybe)
+    return Trained(trained, evaluated, _calibrate(shared, name, number, evaluated), maybe)
 
 
 def visibility(graph: TaskGraph, name: str) -> None:
@@ -87,11 +87,14 @@ def visibility(graph: TaskGraph, name: str) -> None:
     graph.add("visibility", {"committee": name}, parameters, upstream, cost.analyse(facts.frames))
 
 
-def _calibrate(graph: TaskGraph, name: str, number: int, evaluated: list[str], maybe: bool) -> str | None:
+def _calibrate(shared: Round, name: str, number: int, evaluated: list[str]) -> str | None:
     if len(evaluated) < 2:
         return None
-    subject = {"committee": name, "round": number}
-    return graph.add("calibrate", subject, {}, members(evaluated), Cost(), maybe=maybe)
+    graph, subject = shared.graph, {"committee": name, "round": number}
+    datasets, facts = graph.campaign.datasets, graph.setting.facts
+    parameters = {"conditions": sources.conditions(datasets, facts, shared.split.dataset)}
+    upstream = {"frames": shared.upstream["frames"]} | members(evaluated)
+    return graph.add("calibrate", subject, parameters, upstream, Cost(), maybe=shared.maybe)
 
 
 def _train(shared: Round, subject: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from mlipbench_hpc.analysis.committee import student_factor
+from mlipbench_hpc.analysis.reweighting import UNUSABLE
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import DISTANCE, FROM_ORIGIN, HEIGHT, LAG, Observable
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
@@ -22,7 +24,6 @@ from mlipbench_hpc.report.driving import about_run, driving_potential
 from mlipbench_hpc.report.text import count, number
 
 SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
-OUT_OF_REACH = "run it directly"
 # Axes of curves that have figures elsewhere; densities of a run without a surface stand in files alone.
 ELSEWHERE = (DISTANCE, LAG, FROM_ORIGIN)
 
@@ -86,7 +87,7 @@ def _line(
     x, average = table[axis.column], table["driver"]
     _band(axes, x, average, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
     width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
-    reached = spread is None or spread["verdict"] != OUT_OF_REACH
+    reached = spread is None or spread["verdict"] not in UNUSABLE
     label += "" if reached else ", unusable"
     seen = np.fmax(2 * table["se"], width if reached else 0.0)
     height = room(axes, average - seen, average + seen)
@@ -121,7 +122,9 @@ def training_band(table: dict[str, Floats], spread: dict[str, Any]) -> tuple[Flo
     """Half width (B,) of the training band, and its entry in the legend."""
     members, alpha = len(spread["members"]) + 1, spread["alpha"]
     if alpha is None:
-        return table["sigma"], f"± 1 σ (training, M = {members}, not calibrated)"
+        factor = student_factor(members)
+        label = f"± {number(factor)} σ (training, M = {members}, Student's t, not calibrated)"
+        return factor * table["sigma"], label
     return table["alpha_sigma"], f"± 1 α·σ (training, M = {members}, α = {number(alpha)})"
 
 

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mlipbench_hpc.analysis.profiles import DENSITY
+from mlipbench_hpc.analysis.reweighting import FEWEST_FRAMES
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import HEIGHT, Observable
 from mlipbench_hpc.report import convergence
@@ -186,7 +187,7 @@ def _handle(group: Group, line: Line, look: Look) -> Line2D:
     scale = ""
     if reweighted_runs(line):
         known = alpha(line)
-        scale = ", not calibrated: ± 1 σ" if known is None else f", α = {number(known)}"
+        scale = ", not calibrated: Student's t · σ" if known is None else f", α = {number(known)}"
         scale += "" if reached(line) else "\ntraining band unusable"
     label = f"{line.title(group.drawn)}:\n{line.about()}{scale}"
     return Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=look.width, label=label)
@@ -200,14 +201,15 @@ def caption(group: Group, series: bool = False) -> str:
     if any(reweighted_runs(line) and reached(line) for line in group.drawn):
         sentences.append(
             "Hatched bands: ± 1 α·σ, training: standard deviation σ over the members, from reweighting the "
-            "frames of the driving member, times the calibration factor α (σ alone without calibration). "
-            "Thin lines: √((2 SE)² + (α·σ)²). Lines: averages of the driving member."
+            "frames of the driving member, times the calibration factor α (times Student's t without "
+            "calibration). Thin lines: √((2 SE)² + (α·σ)²). Lines: averages of the driving member."
         )
     if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
         sentences.append(
             f"Training band of {listed(lost)} unusable: std(h), the standard deviation over frames of the "
-            "energy difference between a member and the driving member, exceeds 2 kT. It is drawn as a "
-            "dashed outline, omitted where it exceeds the axis range."
+            "energy difference between a member and the driving member, exceeds 2 kT, or fewer than "
+            f"{FEWEST_FRAMES:g} independent effective frames are left. It is drawn as a dashed outline, "
+            "omitted where it exceeds the axis range."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{HOW}.")
