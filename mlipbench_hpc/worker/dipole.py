@@ -1,12 +1,13 @@
 """dipole: how a dataset's slab dipoles go with P_z of the same frames."""
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
 
-from mlipbench_hpc.analysis.dipole import VOLT_A, total_dipole, trend
+from mlipbench_hpc.analysis.dipole import VOLT_A, plane, total_dipole, trend, work_function_change
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Frames
@@ -14,11 +15,12 @@ from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.stretch import number, write_csv
 
 TABLE = "dipoles.csv"
+PARTS = ("molecules", "ions", "metal")
 FLAT_A = 1e-6  # How far a and b may stand out of the xy plane.
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes dipoles.csv (frame, composition, P_z, dipole_eA); returns the line of each composition.
+    """Writes dipoles.csv (frame, composition, P_z, dipole_eA); returns the fits of each composition.
 
     Both are along the outward normal of the face that water touches, or touches more in the composition's
     first frame. Frames that cannot be used are counted in `without`, and by what they lack in `reasons`.
@@ -27,7 +29,7 @@ def run(context: Context) -> dict[str, Any]:
     frames, answers = Frames.load(folder / "frames.npz"), Answers.load(folder)
     if answers is None:
         raise InputFailure("none of the dataset's frames has a dipole")
-    rows: dict[str, list[tuple[int, float, float, float]]] = {}
+    rows: dict[str, list[tuple[float, ...]]] = {}
     reasons, normals = Counter[str](), dict[str, float]()
     for index in range(len(frames)):
         try:
@@ -39,7 +41,8 @@ def run(context: Context) -> dict[str, Any]:
             continue
         formula = frames.formula(index)
         sign = normals.setdefault(formula, normal)
-        rows.setdefault(formula, []).append((place, sign * across, sign * dipole, area))
+        parts = (sign * answers.parts[index]).tolist()
+        rows.setdefault(formula, []).append((place, sign * across, sign * dipole, area, *parts))
         if index % 64 == 0:
             context.check()
             context.progress(index, len(frames), "frames")
@@ -84,7 +87,7 @@ def upright(positions: Floats, cell: Floats) -> tuple[Floats, Floats]:
 
 def columns(tables: list[Floats]) -> dict[str, Floats]:
     """Of all compositions, one below the other; `composition` is the place among sorted names, from 0."""
-    rows = np.concatenate(tables) if tables else np.zeros((0, 4))
+    rows = np.concatenate(tables) if tables else np.zeros((0, 4 + len(PARTS)))
     which = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     return {
         "frame": rows[:, 0],
@@ -95,12 +98,14 @@ def columns(tables: list[Floats]) -> dict[str, Floats]:
 
 
 def line(table: Floats, blocks: int) -> dict[str, Any]:
-    """Frames, mean area, and where there are four frames or more the line and its potential drop.
+    """Frames, mean area and mean parts; where there are enough frames the fits, and what follows from them.
 
-    slope_V: by how much the potential beyond the water rises for one unit of P_z, μ/(ε0 A).
+    slope_V: by how much the potential beyond the water rises for one unit of P_z, μ/(ε0 A); the work function
+    falls by as much, work_function_eV. parts_eA: means of what the dipole is the exact sum of.
     """
     area = float(table[:, 3].mean())
-    values: dict[str, Any] = {"frames": len(table), "area_A2": area}
+    means = dict(zip(PARTS, map(number, table[:, 4:].mean(axis=0)), strict=True))
+    values: dict[str, Any] = {"frames": len(table), "area_A2": area, "parts_eA": means}
     slope = trend(table[:, 1], table[:, 2], blocks)
     if slope is None:
         return values
@@ -109,4 +114,7 @@ def line(table: Floats, blocks: int) -> dict[str, Any]:
         unit = "" if name == "correlation" else "_eA"
         values |= {f"{name}{unit}": number(value), f"se_{name}{unit}": number(error)}
     volt = VOLT_A / area
-    return values | {"slope_V": number(volt * slope.slope[0]), "se_slope_V": number(volt * slope.slope[1])}
+    values |= {"slope_V": number(volt * slope.slope[0]), "se_slope_V": number(volt * slope.slope[1])}
+    values |= {"work_function_eV": number(work_function_change(slope.slope[0], area))}
+    fit = plane(table[:, 1], table[:, 5], table[:, 2], blocks)
+    return values | ({"plane": asdict(fit)} if fit else {})

@@ -150,7 +150,10 @@ def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
     """A composition with a line, and one with too few frames for it."""
     line = {"frames": 4, "area_A2": 183.3, "slope_eA": 0.31, "se_slope_eA": 0.02, "intercept_eA": -1.5,
             "se_intercept_eA": 0.1, "correlation": 0.93, "se_correlation": 0.04,
-            "slope_V": 0.306, "se_slope_V": 0.02}  # fmt: skip
+            "slope_V": 0.306, "se_slope_V": 0.02, "work_function_eV": -0.306,
+            "parts_eA": {"molecules": 2.5, "ions": 4.0, "metal": -8.0},
+            "plane": {"orientation": [0.47, 0.03], "ions": [0.93, 0.05], "alone": 0.2, "together": 0.95,
+                      "collinearity": -0.4}}  # fmt: skip
     parts = {"Au96H190O95": line, "Au96H190Na1O95": {"frames": 1, "area_A2": 183.3}}
     values = {
         "metal": "Au",
@@ -168,7 +171,10 @@ def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
     assert drawn["composition"] == ["Au96H190Na1O95"] + ["Au96H190O95"] * 4
     assert drawn["dipole_eA"] == [0.5, -1.8, -1.5, -1.2, -0.9]
     assert drawn["frame"] == [5, 0, 1, 2, 4]
-    assert "0.306 ± 0.020" in page
+    assert "−0.306 ± 0.020" in page, "the work function falls with P_z"
+    assert "0.200 → 0.950" in page
+    assert "0.470 ± 0.030; 0.930 ± 0.050" in page
+    assert "2.50 + 4.00 + −8.00" in page
     assert "0.930 ± 0.040" in page
     start = page.index('id="figure-slab-dipole-spcfw"')
     caption = page[start : page.index("</figcaption>", start)]
