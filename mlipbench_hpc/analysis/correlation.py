@@ -1,9 +1,12 @@
 """Correlated samples: how many of them count as one."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
 from mlipbench_hpc.data.frames import Floats, Ints
 
 AT_ONCE, WINDOW = 1 << 18, 1 << 16
@@ -53,6 +56,40 @@ def correlated_error(series: Floats) -> float:
     if len(series) < 2:
         return float("nan")
     return float(np.std(series, ddof=1) * np.sqrt(statistical_inefficiency(series) / len(series)))
+
+
+@dataclass(frozen=True)
+class SeriesAverage:
+    """Average of a series with both of its standard errors; independent: frames that count as independent."""
+
+    blocks: BlockAverage
+    correlated: float
+    independent: float
+
+    @property
+    def mean(self) -> float:
+        """Over the samples that fill whole blocks."""
+        return float(self.blocks.mean)
+
+    @property
+    def error(self) -> float:
+        """The larger standard error: blocks shorter than the correlation, and a correlation that a short run
+        does not show, both make theirs too small. NaN without an error from blocks.
+        """
+        block = float(self.blocks.standard_error)
+        return max(block, self.correlated) if math.isfinite(self.correlated) else block
+
+    @property
+    def dof(self) -> float:
+        """Degrees of freedom of `error`: blocks - 1, or fewer independent frames - 1; at least 1."""
+        return max(1.0, min(self.blocks.blocks, self.independent) - 1)
+
+
+def series_average(series: Floats, blocks: int = 10) -> SeriesAverage:
+    """Of series (T,), any unit, equally spaced; see `SeriesAverage`. Raises ValueError as `block_average`."""
+    series = np.asarray(series, dtype=float)
+    independent = len(series) / statistical_inefficiency(series)
+    return SeriesAverage(block_average(series, blocks), correlated_error(series), independent)
 
 
 def independent_frames(values: Floats, series: Ints, chosen: Ints) -> float:

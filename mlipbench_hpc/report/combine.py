@@ -241,7 +241,7 @@ def numbered(line: Line, name: str) -> Number:
         return Number(float("nan"), float("nan"))
     runs, means, errors = zip(*known, strict=True)
     mean, se = pooled(np.array(means), np.array(errors), _weights(list(runs)))
-    dof = _degrees(list(runs), np.array(errors), float(se))
+    dof = _degrees(list(runs), name, np.array(errors), float(se))
     members = _reweighted_number(line, name)
     if members is None:
         return Number(float(mean), float(se), dof)
@@ -251,13 +251,13 @@ def numbered(line: Line, name: str) -> Number:
     return Number(float(mean), float(se), dof, width, model, reached(line))
 
 
-def _degrees(runs: list[Run], errors: Floats, se: float) -> float:
-    """Degrees of freedom of a pooled error: of blocks, or of replicas where their scatter is the larger."""
+def _degrees(runs: list[Run], name: str, errors: Floats, se: float) -> float:
+    """Degrees of freedom of a pooled error: of the runs, or of replicas where their scatter is larger."""
     share = _weights(runs) / _weights(runs).sum()
     within = float(np.sqrt(np.sum(share**2 * errors**2)))
     if len(runs) > 1 and not np.isclose(within, se):
         return len(runs) - 1
-    return float(sum(_blocks(run) - 1 for run in runs))
+    return float(sum(run.analysis.statistics(name).get("dof") or _blocks(run) - 1 for run in runs))
 
 
 def scalar(run: Run, name: str) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.blocks import block_average
+from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, Visits
 from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
@@ -15,6 +15,7 @@ from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
+from mlipbench_hpc.worker.series import averaged
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, number, write_csv
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
@@ -128,18 +129,18 @@ class Ions:
             sums.append(of.sum(axis=1).astype(np.min_scalar_type(most)))
 
     def summary(self, step: float, blocks: int) -> dict[str, Any]:
-        """Coordination number with its block error and histogram; of each ion, its stays in the layer."""
+        """Coordination number with its error and histogram; of each ion, its stays in the layer."""
         share, average = (
-            block_average(np.concatenate(sums) / len(self.atoms), blocks)
+            averaged(series_average(np.concatenate(sums) / len(self.atoms), blocks))
             for sums in (self.inside, self.neighbours)
         )
         stays, counts = self.stays, self.counts
         return {
             "atoms": len(self.atoms),
-            "coordination": {"mean": number(average.mean), "se": number(average.standard_error)},
+            "coordination": average,
             "coordination_within_A": self.reach,
             "coordination_shares": (counts / counts.sum()).tolist(),
-            "in_first_layer": {"mean": number(share.mean), "se": number(share.standard_error)},
+            "in_first_layer": share,
             "stays": [
                 {"share": float(one), "number": int(times), "mean_ps": number(length * step)}
                 for one, times, length in zip(stays.share, stays.number, stays.length, strict=True)

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from mlipbench_hpc.analysis.blocks import block_average
+from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.analysis.inference import (
     LEVEL,
     Comparison,
@@ -145,3 +146,25 @@ def test_the_error_of_blocks_against_the_mean_of_many_runs() -> None:
     averages = [block_average(series(noise, 1000, 0.5)) for _ in range(300)]
     covered = np.mean([abs(own.mean) <= t * own.standard_error for own in averages])
     assert 0.9 <= covered <= 0.975
+
+
+def test_of_both_errors_the_larger_counts() -> None:
+    """φ = 0.99, 1000 frames: ten blocks of 100 are shorter than the correlation; of φ = 0 they agree."""
+    noise = np.random.default_rng(6)
+    slow = [series_average(series(noise, 1000, 0.99)) for _ in range(100)]
+    assert all(own.error == max(float(own.blocks.standard_error), own.correlated) for own in slow)
+    ratio = np.median([own.correlated / float(own.blocks.standard_error) for own in slow])
+    assert ratio > 1, "blocks alone are too small an error here"
+    fast = series_average(noise.normal(size=1000))
+    assert fast.error == pytest.approx(1 / 1000**0.5, rel=0.5)
+    assert fast.dof == 9
+    assert series_average(np.repeat([0.0, 1.0], 500)).dof < 3
+
+
+@pytest.mark.parametrize("phi", [0.5, 0.9, 0.97])
+def test_the_larger_error_covers_the_mean_of_slow_series(phi: float) -> None:
+    """AR(1), 1000 frames, also where blocks are as short as the correlation: covered in at least 90 %."""
+    noise = np.random.default_rng(7)
+    averages = [series_average(series(noise, 1000, phi)) for _ in range(300)]
+    covered = np.mean([abs(own.mean) <= stats.t.ppf(0.975, own.dof) * own.error for own in averages])
+    assert 0.9 <= covered <= 0.995

@@ -207,7 +207,9 @@ def test_analyse(store: Store) -> None:
     assert (values["frames"], values["frames_analysed"]) == (114, 100)
     assert values["analysed_ps"] == pytest.approx(9.9)
     assert values["thermo"]["temperature_K"]["mean"] == pytest.approx(300.5)
-    assert values["thermo"]["temperature_K"]["se"] == pytest.approx(0, abs=1e-9)
+    # 300 and 301 K in turn: blocks agree, and of both errors the larger counts, std/√100.
+    assert values["thermo"]["temperature_K"]["se_blocks"] == pytest.approx(0, abs=1e-9)
+    assert values["thermo"]["temperature_K"]["se"] == pytest.approx(0.5 / 99**0.5)
     assert values["thermo"]["potential_eV_per_atom"]["mean"] == pytest.approx((-60 + 0.15) / 30)
     # 0.006 eV a row, ten rows a ps, thirty atoms
     assert values["thermo"]["conserved_drift_meV_per_atom_per_ps"] == pytest.approx(2.0)

@@ -167,7 +167,7 @@ def test_the_first_layer_that_rests_keeps_its_direction_and_its_waters(store: St
     assert near.mean() > 0
     assert sodium["coordination"]["mean"] == pytest.approx(near.mean())
     assert sodium["coordination_shares"] == pytest.approx(np.bincount(near) / FRAMES)
-    assert sodium["in_first_layer"] == {"mean": 0.0, "se": 0.0}
+    assert [sodium["in_first_layer"][name] for name in ("mean", "se", "dof")] == [0.0, 0.0, 9.0]
     assert sodium["stays"] == [{"share": 0.0, "number": 0, "mean_ps": None}]
 
 
@@ -513,6 +513,29 @@ def labelled(tmp_path: Path, made: list[Interface], dipoles: list[float]) -> dic
     return {name: (tmp_path / name).read_bytes() for name in ("frames.npz", "labels.npz")}
 
 
+def test_dipole_with_its_parts(store: Store, tmp_path: Path) -> None:
+    """Water below the slab, so parts change their sign; D = 0.5 P_z + 0.9 Σz exactly, and their mean."""
+    random = np.random.default_rng(8)
+    cosines, ions = random.uniform(-0.9, 0.9, size=(2, 12))
+    made = [slab([2.0, 3.0, 4.0], [cosine, 0.25, 0.0], [(4.0, 4.0, 6.0)]) for cosine in cosines]
+    made = [Interface(one.numbers, one.positions * [1.0, -1.0, -1.0]) for one in made]
+    along = 0.5 * (cosines + 0.25) + 0.9 * ions
+    files = labelled(tmp_path, made, [])
+    parts = -np.column_stack([0.5 * (cosines + 0.25), ions, -0.1 * ions])
+    Answers(np.zeros(sum(len(one.numbers) for one in made)), np.zeros(12), -along, np.zeros(12), parts).save(
+        tmp_path
+    )
+    files["labels.npz"] = (tmp_path / "labels.npz").read_bytes()
+    key = commit(store, "build", {}, files)
+    values, _ = run(store, "dipole", {"metal": "Au", "blocks": 4}, {"frames": key})
+    (line,) = values["compositions"].values()
+    assert line["plane"]["orientation"][0] == pytest.approx(0.5, abs=1e-6)
+    assert line["plane"]["ions"][0] == pytest.approx(0.9, abs=1e-6)
+    assert line["plane"]["together"] == pytest.approx(1.0, abs=1e-6)
+    assert line["parts_eA"]["ions"] == pytest.approx(ions.mean())
+    assert sum(line["parts_eA"].values()) == pytest.approx(along.mean())
+
+
 def test_dipole(store: Store, tmp_path: Path) -> None:
     """Five frames whose dipole is 1 + P_z/2 e·Å, one of another composition, and three that say nothing."""
     cosines = [-0.8, -0.3, 0.1, 0.4, 0.9]
@@ -531,7 +554,9 @@ def test_dipole(store: Store, tmp_path: Path) -> None:
     assert line["correlation"] == pytest.approx(1.0, abs=1e-9)
     assert line["se_slope_eA"] == pytest.approx(0.0, abs=1e-9)
     assert line["slope_V"] == pytest.approx(180.95128 * 0.5 / (LX * LY))
-    assert alone == {"frames": 1, "area_A2": LX * LY}
+    unknown = dict.fromkeys(("molecules", "ions", "metal"))
+    assert alone == {"frames": 1, "area_A2": LX * LY, "parts_eA": unknown}
+    assert line["work_function_eV"] == pytest.approx(-line["slope_V"])
     rows = list(csv.DictReader(io.StringIO((folder / "dipoles.csv").read_text())))
     assert [row["frame"] for row in rows] == ["5", "0", "1", "2", "3", "4"]
     assert [row["composition"] for row in rows] == ["0"] + ["1"] * 5
@@ -565,6 +590,7 @@ def test_dipole_of_turned_cells_and_of_faces_that_are_wet_in_turn(store: Store, 
     key = commit(store, "build", {}, files)
     again, _ = run(store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": key})
     (other,) = again["compositions"].values()
+    assert other.pop("parts_eA") == line.pop("parts_eA")
     assert other == pytest.approx(line, abs=1e-9)
     replace(frames, cells=np.roll(frames.cells, 1, axis=2)).save(tmp_path / "frames.npz")
     files["frames.npz"] = (tmp_path / "frames.npz").read_bytes()
