@@ -88,6 +88,20 @@ def member_error(sigma: float, members: int, alpha: float | None) -> ErrorTerm:
     return ErrorTerm(math.hypot(1.0 if alpha is None else alpha, 1.0) * sigma, members - 1)
 
 
+def committee_error(sigma: float, members: int, alpha: float | None) -> ErrorTerm:
+    """Error of the committee's mean against a truth, √(α² + 1/M)·σ, M - 1 degrees; else as `member_error`."""
+    scale = math.sqrt((1.0 if alpha is None else alpha) ** 2 + 1 / members)
+    return ErrorTerm(scale * sigma, members - 1)
+
+
+def mean_error(sigma: float, members: int) -> ErrorTerm:
+    """Error of a committee's mean against another committee's, σ/√M, M - 1 degrees.
+
+    α does not enter: what members share of an error is part of the difference between the two models.
+    """
+    return ErrorTerm(sigma / math.sqrt(members), members - 1)
+
+
 @dataclass(frozen=True)
 class Control:
     """Disjoint windows of the reference run, and how many of them differ from the rest of that run."""

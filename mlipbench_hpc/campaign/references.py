@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mlipbench_hpc.campaign.comparisons import check_comparisons
 from mlipbench_hpc.campaign.potentials import Potentials, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
@@ -80,6 +81,7 @@ def check_references(
     for name, md in campaign.md.items():
         wrong += check_md(("md", name), md, campaign, facts, systems, potentials)
         wrong += check_engine(("md", name), md, campaign, architectures, potentials)
+    wrong += check_comparisons(campaign, facts, systems)
     wrong += check_vacuum(campaign, architectures, potentials)
     wrong += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
     return wrong + list(_profiles(("analysis", "profiles"), campaign))

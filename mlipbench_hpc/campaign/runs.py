@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.potentials import Potentials, check_species, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, shown
-from mlipbench_hpc.campaign.sources import HYDROGEN_U, empty_above, multiple, short_enough
+from mlipbench_hpc.campaign.sources import HYDROGEN_U, empty_above, multiple, short_enough, state_of
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, System
 from mlipbench_hpc.campaign.splits import Facts, facts_of
 from mlipbench_hpc.contract.engines import ENGINES
@@ -30,7 +30,7 @@ def check_md(
 ) -> Iterator[Mistake]:
     """What is wrong with one run besides its engine."""
     yield from _times(place, md, campaign.analysis.blocks)
-    yield from _same(place, md, campaign)
+    yield from _equilibrate(place, md, campaign)
     if md.stability.temperature <= md.temperature:
         received, expected = (
             f"{md.stability.temperature:g} K",
@@ -58,23 +58,6 @@ def check_md(
         yield from check_species(place, potentials.get(md.potential), "md", begun, name)
     else:
         yield from _species(place, md, campaign, facts, begun)
-
-
-def _same(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
-    """Two entries whose trajectories are one: they would be compared as if they were independent."""
-    for name, other in campaign.md.items():
-        if name == place[1]:
-            return
-        if _trajectories(other) == _trajectories(md):
-            expected = "another `seed`, or one entry with more `replicas`"
-            yield Mistake(place, f"the same run as `{name}`", f"seed {md.seed}", expected)
-            return
-
-
-def _trajectories(md: MolecularDynamics) -> MolecularDynamics:
-    """What decides a run's trajectories: not how many there are, nor what of them is discarded."""
-    plain = {"replicas": 1, "equilibration": None, "member": None if md.potential else md.driver}
-    return md.model_copy(update=plain)
 
 
 def start_of(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFacts | None:
@@ -133,6 +116,27 @@ def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake
         yield Mistake(
             (*place, "frame_every"), "too few frames for block errors", received, f"at least {blocks}"
         )
+
+
+def _equilibrate(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
+    """A protocol that reaches into what is analysed; a start of another temperature without any."""
+    equilibration = md.length / 10 if md.equilibration is None else md.equilibration
+    if md.equilibrate:
+        for key in ("length", "every"):
+            yield from multiple((*place, "equilibrate", key), getattr(md.equilibrate, key), md.timestep)
+        if not md.equilibrate.every <= md.equilibrate.length <= equilibration + 1e-9:
+            received = f"every {md.equilibrate.every:g} ps until {md.equilibrate.length:g} ps"
+            expected = f"`every` ≤ `length` ≤ `equilibration`, {equilibration:g} ps"
+            yield Mistake((*place, "equilibrate"), "draws that are analysed, or none", received, expected)
+        return
+    dataset = campaign.datasets.get(md.start.dataset or "")
+    for index, frame in enumerate(md.start.frames[: md.replicas] if dataset and dataset.generate else []):
+        state = state_of(dataset.generate, frame) if dataset and dataset.generate else None
+        if state and (state.rattled or state.temperature != md.temperature):
+            received = f"frame {frame}, {state.temperature:g} K" + ", rattled" * state.rattled
+            expected = f"a frame sampled at {md.temperature:g} K and not rattled, or `equilibrate:`"
+            where = (*place, "start", "frames", index)
+            yield Mistake(where, "the start is not of the run's temperature", received, expected)
 
 
 def _fixed(place: Place, md: MolecularDynamics, sizes: list[int]) -> Iterator[Mistake]:

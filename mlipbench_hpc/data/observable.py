@@ -8,6 +8,9 @@ Blocks = Literal["mean of block means", "ratio of block sums", "jackknife over b
 Drawn = Literal["line", "histogram", ""]
 Compared = Literal["interface", "bulk", "everywhere", ""]
 
+# Of result.json's values: what says whether a run is stationary, and one of the series that it tests.
+STATIONARITY, WATERS = "stationarity", "waters_in_first_layer"
+
 
 @dataclass(frozen=True)
 class Axis:

@@ -10,7 +10,9 @@ from mlipbench_hpc.analysis.inference import (
     Comparison,
     Control,
     ErrorTerm,
+    committee_error,
     equal_windows,
+    mean_error,
     member_error,
     welch,
 )
@@ -61,12 +63,26 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Committee:
+    """A number's mean over all members, by reweighting, with its sampling error.
+
+    truth: its training error against a truth, √(α² + 1/M)·σ; model: against another model, σ/√M; both from
+    the upper limit of σ.
+    """
+
+    mean: float
+    sampling: ErrorTerm
+    truth: ErrorTerm
+    model: ErrorTerm
+
+
+@dataclass(frozen=True)
 class Number:
     """One number of a line: mean, standard error of sampling, and its degrees of freedom.
 
     training: α·σ, or Student's t times σ without α; model: error of one member against a truth, from the
-    upper limit of σ. Both None where nothing was reweighted. usable: whether reweighting reaches the members,
-    so that both count.
+    upper limit of σ; committee: mean over the members. All None where nothing was reweighted. usable: whether
+    reweighting reaches the members, so that they count.
     """
 
     mean: float
@@ -75,17 +91,39 @@ class Number:
     training: float | None = None
     model: ErrorTerm | None = None
     usable: bool = True
+    committee: Committee | None = None
 
     @property
     def known(self) -> bool:
         """Whether there is a value."""
         return bool(np.isfinite(self.mean))
 
+    @property
+    def reached(self) -> Committee | None:
+        """The committee, where reweighting reaches it."""
+        return self.committee if self.usable else None
+
     def against(self, reference: "Number") -> Comparison:
-        """Welch's test of the difference to `reference`: sampling of both, the model's error if usable."""
-        terms = [ErrorTerm(self.se, self.dof), ErrorTerm(reference.se, reference.dof)]
+        """Welch's test of the difference to a truth, whose own sampling error counts.
+
+        Of the committee's mean where reweighting reaches it, else of the member that drove, and then without
+        a training error where none is known.
+        """
+        truth = ErrorTerm(reference.se, reference.dof)
+        if (own := self.reached) is not None:
+            return welch(own.mean - reference.mean, [own.sampling, own.truth, truth])
         model = [self.model] if self.model is not None and self.usable else []
-        return welch(self.mean - reference.mean, terms + model)
+        return welch(self.mean - reference.mean, [ErrorTerm(self.se, self.dof), truth, *model])
+
+    def versus(self, other: "Number") -> Comparison:
+        """Welch's test of the difference to another model: of the committees' means where reweighting reaches
+        both, else of the members that drove, with sampling errors alone.
+        """
+        own, its = self.reached, other.reached
+        if own is not None and its is not None:
+            return welch(own.mean - its.mean, [own.sampling, own.model, its.sampling, its.model])
+        terms = [ErrorTerm(self.se, self.dof), ErrorTerm(other.se, other.dof)]
+        return welch(self.mean - other.mean, terms)
 
 
 def pooled(values: Floats, errors: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -248,7 +286,31 @@ def numbered(line: Line, name: str) -> Number:
     factor, known_alpha = band_factor(alpha(line), members.count), alpha(line)
     model = member_error(float(members.spread.limits[1][0]), members.count, known_alpha)
     width = factor * float(members.spread.sigma[0])
-    return Number(float(mean), float(se), dof, width, model, reached(line))
+    committee = _committee(line, name, float(mean), members, dof)
+    return Number(float(mean), float(se), dof, width, model, reached(line), committee)
+
+
+def _committee(line: Line, name: str, driving: float, members: Members, dof: float) -> Committee | None:
+    """The mean over members; None where a run does not say its sampling error."""
+    runs = reweighted_runs(line)
+    errors = [run.spread.statistics(name).get("se_mean") for run in runs if run.spread]
+    if not errors or None in errors:
+        return None
+    share = _weights(runs) / _weights(runs).sum()
+    sampling = float(np.sqrt(np.sum((share * np.array(errors, dtype=float)) ** 2)))
+    # Where starts scatter more than blocks say, so does their committees' mean.
+    sampling = max(sampling, _scatter(line, name))
+    sigma, known_alpha = float(members.spread.limits[1][0]), alpha(line)
+    return Committee(
+        driving + float(members.shifts.mean()), ErrorTerm(sampling, dof),
+        committee_error(sigma, members.count, known_alpha), mean_error(sigma, members.count),
+    )  # fmt: skip
+
+
+def _scatter(line: Line, name: str) -> float:
+    """Standard error of the mean over a line's runs from their scatter alone; 0 of fewer than two."""
+    means = np.array([mean for run in line.runs if np.isfinite(mean := scalar(run, name)[0])])
+    return float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
 
 
 def _degrees(runs: list[Run], name: str, errors: Floats, se: float) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.inference import LEVEL, Control, holm
+from mlipbench_hpc.analysis.inference import Control
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report import convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
@@ -13,21 +13,20 @@ from mlipbench_hpc.report.combine import Number, alpha, control, numbered, reach
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.significance import PrimaryTest, primary, quantities
 from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
     "the committee times its calibration factor α, without α times Student's t; in parentheses, and ignored, "
     "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left). Differs: Welch's t "
-    "test against the reference potential, with the sampling errors of both and √(α² + 1) times the upper "
-    "limit of σ (α = 1 without calibration), gives p ≤ 0.05 after Holm's correction over all cells of this "
-    "table; otherwise the difference is unresolved."
+    "test gives p ≤ 0.05 after Holm's correction over the primary table: the differences that the campaign "
+    "declares under `analysis.comparisons`, by default all cells. Against the reference, whose own sampling "
+    "error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit of σ, model against "
+    "model with σ/√M of each; where reweighting does not reach the members, the driving member alone, with "
+    "sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary. Other cells are not "
+    "tested."
 )
-
-
-def quantities(group: Group) -> list[Observable]:
-    """The observables of a group that are single numbers."""
-    return [observable for observable in group.observables if observable.path]
 
 
 def table(group: Group) -> Table | None:
@@ -49,9 +48,11 @@ def table(group: Group) -> Table | None:
 
 def cell(group: Group, line: Line, quantity: Observable) -> str:
     """`−0.29 ± 0.03 ± 0.05, unresolved`."""
-    own = numbered(line, quantity.name)
-    resolved = {True: ", differs", False: ", unresolved", None: ""}[differs(group, line, quantity)]
-    return with_errors(own) + resolved if own.known else NOTHING
+    own, test = numbered(line, quantity.name), against_reference(group, line, quantity)
+    if not own.known:
+        return NOTHING
+    verdict = f", {test.verdict}" if test and test.verdict != "unknown" else ""
+    return with_errors(own) + verdict
 
 
 def with_errors(own: Number) -> str:
@@ -63,52 +64,56 @@ def with_errors(own: Number) -> str:
     return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
 
 
-@remembered
-def tests(group: Group) -> dict[tuple[str, str], float]:
-    """p by names of line and quantity, of every model against the reference, Holm-corrected over the table.
-
-    The campaign fixes the table, its runs and its quantities, before there are numbers. NaN where one of the
-    two has no value or no error; empty without a reference.
-    """
-    reference = group.reference
-    if reference is None:
-        return {}
-    pairs = [
-        (line, quantity.name)
-        for line in group.drawn
-        if not line.potential.reference
-        for quantity in quantities(group)
-    ]
-    p = np.array([numbered(line, name).against(numbered(reference, name)).p for line, name in pairs])
-    adjusted = holm(p)
-    return {(line.name, name): float(adjusted[place]) for place, (line, name) in enumerate(pairs)}
+def against_reference(group: Group, line: Line, quantity: Observable) -> PrimaryTest | None:
+    """The primary table's test of a line's number against the reference's; None where it has none."""
+    return next(
+        (
+            test
+            for test in primary(group)
+            if test.line is line and test.other.potential.reference and test.quantity.name == quantity.name
+        ),
+        None,
+    )
 
 
 def differs(group: Group, line: Line, quantity: Observable) -> bool | None:
-    """Whether a line's number is resolved from the reference's; None where that cannot be said."""
-    p = tests(group).get((line.name, quantity.name), float("nan"))
-    return None if np.isnan(p) else p <= LEVEL
+    """Whether a line's number is resolved from the reference's; None where that is not tested or withheld."""
+    test = against_reference(group, line, quantity)
+    return {"differs": True, "unresolved": False}.get(test.verdict) if test else None
 
 
 def agreements(group: Group) -> list[str]:
-    """For each model, which numbers differ from the reference's, which differences are unresolved."""
-    sentences = []
-    for line in group.drawn:
-        judged = [(quantity.phrase, differs(group, line, quantity)) for quantity in quantities(group)]
-        resolved = [words for words, differing in judged if differing]
-        unresolved = [words for words, differing in judged if differing is False]
-        if resolved or unresolved:
-            sentences.append(_agreement(group, line, resolved, unresolved))
-    return sentences
+    """For each pair of the primary table, which numbers differ, are unresolved, or are withheld."""
+    tests: dict[tuple[str, str], list[PrimaryTest]] = {}
+    for test in primary(group):
+        tests.setdefault((test.line.name, test.other.name), []).append(test)
+    return [sentence for own in tests.values() if (sentence := _agreement(group, own))]
 
 
-def _agreement(group: Group, line: Line, resolved: list[str], unresolved: list[str]) -> str:
-    name = f"{line.title(group.drawn)} ({line.about()})"
-    errors = "" if reached(line) else " (sampling errors alone, training band unusable)"
-    parts = [f"differs from the reference in {listed(resolved)}"] * bool(resolved)
-    parts += [f"the difference is unresolved for {listed(unresolved)}"] * bool(unresolved)
-    parts += [sentence] if (sentence := _about_control(group, line)) else []
-    return f"{name}: {'; '.join(parts)}{errors}."
+def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
+    """One sentence on a line against another; empty where nothing could be tested."""
+    line, other = tests[0].line, tests[0].other
+    truth = other.potential.reference
+    what = "the reference" if truth else other.title(group.drawn)
+    resolved = [test.phrase for test in tests if test.verdict == "differs"]
+    unresolved = [test.phrase for test in tests if test.verdict == "unresolved"]
+    withheld = {test.withheld for test in tests if test.withheld}
+    parts = [f"differs from {what} in {listed(resolved)}"] * bool(resolved)
+    parts += [f"the difference from {what} is unresolved for {listed(unresolved)}"] * bool(unresolved)
+    parts += [f"conclusions on {what} are withheld: {listed(sorted(withheld))}"] * bool(withheld)
+    if not parts:
+        return ""
+    parts += [sentence] if truth and (sentence := _about_control(group, line)) else []
+    parts += [condition] if (condition := _condition(line, other)) else []
+    both = reached(line) and (truth or reached(other))
+    errors = "" if both else " (sampling errors alone, training band unusable)"
+    return f"{line.title(group.drawn)} ({line.about()}): {'; '.join(parts)}{errors}."
+
+
+def _condition(line: Line, other: Line) -> str:
+    """On what layers of ions a comparison of two lines is conditional, in words."""
+    reasons = [f"{own.name}: {reason}" for own in (line, other) if (reason := convergence.conditional(own))]
+    return f"conditional on the ions' layers ({listed(reasons)})" if reasons else ""
 
 
 @remembered
@@ -162,16 +167,29 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "replicas": [int(run.md.subject["replica"]) for run in line.runs],
         "alpha": alpha(line),
         "not_converged": convergence.reasons(line, group.interface),
+        "conditional": convergence.conditional(line) or None,
+        "tests": [_test_numbers(test) for test in primary(group) if test.line is line],
         "numbers": {
             quantity.name: {
                 "mean": own.mean, "se": own.se, "training": own.training, "training_usable": own.usable,
                 "differs_from_reference": differs(group, line, quantity),
-                "p_holm": None if np.isnan(p) else p,
+                "p_holm": None if test is None or np.isnan(test.p) else test.p,
                 "control": asdict(checked) if checked else None,
             }
             for quantity in quantities(group)
             for own in [numbered(line, quantity.name)]
-            for p in [tests(group).get((line.name, quantity.name), float("nan"))]
+            for test in [against_reference(group, line, quantity)]
             for checked in [controls(group).get((line.name, quantity.name))]
         },
     }  # fmt: skip
+
+
+def _test_numbers(test: PrimaryTest) -> dict[str, Any]:
+    values = {"difference": test.whole.difference, "error": test.whole.error, "p_holm": test.p}
+    return {
+        "against": test.other.name,
+        "observable": test.quantity.name,
+        "verdict": test.verdict,
+        "withheld": test.withheld or None,
+        **{name: None if np.isnan(value) else value for name, value in values.items()},
+    }

@@ -1,10 +1,15 @@
 """Criteria of convergence of a group's averages, and for each line which of them fail."""
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 
-from mlipbench_hpc.analysis.layer import COSINE
+from mlipbench_hpc.analysis.layer import COSINE, PEAK_DENSITY, PEAK_HEIGHT
 from mlipbench_hpc.analysis.profiles import DIPOLE
 from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, TOLERATED_STD
+from mlipbench_hpc.analysis.stationarity import Stationarity, changing, nonstationary
+from mlipbench_hpc.data.observable import STATIONARITY, WATERS
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
@@ -14,12 +19,19 @@ LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
 COMPARED = (COSINE, DIPOLE)
+ENOUGH_TRANSITIONS = 10
+SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
+# What else has to be stationary for a number to mean anything: of the run, and of numbers without a series.
+OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
+IN_PLACE = {PEAK_HEIGHT: WATERS, PEAK_DENSITY: WATERS}
 CRITERIA = (
-    f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, the "
-    "autocorrelation time of P_z (its statistical inefficiency times the interval between frames) is at most "
-    f"the block length, replicas agree within {DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ of the "
-    f"first layer is at most {COSINE_TWO_SE}, std(h) is at most 2 kT, and the training band rests on at "
-    f"least {ENOUGH_FRAMES:.0f} independent effective frames."
+    f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, runs "
+    "are stationary, the autocorrelation times (statistical inefficiency times the interval between frames) "
+    "of P_z, of the first layer and of the ions' heights are at most the block length, ions began in both "
+    f"layers and changed between them at least {ENOUGH_TRANSITIONS} times, replicas agree within "
+    f"{DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ of the first layer is at most {COSINE_TWO_SE}, "
+    f"std(h) is at most 2 kT, and the training band rests on at least {ENOUGH_FRAMES:.0f} independent "
+    "effective frames."
 )
 
 
@@ -46,7 +58,13 @@ def reasons(line: Line, interface: bool) -> list[str]:
     """The criteria that a line fails, each with quantity, limit and next step; [] where it meets all."""
     failed = [_too_short(line), _few_frames(line)]
     if interface:
-        failed[1:1] = [_blocks(line), _replicas(line), _orientation(line)]
+        failed[1:1] = [
+            _stationary(line),
+            _blocks(line),
+            conditional(line),
+            _replicas(line),
+            _orientation(line),
+        ]
     return [reason for reason in failed if reason]
 
 
@@ -58,6 +76,70 @@ def _too_short(line: Line) -> str:
         f"longest run {number(longest)} ps after equilibration, below the required "
         f"{number(LONG_ENOUGH_PS)} ps: extend the runs"
     )
+
+
+def series(run: Run) -> dict[str, Stationarity]:
+    """What each series of a run says of its stationarity, by name; {} where nothing was tested."""
+    values = run.analysis.values.get(STATIONARITY, {}).get("series", {})
+    return {name: _stationarity(own) for name, own in values.items()}
+
+
+def _stationarity(own: dict[str, Any]) -> Stationarity:
+    """Out of result.json, which holds no NaN."""
+    names = [field.name for field in fields(Stationarity)]
+    values: dict[str, Any] = {name: np.nan if own[name] is None else own[name] for name in names}
+    return Stationarity(**values)
+
+
+@remembered
+def withheld(line: Line, name: str) -> str:
+    """Why nothing is concluded from a number of a line, in words; empty where nothing speaks against it.
+
+    That is where it, the potential energy or a temperature is not stationary, or an ion's height drifts.
+    """
+    tested, ions = [series(run) for run in line.runs], _ions(line)
+    for series_name in dict.fromkeys(series_name for own in tested for series_name in own):
+        runs = [own[series_name] for own in tested if series_name in own]
+        if series_name.partition(" ")[0] in ions:
+            reason = changing(runs)
+        elif series_name == IN_PLACE.get(name, name) or series_name.startswith(OF_THE_RUN):
+            reason = nonstationary(runs)
+        else:
+            continue
+        if reason:
+            return f"{line.name} is not stationary in {_phrase(line, series_name)}: {reason}"
+    return ""
+
+
+def _ions(line: Line) -> dict[str, list[dict[str, list[int]]]]:
+    """Of each species of ions what its runs say: transitions, and which ions began in the first layer."""
+    species: dict[str, list[dict[str, list[int]]]] = {}
+    for run in line.runs:
+        for symbol, own in run.analysis.values.get(STATIONARITY, {}).get("ions", {}).items():
+            species.setdefault(symbol, []).append(own)
+    return species
+
+
+def _stationary(line: Line) -> str:
+    """The first compared number that is not stationary."""
+    reasons = [withheld(line, name) for name in COMPARED]
+    return next((f"{reason}: use longer runs or a longer equilibration" for reason in reasons if reason), "")
+
+
+def conditional(line: Line) -> str:
+    """On what numbers of a line with ions depend: the layers where these began; empty where it saw enough."""
+    reasons = []
+    for symbol, own in _ions(line).items():
+        below = [start for ions in own for start in ions["starts_in_first_layer"]]
+        changes = sum(sum(ions["transitions"]) for ions in own)
+        both = 0 < sum(below) < len(below)
+        if changes < ENOUGH_TRANSITIONS or not both:
+            where = "both layers" if both else "the first layer" if all(below) else "beyond the first layer"
+            reasons.append(
+                f"{symbol} began in {where} and changed between the layers {changes} times, at least "
+                f"{ENOUGH_TRANSITIONS} and starts in both are needed: numbers are conditional on its layer"
+            )
+    return "; ".join(reasons)
 
 
 def correlation_ps(run: Run) -> tuple[float, float]:
@@ -74,13 +156,26 @@ def correlation_ps(run: Run) -> tuple[float, float]:
     return frames * (error / width) ** 2 * step, run.profiles.get("block_frames", 0) * step
 
 
+def _slowest(run: Run) -> tuple[float, float, str]:
+    """Longest autocorrelation time of a run and block length, ps; of what: P_z, first layer, an ion."""
+    times = {"P_z": correlation_ps(run)[0]}
+    step = run.analysis.values.get(STATIONARITY, {}).get("frame_ps", np.nan)
+    ions = run.analysis.values.get(STATIONARITY, {}).get("ions", {})
+    for name, own in series(run).items():
+        if name in (COSINE, WATERS) or name.partition(" ")[0] in ions:
+            times[SERIES_WORDS.get(name, f"the height of {name}")] = own.inefficiency * step
+    slowest = max(times, key=lambda name: np.nan_to_num(times[name]))
+    return times[slowest], correlation_ps(run)[1], slowest
+
+
 def _blocks(line: Line) -> str:
-    worst = max((correlation_ps(run) for run in line.runs), key=lambda pair: np.nan_to_num(pair[0] - pair[1]))
+    slowest = [_slowest(run) for run in line.runs]
+    worst = max(slowest, key=lambda one: np.nan_to_num(one[0] - one[1]))
     if not worst[0] > worst[1]:
         return ""
     return (
-        f"autocorrelation time of P_z {number(worst[0])} ps exceeds the block length {number(worst[1])} ps: "
-        "use longer runs or fewer blocks"
+        f"autocorrelation time of {worst[2]} {number(worst[0])} ps exceeds the block length "
+        f"{number(worst[1])} ps: use longer runs or fewer blocks"
     )
 
 
@@ -134,7 +229,9 @@ def _orientation(line: Line) -> str:
 def _phrase(line: Line, name: str) -> str:
     """What sentences call an observable that a run of the line has."""
     every = (run.analysis.observables.get(name) for run in line.runs)
-    return next((observable.phrase for observable in every if observable), name)
+    symbol, _, place = name.partition(" ")
+    words = SERIES_WORDS.get(name, f"the height of {symbol} {place}" if place else name)
+    return next((observable.phrase for observable in every if observable), words)
 
 
 def _few_frames(line: Line) -> str:

@@ -67,7 +67,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of the same thing: species {symbol: atoms}, cell (3, 3) Å, temperature K; reference first."""
+    """Runs of the same thing: species {symbol: atoms}, cell (3, 3) Å, temperature K; reference first.
+
+    comparisons: those that the campaign declares; every: all groups of the report, this one among them.
+    """
 
     species: dict[str, int]
     cell: list[list[float]]
@@ -75,6 +78,8 @@ class Group:
     lines: list[Line]
     metal: str
     twin: bool = False
+    comparisons: tuple[dict[str, Any], ...] = ()
+    every: list["Group"] = field(default_factory=list, repr=False, compare=False)
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -154,17 +159,22 @@ def groups(results: Results) -> list[Group]:
     for name in results.names("md"):
         for key, line in _lines(results, name).items():
             by_key.setdefault(key, {})[name] = line
-    metal = results.document["campaign"]["analysis"].get("profiles", {}).get("metal", "Au")
     keys = [key for key in by_key if key]
-    every = [_group(key, list(by_key[key].values()), metal, keys) for key in keys]
-    return [group for group in every if group.shown]
+    every = [_group(key, list(by_key[key].values()), results, keys) for key in keys]
+    shown = [group for group in every if group.shown]
+    for group in shown:
+        group.every.extend(shown)
+    return shown
 
 
-def _group(key: Key, lines: list[Line], metal: str, keys: list[Key]) -> Group:
+def _group(key: Key, lines: list[Line], results: Results, keys: list[Key]) -> Group:
     species, cell, temperature = key
+    analysis = results.document["campaign"]["analysis"]
+    metal, comparisons = analysis.get("profiles", {}).get("metal", "Au"), analysis.get("comparisons", [])
     twin = sum(other[0] == species and other[2] == temperature for other in keys) > 1
     ordered = sorted(lines, key=lambda line: not line.potential.reference)
-    return Group(dict(species), np.reshape(cell, (-1, 3)).tolist(), temperature, ordered, metal, twin)
+    edges = np.reshape(cell, (-1, 3)).tolist()
+    return Group(dict(species), edges, temperature, ordered, metal, twin, tuple(comparisons))
 
 
 def _lines(results: Results, name: str) -> dict[Key, Line]:

@@ -57,14 +57,38 @@ class Motion:
         self.layer: Layer | None = None
         reach = parameters["coordination"]
         self.ions = {symbol: Ions(atoms, reach) for symbol, atoms in profiler.ions.items()}
+        self._waters: list[Ints] = []
+        self._cosines: list[Floats] = []
 
     def add(self, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
         self.layer = inside, directions = first_layer(self.profiler, positions, self.layer)
+        normals = np.repeat(
+            [face.normal for face in self.profiler.faces], inside.shape[1] // len(self.profiler.faces)
+        )
+        self._waters.append(inside.sum(axis=1))
+        self._cosines.append(np.asarray(np.where(inside, directions[..., 2], 0.0) @ normals))
         for sums in self.sums.values():
             sums.add(inside, directions)
         for species in self.ions.values():
             species.add(self.profiler, positions)
+
+    @property
+    def waters(self) -> Floats:
+        """(T,): intact waters in the first layer."""
+        return np.concatenate(self._waters).astype(float)
+
+    @property
+    def cosines(self) -> Floats:
+        """(T,) whose mean is the layer's ⟨cos θ⟩ over molecules, and whose scatter is that of this ratio.
+
+        R + (Σ cos θ - R n)/⟨n⟩, R the ratio of the sums: linearised, for a frame without water has no ratio.
+        """
+        waters, sums = self.waters, np.concatenate(self._cosines)
+        if waters.sum() == 0:
+            return np.full(len(waters), np.nan)
+        ratio = sums.sum() / waters.sum()
+        return np.asarray(ratio + (sums - ratio * waters) / waters.mean())
 
     def write(self, folder: Path) -> None:
         """dipole_correlation.csv and survival.csv."""
@@ -79,8 +103,14 @@ class Motion:
     def summary(self, notes: Notes) -> dict[str, Any]:
         """How lags were taken, and the numbers of each species of ions."""
         for name, sums in self.sums.items():
-            if sums.lags * self.step < self.parameters[name] - self.step:
-                notes.say(f"{name}: lags end at {sums.lags * self.step:.4g} ps, half of what is analysed")
+            longest, block = sums.lags * self.step, sums.frames // self.blocks * self.step
+            if longest < self.parameters[name] - self.step:
+                notes.say(f"{name}: lags end at {longest:.4g} ps, half of what is analysed")
+            if longest > block:
+                notes.say(
+                    f"{name}: errors at lags beyond {block:.4g} ps, the length of a block, are too small: "
+                    "use longer runs or fewer blocks"
+                )
         reach, half = (
             self.parameters["coordination"],
             float(perpendicular_widths(self.profiler.cell[None]).min()) / 2,
@@ -116,17 +146,26 @@ class Ions:
         self.counts = np.zeros(0, dtype=np.int64)
         self.inside: list[Ints] = []
         self.neighbours: list[Ints] = []
+        self._heights: list[Floats] = []
 
     def add(self, profiler: Profiler, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
         inside, neighbours = surroundings(profiler, positions, self.atoms, self.reach)
         self.stays.add(inside)
+        above = np.array([face.heights(positions, profiler.cell, self.atoms) for face in profiler.faces])
+        nearest = np.where(above > 0, above, np.inf).min(axis=0)
+        self._heights.append(np.where(np.isfinite(nearest), nearest, above.max(axis=0)).astype(np.float32))
         counts = np.bincount(neighbours.astype(np.int64).ravel(), minlength=len(self.counts))
         counts[: len(self.counts)] += self.counts
         self.counts = counts
         for sums, of in ((self.inside, inside), (self.neighbours, neighbours)):
             most = len(self.atoms) * max(1, len(profiler.waters.oxygens))
             sums.append(of.sum(axis=1).astype(np.min_scalar_type(most)))
+
+    @property
+    def heights(self) -> Floats:
+        """(T, K) Å above the nearest face."""
+        return np.concatenate(self._heights).astype(float)
 
     def summary(self, step: float, blocks: int) -> dict[str, Any]:
         """Coordination number with its error and histogram; of each ion, its stays in the layer."""

@@ -19,6 +19,7 @@ from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.driving import driving_potential
 from mlipbench_hpc.worker.engines.integrators import State
 from mlipbench_hpc.worker.engines.interface import DrivingPotential, Engine, Exploded
+from mlipbench_hpc.worker.engines.momenta import start_momenta
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, earlier_states, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
@@ -39,7 +40,8 @@ def run(context: Context) -> dict[str, Any]:
     recorder = Recorder(context.folder, system, thermometer, parameters["timestep"])
     with contextlib.closing(recorder):
         ending = Simulation(context, engine, recorder, parity.check).run(furthest(context))
-    return ending.values() | recorded(context.folder / THERMO, len(system.start)) | {
+    begin = Redraws.of(parameters).until
+    return ending.values() | recorded(context.folder / THERMO, len(system.start), begin) | {
         "segments": len(recorder.segments),
         "atoms": len(system.start),
         "mobile_atoms": len(system.mobile),
@@ -79,6 +81,28 @@ class Ending:
         return {"outcome": outcome, "cause": self.cause, "steps": self.steps, "time_ps": self.time_ps}
 
 
+@dataclass(frozen=True)
+class Redraws:
+    """When momenta are drawn anew, so that a start of another temperature gives its energy away.
+
+    every: steps between two draws, 0 without any; until: the last step of one.
+    """
+
+    every: int
+    until: int
+
+    @classmethod
+    def of(cls, parameters: dict[str, Any]) -> "Redraws":
+        """As an md task asks for it under `equilibrate`."""
+        protocol = parameters.get("equilibrate") or {"every": 0, "steps": 0}
+        return cls(protocol["every"], protocol["steps"])
+
+    def number(self, step: int) -> int:
+        """Which draw comes at this step, from 1; 0 for none."""
+        due = self.every and 0 < step <= self.until and step % self.every == 0
+        return step // self.every if due else 0
+
+
 class Simulation:
     """The protocol: when to look, to record, to end a segment, to stop."""
 
@@ -93,6 +117,7 @@ class Simulation:
         self.checkpoint_every: int = parameters["checkpoint_every"]
         self.look_every = Limits.look_every(parameters["timestep"])
         self.limits = Limits(**parameters["stability"])
+        self.redraws = Redraws.of(parameters)
 
     def run(self, continuation: Continuation | None) -> Ending:
         """From the start or from `continuation` to the last step or to the moment it became unstable."""
@@ -135,14 +160,18 @@ class Simulation:
         step = self.engine.steps_done
         due = step % self.look_every == 0 or step % self.frame_every == 0
         cause = self._look(step) if due or self.watch.hot(self.engine.momenta()) else None
-        if cause is None and (step % self.checkpoint_every == 0 or step == self.steps):
+        drawn = self.redraws.number(step)
+        if cause is None and drawn:
+            self.engine.redraw(start_momenta(self.engine.system, self.context.parameters, drawn))
+            self.watch = self._watch(self.engine.conserved())
+        if cause is None and (drawn or step % self.checkpoint_every == 0 or step == self.steps):
             self._end_segment(step)
         self.context.progress(step, self.steps, "steps", ps=self.recorder.time(step))
         return cause
 
     def _due(self, step: int) -> int:
         """The first step after `step` at which there is something to do."""
-        every = (self.look_every, self.frame_every, self.checkpoint_every)
+        every = (self.look_every, self.frame_every, self.checkpoint_every, self.redraws.every or self.steps)
         return min(self.steps, *(step + period - step % period for period in every))
 
     def _look(self, step: int) -> str | None:
@@ -163,14 +192,19 @@ class Simulation:
         self.engine.forget()
 
 
-def recorded(thermo: Path, atoms: int) -> dict[str, Any]:
-    """Means and drift over thermo.csv, nothing discarded; the drift is the slope of a least-squares line."""
+def recorded(thermo: Path, atoms: int, begin: int = 0) -> dict[str, Any]:
+    """Means and drift over thermo.csv after step `begin`; the drift is the slope of a least-squares line.
+
+    begin: of the last redrawn momenta, for a draw is no drift; else nothing is discarded.
+    """
     rows = thermo.read_text(encoding="ascii").splitlines()[1:]
+    frames = {"frames": len(rows)}
+    rows = [row for row in rows if not begin or int(row.partition(",")[0]) > begin]
     if not rows:
-        return {"frames": 0, "temperature_K": None} | conserved_energy(np.zeros(0), np.zeros(0))
+        return frames | {"temperature_K": None} | conserved_energy(np.zeros(0), np.zeros(0))
     times, conserved, temperature = np.loadtxt(rows, delimiter=",", usecols=(1, 4, 5), ndmin=2).T
-    mean = {"frames": len(times), "temperature_K": float(temperature.mean())}
-    return mean | conserved_energy(times, 1000.0 * conserved / atoms)
+    mean = {"temperature_K": float(temperature.mean())}
+    return frames | mean | conserved_energy(times, 1000.0 * conserved / atoms)
 
 
 def conserved_energy(times: Floats, conserved: Floats) -> dict[str, float | None]:

@@ -279,10 +279,12 @@ def first_layers(weights: Weights, interface: BlockSums, counts: Floats) -> Floa
 
 def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
     """values (C, 1 + M): the driving member's own average and what each member would give, first of all
-    frames, then in each draw of the bootstrap.
+    frames, then in each draw of the bootstrap. se_mean: sampling error of the mean over members.
     """
     members = spread(values[0, 1:, None], values[1:, 1:, None], blocks)
     sigma, noise = float(members.sigma[0]), float(members.noise[0])
+    means = values[1:, 1:].mean(axis=1)
+    se_mean = np.sqrt(blocks / (blocks - 1)) * np.nanstd(means, ddof=1) if len(means) > 1 else np.nan
     return {
         "driver": number(values[0, 0]),
         "members": [number(value) for value in values[0, 1:]],
@@ -291,6 +293,7 @@ def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
         "sigma_high": number(members.limits[1][0]),
         "sigma_observed": number(np.sqrt(members.observed[0])),
         "noise": number(np.sqrt(noise)),
+        "se_mean": number(se_mean),
         "alpha_sigma": None if alpha is None else number(alpha * sigma),
     }
 

@@ -10,8 +10,10 @@ from mlipbench_hpc.analysis.inference import (
     LEVEL,
     Comparison,
     ErrorTerm,
+    committee_error,
     equal_windows,
     holm,
+    mean_error,
     member_error,
     welch,
 )
@@ -62,10 +64,33 @@ def test_error_of_a_member_against_a_truth() -> None:
     assert member_error(0.1, 6, None).error == pytest.approx(0.1 * 2**0.5)
 
 
+def test_errors_of_a_committee() -> None:
+    """Against a truth √(2² + 1/4)·0.1, without α √(1 + 1/4)·0.1; against another committee 0.1/√4."""
+    assert committee_error(0.1, 4, 2.0) == ErrorTerm(pytest.approx(0.1 * 4.25**0.5), 3)
+    assert committee_error(0.1, 4, None).error == pytest.approx(0.1 * 1.25**0.5)
+    assert mean_error(0.1, 4) == ErrorTerm(pytest.approx(0.05), 3)
+
+
 def of_starts(noise: np.random.Generator, offset: float) -> Comparison:
     """Four starts of a model against ten blocks of a reference."""
     model, reference = offset + noise.normal(size=4), 0.7 * noise.normal(size=10)
     return welch(float(model.mean() - reference.mean()), terms_of(model, reference))
+
+
+def of_committees(noise: np.random.Generator, offset: float) -> Comparison:
+    """The mean over M = 6 members, α = 1.5, against a truth of ten blocks: they share the error α·σ."""
+    sigma, alpha = 1.0, 1.5
+    members = offset + sigma * alpha * noise.normal() + sigma * noise.normal(size=6)
+    truth = 0.8 * noise.normal(size=10)
+    training = committee_error(float(members.std(ddof=1)), 6, alpha)
+    return welch(float(members.mean() - truth.mean()), [*terms_of(truth), training])
+
+
+def of_two_models(noise: np.random.Generator, offset: float) -> Comparison:
+    """Two committees of six, each with its own mean to which its members scatter: σ/√M each."""
+    first, second = noise.normal(size=(2, 6)) + np.array([[offset], [0.0]])
+    errors = [mean_error(float(own.std(ddof=1)), 6) for own in (first, second)]
+    return welch(float(first.mean() - second.mean()), errors)
 
 
 def of_members(noise: np.random.Generator, offset: float) -> Comparison:
@@ -80,7 +105,9 @@ def of_members(noise: np.random.Generator, offset: float) -> Comparison:
 
 
 @pytest.mark.parametrize(
-    ("draw", "offset", "power"), [(of_starts, 2.5, 0.75), (of_members, 8.0, 0.9)], ids=["starts", "members"]
+    ("draw", "offset", "power"),
+    [(of_starts, 2.5, 0.75), (of_members, 8.0, 0.9), (of_committees, 6.0, 0.8), (of_two_models, 2.5, 0.9)],
+    ids=["starts", "members", "committees", "models"],
 )
 def test_false_positives_and_power(draw, offset: float, power: float) -> None:
     """At nominal 5 % between 1 and 6 % of 2000 campaigns without a difference; and how many with one."""

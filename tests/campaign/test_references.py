@@ -538,10 +538,76 @@ def test_the_timestep_is_limited_by_the_lightest_atom(facts: DatasetFacts, times
     assert [mistake.expected[: len(limit or "")] for mistake in mistakes] == ([limit] if limit else [])
 
 
-def test_two_entries_that_are_one_run():
+def test_two_entries_that_say_the_same_are_independent_runs():
+    """Their seeds come from their names."""
     run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
-    (mistake,) = found(campaign(md__again={**run, "replicas": 3, "member": 0}))
-    assert dotted(mistake.place) == "md.again"
-    assert (mistake.message, mistake.received) == ("the same run as `bulk`", "seed 0")
-    assert found(campaign(md__again={**run, "seed": 1})) == []
-    assert found(campaign(md__again={**run, "member": 1})) == []
+    assert found(campaign(md__again=run)) == []
+
+
+COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "dipole"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "md", "path", "words"),
+    [
+        ({"run": "bulks"}, {}, "analysis.comparisons[0].run", ["no such entry in `md`", "'bulks'", "bulk"]),
+        ({"against": "bulk"}, {}, "analysis.comparisons[0].against", ["a run against itself"]),
+        (
+            {"observables": ["cosin"]}, {}, "analysis.comparisons[0].observables[0]",
+            ["no such single number", "'cosin'", "cosine, peak_z_A"],
+        ),
+        ({}, {"temperature": "310 K"}, "analysis.comparisons[0]", ["two temperatures", "300 and 310 K"]),
+        (
+            {}, {"start": {"dataset": "water", "frames": [35]}}, "analysis.comparisons[0]",
+            ["runs of different atoms", "H32O16"],
+        ),
+        ({"observables": ["dipole", "dipole"]}, {}, "analysis.comparisons[0]", ["declared twice"]),
+    ],
+)  # fmt: skip
+def test_comparisons_that_cannot_be_made(
+    changes: dict[str, Any], md: dict[str, Any], path: str, words: list[str]
+):
+    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
+    (mistake,) = found(campaign(md__again=run | md, analysis__comparisons=[COMPARED | changes]))
+    assert dotted(mistake.place) == path
+    text = " ".join([mistake.message, mistake.received, mistake.expected])
+    assert all(word in text for word in words), text
+
+
+def test_comparisons_that_can_be_made():
+    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
+    truth = run | {"committee": None, "potential": "spc-fw"}
+    declared = [COMPARED, {"run": "bulk", "against": "truth", "observables": ["dipole"]}]
+    assert found(campaign(md__again=run, md__truth=truth, analysis__comparisons=declared)) == []
+    (mistake,) = found(
+        campaign(md__truth=truth, analysis__comparisons=[COMPARED | {"run": "truth", "against": "bulk"}])
+    )
+    assert mistake.message == "the reference potential is no model"
+
+
+@pytest.mark.parametrize(
+    ("frame", "equilibrate", "words"),
+    [
+        (0, None, ""), (2, None, "frame 2, 300 K, rattled"), (7, None, "frame 7, 600 K, rattled"),
+        (6, None, "frame 6, 600 K"), (6, {"length": "0.2 ps", "every": "0.05 ps"}, ""),
+        (6, {"length": "0.3 ps", "every": "0.05 ps"}, "every 0.05 ps until 0.3 ps"),
+        (6, {"length": "0.1 ps", "every": "0.2 ps"}, "every 0.2 ps until 0.1 ps"),
+    ],
+)  # fmt: skip
+def test_starts_of_another_temperature_are_equilibrated(
+    frame: int, equilibrate: dict[str, str] | None, words: str
+):
+    """Nine frames: five at 300 K and four at 600 K, of each every third rattled; 0.2 ps are discarded."""
+    recipe = {
+        "system": "box", "potential": "spc-fw", "temperatures": ["300 K", "600 K"], "frames": 9,
+        "rattle": {"distance": "0.1 Å", "every": 3},
+    }  # fmt: skip
+    start = {"dataset": "hot", "frames": [frame]}
+    asked = campaign(
+        datasets__hot={"generate": recipe}, md__bulk__start=start, md__bulk__equilibrate=equilibrate
+    )
+    facts = DatasetFacts("", (24,) * 9, {"H16O8": 9}, (1, 8))
+    systems = {"box": built_facts(asked.systems["box"])}
+    known = {"water": WATER, "salt": SODIUM, "hot": facts}
+    mistakes = check_references(asked, known, systems, {"spring": CARD}, cards())
+    assert [mistake.received for mistake in mistakes] == ([words] if words else [])

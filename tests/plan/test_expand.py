@@ -122,9 +122,10 @@ def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Pa
 # Counted by hand from each file: tasks by verb.
 EXAMPLE_TASKS = {
     "quickstart": {
-        # Three systems, joined; sampled once each; four members of two committees; six runs, four of a model.
+        # Three systems, joined; sampled once each; four members of two committees; of the reference
+        # two runs with four starts, of the models four with three, each seen by four members.
         "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 8, "evaluate": 8,
-        "calibrate": 2, "md": 6, "analyse": 6, "reevaluate": 16, "reweight": 4,
+        "calibrate": 2, "md": 20, "analyse": 20, "reevaluate": 48, "reweight": 12,
     },
     "water": {
         "build": 1, "label": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
@@ -349,6 +350,7 @@ md:
   truth:
     potential: electrode
     start: {dataset: mixed, frames: [0, 4]}
+    temperature: 330 K
     length: 1 ps
     replicas: 2
     fixed_layers: 2
@@ -426,3 +428,18 @@ def test_the_checkpoint_interval_grows_with_the_run(
 ) -> None:
     text = TOY.replace("    checkpoint_every: 80 fs\n", stated).replace("length: 0.4 ps", f"length: {length}")
     assert {item.task.parameters["checkpoint_every"] for item in of("md", plan(tmp_path, text))} == {steps}
+
+
+def test_no_two_runs_share_a_draw_of_momenta(tmp_path: Path) -> None:
+    """The same entry under two names, each with two replicas: four seeds, and the same ones again."""
+    run = "{committee: pairs, start: {dataset: argon}, temperature: 40 K, timestep: 2 fs, length: 0.4 ps, "
+    run += "frame_every: 4 fs, replicas: 2}"
+    text = TOY.replace("md:\n", f"md:\n  twin: {run}\n  again: {run}\n")
+    seeds = [
+        [item.task.parameters["seed"] for item in of("md", plan(tmp_path, text))
+         if item.subjects[0]["md"] in ("twin", "again")]
+        for _ in range(2)
+    ]  # fmt: skip
+    assert len(seeds[0]) == len(set(seeds[0])) == 4
+    assert seeds[0] == seeds[1]
+    assert all(0 <= seed < 2**48 for seed in seeds[0])

@@ -14,14 +14,16 @@ from wellformed import Wellformed
 
 from mlipbench_hpc.analysis.inference import ErrorTerm
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
+from mlipbench_hpc.report import comparison, convergence
 from mlipbench_hpc.report.collect import Results, collect
-from mlipbench_hpc.report.combine import Number, numbered, pooled
+from mlipbench_hpc.report.combine import Committee, Number, numbered, pooled
 from mlipbench_hpc.report.comparison import agreements, controls, with_errors
 from mlipbench_hpc.report.convergence import farthest
 from mlipbench_hpc.report.draw.drawing import Figure, finish
 from mlipbench_hpc.report.draw.overlay import caption, overlay
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.significance import primary
 
 CHARGED, NEUTRAL = "Au36 O24 H48 Na1, 300 K", "Au36 O24 H48, 300 K"
 ABOUT = "M = 4, 120 training structures each; 2 runs of 2.00 ps"
@@ -576,3 +578,107 @@ def test_a_dipole_of_zero_width_is_drawn(made: Any) -> None:
         (item.folder / "dipole.npz").write_bytes(npz(time_ps=np.arange(9.0), P_z=np.full(9, -6.0)))
         seal(item.folder, read_json(item.folder / "result.json") | {"outputs": outputs(item.folder)})
     assert len(overlays(collected(made))) == 1
+
+
+def moves(
+    p: float | None = 0.5, independent: float = 50.0, discard: int = 0, **means: float
+) -> dict[str, Any]:
+    """What `analyse` says of one series; means: first and second."""
+    halves = {"first": 0.0, "second": 0.0} | means
+    return {"frames": 160, "discard": discard, "inefficiency": 2.0, "independent": independent, "p": p,
+            "slope": 0.0, **halves}  # fmt: skip
+
+
+def movement(ions: dict[str, Any] | None = None, **series: dict[str, Any]) -> dict[str, Any]:
+    usual = {"dipole": moves(), "cosine": moves(), "potential_eV_per_atom": moves()}
+    return {"frame_ps": 0.01, "series": usual | series, "ions": ions or {}}
+
+
+@pytest.mark.parametrize(
+    ("series", "words"),
+    [
+        ({"dipole": moves(p=1e-4)}, "not stationary in mean P_z: its mean changes on the way (p = 0.0002)"),
+        ({"dipole": moves(independent=3.0)}, "6 independent frames, at least 10 are needed"),
+        ({"potential_eV_per_atom": moves(discard=120)}, "equilibration is detected up to 75 % of its length"),
+        ({"temperature_O_K": moves(p=1e-4)}, "not stationary in temperature_O_K"),
+        ({"Na 0": moves(p=1e-4)}, "not stationary in the height of Na 0: its mean changes"),
+    ],
+)
+def test_conclusions_from_a_run_that_is_not_stationary_are_withheld(
+    compared: Any, series: dict[str, Any], words: str
+) -> None:
+    """Two runs of the reference, of which both move; the model's own runs are sound."""
+    ions = {"Na": {"transitions": [9], "starts_in_first_layer": [1]}}
+    change(compared, "analyse", "charged", 0, stationarity=movement(ions))
+    for replica in range(2):
+        change(compared, "analyse", "truth", replica, stationarity=movement(ions, **series))
+    group = by_title(compared)[CHARGED]
+    dipole = [test for test in primary(group) if test.quantity.name == "dipole"]
+    assert [test.verdict for test in dipole] == ["withheld"]
+    assert words in dipole[0].withheld
+    assert dipole[0].withheld.startswith("truth is ")
+    assert comparison.differs(group, group.lines[1], dipole[0].quantity) is None
+    assert "conclusions on the reference are withheld" in agreements(group)[0]
+    assert any("not stationary" in reason for reason in convergence.reasons(group.lines[0], True))
+
+
+@pytest.mark.parametrize(
+    ("starts", "changes", "conditional"),
+    [([1, 0], [6, 5], False), ([1, 1], [6, 5], True), ([1, 0], [1, 0], True)],
+)
+def test_statements_on_ions_are_conditional_on_their_layer(
+    compared: Any, starts: list[int], changes: list[int], conditional: bool
+) -> None:
+    for name in ("truth", "charged"):
+        for replica in range(2):
+            ions = {"Na": {"transitions": [changes[replica]], "starts_in_first_layer": [starts[replica]]}}
+            change(compared, "analyse", name, replica, stationarity=movement(ions))
+    group = by_title(compared)[CHARGED]
+    assert ("conditional on the ions' layers" in agreements(group)[0]) == conditional
+    assert bool(convergence.conditional(group.lines[0])) == conditional
+
+
+def test_the_slowest_quantity_is_compared_with_the_block(made: Any) -> None:
+    """An ion whose height has an autocorrelation time of 0.4 ps, in blocks of 0.16 ps."""
+    slow = moves() | {"inefficiency": 40.0}
+    ions = {"Na": {"transitions": [20], "starts_in_first_layer": [1]}}
+    add(made, "charged", "mace", replicas=1, stationarity=movement(ions, **{"Na 0": slow}))
+    (group,) = (group for title, group in by_title(made).items() if title == CHARGED)
+    reasons = convergence.reasons(group.lines[0], True)
+    assert any(reason.startswith("autocorrelation time of the height of Na 0 0.400 ps") for reason in reasons)
+
+
+def test_declared_comparisons_alone_are_tested(compared: Any) -> None:
+    """One declared difference against the truth and one between models: a family of two."""
+    add(compared, "other", "mace", shift=-0.6)
+    compared.document["campaign"]["analysis"]["comparisons"] = [
+        {"run": "charged", "against": "truth", "observables": ["dipole"]},
+        {"run": "charged", "against": "other", "observables": ["dipole", "nowhere"]},
+    ]
+    group = by_title(compared)[CHARGED]
+    family = primary(group)
+    assert [(test.other.name, test.quantity.name) for test in family] == [
+        ("truth", "dipole"), ("other", "dipole"),
+    ]  # fmt: skip
+    lines = {line.name: numbered(line, "dipole") for line in group.lines}
+    p = [lines["charged"].against(lines["truth"]).p, lines["charged"].versus(lines["other"]).p]
+    assert sorted(test.p for test in family) == pytest.approx(
+        sorted([min(1.0, 2 * min(p)), max(*p, min(1.0, 2 * min(p)))])
+    )
+    cosine = next(one for one in comparison.quantities(group) if one.name == "cosine")
+    assert comparison.differs(group, group.lines[1], cosine) is None
+    assert comparison.cell(group, group.lines[1], cosine).count(",") == 0
+
+
+def test_committee_means_against_a_truth_and_against_each_other() -> None:
+    """By hand: against a truth √(0.3² + 0.4² + 1.2²) = 1.3; against a model √(2·0.3² + 2·0.5²)."""
+    committee = Committee(2.0, ErrorTerm(0.3, 9), ErrorTerm(1.2, 5), ErrorTerm(0.5, 5))
+    own, truth = Number(1.0, 0.3, 9, committee=committee), Number(0.0, 0.4, 9)
+    assert own.against(truth).difference == 2.0
+    assert own.against(truth).error == pytest.approx(1.3)
+    other = replace(own, committee=replace(committee, mean=5.0))
+    assert own.versus(other).difference == -3.0
+    assert own.versus(other).error == pytest.approx((2 * 0.09 + 2 * 0.25) ** 0.5)
+    alone = replace(own, usable=False)
+    assert (alone.against(truth).difference, alone.against(truth).error) == pytest.approx((1.0, 0.5))
+    assert alone.versus(other).error == pytest.approx(0.3 * 2**0.5)

@@ -370,3 +370,25 @@ def test_an_engine_that_disagrees_with_the_evaluator_simulates_nothing(
     message = json.loads((folder / "failure.json").read_text())["message"]
     assert f"the energy is 0 eV in the engine and {8 * lie:.9g} eV in the evaluator" in message
     run(store, md(store, dtype=dtype, hyperparameters={"lie": 0.8 * lie}))
+
+
+PROTOCOL = {"equilibrate": {"steps": 30, "every": 10}}
+
+
+@pytest.mark.parametrize("thermostat", [{}, LANGEVIN], ids=["chain", "langevin"])
+def test_momenta_are_drawn_anew_while_a_start_settles(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thermostat: dict[str, Any]
+) -> None:
+    """Equal with and without an interruption; every draw has the temperature; drift counts after the last."""
+    changes = PROTOCOL | thermostat | {"stability": PARAMETERS["stability"] | {"conserved_energy": 1.0}}
+    task = md(store, **changes)
+    broken_off(store, task, 25, monkeypatch)
+    values = run(store, task)["values"]
+    assert (digests(store.task(task.key)), values) == undisturbed(tmp_path, **changes)
+    with (store.task(task.key) / "thermo.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    after = [float(row["conserved_eV"]) for row in rows if int(row["step"]) > 30]
+    assert (values["frames"], len(after)) == (16, 8)
+    assert values["largest_conserved_deviation_meV_per_atom"] == pytest.approx(
+        1000 * max(abs(energy - after[0]) for energy in after) / 8
+    )

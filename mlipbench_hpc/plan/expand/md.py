@@ -1,5 +1,6 @@
 """Tasks of MD runs: the run itself, its analysis, and the other members on its frames."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,9 +75,9 @@ def _simulate(
     replica, frames = subject["replica"], run.start.frames
     metal = graph.campaign.analysis.profiles.metal
     card = graph.card(model) if model else graph.labeller(str(run.potential))
-    parameters = {
+    parameters: dict[str, Any] = {
         "replica": replica,
-        "seed": run.seed * 1000 + replica,
+        "seed": seed(subject["md"], run.seed, replica),
         "temperature": run.temperature,
         "timestep": run.timestep,
         "steps": round(run.length / run.timestep),
@@ -91,10 +92,19 @@ def _simulate(
         "engine": run.engine or card.engines[0],
         **(graph.engine(model) if model else {"potential": run.potential}),
     }
+    if run.equilibrate:
+        times = {"steps": run.equilibrate.length, "every": run.equilibrate.every}
+        parameters["equilibrate"] = {name: round(time / run.timestep) for name, time in times.items()}
     if run.potential:
         parameters = graph.labeller(run.potential).with_options("md", parameters, run.options)
     costs = cost.md(card, parameters, _start_facts(graph, run))
     return graph.add("md", subject, parameters, upstream, costs, model, run.potential, maybe=maybe)
+
+
+def seed(name: str, number: int, replica: int) -> int:
+    """Of momenta and noise, from the run's name, its `seed:` and the replica: no two runs share a draw."""
+    digest = hashlib.sha256(f"{name}\n{number}\n{replica}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")
 
 
 def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from mlipbench_hpc.report import comparison, convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.comparison import quantities
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.section import Block, Content, Gallery, Heading, Paragraph, Points, Section
+from mlipbench_hpc.report.significance import quantities
 from mlipbench_hpc.report.text import COLUMNS, wrapped
 
 

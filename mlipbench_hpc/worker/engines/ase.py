@@ -69,6 +69,10 @@ class AseEngine:
         momenta: Floats = self.atoms.get_momenta()
         return momenta
 
+    def redraw(self, momenta: Floats) -> None:
+        """Go on with these momenta (M, 3) of the mobile atoms, ASE units."""
+        self.restore(self.state() | {"momenta": momenta})
+
     def conserved(self) -> float:
         """Energy in eV of the atoms and of the thermostat."""
         return self.dynamics.conserved()

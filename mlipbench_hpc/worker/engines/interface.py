@@ -55,6 +55,9 @@ class Engine(Protocol):
     def momenta(self) -> Floats:
         """(M, 3) of the mobile atoms, ASE units."""
 
+    def redraw(self, momenta: Floats) -> None:
+        """Go on with these momenta (M, 3) of the mobile atoms, ASE units."""
+
     def conserved(self) -> float:
         """Energy in eV that exact dynamics would keep: of the atoms and of the thermostat."""
 

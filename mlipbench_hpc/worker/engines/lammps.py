@@ -46,12 +46,20 @@ class LammpsEngine:
 
     def _first_state(self) -> State:
         positions, cells = self.cell.wrap(self.forces.atoms.positions)
-        velocities = np.zeros_like(positions)
-        momenta = start_momenta(self.system, self.parameters)
-        velocities[self.forces.mobile] = momenta / self.masses[self.forces.mobile] * PS
+        velocities = self._velocities(start_momenta(self.system, self.parameters))
         chain = np.zeros((2, self.parameters["thermostat"]["length"]))
         start = {"positions": positions, "velocities": velocities, "cells": cells, "chain": chain}
         return {"step": np.int64(0), **start}
+
+    def _velocities(self, momenta: Floats) -> Floats:
+        """(N, 3) Å/ps of momenta (M, 3) of the mobile atoms; the others rest."""
+        velocities = np.zeros((len(self.masses), 3))
+        velocities[self.forces.mobile] = momenta / self.masses[self.forces.mobile] * PS
+        return velocities
+
+    def redraw(self, momenta: Floats) -> None:
+        """Go on with these momenta (M, 3) of the mobile atoms, ASE units, in a LAMMPS of its own."""
+        self.restore(self.state() | {"velocities": self._velocities(momenta)})
 
     def _begin(self, state: State) -> None:
         if self._process is not None:
