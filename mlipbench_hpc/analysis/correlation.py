@@ -95,13 +95,14 @@ def series_average(series: Floats, blocks: int = 10) -> SeriesAverage:
 def independent_frames(values: Floats, series: Ints, chosen: Ints) -> float:
     """How many of the frames `chosen` (V,) count as independent.
 
-    values (F,) of all frames, any unit; series (F,): frames of one number follow one another in time, equally
-    spaced, and are independent of all others. Of a series of n frames with statistical inefficiency g, v
-    frames drawn at random keep g' = 1 + (g - 1)·v/n, for a share v/n of the pairs at each distance is left.
+    values (F,) of all frames, any unit, or rows (C, F) of several quantities, of which the slowest counts;
+    series (F,): frames of one number follow one another in time, equally spaced, and are independent of all
+    others. Of a series of n frames with statistical inefficiency g, v frames drawn at random keep
+    g' = 1 + (g - 1)·v/n, for a share v/n of the pairs at each distance is left.
     """
     total = 0.0
     for number in np.unique(series[chosen]):
-        own = values[series == number]
-        drawn = int((series[chosen] == number).sum())
-        total += drawn / (1 + (statistical_inefficiency(own) - 1) * drawn / len(own))
+        own = np.atleast_2d(values)[:, series == number]
+        drawn, slowest = int((series[chosen] == number).sum()), max(map(statistical_inefficiency, own))
+        total += drawn / (1 + (slowest - 1) * drawn / own.shape[1])
     return total

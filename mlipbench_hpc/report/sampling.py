@@ -23,16 +23,16 @@ def table(results: Results) -> Table | None:
     rows = [
         [name, _system(results, name, item), number(item.subject.get("start", 0)),
          *(number(row[key]) for key in ("temperature_K", "frames", "every_ps", "statistical_inefficiency")),
-         number(_worth([row]))]
+         number(_worth([row])), _slowest(row)]
         for name in results.names("datasets")
         for item, row in _runs(results, name)
     ]  # fmt: skip
     header = ["dataset", "system", "start", "temperature, K", "frames", "every, ps",
-              "statistical inefficiency", "independent frames"]  # fmt: skip
+              "statistical inefficiency", "independent frames", "slowest quantity"]  # fmt: skip
     caption = (
         "Sampling of the frames. Statistical inefficiency: number of frames per independent frame, from the "
-        "autocorrelation of the potential energy along the run, before frames are rattled. No model, no MD "
-        "of a model."
+        "autocorrelation of the slowest of potential energy, P_z and the ions' heights along the run, before "
+        "frames are rattled. No model, no MD of a model."
     )
     return Table(caption, header, rows, words=2) if rows else None
 
@@ -66,10 +66,13 @@ def warnings(results: Results, dataset: str) -> list[str]:
     }
     if not low:
         return []
+    names = (_slowest(row) for temperature in low for row in by_temperature[temperature])
+    slowest = list(dict.fromkeys(names))
     every = by_temperature[next(iter(low))][0]["every_ps"]
     return [
         f"frames every {number(every)} ps are correlated: {listed(list(low.values()))} are independent, by "
-        "the autocorrelation of the potential energy; increase `every` or `starts` of the dataset."
+        f"the autocorrelation of the slowest quantity ({listed(slowest)}); increase `every` or `starts` of "
+        "the dataset."
     ]
 
 
@@ -78,6 +81,10 @@ def about(results: Results, dataset: str) -> str:
     frames = _frames([row for _, row in _runs(results, dataset)])
     sampled = f"{count(frames, 'sampled frame')}; " if frames else ""
     return f"{sampled}no model, no MD of a model"
+
+
+def _slowest(row: dict[str, Any]) -> str:
+    return str(row.get("slowest", "potential energy"))
 
 
 def _frames(rows: Rows) -> int:

@@ -16,6 +16,7 @@ from mlipbench_hpc.analysis.committee import (
     without_offsets,
 )
 from mlipbench_hpc.analysis.correlation import independent_frames
+from mlipbench_hpc.analysis.slowest import slow_rows
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints, composition
 from mlipbench_hpc.worker.context import Context
@@ -26,22 +27,23 @@ class Validation:
     """Validation structures and what their whole dataset says of them.
 
     indices (N,) into the dataset; reference (N,) and energies (M, N) eV; formulas (N,). Of all F frames of
-    the dataset: labels (F,) eV; series (F,), frames of one number were sampled one after the other;
-    temperatures (F,) K, NaN where nobody states it; rattled (F,).
+    the dataset: slow (C, F), label energies in eV and slow quantities (`analysis.slowest`); series (F,),
+    frames of one number were sampled one after the other; temperatures (F,) K, NaN where nobody states it;
+    rattled (F,).
     """
 
     indices: Ints
     reference: Floats
     energies: Floats
     formulas: NDArray[np.str_]
-    labels: Floats
+    slow: Floats
     series: Ints
     temperatures: Floats
     rattled: NDArray[np.bool_]
 
     def independent(self, chosen: NDArray[np.bool_]) -> float:
         """How many of the structures chosen (N,) count as independent."""
-        return independent_frames(self.labels, self.series, self.indices[chosen])
+        return independent_frames(self.slow, self.series, self.indices[chosen])
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -81,7 +83,8 @@ def read(context: Context) -> Validation:
     frames = Frames.load(context.upstream("frames") / "frames.npz")
     return Validation(
         first["indices"], first["reference_energies"], np.array([member["energies"] for member in members]),
-        np.array(formulas), frames.energies, *origins(frames, context.parameters["conditions"]),
+        np.array(formulas), slow_rows(frames, frames.energies),
+        *origins(frames, context.parameters["conditions"]),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlipbench_hpc.analysis.correlation import statistical_inefficiency
+from mlipbench_hpc.analysis.slowest import slow_quantities
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Frames, concatenate
@@ -15,7 +16,7 @@ from mlipbench_hpc.potentials.interface import Conditions, Labelled, Labeller, S
 from mlipbench_hpc.potentials.shared.box import Box
 from mlipbench_hpc.worker.context import Context
 
-CHUNK_PS = 0.5
+CHUNK_PS, ENERGY = 0.5, "potential energy"
 REDRAWS = 100
 LARGEST_FORCE = 100.0
 Dataset = tuple[Frames, Answers | None, dict[str, Any]]
@@ -33,23 +34,25 @@ def generate(labeller: Labeller, context: Context) -> Dataset:
 
     The frames are shared out evenly over the temperatures (earlier ones take the remainder). Returns beside
     them as `sampling`, by temperature, how far frames so far apart are correlated: the statistical
-    inefficiency of the sampled potential energy. Rattled frames count as what they were before.
+    inefficiency of the slowest of potential energy, P_z and ions' heights. Rattled frames count as what they
+    were before.
     """
     temperatures: list[float] = context.parameters["temperatures"]
     parts, sampling = list[Labelled](), list[dict[str, Any]]()
     with closing(labeller):
         for index, temperature in enumerate(temperatures):
-            energies = list[float]()
-            for labelled, energy in _samples(labeller, context, index):
+            series: dict[str, list[float]] = {}
+            for labelled, slow in _samples(labeller, context, index):
                 parts.append(labelled)
-                energies.append(energy)
+                for name, value in slow.items():
+                    series.setdefault(name, []).append(value)
                 context.progress(len(parts), context.parameters["frames"], "frames")
-            sampling.append(independence(temperature, context.parameters["every"], energies))
+            sampling.append(independence(temperature, context.parameters["every"], series))
     return (*_together(parts), {"sampling": sampling})
 
 
-def _samples(labeller: Labeller, context: Context, index: int) -> Iterator[tuple[Labelled, float]]:
-    """The frames of the temperature of that index, each with the energy (eV) that was sampled."""
+def _samples(labeller: Labeller, context: Context, index: int) -> Iterator[tuple[Labelled, dict[str, float]]]:
+    """The frames of the temperature of that index, each with the energy (eV) and slow quantities sampled."""
     parameters, wall = context.parameters, context.upstream_values("system").get("wall_A")
     start = Frames.load(context.upstream("system") / "frames.npz").select([0])
     height = np.nan if wall is None else wall
@@ -60,19 +63,32 @@ def _samples(labeller: Labeller, context: Context, index: int) -> Iterator[tuple
         for number in range(1, share + (index < rest) + 1):
             _advance(sampler, parameters["every"], context)
             energy, frame = sampler.potential_energy(), replace(start, positions=sampler.positions())
+            slow = {ENERGY: energy} | slow_quantities(frame.numbers, frame.positions, frame.cells[0])
             if rattle and number % rattle["every"] == 0:
-                yield label_rattled(labeller, frame, height, rattle["distance"], random), energy
+                yield label_rattled(labeller, frame, height, rattle["distance"], random), slow
             else:
-                yield labeller.label(frame, height), energy
+                yield labeller.label(frame, height), slow
 
 
-def independence(temperature: float, every: float, energies: list[float]) -> dict[str, Any]:
-    """What `generate` says of one temperature (K); energies: eV, `every` ps apart."""
+def independence(temperature: float, every: float, series: dict[str, list[float]]) -> dict[str, Any]:
+    """What `generate` says of one temperature (K); series: of each quantity, `every` ps apart.
+
+    The slowest decides: in the energy frames seem independent long before an ion has moved.
+    """
+    every_frame = max((len(values) for values in series.values()), default=0)
+    inefficiencies = {
+        name: statistical_inefficiency(np.array(values))
+        for name, values in series.items()
+        if len(values) == every_frame
+    }
+    slowest = max(inefficiencies, key=lambda name: inefficiencies[name], default=ENERGY)
     return {
         "temperature_K": temperature,
         "every_ps": every,
-        "frames": len(energies),
-        "statistical_inefficiency": statistical_inefficiency(np.array(energies)),
+        "frames": every_frame,
+        "statistical_inefficiency": inefficiencies.get(slowest, 1.0),
+        "slowest": slowest,
+        "inefficiencies": inefficiencies,
     }
 
 

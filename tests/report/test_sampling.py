@@ -35,7 +35,8 @@ def test_correlated_frames_are_warned_about_by_temperature(made: Any) -> None:
     assert about == "Dataset spcfw (120 sampled frames; no model, no MD of a model)"
     assert warnings(results)[about] == [
         "frames every 0.100 ps are correlated: 21.0 of 60 frames at 300 K are independent, by the "
-        "autocorrelation of the potential energy; increase `every` or `starts` of the dataset."
+        "autocorrelation of the slowest quantity (potential energy); increase `every` or `starts` of the "
+        "dataset."
     ]
 
 
@@ -50,8 +51,8 @@ def test_the_table_and_the_numbers(made: Any, tmp_path: Path, monkeypatch: pytes
     found = table(sampled(made, rows(30, T300=5.0), rows(20, T300=2.5)))
     assert found is not None
     assert found.rows == [
-        ["spcfw", "box", "0", "300", "30", "0.100", "5.00", "6.00"],
-        ["spcfw", "box", "1", "300", "20", "0.100", "2.50", "8.00"],
+        ["spcfw", "box", "0", "300", "30", "0.100", "5.00", "6.00", "potential energy"],
+        ["spcfw", "box", "1", "300", "20", "0.100", "2.50", "8.00", "potential energy"],
     ]
     page = build_report(made.document, made.tasks, made.store, tmp_path).read_text(encoding="utf-8")
     assert "14.0 of 50 frames at 300 K are independent" in page

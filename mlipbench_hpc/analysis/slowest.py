@@ -1,0 +1,62 @@
+"""The slow quantities of a frame of an interface: how far frames of one MD are independent is up to these."""
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from mlipbench_hpc.analysis.geometry import OXYGEN, minimum_image
+from mlipbench_hpc.analysis.slab import faces
+from mlipbench_hpc.analysis.waters import Waters, ions
+from mlipbench_hpc.data.frames import Floats, Frames, Ints
+
+HYDROGEN, ORIENTATION = 1, "P_z"
+
+
+def metal_of(numbers: Ints) -> int | None:
+    """The most frequent element besides H and O of atoms (N,); None without any."""
+    others = numbers[(numbers != HYDROGEN) & (numbers != OXYGEN)]
+    return int(np.bincount(others).argmax()) if len(others) else None
+
+
+def slow_quantities(numbers: Ints, positions: Floats, cell: Floats) -> dict[str, float]:
+    """P_z, and the height of each ion above the surface in Å, of a frame: numbers (N,), positions (N, 3) Å.
+
+    Empty where there is no surface that water touches.
+    """
+    metal = metal_of(numbers)
+    if metal is None:
+        return {}
+    try:
+        surfaces = faces(numbers, positions, cell, metal)
+        waters = Waters.assign(numbers, positions, cell).intact
+    except ValueError:
+        return {}
+    if not surfaces or not len(waters):
+        return {}
+    face = surfaces[0]
+    bonds = minimum_image(positions[waters[:, 1:]] - positions[waters[:, :1]], cell)
+    bisectors = bonds.sum(axis=1)
+    orientation = face.normal * float((bisectors[:, 2] / np.linalg.norm(bisectors, axis=1)).sum())
+    atoms = [
+        (f"{chemical_symbols[species]} {place}", atom)
+        for species in ions(numbers, metal)
+        for place, atom in enumerate(np.flatnonzero(numbers == species))
+    ]
+    heights = face.heights(positions[None], cell, np.array([atom for _, atom in atoms], dtype=np.int64))[0]
+    return {ORIENTATION: orientation} | {
+        f"height of {name}": float(height) for (name, _), height in zip(atoms, heights, strict=True)
+    }
+
+
+def slow_rows(frames: Frames, energies: Floats) -> Floats:
+    """(C, F): energies (F,) eV and every slow quantity of each frame, NaN where a frame has it not."""
+    parts = [
+        slow_quantities(
+            frames.numbers[frames.atoms_of(index)],
+            frames.positions[frames.atoms_of(index)],
+            frames.cells[index],
+        )
+        for index in range(len(frames))
+    ]
+    names = dict.fromkeys(name for part in parts for name in part)
+    rows = [[part.get(name, np.nan) for part in parts] for name in names]
+    return np.array([energies, *rows], dtype=float)
