@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis import advice, layer, rdf
+from mlipbench_hpc.analysis import advice, layer, peaks, rdf
 from mlipbench_hpc.analysis.committee import band_factor, student_factor
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.profiles import DIPOLE, Samples
@@ -273,7 +273,9 @@ def first_layers(weights: Weights, interface: BlockSums, counts: Floats) -> Floa
     parts = {name: averages(weights, part, counts) for name, part in interface.sums.items()}
     shape = next(iter(parts.values())).shape[:2]
     rows = layered({name: part.reshape(-1, part.shape[-1]) for name, part in parts.items()})
-    layers = np.array([layer.first_layer(interface.profiler.z, profiles) for profiles in rows])
+    z = interface.profiler.z
+    around = peaks.centre(z, rows[0])
+    layers = np.array([peaks.first_layer(z, profiles, around) for profiles in rows])
     return layers.reshape(*shape, -1)
 
 
@@ -284,7 +286,8 @@ def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
     members = spread(values[0, 1:, None], values[1:, 1:, None], blocks)
     sigma, noise = float(members.sigma[0]), float(members.noise[0])
     means = values[1:, 1:].mean(axis=1)
-    se_mean = np.sqrt(blocks / (blocks - 1)) * np.nanstd(means, ddof=1) if len(means) > 1 else np.nan
+    means = means[np.isfinite(means)]
+    se_mean = np.sqrt(blocks / (blocks - 1)) * means.std(ddof=1) if len(means) > 1 else np.nan
     return {
         "driver": number(values[0, 0]),
         "members": [number(value) for value in values[0, 1:]],

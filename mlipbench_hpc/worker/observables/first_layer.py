@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis import layer
+from mlipbench_hpc.analysis import layer, peaks
 from mlipbench_hpc.analysis.blocks import jackknife
 from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.analysis.onepass import BlockSums
@@ -75,8 +75,13 @@ def _error(cosines: Floats, jackknifed: float | None, blocks: int) -> dict[str, 
 
 
 def first_layer(interface: Profiler, means: Samples) -> dict[str, dict[str, Any]]:
-    """Mean and standard error (jackknife over blocks) of each number of the first layer; means (N, B)."""
-    pairs = jackknife(layered(means), lambda profiles: layer.first_layer(interface.z, profiles))
+    """Mean and standard error (jackknife over blocks) of each number of the first layer; means (N, B).
+
+    The peak is fitted around one height in all of them (`analysis.peaks`).
+    """
+    blocks = layered(means)
+    around = peaks.centre(interface.z, blocks.mean(axis=0))
+    pairs = jackknife(blocks, lambda profiles: peaks.first_layer(interface.z, profiles, around))
     return {
         name: {"mean": number(mean), "se": number(error)}
         for name, mean, error in zip(layer.NAMES, *pairs, strict=True)
