@@ -192,6 +192,19 @@ def test_waters_and_ions_that_come_and_go(store: Store) -> None:
     assert sodium["in_first_layer"]["mean"] == pytest.approx(0.5)
     assert sodium["stays"] == [{"share": 0.5, "number": 5, "mean_ps": pytest.approx(1.0)}]
     assert values["dynamics"]["frame_ps"] == pytest.approx(0.1)
+    # By ten frames in turn 3 and 7 Å: nine changes of layer, no stationary half missed, blocks of 1 ps.
+    moves = values["stationarity"]
+    assert moves["ions"] == {"Na": {"transitions": [9], "starts_in_first_layer": [1]}}
+    height = moves["series"]["Na 0"]
+    assert (height["first"], height["second"]) == pytest.approx((5.0, 5.0), abs=0.5)
+    assert height["autocorrelation_ps"] == pytest.approx(0.1 * height["inefficiency"])
+    assert height["inefficiency"] > 5
+    assert moves["series"]["waters_in_first_layer"]["first"] == pytest.approx(0.6, abs=0.11)
+    assert {"dipole", "cosine", "potential_eV_per_atom", "temperature_K"} <= set(moves["series"])
+    with np.load(folder / "first_layer.npz", allow_pickle=False) as saved:
+        assert saved["cosine"].mean() == pytest.approx(values["profiles"]["first_layer"]["cosine"]["mean"])
+    words = "errors at lags beyond 1 ps, the length of a block, are too small"
+    assert any(note.startswith("survival: ") and words in note for note in values["warnings"])
 
 
 DROPPED = "3 frames after the last whole block: no number counts them"
