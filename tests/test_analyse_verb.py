@@ -25,8 +25,13 @@ TYPES = {79: "1", 8: "2", 1: "3", 11: "4"}
 TAKEN = "which is taken: lags are 0.01 times the file's"
 ENDINGS = ("extxyz", "xyz", "xtc", "trr", "dcd", "lammpstrj")
 CUBE = np.diag([LX, LY, LZ])
+BEYOND = (
+    "errors at lags beyond 0.02 ps, the length of a block, are too small: use longer runs or fewer blocks"
+)
 SHORT = [
-    f"{name}: lags end at 0.09 ps, half of what is analysed" for name in ("dipole_correlation", "survival")
+    f"{name}: {words}"
+    for name in ("dipole_correlation", "survival")
+    for words in ("lags end at 0.09 ps, half of what is analysed", BEYOND)
 ]
 
 

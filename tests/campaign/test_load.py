@@ -85,7 +85,7 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "    length: 2 ps\n    timstep: 1 fs",
             "18: md.bulk.timstep: unknown key; received 'timstep'; expected one of "
             "checkpoint_every, committee, "
-            "engine, equilibration, fixed_atoms, fixed_layers, frame_every, length, member, "
+            "engine, equilibrate, equilibration, fixed_atoms, fixed_layers, frame_every, length, member, "
             "potential, replicas, "
             "seed, stability, start, temperature, thermostat, "
             "timestep, wall; did you mean `timestep`?",
