@@ -26,7 +26,7 @@ TAKEN = "which is taken: lags are 0.01 times the file's"
 ENDINGS = ("extxyz", "xyz", "xtc", "trr", "dcd", "lammpstrj")
 CUBE = np.diag([LX, LY, LZ])
 BEYOND = (
-    "errors at lags beyond 0.02 ps, the length of a block, are too small: use longer runs or fewer blocks"
+    "errors at lags beyond 0.04 ps, the length of a block, are too small: use longer runs or fewer blocks"
 )
 SHORT = [
     f"{name}: {words}"
