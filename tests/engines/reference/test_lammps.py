@@ -243,6 +243,29 @@ def test_kills_cost_no_bit(
     assert found[1]["outcome"] == "completed"
 
 
+def test_momenta_that_are_drawn_anew() -> None:
+    """Both engines go on with them from where they are, and positions and potential stay as they were."""
+    for engine in engines(argon(), [0, 5]).values():
+        engine.advance(7)
+        before, momenta = engine.sample(), 0.5 * engine.momenta()[::-1]
+        engine.redraw(momenta)
+        after = engine.sample()
+        assert after.step == engine.steps_done == 7
+        np.testing.assert_allclose(after.momenta, momenta, rtol=1e-12)
+        np.testing.assert_allclose(after.positions, before.positions, atol=1e-10)
+        assert after.potential == pytest.approx(before.potential, abs=1e-10)
+        engine.advance(3)
+
+
+def test_draws_while_a_start_settles_cost_no_bit(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"equilibrate": {"steps": 45, "every": 15}, "fixed_atoms": [0]}
+    task = md(store, argon(), "argon", **changes)
+    stop(store.begin(task), 4, monkeypatch)
+    assert run(store, task) == undisturbed(tmp_path, argon(), "argon", **changes)
+
+
 def test_both_engines_write_the_same_kind_of_files(store: Store) -> None:
     read = []
     for engine in ("ase", "lammps"):
