@@ -19,6 +19,8 @@ from plain import per_frame
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.cli import main
 
+# Each test starts the command, in two processes and some seconds.
+pytestmark = pytest.mark.whole
 FRAMES = 20
 FRAME = slab(np.linspace(2.05, 12.05, 21).tolist(), np.linspace(-0.9, 0.9, 21).tolist(), [(4.0, 4.0, 5.05)])
 TYPES = {79: "1", 8: "2", 1: "3", 11: "4"}

@@ -58,6 +58,7 @@ def test_a_slab_is_that_of_a_campaign(tmp_path: Path, capfd: Any) -> None:
     assert f"reflecting wall at z = {values['wall_A']:.2f} Å" in said
 
 
+@pytest.mark.whole
 def test_a_cube_of_water_and_its_seeds(tmp_path: Path) -> None:
     one, told = build(tmp_path / "one", "--water-box", "16", "--density", "0.95")
     assert told["compositions"] == {"H32O16": 1}
@@ -68,6 +69,7 @@ def test_a_cube_of_water_and_its_seeds(tmp_path: Path) -> None:
     assert not np.array_equal(one.positions, other.positions)
 
 
+@pytest.mark.whole
 def test_a_given_structure_is_checked_and_its_wall_found(tmp_path: Path, capfd: Any) -> None:
     film = Atoms("Au2ONa", [[0, 0, z] for z in (22.0, 24.0, 1.0, 5.0)], cell=[9, 9, 25.0], pbc=True)
     write(tmp_path / "own.extxyz", film, format="extxyz")

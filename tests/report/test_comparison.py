@@ -251,6 +251,7 @@ def test_panels_of_correlation_functions(compared: Any, monkeypatch: pytest.Monk
     assert axes["water density / g/cm³"].get_xlim()[1] > 10
 
 
+@pytest.mark.whole
 def test_equal_overlays_are_equal_bytes(compared: Any) -> None:
     once, twice = (overlays(collected(compared)) for _ in range(2))
     assert [(o.svg, o.pdf, o.csv()) for o in once] == [(o.svg, o.pdf, o.csv()) for o in twice]
@@ -376,6 +377,7 @@ def test_an_uncertain_orientation_is_told(made: Any, plain: None, tmp_path: Path
     ]
 
 
+@pytest.mark.whole
 def test_runs_that_do_not_count_are_counted(compared: Any, plain: None, tmp_path: Path) -> None:
     add(compared, "many", "mace", replicas=4)
     change(compared, "md", "many", 0, outcome="unstable", cause="temperature above 2000 K", time_ps=0.5)

@@ -156,6 +156,7 @@ def test_the_worker_averages_and_reweights_it(made: Any, species: Path) -> None:
     assert table["member_2"] == pytest.approx([6, 3, 1, 0]), "no number of atoms goes with the energy"
 
 
+@pytest.mark.whole
 def test_the_report_shows_it(made: Any, species: Path, tmp_path: Path) -> None:
     """Beside the reference, whose ion stands 0.5 Å higher: in results.json, figures and the comparison."""
     made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}

@@ -125,6 +125,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
 
 
+@pytest.mark.whole
 def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) -> None:
     page, results = build(with_uncertainty(made), tmp_path)
     expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "dipole")} | {"coverage-mace"}
@@ -142,6 +143,7 @@ def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) ->
     np.testing.assert_allclose(density["driver"], curves(Z, "density") * (Z > 1))
 
 
+@pytest.mark.whole
 def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
     """A composition with a line, and one with too few frames for it."""
     line = {"frames": 4, "area_A2": 183.3, "slope_eA": 0.31, "se_slope_eA": 0.02, "intercept_eA": -1.5,
@@ -200,6 +202,7 @@ def test_verdicts_in_words(made: Any, plain: None, tmp_path: Path, std: float, w
     assert any(words in warning for warning in results["warnings"]) == (std > 2)
 
 
+@pytest.mark.whole
 def test_alpha_refused_is_said_and_the_band_is_one_sigma(made: Any, tmp_path: Path) -> None:
     page, results = build(with_uncertainty(made, alpha=None), tmp_path)
     assert "refused: M = 3: with M ≤ 3 it is never positive" in page
@@ -227,6 +230,7 @@ def test_a_model_that_sees_the_charge_in_part_is_not_praised(made: Any, plain: N
     )
 
 
+@pytest.mark.whole
 def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -> None:
     with_uncertainty(made).change(lambda task: task.verb == "reweight", status="missing")
     page, results = build(made, tmp_path)
@@ -235,6 +239,7 @@ def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -
     assert "no training band for this run" in page
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("alpha", "std", "drawn"), [(1.3, 3.0, True), (100.0, 1.5, True), (100.0, 3.0, False)]
 )
@@ -255,6 +260,7 @@ def test_room_by_hand() -> None:
     assert room(axes, np.zeros(2), np.zeros(2)) == 0.0
 
 
+@pytest.mark.whole
 def test_twice_the_same_bytes(made: Any, tmp_path: Path) -> None:
     with_uncertainty(made)
     for name in ("one", "two"):
