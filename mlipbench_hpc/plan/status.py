@@ -139,6 +139,16 @@ def committees(plan: Sequence[Planned], states: Mapping[str, State]) -> list[str
     return lines
 
 
+def changes(plan: Sequence[Planned], seen: Snapshot) -> list[str]:
+    """Each committed task whose folder was changed after its commit, with the files and the next step."""
+    return [
+        f"  changed  {item.task.label}: digest of {', '.join(seen.changed[item.key])} differs from the "
+        f"committed one: `run` makes the task again, `mlipbench task show {item.key[:12]}` names its folder"
+        for item in plan
+        if item.key in seen.changed
+    ]
+
+
 def running(plan: Sequence[Planned], seen: Snapshot) -> list[str]:
     """What runs now, and how far it is."""
     return [

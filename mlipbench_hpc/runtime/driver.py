@@ -111,8 +111,9 @@ class Driver:
         """Plan with the decisions made so far; stale results are set aside. Returns what counts, by key."""
         plan = look.settle(self.store, self.replan)
         if not self.done and (changed := look.changed(self.store, plan)):
-            for item in changed:
-                self._set_aside(item)
+            for item in plan:
+                if item.key in changed:
+                    self._set_aside(item)
             plan = look.settle(self.store, self.replan)
         self.plan = {item.key: item for item in plan}
         seen = look.snapshot(self.store, self.plan)

@@ -41,10 +41,10 @@ def time_left(store: Store, plan: list[Planned], site: Site) -> float:
     return wall(plan, estimate(plan, seen, states(plan, seen)).seconds, site)
 
 
-def changed(store: Store, plan: Iterable[Planned]) -> list[Planned]:
-    """Tasks whose committed folder is no longer what was committed, so far as small files tell."""
-    there = [item for item in plan if store.task(item.key).exists()]
-    return [item for item in there if damaged(store.task(item.key), SMALL_BYTES)]
+def changed(store: Store, plan: Iterable[Planned]) -> dict[str, list[str]]:
+    """By key of a committed task, its files that are no longer what was committed, of those up to 64 MB."""
+    there = [item.key for item in plan if store.task(item.key).exists()]
+    return {key: files for key in there if (files := damaged(store.task(key), SMALL_BYTES))}
 
 
 def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) -> list[Planned]:
