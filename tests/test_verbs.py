@@ -1,5 +1,7 @@
 """The table of verbs, and a verb that a package outside this one adds with one file."""
 
+import itertools
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,40 @@ def test_a_verb_from_outside_is_planned_run_and_reported(
     assert (
         "2 counting.frames: version of counting.frames is" in running.run(tmp_path, "plan", "toy.yaml").stdout
     )
+
+
+def install_table(monkeypatch: pytest.MonkeyPatch, *rows: Verb) -> None:
+    """Entry points, in this order, that lead to these verbs."""
+    entries = [EntryPoint(f"{place}", "tests:VERB", verbs.GROUP) for place, _ in enumerate(rows)]
+    monkeypatch.setattr(verbs, "entry_points", lambda group: entries)
+    monkeypatch.setattr(EntryPoint, "load", lambda entry: rows[int(entry.name)])
+    verbs.verbs.cache_clear()
+
+
+def outside(name: str, consumed: str) -> Verb:
+    return Verb(name, "analysis", (consumed,), "nothing")
+
+
+CHAIN = [outside("a.a", "m.m"), outside("m.m", "z.z"), outside("z.z", "md")]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_verbs_from_outside_consume_one_another_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, order: tuple[int, ...]
+) -> None:
+    install_table(monkeypatch, *(CHAIN[place] for place in order))
+    assert list(verbs.verbs())[-3:] == ["z.z", "m.m", "a.a"]
+    monkeypatch.undo()
+    verbs.verbs.cache_clear()
+
+
+def test_a_circle_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [outside("a.tail", "b.b"), outside("b.b", "c.c"), outside("c.c", "b.b"), outside("d.d", "md")]
+    install_table(monkeypatch, *rows)
+    with pytest.raises(VerbError, match=r"in a circle: b\.b consumes c\.c consumes b\.b; let one"):
+        verbs.verbs()
+    monkeypatch.undo()
+    verbs.verbs.cache_clear()
 
 
 @pytest.mark.parametrize(
