@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.check import DataProblem
     from mlipbench_hpc.data.read import Source
 
-FACTS_VERSION = 4
+FACTS_VERSION = 5
 # Of the reader of users' files: raised when it may understand a file in another way.
 READER = 2
 Field = Literal["path", "sha256"]

@@ -42,8 +42,10 @@ def check_md(
         yield from short_enough(place, md.timestep)
         return
     used = [frame for frame in md.start.frames[: md.replicas] if frame < start.frames]
-    lightest = min((start.lightest_mass(frame) for frame in used), default=HYDROGEN_U)
-    yield from short_enough(place, md.timestep, lightest)
+    fixed = frozenset(md.fixed_atoms)
+    lightest = min((start.lightest_mass(frame, fixed) for frame in used), default=HYDROGEN_U)
+    if math.isfinite(lightest):
+        yield from short_enough(place, md.timestep, lightest)
     for index, frame in enumerate(md.start.frames):
         if frame >= start.frames:
             expected = f"0 to {start.frames - 1}"
