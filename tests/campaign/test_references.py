@@ -596,3 +596,42 @@ def test_two_entries_that_are_one_run():
     assert (mistake.message, mistake.received) == ("the same run as `bulk`", "seed 0")
     assert found(campaign(md__again={**run, "seed": 1})) == []
     assert found(campaign(md__again={**run, "member": 1})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"engine": "ase"},  # the first of the card
+        {"checkpoint_every": "0.25 ps"},  # the default of short runs
+        {"start": {"system": "box", "frames": [0, 0]}},
+    ],
+)
+def test_a_default_that_is_stated_makes_no_other_run(changes: dict[str, Any]):
+    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps", **changes}
+    (mistake,) = found(campaign(md__again=run))
+    assert mistake.message == "the same run as `bulk`"
+    assert found(campaign(md__again={**run, "checkpoint_every": "0.5 ps"})) == []
+
+
+def test_an_option_that_is_stated_at_its_default_makes_no_other_run():
+    run = {"potential": "electrode", "start": {"dataset": "salt"}, "length": "2 ps"}
+    option = Hyperparameter("float", 2.0, "Å", minimum=0.0)
+    installed = {"electrode": replace(cards()["electrode"], options={"radius": option})}
+    facts = {"water": WATER, "salt": SODIUM}
+    for radius, count in ((2, 1), (2.5, 0)):
+        asked = campaign(md__bulk=run, md__again={**run, "radius": radius})
+        wrong = check_references(asked, facts, {}, {"spring": CARD}, installed)
+        assert [mistake.message for mistake in wrong].count("the same run as `bulk`") == count
+
+
+def test_entries_share_a_trajectory_where_one_replica_starts_with_the_same_frame():
+    run = {"committee": "first", "length": "2 ps"}
+    starts = [{"dataset": "water", "frames": frames} for frames in ([0, 1], [2, 1], [2, 3])]
+    bulk = {**run, "start": starts[0], "replicas": 2}
+    messages = [
+        [mistake.message for mistake in found(campaign(md__bulk=bulk, md__again={**run, **other}))]
+        for other in (
+            {"start": starts[1], "replicas": 2}, {"start": starts[1]}, {"start": starts[2], "replicas": 2},
+        )
+    ]  # fmt: skip
+    assert messages == [["the same run as `bulk`"], [], []]
