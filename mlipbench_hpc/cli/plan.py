@@ -73,12 +73,14 @@ def show_status(session: Session) -> dict[str, State]:
     """Print it, with what runs and what failed; returns the state of every task."""
     from mlipbench_hpc.plan import status as words
     from mlipbench_hpc.runtime.lock import holder
+    from mlipbench_hpc.runtime.look import notices
 
     seen, states = session.look_at_outputs()
     lock = holder(session.store.root)
     driver = f"driven by process {lock['pid']} on {lock['host']}" if lock else "no driver"
     lines = [f"{session.validated.campaign.name} in {session.store.root} ({driver})"]
     lines += words.table(session.plan, states) + words.summary(session.plan, seen, states, session.site)
+    lines += [f"  scheduler: {line}" for line in notices(session.store)]
     lines += words.committees(session.plan, states) + words.running(session.plan, seen)
     lines += words.failures(session.plan, seen, states) + words.changes(session.plan, seen)
     print("\n".join(lines), flush=True)

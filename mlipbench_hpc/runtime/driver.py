@@ -91,6 +91,7 @@ class Driver:
         self.slots = self.site.slots
         self._countdown = Countdown(self._time_left)
         self.pool = Pool(self.site, self.store, self.echo)
+        look.write_notices(self.store, [])
         shown = watched = time.monotonic()
         try:
             while not self.stopping and (self._fill() or self.flights):
@@ -104,6 +105,7 @@ class Driver:
                     shown = now
                     self._show()
         finally:
+            self._say_once([])
             self._stop_everything()
             self.pool.close()
 
@@ -358,7 +360,9 @@ class Driver:
         return look.time_left(self.store, list(self.plan.values()), self.site)
 
     def _say_once(self, lines: list[str]) -> list[str]:
-        """Print those lines that are not of the last look; returns all."""
+        """Print those lines that are not of the last look, and leave all for `status`; returns all."""
+        if lines != self.notices:
+            look.write_notices(self.store, lines)
         for line in lines:
             if line not in self.notices:
                 self.echo(f"      {line}")

@@ -106,11 +106,7 @@ class Pool:
         """What the scheduler says of this pool's jobs, in lines; jobs of silent workers are cancelled."""
         lines = [cluster.jobs.trouble for cluster in self.clusters.values() if cluster.jobs.trouble]
         for label, executor in self.clusters.items():
-            lines += executor.lines()
-            for block, status in list(executor.status_facade.items()):
-                if status.state in (JobState.PENDING, JobState.HELD):
-                    job = executor.blocks_to_job_id.get(block)
-                    lines.append(f"job {job} ({label}) waits: {status.message or 'pending'}")
+            lines += [*executor.lines(), *executor.waiting()]
             lines += self._silent(label, executor)
         return lines
 

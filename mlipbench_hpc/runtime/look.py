@@ -3,15 +3,18 @@
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.campaign.site import Site
-from mlipbench_hpc.contract.folder import ENDINGS, SMALL_BYTES, Store, damaged, read_json
+from mlipbench_hpc.contract.folder import ENDINGS, SMALL_BYTES, Store, damaged, read_json, write_json
 from mlipbench_hpc.plan.estimate import estimate, wall
 from mlipbench_hpc.plan.graph import Planned, Snapshot, states
 from mlipbench_hpc.runtime.display import Running
 from mlipbench_hpc.runtime.lock import driven_since
+
+NOTICES = "notices.json"
 
 
 def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
@@ -24,6 +27,18 @@ def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
     flying = {} if since is None else {key: path for key, path in newest.items() if _is_running(path, since)}
     spent = {key: seconds for key, result in results.items() if (seconds := _spent(result)) is not None}
     return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()}, spent)
+
+
+def write_notices(store: Store, lines: list[str]) -> None:
+    """Leave what the scheduler says of a driver's jobs; a full disk does not end the driver."""
+    with suppress(OSError):
+        write_json(store.root / NOTICES, {"lines": lines})
+
+
+def notices(store: Store) -> list[str]:
+    """What the scheduler says of the jobs of the present driver; nothing where none is at work."""
+    lines = (read_json(store.root / NOTICES) or {}).get("lines", [])
+    return lines if driven_since(store.root) is not None else []
 
 
 def running(store: Store, plan: Mapping[str, Planned], keys: Collection[str]) -> list[Running]:

@@ -17,7 +17,7 @@ from parsl.jobs.states import JobState, JobStatus
 from parsl.providers.errors import ScriptPathError, SubmitException
 
 from mlipbench_hpc.runtime import processes
-from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused, kind_of, never_starts
+from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused, kind_of, never_starts, next_step
 from mlipbench_hpc.runtime.cluster.script import NODE_SUFFIX, node_line
 from mlipbench_hpc.runtime.trouble import WorkersLost
 
@@ -44,6 +44,12 @@ class Job:
     reason: str = ""
     node: str = ""
     cause: Cause = ""
+
+    @property
+    def stuck(self) -> str:
+        """Why it waits, and the next step, where it does not start by itself; else empty."""
+        step = next_step(self.reason) if self.state == WAITING else ""
+        return f"does not start by itself: {self.words}: {step}" if step else ""
 
 
 class Block:
@@ -251,7 +257,7 @@ class Block:
         while time.monotonic() < until:
             listed = (self.listing() or {}).get(job)
             if listed is not None and never_starts(listed.reason):
-                return listed.words
+                return f"{listed.words}: {next_step(listed.reason)}"
             if listed is not None and (listed.state != WAITING or listed.reason not in ("", "None")):
                 return ""
             time.sleep(LOOK_EVERY_S)

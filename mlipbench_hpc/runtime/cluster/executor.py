@@ -14,7 +14,7 @@ from mlipbench_hpc.runtime.answering import Executor
 from mlipbench_hpc.runtime.cluster import notes
 from mlipbench_hpc.runtime.cluster.block import ACTIVE, FIRST_PATIENCE_S, PATIENCE_S, RETRY_S, Block, Job
 from mlipbench_hpc.runtime.cluster.health import EndedJob, Health
-from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused
+from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused, next_step
 
 NOTE_LATE_S = 10.0  # On a shared filesystem a note may show here after the job's end.
 LOST_KNOWN_WITHIN_S = 120.0
@@ -277,7 +277,9 @@ class ClusterExecutor(Executor):
             job = self.blocks_to_job_id[block]
             resource = self.jobs.resources[job]
             if resource.get("unstartable", 0) >= HEARD_TWICE:
-                return f"job {job} can never start: {resource['listed'].words}{self._without()}"
+                listed: Job = resource["listed"]
+                step = next_step(listed.reason)
+                return f"job {job} can never start: {listed.words}: {step}{self._without()}"
         return ""
 
     def _keep_off(self, nodes: tuple[str, ...]) -> None:
@@ -297,6 +299,17 @@ class ClusterExecutor(Executor):
             live = len(self.live())
             have = f"{live} run or wait, " if live else ""
             yield f"no further job ({self.label}) is accepted: {have}asking again: {refusal}"
+
+    def waiting(self) -> Iterator[str]:
+        """A line for each job that waits: why, and the next step where it does not start by itself."""
+        for block, status in list(self.status_facade.items()):
+            if status.state in (JobState.PENDING, JobState.HELD):
+                yield self._waiting(self.blocks_to_job_id.get(block, ""), status.message)
+
+    def _waiting(self, job: str, words: str | None) -> str:
+        listed: Job | None = self.jobs.resources.get(job, {}).get("listed")
+        stuck = listed.stuck if listed else ""
+        return f"job {job} ({self.label}) {stuck or 'waits: ' + (words or 'pending')}"
 
 
 def _tail(path: Path) -> str:
