@@ -16,7 +16,15 @@ from typing import Any, BinaryIO
 from mlipbench_hpc.contract.key import digest, file_digest, plain_files, tree_digest
 from mlipbench_hpc.contract.task import SCHEMA, Task, TransientFailure
 
-RECORDS = ("task.json", "result.json", "failure.json", "interrupted.json", "progress.json", "log.txt")
+RECORDS = (
+    "task.json",
+    "result.json",
+    "failure.json",
+    "interrupted.json",
+    "stopped.json",
+    "progress.json",
+    "log.txt",
+)
 # How an attempt without a result ends.
 ENDINGS = ("failure.json", "interrupted.json")
 # How late a shared filesystem may show what another machine wrote, in seconds.

@@ -21,7 +21,7 @@ from mlipbench_hpc.plan.queue import ReadyQueue
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.display import Countdown, Display, Whole
-from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, stuck
+from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, record_stop, stuck
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, end_leftovers
 from mlipbench_hpc.runtime.flight import Flight
@@ -379,6 +379,8 @@ class Driver:
         """After a stop, give running attempts time to end as interrupted; nothing of ours is left running."""
         if self.flights and self.stopping:
             self.echo(f"      {self.stopping}: asking {len(self.flights)} attempts to checkpoint and stop")
+        for flight in list(self.flights.values()) if self.stopping not in ("", OUT_OF_TIME) else []:
+            record_stop(flight.attempt, self.stopping)
         deadline = time.monotonic() + (STOP_WITHIN_S if self.stopping else 0)
         number = signal.SIGTERM
         while self.flights:
