@@ -275,7 +275,7 @@ def outputs(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-# What is read again whenever a run begins or a report is written; more is read when a task consumes it.
+# What is read again whenever a driver begins or a report is written; more is read when a task consumes it.
 SMALL_BYTES = 64_000_000
 
 

@@ -96,7 +96,7 @@ class ClusterExecutor(Executor):
         self._block, self.refusal, self._refused_since = None, None, None
 
     def _refused(self, refusal: Refused) -> None:
-        """A mistake ends the run; anything else is asked again: while jobs of ours run, then for a while."""
+        """A mistake ends the driver; else the scheduler is asked again while jobs run, then for a while."""
         now = time.monotonic()
         if self._refused_since is None or self.live():
             self._refused_since = now
