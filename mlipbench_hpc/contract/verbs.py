@@ -38,12 +38,12 @@ class Verb:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether a package outside this one adds it."""
+        """True where a package outside this one adds the verb."""
         return "." in self.name
 
     @property
     def module(self) -> str:
-        """What the worker imports and runs."""
+        """Module that the worker imports and runs."""
         return self.name if self.is_foreign else f"mlipbench_hpc.worker.{self.name}"
 
 
@@ -122,5 +122,5 @@ def verb_of(name: str) -> Verb:
 
 
 def module_of(name: str) -> str:
-    """What the worker imports: an image holds no entry points, so a foreign verb is named as its module."""
+    """Module that the worker imports: images hold no entry points, so a foreign verb is named as it."""
     return name if "." in name else verb_of(name).module
