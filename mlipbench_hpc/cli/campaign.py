@@ -44,7 +44,7 @@ def validate(session: Session) -> int:
 
 
 def remarks(validated: Validated) -> list[str]:
-    """What may mislead about the data, one line each."""
+    """Remarks on data that may mislead, one line each."""
     named = (("dataset", validated.datasets), ("system", validated.systems))
     return [
         f"  look at {kind} {name}: {remark}"

@@ -64,7 +64,7 @@ def status(session: Session) -> int:
 
 
 def is_something_left(session: Session) -> bool:
-    """Whether a driver could go on: not where all that is not done has failed or waits for what has."""
+    """True where a driver could go on: not where every task left has failed or waits for one that has."""
     session.forget_plan()
     return any(state not in SETTLED for state in session.look()[1].values())
 

@@ -1,4 +1,4 @@
-"""What a command works on: a campaign, a site and a store. Rooms are imported when first needed."""
+"""Campaign, site and store that a command works on. Rooms are imported when first needed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Session:
 
     @cached_property
     def devices(self) -> Mapping[str, str]:
-        """What models compute on, by environment. Raises CampaignError where an architecture cannot."""
+        """Devices of models, by environment. Raises CampaignError where an architecture cannot."""
         from mlipbench_hpc.runtime.devices import checked_devices
 
         installed = self.architectures, self.potentials
@@ -125,7 +125,7 @@ class Session:
         self.__dict__.pop("plan", None)
 
     def look(self) -> tuple[Snapshot, dict[str, State]]:
-        """What the store holds now, and the state of every task."""
+        """Snapshot of the store now, and the state of every task."""
         from mlipbench_hpc.plan.graph import states
         from mlipbench_hpc.runtime.look import snapshot
 
