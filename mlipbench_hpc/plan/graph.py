@@ -38,7 +38,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the store held when it was looked at, all by task key.
+    """Content of a store at one moment, all by task key.
 
     results: manifest and the manifests consumed; failures: the newest attempt's failure.json;
     running: attempts under a live driver, with their progress (may be empty); spent: wall seconds that all
@@ -81,7 +81,7 @@ def _state(item: Planned, known: Mapping[str, State], seen: Snapshot) -> State:
 
 
 def is_fresh(item: Planned, seen: Snapshot) -> bool:
-    """Whether a committed result is what was committed, and consumed exactly what is committed now."""
+    """True where a result is as it was committed, and consumed exactly what is committed now."""
     if item.key in seen.changed:
         return False
     consumed = seen.results[item.key]["upstream"]

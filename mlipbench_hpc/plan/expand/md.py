@@ -99,7 +99,7 @@ def _simulate(
 
 
 def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
-    """What is asked of a run's frames, whoever drove it."""
+    """Parameters of the observables of a run, whoever drove it."""
     analysis, other_packages = graph.campaign.analysis, dict(graph.setting.observables)
     return ({"observables": other_packages} if other_packages else {}) | {
         "rdf": analysis.rdf.model_dump(mode="json"),
