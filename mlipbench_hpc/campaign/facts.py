@@ -1,4 +1,4 @@
-"""What datasets hold: read and checked before anything runs, remembered while their files do not change."""
+"""Facts of datasets: read and checked before anything runs, remembered while their files do not change."""
 
 import math
 import re
@@ -23,7 +23,7 @@ MOST_NAMED = 8
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What one dataset holds.
+    """Facts of one dataset.
 
     sha256 of the file or folder (empty when generated); sizes: atoms of each frame; compositions: frames of
     each; species: sorted atomic numbers; dipoles: frames whose dipole is known; density: atoms/Å³ around an
@@ -80,7 +80,7 @@ class DatasetFacts:
         return [length for _, length in stretches] if stretches and distinct else None
 
     def select(self, indices: list[int]) -> "DatasetFacts":
-        """What these frames hold."""
+        """Facts of these frames alone."""
         formulas = self.formulas
         compositions = dict(Counter(formulas[index] for index in indices))
         places = {name: place for place, name in enumerate(compositions)}
@@ -131,7 +131,7 @@ class DatasetFacts:
 
 
 def built_facts(system: System) -> DatasetFacts | None:
-    """What the one frame of a system will hold, known without making it; None for a user's structure."""
+    """Facts of a system's only frame, known before it is built; None for a user's structure."""
     if system.water_box:
         box = system.water_box
         return _facts_of(WATER * box.molecules, 3.0 * box.density / ANGSTROM3_OF_WATER)
@@ -174,7 +174,7 @@ def consecutive(masses: Iterable[float]) -> tuple[float, ...]:
 def generated_facts(
     dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts], answers: Sequence[str]
 ) -> DatasetFacts:
-    """What a generated dataset will hold; all of its systems must be known. answers: see `labelled_facts`."""
+    """Facts of a generated dataset; all of its systems must be known. answers: see `labelled_facts`."""
     sizes, formulas, groups, density = list[int](), list[str](), list[str](), 0.0
     for number, (system, _start, frames) in enumerate(dataset.runs):
         (formula,) = systems[system].compositions
@@ -205,7 +205,7 @@ def shares(frames: int, dataset: GeneratedDataset) -> list[int]:
 
 
 def joined_facts(parts: Mapping[str, DatasetFacts]) -> DatasetFacts:
-    """What several datasets hold one after the other; each frame's set is the name of its dataset."""
+    """Facts of several datasets one after the other; each frame's set is the name of its dataset."""
     formulas = [formula for part in parts.values() for formula in part.formulas]
     compositions = dict(Counter(formulas))
     places = {name: place for place, name in enumerate(compositions)}
@@ -251,7 +251,7 @@ def _isolated(parts: Mapping[str, DatasetFacts]) -> Iterator[int]:
 
 
 def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
-    """What frames hold once a reference potential has labelled them.
+    """Facts of frames once a reference potential has labelled them.
 
     answers: what its card says that it labels besides energies and forces.
     """
@@ -260,7 +260,7 @@ def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
 
 
 def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
-    """What the frames hold that have exactly so many atoms of each element, isolated atoms left out.
+    """Facts of the frames that have exactly so many atoms of each element, isolated atoms left out.
 
     only: number of atoms by symbol.
     """
@@ -278,7 +278,7 @@ def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
 
 
 def atomic_number(symbol: str) -> int:
-    """Of an element."""
+    """Atomic number of an element."""
     from ase.data import atomic_numbers
 
     return int(atomic_numbers[symbol])
@@ -290,7 +290,7 @@ def atoms_in(formula: str) -> dict[str, int]:
 
 
 def frames_facts(frames: "Frames") -> DatasetFacts:
-    """What frames hold, apart from the file that they come from."""
+    """Facts of frames, apart from the file that they come from."""
     from mlipbench_hpc.data.density import local_density
     from mlipbench_hpc.data.energies import isolated_atoms
     from mlipbench_hpc.data.summary import strata

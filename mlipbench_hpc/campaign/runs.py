@@ -30,7 +30,7 @@ def check_md(
     systems: Facts,
     potentials: Potentials,
 ) -> Iterator[Mistake]:
-    """What is wrong with one run besides its engine."""
+    """Mistakes in one run, apart from its engine."""
     yield from _times(place, md, campaign.analysis.blocks)
     if md.stability.temperature <= md.temperature:
         received, expected = (
@@ -84,7 +84,7 @@ def check_same(
 def _trajectories(
     md: MolecularDynamics, campaign: Campaign, architectures: Architectures, potentials: Potentials
 ) -> dict[str, object]:
-    """What decides a run's trajectories besides the frames they start from, with every default at its value.
+    """Values that decide a run's trajectories, apart from the starting frames; every default is filled in.
 
     Neither how many there are decides them, nor what of them is discarded.
     """
@@ -122,7 +122,7 @@ def checkpoint_every(run: MolecularDynamics) -> int:
 
 
 def start_of(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFacts | None:
-    """What the start of a run holds; None where that is not known."""
+    """Facts of the start of a run; None where they are not known."""
     return facts.get(md.start.dataset) if md.start.dataset else systems.get(md.start.system or "")
 
 

@@ -18,7 +18,7 @@ Facts = Mapping[str, DatasetFacts]
 
 
 def check_system(place: Place, system: System) -> Iterator[Mistake]:
-    """What is wrong with one system besides its files."""
+    """Mistakes in one system, apart from its files."""
     for kind, one in (("water_box", system.water_box), ("slab", system.slab)):
         if one and one.density > DENSEST:
             received, expected = f"{one.density:g} g/cm3", f"at most {DENSEST:g} g/cm3"
@@ -65,7 +65,7 @@ def empty_above(slab: Slab) -> tuple[float, float]:
 def check_dataset(
     name: str, campaign: Campaign, facts: Facts, systems: Facts, potentials: Potentials
 ) -> Iterator[Mistake]:
-    """What is wrong with one dataset besides its files."""
+    """Mistakes in one dataset, apart from its files."""
     dataset = campaign.datasets[name]
     if dataset.generate:
         place: Place = ("datasets", name, "generate")
