@@ -140,7 +140,7 @@ class Driver:
         self.done.discard(item.key)
 
     def _heal(self, flight: Flight, key: str) -> None:
-        """What an attempt could not consume is made anew, unless that is under way for another."""
+        """Make anew a result that an attempt could not consume, unless that is under way for another."""
         self.flights.pop(flight.item.key)
         if key in self.plan and self.store.task(key).exists() and damaged(self.store.task(key)):
             self._set_aside(self.plan[key])
@@ -186,7 +186,7 @@ class Driver:
         future.add_done_callback(lambda ended: self.endings.put((item.key, attempt, ended)))
 
     def _is_smaller(self, item: Planned) -> bool:
-        """Whether an earlier attempt ran out of memory, and the next may evaluate fewer frames at a time."""
+        """True where an earlier attempt ran out of memory and the next may evaluate fewer frames at once."""
         return self.tries[item.key, "resource"] > 0 and "batch_size" in item.task.parameters
 
     def _outside(self) -> Mapping[str, str]:
@@ -220,7 +220,7 @@ class Driver:
             self._failed(flight)
 
     def _shows_late(self, flight: Flight) -> bool:
-        """Whether an exit code tells of a commit, or on a cluster of a record, that may still show here."""
+        """True where an exit code tells of a commit, or on a cluster a record, that may still show here."""
         if time.monotonic() - (flight.ended or 0.0) > VISIBLE_WITHIN_S:
             return False
         if flight.code == EXIT_COMMITTED:
@@ -332,7 +332,7 @@ class Driver:
         return self.wanted.get(item.key, item.cost.bytes + SPARE_BYTES)
 
     def _has_space(self, item: Planned) -> bool:
-        """Whether the disk can take this task; raises OutOfSpace after the site's patience."""
+        """True where the disk can take this task; raises OutOfSpace after the site's patience."""
         if free_bytes(self.store.root) >= self._space_for(item):
             self._full_since = None
             return True
@@ -351,7 +351,7 @@ class Driver:
         return self.display.say
 
     def _show(self) -> None:
-        """What runs now, and how far the whole is."""
+        """Show the tasks that run now, and the progress of the whole."""
         total = len(self._order)
         whole = Whole(total - len(self._unfinished()), total, self._countdown.left_s)
         self.display.show(look.running(self.store, self.plan, self.flights), whole)

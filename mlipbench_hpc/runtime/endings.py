@@ -1,4 +1,4 @@
-"""What an exit code says of an attempt; only its folder says more."""
+"""Endings of attempts by their exit codes; only the folder says more."""
 
 import contextlib
 import os

@@ -36,7 +36,7 @@ def write_notices(store: Store, lines: list[str]) -> None:
 
 
 def notices(store: Store) -> list[str]:
-    """What the scheduler says of the jobs of the present driver; nothing where none is at work."""
+    """Lines about the jobs of the present driver by the scheduler; none where no driver is at work."""
     lines = (read_json(store.root / NOTICES) or {}).get("lines", [])
     return lines if driven_since(store.root) is not None else []
 
@@ -74,7 +74,7 @@ def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) 
 
 
 def decisions(store: Store, plan: Iterable[Planned]) -> dict[str, bool]:
-    """What committed `decide` tasks of a plan said."""
+    """Decisions of the committed `decide` tasks of a plan, by key."""
     results = {item.key: store.result(item.key) for item in plan if item.task.verb == "decide"}
     return {key: bool(result["values"]["enough"]) for key, result in results.items() if result}
 

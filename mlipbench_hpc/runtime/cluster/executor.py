@@ -37,8 +37,8 @@ class ClusterExecutor(Executor):
     """
 
     def settle(self, folder: Path, limit: int, echo: Callable[[str], None]) -> None:
-        """What Parsl's own constructor has no place for. folder: of the notes of its workers; limit: failures
-        in a row after which a node gets no more jobs.
+        """Set the attributes that Parsl's own constructor has no place for. folder: of the notes of its
+        workers; limit: failures in a row after which a node gets no more jobs.
         """
         folder.mkdir(parents=True)
         self.notes, self.health, self.verdict, self.echo = folder, Health(limit), "", echo
@@ -109,7 +109,7 @@ class ClusterExecutor(Executor):
             self.verdict = f"no job ({self.label}) was accepted for {waited:.0f} s: {refusal}"
 
     def _without(self) -> str:
-        """What a refusal may have to do with excluded nodes."""
+        """Words about excluded nodes, which a refusal may follow from; empty without any."""
         left = f"; no other node is left than those excluded: {self.health.named()}"
         return left if self.health.excluded else ""
 
@@ -223,7 +223,7 @@ class ClusterExecutor(Executor):
                 self._over.pop(block)
 
     def _has_queue(self) -> bool:
-        """Whether tasks wait that no manager has: a job without them starts none, and is none the worse."""
+        """True where tasks wait that no manager has; a job that starts none is to blame only then."""
         return bool(self.outstanding() > sum(manager["tasks"] for manager in self.connected_managers()))
 
     def _judge_ended(self, block: str, job: str, was_wanted: bool) -> None:
@@ -239,7 +239,7 @@ class ClusterExecutor(Executor):
 
     @staticmethod
     def _last_heard(resource: dict[str, Any]) -> Job:
-        """How a job ended; one that was cancelled here was last heard of as live."""
+        """Last state of a job that ended; one that was cancelled here was last heard of as live."""
         listed: Job | None = resource.get("listed")
         if listed is None or listed.state in ACTIVE:
             return Job(JobState.CANCELLED, "cancelled by this driver", cause="cancelled")
@@ -294,7 +294,7 @@ class ClusterExecutor(Executor):
         self.jobs.spare(waiting)
 
     def lines(self) -> Iterator[str]:
-        """What is to be said of refusals, as long as it holds."""
+        """Lines about a refusal, as long as it lasts."""
         if (refusal := self.refusal) and not self.verdict:
             live = len(self.live())
             have = f"{live} run or wait, " if live else ""

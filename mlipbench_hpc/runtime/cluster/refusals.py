@@ -1,4 +1,4 @@
-"""What a scheduler means when it refuses a job, or lets one wait: a limit, a mistake, or an outage.
+"""Meaning of a scheduler's refusals and reasons to wait: a limit, a mistake, or an outage.
 
 SLURM's words are those of its slurm_strerror and its job reason codes, PBS's those of its server's messages.
 """
@@ -11,7 +11,7 @@ from mlipbench_hpc.runtime.trouble import Trouble
 
 
 class Kind(Enum):
-    """Whether asking again can help."""
+    """Kinds of refusals, by whether asking again can help."""
 
     LIMIT = "a limit on jobs"
     """Too many jobs now: accepted once some of them are over."""
@@ -107,12 +107,12 @@ def kind_of(words: str) -> Kind:
 
 
 def never_starts(reason: str) -> bool:
-    """Whether a job that waits for this reason waits for ever: SLURM's reason code, or PBS's comment."""
+    """True where a job that waits for this reason waits for ever: SLURM's reason code, or PBS's comment."""
     return bool(_step(reason, UNSTARTABLE))
 
 
 def next_step(reason: str) -> str:
-    """What ends a reason to wait that does not end by itself; empty for any other."""
+    """Next step for a reason to wait that does not end by itself; empty for any other."""
     return _step(reason, UNSTARTABLE | UNTIL_SOMEBODY_ACTS)
 
 
