@@ -122,5 +122,5 @@ def verb_of(name: str) -> Verb:
 
 
 def module_of(name: str) -> str:
-    """Module that the worker imports: images hold no entry points, so a foreign verb is named as it."""
+    """Module that the worker imports: images hold no entry points, so a foreign verb has that name."""
     return name if "." in name else verb_of(name).module
