@@ -257,7 +257,7 @@ class Block:
         while time.monotonic() < until:
             listed = (self.listing() or {}).get(job)
             if listed is not None and never_starts(listed.reason):
-                return f"{listed.words}: {next_step(listed.reason)}"
+                return listed.words
             if listed is not None and (listed.state != WAITING or listed.reason not in ("", "None")):
                 return ""
             time.sleep(LOOK_EVERY_S)
