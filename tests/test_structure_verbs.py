@@ -148,6 +148,21 @@ def test_labels_of_water_leave_no_answers_of_an_electrode(tmp_path: Path) -> Non
 
 
 @pytest.mark.engine
+def test_labelled_frames_have_the_masses_of_their_starts(tmp_path: Path) -> None:
+    """D2O, and a molecule of the elements' own masses beside it: forces are equal, masses are not."""
+    heavy = Atoms("OH2", [[4, 4, 4], [5, 4, 4], [4, 5, 4]], cell=[10] * 3, pbc=True)
+    light = heavy.copy()
+    light.positions[1, 0] += 0.01
+    heavy.set_masses([15.999, 2.014, 2.014])
+    write(tmp_path / "heavy.extxyz", [heavy, light], format="extxyz")
+    words = [str(tmp_path / "heavy.extxyz"), "--potential", "spc-fw", "--out", str(tmp_path / "out")]
+    assert main(["label", *words]) == 0
+    frames = read_dataset(tmp_path / "out" / "labelled.extxyz", "extxyz", EV, LABELS, None).frames
+    assert frames.atoms(0).get_masses().tolist() == [15.999, 2.014, 2.014]
+    assert frames.atoms(1).get_masses() == pytest.approx([15.999, 1.008, 1.008])
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize(
     ("image", "potential", "expected"),
     [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.campaign.potentials import Potentials, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
-from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
+from mlipbench_hpc.campaign.runs import check_engine, check_md, check_same, start_of
 from mlipbench_hpc.campaign.sources import check_dataset, check_system
 from mlipbench_hpc.campaign.spec import Campaign, Committee, Model
 from mlipbench_hpc.campaign.splits import Facts, check_split, facts_of
@@ -80,6 +80,7 @@ def check_references(
     for name, md in campaign.md.items():
         wrong += check_md(("md", name), md, campaign, facts, systems, potentials)
         wrong += check_engine(("md", name), md, campaign, architectures, potentials)
+        wrong += check_same(("md", name), md, campaign, architectures, potentials)
     wrong += check_vacuum(campaign, architectures, potentials)
     wrong += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
     return wrong + list(_profiles(("analysis", "profiles"), campaign))

@@ -14,8 +14,10 @@ from mlipbench_hpc.contract.engines import ENGINES
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
+    from mlipbench_hpc.potentials.card import Card as PotentialCard
 
 MOST_STEPS = 1e10
+CHECKPOINTS_OF_A_RUN, LEAST_INTERVAL_PS = 400, 0.25
 LEAST_ROOM_A = 3.0
 Architectures = Mapping[str, "Card"]
 
@@ -28,9 +30,8 @@ def check_md(
     systems: Facts,
     potentials: Potentials,
 ) -> Iterator[Mistake]:
-    """What is wrong with one run besides its engine."""
+    """Mistakes in one run, apart from its engine."""
     yield from _times(place, md, campaign.analysis.blocks)
-    yield from _same(place, md, campaign)
     if md.stability.temperature <= md.temperature:
         received, expected = (
             f"{md.stability.temperature:g} K",
@@ -42,8 +43,10 @@ def check_md(
         yield from short_enough(place, md.timestep)
         return
     used = [frame for frame in md.start.frames[: md.replicas] if frame < start.frames]
-    lightest = min((start.lightest_mass(frame) for frame in used), default=HYDROGEN_U)
-    yield from short_enough(place, md.timestep, lightest)
+    fixed = frozenset(md.fixed_atoms)
+    lightest = min((start.lightest_mass(frame, fixed) for frame in used), default=HYDROGEN_U)
+    if math.isfinite(lightest):
+        yield from short_enough(place, md.timestep, lightest)
     for index, frame in enumerate(md.start.frames):
         if frame >= start.frames:
             expected = f"0 to {start.frames - 1}"
@@ -60,25 +63,66 @@ def check_md(
         yield from _species(place, md, campaign, facts, begun)
 
 
-def _same(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
-    """Two entries whose trajectories are one: they would be compared as if they were independent."""
+def check_same(
+    place: Place,
+    md: MolecularDynamics,
+    campaign: Campaign,
+    architectures: Architectures,
+    potentials: Potentials,
+) -> Iterator[Mistake]:
+    """Two entries with a trajectory in common: they would be compared as if they were independent."""
+    cards = campaign, architectures, potentials
     for name, other in campaign.md.items():
         if name == place[1]:
             return
-        if _trajectories(other) == _trajectories(md):
+        if _trajectories(other, *cards) == _trajectories(md, *cards) and _share_a_start(other, md):
             expected = "another `seed`, or one entry with more `replicas`"
             yield Mistake(place, f"the same run as `{name}`", f"seed {md.seed}", expected)
             return
 
 
-def _trajectories(md: MolecularDynamics) -> MolecularDynamics:
-    """What decides a run's trajectories: not how many there are, nor what of them is discarded."""
-    plain = {"replicas": 1, "equilibration": None, "member": None if md.potential else md.driver}
-    return md.model_copy(update=plain)
+def _trajectories(
+    md: MolecularDynamics, campaign: Campaign, architectures: Architectures, potentials: Potentials
+) -> dict[str, object]:
+    """Values that decide a run's trajectories, apart from the starting frames; every default is filled in.
+
+    Neither how many there are decides them, nor what of them is discarded.
+    """
+    card, labeller = _card(md, campaign, architectures, potentials), potentials.get(md.potential or "")
+    settings = labeller.settings("md") if labeller else {}
+    return {
+        **{name: setting.default for name, setting in settings.items()},
+        **md.model_dump(exclude={"replicas", "equilibration"}),
+        "member": None if md.potential else md.driver,
+        "start": (md.start.system, md.start.dataset),
+        "engine": md.engine or (card.engines[0] if card and card.engines else None),
+        "checkpoint_every": checkpoint_every(md),
+    }
+
+
+def _share_a_start(first: MolecularDynamics, second: MolecularDynamics) -> bool:
+    """True where a replica of both begins with the same frame."""
+    pairs = (
+        (md.start.frames[replica % len(md.start.frames)] for md in (first, second))
+        for replica in range(min(first.replicas, second.replicas))
+    )
+    return any(one == other for one, other in pairs)
+
+
+def checkpoint_every(run: MolecularDynamics) -> int:
+    """Timesteps between two checkpoints: as stated, else a 400th of the run, 0.25 ps and one frame at least.
+
+    So a run of any length has a few hundred segments, and the interval depends on the campaign alone.
+    """
+    if run.checkpoint_every is not None:
+        return round(run.checkpoint_every / run.timestep)
+    frame = round(run.frame_every / run.timestep)
+    interval = max(LEAST_INTERVAL_PS, run.length / CHECKPOINTS_OF_A_RUN) / run.timestep
+    return frame * math.ceil(interval / frame - 1e-9)
 
 
 def start_of(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFacts | None:
-    """What the start of a run holds; None where that is not known."""
+    """Facts of the start of a run; None where they are not known."""
     return facts.get(md.start.dataset) if md.start.dataset else systems.get(md.start.system or "")
 
 
@@ -90,11 +134,18 @@ def check_engine(
     potentials: Potentials,
 ) -> Iterator[Mistake]:
     """An engine that what drives does not run in, or that does not have the thermostat."""
-    committee = campaign.committees.get(md.committee or "")
-    model = campaign.models.get(committee.model) if committee else None
-    card = architectures.get(model.architecture) if model else potentials.get(md.potential or "")
+    card = _card(md, campaign, architectures, potentials)
     if card and card.engines:
         yield from _offered(place, md, card.name, card.engines)
+
+
+def _card(
+    md: MolecularDynamics, campaign: Campaign, architectures: Architectures, potentials: Potentials
+) -> "Card | PotentialCard | None":
+    """The card of what drives a run; None where that is not known."""
+    committee = campaign.committees.get(md.committee or "")
+    model = campaign.models.get(committee.model) if committee else None
+    return architectures.get(model.architecture) if model else potentials.get(md.potential or "")
 
 
 def _offered(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, ...]) -> Iterator[Mistake]:

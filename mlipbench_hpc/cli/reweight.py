@@ -93,7 +93,7 @@ def _as_series(array: Floats, is_observable: bool) -> Floats:
 
 
 def _is_mean(driver: Floats, energies: Floats) -> bool:
-    """Whether the committee's mean drove the MD: energies agree but for the rounding of what stored them."""
+    """True where the committee's mean drove the MD: energies agree but for the rounding of stored numbers."""
     return bool(np.allclose(driver, energies.mean(axis=0), rtol=MEAN_ROUNDING, atol=0.0))
 
 

@@ -150,7 +150,7 @@ def recorded() -> dict[Kind, dict[str, dict[str, Any]]]:
 
 
 def version(kind: Kind, name: str, source: str, legacy: Mapping[str, Any] | None = None) -> Version:
-    """What a key holds: the recorded version where `source` is the recorded digest, else `source`.
+    """Version in a key: the recorded one where `source` is the recorded digest, else `source`.
 
     legacy: an architecture's hyperparameters that keys leave out at these values. A recorded one must stay
     what it was, or keys of other models would become the same; otherwise the key holds a digest of both.

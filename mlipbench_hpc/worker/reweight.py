@@ -276,7 +276,7 @@ def foreign_sums(run: Run, weights: Weights) -> FrameSums | None:
     """Of the observables that packages outside add; None where none does."""
     if not run.parameters.get("observables"):
         return None
-    return FrameSums(*outside.usable(run), weights.rows, weights.blocks)
+    return FrameSums(*outside.usable(run), weights.rows, weights.blocks, run.notes.say)
 
 
 def of_profiles(own: BlockSums) -> list[Curve]:

@@ -15,7 +15,7 @@ from profiled import npz
 from toy import write_toy
 
 from mlipbench_hpc.contract.folder import read_json
-from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_OF_FAILURE, Task
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, Task
 from mlipbench_hpc.data import framewise
 from mlipbench_hpc.data.framewise import Frame, Framewise, ObservableError, foreign_versions, load
 from mlipbench_hpc.data.observable import Axis, Observable, by_name
@@ -205,15 +205,46 @@ def test_runs_without_what_it_needs_say_so(made: Any, species: Path) -> None:
     assert set(by_name(values["descriptors"])) == {*THERMO, "g_O-O"}
 
 
-def test_a_value_of_another_shape_is_a_failure_that_names_it(made: Any, species: Path) -> None:
-    (species / "species/__init__.py").write_text(SPECIES.replace("for z in NUMBERS]", "for z in (1, 2)]"))
+FAULTS = {
+    "for z in (1, 2)]": "ValueError in analysed frame 0: of_frame returned shape (2,), expected an array of "
+    "shape (4,)",
+    "+ 0 * (1 // int(frame.positions[-1, 2] < LIMIT)) for z in NUMBERS]": "ZeroDivisionError in analysed "
+    "frame 20: integer division or modulo by zero",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_observable_that_raises_is_left_out_by_name_and_the_others_stay(
+    made: Any, species: Path, fault: str
+) -> None:
+    """The ion stands at 3.0 and 3.1 Å in frames 0 to 19, at 3.2 Å from frame 20 on."""
+    subject, run = simulate(made, "charged", "mace", 0.0)
+    top = float(slab([2.0, 3.0, 8.0], [-0.5, 0.5, 0.1], [(4.0, 4.0, 0.0)]).positions[-1, 2])
+    text = SPECIES.replace("for z in NUMBERS]", fault).replace("LIMIT", str(top + 3.15))
+    (species / "species/__init__.py").write_text(text)
     sys.modules.pop("species", None)
-    _, run = simulate(made, "charged", "mace", 0.0)
-    task = Task("analyse", 1, "tests", "0" * 64, PARAMETERS | {"dynamics": DYNAMICS}, {"md": run})
-    folder = made.store.begin(task)
-    assert attempt(folder, None, commit=True) == EXIT_OF_FAILURE["architecture"]
-    message = (read_json(folder / "failure.json") or {})["message"]
-    assert message == "observable species: of_frame returned shape (2,), expected an array of shape (4,)"
+    sentence = (
+        f"observable species (species:SPECIES) is left out: {FAULTS[fault]}; correct that package and run "
+        "again"
+    )
+    values, folder = work(made, "analyse", subject, {"md": run}, dynamics=DYNAMICS)
+    assert sentence in values["warnings"]
+    assert values["scalars"]["sodium_height"]["mean"] == pytest.approx(3.15, abs=1e-5)
+    assert "species" not in by_name(values["descriptors"])
+    assert not (folder / "species.csv").exists()
+    values, folder = reweight(made, subject, run)
+    assert sentence in values["warnings"]
+    assert values["scalars"]["sodium_height"]["members"] == pytest.approx(MEMBERS, abs=1e-5)
+    assert not (folder / "reweighted-species.csv").exists()
+
+
+def test_a_package_that_cannot_be_imported_is_named(species: Path, tmp_path: Path) -> None:
+    (species / "species/__init__.py").write_text("import a_package_that_nobody_has")
+    write_toy(tmp_path)
+    ended = running.run(tmp_path, "plan", "toy.yaml")
+    assert ended.returncode == 2
+    assert "species:SPECIES: import of species failed: ModuleNotFoundError: No module" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_its_source_decides_its_version(species: Path) -> None:

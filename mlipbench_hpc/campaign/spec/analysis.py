@@ -30,7 +30,7 @@ class Profiles(Spec):
 
 
 class Dynamics(Spec):
-    """Of the first layer, 0 < z ≤ 4.5 Å: how long waters keep their direction and stay, and what ions do."""
+    """Dynamics in the first layer, 0 < z ≤ 4.5 Å: orientation and stay of waters, and ions."""
 
     dipole_correlation: Time = Field(2.5, description="Longest lag of C_dip.")
     survival: Time = Field(5.0, description="Longest lag of P_surv.")

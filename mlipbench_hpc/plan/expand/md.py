@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.runs import checkpoint_every
 from mlipbench_hpc.campaign.spec import Model, MolecularDynamics
-from mlipbench_hpc.plan import cost, sources
+from mlipbench_hpc.plan import cost
 from mlipbench_hpc.plan.expand import data
 from mlipbench_hpc.plan.expand.graph import TaskGraph, members
 from mlipbench_hpc.plan.expand.models import Trained
@@ -81,7 +82,7 @@ def _simulate(
         "timestep": run.timestep,
         "steps": round(run.length / run.timestep),
         "frame_every": round(run.frame_every / run.timestep),
-        "checkpoint_every": sources.checkpoint_every(run),
+        "checkpoint_every": checkpoint_every(run),
         "thermostat": run.thermostat.model_dump(),
         "fixed_atoms": run.fixed_atoms,
         "fixed_layers": {"count": run.fixed_layers, "metal": metal} if run.fixed_layers else None,
@@ -98,7 +99,7 @@ def _simulate(
 
 
 def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
-    """What is asked of a run's frames, whoever drove it."""
+    """Parameters of the observables of a run, whoever drove it."""
     analysis, other_packages = graph.campaign.analysis, dict(graph.setting.observables)
     return ({"observables": other_packages} if other_packages else {}) | {
         "rdf": analysis.rdf.model_dump(mode="json"),

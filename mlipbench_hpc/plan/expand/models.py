@@ -44,7 +44,7 @@ def committee(graph: TaskGraph, name: str, decisions: Mapping[str, bool]) -> Tra
 
 @dataclass(frozen=True)
 class Round:
-    """What the members of one round of a committee share. maybe: a decision may still prune it."""
+    """One round of a committee: all that its members share. maybe: a decision may still prune it."""
 
     graph: TaskGraph
     model: Model
