@@ -138,7 +138,7 @@ def test_every_format_gives_the_same_numbers(files: Path, ending: str, capfd: An
     )
     assert found["notes"] == [*other, *SHORT]
     said = capfd.readouterr().out
-    assert "surface: upper face of 9 Au atoms" in said
+    assert "surface: upper face: 9 Au atoms (18 to 26) at z = 5.80 Å" in said
     assert "21 intact water molecules, 0 other oxygens" in said
     drawn = ("density.svg", "orientation.pdf", "concentration-Na.svg", "dipole.svg", "survival.svg")
     for name in (*drawn, "dipole.csv", "dipole_correlation.csv", "dipole_correlation.pdf"):

@@ -204,8 +204,9 @@ def _height(z: float, axis: tuple[float, float, float, float]) -> float:
 
 @njit(cache=True, nogil=True, inline="always")
 def _bin(z: float, axis: tuple[float, float, float, float], bins: tuple[float, int], last: int) -> int:
-    """Of a height."""
-    return min(max(int(np.floor(_height(z, axis) / bins[0])) - bins[1], 0), last)
+    """Of a height; -1 beyond the first and the last whole bin."""
+    place = int(np.floor(_height(z, axis) / bins[0])) - bins[1]
+    return place if 0 <= place <= last else -1
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -226,7 +227,9 @@ def _count(
 ) -> None:
     """Adds weights (K,) to rows (B, K) where each atom is."""
     for atom in atoms:
-        _put(weights, rows[_bin(frame[atom, 2], axis, bins, len(rows) - 1)], 1.0)
+        where = _bin(frame[atom, 2], axis, bins, len(rows) - 1)
+        if where >= 0:
+            _put(weights, rows[where], 1.0)
 
 
 @njit(cache=True, nogil=True)
@@ -242,8 +245,9 @@ def _weigh(
     """Counts into rows[0], and cosines against the normal into rows[1]."""
     for place in range(len(atoms)):
         where = _bin(frame[atoms[place], 2], axis, bins, rows.shape[1] - 1)
-        _put(weights, rows[0, where], 1.0)
-        _put(weights, rows[1, where], axis[0] * cosines[place])
+        if where >= 0:
+            _put(weights, rows[0, where], 1.0)
+            _put(weights, rows[1, where], axis[0] * cosines[place])
 
 
 @njit(cache=True, nogil=True)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image, owners
+from mlipbench_hpc.analysis.surface import Surface
 from mlipbench_hpc.data.frames import Floats, Ints
 
 # Nearer to another oxygen means at least half an O-O distance away from one's own.
@@ -52,6 +53,7 @@ class Waters:
         return np.unique(owned[which[moved]])
 
 
-def ions(numbers: Ints, metal: int) -> list[int]:
-    """Atomic numbers of all species that are neither water nor the metal, sorted."""
-    return [int(number) for number in np.unique(numbers) if number not in (HYDROGEN, OXYGEN, metal)]
+def ions(numbers: Ints, surface: Surface) -> dict[int, Ints]:
+    """Atoms by atomic number of all that is neither water nor slab, in the order of atomic numbers."""
+    others = np.setdiff1d(np.flatnonzero(~np.isin(numbers, (HYDROGEN, OXYGEN))), surface.slab)
+    return {int(number): others[numbers[others] == number] for number in np.unique(numbers[others])}

@@ -152,12 +152,12 @@ def _layers(
     """Layers to hold in a start that has no metal, or fewer, or nothing else."""
     from ase.data import atomic_numbers
 
-    metal = campaign.analysis.profiles.metal
+    metals = campaign.analysis.profiles.metals
     if not md.fixed_layers:
         return
-    if atomic_numbers.get(metal) not in start.species:
+    if not {atomic_numbers.get(metal) for metal in metals} & set(start.species):
         received = f"a start of {symbols(set(start.species))}"
-        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, metal)
+        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, ", ".join(metals))
     for system in origins(md, campaign):
         if system.slab and md.fixed_layers > system.slab.size[2]:
             expected = f"at most {system.slab.size[2]}"

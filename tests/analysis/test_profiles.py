@@ -8,7 +8,7 @@ from mlipbench_hpc.analysis import correlation
 from mlipbench_hpc.analysis.correlation import correlated_error, statistical_inefficiency
 from mlipbench_hpc.analysis.onepass import block_sums
 from mlipbench_hpc.analysis.profiles import DIPOLE, MOL_PER_L, WATER_G_PER_CM3, Profiler, pieces, ratio
-from mlipbench_hpc.analysis.slab import faces
+from mlipbench_hpc.analysis.surface import Slab, surface
 from mlipbench_hpc.analysis.waters import Waters
 
 GOLD = 79
@@ -48,10 +48,10 @@ def test_counts_and_units_by_hand() -> None:
     assert set(found) == {"density", "orientation", "counted", "concentration-Na", "dipole"}
 
 
-def test_bins_are_half_open_between_multiples_and_cover_the_cell() -> None:
+def test_bins_are_half_open_between_multiples_and_whole_within_the_cell() -> None:
     made = profiler(ONE_SIDED, width=0.7)
-    assert made.z[0] - 0.35 <= -LZ / 4 < made.z[0] + 0.35
-    assert made.z[-1] - 0.35 < 3 * LZ / 4 <= made.z[-1] + 0.35
+    assert made.z[0] - 1.05 < -LZ / 4 <= made.z[0] - 0.35
+    assert made.z[-1] + 0.35 <= 3 * LZ / 4 < made.z[-1] + 1.05
     assert (made.z / 0.7 - 0.5) == pytest.approx(np.rint(made.z / 0.7 - 0.5))
     # numbers that binary holds exactly: a height of 0.5 belongs to the bin that begins there
     frame = slab([0.0, 0.0], [0.0, 0.0], [])
@@ -116,8 +116,8 @@ def test_without_slab_densities_alone_from_the_origin() -> None:
 def test_metal_without_a_surface_and_unfit_cells_are_refused() -> None:
     numbers, positions = np.full(4, GOLD), np.array([[0, 0, z] for z in (0.0, 2.5, 5.0, 7.5)])
     with pytest.raises(ValueError, match=r"widest gap along z is 2\.50 Å"):
-        faces(numbers, positions, np.diag([3.0, 3.0, 10.0]), GOLD)
-    assert faces(np.array([8]), np.zeros((1, 3)), CELL, GOLD) == ()
+        surface(numbers, positions[None], np.diag([3.0, 3.0, 10.0]), Slab((GOLD,)))
+    assert surface(np.array([8]), np.zeros((1, 1, 3)), CELL, Slab((GOLD,))).faces == ()
     with pytest.raises(ValueError, match="a along x and b in the xy plane"):
         Profiler.of(numbers, positions, np.zeros((3, 3)), GOLD, 0.1)
 

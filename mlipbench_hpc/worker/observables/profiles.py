@@ -40,7 +40,8 @@ def finish(run: Run, sums: BlockSums) -> Produced:
     own = observables(sums.profiler)
     write_csv(run.context.folder / FILE, {"z_A": sums.profiler.z} | columns(own, sums.means))
     tell(sums.profiler, run.notes)
-    values = described(sums.profiler, run.parameters["profiles"]["metal"])
+    metal = run.parameters["profiles"]["metal"]
+    values = described(sums.profiler, metal if isinstance(metal, str) else " ".join(metal))
     return Produced(values | {"block_frames": len(run.stretch) // run.blocks}, own)
 
 
@@ -98,6 +99,7 @@ def described(interface: Profiler, metal: str) -> dict[str, Any]:
     """Where z starts and what takes part."""
     values: dict[str, Any] = {
         "faces": len(interface.faces),
+        "surface": [*interface.surface.facts, *interface.surface.doubts],
         "bin_A": interface.width,
         "area_A2": float(interface.cell[0, 0] * interface.cell[1, 1]),
         "oxygens": len(interface.waters.oxygens),
