@@ -14,6 +14,8 @@ from mlipbench_hpc.data.frames import Floats, Ints
 # Rows of a stepped surface are nearer to each other than layers: (211) 0.8 Å.
 ROW_GAP = 0.4
 THICKEST_ROW, THICKEST_LAYER = 1.5, 2.0
+# Another element's atom so far outside the middle of an outer layer is of the layer.
+WITHIN = 0.75
 # Neighbours, in units of the distance between neighbours within the slab.
 BOND = 1.25
 FARTHEST_WATER = 9.0
@@ -148,10 +150,9 @@ class Gap:
     low: float
     height: float
 
-    def holds(self, z: Floats, length: float, margin: float = 0.0) -> NDArray[np.bool_]:
-        """Whether heights are inside, further than `margin` Å from both ends."""
-        inside = np.mod(z - self.low, length)
-        return np.asarray((inside > margin) & (inside < self.height - margin))
+    def holds(self, z: Floats, length: float) -> NDArray[np.bool_]:
+        """Whether heights are inside."""
+        return np.asarray(np.mod(z - self.low, length) < self.height)
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,11 @@ def _unrolled(z: Floats, length: float) -> Floats:
     return np.asarray(z[0] + (z - z[0]) - length * np.rint((z - z[0]) / length))
 
 
+def _middle(z: Floats, length: float) -> float:
+    """The median of a layer's heights in Å."""
+    return float(np.median(_unrolled(z, length)))
+
+
 def _edge(z: Floats, length: float, side: float) -> float:
     """The highest (side 1) or lowest (side -1) of a layer's heights in Å."""
     unrolled = _unrolled(z, length)
@@ -225,12 +231,19 @@ def _rows(z: Floats, group: Ints, sample: Sample) -> list[Ints]:
 
 
 def _within(sample: Sample, layers: Layers, others: Ints) -> Ints:
-    """Which of other atoms are in no gap, but for 1 Å at its ends."""
+    """Which of other atoms lie no more than 0.75 Å outside the middle of an outer layer.
+
+    Of elements of which most atoms do, for an ion may come as near to a rough surface.
+    """
     z = sample.medians(others)
     outside = np.zeros(len(others), dtype=bool)
     for gap in layers.gaps:
-        outside |= gap.holds(z, sample.length, LAYER_GAP)
-    return others[~outside]
+        low, high = (_middle(sample.medians(layer), sample.length) for layer in (gap.below, gap.above))
+        above = np.mod(z - low, sample.length)
+        outside |= (above > WITHIN) & (above < np.mod(high - low, sample.length) - WITHIN)
+    inside, kinds = others[~outside], sample.numbers[others]
+    most = [kind for kind in np.unique(kinds) if 2 * outside[kinds == kind].sum() < (kinds == kind).sum()]
+    return inside[np.isin(sample.numbers[inside], most)]
 
 
 def _wettest(sample: Sample, layers: Layers, waters: Ints) -> Gap:
