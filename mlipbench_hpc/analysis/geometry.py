@@ -28,8 +28,14 @@ def perpendicular_widths(cells: Floats) -> Floats:
     return np.asarray(volumes[..., None] / np.linalg.norm(normals, axis=-1))
 
 
-def owners(numbers: Ints, positions: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool = True) -> Ints:
-    """Which oxygen each hydrogen belongs to: the nearest one, at most 1.3 Å away under the minimum image.
+def owners(
+    numbers: Ints,
+    positions: Floats,
+    cell: Floats,
+    pbc: NDArray[np.bool_] | bool = True,
+    longest: float = LONGEST_OH,
+) -> Ints:
+    """Which oxygen each hydrogen belongs to: the nearest one, at most `longest` Å away by minimum image.
 
     numbers (N,) atomic numbers, positions (N, 3) Å, cell (3, 3) Å, pbc (3,). Returns (N,) indices into
     the frame for hydrogens, -1 for other atoms and for hydrogens without an oxygen that near.
@@ -43,6 +49,6 @@ def owners(numbers: Ints, positions: Floats, cell: Floats, pbc: NDArray[np.bool_
         vectors = minimum_image(positions[part][:, None] - positions[oxygens][None], cell, pbc)
         distances = np.linalg.norm(vectors, axis=-1)
         nearest = distances.argmin(axis=1)
-        near = distances[np.arange(len(part)), nearest] <= LONGEST_OH
+        near = distances[np.arange(len(part)), nearest] <= longest
         owner_of[part[near]] = oxygens[nearest[near]]
     return owner_of

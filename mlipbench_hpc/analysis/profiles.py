@@ -1,7 +1,7 @@
 """Profiles along z, per frame and averaged (shared definitions: density, orientation, concentration, P_z)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -15,7 +15,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 # Mass of a water molecule in g per cm³/Å³, and one particle per Å³ in mol/L.
 WATER_G_PER_CM3 = 29.91461129513685
 MOL_PER_L = 1660.5390671738467
-DENSITY, ORIENTATION, COUNTED, DIPOLE = "density", "orientation", "counted", "dipole"
+DENSITY, ORIENTATION, DIPOLE = "density", "orientation", "dipole"
 # Of a bin: so much less than whole is rounding.
 EDGE = 1e-9
 Samples = dict[str, Floats]
@@ -27,10 +27,11 @@ class Profiler:
 
     z (B,) bin centres in Å, bins half-open between k·width, whole ones only; surface: without faces where z
     starts at the cell's origin.
-    Profiles: "density" g/cm³, and with a slab "orientation" g/cm³ (weight cos θ), "counted" g/cm³ (intact
-    molecules alone) and "dipole", P_z; for each ion species "concentration-X" mol/L. Two faces share the
+    Profiles: "density" g/cm³ of water, and with a slab "orientation" g/cm³ (weight cos θ) and "dipole", P_z;
+    of every other kind of oxygen that occurs its density as if it were water's (`waters.KINDS`, g/cm³); for
+    each ion species "concentration-X" mol/L. Two faces share the
     weight: the profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
-    symbol. moved: hydrogens seen to have changed their oxygen.
+    symbol. waters: of the first frame; owners: those of later frames, of one reading (see `ownership`).
     """
 
     cell: Floats
@@ -38,7 +39,7 @@ class Profiler:
     surface: Surface
     waters: Waters
     ions: dict[str, Ints]
-    moved: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    owners: object | None = None
 
     @classmethod
     def of(
@@ -62,7 +63,7 @@ class Profiler:
         frames = np.reshape(positions, (-1, *positions.shape[-2:]))
         outside = surface(numbers, frames, cell, Slab.of(slab))
         species = {chemical_symbols[z]: atoms for z, atoms in ions(numbers, outside).items()}
-        waters = Waters.assign(numbers, frames[0], cell)
+        waters = Waters.assign(numbers, frames[0], cell, outside)
         return cls(np.asarray(cell, dtype=float), width, outside, waters, species)
 
     @property

@@ -16,6 +16,7 @@ from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler, Samples
 from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.analysis.surface import Slab
+from mlipbench_hpc.analysis.waters import OXIDE
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
@@ -80,10 +81,10 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         notes.say(f"{', '.join(source.truncated)} is truncated: {frames} whole frames are read")
     out, after_skip = Path(request["out"]), frames - request["skip"]
     used = whole(after_skip, request["blocks"])
-    observables = profiles.observables(averages.profiler)
+    observables = profiles.observables(averages.profiler, averages.means)
     write_csv(out / "profiles.csv", {"z_A": averages.profiler.z} | columns(observables, averages.means))
     notes.dropped(after_skip - used)
-    tell(averages.profiler, notes)
+    tell(averages.profiler, notes, request["skip"])
     interface = described(averages.profiler, " ".join(request["surface"]))
     values: dict[str, Any] = {
         "trajectory": source.name, "format": source.contents[0].format,
@@ -120,14 +121,15 @@ def averaged_over_whole_frames(request: dict[str, Any], source: Foreign) -> tupl
 
 def doubts(interface: Profiler, metals: list[str]) -> list[str]:
     """Why the numbers are hardly those of an interface, in words: the command then ends with 1."""
-    oxygens, intact = len(interface.waters.oxygens), len(interface.waters.intact)
+    intact = len(interface.waters.intact)
+    oxygens = len(interface.waters.oxygens) - len(interface.waters.kinds[OXIDE])
     lines = list(interface.surface.doubts)
     if not interface.faces:
         lines.append(f"there is no {' or '.join(metals)} in it, so no surface: is --surface right?")
     if 2 * intact < oxygens:
         lines.append(
-            f"{intact} of {oxygens} oxygens are intact water in the first frame, fewer than half: are "
-            "elements, cell and unit of length right?"
+            f"{intact} of {oxygens} oxygens outside the slab are intact water in the first frame, fewer than "
+            "half: are elements, cell and unit of length right?"
         )
     return lines
 

@@ -10,6 +10,7 @@ from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, Visits
 from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
+from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.observing import Run
@@ -44,7 +45,9 @@ class Motion:
 
     def add(self, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
-        self.layer = inside, directions = first_layer(self.profiler, positions, self.layer)
+        self.layer = inside, directions = first_layer(
+            self.profiler, positions, self.layer, owners_of(self.profiler).segments(positions)
+        )
         for sums in self.sums.values():
             sums.add(inside, directions)
         for species in self.ions.values():

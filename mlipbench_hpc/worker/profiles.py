@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.profiles import COUNTED, DENSITY, ORIENTATION, Profiler, Samples
+from mlipbench_hpc.analysis.profiles import DENSITY, ORIENTATION, Profiler, Samples
 from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.stretch import Stretch
@@ -31,5 +31,5 @@ def profiler(stretch: Stretch, parameters: dict[str, Any]) -> Profiler:
 
 
 def layered(sums: Samples) -> Floats:
-    """What `analysis.layer` takes, (rows, 3, bins), of the rows of three profiles."""
-    return np.stack([sums[name] for name in (DENSITY, COUNTED, ORIENTATION)], axis=1)
+    """What `analysis.layer` takes, (rows, 2, bins), of the rows of two profiles."""
+    return np.stack([sums[name] for name in (DENSITY, ORIENTATION)], axis=1)
