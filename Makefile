@@ -72,7 +72,7 @@ doctor: login  ## try a site: scheduler, nodes, network, filesystem, images
 	@$(MLIPBENCH) doctor "$$SITE"
 
 clean: login  ## remove what dead attempts left; results stay
-	@$(MLIPBENCH) clean
+	@$(MLIPBENCH) clean --site "$$SITE"
 
 images: login  ## build the pinned Apptainer images that CAMPAIGN needs (FLAVOUR=cpu|cuda)
 	@envs=$$($(MLIPBENCH) environments "$$CAMPAIGN") || exit 2; $(IMAGES) $$envs
@@ -85,15 +85,15 @@ lammps: login  ## compile LAMMPS with ML-IAP and Python into own-lammps/: make l
 	@[ -n "$$LAMMPS" ] || { echo "from which archive? as in: make lammps LAMMPS=lammps.tar.gz LAMMPS_SHA256=…" >&2; exit 2; }
 	@.venvs/login/bin/python containers/lammps/build.py "$$LAMMPS" "$$LAMMPS_SHA256" own-lammps
 
-test-fast: python  ## tests without any engine, style, types and imports (3 minutes)
+test-fast: python  ## tests without any engine or whole campaign, style, types and imports
 	@$(SETUP) login tests analysis
 	@.venvs/tests/bin/python tests/run.py fast
 
-test: python  ## the same, every engine's suite, whole campaigns, and a cluster's faults (40 minutes)
+test: python  ## the same, every engine's suite, whole campaigns, and a cluster's faults
 	@$(SETUP) login tests pytest $(ENGINES)
 	@.venvs/tests/bin/python tests/run.py test
 
-test-full: python  ## the same, slow tests too (90 minutes)
+test-full: python  ## the same, and the rest of twenty rounds of kills
 	@$(SETUP) login tests pytest $(ENGINES)
 	@.venvs/tests/bin/python tests/run.py full
 

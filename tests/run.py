@@ -26,13 +26,8 @@ VENVS = ROOT / ".venvs"
 LOGIN = VENVS / "tests/bin"
 TALLIES = ("tests", "failures", "errors", "skipped")
 TIERS = ("fast", "test", "full")
-# Tests of whole commands, whose processes mostly start up; every other test runs beside them.
-PROCESSES = (
-    "tests/runtime",
-    "tests/test_cli.py",
-    "tests/test_visibility.py",
-    "tests/test_structure_verbs.py",
-)
+# Tests that mostly start processes; every other test of the login side runs beside them.
+PROCESSES = ("tests/runtime", "tests/worker", "tests/test_analyse_verb.py")
 CLUSTER = {
     "slurm": "not pbs and not walltimes",
     "pbs": "pbs and not walltimes",

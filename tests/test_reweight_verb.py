@@ -117,7 +117,7 @@ def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixtur
         "pickled.npy: no whole .npy file of numbers",
         f"holes.npy: {FRAMES} of {FRAMES} values are not finite",
         "torn.npy: no whole .npy file",
-        f"N.npy: received shape (5, {FRAMES}), expected ({FRAMES}, bins); transposed?",
+        f"N.npy: received shape (5, {FRAMES}), expected ({FRAMES}, bins) or ({FRAMES},); transposed?",
         "8 mistakes; nothing was written",
     ):
         assert expected in said
@@ -127,3 +127,31 @@ def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixtur
 def test_the_driver_must_be_among_the_members(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(files, members=("E0", "E2"))) == 2
     assert "none equals --driver" in capsys.readouterr().err
+
+
+def test_the_mean_of_the_members_may_drive(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Then every member is reweighted, and none is the driving one."""
+    names = ("E0", "E2", "E3")
+    energies = np.array([np.load(files / f"{name}.npy") for name in names])
+    np.save(files / "E1.npy", energies.mean(axis=0))
+    assert main(command(files, members=names)) == 0
+    found = json.loads((files / "out" / "reweight.json").read_text())
+    assert (found["driver"], found["driven_by"]) == (None, "mean of the members")
+    assert not any(member["driver"] for member in found["members"])
+    n = np.load(files / "N.npy")[:2000].astype(float)
+    for member, row in zip(found["members"], energies, strict=True):
+        h = ((row - energies.mean(axis=0)) / KT)[:2000]
+        h -= h.mean()
+        np.testing.assert_allclose(member["cea"], n.mean(axis=0) - (n * h[:, None]).mean(axis=0), atol=1e-9)
+
+
+def test_scalars_and_columns_are_the_same_as_arrays_of_one_column(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(files / "N.npy", np.load(files / "N.npy")[:, 2:3])
+    assert main(command(files)) == 0
+    expected = json.loads((files / "out" / "reweight.json").read_text())
+    np.save(files / "N.npy", np.load(files / "N.npy")[:, 0])
+    np.save(files / "E2.npy", np.load(files / "E2.npy")[:, None])
+    assert main(command(files)) == 0
+    assert json.loads((files / "out" / "reweight.json").read_text()) == expected

@@ -5,12 +5,12 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from mlipbench_hpc.architectures.hyperparameters import (
     TYPES,
@@ -32,6 +32,17 @@ Problem = tuple[str, str]
 
 class CardError(ValueError):
     """A card.toml is wrong, or an entry point leads to none: its author has to correct it."""
+
+
+class Named(Protocol):
+    """A card of any kind."""
+
+    @property
+    def name(self) -> str:
+        """What campaigns call it."""
+
+
+CardOf = TypeVar("CardOf", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -82,14 +93,27 @@ class Card:
 
 def load_card(path: Path) -> Card:
     """Read and check a card.toml; raises CardError naming everything that is wrong with it."""
+    return checked_card(path, _unreadable, _read, _inconsistent)
+
+
+def checked_card(
+    path: Path,
+    unreadable: Callable[[dict[str, Any]], list[Problem]],
+    read: Callable[[dict[str, Any]], CardOf],
+    inconsistent: Callable[[CardOf], list[Problem]],
+) -> CardOf:
+    """A card of any kind: what is wrong with its keys, the card itself, and what is wrong with that.
+
+    Raises CardError naming everything that either finds.
+    """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CardError(f"{path}: {error}") from error
-    wrong = _unreadable(data)
+    wrong = unreadable(data)
     if not wrong:
-        card = _read(data)
-        wrong = _inconsistent(card)
+        card = read(data)
+        wrong = inconsistent(card)
     if wrong:
         raise CardError(f"{path}: " + "; ".join(f"{where}: {message}" for where, message in wrong))
     return card
@@ -268,12 +292,20 @@ def find() -> dict[str, InstalledArchitecture]:
 
     Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
     """
-    by_name: dict[str, InstalledArchitecture] = {}
-    for module, folder in plugins(str(__package__), BUILT_IN, GROUP).items():
-        card = load_card(folder / "card.toml")
+    cards = named_cards(plugins(str(__package__), BUILT_IN, GROUP), load_card)
+    return {name: InstalledArchitecture(name, *place) for name, place in cards.items()}
+
+
+def named_cards(
+    folders: Mapping[str, Path], load: Callable[[Path], CardOf]
+) -> dict[str, tuple[str, Path, CardOf]]:
+    """Module, folder and card by name, of folders by module. Raises CardError for a name taken twice."""
+    by_name: dict[str, tuple[str, Path, CardOf]] = {}
+    for module, folder in folders.items():
+        card = load(folder / "card.toml")
         if card.name in by_name:
-            raise CardError(f"{folder}: the name {card.name!r} is taken by {by_name[card.name].folder}")
-        by_name[card.name] = InstalledArchitecture(card.name, module, folder, card)
+            raise CardError(f"{folder}: the name {card.name!r} is taken by {by_name[card.name][1]}")
+        by_name[card.name] = module, folder, card
     return by_name
 
 

@@ -217,7 +217,8 @@ def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
 
     answers: what its card says that it labels besides energies and forces.
     """
-    return replace(facts, sha256="", dipoles=facts.frames if "dipole" in answers else 0)
+    dipoles = facts.frames if "dipole" in answers else 0
+    return replace(facts, sha256="", dipoles=dipoles, understood=(), remarks=())
 
 
 def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:

@@ -1,4 +1,4 @@
-"""The `mlipbench` command. Each module of this room adds the verbs of one kind and carries them out."""
+"""Train committees of interatomic potentials, run MD with them, and report how far results can be trusted."""
 
 import argparse
 import sys
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; nobody need read what is printed to its end."""
+    """Entry point. A reader of its output, such as `head`, may stop reading."""
     with WhileRead():
         return carried_out(parser().parse_args(arguments))
     return EXIT_UNFINISHED

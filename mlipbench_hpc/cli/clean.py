@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlipbench_hpc.cli.options import KEY_SHOWN, add_place, is_yes
+from mlipbench_hpc.cli.options import KEY_SHOWN, add_lock, add_place, is_yes
 from mlipbench_hpc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add_verbs(verbs: Subparsers) -> None:
     parser.add_argument("--yes", action="store_true", help="remove what --obsolete lists without asking")
     parser.set_defaults(function=run)
     add_place(parser)
+    add_lock(parser)
 
 
 def run(session: Session) -> int:

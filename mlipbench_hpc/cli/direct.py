@@ -73,13 +73,18 @@ TRAJECTORIES = (
 def add_reweight(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mlipbench reweight`."""
     parser.add_argument(
-        "--driver", type=Path, required=True, help="energies (frames,) eV of what drove the MD"
+        "--driver",
+        type=Path,
+        required=True,
+        help="energies (frames,) eV of the driving member, or of the mean",
     )
     parser.add_argument(
         "--members", type=Path, nargs="+", required=True, metavar="E.npy",
-        help="energies (frames,) eV of every committee member, the driver among them, on the same frames",
+        help="energies (frames,) eV of every committee member, on the same frames",
     )  # fmt: skip
-    parser.add_argument("--observable", type=Path, required=True, help="(frames, bins) values, any unit")
+    parser.add_argument(
+        "--observable", type=Path, required=True, help="(frames, bins) or (frames,) values, any unit"
+    )
     parser.add_argument("--temperature", type=float, required=True, help="K")
     parser.add_argument("--alpha", type=float, help="calibration factor of the committee's spread (Eq. S11)")
     parser.add_argument("--blocks", type=int, default=10, help="blocks of the bootstrap (default: 10)")

@@ -25,13 +25,16 @@ def add_campaign_verb(
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    """Where a campaign runs: site, store, and whether a lock may be taken."""
+    """Where a campaign runs: site and store."""
     text = "a name in campaigns/sites, or a .yaml (default: local)"
     parser.add_argument("--site", default="local", help=text)
     parser.add_argument("--store", help="the store's folder (default: the site's)")
-    parser.add_argument(
-        "--take-over", action="store_true", help="take the lock of a driver on another, dead host"
-    )
+
+
+def add_lock(parser: argparse.ArgumentParser) -> None:
+    """Of verbs that lock the store."""
+    text = "take the store's lock from a driver on a host that no longer runs"
+    parser.add_argument("--take-over", action="store_true", help=text)
 
 
 def is_yes(question: str) -> bool:

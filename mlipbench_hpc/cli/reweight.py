@@ -20,6 +20,7 @@ from mlipbench_hpc.data.frames import Floats
 
 FEWEST_MEMBERS = 2
 LEAST, MOST = 1e-6, 1e9
+MEAN_ROUNDING = 1e-7  # relative, as float32 rounds
 DRIVER = {
     "verdict": "the driver", "std_h": 0.0, "effective_frames": None, "statistical_inefficiency": None,
     "independent_frames": None,
@@ -28,11 +29,14 @@ DRIVER = {
 
 @dataclass(frozen=True)
 class Arrays:
-    """Energies (M, T) and of the driving member (T,), eV; its index among the members; observable (T, B)."""
+    """Energies (M, T) and of what drove the MD (T,), eV; observable (T, B).
+
+    place: the driving member's index; None where the mean of all members drove the MD.
+    """
 
     driver: Floats
     energies: Floats
-    place: int
+    place: int | None
     observable: Floats
 
 
@@ -61,7 +65,7 @@ def read(options: argparse.Namespace) -> Arrays:
     wrong = list(_numbers_wrong(options))
     for path in dict.fromkeys([options.driver, *options.members, options.observable]):
         try:
-            arrays[path] = read_npy(path)
+            arrays[path] = _as_series(read_npy(path), path == options.observable)
         except Unusable as error:
             wrong.append(f"{error}{_near(path)}")
     wrong += _shapes_wrong(options, arrays)
@@ -71,14 +75,26 @@ def read(options: argparse.Namespace) -> Arrays:
         energies = np.array([arrays[path] for path in options.members])
         driver = arrays[options.driver]
         same = [place for place, row in enumerate(energies) if np.array_equal(row, driver)]
-        if same:
-            return Arrays(driver, energies, same[0], arrays[options.observable])
+        if same or _is_mean(driver, energies):
+            return Arrays(driver, energies, same[0] if same else None, arrays[options.observable])
         wrong.append(
-            f"--members: none equals --driver {options.driver}; give the whole committee with the driving "
-            "member among them, all evaluated on the same stored frames"
+            f"--members: none equals --driver {options.driver}, nor does their mean; give the whole "
+            "committee with the driving member among them, all evaluated on the same stored frames"
         )
     mistakes = "1 mistake" if len(wrong) == 1 else f"{len(wrong)} mistakes"
     raise InputFailure("\n".join([*wrong, f"{mistakes}; nothing was written"]))
+
+
+def _as_series(array: Floats, is_observable: bool) -> Floats:
+    """Energies (T, 1) as (T,), and an observable of one number a frame, (T,), as (T, 1)."""
+    if is_observable:
+        return array[:, None] if array.ndim == 1 else array
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _is_mean(driver: Floats, energies: Floats) -> bool:
+    """Whether the committee's mean drove the MD: energies agree but for the rounding of what stored them."""
+    return bool(np.allclose(driver, energies.mean(axis=0), rtol=MEAN_ROUNDING, atol=0.0))
 
 
 def _numbers_wrong(options: argparse.Namespace) -> Iterator[str]:
@@ -118,7 +134,8 @@ def _shapes_wrong(options: argparse.Namespace, arrays: dict[Path, Floats]) -> li
         frames = frames or "frames"
         hint = "; transposed?" if observable.ndim == 2 and observable.shape[1] == frames else ""
         wrong.append(
-            f"{options.observable}: received shape {observable.shape}, expected ({frames}, bins){hint}"
+            f"{options.observable}: received shape {observable.shape}, expected ({frames}, bins) or "
+            f"({frames},){hint}"
         )
     if isinstance(frames, int) and frames < max(2, options.blocks):
         wrong.append(f"{options.driver}: {frames} frames do not fill {options.blocks} blocks (--blocks)")
@@ -154,6 +171,7 @@ def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
         },
         "driver": arrays.place,
         "members": members,
+        "driven_by": "mean of the members" if arrays.place is None else f"member {arrays.place}",
         "bands": _bands(average, error, options.alpha),
         "notes": _notes(average, frames - used, options) + _short(others, weights.length),
         "advice": _advice(others, average, error, used, options),

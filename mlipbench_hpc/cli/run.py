@@ -7,7 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from mlipbench_hpc.cli.options import add_campaign_verb
+from mlipbench_hpc.cli.options import add_campaign_verb, add_lock
 from mlipbench_hpc.cli.plan import ask_beyond_budget, is_something_left, show_plan
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, Trouble, WorkersLost
 
@@ -20,6 +20,7 @@ EXIT_UNFINISHED = 1
 def add_verbs(verbs: Subparsers) -> None:
     """Both verbs."""
     parser = add_campaign_verb(verbs, "run", run, "run what is missing, then write the report")
+    add_lock(parser)
     parser.add_argument("--submit", action="store_true", help="drive from a small job of its own")
     parser.add_argument("--submitted", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--yes", action="store_true", help="go on whatever it may cost")
@@ -42,7 +43,7 @@ def run(session: Session) -> int:
     report(session)
     if not is_finished:
         status = command_line(session, "status")
-        print(f"Not everything is done. What failed: {status}; the same command goes on.")
+        print(f"Not everything is done: {status} says what failed or waits; the same command goes on.")
     return 0 if is_finished else EXIT_UNFINISHED
 
 

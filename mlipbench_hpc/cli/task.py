@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlipbench_hpc.cli.options import add_place
+from mlipbench_hpc.cli.options import add_lock, add_place
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.potentials.card import InstalledPotential
@@ -27,6 +27,8 @@ def add_verbs(verbs: Subparsers) -> None:
         parser.add_argument("key", help="the first characters of its key")
         parser.set_defaults(function=function)
         add_place(parser)
+        if function is run:
+            add_lock(parser)
 
 
 def show(session: Session) -> int:

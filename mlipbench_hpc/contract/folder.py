@@ -48,7 +48,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """All at once."""
+    """Under its name the file is whole or as it was before."""
     with writing(path) as stream:
         stream.write(content)
 
@@ -98,7 +98,7 @@ def is_edited(result: dict[str, Any]) -> bool:
 
 
 def manifest(result: dict[str, Any]) -> str:
-    """Digest of what a result IS: its key, its outputs and what it consumed; no host, no time."""
+    """Digest of a result's key, values, outputs and what it consumed: of what it is, not of host and time."""
     return digest({name: result[name] for name in ("key", "outputs", "upstream", "values")})
 
 

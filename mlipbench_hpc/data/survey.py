@@ -79,7 +79,7 @@ def _edges(frames: Frames) -> str:
 
 
 def _labels(frames: Frames) -> Iterator[str]:
-    if not np.isfinite(frames.energies).all() or not np.isfinite(frames.forces).all():
+    if not len(frames) or not np.isfinite(frames.energies).all() or not np.isfinite(frames.forces).all():
         return
     energies = frames.energies / frames.sizes
     forces = np.abs(frames.forces).max(initial=0.0)

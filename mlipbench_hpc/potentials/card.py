@@ -20,7 +20,6 @@
 Its version is that of its source, as an architecture's is: see contract/versions.py.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
@@ -32,6 +31,8 @@ from mlipbench_hpc.architectures.card import (
     Problem,
     check_keys,
     check_settings,
+    checked_card,
+    named_cards,
     plugins,
     unknown_engines,
 )
@@ -96,17 +97,7 @@ class Card:
 
 def load_card(path: Path) -> Card:
     """Read and check a card.toml; raises CardError naming everything that is wrong with it."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CardError(f"{path}: {error}") from error
-    wrong = _unreadable(data)
-    if not wrong:
-        card = _read(data)
-        wrong = _inconsistent(card)
-    if wrong:
-        raise CardError(f"{path}: " + "; ".join(f"{where}: {message}" for where, message in wrong))
-    return card
+    return checked_card(path, _unreadable, _read, _inconsistent)
 
 
 def _read(data: dict[str, Any]) -> Card:
@@ -180,13 +171,8 @@ def find() -> dict[str, InstalledPotential]:
 
     Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
     """
-    installed: dict[str, InstalledPotential] = {}
-    for module, folder in plugins(str(__package__), BUILT_IN, GROUP).items():
-        card = load_card(folder / "card.toml")
-        if card.name in installed:
-            raise CardError(f"{folder}: the name {card.name!r} is taken by {installed[card.name].folder}")
-        installed[card.name] = InstalledPotential(card.name, module, folder, card)
-    return installed
+    named = named_cards(plugins(str(__package__), BUILT_IN, GROUP), load_card)
+    return {name: InstalledPotential(name, *place) for name, place in named.items()}
 
 
 def cards() -> dict[str, Card]:

@@ -16,6 +16,7 @@ from mlipbench_hpc.report.section import (
     Block,
     Content,
     Heading,
+    Paragraph,
     Points,
     Section,
     all_figures,
@@ -53,7 +54,18 @@ def build_report(document: dict[str, Any], tasks: list[Reported], store: Store, 
 def build(results: Results) -> Built:
     """Every section with its content, in the order of the page; their figures are drawn."""
     with mpl.rc_context(STYLE):
-        return [(section, section.build(results)) for section in all_sections()]
+        return [(section, _content(section, results)) for section in all_sections()]
+
+
+def _content(section: Section, results: Results) -> Content:
+    """A section of another package that fails is named in its place; the rest of the report stands."""
+    try:
+        return section.build(results)
+    except Exception as error:
+        if section.build.__module__.partition(".")[0] == __package__.partition(".")[0]:
+            raise
+        sentence = f"the section could not be built: {type(error).__name__}: {error}"
+        return Content([Paragraph(sentence)], warnings={f"section {section.name}": [sentence]})
 
 
 def _sweep(folder: Path, wanted: set[str]) -> None:
@@ -98,9 +110,14 @@ def _warnings(contents: list[Content]) -> Content:
     """The section of all warnings."""
     blocks: list[Block] = []
     for about, sentences in warnings(contents).items():
-        capital = [sentence[0].upper() + sentence[1:] for sentence in sentences]
+        capital = [_capital(sentence) for sentence in sentences]
         blocks += [Heading(about), Points(capital, warnings=True)]
     return Content(blocks)
+
+
+def _capital(sentence: str) -> str:
+    """With a capital letter, but symbols such as α stay as they are."""
+    return sentence[0].upper() + sentence[1:] if sentence[0].isascii() else sentence
 
 
 def page(results: Results, built: Built) -> str:

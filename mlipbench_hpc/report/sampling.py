@@ -74,9 +74,10 @@ def warnings(results: Results, dataset: str) -> list[str]:
 
 
 def about(results: Results, dataset: str) -> str:
-    """The number of sampled frames, in words."""
+    """The number of sampled frames, where they were sampled here, in words."""
     frames = _frames([row for _, row in _runs(results, dataset)])
-    return f"{count(frames, 'sampled frame')}; no model, no MD of a model"
+    sampled = f"{count(frames, 'sampled frame')}; " if frames else ""
+    return f"{sampled}no model, no MD of a model"
 
 
 def _frames(rows: Rows) -> int:

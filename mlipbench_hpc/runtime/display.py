@@ -75,14 +75,18 @@ class Live:
     def __init__(self, terminal: TextIO) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
+        # On a narrow terminal the label is cut, never a number.
+        label = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         self.bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
+            TextColumn("{task.description}", markup=False, table_column=label),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[text]}", markup=False),
             TextColumn("{task.fields[left]}", markup=False),
             console=Console(file=terminal, force_terminal=True, highlight=False, markup=False, emoji=False),
             transient=True,
+            expand=True,
         )
         self._of: dict[str, TaskID] = {}
         self._whole = self.bars.add_task("all tasks", total=None, text="", left="")
@@ -95,19 +99,20 @@ class Live:
         """Bars of tasks that ended disappear."""
         for label in self._of.keys() - {task.label for task in running}:
             self.bars.remove_task(self._of.pop(label))
-        for task in running:
-            self._update(task)
-        left, text = f"about {span(whole.left_s())} left", f"{whole.done}/{whole.total}"
+        longest = max((self._update(task) for task in running), default=0.0)
+        left, text = f"about {span(max(whole.left_s(), longest))} left", f"{whole.done}/{whole.total}"
         self.bars.update(self._whole, completed=whole.done, total=whole.total, text=text, left=left)
 
-    def _update(self, task: Running) -> None:
+    def _update(self, task: Running) -> float:
+        """Seconds that the task may still take; 0 where it has not said enough."""
         if task.label not in self._of:
             self._of[task.label] = self.bars.add_task(f"  {task.label}", total=None, text="", left="")
         bar = self._of[task.label]
         if task.progress:
             self.bars.update(bar, completed=task.done, total=task.total, text=task.progress)
-            remaining = self.bars.tasks[self.bars.task_ids.index(bar)].time_remaining
-            self.bars.update(bar, left="" if remaining is None else f"{span(remaining)} left")
+        remaining = self.bars.tasks[self.bars.task_ids.index(bar)].time_remaining
+        self.bars.update(bar, left="" if remaining is None else f"{span(remaining)} left")
+        return remaining or 0.0
 
 
 class Countdown:

@@ -87,7 +87,7 @@ def kills_for_memory() -> int:
 
 
 def _await(path: Path) -> None:
-    """The store may show on this node later than where it was written."""
+    """Wait for a file that a shared filesystem may show on this node late, for two minutes at most."""
     until = time.monotonic() + VISIBLE_WITHIN_S
     while not path.exists() and time.monotonic() < until:
         time.sleep(LOOK_EVERY_S)

@@ -4,8 +4,9 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.contract.folder import Store, read_json
@@ -34,15 +35,22 @@ def rerun(store: Store, task: Task, environment: Environment | Image, adapters: 
     if committed is None or code != 0:
         print(f"ended with {code}: {store.task(task.key) if code == 0 else attempt}")
         return code
-    return _compare(attempt, committed["outputs"])
+    return _compare(attempt, committed)
 
 
-def _compare(attempt: Path, before: dict[str, dict[str, object]]) -> int:
-    now = (read_json(attempt / "result.json") or {})["outputs"]
-    different = sorted(name for name in set(before) | set(now) if before.get(name) != now.get(name))
+def _compare(attempt: Path, committed: Mapping[str, Any]) -> int:
+    """0 where outputs and values are those of the committed result; else the attempt stays beside it."""
+    now = read_json(attempt / "result.json") or {}
+    different = [
+        name
+        for part in ("outputs", "values")
+        for name in sorted({*committed[part], *now[part]})
+        if committed[part].get(name) != now[part].get(name)
+    ]
     if different:
         print(f"made again, DIFFERENT from the committed one: {', '.join(different)}; kept in {attempt}")
         return 1
     shutil.rmtree(attempt)
-    print(f"made again, identical to the committed one: {len(now)} outputs")
+    counts = f"{len(now['outputs'])} outputs, {len(now['values'])} values"
+    print(f"made again, identical to the committed one: {counts}")
     return 0

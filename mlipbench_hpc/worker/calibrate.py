@@ -95,7 +95,7 @@ def zeros(reference: Floats, energies: Floats, strata: Ints, names: list[str]) -
     spread = mean_errors(reference, energies, strata)
     return [
         f"member {member}: its energies of {names[place]} lie {off:+.4g} eV from the labels, more than three "
-        f"times what they scatter (mean of the members: {spread[:, place].mean():+.4g} eV), so that the raw "
-        "α is about energy zeros"
+        f"times their scatter (mean of the members: {spread[:, place].mean():+.4g} eV): the raw α measures "
+        "these constant offsets"
         for member, place, off in unequal_zeros(reference, energies, strata)
     ]

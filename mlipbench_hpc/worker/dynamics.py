@@ -1,5 +1,6 @@
 """How the first layer of one MD run moves: what `analyse` writes of waters and ions on a surface."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from mlipbench_hpc.analysis.geometry import perpendicular_widths
 from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.worker.observing import Run
+from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, number, write_csv
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
@@ -28,6 +30,19 @@ def motion_of(run: Run) -> "Motion":
         raise ValueError("there is no surface, so no first layer")
     step = spacing(run.stretch.times)
     return Motion(run.interface, run.parameters["dynamics"], len(run.stretch), step, run.blocks)
+
+
+def lagged(observable: Observable, order: int) -> Family:
+    """The family of one function of the lag: asks for the sums over lags, writes the function's table."""
+
+    def start(run: Run) -> Finish:
+        return partial(finish, run, run.shared(motion_of))
+
+    def finish(run: Run, motion: Motion) -> Produced:
+        write_csv(run.context.folder / observable.file, motion.table(observable.name))
+        return Produced({}, [observable])
+
+    return Family("dynamics", order, start)
 
 
 class Motion:

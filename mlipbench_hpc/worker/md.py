@@ -19,7 +19,7 @@ from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.driving import driving_potential
 from mlipbench_hpc.worker.engines.integrators import State
 from mlipbench_hpc.worker.engines.interface import DrivingPotential, Engine, Exploded
-from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
+from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, earlier_states, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
 from mlipbench_hpc.worker.engines.start import Start
@@ -34,11 +34,11 @@ def run(context: Context) -> dict[str, Any]:
     system, potential = start.system, driving_potential(context, start.system.start)
     engine = start_engine(context, start, potential)
     tolerance = TOLERANCES[parameters.get("dtype", "float64")]
-    gate = Gate(potential, system, parameters["engine"], tolerance)
+    parity = Parity(potential, system, parameters["engine"], tolerance)
     thermometer = Thermometer.of(system)
     recorder = Recorder(context.folder, system, thermometer, parameters["timestep"])
     with contextlib.closing(recorder):
-        ending = Simulation(context, engine, recorder, gate.check).run(furthest(context))
+        ending = Simulation(context, engine, recorder, parity.check).run(furthest(context))
     return ending.values() | recorded(context.folder / THERMO, len(system.start)) | {
         "segments": len(recorder.segments),
         "atoms": len(system.start),
@@ -83,10 +83,10 @@ class Simulation:
     """The protocol: when to look, to record, to end a segment, to stop."""
 
     def __init__(
-        self, context: Context, engine: Engine, recorder: Recorder, gate: Callable[[Engine], None]
+        self, context: Context, engine: Engine, recorder: Recorder, check: Callable[[Engine], None]
     ) -> None:
-        """gate: called before step 0, raises where the engine must not run."""
-        self.context, self.engine, self.recorder, self.gate = context, engine, recorder, gate
+        """check: called before step 0, raises where the engine must not run."""
+        self.context, self.engine, self.recorder, self.check = context, engine, recorder, check
         parameters = context.parameters
         self.steps: int = parameters["steps"]
         self.frame_every: int = parameters["frame_every"]
@@ -113,7 +113,7 @@ class Simulation:
         if continuation:
             self._continue(continuation)
             return None
-        self.gate(self.engine)
+        self.check(self.engine)
         self.watch = self._watch(self.engine.conserved())
         return self._look(0)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kills
 import pytest
 import running
 
@@ -151,9 +152,8 @@ def test_jobs_of_a_driver_that_died_after_its_last_task_are_ended_all_the_same(
     assert cluster.jobs() == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(20))
-def test_twenty_rounds(cluster: Any, folder: Path, undisturbed: Path, number: int) -> None:
+@pytest.mark.parametrize("number", kills.rounds(2))
+def test_rounds(cluster: Any, folder: Path, undisturbed: Path, number: int) -> None:
     """Kill -9 of any process at any moment; the same command then gives the undisturbed results."""
     chance = random.Random(number)
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site())

@@ -96,7 +96,7 @@ def test_frozen_atoms_are_remarked() -> None:
     forces = frames.forces.copy().reshape(12, 8, 3)
     forces[:, :3] = 0.0
     (sentence,) = remarks(replace(frames, forces=forces.reshape(-1, 3)))
-    assert "12 of 12 frames have atoms (up to 3) with a force of exactly zero" in sentence
+    assert "12 of 12 frames have atoms with a force of exactly zero (up to 3)" in sentence
 
 
 def test_an_outlier_within_its_composition_is_named() -> None:

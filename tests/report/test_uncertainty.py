@@ -169,7 +169,7 @@ def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
     start = page.index('id="figure-slab-dipole-spcfw"')
     caption = page[start : page.index("</figcaption>", start)]
     assert "5 frames; 2 frames excluded; no model" in caption
-    about = "Dataset spcfw (0 sampled frames; no model, no MD of a model)"
+    about = "Dataset spcfw (no model, no MD of a model)"
     words = "2 of 7 frames are excluded from the comparison of slab dipole and P_z: no dipole (2)."
     assert f"{about}: {words}" in results["warnings"]
 

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import running
+from toy import write_toy
 
 from mlipbench_hpc.runtime.display import Countdown, Lines, Live, Running, Whole, display
-from tests.support import running
-from tests.support.toy import write_toy
 
 MD = Running("md md=water", 40, 200, "frames")
 TRAINING = Running("train committee=pair member=0")
@@ -54,6 +54,26 @@ def test_a_terminal_gets_a_bar_for_each_task_and_one_for_the_whole() -> None:
     assert "[4/6] split splits=all done in 1.0 s\n" in after
     assert "4/6" in after.split("done in 1.0 s")[1]
     assert TRAINING.label not in after.split("4/6")[-1], "what has ended has no bar"
+
+
+def test_a_narrow_terminal_cuts_labels_and_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that did 30 of its 200 frames in a second has 130 left: 4 s and a third."""
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal, label = Terminal(), "reevaluate md=film-two replica=7 committee=mace-small member=3"
+    with display(terminal) as live:
+        assert isinstance(live, Live)
+        live.bars.get_time = iter(float(second) for second in range(1000)).__next__
+        live.show([Running(label, 40, 200, "frames")], Whole(3, 480, lambda: 0.0))
+        live.show([Running(label, 70, 200, "frames")], Whole(3, 480, lambda: 0.0))
+        live.bars.refresh()
+        text = plain(terminal.getvalue())
+    (whole, task) = text.replace("\r", "\n").strip("\n").split("\n")[-2:]
+    assert max(len(whole), len(task)) <= 80
+    assert task.startswith("  reevaluate md=film-two")
+    assert "70/200 frames" in task
+    assert re.search(r"\d+ s left", task)
+    assert "3/480" in whole
+    assert "about 0 s left" not in whole, "the whole takes as long as its longest task"
 
 
 def test_the_time_left_is_estimated_once_a_minute_and_runs_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kills
 import pytest
 import running
 from toy import write_toy
@@ -75,9 +76,9 @@ def test_any_process_may_be_killed(
     round_of(victim, random.Random(victim).uniform(0.3, 0.8) * seconds, folder, expected)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(20))
-def test_twenty_rounds(number: int, folder: Path, undisturbed: tuple[Path, dict[str, Any], float]) -> None:
+@pytest.mark.engine
+@pytest.mark.parametrize("number", kills.rounds(4))
+def test_rounds(number: int, folder: Path, undisturbed: tuple[Path, dict[str, Any], float]) -> None:
     _, expected, seconds = undisturbed
     chance = random.Random(number)
     round_of(chance.choice(["driver", *VICTIMS]), chance.uniform(0.05, 0.95) * seconds, folder, expected)

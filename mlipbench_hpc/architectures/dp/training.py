@@ -26,7 +26,8 @@ from mlipbench_hpc.architectures.dp.model import NAME, Record, export, require_p
 from mlipbench_hpc.architectures.dp.systems import System, systems
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
-from mlipbench_hpc.architectures.shared.labels import interaction, require_known, require_labels, symbols
+from mlipbench_hpc.architectures.shared.labels import require_known, require_labels, symbols
+from mlipbench_hpc.data.energies import without_reference
 from mlipbench_hpc.data.frames import Floats
 
 STATE = "state.npz"
@@ -150,7 +151,7 @@ def train(job: TrainingJob) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=job.folder, prefix=".deepmd-") as name:
         scratch = Path(name)
         with working_in(scratch):
-            trainer = prepare(job, known, reference, scratch)
+            trainer = prepare(job, known, scratch)
             epochs = run_epochs(job, trainer)
             count = sum(int(np.prod(variable.shape)) for variable in tf.trainable_variables())
             trainer.keep(reference, scratch)
@@ -159,11 +160,11 @@ def train(job: TrainingJob) -> dict[str, Any]:
     return {"epochs": epochs, "parameters": count}
 
 
-def prepare(job: TrainingJob, known: list[int], reference: Floats, scratch: Path) -> Trainer:
+def prepare(job: TrainingJob, known: list[int], scratch: Path) -> Trainer:
     """deepmd-kit's trainer on this job's frames, in the current graph, with fresh weights."""
     cutoff = job.hyperparameters["rcut"]
     learn, check = (
-        systems(interaction(frames, known, reference), known, cutoff)
+        systems(without_reference(frames, job.reference_energies), known, cutoff)
         for frames in (job.train, job.validation)
     )
     folders = [scratch / f"system-{index}" for index in range(len(learn))]

@@ -23,8 +23,9 @@ from mlipbench_hpc.architectures.mace.mace_torch import (
 )
 from mlipbench_hpc.architectures.mace.model import NAME, Blueprint, save_model
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
-from mlipbench_hpc.architectures.shared.labels import interaction, require_known, require_labels
+from mlipbench_hpc.architectures.shared.labels import require_known, require_labels
 from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.energies import without_reference
 
 OUTPUTS = {"forces": True, "virials": False, "stress": False}
 
@@ -138,8 +139,9 @@ def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
     for frames in (job.train, job.validation):
         require_known(NAME, frames.species(), known)
         require_labels(frames)
-    reference = np.array([job.reference_energies[number] for number in known])
-    train, validation = (interaction(frames, known, reference) for frames in (job.train, job.validation))
+    train, validation = (
+        without_reference(frames, job.reference_energies) for frames in (job.train, job.validation)
+    )
     learn = list(graphs(train, known, chosen["r_max"]))
     check = loader(list(graphs(validation, known, chosen["r_max"])), chosen["batch_size"])
     blueprint = measure(job, known, learn)

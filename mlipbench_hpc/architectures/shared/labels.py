@@ -1,13 +1,12 @@
 """Elements and labels of the frames that a model is trained on or asked for."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from ase.data import chemical_symbols
 
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.data.frames import Frames
 
 
 def symbols(numbers: Sequence[int]) -> list[str]:
@@ -29,12 +28,3 @@ def require_labels(frames: Frames) -> None:
     energies, forces = int(np.isnan(frames.energies).sum()), int(np.isnan(frames.forces).any(axis=1).sum())
     if energies or forces:
         raise InputFailure(f"frames to learn from lack {energies} energies and the forces of {forces} atoms")
-
-
-def interaction(frames: Frames, known: Sequence[int], reference: Floats) -> Frames:
-    """The frames with energies (F,) eV that lack their atoms' reference energies, taken off in float64.
-
-    known: sorted atomic numbers; reference (K,): eV, in that order.
-    """
-    per_atom = reference[np.searchsorted(known, frames.numbers)]
-    return replace(frames, energies=frames.energies - np.add.reduceat(per_atom, frames.offsets[:-1]))

@@ -57,11 +57,11 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
     return {
         "asked": results.asked("committees", name),
         "visibility": next((item.values for item in results.of("visibility", committee=name)), None),
-        "rounds": {str(stage.number): _round_numbers(stage) for stage in rounds(results, name)},
+        "rounds": {str(stage.number): _numbers_of(stage) for stage in rounds(results, name)},
     }
 
 
-def _round_numbers(stage: Round) -> dict[str, Any]:
+def _numbers_of(stage: Round) -> dict[str, Any]:
     return {
         "members_asked": len(stage.members),
         "members_trained": len(stage.trained),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AseEngine:
-    """One NVT simulation (see engine.Engine)."""
+    """One NVT simulation (see interface.Engine)."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ UNSTABLE = re.compile(r"Lost atoms|Non-numeric|atoms? missing|Out of range atoms
 
 
 class LammpsEngine:
-    """One NVT simulation (see engine.Engine). LAMMPS is started when it is first needed."""
+    """One NVT simulation (see interface.Engine). LAMMPS is started when it is first needed."""
 
     def __init__(
         self, system: System, forces: Native | Asked, parameters: dict[str, Any], wall: Wall | None = None

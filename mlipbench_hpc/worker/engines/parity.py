@@ -30,7 +30,7 @@ TOLERANCES = {"float32": Tolerance(1e-5, 1e-3), "float64": Tolerance(1e-6, 1e-4)
 
 
 @dataclass(frozen=True)
-class Gate:
+class Parity:
     """Lets a simulation begin only when engine and evaluator agree on the frame it starts from."""
 
     evaluator: Evaluator

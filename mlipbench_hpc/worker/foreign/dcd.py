@@ -96,7 +96,7 @@ def _vectors(box: Floats) -> Floats:
 
 
 def _frames_in_header(path: Path) -> int:
-    """The integer after `CORD`, in the order of the record's length, 84."""
+    """The integer after `CORD`; its byte order is that of the first record's length, 84, which is `T`."""
     with path.open("rb") as stream:
         start = stream.read(12)
     order: Literal["little", "big"] = "little" if start[:1] == b"T" else "big"

@@ -7,7 +7,7 @@ it decodes; GRO is read here, since MDAnalysis reads its first frame alone.
 import itertools
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -164,21 +164,14 @@ def _trr_frames(path: Path, amount: int) -> Iterator[Frame]:
 
 def gro(path: Path) -> Content:
     """A GRO of any number of frames. Raises InputFailure."""
-    titles, labels, rest = list[str](), Labels(), ""
-    try:
-        for title, rows, _ in gro_blocks(path):
-            if not titles:
-                names = tuple(row[10:15].strip() for row in rows)
-                ids = serials([row[15:20] for row in rows])
-                order = range(len(rows)) if ids is None else order_of(path, 0, ids)
-                labels = Labels(tuple(names[index] for index in order), "names")
-            titles.append(title)
-    except CutShort as error:
-        rest = str(error)
-    return Content(
-        path, "GRO", len(titles), labels, clock_of_titles(titles), rest,
-        lambda size: record.gather(_gro_frames(path, len(titles)), size, path),
-    )  # fmt: skip
+    return titled(path, "GRO", gro_blocks(path), _gro_labels, _gro_frames)
+
+
+def _gro_labels(path: Path, rows: list[str]) -> Labels:
+    names = tuple(row[10:15].strip() for row in rows)
+    ids = serials([row[15:20] for row in rows])
+    order = range(len(rows)) if ids is None else order_of(path, 0, ids)
+    return Labels(tuple(names[index] for index in order), "names")
 
 
 def gro_blocks(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -210,6 +203,28 @@ def serials(words: list[str]) -> Ints | None:
     if len(words) > SERIALS or not all(word.strip().isdecimal() for word in words):
         return None
     return np.array(words, dtype=np.int64)
+
+
+def titled(
+    path: Path,
+    kind: str,
+    blocks: Iterable[tuple[str, list[str], object]],
+    labels_of: Callable[[Path, list[str]], Labels],
+    frames: Callable[[Path, int], Iterator[Frame]],
+) -> Content:
+    """A file whose frames have titles, which may state times, and whose first frame's rows name the atoms."""
+    titles, labels, rest = list[str](), Labels(), ""
+    try:
+        for title, rows, _ in blocks:
+            if not titles:
+                labels = labels_of(path, rows)
+            titles.append(title)
+    except CutShort as error:
+        rest = str(error)
+    return Content(
+        path, kind, len(titles), labels, clock_of_titles(titles), rest,
+        lambda size: record.gather(frames(path, len(titles)), size, path),
+    )  # fmt: skip
 
 
 def clock_of_titles(titles: list[str]) -> Clock:

@@ -14,7 +14,7 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.trajectory import cell_vectors
 from mlipbench_hpc.worker.foreign import record
-from mlipbench_hpc.worker.foreign.gromacs import clock_of_titles, serials
+from mlipbench_hpc.worker.foreign.gromacs import serials, titled
 from mlipbench_hpc.worker.foreign.identity import order_of
 from mlipbench_hpc.worker.foreign.record import HALF, Content, CutShort, Frame, Labels
 
@@ -26,18 +26,7 @@ Block = tuple[str, list[str], Floats | None]
 
 def content(path: Path) -> Content:
     """A PDB of any number of frames. Raises InputFailure."""
-    titles, labels, rest = list[str](), Labels(), ""
-    try:
-        for title, rows, _ in blocks(path):
-            if not titles:
-                labels = _labels(path, rows)
-            titles.append(title)
-    except CutShort as error:
-        rest = str(error)
-    return Content(
-        path, "PDB", len(titles), labels, clock_of_titles(titles), rest,
-        lambda size: record.gather(_frames(path, len(titles)), size, path),
-    )  # fmt: skip
+    return titled(path, "PDB", blocks(path), _labels, _frames)
 
 
 def blocks(path: Path) -> Iterator[Block]:

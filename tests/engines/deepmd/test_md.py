@@ -15,7 +15,7 @@ from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.interface import Engine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Native
-from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
+from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
 from mlipbench_hpc.worker.engines.system import System
 
 BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -66,7 +66,7 @@ def test_lammps_computes_what_the_evaluator_does(models: Any, dtype: str, pbc: l
     where = system(pbc=pbc)
     evaluator = adapter.load(models[dtype], {}, "cpu", dtype)
     engine = native(models[dtype], where)
-    Gate(evaluator, where, "lammps", TOLERANCES[dtype]).check(engine)
+    Parity(evaluator, where, "lammps", TOLERANCES[dtype]).check(engine)
     assert np.abs(engine.answer().forces).max() > 1e-2
 
 
@@ -77,7 +77,7 @@ def test_a_frame_with_one_of_its_elements_only(models: Any) -> None:
     where = System.prepare(start, [])
     evaluator = adapter.load(models["float64"], {}, "cpu", "float64")
     engine = native(models["float64"], where)
-    Gate(evaluator, where, "lammps", TOLERANCES["float64"]).check(engine)
+    Parity(evaluator, where, "lammps", TOLERANCES["float64"]).check(engine)
     assert engine.answer().energy == pytest.approx(2 * REFERENCE[8], abs=5.0)
 
 

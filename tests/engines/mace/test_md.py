@@ -16,7 +16,7 @@ from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Asked
-from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
+from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
 from mlipbench_hpc.worker.engines.restart import pack
 from mlipbench_hpc.worker.engines.system import System
 
@@ -81,7 +81,7 @@ def test_a_restart_gives_the_same_bits(
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_both_engines_see_what_the_evaluator_computes(model: Any, dtype: str) -> None:
     found = [engine(model, dtype, THERMOSTATS[0], lammps) for lammps in (False, True)]
-    gate = Gate(adapter.load(*model, "cpu", dtype), found[0].system, "any", TOLERANCES[dtype])
+    gate = Parity(adapter.load(*model, "cpu", dtype), found[0].system, "any", TOLERANCES[dtype])
     for one in found:
         gate.check(one)
     for one in found:

@@ -20,7 +20,7 @@ from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
 from mlipbench_hpc.worker.engines.lammps_forces import Native, missing
-from mlipbench_hpc.worker.engines.parity import TOLERANCES, Gate
+from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
 from mlipbench_hpc.worker.engines.restart import pack
 from mlipbench_hpc.worker.engines.system import System
 
@@ -101,7 +101,7 @@ def test_an_element_the_model_does_not_know_is_refused(model: Any) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_lammps_gives_ases_energies_and_forces(model: Any, dtype: str, start: str) -> None:
     ase, lammps = engines(model, dtype, start, [0, 1, 2])
-    Gate(ase.embedding.full.calc.evaluator, ase.system, "lammps", TOLERANCES[dtype]).check(lammps)
+    Parity(ase.embedding.full.calc.evaluator, ase.system, "lammps", TOLERANCES[dtype]).check(lammps)
     one, other = ase.answer(), lammps.answer()
     width = 1e-9 if dtype == "float64" else 1e-3
     print(start, dtype, abs(one.energy - other.energy), np.abs(one.forces - other.forces).max())
