@@ -282,7 +282,7 @@ def test_a_hydroxide_and_no_ion(tmp_path: Path, capfd: Any) -> None:
     said = capfd.readouterr().out
     assert "ions: none" in said
     assert "asked for, but not in it: Na" in said
-    assert "1 of 21 oxygens do not own exactly two H" in said
+    assert "1 of 21 oxygens are no water in the first frame (1 OH⁻)" in said
 
 
 @pytest.mark.parametrize(
