@@ -4,6 +4,7 @@ Frames are added one after another, so no bit of the result depends on how they 
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def first_layer(
     profiler: Profiler,
     positions: NDArray[np.floating],
     room: Layer | None = None,
-    segments: list[tuple[slice, Waters]] | None = None,
+    segments: Iterable[tuple[slice, Waters]] | None = None,
 ) -> Layer:
     """Who of O oxygens is a water in 0 < z ≤ 4.5 Å of which face, and how each points.
 
@@ -81,7 +82,7 @@ def arrays(profiler: Profiler, waters: Waters) -> tuple[Any, ...]:
     return (
         profiler.cell,
         *_surfaces(profiler),
-        waters.intact,
+        waters.intact[:, 0].copy(),
         *_joined([*waters.kinds.values(), *profiler.ions.values()]),
         profiler.width,
         profiler.first_bin,
@@ -154,13 +155,14 @@ def _bond(
 @njit(cache=True, nogil=True, inline="always")
 def _molecule(
     frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floats
-) -> tuple[float, float, float]:
-    """The unit bisector of O, H, H."""
+) -> tuple[tuple[float, float, float], float]:
+    """The unit bisector of O, H, H, and the longer bond squared."""
     x, y, z = _bond(frame, atoms[0], atoms[1], cell, inverse)
     u, v, w = _bond(frame, atoms[0], atoms[2], cell, inverse)
+    longer = max(x * x + y * y + z * z, u * u + v * v + w * w)
     x, y, z = x + u, y + v, z + w
     norm = np.sqrt(x * x + y * y + z * z)
-    return x / norm, y / norm, z / norm
+    return (x / norm, y / norm, z / norm), longer
 
 
 @njit(cache=True, nogil=True)
@@ -174,13 +176,17 @@ def _plane(frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floa
 
 
 @njit(cache=True, nogil=True)
-def _cosines(frame: NDArray[np.floating], intact: Ints, cell: Floats, inverse: Floats, out: Floats) -> float:
-    """cos θ of each intact molecule to +z into `out`; returns their sum."""
-    total = 0.0
+def _cosines(
+    frame: NDArray[np.floating], intact: Ints, cell: Floats, inverse: Floats, out: Floats
+) -> tuple[float, float]:
+    """cos θ of each intact molecule to +z into `out`; returns their sum, and the longest O-H squared."""
+    total = longest = 0.0
     for place in range(len(intact)):
-        _, _, out[place] = _molecule(frame, intact[place], cell, inverse)
+        (_, _, out[place]), bond = _molecule(frame, intact[place], cell, inverse)
+        if bond > longest:
+            longest = bond
         total += out[place]
-    return total
+    return total, longest
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -201,7 +207,10 @@ def _bin(z: float, axis: tuple[float, float, float, float], bins: tuple[float, i
 
 @njit(cache=True, nogil=True, inline="always")
 def _put(weights: Floats, row: Floats, factor: float) -> None:
-    """Adds weights (K,) times a factor to a row (K,)."""
+    """Adds weights (K,) times a factor to a row (K,); the usual K of 1 without a loop."""
+    if len(weights) == 1:
+        row[0] += factor * weights[0]
+        return
     for k in range(len(weights)):
         row[k] += factor * weights[k]
 
@@ -245,25 +254,22 @@ def add_frames(
     positions: NDArray[np.floating],
     block_of: Ints,
     weights: Floats,
+    cosines: Floats,
     cell: Floats,
     layers: Ints,
     layer_start: Ints,
     normals: Floats,
-    intact: Ints,
+    molecules: Ints,
     others: Ints,
     other_start: Ints,
     width: float,
     first_bin: int,
     sums: Floats,
-    dipole: Floats,
 ) -> None:
-    """Add the frames' counts to sums (blocks, 6 + ions, B, K) and fill dipole (f,)."""
-    cosines, bins = np.zeros(len(intact)), (width, first_bin)
-    molecules, inverse = intact[:, 0].copy(), _inverse(cell)
+    """Add the frames' counts to sums (blocks, 6 + ions, B, K); cosines (f, ≥W) to +z of molecules (W,)."""
+    bins, inverse = (width, first_bin), _inverse(cell)
     for t in range(len(positions)):
         frame, block, counted = positions[t], block_of[t], weights[t]
-        if len(normals) > 0:
-            dipole[t] = _cosines(frame, intact, cell, inverse, cosines)
         if block >= len(sums):
             continue
         for face in range(max(1, len(normals))):
@@ -273,7 +279,7 @@ def add_frames(
             else:
                 plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
                 axis = (normals[face], plane, cell[2, 2], 0.25)
-                _weigh(frame, molecules, cosines, axis, bins, counted, sums[block])
+                _weigh(frame, molecules, cosines[t], axis, bins, counted, sums[block])
             for group in range(len(other_start) - 1):
                 atoms = others[other_start[group] : other_start[group + 1]]
                 _count(frame, atoms, axis, bins, counted, sums[block, 2 + group])
@@ -303,7 +309,7 @@ def _layer(
                 inside[t, here] = molecules[place, 1] >= 0 and 0 < above <= FIRST_LAYER
                 directions[t, here] = (0.0, 0.0, 0.0)
                 if inside[t, here]:
-                    directions[t, here] = _molecule(frame, molecules[place], cell, inverse)
+                    directions[t, here] = _molecule(frame, molecules[place], cell, inverse)[0]
 
 
 @njit(cache=True, nogil=True)

@@ -36,13 +36,13 @@ class BlockSums:
         start, stop = self._start, self._start + len(positions)
         block_of = np.arange(start, stop) // self.length
         weights = np.ascontiguousarray(self._rows[:, start:stop].T)
-        ready, dipole = native(positions), self._dipole[start:stop]
-        for part, waters in owners_of(self.profiler).segments(positions):
+        ready = native(positions)
+        for part, waters, cosines, total in owners_of(self.profiler).segments(positions):
             if waters is not self._waters:
                 self._waters, self._known = waters, arrays(self.profiler, waters)
-            add_frames(ready[part], block_of[part], weights[part], *self._known, self._sums, dipole[part])  # type: ignore[call-arg]
-        if self.profiler.faces:
-            self._dipole[start:stop] *= self.profiler.faces[0].normal
+            add_frames(ready[part], block_of[part], weights[part], cosines, *self._known, self._sums)  # type: ignore[call-arg]
+            if self.profiler.faces:
+                self._dipole[start:stop][part] = self.profiler.faces[0].normal * total
         self._start = stop
 
     @property

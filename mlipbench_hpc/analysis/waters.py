@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from ase.data import covalent_radii
@@ -58,13 +59,13 @@ class Waters:
         lattice[bare] = _bonded(self.numbers, frame, cell, self.oxygens[bare], self.slab)
         return replace(changed, lattice=lattice & ~self.bound)
 
-    @property
+    @cached_property
     def hydrogens(self) -> Ints:
         """How many each oxygen owns (O,)."""
         owned = self.owner[self.owner >= 0]
         return np.bincount(owned, minlength=len(self.numbers))[self.oxygens]
 
-    @property
+    @cached_property
     def molecules(self) -> Ints:
         """(O, 3): each oxygen with its two hydrogens; -1 twice where it is no water."""
         whole = self.hydrogens == 2
@@ -76,11 +77,17 @@ class Waters:
         table[whole, 1:] = pairs
         return table
 
-    @property
+    @cached_property
     def intact(self) -> Ints:
         """(W, 3): O and its two H of each water."""
         molecules = self.molecules
         return molecules[molecules[:, 1] >= 0]
+
+    @cached_property
+    def loose(self) -> Ints:
+        """Hydrogens that belong to no water."""
+        hydrogens = np.flatnonzero(self.numbers == HYDROGEN)
+        return np.setdiff1d(hydrogens, self.intact[:, 1:])
 
     @property
     def kinds(self) -> dict[str, Ints]:

@@ -60,9 +60,8 @@ class Motion:
 
     def add(self, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
-        self.layer = inside, directions = first_layer(
-            self.profiler, positions, self.layer, owners_of(self.profiler).segments(positions)
-        )
+        segments = [segment[:2] for segment in owners_of(self.profiler).segments(positions)]
+        self.layer = inside, directions = first_layer(self.profiler, positions, self.layer, segments)
         for sums in self.sums.values():
             sums.add(inside, directions)
         for species in self.ions.values():

@@ -145,7 +145,7 @@ def reweighting(profiler: Profiler, trajectory: Trajectory) -> None:
 
 
 def products(profiler: Profiler, trajectory: Trajectory) -> Callable[[], object]:
-    """The scalar products alone that C_dip is profiler of, of the molecules that are ever in the layer."""
+    """The scalar products alone that C_dip is made of, of the molecules that are ever in the layer."""
     present = int(first_layer(profiler, trajectory.positions[:AT_ONCE])[0].any(axis=0).sum())
     rows = GROUP + round(DIPOLE_PS / FRAME_PS)
     vectors = np.random.default_rng(0).normal(size=(rows, 3 * present))
