@@ -10,6 +10,7 @@ from mlipbench_hpc.analysis.ownership import Owners
 from mlipbench_hpc.analysis.profiles import WATER_G_PER_CM3, Profiler
 from mlipbench_hpc.analysis.waters import KINDS, Waters
 from mlipbench_hpc.worker.dynamics import Motion
+from mlipbench_hpc.worker.framewise import System
 
 FRAME = slab([2.05, 3.05, 8.05], [0.5, -0.5, 0.25], [])
 FIRST, SECOND, THIRD = (int(oxygen) for oxygen in np.flatnonzero(FRAME.numbers == 8))
@@ -44,6 +45,18 @@ def test_a_hydrogen_that_goes_to_the_surface_ends_its_molecule_from_that_frame_o
     # two waters of the layer until frame 3, then one: of pairs of frames one apart 3·2 + 1 + 5·1 are both in
     assert motion.sums["survival"].sums["both"].sum(axis=0)[1] == 3 * 2 + 1 + 5
     assert motion.sums["survival"].sums["begun"].sum(axis=0)[0] == 4 * 2 + 6
+
+
+def test_observables_of_other_packages_see_the_waters_of_each_frame() -> None:
+    frames = np.repeat(FRAME.positions[None], 6, axis=0)
+    frames[3:5, FIRST + 1] = [0.0, 6.0, TOP + 1.7]
+    frames[5, FIRST + 1] = along(FIRST, FIRST + 1, 1.0)
+    cells = np.broadcast_to(CELL, (6, 3, 3))
+    system = System(FRAME.numbers, cells, profiler(FRAME.positions))
+    seen = [frame for part in (frames[:4], frames[4:]) for frame in system.frames(part, cells[: len(part)])]
+    assert [len(frame.waters) for frame in seen] == [3, 3, 3, 2, 2, 3]
+    assert [FIRST in frame.waters for frame in seen] == [True] * 3 + [False] * 2 + [True]
+    assert all(not len(frame.waters) for frame in System(FRAME.numbers, cells, None).frames(frames, cells))
 
 
 def test_a_hydrogen_that_returns_makes_water_again() -> None:
