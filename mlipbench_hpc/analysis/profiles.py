@@ -15,7 +15,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 # Mass of a water molecule in g per cm³/Å³, and one particle per Å³ in mol/L.
 WATER_G_PER_CM3 = 29.91461129513685
 MOL_PER_L = 1660.5390671738467
-DENSITY, ORIENTATION, DIPOLE = "density", "orientation", "dipole"
+DENSITY, ORIENTATION, TOTAL_ORIENTATION = "density", "orientation", "total_orientation"
 # Of a bin: so much less than whole is rounding.
 EDGE = 1e-9
 Samples = dict[str, Floats]
@@ -27,10 +27,10 @@ class Profiler:
 
     z (B,) bin centres in Å, bins half-open between k·width, whole ones only; surface: without faces where z
     starts at the cell's origin.
-    Profiles: "density" g/cm³ of water, and with a slab "orientation" g/cm³ (weight cos θ) and "dipole", P_z;
-    of every other kind of oxygen that occurs its density as if it were water's (`waters.KINDS`, g/cm³); for
-    each ion species "concentration-X" mol/L. Two faces share the
-    weight: the profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
+    Profiles: "density" g/cm³ of water, and with a slab "orientation" g/cm³ (weight cos θ) and
+    "total_orientation", P_z; of every other kind of oxygen that occurs its density as if it were water's
+    (`waters.KINDS`, g/cm³); for each ion species "concentration-X" mol/L. Two faces share the weight: the
+    profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
     symbol. waters: of the first frame; owners: those of later frames, of one reading (see `ownership`).
     """
 

@@ -73,7 +73,7 @@ def _same(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[M
 
 def _trajectories(md: MolecularDynamics) -> MolecularDynamics:
     """What decides a run's trajectories: not how many there are, nor what of them is discarded."""
-    plain = {"replicas": 1, "equilibration": None, "member": None if md.potential else md.driver}
+    plain = {"replicas": 1, "equilibration": None, "member": None if md.potential else md.driving_member}
     return md.model_copy(update=plain)
 
 
@@ -184,14 +184,16 @@ def _wall(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[M
 
 
 def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
-    """A driver that the committee does not have."""
+    """A driving member that the committee does not have."""
     if md.potential and md.member is not None:
         yield Mistake((*place, "member"), "a reference potential has no members", str(md.member), "left out")
     committee = campaign.committees.get(md.committee or "")
     split = campaign.splits.get(committee.split) if committee else None
-    if split and md.driver >= split.members:
+    if split and md.driving_member >= split.members:
         expected = f"0 to {split.members - 1}"
-        yield Mistake((*place, "member"), f"{md.committee} has no such member", str(md.driver), expected)
+        yield Mistake(
+            (*place, "member"), f"{md.committee} has no such member", str(md.driving_member), expected
+        )
 
 
 def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:

@@ -95,9 +95,11 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     }  # fmt: skip
     if ORIENTATION in averages.means:
         values["first_layer"] = first_layer(averages.profiler, averages.means)
-        values["dipole"] = write_dipole(out, request, averages, notes)
+        values["total_orientation"] = write_total_orientation(out, request, averages, notes)
         values["dynamics"] = write_dynamics(out, averages, notes)
-        observables.append(replace(total_orientation.OBSERVABLE, file="dipole.csv", path=("dipole",)))
+        observables.append(
+            replace(total_orientation.OBSERVABLE, file="total_orientation.csv", path=("total_orientation",))
+        )
     if "ions" in values.get("dynamics", {}):
         observables += [dipole_correlation.OBSERVABLE, survival.OBSERVABLE]
     values["descriptors"] = descriptors(observables)
@@ -134,11 +136,13 @@ def doubts(interface: Profiler, metals: list[str]) -> list[str]:
     return lines
 
 
-def write_dipole(out: Path, request: dict[str, Any], averages: Averages, notes: Notes) -> dict[str, Any]:
-    """dipole.csv, P_z frame by frame; returns its summary."""
+def write_total_orientation(
+    out: Path, request: dict[str, Any], averages: Averages, notes: Notes
+) -> dict[str, Any]:
+    """total_orientation.csv, P_z frame by frame; returns its summary."""
     counted = {"frame": range(request["skip"], request["skip"] + len(averages.dipole))}
     timed = {"time_ps": averages.times} if len(averages.times) else {}
-    write_csv(out / "dipole.csv", counted | timed | {"P_z": averages.dipole})
+    write_csv(out / "total_orientation.csv", counted | timed | {"P_z": averages.dipole})
     return summary(total_orientation.OBSERVABLE.name, averages.dipole, request["blocks"], notes)
 
 

@@ -13,7 +13,7 @@ from plain import per_frame
 from mlipbench_hpc.analysis.fused import first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.analysis.onepass import BlockSums, block_means, block_sums, feed
-from mlipbench_hpc.analysis.profiles import DENSITY, DIPOLE, Profiler, pieces
+from mlipbench_hpc.analysis.profiles import DENSITY, TOTAL_ORIENTATION, Profiler, pieces
 from mlipbench_hpc.analysis.slab import interfacial
 from mlipbench_hpc.worker.dynamics import DIPOLE as CORRELATION
 from mlipbench_hpc.worker.dynamics import SURVIVAL, Motion
@@ -53,12 +53,12 @@ def test_block_means_are_those_of_the_definition(name: str, dtype: str) -> None:
     made, other = (profiler(FRAMES[name], positions) for _ in range(2))
     means, dipole = block_means(made, [positions], 53, 5)
     expected = per_frame(other, np.asarray(positions, dtype=float))
-    assert set(means) == set(expected) - {DIPOLE}
+    assert set(means) == set(expected) - {TOTAL_ORIENTATION}
     for key, values in means.items():
         averages = expected[key][:50].reshape(5, 10, -1).mean(axis=1)
         np.testing.assert_allclose(values, averages, rtol=1e-9, atol=1e-9 * averages.max())
-    if DIPOLE in expected:
-        np.testing.assert_allclose(dipole, expected[DIPOLE][:, 0], rtol=1e-9, atol=1e-9)
+    if TOTAL_ORIENTATION in expected:
+        np.testing.assert_allclose(dipole, expected[TOTAL_ORIENTATION][:, 0], rtol=1e-9, atol=1e-9)
     else:
         assert len(dipole) == 0
 
@@ -70,7 +70,7 @@ def test_a_skewed_cell() -> None:
     made, other = (profiler(ONE_SIDED, positions, SKEWED) for _ in range(2))
     means, dipole = block_means(made, [positions], 20, 4)
     expected = per_frame(other, positions)
-    np.testing.assert_allclose(dipole, expected[DIPOLE][:, 0], rtol=1e-9)
+    np.testing.assert_allclose(dipole, expected[TOTAL_ORIENTATION][:, 0], rtol=1e-9)
     for key, values in means.items():
         np.testing.assert_allclose(values, expected[key].reshape(4, 5, -1).mean(axis=1), atol=1e-9)
 

@@ -7,7 +7,14 @@ from interface import CELL, LX, LY, LZ, TOP, Interface, slab, water
 from mlipbench_hpc.analysis import correlation
 from mlipbench_hpc.analysis.correlation import correlated_error, statistical_inefficiency
 from mlipbench_hpc.analysis.onepass import block_sums
-from mlipbench_hpc.analysis.profiles import DIPOLE, MOL_PER_L, WATER_G_PER_CM3, Profiler, pieces, ratio
+from mlipbench_hpc.analysis.profiles import (
+    MOL_PER_L,
+    TOTAL_ORIENTATION,
+    WATER_G_PER_CM3,
+    Profiler,
+    pieces,
+    ratio,
+)
 from mlipbench_hpc.analysis.surface import Slab, surface
 
 GOLD = 79
@@ -22,7 +29,9 @@ def profiler(frame: Interface, width: float = 0.1, cell: np.ndarray = CELL) -> P
 def per_frame(made: Profiler, positions: np.ndarray) -> dict[str, np.ndarray]:
     """What each frame adds, (F, B): every frame counts for a row of its own."""
     sums, dipole = block_sums(made, [positions], np.eye(len(positions)), 1)
-    return {name: part[0] for name, part in sums.items()} | ({DIPOLE: dipole[:, None]} if made.faces else {})
+    return {name: part[0] for name, part in sums.items()} | (
+        {TOTAL_ORIENTATION: dipole[:, None]} if made.faces else {}
+    )
 
 
 def at(made: Profiler, values: np.ndarray, z: float) -> float:
@@ -43,8 +52,8 @@ def test_counts_and_units_by_hand() -> None:
     assert at(made, found["orientation"], 2.05) == pytest.approx(-29.91461129513685 / volume)
     assert at(made, found["orientation"], 3.25) == pytest.approx(0, abs=1e-9)
     assert at(made, found["concentration-Na"], 2.55) == pytest.approx(1660.5390671738467 / volume)
-    assert found["dipole"].sum() == pytest.approx(sum(COSINES))
-    assert set(found) == {"density", "orientation", "concentration-Na", "dipole"}
+    assert found["total_orientation"].sum() == pytest.approx(sum(COSINES))
+    assert set(found) == {"density", "orientation", "concentration-Na", "total_orientation"}
 
 
 def test_bins_are_half_open_between_multiples_and_whole_within_the_cell() -> None:
@@ -101,7 +110,7 @@ def test_two_faces_give_the_symmetrised_profile() -> None:
     assert at(made, found["orientation"], 2.05) == pytest.approx(unit * (-0.8 - 0.6) / 2)
     assert at(made, found["orientation"], 4.35) == pytest.approx(unit * 0.2 / 2)
     assert at(made, found["concentration-Na"], 5.05) == pytest.approx(MOL_PER_L / (LX * LY * 0.1) / 2)
-    assert found["dipole"][0] == pytest.approx(-0.8 + 0.5 + 0.6 - 0.2)
+    assert found["total_orientation"][0] == pytest.approx(-0.8 + 0.5 + 0.6 - 0.2)
 
 
 def test_without_slab_densities_alone_from_the_origin() -> None:
@@ -127,7 +136,7 @@ def test_broken_molecules_leave_dipole_and_water_density_and_have_a_profile_of_t
     made = profiler(frame)
     assert (len(made.waters.intact), made.waters.left_out) == (2, 1)
     found = per_frame(made, frame.positions[None])
-    assert found["dipole"][0, 0] == pytest.approx(0.4 + 0.1)
+    assert found["total_orientation"][0, 0] == pytest.approx(0.4 + 0.1)
     assert found["density"].sum() == pytest.approx(2 * found["hydroxide"].sum())
 
 

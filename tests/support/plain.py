@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.analysis.profiles import (
     DENSITY,
-    DIPOLE,
     MOL_PER_L,
     ORIENTATION,
+    TOTAL_ORIENTATION,
     WATER_G_PER_CM3,
     Profiler,
     concentration,
@@ -36,7 +36,7 @@ def per_frame(made: Profiler, positions: Positions) -> dict[str, np.ndarray]:
     if made.faces:
         cosines, oxygens = directions(made, positions)[..., 2], made.waters.intact[:, 0]
         found[ORIENTATION] = mass * _counts(made, positions, oxygens, cosines)
-        found[DIPOLE] = cosines.sum(axis=1, keepdims=True)
+        found[TOTAL_ORIENTATION] = cosines.sum(axis=1, keepdims=True)
     return found
 
 
