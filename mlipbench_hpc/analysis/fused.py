@@ -266,23 +266,23 @@ def add_frames(
     first_bin: int,
     sums: Floats,
 ) -> None:
-    """Add the frames' counts to sums (blocks, 6 + ions, B, K); cosines (f, ≥W) to +z of molecules (W,)."""
+    """Add the frames' counts to sums (faces, blocks, 6 + ions, B, K); cosines (f, ≥W) to +z of molecules."""
     bins, inverse = (width, first_bin), _inverse(cell)
     for t in range(len(positions)):
         frame, block, counted = positions[t], block_of[t], weights[t]
-        if block >= len(sums):
+        if block >= sums.shape[1]:
             continue
         for face in range(max(1, len(normals))):
             axis = (1.0, 0.0, cell[2, 2], 0.0)
             if len(normals) == 0:
-                _count(frame, molecules, axis, bins, counted, sums[block, 0])
+                _count(frame, molecules, axis, bins, counted, sums[0, block, 0])
             else:
                 plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
                 axis = (normals[face], plane, cell[2, 2], 0.25)
-                _weigh(frame, molecules, cosines[t], axis, bins, counted, sums[block])
+                _weigh(frame, molecules, cosines[t], axis, bins, counted, sums[face, block])
             for group in range(len(other_start) - 1):
                 atoms = others[other_start[group] : other_start[group + 1]]
-                _count(frame, atoms, axis, bins, counted, sums[block, 2 + group])
+                _count(frame, atoms, axis, bins, counted, sums[face, block, 2 + group])
 
 
 @njit(cache=True, nogil=True)

@@ -27,7 +27,8 @@ class BlockSums:
         self.profiler, self.length, self._start = profiler, rows.shape[1] // blocks, 0
         if self.length == 0:
             raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
-        self._sums = np.zeros((blocks, FIXED + len(profiler.ions), profiler.bins, len(rows)))
+        shape = blocks, FIXED + len(profiler.ions), profiler.bins, len(rows)
+        self._sums = np.zeros((max(1, len(profiler.faces)), *shape))
         self._rows, self._dipole = rows, np.zeros(rows.shape[1])
         self._waters, self._known = profiler.waters, arrays(profiler, profiler.waters)
 
@@ -47,13 +48,19 @@ class BlockSums:
 
     @property
     def sums(self) -> Samples:
-        """(blocks, K, B) of each profile."""
-        return named(self.profiler, np.moveaxis(self._sums, 3, 1))
+        """(blocks, K, B) of each profile, of two faces the symmetrised ones."""
+        return named(self.profiler, np.moveaxis(self._sums.sum(axis=0), 3, 1))
 
     @property
     def means(self) -> Samples:
         """Block means (blocks, B) of each profile, of rows (1, T) of ones."""
         return {name: part[:, 0] / self.length for name, part in self.sums.items()}
+
+    @property
+    def face_means(self) -> list[Samples]:
+        """As `means`, of each face by itself, its own normal outward."""
+        faces = [named(self.profiler, np.moveaxis(len(self._sums) * own, 3, 1)) for own in self._sums]
+        return [{name: part[:, 0] / self.length for name, part in own.items()} for own in faces]
 
     @property
     def dipole(self) -> Floats:

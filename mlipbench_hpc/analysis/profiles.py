@@ -32,6 +32,7 @@ class Profiler:
     (`waters.KINDS`, g/cm³); for each ion species "concentration-X" mol/L. Two faces share the weight: the
     profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
     symbol. waters: of the first frame; owners: those of later frames, of one reading (see `ownership`).
+    apart: Å between two faces, across the water.
     """
 
     cell: Floats
@@ -40,6 +41,7 @@ class Profiler:
     waters: Waters
     ions: dict[str, Ints]
     owners: object | None = None
+    apart: float | None = None
 
     @classmethod
     def of(
@@ -64,7 +66,8 @@ class Profiler:
         outside = surface(numbers, frames, cell, Slab.of(slab))
         species = {chemical_symbols[z]: atoms for z, atoms in ions(numbers, outside).items()}
         waters = Waters.assign(numbers, frames[0], cell, outside)
-        return cls(np.asarray(cell, dtype=float), width, outside, waters, species)
+        apart = distance(frames, cell, outside.faces) if len(outside.faces) == 2 else None
+        return cls(np.asarray(cell, dtype=float), width, outside, waters, species, apart=apart)
 
     @property
     def faces(self) -> tuple[Face, ...]:
@@ -87,6 +90,12 @@ class Profiler:
     def z(self) -> Floats:
         """Bin centres (B,) Å."""
         return np.asarray((self.first_bin + np.arange(self.bins) + 0.5) * self.width, dtype=float)
+
+
+def distance(positions: NDArray[np.floating], cell: Floats, faces: tuple[Face, ...]) -> float:
+    """Å from the first of two faces outward to the second, mean over frames (F, N, 3) Å."""
+    heights = faces[0].heights(positions, cell, faces[1].layer)
+    return float(np.mod(heights, cell[2, 2]).mean())
 
 
 def concentration(symbol: str) -> str:

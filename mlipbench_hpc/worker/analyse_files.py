@@ -24,6 +24,7 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
+from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face
 from mlipbench_hpc.worker.observables.first_layer import first_layer
 from mlipbench_hpc.worker.observables.profiles import columns, described, tell
 from mlipbench_hpc.worker.observing import descriptors
@@ -64,10 +65,14 @@ def main(arguments: list[str]) -> int:
 
 @dataclass
 class Averages:
-    """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion."""
+    """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion.
+
+    face_means: as means, of each face by itself.
+    """
 
     profiler: Profiler
     means: Samples
+    face_means: list[Samples]
     dipole: Floats
     times: Floats
     motion: Motion | None
@@ -86,6 +91,8 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     notes.dropped(after_skip - used)
     tell(averages.profiler, notes, request["skip"])
     interface = described(averages.profiler, " ".join(request["surface"]))
+    if faces := by_face(out, averages.profiler, averages.face_means):
+        interface[BY_FACE] = faces
     values: dict[str, Any] = {
         "trajectory": source.name, "format": source.contents[0].format,
         "frames": used, "skipped": request["skip"],
@@ -179,7 +186,7 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     sums = BlockSums(observed, np.broadcast_to(1.0, (1, used)), request["blocks"])
     positions = itertools.chain([first], pieces)
     feed(positions, [sums.add, *([motion.add] if motion else [])], request["threads"])
-    return Averages(observed, sums.means, sums.dipole, times, motion)
+    return Averages(observed, sums.means, sums.face_means, sums.dipole, times, motion)
 
 
 def too_few(frames: int, skip: int, blocks: int) -> str:
