@@ -124,7 +124,7 @@ def reweight(made: Any, subject: dict[str, Any], run: str) -> Any:
     }
     calibration = commit(made.store, "calibrate", {"centred": {"alpha": 1.5}})
     upstream |= {"md": run, "calibration": calibration}
-    return work(made, "reweight", subject, upstream, stride=1, driver=0)
+    return work(made, "reweight", subject, upstream, stride=1, driving_member=0)
 
 
 # ⟨n⟩ - cov(n, h) with h = slope · n, and n of variance 0.0125 Å²
@@ -258,7 +258,8 @@ def test_two_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_module_is_a_family() -> None:
     assert sorted(family.part for family in families()) == [
-        "dynamics", "dynamics", "dynamics", "profiles", "profiles", "profiles", "rdf", "scalars", "thermo",
+        "dynamics", "dynamics", "dynamics", "profiles", "profiles", "profiles", "profiles",
+        "rdf", "scalars", "thermo",
     ]  # fmt: skip
 
 
