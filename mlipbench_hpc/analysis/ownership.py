@@ -41,7 +41,7 @@ class Owners:
     """
 
     def __init__(self, profiler: Profiler) -> None:
-        self.waters, self.cell = profiler.waters, profiler.cell
+        self.waters, self.cell, self.frozen = profiler.waters, profiler.cell, profiler.frozen
         self.moved: set[int] = set()
         self.lost: dict[int, int] = {}
         self.changes, self.first, self.frames = 0, None, 0
@@ -70,7 +70,7 @@ class Owners:
         owner, total, start = self.waters.owner.copy(), np.zeros(len(positions)), 0
         while start < len(positions):
             table = self.waters.intact, self.waters.loose, owner, self.waters.oxygens, self.waters.slab
-            stop = _next_change(positions, start, *table, self.cell, self._cosines, total)
+            stop = _next_change(positions, start, *table, self.cell, self.frozen, self._cosines, total)
             if stop > start:
                 part = slice(start, stop)
                 segments.append(Segment(part, self.waters, self._cosines[part], total[part]))
@@ -175,6 +175,7 @@ def _next_change(
     oxygens: Ints,
     slab: Ints,
     cell: Floats,
+    frozen: bool,
     cosines: Floats,
     total: Floats,
 ) -> int:
@@ -187,6 +188,8 @@ def _next_change(
     for t in range(start, len(positions)):
         frame = positions[t]
         total[t], longest = _cosines(frame, intact, cell, inverse, cosines[t])
+        if frozen:
+            continue
         changed = False
         if longest > HOME_OH * HOME_OH:
             changed = _changes(frame, paired, owner, oxygens, slab, cell, inverse)

@@ -7,9 +7,10 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from mlipbench_hpc.analysis.geometry import LONGEST_OH
 from mlipbench_hpc.analysis.slab import Face
 from mlipbench_hpc.analysis.surface import Slab, Surface, surface
-from mlipbench_hpc.analysis.waters import Waters, ions
+from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH, Waters, ions
 from mlipbench_hpc.data.frames import Floats, Ints
 
 # Mass of a water molecule in g per cm³/Å³, and one particle per Å³ in mol/L.
@@ -32,7 +33,7 @@ class Profiler:
     (`waters.KINDS`, g/cm³); for each ion species "concentration-X" mol/L. Two faces share the weight: the
     profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
     symbol. waters: of the first frame; owners: those of later frames, of one reading (see `ownership`).
-    apart: Å between two faces, across the water.
+    apart: Å between two faces, across the water. frozen: who is water in the first frame is so in all.
     """
 
     cell: Floats
@@ -42,6 +43,7 @@ class Profiler:
     ions: dict[str, Ints]
     owners: object | None = None
     apart: float | None = None
+    frozen: bool = False
 
     @classmethod
     def of(
@@ -51,11 +53,13 @@ class Profiler:
         cell: Floats,
         slab: int | Sequence[int] | Slab,
         width: float,
+        frozen: bool = False,
     ) -> "Profiler":
         """From the first frame or frames: numbers (N,), positions (N, 3) or (F, N, 3) Å, width Å.
 
         cell (3, 3) Å, lower triangular; slab: its element, or more of it. Faces are of all the frames, who is
-        a molecule of the first. Raises ValueError for a cell without volume or not lower triangular, and what
+        a molecule of the first; frozen: with bonds of at most 1.3 Å, and so for all frames, as in the paper.
+        Raises ValueError for a cell without volume or not lower triangular, and what
         `surface` raises.
         """
         if not np.linalg.det(cell) > 0 or np.triu(cell, 1).any():
@@ -65,9 +69,10 @@ class Profiler:
         frames = np.reshape(positions, (-1, *positions.shape[-2:]))
         outside = surface(numbers, frames, cell, Slab.of(slab))
         species = {chemical_symbols[z]: atoms for z, atoms in ions(numbers, outside).items()}
-        waters = Waters.assign(numbers, frames[0], cell, outside)
+        longest = LONGEST_OH if frozen else LONGEST_FIRST_OH
+        waters = Waters.assign(numbers, frames[0], cell, outside, longest)
         apart = distance(frames, cell, outside.faces) if len(outside.faces) == 2 else None
-        return cls(np.asarray(cell, dtype=float), width, outside, waters, species, apart=apart)
+        return cls(np.asarray(cell, dtype=float), width, outside, waters, species, apart=apart, frozen=frozen)
 
     @property
     def faces(self) -> tuple[Face, ...]:

@@ -40,14 +40,19 @@ class Waters:
 
     @classmethod
     def assign(
-        cls, numbers: Ints, positions: NDArray[np.floating], cell: Floats, surface: Surface | None = None
+        cls,
+        numbers: Ints,
+        positions: NDArray[np.floating],
+        cell: Floats,
+        surface: Surface | None = None,
+        longest: float = LONGEST_FIRST_OH,
     ) -> "Waters":
-        """From the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å."""
+        """From the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å; longest: O-H bond in Å."""
         frame, slab = np.asarray(positions, dtype=float), (surface or Surface()).slab
         oxygens = np.flatnonzero(numbers == OXYGEN)
         others = np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
         bound, nothing = _bonded(numbers, frame, cell, oxygens, others), np.zeros(len(oxygens), dtype=bool)
-        owner = owners(numbers, frame, cell, longest=LONGEST_FIRST_OH)
+        owner = owners(numbers, frame, cell, longest=longest)
         return cls(numbers, owner, oxygens, bound, nothing, slab).later(owner, frame, cell)
 
     def later(self, owner: Ints, positions: NDArray[np.floating], cell: Floats) -> "Waters":

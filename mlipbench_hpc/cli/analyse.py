@@ -48,6 +48,7 @@ def request_of(options: argparse.Namespace) -> dict[str, Any]:
         "trajectory": [str(path) for path in options.trajectory], "format": options.format,
         "cell": options.cell or [], "surface": options.surface,
         "layer_atoms": options.layer_atoms, "face": options.face,
+        "assignment": options.assignment,
         "topology": str(options.topology) if options.topology else "", "elements": elements,
         "ions": options.ions, "blocks": options.blocks, "skip": options.skip,
         "out": str(options.out.resolve()), "shown": {}, "origins": options.origins,

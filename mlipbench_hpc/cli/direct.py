@@ -122,6 +122,10 @@ def add_analyse(parser: argparse.ArgumentParser) -> None:
         help="whose heights are taken, upper: water above it along z (default: those that water touches)",
     )  # fmt: skip
     parser.add_argument(
+        "--assignment", default="frames", choices=["frames", "frozen"],
+        help="who is water: seen in each frame, or as in the first, bonds of at most 1.3 Å (default: frames)",
+    )  # fmt: skip
+    parser.add_argument(
         "--ions", nargs="+", default=[], metavar="Na", help="default: all that is not water or slab"
     )
     parser.add_argument(

@@ -28,7 +28,7 @@ from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face
 from mlipbench_hpc.worker.observables.first_layer import first_layer
 from mlipbench_hpc.worker.observables.profiles import columns, described, tell
 from mlipbench_hpc.worker.observing import descriptors
-from mlipbench_hpc.worker.profiles import SAMPLE
+from mlipbench_hpc.worker.profiles import FROZEN, SAMPLE
 from mlipbench_hpc.worker.series import summary
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, whole, write_csv
 
@@ -224,7 +224,9 @@ def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floatin
     slab = Slab(elements, tuple(request["layer_atoms"]), request["face"])
     some = first[np.unique(np.linspace(0, len(first) - 1, SAMPLE).round().astype(np.int64))]
     try:
-        profiler = Profiler.of(source.numbers, some, source.cell, slab, request["bin"])
+        profiler = Profiler.of(
+            source.numbers, some, source.cell, slab, request["bin"], request["assignment"] == FROZEN
+        )
     except ValueError as error:
         raise InputFailure(f"{source.path}: {error}") from error
     if request["ions"]:

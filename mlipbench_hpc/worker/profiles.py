@@ -11,10 +11,12 @@ from mlipbench_hpc.worker.stretch import Stretch
 
 # Frames that show where the layers of a slab are.
 SAMPLE = 16
+# Who is water: as in the first frame, or else frame by frame.
+FROZEN = "frozen"
 
 
 def profiler(stretch: Stretch, parameters: dict[str, Any]) -> Profiler:
-    """Of some analysed frames; parameters: metal (one or more elements), and bin in Å.
+    """Of some analysed frames; parameters: metal (one or more elements), bin in Å, assignment.
 
     ValueError says why there is none.
     """
@@ -24,7 +26,8 @@ def profiler(stretch: Stretch, parameters: dict[str, Any]) -> Profiler:
     places = np.unique(np.linspace(0, len(stretch) - 1, SAMPLE).round().astype(np.int64))
     some = np.array([trajectory.positions[index] for index in stretch.chosen[places]], dtype=float)
     slab = atomic_numbers_of(parameters["metal"])
-    interface = Profiler.of(trajectory.numbers, some, cells[0], slab, parameters["bin"])
+    frozen = parameters.get("assignment") == FROZEN
+    interface = Profiler.of(trajectory.numbers, some, cells[0], slab, parameters["bin"], frozen)
     if len(interface.waters.oxygens) == 0:
         raise ValueError("there is no oxygen in it, so no water")
     return interface

@@ -68,6 +68,19 @@ def test_a_hydrogen_that_returns_makes_water_again() -> None:
     assert means["density"].sum(axis=1) / WATER == pytest.approx([3, 3, 2, 2, 3, 3])
 
 
+def test_a_frozen_assignment_is_that_of_the_first_frame_with_bonds_of_at_most_1_3_angstrom() -> None:
+    frames = np.repeat(FRAME.positions[None], 4, axis=0)
+    frames[2:, FIRST + 1] = [0.0, 6.0, TOP + 1.7]
+    frozen = Profiler.of(FRAME.numbers, frames, CELL, 79, 0.1, frozen=True)
+    means, dipole = block_means(frozen, [frames[:3], frames[3:]], 4, 4)
+    assert means["density"].sum(axis=1) == pytest.approx([3 * WATER] * 4)
+    assert "hydroxide" not in means
+    assert dipole[:2] == pytest.approx([0.25] * 2)
+    frames[0, THIRD + 1] = along(THIRD, THIRD + 1, 1.45)
+    assert len(Profiler.of(FRAME.numbers, frames, CELL, 79, 0.1, frozen=True).waters.intact) == 2
+    assert len(Profiler.of(FRAME.numbers, frames, CELL, 79, 0.1).waters.intact) == 3
+
+
 def test_a_stretched_bond_in_the_first_frame_excludes_nobody() -> None:
     frames = np.repeat(FRAME.positions[None], 2, axis=0)
     frames[0, THIRD + 1] = along(THIRD, THIRD + 1, 1.45)

@@ -172,7 +172,7 @@ def from_xtc(folder: Path, trajectory: Trajectory) -> float:
     source = Foreign([xtc(path)], trajectory.numbers, cell, True, every, times)
     request = {
         "skip": 0, "blocks": 10, "surface": "Au", "bin": 0.1, "ions": [], "frame_every": None, "threads": 1,
-        "layer_atoms": [], "face": "", **REQUEST,
+        "layer_atoms": [], "face": "", "assignment": "frames", **REQUEST,
     }  # fmt: skip
 
     def decode() -> None:

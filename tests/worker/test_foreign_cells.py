@@ -122,7 +122,7 @@ def test_constant_area_needs_a_slab(tmp_path: Path) -> None:
     heights, positions = breathing()
     comments = [lattice(np.diag([LX, LY, height])) for height in heights]
     with pytest.raises(InputFailure, match=r"its height alone.*there is no slab"):
-        analysed(tmp_path, files.xyz(comments, positions), surface="Pt")
+        analysed(tmp_path, files.xyz(comments, positions), surface=["Pt"])
 
 
 @pytest.mark.parametrize("at", [1, 12])
@@ -157,9 +157,9 @@ def test_doubts_are_written(tmp_path: Path) -> None:
     """No surface, and half of the waters broken."""
     values, _ = analysed(tmp_path, files.xyz([lattice()] * FRAMES))
     assert values["doubts"] == []
-    values, _ = analysed(tmp_path, files.xyz([lattice()] * FRAMES), surface="Pt")
+    values, _ = analysed(tmp_path, files.xyz([lattice()] * FRAMES), surface=["Pt"])
     assert "there is no Pt in it" in values["doubts"][0]
     positions = POSITIONS.copy()
     positions[:, np.flatnonzero(NUMBERS == 8)[:3] + 1, 2] += 3.0
     values, _ = analysed(tmp_path, files.xyz([lattice()] * FRAMES, positions))
-    assert "1 of 4 oxygens are intact water in the first frame, fewer than half" in values["doubts"][0]
+    assert "1 of 4 oxygens outside the slab are intact water in the first frame, fewer" in values["doubts"][0]

@@ -29,6 +29,10 @@ class Profiles(Spec):
         "Au", description="The slab's element, or a list of its elements."
     )
     bin: Length = Field(0.1, description="Width; whole bins must fill the first layer, 0 < z ≤ 4.5 Å.")
+    assignment: Literal["frames", "frozen"] = Field(
+        "frames",
+        description="Who is water: seen in each frame, or as in the first (the paper: O-H of at most 1.3 Å).",
+    )
 
     @property
     def metals(self) -> tuple[str, ...]:
