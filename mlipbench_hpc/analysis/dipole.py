@@ -1,5 +1,6 @@
 """The slab's dipole against P_z, the dimensionless total dipole of the water (arXiv:2602.22931, Fig. S10)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class Trend:
 
 
 def total_dipole(
-    numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int
+    numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int | Sequence[int]
 ) -> tuple[float, float]:
     """P_z of one frame along the outward normal of the (upper) face, and that normal: +1 or -1 along z.
 

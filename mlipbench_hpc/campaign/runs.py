@@ -93,7 +93,7 @@ def _trajectories(
     return {
         **{name: setting.default for name, setting in settings.items()},
         **md.model_dump(exclude={"replicas", "equilibration"}),
-        "member": None if md.potential else md.driver,
+        "member": None if md.potential else md.driving_member,
         "start": (md.start.system, md.start.dataset),
         "engine": md.engine or (card.engines[0] if card and card.engines else None),
         "checkpoint_every": checkpoint_every(md),
@@ -203,12 +203,12 @@ def _layers(
     """Layers to hold in a start that has no metal, or fewer, or nothing else."""
     from ase.data import atomic_numbers
 
-    metal = campaign.analysis.profiles.metal
+    metals = campaign.analysis.profiles.metals
     if not md.fixed_layers:
         return
-    if atomic_numbers.get(metal) not in start.species:
+    if not {atomic_numbers.get(metal) for metal in metals} & set(start.species):
         received = f"a start of {symbols(set(start.species))}"
-        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, metal)
+        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, ", ".join(metals))
     for system in origins(md, campaign):
         if system.slab and md.fixed_layers > system.slab.size[2]:
             expected = f"at most {system.slab.size[2]}"
@@ -235,14 +235,16 @@ def _wall(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[M
 
 
 def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
-    """A driver that the committee does not have."""
+    """A driving member that the committee does not have."""
     if md.potential and md.member is not None:
         yield Mistake((*place, "member"), "a reference potential has no members", str(md.member), "left out")
     committee = campaign.committees.get(md.committee or "")
     split = campaign.splits.get(committee.split) if committee else None
-    if split and md.driver >= split.members:
+    if split and md.driving_member >= split.members:
         expected = f"0 to {split.members - 1}"
-        yield Mistake((*place, "member"), f"{md.committee} has no such member", str(md.driver), expected)
+        yield Mistake(
+            (*place, "member"), f"{md.committee} has no such member", str(md.driving_member), expected
+        )
 
 
 def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:

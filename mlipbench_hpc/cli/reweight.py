@@ -22,7 +22,7 @@ FEWEST_MEMBERS = 2
 LEAST, MOST = 1e-6, 1e9
 MEAN_ROUNDING = 1e-7  # relative, as float32 rounds
 DRIVER = {
-    "verdict": "the driver", "std_h": 0.0, "effective_frames": None, "statistical_inefficiency": None,
+    "verdict": "driving member", "std_h": 0.0, "effective_frames": None, "statistical_inefficiency": None,
     "independent_frames": None,
 }  # fmt: skip
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     write_json(path, result)
     for member in result["members"]:
         line = f"member {member['member']} ({member['file']}): {member['verdict']}"
-        if not member["driver"]:
+        if not member["driving"]:
             line += (
                 f", std(h) {member['std_h']:.3g} kT, {member['effective_frames']:.0f} of {result['frames']} "
                 f"frames effective, {member['independent_frames']:.0f} of them independent"
@@ -154,7 +154,7 @@ def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
     others = {member: value for member, value in qualities.items() if member != arrays.place}
     members = [
         {
-            "member": member, "file": options.members[member].name, "driver": member == arrays.place,
+            "member": member, "file": options.members[member].name, "driving": member == arrays.place,
             **(value.described() if member != arrays.place else DRIVER), **_profiles(average, error, member),
         }
         for member, value in qualities.items()
@@ -169,7 +169,7 @@ def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
             "draws": error.draws,
             "seed": 0,
         },
-        "driver": arrays.place,
+        "driving_member": arrays.place,
         "members": members,
         "driven_by": "mean of the members" if arrays.place is None else f"member {arrays.place}",
         "bands": _bands(average, error, options.alpha),
@@ -192,7 +192,8 @@ def _bands(average: Reweighted, error: Sampling, alpha: float | None) -> dict[st
     """Centre lines, and the sampling and the training error apart and combined; without α, σ stands alone."""
     training = average.sigma * (1.0 if alpha is None else alpha)
     columns = {
-        "driver": average.driving, "se_driver": error.driving, "mean": average.mean, "se_mean": error.mean,
+        "driving_member": average.driving, "se_driving_member": error.driving,
+        "mean": average.mean, "se_mean": error.mean,
         "sigma": average.sigma, "se_sigma": error.sigma, "sampling_2se": 2 * error.driving,
         "training": training, "combined": combined(error.driving, training),
     }  # fmt: skip

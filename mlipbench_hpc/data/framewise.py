@@ -29,7 +29,7 @@ class Frame:
     """One frame of a run: numbers (N,) atomic numbers, positions (N, 3) Å as stored, cell (3, 3) Å.
 
     heights (faces, N) Å above the surface layer of each face along its outward normal; without a slab no row.
-    waters (W, 3): indices of O, H, H of each intact molecule.
+    waters (W, 3): indices of O, H, H of each molecule that is water in this frame.
     """
 
     numbers: Ints

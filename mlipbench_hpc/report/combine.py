@@ -221,7 +221,7 @@ def _scalar_width(line: Line, name: str) -> float | None:
     shifts = []
     for run in reweighted_runs(line):
         scalars = run.spread.statistics(name) if run.spread else {}
-        members = [scalars.get("driver"), *scalars.get("members", [])]
+        members = [scalars.get("driving_member"), *scalars.get("members", [])]
         if len(members) > 2 and None not in members:
             shifts.append((run, np.array(members[1:]) - members[0]))
     if not shifts:

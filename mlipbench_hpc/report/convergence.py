@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlipbench_hpc.analysis.layer import COSINE
-from mlipbench_hpc.analysis.profiles import DIPOLE
+from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
@@ -13,7 +13,7 @@ LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
 ENOUGH_FRAMES = 100.0
-COMPARED = (COSINE, DIPOLE)
+COMPARED = (COSINE, TOTAL_ORIENTATION)
 CRITERIA = (
     f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, the "
     "autocorrelation time of P_z (its statistical inefficiency times the interval between frames) is at most "
@@ -65,7 +65,7 @@ def correlation_ps(run: Run) -> tuple[float, float]:
 
     From what `analyse` leaves: SE(autocorrelation) = width·√(g/T). NaN where that is not known.
     """
-    values, dipole = run.analysis.values, run.analysis.statistics(DIPOLE)
+    values, dipole = run.analysis.values, run.analysis.statistics(TOTAL_ORIENTATION)
     frames, width = values.get("frames_analysed"), dipole.get("width")
     error = dipole.get("se_autocorrelation")
     if not frames or frames < 2 or not width or error is None:

@@ -73,14 +73,14 @@ class Group:
     cell: list[list[float]]
     temperature: float
     lines: list[Line]
-    metal: str
+    metals: tuple[str, ...]
     twin: bool = False
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def title(self) -> str:
         """`Au48 O40 H80 Na2, 300 K`; with the cell's edges where another group has the same atoms."""
-        first = [symbol for symbol in (self.metal, *WATER) if symbol in self.species]
+        first = [symbol for symbol in (*self.metals, *WATER) if symbol in self.species]
         rest = [symbol for symbol in sorted(self.species) if symbol not in first]
         atoms = " ".join(f"{symbol}{self.species[symbol]}" for symbol in first + rest)
         edges = " × ".join(f"{edge:.2f}" for edge in np.linalg.norm(self.cell, axis=1))
@@ -95,7 +95,7 @@ class Group:
     def interface(self) -> bool:
         """Whether there is a surface; where all runs are excluded, whether the metal is there."""
         if not self.drawn:
-            return self.metal in self.species
+            return any(metal in self.species for metal in self.metals)
         return any(run.profiles.get("faces") for line in self.drawn for run in line.runs)
 
     @property
@@ -156,15 +156,16 @@ def groups(results: Results) -> list[Group]:
             by_key.setdefault(key, {})[name] = line
     metal = results.document["campaign"]["analysis"].get("profiles", {}).get("metal", "Au")
     keys = [key for key in by_key if key]
-    every = [_group(key, list(by_key[key].values()), metal, keys) for key in keys]
+    metals = (metal,) if isinstance(metal, str) else tuple(metal)
+    every = [_group(key, list(by_key[key].values()), metals, keys) for key in keys]
     return [group for group in every if group.shown]
 
 
-def _group(key: Key, lines: list[Line], metal: str, keys: list[Key]) -> Group:
+def _group(key: Key, lines: list[Line], metals: tuple[str, ...], keys: list[Key]) -> Group:
     species, cell, temperature = key
     twin = sum(other[0] == species and other[2] == temperature for other in keys) > 1
     ordered = sorted(lines, key=lambda line: not line.potential.reference)
-    return Group(dict(species), np.reshape(cell, (-1, 3)).tolist(), temperature, ordered, metal, twin)
+    return Group(dict(species), np.reshape(cell, (-1, 3)).tolist(), temperature, ordered, metals, twin)
 
 
 def _lines(results: Results, name: str) -> dict[Key, Line]:

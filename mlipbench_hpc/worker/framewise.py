@@ -7,6 +7,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.framewise import Frame, Framewise
@@ -34,15 +35,25 @@ class System:
         return bool((self.numbers == atomic_numbers.get(symbol, -1)).any())
 
     def frames(self, positions: NDArray[np.floating], cells: Floats) -> Iterator[Frame]:
-        """Frames of positions (f, N, 3) Å and cells (f, 3, 3) Å."""
+        """The next frames of one reading: positions (f, N, 3) Å and cells (f, 3, 3) Å, waters of each."""
         interface, every = self.interface, np.arange(len(self.numbers))
         faces = interface.faces if interface else ()
-        waters = interface.waters.intact if interface else np.zeros((0, 3), dtype=np.int64)
         heights = np.zeros((len(positions), len(faces), len(every)))
         for place, face in enumerate(faces):
             heights[:, place] = face.heights(positions, cells[0], every)
-        for frame, cell, height in zip(np.asarray(positions, dtype=float), cells, heights, strict=True):
+        ordered = zip(
+            np.asarray(positions, dtype=float), cells, heights, self._waters(positions), strict=True
+        )
+        for frame, cell, height, waters in ordered:
             yield Frame(self.numbers, frame, cell, height, waters)
+
+    def _waters(self, positions: NDArray[np.floating]) -> Iterator[Ints]:
+        """(W, 3) O, H, H of each frame."""
+        if self.interface is None:
+            yield from [np.zeros((0, 3), dtype=np.int64)] * len(positions)
+            return
+        for segment in owners_of(self.interface).segments(positions):
+            yield from [segment.waters.intact] * len(segment.total)
 
 
 class FrameSums:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis import advice, layer, rdf
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
-from mlipbench_hpc.analysis.profiles import DIPOLE, Samples
+from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION, Samples
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
 from mlipbench_hpc.contract.task import InputFailure
@@ -69,8 +69,10 @@ def run(context: Context) -> dict[str, Any]:
         return {"skipped": f"{len(rows)} of {len(stretch)} frames carry every member's energy: too few"}
     notes.dropped(stretch.dropped)
     energies = energies[:, known]
-    h = reduced(energies, energies[parameters["driver"]], parameters["temperature"])
-    qualities = {member: quality(row) for member, row in enumerate(h) if member != parameters["driver"]}
+    h = reduced(energies, energies[parameters["driving_member"]], parameters["temperature"])
+    qualities = {
+        member: quality(row) for member, row in enumerate(h) if member != parameters["driving_member"]
+    }
     alpha = alpha_of(context, notes)
     weights = Weights.of(len(stretch), parameters["blocks"], rows, h)
     sums = summed(Run(context, stretch, notes), weights)
@@ -138,9 +140,9 @@ class Reweighting:
 
 
 def written(curve: Curve) -> Observable:
-    """The observable, with where its reweighted averages stand: the driving member's is `driver`."""
+    """The observable, with where its reweighted averages stand: the driving member's is `driving_member`."""
     name = curve.observable.name
-    return replace(curve.observable, file=f"reweighted-{name}.csv", column="driver", error="se")
+    return replace(curve.observable, file=f"reweighted-{name}.csv", column="driving_member", error="se")
 
 
 def write_observables(
@@ -171,7 +173,7 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Fl
     se = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
     sigma = average.sigma
     table = {
-        "driver": average.driving,
+        "driving_member": average.driving,
         "se": se,
         "mean": average.mean,
         "sigma": sigma,
@@ -190,7 +192,7 @@ def _advice(name: str, table: dict[str, Floats], reweighting: Reweighting) -> li
     weights, qualities = reweighting.weights, reweighting.qualities
     reached, scale = advice.in_reach(qualities), reweighting.alpha or 1.0
     widest = np.maximum(table["se"], table["se_mean"]) if reached else table["se"]
-    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(table["driver"]).max(initial=0.0))
+    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(table["driving_member"]).max(initial=0.0))
     frames = weights.blocks * weights.length
     kinds = advice.about_kinds(
         name, 2 * table["se"], scale * table["sigma"], scale * table["se_sigma"], qualities
@@ -207,7 +209,9 @@ def compared(columns: dict[str, Floats]) -> dict[str, Any]:
     members = np.array([values for name, values in columns.items() if name.startswith("member_")])
     names = {"sampling_2se": 2 * columns["se"]} | {name: columns[name] for name in ("sigma", "alpha_sigma")}
     widths = {f"rms_{name}": number(np.sqrt(np.mean(values**2))) for name, values in names.items()}
-    return widths | {"negative_bins": int(((members < 0) & (columns["driver"] >= 0)).any(axis=0).sum())}
+    return widths | {
+        "negative_bins": int(((members < 0) & (columns["driving_member"] >= 0)).any(axis=0).sum())
+    }
 
 
 def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]:
@@ -234,7 +238,7 @@ def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:
     """values (1 + M,): the driving member's own average and what each member would give."""
     sigma = float(values[1:].std(ddof=1))
     return {
-        "driver": number(values[0]),
+        "driving_member": number(values[0]),
         "members": [number(value) for value in values[1:]],
         "sigma": number(sigma),
         "alpha_sigma": None if alpha is None else number(alpha * sigma),
@@ -253,7 +257,7 @@ def summed(run: Run, weights: Weights) -> Sums:
     if takers := [sums.add for sums in (own, foreign) if sums is not None]:
         feed(watched(run.context, run.stretch), takers)
     curves = of_profiles(own) if own else radial(run, weights)
-    averages = weights.sums([{DIPOLE: own.dipole[:, None]}]) if own else {}
+    averages = weights.sums([{TOTAL_ORIENTATION: own.dipole[:, None]}]) if own else {}
     numbers = [total_orientation.OBSERVABLE, *first_layer.OBSERVABLES] if own else []
     if foreign is not None:
         curves += of_packages(foreign)

@@ -124,7 +124,7 @@ def reweight(made: Any, subject: dict[str, Any], run: str) -> Any:
     }
     calibration = commit(made.store, "calibrate", {"centred": {"alpha": 1.5}})
     upstream |= {"md": run, "calibration": calibration}
-    return work(made, "reweight", subject, upstream, stride=1, driver=0)
+    return work(made, "reweight", subject, upstream, stride=1, driving_member=0)
 
 
 # ⟨n⟩ - cov(n, h) with h = slope · n, and n of variance 0.0125 Å²
@@ -148,11 +148,11 @@ def test_the_worker_averages_and_reweights_it(made: Any, species: Path) -> None:
     assert described["sodium_height"].path == ("scalars", "sodium_height")
     values, folder = reweight(made, subject, run)
     height = values["scalars"]["sodium_height"]
-    assert height["driver"] == pytest.approx(3.15, abs=1e-5)
+    assert height["driving_member"] == pytest.approx(3.15, abs=1e-5)
     assert height["members"] == pytest.approx(MEMBERS, abs=1e-5)
     assert height["alpha_sigma"] == pytest.approx(1.5 * np.std(MEMBERS, ddof=1), abs=1e-5)
     table = np.genfromtxt(folder / "reweighted-species.csv", delimiter=",", names=True)
-    assert table["driver"] == pytest.approx([6, 3, 1, 0])
+    assert table["driving_member"] == pytest.approx([6, 3, 1, 0])
     assert table["member_2"] == pytest.approx([6, 3, 1, 0]), "no number of atoms goes with the energy"
 
 
@@ -290,7 +290,8 @@ def test_two_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_module_is_a_family() -> None:
     assert sorted(family.part for family in families()) == [
-        "dynamics", "dynamics", "dynamics", "profiles", "profiles", "profiles", "rdf", "scalars", "thermo",
+        "dynamics", "dynamics", "dynamics", "profiles", "profiles", "profiles", "profiles",
+        "rdf", "scalars", "thermo",
     ]  # fmt: skip
 
 
@@ -304,7 +305,7 @@ def test_a_campaign_makes_it_in_its_environment(species: Path, tmp_path: Path) -
         assert by_name(result["values"]["descriptors"])["species"].file == "species.csv"
         assert "sodium_height: this run has no slab and no Na, skipped" in result["values"]["warnings"]
     figures = running.results(tmp_path)["figures"]
-    assert figures["profiles-crystal-0-species"]["driver"] == [0.0, 0.0, 0.0, 32.0]
+    assert figures["profiles-crystal-0-species"]["driving_member"] == [0.0, 0.0, 0.0, 32.0]
     (species / "species/__init__.py").write_text(SPECIES.replace("18.0", "19.0"))
     assert (
         "2 analyse: parameters changed: observables.species:SPECIES"

@@ -43,7 +43,7 @@ def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:
     counts, edges = np.histogram(series, 40)
     values = {
         "faces": 1, "bin_A": 0.1, "area_A2": 183.3, "oxygens": 95, "intact_molecules": 95, "ions": {"Na": 3},
-        "dipole": {
+        "total_orientation": {
             "mean": -4.02, "se": 0.13, "se_autocorrelation": 0.11, "width": 2.01,
             "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
         },
@@ -51,7 +51,7 @@ def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:
     files = {"profiles.csv": csv_bytes(columns)}
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, time_ps=0.01 * np.arange(900), P_z=series)
-    return values, files | {"dipole.npz": stream.getvalue()}
+    return values, files | {"total_orientation.npz": stream.getvalue()}
 
 
 def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -60,8 +60,9 @@ def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, b
     for name in ("density", "orientation", "concentration-Na"):
         driver = curves(Z, name) * (Z > 1)
         sigma = 0.06 * np.abs(driver)
-        columns = {"z_A": Z, "driver": driver, "se": 0.02 + 0.04 * np.abs(driver), "mean": 1.03 * driver,
-                   "sigma": sigma, "alpha_sigma": sigma * (alpha or np.nan)}  # fmt: skip
+        columns = {"z_A": Z, "driving_member": driver, "se": 0.02 + 0.04 * np.abs(driver),
+                   "mean": 1.03 * driver, "sigma": sigma,
+                   "alpha_sigma": sigma * (alpha or np.nan)}  # fmt: skip
         files[f"reweighted-{name}.csv"] = csv_bytes(columns)
         observables[name] = {"negative_bins": 0}
     verdict = "trust" if std <= 1 else "caution" if std <= 2 else "run it directly"
@@ -128,7 +129,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.whole
 def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) -> None:
     page, results = build(with_uncertainty(made), tmp_path)
-    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "dipole")} | {"coverage-mace"}
+    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "total_orientation")} | {"coverage-mace"}
     assert expected <= set(results["figures"])
     for name in expected:
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -139,8 +140,8 @@ def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) ->
         start = page.index(f'id="figure-profiles-bulk-0-{name}"')
         assert ABOUT in page[start : page.index("</figcaption>", start)]
     density = results["figures"]["profiles-bulk-0-density"]
-    assert {"driver", "se", "mean", "alpha_sigma"} <= set(density)
-    np.testing.assert_allclose(density["driver"], curves(Z, "density") * (Z > 1))
+    assert {"driving_member", "se", "mean", "alpha_sigma"} <= set(density)
+    np.testing.assert_allclose(density["driving_member"], curves(Z, "density") * (Z > 1))
 
 
 @pytest.mark.whole

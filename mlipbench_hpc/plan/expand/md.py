@@ -46,7 +46,7 @@ class Replica:
 def _of_member(replica: Replica) -> None:
     """The replica, its analysis, and what the other members say of its frames."""
     graph, run, trained = replica.graph, replica.run, replica.trained
-    upstream = {"model": trained.train[run.driver], "start": _start(graph, run)}
+    upstream = {"model": trained.train[run.driving_member], "start": _start(graph, run)}
     key = _simulate(graph, run, replica.subject, upstream, replica.model, trained.maybe)
     _analyse(graph, run, replica.subject, key, trained.maybe)
     _reweight(replica, key)
@@ -130,7 +130,7 @@ def _reweight(replica: Replica, key: str) -> None:
         _reevaluate(replica, number, {"md": key, "model": member}, spec.stride)
         for number, member in enumerate(trained.train)
     ]
-    parameters = _observables(graph, run) | {"stride": spec.stride, "driver": run.driver}
+    parameters = _observables(graph, run) | {"stride": spec.stride, "driving_member": run.driving_member}
     upstream = {"md": key, "calibration": trained.calibrate} | members(energies)
     costs = cost.analyse(run.length / run.frame_every)
     graph.add("reweight", replica.subject, parameters, upstream, costs, maybe=trained.maybe)
