@@ -85,7 +85,7 @@ lammps: login  ## compile LAMMPS with ML-IAP and Python into own-lammps/: make l
 	@[ -n "$$LAMMPS" ] || { echo "from which archive? as in: make lammps LAMMPS=lammps.tar.gz LAMMPS_SHA256=…" >&2; exit 2; }
 	@.venvs/login/bin/python containers/lammps/build.py "$$LAMMPS" "$$LAMMPS_SHA256" own-lammps
 
-test-fast: python  ## tests without any engine or whole campaign, style, types and imports
+test-fast: python  ## tests without engines and whole campaigns, reports, commands; style, types and imports
 	@$(SETUP) login tests analysis
 	@.venvs/tests/bin/python tests/run.py fast
 

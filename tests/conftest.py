@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-# Fixtures that run a whole campaign: their tests are no part of `make test-fast`.
-CAMPAIGNS = {"finished", "blind"}
+# Fixtures that take long, and the marker of tests that use them: these are no part of `make test-fast`.
+MARKERS = {"finished": "campaign", "blind": "campaign", "written": "whole"}
 sys.path[:0] = [str(HERE / "plugins"), str(HERE / "support")]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests whose fixtures run campaigns."""
+    """Marks tests whose fixtures run campaigns or write whole reports."""
     for item in items:
-        if isinstance(item, pytest.Function) and CAMPAIGNS & set(item.fixturenames):
-            item.add_marker("campaign")
+        if isinstance(item, pytest.Function):
+            for marker in {MARKERS[name] for name in item.fixturenames if name in MARKERS}:
+                item.add_marker(marker)
 
 
 @pytest.fixture

@@ -98,6 +98,8 @@ def suites(tier: str) -> list[Suite]:
     """What a tier runs; within a lane in this order."""
     marks = "not cluster" if tier == "full" else "not slow and not cluster"
     plain = f"not campaign and not engine and not apptainer and {marks}"
+    if tier == "fast":
+        plain += " and not whole"
     others = [f"--ignore={path}" for path in PROCESSES]
     fast = [*checks(), login("rooms", plain, "checks", "tests", *others)]
     fast.append(login("processes", plain, "processes", *PROCESSES))

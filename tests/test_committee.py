@@ -47,7 +47,7 @@ def test_results_hold_alpha_and_a_verdict(finished: Path) -> None:
 
 def test_the_driver_reweighted_is_itself(finished: Path) -> None:
     columns = running.results(finished)["figures"]["profiles-crystal-0-g_Ar-Ar"]
-    assert columns["member_0"] == columns["driver"]
+    assert columns["member_0"] == columns["driving_member"]
     assert max(columns["sigma_observed"]) > 0
 
 

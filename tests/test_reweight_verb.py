@@ -47,7 +47,7 @@ def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFi
         one, weights = found["members"][member], np.exp(-h) / np.exp(-h).sum()
         np.testing.assert_allclose(one["cea"], cea[-1], atol=1e-9)
         np.testing.assert_allclose(one["direct"], weights @ n, atol=1e-9)
-        effective = None if one["driver"] else pytest.approx(1 / np.square(weights).sum())
+        effective = None if one["driving"] else pytest.approx(1 / np.square(weights).sum())
         assert one["effective_frames"] == effective
         assert one["std_h"] == pytest.approx(h.std(ddof=1), abs=1e-9)
     bands = found["bands"]
@@ -57,10 +57,12 @@ def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFi
     ):
         assert 0 <= low <= sigma <= min(high, observed)
     np.testing.assert_allclose(bands["mean"], np.mean(cea, axis=0))
-    np.testing.assert_allclose(bands["combined"], np.hypot(bands["se_driver"], 2 * np.array(bands["sigma"])))
+    np.testing.assert_allclose(
+        bands["combined"], np.hypot(bands["se_driving_member"], 2 * np.array(bands["sigma"]))
+    )
     plain = n.std(axis=0, ddof=1) / np.sqrt(2000)  # the frames are independent
-    assert np.mean(np.array(bands["se_driver"]) / plain) == pytest.approx(1, rel=0.4)
-    assert [one["driver"] for one in found["members"]] == [False, True, False, False]
+    assert np.mean(np.array(bands["se_driving_member"]) / plain) == pytest.approx(1, rel=0.4)
+    assert [one["driving"] for one in found["members"]] == [False, True, False, False]
     assert found["members"][0]["verdict"] == "trust"
     assert (found["next_member"], found["members"][3]["verdict"]) == (3, "run it directly")
     said = capsys.readouterr().out
@@ -140,8 +142,8 @@ def test_the_mean_of_the_members_may_drive(files: Path, capsys: pytest.CaptureFi
     np.save(files / "E1.npy", energies.mean(axis=0))
     assert main(command(files, members=names)) == 0
     found = json.loads((files / "out" / "reweight.json").read_text())
-    assert (found["driver"], found["driven_by"]) == (None, "mean of the members")
-    assert not any(member["driver"] for member in found["members"])
+    assert (found["driving_member"], found["driven_by"]) == (None, "mean of the members")
+    assert not any(member["driving"] for member in found["members"])
     n = np.load(files / "N.npy")[:2000].astype(float)
     for member, row in zip(found["members"], energies, strict=True):
         h = ((row - energies.mean(axis=0)) / KT)[:2000]

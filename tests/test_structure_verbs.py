@@ -58,6 +58,7 @@ def test_a_slab_is_that_of_a_campaign(tmp_path: Path, capfd: Any) -> None:
     assert f"reflecting wall at z = {values['wall_A']:.2f} Å" in said
 
 
+@pytest.mark.whole
 def test_a_cube_of_water_and_its_seeds(tmp_path: Path) -> None:
     one, told = build(tmp_path / "one", "--water-box", "16", "--density", "0.95")
     assert told["compositions"] == {"H32O16": 1}
@@ -68,6 +69,7 @@ def test_a_cube_of_water_and_its_seeds(tmp_path: Path) -> None:
     assert not np.array_equal(one.positions, other.positions)
 
 
+@pytest.mark.whole
 def test_a_given_structure_is_checked_and_its_wall_found(tmp_path: Path, capfd: Any) -> None:
     film = Atoms("Au2ONa", [[0, 0, z] for z in (22.0, 24.0, 1.0, 5.0)], cell=[9, 9, 25.0], pbc=True)
     write(tmp_path / "own.extxyz", film, format="extxyz")
@@ -143,6 +145,21 @@ def test_labels_of_water_leave_no_answers_of_an_electrode(tmp_path: Path) -> Non
     labelled = read(tmp_path / "labelled.extxyz", format="extxyz")
     assert np.abs(labelled.get_forces().sum(axis=0)).max() < 0.05
     assert labelled.get_potential_energy() < 0
+
+
+@pytest.mark.engine
+def test_labelled_frames_have_the_masses_of_their_starts(tmp_path: Path) -> None:
+    """D2O, and a molecule of the elements' own masses beside it: forces are equal, masses are not."""
+    heavy = Atoms("OH2", [[4, 4, 4], [5, 4, 4], [4, 5, 4]], cell=[10] * 3, pbc=True)
+    light = heavy.copy()
+    light.positions[1, 0] += 0.01
+    heavy.set_masses([15.999, 2.014, 2.014])
+    write(tmp_path / "heavy.extxyz", [heavy, light], format="extxyz")
+    words = [str(tmp_path / "heavy.extxyz"), "--potential", "spc-fw", "--out", str(tmp_path / "out")]
+    assert main(["label", *words]) == 0
+    frames = read_dataset(tmp_path / "out" / "labelled.extxyz", "extxyz", EV, LABELS, None).frames
+    assert frames.atoms(0).get_masses().tolist() == [15.999, 2.014, 2.014]
+    assert frames.atoms(1).get_masses() == pytest.approx([15.999, 1.008, 1.008])
 
 
 @pytest.mark.engine

@@ -1,10 +1,13 @@
-"""The table of verbs, and a verb that a package outside this one adds with one file."""
+"""The table of verbs, and the README's example of a verb and a section of a package outside this one."""
 
+import itertools
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 import running
+from readme import example, install
 from toy import write_toy
 
 from mlipbench_hpc.contract import verbs
@@ -13,29 +16,7 @@ from mlipbench_hpc.contract.verbs import BUILT_IN, Verb, VerbError, verb_of
 from mlipbench_hpc.plan.graph import Planned
 from mlipbench_hpc.plan.status import table
 
-COUNTING = '''
-"""How many frames a run left."""
-from mlipbench_hpc.contract.verbs import Verb
-from mlipbench_hpc.data.trajectory import open_trajectory
-
-VERB = Verb("counting.frames", "analysis", ("md",), "frames are not counted", {"offset": 100})
-
-
-def run(context):
-    trajectory = open_trajectory(context.upstream("md") / "trajectory.nc")
-    return {"frames": len(trajectory.times) + context.parameters["offset"]}
-'''
-
-
-def install(folder: Path, text: str = COUNTING) -> None:
-    """An installed distribution that adds one verb."""
-    (folder / "counting").mkdir()
-    (folder / "counting/__init__.py").touch()
-    (folder / "counting/frames.py").write_text(text)
-    info = folder / "counting-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: counting\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(f"[{verbs.GROUP}]\nframes = counting.frames:VERB\n")
+EXAMPLE = "Add a verb"
 
 
 def test_upstream_verbs_come_first_and_exist() -> None:
@@ -57,7 +38,8 @@ def test_a_verb_from_outside_is_planned_run_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "site").mkdir()
-    install(tmp_path / "site")
+    install(tmp_path / "site", EXAMPLE)
+    install(tmp_path / "site", "Add a section to the report")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     write_toy(tmp_path)
     planned = running.run(tmp_path, "plan", "toy.yaml").stdout
@@ -66,8 +48,12 @@ def test_a_verb_from_outside_is_planned_run_and_reported(
     ended = running.run(tmp_path, "run", "toy.yaml")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     counts = running.done(tmp_path, "counting.frames")
-    assert [result["values"]["frames"] for result in counts] == [201, 201]
+    # 0.4 ps with a frame every 4 fs, and the start: 101 frames
+    assert [result["values"]["frames"] for result in counts] == [100, 100]
     tasks = running.results(tmp_path)["tasks"]
+    assert running.results(tmp_path)["frames"] == {
+        f"counting.frames md=crystal replica={replica} committee=pairs": 100 for replica in (0, 1)
+    }
     assert tasks["counting.frames md=crystal replica=0 committee=pairs"]["status"] == "done"
     (tmp_path / "site/counting/table.json").write_text("[1]")  # Its data count as its source does.
     assert (
@@ -75,10 +61,44 @@ def test_a_verb_from_outside_is_planned_run_and_reported(
     )
     (tmp_path / "site/counting/table.json").unlink()
     assert "0 to run" in running.run(tmp_path, "plan", "toy.yaml").stdout
-    (tmp_path / "site/counting/frames.py").write_text(COUNTING.replace("+ context", "- context"))
+    (tmp_path / "site/counting/frames.py").write_text(example(EXAMPLE).replace("- context", "+ context"))
     assert (
         "2 counting.frames: version of counting.frames is" in running.run(tmp_path, "plan", "toy.yaml").stdout
     )
+
+
+def install_table(monkeypatch: pytest.MonkeyPatch, *rows: Verb) -> None:
+    """Entry points, in this order, that lead to these verbs."""
+    entries = [EntryPoint(f"{place}", "tests:VERB", verbs.GROUP) for place, _ in enumerate(rows)]
+    monkeypatch.setattr(verbs, "entry_points", lambda group: entries)
+    monkeypatch.setattr(EntryPoint, "load", lambda entry: rows[int(entry.name)])
+    verbs.verbs.cache_clear()
+
+
+def outside(name: str, consumed: str) -> Verb:
+    return Verb(name, "analysis", (consumed,), "nothing")
+
+
+CHAIN = [outside("a.a", "m.m"), outside("m.m", "z.z"), outside("z.z", "md")]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_verbs_from_outside_consume_one_another_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, order: tuple[int, ...]
+) -> None:
+    install_table(monkeypatch, *(CHAIN[place] for place in order))
+    assert list(verbs.verbs())[-3:] == ["z.z", "m.m", "a.a"]
+    monkeypatch.undo()
+    verbs.verbs.cache_clear()
+
+
+def test_a_circle_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [outside("a.tail", "b.b"), outside("b.b", "c.c"), outside("c.c", "b.b"), outside("d.d", "md")]
+    install_table(monkeypatch, *rows)
+    with pytest.raises(VerbError, match=r"in a circle: b\.b consumes c\.c consumes b\.b; let one"):
+        verbs.verbs()
+    monkeypatch.undo()
+    verbs.verbs.cache_clear()
 
 
 @pytest.mark.parametrize(

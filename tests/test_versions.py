@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def keys(path: Path) -> dict[tuple[str, str, str], str]:
     }
 
 
+@cache
+def quickstart_keys() -> dict[tuple[str, str, str], str]:
+    """Keys of the quickstart while nothing is changed, once for all tests."""
+    return keys(QUICKSTART)
+
+
 def own_changes(before: dict, after: dict) -> set[tuple[str, str]]:
     """Verb and architecture of the tasks whose keys differ."""
     assert before.keys() == after.keys()
@@ -81,7 +88,7 @@ def edit(name: str, old: str, new: str) -> Edit:
 def test_forces_negated_in_shared_code_change_the_keys_of_all_architectures_and_no_other(
     package: Path,
 ) -> None:
-    before = keys(QUICKSTART)
+    before = quickstart_keys()
     edit("architectures/shared/calculator.py", '"forces": forces', '"forces": -forces')(package)
     own, consuming = (
         own_changes(before, keys(QUICKSTART)),
@@ -116,13 +123,13 @@ def test_forces_negated_in_shared_code_change_the_keys_of_all_architectures_and_
 def test_comments_help_presets_and_a_hyperparameter_at_its_legacy_value_change_no_key(
     package: Path, change: Edit
 ) -> None:
-    before = keys(QUICKSTART)
+    before = quickstart_keys()
     change(package)
     assert keys(QUICKSTART) == before
 
 
 def test_a_hyperparameter_beyond_its_legacy_value_changes_the_keys_of_its_architecture(package: Path) -> None:
-    before = keys(QUICKSTART)
+    before = quickstart_keys()
     added = '[hyperparameters.new]\ntype = "int"\ndefault = 3\nlegacy = 2\nhelp = "new"\n[presets.tiny]'
     edit("architectures/mace/card.toml", "[presets.tiny]", added)(package)
     assert {name for _, name in own_changes(before, keys(QUICKSTART))} == {"mace", ""}
@@ -144,13 +151,13 @@ def test_a_legacy_value_that_changes_changes_keys(package: Path, monkeypatch: py
 
 
 def test_what_a_worker_does_to_hyperparameters_changes_the_keys_of_models(package: Path) -> None:
-    before = keys(QUICKSTART)
+    before = quickstart_keys()
     edit("worker/context.py", "return complete_from(", "return 2 * complete_from(")(package)
     assert ("train", "dp") in own_changes(before, keys(QUICKSTART))
 
 
 def test_a_changed_verb_changes_its_own_keys_and_those_below(package: Path) -> None:
-    before = keys(QUICKSTART)
+    before = quickstart_keys()
     edit("worker/calibrate.py", "return ", "return 2 and ")(package)
     assert own_changes(before, keys(QUICKSTART)) == {("calibrate", ""), ("reweight", "")}
     assert verb_versions()["calibrate"] == Source.here().verb(verb_of("calibrate"))
@@ -167,12 +174,18 @@ def test_a_changed_verb_changes_its_own_keys_and_those_below(package: Path) -> N
 def test_a_potential_s_source_changes_the_keys_of_what_it_labels_and_drives(
     package: Path, change: Edit, electrode: bool, spc_fw: bool
 ) -> None:
-    before = reference_keys()
+    before = unchanged_reference_keys()
     change(package)
     after = reference_keys()
     changed = {name for name in before if before[name] != after[name]}
     expected = {("label", "electrode"), ("md", "electrode")} if electrode else set()
     assert changed == expected | ({("label", "spc-fw")} if spc_fw else set())
+
+
+@cache
+def unchanged_reference_keys() -> dict[tuple[str, str], set[str]]:
+    """The same while nothing is changed, once for all tests."""
+    return reference_keys()
 
 
 def reference_keys() -> dict[tuple[str, str], set[str]]:
@@ -195,7 +208,7 @@ def test_an_engine_s_source_is_part_of_md_though_a_table_names_it(package: Path)
 
 def test_a_new_module_of_observables_changes_the_keys_of_analyses(package: Path) -> None:
     """No other module imports it by name: the package looks at its own path."""
-    before = keys(QUICKSTART)
+    before = quickstart_keys()
     (package / "worker/observables/more.py").write_text("FAMILY = None\n")
     assert own_changes(before, keys(QUICKSTART)) == {("analyse", ""), ("reweight", "")}
 

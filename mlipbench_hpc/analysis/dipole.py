@@ -4,6 +4,7 @@ D = Σ q z along the outward normal. Crossing the film outwards the electrostati
 so the work function falls by e·D/(ε0 A): it falls with P_z (H-up water) and with the height of cations.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,7 @@ def work_function_change(dipole: float, area: float) -> float:
 
 
 def total_dipole(
-    numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int
+    numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int | Sequence[int]
 ) -> tuple[float, float]:
     """P_z of one frame along the outward normal of the (upper) face, and that normal: +1 or -1 along z.
 

@@ -28,15 +28,15 @@ def filling(width: float) -> str:
 def first_layer(z: Floats, profiles: Floats) -> Floats:
     """Mean cos θ, height of the density's peak (Å) and density there (g/cm³), in the order of `NAMES`.
 
-    z (B,) Å, equal bins that fill the layer; profiles (3, B) g/cm³: density of all oxygens, density of intact
-    molecules, and the latter weighted with cos θ. cos θ is the mean over molecules, Σ ρ·cos θ / Σ ρ. The
+    z (B,) Å, equal bins that fill the layer; profiles (2, B) g/cm³: density of water, and that weighted
+    with cos θ. cos θ is the mean over molecules, Σ ρ·cos θ / Σ ρ. The
     peak is the vertex of the parabola through the highest bin of the layer and its two neighbours; NaN where
     the density is zero or still rises at the end of the layer.
     """
-    density, counted, orientation = profiles
+    density, orientation = profiles
     inside = interfacial(z)
-    intact = counted[inside].sum()
-    cosine = orientation[inside].sum() / intact if intact > 0 else np.nan
+    waters = density[inside].sum()
+    cosine = orientation[inside].sum() / waters if waters > 0 else np.nan
     return np.array([cosine, *_peak(z, density, np.flatnonzero(inside))])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mlipbench_hpc.analysis.geometry import OXYGEN, minimum_image
-from mlipbench_hpc.analysis.slab import faces
+from mlipbench_hpc.analysis.surface import Slab, surface
 from mlipbench_hpc.analysis.waters import Waters, ions
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
@@ -26,20 +26,20 @@ def slow_quantities(numbers: Ints, positions: Floats, cell: Floats) -> dict[str,
     if metal is None:
         return {}
     try:
-        surfaces = faces(numbers, positions, cell, metal)
+        outside = surface(numbers, positions[None], cell, Slab.of(metal))
         waters = Waters.assign(numbers, positions, cell).intact
     except ValueError:
         return {}
-    if not surfaces or not len(waters):
+    if not outside.faces or not len(waters):
         return {}
-    face = surfaces[0]
+    face = outside.faces[0]
     bonds = minimum_image(positions[waters[:, 1:]] - positions[waters[:, :1]], cell)
     bisectors = bonds.sum(axis=1)
     orientation = face.normal * float((bisectors[:, 2] / np.linalg.norm(bisectors, axis=1)).sum())
     atoms = [
         (f"{chemical_symbols[species]} {place}", atom)
-        for species in ions(numbers, metal)
-        for place, atom in enumerate(np.flatnonzero(numbers == species))
+        for species, indices in ions(numbers, outside).items()
+        for place, atom in enumerate(indices)
     ]
     heights = face.heights(positions[None], cell, np.array([atom for _, atom in atoms], dtype=np.int64))[0]
     return {ORIENTATION: orientation} | {

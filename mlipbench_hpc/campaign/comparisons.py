@@ -53,11 +53,11 @@ def _observables(place: Place, comparison: Comparison) -> Iterator[Mistake]:
 def single_numbers() -> list[str]:
     """Names of the observables that can be compared: of the suite, then of packages outside."""
     from mlipbench_hpc.analysis.layer import NAMES
-    from mlipbench_hpc.analysis.profiles import DIPOLE
+    from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
     from mlipbench_hpc.data.framewise import foreign, load_all
 
     outside = [framewise.observable.name for framewise in load_all(foreign()) if not framewise.bins]
-    return [*NAMES, DIPOLE, *outside]
+    return [*NAMES, TOTAL_ORIENTATION, *outside]
 
 
 def _unlike(

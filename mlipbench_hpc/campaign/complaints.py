@@ -34,12 +34,12 @@ def mistakes(error: ValidationError, model: type[BaseModel], document: object) -
 
 
 def _is_word_for_mapping(mistake: Mistake) -> bool:
-    """Whether a mapping was refused because a word may stand in its place."""
+    """True where a mapping was refused because a word may stand in its place."""
     return mistake.message == "is not one of the choices" and mistake.received.startswith("a mapping")
 
 
 def _is_within(place: Place, others: Mapping[Place, Mistake]) -> bool:
-    """Whether another mistake lies inside what stands at `place`."""
+    """True where another mistake lies inside the value at `place`."""
     return any(len(other) > len(place) and other[: len(place)] == place for other in others)
 
 

@@ -1,8 +1,9 @@
-"""What datasets hold: read and checked before anything runs, remembered while their files do not change."""
+"""Facts of datasets: read and checked before anything runs, remembered while their files do not change."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from mlipbench_hpc.campaign.spec import GeneratedDataset, Slab, System
 if TYPE_CHECKING:
     from mlipbench_hpc.data.frames import Frames
 
+# The order in which builders write atoms.
+WATER = ("O", "H", "H")
 ANGSTROM3_OF_WATER = 29.91461  # that 18.015 g/mol fill at 1 g/cm³
 # Atoms/Å³ of liquid water, for want of any other.
 TYPICAL_DENSITY = 0.1
@@ -20,14 +23,15 @@ MOST_NAMED = 8
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What one dataset holds.
+    """Facts of one dataset.
 
     sha256 of the file or folder (empty when generated); sizes: atoms of each frame; compositions: frames of
     each; species: sorted atomic numbers; dipoles: frames whose dipole is known; density: atoms/Å³ around an
     atom, for estimates of cost alone. By frame, empty where there is nothing to say: kinds, which composition
     it has (empty: in the order of `compositions`); groups, its trajectory; sets, the word for its set;
-    lightest, u, where atoms have masses of their own. isolated: indices of frames of one isolated atom;
-    understood and remarks: sentences about a user's file.
+    arranged, which of `masses` it has. masses: u of atoms in their order, as mass and number of consecutive
+    atoms in turn, where the order is known. isolated: indices of frames of one isolated atom; understood and
+    remarks: sentences about a user's file.
     """
 
     sha256: str
@@ -39,7 +43,8 @@ class DatasetFacts:
     kinds: tuple[int, ...] = field(default=(), compare=False)
     groups: tuple[str, ...] = field(default=(), compare=False)
     sets: tuple[str, ...] = field(default=(), compare=False)
-    lightest: tuple[float, ...] = field(default=(), compare=False)
+    arranged: tuple[int, ...] = field(default=(), compare=False)
+    masses: tuple[Sequence[float], ...] = field(default=(), compare=False)
     isolated: tuple[int, ...] = field(default=(), compare=False)
     understood: tuple[str, ...] = field(default=(), compare=False)
     remarks: tuple[str, ...] = field(default=(), compare=False)
@@ -75,14 +80,14 @@ class DatasetFacts:
         return [length for _, length in stretches] if stretches and distinct else None
 
     def select(self, indices: list[int]) -> "DatasetFacts":
-        """What these frames hold."""
+        """Facts of these frames alone."""
         formulas = self.formulas
         compositions = dict(Counter(formulas[index] for index in indices))
         places = {name: place for place, name in enumerate(compositions)}
         symbols = {symbol for formula in compositions for symbol in atoms_in(formula)}
         record: dict[str, Any] = {
             name: tuple(getattr(self, name)[index] for index in indices) if getattr(self, name) else ()
-            for name in ("sizes", "groups", "sets", "lightest")
+            for name in ("sizes", "groups", "sets", "arranged")
         }
         return DatasetFacts(
             sha256=self.sha256,
@@ -90,16 +95,25 @@ class DatasetFacts:
             species=tuple(sorted(atomic_number(symbol) for symbol in symbols)),
             density=self.density,
             kinds=tuple(places[formulas[index]] for index in indices),
+            masses=self.masses,
             **record,
         )
 
-    def lightest_mass(self, frame: int) -> float:
-        """u, of the lightest atom of a frame."""
+    def lightest_mass(self, frame: int, fixed: Collection[int] = ()) -> float:
+        """u, of the lightest atom of a frame that is not fixed; infinite where all are.
+
+        fixed: indices of atoms; they count as mobile where the order of atoms is not known.
+        """
         from ase.data import atomic_masses
 
-        if self.lightest:
-            return self.lightest[frame]
-        return min(float(atomic_masses[atomic_number(s)]) for s in atoms_in(self.formulas[frame]))
+        if not self.arranged:
+            return min(float(atomic_masses[atomic_number(s)]) for s in atoms_in(self.formulas[frame]))
+        lightest, start, pairs = math.inf, 0, iter(self.masses[self.arranged[frame]])
+        for mass, count in zip(pairs, pairs, strict=True):
+            if mass < lightest and any(atom not in fixed for atom in range(start, start + int(count))):
+                lightest = mass
+            start += int(count)
+        return lightest
 
     def neighbours(self, cutoff: float) -> float:
         """About how many atoms lie within `cutoff` (Å) of another, on average."""
@@ -117,15 +131,14 @@ class DatasetFacts:
 
 
 def built_facts(system: System) -> DatasetFacts | None:
-    """What the one frame of a system will hold, known without making it; None for a user's structure."""
+    """Facts of a system's only frame, known before it is built; None for a user's structure."""
     if system.water_box:
-        molecules, density = system.water_box.molecules, system.water_box.density
-        return _facts_of({"H": 2 * molecules, "O": molecules}, 3.0 * density / ANGSTROM3_OF_WATER)
+        box = system.water_box
+        return _facts_of(WATER * box.molecules, 3.0 * box.density / ANGSTROM3_OF_WATER)
     if system.slab:
-        n, m, layers = system.slab.size
-        waters = {"H": 2 * system.slab.waters, "O": system.slab.waters}
-        counts = {"Au": n * m * layers, "Na": system.slab.ions} | waters
-        return _facts_of(counts, _slab_density(system.slab, sum(counts.values())))
+        slab = system.slab
+        symbols = ("Au",) * math.prod(slab.size) + WATER * slab.waters + ("Na",) * slab.ions
+        return _facts_of(symbols, _slab_density(slab, len(symbols)))
     return None
 
 
@@ -140,18 +153,28 @@ def _slab_density(slab: Slab, atoms: int) -> float:
     return film_density(atoms, gold + water, (gold + water) / area)
 
 
-def _facts_of(counts: Mapping[str, int], density: float) -> DatasetFacts:
-    """One frame of so many atoms of each symbol, with so many atoms/Å³ around one."""
-    present = sorted(symbol for symbol, count in counts.items() if count)
-    formula = "".join(f"{symbol}{counts[symbol]}" for symbol in present)
-    species = sorted(atomic_number(symbol) for symbol in present)
-    return DatasetFacts("", (sum(counts.values()),), {formula: 1}, tuple(species), density=density)
+def _facts_of(symbols: Sequence[str], density: float) -> DatasetFacts:
+    """One frame of these atoms in this order, with so many atoms/Å³ around one."""
+    from ase.data import atomic_masses
+
+    counts = Counter(symbols)
+    formula = "".join(f"{symbol}{counts[symbol]}" for symbol in sorted(counts))
+    species = sorted(atomic_number(symbol) for symbol in counts)
+    masses = consecutive(float(atomic_masses[atomic_number(symbol)]) for symbol in symbols)
+    return DatasetFacts(
+        "", (len(symbols),), {formula: 1}, tuple(species), density=density, arranged=(0,), masses=(masses,)
+    )
+
+
+def consecutive(masses: Iterable[float]) -> tuple[float, ...]:
+    """Masses of atoms in their order as `DatasetFacts.masses`: mass, number of consecutive atoms, …"""
+    return tuple(value for mass, atoms in groupby(masses) for value in (mass, len(list(atoms))))
 
 
 def generated_facts(
     dataset: GeneratedDataset, systems: Mapping[str, DatasetFacts], answers: Sequence[str]
 ) -> DatasetFacts:
-    """What a generated dataset will hold; all of its systems must be known. answers: see `labelled_facts`."""
+    """Facts of a generated dataset; all of its systems must be known. answers: see `labelled_facts`."""
     sizes, formulas, groups, density = list[int](), list[str](), list[str](), 0.0
     for number, (system, _start, frames) in enumerate(dataset.runs):
         (formula,) = systems[system].compositions
@@ -161,12 +184,16 @@ def generated_facts(
         groups += [
             f"{number}.{index}" for index, count in enumerate(shares(frames, dataset)) for _ in range(count)
         ]
+    starts = {str(place): systems[run[0]] for place, run in enumerate(dataset.runs)}
+    masses = _arrangements(starts).get("masses", ())
+    arranged = [place for place, run in enumerate(dataset.runs) for _ in range(run[2])] if masses else []
     species = {number for system in dataset.origins for number in systems[system].species}
     compositions = dict(Counter(formulas))
     places = {name: place for place, name in enumerate(compositions)}
     known = DatasetFacts(
         "", tuple(sizes), compositions, tuple(sorted(species)), density=density,
         kinds=tuple(places[formula] for formula in formulas), groups=tuple(groups),
+        arranged=tuple(arranged), masses=masses,
     )  # fmt: skip
     return labelled_facts(known, answers)
 
@@ -178,7 +205,7 @@ def shares(frames: int, dataset: GeneratedDataset) -> list[int]:
 
 
 def joined_facts(parts: Mapping[str, DatasetFacts]) -> DatasetFacts:
-    """What several datasets hold one after the other; each frame's set is the name of its dataset."""
+    """Facts of several datasets one after the other; each frame's set is the name of its dataset."""
     formulas = [formula for part in parts.values() for formula in part.formulas]
     compositions = dict(Counter(formulas))
     places = {name: place for place, name in enumerate(compositions)}
@@ -190,12 +217,23 @@ def joined_facts(parts: Mapping[str, DatasetFacts]) -> DatasetFacts:
         species=tuple(sorted({number for part in parts.values() for number in part.species})),
         dipoles=sum(part.dipoles for part in parts.values()),
         density=sum(part.density * part.frames for part in parts.values()) / frames,
+        **_arrangements(parts),
         kinds=tuple(places[formula] for formula in formulas),
         groups=tuple(_groups(parts)) if any(part.groups for part in parts.values()) else (),
         sets=tuple(name for name, part in parts.items() for _ in range(part.frames)),
-        lightest=tuple(part.lightest_mass(index) for part in parts.values() for index in range(part.frames)),
         isolated=tuple(_isolated(parts)),
     )
+
+
+def _arrangements(parts: Mapping[str, DatasetFacts]) -> dict[str, Any]:
+    """`arranged` and `masses` of all joined frames; empty where one part does not know the order of atoms."""
+    if not all(part.arranged for part in parts.values()):
+        return {}
+    masses, arranged = list[Sequence[float]](), list[int]()
+    for part in parts.values():
+        arranged += [len(masses) + index for index in part.arranged]
+        masses += part.masses
+    return {"arranged": tuple(arranged), "masses": tuple(masses)}
 
 
 def _groups(parts: Mapping[str, DatasetFacts]) -> Iterator[str]:
@@ -213,7 +251,7 @@ def _isolated(parts: Mapping[str, DatasetFacts]) -> Iterator[int]:
 
 
 def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
-    """What frames hold once a reference potential has labelled them.
+    """Facts of frames once a reference potential has labelled them.
 
     answers: what its card says that it labels besides energies and forces.
     """
@@ -222,7 +260,7 @@ def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
 
 
 def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
-    """What the frames hold that have exactly so many atoms of each element, isolated atoms left out.
+    """Facts of the frames that have exactly so many atoms of each element, isolated atoms left out.
 
     only: number of atoms by symbol.
     """
@@ -240,7 +278,7 @@ def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
 
 
 def atomic_number(symbol: str) -> int:
-    """Of an element."""
+    """Atomic number of an element."""
     from ase.data import atomic_numbers
 
     return int(atomic_numbers[symbol])
@@ -252,9 +290,7 @@ def atoms_in(formula: str) -> dict[str, int]:
 
 
 def frames_facts(frames: "Frames") -> DatasetFacts:
-    """What frames hold, apart from the file that they come from."""
-    import numpy as np
-
+    """Facts of frames, apart from the file that they come from."""
     from mlipbench_hpc.data.density import local_density
     from mlipbench_hpc.data.energies import isolated_atoms
     from mlipbench_hpc.data.summary import strata
@@ -262,7 +298,8 @@ def frames_facts(frames: "Frames") -> DatasetFacts:
     formulas = strata(frames)
     compositions = dict(Counter(formulas))
     places = {name: place for place, name in enumerate(compositions)}
-    lightest = [frames.atoms(index).get_masses().min() for index in range(len(frames))]
+    orders = [consecutive(frames.atoms(index).get_masses().tolist()) for index in range(len(frames))]
+    masses = {order: place for place, order in enumerate(dict.fromkeys(orders))}
     return DatasetFacts(
         sha256="",
         sizes=tuple(int(size) for size in frames.sizes),
@@ -272,6 +309,7 @@ def frames_facts(frames: "Frames") -> DatasetFacts:
         kinds=tuple(places[formula] for formula in formulas),
         groups=() if frames.groups is None else tuple(frames.groups.tolist()),
         sets=() if frames.sets is None else tuple(frames.sets.tolist()),
-        lightest=tuple(np.array(lightest).tolist()) if frames.masses is not None else (),
+        arranged=tuple(masses[order] for order in orders),
+        masses=tuple(masses),
         isolated=tuple(isolated_atoms(frames).tolist()),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.check import DataProblem
     from mlipbench_hpc.data.read import Source
 
-FACTS_VERSION = 4
+FACTS_VERSION = 5
 # Of the reader of users' files: raised when it may understand a file in another way.
 READER = 2
 Field = Literal["path", "sha256"]
@@ -33,7 +33,7 @@ class FileProblem:
 
 
 def read_parameters(dataset: Brought) -> dict[str, Any]:
-    """How the file is read: parameters of its `build` task, `kind` apart."""
+    """Parameters of reading a file: those of its `build` task, `kind` apart."""
     if isinstance(dataset, Structure):
         return {"format": dataset.format, "reader": READER}
     if isinstance(dataset, Structures):
@@ -110,7 +110,7 @@ def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFa
 
 
 def left_out(dropped: Mapping[str, int]) -> list[str]:
-    """How many frames each rule of `leave_out` drops."""
+    """Number of frames that each rule of `leave_out` drops, a line each."""
     return [f"left out by `{rule}`: {count} frames" for rule, count in dropped.items()]
 
 

@@ -44,7 +44,7 @@ class Validated:
 
 
 class _Part(Campaign):
-    """What is left of a campaign when the entries with mistakes are taken out."""
+    """Campaign without the entries that have mistakes."""
 
     name: Name = "unnamed"
     datasets: dict[Name, Dataset] = Field(default_factory=dict)
@@ -127,7 +127,7 @@ def _drop(document: dict[str, Any], place: Place) -> None:
 
 @dataclass
 class _Known:
-    """What the sound part of a campaign holds; relative paths start at `folder`, the campaign file's."""
+    """Facts of the sound part of a campaign; relative paths start at `folder`, the campaign file's."""
 
     campaign: Campaign | None
     folder: Path
@@ -138,7 +138,7 @@ class _Known:
 
     @property
     def brought(self) -> dict[Place, Brought]:
-        """What the user's files are to be read as, by the place of their entry."""
+        """Entries of the user's files, which say how these are read, by place."""
         if self.campaign is None:
             return {}
         datasets, systems = self.campaign.datasets.items(), self.campaign.systems.items()
@@ -190,7 +190,7 @@ class _Known:
         return joined_facts(parts)
 
     def _answers(self, potential: str) -> Sequence[str]:
-        """What it labels besides energies and forces; an unknown one, which is a mistake, nothing."""
+        """Answers of a potential besides energies and forces; none of an unknown one, which is a mistake."""
         return self.potentials[potential].answers if potential in self.potentials else ()
 
 

@@ -1,4 +1,4 @@
-"""What campaigns say of reference potentials, checked against their cards."""
+"""Entries of campaigns about reference potentials, checked against the cards."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -127,13 +127,16 @@ def _elements(campaign: Campaign) -> Iterator[Mistake]:
     """Symbols under `analysis` that no element has."""
     from ase.data import atomic_numbers
 
-    pairs = campaign.analysis.rdf.pairs
+    pairs, profiles = campaign.analysis.rdf.pairs, campaign.analysis.profiles
     places: dict[Place, str] = {
         ("analysis", "rdf", "pairs", i, j): symbol
         for i, pair in enumerate(pairs)
         for j, symbol in enumerate(pair)
     }
-    places["analysis", "profiles", "metal"] = campaign.analysis.profiles.metal
+    places |= {
+        ("analysis", "profiles", "metal", *([] if isinstance(profiles.metal, str) else [i])): symbol
+        for i, symbol in enumerate(profiles.metals)
+    }
     for place, symbol in places.items():
         if symbol not in atomic_numbers:
             yield Mistake(place, "no such element", repr(symbol), "a symbol such as O or Au")

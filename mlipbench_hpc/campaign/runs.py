@@ -14,8 +14,10 @@ from mlipbench_hpc.contract.engines import ENGINES
 
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import Card
+    from mlipbench_hpc.potentials.card import Card as PotentialCard
 
 MOST_STEPS = 1e10
+CHECKPOINTS_OF_A_RUN, LEAST_INTERVAL_PS = 400, 0.25
 LEAST_ROOM_A = 3.0
 Architectures = Mapping[str, "Card"]
 
@@ -28,7 +30,7 @@ def check_md(
     systems: Facts,
     potentials: Potentials,
 ) -> Iterator[Mistake]:
-    """What is wrong with one run besides its engine."""
+    """Mistakes in one run, apart from its engine."""
     yield from _times(place, md, campaign.analysis.blocks)
     yield from _equilibrate(place, md, campaign)
     if md.stability.temperature <= md.temperature:
@@ -42,8 +44,10 @@ def check_md(
         yield from short_enough(place, md.timestep)
         return
     used = [frame for frame in md.start.frames[: md.replicas] if frame < start.frames]
-    lightest = min((start.lightest_mass(frame) for frame in used), default=HYDROGEN_U)
-    yield from short_enough(place, md.timestep, lightest)
+    fixed = frozenset(md.fixed_atoms)
+    lightest = min((start.lightest_mass(frame, fixed) for frame in used), default=HYDROGEN_U)
+    if math.isfinite(lightest):
+        yield from short_enough(place, md.timestep, lightest)
     for index, frame in enumerate(md.start.frames):
         if frame >= start.frames:
             expected = f"0 to {start.frames - 1}"
@@ -60,8 +64,20 @@ def check_md(
         yield from _species(place, md, campaign, facts, begun)
 
 
+def checkpoint_every(run: MolecularDynamics) -> int:
+    """Timesteps between two checkpoints: as stated, else a 400th of the run, 0.25 ps and one frame at least.
+
+    So a run of any length has a few hundred segments, and the interval depends on the campaign alone.
+    """
+    if run.checkpoint_every is not None:
+        return round(run.checkpoint_every / run.timestep)
+    frame = round(run.frame_every / run.timestep)
+    interval = max(LEAST_INTERVAL_PS, run.length / CHECKPOINTS_OF_A_RUN) / run.timestep
+    return frame * math.ceil(interval / frame - 1e-9)
+
+
 def start_of(md: MolecularDynamics, facts: Facts, systems: Facts) -> DatasetFacts | None:
-    """What the start of a run holds; None where that is not known."""
+    """Facts of the start of a run; None where they are not known."""
     return facts.get(md.start.dataset) if md.start.dataset else systems.get(md.start.system or "")
 
 
@@ -73,11 +89,18 @@ def check_engine(
     potentials: Potentials,
 ) -> Iterator[Mistake]:
     """An engine that what drives does not run in, or that does not have the thermostat."""
-    committee = campaign.committees.get(md.committee or "")
-    model = campaign.models.get(committee.model) if committee else None
-    card = architectures.get(model.architecture) if model else potentials.get(md.potential or "")
+    card = _card(md, campaign, architectures, potentials)
     if card and card.engines:
         yield from _offered(place, md, card.name, card.engines)
+
+
+def _card(
+    md: MolecularDynamics, campaign: Campaign, architectures: Architectures, potentials: Potentials
+) -> "Card | PotentialCard | None":
+    """The card of what drives a run; None where that is not known."""
+    committee = campaign.committees.get(md.committee or "")
+    model = campaign.models.get(committee.model) if committee else None
+    return architectures.get(model.architecture) if model else potentials.get(md.potential or "")
 
 
 def _offered(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, ...]) -> Iterator[Mistake]:
@@ -156,12 +179,12 @@ def _layers(
     """Layers to hold in a start that has no metal, or fewer, or nothing else."""
     from ase.data import atomic_numbers
 
-    metal = campaign.analysis.profiles.metal
+    metals = campaign.analysis.profiles.metals
     if not md.fixed_layers:
         return
-    if atomic_numbers.get(metal) not in start.species:
+    if not {atomic_numbers.get(metal) for metal in metals} & set(start.species):
         received = f"a start of {symbols(set(start.species))}"
-        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, metal)
+        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, ", ".join(metals))
     for system in origins(md, campaign):
         if system.slab and md.fixed_layers > system.slab.size[2]:
             expected = f"at most {system.slab.size[2]}"
@@ -188,14 +211,16 @@ def _wall(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[M
 
 
 def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
-    """A driver that the committee does not have."""
+    """A driving member that the committee does not have."""
     if md.potential and md.member is not None:
         yield Mistake((*place, "member"), "a reference potential has no members", str(md.member), "left out")
     committee = campaign.committees.get(md.committee or "")
     split = campaign.splits.get(committee.split) if committee else None
-    if split and md.driver >= split.members:
+    if split and md.driving_member >= split.members:
         expected = f"0 to {split.members - 1}"
-        yield Mistake((*place, "member"), f"{md.committee} has no such member", str(md.driver), expected)
+        yield Mistake(
+            (*place, "member"), f"{md.committee} has no such member", str(md.driving_member), expected
+        )
 
 
 def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:

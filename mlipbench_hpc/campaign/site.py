@@ -59,12 +59,12 @@ class Site(Spec):
 
     @property
     def slots(self) -> dict[str, int]:
-        """How many tasks run at a time at most, by kind of node."""
+        """Largest number of tasks that run at a time, by kind of node."""
         raise NotImplementedError
 
     @property
     def price(self) -> float | None:
-        """Of a GPU-hour, if one is stated."""
+        """Price of a GPU-hour; None where the site states none."""
         return None
 
     def attempt_seconds(self, kind: str) -> float | None:
@@ -138,7 +138,7 @@ class Nodes(Spec):
         return int(self.walltime - 2 * self.margin)
 
     def workers_per_node(self, threads: int) -> int:
-        """How many tasks one node runs at a time."""
+        """Number of tasks that one node runs at a time."""
         return self.gpus_per_node * self.tasks_per_gpu or max(1, self.cores_per_node // threads)
 
 
@@ -186,7 +186,7 @@ class ClusterSite(Site):
 
     @property
     def slots(self) -> dict[str, int]:
-        """Of all blocks that may run at a time."""
+        """Slots of all worker jobs that may run at a time."""
         return {
             kind: nodes.max_blocks * nodes.nodes_per_block * nodes.workers_per_node(self.threads_per_task)
             for kind, nodes in self.nodes.items()
@@ -194,7 +194,7 @@ class ClusterSite(Site):
 
     @property
     def price(self) -> float | None:
-        """Of a GPU-hour on its GPU nodes."""
+        """Price of a GPU-hour on the GPU nodes; None where the site states none."""
         nodes = self.nodes.get("gpu")
         return nodes.gpu_hour_price if nodes else None
 

@@ -19,7 +19,7 @@ Facts = Mapping[str, DatasetFacts]
 
 
 def check_system(place: Place, system: System) -> Iterator[Mistake]:
-    """What is wrong with one system besides its files."""
+    """Mistakes in one system, apart from its files."""
     for kind, one in (("water_box", system.water_box), ("slab", system.slab)):
         if one and one.density > DENSEST:
             received, expected = f"{one.density:g} g/cm3", f"at most {DENSEST:g} g/cm3"
@@ -66,7 +66,7 @@ def empty_above(slab: Slab) -> tuple[float, float]:
 def check_dataset(
     name: str, campaign: Campaign, facts: Facts, systems: Facts, potentials: Potentials
 ) -> Iterator[Mistake]:
-    """What is wrong with one dataset besides its files."""
+    """Mistakes in one dataset, apart from its files."""
     dataset = campaign.datasets[name]
     if dataset.generate:
         place: Place = ("datasets", name, "generate")
@@ -123,7 +123,7 @@ def _circle(place: Place, name: str, datasets: Mapping[str, Dataset]) -> Iterato
 
 
 def short_enough(place: Place, timestep: float, lightest: float = HYDROGEN_U) -> Iterator[Mistake]:
-    """A timestep (ps) that the lightest atom (u) would not survive.
+    """A timestep (ps) that the lightest mobile atom (u) would not survive.
 
     The period of a bond goes with the square root of the mass: 2 fs up to 4 u, 8 fs for copper.
     """
@@ -131,7 +131,7 @@ def short_enough(place: Place, timestep: float, lightest: float = HYDROGEN_U) ->
     if timestep > longest:
         received = f"{timestep * 1e3:g} fs"
         advice = " (0.5 fs with H)" if lightest < REFERENCE_MASS_U else ""
-        expected = f"at most {longest * 1e3:.3g} fs for the lightest atom, {lightest:.4g} u{advice}"
+        expected = f"at most {longest * 1e3:.3g} fs for the lightest mobile atom, {lightest:.4g} u{advice}"
         yield Mistake((*place, "timestep"), "too long for atoms that vibrate", received, expected)
 
 

@@ -15,7 +15,7 @@ Facts = Mapping[str, DatasetFacts]
 
 
 def facts_of(split: Split, facts: Facts) -> DatasetFacts | None:
-    """What the frames hold that a split draws from; None where that is not known, or there are none."""
+    """Facts of the frames that a split draws from; None where they are not known, or there are no frames."""
     known = drawn(facts[split.dataset], split.only) if split.dataset in facts else None
     return known if known and known.frames else None
 

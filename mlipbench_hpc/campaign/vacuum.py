@@ -22,7 +22,7 @@ Architectures = Mapping[str, "Card"]
 
 
 class Reach(NamedTuple):
-    """How far something sees, in Å, and what that is."""
+    """Range of a potential in Å, and its name in messages."""
 
     cutoff: float
     whose: str

@@ -44,7 +44,7 @@ def validate(session: Session) -> int:
 
 
 def remarks(validated: Validated) -> list[str]:
-    """What may mislead about the data, one line each."""
+    """Remarks on data that may mislead, one line each."""
     named = (("dataset", validated.datasets), ("system", validated.systems))
     return [
         f"  look at {kind} {name}: {remark}"
@@ -61,7 +61,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def environments(session: Session) -> int:
-    """Names only, from the file alone: the Makefile asks before any engine is installed."""
+    """Names only, from the file alone: the Makefile asks before any environment is set up."""
     from mlipbench_hpc.campaign.load import load_campaign
     from mlipbench_hpc.plan.expand import environments as needed
 

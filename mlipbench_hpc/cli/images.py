@@ -74,7 +74,7 @@ def build(images: Images, options: argparse.Namespace, flavour: str) -> int:
 
 
 def _is_current(images: Images, entry: Entry, wanted: Recipe) -> bool:
-    """Whether the image was made from this very recipe and is whole."""
+    """True where the image was built from this very recipe and is whole."""
     try:
         Image(entry, images.folder / entry.file).verify()
     except ImageRefused:

@@ -32,7 +32,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def add_lock(parser: argparse.ArgumentParser) -> None:
-    """Of verbs that lock the store."""
+    """Add the options of verbs that lock the store."""
     text = "take the store's lock from a driver on a host that no longer runs"
     parser.add_argument("--take-over", action="store_true", help=text)
 

@@ -42,8 +42,9 @@ def show_plan(session: Session) -> dict[str, State]:
     from mlipbench_hpc.plan import status as words
     from mlipbench_hpc.runtime.look import earlier
 
-    seen, states = session.look()
+    seen, states = session.look_at_outputs()
     lines = words.table(session.plan, states) + words.summary(session.plan, seen, states, session.site)
+    lines += words.changes(session.plan, seen)
     if any(state != "done" for state in states.values()):
         lines += again.lines(session.plan, states, earlier(session.store, session.plan))
     print("\n".join(lines + remarks(session.validated)), flush=True)
@@ -63,7 +64,7 @@ def status(session: Session) -> int:
 
 
 def is_something_left(session: Session) -> bool:
-    """Whether a driver could go on: not where all that is not done has failed or waits for what has."""
+    """True where a driver could go on: not where every task left has failed or waits for one that has."""
     session.forget_plan()
     return any(state not in SETTLED for state in session.look()[1].values())
 
@@ -72,14 +73,16 @@ def show_status(session: Session) -> dict[str, State]:
     """Print it, with what runs and what failed; returns the state of every task."""
     from mlipbench_hpc.plan import status as words
     from mlipbench_hpc.runtime.lock import holder
+    from mlipbench_hpc.runtime.look import notices
 
-    seen, states = session.look()
+    seen, states = session.look_at_outputs()
     lock = holder(session.store.root)
     driver = f"driven by process {lock['pid']} on {lock['host']}" if lock else "no driver"
     lines = [f"{session.validated.campaign.name} in {session.store.root} ({driver})"]
     lines += words.table(session.plan, states) + words.summary(session.plan, seen, states, session.site)
+    lines += [f"  scheduler: {line}" for line in notices(session.store)]
     lines += words.committees(session.plan, states) + words.running(session.plan, seen)
-    lines += words.failures(session.plan, seen, states)
+    lines += words.failures(session.plan, seen, states) + words.changes(session.plan, seen)
     print("\n".join(lines), flush=True)
     return states
 

@@ -23,7 +23,7 @@ FEWEST_MEMBERS = 2
 LEAST, MOST = 1e-6, 1e9
 MEAN_ROUNDING = 1e-7  # relative, as float32 rounds
 DRIVER = {
-    "verdict": "the driver", "std_h": 0.0, "effective_frames": None, "statistical_inefficiency": None,
+    "verdict": "driving member", "std_h": 0.0, "effective_frames": None, "statistical_inefficiency": None,
     "independent_frames": None,
 }  # fmt: skip
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     write_json(path, result)
     for member in result["members"]:
         line = f"member {member['member']} ({member['file']}): {member['verdict']}"
-        if not member["driver"]:
+        if not member["driving"]:
             line += (
                 f", std(h) {member['std_h']:.3g} kT, {member['effective_frames']:.0f} of {result['frames']} "
                 f"frames effective, {member['independent_frames']:.0f} of them independent"
@@ -94,7 +94,7 @@ def _as_series(array: Floats, is_observable: bool) -> Floats:
 
 
 def _is_mean(driver: Floats, energies: Floats) -> bool:
-    """Whether the committee's mean drove the MD: energies agree but for the rounding of what stored them."""
+    """True where the committee's mean drove the MD: energies agree but for the rounding of stored numbers."""
     return bool(np.allclose(driver, energies.mean(axis=0), rtol=MEAN_ROUNDING, atol=0.0))
 
 
@@ -155,7 +155,7 @@ def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
     others = {member: value for member, value in qualities.items() if member != arrays.place}
     members = [
         {
-            "member": member, "file": options.members[member].name, "driver": member == arrays.place,
+            "member": member, "file": options.members[member].name, "driving": member == arrays.place,
             **(value.described() if member != arrays.place else DRIVER), **_profiles(average, error, member),
         }
         for member, value in qualities.items()
@@ -170,7 +170,7 @@ def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
             "draws": error.draws,
             "seed": 0,
         },
-        "driver": arrays.place,
+        "driving_member": arrays.place,
         "members": members,
         "driven_by": "mean of the members" if arrays.place is None else f"member {arrays.place}",
         "bands": _bands(average, error, options.alpha),
@@ -197,7 +197,8 @@ def _bands(average: Reweighted, error: Sampling, alpha: float | None) -> dict[st
     sigma, limits = error.spread.sigma, error.spread.limits
     training = sigma * band_factor(alpha, average.cea.shape[-2])
     columns = {
-        "driver": average.driving, "se_driver": error.driving, "mean": average.mean, "se_mean": error.mean,
+        "driving_member": average.driving, "se_driving_member": error.driving,
+        "mean": average.mean, "se_mean": error.mean,
         "sigma": sigma, "sigma_low": limits[0], "sigma_high": limits[1], "sigma_observed": average.sigma,
         "sampling_2se": 2 * error.driving, "training": training,
         "combined": combined(error.driving, training),

@@ -65,7 +65,7 @@ def command_line(session: Session, verb: str) -> str:
 
 
 def drive(session: Session) -> tuple[bool, bool]:
-    """Whether all is done, and whether its own job's time was over before."""
+    """Drive the campaign; returns whether all is done, and whether the driver's own job was out of time."""
     from mlipbench_hpc.report.uncertainty import remarks
     from mlipbench_hpc.runtime import processes
     from mlipbench_hpc.runtime.code import stage

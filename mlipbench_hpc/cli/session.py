@@ -1,11 +1,11 @@
-"""What a command works on: a campaign, a site and a store. Rooms are imported when first needed."""
+"""Campaign, site and store that a command works on. Rooms are imported when first needed."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ class Session:
 
     @cached_property
     def devices(self) -> Mapping[str, str]:
-        """What models compute on, by environment. Raises CampaignError where an architecture cannot."""
+        """Devices of models, by environment. Raises CampaignError where an architecture cannot."""
         from mlipbench_hpc.runtime.devices import checked_devices
 
         installed = self.architectures, self.potentials
@@ -125,12 +125,29 @@ class Session:
         self.__dict__.pop("plan", None)
 
     def look(self) -> tuple[Snapshot, dict[str, State]]:
-        """What the store holds now, and the state of every task."""
+        """Snapshot of the store now, and the state of every task."""
         from mlipbench_hpc.plan.graph import states
         from mlipbench_hpc.runtime.look import snapshot
 
         seen = snapshot(self.store, [item.key for item in self.plan])
         return seen, states(self.plan, seen)
+
+    def look_at_outputs(self) -> tuple[Snapshot, dict[str, State]]:
+        """As `look`, with folders that were changed after their commit: each is read once by a command."""
+        from mlipbench_hpc.plan.graph import states
+        from mlipbench_hpc.runtime.look import changed
+
+        seen, _ = self.look()
+        committed = [item for item in self.plan if item.key in seen.results and item.key not in self._intact]
+        files = changed(self.store, committed)
+        self._intact.update(item.key for item in committed if item.key not in files)
+        seen = replace(seen, changed=files)
+        return seen, states(self.plan, seen)
+
+    @cached_property
+    def _intact(self) -> set[str]:
+        """Keys of committed tasks whose outputs this command has compared with their digests."""
+        return set()
 
     def add_inputs(self) -> None:
         """Copy the user's data into the store under their sha256; Trouble where a file changes meanwhile."""

@@ -28,7 +28,7 @@ FLAGS = {"size": "--slab", "molecules": "--water-box"}
 
 
 def run(session: Session) -> bool:
-    """Whether it was made; if not, why was said on stderr."""
+    """True where the structures were written; if not, the reason was printed on stderr."""
     request: dict[str, Any]
     if session.options.verb == "build":
         environment, request, packages = "analysis", build_request(session.options), {}
@@ -68,14 +68,14 @@ def _potential(session: Session) -> InstalledPotential:
 
 
 def label_request(options: argparse.Namespace, potential: InstalledPotential) -> dict[str, Any]:
-    """What to label, with the options of the potential at their defaults, or InputFailure."""
+    """Request to label a file, with the options of the potential at their defaults, or InputFailure."""
     _exists(options.frames, "")
     request = {"source": str(options.frames), "format": options.format, "module": potential.module}
     return potential.card.with_options("label", request | {"potential": potential.name}, {})
 
 
 def _options(options: argparse.Namespace, units: dict[str, str]) -> dict[str, Any]:
-    """What was asked for, in a campaign's words: quantities with their unit."""
+    """Options on the command line in a campaign's words: quantities with their unit."""
     values = {name: (getattr(options, name), unit) for name, unit in units.items()}
     return {name: f"{v!r}{unit}" if unit else v for name, (v, unit) in values.items() if v is not None}
 

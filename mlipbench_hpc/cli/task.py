@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.cli.options import add_lock, add_place
-from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.contract.folder import Store, damaged, read_json
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.potentials.card import InstalledPotential
 from mlipbench_hpc.runtime.trouble import Trouble
@@ -34,10 +34,18 @@ def add_verbs(verbs: Subparsers) -> None:
 def show(session: Session) -> int:
     record, folders = pick(session)
     print(json.dumps(record, indent=1, ensure_ascii=False))
-    print(f"state: {'done' if session.store.result(folders[0].name[:64]) else 'not done'}")
+    print(f"state: {state(session.store, folders[0].name[:64])}")
     for folder in folders:
         print(f"folder: {folder} ({', '.join(sorted(path.name for path in folder.iterdir()))})")
     return 0
+
+
+def state(store: Store, key: str) -> str:
+    """State of a task by its committed folder, every file of which is read."""
+    if not store.result(key):
+        return "not done"
+    files = damaged(store.task(key))
+    return f"changed after its commit: {', '.join(files)}" if files else "done"
 
 
 def run(session: Session) -> int:

@@ -1,1 +1,1 @@
-"""What every room agrees on: tasks, keys, folders. Standard library only."""
+"""Tasks, keys and folders, on which every room agrees. Standard library only."""

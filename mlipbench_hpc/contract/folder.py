@@ -16,7 +16,15 @@ from typing import Any, BinaryIO
 from mlipbench_hpc.contract.key import digest, file_digest, plain_files, tree_digest
 from mlipbench_hpc.contract.task import SCHEMA, Task, TransientFailure
 
-RECORDS = ("task.json", "result.json", "failure.json", "interrupted.json", "progress.json", "log.txt")
+RECORDS = (
+    "task.json",
+    "result.json",
+    "failure.json",
+    "interrupted.json",
+    "stopped.json",
+    "progress.json",
+    "log.txt",
+)
 # How an attempt without a result ends.
 ENDINGS = ("failure.json", "interrupted.json")
 # How late a shared filesystem may show what another machine wrote, in seconds.
@@ -76,7 +84,7 @@ def write_sealed(path: Path, record: dict[str, Any]) -> None:
 
 
 def read_sealed(path: Path) -> dict[str, Any] | None:
-    """What `write_sealed` wrote, or None where it is not there or no longer that, to the bit."""
+    """Record that `write_sealed` wrote, or None where it is absent or any bit of it changed."""
     content = read_json(path)
     if not isinstance(content, dict):
         return None
@@ -90,7 +98,7 @@ def seal(attempt: Path, result: dict[str, Any]) -> None:
 
 
 def is_edited(result: dict[str, Any]) -> bool:
-    """Whether a committed result.json was changed: its manifest is not that of its content."""
+    """True where a committed result.json was changed: its manifest is not that of its content."""
     try:
         return bool(result["manifest"] != manifest(result))
     except (KeyError, ValueError, TypeError):
@@ -123,7 +131,7 @@ class Store:
             (self.root / name).mkdir(exist_ok=True)
 
     def is_store(self) -> bool:
-        """Whether this folder was made by `create`."""
+        """True where `create` made this folder."""
         return (self.root / "id").is_file()
 
     @property
@@ -267,12 +275,12 @@ def outputs(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-# What is read again whenever a run begins or a report is written; more is read when a task consumes it.
+# What is read again whenever a driver begins or a report is written; more is read when a task consumes it.
 SMALL_BYTES = 64_000_000
 
 
 def damaged(folder: Path, up_to: float = math.inf) -> list[str]:
-    """What of a committed folder is gone or no longer what was committed; of outputs up to so many bytes."""
+    """Files of a committed folder that are gone or were changed; of outputs those up to so many bytes."""
     result = read_json(folder / "result.json")
     if not isinstance(result, dict) or is_edited(result):
         return ["result.json"]

@@ -24,7 +24,7 @@ class TaskFailure(Exception):
 
 
 class InputFailure(TaskFailure):
-    """What the user gave cannot work; never retried."""
+    """Failure of a task whose input cannot work; never retried."""
 
     kind: FailureKind = "input"
 
@@ -63,31 +63,31 @@ class Adapter:
 
     @property
     def identity(self) -> list[Version]:
-        """What a key holds of it."""
+        """Name and version, which a key holds."""
         return [self.name, self.version]
 
 
 @dataclass(frozen=True)
 class Architecture(Adapter):
-    """Of the architecture whose model a task trains or loads."""
+    """Adapter of the architecture whose model a task trains or loads."""
 
 
 @dataclass(frozen=True)
 class Potential(Adapter):
-    """Of the reference potential that labels frames or drives MD.
+    """Adapter of the reference potential that labels frames or drives MD.
 
     The first version of one enters no key: before it had a version its source was part of the verb's.
     """
 
     @property
     def in_key(self) -> dict[str, list[Version]]:
-        """What it adds to a key."""
+        """Part of a key; empty for the first version of a potential."""
         return {} if self.version == FIRST_VERSION else {"potential": self.identity}
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one attempt may use; not part of the key."""
+    """Cores and GPUs that one attempt may use; not part of the key."""
 
     cores: int = 1
     gpus: int = 0

@@ -38,12 +38,12 @@ class Verb:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether a package outside this one adds it."""
+        """True where a package outside this one adds the verb."""
         return "." in self.name
 
     @property
     def module(self) -> str:
-        """What the worker imports and runs."""
+        """Module that the worker imports and runs."""
         return self.name if self.is_foreign else f"mlipbench_hpc.worker.{self.name}"
 
 
@@ -75,16 +75,45 @@ BUILT_IN = (
 
 @cache
 def verbs() -> dict[str, Verb]:
-    """Every verb by name, those from outside last. Raises VerbError for one that cannot be used."""
+    """Every verb by name, those from outside last and each behind the verb that it consumes.
+
+    Raises VerbError for one that cannot be used, and for verbs that consume one another in a circle.
+    """
     table = {verb.name: verb for verb in BUILT_IN}
+    waiting = _from_outside()
+    while waiting:
+        following = {name: verb for name, verb in waiting.items() if verb.consumes[0] in table}
+        if not following:
+            circle = " consumes ".join(_circle(waiting))
+            raise VerbError(f"verbs consume one another in a circle: {circle}; let one consume another verb")
+        table |= following
+        waiting = {name: verb for name, verb in waiting.items() if name not in following}
+    return table
+
+
+def _from_outside() -> dict[str, Verb]:
+    """Verbs of other packages by name, sorted. Raises VerbError for one that cannot be used by itself."""
+    own, foreign = {verb.name for verb in BUILT_IN}, dict[str, tuple[str, Verb]]()
     for entry in sorted(entry_points(group=GROUP)):
         verb = entry.load()
         if not isinstance(verb, Verb) or not verb.is_foreign or len(verb.consumes) != 1:
             raise VerbError(f"{entry.value}: expected a Verb, named after its module, that consumes one verb")
-        if verb.name in table or verb.consumes[0] not in table or not verb.environment:
-            raise VerbError(f"{entry.value}: its name is taken, it has no environment, or consumes no verb")
-        table[verb.name] = verb
-    return table
+        if verb.name in foreign or not verb.environment:
+            raise VerbError(f"{entry.value}: its name is taken, or it has no environment")
+        foreign[verb.name] = entry.value, verb
+    for value, verb in foreign.values():
+        if verb.consumes[0] not in own | set(foreign):
+            raise VerbError(f"{value}: it consumes {verb.consumes[0]!r}, which is no verb")
+    return {name: foreign[name][1] for name in sorted(foreign)}
+
+
+def _circle(waiting: Mapping[str, Verb]) -> list[str]:
+    """Names around a circle, the first again at the end, in verbs that wait for one another alone."""
+    path, name = list[str](), next(iter(waiting))
+    while name not in path:
+        path.append(name)
+        name = waiting[name].consumes[0]
+    return [*path[path.index(name) :], name]
 
 
 def verb_of(name: str) -> Verb:
@@ -96,5 +125,5 @@ def verb_of(name: str) -> Verb:
 
 
 def module_of(name: str) -> str:
-    """What the worker imports: an image holds no entry points, so a foreign verb is named as its module."""
+    """Module that the worker imports: images hold no entry points, so a foreign verb has that name."""
     return name if "." in name else verb_of(name).module

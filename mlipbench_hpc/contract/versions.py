@@ -68,14 +68,15 @@ class Source:
     def _closure(self, start: list[str]) -> dict[str, str]:
         """Meaning by module, of those that can be reached from `start` and are not OUTSIDE."""
         closure: dict[str, str] = {}
-        waiting = list(start)
+        waiting, seen = list(start), set[str]()
         while waiting:
             module = waiting.pop()
-            file = self._file(module)
-            if file is None or module in closure or module.startswith(OUTSIDE):
+            if module in seen or module.startswith(OUTSIDE):
                 continue
-            closure[module], imports = _read(file, module)
-            waiting += [*imports, module.rpartition(".")[0]]  # To import a module runs the packages it is in.
+            seen.add(module)
+            if file := self._file(module):
+                closure[module], imports = _read(file, module)
+                waiting += [*imports, module.rpartition(".")[0]]  # To import a module runs its packages.
         return closure
 
     def _file(self, module: str) -> Path | None:
@@ -102,13 +103,21 @@ def package_files(folder: Path) -> dict[str, Path]:
 @cache
 def _read(file: Path, module: str) -> tuple[str, list[str]]:
     """Meaning of one module, and whatever it may import, at the top or inside a function."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    imports = set(_imports(tree, package))
-    if any(isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(tree)):
+    text, imports, path_is_read = _parsed(file.read_text(encoding="utf-8"), package)
+    if path_is_read:
         # A package that looks at its own path imports whatever module is there.
-        imports |= {f"{package}.{path.stem}" for path in file.parent.glob("*.py") if path != file}
-    return meaning(tree), sorted(imports)
+        imports = imports | {f"{package}.{path.stem}" for path in file.parent.glob("*.py") if path != file}
+    return text, sorted(imports)
+
+
+@cache
+def _parsed(source: str, package: str) -> tuple[str, frozenset[str], bool]:
+    """Meaning of a module's source, the modules it names, and True where it reads its package's path."""
+    tree = ast.parse(source)
+    imports = frozenset(_imports(tree, package))
+    path_is_read = any(isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(tree))
+    return meaning(tree), imports, path_is_read
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
@@ -141,7 +150,7 @@ def recorded() -> dict[Kind, dict[str, dict[str, Any]]]:
 
 
 def version(kind: Kind, name: str, source: str, legacy: Mapping[str, Any] | None = None) -> Version:
-    """What a key holds: the recorded version where `source` is the recorded digest, else `source`.
+    """Version in a key: the recorded one where `source` is the recorded digest, else `source`.
 
     legacy: an architecture's hyperparameters that keys leave out at these values. A recorded one must stay
     what it was, or keys of other models would become the same; otherwise the key holds a digest of both.

@@ -1,24 +1,25 @@
 """The deepmd-npy layout: type.raw and type_map.raw, and set.* folders of arrays."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.data.frames import Floats, Frames, concatenate
-from mlipbench_hpc.data.records import GHOSTS, DataError
+from mlipbench_hpc.data.frames import Floats, Frames, Ints, concatenate
+from mlipbench_hpc.data.records import DataError, element
 from mlipbench_hpc.data.sniff import sniff
 
 # Inputs of a model that none here has: a frame's temperature or charge, an atom's, spins.
 UNUSED = ("fparam", "aparam", "spin")
-Read = tuple[Frames, Floats]
+Read = tuple[Frames, Floats, set[str]]
 
 
 def read_deepmd(path: Path, ignore: tuple[str, ...]) -> Read:
-    """All frames of the systems in or below a folder, in the file's units, and the z components (F,) of their
-    dipoles. ignore: names of arrays that are left out although they say something.
+    """All frames of the systems in or below a folder, in the file's units, the z components (F,) of their
+    dipoles, and the names of their types. ignore: names of arrays that are left out although they say
+    something.
 
-    Raises DataError naming the cause.
+    Types are named as species of extended XYZ are: `D` is H of 2.014 u, as where ASE reads CIF. Raises
+    DataError naming the cause.
     """
     if not path.is_dir():
         raise DataError(f"{path}: this is {sniff(path)}, not a folder in the deepmd-npy layout")
@@ -26,8 +27,8 @@ def read_deepmd(path: Path, ignore: tuple[str, ...]) -> Read:
     if not systems:
         raise DataError(f"{path}: no type.raw in or below it: not the deepmd-npy layout")
     parts = [_deepmd_set(system, part, ignore) for system in systems for part in _sets(system)]
-    frames, dipoles = concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
-    return frames, dipoles
+    frames, dipoles, names = zip(*parts, strict=True)
+    return concatenate(list(frames)), np.concatenate(dipoles), set().union(*names)
 
 
 def _require_used(part: Path, ignore: tuple[str, ...]) -> None:
@@ -52,7 +53,8 @@ def _sets(system: Path) -> list[Path]:
 def _deepmd_set(system: Path, part: Path, ignore: tuple[str, ...]) -> Read:
     """One set.*: coord (F, 3N) Å, box (F, 9) Å, energy (F,), force (F, 3N), dipole (F, 3); no virials."""
     _require_used(part, ignore)
-    numbers = _deepmd_numbers(system)
+    words = _species(system)
+    numbers, masses = _atoms(system, words)
     width = 3 * len(numbers)
     positions = _array(part / "coord.npy", width)
     count = len(positions)
@@ -69,13 +71,13 @@ def _deepmd_set(system: Path, part: Path, ignore: tuple[str, ...]) -> Read:
         pbc=np.full((count, 3), periodic),
         energies=energies.reshape(-1),
         forces=forces.reshape(-1, 3),
+        masses=None if np.isnan(masses).all() else np.tile(masses, count),
     )
-    return frames, dipoles[:, 2]
+    return frames, dipoles[:, 2], set(words)
 
 
-def _deepmd_numbers(system: Path) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    from ase.data import atomic_numbers
-
+def _species(system: Path) -> list[str]:
+    """The name of each atom's type."""
     names = system / "type_map.raw"
     if not names.is_file():
         raise DataError(f"{system}: type_map.raw is missing, so its types have no names")
@@ -84,12 +86,18 @@ def _deepmd_numbers(system: Path) -> "np.ndarray[Any, np.dtype[np.int64]]":
         types = [int(word) for word in (system / "type.raw").read_text().split()]
         if min(types) < 0:
             raise IndexError(min(types))
-        return np.array(
-            [0 if symbols[index] in GHOSTS else atomic_numbers[symbols[index]] for index in types],
-            dtype=np.int64,
-        )
-    except (ValueError, IndexError, KeyError) as error:
+        return [symbols[index] for index in types]
+    except (ValueError, IndexError) as error:
         raise DataError(f"{system}: type.raw and type_map.raw do not fit each other: {error!r}") from error
+
+
+def _atoms(system: Path, words: list[str]) -> tuple[Ints, Floats]:
+    """Atomic numbers (N,), 0 for a ghost atom, and masses (N,) u, NaN for the element's own."""
+    try:
+        pairs = [element(word) for word in words]
+    except DataError as error:
+        raise DataError(f"{system / 'type_map.raw'}: {error}") from error
+    return np.array([number for number, _ in pairs], dtype=np.int64), np.array([mass for _, mass in pairs])
 
 
 def _array(path: Path, width: int, count: int | None = None, optional: bool = False) -> Floats:

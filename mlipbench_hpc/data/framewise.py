@@ -6,11 +6,12 @@ tasks carry the entry point's value, `module:attribute`, and the digest of the p
 
 import importlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.contract.versions import Source, package_folder
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
@@ -19,7 +20,7 @@ GROUP = "mlipbench_hpc.observables"
 PART = "scalars"  # of result.json's values, where single numbers stand
 
 
-class ObservableError(ValueError):
+class ObservableError(InputFailure):
     """An entry point adds an observable that cannot be used: its author corrects it."""
 
 
@@ -28,7 +29,7 @@ class Frame:
     """One frame of a run: numbers (N,) atomic numbers, positions (N, 3) Å as stored, cell (3, 3) Å.
 
     heights (faces, N) Å above the surface layer of each face along its outward normal; without a slab no row.
-    waters (W, 3): indices of O, H, H of each intact molecule.
+    waters (W, 3): indices of O, H, H of each molecule that is water in this frame.
     """
 
     numbers: Ints
@@ -43,12 +44,14 @@ class Framewise:
     """An observable whose average over frames is that of `of_frame`, and whose error is that of its blocks.
 
     bins: centres (B,) along the observable's axis, in its unit, and `of_frame` returns (B,); none where it
-    returns one number. Where its values stand and how they are drawn is the suite's.
+    returns one number. Where its values stand and how they are drawn is the suite's. source: the entry
+    point's value, which `load` enters.
     """
 
     observable: Observable
     of_frame: Callable[[Frame], Floats | float]
     bins: tuple[float, ...] = ()
+    source: str = field(default="", compare=False)
 
     @property
     def described(self) -> Observable:
@@ -62,8 +65,12 @@ class Framewise:
 
 def load(value: str) -> Framewise:
     """What an entry point's value, `module:attribute`, leads to. Raises ObservableError for anything else."""
-    module, _, attribute = value.partition(":")
-    framewise = getattr(importlib.import_module(module), attribute, None)
+    name, _, attribute = value.partition(":")
+    try:
+        module = importlib.import_module(name)
+    except Exception as error:
+        raise ObservableError(f"{value}: import of {name} failed: {type(error).__name__}: {error}") from error
+    framewise = getattr(module, attribute, None)
     if not isinstance(framewise, Framewise):
         raise ObservableError(
             f"{value}: received {type(framewise).__name__}, expected a Framewise of {__name__}"
@@ -72,7 +79,7 @@ def load(value: str) -> Framewise:
         raise ObservableError(
             f"{value}: bins belong to an observable with an axis, and it to them; give both, or neither"
         )
-    return framewise
+    return replace(framewise, source=value)
 
 
 def load_all(values: Iterable[str]) -> list[Framewise]:

@@ -320,10 +320,10 @@ def _explained(path: Path, where: Callable[[], str]) -> Iterator[None]:
 
 
 def _read_deepmd(path: Path, labels: Labels, limit: int | None, ignore: tuple[str, ...]) -> Stated:
-    frames, dipoles = read_deepmd(path, ignore)
+    frames, dipoles, names = read_deepmd(path, ignore)
     used = frames if limit is None else frames.select(np.arange(len(frames))[:limit])
     extent = f"{len(used)} frames read, {len(frames) - len(used)} left"
-    return Stated(used, dipoles[:limit], extent=extent)
+    return Stated(used, dipoles[:limit], extent=extent, remarks=_species_remarks(names))
 
 
 READERS: dict[str, Callable[[Path, Labels, int | None, tuple[str, ...]], Stated]] = {

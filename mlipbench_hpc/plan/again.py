@@ -26,7 +26,7 @@ def lines(plan: Sequence[Planned], states: Mapping[str, State], earlier: Mapping
 
 
 def differences(record: Mapping[str, Any], item: Planned) -> list[str]:
-    """What of a committed task's key is not as planned now; upstream tasks only where nothing else is."""
+    """Parts of a committed task's key that differ now; upstream tasks only where nothing else does."""
     if record.get("schema") != SCHEMA:
         return [f"keys of an earlier version of this suite (schema {record.get('schema')}, now {SCHEMA})"]
     now = item.task.to_json()

@@ -1,4 +1,4 @@
-"""What tasks may cost before anything was measured: from the cards' laws, and from what files hold."""
+"""Cost of tasks before anything was measured: from the cards' laws, and from what files hold."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long what is left may take: at the speeds this store has measured, else at those of the cards."""
+"""Time that the tasks left may take: at the speeds this store has measured, else at those of the cards."""
 
 import heapq
 import json
@@ -61,7 +61,7 @@ def estimate(plan: Sequence[Planned], seen: Snapshot, states: Mapping[str, State
 
 
 class _Speeds:
-    """What finished tasks took over what their laws say: by model, and by architecture."""
+    """Ratios of the time that finished tasks took to that of their laws: by model, and by architecture."""
 
     def __init__(self, plan: Sequence[Planned], seen: Snapshot) -> None:
         self.pairs: defaultdict[tuple[Speed, bool, str], list[tuple[float, float]]] = defaultdict(list)
@@ -82,7 +82,7 @@ class _Speeds:
 
 
 def _works(item: Planned) -> bool:
-    """Whether a task mostly works, by its law, rather than starts up."""
+    """True where a task, by its law, mostly works rather than starts up."""
     return item.cost.core_s - item.cost.start_s >= LEAST_WORK * item.cost.core_s
 
 
@@ -100,7 +100,7 @@ def _model(item: Planned) -> str:
 
 
 def unmeasured_on_gpu(plan: Sequence[Planned], costs: Estimate) -> list[str]:
-    """What is left for GPUs that no GPU has run yet, in words."""
+    """Kinds of tasks left for GPUs that no GPU has run yet, in words."""
     return sorted(
         {
             speed(item).words
@@ -128,7 +128,7 @@ def wall(plan: Sequence[Planned], seconds: Mapping[str, float], site: Site) -> f
 
 
 def gpu_hours(plan: Sequence[Planned], seconds: Mapping[str, float]) -> float:
-    """Of what is left."""
+    """GPU-hours of the tasks left."""
     return sum(seconds[item.key] for item in plan if item.key in seconds and item.task.resources.gpus) / 3600
 
 
@@ -143,13 +143,13 @@ def by_architecture(plan: Sequence[Planned], seconds: Mapping[str, float]) -> di
 
 
 def core_hours(plan: Sequence[Planned], seconds: Mapping[str, float]) -> float:
-    """Of what is left and needs no GPU."""
+    """Core-hours of the tasks left that need no GPU."""
     rest = [item for item in plan if item.key in seconds and not item.task.resources.gpus]
     return sum(seconds[item.key] * item.task.resources.cores for item in rest) / 3600
 
 
 def _part(progress: Mapping[str, object] | None) -> float:
-    """How much of a running task is done, by its own count."""
+    """Share of a running task that is done, by its own count."""
     if not progress or "done" not in progress or not progress.get("total"):
         return 0.0
     return min(1.0, float(str(progress["done"])) / float(str(progress["total"])))

@@ -1,6 +1,6 @@
 """Planned tasks, and what state each is in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -38,23 +38,26 @@ class Planned:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the store held when it was looked at, all by task key.
+    """Content of a store at one moment, all by task key.
 
     results: manifest and the manifests consumed; failures: the newest attempt's failure.json;
     running: attempts under a live driver, with their progress (may be empty); spent: wall seconds that all
-    attempts of a done task took, where they are known.
+    attempts of a done task took, where they are known; changed: files of a committed folder that are no
+    longer what was committed.
     """
 
     results: Mapping[str, Mapping[str, Any]]
     failures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     running: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)
+    changed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def states(plan: Iterable[Planned], seen: Snapshot) -> dict[str, State]:
     """The state of every task of a plan in topological order.
 
     A result whose recorded upstream manifests differ from the present ones is stale, and so is all below it.
+    So is a result that was changed after its commit.
     """
     known: dict[str, State] = {}
     for item in plan:
@@ -78,7 +81,9 @@ def _state(item: Planned, known: Mapping[str, State], seen: Snapshot) -> State:
 
 
 def is_fresh(item: Planned, seen: Snapshot) -> bool:
-    """Whether a committed result consumed exactly what is committed now."""
+    """True where a result is as it was committed, and consumed exactly what is committed now."""
+    if item.key in seen.changed:
+        return False
     consumed = seen.results[item.key]["upstream"]
     return all(
         key in seen.results and consumed.get(role, {}).get("manifest") == seen.results[key]["manifest"]

@@ -46,7 +46,7 @@ class ReadyQueue:
 
     @property
     def is_any_ready(self) -> bool:
-        """Whether a task may start, on whatever node."""
+        """True where a task may start, on whatever node."""
         return any(self._ready.values())
 
     @property

@@ -1,15 +1,12 @@
-"""Parameters of the tasks that make structures and reference data, and the checkpoint interval of MD."""
+"""Parameters of the tasks that make structures and reference data."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.files import read_parameters
-from mlipbench_hpc.campaign.spec import Dataset, GeneratedDataset, MolecularDynamics, System
+from mlipbench_hpc.campaign.spec import Dataset, GeneratedDataset, System
 from mlipbench_hpc.potentials.card import Card
-
-CHECKPOINTS_OF_A_RUN, LEAST_INTERVAL_PS = 400, 0.25
 
 
 def build(system: System, facts: DatasetFacts, start: int) -> tuple[dict[str, Any], dict[str, str]]:
@@ -62,15 +59,3 @@ def _sampled(recipe: GeneratedDataset, frames: int) -> list[dict[str, Any]]:
         {"frames": share + (place < rest), "temperature": temperature, "rattle_every": every}
         for place, temperature in enumerate(recipe.temperatures)
     ]
-
-
-def checkpoint_every(run: MolecularDynamics) -> int:
-    """Timesteps between two checkpoints: as stated, else a 400th of the run, 0.25 ps and one frame at least.
-
-    So a run of any length has a few hundred segments, and the interval depends on the campaign alone.
-    """
-    if run.checkpoint_every is not None:
-        return round(run.checkpoint_every / run.timestep)
-    frame = round(run.frame_every / run.timestep)
-    interval = max(LEAST_INTERVAL_PS, run.length / CHECKPOINTS_OF_A_RUN) / run.timestep
-    return frame * math.ceil(interval / frame - 1e-9)

@@ -75,7 +75,7 @@ def amount(plan: Sequence[Planned], costs: Estimate, site: Site, prefix: str = "
 
 
 def _sources(left: Sequence[Planned], costs: Estimate) -> list[str]:
-    """What was measured, what is carried over to other models, and what only the cards say."""
+    """Sources of the speeds: measured, carried over from other models, or the cards alone."""
     headings = {
         "measured": "measured here",
         "scaled": "measured here with other models and scaled by the cards' laws",
@@ -98,7 +98,7 @@ def hours(number: float) -> str:
 
 
 def over_budget(plan: Sequence[Planned], seen: Snapshot, states: Mapping[str, State], site: Site) -> str:
-    """What is beyond the site's limits, in words; empty when nothing is."""
+    """Costs beyond the site's limits, in words; empty where none is."""
     costs = estimate(plan, seen, states)
     most = "at most " if unmeasured_on_gpu(plan, costs) else ""
     wanted = {
@@ -139,8 +139,18 @@ def committees(plan: Sequence[Planned], states: Mapping[str, State]) -> list[str
     return lines
 
 
+def changes(plan: Sequence[Planned], seen: Snapshot) -> list[str]:
+    """Each committed task whose folder was changed after its commit, with the files and the next step."""
+    return [
+        f"  changed  {item.task.label}: digest of {', '.join(seen.changed[item.key])} differs from the "
+        f"committed one: `run` makes the task again, `mlipbench task show {item.key[:12]}` names its folder"
+        for item in plan
+        if item.key in seen.changed
+    ]
+
+
 def running(plan: Sequence[Planned], seen: Snapshot) -> list[str]:
-    """What runs now, and how far it is."""
+    """A line for each running task, with its progress."""
     return [
         f"  running  {item.task.label}: {progress(in_ns(item, seen.running[item.key]))}"
         for item in plan

@@ -335,7 +335,7 @@ def _reweighted_number(line: Line, name: str) -> Members | None:
     parts = []
     for run in reweighted_runs(line):
         statistics = run.spread.statistics(name) if run.spread else {}
-        values = [statistics.get("driver"), *statistics.get("members", []), statistics.get("noise")]
+        values = [statistics.get("driving_member"), *statistics.get("members", []), statistics.get("noise")]
         if len(values) > 3 and None not in values:
             numbers = np.array(values, dtype=float)
             parts.append((run, numbers[1:-1, None] - numbers[0], numbers[-1:] ** 2))

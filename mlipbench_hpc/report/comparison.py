@@ -162,7 +162,7 @@ def numbers(results: Results) -> dict[str, Any]:
 
 def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
     return {
-        "driver": line.potential.name,
+        "driven_by": line.potential.name,
         "about": line.about(),
         "replicas": [int(run.md.subject["replica"]) for run in line.runs],
         "alpha": alpha(line),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.layer import COSINE, PEAK_DENSITY, PEAK_HEIGHT
-from mlipbench_hpc.analysis.profiles import DIPOLE
+from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, TOLERATED_STD
 from mlipbench_hpc.analysis.stationarity import Stationarity, changing, nonstationary
 from mlipbench_hpc.data.observable import STATIONARITY, WATERS
@@ -18,7 +18,7 @@ from mlipbench_hpc.report.text import number, plus_minus
 LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
-COMPARED = (COSINE, DIPOLE)
+COMPARED = (COSINE, TOTAL_ORIENTATION)
 ENOUGH_TRANSITIONS = 10
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
 # What else has to be stationary for a number to mean anything: of the run, and of numbers without a series.
@@ -147,7 +147,7 @@ def correlation_ps(run: Run) -> tuple[float, float]:
 
     From what `analyse` leaves: SE(autocorrelation) = width·√(g/T). NaN where that is not known.
     """
-    values, dipole = run.analysis.values, run.analysis.statistics(DIPOLE)
+    values, dipole = run.analysis.values, run.analysis.statistics(TOTAL_ORIENTATION)
     frames, width = values.get("frames_analysed"), dipole.get("width")
     error = dipole.get("se_autocorrelation")
     if not frames or frames < 2 or not width or error is None:

@@ -242,7 +242,7 @@ def _columns(checked: list[Check]) -> dict[str, list[Any]]:
         "observable": [check.observable.name for check in checked for _ in check.own.x]
     }
     parts = {
-        "x": [check.own.x for check in checked], "driver": [check.driving.mean for check in checked],
+        "x": [check.own.x for check in checked], "driving_member": [check.driving.mean for check in checked],
         "reweighted": [check.reweighted.mean for check in checked],
         "reweighted_se": [check.reweighted.se for check in checked],
         "own_md": [check.own.mean for check in checked], "own_md_se": [check.own.se for check in checked],

@@ -76,7 +76,7 @@ class Group:
     cell: list[list[float]]
     temperature: float
     lines: list[Line]
-    metal: str
+    metals: tuple[str, ...]
     twin: bool = False
     comparisons: tuple[dict[str, Any], ...] = ()
     every: list["Group"] = field(default_factory=list, repr=False, compare=False)
@@ -85,7 +85,7 @@ class Group:
     @cached_property
     def title(self) -> str:
         """`Au48 O40 H80 Na2, 300 K`; with the cell's edges where another group has the same atoms."""
-        first = [symbol for symbol in (self.metal, *WATER) if symbol in self.species]
+        first = [symbol for symbol in (*self.metals, *WATER) if symbol in self.species]
         rest = [symbol for symbol in sorted(self.species) if symbol not in first]
         atoms = " ".join(f"{symbol}{self.species[symbol]}" for symbol in first + rest)
         edges = " × ".join(f"{edge:.2f}" for edge in np.linalg.norm(self.cell, axis=1))
@@ -100,7 +100,7 @@ class Group:
     def interface(self) -> bool:
         """Whether there is a surface; where all runs are excluded, whether the metal is there."""
         if not self.drawn:
-            return self.metal in self.species
+            return any(metal in self.species for metal in self.metals)
         return any(run.profiles.get("faces") for line in self.drawn for run in line.runs)
 
     @property
@@ -171,10 +171,11 @@ def _group(key: Key, lines: list[Line], results: Results, keys: list[Key]) -> Gr
     species, cell, temperature = key
     analysis = results.document["campaign"]["analysis"]
     metal, comparisons = analysis.get("profiles", {}).get("metal", "Au"), analysis.get("comparisons", [])
+    metals = (metal,) if isinstance(metal, str) else tuple(metal)
     twin = sum(other[0] == species and other[2] == temperature for other in keys) > 1
     ordered = sorted(lines, key=lambda line: not line.potential.reference)
     edges = np.reshape(cell, (-1, 3)).tolist()
-    return Group(dict(species), edges, temperature, ordered, metal, twin, tuple(comparisons))
+    return Group(dict(species), edges, temperature, ordered, metals, twin, tuple(comparisons))
 
 
 def _lines(results: Results, name: str) -> dict[Key, Line]:

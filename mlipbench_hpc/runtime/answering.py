@@ -12,7 +12,7 @@ class Executor(HighThroughputExecutor):
     """Parsl's, but no question to its interchange waits for ever: a dead one has no managers."""
 
     def is_alive(self) -> bool:
-        """Whether its interchange runs and answers."""
+        """True where the interchange runs and answers."""
         process = self.interchange_proc
         return process is not None and process.poll() is None and self.command_client.ok
 

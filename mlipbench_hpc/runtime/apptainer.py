@@ -34,7 +34,7 @@ class Apptainer(Client):  # type: ignore[misc]  # spython carries no types
         return [*START, *(flags or []), action]
 
     def _run_command(self, cmd: list[str], **_ignored: object) -> None:
-        """What `build` ends with."""
+        """Run the command that `build` ends with."""
         assert self.run_argv, "only a client with a `run` builds"
         self.run_argv(cmd)
 

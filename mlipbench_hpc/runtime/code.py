@@ -1,4 +1,4 @@
-"""A frozen copy of this package in the store: what runs tonight is what was there when the run began."""
+"""A frozen copy of this package in the store: what runs tonight is what was there when the driver began."""
 
 import compileall
 import os

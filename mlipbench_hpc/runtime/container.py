@@ -1,4 +1,4 @@
-"""How one task is started: an argv list and environment variables, computed purely."""
+"""Command that starts one task: an argv list and environment variables, computed purely."""
 
 import csv
 import io

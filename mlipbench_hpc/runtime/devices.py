@@ -1,4 +1,4 @@
-"""What the models of a campaign compute on at a site, refused where their architecture cannot."""
+"""Devices of a campaign's models at a site, refused where their architecture cannot use them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

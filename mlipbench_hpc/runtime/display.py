@@ -1,4 +1,4 @@
-"""What `run` shows while tasks run: lines, or on a terminal one live line for each running task."""
+"""Output of `run` while tasks run: lines, or on a terminal one live line for each running task."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Display(Protocol):
         """Print a line that stays."""
 
     def show(self, running: Sequence[Running], whole: Whole) -> None:
-        """What runs now."""
+        """Show the tasks that run now."""
 
 
 class Lines:

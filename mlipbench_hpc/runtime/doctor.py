@@ -167,7 +167,7 @@ class Doctor:
                     self._end(provider)
 
     def _whole(self, site: ClusterSite, nodes: Nodes, folder: str) -> None:
-        """Whether the scheduler would ever start a job as long and as large as the site's, if it tells."""
+        """Check that the scheduler would ever start a job as long and as large as the site's, if it tells."""
         block = blocks_of(site, nodes, tag(self.store, "doctor"), str(Path(sys.executable).parent))
         block.script_dir = folder
         refusal = block.objection()

@@ -21,7 +21,7 @@ from mlipbench_hpc.plan.queue import ReadyQueue
 from mlipbench_hpc.runtime import look, processes
 from mlipbench_hpc.runtime.container import Place, command
 from mlipbench_hpc.runtime.display import Countdown, Display, Whole
-from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, stuck
+from mlipbench_hpc.runtime.endings import RECORDED, exit_code, lost, record, record_stop, stuck
 from mlipbench_hpc.runtime.environments import Environment
 from mlipbench_hpc.runtime.executors import Pool, end_leftovers
 from mlipbench_hpc.runtime.flight import Flight
@@ -91,6 +91,7 @@ class Driver:
         self.slots = self.site.slots
         self._countdown = Countdown(self._time_left)
         self.pool = Pool(self.site, self.store, self.echo)
+        look.write_notices(self.store, [])
         shown = watched = time.monotonic()
         try:
             while not self.stopping and (self._fill() or self.flights):
@@ -104,6 +105,7 @@ class Driver:
                     shown = now
                     self._show()
         finally:
+            self._say_once([])
             self._stop_everything()
             self.pool.close()
 
@@ -111,8 +113,9 @@ class Driver:
         """Plan with the decisions made so far; stale results are set aside. Returns what counts, by key."""
         plan = look.settle(self.store, self.replan)
         if not self.done and (changed := look.changed(self.store, plan)):
-            for item in changed:
-                self._set_aside(item)
+            for item in plan:
+                if item.key in changed:
+                    self._set_aside(item)
             plan = look.settle(self.store, self.replan)
         self.plan = {item.key: item for item in plan}
         seen = look.snapshot(self.store, self.plan)
@@ -137,7 +140,7 @@ class Driver:
         self.done.discard(item.key)
 
     def _heal(self, flight: Flight, key: str) -> None:
-        """What an attempt could not consume is made anew, unless that is under way for another."""
+        """Make anew a result that an attempt could not consume, unless that is under way for another."""
         self.flights.pop(flight.item.key)
         if key in self.plan and self.store.task(key).exists() and damaged(self.store.task(key)):
             self._set_aside(self.plan[key])
@@ -183,7 +186,7 @@ class Driver:
         future.add_done_callback(lambda ended: self.endings.put((item.key, attempt, ended)))
 
     def _is_smaller(self, item: Planned) -> bool:
-        """Whether an earlier attempt ran out of memory, and the next may evaluate fewer frames at a time."""
+        """True where an earlier attempt ran out of memory and the next may evaluate fewer frames at once."""
         return self.tries[item.key, "resource"] > 0 and "batch_size" in item.task.parameters
 
     def _outside(self) -> Mapping[str, str]:
@@ -217,7 +220,7 @@ class Driver:
             self._failed(flight)
 
     def _shows_late(self, flight: Flight) -> bool:
-        """Whether an exit code tells of a commit, or on a cluster of a record, that may still show here."""
+        """True where an exit code tells of a commit, or on a cluster a record, that may still show here."""
         if time.monotonic() - (flight.ended or 0.0) > VISIBLE_WITHIN_S:
             return False
         if flight.code == EXIT_COMMITTED:
@@ -329,7 +332,7 @@ class Driver:
         return self.wanted.get(item.key, item.cost.bytes + SPARE_BYTES)
 
     def _has_space(self, item: Planned) -> bool:
-        """Whether the disk can take this task; raises OutOfSpace after the site's patience."""
+        """True where the disk can take this task; raises OutOfSpace after the site's patience."""
         if free_bytes(self.store.root) >= self._space_for(item):
             self._full_since = None
             return True
@@ -348,7 +351,7 @@ class Driver:
         return self.display.say
 
     def _show(self) -> None:
-        """What runs now, and how far the whole is."""
+        """Show the tasks that run now, and the progress of the whole."""
         total = len(self._order)
         whole = Whole(total - len(self._unfinished()), total, self._countdown.left_s)
         self.display.show(look.running(self.store, self.plan, self.flights), whole)
@@ -357,7 +360,9 @@ class Driver:
         return look.time_left(self.store, list(self.plan.values()), self.site)
 
     def _say_once(self, lines: list[str]) -> list[str]:
-        """Print those lines that are not of the last look; returns all."""
+        """Print those lines that are not of the last look, and leave all for `status`; returns all."""
+        if lines != self.notices:
+            look.write_notices(self.store, lines)
         for line in lines:
             if line not in self.notices:
                 self.echo(f"      {line}")
@@ -374,6 +379,8 @@ class Driver:
         """After a stop, give running attempts time to end as interrupted; nothing of ours is left running."""
         if self.flights and self.stopping:
             self.echo(f"      {self.stopping}: asking {len(self.flights)} attempts to checkpoint and stop")
+        for flight in list(self.flights.values()) if self.stopping not in ("", OUT_OF_TIME) else []:
+            record_stop(flight.attempt, self.stopping)
         deadline = time.monotonic() + (STOP_WITHIN_S if self.stopping else 0)
         number = signal.SIGTERM
         while self.flights:

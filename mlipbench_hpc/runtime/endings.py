@@ -1,9 +1,9 @@
-"""What an exit code says of an attempt; only its folder says more."""
+"""Endings of attempts by their exit codes; only the folder says more."""
 
 import contextlib
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from errno import ENOSPC
 from pathlib import Path
@@ -16,6 +16,8 @@ from mlipbench_hpc.runtime.launch import NO_MEMORY, NOT_STARTED
 # What an attempt leaves before it ends with such a code.
 RECORDED = {EXIT_INTERRUPTED: "interrupted.json"} | dict.fromkeys(EXIT_OF_FAILURE.values(), "failure.json")
 STUCK_AFTER = 3
+# What a driver that was stopped leaves in attempts that run.
+STOPPED = "stopped.json"
 FATAL = 128  # Apptainer ends with 128 and the number of the signal that killed what it ran.
 
 
@@ -33,12 +35,26 @@ def record(attempt: Path, kind: str, message: str) -> None:
             write_json(attempt / "failure.json", {"kind": kind, "message": message, "timing": timing})
 
 
+def record_stop(attempt: Path, signal_name: str) -> None:
+    """Note that somebody stopped the driver of an attempt; one that is committed meanwhile needs no note."""
+    with contextlib.suppress(OSError):
+        write_json(attempt / STOPPED, {"driver": signal_name})
+
+
+def is_stopped(attempt: Path, ended: Mapping[str, Any]) -> bool:
+    """True where somebody ended the attempt: by stopping its driver, or with Ctrl-C where it runs by hand.
+
+    No scheduler sends SIGINT. ended: its interrupted.json.
+    """
+    return (attempt / STOPPED).exists() or ended.get("cause") == signal.SIGINT.name
+
+
 def stuck(attempts: Iterable[Path]) -> str:
     """Why a task is given up that its time's end interrupts again and again, or an empty string.
 
     attempts: its folders, oldest first, whichever driver began them. Three that had at least half of the
     longest's time, the last among them, came no further than those before (others may have begun near a job's
-    end), or thrice as many of any length.
+    end), or thrice as many of any length. Attempts that somebody stopped do not count.
     """
     furthest, spent = -1, list[float]()
     for attempt in attempts:
@@ -46,7 +62,7 @@ def stuck(attempts: Iterable[Path]) -> str:
         ended = read_json(attempt / "interrupted.json")
         if step > furthest:
             furthest, spent = step, []
-        elif ended:
+        elif ended and not is_stopped(attempt, ended):
             spent.append(float(ended.get("timing", {}).get("wall_s", 0.0)))
     long = [seconds >= max(spent) / 2 for seconds in spent]
     if not (long and long[-1] and sum(long) >= STUCK_AFTER) and len(spent) < 3 * STUCK_AFTER:

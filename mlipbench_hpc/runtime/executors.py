@@ -83,7 +83,7 @@ class Pool:
             cluster.worked(attempt)
 
     def blames_node(self, kind: str, attempt: Path, failure: str, code: int | None, words: str) -> bool:
-        """Whether a failure of that kind is held against its node, which gets no more jobs, not the task."""
+        """True where a failure of that kind is its node's, which gets no more jobs, and not the task's."""
         cluster, task = self.clusters.get(kind), attempt.name.rpartition("-")[0]
         if cluster and failure == "lost":
             cluster.lost(attempt.name, task)
@@ -92,7 +92,7 @@ class Pool:
         return False
 
     def is_broken(self) -> bool:
-        """Whether an interchange died or Parsl gave an executor up: a new pool is needed."""
+        """True where an interchange died or Parsl gave an executor up: a new pool is needed."""
         hopeless = bool(self.why_hopeless())
         return hopeless or any(
             not executor.is_alive() or executor.bad_state_is_set for executor in self.executors.values()
@@ -103,14 +103,10 @@ class Pool:
         return next((cluster.verdict for cluster in self.clusters.values() if cluster.verdict), "")
 
     def watch(self) -> list[str]:
-        """What the scheduler says of this pool's jobs, in lines; jobs of silent workers are cancelled."""
+        """Lines about this pool's jobs by the scheduler; jobs of silent workers are cancelled."""
         lines = [cluster.jobs.trouble for cluster in self.clusters.values() if cluster.jobs.trouble]
         for label, executor in self.clusters.items():
-            lines += executor.lines()
-            for block, status in list(executor.status_facade.items()):
-                if status.state in (JobState.PENDING, JobState.HELD):
-                    job = executor.blocks_to_job_id.get(block)
-                    lines.append(f"job {job} ({label}) waits: {status.message or 'pending'}")
+            lines += [*executor.lines(), *executor.waiting()]
             lines += self._silent(label, executor)
         return lines
 
@@ -275,5 +271,5 @@ def _private_folder(store: Path, site: Site) -> Path:
 
 
 def plain(store: Path) -> bool:
-    """Whether a store's path can stand unquoted in a script."""
+    """True where a store's path can stand unquoted in a script."""
     return re.fullmatch(PLAIN, str(store.resolve())) is not None

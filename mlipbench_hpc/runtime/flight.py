@@ -1,4 +1,4 @@
-"""What the driver knows of one attempt that it has submitted."""
+"""Record of one attempt that the driver has submitted."""
 
 from dataclasses import dataclass
 from pathlib import Path

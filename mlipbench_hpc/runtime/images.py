@@ -25,7 +25,7 @@ class ImageRefused(Trouble):
 
 @dataclass(frozen=True)
 class Entry:
-    """What images.lock says of one image.
+    """Entry of one image in images.lock.
 
     recipe: what it was made from. squashfs: sha256 of what is in it, its identity in task keys. sha256: of
     the file, which signing changes. base: what it stands on. built: when and with which tools.
@@ -88,7 +88,7 @@ class Images:
         )
 
     def has(self, environments: Iterable[str], flavour: str) -> bool:
-        """Whether there is an image of each."""
+        """True where there is an image of each environment."""
         return all(
             f"{name}-{flavour}" in self.entries or f"{name}-cpu" in self.entries for name in environments
         )
@@ -136,7 +136,7 @@ class Image:
 
     @property
     def device(self) -> str:
-        """What models inside compute on: cuda or cpu."""
+        """Device that models inside compute on: cuda or cpu."""
         return self.entry.flavour
 
     @property

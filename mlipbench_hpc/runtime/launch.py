@@ -1,4 +1,4 @@
-"""What runs on the executing side: start one worker process, wait for it, return its exit code."""
+"""Start of one worker process where it executes: waits for it and returns its exit code."""
 
 import os
 import signal
@@ -78,7 +78,7 @@ def launch(
 
 
 def kills_for_memory() -> int:
-    """How many processes of this machine its kernel has killed for want of memory (Linux 4.13 and later)."""
+    """Number of processes that this machine's kernel killed for want of memory (Linux 4.13 and later)."""
     try:
         rows = Path("/proc/vmstat").read_text().splitlines()
     except OSError:

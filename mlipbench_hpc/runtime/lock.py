@@ -24,7 +24,7 @@ class StoreLocked(Trouble):
 
 
 def me() -> dict[str, Any]:
-    """Who this process is: host, boot, pid and the pid's start time (a pid alone may be reused)."""
+    """Identity of this process: host, boot, pid and the pid's start time (a pid alone may be reused)."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return {
         "host": socket.gethostname(),
@@ -49,7 +49,7 @@ def own_job() -> str | None:
 
 
 def is_alive(holder: dict[str, Any]) -> bool | None:
-    """Whether a lock's holder lives; None when it is on another host and cannot be asked."""
+    """True where a lock's holder lives; None where it is on another host and cannot be asked."""
     own = me()
     if holder["host"] != own["host"]:
         return None

@@ -3,15 +3,18 @@
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.campaign.site import Site
-from mlipbench_hpc.contract.folder import ENDINGS, SMALL_BYTES, Store, damaged, read_json
+from mlipbench_hpc.contract.folder import ENDINGS, SMALL_BYTES, Store, damaged, read_json, write_json
 from mlipbench_hpc.plan.estimate import estimate, wall
 from mlipbench_hpc.plan.graph import Planned, Snapshot, states
 from mlipbench_hpc.runtime.display import Running
 from mlipbench_hpc.runtime.lock import driven_since
+
+NOTICES = "notices.json"
 
 
 def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
@@ -24,6 +27,18 @@ def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
     flying = {} if since is None else {key: path for key, path in newest.items() if _is_running(path, since)}
     spent = {key: seconds for key, result in results.items() if (seconds := _spent(result)) is not None}
     return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()}, spent)
+
+
+def write_notices(store: Store, lines: list[str]) -> None:
+    """Leave what the scheduler says of a driver's jobs; a full disk does not end the driver."""
+    with suppress(OSError):
+        write_json(store.root / NOTICES, {"lines": lines})
+
+
+def notices(store: Store) -> list[str]:
+    """Lines about the jobs of the present driver by the scheduler; none where no driver is at work."""
+    lines = (read_json(store.root / NOTICES) or {}).get("lines", [])
+    return lines if driven_since(store.root) is not None else []
 
 
 def running(store: Store, plan: Mapping[str, Planned], keys: Collection[str]) -> list[Running]:
@@ -41,10 +56,10 @@ def time_left(store: Store, plan: list[Planned], site: Site) -> float:
     return wall(plan, estimate(plan, seen, states(plan, seen)).seconds, site)
 
 
-def changed(store: Store, plan: Iterable[Planned]) -> list[Planned]:
-    """Tasks whose committed folder is no longer what was committed, so far as small files tell."""
-    there = [item for item in plan if store.task(item.key).exists()]
-    return [item for item in there if damaged(store.task(item.key), SMALL_BYTES)]
+def changed(store: Store, plan: Iterable[Planned]) -> dict[str, list[str]]:
+    """By key of a committed task, its files that are no longer what was committed, of those up to 64 MB."""
+    there = [item.key for item in plan if store.task(item.key).exists()]
+    return {key: files for key in there if (files := damaged(store.task(key), SMALL_BYTES))}
 
 
 def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) -> list[Planned]:
@@ -59,7 +74,7 @@ def settle(store: Store, expand: Callable[[Mapping[str, bool]], list[Planned]]) 
 
 
 def decisions(store: Store, plan: Iterable[Planned]) -> dict[str, bool]:
-    """What committed `decide` tasks of a plan said."""
+    """Decisions of the committed `decide` tasks of a plan, by key."""
     results = {item.key: store.result(item.key) for item in plan if item.task.verb == "decide"}
     return {key: bool(result["values"]["enough"]) for key, result in results.items() if result}
 

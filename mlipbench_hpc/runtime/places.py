@@ -29,14 +29,14 @@ def locate_all(names: Iterable[str], site: Site, remember: Path) -> Mapping[str,
 
 
 def in_images(names: list[str], site: Site) -> bool:
-    """Whether tasks of these environments run in images: `auto` takes them where all are there."""
+    """True where tasks of these environments run in images: `auto` takes them where all are there."""
     if site.runtime == "auto":
         return bool(shutil.which("apptainer")) and images_of(site).has(names, site.flavour)
     return site.runtime == "apptainer"
 
 
 def device(name: str, site: Site) -> str:
-    """What models of an environment compute on in its image, be it there or still to be built: cpu or cuda.
+    """Device of an environment's models in its image, be it there or still to be built: cpu or cuda.
 
     As everywhere, an environment that is made in no other flavour is taken in cpu.
     """

@@ -1,4 +1,4 @@
-"""What a compute node tells `mlipbench doctor`; runs in a probe job, with the standard library alone.
+"""Answers of a compute node to `mlipbench doctor`; runs in a probe job, with the standard library alone.
 
 It calls the login node, says what it found, and both then time how long a rename of one shows on the other.
 """
@@ -20,7 +20,7 @@ PATIENCE_S, LOOK_EVERY_S, COMMAND_S = 100.0, 0.02, 30.0
 
 
 def versions() -> dict[str, str]:
-    """Of what both sides must agree in."""
+    """Versions in which both sides must agree."""
     present = {"python": platform.python_version()}
     for name in ("mlipbench-hpc", "parsl"):
         try:
@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 
 def answer(*argv: str) -> str | None:
-    """What a command prints, or None where it is missing or fails."""
+    """Output of a command, or None where it is missing or fails."""
     if not shutil.which(argv[0]):
         return None
     try:
@@ -42,7 +42,7 @@ def answer(*argv: str) -> str | None:
 
 
 def facts(images: list[str]) -> dict[str, Any]:
-    """What this node is; images: of CUDA flavour, which are asked for the GPUs they see."""
+    """Facts of this node; images: of CUDA flavour, which are asked for the GPUs they see."""
     listed = answer("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     ask = ("--nv", "--containall", "--no-home")
     tell = "import torch; print(torch.cuda.device_count())"

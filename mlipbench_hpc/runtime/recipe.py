@@ -1,4 +1,4 @@
-"""What an image is made from, as text with a hash: definition, complete lock, acceptance tests, base."""
+"""Recipe of an image as text with a hash: definition, complete lock, acceptance tests, base."""
 
 import re
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class RecipeError(Trouble):
 
 @dataclass(frozen=True)
 class Base:
-    """What an image stands on. kind: debian (locked packages), local (an image file) or docker (by digest).
+    """Base of an image. kind: debian (locked packages), local (an image file) or docker (by digest).
 
     identity says which bytes it is; place is where a local one lies on this machine, in no hash.
     """

@@ -1,4 +1,4 @@
-"""What a run does to its environments before anything starts: check them, stage images, say what they are."""
+"""Environments before a driver starts anything: check them, stage images, say what they are."""
 
 import os
 import shutil

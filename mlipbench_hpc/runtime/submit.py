@@ -65,7 +65,7 @@ def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable
 
 
 def driver_block(site: ClusterSite, store: Store) -> SlurmBlock | PbsBlock:
-    """What submits and finds the drivers of a store: two cores of a node without GPUs, if there is one."""
+    """Provider that submits and finds the drivers of a store: two cores of a node without GPUs, if any."""
     nodes = site.nodes[site.kind_of(gpu=False)]  # type: ignore[index]
     small: dict[str, Any] = {"nodes_per_block": 1, "gpus_per_node": 0, "cores_per_node": CORES}
     small |= {"memory_per_node": None, "select": None, "min_blocks": 0, "exclusive": False}
@@ -77,7 +77,7 @@ def driver_block(site: ClusterSite, store: Store) -> SlurmBlock | PbsBlock:
 
 
 def is_over(site: Site, store: Store, lock: Mapping[str, Any]) -> bool:
-    """Whether a lock names its driver's job, and this site's scheduler says that it is over."""
+    """True where a lock names its driver's job, and this site's scheduler says that it is over."""
     job = lock.get("job")
     return bool(job) and isinstance(site, ClusterSite) and driver_block(site, store).is_over(str(job))
 

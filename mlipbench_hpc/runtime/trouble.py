@@ -1,4 +1,4 @@
-"""What can stop a driver: a full disk, or workers that never stay."""
+"""Causes that stop a driver: a full disk, or workers that never stay."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ OUT_OF_TIME = "the end of its own job"
 
 
 class Trouble(Exception):
-    """What whoever runs the suite can mend: said in words, never as a traceback."""
+    """Fault that the user of the suite can mend: a message in words, never a traceback."""
 
 
 class OutOfSpace(Trouble):

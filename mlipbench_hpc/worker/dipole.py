@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers
 
 from mlipbench_hpc.analysis.dipole import VOLT_A, plane, total_dipole, trend, work_function_change
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Frames
@@ -34,7 +34,7 @@ def run(context: Context) -> dict[str, Any]:
     for index in range(len(frames)):
         try:
             place, across, dipole, area, normal = one_frame(
-                frames, index, float(answers.dipoles[index]), atomic_numbers[given["metal"]]
+                frames, index, float(answers.dipoles[index]), atomic_numbers_of(given["metal"])
             )
         except (ValueError, np.linalg.LinAlgError) as error:
             reasons[str(error)] += 1
@@ -60,7 +60,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def one_frame(
-    frames: Frames, index: int, dipole: float, metal: int
+    frames: Frames, index: int, dipole: float, metal: list[int]
 ) -> tuple[int, float, float, float, float]:
     """Frame, P_z and dipole in e·Å along +z, area in Å², outward normal; ValueError says what it lacks."""
     own = frames.atoms_of(index)

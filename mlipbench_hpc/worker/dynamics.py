@@ -11,6 +11,7 @@ from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, Visits
 from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
+from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
@@ -62,7 +63,8 @@ class Motion:
 
     def add(self, positions: NDArray[Any]) -> None:
         """The next frames (F, N, 3) Å."""
-        self.layer = inside, directions = first_layer(self.profiler, positions, self.layer)
+        segments = [segment[:2] for segment in owners_of(self.profiler).segments(positions)]
+        self.layer = inside, directions = first_layer(self.profiler, positions, self.layer, segments)
         normals = np.repeat(
             [face.normal for face in self.profiler.faces], inside.shape[1] // len(self.profiler.faces)
         )

@@ -1,14 +1,14 @@
 """Sums over frames of observables that packages outside this one add."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
-from mlipbench_hpc.contract.task import TaskFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.framewise import Frame, Framewise
 
@@ -35,38 +35,72 @@ class System:
         return bool((self.numbers == atomic_numbers.get(symbol, -1)).any())
 
     def frames(self, positions: NDArray[np.floating], cells: Floats) -> Iterator[Frame]:
-        """Frames of positions (f, N, 3) Å and cells (f, 3, 3) Å."""
+        """The next frames of one reading: positions (f, N, 3) Å and cells (f, 3, 3) Å, waters of each."""
         interface, every = self.interface, np.arange(len(self.numbers))
         faces = interface.faces if interface else ()
-        waters = interface.waters.intact if interface else np.zeros((0, 3), dtype=np.int64)
         heights = np.zeros((len(positions), len(faces), len(every)))
         for place, face in enumerate(faces):
             heights[:, place] = face.heights(positions, cells[0], every)
-        for frame, cell, height in zip(np.asarray(positions, dtype=float), cells, heights, strict=True):
+        ordered = zip(
+            np.asarray(positions, dtype=float), cells, heights, self._waters(positions), strict=True
+        )
+        for frame, cell, height, waters in ordered:
             yield Frame(self.numbers, frame, cell, height, waters)
+
+    def _waters(self, positions: NDArray[np.floating]) -> Iterator[Ints]:
+        """(W, 3) O, H, H of each frame."""
+        if self.interface is None:
+            yield from [np.zeros((0, 3), dtype=np.int64)] * len(positions)
+            return
+        for segment in owners_of(self.interface).segments(positions):
+            yield from [segment.waters.intact] * len(segment.total)
 
 
 class FrameSums:
     """Σ_t row[k, t] · value[t] over each block, of several observables, of frames as they come.
 
     rows (K, T): what every frame counts for; T fills whole blocks. sums: (blocks, K, B) by name, B = 1 of a
-    single number; series: (T,) by name of single numbers.
+    single number; series: (T,) by name of single numbers. An observable that raises an exception leaves
+    `framewise`, `sums` and `series`, and `say` is called with a sentence about it; the others stay.
     """
 
-    def __init__(self, every: list[Framewise], system: System, rows: Floats, blocks: int) -> None:
+    def __init__(
+        self, every: list[Framewise], system: System, rows: Floats, blocks: int, say: Callable[[str], None]
+    ) -> None:
         self.framewise, self.system, self.length = every, system, rows.shape[1] // blocks
         shapes = {framewise.observable.name: len(framewise.bins) for framewise in every}
         self.sums: Samples = {name: np.zeros((blocks, len(rows), bins or 1)) for name, bins in shapes.items()}
         self.series = {name: np.zeros(rows.shape[1]) for name, bins in shapes.items() if not bins}
-        self._rows, self._next = rows, 0
+        self._rows, self._next, self._say = rows, 0, say
 
     def add(self, positions: NDArray[np.floating]) -> None:
         """The next frames (F, N, 3) Å."""
         cells = self.system.cells[self._next : self._next + len(positions)]
         for frame in self.system.frames(positions, cells):
-            for framewise in self.framewise:
-                self._take(framewise.observable.name, value_of(framewise, frame))
+            for framewise in tuple(self.framewise):
+                self._evaluate(framewise, frame)
             self._next += 1
+
+    def _evaluate(self, framewise: Framewise, frame: Frame) -> None:
+        """Running out of memory is no fault of the observable: the task is tried again."""
+        try:
+            value = value_of(framewise, frame)
+        except MemoryError:
+            raise
+        except Exception as error:
+            self._leave_out(framewise, error)
+        else:
+            self._take(framewise.observable.name, value)
+
+    def _leave_out(self, framewise: Framewise, error: Exception) -> None:
+        name = framewise.observable.name
+        self._say(
+            f"observable {name} ({framewise.source}) is left out: {type(error).__name__} in analysed frame "
+            f"{self._next}: {error}; correct that package and run again"
+        )
+        self.framewise.remove(framewise)
+        del self.sums[name]
+        self.series.pop(name, None)
 
     def _take(self, name: str, value: Floats) -> None:
         self.sums[name][self._next // self.length] += self._rows[:, self._next, None] * value
@@ -75,11 +109,9 @@ class FrameSums:
 
 
 def value_of(framewise: Framewise, frame: Frame) -> Floats:
-    """(B,) of one frame, B = 1 of a single number. Raises TaskFailure where it has another shape."""
+    """(B,) of one frame, B = 1 of a single number. Raises ValueError where it has another shape."""
     value, expected = np.asarray(framewise.of_frame(frame), dtype=float), (len(framewise.bins),)
     if value.shape != (expected if framewise.bins else ()):
         shape = f"an array of shape {expected}" if framewise.bins else "one number"
-        raise TaskFailure(
-            f"observable {framewise.observable.name}: of_frame returned shape {value.shape}, expected {shape}"
-        )
+        raise ValueError(f"of_frame returned shape {value.shape}, expected {shape}")
     return np.atleast_1d(value)

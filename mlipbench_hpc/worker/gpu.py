@@ -1,4 +1,4 @@
-"""Whether this process sees a GPU: asked of the driver library itself, before any engine is loaded."""
+"""GPUs that this process sees, by NVIDIA's library itself, before torch or TensorFlow is loaded."""
 
 import ctypes
 import os

@@ -9,7 +9,7 @@ import numpy as np
 from mlipbench_hpc.analysis import advice, layer, peaks, rdf
 from mlipbench_hpc.analysis.committee import band_factor, student_factor
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
-from mlipbench_hpc.analysis.profiles import DIPOLE, Samples
+from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION, Samples
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, resampled, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
 from mlipbench_hpc.analysis.spread import Spread, spread
@@ -71,8 +71,10 @@ def run(context: Context) -> dict[str, Any]:
         return {"skipped": f"{len(rows)} of {len(stretch)} frames carry every member's energy: too few"}
     notes.dropped(stretch.dropped)
     energies = energies[:, known]
-    h = reduced(energies, energies[parameters["driver"]], parameters["temperature"])
-    qualities = {member: quality(row) for member, row in enumerate(h) if member != parameters["driver"]}
+    h = reduced(energies, energies[parameters["driving_member"]], parameters["temperature"])
+    qualities = {
+        member: quality(row) for member, row in enumerate(h) if member != parameters["driving_member"]
+    }
     alpha = alpha_of(context, composition(stretch.trajectory.numbers), notes)
     weights = Weights.of(len(stretch), parameters["blocks"], rows, h)
     sums = summed(Run(context, stretch, notes), weights)
@@ -165,9 +167,9 @@ class Reweighting:
 
 
 def written(curve: Curve) -> Observable:
-    """The observable, with where its reweighted averages stand: the driving member's is `driver`."""
+    """The observable, with where its reweighted averages stand: the driving member's is `driving_member`."""
     name = curve.observable.name
-    return replace(curve.observable, file=f"reweighted-{name}.csv", column="driver", error="se")
+    return replace(curve.observable, file=f"reweighted-{name}.csv", column="driving_member", error="se")
 
 
 def write_observables(
@@ -200,7 +202,7 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> tuple[dict[s
     se = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
     sigma, limits = error.spread.sigma, error.spread.limits
     table = {
-        "driver": average.driving,
+        "driving_member": average.driving,
         "se": se,
         "mean": average.mean,
         "sigma": sigma,
@@ -226,7 +228,7 @@ def _advice(name: str, table: dict[str, Floats], members: Spread, reweighting: R
     weights, qualities = reweighting.weights, reweighting.qualities
     reached, factor = advice.in_reach(qualities), band_factor(reweighting.alpha, weights.members)
     widest = np.maximum(table["se"], table["se_mean"]) if reached else table["se"]
-    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(table["driver"]).max(initial=0.0))
+    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(table["driving_member"]).max(initial=0.0))
     frames = weights.blocks * weights.length
     kinds = advice.about_kinds(name, 2 * table["se"], members, factor, qualities)
     length = advice.about_length(name, frames, widest, tolerance, reweighting.interval)
@@ -242,7 +244,9 @@ def compared(columns: dict[str, Floats]) -> dict[str, Any]:
     own = ("sigma", "sigma_low", "sigma_high", "sigma_observed", "alpha_sigma")
     names = {"sampling_2se": 2 * columns["se"]} | {name: columns[name] for name in own}
     widths = {f"rms_{name}": number(np.sqrt(np.mean(values**2))) for name, values in names.items()}
-    return widths | {"negative_bins": int(((members < 0) & (columns["driver"] >= 0)).any(axis=0).sum())}
+    return widths | {
+        "negative_bins": int(((members < 0) & (columns["driving_member"] >= 0)).any(axis=0).sum())
+    }
 
 
 def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]:
@@ -289,7 +293,7 @@ def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
     means = means[np.isfinite(means)]
     se_mean = np.sqrt(blocks / (blocks - 1)) * means.std(ddof=1) if len(means) > 1 else np.nan
     return {
-        "driver": number(values[0, 0]),
+        "driving_member": number(values[0, 0]),
         "members": [number(value) for value in values[0, 1:]],
         "sigma": number(sigma),
         "sigma_low": number(members.limits[0][0]),
@@ -313,7 +317,7 @@ def summed(run: Run, weights: Weights) -> Sums:
     if takers := [sums.add for sums in (own, foreign) if sums is not None]:
         feed(watched(run.context, run.stretch), takers)
     curves = of_profiles(own) if own else radial(run, weights)
-    averages = weights.sums([{DIPOLE: own.dipole[:, None]}]) if own else {}
+    averages = weights.sums([{TOTAL_ORIENTATION: own.dipole[:, None]}]) if own else {}
     numbers = [total_orientation.OBSERVABLE, *first_layer.OBSERVABLES] if own else []
     if foreign is not None:
         curves += of_packages(foreign)
@@ -336,7 +340,7 @@ def foreign_sums(run: Run, weights: Weights) -> FrameSums | None:
     """Of the observables that packages outside add; None where none does."""
     if not run.parameters.get("observables"):
         return None
-    return FrameSums(*outside.usable(run), weights.rows, weights.blocks)
+    return FrameSums(*outside.usable(run), weights.rows, weights.blocks, run.notes.say)
 
 
 def of_profiles(own: BlockSums) -> list[Curve]:

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers
 
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.analysis.visibility import visible_share
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.split import holding
@@ -22,7 +22,7 @@ def run(context: Context) -> dict[str, Any]:
     shares: dict[str, list[float]] = {}
     without = 0
     for index in range(len(frames)):
-        share = one_frame(frames, index, atomic_numbers[given["metal"]], given["radius"])
+        share = one_frame(frames, index, atomic_numbers_of(given["metal"]), given["radius"])
         if share is None:
             without += 1
         else:
@@ -41,7 +41,7 @@ def run(context: Context) -> dict[str, Any]:
     }
 
 
-def one_frame(frames: Frames, index: int, metal: int, radius: float) -> float | None:
+def one_frame(frames: Frames, index: int, metal: list[int], radius: float) -> float | None:
     """The share in one frame; None where it has no ion, no surface or no interfacial water."""
     atoms = frames.atoms_of(index)
     try:

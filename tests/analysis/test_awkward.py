@@ -6,7 +6,6 @@ from interface import CELL, LX, LY, LZ, Interface, slab
 
 from mlipbench_hpc.analysis.dynamics import Dynamics
 from mlipbench_hpc.analysis.fused import first_layer
-from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.analysis.onepass import block_means
 from mlipbench_hpc.analysis.profiles import MOL_PER_L, WATER_G_PER_CM3, Profiler
 from mlipbench_hpc.worker.dynamics import Motion
@@ -19,8 +18,8 @@ def profiler(frame: Interface) -> Profiler:
     return Profiler.of(frame.numbers, frame.positions, CELL, 79, 0.1)
 
 
-def test_hydronium_is_dense_but_points_nowhere() -> None:
-    """H3O+ and OH- count as oxygens; orientation, P_z and the first layer's motion leave both out."""
+def test_hydronium_and_hydroxide_are_no_water() -> None:
+    """H3O+ and OH- have profiles of their own; density, P_z and the first layer's motion leave both out."""
     frame = slab([2.05, 3.05, 4.05], [0.5, -0.5, 0.9], [])
     acid, base = np.flatnonzero(frame.numbers == 8)[:2]
     proton = base + 1
@@ -29,25 +28,24 @@ def test_hydronium_is_dense_but_points_nowhere() -> None:
     assert (len(made.waters.oxygens), made.waters.left_out) == (3, 2)
     assert made.waters.intact[:, 0].tolist() == [base + 3]
     means, dipole = block_means(made, [frame.positions[None]] * 2, 2, 2)
-    assert means["density"][0].sum() == pytest.approx(3 * WATER_G_PER_CM3 * PER_VOLUME)
-    assert means["counted"][0].sum() == pytest.approx(WATER_G_PER_CM3 * PER_VOLUME)
+    for name in ("density", "hydronium", "hydroxide"):
+        assert means[name][0].sum() == pytest.approx(WATER_G_PER_CM3 * PER_VOLUME)
     assert dipole == pytest.approx([0.9, 0.9])
-    assert first_layer(made, frame.positions[None])[0].tolist() == [[True]]
-    assert made.moved.tolist() == []
+    assert first_layer(made, frame.positions[None])[0].tolist() == [[False, False, True]]
 
 
-def test_a_proton_that_hops_leaves_its_first_owner_and_is_counted() -> None:
-    """Molecules stay those of the first frame: the hop is noted, and bends the bisector of its old owner."""
+def test_a_proton_that_hops_makes_two_ions_from_that_frame_on() -> None:
     frame = slab([2.05, 3.05], [0.5, -0.5], [])
     acid, base = np.flatnonzero(frame.numbers == 8)
     hopped = frame.positions.copy()
     hopped[acid + 1] = hopped[base] + [0.0, 0.0, 1.0]
     made = profiler(frame)
     means, dipole = block_means(made, [np.array([frame.positions, hopped])], 2, 2)
-    assert made.moved.tolist() == [acid + 1]
-    assert means["counted"].sum(axis=1) == pytest.approx([2 * WATER_G_PER_CM3 * PER_VOLUME] * 2)
-    bonds = minimum_image(hopped[[acid + 1, acid + 2]] - hopped[acid], CELL).sum(axis=0)
-    assert dipole == pytest.approx([0.0, bonds[2] / np.linalg.norm(bonds) - 0.5])
+    water = WATER_G_PER_CM3 * PER_VOLUME
+    assert means["density"].sum(axis=1) == pytest.approx([2 * water, 0.0])
+    assert means["hydroxide"].sum(axis=1) == pytest.approx([0.0, water])
+    assert means["hydronium"].sum(axis=1) == pytest.approx([0.0, water])
+    assert dipole == pytest.approx([0.0, 0.0])
 
 
 @pytest.mark.parametrize("wrap", [False, True])
@@ -76,7 +74,7 @@ def test_no_ions_are_no_columns() -> None:
     frame = slab([2.05, 3.05], [0.5, -0.5], [])
     made = profiler(frame)
     means, _ = block_means(made, [frame.positions[None]] * 2, 2, 2)
-    assert set(means) == {"density", "counted", "orientation"}
+    assert set(means) == {"density", "orientation"}
     motion = Motion(made, ASKED, 2, 0.01, 2)
     motion.add(np.array([frame.positions] * 2))
     assert motion.ions == {}

@@ -90,6 +90,7 @@ def test_an_engine_with_threads_of_its_own_is_imported_for_each_attempt(tmp_path
     assert code == 0, output
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("claim", "failures"),
     [

@@ -3,13 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from ase import Atoms
 
 from mlipbench_hpc.architectures.card import Card, Hyperparameter, Restart
-from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts
+from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts, frames_facts, joined_facts
 from mlipbench_hpc.campaign.problem import Mistake, dotted
 from mlipbench_hpc.campaign.references import check_names, check_references
-from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.campaign.spec import Campaign, Slab, System
+from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.potentials.card import cards
 
 CARD = Card(
@@ -509,6 +512,9 @@ def test_only_pairs_that_somebody_asked_for_must_be_in_a_run():
         assert [mistake.place for mistake in wrong] == places
 
 
+# u and number of consecutive atoms: O, D, D of each molecule
+MOLECULE = (15.999, 1, 2.014, 2)
+HEAVY = replace(WATER, arranged=(0,) * 30 + (1,) * 10, masses=(MOLECULE * 8, MOLECULE * 16))
 COPPER = DatasetFacts("3" * 64, (32,) * 40, {"Cu32": 40}, (29,))
 
 
@@ -517,10 +523,10 @@ COPPER = DatasetFacts("3" * 64, (32,) * 40, {"Cu32": 40}, (29,))
     [
         (COPPER, "5 fs", None),
         (COPPER, "7.9 fs", None),
-        (COPPER, "8.1 fs", "at most 7.97 fs for the lightest atom, 63.55 u"),
-        (replace(COPPER, lightest=(200.0,) * 40), "14 fs", None),
-        (WATER, "2.5 fs", "at most 2 fs for the lightest atom, 1.008 u (0.5 fs with H)"),
-        (replace(WATER, lightest=(2.014,) * 40), "2.5 fs", "at most 2 fs for the lightest atom, 2.014 u"),
+        (COPPER, "8.1 fs", "at most 7.97 fs for the lightest mobile atom, 63.55 u"),
+        (replace(COPPER, arranged=(0,) * 40, masses=((200.0, 32),)), "14 fs", None),
+        (WATER, "2.5 fs", "at most 2 fs for the lightest mobile atom, 1.008 u (0.5 fs with H)"),
+        (HEAVY, "2.5 fs", "at most 2 fs for the lightest mobile atom, 2.014 u"),
     ],
 )
 def test_the_timestep_is_limited_by_the_lightest_atom(facts: DatasetFacts, timestep: str, limit: str | None):
@@ -544,7 +550,7 @@ def test_two_entries_that_say_the_same_are_independent_runs():
     assert found(campaign(md__again=run)) == []
 
 
-COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "dipole"]}
+COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "total_orientation"]}
 
 
 @pytest.mark.parametrize(
@@ -561,7 +567,10 @@ COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "dipole
             {}, {"start": {"dataset": "water", "frames": [35]}}, "analysis.comparisons[0]",
             ["runs of different atoms", "H32O16"],
         ),
-        ({"observables": ["dipole", "dipole"]}, {}, "analysis.comparisons[0]", ["declared twice"]),
+        (
+            {"observables": ["total_orientation", "total_orientation"]}, {}, "analysis.comparisons[0]",
+            ["declared twice"],
+        ),
     ],
 )  # fmt: skip
 def test_comparisons_that_cannot_be_made(
@@ -577,7 +586,7 @@ def test_comparisons_that_cannot_be_made(
 def test_comparisons_that_can_be_made():
     run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
     truth = run | {"committee": None, "potential": "spc-fw"}
-    declared = [COMPARED, {"run": "bulk", "against": "truth", "observables": ["dipole"]}]
+    declared = [COMPARED, {"run": "bulk", "against": "truth", "observables": ["total_orientation"]}]
     assert found(campaign(md__again=run, md__truth=truth, analysis__comparisons=declared)) == []
     (mistake,) = found(
         campaign(md__truth=truth, analysis__comparisons=[COMPARED | {"run": "truth", "against": "bulk"}])
@@ -611,3 +620,48 @@ def test_starts_of_another_temperature_are_equilibrated(
     known = {"water": WATER, "salt": SODIUM, "hot": facts}
     mistakes = check_references(asked, known, systems, {"spring": CARD}, cards())
     assert [mistake.received for mistake in mistakes] == ([words] if words else [])
+
+
+HYDROGENS = [atom for atom in range(24) if atom % 3]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "limit"),
+    [
+        (HYDROGENS, None),
+        (HYDROGENS[1:], "at most 2 fs for the lightest mobile atom, 2.014 u"),
+        ([0, 3, 6], "at most 2 fs for the lightest mobile atom, 2.014 u"),
+    ],
+)
+def test_fixed_atoms_limit_no_timestep(fixed: list[int], limit: str | None):
+    """2 fs times the root of 15.999 u over 4 u is 4.0 fs once no hydrogen moves."""
+    asked = campaign(
+        md__bulk__timestep="2.5 fs",
+        md__bulk__start={"dataset": "water"},
+        md__bulk__length="2.5 ps",
+        md__bulk__frame_every="2.5 fs",
+        md__bulk__fixed_atoms=fixed,
+    )
+    known = {"water": HEAVY, "salt": HEAVY}
+    mistakes = check_references(
+        asked, known, {"box": built_facts(asked.systems["box"])}, {"spring": CARD}, cards()
+    )
+    assert [mistake.expected[: len(limit or "")] for mistake in mistakes] == ([limit] if limit else [])
+
+
+def test_masses_follow_the_order_of_atoms():
+    """Of a file's frames, of a built slab, and of both joined."""
+    frames = Frames.from_atoms([Atoms("OH2Na", np.eye(4, 3) * 5), Atoms("HOH", np.eye(3) * 5)])
+    known = frames_facts(frames)
+    assert [known.lightest_mass(0, fixed) for fixed in ((), {1, 2}, {0, 1, 2})] == [
+        1.008,
+        15.999,
+        22.98976928,
+    ]
+    assert known.select([1]).lightest_mass(0, {0, 2}) == 15.999
+    built = built_facts(System(slab=Slab(size=(2, 2, 1), waters=2, ions=1)))
+    hydrogens = {5, 6, 8, 9}
+    assert built.lightest_mass(0, hydrogens) == 15.999
+    assert built.lightest_mass(0, hydrogens | {4, 7}) == 22.98976928
+    both = joined_facts({"file": known, "slab": built})
+    assert [both.lightest_mass(1, {0, 2}), both.lightest_mass(2, hydrogens)] == [15.999, 15.999]

@@ -163,6 +163,25 @@ def test_what_deepmd_knows_beyond_a_model_may_be_ignored(tmp_path: Path):
     assert len(read(folder, "deepmd-npy", units, NAMES, None, ("fparam",)).frames) == 2
 
 
+def test_deuterium_is_hydrogen_of_its_own_mass(tmp_path: Path):
+    """Type 0 is D, 2.014102 u (IUPAC); the oxygen keeps its element's mass."""
+    folder = deepmd(tmp_path / "a")
+    (folder / "type_map.raw").write_text("D\nO\n")
+    source = read(folder, "deepmd-npy", EV | {"dipole": "e·Å"}, NAMES, None, ())
+    assert source.frames.numbers.tolist() == [8, 1, 1] * 2
+    assert source.frames.atoms(1).get_masses() == pytest.approx([15.999, 2.014102, 2.014102], abs=1e-5)
+    assert "species D is H of 2.014 u" in source.remarks
+    (folder / "type_map.raw").write_text("H\nO\n")
+    assert read(folder, "deepmd-npy", EV | {"dipole": "e·Å"}, NAMES, None, ()).frames.masses is None
+
+
+def test_a_type_that_is_no_element_is_named(tmp_path: Path):
+    folder = deepmd(tmp_path / "a")
+    (folder / "type_map.raw").write_text("Qq\nO\n")
+    with pytest.raises(DataError, match=r"type_map\.raw: 'Qq' is no element"):
+        frames_of(folder, "deepmd-npy", EV, NAMES, None)
+
+
 def test_a_ghost_type_has_number_zero(tmp_path: Path):
     folder = deepmd(tmp_path / "a")
     (folder / "type_map.raw").write_text("X\nO\n")

@@ -214,7 +214,7 @@ def test_another_member_may_drive(tmp_path: Path) -> None:
     found = plan(tmp_path, text)
     trained = [item.key for item in of("train", found)]
     assert [item.task.upstream["model"] for item in of("md", found)] == [trained[1]] * 2
-    assert {item.task.parameters["driver"] for item in of("reweight", found)} == {1}
+    assert {item.task.parameters["driving_member"] for item in of("reweight", found)} == {1}
     assert [item.task.upstream["model"] for item in of("reevaluate", found)] == trained * 2
 
 

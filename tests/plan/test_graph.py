@@ -4,7 +4,7 @@ from typing import Any
 from mlipbench_hpc.campaign.site import LocalSite
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.plan.graph import Planned, Snapshot, states
-from mlipbench_hpc.plan.status import committees, summary, table
+from mlipbench_hpc.plan.status import changes, committees, summary, table
 
 
 def planned(name: str, maybe: bool = False, **upstream: Planned) -> Planned:
@@ -45,6 +45,17 @@ def test_a_recomputed_upstream_makes_everything_below_it_stale() -> None:
 
 def test_what_is_below_a_lost_result_is_stale() -> None:
     assert found(Snapshot({B.key: result("2", up="1")})) == ["ready", "stale", "waiting"]
+
+
+def test_a_changed_result_is_stale_and_named() -> None:
+    """Its manifest is as it was: only the files' digests tell."""
+    results = {A.key: result("1"), B.key: result("2", up="1"), C.key: result("3", up="2")}
+    seen = Snapshot(results, changed={B.key: ["result.json", "table.csv"]})
+    assert found(seen) == ["done", "stale", "stale"]
+    (line,) = changes(CHAIN, seen)
+    assert line.startswith(
+        "  changed  b: digest of result.json, table.csv differs from the committed one: `run`"
+    )
 
 
 def test_a_failure_blocks_what_is_below_it() -> None:

@@ -179,7 +179,7 @@ def test_the_overlay_holds_pooled_averages_and_both_bands(written: tuple[Any, Pa
     both = np.hypot(*(rows[name][own].astype(float) for name in ("two_se", "training")))
     np.testing.assert_allclose(rows["together"][own].astype(float), both, atol=1e-6)
     reference = rows["md"] == "truth"
-    assert set(rows["driver"][reference]) == {"electrode"}
+    assert set(rows["driven_by"][reference]) == {"electrode"}
     assert set(rows["training"][reference]) == {None}
     motion = {"dipole_correlation", "survival"}
     assert set(rows["observable"]) == {"density", "orientation", "concentration-Na", "P_z", *motion}
@@ -255,6 +255,7 @@ def test_panels_of_correlation_functions(compared: Any, monkeypatch: pytest.Monk
     assert axes["water density / g/cm³"].get_xlim()[1] > 10
 
 
+@pytest.mark.whole
 def test_equal_overlays_are_equal_bytes(compared: Any) -> None:
     once, twice = (overlays(collected(compared)) for _ in range(2))
     assert [(o.svg, o.pdf, o.csv()) for o in once] == [(o.svg, o.pdf, o.csv()) for o in twice]
@@ -281,7 +282,11 @@ def test_a_number_against_the_reference_by_hand() -> None:
 
 def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tmp_path: Path) -> None:
     for replica in range(2):
-        layer = {name: {"mean": SCALARS[name], "se": ERRORS[name]} for name in ERRORS if name != "dipole"}
+        layer = {
+            name: {"mean": SCALARS[name], "se": ERRORS[name]}
+            for name in ERRORS
+            if name != "total_orientation"
+        }
         layer["cosine"] = {"mean": 0.2, "se": 0.02}
         profiles = collected(compared).of("analyse", md="charged", replica=replica)[0].values["profiles"]
         change(compared, "analyse", "charged", replica, profiles=profiles | {"first_layer": layer})
@@ -367,7 +372,13 @@ def test_reasons_against_convergence(
 def test_replicas_that_disagree_are_told(made: Any, plain: None, tmp_path: Path) -> None:
     only(made)
     profiles = collected(made).of("analyse", md="good", replica=1)[0].values["profiles"]
-    change(made, "analyse", "good", 1, profiles=profiles | {"dipole": profiles["dipole"] | {"mean": -2.0}})
+    change(
+        made,
+        "analyse",
+        "good",
+        1,
+        profiles=profiles | {"total_orientation": profiles["total_orientation"] | {"mean": -2.0}},
+    )
     reasons = build(made, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
     # 4 apart, each ± 0.4: 4/(0.4 √2)
     assert reasons == [
@@ -403,6 +414,7 @@ def test_an_uncertain_orientation_is_told(made: Any, plain: None, tmp_path: Path
     ]
 
 
+@pytest.mark.whole
 def test_runs_that_do_not_count_are_counted(compared: Any, plain: None, tmp_path: Path) -> None:
     add(compared, "many", "mace", replicas=4)
     change(compared, "md", "many", 0, outcome="unstable", cause="temperature above 2000 K", time_ps=0.5)
@@ -574,8 +586,8 @@ def test_a_dipole_of_zero_width_is_drawn(made: Any) -> None:
     only(made)
     for item in collected(made).of("analyse", md="good"):
         item.folder.chmod(0o755)
-        (item.folder / "dipole.npz").chmod(0o644)
-        (item.folder / "dipole.npz").write_bytes(npz(time_ps=np.arange(9.0), P_z=np.full(9, -6.0)))
+        (item.folder / "total_orientation.npz").chmod(0o644)
+        (item.folder / "total_orientation.npz").write_bytes(npz(time_ps=np.arange(9.0), P_z=np.full(9, -6.0)))
         seal(item.folder, read_json(item.folder / "result.json") | {"outputs": outputs(item.folder)})
     assert len(overlays(collected(made))) == 1
 

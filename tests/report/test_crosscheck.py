@@ -102,6 +102,7 @@ def test_one_member_or_the_same_twice_is_no_test(made: Any) -> None:
     assert crosscheck.table(group) is None
 
 
+@pytest.mark.whole
 def test_the_page_shows_it(tested: Any, tmp_path: Path) -> None:
     page = build_report(tested.document, tested.tasks, tested.store, tmp_path).read_text()
     about = "M = 4, 120 training structures each; 1 run of 2.00 ps; MD of member 3: 1 run of 2.00 ps"

@@ -129,6 +129,7 @@ def test_predictions_are_read_once(made: Any, plain: None, monkeypatch: pytest.M
     assert len(predictions) == len(set(predictions)) == 4
 
 
+@pytest.mark.whole
 def test_twice_the_same_bytes(built: tuple[Any, Path], tmp_path: Path) -> None:
     made, first = built
     build(made, tmp_path)
@@ -138,6 +139,7 @@ def test_twice_the_same_bytes(built: tuple[Any, Path], tmp_path: Path) -> None:
         assert (first / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
 
+@pytest.mark.whole
 def test_equal_runs_differ_in_timing_alone(built: tuple[Any, Path], made: Any, tmp_path: Path) -> None:
     clock = {"wall_s": 99.0, "cpu_s": 1.0, "peak_bytes": 1, "host": "x"}
     for task in made.tasks:
@@ -154,6 +156,7 @@ def test_equal_runs_differ_in_timing_alone(built: tuple[Any, Path], made: Any, t
     assert json.dumps(before) == json.dumps(after)
 
 
+@pytest.mark.whole
 def test_hostile_text_is_only_text(made: Any, tmp_path: Path) -> None:
     made.document |= {"name": HOSTILE, "description": HOSTILE, "yaml": HOSTILE, "site": {HOSTILE: HOSTILE}}
     made.document["campaign"]["description"] = HOSTILE
@@ -166,6 +169,7 @@ def test_hostile_text_is_only_text(made: Any, tmp_path: Path) -> None:
     assert "{{ 7 * 7 }}" in page
 
 
+@pytest.mark.whole
 def test_what_is_missing_is_named(made: Any, tmp_path: Path) -> None:
     made.change(
         lambda task: task.verb in ("train", "evaluate") and task.subject["member"] == 2,
@@ -213,6 +217,7 @@ def test_files_gone_from_a_committed_folder(made: Any, tmp_path: Path) -> None:
     assert results["figures"] == {}
 
 
+@pytest.mark.whole
 def test_no_nan_in_results(made: Any, tmp_path: Path) -> None:
     train = next(task for task in made.tasks if task.verb == "train")
     path = made.store.task(train.key) / "curve.csv"

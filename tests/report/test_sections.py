@@ -53,6 +53,7 @@ def test_every_module_is_a_section() -> None:
     assert modules == set(ANCHORS)
 
 
+@pytest.mark.whole
 def test_a_section_of_somebody_else(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One file and one line of an entry point: on the page, in results.json, among figures and warnings."""
     install(tmp_path, monkeypatch, "names")

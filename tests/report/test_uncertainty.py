@@ -43,7 +43,7 @@ def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:
     counts, edges = np.histogram(series, 40)
     values = {
         "faces": 1, "bin_A": 0.1, "area_A2": 183.3, "oxygens": 95, "intact_molecules": 95, "ions": {"Na": 3},
-        "dipole": {
+        "total_orientation": {
             "mean": -4.02, "se": 0.13, "se_autocorrelation": 0.11, "width": 2.01,
             "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
         },
@@ -51,7 +51,7 @@ def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:
     files = {"profiles.csv": csv_bytes(columns)}
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, time_ps=0.01 * np.arange(900), P_z=series)
-    return values, files | {"dipole.npz": stream.getvalue()}
+    return values, files | {"total_orientation.npz": stream.getvalue()}
 
 
 def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -60,8 +60,9 @@ def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, b
     for name in ("density", "orientation", "concentration-Na"):
         driver = curves(Z, name) * (Z > 1)
         sigma = 0.06 * np.abs(driver)
-        columns = {"z_A": Z, "driver": driver, "se": 0.02 + 0.04 * np.abs(driver), "mean": 1.03 * driver,
-                   "sigma": sigma, "alpha_sigma": sigma * (alpha or np.nan)}  # fmt: skip
+        columns = {"z_A": Z, "driving_member": driver, "se": 0.02 + 0.04 * np.abs(driver),
+                   "mean": 1.03 * driver, "sigma": sigma,
+                   "alpha_sigma": sigma * (alpha or np.nan)}  # fmt: skip
         files[f"reweighted-{name}.csv"] = csv_bytes(columns)
         observables[name] = {"negative_bins": 0}
     verdict = "trust" if std <= 1 else "caution" if std <= 2 else "run it directly"
@@ -129,9 +130,10 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
 
 
+@pytest.mark.whole
 def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) -> None:
     page, results = build(with_uncertainty(made), tmp_path)
-    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "dipole")} | {"coverage-mace"}
+    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "total_orientation")} | {"coverage-mace"}
     assert expected <= set(results["figures"])
     for name in expected:
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -142,10 +144,11 @@ def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) ->
         start = page.index(f'id="figure-profiles-bulk-0-{name}"')
         assert ABOUT in page[start : page.index("</figcaption>", start)]
     density = results["figures"]["profiles-bulk-0-density"]
-    assert {"driver", "se", "mean", "alpha_sigma"} <= set(density)
-    np.testing.assert_allclose(density["driver"], curves(Z, "density") * (Z > 1))
+    assert {"driving_member", "se", "mean", "alpha_sigma"} <= set(density)
+    np.testing.assert_allclose(density["driving_member"], curves(Z, "density") * (Z > 1))
 
 
+@pytest.mark.whole
 def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
     """A composition with a line, and one with too few frames for it."""
     line = {"frames": 4, "area_A2": 183.3, "slope_eA": 0.31, "se_slope_eA": 0.02, "intercept_eA": -1.5,
@@ -213,6 +216,7 @@ def test_verdicts_in_words(made: Any, plain: None, tmp_path: Path, std: float, w
     assert any(words in warning for warning in results["warnings"]) == (std > 2)
 
 
+@pytest.mark.whole
 def test_alpha_refused_is_said_and_the_band_is_one_sigma(made: Any, tmp_path: Path) -> None:
     page, results = build(with_uncertainty(made, alpha=None), tmp_path)
     assert "refused: M = 3: with M ≤ 3 it is never positive" in page
@@ -240,6 +244,7 @@ def test_a_model_that_sees_the_charge_in_part_is_not_praised(made: Any, plain: N
     )
 
 
+@pytest.mark.whole
 def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -> None:
     with_uncertainty(made).change(lambda task: task.verb == "reweight", status="missing")
     page, results = build(made, tmp_path)
@@ -248,6 +253,7 @@ def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -
     assert "no training band for this run" in page
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("alpha", "std", "drawn"), [(1.3, 3.0, True), (100.0, 1.5, True), (100.0, 3.0, False)]
 )
@@ -268,6 +274,7 @@ def test_room_by_hand() -> None:
     assert room(axes, np.zeros(2), np.zeros(2)) == 0.0
 
 
+@pytest.mark.whole
 def test_twice_the_same_bytes(made: Any, tmp_path: Path) -> None:
     with_uncertainty(made)
     for name in ("one", "two"):

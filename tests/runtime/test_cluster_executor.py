@@ -142,7 +142,38 @@ def test_a_job_that_waits_for_ever_ends_the_run_in_the_schedulers_words(schedule
     assert scheduler.executor.verdict == "", "one answer may be out of date"
     scheduler.hears("100", JobState.PENDING, "PartitionTimeLimit")
     scheduler.executor.judge()
-    assert scheduler.executor.verdict == "gpu: job 100 can never start: PartitionTimeLimit"
+    step = "lower `walltime`, or name another `partition` or `qos`"
+    assert scheduler.executor.verdict == f"gpu: job 100 can never start: PartitionTimeLimit: {step}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        (
+            "AssocGrpCPUMinutesLimit",
+            "does not start by itself: pending: AssocGrpCPUMinutesLimit: the hours of its",
+        ),
+        (
+            "JobHeldUser",
+            "does not start by itself: pending: JobHeldUser: it was held: `scontrol release` lets",
+        ),
+        ("Priority", "waits: pending: Priority"),
+    ],
+)
+def test_a_job_that_waits_for_somebody_says_so_with_the_next_step(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, reason: str, line: str
+) -> None:
+    """squeue is made up; the run goes on, for somebody may act."""
+    submitted(scheduler, 1)
+    answer = (0, f"100|PENDING||{reason}\n", "")
+    monkeypatch.setattr(Block, "execute_wait", lambda self, command, timeout=None: answer)
+    for _ in range(3):
+        scheduler.executor.jobs._status()
+        scheduler.executor._status = {"0": scheduler.executor.jobs.resources["100"]["status"]}
+        scheduler.executor.judge()
+    (shown,) = scheduler.executor.waiting()
+    assert shown.startswith(f"job 100 (gpu) {line}")
+    assert scheduler.executor.verdict == ""
 
 
 def test_jobs_whose_start_up_is_longer_than_their_walltime_end_the_run_with_their_logs(

@@ -2,10 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mlipbench_hpc.runtime.endings import record, stuck
+from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.contract.task import Task
+from mlipbench_hpc.plan.graph import Planned
+from mlipbench_hpc.runtime.display import Lines
+from mlipbench_hpc.runtime.driver import Driver
+from mlipbench_hpc.runtime.endings import record, record_stop, stuck
+from mlipbench_hpc.runtime.flight import Flight
+from mlipbench_hpc.runtime.trouble import OUT_OF_TIME
 
 NEVER, NO_FURTHER = "before its first checkpoint", "without getting any further"
 
@@ -45,6 +53,39 @@ def test_attempts_that_come_no_further(
     said = stuck(attempts(tmp_path, *ended))
     assert bool(said) == bool(why)
     assert why in said
+
+
+def test_attempts_that_somebody_stopped_do_not_count(tmp_path: Path) -> None:
+    """Neither those whose driver was stopped nor those that Ctrl-C ended; the job's end counts again."""
+    ended = attempts(tmp_path, *[(50.0, None)] * 7)
+    for attempt in ended[:2]:
+        record_stop(attempt, "SIGTERM")
+    for attempt in ended[2:5]:
+        (attempt / "interrupted.json").write_text('{"cause": "SIGINT", "timing": {"wall_s": 50.0}}')
+    assert stuck(ended) == ""
+    assert stuck(ended[5:] * 2) != ""
+
+
+@pytest.mark.parametrize(("stopping", "counts"), [("SIGINT", False), (OUT_OF_TIME, True)])
+def test_a_stopped_driver_says_so_in_its_attempts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopping: str, counts: bool
+) -> None:
+    """The end of its own job is a deadline as any other."""
+    ended = attempts(tmp_path, *[(50.0, None)] * 3)
+    for attempt in ended:
+        monkeypatch.setattr("mlipbench_hpc.runtime.processes.kill", lambda *_: 0)
+        task = Planned(Task("md", 1, "analysis", "venv:0", {}), ())
+        fields = {
+            "store": Store(tmp_path),
+            "site": None,
+            "code": tmp_path,
+            "environments": {},
+            "replan": None,
+        }
+        driver: Any = Driver(**fields, display=Lines(), remark=lambda *_: [], stopping=stopping)
+        driver.flights = {task.key: Flight(task, attempt, "local", "")}
+        driver._stop_everything()
+    assert bool(stuck(ended)) is counts
 
 
 def test_why_is_written_once_and_with_its_time(tmp_path: Path) -> None:

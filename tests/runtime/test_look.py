@@ -6,7 +6,7 @@ import pytest
 from mlipbench_hpc.contract.folder import Store, write_json
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.runtime.lock import hold
-from mlipbench_hpc.runtime.look import snapshot
+from mlipbench_hpc.runtime.look import notices, snapshot, write_notices
 
 TASK = Task(verb="build", version=1, environment="analysis", identity="venv:0", parameters={})
 
@@ -35,6 +35,14 @@ def test_what_a_dead_driver_left_does_not_run(store: Store) -> None:
     time.sleep(0.02)
     with hold(store.root):
         assert not snapshot(store, [TASK.key]).running
+
+
+def test_what_the_scheduler_says_is_shown_while_a_driver_lives(store: Store) -> None:
+    with hold(store.root):
+        assert notices(store) == []
+        write_notices(store, ["job 7 waits"])
+        assert notices(store) == ["job 7 waits"]
+    assert notices(store) == []
 
 
 def test_only_the_newest_attempt_counts(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlipbench_hpc.runtime.cluster.refusals import Kind, kind_of, never_starts
+from mlipbench_hpc.runtime.cluster.refusals import Kind, kind_of, never_starts, next_step
 
 FAILED = "sbatch: error: Batch job submission failed: "
 POLICY = FAILED + "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
@@ -68,3 +68,34 @@ def test_kinds_of_refusals(words: str, kind: Kind) -> None:
 )
 def test_reasons_to_wait_that_never_clear(reason: str, never: bool) -> None:
     assert never_starts(reason) is never
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("AssocGrpCPUMinutesLimit", "hours of its account are used up"),
+        ("QOSGrpBillingMinutes", "hours of its account are used up"),
+        ("AssocGrpCPURunMinutesLimit", ""),
+        ("QOSGrpNodeRunMinutes", ""),
+        ("AssocGrpCpuLimit", ""),
+        ("QOSMaxWallDurationPerJobLimit", "lower `walltime`"),
+        ("AssocMaxWallDurationPerJobLimit", "lower `walltime`"),
+        ("AssocMaxCpuMinutesPerJobLimit", "one job may not have so much"),
+        ("PartitionTimeLimit", "lower `walltime`"),
+        ("BadConstraints", "`constraint`"),
+        ("InvalidAccount", "another `account`"),
+        ("InvalidQOS", "another `qos`"),
+        ("JobHeldUser", "scontrol release"),
+        ("JobHeldAdmin", "an administrator held it"),
+        ("DependencyNeverSatisfied", "cancel it"),
+        ("Priority", ""),
+        ("Resources", ""),
+        ("Dependency", ""),
+        ("QOSMaxJobsPerUserLimit", ""),
+        ("", ""),
+    ],
+)
+def test_the_next_step_of_reasons_that_do_not_end_by_themselves(reason: str, words: str) -> None:
+    """Reason codes as squeue's manual lists them."""
+    assert words in next_step(reason)
+    assert bool(next_step(reason)) is bool(words)

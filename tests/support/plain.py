@@ -5,11 +5,10 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.analysis.profiles import (
-    COUNTED,
     DENSITY,
-    DIPOLE,
     MOL_PER_L,
     ORIENTATION,
+    TOTAL_ORIENTATION,
     WATER_G_PER_CM3,
     Profiler,
     concentration,
@@ -26,17 +25,18 @@ def directions(made: Profiler, positions: Positions) -> np.ndarray:
 
 
 def per_frame(made: Profiler, positions: Positions) -> dict[str, np.ndarray]:
-    """Of frames (F, N, 3) Å: (F, B) of each profile, P_z (F, 1); notes in `made` which hydrogens moved."""
+    """Of frames (F, N, 3) Å: (F, B) of each profile, P_z (F, 1); waters are those of the first frame."""
     slice_volume = made.cell[0, 0] * made.cell[1, 1] * made.width
     mass, amount = WATER_G_PER_CM3 / slice_volume, MOL_PER_L / slice_volume
-    found = {DENSITY: mass * _counts(made, positions, made.waters.oxygens)}
+    found = {DENSITY: mass * _counts(made, positions, made.waters.intact[:, 0])}
+    found |= {
+        kind: mass * _counts(made, positions, own) for kind, own in made.waters.kinds.items() if len(own)
+    }
     found |= {concentration(ion): amount * _counts(made, positions, own) for ion, own in made.ions.items()}
     if made.faces:
         cosines, oxygens = directions(made, positions)[..., 2], made.waters.intact[:, 0]
-        found[COUNTED] = mass * _counts(made, positions, oxygens)
         found[ORIENTATION] = mass * _counts(made, positions, oxygens, cosines)
-        found[DIPOLE] = cosines.sum(axis=1, keepdims=True)
-        made.moved = np.union1d(made.moved, made.waters.changed(positions, made.cell))
+        found[TOTAL_ORIENTATION] = cosines.sum(axis=1, keepdims=True)
     return found
 
 

@@ -134,8 +134,8 @@ def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
     assert table["se_density_g_per_cm3"][still] == pytest.approx(0, abs=1e-12)
     # heights of the first molecule scatter, and so do the bins it visits
     assert table["se_density_g_per_cm3"][np.abs(table["z_A"] - 1.95).argmin()] > 0
-    assert found["dipole"]["mean"] == pytest.approx(0, abs=1e-3)
-    assert sum(found["dipole"]["histogram"]["counts"]) == FRAMES
+    assert found["total_orientation"]["mean"] == pytest.approx(0, abs=1e-3)
+    assert sum(found["total_orientation"]["histogram"]["counts"]) == FRAMES
     # below 4.5 Å: five molecules on a grid of 0.5 Å, whose cosines rise in steps of 0.09 from -0.9
     assert found["first_layer"]["cosine"]["mean"] == pytest.approx(
         np.mean([-0.9, -0.81, -0.72, -0.63, -0.54])
@@ -143,7 +143,7 @@ def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
     assert found["first_layer"]["peak_z_A"]["se"] is not None
     assert values["species"] == {"Au": 27, "H": 42, "Na": 1, "O": 21}
     np.testing.assert_allclose(values["cell_A"], np.diag([LX, LY, LZ]), atol=1e-5)
-    with np.load(folder / "dipole.npz", allow_pickle=False) as saved:
+    with np.load(folder / "total_orientation.npz", allow_pickle=False) as saved:
         assert saved["P_z"].shape == saved["time_ps"].shape == (FRAMES,)
 
 
@@ -213,8 +213,8 @@ DROPPED = "3 frames after the last whole block: no number counts them"
 def files_of(folder: Path) -> dict[str, bytes]:
     """What a verb has written for others to read."""
     found = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"}
-    if (folder / "dipole.npz").exists():
-        with np.load(folder / "dipole.npz", allow_pickle=False) as saved:
+    if (folder / "total_orientation.npz").exists():
+        with np.load(folder / "total_orientation.npz", allow_pickle=False) as saved:
             found |= {name: saved[name].tobytes() for name in saved.files}
     return found
 
@@ -250,7 +250,7 @@ def test_without_metal_densities_alone_and_that_is_said(store: Store) -> None:
     frame = Interface(np.where(INTERFACE.numbers == 79, 10, INTERFACE.numbers), INTERFACE.positions)
     values, folder = analyse(store, md(store, frame=frame))
     assert "no Au in this run" in values["profiles"]["note"]
-    assert not (folder / "dipole.npz").exists()
+    assert not (folder / "total_orientation.npz").exists()
     assert "cosine" not in read(folder / "profiles.csv")
 
 
@@ -301,7 +301,7 @@ def reweight(
     members = [reevaluate(store, key, slope)[1].name for slope in slopes]
     upstream = {f"member-{m:03d}": name for m, name in enumerate(members)}
     given = TRUST | {"blocks": 10, "equilibration": 0.0, "temperature": 300.0, "stride": STRIDE}
-    given |= {"driver": driver}
+    given |= {"driving_member": driver}
     return run(store, "reweight", given, {"md": key, "calibration": calibration(store, alpha)} | upstream)
 
 
@@ -319,8 +319,10 @@ def test_reweighted_profiles_against_the_formula(store: Store) -> None:
     x = heights[::STRIDE] / (kB * 300)
     covariance = (counts[::STRIDE] * (x - x.mean())[:, None]).mean(axis=0)
     for member, slope in enumerate(SLOPES):
-        np.testing.assert_allclose(table[f"member_{member}"], table["driver"] - slope * covariance, atol=2e-5)
-        assert table[f"member_{member}"].sum() == pytest.approx(table["driver"].sum(), rel=1e-6)
+        np.testing.assert_allclose(
+            table[f"member_{member}"], table["driving_member"] - slope * covariance, atol=2e-5
+        )
+        assert table[f"member_{member}"].sum() == pytest.approx(table["driving_member"].sum(), rel=1e-6)
     np.testing.assert_allclose(table["alpha_sigma"], 1.5 * table["sigma"], rtol=1e-6)
     members = [table[f"member_{m}"] for m in range(4)]
     np.testing.assert_allclose(table["sigma_observed"], np.std(members, axis=0, ddof=1), atol=2e-7)
@@ -351,7 +353,7 @@ def test_another_member_may_have_driven(store: Store) -> None:
     table, expected = (read(one / "reweighted-density.csv") for one in (folder, reweight(store, swapped)[1]))
     for member, place in enumerate((3, 1, 2, 0)):
         np.testing.assert_allclose(table[f"member_{member}"], expected[f"member_{place}"], atol=1e-6)
-    np.testing.assert_array_equal(table["member_3"], table["driver"])
+    np.testing.assert_array_equal(table["member_3"], table["driving_member"])
     assert set(values["members"]) == {"0", "1", "2"}
     assert values["next_member"] == 2
 
@@ -367,14 +369,14 @@ def test_reweighted_numbers_follow_from_the_reweighted_profiles(store: Store) ->
     ]
     found = values["scalars"]
     assert found["cosine"]["members"] == pytest.approx(expected, abs=1e-6)
-    assert found["cosine"]["driver"] == pytest.approx(found["cosine"]["members"][0])
+    assert found["cosine"]["driving_member"] == pytest.approx(found["cosine"]["members"][0])
     assert found["cosine"]["sigma_observed"] == pytest.approx(np.std(expected, ddof=1), rel=1e-4)
     assert found["cosine"]["alpha_sigma"] == pytest.approx(1.5 * found["cosine"]["sigma"])
     assert found["cosine"]["sigma_observed"] > found["cosine"]["sigma"] >= 0
     assert found["cosine"]["noise"] > 0
     # the molecule that moves does not turn, so the total dipole does not change
-    assert found["dipole"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
-    assert set(found) == {"dipole", "cosine", "peak_z_A", "peak_g_per_cm3"}
+    assert found["total_orientation"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
+    assert set(found) == {"total_orientation", "cosine", "peak_z_A", "peak_g_per_cm3"}
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(0.001, "caution"), (0.2, "run it directly")])

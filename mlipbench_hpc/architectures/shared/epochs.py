@@ -7,7 +7,7 @@ from mlipbench_hpc.architectures.interface import TrainingJob
 
 
 class Trainer(Protocol):
-    """What an engine does within one epoch, and the state that the next one depends on."""
+    """What a training library does within one epoch, and the state that the next one depends on."""
 
     def epoch(self, number: int) -> dict[str, float]:
         """One pass over the training set; returns the learning curve's row (see TrainingJob.report)."""

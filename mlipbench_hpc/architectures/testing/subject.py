@@ -45,7 +45,7 @@ class Subject:
         """
         import numpy as np
 
-        np.random.seed(seed)  # noqa: NPY002 (the global state is what an engine may use)
+        np.random.seed(seed)  # noqa: NPY002 (the global state is what a training library may use)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Tests with an argument `dtype` or `engine` run for each that the card offers."""

@@ -25,12 +25,23 @@ class RadialDistribution(Spec):
 class Profiles(Spec):
     """Profiles along z, counted from the surface of the metal where a run has one."""
 
-    metal: Symbol = "Au"
+    metal: Symbol | Annotated[list[Symbol], Field(min_length=1)] = Field(
+        "Au", description="The slab's element, or a list of its elements."
+    )
     bin: Length = Field(0.1, description="Width; whole bins must fill the first layer, 0 < z ≤ 4.5 Å.")
+    assignment: Literal["frames", "frozen"] = Field(
+        "frames",
+        description="Who is water: seen in each frame, or as in the first (the paper: O-H of at most 1.3 Å).",
+    )
+
+    @property
+    def metals(self) -> tuple[str, ...]:
+        """The slab's elements."""
+        return (self.metal,) if isinstance(self.metal, str) else tuple(self.metal)
 
 
 class Dynamics(Spec):
-    """Of the first layer, 0 < z ≤ 4.5 Å: how long waters keep their direction and stay, and what ions do."""
+    """Dynamics in the first layer, 0 < z ≤ 4.5 Å: orientation and stay of waters, and ions."""
 
     dipole_correlation: Time = Field(2.5, description="Longest lag of C_dip.")
     survival: Time = Field(5.0, description="Longest lag of P_surv.")

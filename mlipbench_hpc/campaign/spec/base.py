@@ -1,4 +1,4 @@
-"""What all parts of the schema share."""
+"""Base classes of all parts of the schema."""
 
 from typing import Annotated
 

@@ -208,6 +208,6 @@ class Dataset(Spec):
 
     @property
     def brought(self) -> "tuple[str, FileDataset | Structures] | None":
-        """What the user brings, and under which name it stands in the dataset; None where it is made."""
+        """Name and entry of the user's file in the dataset; None where the dataset is generated."""
         sources = {"file": self.file, "structures": self.structures}
         return next(((name, one) for name, one in sources.items() if one), None)

@@ -114,12 +114,12 @@ class MolecularDynamics(UsesPotential):
     seed: Seed = 0
 
     @property
-    def driver(self) -> int:
+    def driving_member(self) -> int:
         """The member of the committee that drives."""
         return self.member or 0
 
     @model_validator(mode="after")
-    def _one_driver(self) -> "MolecularDynamics":
+    def _one_potential(self) -> "MolecularDynamics":
         if (self.committee is None) == (self.potential is None):
             raise ValueError("expected exactly one of `committee` and `potential`")
         return self

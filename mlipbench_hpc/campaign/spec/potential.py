@@ -1,4 +1,4 @@
-"""What all parts of a campaign share that use a reference potential: its name, and options of its card."""
+"""Name and card options of a reference potential, which all parts of a campaign that use one share."""
 
 from typing import Any, ClassVar
 

@@ -66,7 +66,7 @@ class TaskGraph:
         return task.key
 
     def card(self, model: Model) -> Card:
-        """Of a model's architecture."""
+        """Card of a model's architecture."""
         return self.setting.architectures[model.architecture].card
 
     def labeller(self, potential: str) -> PotentialCard:
@@ -84,7 +84,7 @@ class TaskGraph:
         }
 
     def drawn(self, split: Split) -> DatasetFacts:
-        """What the frames hold that a split draws from."""
+        """Facts of the frames that a split draws from."""
         return drawn(self.setting.facts[split.dataset], split.only)
 
     def model_of(self, committee: Committee) -> Model:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.runs import checkpoint_every
 from mlipbench_hpc.campaign.spec import Model, MolecularDynamics
-from mlipbench_hpc.plan import cost, sources
+from mlipbench_hpc.plan import cost
 from mlipbench_hpc.plan.expand import data
 from mlipbench_hpc.plan.expand.graph import TaskGraph, members
 from mlipbench_hpc.plan.expand.models import Trained
@@ -46,7 +47,7 @@ class Replica:
 def _of_member(replica: Replica) -> None:
     """The replica, its analysis, and what the other members say of its frames."""
     graph, run, trained = replica.graph, replica.run, replica.trained
-    upstream = {"model": trained.train[run.driver], "start": _start(graph, run)}
+    upstream = {"model": trained.train[run.driving_member], "start": _start(graph, run)}
     key = _simulate(graph, run, replica.subject, upstream, replica.model, trained.maybe)
     _analyse(graph, run, replica.subject, key, trained.maybe)
     _reweight(replica, key)
@@ -82,7 +83,7 @@ def _simulate(
         "timestep": run.timestep,
         "steps": round(run.length / run.timestep),
         "frame_every": round(run.frame_every / run.timestep),
-        "checkpoint_every": sources.checkpoint_every(run),
+        "checkpoint_every": checkpoint_every(run),
         "thermostat": run.thermostat.model_dump(),
         "fixed_atoms": run.fixed_atoms,
         "fixed_layers": {"count": run.fixed_layers, "metal": metal} if run.fixed_layers else None,
@@ -108,7 +109,7 @@ def seed(name: str, number: int, replica: int) -> int:
 
 
 def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
-    """What is asked of a run's frames, whoever drove it."""
+    """Parameters of the observables of a run, whoever drove it."""
     analysis, other_packages = graph.campaign.analysis, dict(graph.setting.observables)
     return ({"observables": other_packages} if other_packages else {}) | {
         "rdf": analysis.rdf.model_dump(mode="json"),
@@ -139,7 +140,7 @@ def _reweight(replica: Replica, key: str) -> None:
         _reevaluate(replica, number, {"md": key, "model": member}, spec.stride)
         for number, member in enumerate(trained.train)
     ]
-    parameters = _observables(graph, run) | {"stride": spec.stride, "driver": run.driver}
+    parameters = _observables(graph, run) | {"stride": spec.stride, "driving_member": run.driving_member}
     upstream = {"md": key, "calibration": trained.calibrate} | members(energies)
     costs = cost.analyse(run.length / run.frame_every)
     graph.add("reweight", replica.subject, parameters, upstream, costs, maybe=trained.maybe)

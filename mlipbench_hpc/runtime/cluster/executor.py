@@ -14,7 +14,7 @@ from mlipbench_hpc.runtime.answering import Executor
 from mlipbench_hpc.runtime.cluster import notes
 from mlipbench_hpc.runtime.cluster.block import ACTIVE, FIRST_PATIENCE_S, PATIENCE_S, RETRY_S, Block, Job
 from mlipbench_hpc.runtime.cluster.health import EndedJob, Health
-from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused
+from mlipbench_hpc.runtime.cluster.refusals import Kind, Refused, next_step
 
 NOTE_LATE_S = 10.0  # On a shared filesystem a note may show here after the job's end.
 LOST_KNOWN_WITHIN_S = 120.0
@@ -37,8 +37,8 @@ class ClusterExecutor(Executor):
     """
 
     def settle(self, folder: Path, limit: int, echo: Callable[[str], None]) -> None:
-        """What Parsl's own constructor has no place for. folder: of the notes of its workers; limit: failures
-        in a row after which a node gets no more jobs.
+        """Set the attributes that Parsl's own constructor has no place for. folder: of the notes of its
+        workers; limit: failures in a row after which a node gets no more jobs.
         """
         folder.mkdir(parents=True)
         self.notes, self.health, self.verdict, self.echo = folder, Health(limit), "", echo
@@ -96,7 +96,7 @@ class ClusterExecutor(Executor):
         self._block, self.refusal, self._refused_since = None, None, None
 
     def _refused(self, refusal: Refused) -> None:
-        """A mistake ends the run; anything else is asked again: while jobs of ours run, then for a while."""
+        """A mistake ends the driver; else the scheduler is asked again while jobs run, then for a while."""
         now = time.monotonic()
         if self._refused_since is None or self.live():
             self._refused_since = now
@@ -109,7 +109,7 @@ class ClusterExecutor(Executor):
             self.verdict = f"no job ({self.label}) was accepted for {waited:.0f} s: {refusal}"
 
     def _without(self) -> str:
-        """What a refusal may have to do with excluded nodes."""
+        """Words about excluded nodes, which a refusal may follow from; empty without any."""
         left = f"; no other node is left than those excluded: {self.health.named()}"
         return left if self.health.excluded else ""
 
@@ -223,7 +223,7 @@ class ClusterExecutor(Executor):
                 self._over.pop(block)
 
     def _has_queue(self) -> bool:
-        """Whether tasks wait that no manager has: a job without them starts none, and is none the worse."""
+        """True where tasks wait that no manager has; a job that starts none is to blame only then."""
         return bool(self.outstanding() > sum(manager["tasks"] for manager in self.connected_managers()))
 
     def _judge_ended(self, block: str, job: str, was_wanted: bool) -> None:
@@ -239,7 +239,7 @@ class ClusterExecutor(Executor):
 
     @staticmethod
     def _last_heard(resource: dict[str, Any]) -> Job:
-        """How a job ended; one that was cancelled here was last heard of as live."""
+        """Last state of a job that ended; one that was cancelled here was last heard of as live."""
         listed: Job | None = resource.get("listed")
         if listed is None or listed.state in ACTIVE:
             return Job(JobState.CANCELLED, "cancelled by this driver", cause="cancelled")
@@ -277,7 +277,9 @@ class ClusterExecutor(Executor):
             job = self.blocks_to_job_id[block]
             resource = self.jobs.resources[job]
             if resource.get("unstartable", 0) >= HEARD_TWICE:
-                return f"job {job} can never start: {resource['listed'].words}{self._without()}"
+                listed: Job = resource["listed"]
+                step = next_step(listed.reason)
+                return f"job {job} can never start: {listed.words}: {step}{self._without()}"
         return ""
 
     def _keep_off(self, nodes: tuple[str, ...]) -> None:
@@ -292,11 +294,22 @@ class ClusterExecutor(Executor):
         self.jobs.spare(waiting)
 
     def lines(self) -> Iterator[str]:
-        """What is to be said of refusals, as long as it holds."""
+        """Lines about a refusal, as long as it lasts."""
         if (refusal := self.refusal) and not self.verdict:
             live = len(self.live())
             have = f"{live} run or wait, " if live else ""
             yield f"no further job ({self.label}) is accepted: {have}asking again: {refusal}"
+
+    def waiting(self) -> Iterator[str]:
+        """A line for each job that waits: why, and the next step where it does not start by itself."""
+        for block, status in list(self.status_facade.items()):
+            if status.state in (JobState.PENDING, JobState.HELD):
+                yield self._waiting(self.blocks_to_job_id.get(block, ""), status.message)
+
+    def _waiting(self, job: str, words: str | None) -> str:
+        listed: Job | None = self.jobs.resources.get(job, {}).get("listed")
+        stuck = listed.stuck if listed else ""
+        return f"job {job} ({self.label}) {stuck or 'waits: ' + (words or 'pending')}"
 
 
 def _tail(path: Path) -> str:

@@ -32,7 +32,7 @@ class EndedJob:
 
 @dataclass(frozen=True)
 class Failure:
-    """What counts against a node: a task, or a job that started none (then task is empty)."""
+    """Failure that counts against a node: of a task, or of a job that started none (then task is empty)."""
 
     task: str
     words: str
@@ -41,8 +41,8 @@ class Failure:
 
 @dataclass
 class Health:
-    """Of the jobs and nodes of one executor. limit: failures in a row after which a node gets no more jobs;
-    excluded: such nodes, and why.
+    """Health of the jobs and nodes of one executor. limit: failures in a row after which a node gets no more
+    jobs; excluded: such nodes, and why.
     """
 
     limit: int
@@ -56,7 +56,7 @@ class Health:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether so many jobs started no task that no more should be submitted before others have shown
+        """True where so many jobs started no task that no more should be submitted before others have shown
         whether they can.
         """
         return len(self._idle) >= IDLE_JOBS

@@ -25,7 +25,7 @@ SELECT = "select=${nodes_per_block}:ncpus=${ncpus}${select_options}"
 
 @dataclass(frozen=True)
 class Host:
-    """What pbsnodes says of one host: all of its vnodes together."""
+    """State of one host by pbsnodes: all of its vnodes together."""
 
     name: str
     is_free: bool
@@ -45,7 +45,7 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
     absent_for = 20.0
 
     def settle(self, tag: str, poll: float) -> None:
-        """What Parsl's own constructors have no place for."""
+        """Set the attributes that Parsl's own constructors have no place for."""
         super().settle(tag, poll)
         self._timed_out = False
         self._pins: dict[str, tuple[str, ...]] = {}  # Hosts that a job was sent to, by its script.
@@ -73,7 +73,7 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
         return jobs
 
     def is_over(self, job: str) -> bool:
-        """Whether this job of the store is over. A server that keeps no history says no more than that it
+        """True where this job of the store is over. A server that keeps no history says no more than that it
         knows no such job; with qselect, which does not list it either, that is an answer.
         """
         self.know(job)
@@ -111,7 +111,7 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
         return {job: self._unchanged(job)} if answer is None else answer
 
     def _query(self, jobs: list[str], option: str = "") -> dict[str, Job] | None:
-        """What qstat says of jobs; empty when it says that there is none such, None when it has no answer."""
+        """Jobs by qstat; empty where it says that there is none such, None where it has no answer."""
         code, out, errors = self.execute_wait(f"qstat {option}-f -F json {' '.join(jobs)}")
         self._timed_out = code == TIMED_OUT
         if option and (NO_HISTORY in errors or NO_HISTORY in out):
@@ -190,7 +190,7 @@ class PbsBlock(Block, PBSProProvider):  # type: ignore[misc]
         return {resource["node"] for resource in list(self.resources.values()) if resource.get("node")}
 
     def _sent(self) -> Counter[str]:
-        """How many live jobs were sent to each host by name."""
+        """Number of live jobs that were sent to each host by name."""
         live = {str(self.resources[job]["job_stdout_path"]) for job in self._open_jobs()}
         return Counter(
             host for script, hosts in self._pins.items() if f"{script}.stdout" in live for host in hosts

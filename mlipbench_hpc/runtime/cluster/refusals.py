@@ -1,16 +1,17 @@
-"""What a scheduler means when it refuses a job, or lets one wait: a limit, a mistake, or an outage.
+"""Meaning of a scheduler's refusals and reasons to wait: a limit, a mistake, or an outage.
 
 SLURM's words are those of its slurm_strerror and its job reason codes, PBS's those of its server's messages.
 """
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 
 from mlipbench_hpc.runtime.trouble import Trouble
 
 
 class Kind(Enum):
-    """Whether asking again can help."""
+    """Kinds of refusals, by whether asking again can help."""
 
     LIMIT = "a limit on jobs"
     """Too many jobs now: accepted once some of them are over."""
@@ -70,17 +71,29 @@ MISTAKES = (
 )
 # A job alone exceeds what one job may have; limits of all jobs of a user or an account are no such reason.
 FOR_ONE_JOB = r"(QOS|Assoc)Max\w*Per(Job|Node)\w*|QOSMin\w+"
-UNSTARTABLE = (
-    r"PartitionTimeLimit",
-    r"PartitionConfig",
-    r"BadConstraints",
-    r"InvalidAccount",
-    r"InvalidQOS",
-    r"AccountNotAllowed",
-    r"QOSNotAllowed",
-    FOR_ONE_JOB,
-    r"can never run\b.*",  # PBS's scheduler begins its comment on a job so.
-)
+# Reasons that only another site's file ends, each with the next step; the first that fits counts.
+UNSTARTABLE = {
+    r"PartitionTimeLimit|(QOS|Assoc)MaxWall\w*": "lower `walltime`, or name another `partition` or `qos`",
+    r"PartitionConfig": "name another `partition`, or ask for less of this one: nodes, cores, walltime",
+    r"BadConstraints": "no node has what `constraint` asks for: name features that `sinfo --format=%f` lists",
+    r"InvalidAccount|AccountNotAllowed": "name another `account`: `sacctmgr show associations` lists yours",
+    r"InvalidQOS|QOSNotAllowed": "name another `qos`: `sacctmgr show associations` lists yours",
+    FOR_ONE_JOB: "one job may not have so much: ask for less (nodes, cores, walltime), or name another `qos`",
+    # PBS's scheduler begins its comment on a job so.
+    r"can never run\b.*": "ask for less (nodes, cores, walltime), or name another `queue`",
+}
+# Reasons that end when somebody acts, while the site's file may stay. Minutes of jobs that run (RunMinutes)
+# are no such reason: they become fewer.
+UNTIL_SOMEBODY_ACTS = {
+    r"(QOS|Assoc)Grp(?!\w*Run)\w*Min(ute)?s\w*": "the hours of its account are used up: ask for more, or "
+    "cancel it and name another `account` or `qos`",
+    r"JobHeldUser": "it was held: `scontrol release` lets it go on",
+    r"JobHeldAdmin": "an administrator held it: ask why",
+    r"JobHoldMaxRequeue|launch[ _]failed[ _]requeued[ _]held": "its start failed too often: look at its "
+    "node, then `scontrol release` lets it go on",
+    r"DependencyNeverSatisfied": "a job that it waits for failed: cancel it",
+    r"ReservationDeleted": "its reservation is gone: cancel it and name another",
+}
 
 
 def kind_of(words: str) -> Kind:
@@ -94,8 +107,21 @@ def kind_of(words: str) -> Kind:
 
 
 def never_starts(reason: str) -> bool:
-    """Whether a job that waits for this reason waits for ever: SLURM's reason code, or PBS's comment."""
-    return any(
-        re.fullmatch(pattern, reason.strip(), re.IGNORECASE | re.DOTALL) is not None
-        for pattern in UNSTARTABLE
+    """True where a job that waits for this reason waits for ever: SLURM's reason code, or PBS's comment."""
+    return bool(_step(reason, UNSTARTABLE))
+
+
+def next_step(reason: str) -> str:
+    """Next step for a reason to wait that does not end by itself; empty for any other."""
+    return _step(reason, UNSTARTABLE | UNTIL_SOMEBODY_ACTS)
+
+
+def _step(reason: str, steps: Mapping[str, str]) -> str:
+    return next(
+        (
+            step
+            for pattern, step in steps.items()
+            if re.fullmatch(pattern, reason.strip(), re.IGNORECASE | re.DOTALL)
+        ),
+        "",
     )

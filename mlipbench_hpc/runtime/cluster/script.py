@@ -1,4 +1,4 @@
-"""What a job's script says before its workers start, and times as schedulers write them."""
+"""Lines of a job's script before its workers start, and times as schedulers write them."""
 
 import re
 import shlex
@@ -23,7 +23,7 @@ NODE_SUFFIX = ".node"
 
 
 def job_lines(site: ClusterSite, nodes: Nodes, python: str) -> list[str]:
-    """What a job does before its workers start: when to stop, which GPUs are its own, the site's lines."""
+    """Lines of a job before its workers start: when to stop, which GPUs are its own, the site's lines."""
     return [
         f"export MLIPBENCH_DRAIN_AT=$(( $(date +%s) + {nodes.drain} ))",
         f"export MLIPBENCH_STOP_AT=$(( $(date +%s) + {int(nodes.walltime - nodes.margin)} ))",
@@ -44,7 +44,7 @@ def node_line(script: str) -> str:
 
 
 def seconds(text: str) -> float | None:
-    """Of [days-]HH:MM:SS or MM:SS, as SLURM says it; None for anything else, such as infinite."""
+    """Seconds of [days-]HH:MM:SS or MM:SS, as SLURM writes it; None for anything else, such as infinite."""
     match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
     if match is None:
         return None

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 
-from mlipbench_hpc.analysis.slab import SURFACE_GAP, layers_of
+from mlipbench_hpc.analysis.slab import SURFACE_GAP, atomic_numbers_of, layers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames
@@ -36,18 +35,19 @@ class Start:
         return cls(system, standing(height_of(context), atoms, system.start))
 
 
-def lowest(atoms: Atoms, count: int, metal: str) -> list[int]:
+def lowest(atoms: Atoms, count: int, metal: str | list[str]) -> list[int]:
     """Indices of the atoms in the `count` lowest layers of the metal; raises InputFailure for fewer."""
     cell, positions = np.array(atoms.cell), atoms.positions
     if not atoms.pbc[2]:
         cell[2] = [0.0, 0.0, np.ptp(positions[:, 2]) + 2 * SURFACE_GAP]
         positions = positions - [0.0, 0.0, positions[:, 2].min()]
     try:
-        layers = layers_of(atoms.numbers, positions, cell, atomic_numbers[metal])
+        layers = layers_of(atoms.numbers, positions, cell, atomic_numbers_of(metal))
     except ValueError as error:
         raise InputFailure(f"fixed_layers: {error}") from error
     if len(layers) < count:
-        raise InputFailure(f"fixed_layers: {count} asked for, the start has {len(layers)} of {metal}")
+        words = metal if isinstance(metal, str) else " ".join(metal)
+        raise InputFailure(f"fixed_layers: {count} asked for, the start has {len(layers)} of {words}")
     return [int(index) for layer in layers[:count] for index in layer]
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers
 
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign import lattice
@@ -81,7 +81,7 @@ def height_varies(
         except CutShort:
             pass
     assert first.cells is not None
-    metal = np.flatnonzero(numbers == atomic_numbers[request["surface"]])
+    metal = np.flatnonzero(np.isin(numbers, atomic_numbers_of(request["surface"])))
     try:
         cut = cut_of(first.positions[0], first.cells[0], metal, max(heights))
     except ValueError as error:

@@ -200,6 +200,6 @@ def elements(
             raise InputFailure(
                 f"{content.path}: its atoms are not those of {first.path}: pass the files of one run"
             )
-    surfaces = frozenset([request["surface"]])
+    surfaces = frozenset(request["surface"])
     naming = Naming(request["elements"], surfaces | {*request["ions"], "O", "H"}, surfaces)
     return numbers_of(first.path, first.labels, topology, other, naming)

@@ -24,7 +24,7 @@ def start(run: Run) -> Finish | None:
 
 def frame_sums(run: Run) -> FrameSums:
     """Each frame counts once."""
-    return FrameSums(*usable(run), np.ones((1, len(run.stretch))), run.blocks)
+    return FrameSums(*usable(run), np.ones((1, len(run.stretch))), run.blocks, run.notes.say)
 
 
 def usable(run: Run) -> tuple[list[Framewise], System]:

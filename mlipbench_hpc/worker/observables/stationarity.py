@@ -7,7 +7,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.layer import COSINE
 from mlipbench_hpc.analysis.onepass import BlockSums
-from mlipbench_hpc.analysis.profiles import DIPOLE
+from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.slab import FIRST_LAYER
 from mlipbench_hpc.analysis.stationarity import Stationarity, stationarity, transitions
 from mlipbench_hpc.data.frames import Floats
@@ -46,7 +46,7 @@ def finish(run: Run, step: float, motion: Motion | None, sums: BlockSums | None)
     every = of_thermo(run)
     ions: dict[str, Any] = {}
     if motion is not None and sums is not None:
-        every |= {DIPOLE: sums.dipole, COSINE: motion.cosines, WATERS: motion.waters}
+        every |= {TOTAL_ORIENTATION: sums.dipole, COSINE: motion.cosines, WATERS: motion.waters}
         for symbol, species in motion.ions.items():
             every |= {f"{symbol} {place}": row for place, row in enumerate(species.heights.T)}
             counts, below = transitions(species.heights, FIRST_LAYER, MARGIN_A)
