@@ -5,7 +5,18 @@ from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.comparison import quantities
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
-from mlipbench_hpc.report.section import Block, Content, Gallery, Heading, Paragraph, Points, Section
+from mlipbench_hpc.report.section import (
+    Block,
+    Caution,
+    Consequence,
+    Content,
+    Gallery,
+    Heading,
+    Paragraph,
+    Points,
+    Section,
+    cautions,
+)
 from mlipbench_hpc.report.text import COLUMNS, wrapped
 
 
@@ -18,8 +29,23 @@ def build(results: Results) -> Content:
         blocks,
         {"comparisons": comparison.numbers(results)},
         [convergence.verdict(group) for group in compared],
+        _cautions(compared),
         summary=[line for group in compared for line in ["", *_summary(group)]],
     )
+
+
+def _cautions(compared: list[Group]) -> list[Caution]:
+    """Criteria of convergence that lines fail, lines with different constraints, and runs left out."""
+    every: list[Caution] = []
+    for group in compared:
+        for line in group.drawn:
+            about, failed = f"{line.name} ({line.about()})", convergence.reasons(line, group.interface)
+            every += cautions(
+                line.name, about, [f"{reason}." for reason in failed], Consequence.ERROR_UNKNOWN
+            )
+        every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
+        every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
+    return every
 
 
 def _blocks(results: Results, group: Group) -> list[Block]:
@@ -52,7 +78,8 @@ def _summary(group: Group) -> list[str]:
         lines += [*_heading(group, line), *_numbers(group, line)]
     if group.drawn:
         lines += wrapped(
-            "mean ± SE (sampling) ± α·σ (training); in, out: reference inside, outside the combined error",
+            "mean ± SE (sampling) ± training error; differs, unresolved: from the reference, p ≤ 0.05 "
+            "(Welch, Holm-corrected) or above",
             first="  ",
         )
     return [*lines, *checked]
