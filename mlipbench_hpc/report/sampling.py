@@ -31,8 +31,8 @@ def table(results: Results) -> Table | None:
               "statistical inefficiency", "independent frames"]  # fmt: skip
     caption = (
         "Sampling of the frames. Statistical inefficiency: number of frames per independent frame, from the "
-        "autocorrelation of the potential energy along the run, before frames are rattled. No model, no MD "
-        "of a model."
+        "autocorrelation of the potential energy along the run, before frames are rattled. Of "
+        "labelled frames alone."
     )
     return Table(caption, header, rows, words=2) if rows else None
 
@@ -77,7 +77,7 @@ def about(results: Results, dataset: str) -> str:
     """The number of sampled frames, where they were sampled here, in words."""
     frames = _frames([row for _, row in _runs(results, dataset)])
     sampled = f"{count(frames, 'sampled frame')}; " if frames else ""
-    return f"{sampled}no model, no MD of a model"
+    return f"{sampled}labelled frames alone"
 
 
 def _frames(rows: Rows) -> int:

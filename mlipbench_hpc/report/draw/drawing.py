@@ -166,10 +166,16 @@ def render(canvas: Canvas, name: str) -> tuple[str, bytes]:
 
 
 def _inline(svg: str, name: str, title: str) -> str:
-    """The <svg> element alone, its ids made unique on the page, scaling with its column."""
+    """The <svg> element alone, its ids made unique on the page.
+
+    It scales with its column between the sizes at which its text can be read.
+    """
     head, tail = svg[svg.index("<svg ") :].split(">", 1)
+    points = re.search(r'viewBox="\S+ \S+ (\S+) ', head)
+    width = float(points[1]) if points else 0.0
+    limits = f' style="min-width:{0.88 * width:.0f}px;max-width:{1.6 * width:.0f}px"' * bool(points)
     head = re.sub(r' (?:width|height)="[^"]*"', "", head).replace(
-        "<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1
+        "<svg ", f'<svg role="img" aria-label="{escape(title)}"{limits} ', 1
     )
     for prefix in (' id="', "url(#", 'xlink:href="#'):
         tail = tail.replace(prefix, f"{prefix}{name}-")

@@ -30,7 +30,8 @@ def _curves(finals: list[Round], column: str, title: str, label: str, shared: bo
     for name, lines in by_committee.items():
         _draw(axes[name], lines)
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
-    caption = f"{title}, one line for each member ({about})."
+    whose = "validation set" if shared else "training set"
+    caption = f"{title} on the {whose} during training, one line for each member ({about})."
     rows = [
         ({"committee": name, "member": member}, {"epoch": epochs, column: values})
         for name, lines in by_committee.items()

@@ -39,10 +39,9 @@ def _cautions(compared: list[Group]) -> list[Caution]:
     every: list[Caution] = []
     for group in compared:
         for line in group.drawn:
-            about, failed = f"{line.name} ({line.about()})", convergence.reasons(line, group.interface)
-            every += cautions(
-                line.name, about, [f"{reason}." for reason in failed], Consequence.ERROR_UNKNOWN
-            )
+            about = f"MD {line.name}, {line.title(group.drawn)} ({line.about()})"
+            failed = [f"{reason}." for reason in convergence.reasons(line, group.interface)]
+            every += cautions(line.name, about, failed, Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
         every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
     return every

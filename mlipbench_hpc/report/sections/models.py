@@ -176,7 +176,7 @@ def warnings(results: Results) -> list[Caution]:
 def about_committee(results: Results, name: str) -> str:
     """What warnings about a committee stand under."""
     final = final_round(results, name)
-    return f"Committee {name} ({final.describe() if final else 'no model'})"
+    return f"Committee {name} ({final.describe() if final else 'no model'}; training and validation set)"
 
 
 def _never_enough(all_rounds: list[Round]) -> list[str]:
