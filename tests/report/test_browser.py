@@ -49,7 +49,9 @@ addEventListener("load", () => {
 </script></head>"""
 FRAME = """<!DOCTYPE html><title>frame</title><pre id="measured"></pre>
 <iframe src="copy.html" width="%d" height="900" style="border: 0"></iframe>
-<script>addEventListener("message", e => document.getElementById("measured").textContent = e.data);</script>"""
+<script>
+addEventListener("message", e => document.getElementById("measured").textContent = e.data);
+</script>"""
 ATOM = "ATOM  {:5d} {:>4} MOL     1    {:8.3f}{:8.3f}{:8.3f}  1.00  0.00          {:>2}  \n"
 
 

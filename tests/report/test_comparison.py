@@ -255,7 +255,7 @@ def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tm
     assert found["cosine"]["se"] == pytest.approx(0.02 / 2**0.5)
     assert found["cosine"]["training"] == pytest.approx(1.5 * 0.02 * SPREAD.std(ddof=1))
     cell = "0.200 ± 0.014 ± 0.039, differs"
-    assert cell in page
+    assert cell.replace(", ", "\n") in page
     assert re.search(rf"⟨cos θ⟩ of the first layer +{cell}", summary)
     assert "differs from the reference in ⟨cos θ⟩ of the first layer" in page
 
@@ -468,8 +468,6 @@ def test_reference_runs_have_no_committee_anywhere(written: tuple[Any, Path]) ->
 SIZE, TRAINED, TIME = r"M = \d+", r"\d+ training structures", r"\d ps|[Nn]o MD"
 # What numbers are from where it is no MD.
 ORIGIN = "(?:test|validation|training) set|(?:test|validation) frame|[Tt]raining of each|labelled frame"
-    "(?:test|validation|training) set|(?:test|validation) frame|[Tt]raining of each member|labelled frame"
-)
 NO_MODEL = {  # tables that hold no number of a model
     "The campaign as validated", "Labelled data; ", "Frames in each set", "Test and training frames in time",
     "Committed attempts only",
@@ -496,7 +494,8 @@ def test_no_number_of_a_model_without_its_size_data_and_length(written: tuple[An
     assert len(captions) > 25
     assert [caption for caption in captions if not complete(caption)] == []
     tables = re.findall(
-        r'<p class="caption">([^<]*)</p>\s*(?:<details class="long">.*?)?<div class="table.*?<table(.*?)</table>',
+        r'<p class="caption">([^<]*)</p>\s*(?:<details class="long">.*?)?'
+        r'<div class="table.*?<table(.*?)</table>',
         page,
         re.S,
     )

@@ -1,5 +1,7 @@
 """Models and the reference potential side by side, for each system that several of them ran."""
 
+from dataclasses import replace
+
 from mlipbench_hpc.report import comparison, convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.comparison import quantities
@@ -15,6 +17,7 @@ from mlipbench_hpc.report.section import (
     Paragraph,
     Points,
     Section,
+    Table,
     cautions,
 )
 from mlipbench_hpc.report.text import COLUMNS, wrapped
@@ -57,10 +60,16 @@ def _blocks(results: Results, group: Group) -> list[Block]:
     if agreements := comparison.agreements(group):
         blocks.append(Points(agreements))
     if table := comparison.table(group):
-        blocks.append(table)
+        blocks.append(_two_lines(table))
     if (sentences := crosscheck.sentences(group)) and (checked := crosscheck.table(group)):
         blocks += [Points(sentences), checked]
     return blocks
+
+
+def _two_lines(table: Table) -> Table:
+    """Numbers with the result of their test below them, so that all columns are seen."""
+    rows = [[first, *(cell.replace(", ", "\n") for cell in cells)] for first, *cells in table.rows]
+    return replace(table, rows=rows, open=True)
 
 
 def _summary(group: Group) -> list[str]:

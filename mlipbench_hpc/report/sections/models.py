@@ -61,7 +61,7 @@ def _committees(results: Results, planned: dict[str, Round]) -> Table:
         "size, training",
         "restart on one CPU thread",
     ]
-    caption = "Committees; restart: what the architecture's card claims of an interrupted and a whole run."
+    caption = "Committees, and the training set of each member; restart: what the architecture's card claims."
     return Table(caption, header, rows, words=len(header))
 
 
