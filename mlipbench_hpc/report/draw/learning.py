@@ -31,7 +31,7 @@ def _curves(finals: list[Round], column: str, title: str, label: str, shared: bo
         _draw(axes[name], lines)
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
     whose = "validation set" if shared else "training set"
-    caption = f"{title} on the {whose} during training, one line for each member ({about})."
+    caption = f"{title} on the {whose}, one line for each member ({about})."
     rows = [
         ({"committee": name, "member": member}, {"epoch": epochs, column: values})
         for name, lines in by_committee.items()
