@@ -461,7 +461,7 @@ def test_no_line_of_the_summary_is_longer_than_80(written: tuple[Any, Path]) -> 
 def test_reference_runs_have_no_committee_anywhere(written: tuple[Any, Path]) -> None:
     page, results, _ = read(written[1])
     assert results["md"]["truth"]["committee"] is None
-    assert "<td>truth</td><td>reference potential electrode</td>" in page
+    assert "<td>truth</td><td>reference potential electrode; 2.00 ps</td>" in page
     assert "figure-profiles-truth-0-density" in page
 
 

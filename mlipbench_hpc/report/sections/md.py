@@ -148,8 +148,7 @@ def _species_apart(analysis: Item, target: float) -> list[str]:
 def table(results: Results) -> Table:
     """One row for each run: outcome, length, temperatures, energy, conserved energy."""
     items = [item for name in results.names("md") for item in results.of("md", md=name)]
-    header = ["run", "driven by", "replica", "outcome", "temperature of each species, K", "target, K",
-              "length, ps",
+    header = ["run", "driven by, for", "replica", "outcome", "temperature of each species, K", "target, K",
               "requested, ps", "analysed, ps", "temperature, K", "potential energy, eV/atom",
               "drift of conserved energy, meV/atom/ps",
               "largest deviation of conserved energy, meV/atom"]  # fmt: skip
@@ -171,16 +170,15 @@ def _md_row(results: Results, item: Item) -> list[str]:
     cause = f" ({item.values['cause']})" if item.values.get("cause") else ""
     name = item.subject["md"]
     spec, drives = results.asked("md", name), driving_potential(results, name)
+    models = drives.models()
+    driven = models if drives.reference else f"member {drives.member} of {drives.name} ({models})"
     return [
         name,
-        drives.models()
-        if drives.reference
-        else f"member {drives.member} of {drives.name} ({drives.models()})",
+        f"{driven}; {number(item.values.get('time_ps'))} ps",
         str(item.subject["replica"]),
         f"{outcome}{cause}",
         species_temperatures(analysis),
         number(spec["temperature"]),
-        number(item.values.get("time_ps")),
         number(spec["length"]),
         number(values.get("analysed_ps")),
         plus_minus(temperature.get("mean"), temperature.get("se")),
