@@ -1,5 +1,6 @@
-"""Tables of committees: training, growth, errors."""
+"""Tables of committees side by side: training, growth, errors."""
 
+import itertools
 from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results
@@ -8,19 +9,18 @@ from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import number, plus_minus
 
 
-def training(final: Round) -> Table:
-    """One row for each member of one round."""
-    names = sorted({name for member in final.trained for name in _numbers(member.train)})
+def training(finals: list[Round]) -> Table:
+    """One row for each member of each committee; a dash where an architecture does not say a number."""
+    names = sorted({name for final in finals for member in final.trained for name in _numbers(member.train)})
     rows = [
-        [
-            str(member.number),
-            number(member.structures),
-            *(number(_numbers(member.train).get(name)) for name in names),
-        ]
+        [final.committee, str(member.number), number(member.structures),
+         *(number(_numbers(member.train).get(name)) for name in names)]
+        for final in finals
         for member in final.members
-    ]
-    header = ["member", "training structures", *(readable(name) for name in names)]
-    return Table(f"Training of {final.committee}: {final.describe()}; no MD.", header, rows)
+    ]  # fmt: skip
+    header = ["committee", "member", "training structures", *(readable(name) for name in names)]
+    about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
+    return Table(f"Training of each member ({about}), as its training reports them.", header, rows)
 
 
 def readable(name: str) -> str:
@@ -45,7 +45,7 @@ def growth(results: Results, committee: str) -> Table | None:
         error = number(decision.get("force_rmse_meV_per_A"))
         rows.append([str(stage.number), decision.get("reason", "not decided yet"), stage.describe(), error])
     header = ["round", "decision", "committee", "mean validation force RMSE, meV/Å"]
-    return Table(f"Rounds of {committee}; no MD.", header, rows, words=3)
+    return Table(f"Rounds of {committee}: errors on the validation set.", header, rows, words=3)
 
 
 ENERGY_COLUMNS = [
@@ -56,27 +56,59 @@ ENERGY_COLUMNS = [
 ]
 
 
-def errors(final: Round, part: str) -> Table:
-    """Errors on `validation` or `test`, a column for each member, their mean, and the spread of labels."""
-    evaluated = [(member, member.errors(part)) for member in final.members]
-    known = [errors for _, errors in evaluated if errors]
-    species = list(known[0]["force"]["species"]) if known else []
-    names = [name for name, _, _ in ENERGY_COLUMNS] + ["force, meV/Å"]
-    names += [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
-    by_member = [_error_cells(values, species, "rmse") for _, values in evaluated]
-    spread = _error_cells(known[0] if known else {}, species, "std")
-    rows = [
-        [name, *map(number, cells), plus_minus(*mean_and_deviation(list(cells))), number(sigma)]
-        for name, cells, sigma in zip(names, zip(*by_member, strict=True), spread, strict=True)
+def errors(finals: list[Round], part: str) -> Table:
+    """Errors on `validation` or `test`, a column for each committee, beside it the spread of the labels."""
+    known = [
+        (final, [errors for member in final.members if (errors := member.errors(part))]) for final in finals
     ]
-    labels = f"σ of the {number(known[0]['frames'])} labels" if known else "σ of the labels"
-    header = ["RMSE", *(f"member {member.number}" for member in final.members)]
-    header += [f"mean ± std, M = {len(known)}", labels]
+    species = list(
+        dict.fromkeys(symbol for _, own in known for errors in own for symbol in errors["force"]["species"])
+    )
+    columns = [_committee_columns(own, species) for _, own in known]
+    rows = [
+        [name, *cells] for name, *cells in zip(_error_names(species), *itertools.chain(*columns), strict=True)
+    ]
+    header = ["RMSE"]
+    for final, own in known:
+        frames = f"{number(own[0]['frames'])} frames" if own else "no frames"
+        header += [f"{final.committee}, mean ± std over {len(own)} members", f"σ of the labels, {frames}"]
+    about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
     caption = (
-        f"RMSE of {final.committee} on the {part} set ({final.describe()}; no MD). "
+        f"Errors against the labels of the {part} set ({about}); beside them the standard deviation σ "
+        "of those labels. "
         "Centred: mean error of each composition removed."
     )
     return Table(caption, header, rows)
+
+
+def members_errors(final: Round, part: str) -> Table:
+    """Errors of each member of one committee."""
+    evaluated = [(member, errors) for member in final.members if (errors := member.errors(part))]
+    species = list(evaluated[0][1]["force"]["species"]) if evaluated else []
+    by_member = [map(number, _error_cells(errors, species, "rmse")) for _, errors in evaluated]
+    rows = (
+        [[name, *cells] for name, *cells in zip(_error_names(species), *by_member, strict=True)]
+        if evaluated
+        else []
+    )
+    header = ["RMSE", *(f"member {member.number}" for member, _ in evaluated)]
+    caption = f"Errors of {final.committee} against the labels of the {part} set ({final.describe()})."
+    return Table(caption, header, rows, open=True)
+
+
+def _error_names(species: list[str]) -> list[str]:
+    names = [name for name, _, _ in ENERGY_COLUMNS] + ["force, meV/Å"]
+    return names + [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
+
+
+def _committee_columns(evaluated: list[dict[str, Any]], species: list[str]) -> tuple[list[str], list[str]]:
+    """Mean ± standard deviation over the members, and σ of the labels, in the order of the rows."""
+    by_member = [_error_cells(errors, species, "rmse") for errors in evaluated]
+    spread = _error_cells(evaluated[0] if evaluated else {}, species, "std")
+    means = [
+        plus_minus(*mean_and_deviation([cells[place] for cells in by_member])) for place in range(len(spread))
+    ]
+    return means, [number(sigma) for sigma in spread]
 
 
 def _error_cells(values: dict[str, Any], species: list[str], kind: str) -> list[float | None]:

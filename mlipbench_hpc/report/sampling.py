@@ -32,7 +32,7 @@ def table(results: Results) -> Table | None:
     caption = (
         "Sampling of the frames. Statistical inefficiency: number of frames per independent frame, from the "
         "autocorrelation of the slowest of potential energy, P_z and the ions' heights along the run, before "
-        "frames are rattled. No model, no MD of a model."
+        "frames are rattled. Of labelled frames alone."
     )
     return Table(caption, header, rows, words=2) if rows else None
 
@@ -80,7 +80,7 @@ def about(results: Results, dataset: str) -> str:
     """The number of sampled frames, where they were sampled here, in words."""
     frames = _frames([row for _, row in _runs(results, dataset)])
     sampled = f"{count(frames, 'sampled frame')}; " if frames else ""
-    return f"{sampled}no model, no MD of a model"
+    return f"{sampled}labelled frames alone"
 
 
 def _slowest(row: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ import pkgutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from mlipbench_hpc.report.draw.drawing import Figure
 
 PLUGINS = "mlipbench_hpc.sections"
 PAGE_ANCHORS = ("verdict", "warnings")
+LONGEST_TABLE = 10
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Points:
 class Table:
     """Text in cells. `words` counts the leading columns that hold words; others are right-aligned numbers.
 
-    strong: indices of rows that sum up the others.
+    strong: indices of rows that sum up the others. titles: indices of rows whose first cell is a heading
+    across all columns. marks: `differs`, `unresolved` or another class of report.css by (row, column).
+    open: never folded, however long.
     """
 
     kind: ClassVar[str] = "table"
@@ -57,6 +61,14 @@ class Table:
     rows: list[list[str]]
     words: int = 1
     strong: list[int] = field(default_factory=list)
+    titles: list[int] = field(default_factory=list)
+    marks: dict[tuple[int, int], str] = field(default_factory=dict)
+    open: bool = False
+
+    @property
+    def folded(self) -> bool:
+        """Whether the page shows it after a click only."""
+        return len(self.rows) > LONGEST_TABLE and not self.open
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,47 @@ class Folded:
     blocks: list["Block"]
 
 
-Block = Heading | Paragraph | Points | Table | Gallery | Listing | Definitions | Folded
+@dataclass(frozen=True)
+class Columns:
+    """Blocks beside each other where the page is wide enough, else `left` above `right`."""
+
+    kind: ClassVar[str] = "columns"
+    left: list["Block"]
+    right: list["Block"]
+
+
+Block = Heading | Paragraph | Points | Table | Gallery | Listing | Definitions | Folded | Columns
+
+
+class Consequence(IntEnum):
+    """What a warning means for a reader, the worst first."""
+
+    WRONG = 0
+    ERROR_UNKNOWN = 1
+    LIMITED = 2
+    NOTE = 3
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A warning: `place` names the dataset, committee or run, `about` adds its amount of data.
+
+    kind: what equal warnings of several places have in common, in words; where empty, the sentence without
+    its numbers decides.
+    """
+
+    place: str
+    about: str
+    sentence: str
+    consequence: Consequence = Consequence.LIMITED
+    kind: str = ""
+
+
+def cautions(
+    place: str, about: str, sentences: Iterable[str], consequence: Consequence, kind: str = ""
+) -> list[Caution]:
+    """One for each sentence on the same thing."""
+    return [Caution(place, about, sentence, consequence, kind) for sentence in sentences]
 
 
 @dataclass(frozen=True)
@@ -102,14 +154,14 @@ class Content:
     """The content of a section; without blocks it is not on the page, its numbers still are in results.json.
 
     numbers: the top-level keys of results.json that this section alone gives. verdict: paragraphs for the
-    top of the page, each a sentence and the points below it. warnings: by what they are about. summary:
+    verdict, each a sentence and the points below it. summary:
     lines of at most 80 characters for summary.txt.
     """
 
     blocks: list[Block]
     numbers: dict[str, Any] = field(default_factory=dict)
     verdict: list[list[str]] = field(default_factory=list)
-    warnings: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[Caution] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
 
     @property
@@ -124,6 +176,8 @@ def _figures(blocks: Iterable[Block]) -> Iterator[Figure]:
             yield from block.figures
         elif isinstance(block, Folded):
             yield from _figures(block.blocks)
+        elif isinstance(block, Columns):
+            yield from _figures([*block.left, *block.right])
 
 
 @dataclass(frozen=True)

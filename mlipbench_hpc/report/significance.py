@@ -88,8 +88,13 @@ def _declared(group: Group) -> list[tuple[Line, Line, Observable]]:
     ]
 
 
-def _test(line: Line, other: Line, quantity: Observable) -> PrimaryTest:
+def tested(line: Line, other: Line, quantity: Observable) -> Comparison:
+    """The difference of a line's number to another's with its error: to a truth, or between models."""
     own, its = numbered(line, quantity.name), numbered(other, quantity.name)
-    whole = own.against(its) if other.potential.reference else own.versus(its)
+    return own.against(its) if other.potential.reference else own.versus(its)
+
+
+def _test(line: Line, other: Line, quantity: Observable) -> PrimaryTest:
+    whole = tested(line, other, quantity)
     withheld = convergence.withheld(line, quantity.name) or convergence.withheld(other, quantity.name)
     return PrimaryTest(line, other, quantity, whole, withheld)

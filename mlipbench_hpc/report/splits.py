@@ -20,7 +20,7 @@ def separation(results: Results) -> Table | None:
         "Test and training frames in time, mean over members. Frames one statistical inefficiency apart "
         "are independent. A test frame next to a training frame measures memory, not transfer: `group_by`. "
         f"`{UNKNOWN}`: the data do not say which frames follow one another (`labels: {{trajectory: …}}`). "
-        "No model, no MD of a model."
+        "Of labelled frames alone."
     )
     return Table(caption, header, rows, words=1) if rows else None
 
@@ -81,7 +81,7 @@ def offsets(results: Results) -> Table | None:
         "Energies without the reference energies E0 of their atoms, by composition (at most "
         f"{MOST_OFFSETS} a split), over the frames that members draw from. Means that differ between numbers "
         "of ions by more than the scatter are an energy zero that depends on the composition. "
-        "No model, no MD of a model."
+        "Of labelled frames alone."
     )
     return Table(caption, header, rows, words=3) if rows else None
 

@@ -14,13 +14,15 @@ from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_figures, all_sections, together
 
 ANCHORS = [
-    "comparison", "missing", "asked", "data", "models", "errors", "uncertainty", "md", "structure",
-    "profiles", "cite", "timings", "provenance",
+    "overview", "comparison", "missing", "asked", "data", "models", "errors", "uncertainty", "md",
+    "structure", "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip
 TOY = """
 import numpy as np
 from mlipbench_hpc.report.draw.drawing import finish, new_axes
-from mlipbench_hpc.report.section import Content, Folded, Gallery, Paragraph, Section, Table
+from mlipbench_hpc.report.section import (
+    Caution, Content, Folded, Gallery, Paragraph, Section, Table,
+)
 
 def build(results):
     canvas, axes = new_axes((3.0, 2.0), "number", "square")
@@ -29,7 +31,7 @@ def build(results):
     table = Table("Lengths of names.", ["committee", "letters"], [[n, str(len(n))] for n in results.names("committees")])
     return Content(
         [Paragraph("Of <no> use."), table, Folded("More", [Gallery([figure], "none")])],
-        numbers={"toy": {"letters": 4}}, verdict=[["Names are short."]], warnings={"Names": ["one is short."]},
+        numbers={"toy": {"letters": 4}}, verdict=[["Names are short."]], warnings=[Caution("names", "Names", "one is short.")],
     )
 
 SECTION = Section("%s", "Names", 65, build)
@@ -64,7 +66,7 @@ def test_a_section_of_somebody_else(made: Any, tmp_path: Path, monkeypatch: pyte
     assert '<a href="#names">Names</a>' in page
     assert "Of &lt;no&gt; use." in page
     assert '<td>mace</td><td class="n">4</td>' in page
-    assert "<li>One is short.</li>" in page
+    assert "<li>One is short. [names]</li>" in page
     results = read_json(tmp_path / "out" / "results.json")
     assert results["toy"] == {"letters": 4}
     assert "Names are short." in results["verdict"]

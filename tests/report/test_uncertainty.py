@@ -133,7 +133,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.whole
 def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) -> None:
     page, results = build(with_uncertainty(made), tmp_path)
-    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "total_orientation")} | {"coverage-mace"}
+    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "total_orientation")} | {"coverage"}
     assert expected <= set(results["figures"])
     for name in expected:
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -182,7 +182,7 @@ def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
     start = page.index('id="figure-slab-dipole-spcfw"')
     caption = page[start : page.index("</figcaption>", start)]
     assert "5 frames; 2 frames excluded; no model" in caption
-    about = "Dataset spcfw (no model, no MD of a model)"
+    about = "Dataset spcfw (labelled frames alone)"
     words = "2 of 7 frames are excluded from the comparison of slab dipole and P_z: no dipole (2)."
     assert f"{about}: {words}" in results["warnings"]
 
@@ -222,7 +222,7 @@ def test_alpha_refused_is_said_and_the_band_is_one_sigma(made: Any, tmp_path: Pa
     assert "refused: M = 3: with M ≤ 3 it is never positive" in page
     assert any("bands are 1 σ" in warning for warning in results["warnings"])
     assert any(re.match("Committee mace .*: α undetermined", warning) for warning in results["warnings"])
-    assert "coverage-mace" not in results["figures"]
+    assert "coverage" not in results["figures"]
     assert "α is refused for every committee" in page
     assert results["figures"]["profiles-bulk-0-density"]["alpha_sigma"][0] is None
 

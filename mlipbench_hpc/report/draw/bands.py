@@ -106,11 +106,17 @@ def _line(
     caption += f". {_method(spread)}" if spread else ". Sampling error only."
     caption += " The training band exceeds the axis range and is not drawn." if spread and not fits else ""
     columns = {column: values.tolist() for column, values in table.items()}
-    return finish(f"{place(run)}-{observable.name}", observable.title, caption, columns, canvas)
+    return finish(f"{place(run)}-{observable.name}", _title(observable, run), caption, columns, canvas)
 
 
 def _whose(results: Results, run: Item) -> str:
     return f"{run.subject['md']}, replica {run.subject['replica']} ({about_run(results, run)})"
+
+
+def _title(observable: Observable, run: Item) -> str:
+    """`Water density, dp-charged`, with the replica where it is not the first."""
+    replica = f" replica {run.subject['replica']}" if run.subject["replica"] else ""
+    return f"{observable.title}, {run.subject['md']}{replica}"
 
 
 def _drawn_by(results: Results, run: Item) -> str:
@@ -175,4 +181,4 @@ def series(results: Results, run: Item, analysis: Item, observable: Observable) 
         "over all frames."
     )
     columns = {"time_ps": times[::stride].tolist(), observable.column: values[::stride].tolist()}
-    return finish(f"{place(run)}-{observable.name}", observable.title, caption, columns, canvas)
+    return finish(f"{place(run)}-{observable.name}", _title(observable, run), caption, columns, canvas)

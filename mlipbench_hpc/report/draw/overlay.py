@@ -1,5 +1,6 @@
 """One figure for each group: the averages of all its lines, the reference potential in black."""
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ from mlipbench_hpc.report.text import listed, number
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
 HATCHES = ("////", "\\\\\\\\", "....", "xxxx")
 BLACK, GREY = "#1f2933", "#5b6774"
+LEGEND_COLUMNS = 52
 ALMOST_NONE = 0.005
 Histograms = dict[str, tuple[Floats, Floats]]
 # By line, and by observable in the order of the panels.
@@ -188,8 +190,9 @@ def _handle(group: Group, line: Line, look: Look) -> Line2D:
     if reweighted_runs(line):
         known = alpha(line)
         scale = ", not calibrated: Student's t · σ" if known is None else f", α = {number(known)}"
-        scale += "" if reached(line) else "\ntraining band unusable"
-    label = f"{line.title(group.drawn)}:\n{line.about()}{scale}"
+        scale += "" if reached(line) else ", training band unusable"
+    about = textwrap.wrap(f"{line.about()}{scale}", LEGEND_COLUMNS)
+    label = "\n".join([f"{line.title(group.drawn)}:", *about])
     return Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=look.width, label=label)
 
 

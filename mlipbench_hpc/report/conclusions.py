@@ -1,0 +1,194 @@
+"""Three sentences for a reader in a hurry: what is resolved, what is not, what to run next and its cost."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlipbench_hpc.report import convergence
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
+from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.summary_table import Difference, differences
+from mlipbench_hpc.report.text import count, duration, listed, number
+
+# Four times the length halves a standard error.
+LONGER = 4.0
+
+
+def sentences(results: Results) -> list[str]:
+    """The three; [] where no potential is compared with another."""
+    compared = groups(results)
+    every = [difference for group in compared for difference in differences(group)]
+    if not every:
+        return []
+    return [_resolved(every), _unresolved(every), next_run(results, compared, every)]
+
+
+def _resolved(every: list[Difference]) -> str:
+    """Differences of the primary table that the tests resolve, and whether the runs carry them."""
+    if not any(one.test for one in every):
+        return (
+            "Resolved: nothing is tested, because no reference potential ran the systems that the models ran "
+            "and `analysis.comparisons` declares nothing."
+        )
+    chosen = [one for one in every if one.verdict == "differs"]
+    if not chosen:
+        return f"Resolved: none of {count(len(_tested(every)), 'difference')} in the primary table."
+    provisional = _provisional({one.group.title: one.group for one in chosen}.values())
+    return f"{_share('Resolved', chosen, every)}. {_by_line(chosen)}.{provisional}"
+
+
+def _tested(every: list[Difference]) -> list[Difference]:
+    """Those of the primary table."""
+    return [one for one in every if one.test]
+
+
+def _provisional(compared: Iterable[Group]) -> str:
+    """What the sentence on differences is worth where runs fail criteria of convergence."""
+    open_groups = [group.title for group in compared if not convergence.converged(group)]
+    if not open_groups:
+        return ""
+    return (
+        f" Provisional: in {listed(open_groups)} runs fail criteria of convergence, so that errors "
+        "may be too "
+        "small and more MD may change this."
+    )
+
+
+def _by_line(chosen: list[Difference]) -> str:
+    """`In Au48 O36 H72, 300 K, dp in mean P_z; mace in ⟨cos θ⟩ of the first layer`, system by system."""
+    parts = []
+    for group in {one.group.title: one.group for one in chosen}.values():
+        pairs = {(one.line.name, one.other.name): one for one in chosen if one.group is group}
+        words = [
+            f"{_pair(one)} in {listed([own.quantity.phrase for own in chosen if _same(own, one)])}"
+            for one in pairs.values()
+        ]
+        parts.append(f"In {group.title}, {'; '.join(words)}")
+    return ". ".join(parts)
+
+
+def _same(one: Difference, other: Difference) -> bool:
+    """True for two differences of the same pair of lines in the same group."""
+    return one.group is other.group and one.line is other.line and one.other is other.other
+
+
+def _pair(one: Difference) -> str:
+    """Title of the line, and of the other unless that is the reference potential."""
+    title = one.line.title(one.group.drawn)
+    return title if one.other.potential.reference else f"{title} against {one.other.title(one.group.drawn)}"
+
+
+def _unresolved(every: list[Difference]) -> str:
+    chosen = [one for one in every if one.verdict == "unresolved"]
+    withheld = [one for one in every if one.verdict == "withheld"]
+    unknown = [one for one in every if one.verdict == "unknown"]
+    rest = f" Withheld, because a run is not stationary: {len(withheld)}." * bool(withheld)
+    rest += f" Without a number or an error: {len(unknown)}." * bool(unknown)
+    if not chosen:
+        return f"Not resolved: nothing that was tested.{rest}"
+    return f"{_share('Not resolved', chosen, every)}. {_by_line(chosen)}.{rest}"
+
+
+def _share(word: str, chosen: list[Difference], every: list[Difference]) -> str:
+    """`Resolved: 7 of 12 differences in the primary table`."""
+    return f"{word}: {len(chosen)} of {count(len(_tested(every)), 'difference')} in the primary table"
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A line whose runs are to reach `length_ps` each; seconds: wall time of that, None if unknown."""
+
+    line: Line
+    length_ps: float
+    seconds: float | None
+
+
+def next_run(results: Results, compared: list[Group], every: list[Difference]) -> str:
+    """What lowers the error of most unresolved differences, with its cost as measured in this store."""
+    if absent := [item for item in results.items if not item.done]:
+        tasks = f"{count(len(absent), 'task')} of {len(results.items)}"
+        return f"Next: run the campaign to its end, {tasks} without result."
+    short = [line for group in compared for line in group.drawn if longest_ps(line) < LONG_ENOUGH_PS]
+    limiting = _limiting([one for one in every if one.verdict == "unresolved"])
+    lines = short or [line for line, _ in limiting if line is not None]
+    if lines:
+        return _extend([_extension(results, line) for line in lines], short=bool(short))
+    if limiting:
+        return _train(results, [committee for _, committee in limiting])
+    return "Next: nothing that the criteria ask for; no tested difference is unresolved."
+
+
+def longest_ps(line: Line) -> float:
+    """Of its runs, after equilibration."""
+    return max(run.analysed_ps for run in line.runs)
+
+
+def _limiting(chosen: list[Difference]) -> list[tuple[Line | None, str]]:
+    """Of each difference the largest part of its error: the line to sample longer, or the committee."""
+    parts: dict[tuple[str, str], tuple[Line | None, str]] = {}
+    for one in chosen:
+        line = (one.line, one.other, None)[int(np.argmax(np.nan_to_num(one.shares)))]
+        parts[line.name if line else "", one.line.potential.name] = line, one.line.potential.name
+    return list(parts.values())
+
+
+def _extension(results: Results, line: Line) -> Extension:
+    """To the least length of the criteria, or to four times the present length where that is reached."""
+    present = longest_ps(line)
+    length = max(LONG_ENOUGH_PS, present) if present < LONG_ENOUGH_PS else LONGER * present
+    seconds = _seconds_per_ps(results, line)
+    missing = sum(max(0.0, length - run.analysed_ps) for run in line.runs)
+    return Extension(line, length, None if seconds is None else seconds * missing)
+
+
+def _seconds_per_ps(results: Results, line: Line) -> float | None:
+    """Measured wall time of the line's runs over their length, with earlier attempts; None if unknown."""
+    runs = [run.md for run in line.runs]
+    clocks = [run.result.get("timing", {}) for run in runs]
+    wall = sum((clock.get("wall_s") or 0.0) + (clock.get("earlier_wall_s") or 0.0) for clock in clocks)
+    length = sum(float(run.values.get("time_ps") or 0.0) for run in runs)
+    return wall / length if wall > 0 and length > 0 else None
+
+
+def _extend(extensions: list[Extension], short: bool) -> str:
+    lines = {extension.line.name: extension for extension in extensions}
+    lengths = [number(extension.length_ps) for extension in lines.values()]
+    if len(set(lengths)) == 1:
+        what = f"{listed(list(lines))} to {lengths[0]} ps"
+    else:
+        what = listed([f"{name} to {length} ps" for name, length in zip(lines, lengths, strict=True)])
+    why = (
+        f"the criteria ask for {number(LONG_ENOUGH_PS)} ps after equilibration"
+        if short
+        else "sampling is the largest part of the error of what is not resolved; this halves it"
+    )
+    return f"Next: extend the MD {what}{_cost(list(lines.values()))}; {why}."
+
+
+def _cost(extensions: list[Extension]) -> str:
+    """The wall time of all, and of the longest; empty where a speed is not known."""
+    seconds = {extension.line.name: extension.seconds for extension in extensions}
+    known = {name: time for name, time in seconds.items() if time is not None}
+    if len(known) < len(seconds):
+        return ""
+    longest = max(known, key=lambda name: known[name])
+    each = f", of which {longest} {duration(known[longest])}" if len(known) > 1 else ""
+    return f", {duration(sum(known.values()))} of wall time at the speed measured in this store{each}"
+
+
+def _train(results: Results, committees: list[str]) -> str:
+    """More training where that error is the largest, at the cost of the members that there are."""
+    names = list(dict.fromkeys(committees))
+    clocks = [
+        item.result.get("timing", {}).get("wall_s") or 0.0
+        for name in names
+        for item in results.of("train", committee=name)
+    ]
+    return (
+        f"Next: train {listed(names)} on more frames, because the spread between members is the "
+        "largest part of the "
+        f"error of what is not resolved; training the present members took {duration(sum(clocks))} of "
+        "wall time."
+    )
