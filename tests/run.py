@@ -26,8 +26,9 @@ VENVS = ROOT / ".venvs"
 LOGIN = VENVS / "tests/bin"
 TALLIES = ("tests", "failures", "errors", "skipped")
 TIERS = ("fast", "test", "full")
-# Tests that mostly start processes; every other test of the login side runs beside them.
-PROCESSES = ("tests/runtime", "tests/worker", "tests/test_analyse_verb.py")
+# The second lane: tests that mostly start processes, and rooms that make both lanes equally long. Every other
+# test of the login side runs beside them.
+PROCESSES = ("tests/runtime", "tests/worker", "tests/plan", "tests/campaign", "tests/test_analyse_verb.py")
 CLUSTER = {
     "slurm": "not pbs and not walltimes",
     "pbs": "pbs and not walltimes",

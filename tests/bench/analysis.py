@@ -171,7 +171,7 @@ def from_xtc(folder: Path, trajectory: Trajectory) -> float:
     times = FRAME_PS * np.arange(XTC_FRAMES)
     source = Foreign([xtc(path)], trajectory.numbers, cell, True, every, times)
     request = {
-        "skip": 0, "blocks": 10, "surface": "Au", "bin": 0.1, "ions": [], "frame_every": None, "threads": 1,
+        "skip": 0, "blocks": 10, "surface": ["Au"], "bin": 0.1, "ions": [], "frame_every": None, "threads": 1,
         "layer_atoms": [], "face": "", "assignment": "frames", **REQUEST,
     }  # fmt: skip
 

@@ -274,7 +274,7 @@ def test_the_reference_as_short_as_the_model_is_tested_against_itself(made: Any)
     add(made, "truth", None, replicas=1, analysed_ps=8.0)
     group = by_title(made)[CHARGED]
     (checked,) = controls(group).values()
-    assert list(controls(group)) == [("charged", "dipole")]
+    assert list(controls(group)) == [("charged", "total_orientation")]
     assert checked.windows == 5
     assert checked.failed <= 2
     words = "windows of the reference as long as this run that differ from its rest: "
@@ -573,15 +573,15 @@ def moves(
 
 
 def movement(ions: dict[str, Any] | None = None, **series: dict[str, Any]) -> dict[str, Any]:
-    usual = {"dipole": moves(), "cosine": moves(), "potential_eV_per_atom": moves()}
+    usual = {"total_orientation": moves(), "cosine": moves(), "potential_eV_per_atom": moves()}
     return {"frame_ps": 0.01, "series": usual | series, "ions": ions or {}}
 
 
 @pytest.mark.parametrize(
     ("series", "words"),
     [
-        ({"dipole": moves(p=1e-4)}, "not stationary in mean P_z: its mean changes on the way (p = 0.0002)"),
-        ({"dipole": moves(independent=3.0)}, "6 independent frames, at least 10 are needed"),
+        ({"total_orientation": moves(p=1e-4)}, "not stationary in mean P_z: its mean changes on the way (p = 0.0002)"),
+        ({"total_orientation": moves(independent=3.0)}, "6 independent frames, at least 10 are needed"),
         ({"potential_eV_per_atom": moves(discard=120)}, "equilibration is detected up to 75 % of its length"),
         ({"temperature_O_K": moves(p=1e-4)}, "not stationary in temperature_O_K"),
         ({"Na 0": moves(p=1e-4)}, "not stationary in the height of Na 0: its mean changes"),
@@ -596,7 +596,7 @@ def test_conclusions_from_a_run_that_is_not_stationary_are_withheld(
     for replica in range(2):
         change(compared, "analyse", "truth", replica, stationarity=movement(ions, **series))
     group = by_title(compared)[CHARGED]
-    dipole = [test for test in primary(group) if test.quantity.name == "dipole"]
+    dipole = [test for test in primary(group) if test.quantity.name == "total_orientation"]
     assert [test.verdict for test in dipole] == ["withheld"]
     assert words in dipole[0].withheld
     assert dipole[0].withheld.startswith("truth is ")
@@ -635,15 +635,15 @@ def test_declared_comparisons_alone_are_tested(compared: Any) -> None:
     """One declared difference against the truth and one between models: a family of two."""
     add(compared, "other", "mace", shift=-0.6)
     compared.document["campaign"]["analysis"]["comparisons"] = [
-        {"run": "charged", "against": "truth", "observables": ["dipole"]},
-        {"run": "charged", "against": "other", "observables": ["dipole", "nowhere"]},
+        {"run": "charged", "against": "truth", "observables": ["total_orientation"]},
+        {"run": "charged", "against": "other", "observables": ["total_orientation", "nowhere"]},
     ]
     group = by_title(compared)[CHARGED]
     family = primary(group)
     assert [(test.other.name, test.quantity.name) for test in family] == [
-        ("truth", "dipole"), ("other", "dipole"),
+        ("truth", "total_orientation"), ("other", "total_orientation"),
     ]  # fmt: skip
-    lines = {line.name: numbered(line, "dipole") for line in group.lines}
+    lines = {line.name: numbered(line, "total_orientation") for line in group.lines}
     p = [lines["charged"].against(lines["truth"]).p, lines["charged"].versus(lines["other"]).p]
     assert sorted(test.p for test in family) == pytest.approx(
         sorted([min(1.0, 2 * min(p)), max(*p, min(1.0, 2 * min(p)))])

@@ -68,8 +68,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def request(path: Path, topology: Path, **changes: Any) -> dict[str, Any]:
     return {
-        "trajectory": [str(path)], "topology": str(topology), "cell": [LX, LY, LZ], "surface": "Au",
-        "ions": [], "format": "",
+        "trajectory": [str(path)], "topology": str(topology), "cell": [LX, LY, LZ], "surface": ["Au"],
+        "layer_atoms": [], "face": "", "assignment": "frames", "ions": [], "format": "",
         "elements": {}, "bin": 0.1, "blocks": 2, "skip": 0, "out": str(path.parent / "out"), "shown": {},
         "frame_every": 0.01, "dipole_correlation": 0.02, "survival": 0.02, "origins": "all",
         "coordination": 3.2, "threads": 1,

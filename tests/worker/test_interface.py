@@ -198,9 +198,10 @@ def test_waters_and_ions_that_come_and_go(store: Store) -> None:
     height = moves["series"]["Na 0"]
     assert (height["first"], height["second"]) == pytest.approx((5.0, 5.0), abs=0.5)
     assert height["autocorrelation_ps"] == pytest.approx(0.1 * height["inefficiency"])
-    assert height["inefficiency"] > 5
+    # C(t) = 1 - t/5 until it is zero: g = 1 + 2 (0.8 + 0.6 + 0.4 + 0.2), less what 100 frames lack.
+    assert height["inefficiency"] == pytest.approx(5.0, rel=0.02)
     assert moves["series"]["waters_in_first_layer"]["first"] == pytest.approx(0.6, abs=0.11)
-    assert {"dipole", "cosine", "potential_eV_per_atom", "temperature_K"} <= set(moves["series"])
+    assert {"total_orientation", "cosine", "potential_eV_per_atom", "temperature_K"} <= set(moves["series"])
     with np.load(folder / "first_layer.npz", allow_pickle=False) as saved:
         assert saved["cosine"].mean() == pytest.approx(values["profiles"]["first_layer"]["cosine"]["mean"])
     words = "errors at lags beyond 1 ps, the length of a block, are too small"
