@@ -580,7 +580,10 @@ def movement(ions: dict[str, Any] | None = None, **series: dict[str, Any]) -> di
 @pytest.mark.parametrize(
     ("series", "words"),
     [
-        ({"total_orientation": moves(p=1e-4)}, "not stationary in mean P_z: its mean changes on the way (p = 0.0002)"),
+        (
+            {"total_orientation": moves(p=1e-4)},
+            "not stationary in mean P_z: its mean changes on the way (p = 0.0002)",
+        ),
         ({"total_orientation": moves(independent=3.0)}, "6 independent frames, at least 10 are needed"),
         ({"potential_eV_per_atom": moves(discard=120)}, "equilibration is detected up to 75 % of its length"),
         ({"temperature_O_K": moves(p=1e-4)}, "not stationary in temperature_O_K"),
