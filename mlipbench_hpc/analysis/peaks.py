@@ -30,7 +30,7 @@ def fit(z: Floats, density: Floats, centre: float) -> tuple[float, float]:
 def centre(z: Floats, profiles: Floats) -> float:
     """Where the fit to an average's density has its peak around itself; NaN without a first peak.
 
-    z (B,), profiles (3, B) as `analysis.layer` takes them.
+    z (B,), profiles (2, B) as `analysis.layer` takes them.
     """
     place = float(layer.first_layer(z, profiles)[1])
     for _ in range(ROUNDS):

@@ -14,7 +14,7 @@ def bins(width: float) -> np.ndarray:
 
 
 def profiles(density: np.ndarray) -> np.ndarray:
-    return np.stack([density, density, -0.1 * density])
+    return np.stack([density, -0.1 * density])
 
 
 def layered(edges: np.ndarray) -> np.ndarray:

@@ -136,7 +136,7 @@ def _names(
         amount = group.species[symbol]
         if symbol in group.metals:
             constraint = f"\n{count(fixed, 'layer')} fixed" * bool(fixed)
-            names.append((height, f"{symbol} electrode,\n{amount} atoms{constraint}", "#7a5a00"))
+            names.append((height, f"{symbol} slab,\n{amount} atoms{constraint}", "#7a5a00"))
         elif symbol == "O":
             names.append((height, f"water,\n{count(amount, 'oxygen')}", OXYGEN))
         elif symbol != "H":
