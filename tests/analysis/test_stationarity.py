@@ -33,6 +33,7 @@ def test_inefficiency_of_a_long_series() -> None:
     assert equilibration(ar(np.random.default_rng(2), 50_000, 0.98))[1] == pytest.approx(99, rel=0.25)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("runs", [1, 4])
 def test_stationary_series_pass(runs: int) -> None:
     """AR(1), φ = 0.9, 2000 frames (some 105 independent ones): at most 6 % of 200 campaigns are doubted."""
