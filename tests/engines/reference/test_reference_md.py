@@ -93,7 +93,7 @@ def test_md_follows_the_labels(potential: str):
 
 
 def test_md_is_canonical_and_conserves():
-    """300 K within 6 %, and an energy within 0.2 meV/atom over 3 ps; half of the gold moves.
+    """300 K within 6 %, and an energy within 0.25 meV/atom over 3 ps; half of the gold moves.
 
     The conserved energy does not jump where the search for charges starts anew.
     """
@@ -107,7 +107,7 @@ def test_md_is_canonical_and_conserves():
             jumps.append(running.conserved() - rows[-1][1])
     temperature, conserved = np.array(rows).T
     assert temperature[60:].mean() == pytest.approx(300.0, rel=0.06)
-    assert np.ptp(conserved) / len(running.system.start) < 2e-4
+    assert np.ptp(conserved) / len(running.system.start) < 2.5e-4
     assert np.abs(jumps).max() < 2e-5
     positions = running.sample().positions
     np.testing.assert_array_equal(positions[BOTTOM], relaxed("electrode")[0].positions[BOTTOM])
