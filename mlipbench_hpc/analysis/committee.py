@@ -114,7 +114,10 @@ def interval(mean: float, members: int, independent: float) -> tuple[float, floa
 
 @cache
 def _average_quantiles(members: int, structures: int) -> tuple[float, float]:
-    """2.5 % and 97.5 % of the average of so many numbers F(1, M-1); fewer structures get more simulations."""
+    """Quantiles 2.5 % and 97.5 % of the average of `structures` numbers F(1, M-1), by simulation.
+
+    Fewer structures get more simulations.
+    """
     simulations = min(MOST_SIMULATIONS, max(FEWEST_SIMULATIONS, NUMBERS // structures))
     random = np.random.default_rng([members, structures])
     averages = [random.f(1, members - 1, structures).mean() for _ in range(simulations)]

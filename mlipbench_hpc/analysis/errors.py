@@ -16,10 +16,10 @@ def model_errors(reference: Frames, energies: Floats, forces: Floats) -> dict[st
     """Root-mean-square errors in meV and meV/Å of predicted energies (F,) eV and forces (A, 3) eV/Å.
 
     energy: raw, and with the mean error of each composition removed (`centred`; compositions of a single
-    frame say nothing there and are left out), by structure and by atom, with the spread of the labels
+    frame have no such error and are left out), by structure and by atom, with the spread of the labels
     about their composition's mean. force: all components, by species, and the net forces of water
     molecules (an O that does not own exactly two H is left out and counted); `std` is the standard
-    deviation of the labels. Unlabelled frames are left out. What is undefined, and anything touched by a
+    deviation of the labels. Unlabelled frames are left out. Undefined errors, and those that depend on a
     prediction that is not finite, is None. Raises ValueError when the shapes are not those of
     `reference`.
     """

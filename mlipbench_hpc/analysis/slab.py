@@ -57,7 +57,7 @@ def layers_of(
     """Atoms of each layer of a slab to be built or held fixed, the lowest first; () without such a metal.
 
     numbers (N,), positions (N, 3) Å and cell (3, 3) Å, lower triangular, of one frame; metal: atomic
-    number(s). The slab is what lies between the two ends of the widest gap in z that holds no metal; layers
+    number(s). The slab lies between the two ends of the widest gap in z without metal; layers
     are more than 1 Å apart. Raises ValueError where the metal leaves no gap of 5 Å.
     """
     atoms = np.flatnonzero(np.isin(numbers, metal))

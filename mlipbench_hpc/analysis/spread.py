@@ -12,8 +12,8 @@ from mlipbench_hpc.data.frames import Floats
 class Spread:
     """Variances over M members, each of one shape (...), in the squared unit of the observable.
 
-    observed: s² of the members' averages, ddof = 1; noise: what the sampling of the trajectory adds to it,
-    on average; error: standard error of `observed` from that sampling; blocks: of the trajectory. All NaN for
+    observed: s² of the members' averages, ddof = 1; noise: mean contribution of the trajectory's sampling,
+    error: standard error of `observed` from that sampling; blocks: of the trajectory. All NaN for
     one member, noise and error where no draw gives every member a number.
     """
 

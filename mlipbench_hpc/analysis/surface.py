@@ -110,8 +110,8 @@ def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: 
     numbers (N,), positions (F, N, 3) Å of one or more frames, cell (3, 3) Å, lower triangular. Layers are
     told apart by the median heights of their atoms; the layers that are at least half as populated as the
     fullest are the slab's, and between two of them that are 5 Å or more apart is a gap. z = 0 is the layer at
-    the edge of the gap that holds most water. What is sparser stands above it as adatoms or steps where it is
-    bound to the slab, and is dissolved where it is not. Other elements within the slab belong to it. Both
+    the edge of the gap with most water. Atoms of sparser layers are adatoms or steps where they are
+    bound to the slab, and dissolved where they are not. Other elements within the slab belong to it. Both
     faces of the gap count where the drier has at least half as many waters within 4.5 Å as the wetter, else
     the wetter alone.
 

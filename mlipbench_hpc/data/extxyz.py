@@ -1,7 +1,7 @@
 """(Extended) XYZ, frame by frame, to the last byte.
 
-ASE's reader ends at a blank line between frames without a word, refuses a whole file for a `stress` that
-nobody uses, and knows neither D nor `Cu1` nor numbers as species: only its parser of comment lines is used.
+ASE's reader ends at a blank line between frames without an error, refuses a whole file for an unused
+`stress`, and knows neither D nor `Cu1` nor numbers as species: only its parser of comment lines is used.
 """
 
 import re

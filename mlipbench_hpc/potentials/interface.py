@@ -5,7 +5,7 @@ An adapter module defines
     def labeller(parameters: Mapping[str, Any]) -> Labeller
 
 parameters: those of the task, the options of the card among them. It is imported where the card's
-`environment` is installed, so it may import what that holds.
+`environment` is installed, so it may import the packages of that.
 
 A reference potential is one folder: card.toml (see card.py) and adapter.py, here or in a package of its own,
 which offers it by an entry point `name = module` of the group `mlipbench_hpc.potentials`.

@@ -31,7 +31,7 @@ CACHED_BYTES = 262_144
 class Reported:
     """One planned task, as the report receives it.
 
-    subject: what it is about, such as {system[, start]}, {sample, of, start}, {dataset}, {frames},
+    subject: identity of the task, such as {system[, start]}, {sample, of, start}, {dataset}, {frames},
     {split, train}, {committee, round[, member, train]}, {md, replica, committee}. failure:
     {"kind", "message"} of the last failed attempt, or None.
     """
@@ -50,7 +50,7 @@ def document(
 ) -> dict[str, Any]:
     """The campaign's file and specification, the site, and the version of this suite.
 
-    Of the architectures in use also what their cards say of citation and restart.
+    With the citation and restart of the cards of all architectures in use.
     """
     used = sorted({model.architecture for model in campaign.models.values()})
     return {
@@ -84,7 +84,7 @@ def reported(
 
 @dataclass(frozen=True)
 class Item:
-    """A reported task with what it committed; `result` and `task` are empty where nothing counts as done."""
+    """Reported task with its committed folder; `result` and `task` are empty where it is not done."""
 
     reported: Reported
     folder: Path
@@ -153,8 +153,8 @@ class Item:
 class Results:
     """All items of one campaign, and `document`: name, description, yaml, campaign, site, mlipbench.
 
-    indices: for each verb and set of subject names that was asked for, the items by their values.
-    memory: of functions that are `remembered`.
+    indices: items by verb, names in their subject, and the values of these names.
+    memory: values of functions decorated with `remembered`.
     """
 
     document: dict[str, Any]

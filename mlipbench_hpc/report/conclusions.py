@@ -1,4 +1,4 @@
-"""Three sentences for a reader in a hurry: what is resolved, what is not, what to run next and its cost."""
+"""Conclusions in three sentences: resolved and unresolved differences, and the next run with its cost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ def _share(word: str, chosen: list[Difference], every: list[Difference]) -> str:
 
 @dataclass(frozen=True)
 class Extension:
-    """A line whose runs are to reach `length_ps` each; seconds: wall time of that, None if unknown."""
+    """Extension of a line's runs to `length_ps` each; seconds: its wall time, None if unknown."""
 
     line: Line
     length_ps: float

@@ -50,7 +50,7 @@ class Points:
 class Table:
     """Text in cells. `words` counts the leading columns that hold words; others are right-aligned numbers.
 
-    strong: indices of rows that sum up the others. titles: indices of rows whose first cell is a heading
+    strong: indices of rows that summarise others. titles: indices of rows whose first cell is a heading
     across all columns. marks: `differs`, `unresolved` or another class of report.css by (row, column).
     open: never folded, however long.
     """
