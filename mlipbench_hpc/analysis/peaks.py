@@ -30,7 +30,7 @@ def fit(z: Floats, density: Floats, centre: float) -> tuple[float, float]:
 def centre(z: Floats, profiles: Floats) -> float:
     """Height (Å) of the peak of an average's density, where the fit around it is centred; NaN without one.
 
-    z (B,), profiles (3, B) as `analysis.layer` takes them.
+    z (B,), profiles (2, B) as `analysis.layer` takes them.
     """
     place = float(layer.first_layer(z, profiles)[1])
     for _ in range(ROUNDS):

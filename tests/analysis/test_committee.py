@@ -144,10 +144,10 @@ def test_offsets_inflate_the_raw_and_leave_the_centred_alone() -> None:
 
 def test_a_composition_of_one_structure_is_left_out_of_the_centred() -> None:
     reference, energies = committee(5, 7, 1.0)
-    kept_reference, kept = without_offsets(reference, energies, np.array([0, 0, 0, 1, 2, 2, 2]))
+    kept_reference, rest = without_offsets(reference, energies, np.array([0, 0, 0, 1, 2, 2, 2]))
     assert kept_reference.tolist() == reference[[0, 1, 2, 4, 5, 6]].tolist()
-    assert kept.shape == (5, 6)
-    np.testing.assert_allclose((kept - kept_reference)[:, :3].mean(axis=1), 0, atol=1e-12)
+    assert rest.shape == (5, 6)
+    np.testing.assert_allclose((rest - kept_reference)[:, :3].mean(axis=1), 0, atol=1e-12)
 
 
 def test_unequal_zeros_are_named() -> None:

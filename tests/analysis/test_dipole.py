@@ -13,8 +13,8 @@ GOLD = 79
 def test_the_sum_of_cosines_along_the_outward_normal() -> None:
     cosines = [0.9, -0.4, 0.2]
     one = slab([2.0, 4.0, 6.0], cosines, [(4.0, 4.0, 9.0)])
-    found = total_dipole(one.numbers, one.positions, CELL, GOLD)
-    assert found == pytest.approx((sum(cosines), 1.0), abs=1e-12)
+    result = total_dipole(one.numbers, one.positions, CELL, GOLD)
+    assert result == pytest.approx((sum(cosines), 1.0), abs=1e-12)
     shifted = one.moved(np.array([5.0, 1.0, 0.6 * LZ])).wrapped()
     assert total_dipole(shifted.numbers, shifted.positions, CELL, GOLD)[0] == pytest.approx(sum(cosines))
 
@@ -38,23 +38,23 @@ def test_the_line_is_that_of_scipy_even_far_from_zero() -> None:
     noise = np.random.default_rng(0)
     across = noise.normal(size=103)
     dipoles = 1e4 + 0.31 * across + noise.normal(scale=0.2, size=103)
-    found, expected = trend(across, dipoles, 10), linregress(across, dipoles)
-    assert found is not None
-    assert found.slope[0] == pytest.approx(expected.slope, rel=1e-9)
-    assert found.intercept[0] == pytest.approx(expected.intercept, rel=1e-12)
-    assert found.correlation[0] == pytest.approx(expected.rvalue, rel=1e-9)
+    result, expected = trend(across, dipoles, 10), linregress(across, dipoles)
+    assert result is not None
+    assert result.slope[0] == pytest.approx(expected.slope, rel=1e-9)
+    assert result.intercept[0] == pytest.approx(expected.intercept, rel=1e-12)
+    assert result.correlation[0] == pytest.approx(expected.rvalue, rel=1e-9)
 
 
 def test_errors_are_those_of_leaving_out_each_block() -> None:
     noise = np.random.default_rng(1)
     across = noise.normal(size=24)
     dipoles = 0.3 * across + noise.normal(scale=0.2, size=24)
-    found = trend(across, dipoles, 4)
-    assert found is not None
-    kept = [np.delete(np.arange(24), np.arange(6) + 6 * block) for block in range(4)]
-    lines = [linregress(across[own], dipoles[own]) for own in kept]
+    result = trend(across, dipoles, 4)
+    assert result is not None
+    rest = [np.delete(np.arange(24), np.arange(6) + 6 * block) for block in range(4)]
+    lines = [linregress(across[own], dipoles[own]) for own in rest]
     for pair, name in (
-        (found.slope, "slope"), (found.intercept, "intercept"), (found.correlation, "rvalue")
+        (result.slope, "slope"), (result.intercept, "intercept"), (result.correlation, "rvalue")
     ):  # fmt: skip
         without = np.array([getattr(one, name) for one in lines])
         assert pair[1] == pytest.approx(np.sqrt(3 / 4 * np.square(without - without.mean()).sum()))
@@ -65,8 +65,8 @@ def test_the_error_of_the_slope_is_seen_in_many_samples() -> None:
     noise = np.random.default_rng(2)
     across = noise.normal(size=(400, 60))
     dipoles = 0.3 * across + noise.normal(scale=0.2, size=(400, 60))
-    found = [trend(x, y, 10) for x, y in zip(across, dipoles, strict=True)]
-    slopes = np.array([one.slope for one in found if one])
+    result = [trend(x, y, 10) for x, y in zip(across, dipoles, strict=True)]
+    slopes = np.array([one.slope for one in result if one])
     assert np.sqrt(np.square(slopes[:, 1]).mean()) == pytest.approx(slopes[:, 0].std(), rel=0.12)
 
 

@@ -24,8 +24,8 @@ def test_only_the_first_layer_counts_and_by_molecules() -> None:
     for height, amount, cosine in ((3.05, 3.0, -1.0), (4.45, 1.0, 1.0), (4.55, 50.0, 1.0), (-0.95, 9.0, 1.0)):
         place = np.abs(Z - height).argmin()
         density[place], oriented[place] = amount, amount * cosine
-    found = first_layer(Z, np.array([density, oriented]))
-    assert found == pytest.approx([-0.5, 3.05, 3.0])
+    result = first_layer(Z, np.array([density, oriented]))
+    assert result == pytest.approx([-0.5, 3.05, 3.0])
 
 
 @pytest.mark.parametrize("density", [np.zeros_like(Z), np.exp(Z)], ids=["empty", "rising"])

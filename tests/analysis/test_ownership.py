@@ -34,14 +34,14 @@ def test_a_hydrogen_that_goes_to_the_surface_ends_its_molecule_from_that_frame_o
     frames = np.repeat(FRAME.positions[None], 10, axis=0)
     frames[4:, FIRST + 1] = [0.0, 6.0, TOP + 1.7]
     parts = [frames[start : start + size] for start in range(0, 10, size)]
-    made = profiler(FRAME.positions)
-    sums, motion = BlockSums(made, np.ones((1, 10)), 10), Motion(made, PARAMETERS, 10, 0.01, 2)
+    result = profiler(FRAME.positions)
+    sums, motion = BlockSums(result, np.ones((1, 10)), 10), Motion(result, PARAMETERS, 10, 0.01, 2)
     feed(parts, [sums.add, motion.add])
     assert sums.means["density"].sum(axis=1) == pytest.approx([3 * WATER] * 4 + [2 * WATER] * 6)
     assert sums.means["hydroxide"].sum(axis=1) == pytest.approx([0.0] * 4 + [WATER] * 6)
     assert sums.dipole == pytest.approx([0.25] * 4 + [-0.25] * 6)
-    assert isinstance(made.owners, Owners)
-    assert (made.owners.lost, made.owners.moved, made.owners.first) == ({FIRST + 1: 4}, set(), 4)
+    assert isinstance(result.owners, Owners)
+    assert (result.owners.lost, result.owners.moved, result.owners.first) == ({FIRST + 1: 4}, set(), 4)
     # two waters of the layer until frame 3, then one: of pairs of frames one apart 3·2 + 1 + 5·1 are both in
     assert motion.sums["survival"].sums["both"].sum(axis=0)[1] == 3 * 2 + 1 + 5
     assert motion.sums["survival"].sums["begun"].sum(axis=0)[0] == 4 * 2 + 6
@@ -99,11 +99,11 @@ def test_a_shared_hydrogen_stays_until_another_oxygen_is_nearer_by_a_tenth() -> 
     frames = np.repeat(frame[None], 3, axis=0)
     for place, length in enumerate((1.0, 1.29, 1.31)):
         frames[place, 1] = [1.0 + length, 1.0, 1.0]
-    made = profiler(frames[0], numbers)
-    means, _ = block_means(made, [frames], 3, 3)
+    result = profiler(frames[0], numbers)
+    means, _ = block_means(result, [frames], 3, 3)
     volume = WATER_G_PER_CM3 / (LX * LY * 0.1)
     assert means["density"].sum(axis=1) / volume == pytest.approx([2, 2, 0])
-    owners = Owners(made)
+    owners = Owners(result)
     owners.segments(frames)
     assert (owners.moved, owners.changes, owners.first) == ({1}, 1, 2)
 
@@ -121,25 +121,25 @@ def test_kinds_of_oxygen() -> None:
     numbers = np.array([number for number, _ in groups] + [8, 1, 1])
     last = water(np.array([6.0, 6.0, 5.6]), np.array([0, 0, 1.0]))
     positions = np.concatenate([[place for _, place in groups], last])
-    made = profiler(positions, numbers)
-    kinds = {kind: atoms.tolist() for kind, atoms in made.waters.kinds.items()}
+    result = profiler(positions, numbers)
+    kinds = {kind: atoms.tolist() for kind, atoms in result.waters.kinds.items()}
     oxygens = np.flatnonzero(numbers == 8).tolist()
     assert list(kinds) == list(KINDS)
     assert kinds["other-oxygen"] == oxygens[:4]
     assert (kinds["hydroxide"], kinds["hydronium"]) == (oxygens[4:5], oxygens[5:6])
     assert kinds["oxide"] == oxygens[6:7]
-    assert made.waters.intact[:, 0].tolist() == oxygens[7:]
-    means, _ = block_means(made, [positions[None]], 1, 1)
+    assert result.waters.intact[:, 0].tolist() == oxygens[7:]
+    means, _ = block_means(result, [positions[None]], 1, 1)
     assert means["density"].sum() == pytest.approx(WATER)
     assert means["other-oxygen"].sum() == pytest.approx(4 * WATER)
 
 
 def test_waters_keep_their_columns_when_some_are_none() -> None:
-    made = profiler(FRAME.positions)
-    owner = made.waters.owner.copy()
+    result = profiler(FRAME.positions)
+    owner = result.waters.owner.copy()
     owner[FIRST + 1] = -1
-    later = made.waters.later(owner, FRAME.positions, CELL)
-    inside, _ = first_layer(made, FRAME.positions[None], None, [(slice(0, 1), later)])
+    later = result.waters.later(owner, FRAME.positions, CELL)
+    inside, _ = first_layer(result, FRAME.positions[None], None, [(slice(0, 1), later)])
     assert inside.tolist() == [[False, True, False]]
 
 

@@ -14,7 +14,7 @@ def bins(width: float) -> np.ndarray:
 
 
 def profiles(density: np.ndarray) -> np.ndarray:
-    return np.stack([density, density, -0.1 * density])
+    return np.stack([density, -0.1 * density])
 
 
 def layered(edges: np.ndarray) -> np.ndarray:
@@ -35,14 +35,14 @@ def test_the_peak_does_not_depend_on_the_bins(width: float) -> None:
 def test_the_error_over_blocks_is_the_scatter_over_runs() -> None:
     """Counts of 10 blocks of 400 molecules in bins of 0.1 Å, 200 times: errors as large as the scatter."""
     random, edges = np.random.default_rng(0), bins(0.1)
-    z, found = (edges[1:] + edges[:-1]) / 2, []
+    z, result = (edges[1:] + edges[:-1]) / 2, []
     for _ in range(200):
         heights = random.normal(2.97, 0.35, size=(10, 400))
         blocks = np.array([profiles(np.histogram(own, edges)[0] / 40) for own in heights])
         around = peaks.centre(z, blocks.mean(axis=0))
         mean, error = jackknife(blocks, lambda part, place=around: peaks.first_layer(z, part, place))
-        found.append([mean[1], error[1], mean[2], error[2]])
-    height, height_error, top, top_error = np.array(found).T
+        result.append([mean[1], error[1], mean[2], error[2]])
+    height, height_error, top, top_error = np.array(result).T
     assert np.sqrt(np.mean(height_error**2)) == pytest.approx(height.std(), rel=0.2)
     assert np.sqrt(np.mean(top_error**2)) == pytest.approx(top.std(), rel=0.25)
     assert height.mean() == pytest.approx(2.97, abs=3 * height.std() / 200**0.5 + 0.002)

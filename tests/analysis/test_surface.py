@@ -89,8 +89,8 @@ def test_dissolved_metal_is_an_ion_and_an_adatom_is_neither_ion_nor_surface() ->
     assert (outside.dissolved.tolist(), outside.adatoms.tolist()) == (far.tolist(), near.tolist())
     assert outside.facts[1].startswith(f"adatoms or steps, not z = 0: 1 Pt atom ({near[0]}), ")
     assert outside.facts[2].startswith(f"dissolved, counted as ions: 2 Pt atoms ({far[0]} to {far[1]}), ")
-    made = Profiler.of(np.array(pile.numbers), pile.frames(), CELL, PT, 0.1)
-    assert {symbol: atoms.tolist() for symbol, atoms in made.ions.items()} == {"Pt": far.tolist()}
+    result = Profiler.of(np.array(pile.numbers), pile.frames(), CELL, PT, 0.1)
+    assert {symbol: atoms.tolist() for symbol, atoms in result.ions.items()} == {"Pt": far.tolist()}
     share = visible_share(np.array(pile.numbers), pile.frames(1)[0], CELL, PT, np.array([1.0, 50.0]))
     assert share is not None
     assert share.tolist() == [0.0, 1.0]
@@ -124,8 +124,8 @@ def test_other_elements_within_the_slab_belong_to_it() -> None:
     for elements in ((PT,), (NI,), (PT, NI)):
         outside = pile.surface(*elements)
         assert layers(outside) == [(1.0, list(range(32, 48)))]
-        made = Profiler.of(np.array(pile.numbers), pile.frames(), CELL, elements, 0.1)
-        assert list(made.ions) == ["Na"]
+        result = Profiler.of(np.array(pile.numbers), pile.frames(), CELL, elements, 0.1)
+        assert list(result.ions) == ["Na"]
         assert len(outside.facts) == (1 if len(elements) == 2 else 2)
 
 
@@ -186,9 +186,9 @@ def test_several_frames_decide_and_not_the_first() -> None:
 def test_bins_at_the_ends_of_the_cell_are_whole() -> None:
     """z from -15 to 45 Å in bins of 0.7 Å: the first whole one begins at -14.7, the last ends at 44.8."""
     pile = terraces(2.0, 4.0, 6.0).waters(9.0, 50.9)
-    made = Profiler.of(np.array(pile.numbers), pile.frames(), CELL, PT, 0.7)
-    assert [made.z[0] - 0.35, made.z[-1] + 0.35] == pytest.approx([-14.7, 44.8])
-    means, _ = block_means(made, [pile.frames(2)], 2, 2)
+    result = Profiler.of(np.array(pile.numbers), pile.frames(), CELL, PT, 0.7)
+    assert [result.z[0] - 0.35, result.z[-1] + 0.35] == pytest.approx([-14.7, 44.8])
+    means, _ = block_means(result, [pile.frames(2)], 2, 2)
     # the water at 44.9 Å is in no bin; the other one alone counts
     assert means["density"].sum(axis=1) == pytest.approx([WATER_G_PER_CM3 / (EDGE**2 * 0.7)] * 2)
 

@@ -54,13 +54,13 @@ def campaign(**changes: Any) -> Campaign:
     return Campaign.model_validate(document)
 
 
-def found(campaign: Campaign, card: Card = CARD) -> list[Mistake]:
+def mistakes_of(campaign: Campaign, card: Card = CARD) -> list[Mistake]:
     systems = {name: facts for name, one in campaign.systems.items() if (facts := built_facts(one))}
     return check_references(campaign, {"water": WATER, "salt": SODIUM}, systems, {"spring": card}, cards())
 
 
 def test_a_sound_campaign_has_no_mistake():
-    assert found(campaign()) == []
+    assert mistakes_of(campaign()) == []
     assert check_names(campaign().model_dump(exclude_none=True)) == []
 
 
@@ -222,7 +222,7 @@ GENERATE = {"system": "box", "potential": "spc-fw", "temperatures": ["300 K", "3
     ],
 )
 def test_what_cannot_work_is_refused(changes: dict[str, Any], path: str, words: list[str]):
-    (mistake,) = found(campaign(**changes))
+    (mistake,) = mistakes_of(campaign(**changes))
     assert dotted(mistake.place) == path
     for word in words:
         assert word in f"{mistake.message}; {mistake.received}; {mistake.expected}; {mistake.hint}"
@@ -270,15 +270,15 @@ def run_of(**changes: Any) -> Campaign:
     ],
 )
 def test_runs_of_a_reference_potential_that_cannot_work(changes: dict[str, Any], path: str, words: list[str]):
-    (mistake,) = found(run_of(**changes))
+    (mistake,) = mistakes_of(run_of(**changes))
     assert dotted(mistake.place) == path
     for word in words:
         assert word in f"{mistake.message}; {mistake.received}; {mistake.expected}; {mistake.hint}"
 
 
 def test_runs_of_a_reference_potential_that_work():
-    assert found(run_of(fixed_layers=3, wall="30 Å", engine="lammps")) == []
-    assert found(run_of(wall="none", start={"system": "box"}, potential="spc-fw")) == []
+    assert mistakes_of(run_of(fixed_layers=3, wall="30 Å", engine="lammps")) == []
+    assert mistakes_of(run_of(wall="none", start={"system": "box"}, potential="spc-fw")) == []
 
 
 LONG = replace(
@@ -332,7 +332,7 @@ def test_slabs_and_relabelled_frames_are_sound():
     generate = {**GENERATE, "system": None, "systems": ["s", "t"], "potential": "electrode", "starts": 2}
     slabs = {"systems__s": {"slab": SLAB}, "systems__t": {"slab": {**SLAB, "ions": 0}}}
     labelled = {"datasets__h": {"label": {"frames": "water", "potential": "spc-fw"}}}
-    assert found(campaign(**slabs, **labelled, datasets__g={"generate": generate})) == []
+    assert mistakes_of(campaign(**slabs, **labelled, datasets__g={"generate": generate})) == []
 
 
 LANGEVIN = {"kind": "langevin", "friction": "1 1/ps"}
@@ -367,7 +367,7 @@ LANGEVIN = {"kind": "langevin", "friction": "1 1/ps"}
 def test_engines_are_the_card_s_and_langevin_is_ase_s(
     engines: tuple[str, ...], changes: dict[str, Any], path: str | None, words: list[str]
 ):
-    mistakes = found(campaign(**changes), replace(CARD, engines=engines))
+    mistakes = mistakes_of(campaign(**changes), replace(CARD, engines=engines))
     assert [dotted(mistake.place) for mistake in mistakes] == ([path] if path else [])
     for word in words:
         assert word in f"{mistakes[0].message}; {mistakes[0].received}; {mistakes[0].expected}; "
@@ -436,25 +436,25 @@ def test_a_split_of_one_charge_state(
 
 def test_the_last_frame_and_the_last_atom_are_allowed():
     start = {"dataset": "water", "frames": [39]}
-    assert found(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[47])) == []
-    (mistake,) = found(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[48]))
+    assert mistakes_of(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[47])) == []
+    (mistake,) = mistakes_of(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[48]))
     assert mistake.expected == "0 to 47"
 
 
 def test_a_growing_committee_may_use_the_whole_pool_but_one_member_only():
     grow = {"force_rmse": "0.1 eV/Å", "step": 5, "at_most": 3}
-    (mistake,) = found(campaign(committees__first__grow=grow))
+    (mistake,) = mistakes_of(campaign(committees__first__grow=grow))
     assert mistake.message == "the last round: a committee larger than the data allows"
-    assert found(campaign(committees__first__grow=grow, splits__four__members=1)) == []
+    assert mistakes_of(campaign(committees__first__grow=grow, splits__four__members=1)) == []
 
 
 def test_a_card_that_knows_few_elements_refuses_others():
-    (mistake,) = found(campaign(), replace(CARD, elements=(8,)))
+    (mistake,) = mistakes_of(campaign(), replace(CARD, elements=(8,)))
     assert (dotted(mistake.place), mistake.message) == ("committees.first.split", "spring does not know H")
 
 
 def test_defaults_need_not_be_multiples_of_an_odd_timestep():
-    assert found(campaign(md__bulk__timestep="0.3 fs", md__bulk__length="3 ps")) == []
+    assert mistakes_of(campaign(md__bulk__timestep="0.3 fs", md__bulk__length="3 ps")) == []
 
 
 @pytest.mark.parametrize(
@@ -485,7 +485,7 @@ def test_an_empty_section_is_named():
 
 def test_symbols_under_analysis_must_be_elements():
     wrong = campaign(analysis={"rdf": {"pairs": [["O", "O"], ["O", "Xx"]]}, "profiles": {"metal": "Zz"}})
-    assert [dotted(mistake.place) for mistake in found(wrong)] == [
+    assert [dotted(mistake.place) for mistake in mistakes_of(wrong)] == [
         "analysis.rdf.pairs[1][1]",
         "analysis.profiles.metal",
     ]
@@ -493,11 +493,11 @@ def test_symbols_under_analysis_must_be_elements():
 
 @pytest.mark.parametrize("width", ["0.05 Å", "0.1 Å", "0.015 nm", "0.25 Å", "0.5 Å"])
 def test_bins_that_fill_the_first_layer(width: str):
-    assert found(campaign(analysis={"profiles": {"bin": width}})) == []
+    assert mistakes_of(campaign(analysis={"profiles": {"bin": width}})) == []
 
 
 def test_bins_that_lie_across_the_end_of_the_first_layer():
-    (mistake,) = found(campaign(analysis={"profiles": {"bin": "0.2 Å"}}))
+    (mistake,) = mistakes_of(campaign(analysis={"profiles": {"bin": "0.2 Å"}}))
     assert dotted(mistake.place) == "analysis.profiles.bin"
     assert mistake.received == "0.2 Å"
     assert mistake.expected == "whole bins in the first layer, 0 < z ≤ 4.5 Å, such as 0.18 or 0.25 Å"
@@ -547,7 +547,7 @@ def test_the_timestep_is_limited_by_the_lightest_atom(facts: DatasetFacts, times
 def test_two_entries_that_say_the_same_are_independent_runs():
     """Their seeds come from their names."""
     run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
-    assert found(campaign(md__again=run)) == []
+    assert mistakes_of(campaign(md__again=run)) == []
 
 
 COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "total_orientation"]}
@@ -577,7 +577,7 @@ def test_comparisons_that_cannot_be_made(
     changes: dict[str, Any], md: dict[str, Any], path: str, words: list[str]
 ):
     run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
-    (mistake,) = found(campaign(md__again=run | md, analysis__comparisons=[COMPARED | changes]))
+    (mistake,) = mistakes_of(campaign(md__again=run | md, analysis__comparisons=[COMPARED | changes]))
     assert dotted(mistake.place) == path
     text = " ".join([mistake.message, mistake.received, mistake.expected])
     assert all(word in text for word in words), text
@@ -587,8 +587,8 @@ def test_comparisons_that_can_be_made():
     run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
     truth = run | {"committee": None, "potential": "spc-fw"}
     declared = [COMPARED, {"run": "bulk", "against": "truth", "observables": ["total_orientation"]}]
-    assert found(campaign(md__again=run, md__truth=truth, analysis__comparisons=declared)) == []
-    (mistake,) = found(
+    assert mistakes_of(campaign(md__again=run, md__truth=truth, analysis__comparisons=declared)) == []
+    (mistake,) = mistakes_of(
         campaign(md__truth=truth, analysis__comparisons=[COMPARED | {"run": "truth", "against": "bulk"}])
     )
     assert mistake.message == "the reference potential is no model"

@@ -56,8 +56,8 @@ def test_a_submitted_driver_is_killed_and_the_next_ends_with_the_report(
     os.kill(lock["pid"], signal.SIGKILL)
     running.wait_until(lambda: lock["job"] not in cluster.jobs(), 60, "the end of the driver's job")
     write_json(store / "lock", lock | {"host": "elsewhere", "heartbeat": 0.0})
-    said = submit(folder, site, FILE, cwd=odd)
-    assert f"job {lock['job']} on elsewhere is over: its driver's lock is taken" in said
+    output = submit(folder, site, FILE, cwd=odd)
+    assert f"job {lock['job']} on elsewhere is over: its driver's lock is taken" in output
     running.wait_until((store / "reports/toy/report.html").exists, 240, f"a report: {store / 'driver.log'}")
     running.wait_until(lambda: not cluster.jobs(), 60, "all jobs to be over")
     for verb, name in (("train", "model.json"), ("md", "trajectory.nc")):
@@ -74,9 +74,9 @@ def test_a_driver_whose_job_ends_submits_itself_again(slurm: Any, folder: Path, 
     submit(folder, slurm.site(walltime="1 min"))
     running.wait_until((folder / "store/reports/toy/report.html").exists, 400, "a report")
     running.wait_until(lambda: not slurm.jobs(), 60, "all jobs to be over")
-    said = (folder / "store/driver.log").read_text()
-    assert "the end of its own job: asking" in said
-    assert "drives the campaign" in said
+    text = (folder / "store/driver.log").read_text()
+    assert "the end of its own job: asking" in text
+    assert "drives the campaign" in text
 
 
 def test_only_a_cluster_has_jobs(folder: Path) -> None:

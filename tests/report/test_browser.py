@@ -21,6 +21,7 @@ from matplotlib.image import imread
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report.html import build_report
 
+pytestmark = pytest.mark.whole
 # Set where Chromium must be there (.ci/run does): its absence is then a failure and no reason to skip.
 REQUIRED = "MLIPBENCH_REQUIRE_CHROMIUM"
 QUIET = (

@@ -31,8 +31,8 @@ ABOUT = "M = 4, 120 training structures each; 2 runs of 2.00 ps"
 
 
 @pytest.fixture
-def compared(made: Any) -> Any:
-    return interfaces(made)
+def compared(campaign: Any) -> Any:
+    return interfaces(campaign)
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,13 @@ def read(out: Path) -> tuple[str, dict[str, Any], str]:
     return page, read_json(out / "results.json"), summary
 
 
-def build(made: Any, out: Path) -> tuple[str, dict[str, Any], str]:
-    build_report(made.document, made.tasks, made.store, out)
+def build(campaign: Any, out: Path) -> tuple[str, dict[str, Any], str]:
+    build_report(campaign.document, campaign.tasks, campaign.store, out)
     return read(out)
 
 
-def collected(made: Any) -> Results:
-    return collect(made.document, made.tasks, made.store)
+def collected(campaign: Any) -> Results:
+    return collect(campaign.document, campaign.tasks, campaign.store)
 
 
 def overlays(results: Results) -> list[Figure]:
@@ -70,15 +70,15 @@ def overlays(results: Results) -> list[Figure]:
     return [figure for group in groups(results) if (figure := overlay(results, group))]
 
 
-def by_title(made: Any) -> dict[str, Group]:
-    return {group.title: group for group in groups(collected(made))}
+def by_title(campaign: Any) -> dict[str, Group]:
+    return {group.title: group for group in groups(collected(campaign))}
 
 
-def change(made: Any, verb: str, name: str, replica: int, **values: Any) -> None:
+def change(campaign: Any, verb: str, name: str, replica: int, **values: Any) -> None:
     """Other values in one committed result."""
     wanted = {"md": name, "replica": replica}
-    task = next(t for t in made.tasks if t.verb == verb and wanted.items() <= t.subject.items())
-    path = made.store.task(task.key) / "result.json"
+    task = next(t for t in campaign.tasks if t.verb == verb and wanted.items() <= t.subject.items())
+    path = campaign.store.task(task.key) / "result.json"
     path.chmod(0o644)
     result = read_json(path)
     result["values"] |= values
@@ -86,22 +86,22 @@ def change(made: Any, verb: str, name: str, replica: int, **values: Any) -> None
 
 
 def test_runs_of_the_same_thing_form_a_group(compared: Any) -> None:
-    found = by_title(compared)
-    assert list(found) == [CHARGED, NEUTRAL]
-    assert [line.name for line in found[CHARGED].lines] == ["truth", "charged"]
-    assert [line.title(found[CHARGED].lines) for line in found[CHARGED].lines] == [
+    result = by_title(compared)
+    assert list(result) == [CHARGED, NEUTRAL]
+    assert [line.name for line in result[CHARGED].lines] == ["truth", "charged"]
+    assert [line.title(result[CHARGED].lines) for line in result[CHARGED].lines] == [
         "reference potential electrode", "mace",
     ]  # fmt: skip
-    assert found[CHARGED].lines[1].about() == ABOUT
+    assert result[CHARGED].lines[1].about() == ABOUT
 
 
 def test_another_temperature_or_cell_is_another_group(compared: Any) -> None:
     add(compared, "hot", "mace", replicas=1)
     compared.document["campaign"]["md"]["hot"]["temperature"] = 350.0
     add(compared, "tall", "mace", replicas=1, cell_A=[[8.65, 0, 0], [0, 9.99, 0], [0, 0, 50.0]])
-    found = by_title(compared)
+    result = by_title(compared)
     edges = "8.65 × 9.99 × "
-    assert set(found) == {
+    assert set(result) == {
         f"{CHARGED}, {edges}37.10 Å", f"{CHARGED}, {edges}50.00 Å", NEUTRAL, "Au36 O24 H48 Na1, 350 K",
     }  # fmt: skip
 
@@ -122,11 +122,11 @@ def test_two_runs_of_one_committee_are_told_apart(compared: Any) -> None:
 
 
 def test_the_overlay_holds_pooled_averages_and_both_bands(written: tuple[Any, Path]) -> None:
-    made, out = written
+    campaign, out = written
     drawn = read(out)[1]["figures"]["overlay-Au36-O24-H48-Na1-300-K"]
     rows = {name: np.array(values) for name, values in drawn.items()}
     own = (rows["observable"] == "concentration-Na") & (rows["md"] == "charged")
-    tables = [item.table("profiles.csv") for item in collected(made).of("analyse", md="charged")]
+    tables = [item.table("profiles.csv") for item in collected(campaign).of("analyse", md="charged")]
     means = np.array([table["concentration-Na_mol_per_L"] for table in tables])
     errors = np.array([table["se_concentration-Na_mol_per_L"] for table in tables])
     between = np.abs(means[0] - means[1]) / 2
@@ -170,14 +170,14 @@ def test_the_figure_stands_at_the_top_with_its_files(written: tuple[Any, Path]) 
     assert set(results["comparisons"]) == {CHARGED, NEUTRAL}
 
 
-def test_correlation_functions_are_defined_where_they_are_drawn(made: Any) -> None:
+def test_correlation_functions_are_defined_where_they_are_drawn(campaign: Any) -> None:
     """C_dip and P_surv in the caption of a figure whose runs have them, and of no other."""
-    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
-    add(made, "charged", "mace", motion=False)
-    add(made, "neutral", "mace", ions=0)
-    found = by_title(made)
-    assert "C_dip" not in caption(found[CHARGED])
-    assert caption(found[NEUTRAL]).endswith(
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "charged", "mace", motion=False)
+    add(campaign, "neutral", "mace", ions=0)
+    result = by_title(campaign)
+    assert "C_dip" not in caption(result[CHARGED])
+    assert caption(result[NEUTRAL]).endswith(
         "C_dip(τ): how waters keep their direction. P_surv(τ): how waters stay. "
         "Total dipole orientation: P_z = Σ cos θ."
     )
@@ -254,25 +254,25 @@ def test_the_table_says_what_the_models_got_right(compared: Any, plain: None, tm
         profiles = collected(compared).of("analyse", md="charged", replica=replica)[0].values["profiles"]
         change(compared, "analyse", "charged", replica, profiles=profiles | {"first_layer": layer})
     page, results, summary = build(compared, tmp_path)
-    found = results["comparisons"][CHARGED]["lines"]["charged"]["numbers"]
-    assert found["cosine"]["differs_from_reference"] is True
-    assert found["cosine"]["p_holm"] < 0.01
-    assert found["peak_z_A"]["differs_from_reference"] is False
+    result = results["comparisons"][CHARGED]["lines"]["charged"]["numbers"]
+    assert result["cosine"]["differs_from_reference"] is True
+    assert result["cosine"]["p_holm"] < 0.01
+    assert result["peak_z_A"]["differs_from_reference"] is False
     # SE of two equal replicas: 0.02/√2; σ of members 0.02 · SPREAD, times α = 1.5
-    assert found["cosine"]["se"] == pytest.approx(0.02 / 2**0.5)
-    assert found["cosine"]["training"] == pytest.approx(1.5 * 0.02 * SPREAD.std(ddof=1))
+    assert result["cosine"]["se"] == pytest.approx(0.02 / 2**0.5)
+    assert result["cosine"]["training"] == pytest.approx(1.5 * 0.02 * SPREAD.std(ddof=1))
     cell = "0.200 ± 0.014 ± 0.039, differs"
     assert cell.replace(", ", "\n") in page
     assert re.search(rf"⟨cos θ⟩ of the first layer +{cell}", summary)
     assert "differs from the reference in ⟨cos θ⟩ of the first layer" in page
 
 
-def test_the_reference_as_short_as_the_model_is_tested_against_itself(made: Any) -> None:
+def test_the_reference_as_short_as_the_model_is_tested_against_itself(campaign: Any) -> None:
     """160 frames of independent numbers in 8 ps, the model's run a fifth of it: five windows of 32 frames."""
-    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
-    add(made, "charged", "mace", replicas=1)
-    add(made, "truth", None, replicas=1, analysed_ps=8.0)
-    group = by_title(made)[CHARGED]
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "charged", "mace", replicas=1)
+    add(campaign, "truth", None, replicas=1, analysed_ps=8.0)
+    group = by_title(campaign)[CHARGED]
     (checked,) = controls(group).values()
     assert list(controls(group)) == [("charged", "total_orientation")]
     assert checked.windows == 5
@@ -288,11 +288,11 @@ def test_no_control_of_a_reference_as_long_as_the_model(compared: Any) -> None:
 GOOD = {"time_ps": 600.0, "analysed_ps": 500.0, "memory": 4.0}
 
 
-def only(made: Any, spread: dict[str, Any] | None = None, **changes: Any) -> Any:
+def only(campaign: Any, spread: dict[str, Any] | None = None, **changes: Any) -> Any:
     """A single line of two replicas in which nothing but `changes` is wrong."""
-    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
-    add(made, "good", "mace", spread={"frames": 150.0} | (spread or {}), **(GOOD | changes))
-    return made
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "good", "mace", spread={"frames": 150.0} | (spread or {}), **(GOOD | changes))
+    return campaign
 
 
 @pytest.mark.parametrize(
@@ -311,17 +311,17 @@ def only(made: Any, spread: dict[str, Any] | None = None, **changes: Any) -> Any
     ],
 )  # fmt: skip
 def test_reasons_against_convergence(
-    made: Any,
+    campaign: Any,
     plain: None,
     tmp_path: Path,
     spread: dict[str, Any],
     changes: dict[str, Any],
     reason: str | None,
 ) -> None:
-    _, results, _ = build(only(made, spread, **changes), tmp_path)
-    found = results["comparisons"][CHARGED]
-    assert found["converged"] == (reason is None)
-    assert found["lines"]["good"]["not_converged"] == ([reason] if reason else [])
+    _, results, _ = build(only(campaign, spread, **changes), tmp_path)
+    result = results["comparisons"][CHARGED]
+    assert result["converged"] == (reason is None)
+    assert result["lines"]["good"]["not_converged"] == ([reason] if reason else [])
     sentence = results["verdict"][0]
     assert ABOUT.replace("2.00", "600") in sentence
     if reason:
@@ -332,17 +332,17 @@ def test_reasons_against_convergence(
         assert sentence.endswith("): all criteria met.")
 
 
-def test_replicas_that_disagree_are_told(made: Any, plain: None, tmp_path: Path) -> None:
-    only(made)
-    profiles = collected(made).of("analyse", md="good", replica=1)[0].values["profiles"]
+def test_replicas_that_disagree_are_told(campaign: Any, plain: None, tmp_path: Path) -> None:
+    only(campaign)
+    profiles = collected(campaign).of("analyse", md="good", replica=1)[0].values["profiles"]
     change(
-        made,
+        campaign,
         "analyse",
         "good",
         1,
         profiles=profiles | {"total_orientation": profiles["total_orientation"] | {"mean": -2.0}},
     )
-    reasons = build(made, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
+    reasons = build(campaign, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
     # 4 apart, each ± 0.4: 4/(0.4 √2)
     assert reasons == [
         "replicas differ in mean P_z by 7.1 standard errors (−6.00 ± 0.40 and −2.00 ± 0.40), limit 3: use "
@@ -365,13 +365,13 @@ def test_the_replicas_farthest_apart_by_brute_force() -> None:
     assert farthest([(1.0, 0.0), (2.0, 0.0)]) == farthest([(1.0, 0.5)]) == (0, 0, 0.0)
 
 
-def test_an_uncertain_orientation_is_told(made: Any, plain: None, tmp_path: Path) -> None:
-    only(made)
+def test_an_uncertain_orientation_is_told(campaign: Any, plain: None, tmp_path: Path) -> None:
+    only(campaign)
     for replica in range(2):
-        profiles = collected(made).of("analyse", md="good", replica=replica)[0].values["profiles"]
+        profiles = collected(campaign).of("analyse", md="good", replica=replica)[0].values["profiles"]
         layer = profiles["first_layer"] | {"cosine": {"mean": -0.3, "se": 0.06}}
-        change(made, "analyse", "good", replica, profiles=profiles | {"first_layer": layer})
-    reasons = build(made, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
+        change(campaign, "analyse", "good", replica, profiles=profiles | {"first_layer": layer})
+    reasons = build(campaign, tmp_path)[1]["comparisons"][CHARGED]["lines"]["good"]["not_converged"]
     assert reasons == [
         "2 SE of ⟨cos θ⟩ of the first layer is 0.085, above 0.05: use longer runs or more replicas"
     ]
@@ -402,11 +402,11 @@ def test_runs_that_do_not_count_are_counted(compared: Any, plain: None, tmp_path
     assert "3 of 4 runs of many" in " ".join(summary.split())
 
 
-def test_every_run_of_a_group_unstable(made: Any, plain: None, tmp_path: Path) -> None:
-    only(made)
+def test_every_run_of_a_group_unstable(campaign: Any, plain: None, tmp_path: Path) -> None:
+    only(campaign)
     for replica in range(2):
-        change(made, "md", "good", replica, outcome="unstable", cause="not finite", time_ps=0.2)
-    page, results, _ = build(made, tmp_path)
+        change(campaign, "md", "good", replica, outcome="unstable", cause="not finite", time_ps=0.2)
+    page, results, _ = build(campaign, tmp_path)
     assert f"{CHARGED}: no run can be averaged. Excluded: 2 of 2 runs of good" in results["verdict"][0]
     assert "All runs are excluded." in page
     assert results["comparisons"][CHARGED]["converged"] is False
@@ -417,9 +417,9 @@ def test_files_gone_are_no_exception(compared: Any) -> None:
     assert overlays(collected(compared)) == []
 
 
-def test_a_committee_without_alpha_has_a_band_of_students_t(made: Any) -> None:
-    group = by_title(only(made, {"alpha": None}))[CHARGED]
-    figure = overlay(collected(made), group)
+def test_a_committee_without_alpha_has_a_band_of_students_t(campaign: Any) -> None:
+    group = by_title(only(campaign, {"alpha": None}))[CHARGED]
+    figure = overlay(collected(campaign), group)
     assert figure is not None
     value, width = (
         np.array(figure.columns[name])[np.array(figure.columns["observable"]) == "density"]
@@ -429,38 +429,38 @@ def test_a_committee_without_alpha_has_a_band_of_students_t(made: Any) -> None:
     np.testing.assert_allclose(width, t * 0.04 * np.abs(value) * SPREAD.std(ddof=1), atol=1e-6)
 
 
-def test_a_training_band_out_of_reach_counts_for_nothing(made: Any) -> None:
-    add(only(made, {"std": 2.5}), "truth", None, **GOOD)
-    group = by_title(made)[CHARGED]
+def test_a_training_band_out_of_reach_counts_for_nothing(campaign: Any) -> None:
+    add(only(campaign, {"std": 2.5}), "truth", None, **GOOD)
+    group = by_title(campaign)[CHARGED]
     number = numbered(group.lines[1], "cosine")
     assert with_errors(number) == "−0.310 ± 0.014 ± (0.039)"
     # 2.5 standard errors of 0.02/√2, twice over: resolved by sampling alone, not with the model's error
     far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se, number.dof)
     assert number.against(far).p < 0.05 < replace(number, usable=True).against(far).p
     assert "(sampling errors alone, training band unusable)" in agreements(group)[0]
-    figure = overlay(collected(made), group)
+    figure = overlay(collected(campaign), group)
     assert figure is not None
     assert "Training band of mace unusable: std(h), the standard deviation over frames" in figure.caption
 
 
-def test_a_run_that_was_not_reweighted_has_one_band(made: Any, plain: None, tmp_path: Path) -> None:
-    only(made).change(lambda task: task.verb == "reweight", status="missing")
-    found = build(made, tmp_path)[1]["comparisons"][CHARGED]
-    assert found["converged"] is True
-    assert found["lines"]["good"]["numbers"]["cosine"]["training"] is None
+def test_a_run_that_was_not_reweighted_has_one_band(campaign: Any, plain: None, tmp_path: Path) -> None:
+    only(campaign).change(lambda task: task.verb == "reweight", status="missing")
+    result = build(campaign, tmp_path)[1]["comparisons"][CHARGED]
+    assert result["converged"] is True
+    assert result["lines"]["good"]["numbers"]["cosine"]["training"] is None
 
 
-def test_without_a_surface_several_potentials_share_their_g(made: Any) -> None:
+def test_without_a_surface_several_potentials_share_their_g(campaign: Any) -> None:
     water = {"species": {"H": 32, "O": 16}, "cell_A": (7.8 * np.eye(3)).tolist()}
     for replica in range(2):
-        change(made, "analyse", "bulk", replica, **water)
-    assert groups(collected(made)) == []
-    made.document["campaign"]["md"]["truth"] = asked(None, 1)
+        change(campaign, "analyse", "bulk", replica, **water)
+    assert groups(collected(campaign)) == []
+    campaign.document["campaign"]["md"]["truth"] = asked(None, 1)
     subject = {"md": "truth", "replica": 0, "potential": "spc-fw"}
-    run = collected(made).of("analyse", md="bulk")[0]
-    made.commit("md", subject, {"outcome": "completed", "time_ps": 10.0}, {})
-    made.commit("analyse", subject, run.values, {"rdf.csv": (run.folder / "rdf.csv").read_bytes()})
-    (figure,) = overlays(collected(made))
+    run = collected(campaign).of("analyse", md="bulk")[0]
+    campaign.commit("md", subject, {"outcome": "completed", "time_ps": 10.0}, {})
+    campaign.commit("analyse", subject, run.values, {"rdf.csv": (run.folder / "rdf.csv").read_bytes()})
+    (figure,) = overlays(collected(campaign))
     assert figure.name == "overlay-O16-H32-300-K"
     assert set(figure.columns["observable"]) == {"g_O-O"}
     assert set(figure.columns["md"]) == {"bulk", "truth"}
@@ -526,8 +526,8 @@ def test_no_number_of_a_model_without_its_size_data_and_length(written: tuple[An
     sentences += re.findall(r"<li>.*?</li>", page[begin : page.index("</section>", begin)], re.S)
     assert len(sentences) > 4
     assert [one for one in map(text_of, sentences) if not complete(one)] == []
-    told, *tabled = summary.split("\n\n")
-    blocks = re.split(r"\n(?=\S|  - )", told)[2:] + re.split(r"\n(?=  \S)", "\n".join(tabled))
+    message, *tabled = summary.split("\n\n")
+    blocks = re.split(r"\n(?=\S|  - )", message)[2:] + re.split(r"\n(?=  \S)", "\n".join(tabled))
     numbers = [" ".join(block.split()) for block in blocks if re.search(r"\d ± \d", block)]
     assert len(numbers) >= 4
     assert [block for block in numbers if not complete(block)] == []
@@ -540,27 +540,27 @@ def test_warnings_stand_under_size_data_and_length(compared: Any, plain: None, t
         "refused": "too few members", "why": "M = 4: α² is negative", "structures": 20, "independent": 20.0,
     }  # fmt: skip
     both = {"raw": values, "centred": values}
-    found = both | {
+    result = both | {
         "members": 4,
         "structures": 20,
         "compositions": {},
         "zeros": ["member 0: off"],
         "strata": [],
     }
-    compared.commit("calibrate", {"committee": "mace", "round": 0}, found, {})
+    compared.commit("calibrate", {"committee": "mace", "round": 0}, result, {})
     _, results, _ = build(compared, tmp_path)
     assert len(results["warnings"]) >= 6
     assert [one for one in results["warnings"] if not complete(one)] == []
 
 
-def test_a_dipole_of_zero_width_is_drawn(made: Any) -> None:
-    only(made)
-    for item in collected(made).of("analyse", md="good"):
+def test_a_dipole_of_zero_width_is_drawn(campaign: Any) -> None:
+    only(campaign)
+    for item in collected(campaign).of("analyse", md="good"):
         item.folder.chmod(0o755)
         (item.folder / "total_orientation.npz").chmod(0o644)
         (item.folder / "total_orientation.npz").write_bytes(npz(time_ps=np.arange(9.0), P_z=np.full(9, -6.0)))
         seal(item.folder, read_json(item.folder / "result.json") | {"outputs": outputs(item.folder)})
-    assert len(overlays(collected(made))) == 1
+    assert len(overlays(collected(campaign))) == 1
 
 
 def moves(
@@ -624,12 +624,12 @@ def test_statements_on_ions_are_conditional_on_their_layer(
     assert bool(convergence.conditional(group.lines[0])) == conditional
 
 
-def test_the_slowest_quantity_is_compared_with_the_block(made: Any) -> None:
+def test_the_slowest_quantity_is_compared_with_the_block(campaign: Any) -> None:
     """An ion whose height has an autocorrelation time of 0.4 ps, in blocks of 0.16 ps."""
     slow = moves() | {"inefficiency": 40.0}
     ions = {"Na": {"transitions": [20], "starts_in_first_layer": [1]}}
-    add(made, "charged", "mace", replicas=1, stationarity=movement(ions, **{"Na 0": slow}))
-    (group,) = (group for title, group in by_title(made).items() if title == CHARGED)
+    add(campaign, "charged", "mace", replicas=1, stationarity=movement(ions, **{"Na 0": slow}))
+    (group,) = (group for title, group in by_title(campaign).items() if title == CHARGED)
     reasons = convergence.reasons(group.lines[0], True)
     assert any(reason.startswith("autocorrelation time of the height of Na 0 0.400 ps") for reason in reasons)
 

@@ -35,8 +35,8 @@ def test_warnings_stand_in_the_order_of_their_consequence() -> None:
     few = [Caution(place, place, "an error.", Consequence.ERROR_UNKNOWN) for place in "a"]
     many = [Caution(place, place, "errors.", Consequence.ERROR_UNKNOWN) for place in "ab"]
     wrong = [Caution("a", "a", "wrong.", Consequence.WRONG)]
-    found = [kind.sentence for kind in kinds(warned(*note, *few, *many, *wrong))]
-    assert found == ["wrong.", "errors.", "an error.", "a note."]
+    result = [kind.sentence for kind in kinds(warned(*note, *few, *many, *wrong))]
+    assert result == ["wrong.", "errors.", "an error.", "a note."]
 
 
 def test_a_stated_kind_holds_different_sentences_together() -> None:
@@ -50,13 +50,13 @@ def test_formulas_are_listed_and_names_with_digits_are_no_numbers() -> None:
     assert merged(sentences) == "P2x of Au4H2 and Au4Na1 is -1 to +2 eV"
 
 
-def collected(made: Any) -> Results:
-    return collect(made.document, made.tasks, made.store)
+def collected(campaign: Any) -> Results:
+    return collect(campaign.document, campaign.tasks, campaign.store)
 
 
-def test_z_is_the_difference_over_both_errors(made: Any) -> None:
+def test_z_is_the_difference_over_both_errors(campaign: Any) -> None:
     """Two replicas each: SE/√2. Members lie (0, 1, -1, 2)·SE apart: σ² = 5/3 SE², its limit is a χ² bound."""
-    results = collected(interfaces(made))
+    results = collected(interfaces(campaign))
     table = summary_table.table(groups(results))
     assert isinstance(table, Table)
     one = next(one for one in summary_table.differences(groups(results)[0]) if one.quantity.name == "cosine")
@@ -78,9 +78,9 @@ def test_z_is_the_difference_over_both_errors(made: Any) -> None:
     assert "z" not in table.rows[4][1]
 
 
-def test_three_sentences_say_what_is_resolved_and_what_to_run(made: Any) -> None:
+def test_three_sentences_say_what_is_resolved_and_what_to_run(campaign: Any) -> None:
     """The clock of the toy store gives its n-th task 3 + n s of wall time; runs have 1.6 of 100 ps."""
-    results = collected(interfaces(made))
+    results = collected(interfaces(campaign))
     resolved, unresolved, following = conclusions.sentences(results)
     assert resolved == "Resolved: none of 4 differences in the primary table."
     assert "4 of 4 differences" in unresolved
@@ -94,8 +94,8 @@ def test_three_sentences_say_what_is_resolved_and_what_to_run(made: Any) -> None
     assert "truth, charged and neutral to 100 ps" in following
 
 
-def test_a_resolved_difference_is_provisional_while_runs_are_short(made: Any) -> None:
-    whole = interfaces(made)
+def test_a_resolved_difference_is_provisional_while_runs_are_short(campaign: Any) -> None:
+    whole = interfaces(campaign)
     results = collected(whole)
     for run in results.of("analyse", md="charged"):
         run.values["profiles"]["first_layer"]["peak_g_per_cm3"]["mean"] += 50.0
@@ -104,12 +104,12 @@ def test_a_resolved_difference_is_provisional_while_runs_are_short(made: Any) ->
     assert "Provisional" in resolved
 
 
-def test_without_comparison_there_are_no_sentences(made: Any) -> None:
-    assert conclusions.sentences(collected(made)) == []
-    assert summary_table.table(groups(collected(made))) is None
+def test_without_comparison_there_are_no_sentences(campaign: Any) -> None:
+    assert conclusions.sentences(collected(campaign)) == []
+    assert summary_table.table(groups(collected(campaign))) is None
 
 
-def test_the_picture_holds_every_atom_of_the_start_frame(made: Any, tmp_path: Path) -> None:
+def test_the_picture_holds_every_atom_of_the_start_frame(campaign: Any, tmp_path: Path) -> None:
     line = "ATOM  {:5d} {:>4} MOL     1    {:8.3f}{:8.3f}{:8.3f}  1.00  0.00          {:>2}  \n"
     atoms = [("Au", 0.0, 0.0, 5.0), ("O", 1.0, 2.0, 8.125), ("Na", -3.5, 0.5, 10.0)]
     text = "".join(line.format(n, name, x, y, z, name.upper()) for n, (name, x, y, z) in enumerate(atoms))
@@ -119,7 +119,7 @@ def test_the_picture_holds_every_atom_of_the_start_frame(made: Any, tmp_path: Pa
     assert read.symbols == ["Au", "O", "Na"]
     assert read.positions.tolist() == [list(place) for _, *place in atoms]
     assert read_topology(tmp_path / "none.pdb") is None
-    figure = cell(collected(interfaces(made, topology=text.encode())))
+    figure = cell(collected(interfaces(campaign, topology=text.encode())))
     assert figure is not None
     assert figure.columns["z_A"] == [5.0, 8.125, 10.0]
     assert "charged" in figure.caption or "truth" in figure.caption

@@ -56,10 +56,12 @@ def test_every_module_is_a_section() -> None:
 
 
 @pytest.mark.whole
-def test_a_section_of_somebody_else(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_section_of_somebody_else(campaign: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One file and one line of an entry point: on the page, in results.json, among figures and warnings."""
     install(tmp_path, monkeypatch, "names")
-    page = build_report(made.document, made.tasks, made.store, tmp_path / "out").read_text(encoding="utf-8")
+    page = build_report(campaign.document, campaign.tasks, campaign.store, tmp_path / "out").read_text(
+        encoding="utf-8"
+    )
     parsed = Wellformed(page)
     assert parsed.open == []
     assert page.index('<section id="models"') < page.index('<section id="names"') < page.index('id="errors"')
@@ -109,13 +111,15 @@ def test_two_sections_never_write_the_same_key() -> None:
     assert together([Content([], {"md": 1}), Content([], {"toy": 2})]) == {"md": 1, "toy": 2}
 
 
-def test_a_verb_that_the_report_does_not_know_is_listed(made: Any) -> None:
-    made.commit("measure", {"system": "box"}, {}, {})
-    made.change(lambda task: task.verb == "measure", status="failed", failure={"message": "no <space> left"})
+def test_a_verb_that_the_report_does_not_know_is_listed(campaign: Any) -> None:
+    campaign.commit("measure", {"system": "box"}, {}, {})
+    campaign.change(
+        lambda task: task.verb == "measure", status="failed", failure={"message": "no <space> left"}
+    )
     from mlipbench_hpc.report.collect import collect
 
     content = next(section for section in all_sections() if section.name == "missing").build(
-        collect(made.document, made.tasks, made.store)
+        collect(campaign.document, campaign.tasks, campaign.store)
     )
     (table,) = content.blocks
     assert isinstance(table, Table)

@@ -13,7 +13,7 @@ def asked(committee: str | None, replicas: int) -> dict[str, Any]:
 
 
 def add(
-    made: Any,
+    campaign: Any,
     name: str,
     committee: str | None,
     replicas: int = 2,
@@ -23,22 +23,22 @@ def add(
     **changes: Any,
 ) -> None:
     """One `md` of an interface with its analyses, and reweighted where a committee drives."""
-    made.document["campaign"]["md"][name] = asked(committee, replicas)
+    campaign.document["campaign"]["md"][name] = asked(committee, replicas)
     for replica in range(replicas):
         drives = {"committee": committee} if committee else {"potential": "electrode"}
         subject = {"md": name, "replica": replica, **drives}
         values = {"outcome": "completed", "cause": None, "time_ps": time_ps, "steps": 4000, "frames": 200}
-        made.commit("md", subject, values, {"topology.pdb": topology} if topology else {})
-        own = analysed(seed=10 * len(made.tasks), **changes)
-        made.commit("analyse", subject, *own)
+        campaign.commit("md", subject, values, {"topology.pdb": topology} if topology else {})
+        own = analysed(seed=10 * len(campaign.tasks), **changes)
+        campaign.commit("analyse", subject, *own)
         if committee:
-            made.commit("reweight", subject, *reweighted(own, **(spread or {})))
+            campaign.commit("reweight", subject, *reweighted(own, **(spread or {})))
 
 
-def interfaces(made: Any, topology: bytes | None = None) -> Any:
+def interfaces(campaign: Any, topology: bytes | None = None) -> Any:
     """The made-up water campaign with interfaces beside its water; topology: start frame of charged runs."""
-    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
-    add(made, "charged", "mace", shift=0.6, topology=topology)
-    add(made, "truth", None, topology=topology)
-    add(made, "neutral", "mace", replicas=1, ions=0)
-    return made
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "charged", "mace", shift=0.6, topology=topology)
+    add(campaign, "truth", None, topology=topology)
+    add(campaign, "neutral", "mace", replicas=1, ions=0)
+    return campaign

@@ -206,7 +206,7 @@ def reweighted(
     table = dict(
         zip(header.split(","), np.array([row.split(",") for row in rows], dtype=float).T, strict=True)
     )
-    made = {}
+    result = {}
     names = OBSERVABLES[: 3 if values["profiles"]["ions"] else 2]
     for name in names:
         driver = table[NAMES[name]]
@@ -218,7 +218,7 @@ def reweighted(
                    "noise": np.zeros_like(sigma)}  # fmt: skip
         columns |= {f"member_{m}": member for m, member in enumerate(members)}
         columns |= {f"se_member_{m}": 1.2 * columns["se"] for m in range(len(members))}
-        made[f"reweighted-{name}.csv"] = csv_bytes(columns)
+        result[f"reweighted-{name}.csv"] = csv_bytes(columns)
     verdict = Quality(std, frames, 1.0).verdict
     member = {"std_h": std, "effective_frames": 3 * frames, "statistical_inefficiency": 3.0,
               "independent_frames": frames, "verdict": verdict}  # fmt: skip
@@ -238,4 +238,4 @@ def reweighted(
         "scalars": scalars, "warnings": [], "next_member": 0 if drove else 3,
         "observables": {name: {"negative_bins": 0} for name in names},
         "descriptors": [one.to_json() for one in members_of((*names, *SCALARS))],
-    }, made  # fmt: skip
+    }, result  # fmt: skip

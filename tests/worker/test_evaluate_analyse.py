@@ -48,9 +48,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     (package / "__init__.py").touch()
     (package / "adapter.py").write_text(ADAPTER)
     monkeypatch.syspath_prepend(str(package.parent))
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def run(store: Store, task: Task, deadline: float | None = None) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def run(store: Store, task: Task, deadline: float | None = None) -> dict[str, An
     if code == EXIT_INTERRUPTED:
         return {}
     assert code == EXIT_COMMITTED, (folder / "failure.json").read_text()
-    found = store.result(task.key)
-    assert found is not None
-    return found
+    result = store.result(task.key)
+    assert result is not None
+    return result
 
 
 def dataset(tmp_path: Path) -> tuple[Frames, bytes]:

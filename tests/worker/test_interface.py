@@ -54,9 +54,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     (package / "__init__.py").touch()
     (package / "adapter.py").write_text(ADAPTER)
     monkeypatch.syspath_prepend(str(package.parent))
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def run(store: Store, verb: str, parameters: dict[str, Any], upstream: dict[str, str]) -> tuple[Any, Path]:
@@ -65,9 +65,9 @@ def run(store: Store, verb: str, parameters: dict[str, Any], upstream: dict[str,
     folder = store.begin(task)
     code = attempt(folder, None, commit=True)
     assert code == EXIT_COMMITTED, (folder / "failure.json").read_text()
-    found = store.result(task.key)
-    assert found is not None
-    return found["values"], store.task(task.key)
+    result = store.result(task.key)
+    assert result is not None
+    return result["values"], store.task(task.key)
 
 
 ARCHITECTURE = Architecture("sloping", "sloping", "1" * 64)
@@ -121,9 +121,9 @@ def analyse(store: Store, key: str) -> tuple[Any, Path]:
 
 def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
     values, folder = analyse(store, md(store))
-    found = values["profiles"]
-    assert (found["faces"], found["oxygens"], found["intact_molecules"]) == (1, 21, 21)
-    assert found["ions"] == {"Na": 1}
+    result = values["profiles"]
+    assert (result["faces"], result["oxygens"], result["intact_molecules"]) == (1, 21, 21)
+    assert result["ions"] == {"Na": 1}
     table = read(folder / "profiles.csv")
     unit = 29.91461129513685 / (LX * LY * 0.1)
     assert table["density_g_per_cm3"].sum() == pytest.approx(21 * unit)
@@ -134,13 +134,13 @@ def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
     assert table["se_density_g_per_cm3"][still] == pytest.approx(0, abs=1e-12)
     # heights of the first molecule scatter, and so do the bins it visits
     assert table["se_density_g_per_cm3"][np.abs(table["z_A"] - 1.95).argmin()] > 0
-    assert found["total_orientation"]["mean"] == pytest.approx(0, abs=1e-3)
-    assert sum(found["total_orientation"]["histogram"]["counts"]) == FRAMES
+    assert result["total_orientation"]["mean"] == pytest.approx(0, abs=1e-3)
+    assert sum(result["total_orientation"]["histogram"]["counts"]) == FRAMES
     # below 4.5 Å: five molecules on a grid of 0.5 Å, whose cosines rise in steps of 0.09 from -0.9
-    assert found["first_layer"]["cosine"]["mean"] == pytest.approx(
+    assert result["first_layer"]["cosine"]["mean"] == pytest.approx(
         np.mean([-0.9, -0.81, -0.72, -0.63, -0.54])
     )
-    assert found["first_layer"]["peak_z_A"]["se"] is not None
+    assert result["first_layer"]["peak_z_A"]["se"] is not None
     assert values["species"] == {"Au": 27, "H": 42, "Na": 1, "O": 21}
     np.testing.assert_allclose(values["cell_A"], np.diag([LX, LY, LZ]), atol=1e-5)
     with np.load(folder / "total_orientation.npz", allow_pickle=False) as saved:
@@ -213,20 +213,20 @@ DROPPED = "3 frames after the last whole block: no number counts them"
 
 def files_of(folder: Path) -> dict[str, bytes]:
     """What a verb has written for others to read."""
-    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"}
+    result = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"}
     if (folder / "total_orientation.npz").exists():
         with np.load(folder / "total_orientation.npz", allow_pickle=False) as saved:
-            found |= {name: saved[name].tobytes() for name in saved.files}
-    return found
+            result |= {name: saved[name].tobytes() for name in saved.files}
+    return result
 
 
 def test_frames_after_the_last_whole_block_change_no_number(store: Store) -> None:
     files, outcome = trajectory()[0], {"outcome": "completed", "cause": None, "time_ps": 20.0}
     longer = commit(store, "md", outcome, strange(files, len(INTERFACE.numbers)))
-    (plain, folder), (found, other) = analyse(store, md(store)), analyse(store, longer)
-    assert (found.pop("frames"), plain.pop("frames")) == (FRAMES + 3, FRAMES)
-    assert found.pop("warnings") == [DROPPED, *plain.pop("warnings")]
-    assert found == plain
+    (plain, folder), (result, other) = analyse(store, md(store)), analyse(store, longer)
+    assert (result.pop("frames"), plain.pop("frames")) == (FRAMES + 3, FRAMES)
+    assert result.pop("warnings") == [DROPPED, *plain.pop("warnings")]
+    assert result == plain
     assert files_of(other) == files_of(folder)
     assert len(files_of(other)) == 6
 
@@ -234,9 +234,9 @@ def test_frames_after_the_last_whole_block_change_no_number(store: Store) -> Non
 def test_frames_after_the_last_whole_block_are_not_reweighted(store: Store) -> None:
     files, outcome = trajectory()[0], {"outcome": "completed", "cause": None, "time_ps": 20.0}
     longer = commit(store, "md", outcome, strange(files, len(INTERFACE.numbers)))
-    (plain, folder), (found, other) = reweight(store, SLOPES), reweight(store, SLOPES, key=longer)
-    assert found.pop("warnings") == [DROPPED, *plain.pop("warnings")]
-    assert found == plain
+    (plain, folder), (result, other) = reweight(store, SLOPES), reweight(store, SLOPES, key=longer)
+    assert result.pop("warnings") == [DROPPED, *plain.pop("warnings")]
+    assert result == plain
     assert files_of(other) == files_of(folder)
     assert len(files_of(other)) == 3
 
@@ -368,16 +368,16 @@ def test_reweighted_numbers_follow_from_the_reweighted_profiles(store: Store) ->
     expected = [
         orientation[f"member_{m}"][inside].sum() / density[f"member_{m}"][inside].sum() for m in range(4)
     ]
-    found = values["scalars"]
-    assert found["cosine"]["members"] == pytest.approx(expected, abs=1e-6)
-    assert found["cosine"]["driving_member"] == pytest.approx(found["cosine"]["members"][0])
-    assert found["cosine"]["sigma_observed"] == pytest.approx(np.std(expected, ddof=1), rel=1e-4)
-    assert found["cosine"]["alpha_sigma"] == pytest.approx(1.5 * found["cosine"]["sigma"])
-    assert found["cosine"]["sigma_observed"] > found["cosine"]["sigma"] >= 0
-    assert found["cosine"]["noise"] > 0
+    result = values["scalars"]
+    assert result["cosine"]["members"] == pytest.approx(expected, abs=1e-6)
+    assert result["cosine"]["driving_member"] == pytest.approx(result["cosine"]["members"][0])
+    assert result["cosine"]["sigma_observed"] == pytest.approx(np.std(expected, ddof=1), rel=1e-4)
+    assert result["cosine"]["alpha_sigma"] == pytest.approx(1.5 * result["cosine"]["sigma"])
+    assert result["cosine"]["sigma_observed"] > result["cosine"]["sigma"] >= 0
+    assert result["cosine"]["noise"] > 0
     # the molecule that moves does not turn, so the total dipole does not change
-    assert found["total_orientation"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
-    assert set(found) == {"total_orientation", "cosine", "peak_z_A", "peak_g_per_cm3"}
+    assert result["total_orientation"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
+    assert set(result) == {"total_orientation", "cosine", "peak_z_A", "peak_g_per_cm3"}
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(0.001, "caution"), (0.2, "run it directly")])
@@ -515,14 +515,14 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     assert "member 0: its energies of H2O1 lie +7" in zeros["zeros"][0]
 
 
-def labelled(tmp_path: Path, made: list[Interface], dipoles: list[float]) -> dict[str, bytes]:
+def labelled(tmp_path: Path, result: list[Interface], dipoles: list[float]) -> dict[str, bytes]:
     """frames.npz and labels.npz of a dataset."""
-    numbers = [one.numbers for one in made]
+    numbers = [one.numbers for one in result]
     frames = Frames(
         offsets=np.cumsum([0, *map(len, numbers)]), numbers=np.concatenate(numbers),
-        positions=np.concatenate([one.positions for one in made]),
-        cells=np.array([np.diag([LX, LY, LZ])] * len(made)), pbc=np.ones((len(made), 3), dtype=bool),
-        energies=np.zeros(len(made)), forces=np.zeros((sum(map(len, numbers)), 3)),
+        positions=np.concatenate([one.positions for one in result]),
+        cells=np.array([np.diag([LX, LY, LZ])] * len(result)), pbc=np.ones((len(result), 3), dtype=bool),
+        energies=np.zeros(len(result)), forces=np.zeros((sum(map(len, numbers)), 3)),
     )  # fmt: skip
     frames.save(tmp_path / "frames.npz")
     Answers.of_dipoles(np.array(dipoles), len(frames.numbers)).save(tmp_path)
@@ -533,14 +533,14 @@ def test_dipole_with_its_parts(store: Store, tmp_path: Path) -> None:
     """Water below the slab, so parts change their sign; D = 0.5 P_z + 0.9 Σz exactly, and their mean."""
     random = np.random.default_rng(8)
     cosines, ions = random.uniform(-0.9, 0.9, size=(2, 12))
-    made = [slab([2.0, 3.0, 4.0], [cosine, 0.25, 0.0], [(4.0, 4.0, 6.0)]) for cosine in cosines]
-    made = [Interface(one.numbers, one.positions * [1.0, -1.0, -1.0]) for one in made]
+    result = [slab([2.0, 3.0, 4.0], [cosine, 0.25, 0.0], [(4.0, 4.0, 6.0)]) for cosine in cosines]
+    result = [Interface(one.numbers, one.positions * [1.0, -1.0, -1.0]) for one in result]
     along = 0.5 * (cosines + 0.25) + 0.9 * ions
-    files = labelled(tmp_path, made, [])
+    files = labelled(tmp_path, result, [])
     parts = -np.column_stack([0.5 * (cosines + 0.25), ions, -0.1 * ions])
-    Answers(np.zeros(sum(len(one.numbers) for one in made)), np.zeros(12), -along, np.zeros(12), parts).save(
-        tmp_path
-    )
+    Answers(
+        np.zeros(sum(len(one.numbers) for one in result)), np.zeros(12), -along, np.zeros(12), parts
+    ).save(tmp_path)
     files["labels.npz"] = (tmp_path / "labels.npz").read_bytes()
     key = commit(store, "build", {}, files)
     values, _ = run(store, "dipole", {"metal": "Au", "blocks": 4}, {"frames": key})
@@ -555,11 +555,11 @@ def test_dipole_with_its_parts(store: Store, tmp_path: Path) -> None:
 def test_dipole(store: Store, tmp_path: Path) -> None:
     """Five frames whose dipole is 1 + P_z/2 e·Å, one of another composition, and three that say nothing."""
     cosines = [-0.8, -0.3, 0.1, 0.4, 0.9]
-    made = [slab([2.0, 3.0], [cosine, 0.25], []) for cosine in cosines]
-    bare = Interface(np.full(27, 79), made[0].positions[:27])
-    made += [slab([2.0, 3.0], [0.5, 0.0], [(4.0, 4.0, 8.0)]), made[0], made[1], bare]
+    result = [slab([2.0, 3.0], [cosine, 0.25], []) for cosine in cosines]
+    bare = Interface(np.full(27, 79), result[0].positions[:27])
+    result += [slab([2.0, 3.0], [0.5, 0.0], [(4.0, 4.0, 8.0)]), result[0], result[1], bare]
     dipoles = [1.0 + 0.5 * (cosine + 0.25) for cosine in cosines] + [7.0, np.nan, np.inf, 1.0]
-    key = commit(store, "build", {}, labelled(tmp_path, made, dipoles))
+    key = commit(store, "build", {}, labelled(tmp_path, result, dipoles))
     values, folder = run(store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": key})
     assert (values["frames"], values["without"]) == (6, 3)
     assert values["reasons"] == {"no dipole": 2, "no surface with intact molecules of water": 1}
@@ -581,7 +581,7 @@ def test_dipole(store: Store, tmp_path: Path) -> None:
 
 def test_dipole_of_turned_cells_and_of_faces_that_are_wet_in_turn(store: Store, tmp_path: Path) -> None:
     """Turning about z and swapping a and b change nothing; all frames take the first one's normal."""
-    made, dipoles = [], []
+    result, dipoles = [], []
     for index, cosine in enumerate([-0.8, -0.3, 0.1, 0.4, 0.9, 0.2]):
         one = slab([2.0, 3.0, 4.0], [cosine, 0.25, 0.0], [])
         dipole = 1.0 + 0.5 * (cosine + 0.25)
@@ -590,9 +590,9 @@ def test_dipole_of_turned_cells_and_of_faces_that_are_wet_in_turn(store: Store, 
                 Interface(one.numbers, one.positions * [1.0, -1.0, -1.0]),
                 1.0 - 0.5 * (cosine + 0.25),
             )
-        made.append(one)
+        result.append(one)
         dipoles.append(dipole)
-    files = labelled(tmp_path, made, dipoles)
+    files = labelled(tmp_path, result, dipoles)
     values, _ = run(
         store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": commit(store, "build", {}, files)}
     )

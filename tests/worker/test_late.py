@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def short(store: Store) -> Task:

@@ -46,10 +46,10 @@ COMPARED = ("trajectory.nc", "thermo.csv", "segments.json", "topology.pdb")
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    found = Store(tmp_path / "store")
-    found.create()
+    result = Store(tmp_path / "store")
+    result.create()
     monkeypatch.delenv("SPRINGS_TROUBLE", raising=False)
-    return found
+    return result
 
 
 def commit(store: Store, verb: str, name: str, save: Any) -> str:
@@ -139,8 +139,8 @@ def test_restarts_are_equal_to_the_bit(
     for at, kind in ((5, "term"), (12, "term"), (17, "kill"), (25, "term"), (3, "kill")):
         broken_off(store, task, at, monkeypatch, kind)
     result = run(store, task)
-    found = digests(store.task(task.key)), result["values"]
-    assert found == undisturbed(tmp_path, **thermostat)
+    outcome = digests(store.task(task.key)), result["values"]
+    assert outcome == undisturbed(tmp_path, **thermostat)
 
 
 def test_a_finished_attempt_that_was_not_committed_is_taken_over(store: Store, tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ def test_seconds_of_an_attempt_without_record_are_unknown(
 
 def test_only_the_last_checkpoint_stays(store: Store) -> None:
     run(store, task := md(store))
-    kept = sorted(path.name for path in (store.task(task.key) / "checkpoint").iterdir())
-    assert kept == ["000000000060"]
+    rest = sorted(path.name for path in (store.task(task.key) / "checkpoint").iterdir())
+    assert rest == ["000000000060"]
 
 
 def test_mdanalysis_opens_topology_and_trajectory(store: Store) -> None:

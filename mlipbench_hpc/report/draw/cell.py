@@ -135,8 +135,8 @@ def _names(
     for symbol, height in heights.items():
         amount = group.species[symbol]
         if symbol in group.metals:
-            held = f"\n{count(fixed, 'layer')} fixed" * bool(fixed)
-            names.append((height, f"{symbol} electrode,\n{amount} atoms{held}", "#7a5a00"))
+            constraint = f"\n{count(fixed, 'layer')} fixed" * bool(fixed)
+            names.append((height, f"{symbol} slab,\n{amount} atoms{constraint}", "#7a5a00"))
         elif symbol == "O":
             names.append((height, f"water,\n{count(amount, 'oxygen')}", OXYGEN))
         elif symbol != "H":

@@ -296,8 +296,8 @@ def test_an_ion_over_the_bare_slab_follows_the_image_law(
 
     def misfit(plane: float) -> Floats:
         gap = np.inf if potential is Electrode else 80.0 - np.ptp(gold[:, 2]) - 2 * plane
-        found = energies - np.array([image_law(h - plane, edges, gap) for h in heights])
-        return np.asarray(found - found.mean())
+        result = energies - np.array([image_law(h - plane, edges, gap) for h in heights])
+        return np.asarray(result - result.mean())
 
     planes = np.linspace(-0.2, 0.2, 81)
     plane = planes[int(np.argmin([np.sum(misfit(p) ** 2) for p in planes]))]
@@ -379,7 +379,7 @@ def sampled(root: Path, **changes: Any) -> tuple[Store, Task, Task]:
     return store, build, done(store, "label", PARAMETERS | changes, system=build)
 
 
-def held(store: Store, task: Task) -> tuple[Frames, Answers]:
+def labels_of(store: Store, task: Task) -> tuple[Frames, Answers]:
     answers = Answers.load(store.task(task.key))
     assert answers is not None
     return Frames.load(store.task(task.key) / "frames.npz"), answers
@@ -387,7 +387,7 @@ def held(store: Store, task: Task) -> tuple[Frames, Answers]:
 
 def test_sampled_interfaces_are_the_same_every_time_and_labelled_again_the_same(tmp_path: Path):
     store, build, label = sampled(tmp_path / "one")
-    frames, answers = held(store, label)
+    frames, answers = labels_of(store, label)
     start = Frames.load(store.task(build.key) / "frames.npz")
     wall = (store.result(build.key) or {})["values"]["wall_A"]
     assert len(frames) == 5
@@ -401,16 +401,16 @@ def test_sampled_interfaces_are_the_same_every_time_and_labelled_again_the_same(
     moved = np.abs(frames.positions.reshape(5, -1, 3) - start.positions).max(axis=2)
     assert (moved[:, :16] == 0.0).all()  # the lower of two layers
     assert (moved[:, 16:32].max(axis=1) > 0.01).all()
-    again, answers_again = held(*sampled(tmp_path / "two")[::2])
+    again, answers_again = labels_of(*sampled(tmp_path / "two")[::2])
     assert np.array_equal(again.positions, frames.positions)
     assert np.array_equal(again.forces, frames.forces)
     assert np.array_equal(answers_again.charges, answers.charges)
-    relabelled, answers_relabelled = held(store, done(store, "label", LABELLED, frames=label))
+    relabelled, answers_relabelled = labels_of(store, done(store, "label", LABELLED, frames=label))
     assert relabelled.energies == pytest.approx(frames.energies, abs=2e-5)
     assert relabelled.forces == pytest.approx(frames.forces, abs=2e-4)
     assert answers_relabelled.walls.tolist() == [wall] * 5
     parts = {"part-000000": label, "part-000001": label}
-    joined, answers_joined = held(store, done(store, "build", {"kind": "join"}, **parts))
+    joined, answers_joined = labels_of(store, done(store, "build", {"kind": "join"}, **parts))
     assert len(joined) == 10
     assert np.array_equal(joined.forces[len(frames.forces) :], frames.forces)
     assert answers_joined.charges.shape == (len(joined.numbers),)
@@ -418,11 +418,11 @@ def test_sampled_interfaces_are_the_same_every_time_and_labelled_again_the_same(
 
 def test_every_so_many_th_frame_is_rattled_and_molecules_stay_whole(tmp_path: Path):
     store, _, label = sampled(tmp_path / "one", temperatures=[300.0], frames=4)
-    plain, _ = held(store, label)
+    plain, _ = labels_of(store, label)
     store, _, label = sampled(
         tmp_path / "two", temperatures=[300.0], frames=4, rattle={"distance": 0.1, "every": 2}
     )
-    frames, _ = held(store, label)
+    frames, _ = labels_of(store, label)
     shifts = (frames.positions - plain.positions).reshape(4, -1, 3)
     assert (shifts[::2] == 0.0).all()
     numbers = frames.numbers.reshape(4, -1)[0]
@@ -468,7 +468,7 @@ def test_a_rattled_frame_with_absurd_forces_is_drawn_again_and_for_ever_is_refus
 
 def test_rigid_gold_does_not_move(tmp_path: Path):
     store, build, label = sampled(tmp_path, gold="rigid", frames=2)
-    frames, _ = held(store, label)
+    frames, _ = labels_of(store, label)
     start = Frames.load(store.task(build.key) / "frames.npz")
     moved = np.abs(frames.positions.reshape(2, -1, 3) - start.positions).max(axis=2)
     assert (moved[:, :32] == 0.0).all()

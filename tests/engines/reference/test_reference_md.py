@@ -151,9 +151,9 @@ TASK: dict[str, Any] = LIQUID | {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def test_kills_cost_no_bit(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -162,11 +162,11 @@ def test_kills_cost_no_bit(store: Store, tmp_path: Path, monkeypatch: pytest.Mon
     stop(store.begin(task), 4, monkeypatch)
     kill(store.begin(task), 14)
     stop(store.begin(task), 6, monkeypatch)
-    kept = [segment.end_step for path in store.attempts(task.key) for segment in read_segments(path)]
-    assert 10 <= max(kept) < 60
-    found = run(store, task)
-    assert found == undisturbed(tmp_path, frames.atoms(0), None, wall, **TASK)
-    values = found[1]
+    rest = [segment.end_step for path in store.attempts(task.key) for segment in read_segments(path)]
+    assert 10 <= max(rest) < 60
+    result = run(store, task)
+    assert result == undisturbed(tmp_path, frames.atoms(0), None, wall, **TASK)
+    values = result[1]
     assert (values["outcome"], values["frames"], values["segments"]) == ("completed", 31, 6)
     assert (values["wall_A"], values["atoms"], values["mobile_atoms"]) == (wall, 106, 90)
     trajectory = open_trajectory(store.task(task.key) / "trajectory.nc")
@@ -202,17 +202,17 @@ def thrown(kind: str, weight: float) -> AseEngine | LammpsEngine:
     wall = Wall.above(9.0, atoms.positions[:, 2], 20.0)
     inert = MD | {"timestep": 0.001, "thermostat": {"kind": "nose-hoover-chain", "damping": 1e6, "length": 1}}
     if kind == "ase":
-        made: AseEngine | LammpsEngine = AseEngine(system, Fall(None, tie=weight), inert, wall)
-        made.restore(made.state() | {"momenta": np.array([[20.0, 0.0, 100.0]]) / 98.22694788 * 39.948})
-        return made
+        result: AseEngine | LammpsEngine = AseEngine(system, Fall(None, tie=weight), inert, wall)
+        result.restore(result.state() | {"momenta": np.array([[20.0, 0.0, 100.0]]) / 98.22694788 * 39.948})
+        return result
     gravity = f"fix weight all addforce 0 0 {-weight!r}"
     style = argon(Path(), {"strength": 1e-12}, [18])
     native = Native(system, type(style)((*style.commands, gravity)))
     forces = native if kind == "native" else Asked(system, Fall(None, tie=weight))
-    made = LammpsEngine(system, forces, inert, wall)
+    result = LammpsEngine(system, forces, inert, wall)
     flying = np.array([[20.0, 0.0, 100.0], [0.0, 0.0, 0.0]])[: len(forces.atoms)]
-    made.restore(made.state() | {"velocities": flying})
-    return made
+    result.restore(result.state() | {"velocities": flying})
+    return result
 
 
 @pytest.mark.parametrize("kind", ["native", "asked", "ase"])
@@ -239,15 +239,15 @@ def test_every_engine_turns_a_heavy_atom_at_the_same_velocity():
     """Under a constant force velocity Verlet keeps m v²/2 + F z at every step, and the wall does too."""
     ends = []
     for kind in ("native", "asked", "ase"):
-        flying, kept = thrown(kind, 2.0), []
+        flying, rest = thrown(kind, 2.0), []
         for step in range(40):
             flying.advance(1)
             sample = flying.sample()
-            kept.append(np.sum(sample.momenta**2) / 2 / 39.948 + 2.0 * sample.positions[0, 2])
+            rest.append(np.sum(sample.momenta**2) / 2 / 39.948 + 2.0 * sample.positions[0, 2])
             if step % 7 == 0:
                 flying.forget()
         assert sample.momenta[0, 2] < 0
-        assert np.ptp(kept) < 1e-7 * kept[0]
+        assert np.ptp(rest) < 1e-7 * rest[0]
         assert not (sample.positions[1] - [3.0, 3.0, 2.0]).any()
         ends.append((sample.positions[0], sample.momenta[0]))
     np.testing.assert_allclose([end for end, _ in ends], [ends[0][0]] * 3, atol=1e-5)
