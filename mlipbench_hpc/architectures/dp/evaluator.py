@@ -41,7 +41,7 @@ class DpEvaluator:
         return energies, forces
 
     def calculator(self) -> "DpCalculator":
-        """ASE calculator with energy and forces."""
+        """An ASE calculator with energy and forces."""
         return DpCalculator(self)
 
 

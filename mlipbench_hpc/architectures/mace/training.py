@@ -80,7 +80,7 @@ class Trainer:
         return {"epoch": number, "loss": log.mean(), **self.validate(loss), "learning_rate": rate}
 
     def loss(self, number: int) -> torch.nn.Module:
-        """Loss with emphasis on forces; the energies' weight rises for the last part of the epochs."""
+        """Loss of energies and forces, with another weight of energies in the last part of the epochs."""
         chosen = self.job.hyperparameters
         late = number > chosen["epochs"] * (1.0 - chosen["late_fraction"])
         weight = chosen["late_energy_weight"] if late else chosen["energy_weight"]
