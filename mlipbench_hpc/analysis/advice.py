@@ -1,4 +1,4 @@
-"""What to do next about the error of a committee's averages, in words."""
+"""Advice in words on the error of a committee's averages: members to run, length of runs."""
 
 import math
 from collections.abc import Mapping
@@ -9,22 +9,22 @@ from mlipbench_hpc.analysis.reweighting import FEWEST_FRAMES, TOLERATED_STD, UNU
 from mlipbench_hpc.analysis.spread import Spread
 from mlipbench_hpc.data.frames import Floats
 
-RELATIVE_TOLERANCE = 0.05  # of the largest average, where no other is stated
+RELATIVE_TOLERANCE = 0.05  # default, as a share of the largest average
 
 
 def next_member(qualities: Mapping[int, Quality]) -> int | None:
-    """The member to run directly next: of those not trusted the farthest from the driving one, or None."""
+    """Member to run directly next: of those not trusted the farthest from the driving one, or None."""
     doubted = {member: quality for member, quality in qualities.items() if quality.verdict != "trust"}
     return max(doubted, key=lambda member: doubted[member].std_h) if doubted else None
 
 
 def in_reach(qualities: Mapping[int, Quality]) -> bool:
-    """Whether the driving member's frames reach every member, and are enough for a band."""
+    """True where the driving member's frames reach every member and are enough for a band."""
     return all(quality.verdict not in UNUSABLE for quality in qualities.values())
 
 
 def about_members(qualities: Mapping[int, Quality]) -> str:
-    """Which member to run, and why."""
+    """Advice on the member to run directly next, with the reason."""
     member = next_member(qualities)
     if member is None:
         return "Every member is within reach of the driving member's frames: none has to be run directly."
@@ -53,10 +53,10 @@ def frames_needed(frames: int, error: Floats, tolerance: float) -> int | None:
 
 
 def about_length(name: str, frames: int, error: Floats, tolerance: float, interval: float | None) -> str:
-    """How much longer to run; error (B,) and tolerance in the unit of `name`, interval ps between frames.
+    """Advice on the length of the run, in words.
 
-    error: the larger of the driving member's and the committee mean's; for members out of reach the
-    driving member's alone.
+    error (B,) and tolerance in the unit of `name`, interval ps between frames. error: the larger of the
+    driving member's and the committee mean's; for members out of reach the driving member's alone.
     """
     needed = frames_needed(frames, error, tolerance)
     if needed is None:
@@ -74,11 +74,11 @@ def about_length(name: str, frames: int, error: Floats, tolerance: float, interv
 def about_kinds(
     name: str, sampling: Floats, members: Spread, factor: float, qualities: Mapping[int, Quality]
 ) -> str | None:
-    """Which error is the larger, by their root mean squares over bins: 2·SE (B,) against the training band.
+    """Comparison of 2·SE (B,) with the training band, by their root mean squares over bins, in words.
 
-    members: their spread averaged over bins; factor: what σ is scaled with to give the band. Training
-    dominates where the band's lower limit exceeds 2·SE, sampling where 2·SE exceeds its upper limit. Nothing
-    is said of a band whose members reweighting does not reach.
+    members: their spread averaged over bins; factor: band width in units of σ. Training dominates where the
+    band's lower limit exceeds 2·SE, sampling where 2·SE exceeds its upper limit. No statement is made on a
+    band whose members reweighting does not reach.
     """
     known = sampling[np.isfinite(sampling)]
     if not len(known) or not np.isfinite([members.observed, members.noise, members.error]).all():

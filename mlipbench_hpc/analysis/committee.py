@@ -1,4 +1,4 @@
-"""How far a committee's spread can be trusted: the calibration factor α (arXiv:2602.22931, Eq. S11)."""
+"""Calibration factor α of a committee's spread (arXiv:2602.22931, Eq. S11)."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ COVERAGE_STEPS = np.arange(0, 17) / 4
 
 
 class NotCalibrated(ValueError):
-    """α cannot be given; `name` says which rule refuses, the message why and what to do."""
+    """Refusal to give α; `name` is the rule that refuses, the message its reason and next step."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -26,12 +26,12 @@ class NotCalibrated(ValueError):
 
 @dataclass(frozen=True)
 class Calibration:
-    """α with what is needed to judge it.
+    """α with its uncertainty and reliability.
 
-    independent: how many of the structures count as independent. interval: 95 %, see `interval`.
+    independent: number of structures that count as independent. interval: 95 %, see `interval`.
     share_of_largest: part of the sum that the largest 1 % of structures carry (at least one structure).
     coverage: (K, 3) rows of k, the share of |error| ≤ k·α·s, and the share expected of a normal distribution.
-    withheld: why no band may be scaled with α, in words; None where it may.
+    withheld: reason, in words, why no band may be scaled with α; None where it may.
     """
 
     alpha: float
@@ -114,7 +114,10 @@ def interval(mean: float, members: int, independent: float) -> tuple[float, floa
 
 @cache
 def _average_quantiles(members: int, structures: int) -> tuple[float, float]:
-    """2.5 % and 97.5 % of the average of so many numbers F(1, M-1); fewer structures get more simulations."""
+    """Quantiles 2.5 % and 97.5 % of the average of `structures` numbers F(1, M-1), by simulation.
+
+    Fewer structures get more simulations.
+    """
     simulations = min(MOST_SIMULATIONS, max(FEWEST_SIMULATIONS, NUMBERS // structures))
     random = np.random.default_rng([members, structures])
     averages = [random.f(1, members - 1, structures).mean() for _ in range(simulations)]
@@ -123,7 +126,7 @@ def _average_quantiles(members: int, structures: int) -> tuple[float, float]:
 
 
 def withheld(members: int, independent: float) -> str | None:
-    """Why a band may not be scaled with α, in words; None where it may."""
+    """Reason against scaling a band with α, in words; None where α may be used."""
     reasons = []
     if members < BAND_MEMBERS:
         reasons.append(
@@ -139,8 +142,9 @@ def withheld(members: int, independent: float) -> str | None:
 
 
 def student_factor(members: int) -> float:
-    """What σ of M members is multiplied with where there is no α: Student's t of M - 1 degrees of freedom
-    at the level of one standard deviation, 84.1 %. NaN for one member.
+    """Factor on σ of M members where there is no α: Student's t of M - 1 degrees of freedom.
+
+    At the level of one standard deviation, 84.1 %. NaN for one member.
     """
     return float(stdtrit(members - 1, ndtr(1.0))) if members > 1 else math.nan
 
@@ -157,15 +161,15 @@ def _coverage(scaled: Floats) -> Floats:
 
 
 def band_factor(alpha: float | None, members: int) -> float:
-    """What σ of M members is multiplied with: α, or Student's factor where there is none."""
+    """Factor on σ of M members in a training band: α, or Student's factor where there is none."""
     return student_factor(members) if alpha is None else alpha
 
 
 def without_offsets(reference: Floats, energies: Floats, strata: Ints) -> tuple[Floats, Floats]:
     """Reference (N',) and energies (M, N') eV with each member's mean error per composition removed.
 
-    strata (N,): composition of each structure, counted from 0. Compositions of one structure say nothing here
-    and are left out.
+    strata (N,): composition of each structure, counted from 0. Compositions of one structure, whose error
+    would become zero, are left out.
     """
     counts = np.bincount(strata, minlength=1)
     drawn = np.flatnonzero(counts[strata] > 1)
@@ -174,16 +178,16 @@ def without_offsets(reference: Floats, energies: Floats, strata: Ints) -> tuple[
 
 
 def mean_errors(reference: Floats, energies: Floats, strata: Ints) -> Floats:
-    """(M, C) eV: mean of E_i - E_ref over each composition."""
+    """Mean of E_i - E_ref over each composition, (M, C) eV."""
     counts = np.maximum(np.bincount(strata, minlength=1), 1)
     return np.array([np.bincount(strata, row - reference, minlength=1) / counts for row in energies])
 
 
 def unequal_zeros(reference: Floats, energies: Floats, strata: Ints) -> list[tuple[int, int, float]]:
-    """(member, composition, mean error in eV) where a constant error is what the raw α measures.
+    """Large constant errors of energies as (member, composition, mean error in eV).
 
-    That is where it exceeds three times the rms of the member's errors about it; compositions of one
-    structure cannot tell.
+    Such an error exceeds three times the rms of the member's errors about it; the raw α then measures it.
+    Compositions of one structure cannot show it.
     """
     offsets = mean_errors(reference, energies, strata)
     rest = energies - reference - offsets[:, strata]

@@ -21,7 +21,7 @@ VOLT_A = 180.95128
 
 @dataclass(frozen=True)
 class Trend:
-    """The least-squares line of a dipole against P_z, and how close it is, each (value, standard error).
+    """Least-squares line of a dipole against P_z, and its correlation, each (value, standard error).
 
     slope: e·Å for one unit of P_z; intercept: e·Å at P_z = 0; correlation: Pearson's r. NaN where either
     quantity is the same in all frames.
@@ -49,7 +49,7 @@ class Plane:
 
 
 def work_function_change(dipole: float, area: float) -> float:
-    """Change of the work function in eV that a dipole (e·Å, along the outward normal) on `area` Å² makes."""
+    """Change of the work function in eV by a dipole (e·Å, along the outward normal) on `area` Å²."""
     return -VOLT_A * dipole / area
 
 
@@ -69,7 +69,7 @@ def total_dipole(
 
 
 def trend(across: Floats, dipoles: Floats, blocks: int) -> Trend | None:
-    """The line through dipoles (F,) e·Å over across (F,), P_z, of frames in their order.
+    """Line through dipoles (F,) e·Å over across (F,), P_z, of frames in their order.
 
     The line is of all frames; its standard errors are those of a jackknife over equal contiguous blocks, the
     last frames that fill none left out. None for fewer than four frames: with one of three left out, any two
@@ -100,7 +100,7 @@ def _line(moments: Floats, x0: float, y0: float) -> Floats:
 
 
 def plane(across: Floats, ions: Floats, dipoles: Floats, blocks: int) -> Plane | None:
-    """The fit of dipoles (F,) e·Å over across (F,), P_z, and ions (F,) e·Å, of frames in their order.
+    """Fit of dipoles (F,) e·Å over across (F,), P_z, and ions (F,) e·Å, of frames in their order.
 
     Errors as those of `trend`. None for fewer than five frames, where a quantity is not known in all of them,
     and where P_z or Σqz does not vary.
@@ -122,7 +122,7 @@ def plane(across: Floats, ions: Floats, dipoles: Floats, blocks: int) -> Plane |
 
 
 def _plane(moments: Floats) -> Floats:
-    """Both coefficients, R² of P_z alone, R² together, correlation of P_z and Σqz, (5,); NaN without any."""
+    """Both coefficients, R² of P_z alone, R² together, correlation of P_z and Σqz, (5,); else NaN."""
     covariance = moments[3:].reshape(3, 3) - np.outer(moments[:3], moments[:3])
     variances = np.diag(covariance)
     inputs, shared = covariance[:2, :2], covariance[:2, 2]

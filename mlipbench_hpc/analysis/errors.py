@@ -16,10 +16,10 @@ def model_errors(reference: Frames, energies: Floats, forces: Floats) -> dict[st
     """Root-mean-square errors in meV and meV/Å of predicted energies (F,) eV and forces (A, 3) eV/Å.
 
     energy: raw, and with the mean error of each composition removed (`centred`; compositions of a single
-    frame say nothing there and are left out), by structure and by atom, with the spread of the labels
+    frame have no such error and are left out), by structure and by atom, with the spread of the labels
     about their composition's mean. force: all components, by species, and the net forces of water
     molecules (an O that does not own exactly two H is left out and counted); `std` is the standard
-    deviation of the labels. Unlabelled frames are left out. What is undefined, and anything touched by a
+    deviation of the labels. Unlabelled frames are left out. Undefined errors, and those that depend on a
     prediction that is not finite, is None. Raises ValueError when the shapes are not those of
     `reference`.
     """
@@ -101,19 +101,19 @@ def _force(predicted: Floats, labels: Floats) -> dict[str, float | None]:
 
 
 def _strata(reference: Frames, chosen: Ints) -> Ints:
-    """(len(chosen),) which composition each chosen frame has, counted from 0."""
+    """Composition of each chosen frame, counted from 0, (len(chosen),)."""
     formulas = [reference.formula(int(index)) for index in chosen]
     return np.unique(formulas, return_inverse=True)[1].astype(np.int64)
 
 
 def _centred(values: Floats, strata: Ints) -> Floats:
-    """`values` (F,) less the mean over their stratum (F,)."""
+    """`values` (F,) minus the mean over their stratum (F,)."""
     counts = np.bincount(strata, minlength=1)
     return np.asarray(values - (np.bincount(strata, values, minlength=1) / np.maximum(counts, 1))[strata])
 
 
 def _rms(values: Floats) -> float | None:
-    """Root of the mean square, None where there is nothing or not everything is finite."""
+    """Root of the mean square; None for no values or where one is not finite."""
     if values.size == 0 or not np.isfinite(values).all():
         return None
     largest = float(np.abs(values).max()) or 1.0

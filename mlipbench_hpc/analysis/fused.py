@@ -1,4 +1,4 @@
-"""Profiles of an interface, its first layer, and what is around its ions: compiled loops over frames.
+"""Compiled loops over frames: profiles of an interface, its first layer, and neighbours of ions.
 
 Frames are added one after another, so no bit of the result depends on how they were cut into pieces.
 """
@@ -24,7 +24,7 @@ from mlipbench_hpc.analysis.slab import FIRST_LAYER
 from mlipbench_hpc.analysis.waters import KINDS, Waters
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# Rows of sums: waters, these with cos θ, other kinds of oxygen, and then each species of ions.
+# Rows of sums: waters, waters weighted with cos θ, other kinds of oxygen, each species of ions.
 FIXED = 2 + len(KINDS)
 Layer = tuple[NDArray[np.bool_], Floats]
 
@@ -35,11 +35,11 @@ def first_layer(
     room: Layer | None = None,
     segments: Iterable[tuple[slice, Waters]] | None = None,
 ) -> Layer:
-    """Who of O oxygens is a water in 0 < z ≤ 4.5 Å of which face, and how each points.
+    """Waters in the first layer 0 < z ≤ 4.5 Å of each face, and their bisectors.
 
-    positions (F, N, 3) Å. Returns (F, faces·O) bool and unit bisectors (F, faces·O, 3), zero of who is not
-    inside. room: what an earlier call returned and nobody needs any more, to be filled again. segments: the
-    waters of each stretch of frames, those of the first frame where left out.
+    positions (F, N, 3) Å. Returns (F, faces·O) bool and unit bisectors (F, faces·O, 3), zero for oxygens not
+    inside. room: arrays of an earlier call, no longer in use, that are filled again. segments: the waters of
+    each stretch of frames, those of the first frame where left out.
     """
     shape = len(positions), len(profiler.faces) * len(profiler.waters.oxygens)
     if room is None or room[0].shape != shape:
@@ -54,9 +54,9 @@ def first_layer(
 def surroundings(
     profiler: Profiler, positions: NDArray[np.floating], atoms: Ints, reach: float
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """Of each of K atoms: whether it is in the first layer of a face, and oxygens within reach (Å) of it.
+    """Membership of each of K atoms in the first layer, and number of oxygens within reach (Å) of it.
 
-    positions (F, N, 3) Å, atoms (K,); both (F, K).
+    positions (F, N, 3) Å, atoms (K,); both results (F, K).
     """
     shape = len(positions), len(atoms)
     inside, neighbours = np.zeros(shape, dtype=np.bool_), np.zeros(shape)
@@ -73,12 +73,12 @@ def _surfaces(profiler: Profiler) -> tuple[Ints, Ints, Floats]:
 
 
 def native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
-    """In this machine's order of bytes, which compiled code wants; the same where it is so already."""
+    """Positions in the machine's byte order, which compiled code needs; not copied where already so."""
     return np.ascontiguousarray(positions, dtype=positions.dtype.newbyteorder("="))
 
 
 def arrays(profiler: Profiler, waters: Waters) -> tuple[Any, ...]:
-    """What the compiled loop knows of an interface and the waters of a stretch of frames."""
+    """Arguments of the compiled loop: geometry, and waters and ions of a stretch of frames."""
     return (
         profiler.cell,
         *_surfaces(profiler),
@@ -90,13 +90,13 @@ def arrays(profiler: Profiler, waters: Waters) -> tuple[Any, ...]:
 
 
 def _joined(groups: list[Ints]) -> tuple[Ints, Ints]:
-    """Groups of indices end to end, and where each begins."""
+    """Concatenated groups of indices, and the start of each."""
     starts = np.cumsum([0, *(len(group) for group in groups)])
     return np.concatenate([*groups, np.zeros(0, dtype=np.int64)]).astype(np.int64), starts.astype(np.int64)
 
 
 def named(profiler: Profiler, sums: Floats) -> Samples:
-    """In their units; sums (blocks, K, series, B)."""
+    """Profiles by name in their units, from sums (blocks, K, series, B)."""
     per_volume = 1.0 / (
         profiler.cell[0, 0] * profiler.cell[1, 1] * profiler.width * max(1, len(profiler.faces))
     )
@@ -113,7 +113,7 @@ def named(profiler: Profiler, sums: Floats) -> Samples:
 
 @njit(cache=True, nogil=True)
 def _inverse(cell: Floats) -> Floats:
-    """1/diagonal of a lower triangular cell, and below which |x|, |y|, |z| a vector has no nearer image."""
+    """1/diagonal of a lower triangular cell; bound on |x|, |y|, |z| below which no image is nearer."""
     components = np.zeros(4)
     for axis in range(3):
         components[axis] = 1.0 / cell[axis, axis]
@@ -126,7 +126,7 @@ def _inverse(cell: Floats) -> Floats:
 
 @njit(cache=True, nogil=True, inline="always")
 def _image(x: float, y: float, z: float, cell: Floats, inverse: Floats) -> tuple[float, float, float]:
-    """The minimum image of a vector, as `geometry.minimum_image` has it, for a lower triangular cell.
+    """Minimum image of a vector, as in `geometry.minimum_image`, for a lower triangular cell.
 
     inverse: as `_inverse` has it.
     """
@@ -143,7 +143,7 @@ def _image(x: float, y: float, z: float, cell: Floats, inverse: Floats) -> tuple
 def _bond(
     frame: NDArray[np.floating], start: int, end: int, cell: Floats, inverse: Floats
 ) -> tuple[float, float, float]:
-    """From one atom to another; what is shorter than inverse[3] along each axis is its own image."""
+    """Vector between two atoms; one below inverse[3] along each axis is its own minimum image."""
     x = np.float64(frame[end, 0]) - frame[start, 0]
     y = np.float64(frame[end, 1]) - frame[start, 1]
     z = np.float64(frame[end, 2]) - frame[start, 2]
@@ -156,7 +156,7 @@ def _bond(
 def _molecule(
     frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floats
 ) -> tuple[tuple[float, float, float], float]:
-    """The unit bisector of O, H, H, and the longer bond squared."""
+    """Unit bisector of O, H, H, and the square of the longer bond."""
     x, y, z = _bond(frame, atoms[0], atoms[1], cell, inverse)
     u, v, w = _bond(frame, atoms[0], atoms[2], cell, inverse)
     longer = max(x * x + y * y + z * z, u * u + v * v + w * w)
@@ -179,7 +179,7 @@ def _plane(frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floa
 def _cosines(
     frame: NDArray[np.floating], intact: Ints, cell: Floats, inverse: Floats, out: Floats
 ) -> tuple[float, float]:
-    """cos θ of each intact molecule to +z into `out`; returns their sum, and the longest O-H squared."""
+    """Compute cos θ of each intact molecule to +z into `out`; returns sum and longest O-H squared."""
     total = longest = 0.0
     for place in range(len(intact)):
         (_, _, out[place]), bond = _molecule(frame, intact[place], cell, inverse)
@@ -191,7 +191,7 @@ def _cosines(
 
 @njit(cache=True, nogil=True, inline="always")
 def _height(z: float, axis: tuple[float, float, float, float]) -> float:
-    """Above a plane; axis: normal, plane, cell length, where z wraps."""
+    """Height above a plane; axis: normal, plane, cell length, fraction of the period below the plane."""
     above = axis[0] * (z - axis[1])
     if 0.0 <= above < 0.5 * axis[2]:
         return above
@@ -200,14 +200,14 @@ def _height(z: float, axis: tuple[float, float, float, float]) -> float:
 
 @njit(cache=True, nogil=True, inline="always")
 def _bin(z: float, axis: tuple[float, float, float, float], bins: tuple[float, int], last: int) -> int:
-    """Of a height; -1 beyond the first and the last whole bin."""
+    """Bin index of a height; -1 beyond the first and the last whole bin."""
     place = int(np.floor(_height(z, axis) / bins[0])) - bins[1]
     return place if 0 <= place <= last else -1
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _put(weights: Floats, row: Floats, factor: float) -> None:
-    """Adds weights (K,) times a factor to a row (K,); the usual K of 1 without a loop."""
+    """Add weights (K,) times a factor to a row (K,); the usual K of 1 without a loop."""
     if len(weights) == 1:
         row[0] += factor * weights[0]
         return
@@ -224,7 +224,7 @@ def _count(
     weights: Floats,
     rows: Floats,
 ) -> None:
-    """Adds weights (K,) to rows (B, K) where each atom is."""
+    """Add weights (K,) to rows (B, K) at the bin of each atom."""
     for atom in atoms:
         where = _bin(frame[atom, 2], axis, bins, len(rows) - 1)
         if where >= 0:
@@ -241,7 +241,7 @@ def _weigh(
     weights: Floats,
     rows: Floats,
 ) -> None:
-    """Counts into rows[0], and cosines against the normal into rows[1]."""
+    """Add counts to rows[0], and cosines against the normal to rows[1]."""
     for place in range(len(atoms)):
         where = _bin(frame[atoms[place], 2], axis, bins, rows.shape[1] - 1)
         if where >= 0:

@@ -1,4 +1,4 @@
-"""Periodic geometry: minimum image, perpendicular widths, which hydrogen belongs to which oxygen."""
+"""Periodic geometry: minimum image, perpendicular widths, owners of hydrogens."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ HYDROGEN, OXYGEN = 1, 8
 
 
 def minimum_image(vectors: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool = True) -> Floats:
-    """The periodic images of `vectors` (..., 3) Å whose fractional coordinates lie in [-1/2, 1/2].
+    """Periodic images of `vectors` (..., 3) Å whose fractional coordinates lie in [-1/2, 1/2].
 
     cell (3, 3) Å, rows are lattice vectors (a row may be zero where pbc is False); pbc (3,). Since the
     fractional coordinate along a is at most |v|/w_a, w_a the perpendicular width, this image is the
@@ -35,7 +35,7 @@ def owners(
     pbc: NDArray[np.bool_] | bool = True,
     longest: float = LONGEST_OH,
 ) -> Ints:
-    """Which oxygen each hydrogen belongs to: the nearest one, at most `longest` Å away by minimum image.
+    """Owner of each hydrogen: the nearest oxygen, at most `longest` Å away by minimum image.
 
     numbers (N,) atomic numbers, positions (N, 3) Å, cell (3, 3) Å, pbc (3,). Returns (N,) indices into
     the frame for hydrogens, -1 for other atoms and for hydrogens without an oxygen that near.

@@ -1,4 +1,4 @@
-"""Whether two averages differ: Welch's test with several sources of error, Holm's correction, a control."""
+"""Tests of differences of averages: Welch's with several sources of error, Holm's correction, a control."""
 
 import math
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def welch(difference: float, terms: Sequence[ErrorTerm]) -> Comparison:
 
 
 def _p(t: float, shares: Floats, dofs: Floats) -> float:
-    """Where Σ share·t_ν(p) = t; it lies between the p of the fewest and of the most degrees of freedom."""
+    """Solution p of Σ share·t_ν(p) = t; it lies between the p of the fewest and of the most degrees."""
     low, high = (max(SMALLEST, 2 * float(stdtr(dof, -t))) for dof in (dofs.max(), dofs.min()))
     if high <= low * (1 + 1e-9):
         return high
@@ -66,7 +66,7 @@ def _p(t: float, shares: Floats, dofs: Floats) -> float:
 
 
 def holm(p: Floats) -> Floats:
-    """p (K,) of a family of tests, adjusted so that any false positive among them has at most its level.
+    """Adjusted p (K,) of a family of tests: any false positive among them has at most its level.
 
     The k-th smallest is multiplied with K - k + 1, at most 1, never below the one before (Holm, Scand. J.
     Stat. 6, 65 (1979)). NaN belongs to no test and stays.
@@ -111,7 +111,7 @@ class Control:
 
 
 def equal_windows(series: Floats, window: int, blocks: int) -> Control | None:
-    """How often the reference run, as short as the model's, would fail against itself at p ≤ 0.05.
+    """Control: windows of the reference run, as long as the model's, that differ from its rest at p ≤ 0.05.
 
     series (T,) of the reference, in time order; window: frames of the model's run; blocks: of either. None
     for fewer than five windows, or windows of fewer frames than blocks.

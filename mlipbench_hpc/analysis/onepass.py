@@ -1,4 +1,4 @@
-"""Trajectories read once: block sums of profiles as frames come, and several things fed from one reading."""
+"""Trajectories read once: block sums of profiles as frames come, and several sums from one reading."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,9 +18,8 @@ Part = NDArray[np.floating]
 class BlockSums:
     """Σ_t row[k, t] · profile[t] over each block, for each profile, and P_z, of frames as they come.
 
-    rows (K, T): what every frame counts for. T should fill whole blocks: frames after the last one are in
-    P_z alone. Who is water is seen frame by frame. Raises ValueError when there are fewer
-    frames than blocks.
+    rows (K, T): weights of every frame. T should fill whole blocks: frames after the last one are in P_z
+    alone. Waters are determined frame by frame. Raises ValueError when there are fewer frames than blocks.
     """
 
     def __init__(self, profiler: Profiler, rows: Floats, blocks: int) -> None:
@@ -33,7 +32,7 @@ class BlockSums:
         self._waters, self._known = profiler.waters, arrays(profiler, profiler.waters)
 
     def add(self, positions: Part) -> None:
-        """The next frames (f, N, 3) Å."""
+        """Add the next frames (f, N, 3) Å."""
         start, stop = self._start, self._start + len(positions)
         block_of = np.arange(start, stop) // self.length
         weights = np.ascontiguousarray(self._rows[:, start:stop].T)
@@ -48,7 +47,7 @@ class BlockSums:
 
     @property
     def sums(self) -> Samples:
-        """(blocks, K, B) of each profile, of two faces the symmetrised ones."""
+        """Block sums (blocks, K, B) of each profile; two faces are symmetrised."""
         return named(self.profiler, np.moveaxis(self._sums.sum(axis=0), 3, 1))
 
     @property
@@ -58,7 +57,7 @@ class BlockSums:
 
     @property
     def face_means(self) -> list[Samples]:
-        """As `means`, of each face by itself, its own normal outward."""
+        """Block means as `means`, of each face by itself, with its own outward normal."""
         faces = [named(self.profiler, np.moveaxis(len(self._sums) * own, 3, 1)) for own in self._sums]
         return [{name: part[:, 0] / self.length for name, part in own.items()} for own in faces]
 
@@ -71,7 +70,7 @@ class BlockSums:
 def block_means(
     profiler: Profiler, parts: Iterable[Part], frames: int, blocks: int
 ) -> tuple[Samples, Floats]:
-    """Block means and P_z as `BlockSums` has them; parts add up to `frames`, and each counts once."""
+    """Block means and P_z of `BlockSums`, each frame of weight 1; parts add up to `frames`."""
     sums = BlockSums(replace(profiler, owners=None), np.broadcast_to(1.0, (1, frames)), blocks)
     feed(parts, [sums.add])
     return sums.means, sums.dipole
@@ -80,17 +79,17 @@ def block_means(
 def block_sums(
     profiler: Profiler, parts: Iterable[Part], rows: Floats, blocks: int
 ) -> tuple[Samples, Floats]:
-    """Block sums and P_z as `BlockSums` has them, of parts (f, N, 3) Å that add up to T frames."""
+    """Block sums and P_z of `BlockSums`, of parts (f, N, 3) Å that add up to T frames."""
     sums = BlockSums(replace(profiler, owners=None), rows, blocks)
     feed(parts, [sums.add])
     return sums.sums, sums.dipole
 
 
 def feed(parts: Iterable[Part], takers: Sequence[Callable[[Part], None]], threads: int = 1) -> None:
-    """Every part to every taker, in order, read once.
+    """Pass every part to every taker, in order, in one reading.
 
-    With more threads than one a part's takers run side by side while the next part is read; each sees all
-    parts in their order, so no bit depends on threads. What a taker or the reading raises is raised.
+    With more threads than one a part's takers run side by side while the next part is read; each receives all
+    parts in their order, so no bit depends on threads. Errors of takers and of the reading are raised.
     """
     if threads < 2:
         for positions in parts:

@@ -1,4 +1,4 @@
-"""Which oxygen owns which hydrogen, frame by frame: compiled, for every frame is looked at."""
+"""Owners of hydrogens, frame by frame; compiled, because every frame is checked."""
 
 from threading import Lock
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.analysis.waters import Waters
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# Å. A bond shorter than this leads to no other oxygen, for oxygens are further apart than twice that.
+# Å. A hydrogen with a bond shorter than this keeps its oxygen: oxygens are more than twice that apart.
 HOME_OH = 1.15
-# A hydrogen changes its oxygen when another is nearer by so much.
+# Å by which another oxygen has to be nearer for a hydrogen to change its owner.
 NEARER = 0.1
-# It is the slab's when its bond is longer than METAL_OH and an atom of the slab within METAL_H, nobody's
-# beyond FREE_OH, and again an oxygen's within BOUND_OH.
+# A hydrogen belongs to the slab when its bond is longer than METAL_OH and an atom of the slab within METAL_H,
+# has no owner beyond FREE_OH, and is owned again by an oxygen within BOUND_OH.
 METAL_OH, METAL_H, FREE_OH, BOUND_OH = 1.35, 1.9, 1.6, 1.25
 
 
@@ -34,10 +34,10 @@ class Segment(NamedTuple):
 
 
 class Owners:
-    """The waters of one reading of a trajectory, frames as they come.
+    """Waters of a trajectory, updated in one reading of its frames.
 
-    moved: hydrogens that went to another oxygen; lost: those that went to none, with the frame (from 0) in
-    which each first did; changes: how often any did either; first: the frame of the first change, or None.
+    moved: hydrogens that went to another oxygen; lost: hydrogens that went to none, with the frame (from 0)
+    in which each first did; changes: number of both kinds of events; first: frame of the first one, or None.
     """
 
     def __init__(self, profiler: Profiler) -> None:
@@ -53,10 +53,10 @@ class Owners:
     first: int | None
 
     def segments(self, positions: NDArray[np.floating]) -> list[Segment]:
-        """The next frames (F, N, 3) Å in stretches in which nobody changes; the same array counts once.
+        """Split the next frames (F, N, 3) Å into stretches without changes of owners.
 
-        Several sums that are fed the same reading ask for the same frames, perhaps side by side. What is
-        returned is overwritten when the next frames are asked for.
+        Several sums of one reading ask for the same frames, perhaps side by side: the same array counts once.
+        The result is overwritten when the next frames are asked for.
         """
         with self._lock:
             if positions is not self._part:
@@ -93,7 +93,7 @@ class Owners:
 
 
 def owners_of(profiler: Profiler) -> Owners:
-    """The one that all sums over a reading share."""
+    """Owners that all sums over a reading share."""
     if profiler.owners is None:
         profiler.owners = Owners(profiler)
     assert isinstance(profiler.owners, Owners)
@@ -104,7 +104,7 @@ def owners_of(profiler: Profiler) -> Owners:
 def _nearest(
     frame: NDArray[np.floating], atom: int, others: Ints, cell: Floats, inverse: Floats
 ) -> tuple[int, float]:
-    """Which of other atoms is nearest, and its distance; -1 where none is within 2 Å along z."""
+    """Nearest of other atoms, and its distance; -1 where none is within 2 Å along z."""
     nearest, shortest = -1, np.inf
     for other in others:
         z = np.float64(frame[other, 2]) - frame[atom, 2]
@@ -128,7 +128,7 @@ def _far_owner(
     cell: Floats,
     inverse: Floats,
 ) -> int:
-    """Who owns a hydrogen `length` Å from its owner (-1: it has none); -1 where nobody does."""
+    """Owner of a hydrogen `length` Å from its present owner (-1 if it has none); -1 for no owner."""
     near, distance = _nearest(frame, hydrogen, oxygens, cell, inverse)
     if owner < 0:
         return near if distance < BOUND_OH else -1
@@ -151,7 +151,7 @@ def _changes(
     cell: Floats,
     inverse: Floats,
 ) -> bool:
-    """Whether any of some hydrogens changes its owner; puts the new one into owner (N,)."""
+    """True where one of these hydrogens changes its owner; puts the new one into owner (N,)."""
     changed = False
     for hydrogen in hydrogens:
         own, square = owner[hydrogen], np.inf
@@ -179,10 +179,10 @@ def _next_change(
     cosines: Floats,
     total: Floats,
 ) -> int:
-    """The first frame from `start` on in which hydrogens change, and puts that into owner (N,); else F.
+    """First frame from `start` on in which hydrogens change their owner, put into owner (N,); else F.
 
-    Fills cosines (F, ≥W) and total (F,) of the frames before it. The bonds of waters are looked at where
-    their directions are taken, for almost always they are all short.
+    Fills cosines (F, ≥W) and total (F,) of the frames before it. Bonds of waters are checked together with
+    their directions, because almost always all of them are short.
     """
     inverse, paired = _inverse(cell), intact[:, 1:].copy().ravel()
     for t in range(start, len(positions)):

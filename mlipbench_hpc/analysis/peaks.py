@@ -1,11 +1,11 @@
-"""The density's first peak by a fit over bins, so that it depends neither on one bin nor on their width."""
+"""First peak of the density by a fit over bins, so that it depends neither on one bin nor on their width."""
 
 import numpy as np
 
 from mlipbench_hpc.analysis import layer
 from mlipbench_hpc.data.frames import Floats
 
-REACH_A = 0.6  # bins so far from the peak take part, the farther the less
+REACH_A = 0.6  # largest distance from the peak of a bin in the fit; weights fall to zero there
 ROUNDS = 20
 
 
@@ -28,7 +28,7 @@ def fit(z: Floats, density: Floats, centre: float) -> tuple[float, float]:
 
 
 def centre(z: Floats, profiles: Floats) -> float:
-    """Where the fit to an average's density has its peak around itself; NaN without a first peak.
+    """Height (Å) of the peak of an average's density, where the fit around it is centred; NaN without one.
 
     z (B,), profiles (2, B) as `analysis.layer` takes them.
     """
@@ -39,9 +39,9 @@ def centre(z: Floats, profiles: Floats) -> float:
 
 
 def first_layer(z: Floats, profiles: Floats, around: float) -> Floats:
-    """As `layer.first_layer`, the peak by a fit around a height (Å) that all parts of an average share.
+    """Numbers of `layer.first_layer`, the peak fitted around a height (Å) that all parts of an average share.
 
-    So its error over blocks is that of the fit, not that of which bin is the highest.
+    Its error over blocks is then that of the fit, without jumps of the highest bin.
     """
     cosine = layer.first_layer(z, profiles)[0]
     peak = fit(z, profiles[0], around) if np.isfinite(around) else (np.nan, np.nan)

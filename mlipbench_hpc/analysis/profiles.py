@@ -17,14 +17,14 @@ from mlipbench_hpc.data.frames import Floats, Ints
 WATER_G_PER_CM3 = 29.91461129513685
 MOL_PER_L = 1660.5390671738467
 DENSITY, ORIENTATION, TOTAL_ORIENTATION = "density", "orientation", "total_orientation"
-# Of a bin: so much less than whole is rounding.
+# Part of a bin that may be missing from a whole one by rounding.
 EDGE = 1e-9
 Samples = dict[str, Floats]
 
 
 @dataclass
 class Profiler:
-    """What of an interface its profiles are made of; `fused` makes them.
+    """Geometry, waters and ions of an interface, and bins along z; `fused` computes the profiles.
 
     z (B,) bin centres in Å, bins half-open between k·width, whole ones only; surface: without faces where z
     starts at the cell's origin.
@@ -32,8 +32,8 @@ class Profiler:
     "total_orientation", P_z; of every other kind of oxygen that occurs its density as if it were water's
     (`waters.KINDS`, g/cm³); for each ion species "concentration-X" mol/L. Two faces share the weight: the
     profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
-    symbol. waters: of the first frame; owners: those of later frames, of one reading (see `ownership`).
-    apart: Å between two faces, across the water. frozen: who is water in the first frame is so in all.
+    symbol. waters: of the first frame; owners: of later frames of one reading (see `ownership`).
+    apart: Å between two faces, across the water. frozen: waters of the first frame are waters in all frames.
     """
 
     cell: Floats
@@ -55,12 +55,11 @@ class Profiler:
         width: float,
         frozen: bool = False,
     ) -> "Profiler":
-        """From the first frame or frames: numbers (N,), positions (N, 3) or (F, N, 3) Å, width Å.
+        """Profiler from the first frame or frames: numbers (N,), positions (N, 3) or (F, N, 3) Å, width Å.
 
-        cell (3, 3) Å, lower triangular; slab: its element, or more of it. Faces are of all the frames, who is
-        a molecule of the first; frozen: with bonds of at most 1.3 Å, and so for all frames, as in the paper.
-        Raises ValueError for a cell without volume or not lower triangular, and what
-        `surface` raises.
+        cell (3, 3) Å, lower triangular; slab: its element or elements. All frames determine the faces, the
+        first one the molecules; frozen: bonds are at most 1.3 Å, and molecules stay in all frames, as in the
+        paper. Raises ValueError for a cell without volume or not lower triangular, and where `surface` does.
         """
         if not np.linalg.det(cell) > 0 or np.triu(cell, 1).any():
             raise ValueError(
@@ -76,18 +75,18 @@ class Profiler:
 
     @property
     def faces(self) -> tuple[Face, ...]:
-        """Those that heights are above; () without a slab."""
+        """Faces that heights are measured from; () without a slab."""
         return self.surface.faces
 
     @property
     def first_bin(self) -> int:
-        """k of the first whole bin of the period, which begins at k·width."""
+        """Index k of the first whole bin of the period, which begins at k·width."""
         low = -self.cell[2, 2] / 4 if self.faces else 0.0
         return int(np.ceil(low / self.width - EDGE))
 
     @property
     def bins(self) -> int:
-        """Number of whole bins in one period of the cell; what lies beyond them is counted in none."""
+        """Number of whole bins in one period of the cell; atoms beyond them are not counted."""
         high = self.cell[2, 2] * (0.75 if self.faces else 1.0)
         return max(1, int(np.floor(high / self.width + EDGE)) - self.first_bin)
 
@@ -98,13 +97,13 @@ class Profiler:
 
 
 def distance(positions: NDArray[np.floating], cell: Floats, faces: tuple[Face, ...]) -> float:
-    """Å from the first of two faces outward to the second, mean over frames (F, N, 3) Å."""
+    """Distance in Å from the first of two faces outward to the second, mean over frames (F, N, 3) Å."""
     heights = faces[0].heights(positions, cell, faces[1].layer)
     return float(np.mod(heights, cell[2, 2]).mean())
 
 
 def concentration(symbol: str) -> str:
-    """The name of the profile of one species of ions."""
+    """Name of the concentration profile of one species of ions."""
     return f"concentration-{symbol}"
 
 

@@ -26,17 +26,17 @@ def reduced(energies: Floats, driving: Floats, temperature: float) -> Floats:
 
 
 def direct_weights(h: Floats) -> Floats:
-    """(M, T) weights e^{-h}/Σ e^{-h} with <n>_i = Σ_t w_i(t) n(t) (Eq. S9); min h is taken off first."""
+    """Direct weights e^{-h}/Σ e^{-h}, (M, T), <n>_i = Σ_t w_i(t) n(t) (Eq. S9); min h is subtracted."""
     weights = np.exp(-(h - h.min(axis=1, keepdims=True)))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How well one member is reached from the driving member's frames.
+    """Quality of reweighting from the driving member's frames to one member.
 
     std_h: standard deviation of h (ddof = 1), kT; effective: (Σw)²/Σw² of the direct weights, in frames;
-    inefficiency: correlated frames worth one, from h(t).
+    inefficiency: statistical inefficiency of h(t), in frames.
     """
 
     std_h: float
@@ -45,7 +45,7 @@ class Quality:
 
     @property
     def independent(self) -> float:
-        """Effective frames that are independent."""
+        """Number of independent effective frames."""
         return self.effective / self.inefficiency
 
     @property
@@ -62,7 +62,7 @@ class Quality:
         return "trust" if trusted else "caution"
 
     def described(self) -> dict[str, float | str]:
-        """For JSON."""
+        """Values for JSON."""
         return {
             "std_h": self.std_h,
             "effective_frames": self.effective,
@@ -73,6 +73,6 @@ class Quality:
 
 
 def quality(h: Floats) -> Quality:
-    """Of one member: h (T,), T ≥ 2."""
+    """Quality of one member from h (T,), T ≥ 2."""
     weights = direct_weights(h[None])[0]
     return Quality(float(h.std(ddof=1)), float(1 / np.square(weights).sum()), statistical_inefficiency(h))

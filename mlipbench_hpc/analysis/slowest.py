@@ -1,4 +1,4 @@
-"""The slow quantities of a frame of an interface: how far frames of one MD are independent is up to these."""
+"""Slow quantities of an interface, whose correlation limits the number of independent frames of MD."""
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -12,13 +12,13 @@ HYDROGEN, ORIENTATION = 1, "P_z"
 
 
 def metal_of(numbers: Ints) -> int | None:
-    """The most frequent element besides H and O of atoms (N,); None without any."""
+    """Most frequent element besides H and O of atoms (N,); None without any."""
     others = numbers[(numbers != HYDROGEN) & (numbers != OXYGEN)]
     return int(np.bincount(others).argmax()) if len(others) else None
 
 
 def slow_quantities(numbers: Ints, positions: Floats, cell: Floats) -> dict[str, float]:
-    """P_z, and the height of each ion above the surface in Å, of a frame: numbers (N,), positions (N, 3) Å.
+    """P_z, and height of each ion above the surface in Å, of a frame: numbers (N,), positions (N, 3) Å.
 
     Empty where there is no surface that water touches.
     """
@@ -48,7 +48,7 @@ def slow_quantities(numbers: Ints, positions: Floats, cell: Floats) -> dict[str,
 
 
 def slow_rows(frames: Frames, energies: Floats) -> Floats:
-    """(C, F): energies (F,) eV and every slow quantity of each frame, NaN where a frame has it not."""
+    """Energies (F,) eV and every slow quantity as rows (C, F); NaN in frames without the quantity."""
     parts = [
         slow_quantities(
             frames.numbers[frames.atoms_of(index)],

@@ -1,4 +1,4 @@
-"""Spread between committee members reweighted from one trajectory, without the sampling noise they share."""
+"""Spread between committee members reweighted from one trajectory, without their common sampling noise."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from mlipbench_hpc.data.frames import Floats
 class Spread:
     """Variances over M members, each of one shape (...), in the squared unit of the observable.
 
-    observed: s² of the members' averages, ddof = 1; noise: what the sampling of the trajectory adds to it,
-    on average; error: standard error of `observed` from that sampling; blocks: of the trajectory. All NaN for
+    observed: s² of the members' averages, ddof = 1; noise: mean contribution of the trajectory's sampling,
+    error: standard error of `observed` from that sampling; blocks: of the trajectory. All NaN for
     one member, noise and error where no draw gives every member a number.
     """
 
@@ -24,7 +24,7 @@ class Spread:
 
     @property
     def sigma(self) -> Floats:
-        """(...): standard deviation over members without the noise, not below 0."""
+        """Standard deviation (...) over members without the noise, not below 0."""
         return np.asarray(np.sqrt(np.maximum(0.0, self.observed - self.noise)))
 
     @property
@@ -37,11 +37,11 @@ class Spread:
 
 
 def spread(members: Floats, drawn: Floats, blocks: int) -> Spread:
-    """Of the averages of M members (M, B) and of their averages in D draws of a block bootstrap (D, M, B).
+    """Spread of M members from averages (M, B) and those in D draws of a block bootstrap (D, M, B).
 
     All members are averages over the same frames, so sampling moves them together: the noise of s² is
-    M/(M-1) times the mean over members of the bootstrap variance of (member - committee mean); their own
-    variances would count what they share. Variances carry N/(N-1) for N blocks.
+    M/(M-1) times the mean over members of the bootstrap variance of (member - committee mean); the members'
+    own variances would include the common part. Variances are multiplied with N/(N-1) for N blocks.
     """
     count, drawn = len(members), drawn[np.isfinite(drawn).all(axis=(1, 2))]
     if count < 2 or len(drawn) < 2:
@@ -56,7 +56,7 @@ def spread(members: Floats, drawn: Floats, blocks: int) -> Spread:
 
 
 def mean_spread(members: Floats, drawn: Floats, blocks: int) -> Spread:
-    """As `spread`, of the variance averaged over the B bins, shape (); bins may be correlated."""
+    """Spread from the variance averaged over the B bins, shape (), as in `spread`; bins may be correlated."""
     bins, scale = spread(members, drawn, blocks), blocks / (blocks - 1)
     averages = drawn.var(axis=1, ddof=1).mean(axis=1) if len(members) > 1 else np.full(2, np.nan)
     error = np.sqrt(scale) * averages.std(ddof=1)
@@ -64,7 +64,7 @@ def mean_spread(members: Floats, drawn: Floats, blocks: int) -> Spread:
 
 
 def pooled_spread(observed: Floats, noise: Floats, members: int, blocks: int) -> Spread:
-    """Where no draws are at hand: the error of s² from its noise ν alone, √((2 ν² + 4 ν σ²)/(M - 1)).
+    """Spread without draws: error of s² from its noise ν alone, √((2 ν² + 4 ν σ²)/(M - 1)).
 
     This is the variance of s² where members scatter about their averages independently and alike.
     """

@@ -1,4 +1,4 @@
-"""Whether a series is stationary: equilibration still in it, its halves, its drift; layers visited."""
+"""Stationarity of series: equilibration, difference of halves, drift; transitions between layers."""
 
 import math
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from mlipbench_hpc.data.frames import Floats, Ints
 CANDIDATES, MOST_POINTS = 50, 20_000
 FEWEST_INDEPENDENT = 10.0
 STATIONARY_LEVEL = 0.01
-FEWEST_RUNS = 3  # of which halves are compared from run to run
+FEWEST_RUNS = 3  # for a comparison of halves from run to run
 
 
 @dataclass(frozen=True)
 class Stationarity:
-    """What one series of T frames says of its own stationarity.
+    """Tests of stationarity of one series of T frames.
 
-    discard: frames before the equilibration detected in it; inefficiency: frames that count as one after it;
-    independent: frames that count as independent, the fewer of those after it and of all. first, second:
-    means of both halves. p: the smaller one, twice, of Welch's test between them and of the test whether what
-    was discarded could be of the rest; NaN where neither is known. slope: least squares, per frame.
+    discard: frames before the equilibration detected in it; inefficiency: statistical inefficiency after it;
+    independent: number of independent frames, the smaller of those after it and of all. first, second: means
+    of both halves. p: smaller p, times the number of known ones, of Welch's test between the halves and of
+    the discarded frames against the rest; NaN where neither is known. slope: least squares, per frame.
     """
 
     frames: int
@@ -36,7 +36,7 @@ class Stationarity:
 
 
 def stationarity(series: Floats) -> Stationarity:
-    """Of series (T,), any unit, equally spaced, T ≥ 4."""
+    """Tests of stationarity of series (T,), any unit, equally spaced, T ≥ 4."""
     series = np.asarray(series, dtype=float)
     discard, inefficiency = equilibration(series)
     halves = series[: len(series) // 2], series[len(series) // 2 :]
@@ -56,9 +56,10 @@ def stationarity(series: Floats) -> Stationarity:
 
 
 def _start(series: Floats, discard: int, inefficiency: float) -> float:
-    """p of the mean of what is discarded, if it were like the rest; NaN where the rest is too short.
+    """p of the mean of the discarded frames against the rest; NaN where the rest is too short.
 
-    Its error is that of so many frames of the rest, for its own frames are too few to say one.
+    The error of that mean is that of as many frames of the rest, because the discarded ones are too few for
+    an estimate of their own.
     """
     rest = series[discard:]
     dof = len(rest) / inefficiency - 1
@@ -74,8 +75,8 @@ def equilibration(series: Floats) -> tuple[int, float]:
     """Frames to discard so that most independent frames are left, and the rest's statistical inefficiency.
 
     series (T,). Chodera, J. Chem. Theory Comput. 12, 1799 (2016), DOI 10.1021/acs.jctc.5b00784, as
-    pymbar.timeseries.detect_equilibration has it, at 50 candidates in the first nine tenths; of a long series
-    means over a few frames are looked at.
+    pymbar.timeseries.detect_equilibration has it, at 50 candidates in the first nine tenths; a long series is
+    reduced to means over a few frames each.
     """
     stride = -(-len(series) // MOST_POINTS)
     coarse = series[: len(series) // stride * stride].reshape(-1, stride).mean(axis=1)
@@ -86,9 +87,9 @@ def equilibration(series: Floats) -> tuple[int, float]:
 
 
 def nonstationary(runs: list[Stationarity]) -> str:
-    """Why runs of the same thing are not stationary in one series, in words; empty where nothing speaks so.
+    """Reason why runs are not stationary in one series, in words; empty where no test says so.
 
-    Means are compared within each run, those of halves of three runs or more from run to run (paired
+    Means are compared within each run; of three runs or more, those of halves from run to run (paired
     Student's t), where errors need no autocorrelation time; at p ≤ 0.01, over all runs.
     """
     independent = sum(run.independent for run in runs)
@@ -107,13 +108,13 @@ def nonstationary(runs: list[Stationarity]) -> str:
 
 
 def changing(runs: list[Stationarity]) -> str:
-    """Why the mean of one series changes on the way, in words; empty where that is not resolved."""
+    """Change of the mean of one series during the runs, in words; empty where it is not resolved."""
     p = _changes(runs)
     return f"its mean changes on the way (p = {p:.1g})" if p <= STATIONARY_LEVEL else ""
 
 
 def _changes(runs: list[Stationarity]) -> float:
-    """p of the change over all runs; NaN where it is not known."""
+    """p of the change of the mean over all runs; NaN where it is not known."""
     if len(runs) >= FEWEST_RUNS:
         apart = np.array([run.second - run.first for run in runs])
         error = float(apart.std(ddof=1)) / math.sqrt(len(runs))
@@ -123,10 +124,10 @@ def _changes(runs: list[Stationarity]) -> float:
 
 
 def transitions(heights: Floats, border: float, margin: float) -> tuple[Ints, Ints]:
-    """Of K ions: changes between the layers below and above `border`, and whether each begins below, (K,).
+    """Transitions of K ions between the layers below and above `border`, and 1 for a start below, (K,).
 
-    heights (T, K) Å. A change counts once the ion is `margin` Å beyond the border, so that an ion that shakes
-    at the border makes none.
+    heights (T, K) Å. A transition counts once the ion is `margin` Å beyond the border, so that vibrations at
+    the border do not count.
     """
     state = np.where(heights > border + margin, 1, np.where(heights < border - margin, -1, 0))
     counts = np.zeros(heights.shape[1], dtype=np.int64)

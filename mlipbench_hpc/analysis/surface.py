@@ -1,4 +1,4 @@
-"""Which faces of a slab touch the water, from the populations of its layers over several frames."""
+"""Faces of a slab that touch the water, from the populations of its layers over several frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image, own
 from mlipbench_hpc.analysis.slab import LAYER_GAP, SURFACE_GAP, Face, interfacial
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# Rows of a stepped surface are nearer to each other than layers: (211) 0.8 Å.
+# Rows of a stepped surface are nearer to each other than layers: 0.8 Å for (211).
 ROW_GAP = 0.4
 THICKEST_ROW, THICKEST_LAYER = 1.5, 2.0
-# Another element's atom so far outside the middle of an outer layer is of the layer.
+# An atom of another element at most this far outside the middle of an outer layer belongs to the layer.
 WITHIN = 0.75
-# Neighbours, in units of the distance between neighbours within the slab.
+# Largest distance between bound atoms, in units of the neighbour distance within the slab.
 BOND = 1.25
 FARTHEST_WATER = 9.0
 UPPER, LOWER, BOTH = "upper", "lower", "both"
@@ -26,9 +26,9 @@ NO_ATOMS = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class Slab:
-    """What is known of a slab beforehand.
+    """Slab as stated by the user or the campaign.
 
-    elements: atomic numbers; layer: indices of the atoms that are z = 0, () where they are to be determined;
+    elements: atomic numbers; layer: indices of the atoms at z = 0, () where they are to be determined;
     face: "upper" (outward normal +z), "lower", "both", or "" for those that water touches.
     """
 
@@ -38,7 +38,7 @@ class Slab:
 
     @classmethod
     def of(cls, slab: "int | Sequence[int] | Slab") -> "Slab":
-        """Of one or more elements by atomic number; a Slab as it is."""
+        """Slab of one or more elements by atomic number; a Slab is returned unchanged."""
         if isinstance(slab, Slab):
             return slab
         return cls((slab,)) if isinstance(slab, int) else cls(tuple(slab))
@@ -46,10 +46,10 @@ class Slab:
 
 @dataclass(frozen=True)
 class Surface:
-    """The faces that count, the upper one first, and what belongs to the slab.
+    """Faces in use, the upper one first, and atoms of the slab.
 
-    slab, adatoms, dissolved: indices of atoms; dissolved ones are of the slab's elements, and ions. facts and
-    doubts: in words.
+    slab, adatoms, dissolved: indices of atoms; dissolved atoms are of the slab's elements and count as ions.
+    facts and doubts: in words.
     """
 
     faces: tuple[Face, ...] = ()
@@ -74,7 +74,7 @@ class Sample:
 
     @classmethod
     def of(cls, numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: Ints) -> "Sample":
-        """positions (F, N, 3) Å, wrapped or not; slab: atoms of which most move with the slab."""
+        """Sample from positions (F, N, 3) Å, wrapped or not; slab: atoms of which most move with the slab."""
         z, length = np.asarray(positions[..., 2], dtype=float), float(cell[2, 2])
         steps = z - z[0]
         steps -= length * np.rint(steps / length)
@@ -83,7 +83,7 @@ class Sample:
 
     @property
     def length(self) -> float:
-        """Of the cell along z in Å."""
+        """Length of the cell along z in Å."""
         return float(self.cell[2, 2])
 
     def medians(self, atoms: Ints) -> Floats:
@@ -91,7 +91,7 @@ class Sample:
         return np.mod(np.median(self.heights[:, atoms], axis=0), self.length)
 
     def symbols(self, atoms: Ints) -> str:
-        """Such as `8 Ni and 8 Pt atoms (32 to 47)`."""
+        """Atoms in words, such as `8 Ni and 8 Pt atoms (32 to 47)`."""
         kinds, counts = np.unique(self.numbers[atoms], return_counts=True)
         words = " and ".join(f"{n} {chemical_symbols[z]}" for z, n in zip(kinds, counts, strict=True))
         return f"{words} atom{'s' * (len(atoms) > 1)} ({ranges(atoms)})"
@@ -110,8 +110,8 @@ def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: 
     numbers (N,), positions (F, N, 3) Å of one or more frames, cell (3, 3) Å, lower triangular. Layers are
     told apart by the median heights of their atoms; the layers that are at least half as populated as the
     fullest are the slab's, and between two of them that are 5 Å or more apart is a gap. z = 0 is the layer at
-    the edge of the gap that holds most water. What is sparser stands above it as adatoms or steps where it is
-    bound to the slab, and is dissolved where it is not. Other elements within the slab belong to it. Both
+    the edge of the gap with most water. Atoms of sparser layers are adatoms or steps where they are
+    bound to the slab, and dissolved where they are not. Other elements within the slab belong to it. Both
     faces of the gap count where the drier has at least half as many waters within 4.5 Å as the wetter, else
     the wetter alone.
 
@@ -143,7 +143,7 @@ def _waters(sample: Sample) -> Ints:
 
 @dataclass(frozen=True)
 class Gap:
-    """Between two layers, in Å along z: the layer below it ends at `low`; `height` to the layer above."""
+    """Gap between two layers, in Å along z: from `low`, the end of the layer below, `height` up."""
 
     below: Ints
     above: Ints
@@ -151,15 +151,15 @@ class Gap:
     height: float
 
     def holds(self, z: Floats, length: float) -> NDArray[np.bool_]:
-        """Whether heights are inside."""
+        """True for heights inside the gap."""
         return np.asarray(np.mod(z - self.low, length) < self.height)
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Those of the slab from below, around the period of the cell: the fuller ones, and the gaps between.
+    """Layers of the slab from below, around the period of the cell, and the gaps between them.
 
-    sparse: atoms of no such layer.
+    full: layers at least half as populated as the fullest; sparse: atoms of no such layer.
     """
 
     full: tuple[Ints, ...]
@@ -168,7 +168,7 @@ class Layers:
 
     @classmethod
     def of(cls, sample: Sample, atoms: Ints) -> "Layers":
-        """Raises ValueError where no gap of 5 Å is left."""
+        """Layers of these atoms. Raises ValueError where no gap of 5 Å is left."""
         z = sample.medians(atoms)
         groups = [group for part in _split(z, sample.length, LAYER_GAP) for group in _rows(z, part, sample)]
         fullest = max(len(group) for group in groups)
@@ -189,7 +189,7 @@ class Layers:
         return cls(tuple(np.sort(atoms[group]) for group in full), np.sort(atoms[sparse]), tuple(gaps))
 
     def beside(self, layer: Ints, step: int) -> Ints:
-        """The next full layer above (step 1) or below (step -1) one of them."""
+        """Next full layer above (step 1) or below (step -1) a layer."""
         place = next(place for place, other in enumerate(self.full) if np.array_equal(other, layer))
         return self.full[(place + step) % len(self.full)]
 
@@ -200,18 +200,18 @@ def _unrolled(z: Floats, length: float) -> Floats:
 
 
 def _middle(z: Floats, length: float) -> float:
-    """The median of a layer's heights in Å."""
+    """Median of a layer's heights in Å."""
     return float(np.median(_unrolled(z, length)))
 
 
 def _edge(z: Floats, length: float, side: float) -> float:
-    """The highest (side 1) or lowest (side -1) of a layer's heights in Å."""
+    """Highest (side 1) or lowest (side -1) of a layer's heights in Å."""
     unrolled = _unrolled(z, length)
     return float(unrolled.max() if side > 0 else unrolled.min())
 
 
 def _split(z: Floats, length: float, apart: float) -> list[Ints]:
-    """Places of heights z (K,) Å in groups that are further than `apart` from each other, around the period.
+    """Indices of heights z (K,) Å in groups further than `apart` from each other, around the period.
 
     The first group begins above the widest gap.
     """
@@ -223,7 +223,7 @@ def _split(z: Floats, length: float, apart: float) -> list[Ints]:
 
 
 def _rows(z: Floats, group: Ints, sample: Sample) -> list[Ints]:
-    """A group of heights that is too thick for one layer, as rows; else as it is."""
+    """Split a group of heights that is too thick for one layer into rows; else the group itself."""
     unrolled = np.mod(z[group] - z[group[0]], sample.length)
     if np.ptp(unrolled) <= THICKEST_ROW:
         return [group]
@@ -231,9 +231,9 @@ def _rows(z: Floats, group: Ints, sample: Sample) -> list[Ints]:
 
 
 def _within(sample: Sample, layers: Layers, others: Ints) -> Ints:
-    """Which of other atoms lie no more than 0.75 Å outside the middle of an outer layer.
+    """Other atoms that lie within the slab, or at most 0.75 Å outside the middle of an outer layer.
 
-    Of elements of which most atoms do, for an ion may come as near to a rough surface.
+    Only elements of which most atoms do so count, because a single ion may come as near to a rough surface.
     """
     z = sample.medians(others)
     outside = np.zeros(len(others), dtype=bool)
@@ -247,7 +247,7 @@ def _within(sample: Sample, layers: Layers, others: Ints) -> Ints:
 
 
 def _wettest(sample: Sample, layers: Layers, waters: Ints) -> Gap:
-    """The gap with most waters, the widest of equal ones."""
+    """Gap with most waters, the widest of equal ones."""
 
     def content(gap: Gap) -> tuple[int, float]:
         return int(gap.holds(sample.heights[:, waters], sample.length).sum()), gap.height
@@ -264,7 +264,7 @@ def _described(
     waters: Ints,
     slab: Slab,
 ) -> Surface:
-    """The faces of one gap, and in words what they are."""
+    """Surface at the faces of one gap, with facts and doubts in words."""
     sides = {1.0: Face(gap.below, 1.0), -1.0: Face(gap.above, -1.0)}
     faces = _wet(sample, positions, tuple(sides.values()), waters, slab)
     for face in faces:
@@ -288,7 +288,7 @@ def _described(
 
 
 def _places(sample: Sample, faces: tuple[Face, ...]) -> list[str]:
-    """Which atoms are z = 0 of each face, and where that is in the first frame."""
+    """Atoms at z = 0 of each face, and their height in the first frame, in words."""
     lines = []
     for face in faces:
         name = UPPER if face.normal > 0 else LOWER
@@ -307,7 +307,7 @@ def _heights(sample: Sample, faces: tuple[Face, ...], atoms: Ints) -> str:
 def _wet(
     sample: Sample, positions: NDArray[np.floating], faces: tuple[Face, ...], waters: Ints, slab: Slab
 ) -> tuple[Face, ...]:
-    """The faces that were asked for, or those that water touches; ValueError where no water is near any."""
+    """Requested faces, or those that water touches; ValueError where no water is near any."""
     if not len(waters):
         return tuple(face for face in faces if slab.face in (BOTH, "") or face.normal == SIDES[slab.face])[:1]
     heights = [face.heights(positions, sample.cell, waters) for face in faces]
@@ -330,7 +330,7 @@ def _wet(
 
 
 def _check(sample: Sample, layers: Layers, face: Face) -> None:
-    """Raises ValueError for what is hardly a layer of a slab."""
+    """Raise ValueError for an implausible layer of a slab."""
     choose = "pass the atoms of z = 0 as --layer-atoms"
     thick = float(np.ptp(_unrolled(sample.medians(face.layer), sample.length)))
     if len(face.layer) == 1:
@@ -349,7 +349,7 @@ def _check(sample: Sample, layers: Layers, face: Face) -> None:
 
 
 def _loose(sample: Sample, layers: Layers) -> tuple[Ints, Ints]:
-    """Atoms of sparse layers: those bound to the slab, directly or through others, and the dissolved."""
+    """Atoms of sparse layers: those bound to the slab, directly or through others, and the dissolved ones."""
     full, left = np.concatenate(layers.full), layers.sparse
     if not len(left):
         return NO_ATOMS, NO_ATOMS
@@ -373,7 +373,7 @@ def _neighbour_distance(sample: Sample, layers: tuple[Ints, ...]) -> float:
 def _of_atoms(
     sample: Sample, positions: NDArray[np.floating], metal: Ints, waters: Ints, slab: Slab
 ) -> Surface:
-    """The face whose layer was named, and of its two sides the wetter, or the one that was asked for.
+    """Surface from the requested atoms of the layer: its wetter side, or the requested one.
 
     Raises ValueError where there are no such atoms, or both sides are asked for.
     """

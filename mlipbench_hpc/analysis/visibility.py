@@ -1,4 +1,4 @@
-"""Can a model know the charge? Which interfacial waters have every ion in their receptive field (Fig. 5)."""
+"""Visibility: interfacial waters that have every ion in their receptive field (arXiv:2602.22931, Fig. 5)."""
 
 import itertools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whose hydrogens are whose: water and the other kinds of oxygen in one frame."""
+"""Waters and other kinds of oxygen in one frame, by owners of hydrogens."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image, own
 from mlipbench_hpc.analysis.surface import Surface
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# In the first frame a hydrogen belongs to the nearest oxygen, if that is so near (Å).
+# Largest distance in Å between a hydrogen and its owner, the nearest oxygen, in the first frame.
 LONGEST_FIRST_OH = 1.5
 HYDROXIDE, HYDRONIUM, OXIDE, OTHER = "hydroxide", "hydronium", "oxide", "other-oxygen"
 KINDS = (HYDROXIDE, HYDRONIUM, OXIDE, OTHER)
-# What makes molecules with oxygen: B, C, N, F, Si, P, S, Cl, As, Se, Br, I.
+# Elements that form molecules with oxygen: B, C, N, F, Si, P, S, Cl, As, Se, Br, I.
 NONMETALS = (5, 6, 7, 9, 14, 15, 16, 17, 33, 34, 35, 53)
-# Bonds, in units of the sum of covalent radii.
+# Largest length of a bond, in units of the sum of covalent radii.
 BOND = 1.2
 
 
@@ -47,7 +47,7 @@ class Waters:
         surface: Surface | None = None,
         longest: float = LONGEST_FIRST_OH,
     ) -> "Waters":
-        """From the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å; longest: O-H bond in Å."""
+        """Waters of the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å; longest bond in Å."""
         frame, slab = np.asarray(positions, dtype=float), (surface or Surface()).slab
         oxygens = np.flatnonzero(numbers == OXYGEN)
         others = np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
@@ -56,7 +56,7 @@ class Waters:
         return cls(numbers, owner, oxygens, bound, nothing, slab).later(owner, frame, cell)
 
     def later(self, owner: Ints, positions: NDArray[np.floating], cell: Floats) -> "Waters":
-        """After hydrogens have changed their owner (N,); positions (N, 3) Å of that frame."""
+        """Waters after hydrogens have changed their owner (N,); positions (N, 3) Å of that frame."""
         changed = replace(self, owner=owner)
         bare = changed.hydrogens == 0
         lattice = np.zeros(len(self.oxygens), dtype=bool)
@@ -66,13 +66,13 @@ class Waters:
 
     @cached_property
     def hydrogens(self) -> Ints:
-        """How many each oxygen owns (O,)."""
+        """Number of hydrogens that each oxygen owns (O,)."""
         owned = self.owner[self.owner >= 0]
         return np.bincount(owned, minlength=len(self.numbers))[self.oxygens]
 
     @cached_property
     def molecules(self) -> Ints:
-        """(O, 3): each oxygen with its two hydrogens; -1 twice where it is no water."""
+        """Each oxygen with its two hydrogens, (O, 3); -1 twice where it is not in a water."""
         whole = self.hydrogens == 2
         table = np.full((len(self.oxygens), 3), -1, dtype=np.int64)
         table[:, 0] = self.oxygens
@@ -84,19 +84,19 @@ class Waters:
 
     @cached_property
     def intact(self) -> Ints:
-        """(W, 3): O and its two H of each water."""
+        """Oxygen and both hydrogens of each water, (W, 3)."""
         molecules = self.molecules
         return molecules[molecules[:, 1] >= 0]
 
     @cached_property
     def loose(self) -> Ints:
-        """Hydrogens that belong to no water."""
+        """Hydrogens outside waters."""
         hydrogens = np.flatnonzero(self.numbers == HYDROGEN)
         return np.setdiff1d(hydrogens, self.intact[:, 1:])
 
     @property
     def kinds(self) -> dict[str, Ints]:
-        """Oxygens that are no water, by kind: OH-, H3O+, of the slab or an oxide, of other molecules."""
+        """Oxygens outside waters, by kind: OH-, H3O+, of the slab or an oxide, of other molecules."""
         count, free = self.hydrogens, ~self.bound
         hydroxide, hydronium = (count == 1) & free, (count > 2) & free
         other = ~(hydroxide | hydronium | self.lattice | (count == 2))
@@ -105,14 +105,14 @@ class Waters:
 
     @property
     def left_out(self) -> int:
-        """Number of oxygens that are no water."""
+        """Number of oxygens outside waters."""
         return len(self.oxygens) - len(self.intact)
 
 
 def _bonded(
     numbers: Ints, positions: Floats, cell: Floats, oxygens: Ints, others: Iterable[int]
 ) -> NDArray[np.bool_]:
-    """Which oxygens (K,) are within a bond's length of one of the others."""
+    """Mask of oxygens (K,) within a bond's length of one of the other atoms."""
     bonded = np.zeros(len(oxygens), dtype=bool)
     for atom in others:
         reach = BOND * (covalent_radii[OXYGEN] + covalent_radii[numbers[atom]])
@@ -122,6 +122,6 @@ def _bonded(
 
 
 def ions(numbers: Ints, surface: Surface) -> dict[int, Ints]:
-    """Atoms by atomic number of all that is neither water nor slab, in the order of atomic numbers."""
+    """Atoms outside the slab that are neither H nor O, by atomic number in ascending order."""
     others = np.setdiff1d(np.flatnonzero(~np.isin(numbers, (HYDROGEN, OXYGEN))), surface.slab)
     return {int(number): others[numbers[others] == number] for number in np.unique(numbers[others])}

@@ -1,7 +1,7 @@
 """(Extended) XYZ, frame by frame, to the last byte.
 
-ASE's reader ends at a blank line between frames without a word, refuses a whole file for a `stress` that
-nobody uses, and knows neither D nor `Cu1` nor numbers as species: only its parser of comment lines is used.
+ASE's reader ends at a blank line between frames without an error, refuses a whole file for an unused
+`stress`, and knows neither D nor `Cu1` nor numbers as species: only its parser of comment lines is used.
 """
 
 import re
@@ -20,14 +20,14 @@ from mlipbench_hpc.data.records import MASSES, DataError, Record, element
 BOM = b"\xef\xbb\xbf"
 PLAIN = "species:S:1:pos:R:3"
 KINDS: dict[str, Any] = {"R": float, "I": float, "S": str, "L": str}
-# Never read, and ASE refuses those that are not nine numbers.
+# Not used here, and removed because ASE refuses values other than nine numbers.
 UNREAD = re.compile(r"(?<!\S)(stress|virials?)(\s*=)")
 Columns = dict[str, NDArray[Any]]
 
 
 @dataclass
 class XyzFile:
-    """A file that is read frame by frame; `read` counts the bytes that were understood so far."""
+    """File that is read frame by frame; `read` counts the bytes parsed so far."""
 
     path: Path
     read: int = 0
@@ -48,7 +48,7 @@ class XyzFile:
         return content
 
     def _count(self, stream: BinaryIO, size: int) -> int | None:
-        """The number of atoms of the next frame; blank lines before it are skipped. None at the end."""
+        """Number of atoms of the next frame; blank lines before it are skipped. None at the end."""
         content = self._next(stream)
         while content and not content.removeprefix(BOM).strip():
             content = self._next(stream)
@@ -78,7 +78,7 @@ class XyzFile:
         return Record(numbers, positions, cell, pbc, masses, values, columns)
 
     def _columns(self, properties: str, rows: list[list[bytes]], first: int) -> Columns:
-        """(N,) or (N, k) of each property."""
+        """Columns (N,) or (N, k) of each property."""
         fields = properties.split(":")
         widths = [int(word) for word in fields[2::3]]
         for place, row in enumerate(rows):
@@ -116,7 +116,7 @@ def _converted(words: NDArray[np.str_], kind: type, name: str) -> NDArray[Any]:
 
 
 def _lattice(values: dict[str, Any]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Rows of lattice vectors, zero where there are none, and along which the frame repeats."""
+    """Lattice vectors as rows, zero where there are none, and the periodic directions."""
     lattice, pbc = values.pop("Lattice", None), values.pop("pbc", None)
     cell = np.zeros((3, 3)) if lattice is None else np.asarray(lattice, dtype=float).T
     flags = np.full(3, lattice is not None) if pbc is None else np.broadcast_to(np.asarray(pbc), 3)

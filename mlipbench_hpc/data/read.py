@@ -1,4 +1,4 @@
-"""Read labelled frames in the user's formats and units; nothing read here is ever unpickled or executed."""
+"""Reading of labelled frames in the user's formats and units; nothing is ever unpickled or executed."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ from mlipbench_hpc.data.units import FACTORS, composed, contradictions, stated
 __all__ = ["DataError", "Source", "read", "read_structure", "read_structures", "sniff"]
 UNLABELLED = {"energy": "", "forces": "", "dipole": ""}
 ISOLATED = ("isolatedatom", "isolated_atom")
-# What no model here takes as an input, with the value that says nothing.
+# Inputs that no model here has, each with its neutral value.
 UNUSED: dict[str, float] = {
     "charge": 0.0, "total_charge": 0.0, "net_charge": 0.0, "system_charge": 0.0, "fparam": np.nan,
     "aparam": np.nan, "electric_field": 0.0, "external_field": 0.0, "efield": 0.0,
@@ -42,11 +42,11 @@ UNUSED: dict[str, float] = {
 
 @dataclass(frozen=True)
 class Source:
-    """What a file or folder holds, in Å, eV and eV/Å.
+    """Content of a file or folder, in Å, eV and eV/Å.
 
-    dipoles (F,) e·Å along z, NaN where unknown. names: how many frames carry each number and each vector of
-    the atoms. extent: in words, how much was read and how much is left. wrong: sentences about what the data
-    say and no model here uses, or what contradicts the units; remarks: what was understood in its own way.
+    dipoles (F,) e·Å along z, NaN where unknown. names: number of frames with each number and each vector of
+    the atoms. extent: in words, the part that was read and the rest. wrong: sentences about data that no
+    model here uses, or that contradict the units; remarks: interpretations that a person should check.
     """
 
     frames: Frames
@@ -65,12 +65,12 @@ def read(
     limit: int | None,
     ignore: tuple[str, ...] = (),
 ) -> Source:
-    """The first `limit` (default: all) frames of a file or folder, in Å, eV and eV/Å (ase.units: CODATA).
+    """Read the first `limit` (default: all) frames of a file or folder, in Å, eV, eV/Å (ase.units: CODATA).
 
     format: extxyz, ase-db, deepmd-npy. units: {"energy", "force", "dipole"} of the file, and {"position"}
-    where that is not Å. labels: {"energy", "forces", "dipole"}, the names under which it keeps them, and
+    where that is not Å. labels: {"energy", "forces", "dipole"}, the names in the file, and
     {"trajectory", "set"} where it names those; a missing label becomes NaN. ignore: names of data that no
-    model uses and that are left out all the same. Raises DataError naming the cause.
+    model uses and that are to be left out. Raises DataError naming the cause.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
@@ -91,7 +91,7 @@ def read(
 
 
 def _without_lone_forces(frames: Frames) -> Frames:
-    """Zero as the force on isolated atoms, which files often leave out."""
+    """Frames with zero force on isolated atoms, which files often leave out."""
     atoms = frames.offsets[isolated_atoms(frames)]
     if not np.isnan(frames.forces[atoms]).any():
         return frames
@@ -102,13 +102,13 @@ def _without_lone_forces(frames: Frames) -> Frames:
 
 @dataclass(frozen=True)
 class Stated(Source):
-    """A source in the file's own units. stated: (name, quantity, unit) of each unit that the file says."""
+    """Source in the file's own units. stated: (name, quantity, unit) of each unit that the file states."""
 
     stated: tuple[tuple[str, str, str], ...] = ()
 
 
 def read_structure(path: Path) -> Frames:
-    """The one frame of an extxyz file, in Å, without labels. Raises DataError, also when there are more."""
+    """One frame of an extxyz file, in Å, without labels. Raises DataError, also when there are more."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     frames = _read_extxyz(path, UNLABELLED, 2, ()).frames
@@ -118,7 +118,7 @@ def read_structure(path: Path) -> Frames:
 
 
 def read_structures(path: Path, format: str, limit: int | None) -> Source:
-    """The first `limit` (default: all) frames of a file or folder, in Å; labels in it are left alone.
+    """Read the first `limit` (default: all) frames of a file or folder, in Å; labels in it are ignored.
 
     format: extxyz, ase-db, deepmd-npy. Raises DataError naming the cause.
     """
@@ -161,7 +161,7 @@ def _read_ase_db(path: Path, labels: Labels, limit: int | None, ignore: tuple[st
 
 
 def _database_type(path: Path) -> str:
-    """`db` (SQLite) or `json`, by content: an SQLite file without ASE's tables would be given them by ASE."""
+    """`db` (SQLite) or `json`, by content: ASE would add its tables to an SQLite file without them."""
     kind = sniff(path)
     if kind == "an SQLite database":
         address = f"{path.resolve().as_uri()}?mode=ro"
@@ -250,7 +250,7 @@ def _words(records: list[Record], name: str | None) -> NDArray[np.str_] | None:
 
 
 def _require_isolated(record: Record) -> None:
-    """A frame that calls itself an isolated atom is one atom."""
+    """Raise ValueError where a frame that is named an isolated atom has other than one atom."""
     kind = word_of(record, "config_type").lower()
     if kind in ISOLATED and len(record.numbers) != 1:
         raise ValueError(f"config_type says IsolatedAtom, but it has {len(record.numbers)} atoms")
@@ -272,7 +272,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _unused(records: list[Record], ignore: tuple[str, ...]) -> Iterator[str]:
-    """What the data say and no model here is told: an error that nobody would see."""
+    """Sentences on data that no model here uses, whose neglect would be an invisible error."""
     for name in UNUSED.keys() - set(ignore):
         frames = [
             index for index, record in enumerate(records) if _says_something(record.values.get(name), name)
@@ -310,7 +310,7 @@ def _stated(records: list[Record], labels: Labels) -> Iterator[tuple[str, str, s
 
 @contextlib.contextmanager
 def _explained(path: Path, where: Callable[[], str]) -> Iterator[None]:
-    """A parser may fail with anything on foreign bytes: whatever it raises becomes one DataError."""
+    """Turn any exception of a parser into a DataError: it may fail with anything on foreign bytes."""
     try:
         yield
     except Exception as error:

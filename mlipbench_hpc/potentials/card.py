@@ -1,14 +1,14 @@
-"""Cards: what a reference potential says about itself, read on the login node without importing its adapter.
+"""Cards of reference potentials: their properties, read on the login node without importing an adapter.
 
     name = "electrode"
-    environment = "reference"     # where its adapter is imported
+    environment = "reference"     # in which its adapter is imported
     engines = ["lammps"]          # in which it runs MD; [] where it runs none
     samples = true                # whether it samples frames for `generate`
     elements = [1, 8, 11, 79]     # atomic numbers that it labels; left out: all
-    cutoff = 9.0                  # Å, beyond which atoms do not see each other pair by pair; left out: none
+    cutoff = 9.0                  # Å, of pair interactions; left out: none
     answers = ["dipole"]          # labels beyond energy and forces, of ANSWERS
 
-    [[needs]]                     # what every frame has to hold
+    [[needs]]                     # an element that every frame has to contain
     element = 79
     reason = "why"
 
@@ -60,7 +60,7 @@ Use = Literal["generate", "label", "md"]
 
 @dataclass(frozen=True)
 class Need:
-    """An element (atomic number) that every frame has to hold, and why."""
+    """Element (atomic number) that every frame has to contain, with the reason."""
 
     element: int
     reason: str
@@ -83,13 +83,13 @@ class Card:
     sampling: Mapping[str, Hyperparameter] = field(default_factory=dict)
 
     def settings(self, use: Use) -> Mapping[str, Hyperparameter]:
-        """The options that a campaign may give where it uses the potential."""
+        """Options that a campaign may state where it uses the potential."""
         return {**self.options, **self.sampling} if use == "generate" else self.options
 
     def with_options(
         self, use: Use, parameters: Mapping[str, Any], values: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """A task's parameters with every option at its value or default, without those at a legacy value.
+        """Parameters of a task with every option at its value or default, without those at a legacy value.
 
         Raises CardError for an option that has the name of a parameter.
         """
@@ -100,12 +100,12 @@ class Card:
 
     @property
     def legacy(self) -> dict[str, Any]:
-        """The legacy value of every option that has one."""
+        """Legacy value of every option that has one."""
         return legacy_values(self.settings("generate"))
 
 
 def load_card(path: Path) -> Card:
-    """Read and check a card.toml; raises CardError naming everything that is wrong with it."""
+    """Read and check a card.toml; raises CardError naming all its mistakes."""
     return checked_card(path, _unreadable, _read, _inconsistent)
 
 
@@ -163,7 +163,7 @@ def _settings(section: str, settings: Mapping[str, Hyperparameter]) -> Iterator[
 
 @dataclass(frozen=True)
 class InstalledPotential:
-    """A reference potential that is installed here: dotted module, its folder, and its card."""
+    """Installed reference potential: dotted module, its folder, and its card."""
 
     name: str
     module: str
@@ -172,7 +172,7 @@ class InstalledPotential:
 
     @cached_property
     def adapter(self) -> Potential:
-        """What a task holds of it: its version in verbs.lock, or the digest of a source that is not there."""
+        """Name, module and version for a task: version of verbs.lock, or digest of a source unknown there."""
         source = Source.here().package(self.module, self.folder)
         return Potential(self.name, self.module, version("potentials", self.name, source, self.card.legacy))
 
@@ -180,12 +180,12 @@ class InstalledPotential:
 def find() -> dict[str, InstalledPotential]:
     """All reference potentials by name: built-in folders, then entry points of GROUP.
 
-    Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
+    Raises CardError for a broken card, an entry point without folder or card, or a name used twice.
     """
     named = named_cards(plugins(str(__package__), BUILT_IN, GROUP), load_card)
     return {name: InstalledPotential(name, *place) for name, place in named.items()}
 
 
 def cards() -> dict[str, Card]:
-    """The cards of all reference potentials, by name."""
+    """Cards of all reference potentials, by name."""
     return {name: potential.card for name, potential in find().items()}

@@ -1,4 +1,4 @@
-"""Warnings of all sections by kind: what they say, and for which runs, committees and datasets."""
+"""Warnings of all sections by kind, each with the runs, committees and datasets that it concerns."""
 
 import re
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ MOST_PLACES = 8
 
 @dataclass(frozen=True)
 class Kind:
-    """Warnings that say the same of several places."""
+    """Warnings of equal text from several places."""
 
     sentence: str
     cautions: list[Caution]
 
     @property
     def places(self) -> list[str]:
-        """Names of what it holds for, with the replicas or members that the sentences name."""
+        """Names of the places concerned, with the replicas or members that the sentences name."""
         by_place: dict[str, dict[str, None]] = {}
         for caution in self.cautions:
             named = WHOSE.match(caution.sentence)
@@ -31,14 +31,14 @@ class Kind:
         return [f"{place} ({_joined(list(whose))})" if whose else place for place, whose in by_place.items()]
 
     def line(self) -> str:
-        """The sentence, and for what it holds."""
+        """Sentence of the warning, followed by the places concerned."""
         named = self.places[:MOST_PLACES]
         rest = len(self.places) - len(named)
         return f"{_capital(self.sentence)} [{listed(named + [f'{rest} more'] * bool(rest))}]"
 
 
 def kinds(contents: Iterable[Content]) -> list[Kind]:
-    """The kinds, most consequential first, then those of the most places."""
+    """Kinds of warnings, most consequential first, then those of the most places."""
     by_kind: dict[tuple[int, str], list[Caution]] = {}
     for caution in dict.fromkeys(caution for content in contents for caution in content.warnings):
         shape = caution.kind or VARIABLE.sub("#", _bare(caution))
@@ -48,7 +48,7 @@ def kinds(contents: Iterable[Content]) -> list[Kind]:
 
 
 def blocks(every: list[Kind]) -> list[Block]:
-    """One line for each kind, and folded each warning with the amount of data of what it is about."""
+    """One line for each kind, and folded every single warning with the amount of data of its place."""
     details: list[Block] = []
     for kind in every:
         details.append(Heading(_capital(kind.sentence)))
@@ -59,20 +59,20 @@ def blocks(every: list[Kind]) -> list[Block]:
 
 
 def _joined(words: list[str]) -> str:
-    """`replicas 0 and 1` of `replica 0` and `replica 1`."""
+    """Join `replica 0` and `replica 1` to `replicas 0 and 1`."""
     kind = words[0].partition(" ")[0]
     return f"{kind}{'s' * (len(words) > 1)} {listed([word.removeprefix(f'{kind} ') for word in words])}"
 
 
 def merged(sentences: list[str]) -> str:
-    """Sentences that differ in numbers and formulas alone as one, numbers as `least to most`."""
+    """Merge sentences that differ in numbers and formulas alone; numbers become `least to most`."""
     texts = VARIABLE.split(sentences[0])
     columns = list(zip(*(VARIABLE.findall(sentence) for sentence in sentences), strict=True))
     return "".join(part for pair in zip(texts, [*map(_span, columns), ""], strict=True) for part in pair)
 
 
 def _span(values: tuple[str, ...]) -> str:
-    """Numbers as they were written: one, or the least and the greatest; formulas all."""
+    """Text for several values of one number or formula: least and greatest number, or all formulas."""
     different = list(dict.fromkeys(values))
     if len(different) == 1:
         return different[0]
@@ -87,10 +87,10 @@ def _value(text: str) -> float:
 
 
 def _bare(caution: Caution) -> str:
-    """The sentence without replica or member, which stands beside its place."""
+    """Sentence without replica or member, which stand beside its place."""
     return WHOSE.sub("", caution.sentence)
 
 
 def _capital(sentence: str) -> str:
-    """With a capital letter, but symbols such as α stay as they are."""
+    """Sentence with a capital letter; symbols such as α stay as they are."""
     return sentence[0].upper() + sentence[1:] if sentence[0].isascii() else sentence

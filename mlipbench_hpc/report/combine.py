@@ -1,4 +1,4 @@
-"""The replicas of one line taken together: profiles and numbers with both errors."""
+"""Averages over the replicas of a line: profiles and numbers with both errors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +51,7 @@ class Band:
 
     @property
     def together(self) -> Floats | None:
-        """Half width (B,) of both, √((2 SE)² + (α·σ)²); None without a training band that may be used."""
+        """Half width (B,) of both errors, √((2 SE)² + (α·σ)²); None without a usable training band."""
         if self.training is None or not self.usable:
             return None
         return np.hypot(np.nan_to_num(2 * self.se), np.nan_to_num(self.training))
@@ -95,18 +95,18 @@ class Number:
 
     @property
     def known(self) -> bool:
-        """Whether there is a value."""
+        """True where the number has a value."""
         return bool(np.isfinite(self.mean))
 
     @property
     def reached(self) -> Committee | None:
-        """The committee, where reweighting reaches it."""
+        """Committee's mean where reweighting reaches the members, else None."""
         return self.committee if self.usable else None
 
     def against(self, reference: "Number") -> Comparison:
         """Welch's test of the difference to a truth, whose own sampling error counts.
 
-        Of the committee's mean where reweighting reaches it, else of the member that drove, and then without
+        Tested is the committee's mean where reweighting reaches it, else the driving member's number, without
         a training error where none is known.
         """
         truth = ErrorTerm(reference.se, reference.dof)
@@ -116,8 +116,10 @@ class Number:
         return welch(self.mean - reference.mean, [ErrorTerm(self.se, self.dof), truth, *model])
 
     def versus(self, other: "Number") -> Comparison:
-        """Welch's test of the difference to another model: of the committees' means where reweighting reaches
-        both, else of the members that drove, with sampling errors alone.
+        """Welch's test of the difference to another model.
+
+        Between the committees' means where reweighting reaches both, else between the driving members'
+        numbers, with sampling errors alone.
         """
         own, its = self.reached, other.reached
         if own is not None and its is not None:
@@ -166,8 +168,9 @@ def reweighted_runs(line: Line) -> list[Run]:
 
 @remembered
 def reached(line: Line) -> bool:
-    """Whether reweighting reaches every member, std(h) ≤ 2 and 30 independent effective frames, so that the
-    training band may be used.
+    """True where reweighting reaches every member, so that the training band may be used.
+
+    That is std(h) ≤ 2 and at least 30 independent effective frames.
     """
     return all(spread_of(run)["verdict"] not in UNUSABLE for run in reweighted_runs(line))
 
@@ -195,12 +198,12 @@ class Members:
 
     @property
     def count(self) -> int:
-        """M."""
+        """Number of members M."""
         return len(self.shifts)
 
 
 def _pooled_members(parts: list[tuple[Run, Floats, Floats]]) -> Members | None:
-    """Of runs with shifts (M, B) and the variance (B,) that sampling adds to their spread; M the least."""
+    """Pool shifts (M, B) of runs and the variance (B,) that sampling adds to their spread; M: the fewest."""
     if not parts:
         return None
     runs, shifts, noises = (list(column) for column in zip(*parts, strict=True))
@@ -233,7 +236,7 @@ def _curve(item: Item | None, name: str, column: str = "", error: str = "") -> C
 
 
 def _reweighted_curves(line: Line, name: str, bins: int) -> Members | None:
-    """An observable along an axis of `bins` bins, as reweighting gives it for every member."""
+    """Curves of all members from reweighting, for an observable along an axis of `bins` bins."""
     parts = [(run, _members(run.spread, name)) for run in reweighted_runs(line)]
     known = [(run, *curves) for run, curves in parts if curves is not None]
     return _pooled_members([part for part in known if part[1].shape[1] == bins])
@@ -241,7 +244,7 @@ def _reweighted_curves(line: Line, name: str, bins: int) -> Members | None:
 
 @remembered
 def as_member(line: Line, name: str, member: int) -> Band | None:
-    """What reweighting the line's runs gives for one member; its SE by block bootstrap. None without it."""
+    """Reweighted average of one member over the line's runs, SE by block bootstrap; None without one."""
     column = f"member_{member}"
     curves = [(run, _curve(run.spread, name, column, f"se_{column}")) for run in reweighted_runs(line)]
     present = [(run, curve) for run, curve in curves if curve is not None]
@@ -249,7 +252,7 @@ def as_member(line: Line, name: str, member: int) -> Band | None:
 
 
 def _pooled_band(curves: list[tuple[Run, Curve]]) -> Band:
-    """Mean and standard error over the runs, one or more, whose axis is the first one's."""
+    """Mean and standard error over one or more runs; runs with another axis than the first are left out."""
     x = curves[0][1][0]
     same = [(run, curve) for run, curve in curves if np.array_equal(curve[0], x)]
     values, errors = (np.array([curve[place] for _, curve in same]) for place in (1, 2))
@@ -272,7 +275,7 @@ def _members(spread: Item | None, name: str) -> tuple[Floats, Floats] | None:
 
 @remembered
 def numbered(line: Line, name: str) -> Number:
-    """An observable that is a single number, of a line."""
+    """Pooled number of a line for an observable that is a single number."""
     values = [(run, *scalar(run, name)) for run in line.runs]
     known = [(run, mean, se) for run, mean, se in values if np.isfinite(mean)]
     if not known:
@@ -291,14 +294,14 @@ def numbered(line: Line, name: str) -> Number:
 
 
 def _committee(line: Line, name: str, driving: float, members: Members, dof: float) -> Committee | None:
-    """The mean over members; None where a run does not say its sampling error."""
+    """Committee mean; None where a reweighting lacks its sampling error."""
     runs = reweighted_runs(line)
     errors = [run.spread.statistics(name).get("se_mean") for run in runs if run.spread]
     if not errors or None in errors:
         return None
     share = _weights(runs) / _weights(runs).sum()
     sampling = float(np.sqrt(np.sum((share * np.array(errors, dtype=float)) ** 2)))
-    # Where starts scatter more than blocks say, so does their committees' mean.
+    # Scatter between starts above the block error widens the error of the committee mean too.
     sampling = max(sampling, _scatter(line, name))
     sigma, known_alpha = float(members.spread.limits[1][0]), alpha(line)
     return Committee(
@@ -331,7 +334,7 @@ def scalar(run: Run, name: str) -> tuple[float, float]:
 
 
 def _reweighted_number(line: Line, name: str) -> Members | None:
-    """A single number as reweighting gives it for every member; the axis of bins is 1 long."""
+    """Reweighted single number of every member, as curves of one bin."""
     parts = []
     for run in reweighted_runs(line):
         statistics = run.spread.statistics(name) if run.spread else {}
@@ -343,7 +346,7 @@ def _reweighted_number(line: Line, name: str) -> Members | None:
 
 
 def control(reference: Run, run: Run, name: str) -> Control | None:
-    """The reference's windows as long as `run` against its own rest; None without series, or five windows."""
+    """Control of the reference by windows as long as `run`; None without series, or five windows."""
     series = series_of(reference.analysis, reference.analysis.observables.get(name))
     if not len(series) or not np.isfinite(series).all() or reference.analysed_ps <= 0:
         return None
@@ -353,7 +356,7 @@ def control(reference: Run, run: Run, name: str) -> Control | None:
 
 @remembered
 def histograms(group: Group, name: str) -> dict[str, tuple[Floats, Floats]]:
-    """By line: bin centres and probability density of a number over all frames of all replicas.
+    """Bin centres and probability density of a number over all frames of all replicas, by line.
 
     Bins are common, as many as the rule of Freedman and Diaconis gives, at most 40.
     """

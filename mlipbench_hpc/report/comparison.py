@@ -30,7 +30,7 @@ CAPTION = (
 
 
 def table(group: Group) -> Table | None:
-    """One row for each line; None where there is nothing to compare."""
+    """Table with one row for each line; None where there is nothing to compare."""
     compared = quantities(group)
     if not compared:
         return None
@@ -77,13 +77,13 @@ def against_reference(group: Group, line: Line, quantity: Observable) -> Primary
 
 
 def differs(group: Group, line: Line, quantity: Observable) -> bool | None:
-    """Whether a line's number is resolved from the reference's; None where that is not tested or withheld."""
+    """True where a line's number is resolved from the reference's; None where not tested or withheld."""
     test = against_reference(group, line, quantity)
     return {"differs": True, "unresolved": False}.get(test.verdict) if test else None
 
 
 def agreements(group: Group) -> list[str]:
-    """For each pair of the primary table, which numbers differ, are unresolved, or are withheld."""
+    """Sentences on each pair of the primary table: numbers that differ, are unresolved, or are withheld."""
     tests: dict[tuple[str, str], list[PrimaryTest]] = {}
     for test in primary(group):
         tests.setdefault((test.line.name, test.other.name), []).append(test)
@@ -111,14 +111,14 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
 
 
 def _condition(line: Line, other: Line) -> str:
-    """On what layers of ions a comparison of two lines is conditional, in words."""
+    """Layers of ions on which a comparison of two lines is conditional, in words."""
     reasons = [f"{own.name}: {reason}" for own in (line, other) if (reason := convergence.conditional(own))]
     return f"conditional on the ions' layers ({listed(reasons)})" if reasons else ""
 
 
 @remembered
 def controls(group: Group) -> dict[tuple[str, str], Control]:
-    """By line and quantity, how often the reference as short as the line's run differs from its own rest."""
+    """Control of the reference by line and quantity, with windows as long as the line's run."""
     reference = group.reference
     if reference is None:
         return {}
@@ -145,7 +145,7 @@ def _about_control(group: Group, line: Line) -> str:
 
 
 def numbers(results: Results) -> dict[str, Any]:
-    """What results.json says of each group."""
+    """Numbers of each group for results.json."""
     return {
         group.title: {
             "species": group.species,

@@ -1,4 +1,4 @@
-"""Three sentences for a reader in a hurry: what is resolved, what is not, what to run next and its cost."""
+"""Conclusions in three sentences: resolved and unresolved differences, and the next run with its cost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LONGER = 4.0
 
 
 def sentences(results: Results) -> list[str]:
-    """The three; [] where no potential is compared with another."""
+    """Three sentences of conclusions; [] where no potential is compared with another."""
     compared = groups(results)
     every = [difference for group in compared for difference in differences(group)]
     if not every:
@@ -26,7 +26,7 @@ def sentences(results: Results) -> list[str]:
 
 
 def _resolved(every: list[Difference]) -> str:
-    """Differences of the primary table that the tests resolve, and whether the runs carry them."""
+    """Sentence on the differences of the primary table that the tests resolve, with their reservations."""
     if not any(one.test for one in every):
         return (
             "Resolved: nothing is tested, because no reference potential ran the systems that the models ran "
@@ -40,12 +40,12 @@ def _resolved(every: list[Difference]) -> str:
 
 
 def _tested(every: list[Difference]) -> list[Difference]:
-    """Those of the primary table."""
+    """Differences that belong to the primary table."""
     return [one for one in every if one.test]
 
 
 def _provisional(compared: Iterable[Group]) -> str:
-    """What the sentence on differences is worth where runs fail criteria of convergence."""
+    """Reservation about the sentence on differences where runs fail criteria of convergence."""
     open_groups = [group.title for group in compared if not convergence.converged(group)]
     if not open_groups:
         return ""
@@ -75,7 +75,7 @@ def _same(one: Difference, other: Difference) -> bool:
 
 
 def _pair(one: Difference) -> str:
-    """Title of the line, and of the other unless that is the reference potential."""
+    """Title of the line, and of the other one unless that is the reference potential."""
     title = one.line.title(one.group.drawn)
     return title if one.other.potential.reference else f"{title} against {one.other.title(one.group.drawn)}"
 
@@ -98,7 +98,7 @@ def _share(word: str, chosen: list[Difference], every: list[Difference]) -> str:
 
 @dataclass(frozen=True)
 class Extension:
-    """A line whose runs are to reach `length_ps` each; seconds: wall time of that, None if unknown."""
+    """Extension of a line's runs to `length_ps` each; seconds: its wall time, None if unknown."""
 
     line: Line
     length_ps: float
@@ -106,7 +106,7 @@ class Extension:
 
 
 def next_run(results: Results, compared: list[Group], every: list[Difference]) -> str:
-    """What lowers the error of most unresolved differences, with its cost as measured in this store."""
+    """Next MD or training: of the largest effect on unresolved differences, with its measured cost."""
     if absent := [item for item in results.items if not item.done]:
         tasks = f"{count(len(absent), 'task')} of {len(results.items)}"
         return f"Next: run the campaign to its end, {tasks} without result."
@@ -121,12 +121,12 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
 
 
 def longest_ps(line: Line) -> float:
-    """Of its runs, after equilibration."""
+    """Length of the longest run of a line after equilibration, ps."""
     return max(run.analysed_ps for run in line.runs)
 
 
 def _limiting(chosen: list[Difference]) -> list[tuple[Line | None, str]]:
-    """Of each difference the largest part of its error: the line to sample longer, or the committee."""
+    """Largest part of each difference's error: the line to sample longer, or the committee."""
     parts: dict[tuple[str, str], tuple[Line | None, str]] = {}
     for one in chosen:
         line = (one.line, one.other, None)[int(np.argmax(np.nan_to_num(one.shares)))]
@@ -135,7 +135,7 @@ def _limiting(chosen: list[Difference]) -> list[tuple[Line | None, str]]:
 
 
 def _extension(results: Results, line: Line) -> Extension:
-    """To the least length of the criteria, or to four times the present length where that is reached."""
+    """Extension to the least length of the criteria, or to four times the present length beyond that."""
     present = longest_ps(line)
     length = max(LONG_ENOUGH_PS, present) if present < LONG_ENOUGH_PS else LONGER * present
     seconds = _seconds_per_ps(results, line)
@@ -168,7 +168,7 @@ def _extend(extensions: list[Extension], short: bool) -> str:
 
 
 def _cost(extensions: list[Extension]) -> str:
-    """The wall time of all, and of the longest; empty where a speed is not known."""
+    """Wall time of all extensions, and of the longest; empty where a speed is not known."""
     seconds = {extension.line.name: extension.seconds for extension in extensions}
     known = {name: time for name, time in seconds.items() if time is not None}
     if len(known) < len(seconds):
@@ -179,7 +179,7 @@ def _cost(extensions: list[Extension]) -> str:
 
 
 def _train(results: Results, committees: list[str]) -> str:
-    """More training where that error is the largest, at the cost of the members that there are."""
+    """Proposal to train on more frames, with the wall time that the present members took."""
     names = list(dict.fromkeys(committees))
     clocks = [
         item.result.get("timing", {}).get("wall_s") or 0.0

@@ -21,7 +21,7 @@ DISAGREEMENT = 3.0
 COMPARED = (COSINE, TOTAL_ORIENTATION)
 ENOUGH_TRANSITIONS = 10
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
-# What else has to be stationary for a number to mean anything: of the run, and of numbers without a series.
+# Series that also have to be stationary: of the whole run, and in place of numbers without a series.
 OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
 IN_PLACE = {PEAK_HEIGHT: WATERS, PEAK_DENSITY: WATERS}
 CRITERIA = (
@@ -36,7 +36,7 @@ CRITERIA = (
 
 
 def verdict(group: Group) -> list[str]:
-    """Whether a group is converged; then for each line the failed criteria, and the excluded runs."""
+    """Sentences on the convergence of a group, the failed criteria of each line, and the excluded runs."""
     if not group.drawn:
         return [f"{group.title}: no run can be averaged.", *group.left_out]
     failed = {line.name: reasons(line, group.interface) for line in group.drawn}
@@ -49,13 +49,13 @@ def verdict(group: Group) -> list[str]:
 
 
 def converged(group: Group) -> bool:
-    """Whether there are averages and every line meets all criteria."""
+    """True where there are averages and every line meets all criteria."""
     return bool(group.drawn) and not any(reasons(line, group.interface) for line in group.drawn)
 
 
 @remembered
 def reasons(line: Line, interface: bool) -> list[str]:
-    """The criteria that a line fails, each with quantity, limit and next step; [] where it meets all."""
+    """Criteria that a line fails, each with quantity, limit and next step; [] where it meets all."""
     failed = [_too_short(line), _few_frames(line)]
     if interface:
         failed[1:1] = [
@@ -79,13 +79,13 @@ def _too_short(line: Line) -> str:
 
 
 def series(run: Run) -> dict[str, Stationarity]:
-    """What each series of a run says of its stationarity, by name; {} where nothing was tested."""
+    """Stationarity of each series of a run, by name; {} where nothing was tested."""
     values = run.analysis.values.get(STATIONARITY, {}).get("series", {})
     return {name: _stationarity(own) for name, own in values.items()}
 
 
 def _stationarity(own: dict[str, Any]) -> Stationarity:
-    """Out of result.json, which holds no NaN."""
+    """Stationarity from result.json, in which null stands for NaN."""
     names = [field.name for field in fields(Stationarity)]
     values: dict[str, Any] = {name: np.nan if own[name] is None else own[name] for name in names}
     return Stationarity(**values)
@@ -93,9 +93,9 @@ def _stationarity(own: dict[str, Any]) -> Stationarity:
 
 @remembered
 def withheld(line: Line, name: str) -> str:
-    """Why nothing is concluded from a number of a line, in words; empty where nothing speaks against it.
+    """Reason for withholding conclusions from a number of a line, in words; empty where there is none.
 
-    That is where it, the potential energy or a temperature is not stationary, or an ion's height drifts.
+    The number, the potential energy or a temperature is not stationary, or an ion's height drifts.
     """
     tested, ions = [series(run) for run in line.runs], _ions(line)
     for series_name in dict.fromkeys(series_name for own in tested for series_name in own):
@@ -112,7 +112,7 @@ def withheld(line: Line, name: str) -> str:
 
 
 def _ions(line: Line) -> dict[str, list[dict[str, list[int]]]]:
-    """Of each species of ions what its runs say: transitions, and which ions began in the first layer."""
+    """Ions of each species in all runs: transitions between layers, and starts in the first layer."""
     species: dict[str, list[dict[str, list[int]]]] = {}
     for run in line.runs:
         for symbol, own in run.analysis.values.get(STATIONARITY, {}).get("ions", {}).items():
@@ -121,13 +121,13 @@ def _ions(line: Line) -> dict[str, list[dict[str, list[int]]]]:
 
 
 def _stationary(line: Line) -> str:
-    """The first compared number that is not stationary."""
+    """Reason and next step for the first compared number that is not stationary, in words."""
     reasons = [withheld(line, name) for name in COMPARED]
     return next((f"{reason}: use longer runs or a longer equilibration" for reason in reasons if reason), "")
 
 
 def conditional(line: Line) -> str:
-    """On what numbers of a line with ions depend: the layers where these began; empty where it saw enough."""
+    """Dependence of a line's numbers on the layers where ions began, in words; empty without any."""
     reasons = []
     for symbol, own in _ions(line).items():
         below = [start for ions in own for start in ions["starts_in_first_layer"]]
@@ -143,9 +143,10 @@ def conditional(line: Line) -> str:
 
 
 def correlation_ps(run: Run) -> tuple[float, float]:
-    """Autocorrelation time of P_z (statistical inefficiency times frame interval) and block length, both ps.
+    """Autocorrelation time of P_z and block length, both ps; NaN where not known.
 
-    From what `analyse` leaves: SE(autocorrelation) = width·√(g/T). NaN where that is not known.
+    The time is the statistical inefficiency g times the frame interval; g follows from
+    SE(autocorrelation) = width·√(g/T), both in the values of `analyse`.
     """
     values, dipole = run.analysis.values, run.analysis.statistics(TOTAL_ORIENTATION)
     frames, width = values.get("frames_analysed"), dipole.get("width")
@@ -157,7 +158,7 @@ def correlation_ps(run: Run) -> tuple[float, float]:
 
 
 def _slowest(run: Run) -> tuple[float, float, str]:
-    """Longest autocorrelation time of a run and block length, ps; of what: P_z, first layer, an ion."""
+    """Longest autocorrelation time of a run and block length, ps; and which series it belongs to."""
     times = {"P_z": correlation_ps(run)[0]}
     step = run.analysis.values.get(STATIONARITY, {}).get("frame_ps", np.nan)
     ions = run.analysis.values.get(STATIONARITY, {}).get("ions", {})
@@ -180,7 +181,7 @@ def _blocks(line: Line) -> str:
 
 
 def _replicas(line: Line) -> str:
-    """The two replicas that differ most in a compared number, if by more than the limit."""
+    """Pair of replicas that differ most in a compared number, if by more than the limit."""
     worst, reason = DISAGREEMENT, ""
     for name in COMPARED:
         values = [scalar(run, name) for run in line.runs]
@@ -196,7 +197,7 @@ def _replicas(line: Line) -> str:
 
 
 def farthest(values: list[tuple[float, float]]) -> tuple[int, int, float]:
-    """The pair of (mean, standard error) that is farthest apart, and how far, in standard errors of it.
+    """Pair of (mean, standard error) that is farthest apart, and its distance in standard errors of it.
 
     Pairs without a standard error above zero do not count; (0, 0, 0.0) where none counts.
     """
@@ -227,7 +228,7 @@ def _orientation(line: Line) -> str:
 
 
 def _phrase(line: Line, name: str) -> str:
-    """What sentences call an observable that a run of the line has."""
+    """Words for an observable or a series of a line's runs."""
     every = (run.analysis.observables.get(name) for run in line.runs)
     symbol, _, place = name.partition(" ")
     words = SERIES_WORDS.get(name, f"the height of {symbol} {place}" if place else name)

@@ -74,7 +74,7 @@ def warnings(results: Results, dataset: str) -> list[str]:
 
 
 def figures(results: Results) -> list[Figure]:
-    """One for each dataset whose frames have both."""
+    """Figures of all datasets whose frames have slab dipole and P_z."""
     drawn = [_figure(item, item.table("dipoles.csv")) for item in results.of("dipole")]
     return [figure for figure in drawn if figure is not None]
 

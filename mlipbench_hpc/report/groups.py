@@ -27,13 +27,13 @@ class Run:
 
     @property
     def profiles(self) -> dict[str, Any]:
-        """What its analysis says of an interface."""
+        """Results of its analysis on the profiles of an interface."""
         profiles: dict[str, Any] = self.analysis.values.get("profiles", {})
         return profiles
 
     @property
     def analysed_ps(self) -> float:
-        """Its length after equilibration."""
+        """Length of the run after equilibration, ps."""
         return float(self.analysis.values.get("analysed_ps") or 0.0)
 
 
@@ -57,7 +57,7 @@ class Line:
         return runs if self.potential.reference else f"{self.potential.models()}; {runs}"
 
     def title(self, among: "list[Line]") -> str:
-        """What the line is called: its potential; where two are alike, the member, and whose `md`."""
+        """Title of the line: its potential; where several are equal, also the member, and the `md`."""
         twins = [other for other in among if other.potential.title == self.potential.title]
         members = {other.potential.member for other in twins}
         name = self.potential.title + f" member {self.potential.member}" * (members != {0})
@@ -67,9 +67,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of the same thing: species {symbol: atoms}, cell (3, 3) Å, temperature K; reference first.
+    """Runs with the same atoms, cell and temperature; the reference's line comes first.
 
-    comparisons: those that the campaign declares; every: all groups of the report, this one among them.
+    species: {symbol: atoms}; cell (3, 3) Å; temperature K; comparisons: differences declared by the
+    campaign; every: all groups of the report, with this group.
     """
 
     species: dict[str, int]
@@ -98,24 +99,24 @@ class Group:
 
     @cached_property
     def interface(self) -> bool:
-        """Whether there is a surface; where all runs are excluded, whether the metal is there."""
+        """True where the runs have a surface; where all runs are excluded, where the metal is present."""
         if not self.drawn:
             return any(metal in self.species for metal in self.metals)
         return any(run.profiles.get("faces") for line in self.drawn for run in line.runs)
 
     @property
     def shown(self) -> bool:
-        """Whether the report compares: an interface, or several potentials for anything else."""
+        """True where the report compares: an interface, or several potentials for anything else."""
         return self.interface or len(self.drawn) > 1
 
     @cached_property
     def drawn(self) -> list[Line]:
-        """Lines with a run that counts."""
+        """Lines with at least one run that counts."""
         return [line for line in self.lines if line.runs]
 
     @cached_property
     def observables(self) -> list[Observable]:
-        """What its runs have and potentials are compared in, in the order of the report."""
+        """Compared observables that its runs have, in the order of the report."""
         compared = ("everywhere", "interface" if self.interface else "bulk")
         analyses = [run.analysis.observables for line in self.drawn for run in line.runs]
         every = {name: observable for observables in analyses for name, observable in observables.items()}
@@ -126,12 +127,12 @@ class Group:
 
     @property
     def reference(self) -> Line | None:
-        """The reference potential's own line."""
+        """Line of the reference potential."""
         return next((line for line in self.drawn if line.potential.reference), None)
 
     @property
     def left_out(self) -> list[str]:
-        """One sentence for each line of which runs do not count."""
+        """One sentence for each line with excluded runs."""
         return [_left_out(line) for line in self.lines if line.left_out]
 
     @property
@@ -151,7 +152,7 @@ def _left_out(line: Line) -> str:
 
 @remembered
 def groups(results: Results) -> list[Group]:
-    """The groups that the report shows, in the order of the campaign; in some all runs are excluded.
+    """Groups that the report shows, in the order of the campaign; in some all runs are excluded.
 
     A run without analysis belongs to no group, unless another run of its `md` was analysed.
     """
@@ -216,7 +217,7 @@ def _key(results: Results, name: str, run: Item) -> Key:
 
 
 def _excluded(results: Results, run: Item) -> str:
-    """Why a run does not count, or an empty string."""
+    """Reason for excluding a run, or an empty string."""
     if not run.done:
         return f"is {run.status}"
     if run.values.get("outcome") == "unstable":

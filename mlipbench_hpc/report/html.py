@@ -64,7 +64,7 @@ def build(results: Results) -> Built:
 
 
 def _content(section: Section, results: Results) -> Content:
-    """A section of another package that fails is named in its place; the rest of the report stands."""
+    """Content of a section; a section of another package that fails becomes a warning that names it."""
     try:
         return section.build(results)
     except Exception as error:
@@ -78,14 +78,14 @@ def _content(section: Section, results: Results) -> Content:
 
 
 def _sweep(folder: Path, wanted: set[str]) -> None:
-    """Take away figures of an earlier report that this one does not have."""
+    """Remove figures of an earlier report that this one does not have."""
     for path in folder.iterdir():
         if path.suffix in (".pdf", ".csv") and path.name not in wanted:
             path.unlink()
 
 
 def numbers(results: Results, built: Built) -> dict[str, Any]:
-    """The content of results.json: what the sections give, and the verdict, warnings and figures of all."""
+    """Content of results.json: numbers of the sections, and verdict, warnings and figures of all."""
     contents = [content for _, content in built]
     own = {
         "schema": RESULTS_SCHEMA,
@@ -98,7 +98,7 @@ def numbers(results: Results, built: Built) -> dict[str, Any]:
 
 
 def verdict(contents: list[Content]) -> list[list[str]]:
-    """What follows from the sections: paragraphs, each a sentence or two and the points below it."""
+    """Verdict of all sections: paragraphs, each a sentence or two and the points below it."""
     return [paragraph for content in contents for paragraph in content.verdict]
 
 
@@ -117,7 +117,7 @@ def _cautions(contents: list[Content]) -> list[Caution]:
 
 
 def page(results: Results, built: Built) -> str:
-    """The HTML, self-contained."""
+    """HTML of the page, self-contained."""
     # autoescape stays on; only the SVG that this package drew and its own style sheet are marked as safe
     environment = Environment(
         loader=FileSystemLoader(HERE),

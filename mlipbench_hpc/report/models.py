@@ -10,7 +10,7 @@ from mlipbench_hpc.report.text import number, plus_minus
 
 
 def training(finals: list[Round]) -> Table:
-    """One row for each member of each committee; a dash where an architecture does not say a number."""
+    """Training table, one row for each member; a dash where an architecture does not state a number."""
     names = sorted({name for final in finals for member in final.trained for name in _numbers(member.train)})
     rows = [
         [final.committee, str(member.number), number(member.structures),
@@ -129,7 +129,7 @@ def _numbers(item: Item | None) -> dict[str, float]:
 
 
 def hyperparameters(member: Member) -> dict[str, Any]:
-    """What a member was trained with; {} when it is not done."""
+    """Hyperparameters that a member was trained with; {} when it is not done."""
     task = member.train.task if member.train else {}
     values: dict[str, Any] = task.get("parameters", {}).get("hyperparameters", {})
     return values

@@ -1,4 +1,4 @@
-"""The report in eighty columns: what is printed when a run ends."""
+"""Report in eighty columns, printed when a run ends."""
 
 from mlipbench_hpc.report.cautions import kinds
 from mlipbench_hpc.report.section import Content
@@ -6,7 +6,7 @@ from mlipbench_hpc.report.text import wrapped
 
 
 def summary(title: str, contents: list[Content]) -> str:
-    """The verdict, one line for each kind of warning, then what sections add; as on the page.
+    """Verdict, one line for each kind of warning, then the sections' summaries; as on the page.
 
     No line is longer than 80 characters. Points below a sentence of the verdict stand on the page alone.
     """

@@ -12,7 +12,7 @@ Rows = list[dict[str, Any]]
 
 
 def _runs(results: Results, dataset: str) -> Iterator[tuple[Item, dict[str, Any]]]:
-    """Each sampling run of a dataset, at each of its temperatures, with what its task says of it."""
+    """Sampling runs of a dataset at each of their temperatures, with the results of their tasks."""
     for item in [*results.of("label", dataset=dataset), *results.of("label", sample=dataset)]:
         for row in item.values.get("sampling", []):
             yield item, row
@@ -43,7 +43,7 @@ def _system(results: Results, dataset: str, item: Item) -> str:
 
 
 def numbers(results: Results) -> dict[str, Rows]:
-    """What `table` shows, by dataset, with the system and start of each row."""
+    """Numbers of `table` by dataset, with the system and start of each row."""
     by_dataset = {
         name: [{**item.subject, **row} for item, row in _runs(results, name)]
         for name in results.names("datasets")
@@ -77,7 +77,7 @@ def warnings(results: Results, dataset: str) -> list[str]:
 
 
 def about(results: Results, dataset: str) -> str:
-    """The number of sampled frames, where they were sampled here, in words."""
+    """Number of sampled frames in words, where the campaign sampled them."""
     frames = _frames([row for _, row in _runs(results, dataset)])
     sampled = f"{count(frames, 'sampled frame')}; " if frames else ""
     return f"{sampled}labelled frames alone"

@@ -30,7 +30,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text. `quiet` is for what is absent, `caption` for notes."""
+    """Running text. `quiet` marks a remark on something absent, `caption` a note."""
 
     kind: ClassVar[str] = "paragraph"
     text: str
@@ -50,7 +50,7 @@ class Points:
 class Table:
     """Text in cells. `words` counts the leading columns that hold words; others are right-aligned numbers.
 
-    strong: indices of rows that sum up the others. titles: indices of rows whose first cell is a heading
+    strong: indices of rows that summarise others. titles: indices of rows whose first cell is a heading
     across all columns. marks: `differs`, `unresolved` or another class of report.css by (row, column).
     open: never folded, however long.
     """
@@ -67,7 +67,7 @@ class Table:
 
     @property
     def folded(self) -> bool:
-        """Whether the page shows it after a click only."""
+        """True where the page shows the table after a click only."""
         return len(self.rows) > LONGEST_TABLE and not self.open
 
 
@@ -83,7 +83,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Listing:
-    """Text as it stands in a file."""
+    """Text of a file, unchanged."""
 
     kind: ClassVar[str] = "listing"
     text: str
@@ -99,7 +99,7 @@ class Definitions:
 
 @dataclass(frozen=True)
 class Folded:
-    """Blocks that are seen after a click on the summary."""
+    """Blocks that are shown after a click on the summary."""
 
     kind: ClassVar[str] = "folded"
     summary: str
@@ -119,7 +119,7 @@ Block = Heading | Paragraph | Points | Table | Gallery | Listing | Definitions |
 
 
 class Consequence(IntEnum):
-    """What a warning means for a reader, the worst first."""
+    """Consequence of a warning for the numbers, the worst first."""
 
     WRONG = 0
     ERROR_UNKNOWN = 1
@@ -145,7 +145,7 @@ class Caution:
 def cautions(
     place: str, about: str, sentences: Iterable[str], consequence: Consequence, kind: str = ""
 ) -> list[Caution]:
-    """One for each sentence on the same thing."""
+    """Cautions of several sentences on the same dataset, committee or run."""
     return [Caution(place, about, sentence, consequence, kind) for sentence in sentences]
 
 
@@ -166,7 +166,7 @@ class Content:
 
     @property
     def figures(self) -> list[Figure]:
-        """All figures of its galleries, in the order of the page."""
+        """Figures of all galleries, in the order of the page."""
         return list(_figures(self.blocks))
 
 
@@ -222,7 +222,7 @@ def _place(section: Section) -> tuple[int, str]:
 
 
 def together(contents: Iterable[Content]) -> dict[str, Any]:
-    """The numbers of all sections; raises ValueError where two give the same key of results.json."""
+    """Numbers of all sections; raises ValueError where two give the same key of results.json."""
     numbers: dict[str, Any] = {}
     for content in contents:
         if twice := sorted(numbers.keys() & content.numbers.keys()):
@@ -232,7 +232,7 @@ def together(contents: Iterable[Content]) -> dict[str, Any]:
 
 
 def all_figures(contents: Iterable[Content]) -> list[Figure]:
-    """The figures of all sections; raises ValueError where two have the same name, hence the same files."""
+    """Figures of all sections; raises ValueError where two have the same name, hence the same files."""
     figures = [figure for content in contents for figure in content.figures]
     if twice := sorted(_repeated(figure.name for figure in figures)):
         raise ValueError(f"figures of the report: {', '.join(twice)} is drawn twice; rename yours")

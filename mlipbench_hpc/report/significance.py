@@ -1,4 +1,4 @@
-"""The primary table: the differences that the campaign declares, tested and Holm-corrected together."""
+"""Primary table: differences that the campaign declares, tested and Holm-corrected together."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -32,7 +32,7 @@ class PrimaryTest:
 
     @property
     def verdict(self) -> Verdict:
-        """differs at p ≤ 0.05; withheld and unknown say nothing of the difference."""
+        """Result of the test: differs at p ≤ 0.05; withheld and unknown state nothing on the difference."""
         if self.withheld:
             return "withheld"
         if np.isnan(self.p):
@@ -52,10 +52,10 @@ def quantities(group: Group) -> list[Observable]:
 
 @remembered
 def primary(group: Group) -> list[PrimaryTest]:
-    """The group's part of the primary table, corrected over the whole of it.
+    """Tests of a group in the primary table, corrected over the whole of it.
 
-    What the campaign declares, before there are numbers; where it declares nothing, every model against the
-    reference in every number of every group.
+    The campaign declares the differences before there are numbers; without a declaration every model is
+    tested against the reference in every number of every group.
     """
     every = [test for member in group.every or [group] for test in _tests(member)]
     adjusted = holm(np.array([np.nan if test.withheld else test.whole.p for test in every]))
@@ -69,7 +69,7 @@ def primary(group: Group) -> list[PrimaryTest]:
 
 @remembered
 def _tests(group: Group) -> list[PrimaryTest]:
-    """Those of a group, before correction."""
+    """Tests of a group before the correction."""
     return [_test(line, other, quantity) for line, other, quantity in _declared(group)]
 
 
@@ -89,7 +89,7 @@ def _declared(group: Group) -> list[tuple[Line, Line, Observable]]:
 
 
 def tested(line: Line, other: Line, quantity: Observable) -> Comparison:
-    """The difference of a line's number to another's with its error: to a truth, or between models."""
+    """Difference of a line's number to another's with its error: to a truth, or between models."""
     own, its = numbered(line, quantity.name), numbered(other, quantity.name)
     return own.against(its) if other.potential.reference else own.versus(its)
 

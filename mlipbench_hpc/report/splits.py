@@ -1,4 +1,4 @@
-"""Splits: how near test frames come to training frames in time, and what energies keep beside E0."""
+"""Splits: distance in time of test frames to training frames, and energies without E0."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ MOST_OFFSETS = 12
 
 
 def separation(results: Results) -> Table | None:
-    """Of each split: test frames with a training frame of the same trajectory nearby, mean over members."""
+    """Table of test frames near a training frame of the same trajectory, by split; mean over members."""
     rows = [_separation_row(results, item) for item in results.of("split") if item.done]
     header = ["split", "test frames", "next to a training frame", "nearer than independent frames",
               "in a trajectory without training frames"]  # fmt: skip
@@ -68,7 +68,7 @@ def warnings(results: Results) -> list[str]:
 
 
 def offsets(results: Results) -> Table | None:
-    """What the energies of each composition keep without reference energies, over the pool."""
+    """Mean and scatter of energies without reference energies, by composition of each split's pool."""
     rows = [
         [str(item.subject["split"]), str(item.values["reference_energies"]), formula,
          number(entry["frames"]), number(entry["mean_eV"]), number(entry["scatter_meV_per_atom"])]
@@ -87,7 +87,7 @@ def offsets(results: Results) -> Table | None:
 
 
 def dataset_warnings(results: Results, dataset: str) -> list[str]:
-    """What was said when the user's file was read, and how many frames each rule of `leave_out` dropped."""
+    """Remarks of the reader of the user's file, and numbers of frames that rules of `leave_out` dropped."""
     sentences: list[str] = []
     for item in results.of("build", dataset=dataset):
         sentences += item.values.get("remarks", [])

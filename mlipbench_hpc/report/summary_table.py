@@ -1,4 +1,4 @@
-"""The table of models and observables that the page begins with: value, error, and z of the difference."""
+"""First table of the page: models and observables with value, error, and z of the difference."""
 
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ EACH_OTHER = f"{ERRORS}, from the first row, because no reference potential ran 
 
 @dataclass(frozen=True)
 class Difference:
-    """A number of a line against another line's; test: its test, None outside the primary table."""
+    """Difference of a line's number to another line's; test: its test, None outside the primary table."""
 
     group: Group = field(repr=False)
     line: Line = field(repr=False)
@@ -40,7 +40,7 @@ class Difference:
 
     @property
     def verdict(self) -> Verdict | None:
-        """That of the test; None where nothing was tested."""
+        """Verdict of the test; None where nothing was tested."""
         return self.test.verdict if self.test else None
 
     @property
@@ -58,7 +58,7 @@ class Difference:
 
 
 def basis(group: Group) -> Line | None:
-    """The line that the others are compared with: the reference potential, else the first of several."""
+    """Line that the others are compared with: the reference potential, else the first of several."""
     if group.reference is not None:
         return group.reference
     return group.drawn[0] if len(group.drawn) > 1 else None
@@ -66,7 +66,7 @@ def basis(group: Group) -> Line | None:
 
 @remembered
 def differences(group: Group) -> list[Difference]:
-    """The primary table's, then every other line's numbers against the basis that are not in it."""
+    """Differences of the primary table, then of every other line's numbers to the basis."""
     declared = [
         Difference(group, test.line, test.other, test.quantity, test.whole, test) for test in primary(group)
     ]

@@ -90,7 +90,7 @@ def visibility(results: Results) -> Table | None:
 
 
 def words_of(results: Results, run: Item) -> list[str]:
-    """Skipped analyses of one run, and the verdict on its reweighting."""
+    """Sentences on skipped analyses of one run, and the verdict on its reweighting."""
     sentences = []
     for item in analyses(results, run):
         own = item.values.get("profiles", {})
@@ -106,7 +106,7 @@ def words_of(results: Results, run: Item) -> list[str]:
 
 
 def _runs_already(results: Results, run: Item, member: int | None) -> list[str]:
-    """A sentence where the campaign already runs MD of a member that should be run directly."""
+    """Sentence where the campaign already runs MD of a member that should be run directly."""
     own = results.asked("md", run.subject["md"]).get("committee")
     names = [
         name
@@ -167,7 +167,7 @@ def members(results: Results, run: Item) -> Table | None:
 
 
 def of_committee(results: Results, name: str) -> list[str]:
-    """What may mislead about one committee, one sentence each."""
+    """Warnings about one committee, one sentence each."""
     sentences = [
         sentence for item in results.of("visibility", committee=name) for sentence in _blind(item.values)
     ]
@@ -180,7 +180,7 @@ def of_committee(results: Results, name: str) -> list[str]:
 
 
 def of_md(results: Results, name: str) -> list[str]:
-    """What may mislead about the reweighting of one `md`, one sentence each."""
+    """Warnings about the reweighting of one `md`, one sentence each."""
     sentences = []
     for run in results.of("md", md=name):
         spread = reweighted(results, run)
@@ -194,7 +194,7 @@ def of_md(results: Results, name: str) -> list[str]:
 
 
 def remarks(verb: str, subjects: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
-    """Warnings for the log of a run: from the `values` of a task, what more training cannot correct."""
+    """Warnings for the log of a run from a task's `values`, on errors that more training cannot correct."""
     blind = _blind(values) if verb == "visibility" else []
     warnings = [
         f"committee {subject['committee']}: {words[0].lower()}{words[1:]}"

@@ -32,12 +32,12 @@ from mlipbench_hpc.worker.profiles import FROZEN, SAMPLE
 from mlipbench_hpc.worker.series import summary
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, whole, write_csv
 
-FEWEST = 2  # blocks, of a frame each
+FEWEST = 2  # blocks, each of one frame at least
 NO_SURFACE = "none: z is from the origin of the cell, densities alone"
 
 
 class Shorter(Exception):
-    """The trajectory holds fewer whole frames than it says."""
+    """Error: the trajectory holds fewer whole frames than its headers state."""
 
     def __init__(self, frames: int) -> None:
         super().__init__(frames)
@@ -45,12 +45,12 @@ class Shorter(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """0, or 65 and one sentence on stderr."""
-    sys.unraisablehook = lambda _: None  # MDAnalysis' readers of broken files complain once more when they go
+    """Run the request; returns 0, or 65 after one sentence on stderr."""
+    sys.unraisablehook = lambda _: None  # MDAnalysis readers of broken files raise once more in __del__
     request = read_json(Path(arguments[0]))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of MDAnalysis, on masses and the like: nothing of that is used
+            warnings.simplefilter("ignore")  # of MDAnalysis, on masses and the like, which are not used here
             lines = analyse(request, open_foreign(request))
         with WhileRead():
             print("\n".join(lines))
@@ -79,7 +79,7 @@ class Averages:
 
 
 def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
-    """Writes analysis.json, CSV of profiles, P_z and dynamics into request["out"]; returns lines to print."""
+    """Write analysis.json, CSV of profiles, P_z and dynamics into request["out"]; returns lines to print."""
     notes = Notes(list(source.warnings))
     averages, frames = averaged_over_whole_frames(request, source)
     if source.truncated:
@@ -118,7 +118,7 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
 
 
 def averaged_over_whole_frames(request: dict[str, Any], source: Foreign) -> tuple[Averages, int]:
-    """Averages, and how many whole frames the files hold. Raises InputFailure for molecules at one point."""
+    """Averages, and number of whole frames in the files. InputFailure for molecules at one point."""
     try:
         return averaged(request, source, source.expected), source.expected
     except Shorter as short:
@@ -129,7 +129,7 @@ def averaged_over_whole_frames(request: dict[str, Any], source: Foreign) -> tupl
 
 
 def doubts(interface: Profiler, metals: list[str]) -> list[str]:
-    """Why the numbers are hardly those of an interface, in words: the command then ends with 1."""
+    """Doubts that these are numbers of an interface, in words; the command then ends with 1."""
     intact = len(interface.waters.intact)
     oxygens = len(interface.waters.oxygens) - len(interface.waters.kinds[OXIDE])
     lines = list(interface.surface.doubts)
@@ -146,7 +146,7 @@ def doubts(interface: Profiler, metals: list[str]) -> list[str]:
 def write_total_orientation(
     out: Path, request: dict[str, Any], averages: Averages, notes: Notes
 ) -> dict[str, Any]:
-    """total_orientation.csv, P_z frame by frame; returns its summary."""
+    """Write total_orientation.csv, P_z frame by frame; returns its summary."""
     counted = {"frame": range(request["skip"], request["skip"] + len(averages.dipole))}
     timed = {"time_ps": averages.times} if len(averages.times) else {}
     write_csv(out / "total_orientation.csv", counted | timed | {"P_z": averages.dipole})
@@ -154,7 +154,7 @@ def write_total_orientation(
 
 
 def write_dynamics(out: Path, averages: Averages, notes: Notes) -> dict[str, Any]:
-    """C_dip, P_surv, and the summary of ions; in words why there is none."""
+    """Write C_dip and P_surv; returns the summary of ions, or the reason why there are none."""
     if averages.motion is None:
         reason = "the file says no times; pass --frame-every PS"
     else:
@@ -170,9 +170,9 @@ def write_dynamics(out: Path, averages: Averages, notes: Notes) -> dict[str, Any
 
 
 def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
-    """Of the whole blocks of `frames` less those skipped.
+    """Averages over the whole blocks of `frames` minus the skipped ones.
 
-    Raises InputFailure where there are none, Shorter where the file ends before `frames`.
+    Raises InputFailure where no block is whole, Shorter where the file ends before `frames`.
     """
     skip, used = request["skip"], whole(frames - request["skip"], request["blocks"])
     if used <= 0:
@@ -190,7 +190,7 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
 
 
 def too_few(frames: int, skip: int, blocks: int) -> str:
-    """Why so many frames fill no blocks, and what to do."""
+    """Reason why so many frames fill no blocks, and next step, in words."""
     content = f"it holds {frames} whole frame{'s' * (frames != 1)}" + f", {skip} skipped" * bool(skip)
     if frames - skip >= FEWEST:
         return f"{content}, which do not fill {blocks} blocks; pass --blocks {FEWEST} to {frames - skip}"
@@ -200,7 +200,7 @@ def too_few(frames: int, skip: int, blocks: int) -> str:
 
 
 def interval(times: Floats) -> float | None:
-    """ps between frames (T,); None where their times say nothing."""
+    """Interval in ps between frames (T,); None where their times do not give one."""
     if len(times) < 2 or times[-1] <= times[0]:
         return None
     return float((times[-1] - times[0]) / (len(times) - 1))
@@ -219,7 +219,7 @@ def used_pieces(source: Foreign, skip: int, stop: int, frames: int) -> Iterator[
 
 
 def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floating]) -> Profiler:
-    """From the first used frames (F, N, 3) Å; InputFailure in words where there is nothing to profile."""
+    """Profiler of the first used frames (F, N, 3) Å; InputFailure where nothing can be profiled."""
     elements = tuple(atomic_numbers_of(request["surface"]))
     slab = Slab(elements, tuple(request["layer_atoms"]), request["face"])
     some = first[np.unique(np.linspace(0, len(first) - 1, SAMPLE).round().astype(np.int64))]
@@ -241,7 +241,7 @@ def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floatin
 def summary_of(
     source: Foreign, observed: Profiler, request: dict[str, Any], used: int, times: Floats
 ) -> list[str]:
-    """What was read and how it is taken, in words."""
+    """Summary in words of the frames, cell, surface and molecules read."""
     counts = np.unique(source.numbers, return_counts=True)
     formula = " ".join(f"{chemical_symbols[z]}{n}" for z, n in zip(*counts, strict=True))
     span = f", {times[0]:g} to {times[-1]:g} ps" if len(times) else "; the file says no times"

@@ -1,4 +1,4 @@
-"""calibrate: the factor α of one committee from its members' validation predictions, or why there is none."""
+"""calibrate: factor α of one committee from its members' validation predictions, or why it is refused."""
 
 import itertools
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ from mlipbench_hpc.worker.context import Context
 
 @dataclass(frozen=True)
 class Validation:
-    """Validation structures and what their whole dataset says of them.
+    """Validation structures, and origin and correlation of all frames of their dataset.
 
     indices (N,) into the dataset; reference (N,) and energies (M, N) eV; formulas (N,). Of all F frames of
-    the dataset: slow (C, F), label energies in eV and slow quantities (`analysis.slowest`); series (F,),
-    frames of one number were sampled one after the other; temperatures (F,) K, NaN where nobody states it;
+    the dataset: slow (C, F), label energies in eV and slow quantities (`analysis.slowest`); series (F,):
+    frames of one number were sampled one after the other; temperatures (F,) K, NaN where not stated;
     rattled (F,).
     """
 
@@ -42,7 +42,7 @@ class Validation:
     rattled: NDArray[np.bool_]
 
     def independent(self, chosen: NDArray[np.bool_]) -> float:
-        """How many of the structures chosen (N,) count as independent."""
+        """Number of independent structures among those chosen (N,)."""
         return independent_frames(self.slow, self.series, self.indices[chosen])
 
 
@@ -89,7 +89,7 @@ def read(context: Context) -> Validation:
 
 
 def origins(frames: Frames, conditions: list[dict[str, Any]]) -> tuple[Ints, Floats, NDArray[np.bool_]]:
-    """Series, temperature and whether it is rattled of each frame (F,); see `Validation`.
+    """Series, temperature and rattling of each frame (F,); see `Validation`.
 
     conditions: stretches of the dataset's frames as planned. A series is one stretch, or one trajectory of it
     where the data name trajectories, and one composition; its rattled frames are a series of their own.
@@ -122,7 +122,7 @@ def require_different(energies: Floats) -> None:
 
 
 def both(validation: Validation, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    """α of the structures chosen (N,): as the energies are, and with each member's mean error per composition
+    """α of the structures chosen (N,): raw, and with each member's mean error per composition removed.
     removed.
     """
     reference, energies = validation.reference[chosen], validation.energies[:, chosen]
@@ -138,7 +138,7 @@ def strata(validation: Validation) -> Iterator[dict[str, Any]]:
     """α with mean errors removed, for each composition and temperature, from frames that were not rattled.
 
     Constant errors cancel in reweighting, so bands are scaled with this α. `temperature_K` is None where
-    nobody states it.
+    the data do not state it.
     """
     temperatures = validation.temperatures[validation.indices]
     keys = np.where(np.isnan(temperatures), -1.0, temperatures)
@@ -151,7 +151,7 @@ def strata(validation: Validation) -> Iterator[dict[str, Any]]:
 
 
 def attempt(reference: Floats, energies: Floats, independent: float) -> dict[str, Any]:
-    """One calibration as JSON, or why there is none."""
+    """Result of one calibration for JSON, or the reason of its refusal."""
     count = {"structures": len(reference), "independent": independent}
     try:
         factor = calibrate(reference, energies, independent)
@@ -167,7 +167,7 @@ def attempt(reference: Floats, energies: Floats, independent: float) -> dict[str
 
 
 def zeros(reference: Floats, energies: Floats, strata: Ints, names: list[str]) -> list[str]:
-    """Which members' energies are off by a constant that is larger than all else, in words."""
+    """Members whose energies have a constant error larger than all other errors, in words."""
     if not np.isfinite(energies).all() or not np.isfinite(reference).all():
         return []
     spread = mean_errors(reference, energies, strata)

@@ -1,4 +1,4 @@
-"""dipole: how a dataset's slab dipoles go with P_z of the same frames."""
+"""dipole: correlation of a dataset's slab dipoles with P_z of the same frames."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -16,14 +16,14 @@ from mlipbench_hpc.worker.stretch import number, write_csv
 
 TABLE = "dipoles.csv"
 PARTS = ("molecules", "ions", "metal")
-FLAT_A = 1e-6  # How far a and b may stand out of the xy plane.
+FLAT_A = 1e-6  # Largest z of a and b for them to count as in the xy plane.
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes dipoles.csv (frame, composition, P_z, dipole_eA); returns the fits of each composition.
+    """Write dipoles.csv (frame, composition, P_z, dipole_eA); returns the fits of each composition.
 
     Both are along the outward normal of the face that water touches, or touches more in the composition's
-    first frame. Frames that cannot be used are counted in `without`, and by what they lack in `reasons`.
+    first frame. `without` counts unusable frames, `reasons` counts them by reason.
     """
     folder, given = context.upstream("frames"), context.parameters
     frames, answers = Frames.load(folder / "frames.npz"), Answers.load(folder)
@@ -62,7 +62,7 @@ def run(context: Context) -> dict[str, Any]:
 def one_frame(
     frames: Frames, index: int, dipole: float, metal: list[int]
 ) -> tuple[int, float, float, float, float]:
-    """Frame, P_z and dipole in e·Å along +z, area in Å², outward normal; ValueError says what it lacks."""
+    """Frame, P_z and dipole in e·Å along +z, area in Å², outward normal; ValueError names the obstacle."""
     own = frames.atoms_of(index)
     if not np.isfinite(dipole):
         raise ValueError("no dipole")
@@ -74,7 +74,7 @@ def one_frame(
 def upright(positions: Floats, cell: Floats) -> tuple[Floats, Floats]:
     """Positions (N, 3) Å and cell (3, 3) Å turned about z so that a lies along x.
 
-    Raises ValueError where a and b do not span the xy plane: z would no longer be that of the dipole.
+    Raises ValueError where a and b do not span the xy plane, because z of the dipole would change.
     """
     if np.abs(cell[:2, 2]).max() > FLAT_A:
         raise ValueError("a and b of the cell do not span the xy plane")
@@ -86,7 +86,7 @@ def upright(positions: Floats, cell: Floats) -> tuple[Floats, Floats]:
 
 
 def columns(tables: list[Floats]) -> dict[str, Floats]:
-    """Of all compositions, one below the other; `composition` is the place among sorted names, from 0."""
+    """Columns of all compositions one after another; `composition`: index among sorted names, from 0."""
     rows = np.concatenate(tables) if tables else np.zeros((0, 4 + len(PARTS)))
     which = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     return {
@@ -98,10 +98,10 @@ def columns(tables: list[Floats]) -> dict[str, Floats]:
 
 
 def line(table: Floats, blocks: int) -> dict[str, Any]:
-    """Frames, mean area and mean parts; where there are enough frames the fits, and what follows from them.
+    """Frames, mean area and mean parts of the dipole; where there are enough frames also the fits.
 
-    slope_V: by how much the potential beyond the water rises for one unit of P_z, μ/(ε0 A); the work function
-    falls by as much, work_function_eV. parts_eA: means of what the dipole is the exact sum of.
+    slope_V: rise of the potential beyond the water for one unit of P_z, μ/(ε0 A); the work function falls by
+    as much, work_function_eV. parts_eA: means of the parts that add up to the dipole.
     """
     area = float(table[:, 3].mean())
     means = dict(zip(PARTS, map(number, table[:, 4:].mean(axis=0)), strict=True))

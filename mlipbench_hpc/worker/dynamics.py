@@ -1,4 +1,4 @@
-"""How the first layer of one MD run moves: what `analyse` writes of waters and ions on a surface."""
+"""Dynamics of the first layer of one MD run: correlation functions of waters, and ions on a surface."""
 
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ Inside = NDArray[np.bool_]
 
 
 def motion_of(run: Run) -> "Motion":
-    """To be fed the frames of a run; ValueError says why there are no correlation functions."""
+    """Sums for the frames of a run; ValueError with the reason where there are no correlation functions."""
     if not run.interface.faces:
         raise ValueError("there is no surface, so no first layer")
     step = spacing(run.stretch.times)
@@ -34,7 +34,7 @@ def motion_of(run: Run) -> "Motion":
 
 
 def lagged(observable: Observable, order: int) -> Family:
-    """The family of one function of the lag: asks for the sums over lags, writes the function's table."""
+    """Family of one function of the lag: asks for the sums over lags, writes the function's table."""
 
     def start(run: Run) -> Finish:
         return partial(finish, run, run.shared(motion_of))
@@ -47,7 +47,7 @@ def lagged(observable: Observable, order: int) -> Family:
 
 
 class Motion:
-    """What moves in the first layer: sums for C_dip and P_surv of its waters, and its ions."""
+    """Dynamics in the first layer: sums for C_dip and P_surv of its waters, and its ions."""
 
     def __init__(
         self, profiler: Profiler, parameters: dict[str, Any], frames: int, step: float, blocks: int
@@ -62,7 +62,7 @@ class Motion:
         self._cosines: list[Floats] = []
 
     def add(self, positions: NDArray[Any]) -> None:
-        """The next frames (F, N, 3) Å."""
+        """Add the next frames (F, N, 3) Å."""
         segments = [segment[:2] for segment in owners_of(self.profiler).segments(positions)]
         self.layer = inside, directions = first_layer(self.profiler, positions, self.layer, segments)
         normals = np.repeat(
@@ -77,14 +77,15 @@ class Motion:
 
     @property
     def waters(self) -> Floats:
-        """(T,): intact waters in the first layer."""
+        """Number (T,) of intact waters in the first layer."""
         return np.concatenate(self._waters).astype(float)
 
     @property
     def cosines(self) -> Floats:
-        """(T,) whose mean is the layer's ⟨cos θ⟩ over molecules, and whose scatter is that of this ratio.
+        """Series (T,) whose mean is the layer's ⟨cos θ⟩ over molecules, with the scatter of this ratio.
 
-        R + (Σ cos θ - R n)/⟨n⟩, R the ratio of the sums: linearised, for a frame without water has no ratio.
+        R + (Σ cos θ - R n)/⟨n⟩ with R the ratio of the sums: linearised, because a frame without water has no
+        ratio.
         """
         waters, sums = self.waters, np.concatenate(self._cosines)
         if waters.sum() == 0:
@@ -93,17 +94,17 @@ class Motion:
         return np.asarray(ratio + (sums - ratio * waters) / waters.mean())
 
     def write(self, folder: Path) -> None:
-        """dipole_correlation.csv and survival.csv."""
+        """Write dipole_correlation.csv and survival.csv."""
         for name in self.sums:
             write_csv(folder / f"{name}.csv", self.table(name))
 
     def table(self, name: str) -> dict[str, Floats]:
-        """Columns (lags + 1,) of one of both: lag_ps, values and standard errors."""
+        """Columns (lags + 1,) of C_dip or P_surv: lag_ps, values and standard errors."""
         columns = _correlation if name == DIPOLE else _survival
         return columns(self.sums[name], self.step)
 
     def summary(self, notes: Notes) -> dict[str, Any]:
-        """How lags were taken, and the numbers of each species of ions."""
+        """Lags and origins, and the numbers of each species of ions."""
         for name, sums in self.sums.items():
             longest, block = sums.lags * self.step, sums.frames // self.blocks * self.step
             if longest < self.parameters[name] - self.step:
@@ -138,9 +139,9 @@ def spacing(times: Floats, rounding: float = ROUNDING_PS) -> float:
 
 
 class Ions:
-    """One species: who is in the first layer, and how many oxygens are within a distance (Å) of each.
+    """Ions of one species: membership in the first layer, and numbers of oxygens within a distance (Å).
 
-    Of every frame two sums over the ions are kept, in as few bytes as hold them.
+    Of every frame two sums over the ions are stored, in the smallest integers that hold them.
     """
 
     def __init__(self, atoms: Ints, reach: float) -> None:
@@ -151,7 +152,7 @@ class Ions:
         self._heights: list[Floats] = []
 
     def add(self, profiler: Profiler, positions: NDArray[Any]) -> None:
-        """The next frames (F, N, 3) Å."""
+        """Add the next frames (F, N, 3) Å."""
         inside, neighbours = surroundings(profiler, positions, self.atoms, self.reach)
         self.stays.add(inside)
         above = np.array([face.heights(positions, profiler.cell, self.atoms) for face in profiler.faces])
@@ -166,7 +167,7 @@ class Ions:
 
     @property
     def heights(self) -> Floats:
-        """(T, K) Å above the nearest face."""
+        """Height (T, K) in Å above the nearest face."""
         return np.concatenate(self._heights).astype(float)
 
     def summary(self, step: float, blocks: int) -> dict[str, Any]:
@@ -190,7 +191,7 @@ class Ions:
 
 
 def _sums(frames: int, parameters: dict[str, Any], name: str, step: float, blocks: int) -> Dynamics:
-    """Up to the lag that is asked for, or to half the run, so that every lag has origins."""
+    """Sums up to the requested lag, or to half the run, so that every lag has origins."""
     longest = max(1, min(round(parameters[name] / step), (frames - 1) // 2))
     every = longest if parameters["origins"] == "apart" else 1
     return Dynamics(frames, longest, every, blocks, name == DIPOLE)
@@ -206,7 +207,7 @@ def _correlation(sums: Dynamics, step: float) -> dict[str, Floats]:
 
 
 def _survival(sums: Dynamics, step: float) -> dict[str, Floats]:
-    """The published code's form first, then every other one by its name."""
+    """Columns of P_surv: the published code's form first, then every other form by its name."""
     value, error = sums.survival()
     columns = {"lag_ps": _lags(sums, step), SURVIVAL: value, f"se_{SURVIVAL}": error}
     for form, continuous in FORMS.items():

@@ -40,7 +40,7 @@ def run(context: Context) -> dict[str, Any]:
 def predict(
     context: Context, evaluator: Evaluator, frames: Frames, done: int, total: int
 ) -> tuple[Floats, Floats]:
-    """Energies (F,) eV and forces (A, 3) eV/Å; stops between chunks when it is asked to."""
+    """Energies (F,) eV and forces (A, 3) eV/Å, batch by batch; an interruption stops between batches."""
     size = context.batch_size
     energies, forces = np.zeros(len(frames)), np.zeros((int(frames.offsets[-1]), 3))
     for start, stop in chunks(len(frames), size * BATCHES_BETWEEN_CHECKS):
@@ -53,7 +53,7 @@ def predict(
 
 
 def chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of consecutive pieces of at most `size`."""
+    """(start, stop) of consecutive chunks of at most `size`."""
     for start in range(0, total, size):
         yield start, min(start + size, total)
 

@@ -1,4 +1,4 @@
-"""The labeller of a task or of a request by hand: the one place where a potential's adapter is imported."""
+"""Labellers of tasks and of requests by hand: the only import of a potential's adapter."""
 
 import importlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from mlipbench_hpc.potentials.interface import Labeller
 
 
 def labeller(module: str, parameters: Mapping[str, Any]) -> Labeller:
-    """Of the reference potential in package `module`.
+    """Labeller of the reference potential in package `module`.
 
     parameters: the options of its card among others; those that a task leaves out have their legacy value.
     """
@@ -22,6 +22,6 @@ def labeller(module: str, parameters: Mapping[str, Any]) -> Labeller:
 
 
 def labeller_of(task: Task) -> Labeller:
-    """Of the reference potential that labels or drives."""
+    """Labeller of the reference potential that labels or drives."""
     assert task.potential is not None
     return labeller(task.potential.module, task.parameters)

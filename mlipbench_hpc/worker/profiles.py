@@ -1,4 +1,4 @@
-"""Sums over frames that profiles along z, the first layer and P_z share."""
+"""Sums over frames for profiles along z, the first layer and P_z."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.stretch import Stretch
 
-# Frames that show where the layers of a slab are.
+# Number of frames from which the layers of a slab are determined.
 SAMPLE = 16
-# Who is water: as in the first frame, or else frame by frame.
+# Assignment of waters as in the first frame; any other value: frame by frame.
 FROZEN = "frozen"
 
 
 def profiler(stretch: Stretch, parameters: dict[str, Any]) -> Profiler:
-    """Of some analysed frames; parameters: metal (one or more elements), bin in Å, assignment.
+    """Profiler of some analysed frames; parameters: metal (one or more elements), bin in Å, assignment.
 
-    ValueError says why there is none.
+    Raises ValueError with the reason where there is none.
     """
     trajectory, cells = stretch.trajectory, stretch.cells
     if not np.array_equal(np.broadcast_to(cells[0], cells.shape), cells):
@@ -34,5 +34,5 @@ def profiler(stretch: Stretch, parameters: dict[str, Any]) -> Profiler:
 
 
 def layered(sums: Samples) -> Floats:
-    """What `analysis.layer` takes, (rows, 2, bins), of the rows of two profiles."""
+    """Density and orientation (rows, 2, bins) as `analysis.layer` takes them."""
     return np.stack([sums[name] for name in (DENSITY, ORIENTATION)], axis=1)

@@ -1,4 +1,4 @@
-"""reweight: what every other member of a committee would have given, from the frames that one drove."""
+"""reweight: averages of every other committee member from the frames of the driving one."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -53,9 +53,9 @@ class Sums:
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes reweighted-NAME.csv of each curve: profiles where there is a slab, else every g(r).
+    """Write reweighted-NAME.csv of each curve: profiles where there is a slab, else every g(r).
 
-    What cannot be reweighted is `skipped`, in words.
+    `skipped` gives the reason where reweighting is impossible.
     """
     parameters, notes = context.parameters, Notes()
     if context.upstream_values("md").get("outcome") == "unstable":
@@ -98,7 +98,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def _interval(stretch: Stretch) -> float | None:
-    """ps between analysed frames."""
+    """Interval in ps between analysed frames."""
     return float(np.ptp(stretch.times)) / (len(stretch) - 1) if len(stretch) > 1 else None
 
 
@@ -118,9 +118,9 @@ def member_energies(context: Context) -> tuple[Ints, Floats]:
 
 
 def alpha_of(context: Context, formula: str, notes: Notes) -> float | None:
-    """α at the composition and temperature of the MD, else None and a note why.
+    """α at the composition and temperature of the MD, else None and a note with the reason.
 
-    Of data whose temperature nobody states, all frames of the composition count, which a note says.
+    Where the data do not state a temperature, all frames of the composition count, which a note says.
     """
     kelvin, calibration = context.parameters["temperature"], context.upstream_values("calibration")
     strata = {
@@ -145,7 +145,7 @@ def alpha_of(context: Context, formula: str, notes: Notes) -> float | None:
 
 
 def without_alpha(stratum: dict[str, Any] | None, what: str) -> str | None:
-    """Why no band is scaled with α of a stratum of the calibration; None where it is."""
+    """Reason why no band is scaled with α of a stratum of the calibration; None where α is used."""
     if stratum is None:
         return f"no validation frame of {what} that is not rattled"
     return str(stratum["why"]) if "refused" in stratum else stratum["withheld"]
@@ -158,7 +158,7 @@ def worst(qualities: Iterable[Quality]) -> str:
 
 @dataclass(frozen=True)
 class Reweighting:
-    """What all observables of a run share: weights, α, ps between frames, quality by member."""
+    """Quantities common to all observables of a run: weights, α, ps between frames, quality by member."""
 
     weights: Weights
     alpha: float | None
@@ -167,7 +167,7 @@ class Reweighting:
 
 
 def written(curve: Curve) -> Observable:
-    """The observable, with where its reweighted averages stand: the driving member's is `driving_member`."""
+    """Observable with file and column of its reweighted averages: the driving member's is the column."""
     name = curve.observable.name
     return replace(curve.observable, file=f"reweighted-{name}.csv", column="driving_member", error="se")
 
@@ -175,7 +175,7 @@ def written(curve: Curve) -> Observable:
 def write_observables(
     context: Context, curves: list[Curve], reweighting: Reweighting, notes: Notes
 ) -> tuple[dict[str, Any], list[str]]:
-    """One CSV for each curve; returns by name how its bands compare, and advice in words."""
+    """Write one CSV for each curve; returns the comparison of its bands by name, and advice in words."""
     values, sentences = {}, []
     for curve in curves:
         name, axis = curve.observable.name, curve.observable.axis
@@ -190,12 +190,12 @@ def write_observables(
 
 
 def columns(sums: Floats, weights: Weights, alpha: float | None) -> tuple[dict[str, Floats], Spread]:
-    """Averages, bands apart and combined, and each member with its sampling error, of sums (N, K, B); and the
-    spread of the members averaged over bins.
+    """Averages, bands separate and combined, and each member with its sampling error, from sums (N, K, B).
 
-    se: sampling error of the driving member, σ_block/√N; se_mean, se_member_*: by block bootstrap. sigma:
-    without sampling noise, with its limits; sigma_observed: with it; noise: their difference as a standard
-    deviation. combined: √(se² + band²), band α·σ, or without α Student's factor times σ.
+    Also returns the spread of the members averaged over bins. se: sampling error of the driving member,
+    σ_block/√N; se_mean, se_member_*: by block bootstrap. sigma: without sampling noise, with its limits;
+    sigma_observed: with it; noise: their difference as a standard deviation. combined: √(se² + band²), band
+    α·σ, or without α Student's factor times σ.
     """
     average, error = reweighted(weights, sums), bootstrap(weights, sums)
     blocks = sums[:, 0] / weights.length
@@ -221,7 +221,7 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> tuple[dict[s
 
 
 def _advice(name: str, table: dict[str, Floats], members: Spread, reweighting: Reweighting) -> list[str]:
-    """Which error is the larger, and how long until 2·SE is within 5 % of the largest value.
+    """Comparison of both errors, and the length until 2·SE is within 5 % of the largest value, in words.
 
     members: their spread, averaged over bins.
     """
@@ -236,9 +236,9 @@ def _advice(name: str, table: dict[str, Floats], members: Spread, reweighting: R
 
 
 def compared(columns: dict[str, Floats]) -> dict[str, Any]:
-    """Root-mean-square over the bins of the widths, and how many reweighted values are negative.
+    """Root mean square of the widths over the bins, and number of negative reweighted values.
 
-    A negative one counts only where the driving member's own is not.
+    A negative value counts only where the driving member's own is not negative.
     """
     members = np.array([values for name, values in columns.items() if name.startswith("member_")])
     own = ("sigma", "sigma_low", "sigma_high", "sigma_observed", "alpha_sigma")
@@ -250,10 +250,10 @@ def compared(columns: dict[str, Floats]) -> dict[str, Any]:
 
 
 def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]:
-    """Single numbers: the driving member's, each member's, their σ without sampling noise and α·σ.
+    """Single numbers: of the driving member and of each member, σ without sampling noise, and α·σ.
 
-    A number that is no average, as those of the first layer, is made from each member's reweighted profiles,
-    in every draw of the bootstrap again.
+    A number that is no average, such as those of the first layer, is computed from each member's reweighted
+    profiles, and again in every draw of the bootstrap.
     """
     counts = np.vstack([np.ones(weights.blocks), resampled(weights)])
     values = {name: averages(weights, part, counts)[..., 0] for name, part in sums.averages.items()}
@@ -264,16 +264,16 @@ def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]
 
 
 def averages(weights: Weights, sums: Floats, counts: Floats) -> Floats:
-    """The driving member's average and each member's by CEA, (C, 1 + M, B), of sums (N, K, B).
+    """Averages (C, 1 + M, B) of the driving member and of each member by CEA, from sums (N, K, B).
 
-    counts (C, N): how often each block is taken.
+    counts (C, N): multiplicity of each block.
     """
     average = reweighted(weights, sums, counts)
     return np.concatenate([average.driving[:, None], average.cea], axis=1)
 
 
 def first_layers(weights: Weights, interface: BlockSums, counts: Floats) -> Floats:
-    """The numbers of the first layer (C, 1 + M, 3) of the driving member and of each member by CEA."""
+    """Numbers of the first layer (C, 1 + M, 3), of the driving member and of each member by CEA."""
     parts = {name: averages(weights, part, counts) for name, part in interface.sums.items()}
     shape = next(iter(parts.values())).shape[:2]
     rows = layered({name: part.reshape(-1, part.shape[-1]) for name, part in parts.items()})
@@ -284,8 +284,10 @@ def first_layers(weights: Weights, interface: BlockSums, counts: Floats) -> Floa
 
 
 def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
-    """values (C, 1 + M): the driving member's own average and what each member would give, first of all
-    frames, then in each draw of the bootstrap. se_mean: sampling error of the mean over members.
+    """Statistics of a single number from values (C, 1 + M): driving member, then each member by CEA.
+
+    The first row is over all frames, the others are draws of the bootstrap. se_mean: sampling error of the
+    mean over members.
     """
     members = spread(values[0, 1:, None], values[1:, 1:, None], blocks)
     sigma, noise = float(members.sigma[0]), float(members.noise[0])
@@ -306,7 +308,7 @@ def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
 
 
 def summed(run: Run, weights: Weights) -> Sums:
-    """Profiles and P_z with a slab, g(r) without, and what packages outside add: from one reading.
+    """Sums of profiles and P_z with a slab, or g(r) without, and of outside packages: from one reading.
 
     g(r) needs a reading of its own.
     """
@@ -328,7 +330,7 @@ def summed(run: Run, weights: Weights) -> Sums:
 
 
 def of_packages(foreign: FrameSums) -> list[Curve]:
-    """Every curve that a package outside adds."""
+    """Every curve of packages outside this one."""
     curves = [framewise for framewise in foreign.framewise if framewise.bins]
     return [
         Curve(framewise.described, np.array(framewise.bins), foreign.sums[framewise.observable.name])
@@ -337,7 +339,7 @@ def of_packages(foreign: FrameSums) -> list[Curve]:
 
 
 def foreign_sums(run: Run, weights: Weights) -> FrameSums | None:
-    """Of the observables that packages outside add; None where none does."""
+    """Sums of observables from packages outside this one; None where there are none."""
     if not run.parameters.get("observables"):
         return None
     return FrameSums(*outside.usable(run), weights.rows, weights.blocks, run.notes.say)
@@ -351,7 +353,7 @@ def of_profiles(own: BlockSums) -> list[Curve]:
 
 
 def radial(run: Run, weights: Weights) -> list[Curve]:
-    """g(r) of all pairs of species that the campaign names and the run holds."""
+    """g(r) of all pairs of species that the campaign names and the run contains."""
     parameters, cells = run.parameters["rdf"], run.stretch.cells
     allowed = rdf.largest_radius(cells) if np.linalg.det(cells).all() else 0.0
     r_max, width = min(parameters["r_max"], allowed), parameters["bin"]

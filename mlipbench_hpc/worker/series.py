@@ -1,4 +1,4 @@
-"""Numbers of a series over the frames of a run."""
+"""Statistics of a series over the frames of a run."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ ERRORS_DIFFER = 1.5
 def summary(name: str, series: Floats, blocks: int, notes: Notes) -> dict[str, Any]:
     """Mean, errors (`averaged`), width and histogram of series (T,), in its unit; None where not known.
 
-    It is noted where the two errors differ by more than a factor of 1.5.
+    A note says where the two errors differ by more than a factor of 1.5.
     """
     average = series_average(series, blocks)
     error, other = float(average.blocks.standard_error), average.correlated
@@ -32,7 +32,7 @@ def summary(name: str, series: Floats, blocks: int, notes: Notes) -> dict[str, A
 
 
 def averaged(average: SeriesAverage) -> dict[str, float | None]:
-    """Mean and standard error, the larger one of blocks and autocorrelation, with its degrees of freedom."""
+    """Mean and standard error, the larger of blocks and autocorrelation, with its degrees of freedom."""
     return {
         "mean": number(average.mean),
         "se": number(average.error),

@@ -1,4 +1,4 @@
-"""visibility: which interfacial waters of a dataset see every ion within a model's receptive field."""
+"""visibility: share of interfacial waters with every ion in a model's receptive field, in a dataset."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from mlipbench_hpc.worker.context import Context
 
 
 def run(context: Context) -> dict[str, Any]:
-    """By composition: frames looked at (those that `only` leaves), mean `share` within `radius` Å.
+    """Frames (those that `only` leaves) and mean `share` within `radius` Å, by composition.
 
     Compositions without ions or slab are left out, and counted in `without`.
     """
@@ -42,7 +42,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def one_frame(frames: Frames, index: int, metal: list[int], radius: float) -> float | None:
-    """The share in one frame; None where it has no ion, no surface or no interfacial water."""
+    """Share in one frame; None where it has no ion, no surface or no interfacial water."""
     atoms = frames.atoms_of(index)
     try:
         share = visible_share(

@@ -28,7 +28,7 @@ from mlipbench_hpc.potentials.shared.lammps_potential import LammpsPotential, Pr
 
 SODIUM = 11
 ETA_PER_A = 1.979
-# How many times as high as the cell the one is whose images' dipoles do not interact.
+# Height of the cell without interaction of its images' dipoles, in units of the cell's height.
 SLAB_FACTOR = 3.0
 # Order of interpolation, and the mesh's spacing times Ewald's splitting parameter at an accuracy of 1e-5.
 ORDER, SPACING, ACCURACY = 7, 0.54, 1e-5
@@ -38,7 +38,7 @@ VOLT_A = 4 * np.pi * units.Hartree * units.Bohr
 
 
 class ThreePeriodicElectrode(LammpsPotential):
-    """The cell holds gold; the electrode's own scalar is left out of the energy, as the forces want it."""
+    """Cell with gold; its energy excludes the scalar of `fix electrode`, and so agrees with the forces."""
 
     name = "electrode (three-periodic)"
     elements = (8, 1, GOLD, SODIUM)
@@ -48,7 +48,7 @@ class ThreePeriodicElectrode(LammpsPotential):
 
     @classmethod
     def present(cls, box: Box) -> set[int]:
-        """The atomic numbers in a box; raises InputFailure when the potential cannot label it."""
+        """Atomic numbers in a box; raises InputFailure when the potential cannot label it."""
         gold = np.count_nonzero(box.numbers == GOLD)
         if not 0 < gold < len(box.numbers):
             raise InputFailure("electrode: a frame needs gold and, beside it, charges: water or Na")
@@ -56,7 +56,7 @@ class ThreePeriodicElectrode(LammpsPotential):
 
     @classmethod
     def interactions(cls, box: Box, types: dict[int, int], accuracy: float, kcal_mol: float) -> list[str]:
-        """Those of the force field, and the electrode, whose charges are sought to a tenth of `accuracy`."""
+        """Commands of the force field and of the electrode, with charges solved to a tenth of `accuracy`."""
         settings = f"{cls._charge(box)} {ETA_PER_A} algo cg {accuracy / 10:.1e} etypes on"
         return [
             *super().interactions(box, types, accuracy, kcal_mol),
@@ -73,7 +73,7 @@ class ThreePeriodicElectrode(LammpsPotential):
 
     @classmethod
     def before_setup(cls, box: Box, types: dict[int, int]) -> list[str]:
-        """The same charge on all gold: there the search for charges and the choice of the mesh start."""
+        """Equal charges on all gold, from which the charge solver and the choice of the mesh start."""
         share = cls._charge(box) / int(np.count_nonzero(box.numbers == GOLD))
         return [f"set type {types[GOLD]} charge {share!r}"]
 
@@ -82,9 +82,9 @@ class ThreePeriodicElectrode(LammpsPotential):
         return -int(np.count_nonzero(box.numbers == SODIUM))
 
     def prepare(self, positions: Floats, wall: float | None, parameters: Mapping[str, Any]) -> Prepared:
-        """The wall that the system's builder chose, and gold atoms that do not move.
+        """Wall of the system's builder, and gold atoms that do not move.
 
-        `gold: rigid` holds all of them, `mobile` the lower half of the layers. Raises InputFailure when the
+        `gold: rigid` fixes all of them, `mobile` the lower half of the layers. Raises InputFailure when the
         system has no vacuum, and so no wall, or too little above it, or its film is not above the gold.
         """
         if wall is None:
@@ -101,7 +101,7 @@ class ThreePeriodicElectrode(LammpsPotential):
         return Prepared(frozen, wall)
 
     def label(self, positions: Floats) -> tuple[float, Floats]:
-        """As every potential in LAMMPS; raises TaskFailure where the cell is not neutral."""
+        """Labels as of `LammpsPotential`; raises TaskFailure where the cell is not neutral."""
         labels = super().label(positions)
         if not abs(total := float(self.gather("q", 1).sum())) <= LARGEST_CHARGE:
             raise TaskFailure(
@@ -121,7 +121,7 @@ class ThreePeriodicElectrode(LammpsPotential):
         return Answers(charges, potentials, parts.sum(axis=1), np.array([wall]), parts)
 
     def _potential(self) -> float:
-        """V of the electrode against the mean over the cell."""
+        """Potential of the electrode in V against the mean over the cell."""
         return float(self.lammps.extract_fix("electrode", 0, 1, 0))
 
     def _vacuum(self, positions: Floats) -> Vacuum:
@@ -129,16 +129,16 @@ class ThreePeriodicElectrode(LammpsPotential):
 
 
 class Electrode(ThreePeriodicElectrode):
-    """The same with the electrostatics of one slab: frames repeat along z, LAMMPS's box does not."""
+    """Electrode with the electrostatics of one slab: frames repeat along z, LAMMPS's box does not."""
 
     name = "electrode"
     film = True
 
     @classmethod
     def correction(cls, box: Box, accuracy: float) -> list[str]:
-        """The correction, and a mesh of its own; forces and energies then belong together better than before.
+        """Slab correction with a mesh of its own, for better agreement of forces and energies.
 
-        LAMMPS takes the empty two thirds of the higher cell for charged when it chooses a mesh, and makes it
+        LAMMPS counts the empty two thirds of the higher cell as charged when it chooses a mesh, and makes it
         too coarse along z: errors of 3 to 6 meV/Å at 1e-5, five times those of the three-periodic sum. And it
         splits the sum where energies jump by 1e-4 eV when a pair of charges passes the cutoff. Here at 1e-5
         forces are within 0.6 meV/Å of Ewald's sum in two dimensions, and 1.4 of the energy's slope.
@@ -151,7 +151,7 @@ class Electrode(ThreePeriodicElectrode):
         return [f"kspace_modify slab {SLAB_FACTOR} {mesh}"]
 
     def place(self, positions: Floats) -> None:
-        """As every potential in LAMMPS; raises InputFailure where the slab would see its own images."""
+        """Place as in `LammpsPotential`; InputFailure where the slab would interact with its images."""
         vacuum = self._vacuum(positions)
         if vacuum.width <= CUTOFF_A:
             raise InputFailure(
@@ -162,7 +162,7 @@ class Electrode(ThreePeriodicElectrode):
         super().place(positions)
 
     def minimise(self, positions: Floats, frozen: Ints) -> None:
-        """As every potential in LAMMPS, with the charges of the start, which `minimize` does not solve for.
+        """Minimise at the charges of the start, because LAMMPS' `minimize` does not solve for them.
 
         Without them the cell would not be neutral: its ions threw atoms of 384 out of the box.
         """
@@ -170,7 +170,7 @@ class Electrode(ThreePeriodicElectrode):
         super().minimise(positions, frozen)
 
     def _potential(self) -> float:
-        """V of the electrode against the vacuum above the film.
+        """Potential of the electrode in V against the vacuum above the film.
 
         LAMMPS leaves ΣQz²/(2 ε0 V) in it, V the volume of the higher cell, which depends on where z = 0 is;
         without it the zero is the mean of the two sides, whose potentials differ by D/(ε0 A).
@@ -182,7 +182,7 @@ class Electrode(ThreePeriodicElectrode):
 
 
 def _check_vacuum(gold: Floats, wall: float, period: float) -> None:
-    """Raises InputFailure where the film sees the gold's next image beyond the wall; gold (K,): z in Å."""
+    """Raise InputFailure where the film comes too near to the gold's next image above; gold (K,): z in Å."""
     room = float(((gold - wall) % period).min())
     if room <= CUTOFF_A:
         raise InputFailure(
@@ -195,5 +195,5 @@ ELECTROSTATICS = {"slab-corrected": Electrode, "three-periodic": ThreePeriodicEl
 
 
 def labeller(parameters: Mapping[str, Any]) -> LammpsLabeller:
-    """Labels in LAMMPS; `gold` among the parameters says what is fixed while frames are sampled."""
+    """Labeller in LAMMPS; `gold` among the parameters decides which atoms are fixed during sampling."""
     return LammpsLabeller(ELECTROSTATICS[parameters["electrostatics"]], parameters)

@@ -1,4 +1,4 @@
-"""A slab with a film on it, in a cell that repeats along z: its vacuum, and where a box is cut open there."""
+"""Slab with a film on it, in a cell that repeats along z: its vacuum, and the cut of an open box there."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ MARGIN_A = 4.0
 
 @dataclass(frozen=True)
 class Vacuum:
-    """The widest stretch of z without atoms, `width` Å above z = `low` Å; z repeats after `period` Å."""
+    """Widest range of z without atoms, `width` Å above z = `low` Å; z repeats after `period` Å."""
 
     low: float
     width: float
@@ -19,25 +19,25 @@ class Vacuum:
 
     @classmethod
     def of(cls, heights: Floats, period: float) -> "Vacuum":
-        """heights (N,) Å: z of all atoms, wrapped or not."""
+        """Vacuum of atoms at heights (N,) Å: z of all atoms, wrapped or not."""
         order = np.sort(heights % period)
         gaps = np.diff(order, append=order[0] + period)
         widest = int(gaps.argmax())
         return cls(float(order[widest]), float(gaps[widest]), period)
 
     def cut(self, heights: Floats) -> Floats:
-        """(N,) Å: z, continued upwards from the middle of the vacuum."""
+        """Heights (N,) Å: z, continued upwards from the middle of the vacuum."""
         return np.asarray((heights - self.low - self.width / 2) % self.period)
 
     @property
     def lower_end(self) -> float:
-        """z in Å where a box that does not repeat along z begins: 4 to 5 Å below the lowest atom.
+        """Lower end z in Å of a box that does not repeat along z: 4 to 5 Å below the lowest atom.
 
         A whole number, so that the box and the mesh in it do not move with every motion of that atom; and
-        counted from the slab, which hardly moves, not from the top of the film.
+        measured from the slab, which hardly moves, not from the top of the film.
         """
         return float(np.floor((self.low + self.width) % self.period - MARGIN_A))
 
     def opened(self, heights: Floats) -> Floats:
-        """(N,) Å: z within [lower_end, lower_end + period); those already there keep every bit."""
+        """Heights (N,) Å: z within [lower_end, lower_end + period); those already there keep every bit."""
         return np.asarray(heights - self.period * np.floor((heights - self.lower_end) / self.period))

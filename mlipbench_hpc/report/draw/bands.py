@@ -24,20 +24,20 @@ from mlipbench_hpc.report.driving import about_run, driving_potential
 from mlipbench_hpc.report.text import count, number
 
 SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
-# Axes of curves that have figures elsewhere; densities of a run without a surface stand in files alone.
+# Axes of curves that other sections draw; densities of a run without a surface are in files only.
 ELSEWHERE = (DISTANCE, LAG, FROM_ORIGIN)
 
 
 def place(run: Item) -> str:
-    """How the names of the figures of one MD run begin."""
+    """Prefix of the names of the figures of one MD run."""
     return f"profiles-{run.subject['md']}-{run.subject['replica']}"
 
 
 def of_run(results: Results, run: Item) -> list[Figure | None]:
-    """Every observable of one MD run, with the committee's band where it was reweighted.
+    """Figures of every observable of one MD run, with the committee's band where it was reweighted.
 
-    Of g(r) the reweighted ones alone: all replicas share a figure of their own. Correlation functions stand
-    in the comparison of potentials.
+    The g(r) of all replicas share a figure in another section, so here are the reweighted ones alone.
+    Correlation functions stand in the comparison of potentials.
     """
     analysis, spread = next(iter(analyses(results, run)), None), reweighted(results, run)
     own = analysis.observables.values() if analysis else ()
@@ -147,20 +147,20 @@ def _band(axes: Axes, x: Floats, centre: Floats, half: Floats, colour: str, labe
 
 
 def _outline(axes: Axes, x: Floats, centre: Floats, half: Floats, label: str) -> None:
-    """The edges of an unusable training band."""
+    """Draw the edges of an unusable training band."""
     for edge, text in ((centre - half, label), (centre + half, None)):
         axes.plot(x, edge, color=TRAINING, linestyle=(0, (4, 2)), linewidth=0.6, label=text)
 
 
 def _frame(axes: Axes, x: Floats, average: Floats) -> None:
-    """Only the stretch of z where there is something."""
+    """Restrict z to the range where the profile is not zero."""
     occupied = np.flatnonzero(np.isfinite(average) & (average != 0))
     if len(occupied):
         axes.set_xlim(min(0.0, x[occupied[0]] - 0.5), x[occupied[-1]] + 0.5)
 
 
 def series(results: Results, run: Item, analysis: Item, observable: Observable) -> Figure | None:
-    """A number over time, at most 600 points drawn, and its histogram over all frames beside it."""
+    """Draw a number over time (at most 600 points), and its histogram over all frames beside it."""
     statistics, arrays = analysis.statistics(observable.name), analysis.arrays(observable.file)
     if not statistics or observable.column not in arrays:
         return None

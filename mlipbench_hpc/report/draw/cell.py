@@ -15,7 +15,7 @@ from mlipbench_hpc.report.driving import about_md
 from mlipbench_hpc.report.groups import WATER, Group, groups
 from mlipbench_hpc.report.text import count, number
 
-# Radii in Å and colours: large spheres for what is drawn behind, so that molecules are seen.
+# Radii in Å and colours: metals, drawn behind, have large spheres, so that molecules stand out.
 RADII = {"H": 0.45, "O": 0.75}
 METAL_RADIUS, ION_RADIUS = 1.35, 1.15
 METAL, OXYGEN, HYDROGEN, ION = "#d9a520", "#c0392b", "#f4f6f8", "#6d3fa9"
@@ -33,7 +33,7 @@ class Atoms:
 
 
 def cell(results: Results) -> Figure | None:
-    """Of the compared group with the most atoms that are neither metal nor water; None without a frame."""
+    """Cell of the group with the most atoms that are neither metal nor water; None without a frame."""
     compared = [group for group in groups(results) if group.drawn]
     for group in sorted(compared, key=_ions, reverse=True):
         for line in group.drawn:
@@ -49,7 +49,7 @@ def _ions(group: Group) -> int:
 
 
 def read_topology(path: Path) -> Atoms | None:
-    """The first model of a PDB file; None where there is no file or it holds no positions."""
+    """Atoms of the first model of a PDB file; None where there is no file or no positions in it."""
     try:
         lines = path.read_text(encoding="ascii").splitlines()
         own = [line for line in lines if line.startswith(("ATOM", "HETATM"))]
@@ -86,7 +86,7 @@ def _draw(results: Results, group: Group, name: str, atoms: Atoms, wall: float |
 
 
 def _spheres(axes: Axes, group: Group, atoms: Atoms) -> None:
-    """Circles as wide as the atoms, the farthest first; ions last, because they are few and matter."""
+    """Draw circles as wide as the atoms, the farthest first; ions last, because they are few."""
     ion = np.array([symbol not in (*group.metals, *WATER) for symbol in atoms.symbols])
     order = np.lexsort((-atoms.positions[:, 1], ion))
     styles = [_style(group, atoms.symbols[place]) for place in order]
@@ -145,7 +145,7 @@ def _names(
 
 
 def _labels(axes: Axes, right: float, names: list[tuple[float, str, str]]) -> None:
-    """At the right of the atoms, apart from each other, a line from each to its height."""
+    """Draw labels at the right of the atoms, apart from each other, with a line from each to its height."""
     before = -np.inf
     for height, text, colour in sorted(names):
         place = max(height, before + LEAST_GAP)

@@ -13,7 +13,7 @@ Rows = dict[str, tuple[float, Floats]]
 
 
 def coverage(finals: list[Round]) -> Figure | None:
-    """Share of validation errors inside k·α·s, against what a normal distribution gives."""
+    """Draw the share of validation errors inside k·α·s against that of a normal distribution."""
     by_committee = {final.committee: rows for final in finals if (rows := _rows(final))}
     if not by_committee:
         return None
@@ -35,7 +35,7 @@ def coverage(finals: list[Round]) -> Figure | None:
 
 
 def _rows(final: Round) -> Rows:
-    """By kind of energies: α, and (K, 3) of k, share inside, share of a normal distribution."""
+    """α and rows (K, 3) of k, share inside, share of a normal distribution, by kind of energies."""
     calibration = final.calibration.values if final.calibration else {}
     return {
         kind: (calibration[kind]["alpha"], np.array(calibration[kind]["coverage"]))

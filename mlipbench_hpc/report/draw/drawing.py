@@ -31,7 +31,7 @@ SIZE = (4.6, 3.1)
 SQUARE = (4.6, 3.6)
 ROWS_DRAWN = 600
 PANELS_ACROSS = 3
-# Width in inches of a figure with so many panels in a row.
+# Width in inches of a figure by its number of panels in a row.
 PANEL_WIDTH = {1: 4.6, 2: 7.2, 3: 9.6}
 
 
@@ -67,7 +67,7 @@ def new_axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
 
 
 def panels(count: int, entries: int) -> tuple[Canvas, list[Axes], Axes | None]:
-    """Two in a row; an odd last place is left for the legend of so many entries, else there is room below."""
+    """Panels, two in a row; the legend of `entries` lines takes an odd last place, else space below."""
     rows = -(-count // 2)
     below = 0.3 + 0.35 * -(-entries // 2) if count % 2 == 0 else 0.0
     canvas = new_canvas((9.6, 2.75 * rows + below))
@@ -81,7 +81,7 @@ def panels(count: int, entries: int) -> tuple[Canvas, list[Axes], Axes | None]:
 def side_by_side(
     names: Sequence[str], x: str, y: str, height: float = 2.7, shared: bool = True
 ) -> tuple[Canvas, dict[str, Axes]]:
-    """An axes for each name, at most three in a row, titled with it; shared: all have the same y."""
+    """Axes by name, at most three in a row, titled with the name; shared: all have the same y."""
     across = min(len(names), PANELS_ACROSS)
     canvas = new_canvas((PANEL_WIDTH[across], 0.35 + height * -(-len(names) // across)))
     by_name: dict[str, Axes] = {}
@@ -96,7 +96,7 @@ def side_by_side(
 
 
 def beside(axes: Axes, histogram: dict[str, Any], colour: str) -> None:
-    """A histogram {edges, counts} of what the axes show over time, turned to share its y."""
+    """Draw a histogram {edges, counts} of the series on the axes, turned to share its y."""
     side = axes.inset_axes((1.02, 0.0, 0.22, 1.0), sharey=axes)
     edges = np.array(histogram["edges"])
     side.stairs(histogram["counts"], edges, orientation="horizontal", fill=True, color=colour)
@@ -120,7 +120,7 @@ def diagonal(axes: Axes) -> None:
 
 
 def room(axes: Axes, low: Floats, high: Floats) -> float:
-    """Sets y so that everything between `low` and `high`, any shape, is seen; returns the frame's height."""
+    """Set y so that everything between `low` and `high`, any shape, is seen; returns the frame's height."""
     ends = np.concatenate([np.ravel(low), np.ravel(high)])
     ends = ends[np.isfinite(ends)]
     if not len(ends) or ends.max() <= ends.min():
@@ -135,7 +135,7 @@ def colour_of(index: int) -> str:
 
 
 def joined(parts: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, list[Any]]:
-    """Tables of equal columns in one, each after columns that hold in all its rows whose it is."""
+    """Join tables of equal columns into one; values of each table's owner fill leading columns."""
     columns: dict[str, list[Any]] = {}
     for owner, table in parts:
         rows = len(next(iter(table.values())))
@@ -147,14 +147,14 @@ def joined(parts: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, 
 
 
 def finish(name: str, title: str, caption: str, columns: dict[str, list[Any]], canvas: Canvas) -> Figure:
-    """A figure of what is on the canvas, with its title above, so that it can be read alone."""
+    """Finish a canvas as a figure, with its title above, so that the file is legible alone."""
     canvas.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK)
     svg, pdf = render(canvas, name)
     return Figure(name, title, caption, columns, _inline(svg, name, title), pdf)
 
 
 def render(canvas: Canvas, name: str) -> tuple[str, bytes]:
-    """SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
+    """Render SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
     svg, pdf = io.StringIO(), io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": name}):
         canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
@@ -166,7 +166,7 @@ def render(canvas: Canvas, name: str) -> tuple[str, bytes]:
 
 
 def _inline(svg: str, name: str, title: str) -> str:
-    """The <svg> element alone, its ids made unique on the page.
+    """Extract the <svg> element, its ids made unique on the page.
 
     It scales with its column between the sizes at which its text can be read.
     """

@@ -51,7 +51,7 @@ class Look:
 
 
 def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
-    """By line; a committee looks the same in every group."""
+    """Look of each line by name; a committee looks the same in every group."""
     committees = results.names("committees")
     by_line: dict[str, Look] = {}
     for line in lines:
@@ -126,7 +126,7 @@ def _draw(axes: Axes, observable: Observable, profiles: dict[str, Band], drawn: 
 
 
 def _training(axes: Axes, profile: Band, look: Look, height: float) -> None:
-    """Hatched where usable, a dashed outline where not; nothing where that exceeds the axis range."""
+    """Draw a training band: hatched where usable, dashed outline where not, none beyond the axis range."""
     if profile.training is None or not _fits(profile, height):
         return
     style: dict[str, Any] = {"hatch": look.hatch} if profile.usable else {"linestyle": (0, (4, 2))}
@@ -137,12 +137,12 @@ def _training(axes: Axes, profile: Band, look: Look, height: float) -> None:
 
 
 def _fits(profile: Band, height: float) -> bool:
-    """Whether a training band is drawn: not if it is unusable and exceeds the axis range."""
+    """True where a training band is drawn: it is usable or does not exceed the axis range."""
     return profile.usable or profile.training is None or bool(np.nanmax(profile.training) < height)
 
 
 def _same_stretch(axes: dict[Observable, Axes], bands: Bands) -> None:
-    """All profiles over the same z: from the surface to where the water ends."""
+    """Set one range of z for all profiles: from the surface to the end of the water."""
     films = [
         profile.x[profile.mean > ALMOST_NONE * profile.mean.max()]
         for observable, profiles in bands.items()
@@ -197,7 +197,7 @@ def _handle(group: Group, line: Line, look: Look) -> Line2D:
 
 
 def caption(group: Group, series: bool = False) -> str:
-    """Lines with their amount of data, definitions of the bands, and convergence; series: with histograms."""
+    """Caption: lines with amount of data, definitions of bands, convergence; series: with histograms."""
     lines = "; ".join(f"{line.title(group.drawn)}: {line.about()}" for line in group.drawn)
     believed = "Converged." if convergence.converged(group) else "Not converged."
     sentences = [f"{group.title}. {lines}. {believed}", "Filled bands: ± 2 SE, sampling."]
@@ -227,7 +227,7 @@ def caption(group: Group, series: bool = False) -> str:
 
 
 def _columns(lines: list[Line], bands: Bands, series: Drawn) -> dict[str, list[Any]]:
-    """One row for each plotted point: what, whose, x and value with its widths; empty where there is none."""
+    """Plotted numbers, one row for each point: quantity, line, x and value with its widths; may be empty."""
     potentials = {line.name: line.potential.name for line in lines}
     names = (
         "observable",

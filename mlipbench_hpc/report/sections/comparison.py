@@ -67,13 +67,13 @@ def _blocks(results: Results, group: Group) -> list[Block]:
 
 
 def _two_lines(table: Table) -> Table:
-    """Numbers with the result of their test below them, so that all columns are seen."""
+    """Table whose numbers have the result of their test below them, so that all columns fit the page."""
     rows = [[first, *(cell.replace(", ", "\n") for cell in cells)] for first, *cells in table.rows]
     return replace(table, rows=rows, open=True)
 
 
 def _summary(group: Group) -> list[str]:
-    """Heading with what it is worth, then a block for each line."""
+    """Heading with the state of convergence, then a block for each line."""
     worth = "converged" if convergence.converged(group) else "not converged"
     title = group.title + worth.rjust(max(len(worth) + 2, COLUMNS - len(group.title)))
     lines = [title, "-" * COLUMNS]

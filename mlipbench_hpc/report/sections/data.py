@@ -35,7 +35,7 @@ def build(results: Results) -> Content:
 
 
 def numbers(results: Results) -> dict[str, Any]:
-    """What results.json says of systems, datasets and splits."""
+    """Numbers of systems, datasets and splits for results.json."""
     by_name = {
         f"{kind}s": {item.subject[kind]: item.values for item in results.items if kind in item.subject}
         for kind in ("system", "dataset")
@@ -57,7 +57,7 @@ def _split_numbers(item: Item) -> dict[str, Any]:
 
 
 def warnings(results: Results) -> list[Caution]:
-    """What may mislead about each dataset and split."""
+    """Warnings about each dataset and split."""
     every: list[Caution] = []
     for name in results.names("datasets"):
         place, about = f"dataset {name}", f"Dataset {name} ({sampling.about(results, name)})"

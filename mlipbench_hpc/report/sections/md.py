@@ -49,7 +49,7 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
 
 
 def _verdict(results: Results, name: str) -> list[str]:
-    """Number, length and stability of the runs; for those outside every comparison."""
+    """Number, length and stability of the runs that belong to no comparison."""
     runs = [item for item in results.of("md", md=name) if item.done]
     planned, by = len(results.of("md", md=name)), driving_potential(results, name).drives()
     if not runs:
@@ -67,7 +67,7 @@ def _verdict(results: Results, name: str) -> list[str]:
 
 
 def warnings(results: Results) -> list[Caution]:
-    """What may mislead about the runs of each entry of `md`."""
+    """Warnings about the runs of each entry of `md`."""
     every: list[Caution] = []
     for name in results.names("md"):
         for sentences, consequence, kind in (
@@ -87,12 +87,12 @@ def of_replicas(results: Results, name: str, sentences: list[str]) -> list[str]:
 
 
 def about(results: Results, name: str) -> str:
-    """What warnings about one entry of `md` stand under."""
+    """Heading of warnings about one entry of `md`: its driving potential and length."""
     return f"MD {name} ({about_md(results, name)})"
 
 
 def _of_analyses(results: Results, name: str) -> list[str]:
-    """The worker's own warnings, equal ones of several replicas together."""
+    """Warnings of the worker, equal ones of several replicas together."""
     by_sentence: dict[str, list[str]] = {}
     for item in results.of("analyse", md=name):
         for sentence in item.values.get("warnings", []):

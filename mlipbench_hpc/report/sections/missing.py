@@ -9,7 +9,7 @@ UNKNOWN = "results that depend on this task are missing too"
 
 
 def build(results: Results) -> Content:
-    """The table of those tasks, and a sentence for the verdict; nothing where every task is done."""
+    """Table of those tasks, and a sentence for the verdict; nothing where every task is done."""
     absent = [item for item in results.items if not item.done]
     if not absent:
         return Content([])

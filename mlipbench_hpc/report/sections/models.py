@@ -66,7 +66,7 @@ def _committees(results: Results, planned: dict[str, Round]) -> Table:
 
 
 def _used(planned: dict[str, Round]) -> dict[str, dict[str, Any]]:
-    """Hyperparameters by committee, of its first trained member."""
+    """Hyperparameters of each committee, from its first trained member."""
     by_name = {
         name: next((values for m in final.trained if (values := models.hyperparameters(m))), {})
         for name, final in planned.items()
@@ -161,7 +161,7 @@ def _judgement(force: float, errors: dict[str, Any]) -> str:
 
 
 def warnings(results: Results) -> list[Caution]:
-    """What may mislead about the training and evaluation of each committee."""
+    """Warnings about the training and evaluation of each committee."""
     every: list[Caution] = []
     for name in results.names("committees"):
         place, about, planned = f"committee {name}", about_committee(results, name), rounds(results, name)
@@ -174,13 +174,13 @@ def warnings(results: Results) -> list[Caution]:
 
 
 def about_committee(results: Results, name: str) -> str:
-    """What warnings about a committee stand under."""
+    """Heading of warnings about a committee: its size and training structures."""
     final = final_round(results, name)
     return f"Committee {name} ({final.describe() if final else 'no model'}; training and validation set)"
 
 
 def _never_enough(all_rounds: list[Round]) -> list[str]:
-    """A committee that grew to its last round without reaching its target."""
+    """Warning of a committee that grew to its last round without reaching its target."""
     last = all_rounds[-1] if all_rounds else None
     values = last.decision.values if last and last.decision and last.decision.done else {}
     if last is None or values.get("enough", True):

@@ -1,4 +1,4 @@
-"""What the page begins with: conclusions, a picture of the cell, and the table of models and observables."""
+"""First screen of the page: conclusions, a picture of the cell, and the table of models and observables."""
 
 from mlipbench_hpc.report import conclusions, summary_table
 from mlipbench_hpc.report.collect import Results
@@ -8,7 +8,7 @@ from mlipbench_hpc.report.section import Block, Columns, Content, Gallery, Point
 
 
 def build(results: Results) -> Content:
-    """Nothing where neither a run has started nor potentials are compared."""
+    """Content of the first screen; empty where neither a run has started nor potentials are compared."""
     sentences = conclusions.sentences(results)
     table = summary_table.table(groups(results))
     picture = cell(results)

@@ -25,7 +25,7 @@ NOTHING = "No profiles of this run."
 
 
 def build(results: Results) -> Content:
-    """What is said of each run, then for each observable the figures of all runs side by side."""
+    """Sentences on each run, then for each observable the figures of all runs side by side."""
     names = results.names("md")
     runs = [run for name in names for run in results.of("md", md=name) if run.done]
     if not runs:
@@ -63,7 +63,7 @@ def _figures(results: Results, runs: list[Item]) -> list[Block]:
 
 
 def _cautions(results: Results) -> list[Caution]:
-    """Of reweighting; what the criteria of convergence say of a compared run is not said twice."""
+    """Warnings about reweighting; those repeated by convergence criteria of compared runs are left out."""
     compared = {line.name for group in groups(results) for line in group.drawn}
     every: list[Caution] = []
     for name in results.names("md"):

@@ -1,4 +1,4 @@
-"""Where atoms live in LAMMPS: the commands that make the box, and how positions are brought into it."""
+"""Box of LAMMPS: the commands that create it, and the wrapping of positions into it."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ REGION = "mlipbench_cell"
 
 @dataclass(frozen=True)
 class Cell:
-    """low (3,) Å, the box's corner; vectors (3, 3) Å, lower triangular rows; boundary: a letter each.
+    """Box of LAMMPS: corner low (3,) Å; vectors (3, 3) Å, lower triangular rows; boundary: three letters.
 
-    repeats: along which vectors the structure repeats, and its atoms may be taken into the box.
+    repeats: directions in which the structure is periodic, so that its atoms may be wrapped into the box.
     """
 
     low: Floats
@@ -25,7 +25,7 @@ class Cell:
     repeats: tuple[bool, bool, bool]
 
     def commands(self, kinds: int, words: str) -> list[str]:
-        """The box for `kinds` atom types; words: the rest of create_box. repr keeps every bit of a number."""
+        """Commands of the box for `kinds` atom types; words: the rest of create_box. repr keeps every bit."""
         high = self.low + np.diag(self.vectors)
         edges = " ".join(repr(float(value)) for pair in zip(self.low, high, strict=True) for value in pair)
         tilts = [float(self.vectors[row, column]) for row, column in ((1, 0), (2, 0), (2, 1))]
@@ -38,16 +38,16 @@ class Cell:
         ]
 
     def wrap(self, positions: Floats) -> tuple[Floats, Ints]:
-        """(N, 3) Å within the box where the structure repeats, and (N, 3) the whole vectors taken off."""
+        """Positions (N, 3) Å wrapped in periodic directions, and the whole vectors (N, 3) subtracted."""
         fractions = (positions - self.low) @ np.linalg.inv(self.vectors)
         cells = (np.floor(fractions) * self.repeats).astype(np.int64)
         return positions - cells @ self.vectors, cells
 
 
 def periodic_cell(atoms: Atoms, open_boundary: str) -> Cell:
-    """The cell of a structure in standard orientation.
+    """Cell of a structure in standard orientation.
 
-    A vector along which nothing repeats has no tilt in LAMMPS; a structure without a cell gets a box.
+    A non-periodic vector has no tilt in LAMMPS; a structure without a cell gets a box.
     """
     if atoms.cell.rank < 3:
         return open_space(atoms.positions, open_boundary)
@@ -59,14 +59,14 @@ def periodic_cell(atoms: Atoms, open_boundary: str) -> Cell:
 
 
 def film_cell(atoms: Atoms) -> Cell:
-    """The orthorhombic cell of a slab, which repeats along z too, as a box that ends in the vacuum."""
+    """Orthorhombic cell of a slab, periodic along z too, as a box that ends in the vacuum."""
     vacuum = Vacuum.of(atoms.positions[:, 2], float(atoms.cell[2, 2]))
     low = np.array([0.0, 0.0, vacuum.lower_end])
     return Cell(low, np.array(atoms.cell), ("p", "p", "f"), (True, True, True))
 
 
 def open_space(positions: Floats, boundary: str = "s") -> Cell:
-    """A box around positions (N, 3) Å."""
+    """Box around positions (N, 3) Å."""
     low = positions.min(axis=0) - MARGIN_A
     vectors = np.diag(positions.max(axis=0) + MARGIN_A - low)
     return Cell(low, vectors, (boundary, boundary, boundary), (False, False, False))

@@ -1,4 +1,4 @@
-"""Where momenta and noise come from: separate streams of (seed, replica), the same for every engine."""
+"""Random momenta and noise: separate streams of (seed, replica), the same for every engine."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ def streams(parameters: dict[str, Any]) -> tuple[np.random.SeedSequence, np.rand
 def start_momenta(system: System, parameters: dict[str, Any], draw: int = 0) -> Floats:
     """Momenta (M, 3) of the mobile atoms, ASE units, of `parameters["temperature"]` in every species.
 
-    draw: 0 at the start, then which one of those of `equilibrate`.
+    draw: 0 at the start, then the number of the draw of `equilibrate`.
 
-    A draw alone leaves a species of n atoms at T ± T √(2/3n), 41 K for 36 oxygens at 300 K, which takes a
-    thermostat picoseconds to mend where species exchange energy slowly; so each species is scaled to T. The
-    centre of mass moves with the fixed atoms' frame: nothing is taken off.
+    A plain draw leaves a species of n atoms at T ± T √(2/3n), 41 K for 36 oxygens at 300 K, which takes a
+    thermostat picoseconds to correct where species exchange energy slowly; so each species is scaled to T.
+    The centre of mass moves relative to the fixed atoms: its momentum is not removed.
     """
     masses = system.start.get_masses()[system.mobile]
     seed = np.random.SeedSequence([parameters["seed"], parameters["replica"], draw])

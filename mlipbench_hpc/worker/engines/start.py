@@ -1,4 +1,4 @@
-"""Where an md task begins: its frame, what stays fixed in it, and the wall above it."""
+"""Start of an md task: frame, fixed atoms, and wall."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ from mlipbench_hpc.worker.engines.system import System, oriented
 
 @dataclass(frozen=True)
 class Start:
-    """The system to simulate, and its reflecting wall where one stands."""
+    """System to simulate, and its reflecting wall if it has one."""
 
     system: System
     wall: Wall | None
 
     @classmethod
     def of(cls, context: Context) -> "Start":
-        """Raises InputFailure when the frame is not there, or does not hold what the task says of it."""
+        """Start of a task; InputFailure when the frame is missing or contradicts the task."""
         given, frames = context.parameters, Frames.load(context.upstream("start") / "frames.npz")
         index = given["start_frame"]
         if not 0 <= index < len(frames):
@@ -52,7 +52,7 @@ def lowest(atoms: Atoms, count: int, metal: str | list[str]) -> list[int]:
 
 
 def height_of(context: Context) -> float | None:
-    """z of the wall in Å: the task's own, or that of the start, which came with its frame or its system."""
+    """Height z of the wall in Å: of the task itself, or of the start, stored with its frame or its system."""
     asked = context.parameters["wall"]
     if asked != "start":
         return None if asked == "none" else float(asked)
@@ -64,7 +64,7 @@ def height_of(context: Context) -> float | None:
 
 
 def standing(height: float | None, given: Atoms, turned: Atoms) -> Wall | None:
-    """The wall at z = `height` over the atoms as `given`, which are simulated as `turned`.
+    """Wall at z = `height` over the atoms `given`, which are simulated in the orientation of `turned`.
 
     Raises InputFailure where the two do not have the same z.
     """

@@ -14,7 +14,7 @@ MAGIC = b"- of UlmASE-Trajectory"
 
 
 def content(path: Path) -> Content:
-    """A `.traj`. Raises InputFailure."""
+    """Content of a `.traj`. Raises InputFailure."""
     with open_reader(path) as reader:
         frames = len(reader)
         symbols = tuple(reader[0].get_chemical_symbols()) if frames else ()
@@ -25,7 +25,7 @@ def content(path: Path) -> Content:
 
 
 def open_reader(path: Path) -> Any:
-    """ASE's reader. Raises InputFailure for anything that is not its present format."""
+    """Reader of ASE. Raises InputFailure for anything but its present format."""
     from ase.io.trajectory import TrajectoryReader
 
     with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""The one cell of all frames: the file's, or the request's where there is none; others are refused."""
+"""The one cell of all frames: the file's, or the request's where the file has none; others are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from mlipbench_hpc.worker.foreign.height import Cut, cut_of
 from mlipbench_hpc.worker.foreign.plausible import check_positions
 from mlipbench_hpc.worker.foreign.record import Content, CutShort, Piece, Positions
 
-# Frames at the beginning in which it shows whether the cell changes.
+# Number of first frames that decide whether the cell changes.
 FIRST = 8
-# Why a file of some format has none.
+# Reason why a file has no cell, by format.
 NO_CELL = {
     "XYZ": "plain XYZ holds none",
     "extended XYZ": "a comment without Lattice",
@@ -33,7 +33,7 @@ NO_CELL = {
 def cell_of(
     contents: list[Content], numbers: Ints, request: dict[str, Any]
 ) -> tuple[Floats, Cut | None, list[str]]:
-    """The one cell of all frames (3, 3) Å, where its height alone changes how, and that in words.
+    """The one cell of all frames (3, 3) Å, the cut where the height alone changes, and facts in words.
 
     Raises InputFailure where there is no cell, or the request's is another than the file's.
     """
@@ -61,7 +61,7 @@ def cell_of(
 
 
 def beginning(content: Content) -> Piece:
-    """Its first frames; whether more follow is seen later."""
+    """First frames of a file; InputFailure where no frame is whole."""
     try:
         return next(content.pieces(FIRST))
     except CutShort as error:
@@ -71,7 +71,7 @@ def beginning(content: Content) -> Piece:
 def height_varies(
     contents: list[Content], first: Piece, numbers: Ints, request: dict[str, Any]
 ) -> tuple[Floats, Cut, list[str]]:
-    """The cell of the largest height, and how frames are laid into it."""
+    """Cell of the largest height, the cut at which frames are extended to it, and facts in words."""
     path, heights = contents[0].path, list[float]()
     for content in contents:
         try:
@@ -100,7 +100,7 @@ def height_varies(
 
 
 def normal(path: Path, positions: Positions, cells: Floats, frame: int) -> tuple[Positions, Floats]:
-    """Positions (f, N, 3) and cells (f, 3, 3) Å, written in one way; the first frame has index `frame`.
+    """Positions (f, N, 3) and cells (f, 3, 3) Å in the standard form; the first frame has index `frame`.
 
     Raises InputFailure where a cell has no volume.
     """
@@ -115,7 +115,7 @@ def normal(path: Path, positions: Positions, cells: Floats, frame: int) -> tuple
 
 
 def lattice_at(path: Path, cell: Floats, frame: int) -> lattice.Lattice:
-    """As `lattice_of`, and errors name the frame."""
+    """Lattice of a cell as `lattice_of`; errors name the frame."""
     try:
         return lattice.lattice_of(np.asarray(cell, dtype=float))
     except InputFailure as error:
@@ -125,7 +125,7 @@ def lattice_at(path: Path, cell: Floats, frame: int) -> lattice.Lattice:
 
 
 def change_message(path: Path, frame: int, first: Floats, cell: Floats) -> str:
-    """That the cell is another one, and why this is refused."""
+    """Message of a cell that changes from frame to frame, with the reason for its refusal."""
     return (
         f"{path}: the cell changes at frame {frame}, from {lattice.edges(first)} to {lattice.edges(cell)}, "
         "so that bins have no constant volume; expected a constant cell, or one of which the height alone "
@@ -134,7 +134,7 @@ def change_message(path: Path, frame: int, first: Floats, cell: Floats) -> str:
 
 
 def contradiction_message(path: Path, frame: int, requested: Floats, cell: Floats) -> str:
-    """That the cell of the request is not the file's."""
+    """Message where the cell of the request is not the file's."""
     return (
         f"--cell: received {lattice.edges(requested)}, but {path} has {lattice.edges(cell)} in frame "
         f"{frame}: leave --cell out, or correct the file"

@@ -1,6 +1,6 @@
-"""Constant area, varying height (NPzT): all frames in one cell, its surplus in the middle of the metal.
+"""Constant area, varying height (NPzT): all frames in one cell, extended in the middle of the metal.
 
-Heights above either face are then what they are in each frame's own cell.
+Heights above either face are then the same as in each frame's own cell.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ import numpy as np
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign.record import Positions
 
-# Å between neighbouring layers at least, and the thickness of one.
+# Smallest distance between neighbouring layers, and largest thickness of a layer, in Å.
 LAYERS_APART, LAYER = 0.8, 1.2
 
 
 @dataclass(frozen=True)
 class Cut:
-    """below, above (K,): atoms of two layers between which a slab is cut; height: Å of the common cell."""
+    """Cut of a slab between layers: below, above (K,): their atoms; height: Å of the common cell."""
 
     below: Ints
     above: Ints
@@ -42,7 +42,7 @@ def near(z: Floats, reference: float, length: float) -> Floats:
 
 
 def cut_of(positions: Positions, cell: Floats, metal: Ints, height: float) -> Cut:
-    """Where to cut, by one frame: nearest to the middle of the slab of atoms `metal` (K,).
+    """Cut by one frame, nearest to the middle of the slab of atoms `metal` (K,).
 
     Raises ValueError, in words, where the slab has fewer than two layers.
     """

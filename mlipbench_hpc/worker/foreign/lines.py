@@ -1,4 +1,4 @@
-"""Text files: rows of a frame, and whether the last one is whole."""
+"""Text files: rows of a frame, and the test of a last row that may be cut."""
 
 import itertools
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def rows_of(stream: TextIO, amount: int) -> list[str]:
 
 
 def complete(rows: list[str]) -> bool:
-    """Whether a last row without its end of line is as long, or as precise, as all the others."""
+    """True where a last row without its end of line is as long, or as precise, as all the others."""
     *others, last = (row.rstrip() for row in rows)
     if not others:
         return False
@@ -33,5 +33,5 @@ def complete(rows: list[str]) -> bool:
 
 
 def decimals(words: Iterable[str]) -> set[int]:
-    """Characters behind the point: the same for all numbers that one format wrote."""
+    """Numbers of characters after the decimal point, equal for all numbers of one format."""
     return {len(word.partition(".")[2]) for word in words}

@@ -1,4 +1,4 @@
-"""Whether positions can be those of atoms, in Å: finite, apart from one another, O-H bonds of about 1 Å."""
+"""Plausibility of positions in Å: finite, no two atoms at one point, O-H bonds of about 1 Å."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign.record import Piece, Positions
 
-# Hydrogens that are looked at.
+# Number of hydrogens in the check of bonds.
 SAMPLE = 200
-# Å within which the median hydrogen's nearest oxygen lies, and no hydrogen's lies outside the second pair.
+# Limits in Å, by unit, of the median distance from H to the nearest O, and of all these distances.
 UNITS = {"bohr": (1.6, 2.1, 1.5, np.inf), "nm": (0.08, 0.12, 0.0, 0.2)}
-# The same of what is in Å, but was taken for bohr.
+# The same limits for lengths in Å that were converted as if they were in bohr.
 TWICE = (0.42, 0.62, 0.0, 0.75)
 
 
 def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats) -> None:
-    """Raises InputFailure where all bonds of one frame have the length they have in bohr or nm.
+    """Raise InputFailure where the bonds of one frame have their lengths in bohr or nm.
 
     numbers (N,), positions (N, 3) Å, cell (3, 3) Å.
     """
@@ -44,12 +44,12 @@ def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats)
 
 
 def within(nearest: Floats, low: float, high: float, shortest: float, longest: float) -> bool:
-    """Whether the median of distances (K,) lies between two limits, and all between two others."""
+    """True where the median of distances (K,) lies between two limits, and all between two others."""
     return low < float(np.median(nearest)) < high and nearest.min() > shortest and nearest.max() < longest
 
 
 def check_positions(path: Path, piece: Piece, atoms: int, frame: int) -> None:
-    """Raises InputFailure where positions of these frames, the first of index `frame`, cannot be right."""
+    """Raise InputFailure where positions of these frames, the first of index `frame`, cannot be right."""
     if (amount := piece.positions.shape[1]) != atoms:
         raise InputFailure(f"{path}: it has {amount} atoms, its topology {atoms}")
     index, atom = _fault(native(piece.positions))
@@ -64,14 +64,14 @@ def check_positions(path: Path, piece: Piece, atoms: int, frame: int) -> None:
 
 @njit(cache=True, nogil=True, fastmath={"reassoc"})
 def _fault(positions: Positions) -> tuple[int, int]:
-    """The first frame and atom that is not finite, or else at the point of the next atom; -1 twice if none.
+    """First frame and atom that is not finite, or else at the point of the next atom; -1 twice if none.
 
-    positions (F, N, 3) Å. Compiled, for every frame of every file goes through it.
+    positions (F, N, 3) Å. Compiled, because every frame of every file is checked.
     """
     for frame in range(len(positions)):
         here, atoms, total = positions[frame], positions.shape[1], 0.0
         for atom in range(atoms):
-            # Zero unless a component is infinite or no number.
+            # Zero unless a component is infinite or NaN.
             total += 0.0 * here[atom, 0] + 0.0 * here[atom, 1] + 0.0 * here[atom, 2]
         if total != 0.0:
             return frame, 0
@@ -86,7 +86,7 @@ def _fault(positions: Positions) -> tuple[int, int]:
 
 
 def coincidence_message(path: Path, frame: int, positions: Positions, atom: int, amount: int) -> str:
-    """That atoms lie at one point, and where."""
+    """Message of atoms at one point, with the point."""
     place = " ".join(f"{value:.4f}" for value in positions[atom])
     return (
         f"{path}: in frame {frame} {amount} atoms lie at the point of another, first atom {atom + 1} at "

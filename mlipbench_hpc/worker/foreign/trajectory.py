@@ -1,4 +1,4 @@
-"""One run that another program wrote, in one or more files, checked here for all formats."""
+"""One run of another program, in one or more files, with the checks common to all formats."""
 
 import bz2
 import gzip
@@ -32,10 +32,10 @@ OPENERS: dict[str, Callable[[Path, str], Any]] = dict(
 
 @dataclass
 class Foreign:
-    """numbers (N,); cell (3, 3) Å, lower triangular; selection (F,): frames that count; times (K,) ps.
+    """Atomic numbers (N,); cell (3, 3) Å, lower triangular; selection (F,): frames that count; times (K,) ps.
 
     cell_from_request: the cell is the request's; cut: where the height alone changes; facts and warnings: in
-    words; ends: why reading stopped early.
+    words; ends: reasons why reading stopped early.
     """
 
     contents: list[Content]
@@ -51,28 +51,28 @@ class Foreign:
 
     @property
     def path(self) -> Path:
-        """Of its first file, for messages."""
+        """Path of the first file, for messages."""
         return self.contents[0].path
 
     @property
     def name(self) -> str:
-        """Of all files."""
+        """Names of all files."""
         return ", ".join(content.path.name for content in self.contents)
 
     @property
     def expected(self) -> int:
-        """Frames that count, by the headers or the lines of the files."""
+        """Number of frames that count, by the headers or the lines of the files."""
         return int(self.selection.sum())
 
     @property
     def truncated(self) -> list[str]:
-        """What is missing of each file and why."""
+        """Missing part of each file, with the reason."""
         return [
             f"{content.path.name} ({content.rest})" for content in self.contents if content.rest
         ] + self.ends
 
     def pieces(self, size: int) -> Iterator[Piece]:
-        """Every frame that counts, at most `size` at a time, in the one cell.
+        """Every frame that counts, at most `size` at a time, in the common cell.
 
         Raises InputFailure where the cell or the number of atoms changes, or positions cannot be right.
         """
@@ -94,7 +94,7 @@ class Foreign:
                 return
 
     def coincidence(self) -> str:
-        """Which atoms of which frame lie at one point, wherever they stand in it; "" where none do."""
+        """First atoms at one point, in any order of the frame, as a message; "" where there are none."""
         for content in self.contents:
             for frame, piece in enumerate(content.pieces(1)):
                 _, first, amounts = np.unique(
@@ -128,7 +128,7 @@ class Foreign:
 
 
 def open_foreign(request: dict[str, Any]) -> Foreign:
-    """The files of a request, with its topology, cell, elements, ps between frames. Raises InputFailure."""
+    """Run from the files of a request, with topology, cell, elements, ps between frames; or InputFailure."""
     folder = Path(tempfile.mkdtemp(prefix="mlipbench-"))
     try:
         foreign = _open(request, folder)
@@ -160,9 +160,9 @@ def _open(request: dict[str, Any], folder: Path) -> Foreign:
 
 
 def unpack(path: Path, folder: Path, shown: dict[str, str]) -> Path:
-    """The file itself, or what is packed in it, in a new folder of `folder`. Raises InputFailure.
+    """File itself, or its unpacked content in a new folder of `folder`. Raises InputFailure.
 
-    shown: what messages call a path instead; the new one is called as the packed one is.
+    shown: path in messages by path; the new file is shown as the packed one.
     """
     opener = OPENERS.get(path.suffix.lower())
     if opener is None:
@@ -178,7 +178,7 @@ def unpack(path: Path, folder: Path, shown: dict[str, str]) -> Path:
 
 
 def open_content(path: Path, kind: Format) -> Content:
-    """Raises InputFailure where it holds no whole frame, and says why."""
+    """Content of a file; InputFailure with the reason where it holds no whole frame."""
     content = kind.read(path)
     if content.frames == 0:
         empty = "it is empty" if path.stat().st_size == 0 else content.rest or "there is no frame in it"
@@ -189,7 +189,7 @@ def open_content(path: Path, kind: Format) -> Content:
 def elements(
     contents: list[Content], topology: Path | None, other: Labels | None, request: dict[str, Any]
 ) -> Species:
-    """Of the first file; those of others must be the same. Raises InputFailure."""
+    """Elements of the first file; others must have the same atoms. Raises InputFailure."""
     first = contents[0]
     if other is None and not (first.labels.names or first.labels.types):
         raise InputFailure(

@@ -1,7 +1,7 @@
 """XYZ of every dialect: plain, extended, CP2K's, i-PI's and LAMMPS'.
 
-Read here, because ASE refuses species that are no elements and takes five times as long, and MDAnalysis reads
-no cell, unit, step or time of a comment; both end at a blank line.
+Our own reader, because ASE refuses species that are no elements and takes five times as long, and MDAnalysis
+reads no cell, unit, step or time of a comment; both end at a blank line.
 """
 
 import re
@@ -27,7 +27,7 @@ TIME = re.compile(rf"\btime\s*[=:]\s*({NUMBER})(?:\s*(fs|ps|ns|as|a\.?u\.?|atomi
 CP2K = re.compile(r"^\s*i\s*=\s*\d+,\s*time\s*=")
 IPI_CELL = re.compile(rf"CELL\s*[({{](abcABC|H|GENH)[)}}]:?((?:\s+{NUMBER})+)")
 IPI_UNIT = re.compile(r"\b(\w+)\{(\w+)\}")
-# Of lengths, and neither of forces (Hartree/Bohr) nor of an energy in atomic units.
+# Words for lengths in bohr, but not forces (Hartree/Bohr) or an energy in atomic units.
 IN_BOHR = re.compile(
     r"(?<![/\w])bohrs?\b(?!\s*(?:\^|-|\*\*))"
     r"|\b(?:positions?|coordinates?|lengths?|units?)\b[^,;]*?\b(?:atomic[_ ]units?|a\.u\.|au\b)",
@@ -45,7 +45,7 @@ SPECIES = ("species", "element", "elements", "symbols", "type_name")
 
 @dataclass(frozen=True)
 class Comment:
-    """What a frame's second line says: factor: Å in its unit of length; columns of species, x, id or -1."""
+    """Values in a frame's comment; factor: its unit of length in Å; columns of species, x, id or -1."""
 
     cell: Floats | None
     factor: float
@@ -57,7 +57,7 @@ class Comment:
 
 
 def content(path: Path) -> Content:
-    """An XYZ of any dialect. Raises InputFailure."""
+    """Content of an XYZ of any dialect. Raises InputFailure."""
     comments, labels, rest = list[Comment](), Labels(), ""
     try:
         for index, (line, rows) in enumerate(blocks(path)):
@@ -93,7 +93,7 @@ def blocks(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def comment_of(path: Path, frame: int, line: str) -> Comment:
-    """Raises InputFailure where a cell, a unit or a quantity is none."""
+    """Values of a comment. Raises InputFailure for a cell, unit or quantity that cannot be read."""
     where = f"{path}: frame {frame}"
     if EXTENDED.search(line):
         return _extended(where, line)
@@ -113,7 +113,7 @@ def comment_of(path: Path, frame: int, line: str) -> Comment:
 
 
 def time_unit(word: str) -> float | None:
-    """ps in a unit of time, None for a word that is none."""
+    """Unit of time in ps, None for an unknown word."""
     word = word.lower().replace(".", "")
     full = {"femtosecond": "fs", "picosecond": "ps", "nanosecond": "ns", "atomic_unit": "au"}
     return PS.get(full.get(word.rstrip("s") if len(word) > 2 else word, word))
@@ -150,7 +150,7 @@ def _extended(where: str, line: str) -> Comment:
 
 
 def _columns(where: str, properties: str) -> tuple[int, int, int]:
-    """Where species, positions and ids stand (ids: -1 where there are none)."""
+    """Columns of species, positions and ids (-1 where there are none)."""
     words, places, at = properties.split(":"), dict[str, int](), 0
     for name, amount in zip(words[::3], words[2::3], strict=False):
         places[name.lower()] = at
@@ -208,7 +208,7 @@ def _frames(path: Path, comments: list[Comment]) -> Iterator[Frame]:
         columns = [place, place + 1, place + 2, *([identifier] if identifier >= 0 else [])]
         numbers = record.numbers_in(path, index, rows, columns)
         positions = numbers[:, :3] * comment.factor
-        # Plain XYZ stays in the precision that other programs read it in.
+        # Plain XYZ is kept in single precision, as other programs read it.
         kind = np.float64 if comment.extended else np.float32
         ids = numbers[:, 3].astype(np.int64) if identifier >= 0 else None
         labels = tuple(row.split(maxsplit=species + 1)[species] for row in rows)

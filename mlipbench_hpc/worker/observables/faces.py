@@ -1,4 +1,4 @@
-"""Two faces with water apart: what `analyse` writes of each beside the symmetrised profiles."""
+"""Two faces with water, each by itself, beside the symmetrised profiles."""
 
 from functools import partial
 from pathlib import Path
@@ -20,19 +20,19 @@ PART, BY_FACE = "profiles", "by_face"
 
 
 def start(run: Run) -> Finish | None:
-    """Asks for the profiles' sums where there are two faces."""
+    """Ask for the profiles' sums where there are two faces."""
     if len(run.interface.faces) < 2:
         return None
     return partial(finish, run, run.shared(block_sums))
 
 
 def finish(run: Run, sums: BlockSums) -> Produced:
-    """Writes the profiles of each face."""
+    """Write the profiles of each face."""
     return Produced({BY_FACE: by_face(run.context.folder, sums.profiler, sums.face_means)})
 
 
 def by_face(folder: Path, interface: Profiler, means: list[Samples]) -> dict[str, Any]:
-    """profiles-upper.csv and profiles-lower.csv, and of each face its first layer and P_z.
+    """Write profiles-upper.csv and profiles-lower.csv; returns first layer and P_z of each face.
 
     means: block means (N, B) of each face. cos θ is to each face's own outward normal, z its distance; P_z is
     that of the waters nearer to it than to the other face. Empty where there are fewer than two faces.

@@ -26,7 +26,7 @@ PART, ROOM, FILE = "profiles", "first_layer", "first_layer.npz"
 
 
 def of_layer(name: str, title: str, symbol: str, unit: str, order: int, definition: str = "") -> Observable:
-    """A number of the first layer, which is not drawn."""
+    """Observable of a number of the first layer, which is not drawn."""
     return Observable(
         name, title, symbol, unit, definition=definition, path=(PART, ROOM, name), needs=("slab", "water"),
         blocks="jackknife over blocks", compared="interface", reweighted=True, order=order,
@@ -47,7 +47,7 @@ OBSERVABLES = [
 
 
 def start(run: Run) -> Finish | None:
-    """Asks for the profiles' sums where there is a surface, and for the layer's series."""
+    """Ask for the profiles' sums where there is a surface, and for the layer's series."""
     if not run.interface.faces:
         return None
     with suppress(ValueError):
@@ -56,7 +56,7 @@ def start(run: Run) -> Finish | None:
 
 
 def finish(run: Run, sums: BlockSums, motion: Motion | None) -> Produced:
-    """Writes first_layer.npz: time_ps (T,) and cosine (T,), whose mean is the layer's ⟨cos θ⟩."""
+    """Write first_layer.npz: time_ps (T,) and cosine (T,), whose mean is the layer's ⟨cos θ⟩."""
     numbers = first_layer(sums.profiler, sums.means)
     cosines = motion.cosines if motion else np.full(1, np.nan)
     if np.isfinite(cosines).all():
@@ -67,7 +67,7 @@ def finish(run: Run, sums: BlockSums, motion: Motion | None) -> Produced:
 
 
 def _error(cosines: Floats, jackknifed: float | None, blocks: int) -> dict[str, float | None]:
-    """The larger of the blocks' error and of that by autocorrelation."""
+    """Larger of the blocks' error and that of the autocorrelation."""
     average = averaged(series_average(cosines, blocks))
     both = [error for error in (jackknifed, average["se"]) if error is not None]
     error = {"se": max(both, default=None), "se_blocks": jackknifed}

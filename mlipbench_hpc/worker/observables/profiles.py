@@ -29,17 +29,17 @@ KIND_WORDS = dict(zip(KINDS, ("OH⁻", "H₃O⁺", "lattice oxygen", "other oxyg
 
 
 def start(run: Run) -> Finish:
-    """Asks for the profiles' sums."""
+    """Ask for the profiles' sums."""
     return partial(finish, run, run.shared(block_sums))
 
 
 def block_sums(run: Run) -> BlockSums:
-    """Each frame counts once."""
+    """Sums in which each frame counts once."""
     return BlockSums(run.interface, np.broadcast_to(1.0, (1, len(run.stretch))), run.blocks)
 
 
 def finish(run: Run, sums: BlockSums) -> Produced:
-    """Writes profiles.csv; where z starts and what takes part."""
+    """Write profiles.csv; returns origin of z, surface, waters and ions."""
     own = observables(sums.profiler, sums.means)
     write_csv(run.context.folder / FILE, {"z_A": sums.profiler.z} | columns(own, sums.means))
     tell(sums.profiler, run.notes)
@@ -49,9 +49,9 @@ def finish(run: Run, sums: BlockSums) -> Produced:
 
 
 def observables(interface: Profiler, occurring: Iterable[str] = ()) -> list[Observable]:
-    """The profiles of an interface; without a slab densities alone, which are not compared.
+    """Profiles of an interface; without a slab densities alone, which are not compared.
 
-    occurring: names of profiles, for kinds of oxygen other than water have one only where they occur.
+    occurring: names of profiles, because kinds of oxygen other than water have one only where they occur.
     """
     density = profile(
         DENSITY, "Water density", "water density", "g/cm³", f"{DENSITY}_g_per_cm3", positive=True, order=10
@@ -72,7 +72,7 @@ def observables(interface: Profiler, occurring: Iterable[str] = ()) -> list[Obse
 
 
 def of_ion(symbol: str, order: int) -> Observable:
-    """The concentration of one species of ions."""
+    """Concentration of one species of ions."""
     name, words = concentration(symbol), f"{symbol} concentration"
     return profile(
         name, words, words, "mol/L", f"{name}_mol_per_L",
@@ -81,7 +81,7 @@ def of_ion(symbol: str, order: int) -> Observable:
 
 
 def of_kind(kind: str, order: int) -> Observable:
-    """The density of a kind of oxygen that is no water, each counted with the mass of a water."""
+    """Density of a kind of oxygen outside waters, each counted with the mass of a water."""
     words = KIND_WORDS[kind]
     return profile(
         kind, f"Density of {words}", f"density of {words}", "g/cm³", f"{kind}_g_per_cm3",
@@ -90,7 +90,7 @@ def of_kind(kind: str, order: int) -> Observable:
 
 
 def profile(name: str, title: str, symbol: str, unit: str, column: str, **changes: Any) -> Observable:
-    """A profile above a surface; `changes` of an Observable's other fields."""
+    """Profile above a surface; `changes` of an Observable's other fields."""
     usual: dict[str, Any] = {
         "axis": HEIGHT, "file": FILE, "column": column, "error": f"se_{column}", "needs": ("slab", "water"),
         "drawn": "line", "compared": "interface", "reweighted": True,
@@ -112,7 +112,7 @@ def columns(observables: list[Observable], means: Samples) -> dict[str, Floats]:
 
 
 def described(interface: Profiler, metal: str) -> dict[str, Any]:
-    """Where z starts and what takes part."""
+    """Origin of z, surface, waters and ions."""
     values: dict[str, Any] = {
         "faces": len(interface.faces),
         "surface": [*interface.surface.facts, *interface.surface.doubts],
@@ -131,7 +131,7 @@ def described(interface: Profiler, metal: str) -> dict[str, Any]:
 
 
 def tell(interface: Profiler, notes: Notes, skipped: int = 0) -> None:
-    """What is no water, and what changed on the way; skipped: frames before the first that was read."""
+    """Note oxygens outside waters, and changes of owners; skipped: frames before the first that was read."""
     kinds, owners = interface.waters.kinds, owners_of(interface)
     if interface.waters.left_out:
         parts = ", ".join(f"{len(atoms)} {KIND_WORDS[kind]}" for kind, atoms in kinds.items() if len(atoms))

@@ -1,4 +1,4 @@
-"""Whether a run is stationary: P_z, the first layer, each ion's height, temperatures and energy over time."""
+"""Stationarity of a run: P_z, first layer, height of each ion, temperatures and energy over time."""
 
 from functools import partial
 from typing import Any
@@ -19,12 +19,12 @@ from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, after, number
 
 FEWEST_FRAMES = 20
-MARGIN_A = 0.5  # beyond the border of the first layer, so that shaking at it is no transition
+MARGIN_A = 0.5  # beyond the border of the first layer, so that vibrations there are no transitions
 Series = dict[str, Floats]
 
 
 def start(run: Run) -> Finish:
-    """Asks for the first layer's sums where there is a surface; ValueError says why nothing is tested."""
+    """Ask for the first layer's sums where there is a surface; ValueError gives the reason for no test."""
     run.require_stable()
     step = spacing(run.stretch.times)
     if len(run.stretch) < FEWEST_FRAMES:
@@ -42,7 +42,7 @@ def _surface(run: Run) -> bool:
 
 
 def finish(run: Run, step: float, motion: Motion | None, sums: BlockSums | None) -> Produced:
-    """Each series by name, and for each species of ions transitions and where they began."""
+    """Tests of each series by name, and for each species of ions transitions and starts."""
     every = of_thermo(run)
     ions: dict[str, Any] = {}
     if motion is not None and sums is not None:
@@ -68,7 +68,7 @@ def of_thermo(run: Run) -> Series:
 
 
 def described(result: Stationarity, step: float) -> dict[str, float | None]:
-    """For JSON: as it stands, with what is in frames also in ps; slope per ps."""
+    """Values for JSON, with times in frames and in ps; slope per ps too."""
     return {
         "frames": result.frames,
         "discard": result.discard,

@@ -22,7 +22,7 @@ POTENTIAL = Observable(
 
 
 def of_species(symbol: str) -> Observable:
-    """The kinetic temperature of one species, which is a column of thermo.csv."""
+    """Kinetic temperature of one species, which is a column of thermo.csv."""
     name = f"temperature_{symbol}_K"
     return Observable(
         name, f"Temperature of {symbol}", f"T of {symbol}", "K", path=(PART, name), species=symbol, order=2
@@ -30,14 +30,14 @@ def of_species(symbol: str) -> Observable:
 
 
 def start(run: Run) -> Finish:
-    """It needs no frames, and an unstable run has it too."""
+    """Ask for no sums, because no frames are needed; unstable runs have this observable too."""
     return partial(finish, run)
 
 
 def finish(run: Run) -> Produced:
-    """Mean and error of temperatures (K) and potential energy (eV/atom), drift of the conserved one.
+    """Mean and error of temperatures (K) and potential energy (eV/atom), drift of the conserved energy.
 
-    Of the rows of the time that is analysed.
+    Only rows of the analysed time count.
     """
     thermo, atoms = Thermo(run.context.upstream("md") / FILE), run.stretch.trajectory.numbers
     times = thermo["time_ps"]
@@ -57,7 +57,7 @@ def finish(run: Run) -> Produced:
 
 
 class Thermo:
-    """thermo.csv, of which one column (T,) at a time is read, for it may be long."""
+    """Columns (T,) of thermo.csv, read one at a time, because the file may be long."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,7 +70,7 @@ class Thermo:
 
 
 def averaged(average: SeriesAverage, notes: Notes) -> dict[str, float | None]:
-    """Mean and standard error of a scalar as JSON; what was dropped goes into the notes."""
+    """Mean and standard error of a scalar for JSON; dropped rows go into the notes."""
     if average.blocks.dropped:
         notes.say(f"thermo.csv: {average.blocks.dropped} rows after the last whole block were dropped")
     if average.blocks.reason:

@@ -1,4 +1,4 @@
-"""P_z, the total orientation of the waters: its series, its mean with two errors, its histogram."""
+"""P_z, the total orientation of the waters: its series, mean with two errors, and histogram."""
 
 from functools import partial
 from typing import Any
@@ -23,14 +23,14 @@ OBSERVABLE = Observable(
 
 
 def start(run: Run) -> Finish | None:
-    """Asks for the profiles' sums, which hold P_z, where there is a surface."""
+    """Ask for the profiles' sums, which hold P_z, where there is a surface."""
     if not run.interface.faces:
         return None
     return partial(finish, run, run.shared(block_sums))
 
 
 def finish(run: Run, sums: BlockSums) -> Produced:
-    """Writes total_orientation.npz: time_ps (T,) and P_z (T,)."""
+    """Write total_orientation.npz: time_ps (T,) and P_z (T,)."""
     with writing(run.context.folder / OBSERVABLE.file) as stream:
         np.savez(stream, allow_pickle=False, time_ps=run.stretch.times, P_z=sums.dipole)
     values: dict[str, Any] = summary(TOTAL_ORIENTATION, sums.dipole, run.blocks, run.notes)
