@@ -20,6 +20,7 @@ from mlipbench_hpc.analysis.slowest import slow_rows
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints, composition
 from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.origins import origins
 
 
 @dataclass(frozen=True)
@@ -86,28 +87,6 @@ def read(context: Context) -> Validation:
         np.array(formulas), slow_rows(frames, frames.energies),
         *origins(frames, context.parameters["conditions"]),
     )  # fmt: skip
-
-
-def origins(frames: Frames, conditions: list[dict[str, Any]]) -> tuple[Ints, Floats, NDArray[np.bool_]]:
-    """Series, temperature and rattling of each frame (F,); see `Validation`.
-
-    conditions: stretches of the dataset's frames as planned. A series is one stretch, or one trajectory of it
-    where the data name trajectories, and one composition; its rattled frames are a series of their own.
-    """
-    lengths = [stretch["frames"] for stretch in conditions]
-    if sum(lengths) != len(frames):
-        raise InputFailure(f"{sum(lengths)} frames are planned, the data have {len(frames)}; plan again")
-    places = np.repeat(np.arange(len(lengths)), lengths)
-    numbers = np.concatenate([np.arange(1, length + 1) for length in lengths])
-    every = np.array([stretch["rattle_every"] or 0 for stretch in conditions], dtype=np.int64)[places]
-    rattled = (every > 0) & (numbers % np.maximum(every, 1) == 0)
-    stated = [stretch["temperature"] for stretch in conditions]
-    temperatures = np.array([np.nan if kelvin is None else kelvin for kelvin in stated], dtype=float)[places]
-    groups = np.full(len(frames), "") if frames.groups is None else frames.groups
-    formulas = [frames.formula(index) for index in range(len(frames))]
-    labels = list(zip(places.tolist(), groups.tolist(), formulas, rattled.tolist(), strict=True))
-    order = {label: number for number, label in enumerate(dict.fromkeys(labels))}
-    return np.array([order[label] for label in labels], dtype=np.int64), temperatures, rattled
 
 
 def require_different(energies: Floats) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlipbench_hpc.analysis.errors import model_errors
+from mlipbench_hpc.analysis.errors import force_errors, model_errors, strata_errors
 from mlipbench_hpc.data.frames import Frames
 
 
@@ -71,6 +71,8 @@ def test_forces_by_species_and_net() -> None:
         "atoms": 1,
         "rmse_meV_per_A": pytest.approx(1000 * np.sqrt(3)),
         "std_meV_per_A": pytest.approx(1000 * labels[0].std()),
+        "ratio": pytest.approx(np.sqrt(3) / labels[0].std()),
+        "values": 3,
     }
     assert result["species"]["H"]["rmse_meV_per_A"] == pytest.approx(1000 * np.sqrt(5 / 6))
     assert result["molecules"]["rmse_meV_per_A"] == pytest.approx(0, abs=1e-9)
@@ -96,13 +98,66 @@ def test_broken_molecules_leave_and_are_counted() -> None:
     assert (result["molecules"], result["oxygens_left_out"]) == (1, 3)
 
 
+def electrolyte() -> tuple[Frames, np.ndarray]:
+    """Two molecules, one Na and one Au; errors of forces that are known atom by atom.
+
+    Net labels along x: 1 and -1 eV/Å on the molecules, 2 on Na. Errors of the first molecule add up to
+    (0.3, 0, 0), those of the second cancel; Na errs by (0, 0, 0.6), Au by 5.
+    """
+    numbers, positions = water(2)
+    labels, errors = np.zeros((8, 3)), np.zeros((8, 3))
+    labels[[0, 3, 6], 0] = [1.0, -1.0, 2.0]
+    errors[:6, 0] = [0.5, -0.1, -0.1, 3.0, -1.0, -2.0]
+    errors[6, 2], errors[7] = 0.6, 5.0
+    positions = np.concatenate([positions, [[12.0, 0, 0], [12.0, 5.0, 5.0]]])
+    return frames([([*numbers, 11, 79], positions)], [0.0], labels), labels + errors
+
+
+def test_net_forces_of_molecules_and_forces_on_ions_by_hand() -> None:
+    errors = force_errors(*electrolyte(), slab=(79,))
+    # six components of net forces: one errs by 0.3; labels 1 and -1, else 0
+    assert errors["molecules"]["rmse_meV_per_A"] == pytest.approx(1000 * np.sqrt(0.09 / 6))
+    assert errors["molecules"]["std_meV_per_A"] == pytest.approx(1000 * np.sqrt(2 / 6))
+    assert errors["molecules"]["ratio"] == pytest.approx(np.sqrt(0.045))
+    assert (errors["molecules"]["molecules"], errors["molecules"]["values"]) == (2, 6)
+    # three components of the ion: one errs by 0.6; labels 2, 0, 0 about their mean 2/3
+    assert errors["ions"]["rmse_meV_per_A"] == pytest.approx(1000 * np.sqrt(0.36 / 3))
+    assert errors["ions"]["std_meV_per_A"] == pytest.approx(1000 * np.sqrt(8 / 9))
+    assert errors["ions"]["ratio"] == pytest.approx(np.sqrt(0.12 * 9 / 8))
+    assert (errors["ions"]["atoms"], errors["ions"]["values"]) == (1, 3)
+    assert errors["all"]["values"] == 24
+
+
+def test_atoms_of_the_slab_and_of_dry_frames_are_no_ions() -> None:
+    reference, forces = electrolyte()
+    assert force_errors(reference, forces)["ions"]["atoms"] == 2, "gold is an ion where it is not the slab's"
+    dry = frames([([78, 78], np.array([[0.0, 0, 0], [2.8, 0, 0]]))], [0.0], np.zeros((2, 3)))
+    assert force_errors(dry, np.zeros((2, 3)), slab=(79,))["ions"]["atoms"] == 0
+
+
+def test_errors_by_temperature_and_composition_without_rattled_frames() -> None:
+    """Net forces err by 0.1 and 0.3 at 300 K, by 9 in a rattled frame, by 7 at an unstated temperature."""
+    parts = [water(1), water(2), water(1), water(1)]
+    reference = frames(parts, [0.0] * 4, np.zeros((15, 3)))
+    forces = np.zeros((15, 3))
+    forces[[0, 3, 6, 9, 12], 0] = [0.1, 0.3, 0.3, 9.0, 7.0]
+    temperatures, rattled = np.array([300.0, 300.0, 300.0, np.nan]), np.array([False, False, True, False])
+    strata = strata_errors(reference, forces, temperatures, rattled)
+    where = [(own["temperature_K"], own["composition"], own["frames"]) for own in strata]
+    assert where == [(None, None, 1), (300.0, None, 2), (300.0, "H2O1", 1), (300.0, "H4O2", 1)]
+    errors = [own["force"]["molecules"]["rmse_meV_per_A"] for own in strata]
+    squares = [49 / 3, (0.01 + 0.09 + 0.09) / 9, 0.01 / 3, 0.18 / 6]
+    assert errors == pytest.approx([1000 * np.sqrt(square) for square in squares])
+
+
 def test_what_is_undefined_is_none() -> None:
     numbers = [79, 79]
     reference = frames([(numbers, np.array([[0.0, 0, 0], [2.9, 0, 0]]))], [np.nan], np.zeros((2, 3)))
     result = model_errors(reference, np.zeros(1), np.zeros((2, 3)))
     assert result["energy"]["rmse_meV"] is None
     assert result["force"]["molecules"] == {
-        "molecules": 0, "oxygens_left_out": 0, "rmse_meV_per_A": None, "std_meV_per_A": None,
+        "molecules": 0, "oxygens_left_out": 0, "rmse_meV_per_A": None, "std_meV_per_A": None, "ratio": None,
+        "values": 0,
     }  # fmt: skip
     assert result["force"]["all"]["rmse_meV_per_A"] == 0.0
 

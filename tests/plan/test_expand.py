@@ -204,6 +204,8 @@ def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) 
     assert calibration.task.parameters == {
         "conditions": [{"frames": 24, "temperature": None, "rattle_every": None}]
     }
+    for item in of("evaluate", result):
+        assert item.task.parameters["conditions"] == calibration.task.parameters["conditions"]
     assert [item.task.upstream["calibration"] for item in joined] == [calibration.key] * 2
     assert joined[1].task.upstream["member-001"] == energies[3].key
     assert len(of("reweight", plan(tmp_path, TOY))) == 0

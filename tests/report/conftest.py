@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from profiled import G_OO, THERMO
 
-from mlipbench_hpc.analysis.errors import model_errors
+from mlipbench_hpc.analysis.errors import model_errors, strata_errors
 from mlipbench_hpc.contract.folder import Store, manifest, outputs
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.data.frames import Frames
@@ -160,7 +160,9 @@ def predictions(part: str, member: int) -> tuple[bytes, dict[str, Any]]:
         indices=np.arange(len(frames)), offsets=frames.offsets, numbers=frames.numbers, energies=energies,
         forces=forces, reference_energies=frames.energies, reference_forces=frames.forces,
     )  # fmt: skip
-    return content, model_errors(frames, energies, forces)
+    half, none = np.arange(len(frames)) % 2 == 0, np.zeros(len(frames), dtype=bool)
+    strata = strata_errors(frames, forces, np.where(half, 300.0, 350.0), none)
+    return content, model_errors(frames, energies, forces) | {"strata": strata}
 
 
 def curve(member: int) -> bytes:

@@ -101,6 +101,10 @@ def test_numbers_are_those_of_the_tasks(built: tuple[Any, Path]) -> None:
     assert errors == committed
     expected = plus_minus(float(np.mean(errors)), float(np.std(errors, ddof=1)))
     assert page.count(expected) >= 2
+    judged = results["committees"]["mace"]["judgement"]
+    # three atoms err by 0.11 to 0.14 eV/Å each, net forces vary by 0.45 eV/Å; half the frames are of 300 K
+    assert judged["ratio"] == pytest.approx(np.sqrt(3) * 0.125 / 0.45, rel=0.06)
+    assert (judged["forces"], judged["frames"], judged["components"]) == ("molecules", 20, 20 * 16 * 3)
     assert results["md"]["bulk"]["replicas"]["1"]["md"]["time_ps"] == 10.0
     assert results["splits"]["split split=main train=120"]["train"] == [120] * 4
 

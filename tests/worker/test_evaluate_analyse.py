@@ -90,7 +90,11 @@ def evaluate_task(store: Store, tmp_path: Path) -> Task:
     }
     parameters = {
         "hyperparameters": {"offset": 0.25, "log": str(tmp_path / "calls")},
-        "device": "cpu", "dtype": "float64", "threads": 1, "batch_size": 2,
+        "device": "cpu", "dtype": "float64", "threads": 1, "batch_size": 2, "metal": "Au",
+        "conditions": [
+            {"frames": 18, "temperature": 300.0, "rattle_every": 2},
+            {"frames": 12, "temperature": None, "rattle_every": None},
+        ],
     }  # fmt: skip
     architecture = Architecture("straight-line", "straight_line", "1" * 64)
     return Task("evaluate", 1, "tests", "0" * 64, parameters, upstream, architecture=architecture)
@@ -105,6 +109,10 @@ def test_evaluate(store: Store, tmp_path: Path) -> None:
     assert values["test"]["energy"]["rmse_meV"] == pytest.approx(250)
     assert values["test"]["energy"]["centred_rmse_meV"] == pytest.approx(0, abs=1e-9)
     assert values["test"]["force"]["all"]["rmse_meV_per_A"] == 0
+    # of frames 10 to 17 those in even places from 1 are rattled; 18 to 29 have no temperature
+    strata = [(own["temperature_K"], own["composition"], own["frames"]) for own in values["test"]["strata"]]
+    assert strata == [(None, None, 12), (300.0, None, 4)]
+    assert values["validation"]["strata"] == []
     # one process, chunks of eight batches of two
     assert (tmp_path / "calls").read_text().split("\n")[:-1] == ["2 2", "16 2", "4 2"]
     with np.load(store.task(task.key) / "predictions-test.npz", allow_pickle=False) as saved:

@@ -19,7 +19,8 @@ from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames, composition
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
-from mlipbench_hpc.worker.calibrate import origins, require_different
+from mlipbench_hpc.worker.calibrate import require_different
+from mlipbench_hpc.worker.origins import origins
 
 FRAMES, MEMBERS, STRIDE = 200, 4, 2
 HEIGHTS = np.linspace(2.05, 12.05, 21).tolist()

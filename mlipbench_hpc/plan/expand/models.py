@@ -92,10 +92,15 @@ def _calibrate(shared: Round, name: str, number: int, evaluated: list[str]) -> s
     if len(evaluated) < 2:
         return None
     graph, subject = shared.graph, {"committee": name, "round": number}
-    datasets, facts = graph.campaign.datasets, graph.setting.facts
-    parameters = {"conditions": sources.conditions(datasets, facts, shared.split.dataset)}
+    parameters = {"conditions": _conditions(shared)}
     upstream = {"frames": shared.upstream["frames"]} | members(evaluated)
     return graph.add("calibrate", subject, parameters, upstream, Cost(), maybe=shared.maybe)
+
+
+def _conditions(shared: Round) -> list[dict[str, Any]]:
+    """Under what the frames of the round's dataset were sampled."""
+    datasets, facts = shared.graph.campaign.datasets, shared.graph.setting.facts
+    return sources.conditions(datasets, facts, shared.split.dataset)
 
 
 def _train(shared: Round, subject: dict[str, Any]) -> str:
@@ -110,7 +115,12 @@ def _train(shared: Round, subject: dict[str, Any]) -> str:
 
 def _evaluate(shared: Round, subject: dict[str, Any], trained: str) -> str:
     graph, model, split = shared.graph, shared.model, shared.split
-    parameters = {"batch_size": graph.campaign.evaluation.batch_size, **graph.engine(model)}
+    parameters = {
+        "batch_size": graph.campaign.evaluation.batch_size,
+        "conditions": _conditions(shared),
+        "metal": graph.campaign.analysis.profiles.metal,
+        **graph.engine(model),
+    }
     sizes = sizes_of(split, graph.drawn(split))
     costs = cost.evaluate(graph.card(model), parameters, graph.drawn(split), sizes.validation + sizes.test)
     upstream = shared.upstream | {"model": trained}

@@ -17,7 +17,9 @@ def build(results: Results) -> Content:
     if not finals:
         return Content([Gallery([], NOTHING)])
     members: list[Block] = [models.members_errors(final, "test") for final in finals]
+    judged = models.strata_errors(results, finals)
     blocks: list[Block] = [
+        *([judged] if judged else []),
         models.errors(finals, "test"),
         Folded(MEMBERS, members),
         Folded(VALIDATION, [models.errors(finals, "validation")]),

@@ -1,5 +1,6 @@
 """Training of every committee: sizes, growth, learning curves; its errors in the verdict."""
 
+from dataclasses import asdict
 from typing import Any
 
 from mlipbench_hpc.report import models
@@ -75,7 +76,10 @@ def _used(planned: dict[str, Round]) -> dict[str, dict[str, Any]]:
 
 
 def _numbers(results: Results, name: str) -> dict[str, Any]:
+    final = final_round(results, name)
+    judgement = models.judgement(results, final) if final else None
     return {
+        "judgement": asdict(judgement) if judgement else None,
         "asked": results.asked("committees", name),
         "visibility": next((item.values for item in results.of("visibility", committee=name)), None),
         "rounds": {str(stage.number): _numbers_of(stage) for stage in rounds(results, name)},
@@ -103,25 +107,20 @@ def _verdict(results: Results, name: str) -> list[str]:
     final = final_round(results, name)
     if final is None or not final.trained:
         return [f"No member of the committee {name} is trained: no errors, and no MD driven by it."]
-    return [f"Committee {name}: {final.describe()}. {_errors(final)}"]
+    return [f"Committee {name}: {final.describe()}. {_errors(results, final)}"]
 
 
-def _errors(final: Round) -> str:
+def _errors(results: Results, final: Round) -> str:
     known = [member.errors("test") for member in final.members if member.errors("test")]
     if not known:
         return "No member is evaluated yet."
     force, deviation = mean_and_deviation([values["force"]["all"]["rmse_meV_per_A"] for values in known])
     if force is None:
         return "Predictions on the test set are not finite: lower the learning rate or train in float64."
-    sigma = known[0]["force"]["all"]["std_meV_per_A"]
-    share = (
-        f", {100 * force / sigma:.0f}\u00a0% of the standard deviation of the forces ({number(sigma)} meV/Å)"
-        if sigma
-        else ""
-    )
+    judgement = models.judgement(results, final)
     return (
         f"Force RMSE on {count(known[0]['frames'], 'test frame')} {plus_minus(force, deviation)} meV/Å"
-        f"{share}{_energies(known)}. {_judgement(force, known[0])}"
+        f"{_energies(known)}. {judgement.sentence() if judgement else ''}"
     ).rstrip()
 
 
@@ -134,30 +133,6 @@ def _energies(known: list[dict[str, Any]]) -> str:
         return ""
     less = f", {number(centred)} after removal of the mean error" if centred is not None else ""
     return f"; energy RMSE {number(raw)} meV/atom{less}"
-
-
-def _judgement(force: float, errors: dict[str, Any]) -> str:
-    """The force error against the standard deviations of forces and of net molecular forces."""
-    sigma, net = errors["force"]["all"]["std_meV_per_A"], errors["force"]["molecules"]["std_meV_per_A"]
-    if not sigma:
-        return ""
-    if force > sigma / 2:
-        return (
-            f"The force RMSE exceeds half the standard deviation of the forces ({number(sigma / 2)} meV/Å): "
-            "unsuitable for MD; train longer or on more structures."
-        )
-    if net and force > net:
-        return (
-            "The force RMSE exceeds the standard deviation of the net forces on water molecules "
-            f"({number(net)} meV/Å): forces between molecules are not resolved; train longer or on more "
-            "structures."
-        )
-    return (
-        f"The force RMSE is below the standard deviation of the net forces on water molecules "
-        f"({number(net)} meV/Å)."
-        if net
-        else ""
-    )
 
 
 def warnings(results: Results) -> list[Caution]:
