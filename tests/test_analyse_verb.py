@@ -296,7 +296,7 @@ def test_a_hydroxide_and_no_ion(tmp_path: Path, capfd: Any) -> None:
     assert not [name for name in table if name.startswith("concentration")]
     text = capfd.readouterr().out
     assert "ions: none" in text
-    assert "asked for, but not in it: Na" in text
+    assert "requested, but absent from the file: Na" in text
     assert "1 of 21 oxygens are no water in the first frame (1 OH⁻)" in text
 
 
@@ -304,7 +304,7 @@ def test_a_hydroxide_and_no_ion(tmp_path: Path, capfd: Any) -> None:
     ("words", "expected"),
     [
         (["t.xtc", "--surface", "Au"], "t.xtc: XTC names no atoms; pass --topology"),
-        (["t.lammpstrj", "--surface", "Au"], "which element is types 1, 2, 3, 4? Say so: --elements 1=…"),
+        (["t.lammpstrj", "--surface", "Au"], "no element for types 1, 2, 3, 4; pass --elements 1=…"),
         (["t.xyz", "--surface", "Au"], "t.xyz: no cell in it; pass --cell A B C"),
         (["t.foo", "--surface", "Au"], "received ending `.foo`, expected one of .xtc"),
         (["t.extxyz", "--surface", "Au", "--blocks", "50"], "20 whole frames, which do not fill 50 blocks; "
@@ -358,9 +358,9 @@ def test_without_the_metal_all_is_written_and_the_exit_is_one(
     words = [*map(str, paths), "--blocks", "5", "--out", str(tmp_path / "out")]
     assert main(["analyse", *words, "--surface", "Pt"]) == 1
     printed = capfd.readouterr()
-    assert "warning: there is no Pt in it, so no surface: is --surface right?" in printed.err
+    assert "warning: there is no Pt in it, so no surface: check --surface" in printed.err
     assert "20 frames of" in printed.out
-    assert "neither steps nor times: their frames are taken as they follow" in printed.out
+    assert "neither steps nor times: frames are joined in the order of the files" in printed.out
     assert (tmp_path / "out" / "density.svg").exists()
     paths[1].write_bytes(paths[1].read_bytes()[:-100])
     assert main(["analyse", *words, "--surface", "Au"]) == 2

@@ -35,7 +35,7 @@ def about_members(qualities: Mapping[int, Quality]) -> str:
         return f"Run member {member} directly next: {far}, and the linear formula ends at {TOLERATED_STD:g}."
     if farthest.verdict == "run longer":
         return (
-            f"Run member {member} directly next, or this run longer: {far}, {left}, and a band takes at "
+            f"Run member {member} directly next, or this run longer: {far}, {left}, and a band needs at "
             f"least {FEWEST_FRAMES:g}."
         )
     return f"Run member {member} directly next, or this run longer: {far}, {left}, to be read with caution."

@@ -212,7 +212,7 @@ def _notes(average: Reweighted, dropped: int, options: argparse.Namespace) -> li
         notes.append(f"{dropped} frames after the last whole block were dropped.")
     negative = int(((average.cea < 0) & (average.driving >= 0)).any(axis=0).sum())
     if negative:
-        notes.append(f"In {negative} bins CEA goes below zero; the values stand as they are.")
+        notes.append(f"In {negative} bins CEA is negative; the values are not clipped.")
     if options.alpha is None:
         factor = band_factor(None, average.cea.shape[-2])
         notes.append(

@@ -29,8 +29,8 @@ def _resolved(every: list[Difference]) -> str:
     """Sentence on the differences of the primary table that the tests resolve, with their reservations."""
     if not any(one.test for one in every):
         return (
-            "Resolved: nothing is tested, because no reference potential ran the systems that the models ran "
-            "and `analysis.comparisons` declares nothing."
+            "Resolved: no test, because no reference potential ran these systems and `analysis.comparisons` "
+            "contains no pair of these runs."
         )
     chosen = [one for one in every if one.verdict == "differs"]
     if not chosen:
@@ -87,7 +87,7 @@ def _unresolved(every: list[Difference]) -> str:
     rest = f" Withheld, because a run is not stationary: {len(withheld)}." * bool(withheld)
     rest += f" Without a number or an error: {len(unknown)}." * bool(unknown)
     if not chosen:
-        return f"Not resolved: nothing that was tested.{rest}"
+        return f"Not resolved: no tested difference.{rest}"
     return f"{_share('Not resolved', chosen, every)}. {_by_line(chosen)}.{rest}"
 
 
@@ -117,7 +117,10 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
         return _extend([_extension(results, line) for line in lines], short=bool(short))
     if limiting:
         return _train(results, [committee for _, committee in limiting])
-    return "Next: nothing that the criteria ask for; no tested difference is unresolved."
+    return (
+        f"Next: no run proposed; every line has a run of at least {number(LONG_ENOUGH_PS)} ps after "
+        "equilibration, and no tested difference is unresolved."
+    )
 
 
 def longest_ps(line: Line) -> float:
@@ -162,7 +165,8 @@ def _extend(extensions: list[Extension], short: bool) -> str:
     why = (
         f"the criteria ask for {number(LONG_ENOUGH_PS)} ps after equilibration"
         if short
-        else "sampling is the largest part of the error of what is not resolved; this halves it"
+        else "sampling is the largest part of the error of the unresolved differences; "
+        f"{LONGER:g} times the length halves it"
     )
     return f"Next: extend the MD {what}{_cost(list(lines.values()))}; {why}."
 
@@ -187,8 +191,7 @@ def _train(results: Results, committees: list[str]) -> str:
         for item in results.of("train", committee=name)
     ]
     return (
-        f"Next: train {listed(names)} on more frames, because the spread between members is the "
-        "largest part of the "
-        f"error of what is not resolved; training the present members took {duration(sum(clocks))} of "
-        "wall time."
+        f"Next: train {listed(names)} on more frames, because the spread between members is the largest "
+        "part of the error of the unresolved differences; training the present members took "
+        f"{duration(sum(clocks))} of wall time."
     )

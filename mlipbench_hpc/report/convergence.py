@@ -13,7 +13,7 @@ from mlipbench_hpc.data.observable import STATIONARITY, WATERS
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
-from mlipbench_hpc.report.text import number, plus_minus
+from mlipbench_hpc.report.text import count, number, plus_minus
 
 LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
@@ -30,7 +30,7 @@ CRITERIA = (
     "of P_z, of the first layer and of the ions' heights are at most the block length, ions began in both "
     f"layers and changed between them at least {ENOUGH_TRANSITIONS} times, replicas agree within "
     f"{DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ of the first layer is at most {COSINE_TWO_SE}, "
-    f"std(h) is at most 2 kT, and the training band rests on at least {ENOUGH_FRAMES:.0f} independent "
+    f"std(h) is at most 2 kT, and the training band is based on at least {ENOUGH_FRAMES:.0f} independent "
     "effective frames."
 )
 
@@ -134,10 +134,12 @@ def conditional(line: Line) -> str:
         changes = sum(sum(ions["transitions"]) for ions in own)
         both = 0 < sum(below) < len(below)
         if changes < ENOUGH_TRANSITIONS or not both:
-            where = "both layers" if both else "the first layer" if all(below) else "beyond the first layer"
+            inside = "in both layers" if both else "in the first layer"
+            where = inside if both or all(below) else "beyond the first layer"
             reasons.append(
-                f"{symbol} began in {where} and changed between the layers {changes} times, at least "
-                f"{ENOUGH_TRANSITIONS} and starts in both are needed: numbers are conditional on its layer"
+                f"{symbol}: starts {where}, {count(changes, 'transition')} between layers (at least "
+                f"{ENOUGH_TRANSITIONS} and starts in both layers needed): numbers depend on its layer; use "
+                "longer runs or starts in both layers"
             )
     return "; ".join(reasons)
 
@@ -253,7 +255,7 @@ def _few_frames(line: Line) -> str:
         )
     if frames < ENOUGH_FRAMES:
         return (
-            f"training band rests on {number(frames)} independent effective frames, fewer than "
+            f"training band is based on {number(frames)} independent effective frames, fewer than "
             f"{ENOUGH_FRAMES:.0f}: use longer runs"
         )
     return ""

@@ -32,7 +32,7 @@ def table(results: Results) -> Table | None:
     caption = (
         "Sampling of the frames. Statistical inefficiency: number of frames per independent frame, from the "
         "autocorrelation of the slowest of potential energy, P_z and the ions' heights along the run, before "
-        "frames are rattled. Of labelled frames alone."
+        "frames are rattled. From labelled frames only, no model involved."
     )
     return Table(caption, header, rows, words=2) if rows else None
 

@@ -18,9 +18,9 @@ def separation(results: Results) -> Table | None:
               "in a trajectory without training frames"]  # fmt: skip
     caption = (
         "Test and training frames in time, mean over members. Frames one statistical inefficiency apart "
-        "are independent. A test frame next to a training frame measures memory, not transfer: `group_by`. "
-        f"`{UNKNOWN}`: the data do not say which frames follow one another (`labels: {{trajectory: …}}`). "
-        "Of labelled frames alone."
+        "are independent. A test frame next to a training frame tests interpolation in time, not "
+        f"transfer: use `group_by`. `{UNKNOWN}`: the data do not say which frames follow one another "
+        "(`labels: {trajectory: …}`). From labelled frames only, no model involved."
     )
     return Table(caption, header, rows, words=1) if rows else None
 
@@ -61,7 +61,7 @@ def warnings(results: Results) -> list[str]:
             sentences.append(
                 f"split {name}: {number(per_member)} of {number(item.values['test'])} test frames lie nearer "
                 "to a training frame of the same trajectory than independent frames do "
-                f"({number(independent)} frames): errors on them flatter the models; use `group_by`, or "
+                f"({number(independent)} frames): errors on them are too small; use `group_by`, or "
                 "increase `every`."
             )
     return sentences
@@ -81,7 +81,7 @@ def offsets(results: Results) -> Table | None:
         "Energies without the reference energies E0 of their atoms, by composition (at most "
         f"{MOST_OFFSETS} a split), over the frames that members draw from. Means that differ between numbers "
         "of ions by more than the scatter are an energy zero that depends on the composition. "
-        "Of labelled frames alone."
+        "From labelled frames only, no model involved."
     )
     return Table(caption, header, rows, words=3) if rows else None
 

@@ -20,8 +20,8 @@ ERRORS = (
     "difference over its error"
 )
 VERDICTS = (
-    "● differs: p ≤ 0.05 of Welch's t test, Holm-corrected over the primary table; ○ unresolved: the data do "
-    "not tell; ✕ withheld: a run is not stationary; · not in the primary table, so not tested."
+    "● differs: p ≤ 0.05 of Welch's t test, Holm-corrected over the primary table; ○ unresolved: "
+    "p > 0.05; ✕ withheld: a run is not stationary; · not in the primary table, so not tested."
 )
 AGAINST_TRUTH = f"{ERRORS}, from the reference potential. {VERDICTS}"
 EACH_OTHER = f"{ERRORS}, from the first row, because no reference potential ran these systems. {VERDICTS}"

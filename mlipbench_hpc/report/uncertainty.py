@@ -127,7 +127,7 @@ def verdict(spread: dict[str, Any]) -> str:
         return f"Training band reliable: {worst} (required: {limits})."
     if spread["verdict"] == "run longer":
         return (
-            f"Training band withheld: {worst}; a band takes at least {FEWEST_FRAMES:g}: use longer runs, or "
+            f"Training band withheld: {worst}; a band needs at least {FEWEST_FRAMES:g}: use longer runs, or "
             "run further members directly."
         )
     if spread["verdict"] == "caution":

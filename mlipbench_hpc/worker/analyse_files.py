@@ -134,11 +134,11 @@ def doubts(interface: Profiler, metals: list[str]) -> list[str]:
     oxygens = len(interface.waters.oxygens) - len(interface.waters.kinds[OXIDE])
     lines = list(interface.surface.doubts)
     if not interface.faces:
-        lines.append(f"there is no {' or '.join(metals)} in it, so no surface: is --surface right?")
+        lines.append(f"there is no {' or '.join(metals)} in it, so no surface: check --surface")
     if 2 * intact < oxygens:
         lines.append(
             f"{intact} of {oxygens} oxygens outside the slab are intact water in the first frame, fewer than "
-            "half: are elements, cell and unit of length right?"
+            "half: check elements, cell and unit of length"
         )
     return lines
 
@@ -258,7 +258,7 @@ def summary_of(
         f"{len(observed.waters.intact)} intact water molecules, {observed.waters.left_out} other oxygens",
         f"ions: {', '.join(ions) or 'none'}",
     ]
-    return [*lines, f"asked for, but not in it: {', '.join(missing)}"] if missing else lines
+    return [*lines, f"requested, but absent from the file: {', '.join(missing)}"] if missing else lines
 
 
 if __name__ == "__main__":

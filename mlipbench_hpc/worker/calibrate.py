@@ -95,8 +95,8 @@ def require_different(energies: Floats) -> None:
         if np.isfinite(energies[first]).all() and np.array_equal(energies[first], energies[second]):
             raise InputFailure(
                 f"members {first} and {second} give the same energies on all {energies.shape[1]} "
-                "validation structures: they are one model, and the committee's spread means nothing; give "
-                "them training sets of their own"
+                "validation structures: they are one model, and the committee's spread is too small; "
+                "train members on different sets"
             )
 
 

@@ -71,7 +71,9 @@ class Context:
         key = self.task.upstream[role]
         folder, result = self.store.task(key), self._seen(role, lambda: self.store.result(key))
         if result is None:
-            raise TransientFailure(f"{role}: task {key[:12]} is not committed, or does not show here")
+            raise TransientFailure(
+                f"{role}: task {key[:12]} is not committed, or is not yet visible on this machine"
+            )
         if role not in self.consumed:
             if bad := damaged(folder):
                 message = f"{role}: {folder} was changed after its commit: {', '.join(bad)}"
@@ -83,7 +85,7 @@ class Context:
         """Wait for a file of another machine, which a shared file system may show late."""
         if (seen := look()) is not None:
             return seen
-        print(f"waiting for {role}, which does not show here yet", flush=True)
+        print(f"waiting for {role}, which is not yet visible on this machine", flush=True)
         until = time.monotonic() + VISIBLE_WITHIN_S
         while (seen := look()) is None and time.monotonic() < until:
             self.check()

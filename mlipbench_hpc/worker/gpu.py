@@ -26,4 +26,4 @@ def require_gpu(library: str = "libcuda.so.1") -> int:
 
 def _words(why: str) -> str:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return f"this task wants a GPU and sees none: {why}; CUDA_VISIBLE_DEVICES is {visible!r}"
+    return f"this task needs a GPU, but none is visible: {why}; CUDA_VISIBLE_DEVICES is {visible!r}"

@@ -68,7 +68,8 @@ def run(context: Context) -> dict[str, Any]:
     known &= np.isin(indices, stretch.chosen)
     rows = np.searchsorted(stretch.chosen, indices[known])
     if len(rows) < FEWEST_FRAMES:
-        return {"skipped": f"{len(rows)} of {len(stretch)} frames carry every member's energy: too few"}
+        reason = f"{len(rows)} of {len(stretch)} frames have energies of all members"
+        return {"skipped": f"{reason}, fewer than {FEWEST_FRAMES}: use longer runs"}
     notes.dropped(stretch.dropped)
     energies = energies[:, known]
     h = reduced(energies, energies[parameters["driving_member"]], parameters["temperature"])
@@ -185,7 +186,7 @@ def write_observables(
         values[name] = compared(table)
         sentences += _advice(name, table, members, reweighting)
         if values[name]["negative_bins"] and curve.observable.positive:
-            notes.say(f"{name}: reweighted values below zero stand as they are")
+            notes.say(f"{name}: negative reweighted values are not clipped")
     return values, sentences
 
 

@@ -34,7 +34,7 @@ class Notes:
     def dropped(self, frames: int) -> None:
         """Note the number of frames that were too few for another equal block."""
         if frames:
-            self.say(f"{frames} frame{'s' * (frames > 1)} after the last whole block: no number counts them")
+            self.say(f"{frames} frame{'s' * (frames > 1)} after the last whole block: not analysed")
 
 
 @dataclass(frozen=True)

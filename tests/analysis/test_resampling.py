@@ -212,6 +212,6 @@ def test_advice_on_a_band_that_is_not_resolved_or_not_reached() -> None:
 
 
 def test_advice_on_too_few_independent_frames() -> None:
-    assert "15 independent effective frames, and a band takes at least 30" in advice.about_members(
+    assert "15 independent effective frames, and a band needs at least 30" in advice.about_members(
         {1: Quality(0.5, 30, 2)}
     )

@@ -304,7 +304,7 @@ def only(campaign: Any, spread: dict[str, Any] | None = None, **changes: Any) ->
         # 32 of 160 frames over 500 ps: a block of 16 frames is shorter
         ({}, {"memory": 32.0}, "autocorrelation time of P_z 101 ps exceeds the block length 50.3 ps: use "
          "longer runs or fewer blocks"),
-        ({"frames": 40.0}, {}, "training band rests on 40.0 independent effective frames, fewer than 100: "
+        ({"frames": 40.0}, {}, "training band is based on 40.0 independent effective frames, fewer than 100: "
          "use longer runs"),
         ({"std": 2.5}, {}, "training band unusable: standard deviation of the reduced energy difference, "
          "std(h), up to 2.50 kT exceeds 2 kT; run further members directly"),

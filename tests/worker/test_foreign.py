@@ -136,7 +136,7 @@ def test_a_frame_after_the_last_whole_block_changes_no_number(files: Path, tmp_p
         values = json.loads((out / "analysis.json").read_text())
         text = [values.pop("dropped"), values.pop("notes")[0]]
         result.append((values, {one.name: one.read_bytes() for one in out.glob("*.csv")}))
-    assert text == [1, "1 frame after the last whole block: no number counts them"]
+    assert text == [1, "1 frame after the last whole block: not analysed"]
     assert result[0] == result[1]
 
 

@@ -121,7 +121,7 @@ def test_constant_area_has_profiles(tmp_path: Path) -> None:
 def test_constant_area_needs_a_slab(tmp_path: Path) -> None:
     heights, positions = breathing()
     comments = [lattice(np.diag([LX, LY, height])) for height in heights]
-    with pytest.raises(InputFailure, match=r"its height alone.*there is no slab"):
+    with pytest.raises(InputFailure, match=r"its height alone.*no slab"):
         analysed(tmp_path, files.xyz(comments, positions), surface=["Pt"])
 
 

@@ -209,7 +209,7 @@ def test_waters_and_ions_that_come_and_go(store: Store) -> None:
     assert any(note.startswith("survival: ") and words in note for note in values["warnings"])
 
 
-DROPPED = "3 frames after the last whole block: no number counts them"
+DROPPED = "3 frames after the last whole block: not analysed"
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

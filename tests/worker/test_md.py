@@ -348,7 +348,7 @@ def test_replicas_and_seeds_differ(store: Store) -> None:
     [
         ({"start_frame": 3}, "no start_frame 3: the start has 1"),
         ({"fixed_atoms": [2, 8]}, r"fixed_atoms: no atoms \[8\], the start has 8"),
-        ({"fixed_atoms": list(range(8))}, "nothing is left to move"),
+        ({"fixed_atoms": list(range(8))}, "no mobile atom is left"),
         (LANGEVIN | {"engine": "lammps"}, "engine lammps: no thermostat 'langevin'"),
     ],
 )

@@ -40,5 +40,7 @@ def test_no_number_anywhere(dtype: str, value: float, place: tuple[int, int, int
 def test_two_atoms_at_a_point(dtype: str) -> None:
     positions = piece(dtype)
     positions[4, 6] = positions[4, 5]
-    with pytest.raises(InputFailure, match="in frame 14 2 atoms lie at the point of another, first atom 6"):
+    with pytest.raises(
+        InputFailure, match="in frame 14 2 atoms coincide with another atom, the first is atom 6"
+    ):
         check_positions(Path("t"), Piece(positions, None), 7, 10)

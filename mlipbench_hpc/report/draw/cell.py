@@ -75,10 +75,9 @@ def _draw(results: Results, group: Group, name: str, atoms: Atoms, wall: float |
         axes.plot([x.min() - MARGIN, x.max() + MARGIN], [wall, wall], color=WALL, linestyle=(0, (4, 2)))
     _labels(axes, float(x.max()), _names(results, group, name, atoms, wall))
     caption = (
-        f"{group.title}: the frame that {name} starts from, seen along y ({about_md(results, name)}). "
-        "Electrode at the "
-        "bottom, water above it"
-        + (f", and a wall at z = {number(wall)} Å that keeps it there." if wall else ".")
+        f"{group.title}: starting frame of {name}, seen along y ({about_md(results, name)})."
+        + " Slab below, water above." * group.interface
+        + (f" Reflecting wall at z = {number(wall)} Å." if wall else "")
     )
     columns: dict[str, list[Any]] = {"element": list(atoms.symbols)}
     columns |= {f"{axis}_A": atoms.positions[:, place].tolist() for place, axis in enumerate("xyz")}

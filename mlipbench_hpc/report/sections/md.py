@@ -21,7 +21,7 @@ def build(results: Results) -> Content:
     """The table of all runs, and their quantities over time."""
     names = results.names("md")
     drawn = [series(results, names, *kind) for kind in SERIES]
-    nothing = "No MD has run." if names else "The campaign asks for no MD."
+    nothing = "No MD has run." if names else "The campaign contains no MD."
     gallery = Gallery([figure for figure in drawn if figure], nothing, wide=True)
     compared = {line.name for group in groups(results) for line in group.lines}
     verdict = [[sentence] for name in names if name not in compared for sentence in _verdict(results, name)]

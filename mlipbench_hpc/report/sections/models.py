@@ -36,7 +36,7 @@ def build(results: Results) -> Content:
         Folded(f"Hyperparameters of {name}", [Definitions(values)]) for name, values in _used(planned).items()
     ]
     absent = [name for name in names if name not in planned]
-    blocks += [Paragraph(f"Committee {name}: nothing is planned for it.", "nothing") for name in absent]
+    blocks += [Paragraph(f"Committee {name}: no task is planned.", "nothing") for name in absent]
     drawn = [draw(list(planned.values())) for draw in (loss_curves, force_curves)]
     blocks.append(Gallery([figure for figure in drawn if figure], NOTHING_TRAINED, wide=True))
     numbers = {name: _numbers(results, name) for name in names}

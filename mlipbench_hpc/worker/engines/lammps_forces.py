@@ -48,7 +48,10 @@ def _lacks(style: LammpsStyle) -> bool:
     with closing(start_lammps()) as lammps:
         lost = missing(lammps, style)
     if lost:
-        print(f"LAMMPS asks the model's calculator at every step: it lacks {', '.join(lost)}")
+        print(
+            f"this LAMMPS lacks {', '.join(lost)}: the model's ASE calculator computes forces at every step, "
+            "which is slower"
+        )
     return bool(lost)
 
 

@@ -33,7 +33,9 @@ class System:
         if beyond := [index for index in fixed if not 0 <= index < len(atoms)]:
             raise InputFailure(f"fixed_atoms: no atoms {beyond[:5]}, the start has {len(atoms)} (from 0)")
         if len(mobile) == 0:
-            raise InputFailure(f"fixed_atoms: all {len(atoms)} atoms are fixed, nothing is left to move")
+            raise InputFailure(
+                f"fixed_atoms: all {len(atoms)} atoms are fixed, no mobile atom is left; fix fewer"
+            )
         return cls(oriented(atoms), mobile)
 
     @property

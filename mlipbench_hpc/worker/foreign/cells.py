@@ -85,7 +85,7 @@ def height_varies(
     try:
         cut = cut_of(first.positions[0], first.cells[0], metal, max(heights))
     except ValueError as error:
-        raise InputFailure(f"{path}: the cell changes (its height alone), and {error}") from error
+        raise InputFailure(f"{path}: the cell changes (its height alone): {error}") from error
     cell = np.array(first.cells[0])
     cell[2, 2] = cut.height
     low, high = min(heights), max(heights)
@@ -94,7 +94,7 @@ def height_varies(
         cut,
         [
             f"the height of the cell changes from {low:.3f} to {high:.3f} Å at constant area: heights are "
-            "from the surface, and what a frame lacks to the largest lies within the metal"
+            "from the surface, and frames are extended to the largest height within the metal"
         ],
     )
 

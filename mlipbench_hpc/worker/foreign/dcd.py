@@ -67,11 +67,14 @@ def _clock(header: dict[str, Any], frames: int) -> Clock:
         )
         return Clock(None, np.asarray(counted * delta * every * unit), PS["ps"], warning)
     if delta == UNKNOWN:
-        return Clock(doubt="the DCD's time step is 1, as programs write that know none: there are no times")
+        return Clock(
+            doubt="the DCD's time step is 1, the value of programs without a time step: no times are used; "
+            "pass --frame-every PS"
+        )
     step = float(convert(header["delta"], "AKMA", "ps")) * every
     doubt = (
-        f"by the DCD's header frames are {step:.6g} ps apart, which many a program writes wrongly; if that "
-        "is not so, pass --frame-every PS"
+        f"by the DCD's header frames are {step:.6g} ps apart, which many programs write incorrectly; "
+        "check, and pass --frame-every PS"
     )
     trusted = any(name in remarks for name in IN_AKMA)
     return Clock(None, np.asarray(counted * step), PS["ps"], doubt="" if trusted else doubt)

@@ -102,7 +102,7 @@ def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> 
         unknown = []
     if unknown:
         raise InputFailure(
-            f"{source}: which element is {kind} {', '.join(unknown[:8])}? Say so: --elements "
+            f"{source}: no element for {kind} {', '.join(unknown[:8])}; pass --elements "
             + " ".join(f"{name}=…" for name in unknown[:8])
         )
     return {name: str(symbol) for name, symbol in symbols.items()}

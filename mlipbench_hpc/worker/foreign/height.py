@@ -47,7 +47,7 @@ def cut_of(positions: Positions, cell: Floats, metal: Ints, height: float) -> Cu
     Raises ValueError, in words, where the slab has fewer than two layers.
     """
     if len(metal) < 2:
-        raise ValueError("there is no slab from which heights could be counted")
+        raise ValueError("no slab, so heights have no origin")
     length = float(cell[2, 2])
     z = np.mod(np.asarray(positions[metal, 2], dtype=float), length)
     order = np.argsort(z, kind="stable")
@@ -56,7 +56,7 @@ def cut_of(positions: Positions, cell: Floats, metal: Ints, height: float) -> Cu
     rising = np.mod(z[order] - z[order[0]], length)
     gaps = np.flatnonzero(np.diff(rising) > LAYERS_APART)
     if not len(gaps):
-        raise ValueError("its slab is one layer, in which no surplus can lie")
+        raise ValueError("the slab has one layer; the cell can only be extended between two")
     middles = (rising[gaps] + rising[gaps + 1]) / 2
     gap = int(gaps[np.abs(middles - rising[-1] / 2).argmin()])
     below = rising[: gap + 1] > rising[gap] - LAYER

@@ -54,6 +54,7 @@ def order_of(path: Path, frame: int, ids: Ints) -> Ints:
     ordered = ids[order]
     if (twice := np.flatnonzero(ordered[1:] == ordered[:-1])).size:
         raise InputFailure(
-            f"{path}: frame {frame} holds id {ordered[twice[0]]} twice, so nobody knows which atom is which"
+            f"{path}: frame {frame} holds id {ordered[twice[0]]} twice, so atoms cannot be identified; "
+            "write unique ids"
         )
     return np.asarray(order)

@@ -33,8 +33,9 @@ def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats)
     for unit, limits in UNITS.items():
         if within(nearest, *limits):
             raise InputFailure(
-                f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen, as in {unit} "
-                f"they do: its lengths are in {unit}, expected Å; convert it, or name the unit in the file"
+                f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen, the O-H "
+                f"distance in {unit}: lengths are in {unit}, expected Å; convert them, or name the unit in "
+                "the file"
             )
     if within(nearest, *TWICE):
         raise InputFailure(
@@ -89,6 +90,6 @@ def coincidence_message(path: Path, frame: int, positions: Positions, atom: int,
     """Message of atoms at one point, with the point."""
     place = " ".join(f"{value:.4f}" for value in positions[atom])
     return (
-        f"{path}: in frame {frame} {amount} atoms lie at the point of another, first atom {atom + 1} at "
-        f"{place} Å: these are no positions of atoms; leave the frame out"
+        f"{path}: in frame {frame} {amount} atoms coincide with another atom, the first is atom "
+        f"{atom + 1} at {place} Å; leave the frame out"
     )

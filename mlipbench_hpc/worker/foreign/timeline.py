@@ -50,7 +50,9 @@ def timeline(contents: list[Content], frame_every: float | None) -> Timeline:
     ticks = ticks_of(contents, warnings)
     if ticks is None:
         if len(contents) > 1:
-            warnings.append("the files hold neither steps nor times: their frames are taken as they follow")
+            warnings.append(
+                "the files hold neither steps nor times: frames are joined in the order of the files"
+            )
         times: Floats | None = None if frame_every is None else np.asarray(frame_every * np.arange(frames))
         return Timeline(np.ones(frames, dtype=bool), times, warnings)
     selection = latest(contents, ticks, warnings)
@@ -66,10 +68,10 @@ def ticks_of(contents: list[Content], warnings: list[str]) -> Ticks | None:
         return times or steps
     back = {ticks.name: int(np.diff(ticks.values).argmin()) + 1 for ticks in (times, steps) if falls(ticks)}
     if "steps" in back and "times" not in back:
-        warnings.append(f"steps go back at frame {back['steps']}, times do not: times are believed")
+        warnings.append(f"steps go back at frame {back['steps']}, times do not: times are used")
     if "times" in back and "steps" not in back:
         warnings.append(
-            f"times go back at frame {back['times']}, steps do not: steps are believed, so there are no "
+            f"times go back at frame {back['times']}, steps do not: steps are used, so there are no "
             "times; pass --frame-every PS"
         )
         return steps
@@ -154,7 +156,8 @@ def gaps(ticks: Ticks, values: Floats) -> list[str]:
     frame = int(unequal[0])
     return [
         f"{ticks.name} jump: from {values[frame]:.8g} to {values[frame + 1]:.8g} after frame {frame}, "
-        f"elsewhere mostly by {usual:.6g} ({len(unequal)} such places): there are no lags"
+        f"elsewhere mostly by {usual:.6g} ({len(unequal)} gap{'s' * (len(unequal) > 1)}): correlation "
+        "functions need equal distances; pass a part without gaps"
     ]
 
 

@@ -143,14 +143,14 @@ def tell(interface: Profiler, notes: Notes, skipped: int = 0) -> None:
         count, first = len(owners.lost), skipped + min(owners.lost.values())
         notes.say(
             f"profiles: {count} hydrogen{'s leave their' * (count > 1) or ' leaves its'} oxygen for the "
-            f"surface or for none, first in frame {first}: from then on that molecule is no water, in "
+            f"surface or for none, first in frame {first}: from then on the molecule is left out of "
             "density and dipole"
         )
     if owners.moved:
         count, first = len(owners.moved), skipped + (owners.first or 0)
         notes.say(
             f"profiles: {count} hydrogen{'s change their' * (count > 1) or ' changes its'} oxygen during the "
-            f"run, first in frame {first}, {owners.changes} changes in all: who is water is seen frame by "
+            f"run, first in frame {first}, {owners.changes} changes in all: waters are assigned frame by "
             "frame"
         )
 
