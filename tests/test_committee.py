@@ -42,7 +42,7 @@ def test_results_hold_alpha_and_a_verdict(finished: Path) -> None:
     assert set(spread["members"]) == {"1", "2", "3"}
     assert spread["verdict"] == "run longer", "of 30 correlated frames fewer than 30 are independent"
     assert spread["alpha"] is None, "four members are fewer than six"
-    assert {"coverage-pairs", "profiles-crystal-0-g_Ar-Ar"} <= set(result["figures"])
+    assert {"coverage", "profiles-crystal-0-g_Ar-Ar"} <= set(result["figures"])
 
 
 def test_the_driver_reweighted_is_itself(finished: Path) -> None:
