@@ -37,10 +37,11 @@ def submit(folder: Path, site: str, file: str = "toy.yaml", code: int = 0, cwd: 
 
 
 def test_a_submitted_driver_is_killed_and_the_next_ends_with_the_report(
-    cluster: Any, folder: Path, undisturbed: Path
+    cluster: Any, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The dead one's lock looks like another host's: it is taken because the scheduler says that its job is
-    over. Folder, file and names are as odd as they may be.
+    over. Folder, file and names are as odd as they may be; seeds come from names, so the undisturbed campaign that
+    the results are compared with has the same ones.
     """
     odd, store = folder / FOLDER, folder / "store"
     odd.mkdir()
@@ -48,6 +49,10 @@ def test_a_submitted_driver_is_killed_and_the_next_ends_with_the_report(
     for name, hostile in NAMES.items():
         text = text.replace(f" {name}", f" {hostile}")
     (odd / FILE).write_text(text)
+    undisturbed = tmp_path_factory.mktemp("undisturbed")
+    (undisturbed / "toy.yaml").write_text(text)
+    ended = running.run(undisturbed, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     site = cluster.site(walltime="4 min")
     assert "drives the campaign; its words go to" in submit(folder, site, FILE, cwd=odd)
     assert "drives this store already, or waits to" in submit(folder, site, FILE, code=2, cwd=odd)
