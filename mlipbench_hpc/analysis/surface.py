@@ -271,6 +271,11 @@ def _described(
         _check(sample, layers, face)
     adatoms, dissolved = _loose(sample, layers)
     facts, doubts = [], []
+    for normal in {} if slab.face else sides.keys() - {face.normal for face in faces}:
+        near = interfacial(sides[normal].heights(positions, sample.cell, waters)).sum(axis=1).mean()
+        if near > 0:
+            name = UPPER if normal > 0 else LOWER
+            facts.append(f"{name} face left out, {near:.1f} waters in its first layer: --face both counts it")
     if len(guests):
         facts.append(f"within the slab, and counted as its atoms: {sample.symbols(guests)}")
     for words, atoms in (("adatoms or steps, not z = 0", adatoms), ("dissolved, counted as ions", dissolved)):

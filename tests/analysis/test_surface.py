@@ -76,6 +76,15 @@ def test_the_dry_side_does_not_count_unless_it_is_asked_for() -> None:
     assert [face.normal for face in pile.surface(face="both").faces] == [1.0, -1.0]
 
 
+def test_a_face_with_less_than_half_of_the_water_is_left_out_and_named() -> None:
+    """Three waters in the first layer of the upper face, and one at 26 - 23 = 3 Å from the lower."""
+    pile = terraces(2.0, 4.0, 6.0, 26.0, 28.0, 30.0).waters(9.0, 9.5, 10.0, 23.0)
+    name = "lower face left out, 1.0 waters in its first layer: --face both counts it"
+    assert name in pile.surface().facts
+    assert name not in pile.surface(face="both").facts
+    assert name not in pile.surface(face="upper").facts
+
+
 def test_water_in_another_gap_is_said() -> None:
     outside = terraces(2.0, 4.0, 6.0, 26.0, 28.0, 30.0).waters(9.0, 12.0, 45.0).surface()
     assert outside.doubts[0].startswith("1 of 3 waters are on the other side of the slab")

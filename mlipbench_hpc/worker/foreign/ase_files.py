@@ -8,7 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.worker.foreign import record
-from mlipbench_hpc.worker.foreign.record import BROKEN, Clock, Content, Frame, Labels
+from mlipbench_hpc.worker.foreign.record import BROKEN, PERIODIC, Clock, Content, Frame, Labels
 
 MAGIC = b"- of UlmASE-Trajectory"
 
@@ -18,9 +18,10 @@ def content(path: Path) -> Content:
     with open_reader(path) as reader:
         frames = len(reader)
         symbols = tuple(reader[0].get_chemical_symbols()) if frames else ()
+        flags = [bool(flag) for flag in reader[0].pbc] if frames else PERIODIC
     return Content(
         path, "ASE trajectory", frames, Labels(symbols, "species"), Clock(), "",
-        lambda size: record.gather(_frames(path), size, path),
+        lambda size: record.gather(_frames(path), size, path), periodic=(flags[0], flags[1], flags[2]),
     )  # fmt: skip
 
 

@@ -9,12 +9,15 @@ from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign import lattice
-from mlipbench_hpc.worker.foreign.height import Cut, cut_of
+from mlipbench_hpc.worker.foreign.height import Cut, Open, cut_of
 from mlipbench_hpc.worker.foreign.plausible import check_positions
-from mlipbench_hpc.worker.foreign.record import Content, CutShort, Piece, Positions
+from mlipbench_hpc.worker.foreign.record import PERIODIC, Content, CutShort, Piece, Positions
 
 # Number of first frames that decide whether the cell changes.
 FIRST = 8
+# Height of a cell that is open along z, in units of the atoms' extent or its own height: heights are wrapped
+# at -1/4 and 3/4 of it, which no atom within three times the extent can reach.
+TALL = 4.0
 # Reason why a file has no cell, by format.
 NO_CELL = {
     "XYZ": "plain XYZ holds none",
@@ -32,8 +35,10 @@ NO_CELL = {
 
 def cell_of(
     contents: list[Content], numbers: Ints, request: dict[str, Any]
-) -> tuple[Floats, Cut | None, list[str]]:
+) -> tuple[Floats, Cut | Open | None, list[str]]:
     """The one cell of all frames (3, 3) Å, the cut where the height alone changes, and facts in words.
+
+    Along an open z there is no period: `Open`.
 
     Raises InputFailure where there is no cell, or the request's is another than the file's.
     """
@@ -51,6 +56,8 @@ def cell_of(
     first = Piece(*normal(path, first.positions, first.cells, 0))
     assert first.cells is not None
     cell = np.array(first.cells[0])
+    if is_open(contents):
+        return open_cell(path, first, cell, requested)
     if requested is not None:
         if np.abs(requested - cell).max() > lattice.TYPED:
             raise InputFailure(contradiction_message(path, 0, requested, cell))
@@ -58,6 +65,46 @@ def cell_of(
     apart = np.abs(first.cells - cell).max(axis=0)
     only_height = apart[2, 2] > lattice.NOISE and (np.delete(apart.ravel(), 8) <= lattice.NOISE).all()
     return height_varies(contents, first, numbers, request) if only_height else (cell, None, [])
+
+
+def is_open(contents: list[Content]) -> bool:
+    """True where z alone, along the third lattice vector, is not periodic; InputFailure for unlike files."""
+    first = contents[0].periodic
+    other = next((content for content in contents if content.periodic != first), None)
+    if other is not None:
+        raise InputFailure(
+            f"{other.path}: its boundaries are not periodic along the vectors of {contents[0].path}: "
+            "pass the files of one run"
+        )
+    return first == (True, True, False)
+
+
+def boundary_warnings(contents: list[Content]) -> list[str]:
+    """Other open boundaries, which are read as periodic, in words."""
+    first = contents[0].periodic
+    if first in (PERIODIC, (True, True, False)):
+        return []
+    names = " and ".join(name for name, flag in zip("abc", first, strict=True) if not flag)
+    return [
+        f"{contents[0].path.name} says that its cell is not periodic along {names}: it is read as "
+        'periodic along all three vectors; where z alone is open, write `pbc="T T F"` or `pp pp ff` into it'
+    ]
+
+
+def open_cell(
+    path: Path, first: Piece, cell: Floats, requested: Floats | None
+) -> tuple[Floats, Open, list[str]]:
+    """Cell without a period along z for the first frames' positions and cell; facts in words.
+
+    Raises InputFailure where the request's area is another than the file's.
+    """
+    if requested is not None and np.abs((requested - cell)[:2]).max() > lattice.TYPED:
+        raise InputFailure(contradiction_message(path, 0, requested, cell))
+    extent = float(np.ptp(np.asarray(first.positions[..., 2], dtype=float), axis=1).max())
+    boundary = Open(TALL * max(extent, float(cell[2, 2])))
+    tall = boundary.place(first.positions[0], cell if requested is None else requested)[1]
+    taken = f"the cell is taken {boundary.height:.3f} Å high"
+    return tall, boundary, [f"z is not periodic in it: heights do not wrap, for which {taken}"]
 
 
 def beginning(content: Content) -> Piece:

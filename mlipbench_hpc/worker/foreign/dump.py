@@ -14,7 +14,16 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
 from mlipbench_hpc.worker.foreign.lines import rows_of
-from mlipbench_hpc.worker.foreign.record import HALF, Clock, Content, CutShort, Frame, Labels
+from mlipbench_hpc.worker.foreign.record import (
+    HALF,
+    PERIODIC,
+    Clock,
+    Content,
+    CutShort,
+    Frame,
+    Labels,
+    Periodic,
+)
 
 ITEMS = ("TIMESTEP", "TIME", "UNITS", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
 # Names of coordinates in order of preference; those with s are in units of the cell.
@@ -40,7 +49,17 @@ def content(path: Path) -> Content:
     return Content(
         path, "LAMMPS dump", len(headers), labels, clock, rest,
         lambda size: record.gather(_frames(path, len(headers)), size, path),
+        periodic=record.periodicity(path, [_periodic(header["BOX BOUNDS"]) for header in headers]),
     )  # fmt: skip
+
+
+def _periodic(words: list[str]) -> Periodic:
+    """Periodicity by BOX BOUNDS, such as `pp pp ff` (https://docs.lammps.org/boundary.html)."""
+    flags = [word for word in words if len(word) == 2 and set(word) <= set("pfsm")]
+    if len(flags) != 3:
+        return PERIODIC
+    a, b, c = (flag == "pp" for flag in flags)
+    return a, b, c
 
 
 def _clock(headers: list[Header], unit: float | None) -> Clock:

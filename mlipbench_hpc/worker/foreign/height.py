@@ -1,6 +1,7 @@
-"""Constant area, varying height (NPzT): all frames in one cell, extended in the middle of the metal.
+"""One cell for all frames where the height of their own is none or varies (open boundary, NPzT).
 
-Heights above either face are then the same as in each frame's own cell.
+At constant area and varying height, frames are extended in the middle of the metal, and heights above either
+face are then the same as in each frame's own cell.
 """
 
 from dataclasses import dataclass
@@ -34,6 +35,17 @@ class Cut:
         return moved.astype(positions.dtype), np.array(
             [cell[0], cell[1], [cell[2, 0], cell[2, 1], self.height]]
         )
+
+
+@dataclass(frozen=True)
+class Open:
+    """Boundary along z that is not periodic: a cell of `height` Å so high that no height wraps in it."""
+
+    height: float
+
+    def place(self, positions: Positions, cell: Floats) -> tuple[Positions, Floats]:
+        """Positions (N, 3) Å of one frame as they are, and its cell with the common height."""
+        return positions, np.array([cell[0], cell[1], [0.0, 0.0, self.height]])
 
 
 def near(z: Floats, reference: float, length: float) -> Floats:

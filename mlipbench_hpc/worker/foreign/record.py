@@ -18,6 +18,8 @@ HALF = "half a frame at its end"
 # Exceptions of readers of binary formats at half a frame.
 BROKEN = (OSError, ValueError, IndexError, EOFError, KeyError, RuntimeError)
 Positions = NDArray[np.floating]
+Periodic = tuple[bool, bool, bool]
+PERIODIC: Periodic = (True, True, True)
 
 
 class CutShort(Exception):
@@ -77,7 +79,8 @@ class Content:
     """One file whose frames are counted, but not yet read.
 
     frames: number of whole ones; rest: reason for missing frames, "" in a whole file; facts: units and the
-    like, in words; pieces: the frames, so many at a time, atoms by id; it raises CutShort.
+    like, in words; pieces: the frames, so many at a time, atoms by id; it raises CutShort; periodic: along
+    each lattice vector, true where the format does not say it.
     """
 
     path: Path
@@ -88,6 +91,19 @@ class Content:
     rest: str
     pieces: Callable[[int], Iterator[Piece]]
     facts: tuple[str, ...] = ()
+    periodic: Periodic = PERIODIC
+
+
+def periodicity(path: Path, frames: list[Periodic]) -> Periodic:
+    """Periodicity of all frames. Raises InputFailure where it changes."""
+    first = frames[0] if frames else PERIODIC
+    change = next((index for index, other in enumerate(frames) if other != first), 0)
+    if change:
+        raise InputFailure(
+            f"{path}: the boundaries of the cell are periodic along other vectors from frame {change} on: "
+            "pass the frames before and after it as files of their own"
+        )
+    return first
 
 
 def gather(frames: Iterator[Frame], size: int, path: Path) -> Iterator[Piece]:

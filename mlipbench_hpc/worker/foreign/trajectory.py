@@ -17,10 +17,16 @@ from numpy.typing import NDArray
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign import lattice, topologies
-from mlipbench_hpc.worker.foreign.cells import cell_of, change_message, contradiction_message, normal
+from mlipbench_hpc.worker.foreign.cells import (
+    boundary_warnings,
+    cell_of,
+    change_message,
+    contradiction_message,
+    normal,
+)
 from mlipbench_hpc.worker.foreign.elements import Naming, Species, numbers_of
 from mlipbench_hpc.worker.foreign.formats import PACKED, Format, format_of, name_inside
-from mlipbench_hpc.worker.foreign.height import Cut
+from mlipbench_hpc.worker.foreign.height import Cut, Open
 from mlipbench_hpc.worker.foreign.plausible import check_lengths, check_positions, coincidence_message
 from mlipbench_hpc.worker.foreign.record import Content, CutShort, Labels, Piece
 from mlipbench_hpc.worker.foreign.timeline import timeline
@@ -34,8 +40,8 @@ OPENERS: dict[str, Callable[[Path, str], Any]] = dict(
 class Foreign:
     """Atomic numbers (N,); cell (3, 3) Å, lower triangular; selection (F,): frames that count; times (K,) ps.
 
-    cell_from_request: the cell is the request's; cut: where the height alone changes; facts and warnings: in
-    words; ends: reasons why reading stopped early.
+    cell_from_request: the cell is the request's; cut: where the height alone changes or z is open; facts and
+    warnings: in words; ends: reasons why reading stopped early.
     """
 
     contents: list[Content]
@@ -44,7 +50,7 @@ class Foreign:
     cell_from_request: bool
     selection: NDArray[np.bool_]
     times: Floats | None
-    cut: Cut | None = None
+    cut: Cut | Open | None = None
     facts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
@@ -155,7 +161,7 @@ def _open(request: dict[str, Any], folder: Path) -> Foreign:
     facts = [*species.facts, *(fact for content in contents for fact in content.facts), *facts]
     return Foreign(
         contents, species.numbers, cell, bool(request["cell"]), run.selection, run.times, cut,
-        list(dict.fromkeys(facts)), [*species.warnings, *run.warnings],
+        list(dict.fromkeys(facts)), [*species.warnings, *run.warnings, *boundary_warnings(contents)],
     )  # fmt: skip
 
 

@@ -17,7 +17,18 @@ from mlipbench_hpc.data.trajectory import cell_vectors
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
 from mlipbench_hpc.worker.foreign.lines import rows_of
-from mlipbench_hpc.worker.foreign.record import BOHR, PS, Clock, Content, CutShort, Frame, Labels, Piece
+from mlipbench_hpc.worker.foreign.record import (
+    BOHR,
+    PERIODIC,
+    PS,
+    Clock,
+    Content,
+    CutShort,
+    Frame,
+    Labels,
+    Periodic,
+    Piece,
+)
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?"
 EXTENDED = re.compile(r"\b(?:Lattice|Properties)\s*=", re.IGNORECASE)
@@ -54,6 +65,7 @@ class Comment:
     unit: float | None
     columns: tuple[int, int, int]
     extended: bool
+    periodic: Periodic = PERIODIC
 
 
 def content(path: Path) -> Content:
@@ -70,6 +82,7 @@ def content(path: Path) -> Content:
     return Content(
         path, "extended XYZ" if comments and comments[0].extended else "XYZ", len(comments), labels,
         _clock(comments), rest, lambda size: _pieces(path, comments, size), facts,
+        record.periodicity(path, [comment.periodic for comment in comments]),
     )  # fmt: skip
 
 
@@ -146,7 +159,17 @@ def _extended(where: str, line: str) -> Comment:
         time_unit(word[2]) if word and word[2] else unit,
         _columns(where, keys.get("properties", "species:S:1:pos:R:3")),
         True,
+        _periodic(keys.get("pbc", "")),
     )
+
+
+def _periodic(value: str) -> Periodic:
+    """Periodicity along the three lattice vectors by the key pbc, such as `T T F`."""
+    words = value.replace(",", " ").lower().split()
+    if len(words) != 3:
+        return PERIODIC
+    a, b, c = (word not in ("f", "false", "0") for word in words)
+    return a, b, c
 
 
 def _columns(where: str, properties: str) -> tuple[int, int, int]:
