@@ -59,7 +59,7 @@ def test_molecules_in_another_order(frame: int) -> None:
 
 
 def test_frames_without_memory_and_a_common_shift_are_no_other_order() -> None:
-    """Oxygens drawn anew: 64 in (12 Å)³ are as dense as water; and everything shifted by one lattice vector."""
+    """Oxygens drawn anew: 64 in (12 Å)³ are as dense as water; and all shifted by a lattice vector."""
     numbers, positions = waters()
     random = np.random.default_rng(2)
     anew = np.repeat(random.uniform(0, EDGE, (200, GRID**3, 3)), 3, axis=1)
@@ -87,8 +87,8 @@ def test_the_second_file_is_in_nm(tmp_path: Path) -> None:
     first = xyz(tmp_path / "a.xyz", numbers, positions)
     second = xyz(tmp_path / "b.xyz", numbers, positions / 10)
     request = {
-        "trajectory": [str(first), str(second)], "format": "", "topology": "", "cell": [EDGE] * 3, "shown": {},
-        "surface": [], "ions": [], "elements": {}, "frame_every": 0.05,
+        "trajectory": [str(first), str(second)], "format": "", "topology": "", "cell": [EDGE] * 3,
+        "shown": {}, "surface": [], "ions": [], "elements": {}, "frame_every": 0.05,
     }  # fmt: skip
     with pytest.raises(InputFailure, match=r"b\.xyz: hydrogens lie .* as in nm"):
         open_foreign(request)

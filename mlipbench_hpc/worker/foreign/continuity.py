@@ -36,7 +36,7 @@ class Continuity:
         self.length = float(np.median(self._lengths(first[None]))) if len(bonds) else 0.0
         same = {int(number): np.flatnonzero(numbers == number) for number in np.unique(numbers)}
         self.elements = {
-            number: atoms for number, atoms in same.items() if 0 < number and len(atoms) >= FEWEST_JUMPS
+            number: atoms for number, atoms in same.items() if number > 0 and len(atoms) >= FEWEST_JUMPS
         }
         self.samples = {number: sample(atoms, ATOMS) for number, atoms in self.elements.items()}
         self.last = first
@@ -72,8 +72,8 @@ class Continuity:
             if near.any():
                 index = int(near.argmax())
                 raise InputFailure(
-                    f"{path}: O-H bonds of frame {frame + index} are {median[index] * self.length:.3g} Å long, "
-                    f"those of the first frame {self.length:.3g} Å: its lengths are in {unit}; convert it"
+                    f"{path}: O-H bonds of frame {frame + index} are {median[index] * self.length:.3g} Å "
+                    f"long, those of the first frame {self.length:.3g} Å: lengths are in {unit}; convert it"
                 )
 
     def _check_order(self, path: Path, before: Positions, now: Positions, atoms: Ints, frame: int) -> None:
@@ -85,9 +85,9 @@ class Continuity:
         if np.quantile(nearest, 0.75) < SAME_PLACE_A:
             raise InputFailure(
                 f"{path}: in frame {frame} {len(atoms)} of {len(self.samples[number])} atoms of one element "
-                f"(first atom {atoms[0] + 1}) are more than {JUMP_A} Å from their places in the frame before, "
-                f"where others of that element stood {np.median(nearest):.2g} Å away: its rows are in another "
-                "order, so atoms cannot be followed; write ids, or sort the rows"
+                f"(first atom {atoms[0] + 1}) are more than {JUMP_A} Å from their places in the frame "
+                f"before, where others of that element stood {np.median(nearest):.2g} Å away: its rows "
+                "are in another order, so atoms cannot be followed; write ids, or sort the rows"
             )
 
 
