@@ -53,13 +53,15 @@ class Continuity:
             drift = np.median(steps, axis=1, keepdims=True)
             jumps = np.linalg.norm(steps - drift, axis=2) > JUMP_A
             for index in np.flatnonzero(jumps.sum(axis=1) >= max(FEWEST_JUMPS, SHARE * len(atoms))):
-                self._check_order(path, before[index], positions[index], atoms[jumps[index]], frame + index)
+                self._check_order(
+                    path, before[index], positions[index], atoms[jumps[index]], frame + int(index)
+                )
         self.last = np.array(positions[-1])
 
     def _lengths(self, positions: Positions) -> Floats:
         """Lengths (f, B) in Å of the bonds that are followed."""
         hydrogens, oxygens = self.bonds
-        vectors = positions[:, hydrogens].astype(float) - positions[:, oxygens]
+        vectors = np.asarray(positions[:, hydrogens] - positions[:, oxygens], dtype=float)
         return np.asarray(np.linalg.norm(minimum_image(vectors, self.cell), axis=2))
 
     def _check_unit(self, path: Path, positions: Positions, frame: int) -> None:
