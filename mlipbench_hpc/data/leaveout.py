@@ -38,7 +38,7 @@ def _select(source: Source, left: Ints) -> Source:
 def _by_index(source: Source, left: Ints, indices: list[int]) -> Ints:
     if beyond := [index for index in indices if index >= len(left)]:
         raise DataError(f"leave_out: no frame {beyond[0]}, the data have {len(left)} (from 0)")
-    return np.array(indices, dtype=np.int64)
+    return np.unique(np.array(indices, dtype=np.int64))
 
 
 def _by_force(source: Source, left: Ints, largest: float) -> Ints:

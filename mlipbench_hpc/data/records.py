@@ -106,14 +106,14 @@ def vectors_of(record: Record, name: str) -> Floats:
 
 
 def height_of(record: Record, name: str) -> float:
-    """The z component of a frame's vector; NaN where it has none. Raises ValueError for another shape."""
+    """The z component of a frame's vector (3,) or (1, 3); NaN where it has none. Raises ValueError else."""
     value = record.label(name)
     if value is None:
         return float("nan")
     dipole = np.asarray(value, dtype=float)
-    if dipole.shape != (3,):
+    if dipole.shape not in ((3,), (1, 3)):
         raise ValueError(f"`{name}` has shape {dipole.shape}, expected (3,): a vector")
-    return float(dipole[2])
+    return float(dipole.ravel()[2])
 
 
 def word_of(record: Record, name: str | None) -> str:

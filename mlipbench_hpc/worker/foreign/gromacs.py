@@ -15,9 +15,10 @@ import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.lines import decimals
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
-from mlipbench_hpc.worker.foreign.lines import decimals, rows_of
+from mlipbench_hpc.worker.foreign.lines import rows_of
 from mlipbench_hpc.worker.foreign.record import (
     BROKEN,
     HALF,

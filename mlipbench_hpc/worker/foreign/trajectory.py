@@ -24,6 +24,7 @@ from mlipbench_hpc.worker.foreign.cells import (
     contradiction_message,
     normal,
 )
+from mlipbench_hpc.worker.foreign.continuity import Continuity
 from mlipbench_hpc.worker.foreign.elements import Naming, Species, numbers_of
 from mlipbench_hpc.worker.foreign.formats import PACKED, Format, format_of, name_inside
 from mlipbench_hpc.worker.foreign.height import Cut, Open
@@ -80,10 +81,12 @@ class Foreign:
     def pieces(self, size: int) -> Iterator[Piece]:
         """Every frame that counts, at most `size` at a time, in the common cell.
 
-        Raises InputFailure where the cell or the number of atoms changes, or positions cannot be right.
+        Raises InputFailure where the cell, the number, the order or the unit of atoms' positions changes, or
+        positions cannot be right.
         """
         self.ends.clear()
         start = 0
+        continuity: Continuity | None = None
         for content in self.contents:
             before = start
             try:
@@ -91,6 +94,9 @@ class Foreign:
                     selection = self.selection[start : start + len(stored.positions)]
                     check_positions(content.path, stored, len(self.numbers), start - before)
                     piece = self._in_one_cell(content.path, stored, start - before)
+                    if continuity is None:
+                        continuity = Continuity(self.numbers, piece.positions[0], self.cell)
+                    continuity.check(content.path, piece.positions, start - before)
                     if selection.any():
                         yield piece if selection.all() else Piece(piece.positions[selection], None)
                     start += len(selection)
@@ -157,7 +163,8 @@ def _open(request: dict[str, Any], folder: Path) -> Foreign:
     species = elements(contents, topology, other, request)
     run = timeline(contents, request["frame_every"])
     cell, cut, facts = cell_of(contents, species.numbers, request)
-    check_lengths(contents[0].path, species.numbers, next(contents[0].pieces(1)).positions[0], cell)
+    for content in contents:
+        check_lengths(content.path, species.numbers, next(content.pieces(1)).positions[0], cell)
     facts = [*species.facts, *(fact for content in contents for fact in content.facts), *facts]
     return Foreign(
         contents, species.numbers, cell, bool(request["cell"]), run.selection, run.times, cut,
