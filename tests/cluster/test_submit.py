@@ -40,8 +40,8 @@ def test_a_submitted_driver_is_killed_and_the_next_ends_with_the_report(
     cluster: Any, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The dead one's lock looks like another host's: it is taken because the scheduler says that its job is
-    over. Folder, file and names are as odd as they may be; seeds come from names, so the undisturbed campaign that
-    the results are compared with has the same ones.
+    over. Folder, file and names are as odd as they may be; seeds come from names, so the results are compared
+    with those of an undisturbed campaign of the same names.
     """
     odd, store = folder / FOLDER, folder / "store"
     odd.mkdir()
