@@ -90,5 +90,5 @@ def test_the_second_file_is_in_nm(tmp_path: Path) -> None:
         "trajectory": [str(first), str(second)], "format": "", "topology": "", "cell": [EDGE] * 3,
         "shown": {}, "surface": [], "ions": [], "elements": {}, "frame_every": 0.05,
     }  # fmt: skip
-    with pytest.raises(InputFailure, match=r"b\.xyz: hydrogens lie .* as in nm"):
+    with pytest.raises(InputFailure, match=r"b\.xyz: hydrogens lie .* distance in nm"):
         open_foreign(request)

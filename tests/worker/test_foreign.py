@@ -128,7 +128,10 @@ def test_a_file_cut_at_any_byte_gives_its_whole_frames(files: Path, tmp_path: Pa
 def test_a_frame_after_the_last_whole_block_changes_no_number(files: Path, tmp_path: Path) -> None:
     """All atoms of the last of seven frames are elsewhere; there are two blocks."""
     atoms, result = [Atoms(FRAME.numbers, one, cell=CELL, pbc=True) for one in POSITIONS], []
-    for name, more in (("plain", []), ("longer", [Atoms(FRAME.numbers, POSITIONS[0][::-1], cell=CELL)])):
+    for name, more in (
+        ("plain", []),
+        ("longer", [Atoms(FRAME.numbers, POSITIONS[0][::-1], cell=CELL, pbc=True)]),
+    ):
         (out := tmp_path / name).mkdir()
         write(path := tmp_path / "t.extxyz", atoms + more, format="extxyz")
         asked = request(path, files / "t.pdb", out=str(out))
