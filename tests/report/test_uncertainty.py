@@ -243,9 +243,7 @@ def test_a_model_that_sees_the_charge_in_part_is_not_praised(
 ) -> None:
     page, results = build(with_uncertainty(campaign, share=0.58), tmp_path)
     assert "charge partly resolved" in page
-    assert any(
-        "0.580 in" in one and "the energies of the other waters" in one for one in results["warnings"]
-    )
+    assert any("0.580 in" in one and "the energies of the other waters" in one for one in results["warnings"])
 
 
 @pytest.mark.whole
