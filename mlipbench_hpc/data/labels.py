@@ -84,6 +84,7 @@ def remarks(frames: Frames) -> list[str]:
         *_zero_forces(part, places),
         *_constant_energies(part),
         *_repeated_forces(part, places),
+        *outliers.zeros(part),
         *outliers.sentences(part, places),
     ]
 

@@ -190,6 +190,14 @@ def test_an_outlier_among_few_frames_of_a_composition_is_named() -> None:
     assert (outlier.frame, outlier.expected) == (22, "the median of Ne8")
 
 
+def test_two_energy_zeros_are_named() -> None:
+    frames = springs(walk(40, 0.2))
+    shift = np.where(np.arange(40) % 2, 500.0, 0.0)
+    (sentence,) = remarks(replace(frames, energies=frames.energies + shift))
+    assert sentence.startswith("energies of Ne8 fall into two groups 6")
+    assert "(20 and 20 frames, each within 0." in sentence
+
+
 def test_few_compositions_of_one_frame_are_not_judged() -> None:
     """Three compositions say nothing on the scatter between compositions."""
     frames = sizes(3)

@@ -6,7 +6,9 @@ from typing import Any
 import foreign_files as files
 import numpy as np
 import pytest
-from foreign_files import ATOMS, ELEMENTS, FRAME, lattice, request
+from ase import Atoms
+from ase.io import write
+from foreign_files import ATOMS, CELL, ELEMENTS, FRAME, lattice, request
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
@@ -113,3 +115,22 @@ def test_a_restart_from_an_earlier_frame_stays_an_overlap(tmp_path: Path) -> Non
     np.testing.assert_allclose(positions, run, atol=1e-4)
     assert any("overlap after a restart" in line for line in source.warnings)
     assert not any("counted anew" in line for line in source.warnings)
+
+
+def test_files_without_a_clock_are_joined_with_a_doubt_where_they_do_not_go_on(tmp_path: Path) -> None:
+    run, paths = walk(), [tmp_path / "a.extxyz", tmp_path / "b.extxyz"]
+    for path, part in zip(paths, (run[:10], run[10:]), strict=True):
+        path.write_text(files.xyz([lattice()] * 10, part))
+    assert [line for line in opened(paths)[0].warnings if "does not go on" in line] == []
+    (line,) = [line for line in opened(paths[::-1])[0].warnings if "does not go on" in line]
+    assert line.startswith("frame 0 of a.extxyz does not go on from the frame before: atoms moved 0.")
+
+
+def test_half_an_ase_trajectory_is_said_in_words(tmp_path: Path) -> None:
+    images = [Atoms(FRAME.numbers, part, cell=CELL, pbc=True) for part in walk()]
+    write(path := tmp_path / "t.traj", images)
+    path.write_bytes(path.read_bytes()[:-3000])
+    source = open_foreign(request(path, frame_every=0.05))
+    read = sum(len(piece.positions) for piece in source.pieces(3))
+    assert read < FRAMES
+    assert f"frame {read} cannot be read, as at half a frame at its end" in source.truncated[0]

@@ -1,5 +1,6 @@
 """Boxes of H5MD that are stored by themselves, names of its species; sites of water models without a mass."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from foreign_files import ATOMS, CELL, FRAMES, NAMES, NUMBERS, POSITIONS, lattice, request
 
 from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.worker.foreign.elements import Naming, resolve
 from mlipbench_hpc.worker.foreign.trajectory import open_foreign
 
 SPECIES = {79: 3, 8: 1, 1: 2, 11: 4}
@@ -88,7 +90,7 @@ def test_species_of_h5md_by_number_and_by_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_foreign(request(path)).numbers, NUMBERS)
 
 
-@pytest.mark.parametrize(("name", "elements"), [("MW", {}), ("EPW", {}), ("QQ", {"QQ": "X"})])
+@pytest.mark.parametrize(("name", "elements"), [("MW", {}), ("VW4", {}), ("EPW", {}), ("QQ", {"QQ": "X"})])
 def test_sites_without_mass_are_left_out_and_counted(
     tmp_path: Path, name: str, elements: dict[str, str]
 ) -> None:
@@ -114,3 +116,16 @@ def test_names_of_pseudopotentials_in_an_xdatcar(tmp_path: Path) -> None:
     text = files.xdatcar(list(range(1, FRAMES + 1)))
     (path := tmp_path / "XDATCAR").write_text(text.replace("Au", "Au_pv").replace("O ", "O_s/3a1b "))
     np.testing.assert_array_equal(open_foreign(request(path)).numbers, NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("words", "example"),
+    [
+        (["78", "8", "1"], "78=Pt 8=O 1=H, if they are atomic numbers"),
+        (["K+", "C1"], "K+=K"),
+        (["4", "6"], "4=O"),
+    ],
+)
+def test_the_example_of_elements_fits_the_names(words: list[str], example: str) -> None:
+    with pytest.raises(InputFailure, match=re.escape(f", with symbols such as {example}") + "$"):
+        resolve(Path("a"), tuple(words), "types", Naming({}, frozenset(), frozenset()))

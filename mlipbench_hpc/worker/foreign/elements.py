@@ -14,7 +14,7 @@ from mlipbench_hpc.worker.foreign.record import Labels
 
 OXYGEN = 8
 # Symbol of massless sites, as in ASE, and their names in TIP4P and TIP5P of GROMACS and Amber.
-VIRTUAL, VIRTUAL_NAMES = "X", re.compile(r"(?:MW|EPW?|LP|X)\d*")
+VIRTUAL, VIRTUAL_NAMES = "X", re.compile(r"(?:MW|IW|VW|EPW?|LP|X)\d*")
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,22 @@ def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> 
         raise InputFailure(
             f"{source}: no element for {kind} {', '.join(unknown[:8])}; pass --elements "
             + " ".join(f"{name}=…" for name in unknown[:8])
-            + f", with symbols such as {unknown[0]}=O"
+            + f", with symbols such as {_example(unknown, names)}"
         )
     return {name: str(symbol) for name, symbol in symbols.items()}
+
+
+def _example(unknown: list[str], names: list[str]) -> str:
+    """`NAME=Symbol` of a name by its letters, of atomic numbers where O's is among them, else of oxygen."""
+    for name in unknown:
+        symbol = re.sub(r"[^A-Za-z]", "", name).capitalize()
+        if symbol in atomic_numbers:
+            return f"{name}={symbol}"
+    charges = [int(name) for name in names if name.isdecimal() and 0 < int(name) < len(chemical_symbols)]
+    if len(charges) == len(names) and OXYGEN in charges:
+        words = (f"{name}={chemical_symbols[int(name)]}" for name in unknown)
+        return f"{' '.join(words)}, if they are atomic numbers"
+    return f"{unknown[0]}=O"
 
 
 def _same_names(path: Path, own: Labels, topology: Path, numbers: Ints, naming: Naming) -> None:

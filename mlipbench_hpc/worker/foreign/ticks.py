@@ -85,6 +85,21 @@ def counted_on(contents: list[Content], ticks: Ticks, cell: Floats | None) -> tu
     return ticks._replace(values=values), lines
 
 
+def in_order(contents: list[Content], cell: Floats | None) -> list[str]:
+    """Sentences on files without steps and times, joined in their order, whose positions may not go on."""
+    lines = ["the files hold neither steps nor times: frames are joined in the order of the files"]
+    ends = np.cumsum([content.frames for content in contents])
+    starts = [int(start) for start in ends[:-1] if 1 < start < ends[-1] - 1]
+    for joint in joints(contents, np.arange(ends[-1], dtype=float), starts, cell):
+        if not joint.continues:
+            lines.append(
+                f"{position(contents, joint.frame)} does not go on from the frame before: atoms moved "
+                f"{joint.step:.2g} Å, between frames beside it {joint.beside:.2g} Å: are these files of one "
+                "run, in its order?"
+            )
+    return lines
+
+
 def _refusal(contents: list[Content], ticks: Ticks, joint: Joint, first: float) -> str:
     frame = joint.frame
     return (

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.foreign.record import PS, Content
-from mlipbench_hpc.worker.foreign.ticks import EQUAL, Ticks, counted_on, position
+from mlipbench_hpc.worker.foreign.ticks import EQUAL, Ticks, counted_on, in_order, position
 
 # A distance between frames below 0.1 of an unnamed unit cannot be in fs, one from 10 on is hardly in ps.
 PS_BELOW, FS_FROM = 0.1, 10.0
@@ -37,9 +37,7 @@ def timeline(contents: list[Content], frame_every: float | None, cell: Floats | 
     ticks = ticks_of(contents, warnings)
     if ticks is None:
         if len(contents) > 1:
-            warnings.append(
-                "the files hold neither steps nor times: frames are joined in the order of the files"
-            )
+            warnings += in_order(contents, cell)
         times: Floats | None = None if frame_every is None else np.asarray(frame_every * np.arange(frames))
         return Timeline(np.ones(frames, dtype=bool), times, warnings)
     ticks, joints = counted_on(contents, ticks, cell)
