@@ -8,8 +8,8 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import LONGEST_OH
-from mlipbench_hpc.analysis.slab import Face
-from mlipbench_hpc.analysis.surface import Slab, Surface, surface
+from mlipbench_hpc.analysis.slab import Face, Slab
+from mlipbench_hpc.analysis.surface import Surface, surface
 from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH, Waters, ions
 from mlipbench_hpc.data.frames import Floats, Ints
 

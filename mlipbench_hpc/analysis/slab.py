@@ -13,6 +13,28 @@ from mlipbench_hpc.data.frames import Floats, Ints
 LAYER_GAP = 1.0
 SURFACE_GAP = 5.0
 FIRST_LAYER = 4.5
+UPPER, LOWER, BOTH = "upper", "lower", "both"
+SIDES = {UPPER: 1.0, LOWER: -1.0}
+
+
+@dataclass(frozen=True)
+class Slab:
+    """Slab as stated by the user or the campaign.
+
+    elements: atomic numbers; layer: indices of the atoms at z = 0, () where they are to be determined;
+    face: "upper" (outward normal +z), "lower", "both", or "" for those that water touches.
+    """
+
+    elements: tuple[int, ...]
+    layer: tuple[int, ...] = ()
+    face: str = ""
+
+    @classmethod
+    def of(cls, slab: "int | Sequence[int] | Slab") -> "Slab":
+        """Slab of one or more elements by atomic number; a Slab is returned unchanged."""
+        if isinstance(slab, Slab):
+            return slab
+        return cls((slab,)) if isinstance(slab, int) else cls(tuple(slab))
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler, Samples
-from mlipbench_hpc.analysis.slab import atomic_numbers_of
-from mlipbench_hpc.analysis.surface import Slab
+from mlipbench_hpc.analysis.slab import Slab, atomic_numbers_of
 from mlipbench_hpc.analysis.waters import OXIDE
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.printing import WhileRead

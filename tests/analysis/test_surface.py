@@ -6,7 +6,9 @@ from interface import water
 
 from mlipbench_hpc.analysis.onepass import block_means
 from mlipbench_hpc.analysis.profiles import WATER_G_PER_CM3, Profiler
-from mlipbench_hpc.analysis.surface import Slab, Surface, ranges, surface
+from mlipbench_hpc.analysis.sample import ranges
+from mlipbench_hpc.analysis.slab import Slab
+from mlipbench_hpc.analysis.surface import Surface, surface
 from mlipbench_hpc.analysis.visibility import visible_share
 
 EDGE, LENGTH = 12.0, 60.0

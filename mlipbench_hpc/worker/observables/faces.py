@@ -9,7 +9,7 @@ import numpy as np
 from mlipbench_hpc.analysis.blocks import from_block_means
 from mlipbench_hpc.analysis.onepass import BlockSums
 from mlipbench_hpc.analysis.profiles import ORIENTATION, WATER_G_PER_CM3, Profiler, Samples
-from mlipbench_hpc.analysis.surface import LOWER, UPPER
+from mlipbench_hpc.analysis.slab import LOWER, UPPER
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.observables.first_layer import first_layer
 from mlipbench_hpc.worker.observables.profiles import block_sums, columns, observables
