@@ -42,10 +42,15 @@ class Sample:
         return np.mod(np.median(self.heights[:, atoms], axis=0), self.length)
 
     def symbols(self, atoms: Ints) -> str:
-        """Atoms in words, such as `8 Ni and 8 Pt atoms (32 to 47)`."""
-        kinds, counts = np.unique(self.numbers[atoms], return_counts=True)
-        words = " and ".join(f"{n} {chemical_symbols[z]}" for z, n in zip(kinds, counts, strict=True))
-        return f"{words} atom{'s' * (len(atoms) > 1)} ({ranges(atoms)})"
+        """Atoms in words, as `symbols`."""
+        return symbols(self.numbers, atoms)
+
+
+def symbols(numbers: Ints, atoms: Ints) -> str:
+    """Atoms in words, such as `8 Ni and 8 Pt atoms (32 to 47)`; numbers (N,) of all atoms."""
+    kinds, counts = np.unique(numbers[atoms], return_counts=True)
+    words = " and ".join(f"{n} {chemical_symbols[z]}" for z, n in zip(kinds, counts, strict=True))
+    return f"{words} atom{'s' * (len(atoms) > 1)} ({ranges(atoms)})"
 
 
 def ranges(indices: Ints) -> str:
@@ -67,5 +72,5 @@ def middle(z: Floats, length: float) -> float:
 
 def edge(z: Floats, length: float, side: float) -> float:
     """Highest (side 1) or lowest (side -1) of a layer's heights in Å."""
-    unrolled = in_one_image(z, length)
-    return float(unrolled.max() if side > 0 else unrolled.min())
+    heights = in_one_image(z, length)
+    return float(heights.max() if side > 0 else heights.min())

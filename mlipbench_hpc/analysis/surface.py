@@ -9,7 +9,7 @@ from mlipbench_hpc.analysis.adatoms import loose_atoms
 from mlipbench_hpc.analysis.atomic_layers import Gap, Layers, within
 from mlipbench_hpc.analysis.faces import check_layer, waters_of, wet_faces, wettest_gap
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN
-from mlipbench_hpc.analysis.sample import NO_ATOMS, Sample, in_one_image
+from mlipbench_hpc.analysis.sample import NO_ATOMS, Sample
 from mlipbench_hpc.analysis.slab import BOTH, LOWER, SIDES, UPPER, Face, Slab, interfacial
 from mlipbench_hpc.data.frames import Floats, Ints
 
@@ -101,7 +101,7 @@ def _places(sample: Sample, faces: tuple[Face, ...]) -> list[str]:
     lines = []
     for face in faces:
         name = UPPER if face.normal > 0 else LOWER
-        height = np.mod(in_one_image(sample.first[face.layer, 2], sample.length).mean(), sample.length)
+        height = np.mod(face.planes(sample.first[None], sample.cell)[0], sample.length)
         lines.append(f"{name} face: {sample.symbols(face.layer)} at z = {height:.2f} Å")
     return lines
 

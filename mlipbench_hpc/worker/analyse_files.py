@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
 from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face
 from mlipbench_hpc.worker.observables.first_layer import first_layer
-from mlipbench_hpc.worker.observables.profiles import columns, described, tell
+from mlipbench_hpc.worker.observables.profiles import columns, described, tell, tell_absences
 from mlipbench_hpc.worker.observing import descriptors
 from mlipbench_hpc.worker.profiles import FROZEN, SAMPLE
 from mlipbench_hpc.worker.series import summary
@@ -64,17 +65,26 @@ def main(arguments: list[str]) -> int:
 
 @dataclass
 class Averages:
-    """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion.
+    """Sums over blocks, times (T,) ps or (0,), and the first layer's motion."""
 
-    face_means: as means, of each face by itself.
-    """
-
-    profiler: Profiler
-    means: Samples
-    face_means: list[Samples]
-    dipole: Floats
+    sums: BlockSums
     times: Floats
     motion: Motion | None
+
+    @property
+    def profiler(self) -> Profiler:
+        """Surface, waters and ions of the first frame."""
+        return self.sums.profiler
+
+    @cached_property
+    def means(self) -> Samples:
+        """Block means (blocks, B) of profiles."""
+        return self.sums.means
+
+    @property
+    def dipole(self) -> Floats:
+        """P_z (T,)."""
+        return self.sums.dipole
 
 
 def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
@@ -89,8 +99,9 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     write_csv(out / "profiles.csv", {"z_A": averages.profiler.z} | columns(observables, averages.means))
     notes.dropped(after_skip - used)
     tell(averages.profiler, notes, request["skip"])
+    tell_absences(averages.sums, notes, averages.times, request["skip"])
     interface = described(averages.profiler, " ".join(request["surface"]))
-    if faces := by_face(out, averages.profiler, averages.face_means):
+    if faces := by_face(out, averages.profiler, averages.sums.face_means):
         interface[BY_FACE] = faces
     values: dict[str, Any] = {
         "trajectory": source.name, "format": source.contents[0].format,
@@ -185,7 +196,7 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     sums = BlockSums(observed, np.broadcast_to(1.0, (1, used)), request["blocks"])
     positions = itertools.chain([first], pieces)
     feed(positions, [sums.add, *([motion.add] if motion else [])], request["threads"])
-    return Averages(observed, sums.means, sums.face_means, sums.dipole, times, motion)
+    return Averages(sums, times, motion)
 
 
 def too_few(frames: int, skip: int, blocks: int) -> str:

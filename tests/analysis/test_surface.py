@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from interface import water
 
-from mlipbench_hpc.analysis.onepass import block_means
-from mlipbench_hpc.analysis.profiles import WATER_G_PER_CM3, Profiler
+from mlipbench_hpc.analysis.fused import first_layer
+from mlipbench_hpc.analysis.onepass import BlockSums, block_means, feed
+from mlipbench_hpc.analysis.planes import plane_of
+from mlipbench_hpc.analysis.profiles import MOL_PER_L, WATER_G_PER_CM3, Profiler
 from mlipbench_hpc.analysis.sample import ranges
-from mlipbench_hpc.analysis.slab import Slab
+from mlipbench_hpc.analysis.slab import Face, Slab
 from mlipbench_hpc.analysis.surface import Surface, surface
 from mlipbench_hpc.analysis.visibility import visible_share
+from mlipbench_hpc.worker.observables.profiles import observables, tell_absences
+from mlipbench_hpc.worker.stretch import Notes
 
 EDGE, LENGTH = 12.0, 60.0
 CELL = np.diag([EDGE, EDGE, LENGTH])
@@ -207,3 +211,57 @@ def test_bins_at_the_ends_of_the_cell_are_whole() -> None:
 def test_indices_in_words() -> None:
     assert ranges(np.array([3, 5, 6, 7, 9])) == "3, 5 to 7, 9"
     assert ranges(np.arange(0, 20, 2)) == "0, 2, 4, 6, 8, 10, …"
+
+
+def leaving(height: float, frames: int = 20) -> np.ndarray:
+    """Frames in which atoms 46 and 47 of the layer at 6 Å stand `height` Å above it from frame 14 on."""
+    pile = terraces(2.0, 4.0, 6.0).waters(9.0, 12.0)
+    positions = np.repeat(np.array(pile.positions)[None], frames, axis=0)
+    positions[14:, 46:48, 2] += height
+    return positions
+
+
+@pytest.mark.parametrize("height", [2.4, 10.0, 30.0, -9.0])
+@pytest.mark.parametrize("shift", [0.0, 52.5, -6.0])
+def test_atoms_that_leave_the_layer_do_not_move_its_plane(height: float, shift: float) -> None:
+    """Waters at 3 and 6 Å above 14 atoms that stay; with the two that left, z = 0 would be at height/8."""
+    numbers = np.array([PT] * 48 + [8, 1, 1] * 2)
+    frames = np.mod(leaving(height) + [0, 0, shift], LENGTH)
+    result = Profiler.of(numbers, frames, CELL, PT, 0.1)
+    assert layers(result.surface) == [(1.0, list(range(32, 48)))]
+    above = result.faces[0].heights(frames, CELL, np.array([48, 51]))
+    assert above == pytest.approx(np.tile([3.0, 6.0], (20, 1)))
+    sums = BlockSums(result, np.ones((1, 20)), 10)
+    feed([frames[:7], frames[7:]], [sums.add])
+    water = sums.means["density"]
+    assert water[:, (result.z > 2.85) & (result.z < 3.15)].sum(axis=1) == pytest.approx(
+        [WATER_G_PER_CM3 / (EDGE**2 * 0.1)] * 10
+    )
+    assert sums.absences[:14].tolist() == [[0.0, 0.0, 0.0]] * 14
+    assert sums.absences[14:] == pytest.approx(np.tile([6, 14, height], (2, 1)))
+    counts = sums.means["concentration-absent"].sum(axis=1) * EDGE**2 * 0.1 / MOL_PER_L
+    assert counts == pytest.approx([0] * 7 + [2] * 3)
+    inside, _ = first_layer(result, frames)
+    assert inside[:, 0].all()
+
+
+def test_atoms_that_leave_the_layer_are_named_with_number_and_time() -> None:
+    result = Profiler.of(np.array([PT] * 48 + [8, 1, 1] * 2), leaving(10.0), CELL, PT, 0.1)
+    sums, notes = BlockSums(result, np.ones((1, 20)), 10), Notes()
+    sums.add(leaving(10.0))
+    tell_absences(sums, notes, 0.05 * np.arange(20), 3)
+    assert notes.warnings[0].startswith(
+        "profiles: 2 Pt atoms (46 to 47) of the layer at z = 0 leave it: outside in 6 of 20 frames, first in "
+        "frame 17 (0.7 ps), 10.00 Å above it in the last; z = 0 is the height of the atoms that stay"
+    )
+    assert [observable.name for observable in observables(result, sums.means)][2] == "concentration-absent"
+
+
+def test_compiled_planes_are_those_of_numpy() -> None:
+    """Layers of 2 to 12 atoms scattered over up to 4 Å, anywhere in the cell."""
+    generator = np.random.default_rng(2)
+    for count in range(2, 13):
+        frame = generator.uniform(0, 4.0 * generator.uniform(), size=(count, 3)) + generator.uniform(-60, 60)
+        face = Face(np.arange(count), 1.0)
+        compiled = plane_of(frame, face.layer, CELL, 1 / np.diag(CELL))[0]
+        assert compiled == pytest.approx(face.planes(frame[None], CELL)[0], abs=1e-9)
