@@ -221,12 +221,12 @@ def leaving(height: float, frames: int = 20) -> np.ndarray:
     return positions
 
 
-@pytest.mark.parametrize("height", [2.4, 10.0, 30.0, -9.0])
+@pytest.mark.parametrize("height", [2.4, 10.0, 20.0, -9.0])
 @pytest.mark.parametrize("shift", [0.0, 52.5, -6.0])
 def test_atoms_that_leave_the_layer_do_not_move_its_plane(height: float, shift: float) -> None:
     """Waters at 3 and 6 Å above 14 atoms that stay; with the two that left, z = 0 would be at height/8."""
     numbers = np.array([PT] * 48 + [8, 1, 1] * 2)
-    frames = np.mod(leaving(height) + [0, 0, shift], LENGTH)
+    frames = np.mod(leaving(height) + np.array([0, 0, shift]), LENGTH)
     result = Profiler.of(numbers, frames, CELL, PT, 0.1)
     assert layers(result.surface) == [(1.0, list(range(32, 48)))]
     above = result.faces[0].heights(frames, CELL, np.array([48, 51]))
