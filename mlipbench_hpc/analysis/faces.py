@@ -3,13 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.atomic_layers import ROW_GAP, Gap, Layers
+from mlipbench_hpc.analysis.atomic_layers import ROW_GAP, THICKEST_LAYER, Gap, Layers
 from mlipbench_hpc.analysis.geometry import OXYGEN, owners
 from mlipbench_hpc.analysis.sample import Sample, edge, in_one_image
 from mlipbench_hpc.analysis.slab import BOTH, SIDES, SURFACE_GAP, Face, Slab, interfacial
 from mlipbench_hpc.data.frames import Ints
 
-THICKEST_LAYER = 2.0
 FARTHEST_WATER = 9.0
 
 

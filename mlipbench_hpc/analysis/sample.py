@@ -15,12 +15,12 @@ NO_ATOMS = np.zeros(0, dtype=np.int64)
 class Sample:
     """Several frames: numbers (N,), heights (F, N) Å along z without the slab's drift, cell (3, 3) Å.
 
-    first (N, 3) Å: positions in the first frame. Heights of the slab's atoms do not jump between images.
+    positions (F, N, 3) Å. Heights of the slab's atoms do not jump between images.
     """
 
     numbers: Ints
     heights: Floats
-    first: Floats
+    positions: NDArray[np.floating]
     cell: Floats
 
     @classmethod
@@ -30,7 +30,12 @@ class Sample:
         steps = z - z[0]
         steps -= length * np.rint(steps / length)
         drift = np.median(steps[:, slab], axis=1)
-        return cls(numbers, z[0] + steps - drift[:, None], np.asarray(positions[0], dtype=float), cell)
+        return cls(numbers, z[0] + steps - drift[:, None], positions, cell)
+
+    @property
+    def first(self) -> Floats:
+        """Positions (N, 3) Å in the first frame."""
+        return np.asarray(self.positions[0], dtype=float)
 
     @property
     def length(self) -> float:

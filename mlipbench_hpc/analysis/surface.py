@@ -35,7 +35,7 @@ def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: 
 
     numbers (N,), positions (F, N, 3) Å of one or more frames, cell (3, 3) Å, lower triangular. Layers are
     told apart by the median heights of their atoms; the layers that are at least half as populated as the
-    fullest are the slab's, and between two of them that are 5 Å or more apart is a gap. z = 0 is the layer at
+    fullest of their electrode are the slab's; 5 Å or more between two of them is a gap. z = 0 is the layer at
     the edge of the gap with most water. Atoms of sparser layers are adatoms or steps where they are
     bound to the slab, and dissolved where they are not. Other elements within the slab belong to it. Both
     faces of the gap count where the drier has at least half as many waters within 4.5 Å as the wetter, else
@@ -107,10 +107,9 @@ def _places(sample: Sample, faces: tuple[Face, ...]) -> list[str]:
 
 
 def _heights(sample: Sample, faces: tuple[Face, ...], atoms: Ints) -> str:
-    """Median heights of atoms above the nearer face, in words."""
-    above = [np.median(face.heights(sample.first[None], sample.cell, atoms)[0]) for face in faces]
-    near = min(above, key=abs)
-    return f"{near:.2f} Å above it in the first frame" + " (median)" * (len(atoms) > 1)
+    """Median height of atoms above the nearer face, in words."""
+    above = [np.median(face.heights(sample.positions, sample.cell, atoms)) for face in faces]
+    return f"{min(above, key=abs):.2f} Å above it (median)"
 
 
 def _of_atoms(

@@ -265,3 +265,64 @@ def test_compiled_planes_are_those_of_numpy() -> None:
         face = Face(np.arange(count), 1.0)
         compiled = plane_of(frame, face.layer, CELL, 1 / np.diag(CELL))[0]
         assert compiled == pytest.approx(face.planes(frame[None], CELL)[0], abs=1e-9)
+
+
+FINE = np.array([(1.5 * i, 1.5 * j) for i in range(8) for j in range(7)])
+
+
+def test_each_electrode_has_its_own_measure_of_a_full_layer() -> None:
+    """Platinum layers of 16 atoms, carbon sheets of 56, 20 Å of water between them; one dissolved Pt."""
+    pile = terraces(2.0, 4.0, 6.0)
+    sheets = [pile.layer(z, 6, FINE) for z in (26.0, 29.35)]
+    ion = pile.layer(14.0, sites=SITES[:1])
+    outside = pile.waters(9.0, 12.0, 22.5, 23.0).surface(PT, 6, noise=0.03)
+    assert layers(outside) == [(1.0, list(range(32, 48))), (-1.0, sheets[0].tolist())]
+    assert outside.dissolved.tolist() == ion.tolist()
+    assert not outside.doubts
+
+
+def test_dissolved_atoms_at_one_height_are_no_electrode() -> None:
+    pile = terraces(2.0, 4.0, 6.0)
+    ions = pile.layer(16.0, sites=SITES[:4])
+    outside = pile.waters(9.0, 12.0).surface(noise=0.03)
+    assert layers(outside) == [(1.0, list(range(32, 48)))]
+    assert outside.dissolved.tolist() == ions.tolist()
+
+
+def anatase(noise: float = 0.0) -> Pile:
+    """Six rows of titanium in pairs 0.88 Å apart, the same from above as from below; water on both sides."""
+    pile = Pile()
+    for row, z in enumerate((2.0, 2.88, 5.53, 6.41, 9.06, 9.94)):
+        pile.layer(z, TI, SITES[8 * (row % 2) :][:8])
+    scatter = np.random.default_rng(7).normal(scale=noise, size=(48, 3))
+    pile.positions = list(np.array(pile.positions) + scatter)
+    return pile.waters(12.4, 13.0, -0.4, -1.0)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.15])
+def test_rows_of_an_oxide_are_layers_on_both_faces(noise: float) -> None:
+    outside = anatase(noise).surface(TI, noise=0.05)
+    assert layers(outside) == [(1.0, list(range(40, 48))), (-1.0, list(range(8)))]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_corrugated_layer_is_one_layer_on_both_faces(seed: int) -> None:
+    """Atoms scattered by 0.4 Å about 2, 6 and 10 Å, one of them 0.8 Å out of its layer."""
+    pile = terraces(2.0, 6.0, 10.0)
+    pile.positions = list(
+        np.array(pile.positions) + np.random.default_rng(seed).normal(scale=0.3, size=(48, 3))
+    )
+    pile.positions[47][2] = 10.8
+    outside = pile.waters(13.0, -1.0).surface()
+    assert layers(outside) == [(1.0, list(range(32, 48))), (-1.0, list(range(16)))]
+
+
+def test_an_atom_that_dissolves_early_is_dissolved_and_not_an_adatom() -> None:
+    """One of 16 atoms of the layer at 6 Å is at 14 Å from the third frame of eight on."""
+    pile = terraces(2.0, 4.0, 6.0).waters(9.0, 12.0)
+    frames = pile.frames()
+    frames[2:, 40, 2] = 14.0
+    outside = surface(np.array(pile.numbers), frames, CELL, Slab((PT,)))
+    assert len(outside.faces[0].layer) == 15
+    assert (outside.dissolved.tolist(), outside.adatoms.tolist()) == ([40], [])
+    assert outside.facts[1] == "dissolved, counted as ions: 1 Pt atom (40), 8.00 Å above it (median)"
