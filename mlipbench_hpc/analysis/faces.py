@@ -54,9 +54,9 @@ def wet_faces(
     return (faces[int(np.argmax(wet))],)
 
 
-def check_layer(sample: Sample, layers: Layers, face: Face) -> None:
-    """Raise ValueError for an implausible layer of a slab."""
-    choose = "pass the atoms of z = 0 as --layer-atoms"
+def check_layer(sample: Sample, layers: Layers, face: Face, suggestion: str = "") -> None:
+    """Raise ValueError for an implausible layer of a slab; suggestion: next step besides --layer-atoms."""
+    choose = f"{suggestion} Or " * bool(suggestion) + "pass the atoms of z = 0 as --layer-atoms"
     thick = float(np.ptp(in_one_image(sample.medians(face.layer), sample.length)))
     if len(face.layer) == 1:
         raise ValueError(f"z = 0 would be a layer of {sample.symbols(face.layer)}: {choose}")

@@ -47,6 +47,11 @@ class Face:
     layer: Ints
     normal: float
 
+    @property
+    def side(self) -> str:
+        """Name of the face: upper or lower."""
+        return UPPER if self.normal > 0 else LOWER
+
     def planes(self, positions: NDArray[np.floating], cell: Floats) -> Floats:
         """Height (F,) Å of z = 0: mean of the layer's atoms, frame by frame, without those outside it.
 

@@ -10,7 +10,8 @@ from mlipbench_hpc.analysis.atomic_layers import Gap, Layers, within
 from mlipbench_hpc.analysis.faces import check_layer, waters_of, wet_faces, wettest_gap
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN
 from mlipbench_hpc.analysis.sample import NO_ATOMS, Sample
-from mlipbench_hpc.analysis.slab import BOTH, LOWER, SIDES, UPPER, Face, Slab, interfacial
+from mlipbench_hpc.analysis.slab import BOTH, SIDES, Face, Slab, interfacial
+from mlipbench_hpc.analysis.unnamed import check_uncovered, suggestion, unnamed_layers
 from mlipbench_hpc.data.frames import Floats, Ints
 
 
@@ -19,7 +20,7 @@ class Surface:
     """Faces in use, the upper one first, and atoms of the slab.
 
     slab, adatoms, dissolved: indices of atoms; dissolved atoms are of the slab's elements and count as ions.
-    facts and doubts: in words.
+    facts and doubts: in words. one_slab: True for two faces of the same slab, which should be alike.
     """
 
     faces: tuple[Face, ...] = ()
@@ -28,6 +29,7 @@ class Surface:
     dissolved: Ints = field(default_factory=lambda: NO_ATOMS)
     facts: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    one_slab: bool = False
 
 
 def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: Slab) -> Surface:
@@ -35,14 +37,15 @@ def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: 
 
     numbers (N,), positions (F, N, 3) Å of one or more frames, cell (3, 3) Å, lower triangular. Layers are
     told apart by the median heights of their atoms; the layers that are at least half as populated as the
-    fullest of their electrode are the slab's; 5 Å or more between two of them is a gap. z = 0 is the layer at
-    the edge of the gap with most water. Atoms of sparser layers are adatoms or steps where they are
-    bound to the slab, and dissolved where they are not. Other elements within the slab belong to it. Both
-    faces of the gap count where the drier has at least half as many waters within 4.5 Å as the wetter, else
-    the wetter alone.
+    fullest of their electrode are the slab's, and between two of them that are 5 Å or more apart is a gap.
+    z = 0 is the layer at the edge of the gap with most water. Atoms of sparser layers are adatoms or steps
+    where they are bound to the slab, and dissolved where they are not. Other elements within the slab belong
+    to it. Both faces of the gap count where the drier has at least half as many waters within 4.5 Å as the
+    wetter, else the wetter alone.
 
     Without atoms of the slab's elements there are no faces. Raises ValueError where there is no gap, where
-    layers cannot be told apart, for a slab of one layer, a layer of one atom, and where no water is near.
+    layers cannot be told apart, for a slab of one layer, a layer of one atom, a layer that another metal
+    covers, and where no water is near.
     """
     metal = np.flatnonzero(np.isin(numbers, slab.elements))
     if not len(metal):
@@ -69,40 +72,82 @@ def _described(
     slab: Slab,
 ) -> Surface:
     """Surface at the faces of one gap, with facts and doubts in words."""
-    sides = {1.0: Face(gap.below, 1.0), -1.0: Face(gap.above, -1.0)}
-    faces = wet_faces(sample, positions, tuple(sides.values()), waters, slab)
+    sides = (Face(gap.below, 1.0), Face(gap.above, -1.0))
+    faces = wet_faces(sample, positions, sides, waters, slab)
+    unnamed = unnamed_layers(sample, layers, slab)
     for face in faces:
-        check_layer(sample, layers, face)
+        check_uncovered(sample, unnamed, face, slab)
+        check_layer(sample, layers, face, suggestion(sample, unnamed, slab))
     adatoms, dissolved = loose_atoms(sample, layers)
-    facts, doubts = [], []
-    for normal in {} if slab.face else sides.keys() - {face.normal for face in faces}:
-        near = interfacial(sides[normal].heights(positions, sample.cell, waters)).sum(axis=1).mean()
-        if near > 0:
-            name = UPPER if normal > 0 else LOWER
-            facts.append(f"{name} face left out, {near:.1f} waters in its first layer: --face both counts it")
+    facts = _places(sample, faces)
+    if not slab.face:
+        used = {face.normal for face in faces}
+        facts += _left_out(sample, positions, [face for face in sides if face.normal not in used], waters)
     if len(guests):
         facts.append(f"within the slab, and counted as its atoms: {sample.symbols(guests)}")
     for words, atoms in (("adatoms or steps, not z = 0", adatoms), ("dissolved, counted as ions", dissolved)):
         if len(atoms):
             facts.append(f"{words}: {sample.symbols(atoms)}, {_heights(sample, faces, atoms)}")
-    inside = sum(int(other.holds(sample.heights[0, waters], sample.length).sum()) for other in layers.gaps)
-    left = inside - int(gap.holds(sample.heights[0, waters], sample.length).sum())
-    if left:
-        doubts.append(
-            f"{left} of {len(waters)} waters are on the other side of the slab: heights are from the faces "
-            "of the gap with most water"
-        )
+    doubts = [*_unlike(sample, layers, faces), *_unnamed(sample, layers, unnamed, slab)]
+    doubts += _elsewhere(sample, layers, gap, waters)
     every = np.sort(np.concatenate([*layers.full, adatoms]))
-    return Surface(faces, every, adatoms, dissolved, (*_places(sample, faces), *facts), tuple(doubts))
+    one = len(faces) == 2 and len(layers.gaps) == 1
+    return Surface(faces, every, adatoms, dissolved, tuple(facts), tuple(doubts), one_slab=one)
+
+
+def _left_out(sample: Sample, positions: NDArray[np.floating], drier: list[Face], waters: Ints) -> list[str]:
+    """Faces that are left out though there is water in their first layer, in words."""
+    lines = []
+    for face in drier:
+        near = interfacial(face.heights(positions, sample.cell, waters)).sum(axis=1).mean()
+        if near > 0:
+            lines.append(
+                f"{face.side} face left out, {near:.1f} waters in its first layer: --face both counts it"
+            )
+    return lines
+
+
+def _unlike(sample: Sample, layers: Layers, faces: tuple[Face, ...]) -> list[str]:
+    """Two faces of one slab of which a quarter of the atoms differs in number or element, in words."""
+    if len(faces) < 2 or len(layers.gaps) > 1:
+        return []
+    counts = [np.bincount(sample.numbers[face.layer], minlength=120) for face in faces]
+    if 4 * np.abs(counts[0] - counts[1]).sum() <= max(len(face.layer) for face in faces):
+        return []
+    return [
+        f"the faces of the slab are not alike: {'; '.join(_places(sample, faces))}: take each by itself, or "
+        "pass --face, or the atoms of z = 0 as --layer-atoms"
+    ]
+
+
+def _unnamed(sample: Sample, layers: Layers, unnamed: tuple[Ints, ...], slab: Slab) -> list[str]:
+    """Layers of other metals away from the faces, in words."""
+    if not unnamed:
+        return []
+    others = np.setdiff1d(np.concatenate(unnamed), np.concatenate([*layers.full, layers.sparse]))
+    return [f"{sample.symbols(others)} are in layers, but count as ions: {suggestion(sample, unnamed, slab)}"]
+
+
+def _elsewhere(sample: Sample, layers: Layers, gap: Gap, waters: Ints) -> list[str]:
+    """Waters in other gaps than that of the faces, in words."""
+    counts = [
+        int(other.holds(sample.heights[0, waters], sample.length).sum()) for other in (*layers.gaps, gap)
+    ]
+    left = sum(counts[:-1]) - counts[-1]
+    if not left:
+        return []
+    return [
+        f"{left} of {len(waters)} waters are on the other side of the slab: heights are from the faces "
+        "of the gap with most water"
+    ]
 
 
 def _places(sample: Sample, faces: tuple[Face, ...]) -> list[str]:
     """Atoms at z = 0 of each face, and their height in the first frame, in words."""
     lines = []
     for face in faces:
-        name = UPPER if face.normal > 0 else LOWER
         height = np.mod(face.planes(sample.first[None], sample.cell)[0], sample.length)
-        lines.append(f"{name} face: {sample.symbols(face.layer)} at z = {height:.2f} Å")
+        lines.append(f"{face.side} face: {sample.symbols(face.layer)} at z = {height:.2f} Å")
     return lines
 
 

@@ -24,7 +24,7 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
-from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face
+from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face, tell_unlike
 from mlipbench_hpc.worker.observables.first_layer import first_layer
 from mlipbench_hpc.worker.observables.profiles import columns, described, tell, tell_absences
 from mlipbench_hpc.worker.observing import descriptors
@@ -103,6 +103,7 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     interface = described(averages.profiler, " ".join(request["surface"]))
     if faces := by_face(out, averages.profiler, averages.sums.face_means):
         interface[BY_FACE] = faces
+        tell_unlike(averages.profiler, faces, notes)
     values: dict[str, Any] = {
         "trajectory": source.name, "format": source.contents[0].format,
         "frames": used, "skipped": request["skip"],

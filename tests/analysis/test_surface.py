@@ -303,6 +303,8 @@ def anatase(noise: float = 0.0) -> Pile:
 def test_rows_of_an_oxide_are_layers_on_both_faces(noise: float) -> None:
     outside = anatase(noise).surface(TI, noise=0.05)
     assert layers(outside) == [(1.0, list(range(40, 48))), (-1.0, list(range(8)))]
+    assert outside.one_slab
+    assert not outside.doubts
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -315,6 +317,61 @@ def test_a_corrugated_layer_is_one_layer_on_both_faces(seed: int) -> None:
     pile.positions[47][2] = 10.8
     outside = pile.waters(13.0, -1.0).surface()
     assert layers(outside) == [(1.0, list(range(32, 48))), (-1.0, list(range(16)))]
+
+
+def test_unlike_faces_of_one_slab_are_said_with_both_heights() -> None:
+    """Eleven of the sixteen atoms above, all below; two electrodes may differ."""
+    pile = terraces(2.0, 4.0)
+    pile.layer(6.0, sites=SITES[:11])
+    outside = pile.waters(9.0, -1.0).surface()
+    assert outside.one_slab
+    assert outside.doubts[0].startswith(
+        "the faces of the slab are not alike: upper face: 11 Pt atoms (32 to 42) at z = 6.00 Å; lower "
+        "face: 16 Pt atoms (0 to 15) at z = 2.00 Å: take each by itself"
+    )
+    pile = terraces(2.0, 4.0, 6.0, 30.0)
+    pile.layer(26.0, sites=SITES[:11])
+    outside = pile.waters(9.0, 23.0).surface()
+    assert (outside.one_slab, outside.doubts) == (False, ())
+
+
+@pytest.mark.parametrize("nickel", [12, 16])
+def test_a_layer_of_another_metal_above_is_refused(nickel: int) -> None:
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.numbers[32 : 32 + nickel] = [NI] * nickel
+    pile.waters(9.0, 12.0)
+    with pytest.raises(
+        ValueError, match=r"z = 0 would be 16 Pt .* 2\.00 Å above: did you mean --surface Pt Ni\? Or"
+    ):
+        pile.surface()
+    for elements in ((PT, NI), (NI, PT)):
+        assert layers(pile.surface(*elements)) == [(1.0, list(range(32, 48)))]
+    assert layers(pile.surface(layer=tuple(range(32, 48)))) == [(1.0, list(range(32, 48)))]
+
+
+def test_a_complete_layer_needs_no_other_metal() -> None:
+    """Three nickel adatoms, a third of a layer of chlorine, and an electrode of gold across the water."""
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.layer(8.0, NI, SITES[:3])
+    pile.layer(8.0, 17, SITES[3:14])
+    assert layers(pile.waters(10.5, 12.0).surface()) == [(1.0, list(range(32, 48)))]
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.layer(26.0, AU)
+    pile.layer(28.0, AU)
+    outside = pile.waters(9.0, 12.0).surface()
+    assert layers(outside) == [(1.0, list(range(32, 48)))]
+    assert outside.doubts == (
+        "32 Au atoms (48 to 79) are in layers, but count as ions: did you mean --surface Pt Au?",
+    )
+
+
+def test_a_skin_of_one_layer_on_another_metal_is_refused() -> None:
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.numbers[:32] = [NI] * 32
+    with pytest.raises(
+        ValueError, match=r"the slab would be one layer.*: did you mean --surface Pt Ni\? Or pass"
+    ):
+        pile.waters(9.0).surface()
 
 
 def test_an_atom_that_dissolves_early_is_dissolved_and_not_an_adatom() -> None:
