@@ -17,6 +17,7 @@ LONGEST_FIRST_OH = 1.5
 HYDROXIDE, HYDRONIUM, OXIDE, OTHER = "hydroxide", "hydronium", "oxide", "other-oxygen"
 KINDS = (HYDROXIDE, HYDRONIUM, OXIDE, OTHER)
 # Elements that form molecules with oxygen: B, C, N, F, Si, P, S, Cl, As, Se, Br, I.
+HALOGENS = (9, 17, 35, 53)
 NONMETALS = (5, 6, 7, 9, 14, 15, 16, 17, 33, 34, 35, 53)
 # Largest length of a bond, in units of the sum of covalent radii.
 BOND = 1.2
@@ -54,8 +55,10 @@ class Waters:
         owner = _without_bonds(numbers, frame, cell, owners(numbers, frame, cell, longest=longest), nonmetals)
         bound = _bonded(numbers, frame, cell, oxygens, nonmetals)
         waters = cls(numbers, owner, oxygens, bound, np.zeros_like(bound), slab)
-        # oxygens of two hydrogens are not bonded to each other, so a few of the pairs are enough
         single = waters.hydrogens < 2
+        # Water beside a halide stays water, and oxygens of two hydrogens are not bonded to each other.
+        others = nonmetals[~np.isin(numbers[nonmetals], HALOGENS)]
+        bound[~single] &= _bonded(numbers, frame, cell, oxygens[~single], others)
         bound[single] |= _bonded(numbers, frame, cell, oxygens[single], oxygens[single])
         return waters.later(owner, frame, cell)
 

@@ -184,3 +184,15 @@ def test_a_hydrogen_of_ammonium_is_not_that_of_the_oxygen_it_points_at() -> None
     waters = profiler(positions, numbers).waters
     assert len(waters.intact) == 3
     assert not len(waters.kinds["hydronium"])
+
+
+def test_water_beside_a_halide_is_water() -> None:
+    """Chlorine 1.9 Å from an oxygen that owns two hydrogens, as a rough start may have it; then as HOCl."""
+    numbers = np.concatenate([FRAME.numbers, [17]])
+    side = np.cross(FRAME.positions[THIRD + 1] - FRAME.positions[THIRD], [0.0, 0.0, 1.0])
+    chlorine = FRAME.positions[THIRD] + 1.9 * side / np.linalg.norm(side)
+    positions = np.concatenate([FRAME.positions, [chlorine]])
+    assert len(profiler(positions, numbers).waters.intact) == 3
+    without = np.delete(np.arange(len(numbers)), THIRD + 1)
+    kinds = profiler(positions[without], numbers[without]).waters.kinds
+    assert (len(kinds["other-oxygen"]), len(kinds["hydroxide"])) == (1, 0)
