@@ -4,12 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.atomic_layers import ROW_GAP, THICKEST_LAYER, Gap, Layers
-from mlipbench_hpc.analysis.geometry import OXYGEN, owners
+from mlipbench_hpc.analysis.geometry import OXYGEN, owners, perpendicular_widths
 from mlipbench_hpc.analysis.sample import Sample, edge, in_one_image
 from mlipbench_hpc.analysis.slab import BOTH, SIDES, SURFACE_GAP, Face, Slab, interfacial
 from mlipbench_hpc.data.frames import Ints
 
 FARTHEST_WATER = 9.0
+# Layers of a slab leave no stretch of the cell open, along x or y, that is wider than this, Å.
+WIDEST_HOLE = 8.0
 
 
 def waters_of(sample: Sample) -> Ints:
@@ -71,3 +73,16 @@ def check_layer(sample: Sample, layers: Layers, face: Face, suggestion: str = ""
     )
     if np.mod(face.normal * depth, sample.length) >= SURFACE_GAP or len(layers.full) == 1:
         raise ValueError(f"the slab would be one layer, {sample.symbols(face.layer)}: {choose}")
+
+
+def check_closed(sample: Sample, layers: Layers) -> None:
+    """Raise ValueError where the layers leave a part of the cell open: a particle or a wire."""
+    slab = sample.first[np.concatenate(layers.full)]
+    across = np.sort(np.mod(slab @ np.linalg.inv(sample.cell), 1.0)[:, :2], axis=0)
+    holes = np.diff(across, axis=0, append=across[:1] + 1).max(axis=0)
+    open_width = float((holes * perpendicular_widths(sample.cell[None])[0, :2]).max())
+    if open_width > WIDEST_HOLE:
+        raise ValueError(
+            f"the layers leave {open_width:.1f} Å of the cell open along x or y, expected {WIDEST_HOLE:g} Å "
+            "or less: a particle or a wire has no plane of z = 0; are the slab's elements right?"
+        )

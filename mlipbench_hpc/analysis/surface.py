@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.adatoms import loose_atoms
 from mlipbench_hpc.analysis.atomic_layers import Gap, Layers, within
-from mlipbench_hpc.analysis.faces import check_layer, waters_of, wet_faces, wettest_gap
+from mlipbench_hpc.analysis.faces import check_closed, check_layer, waters_of, wet_faces, wettest_gap
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN
 from mlipbench_hpc.analysis.sample import NO_ATOMS, Sample
 from mlipbench_hpc.analysis.slab import BOTH, SIDES, Face, Slab, interfacial
@@ -44,8 +44,8 @@ def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: 
     wetter, else the wetter alone.
 
     Without atoms of the slab's elements there are no faces. Raises ValueError where there is no gap, where
-    layers cannot be told apart, for a slab of one layer, a layer of one atom, a layer that another metal
-    covers, and where no water is near.
+    layers cannot be told apart or do not reach across the cell, for a slab of one layer, a layer of one atom,
+    a layer that another metal covers, and where no water is near.
     """
     metal = np.flatnonzero(np.isin(numbers, slab.elements))
     if not len(metal):
@@ -78,6 +78,7 @@ def _described(
     for face in faces:
         check_uncovered(sample, unnamed, face, slab)
         check_layer(sample, layers, face, suggestion(sample, unnamed, slab))
+    check_closed(sample, layers)
     adatoms, dissolved = loose_atoms(sample, layers)
     facts = _places(sample, faces)
     if not slab.face:
@@ -89,7 +90,7 @@ def _described(
         if len(atoms):
             facts.append(f"{words}: {sample.symbols(atoms)}, {_heights(sample, faces, atoms)}")
     doubts = [*_unlike(sample, layers, faces), *_unnamed(sample, layers, unnamed, slab)]
-    doubts += _elsewhere(sample, layers, gap, waters)
+    doubts += [*_between(sample, layers), *_elsewhere(sample, layers, gap, waters)]
     every = np.sort(np.concatenate([*layers.full, adatoms]))
     one = len(faces) == 2 and len(layers.gaps) == 1
     return Surface(faces, every, adatoms, dissolved, tuple(facts), tuple(doubts), one_slab=one)
@@ -126,6 +127,19 @@ def _unnamed(sample: Sample, layers: Layers, unnamed: tuple[Ints, ...], slab: Sl
         return []
     others = np.setdiff1d(np.concatenate(unnamed), np.concatenate([*layers.full, layers.sparse]))
     return [f"{sample.symbols(others)} are in layers, but count as ions: {suggestion(sample, unnamed, slab)}"]
+
+
+def _between(sample: Sample, layers: Layers) -> list[str]:
+    """Atoms between the layers of the slab, where they are more than a twentieth of it, in words."""
+    z, count = sample.medians(layers.sparse), sum(len(layer) for layer in (*layers.full, layers.sparse))
+    outside = np.any([gap.holds(z, sample.length) for gap in layers.gaps], axis=0)
+    between = layers.sparse[~outside]
+    if 20 * len(between) <= count:
+        return []
+    return [
+        f"{sample.symbols(between)} are between the layers of the slab, which is molten or no crystal: pass "
+        "the atoms of z = 0 as --layer-atoms"
+    ]
 
 
 def _elsewhere(sample: Sample, layers: Layers, gap: Gap, waters: Ints) -> list[str]:

@@ -1,5 +1,7 @@
 """Faces of slabs made by hand: which layer is z = 0, and what else of the metal is what."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from interface import water
@@ -383,3 +385,23 @@ def test_an_atom_that_dissolves_early_is_dissolved_and_not_an_adatom() -> None:
     assert len(outside.faces[0].layer) == 15
     assert (outside.dissolved.tolist(), outside.adatoms.tolist()) == ([40], [])
     assert outside.facts[1] == "dissolved, counted as ions: 1 Pt atom (40), 8.00 Å above it (median)"
+
+
+def test_a_particle_is_no_slab() -> None:
+    """27 atoms 2 Å apart in a cell of 12 Å leave 8.0 Å open beside them; 1.8 Å apart, 8.4 Å."""
+    for spacing, message in ((2.0, ""), (1.8, r"the layers leave 8\.4 Å of the cell open along x or y")):
+        pile = Pile()
+        for z in (2.0, 4.0, 6.0):
+            pile.layer(z, sites=spacing * np.array([(i, j) for i in range(3) for j in range(3)]))
+        pile.waters(9.0, 12.0)
+        with pytest.raises(ValueError, match=message) if message else nullcontext():
+            assert layers(pile.surface()) == [(1.0, list(range(18, 27)))]
+
+
+def test_atoms_between_the_layers_are_doubted() -> None:
+    pile = terraces(2.0, 4.6, 7.2)
+    between = [pile.layer(z, sites=SITES[5 * k : 5 * k + 3]) for k, z in enumerate((3.3, 5.9))]
+    outside = pile.waters(10.0, 12.0).surface()
+    assert layers(outside) == [(1.0, list(range(32, 48)))]
+    atoms = f"{between[0][0]} to {between[1][-1]}"
+    assert outside.doubts[0].startswith(f"6 Pt atoms ({atoms}) are between the layers of the slab")
