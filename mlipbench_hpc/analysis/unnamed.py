@@ -4,13 +4,15 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mlipbench_hpc.analysis.atomic_layers import Layers
-from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN
+from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image
 from mlipbench_hpc.analysis.sample import NO_ATOMS, Sample, middle
 from mlipbench_hpc.analysis.slab import SURFACE_GAP, Face, Slab
 from mlipbench_hpc.data.frames import Ints
 
-# Elements of anions, which may cover half of a surface: B, N, F, P, S, Cl, As, Se, Br, Te, I.
-ANIONS = (5, 7, 9, 15, 16, 17, 33, 34, 35, 52, 53)
+# Nonmetals, which may cover half of a surface: B, N, F, P, S, Cl, As, Se, Br, Te, I; sites of no element (0)
+# and noble gases. Carbon is an electrode, but for atoms within ORGANIC Å of H or O.
+NONMETALS = (5, 7, 9, 15, 16, 17, 33, 34, 35, 52, 53, 0, 2, 10, 18, 36, 54)
+CARBON, ORGANIC = 6, 1.6
 
 
 def unnamed_layers(sample: Sample, layers: Layers, slab: Slab) -> tuple[Ints, ...]:
@@ -19,8 +21,9 @@ def unnamed_layers(sample: Sample, layers: Layers, slab: Slab) -> tuple[Ints, ..
     layers: of the slab with the atoms of other elements within it.
     """
     inside = np.concatenate([*layers.full, layers.sparse])
-    left_out = np.isin(sample.numbers, [*slab.elements, HYDROGEN, OXYGEN, *ANIONS])
+    left_out = np.isin(sample.numbers, [*slab.elements, HYDROGEN, OXYGEN, *NONMETALS])
     others = np.setdiff1d(np.flatnonzero(~left_out), inside)
+    others = np.array([atom for atom in others if not _organic(sample, atom)], dtype=np.int64)
     if not len(others):
         return ()
     try:
@@ -28,6 +31,14 @@ def unnamed_layers(sample: Sample, layers: Layers, slab: Slab) -> tuple[Ints, ..
     except ValueError:  # together they fill the cell, as many ions in a film do
         return ()
     return tuple(layer for layer in full if np.isin(layer, others).any())
+
+
+def _organic(sample: Sample, atom: int) -> bool:
+    """True for carbon of a molecule, with H or O within 1.6 Å in the first frame."""
+    if sample.numbers[atom] != CARBON:
+        return False
+    near = sample.first[np.isin(sample.numbers, (HYDROGEN, OXYGEN))] - sample.first[atom]
+    return bool((np.linalg.norm(minimum_image(near, sample.cell), axis=-1) < ORGANIC).any())
 
 
 def suggestion(sample: Sample, unnamed: tuple[Ints, ...], slab: Slab) -> str:

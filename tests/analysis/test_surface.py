@@ -352,11 +352,16 @@ def test_a_layer_of_another_metal_above_is_refused(nickel: int) -> None:
 
 
 def test_a_complete_layer_needs_no_other_metal() -> None:
-    """Three nickel adatoms, a third of a layer of chlorine, and an electrode of gold across the water."""
+    """Three nickel adatoms, chlorine or CO on most sites, sites of no element, and an electrode of gold across the water."""
     pile = terraces(2.0, 4.0, 6.0)
     pile.layer(8.0, NI, SITES[:3])
     pile.layer(8.0, 17, SITES[3:14])
     assert layers(pile.waters(10.5, 12.0).surface()) == [(1.0, list(range(32, 48)))]
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.layer(7.9, 6)
+    pile.layer(9.05, 8)
+    pile.layer(10.5, 0)
+    assert layers(pile.waters(12.5, 13.0).surface()) == [(1.0, list(range(32, 48)))]
     pile = terraces(2.0, 4.0, 6.0)
     pile.layer(26.0, AU)
     pile.layer(28.0, AU)

@@ -179,10 +179,11 @@ def tell_absences(sums: BlockSums, notes: Notes, times: Floats, skipped: int = 0
         if not len(absent):
             continue
         atoms = symbols(sums.profiler.waters.numbers, face.layer[absent])
+        leave = "leave" if len(absent) > 1 else "leaves"
         frames, first, heights = absences[absent].T
         time = f" ({times[int(first.min())]:g} ps)" if len(times) else ""
         notes.say(
-            f"profiles: {atoms} of the layer at z = 0 leave it: outside in {span(frames)} of {sums.frames} "
+            f"profiles: {atoms} of the layer at z = 0 {leave} it: outside in {span(frames)} of {sums.frames} "
             f"frames, first in frame {skipped + int(first.min())}{time}, "
             f"{span(face.normal * heights, '.2f')} Å above it in the last; z = 0 is the height of the atoms "
             "that stay, and outside it the others count as ions, in concentration-absent"
