@@ -352,7 +352,7 @@ def test_a_layer_of_another_metal_above_is_refused(nickel: int) -> None:
 
 
 def test_a_complete_layer_needs_no_other_metal() -> None:
-    """Nickel adatoms, chlorine, CO and sites of no element above it; an electrode of gold across the water."""
+    """Nickel adatoms, chlorine, CO and sites of no element above it; a gold electrode across the water."""
     pile = terraces(2.0, 4.0, 6.0)
     pile.layer(8.0, NI, SITES[:3])
     pile.layer(8.0, 17, SITES[3:14])
