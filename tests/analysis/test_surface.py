@@ -247,13 +247,13 @@ def test_atoms_that_leave_the_layer_do_not_move_its_plane(height: float, shift: 
     assert above == pytest.approx(np.tile([3.0, 6.0], (20, 1)))
     sums = BlockSums(result, np.ones((1, 20)), 10)
     feed([frames[:7], frames[7:]], [sums.add])
-    water = sums.means["density"]
+    water = sums.averages.means["density"]
     assert water[:, (result.z > 2.85) & (result.z < 3.15)].sum(axis=1) == pytest.approx(
         [WATER_G_PER_CM3 / (EDGE**2 * 0.1)] * 10
     )
     assert sums.absences[:14].tolist() == [[0.0, 0.0, 0.0]] * 14
     assert sums.absences[14:] == pytest.approx(np.tile([6, 14, height], (2, 1)))
-    counts = sums.means["concentration-absent"].sum(axis=1) * EDGE**2 * 0.1 / MOL_PER_L
+    counts = sums.averages.means["concentration-absent"].sum(axis=1) * EDGE**2 * 0.1 / MOL_PER_L
     assert counts == pytest.approx([0] * 7 + [2] * 3)
     inside, _ = first_layer(result, frames)
     assert inside[:, 0].all()
@@ -268,7 +268,9 @@ def test_atoms_that_leave_the_layer_are_named_with_number_and_time() -> None:
         "profiles: 2 Pt atoms (46 to 47) of the layer at z = 0 leave it: outside in 6 of 20 frames, first in "
         "frame 17 (0.7 ps), 10.00 Å above it in the last; z = 0 is the height of the atoms that stay"
     )
-    assert [observable.name for observable in observables(result, sums.means)][2] == "concentration-absent"
+    assert [observable.name for observable in observables(result, sums.averages.means)][
+        2
+    ] == "concentration-absent"
 
 
 def test_compiled_planes_are_those_of_numpy() -> None:

@@ -307,7 +307,7 @@ def test_temperature_off_its_target_is_a_warning(campaign: Any, plain: None, tmp
 def test_species_at_temperatures_of_their_own_are_a_warning(
     campaign: Any, means: dict[str, tuple[Any, Any]], message: str
 ) -> None:
-    thermo = {f"temperature_{symbol}_K": {"mean": m, "se": e} for symbol, (m, e) in means.items()}
+    thermo = {f"temperature_{symbol}_K": {"mean": m, "se": e, "dof": 9.0} for symbol, (m, e) in means.items()}
     results = collect(campaign.document, campaign.tasks, campaign.store)
     values = results.of("analyse", replica=0)[0].values
     values["thermo"] |= thermo
