@@ -327,6 +327,13 @@ def test_numbers_as_people_read_them(value: object, text: str) -> None:
     assert number(value) == text
 
 
+def test_the_worker_s_warnings_name_observables_by_their_titles(campaign: Any) -> None:
+    (item, *_) = collect(campaign.document, campaign.tasks, campaign.store).of("analyse", replica=0)
+    name, observable = next(iter(item.observables.items()))
+    item.values["warnings"] = [f"{name}: too short", "dense: too short", "no colon"]
+    assert item.notes == [f"{observable.title}: too short", "dense: too short", "no colon"]
+
+
 def test_words() -> None:
     assert plus_minus(126.12, 13.4) == "126 ± 13"
     assert plus_minus(-3.12481, 0.00021) == "−3.12481 ± 0.00021"

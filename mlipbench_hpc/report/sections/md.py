@@ -98,7 +98,7 @@ def _of_analyses(results: Results, name: str) -> list[str]:
     """Warnings of the worker, equal ones of several replicas together."""
     by_sentence: dict[str, list[str]] = {}
     for item in results.of("analyse", md=name):
-        for sentence in item.values.get("warnings", []):
+        for sentence in item.notes:
             by_sentence.setdefault(sentence, []).append(str(item.subject["replica"]))
     return [f"replica {listed(replicas)}: {sentence}." for sentence, replicas in by_sentence.items()]
 
