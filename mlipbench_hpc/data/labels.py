@@ -11,6 +11,7 @@ from mlipbench_hpc.data.consistency import consistency
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Frames, Ints
 from mlipbench_hpc.data.read import Source
+from mlipbench_hpc.data.summary import strata
 
 FEWEST_ENERGIES = 3
 # A force is zero in a frame by symmetry, in most frames by a constraint.
@@ -84,7 +85,7 @@ def remarks(frames: Frames) -> list[str]:
         *_zero_forces(part, places),
         *_constant_energies(part),
         *_repeated_forces(part, places),
-        *outliers.zeros(part),
+        *outliers.energy_zeros(part),
         *outliers.sentences(part, places),
     ]
 
@@ -149,7 +150,7 @@ def _zero_forces(frames: Frames, places: list[int]) -> Iterator[str]:
 
 def _constant_energies(frames: Frames) -> Iterator[str]:
     """Warning of compositions whose energies are all equal, where those of others are not."""
-    formulas = np.array([frames.formula(index) for index in range(len(frames))])
+    formulas = np.array(strata(frames))
     for formula in np.unique(formulas):
         energies = frames.energies[formulas == formula]
         if len(energies) >= FEWEST_ENERGIES and np.ptp(energies) == 0.0 and energies[0] != 0.0:
