@@ -16,8 +16,8 @@ from mlipbench_hpc.data.frames import Floats, Ints
 LONGEST_FIRST_OH = 1.5
 HYDROXIDE, HYDRONIUM, OXIDE, OTHER = "hydroxide", "hydronium", "oxide", "other-oxygen"
 KINDS = (HYDROXIDE, HYDRONIUM, OXIDE, OTHER)
+HALOGENS = (9, 17, 35, 53)  # F, Cl, Br, I
 # Elements that form molecules with oxygen: B, C, N, F, Si, P, S, Cl, As, Se, Br, I.
-HALOGENS = (9, 17, 35, 53)
 NONMETALS = (5, 6, 7, 9, 14, 15, 16, 17, 33, 34, 35, 53)
 # Largest length of a bond, in units of the sum of covalent radii.
 BOND = 1.2
