@@ -10,7 +10,7 @@ from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.framewise import PART, Framewise, load_all
 from mlipbench_hpc.worker.framewise import FrameSums, System
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.series import doubtful, summary
+from mlipbench_hpc.worker.series import summary
 from mlipbench_hpc.worker.stretch import write_csv
 
 
@@ -57,7 +57,7 @@ def finish(run: Run, sums: FrameSums) -> Produced:
             average, error = averaged(sums.sums[own.name][:, 0], sums.length, sums.pieces)
             table = {own.axis.column: np.array(framewise.bins), own.column: average.mean}
             write_csv(folder / own.file, table | {own.error: error.larger})
-            doubtful(own.name, error, run.notes)
+            run.notes.curves.append(error)
             continue
         with writing(folder / own.file) as stream:
             series = {own.column: sums.series[own.name]}

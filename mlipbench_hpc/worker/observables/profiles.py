@@ -25,7 +25,6 @@ from mlipbench_hpc.analysis.waters import KINDS
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import FROM_ORIGIN, HEIGHT, Observable
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.series import doubtful
 from mlipbench_hpc.worker.stretch import Notes, write_csv
 
 FILE, COSINE = "profiles.csv", "cosine_profile"
@@ -121,7 +120,7 @@ def write_profiles(path: Path, interface: Profiler, averages: ProfileAverages, n
     for observable in observables(interface, averages.means):
         value, error = average(observable.name, averages)
         table |= {observable.column: value, observable.error: error.larger}
-        doubtful(observable.name, error, notes)
+        notes.curves.append(error)
     write_csv(path, table)
 
 
