@@ -124,8 +124,8 @@ def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Pa
 EXAMPLE_TASKS = {
     "quickstart": {
         # Three systems, joined; sampled once each; four members of two committees; of the reference
-        # two runs with four starts, of the models four with three; each neutral run of a model is seen by four
-        # members.
+        # two runs with four starts, of the models four with three; each neutral run of a model is seen by
+        # four members.
         "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 8, "evaluate": 8,
         "calibrate": 2, "md": 20, "analyse": 20, "reevaluate": 24, "reweight": 6,
     },
@@ -209,6 +209,20 @@ def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) 
     assert [item.task.upstream["calibration"] for item in joined] == [calibration.key] * 2
     assert joined[1].task.upstream["member-001"] == energies[3].key
     assert len(of("reweight", plan(tmp_path, TOY))) == 0
+
+
+def test_only_the_named_runs_are_reweighted(tmp_path: Path) -> None:
+    """Two entries of two replicas and two members: of one entry four evaluations, of no entry none."""
+    entry = TOY[TOY.index("  crystal:") : TOY.index("analysis:")]
+    two = TOY.replace(
+        "analysis:",
+        entry.replace("crystal", "other").replace("replicas: 2", "replicas: 2\n    seed: 9") + "analysis:",
+    )
+    for names, amount in (("[other]", 4), ("[]", 0)):
+        result = plan(tmp_path, two.replace("reweight: null", f"reweight: {{md: {names}}}"))
+        energies = of("reevaluate", result)
+        assert len(energies) == amount
+        assert {item.subjects[0]["md"] for item in energies} <= {"other"}
 
 
 def test_another_member_may_drive(tmp_path: Path) -> None:
