@@ -124,10 +124,10 @@ def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Pa
 EXAMPLE_TASKS = {
     "quickstart": {
         # Three systems, joined; sampled once each; four members of two committees; of the reference
-        # two runs with four starts, of the models four with three; each neutral run of a model is seen by
-        # four members.
+        # two runs with four starts, of the models two with one and two with five; each neutral run of a model
+        # is seen by four members.
         "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 8, "evaluate": 8,
-        "calibrate": 2, "md": 20, "analyse": 20, "reevaluate": 24, "reweight": 6,
+        "calibrate": 2, "md": 20, "analyse": 20, "reevaluate": 8, "reweight": 2,
     },
     "water": {
         "build": 1, "label": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
