@@ -1,4 +1,4 @@
-"""DCD, decoded by MDAnalysis; cells and times are determined here, because they depend on the program."""
+"""DCD, decoded by MDAnalysis; cells and times are determined here: they depend on the program."""
 
 import warnings
 from collections.abc import Iterator
@@ -98,8 +98,8 @@ def _cell(stored: Floats) -> Floats | None:
     """Cell (3, 3) Å from the six numbers of a frame; None for lengths of zero.
 
     They are A, γ, B, β, α, C with angles in degrees or as cosines, or the lower triangle of CHARMM's
-    symmetric shape matrix, whose rows are the lattice vectors in the axes of the positions (MDAnalysis keeps their
-    lengths and angles alone, which turns the cell, but not the positions).
+    symmetric shape matrix. Its rows are the lattice vectors in the axes of the positions. MDAnalysis keeps
+    their lengths and angles alone, which turns the cell, but not the positions.
     """
     lengths, angles = stored[[0, 2, 5]], stored[[4, 3, 1]]
     if not lengths.all():
