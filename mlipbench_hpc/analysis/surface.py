@@ -11,6 +11,7 @@ from mlipbench_hpc.analysis.faces import check_closed, check_layer, waters_of, w
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN
 from mlipbench_hpc.analysis.sample import NO_ATOMS, Sample
 from mlipbench_hpc.analysis.slab import BOTH, SIDES, Face, Slab, interfacial
+from mlipbench_hpc.analysis.steps import steps
 from mlipbench_hpc.analysis.unnamed import check_uncovered, suggestion, unnamed_layers
 from mlipbench_hpc.data.frames import Floats, Ints
 
@@ -88,6 +89,7 @@ def _described(
     for words, atoms in (("adatoms or steps, not z = 0", adatoms), ("dissolved, counted as ions", dissolved)):
         if len(atoms):
             facts.append(f"{words}: {sample.symbols(atoms)}, {_heights(sample, faces, atoms)}")
+    facts += steps(sample, layers, faces)
     doubts = [*_unlike(sample, layers, faces), *_unnamed(sample, layers, unnamed, slab)]
     doubts += [*_between(sample, layers), *_elsewhere(sample, layers, gap, waters)]
     every = np.sort(np.concatenate([*layers.full, adatoms]))

@@ -51,7 +51,7 @@ class Waters:
         """Waters of the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å; longest bond in Å."""
         frame, slab = np.asarray(positions, dtype=float), (surface or Surface()).slab
         oxygens = np.flatnonzero(numbers == OXYGEN)
-        nonmetals = np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
+        nonmetals = nonmetals_of(numbers, slab)
         owner = _without_bonds(numbers, frame, cell, owners(numbers, frame, cell, longest=longest), nonmetals)
         bound = _bonded(numbers, frame, cell, oxygens, nonmetals)
         waters = cls(numbers, owner, oxygens, bound, np.zeros_like(bound), slab)
@@ -140,7 +140,16 @@ def _without_bonds(numbers: Ints, positions: Floats, cell: Floats, owner: Ints, 
     return owner
 
 
-def ions(numbers: Ints, surface: Surface) -> dict[int, Ints]:
-    """Atoms outside the slab that are neither H nor O, by atomic number in ascending order."""
+def nonmetals_of(numbers: Ints, slab: Ints) -> Ints:
+    """Atoms outside the slab of elements that form molecules with oxygen, but O and H."""
+    return np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
+
+
+def ions(numbers: Ints, surface: Surface, bonded: Iterable[int] = ()) -> dict[int, Ints]:
+    """Atoms outside the slab that are neither H nor O, by atomic number in ascending order.
+
+    bonded: atoms of molecules, which are none.
+    """
     others = np.setdiff1d(np.flatnonzero(~np.isin(numbers, (HYDROGEN, OXYGEN))), surface.slab)
+    others = np.setdiff1d(others, np.array([*bonded], dtype=np.int64))
     return {int(number): others[numbers[others] == number] for number in np.unique(numbers[others])}
