@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from mlipbench_hpc.data import outliers
+from mlipbench_hpc.data.bonds import SHARE, bonds, energy_spread
 from mlipbench_hpc.data.check import DataProblem, check_frames
-from mlipbench_hpc.data.consistency import consistency
+from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A, consistency
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Frames, Ints
 from mlipbench_hpc.data.read import Source
@@ -69,6 +70,8 @@ def _impossible(frames: Frames) -> Iterator[DataProblem]:
         yield DataProblem(None, "energies and forces contradict each other", *fit.words())
     elif fit and fit.is_unrelated:
         yield DataProblem(None, "forces do not belong to the positions", *fit.misfit())
+    elif (stiff := bonds(part)) and (words := stiff.contradiction()):
+        yield DataProblem(None, "forces contradict the distances between atoms", *words)
 
 
 def remarks(frames: Frames) -> list[str]:
@@ -81,6 +84,7 @@ def remarks(frames: Frames) -> list[str]:
         *_frozen(part),
         *_periodicity(part),
         *_doubtful_forces(part),
+        *_doubtful_bonds(part),
         *_zero_energies(part, places),
         *_zero_forces(part, places),
         *_constant_energies(part),
@@ -88,6 +92,41 @@ def remarks(frames: Frames) -> list[str]:
         *outliers.energy_zeros(part),
         *outliers.sentences(part, places),
     ]
+
+
+def unchecked(frames: Frames) -> list[str]:
+    """Sentence on what no check of these frames can exclude: sign and units of forces, units of energies."""
+    part = frames.select(np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames)))
+    fit = consistency(part) if len(part) else None
+    if len(part) < 2 or (fit and abs(fit.correlation) >= CORRELATED):
+        return []
+    known = bonds(part)
+    if known and known.is_certain and known.expected and any(energy_spread(part, known)):
+        return []
+    near = f"{fit.pairs} pairs" if fit else f"fewer than {FEWEST_PAIRS} pairs"
+    rest = "sign and units of forces and energies are not checked"
+    if known and known.is_certain:
+        rest = f"{known.name} distances confirm the sign of the forces, units of energies are not checked"
+    return [f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}"]
+
+
+def _doubtful_bonds(frames: Frames) -> Iterator[str]:
+    """Warning of forces that do not follow the bonds, and of energies that vary less than their bonds."""
+    known = bonds(frames)
+    if known is None:
+        return
+    if known.is_unrelated:
+        yield (
+            f"forces may not belong to the positions: correlation {known.correlation:.2f} between length and "
+            f"force of {len(known.frame)} {known.name} bonds; expected -0.5 or less: check that the forces "
+            "of each frame are its own, in the order of its atoms"
+        )
+    for formula, energies, expected in energy_spread(frames, known):
+        if energies < SHARE * expected:
+            yield (
+                f"energies of {formula} vary by {energies:.2g} eV between frames, those of its {known.name} "
+                f"bonds alone by {expected:.2g} eV: are energies in Hartree or Ry?"
+            )
 
 
 def _frozen(frames: Frames) -> Iterator[str]:
