@@ -15,6 +15,10 @@ from mlipbench_hpc.data.read import Source
 from mlipbench_hpc.data.summary import strata
 
 FEWEST_ENERGIES = 3
+# eV/Å. Largest |ΣF|/√N in a periodic frame without an external field.
+NET_FORCE = 0.1
+# Atoms/Å³ and atoms of a condensed phase, and the share of a cell's edge that its atoms span.
+CONDENSED, FEWEST_ATOMS, FILLED = 0.03, 30, 0.8
 # A force is zero in a frame by symmetry, in most frames by a constraint.
 FEWEST_FROZEN = 3
 SHOWN = 5
@@ -83,6 +87,8 @@ def remarks(frames: Frames) -> list[str]:
     return [
         *_frozen(part),
         *_periodicity(part),
+        *_open_boxes(part),
+        *_net_forces(part, places),
         *_doubtful_forces(part),
         *_doubtful_bonds(part),
         *_zero_energies(part, places),
@@ -158,6 +164,42 @@ def periodicities(frames: Frames) -> dict[str, int]:
         words.get(int(number), "periodic in three directions"): int((dimensions == number).sum())
         for number in np.unique(dimensions)
     }
+
+
+def _open_boxes(frames: Frames) -> Iterator[str]:
+    """Warning of frames that are not periodic, although their atoms fill a cell as densely as a liquid."""
+    number = sum(_fills_its_cell(frames, int(index)) for index in np.flatnonzero(~frames.pbc.any(axis=1)))
+    if number:
+        yield (
+            f"in {number} of {len(frames)} frames, not periodic, atoms fill the Lattice as densely as a "
+            'liquid: is it meant as periodic (pbc="T T T")?'
+        )
+
+
+def _fills_its_cell(frames: Frames, index: int) -> bool:
+    cell, atoms = frames.cells[index], int(frames.sizes[index])
+    volume = abs(float(np.linalg.det(cell)))
+    if atoms < FEWEST_ATOMS or atoms < CONDENSED * volume or volume < 1.0:
+        return False
+    shares = frames.positions[frames.atoms_of(index)] @ np.linalg.inv(cell)
+    return bool((np.ptp(shares, axis=0) > FILLED).all())
+
+
+def _net_forces(frames: Frames, places: list[int]) -> Iterator[str]:
+    """Warning of net forces; frames with atoms of zero force, which are fixed, are left to `_frozen`."""
+    if not frames.sizes.all():
+        return
+    starts = frames.offsets[:-1]
+    net = np.linalg.norm(np.add.reduceat(frames.forces, starts), axis=1) / np.sqrt(frames.sizes)
+    free = np.logical_and.reduceat(frames.forces.any(axis=1), starts)
+    odd = np.flatnonzero((net > NET_FORCE) & free & frames.pbc.all(axis=1))
+    if len(odd):
+        worst = int(odd[net[odd].argmax()])
+        yield (
+            f"in {len(odd)} of {len(frames)} frames the forces do not add up to zero: |ΣF|/√N up to "
+            f"{net[worst]:.3g} eV/Å (frame {places[worst]}), limit {NET_FORCE:g} eV/Å: without an external "
+            "field, check that all atoms and their own forces are there"
+        )
 
 
 def _doubtful_forces(frames: Frames) -> Iterator[str]:

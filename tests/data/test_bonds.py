@@ -131,3 +131,20 @@ def test_what_could_not_be_checked_is_said() -> None:
         "forces and energies are not checked"
     )
     assert unchecked(water()) == []
+
+
+def test_a_net_force_is_remarked() -> None:
+    """0.2 eV/Å on each of 81 atoms along x: |ΣF|/√N = 0.2 · √81 = 1.8 eV/Å."""
+    frames = water()
+    forces = frames.forces.copy()
+    forces[frames.frame_of_atom() == 5] += [0.2, 0.0, 0.0]
+    (sentence,) = remarks(replace(frames, forces=forces))
+    assert "in 1 of 12 frames the forces do not add up to zero: |ΣF|/√N up to 1.8 eV/Å (frame 5)" in sentence
+
+
+def test_a_liquid_that_is_not_periodic_is_remarked() -> None:
+    frames = replace(water(), pbc=np.zeros((12, 3), dtype=bool))
+    frames = replace(frames, cells=frames.cells * 10.0 / 12.0)
+    assert any("in 12 of 12 frames, not periodic, atoms fill the Lattice" in line for line in remarks(frames))
+    molecule = replace(frames, cells=frames.cells * 2.0)
+    assert remarks(molecule) == []
