@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.frames import Frames
     from mlipbench_hpc.data.read import Source
 
-FACTS_VERSION = 7
+FACTS_VERSION = 8
 # Of the reader of users' files: raised when it may understand a file in another way.
 READER = 4
 Field = Literal["path", "sha256"]
@@ -173,7 +173,7 @@ def _labelled(source: Path, dataset: FileDataset) -> _Content:
     import numpy as np
 
     from mlipbench_hpc.data.check import DataProblem
-    from mlipbench_hpc.data.labels import check_source, remarks
+    from mlipbench_hpc.data.labels import check_source, remarks, unchecked
     from mlipbench_hpc.data.survey import in_time
 
     content, dropped = _left(source, dataset)
@@ -184,7 +184,8 @@ def _labelled(source: Path, dataset: FileDataset) -> _Content:
     if not known and "dipole" in dataset.labels.model_fields_set and dataset.format != "deepmd-npy":
         expected = "the name of a vector in its frames, or no `dipole` under `labels`"
         wrong.append(DataProblem(None, "no frame has such a dipole", dataset.labels.dipole, expected))
-    notes = () if wrong else (*content.remarks, *remarks(content.frames), *in_time(content.frames))
+    frames = content.frames
+    notes = () if wrong else (*content.remarks, *remarks(frames), *unchecked(frames), *in_time(frames))
     return _Content(content, wrong, known, dropped, notes)
 
 

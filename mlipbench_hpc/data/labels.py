@@ -6,14 +6,19 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from mlipbench_hpc.data import outliers
+from mlipbench_hpc.data.bonds import SHARE, bonds, energy_spread
 from mlipbench_hpc.data.check import DataProblem, check_frames
-from mlipbench_hpc.data.consistency import consistency
+from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A, consistency
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Frames, Ints
 from mlipbench_hpc.data.read import Source
 from mlipbench_hpc.data.summary import strata
 
 FEWEST_ENERGIES = 3
+# eV/Å. Largest |ΣF|/√N in a periodic frame without an external field.
+NET_FORCE = 0.1
+# Atoms/Å³ and atoms of a condensed phase, and the share of a cell's edge that its atoms span.
+CONDENSED, FEWEST_ATOMS, FILLED = 0.03, 30, 0.8
 # A force is zero in a frame by symmetry, in most frames by a constraint.
 FEWEST_FROZEN = 3
 SHOWN = 5
@@ -69,6 +74,8 @@ def _impossible(frames: Frames) -> Iterator[DataProblem]:
         yield DataProblem(None, "energies and forces contradict each other", *fit.words())
     elif fit and fit.is_unrelated:
         yield DataProblem(None, "forces do not belong to the positions", *fit.misfit())
+    elif (stiff := bonds(part)) and (words := stiff.contradiction()):
+        yield DataProblem(None, "forces contradict the distances between atoms", *words)
 
 
 def remarks(frames: Frames) -> list[str]:
@@ -80,7 +87,10 @@ def remarks(frames: Frames) -> list[str]:
     return [
         *_frozen(part),
         *_periodicity(part),
+        *_open_boxes(part),
+        *_net_forces(part, places),
         *_doubtful_forces(part),
+        *_doubtful_bonds(part),
         *_zero_energies(part, places),
         *_zero_forces(part, places),
         *_constant_energies(part),
@@ -88,6 +98,41 @@ def remarks(frames: Frames) -> list[str]:
         *outliers.energy_zeros(part),
         *outliers.sentences(part, places),
     ]
+
+
+def unchecked(frames: Frames) -> list[str]:
+    """Sentence on what no check of these frames can exclude: sign and units of forces, units of energies."""
+    part = frames.select(np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames)))
+    fit = consistency(part) if len(part) else None
+    if len(part) < 2 or (fit and abs(fit.correlation) >= CORRELATED):
+        return []
+    known = bonds(part)
+    if known and known.is_certain and known.expected and any(energy_spread(part, known)):
+        return []
+    near = f"{fit.pairs} pairs" if fit else f"fewer than {FEWEST_PAIRS} pairs"
+    rest = "sign and units of forces and energies are not checked"
+    if known and known.is_certain:
+        rest = f"{known.name} distances confirm the sign of the forces, units of energies are not checked"
+    return [f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}"]
+
+
+def _doubtful_bonds(frames: Frames) -> Iterator[str]:
+    """Warning of forces that do not follow the bonds, and of energies that vary less than their bonds."""
+    known = bonds(frames)
+    if known is None:
+        return
+    if known.is_unrelated:
+        yield (
+            f"forces may not belong to the positions: correlation {known.correlation:.2f} between length and "
+            f"force of {len(known.frame)} {known.name} bonds; expected -0.5 or less: check that the forces "
+            "of each frame are its own, in the order of its atoms"
+        )
+    for formula, energies, expected in energy_spread(frames, known):
+        if energies < SHARE * expected:
+            yield (
+                f"energies of {formula} vary by {energies:.2g} eV between frames, those of its {known.name} "
+                f"bonds alone by {expected:.2g} eV: are energies in Hartree or Ry?"
+            )
 
 
 def _frozen(frames: Frames) -> Iterator[str]:
@@ -119,6 +164,42 @@ def periodicities(frames: Frames) -> dict[str, int]:
         words.get(int(number), "periodic in three directions"): int((dimensions == number).sum())
         for number in np.unique(dimensions)
     }
+
+
+def _open_boxes(frames: Frames) -> Iterator[str]:
+    """Warning of frames that are not periodic, although their atoms fill a cell as densely as a liquid."""
+    number = sum(_fills_its_cell(frames, int(index)) for index in np.flatnonzero(~frames.pbc.any(axis=1)))
+    if number:
+        yield (
+            f"in {number} of {len(frames)} frames, not periodic, atoms fill the Lattice as densely as a "
+            'liquid: is it meant as periodic (pbc="T T T")?'
+        )
+
+
+def _fills_its_cell(frames: Frames, index: int) -> bool:
+    cell, atoms = frames.cells[index], int(frames.sizes[index])
+    volume = abs(float(np.linalg.det(cell)))
+    if atoms < FEWEST_ATOMS or atoms < CONDENSED * volume or volume < 1.0:
+        return False
+    shares = frames.positions[frames.atoms_of(index)] @ np.linalg.inv(cell)
+    return bool((np.ptp(shares, axis=0) > FILLED).all())
+
+
+def _net_forces(frames: Frames, places: list[int]) -> Iterator[str]:
+    """Warning of net forces; frames with atoms of zero force, which are fixed, are left to `_frozen`."""
+    if not frames.sizes.all():
+        return
+    starts = frames.offsets[:-1]
+    net = np.linalg.norm(np.add.reduceat(frames.forces, starts), axis=1) / np.sqrt(frames.sizes)
+    free = np.logical_and.reduceat(frames.forces.any(axis=1), starts)
+    odd = np.flatnonzero((net > NET_FORCE) & free & frames.pbc.all(axis=1))
+    if len(odd):
+        worst = int(odd[net[odd].argmax()])
+        yield (
+            f"in {len(odd)} of {len(frames)} frames the forces do not add up to zero: |ΣF|/√N up to "
+            f"{net[worst]:.3g} eV/Å (frame {places[worst]}), limit {NET_FORCE:g} eV/Å: without an external "
+            "field, check that all atoms and their own forces are there"
+        )
 
 
 def _doubtful_forces(frames: Frames) -> Iterator[str]:

@@ -27,7 +27,7 @@ from mlipbench_hpc.data.records import (
     vectors_of,
     word_of,
 )
-from mlipbench_hpc.data.settings import UNUSED, settings, unused
+from mlipbench_hpc.data.settings import UNUSED, settings, unconverged, unused
 from mlipbench_hpc.data.sniff import sniff
 from mlipbench_hpc.data.units import FACTORS, composed, contradictions, stated
 
@@ -240,7 +240,7 @@ def _stack(
         _frames(whole, np.array(energies), np.concatenate(forces), labels),
         np.array(dipoles),
         dict(_names(whole)),
-        wrong=(*unused(whole, ignore), *settings(whole, ignore, differ=True)),
+        wrong=(*unconverged(whole), *unused(whole, ignore), *settings(whole, ignore, differ=True)),
         remarks=(*unread, *_remarks(whole, labels), *settings(whole, ignore, differ=False)),
         stated=tuple(_stated(whole, labels)),
         isolated=tuple(np.flatnonzero(named).tolist()),

@@ -26,6 +26,7 @@ def springs(count: int = 12, size: float = 0.08, seed: int = 0) -> Frames:
     random = np.random.default_rng(seed)
     sites = np.stack(np.meshgrid(*[[0.0, 4.0]] * 3), -1).reshape(-1, 3)
     shifts = random.normal(0, size, (count, 8, 3))
+    shifts -= shifts.mean(axis=1, keepdims=True)  # no net force
     images = [Atoms("Ne8", sites + shift, cell=[8.0] * 3, pbc=True) for shift in shifts]
     energies = -100.0 + 0.5 * STIFFNESS * (shifts**2).sum(axis=(1, 2))
     return Frames.from_atoms(images, energies, -STIFFNESS * shifts.reshape(-1, 3))

@@ -101,3 +101,11 @@ def test_an_isolated_atom_in_a_small_cell(tmp_path: Path, edge: float, amount: i
     wrong = read(path, "extxyz", UNITS, LABELS, None).wrong
     assert len(wrong) == amount
     assert all("its images are 5 Å away, expected more than 6 Å" in sentence for sentence in wrong)
+
+
+@pytest.mark.parametrize("words", ["converged=F", "scf_converged=false", "is_converged=0", 'Converged="no"'])
+def test_frames_that_are_not_converged_are_refused(tmp_path: Path, words: str) -> None:
+    name = words.split("=")[0]
+    (sentence,) = source(tmp_path / "a.xyz", [f"energy=-1 {name}=T", f"energy=-2 {words}"]).wrong
+    assert sentence.startswith("1 frames say that they are not converged (frames 1): ")
+    assert source(tmp_path / "a.xyz", [f"energy=-1 {name}=T", f"energy=-2 {name}=1"]).wrong == ()

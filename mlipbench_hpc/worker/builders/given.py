@@ -9,7 +9,7 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.check import check_structure, check_structures
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.labels import check_source, remarks
+from mlipbench_hpc.data.labels import check_source, remarks, unchecked
 from mlipbench_hpc.data.leaveout import leave_out
 from mlipbench_hpc.data.read import DataError, read, read_structure, read_structures
 from mlipbench_hpc.data.survey import in_time
@@ -35,7 +35,8 @@ def labelled(context: Context) -> tuple[Frames, dict[str, Any]]:
         raise InputFailure(f"{path}: " + "; ".join(map(str, wrong)))
     if np.isfinite(source.dipoles).any():
         Answers.of_dipoles(source.dipoles, int(source.frames.offsets[-1])).save(context.folder)
-    notes = [*source.remarks, *remarks(source.frames), *in_time(source.frames)]
+    frames = source.frames
+    notes = [*source.remarks, *remarks(frames), *unchecked(frames), *in_time(frames)]
     return source.frames, {"left_out": dropped, "remarks": notes}
 
 
