@@ -34,7 +34,7 @@ class Surface:
 
 
 def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: Slab) -> Surface:
-    """Faces of the slab next to the widest stretch along z that holds the water.
+    """Faces of the slab next to the gap along z that holds most water.
 
     numbers (N,), positions (F, N, 3) Å of one or more frames, cell (3, 3) Å, lower triangular. Layers are
     told apart by the median heights of their atoms; the layers that are at least half as populated as the
@@ -44,9 +44,9 @@ def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: 
     to it. Both faces of the gap count where the drier has at least half as many waters within 4.5 Å as the
     wetter, else the wetter alone.
 
-    Without atoms of the slab's elements there are no faces. Raises ValueError where there is no gap, where
-    layers cannot be told apart or do not reach across the cell, for a slab of one layer, a layer of one atom,
-    a layer that another metal covers, and where no water is near.
+    Without atoms of the slab's elements there are no faces; without water the upper face counts. Raises
+    ValueError where there is no gap, where layers cannot be told apart or do not reach across the cell, for a
+    slab of one layer, a layer of one atom, a layer that another metal covers, and where no water is near.
     """
     metal = np.flatnonzero(np.isin(numbers, slab.elements))
     if not len(metal):

@@ -235,7 +235,10 @@ def _constant_energies(frames: Frames) -> Iterator[str]:
     for formula in np.unique(formulas):
         energies = frames.energies[formulas == formula]
         if len(energies) >= FEWEST_ENERGIES and np.ptp(energies) == 0.0 and energies[0] != 0.0:
-            yield f"all {len(energies)} energies of {formula} are {energies[0]:.6f} eV: are they its own?"
+            yield (
+                f"all {len(energies)} energies of {formula} are {energies[0]:.6f} eV: has each frame its own "
+                "energy?"
+            )
 
 
 def _repeated_forces(frames: Frames, places: list[int]) -> Iterator[str]:

@@ -320,9 +320,10 @@ def _beyond_blocks(run: Run, name: str) -> float:
 
 
 def _scatter(line: Line, name: str) -> float:
-    """Standard error of the mean over a line's runs from their scatter alone; 0 of fewer than two."""
-    means = np.array([mean for run in line.runs if np.isfinite(mean := scalar(run, name)[0])])
-    return float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
+    """Standard error of the `pooled` mean of a line's replicas from their scatter; 0 for one replica."""
+    runs = [run for run in line.runs if np.isfinite(scalar(run, name)[0])]
+    means = np.array([scalar(run, name)[0] for run in runs])
+    return float(pooled(means, np.zeros(len(runs)), _weights(runs))[1]) if runs else 0.0
 
 
 def degrees(errors: Floats, weights: Floats, se: float, own: list[float]) -> float:

@@ -217,7 +217,7 @@ def test_zero_constant_and_repeated_labels_are_remarked() -> None:
     lines = remarks(odd)
     assert "2 of 44 frames have an energy of exactly 0 (frames 3, 9)" in lines[0]
     assert "in 1 of 44 frames all forces are exactly 0 (frame 5)" in lines[1]
-    assert lines[2] == "all 4 energies of Ar8 are -33.000000 eV: are they its own?"
+    assert lines[2] == "all 4 energies of Ar8 are -33.000000 eV: has each frame its own energy?"
     assert (
         "1 frames have the forces of an earlier frame to the last digit (frame 30 those of frame 12)"
         in lines[3]
