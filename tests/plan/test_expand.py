@@ -124,10 +124,10 @@ def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Pa
 EXAMPLE_TASKS = {
     "quickstart": {
         # Three systems, joined; sampled once each; four members of two committees; of the reference
-        # two runs with four starts, of the models two with one and two with five; each neutral run of a model
+        # two runs with four starts, of the models two with one and two with four; each neutral run of a model
         # is seen by four members.
         "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 8, "evaluate": 8,
-        "calibrate": 2, "md": 20, "analyse": 20, "reevaluate": 8, "reweight": 2,
+        "calibrate": 2, "md": 18, "analyse": 18, "reevaluate": 8, "reweight": 2,
     },
     "water": {
         "build": 1, "label": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
@@ -186,7 +186,7 @@ def water_frames(path: Path) -> None:
         sites = (grid[:, None] + molecule).reshape(-1, 3)
         shifts = generator.normal(scale=0.02, size=sites.shape)
         atoms = Atoms("OH2" * 64, sites + shifts, cell=[12.4] * 3, pbc=True)
-        atoms.calc = SinglePointCalculator(atoms, energy=(shifts**2).sum(), forces=-2.0 * shifts)
+        atoms.calc = SinglePointCalculator(atoms, energy=40 * (shifts**2).sum(), forces=-80 * shifts)
         images.append(atoms)
     write(path, images, format="extxyz")
 
