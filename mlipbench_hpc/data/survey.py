@@ -4,28 +4,29 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlipbench_hpc.data.consistency import consistency, displacement
+from mlipbench_hpc.data.consistency import displacement
 from mlipbench_hpc.data.energies import isolated_atoms
-from mlipbench_hpc.data.frames import Frames, Ints
+from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.labels import periodicities
 from mlipbench_hpc.data.read import Source
+from mlipbench_hpc.data.relations import Relations
 
 FEWEST_FRAMES = 8
 PAIRS = 100
 ALIKE = 0.7
 
 
-def survey(source: Source) -> list[str]:
+def survey(source: Source, relations: Relations) -> list[str]:
     """Lines about extent, periodicity, cells, labels and their ranges."""
-    return list(_lines(source))
+    return list(_lines(source, relations))
 
 
-def _lines(source: Source) -> Iterator[str]:
+def _lines(source: Source, relations: Relations) -> Iterator[str]:
     frames = source.frames
     if source.extent:
         yield source.extent
     kinds = ", ".join(f"{count} {words}" for words, count in periodicities(frames).items())
-    yield f"{kinds}{_edges(frames.select(_bound(frames)))}" if kinds else "isolated atoms alone"
+    yield f"{kinds}{_edges(relations.frames)}" if kinds else "isolated atoms alone"
     if source.names:
         yield "numbers and vectors in it: " + ", ".join(
             f"{name} ({count})" for name, count in sorted(source.names.items())
@@ -37,7 +38,7 @@ def _lines(source: Source) -> Iterator[str]:
         masses = frames.masses[~np.isnan(frames.masses)]
         span = f"{masses.min():.4g} to {masses.max():.4g} u"
         yield f"masses of its own for {len(masses)} atoms, {span}: used in MD"
-    yield from _labels(frames.select(_bound(frames)))
+    yield from _labels(relations)
 
 
 def in_time(frames: Frames) -> list[str]:
@@ -62,11 +63,6 @@ def _typical_distance(frames: Frames, step: int) -> float | None:
     return float(np.median([np.sqrt((move**2).sum(axis=1).mean()) for move in steps])) if steps else None
 
 
-def _bound(frames: Frames) -> Ints:
-    """Indices of the frames that are no isolated atom."""
-    return np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
-
-
 def _edges(frames: Frames) -> str:
     lengths = np.linalg.norm(frames.cells[frames.pbc.any(axis=1)], axis=2)
     if not len(lengths):
@@ -78,7 +74,8 @@ def _edges(frames: Frames) -> str:
     return f"; cell {edges} Å"
 
 
-def _labels(frames: Frames) -> Iterator[str]:
+def _labels(relations: Relations) -> Iterator[str]:
+    frames = relations.frames
     if not len(frames) or not np.isfinite(frames.energies).all() or not np.isfinite(frames.forces).all():
         return
     energies = frames.energies / frames.sizes
@@ -87,6 +84,6 @@ def _labels(frames: Frames) -> Iterator[str]:
         f"energy {energies.min():.6g} to {energies.max():.6g} eV/atom, force components up to {forces:.4g} "
         f"eV/Å (σ {frames.forces.std():.4g})"
     )
-    fit = consistency(frames)
+    fit = relations.consistency
     if fit and abs(fit.correlation) > 0.9:
         yield f"energies change by {fit.slope:.3g} of the work of the forces ({fit.pairs} neighbouring pairs)"
