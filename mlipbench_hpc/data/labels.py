@@ -33,7 +33,7 @@ def check_source(
     rest = [
         problem for problem in check_frames(source.frames, largest_force) if not _is_covered(problem, absent)
     ]
-    stated = [DataProblem(None, sentence) for sentence in source.wrong]
+    stated = [DataProblem(None, sentence) for sentence in (*source.wrong, *_unconverged(source.unconverged))]
     return stated + absent + rest + list(_impossible(relations))
 
 
@@ -50,6 +50,15 @@ def _absent(source: Source, bound: Frames, labels: Mapping[str, str | None]) -> 
             there = near or list(source.names)
             names = ", ".join(f"{name} ({source.names[name]} frames)" for name in there) or "no label at all"
             yield DataProblem(None, f"no frame has the {key} label", f"`{asked}`", f"one of: {names}")
+
+
+def _unconverged(frames: tuple[int, ...]) -> Iterator[str]:
+    if frames:
+        first = ", ".join(map(str, frames[:SHOWN])) + ", …" * (len(frames) > SHOWN)
+        yield (
+            f"{len(frames)} frames say that they are not converged (frames {first}): their labels are wrong: "
+            "leave these frames out (`leave_out: {frames: …}`)"
+        )
 
 
 def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:

@@ -6,14 +6,15 @@ import numpy as np
 
 from mlipbench_hpc.data.consistency import displacement
 from mlipbench_hpc.data.energies import isolated_atoms
-from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.labels import periodicities
 from mlipbench_hpc.data.read import Source
 from mlipbench_hpc.data.relations import Relations
 
 FEWEST_FRAMES = 8
 PAIRS = 100
-ALIKE = 0.7
+# Ratio of typical distances, and share of pairs in which the successive frames are the nearer ones.
+ALIKE, NEARER = 0.7, 0.9
 
 
 def survey(source: Source, relations: Relations) -> list[str]:
@@ -45,22 +46,24 @@ def in_time(frames: Frames) -> list[str]:
     """Warning where successive frames are much more alike than distant ones, without named trajectories."""
     if frames.groups is not None or len(frames) < FEWEST_FRAMES:
         return []
-    near, far = (_typical_distance(frames, step) for step in (1, len(frames) // 2))
-    if near is None or far is None or near > ALIKE * far:
+    near, far = (_distances(frames, step) for step in (1, len(frames) // 2))
+    if not len(near) or not len(far) or (near[:, None] < far).mean() < NEARER:
+        return []
+    typical = float(np.median(near)), float(np.median(far))
+    if typical[0] > ALIKE * typical[1]:
         return []
     return [
-        f"successive frames lie {near:.2g} Å apart, distant ones {far:.2g} Å (root mean square): they follow "
-        "one another in time, and sets drawn at random take neighbours of training frames: use `group_by`"
+        f"successive frames lie {typical[0]:.2g} Å apart, distant ones {typical[1]:.2g} Å (root mean "
+        "square): they follow one another in time, and sets drawn at random take neighbours of training "
+        "frames: use `group_by`"
     ]
 
 
-def _typical_distance(frames: Frames, step: int) -> float | None:
-    """Median root mean square displacement in Å of pairs of frames `step` apart; None without any pair."""
-    pairs = np.unique(np.linspace(0, len(frames) - 1 - step, PAIRS).astype(int))
-    steps = [
-        moved for index in pairs if (moved := displacement(frames, int(index), int(index) + step)) is not None
-    ]
-    return float(np.median([np.sqrt((move**2).sum(axis=1).mean()) for move in steps])) if steps else None
+def _distances(frames: Frames, step: int) -> Floats:
+    """Root mean square displacements in Å of pairs `step` frames apart, with equal atoms and cell."""
+    pairs = np.unique(np.linspace(0, len(frames) - 1 - step, PAIRS).astype(int)).tolist()
+    moves = [displacement(frames, index, index + step) for index in pairs]
+    return np.array([np.sqrt((move**2).sum(axis=1).mean()) for move in moves if move is not None])
 
 
 def _edges(frames: Frames) -> str:

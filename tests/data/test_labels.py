@@ -209,3 +209,12 @@ def test_frames_that_follow_one_another_are_noticed() -> None:
     assert "`group_by`" in sentence
     assert in_time(springs(40)) == []
     assert in_time(replace(frames, groups=np.array(["a"] * 60))) == []
+
+
+def test_frames_of_two_runs_in_any_order_do_not_follow_one_another() -> None:
+    """Two runs 2 Å apart: 10 of 15 successive pairs are of one run, and 2 of 8 distant ones."""
+    runs = np.array([0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1])
+    assert ((runs[1:] == runs[:-1]).sum(), (runs[8:] == runs[:8]).sum()) == (10, 2)
+    frames = springs(16)
+    shift = np.repeat(2.0 * runs, 8)[:, None] * [1.0, 0.0, 0.0]
+    assert in_time(replace(frames, positions=frames.positions + shift)) == []
