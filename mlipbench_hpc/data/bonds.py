@@ -24,7 +24,7 @@ STIFF = 4.0
 # Å. Reach of the search for nearest neighbours; first neighbours, in units of the median nearest distance.
 REACH_A, FIRST = 3.3, 1.1
 # Frames that are looked at, evenly over the data; bonds in all, and in a single frame, that are enough.
-MOST_FRAMES, FEWEST, FEWEST_IN_FRAME = 200, 30, 8
+MOST_FRAMES, FEWEST, FEWEST_IN_FRAME = 50, 30, 8
 # Correlations of force and length: certain, certain in a single frame, and none.
 CERTAIN, CERTAIN_IN_FRAME, NONE = 0.5, 0.8, 0.2
 # Frames whose energies have a spread; eV, spread of the bonds' energies that says anything; smallest share
@@ -131,7 +131,7 @@ def _fit(stretch: Floats, pull: Floats) -> tuple[float, float]:
 def bonds(frames: Frames) -> Bonds | None:
     """Bonds of H with O, N or C, whichever are most, else those of nearest neighbours that say most.
 
-    At most 200 frames are looked at, evenly over the data; frame is the index among `frames`. None where
+    At most 50 frames are looked at, evenly over the data; frame is the index among `frames`. None where
     there are too few bonds.
     """
     known, others = defaultdict[tuple[int, int], Table](list), defaultdict[tuple[int, int], Table](list)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from mlipbench_hpc.data import outliers
-from mlipbench_hpc.data.bonds import SHARE, bonds, energy_spread
+from mlipbench_hpc.data.bonds import SHARE, energy_spread
 from mlipbench_hpc.data.check import DataProblem, check_frames
-from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A, consistency
+from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Frames, Ints
 from mlipbench_hpc.data.read import Source
+from mlipbench_hpc.data.relations import Relations
 from mlipbench_hpc.data.summary import strata
 
 FEWEST_ENERGIES = 3
@@ -24,20 +25,23 @@ FEWEST_FROZEN = 3
 SHOWN = 5
 
 
-def check_source(source: Source, labels: Mapping[str, str | None], largest_force: float) -> list[DataProblem]:
+def check_source(
+    source: Source, relations: Relations, labels: Mapping[str, str | None], largest_force: float
+) -> list[DataProblem]:
     """Mistakes in labelled frames as they were read; largest_force in eV/Å, per component."""
-    absent = list(_absent(source, labels))
+    absent = list(_absent(source, relations.frames, labels))
     rest = [
         problem for problem in check_frames(source.frames, largest_force) if not _is_covered(problem, absent)
     ]
-    stated = [DataProblem(None, sentence) for sentence in source.wrong]
-    return stated + absent + rest + list(_impossible(source.frames))
+    stated = [DataProblem(None, sentence) for sentence in (*source.wrong, *_unconverged(source.unconverged))]
+    return stated + absent + rest + list(_impossible(relations))
 
 
-def _absent(source: Source, labels: Mapping[str, str | None]) -> Iterator[DataProblem]:
-    """Labels that no frame has, with similar names in the data, or all names."""
-    # Isolated atoms often stand without forces, which are then zero.
-    bound = source.frames.select(np.setdiff1d(np.arange(len(source.frames)), isolated_atoms(source.frames)))
+def _absent(source: Source, bound: Frames, labels: Mapping[str, str | None]) -> Iterator[DataProblem]:
+    """Labels that no frame has, with similar names in the data, or all names.
+
+    bound: frames that are no isolated atoms; these often stand without forces, which are then zero.
+    """
     for key, array in (("energy", source.frames.energies), ("forces", bound.forces)):
         asked = str(labels[key])
         if np.isnan(array).all() and array.size and asked not in source.names:
@@ -48,6 +52,15 @@ def _absent(source: Source, labels: Mapping[str, str | None]) -> Iterator[DataPr
             yield DataProblem(None, f"no frame has the {key} label", f"`{asked}`", f"one of: {names}")
 
 
+def _unconverged(frames: tuple[int, ...]) -> Iterator[str]:
+    if frames:
+        first = ", ".join(map(str, frames[:SHOWN])) + ", …" * (len(frames) > SHOWN)
+        yield (
+            f"{len(frames)} frames say that they are not converged (frames {first}): their labels are wrong: "
+            "leave these frames out (`leave_out: {frames: …}`)"
+        )
+
+
 def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:
     """True where the message on a label that no frame has covers this problem."""
     message = "".join(one.message for one in absent)
@@ -56,13 +69,12 @@ def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:
     return mine and (f"the {kind} label" in message or (problem.frame is None and bool(absent)))
 
 
-def _impossible(frames: Frames) -> Iterator[DataProblem]:
+def _impossible(relations: Relations) -> Iterator[DataProblem]:
     """Labels without any content, and energies that contradict the forces."""
-    bound = np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
-    numbers = frames.energies, frames.forces, frames.positions
-    if len(bound) < 2 or not frames.sizes.all() or not all(np.isfinite(part).all() for part in numbers):
+    part = relations.frames
+    numbers = part.energies, part.forces, part.positions
+    if len(part) < 2 or not part.sizes.all() or not all(np.isfinite(array).all() for array in numbers):
         return
-    part = frames.select(bound)
     if not part.forces.any():
         yield DataProblem(
             None, "all forces are zero", f"{len(part)} frames", "forces of the reference method"
@@ -70,18 +82,17 @@ def _impossible(frames: Frames) -> Iterator[DataProblem]:
     elif len(part) >= FEWEST_ENERGIES and np.ptp(part.energies) == 0.0:
         received = f"{part.energies[0]:.6f} eV in {len(part)} frames"
         yield DataProblem(None, "all energies are equal", received, "each frame's own energy")
-    elif (fit := consistency(part)) and not fit.is_consistent:
+    elif (fit := relations.consistency) and not fit.is_consistent:
         yield DataProblem(None, "energies and forces contradict each other", *fit.words())
     elif fit and fit.is_unrelated:
         yield DataProblem(None, "forces do not belong to the positions", *fit.misfit())
-    elif (stiff := bonds(part)) and (words := stiff.contradiction()):
+    elif (known := relations.bonds) and (words := known.contradiction()):
         yield DataProblem(None, "forces contradict the distances between atoms", *words)
 
 
-def remarks(frames: Frames) -> list[str]:
-    """Warnings of labels that may be intended, but may mislead. Isolated atoms have no say in them."""
-    bound = np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
-    part, places = frames.select(bound), bound.tolist()
+def remarks(relations: Relations) -> list[str]:
+    """Warnings of labels that may be intended, but may mislead."""
+    part, places = relations.frames, relations.places
     if not len(part):
         return []
     return [
@@ -89,8 +100,8 @@ def remarks(frames: Frames) -> list[str]:
         *_periodicity(part),
         *_open_boxes(part),
         *_net_forces(part, places),
-        *_doubtful_forces(part),
-        *_doubtful_bonds(part),
+        *_doubtful_forces(relations),
+        *_doubtful_bonds(relations),
         *_zero_energies(part, places),
         *_zero_forces(part, places),
         *_constant_energies(part),
@@ -100,13 +111,12 @@ def remarks(frames: Frames) -> list[str]:
     ]
 
 
-def unchecked(frames: Frames) -> list[str]:
+def unchecked(relations: Relations) -> list[str]:
     """Sentence on what no check of these frames can exclude: sign and units of forces, units of energies."""
-    part = frames.select(np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames)))
-    fit = consistency(part) if len(part) else None
-    if len(part) < 2 or (fit and abs(fit.correlation) >= CORRELATED):
+    part = relations.frames
+    if len(part) < 2 or ((fit := relations.consistency) and abs(fit.correlation) >= CORRELATED):
         return []
-    known = bonds(part)
+    known = relations.bonds
     if known and known.is_certain and known.expected and any(energy_spread(part, known)):
         return []
     near = f"{fit.pairs} pairs" if fit else f"fewer than {FEWEST_PAIRS} pairs"
@@ -116,9 +126,9 @@ def unchecked(frames: Frames) -> list[str]:
     return [f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}"]
 
 
-def _doubtful_bonds(frames: Frames) -> Iterator[str]:
+def _doubtful_bonds(relations: Relations) -> Iterator[str]:
     """Warning of forces that do not follow the bonds, and of energies that vary less than their bonds."""
-    known = bonds(frames)
+    known = relations.bonds
     if known is None:
         return
     if known.is_unrelated:
@@ -127,7 +137,7 @@ def _doubtful_bonds(frames: Frames) -> Iterator[str]:
             f"force of {len(known.frame)} {known.name} bonds; expected -0.5 or less: check that the forces "
             "of each frame are its own, in the order of its atoms"
         )
-    for formula, energies, expected in energy_spread(frames, known):
+    for formula, energies, expected in energy_spread(relations.frames, known):
         if energies < SHARE * expected:
             yield (
                 f"energies of {formula} vary by {energies:.2g} eV between frames, those of its {known.name} "
@@ -202,8 +212,8 @@ def _net_forces(frames: Frames, places: list[int]) -> Iterator[str]:
         )
 
 
-def _doubtful_forces(frames: Frames) -> Iterator[str]:
-    fit = consistency(frames)
+def _doubtful_forces(relations: Relations) -> Iterator[str]:
+    fit = relations.consistency
     if fit and fit.is_doubtful:
         received, expected = fit.misfit()
         yield f"forces may not belong to the positions: {received}; expected {expected}"

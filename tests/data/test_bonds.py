@@ -8,10 +8,11 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
+from mlipbench_hpc.data import labels
 from mlipbench_hpc.data.bonds import bonds
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.labels import check_source, remarks, unchecked
 from mlipbench_hpc.data.read import Source
+from mlipbench_hpc.data.relations import Relations
 
 NAMES = {"energy": "energy", "forces": "forces"}
 K_EV = 1059.162 / 23.0605  # bond of SPC/Fw, doi:10.1063/1.2136877: 45.93 eV/Å²
@@ -38,9 +39,13 @@ def water(count: int = 12, size: float = 0.03, seed: int = 0) -> Frames:
     return Frames.from_atoms(images, np.array(energies), np.concatenate(forces))
 
 
+def remarks(frames: Frames) -> list[str]:
+    return labels.remarks(Relations.of(frames))
+
+
 def wrong(frames: Frames) -> list[str]:
     source = Source(frames, np.full(len(frames), np.nan), {"energy": 12, "forces": 12})
-    return [str(problem) for problem in check_source(source, NAMES, 1e9)]
+    return [str(problem) for problem in labels.check_source(source, Relations.of(frames), NAMES, 1e9)]
 
 
 @pytest.mark.parametrize("size", [0.01, 0.03, 0.06])
@@ -125,12 +130,12 @@ def test_what_could_not_be_checked_is_said() -> None:
     random = np.random.default_rng(4)
     images = [Atoms("Ne4", random.uniform(0, 20, (4, 3)), cell=[40.0] * 3, pbc=True) for _ in range(9)]
     frames = Frames.from_atoms(images, random.normal(size=9), random.normal(size=(36, 3)))
-    (sentence,) = unchecked(frames)
+    (sentence,) = labels.unchecked(Relations.of(frames))
     assert sentence == (
         "fewer than 6 pairs of 9 frames within 0.35 Å do not relate energies to forces: sign and units of "
         "forces and energies are not checked"
     )
-    assert unchecked(water()) == []
+    assert labels.unchecked(Relations.of(water())) == []
 
 
 def test_a_net_force_is_remarked() -> None:

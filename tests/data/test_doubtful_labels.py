@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from mlipbench_hpc.data import labels
 from mlipbench_hpc.data.consistency import consistency
 from mlipbench_hpc.data.frames import Frames, concatenate
-from mlipbench_hpc.data.labels import check_source, remarks
 from mlipbench_hpc.data.outliers import outliers
 from mlipbench_hpc.data.read import Source
+from mlipbench_hpc.data.relations import Relations
 
 NAMES = {"energy": "energy", "forces": "forces"}
 STIFFNESS = 3.0
@@ -53,9 +54,13 @@ def bonds(size: float, frames: int = 40) -> Frames:
     return Frames.from_atoms(images, np.array(energies), np.concatenate(forces))
 
 
+def remarks(frames: Frames) -> list[str]:
+    return labels.remarks(Relations.of(frames))
+
+
 def wrong(frames: Frames) -> list[str]:
     source = Source(frames, np.full(len(frames), np.nan), {"energy": 12, "forces": 12})
-    return [str(problem) for problem in check_source(source, NAMES, 1000.0)]
+    return [str(problem) for problem in labels.check_source(source, Relations.of(frames), NAMES, 1000.0)]
 
 
 def of_frame(frames: Frames) -> np.ndarray:
@@ -234,7 +239,12 @@ def test_an_isolated_atom_changes_no_message() -> None:
     bare = replace(frames, forces=np.full_like(frames.forces, np.nan))
     names = {"DFT_forces": 12, "energy": 13}
     with_lone, without = (
-        [str(p) for p in check_source(Source(part, np.full(len(part), np.nan), names), NAMES, 100.0)]
+        [
+            str(problem)
+            for problem in labels.check_source(
+                Source(part, np.full(len(part), np.nan), names), Relations.of(part), NAMES, 100.0
+            )
+        ]
         for part in (concatenate([lone, bare]), bare)
     )
     assert (

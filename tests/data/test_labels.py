@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from mlipbench_hpc.data import labels
 from mlipbench_hpc.data.check import check_structures
 from mlipbench_hpc.data.consistency import consistency
 from mlipbench_hpc.data.duplicates import duplicates
 from mlipbench_hpc.data.energies import isolated_atoms, offsets, without_reference
 from mlipbench_hpc.data.frames import Frames, concatenate
-from mlipbench_hpc.data.labels import check_source, remarks
 from mlipbench_hpc.data.leaveout import leave_out
 from mlipbench_hpc.data.read import DataError, Source
+from mlipbench_hpc.data.relations import Relations
 from mlipbench_hpc.data.survey import in_time, survey
 
 NAMES = {"energy": "energy", "forces": "forces"}
@@ -36,8 +37,15 @@ def source(frames: Frames, **changes: Any) -> Source:
     return replace(Source(frames, np.full(len(frames), np.nan), {"energy": 12, "forces": 12}), **changes)
 
 
+def remarks(frames: Frames) -> list[str]:
+    return labels.remarks(Relations.of(frames))
+
+
 def wrong(frames: Frames, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check_source(source(frames, **changes), NAMES, 100.0)]
+    return [
+        str(problem)
+        for problem in labels.check_source(source(frames, **changes), Relations.of(frames), NAMES, 100.0)
+    ]
 
 
 def test_sound_labels_pass_and_fit() -> None:
@@ -48,7 +56,9 @@ def test_sound_labels_pass_and_fit() -> None:
     fit = consistency(frames)
     assert fit is not None
     assert (fit.slope, fit.pairs) == (pytest.approx(1.0), 11)
-    assert "energies change by 1 of the work of the forces (11 neighbouring pairs)" in survey(source(frames))
+    assert "energies change by 1 of the work of the forces (11 neighbouring pairs)" in survey(
+        source(frames), Relations.of(frames)
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,3 +209,12 @@ def test_frames_that_follow_one_another_are_noticed() -> None:
     assert "`group_by`" in sentence
     assert in_time(springs(40)) == []
     assert in_time(replace(frames, groups=np.array(["a"] * 60))) == []
+
+
+def test_frames_of_two_runs_in_any_order_do_not_follow_one_another() -> None:
+    """Two runs 2 Å apart: 10 of 15 successive pairs are of one run, and 2 of 8 distant ones."""
+    runs = np.array([0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1])
+    assert ((runs[1:] == runs[:-1]).sum(), (runs[8:] == runs[:8]).sum()) == (10, 2)
+    frames = springs(16)
+    shift = np.repeat(2.0 * runs, 8)[:, None] * [1.0, 0.0, 0.0]
+    assert in_time(replace(frames, positions=frames.positions + shift)) == []
