@@ -59,7 +59,7 @@ def reasons(line: Line, interface: bool) -> list[str]:
     failed = [_too_short(line), _few_frames(line)]
     if interface:
         failed[1:1] = [
-            _stationary(line),
+            not_stationary(line),
             _blocks(line),
             conditional(line),
             _replicas(line),
@@ -114,7 +114,7 @@ def withheld(line: Line, name: str) -> str:
     return ""
 
 
-def _stationary(line: Line) -> str:
+def not_stationary(line: Line) -> str:
     """Reason and next step for the first compared number that is not stationary, in words."""
     reasons = [withheld(line, name) for name in COMPARED]
     return next((f"{reason}: use longer runs or a longer equilibration" for reason in reasons if reason), "")
