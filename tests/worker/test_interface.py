@@ -516,7 +516,7 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     assert calibrate(store, agreeing, reference)["raw"]["refused"] == "no spread"
     zeros = calibrate(store, reference + noise.normal(scale=0.01, size=(4, 12)) + 7.0, reference)
     assert len(zeros["zeros"]) == 8
-    assert "member 0: its energies of H2O1 lie +7" in zeros["zeros"][0]
+    assert "member 0: energies of H2O1 lie +7" in zeros["zeros"][0]
 
 
 def labelled(tmp_path: Path, result: list[Interface], dipoles: list[float]) -> dict[str, bytes]:
