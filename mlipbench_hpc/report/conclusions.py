@@ -140,9 +140,12 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
         tasks = f"{count(len(absent), 'task')} of {len(results.items)}"
         return f"Next: run the campaign to its end, {tasks} without result."
     lines = [line for group in compared for line in group.drawn]
-    if unusable := _not_usable(results, lines):
-        return _train_first(results, unusable, lines)
-    if short := [line for line in lines if longest_ps(line) < LONG_ENOUGH_PS]:
+    unusable = _not_usable(results, lines)
+    useful = [line for line in lines if line.potential.name not in unusable]
+    short = [line for line in useful if longest_ps(line) < LONG_ENOUGH_PS]
+    if unusable:
+        return _train_first(results, unusable, short)
+    if short:
         return _extend(results, short, CRITERIA_WHY)
     if moving := _not_stationary(every):
         return _extend(results, moving, "their conclusions are withheld, because they are not stationary")
@@ -205,14 +208,12 @@ def _seconds_per_ps(results: Results, line: Line) -> float | None:
     return wall / length if wall > 0 and length > 0 else None
 
 
-def _train_first(results: Results, unusable: list[str], lines: list[Line]) -> str:
-    """Proposal to train committees that are not usable for MD, then to extend the MD of the others."""
+def _train_first(results: Results, unusable: list[str], short: list[Line]) -> str:
+    """Proposal to train committees that are not usable for MD, then to extend the short MD of the others."""
     first = (
         f"Next: train {listed(unusable)} longer or on more structures: errors on test frames are above the "
         "limit for MD, and more MD does not help."
     )
-    useful = [line for line in lines if line.potential.name not in unusable]
-    short = [line for line in useful if longest_ps(line) < LONG_ENOUGH_PS]
     return f"{first} {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else first
 
 
