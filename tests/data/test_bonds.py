@@ -7,14 +7,13 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from label_checks import mistakes, remarks
 
 from mlipbench_hpc.data import labels
 from mlipbench_hpc.data.bonds import bonds
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.read import Source
 from mlipbench_hpc.data.relations import Relations
 
-NAMES = {"energy": "energy", "forces": "forces"}
 K_EV = 1059.162 / 23.0605  # bond of SPC/Fw, doi:10.1063/1.2136877: 45.93 eV/Å²
 HA, HA_BOHR = 27.211386, 51.422067
 
@@ -39,13 +38,8 @@ def water(count: int = 12, size: float = 0.03, seed: int = 0) -> Frames:
     return Frames.from_atoms(images, np.array(energies), np.concatenate(forces))
 
 
-def remarks(frames: Frames) -> list[str]:
-    return labels.remarks(Relations.of(frames))
-
-
 def wrong(frames: Frames) -> list[str]:
-    source = Source(frames, np.full(len(frames), np.nan), {"energy": 12, "forces": 12})
-    return [str(problem) for problem in labels.check_source(source, Relations.of(frames), NAMES, 1e9)]
+    return mistakes(frames, 1e9)
 
 
 @pytest.mark.parametrize("size", [0.01, 0.03, 0.06])

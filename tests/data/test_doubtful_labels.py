@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from label_checks import NAMES, mistakes, remarks
 
 from mlipbench_hpc.data import labels
 from mlipbench_hpc.data.consistency import consistency
@@ -13,7 +14,6 @@ from mlipbench_hpc.data.outliers import outliers
 from mlipbench_hpc.data.read import Source
 from mlipbench_hpc.data.relations import Relations
 
-NAMES = {"energy": "energy", "forces": "forces"}
 STIFFNESS = 3.0
 DEPTH, WIDTH, BOND = 5.0, 2.2, 0.97  # eV, 1/Å, Å: a bond as stiff as O-H
 SITES = 4.0 * np.stack(np.meshgrid(*[[0.0, 1.0]] * 3), -1).reshape(-1, 3)
@@ -54,13 +54,8 @@ def bonds(size: float, frames: int = 40) -> Frames:
     return Frames.from_atoms(images, np.array(energies), np.concatenate(forces))
 
 
-def remarks(frames: Frames) -> list[str]:
-    return labels.remarks(Relations.of(frames))
-
-
 def wrong(frames: Frames) -> list[str]:
-    source = Source(frames, np.full(len(frames), np.nan), {"energy": 12, "forces": 12})
-    return [str(problem) for problem in labels.check_source(source, Relations.of(frames), NAMES, 1000.0)]
+    return mistakes(frames, 1000.0)
 
 
 def of_frame(frames: Frames) -> np.ndarray:

@@ -6,19 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from label_checks import mistakes, remarks, source
 
-from mlipbench_hpc.data import labels
 from mlipbench_hpc.data.check import check_structures
 from mlipbench_hpc.data.consistency import consistency
 from mlipbench_hpc.data.duplicates import duplicates
 from mlipbench_hpc.data.energies import isolated_atoms, offsets, without_reference
 from mlipbench_hpc.data.frames import Frames, concatenate
 from mlipbench_hpc.data.leaveout import leave_out
-from mlipbench_hpc.data.read import DataError, Source
+from mlipbench_hpc.data.read import DataError
 from mlipbench_hpc.data.relations import Relations
 from mlipbench_hpc.data.survey import in_time, survey
 
-NAMES = {"energy": "energy", "forces": "forces"}
 STIFFNESS = 3.0
 
 
@@ -33,19 +32,8 @@ def springs(count: int = 12, size: float = 0.08, seed: int = 0) -> Frames:
     return Frames.from_atoms(images, energies, -STIFFNESS * shifts.reshape(-1, 3))
 
 
-def source(frames: Frames, **changes: Any) -> Source:
-    return replace(Source(frames, np.full(len(frames), np.nan), {"energy": 12, "forces": 12}), **changes)
-
-
-def remarks(frames: Frames) -> list[str]:
-    return labels.remarks(Relations.of(frames))
-
-
 def wrong(frames: Frames, **changes: Any) -> list[str]:
-    return [
-        str(problem)
-        for problem in labels.check_source(source(frames, **changes), Relations.of(frames), NAMES, 100.0)
-    ]
+    return mistakes(frames, 100.0, **changes)
 
 
 def test_sound_labels_pass_and_fit() -> None:
