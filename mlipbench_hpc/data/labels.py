@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from mlipbench_hpc.data import outliers
+from mlipbench_hpc.data import outliers, zeros
 from mlipbench_hpc.data.bonds import SHARE, energy_spread
 from mlipbench_hpc.data.check import DataProblem, check_frames
 from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A
@@ -86,7 +86,7 @@ def _impossible(relations: Relations) -> Iterator[DataProblem]:
         yield DataProblem(None, "energies and forces contradict each other", *fit.words())
     elif fit and fit.is_unrelated:
         yield DataProblem(None, "forces do not belong to the positions", *fit.misfit())
-    elif (known := relations.bonds) and (words := known.contradiction()):
+    elif (known := relations.bonds) and (words := known.contradiction(relations.places)):
         yield DataProblem(None, "forces contradict the distances between atoms", *words)
 
 
@@ -106,24 +106,32 @@ def remarks(relations: Relations) -> list[str]:
         *_zero_forces(part, places),
         *_constant_energies(part),
         *_repeated_forces(part, places),
-        *outliers.energy_zeros(part),
+        *zeros.energy_zeros(part),
+        *zeros.coarse_energies(part),
         *outliers.sentences(part, places),
     ]
 
 
 def unchecked(relations: Relations) -> list[str]:
-    """Sentence on what no check of these frames can exclude: sign and units of forces, units of energies."""
-    part = relations.frames
-    if len(part) < 2 or ((fit := relations.consistency) and abs(fit.correlation) >= CORRELATED):
+    """Sentences on what no check of these frames can exclude: sign and units of forces, units of energies."""
+    part, known = relations.frames, relations.bonds
+    if len(part) < 2:
         return []
-    known = relations.bonds
+    lines = []
+    if known and known.is_certain and known.looked < len(part):
+        lines = [f"the sign of forces is checked in {known.looked} of {len(part)} frames alone"]
+    if (fit := relations.consistency) and abs(fit.correlation) >= CORRELATED:
+        return lines
     if known and known.is_certain and known.expected and any(energy_spread(part, known)):
-        return []
+        return lines
     near = f"{fit.pairs} pairs" if fit else f"fewer than {FEWEST_PAIRS} pairs"
     rest = "sign and units of forces and energies are not checked"
     if known and known.is_certain:
         rest = f"{known.name} distances confirm the sign of the forces, units of energies are not checked"
-    return [f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}"]
+    return [
+        f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}",
+        *lines,
+    ]
 
 
 def _doubtful_bonds(relations: Relations) -> Iterator[str]:
