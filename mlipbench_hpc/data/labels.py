@@ -117,21 +117,20 @@ def unchecked(relations: Relations) -> list[str]:
     part, known = relations.frames, relations.bonds
     if len(part) < 2:
         return []
-    lines = []
-    if known and known.is_certain and known.looked < len(part):
-        lines = [f"the sign of forces is checked in {known.looked} of {len(part)} frames alone"]
+    sign = known.looked if known and known.is_certain else len(part)
+    alone = [f"the sign of forces is checked in {sign} of {len(part)} frames alone"] * (sign < len(part))
     if (fit := relations.consistency) and abs(fit.correlation) >= CORRELATED:
-        return lines
+        return alone
     if known and known.is_certain and known.expected and any(energy_spread(part, known)):
-        return lines
+        return alone
     near = f"{fit.pairs} pairs" if fit else f"fewer than {FEWEST_PAIRS} pairs"
     rest = "sign and units of forces and energies are not checked"
     if known and known.is_certain:
-        rest = f"{known.name} distances confirm the sign of the forces, units of energies are not checked"
-    return [
-        f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}",
-        *lines,
-    ]
+        rest = (
+            f"{known.name} distances in {known.looked} frames confirm the sign of the forces, units of "
+            "energies are not checked"
+        )
+    return [f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}"]
 
 
 def _doubtful_bonds(relations: Relations) -> Iterator[str]:
@@ -167,8 +166,12 @@ def _frozen(frames: Frames) -> Iterator[str]:
 
 
 def _periodicity(frames: Frames) -> Iterator[str]:
-    kinds = periodicities(frames)
-    if len(kinds) > 1:
+    """Warning of a composition with frames of both kinds; small molecules beside crystals are usual."""
+    kinds, dimensions = periodicities(frames), frames.pbc.sum(axis=1)
+    once = {(formula, int(number)) for formula, number in zip(strata(frames), dimensions, strict=True)}
+    several = len(once) > len({formula for formula, _ in once})
+    large = (dimensions == 0) & (frames.sizes >= FEWEST_ATOMS)
+    if len(kinds) > 1 and (several or large.any()):
         mixture = ", ".join(f"{count} {words}" for words, count in kinds.items())
         yield f"frames of different periodicity: {mixture}: is a Lattice or pbc missing?"
 

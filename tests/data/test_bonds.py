@@ -172,8 +172,8 @@ def test_where_only_some_frames_are_looked_at_this_is_said(monkeypatch: pytest.M
         positions=frames.positions[order],
         forces=frames.forces[order],
     )
-    *_, sentence = labels.unchecked(Relations.of(mixed))
-    assert sentence == "the sign of forces is checked in 4 of 12 frames alone"
+    (sentence,) = labels.unchecked(Relations.of(mixed))
+    assert "O-H distances in 4 frames confirm the sign of the forces" in sentence
 
 
 def test_residual_forces_of_relaxed_bonds_raise_no_alarm() -> None:
@@ -218,6 +218,18 @@ def test_two_energy_zeros_three_electronvolts_apart_are_remarked() -> None:
     assert sentence.startswith("energies of H54O27 fall into two groups 2.9")
     assert "(8 and 8 frames, each within 0.0" in sentence
     assert remarks(replace(frames, energies=frames.energies + shift / 6)) == []
+
+
+def test_molecules_beside_crystals_are_no_mixture() -> None:
+    """Dimers without a cell beside a crystal are usual; frames of the crystal without one are not."""
+    frames = metal(0.05)
+    pair = Atoms("Au2", [[0.0, 0, 0], [2.6, 0, 0]])
+    pairs = Frames.from_atoms([pair], np.array([-1.0]), np.array([[0.4, 0, 0], [-0.4, 0, 0]]))
+    assert not any("periodicity" in line for line in remarks(concatenate([frames, pairs])))
+    pbc = np.repeat(np.arange(8) < 4, 3).reshape(8, 3)
+    assert any(
+        "periodicity: 4 not periodic, 4 periodic" in line for line in remarks(replace(frames, pbc=pbc))
+    )
 
 
 def test_two_phases_are_no_two_energy_zeros() -> None:
