@@ -528,7 +528,7 @@ def test_warnings_stand_under_size_data_and_length(compared: Any, plain: None, t
         "members": 4,
         "structures": 20,
         "compositions": {},
-        "zeros": ["member 0: off"],
+        "zeros": [{"member": 0, "composition": "H32O16", "offset_eV": 0.5, "mean_eV": 0.1}],
         "strata": [],
     }
     compared.commit("calibrate", {"committee": "mace", "round": 0}, result, {})

@@ -428,7 +428,7 @@ def predictions(reference: np.ndarray, energies: np.ndarray, indices: list[int])
     stream = io.BytesIO()
     numbers = formulas(len(reference))
     np.savez(stream, indices=np.array(indices), offsets=np.cumsum([0, *map(len, numbers)]),
-             numbers=np.concatenate(numbers), energies=energies, reference_energies=reference)  # fmt: skip
+             numbers=np.concatenate(numbers), energies=energies, label_energies=reference)  # fmt: skip
     return {"predictions-validation.npz": stream.getvalue()}
 
 
@@ -516,7 +516,24 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     assert calibrate(store, agreeing, reference)["raw"]["refused"] == "no spread"
     zeros = calibrate(store, reference + noise.normal(scale=0.01, size=(4, 12)) + 7.0, reference)
     assert len(zeros["zeros"]) == 8
-    assert "member 0: energies of H2O1 lie +7" in zeros["zeros"][0]
+    first = zeros["zeros"][0]
+    assert (first["member"], first["composition"]) == (0, "H2O1")
+    assert (first["offset_eV"], first["mean_eV"]) == (pytest.approx(7, abs=0.05), pytest.approx(7, abs=0.05))
+
+
+def test_a_single_structure_has_no_error_but_its_mean_and_is_no_independent_frame(store: Store) -> None:
+    """Centring leaves nothing of the one frame at 300 K of each composition."""
+    noise, count = np.random.default_rng(5), 42
+    reference = noise.normal(size=count)
+    conditions = [
+        {"frames": 2, "temperature": 300.0, "rattle_every": None},
+        {"frames": 40, "temperature": 600.0, "rattle_every": None},
+    ]
+    values = calibrate(store, reference + noise.normal(size=(6, count)), reference, conditions)
+    alone = [stratum for stratum in values["strata"] if stratum["temperature_K"] == 300.0]
+    assert [(own["structures"], own["independent"], own["refused"]) for own in alone] == [
+        (0, 0.0, "too few structures")
+    ] * 2
 
 
 def labelled(tmp_path: Path, result: list[Interface], dipoles: list[float]) -> dict[str, bytes]:

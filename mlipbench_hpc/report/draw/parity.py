@@ -17,7 +17,7 @@ Predictions = dict[int, dict[str, Any]]
 Forces = dict[str, tuple[Floats, Floats]]
 
 
-def parity(finals: list[Round]) -> list[Figure]:
+def parity_plots(finals: list[Round]) -> list[Figure]:
     """Energies and forces of all evaluated members on the test set, whose files are read once."""
     predictions = {final.committee: _test_predictions(final) for final in finals}
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
@@ -29,7 +29,7 @@ def _test_predictions(final: Round) -> Predictions:
     predictions = {
         m.number: m.evaluate.arrays("predictions-test.npz") for m in final.members if m.evaluate is not None
     }
-    needed = {"energies", "forces", "reference_energies", "reference_forces", "offsets"}
+    needed = {"energies", "forces", "label_energies", "label_forces", "offsets"}
     return {member: arrays for member, arrays in predictions.items() if needed <= set(arrays)}
 
 
@@ -73,7 +73,7 @@ def _scatter(axes: Axes, tables: dict[int, dict[str, Any]]) -> None:
 def _energy_columns(arrays: dict[str, Any]) -> dict[str, Any]:
     """Finite energies in meV/atom, labels and predictions each less their own mean."""
     atoms = np.diff(arrays["offsets"])
-    label, predicted = (1000 * arrays[name] / atoms for name in ("reference_energies", "energies"))
+    label, predicted = (1000 * arrays[name] / atoms for name in ("label_energies", "energies"))
     known = np.isfinite(label) & np.isfinite(predicted)
     return {
         "frame": arrays["indices"][known],
@@ -117,7 +117,7 @@ def force_parity(predictions: dict[str, Predictions], about: str) -> Figure | No
 
 def _components(predictions: Predictions) -> tuple[Floats, Floats]:
     """Finite labels and predictions (K,) of all members in eV/Å."""
-    parts = [(a["reference_forces"].ravel(), a["forces"].ravel()) for a in predictions.values()]
+    parts = [(a["label_forces"].ravel(), a["forces"].ravel()) for a in predictions.values()]
     labels, predicted = (np.concatenate(column) for column in zip(*parts, strict=True))
     known = np.isfinite(labels) & np.isfinite(predicted)
     return labels[known], predicted[known]
