@@ -28,6 +28,15 @@ class Spread:
         return np.asarray(np.sqrt(np.maximum(0.0, self.observed - self.noise)))
 
     @property
+    def determined(self) -> Floats:
+        """`sigma` (...), NaN where members differ by no more than their noise: then it is not known to be 0.
+
+        Of the `limits` the upper one still holds. Where there is no noise, as without any atoms, 0 is exact.
+        """
+        lost = (self.noise > 0) & (self.observed <= self.noise)
+        return np.where(lost, np.nan, self.sigma)
+
+    @property
     def limits(self) -> tuple[Floats, Floats]:
         """Lower and upper 95 % limit (...) of `sigma` for these members, Student's t of blocks - 1."""
         half = stdtrit(self.blocks - 1, 0.975) * self.error

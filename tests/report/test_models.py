@@ -156,7 +156,7 @@ def test_the_median_of_force_errors_stands_beside_their_rmse(campaign: Any) -> N
     assert (rmse, median) == (pytest.approx(125, rel=0.01), pytest.approx(0.6745 * 125, rel=0.015))
     assert row[5] in ("8\u00a0%", "9\u00a0%")
     (paragraph,) = section.build(reported).verdict
-    assert "40 test frames of every temperature" in paragraph[0]
+    assert "on all 40 test frames" in paragraph[0]
     assert f"the largest 1\u00a0% of the components carry {row[5]} of the squared error" in paragraph[0]
 
 

@@ -120,7 +120,7 @@ def _errors(results: Results, final: Round) -> str:
         return "Predictions on the test set are not finite: lower the learning rate or train in float64."
     judgement = models.judgement(results, final)
     return (
-        f"Force RMSE on {count(known[0]['frames'], 'test frame')} of every temperature "
+        f"Force RMSE on all {count(known[0]['frames'], 'test frame')} "
         f"{plus_minus(force, deviation)} meV/Å{_tail(cells)}{_energies(known)}. "
         f"{judgement.sentence() if judgement else ''}"
     ).rstrip()
