@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
 
 from mlipbench_hpc.data.frames import Floats, Ints
 
@@ -143,6 +142,8 @@ def student_factor(members: int) -> float:
 
     At the level of one standard deviation, 84.1 %. NaN for one member.
     """
+    from scipy.special import ndtr, stdtrit  # here, because calibration does without
+
     return float(stdtrit(members - 1, ndtr(1.0))) if members > 1 else math.nan
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from mlipbench_hpc.data.frames import Floats
 
@@ -39,6 +38,8 @@ class Spread:
     @property
     def limits(self) -> tuple[Floats, Floats]:
         """Lower and upper 95 % limit (...) of `sigma` for these members, Student's t of blocks - 1."""
+        from scipy.special import stdtrit  # here, because a report without reweighting does without
+
         half = stdtrit(self.blocks - 1, 0.975) * self.error
         centre = self.observed - self.noise
         low, high = (np.sqrt(np.maximum(0.0, centre + side * half)) for side in (-1, 1))
