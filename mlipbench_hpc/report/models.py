@@ -29,7 +29,8 @@ def training(finals: list[Round]) -> Table:
     ]  # fmt: skip
     header = ["committee", "member", "training structures", *(readable(name) for name in names)]
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
-    return Table(f"Training of each member ({about}), as its training reports them.", header, rows)
+    caption = f"Training of each member as its training reports it, errors on the validation set ({about})."
+    return Table(caption, header, rows)
 
 
 def readable(name: str) -> str:
@@ -257,8 +258,8 @@ class Judgement:
     def _reservations(self) -> str:
         """Sentences on what the verdict does not know, each after a space."""
         near = (
-            f" Provisional: so few components give this share an error of at least {_percent(self.error)}, "
-            "and a limit lies within two such errors; use more test frames."
+            " Provisional: so few components leave this share uncertain by at least "
+            f"±\u00a0{_percent(self.error)}, and a limit lies within twice that; use more test frames."
         )
         absent = f" Not judged, because no test frame is of that temperature: {listed(self.untested)}."
         return near * self.provisional + absent * bool(self.untested)
@@ -282,7 +283,8 @@ def judgement(results: Results, final: Round) -> Judgement | None:
 
 def _untested(judged: list[Stratum], final: Round) -> list[str]:
     """Compositions of test frames that are not among several judged ones; [] where one is judged alone."""
-    every = next((errors["strata"] for member in final.members if (errors := member.errors("test"))), [])
+    evaluated = (errors["strata"] for member in final.members if (errors := member.errors("test")))
+    every: list[dict[str, Any]] = next(evaluated, [])
     known = dict.fromkeys(stratum["composition"] for stratum in every if stratum["composition"])
     own = {stratum.composition for stratum in judged if stratum.composition}
     return [formula for formula in known if formula not in own] if own else []

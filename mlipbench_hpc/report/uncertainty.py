@@ -176,7 +176,9 @@ def members(results: Results, run: Item) -> Table | None:
 def of_committee(results: Results, name: str) -> list[str]:
     """Warnings about one committee, one sentence each."""
     sentences = [
-        sentence for item in results.of("visibility", committee=name) for sentence in _blind(item.values)
+        sentence
+        for item in results.of("visibility", committee=name)
+        for sentence in _blind(item.values, f"the training set of {name}")
     ]
     values = _calibrated(results, name)
     if "refused" in values.get("centred", {}):
@@ -225,16 +227,18 @@ def of_md(results: Results, name: str) -> list[str]:
 
 def remarks(verb: str, subjects: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
     """Warnings for the log of a run from a task's `values`, on errors that more training cannot correct."""
-    blind = _blind(values) if verb == "visibility" else []
+    if verb != "visibility":
+        return []
     warnings = [
-        f"committee {subject['committee']}: {words[0].lower()}{words[1:]}"
+        words
         for subject in subjects
-        for words in blind
+        for words in _blind(values, f"committee {subject['committee']}: its training set")
     ]
     return [line for words in warnings for line in wrap(f"WARNING {words}", 92, subsequent_indent=" " * 8)]
 
 
-def _blind(values: Mapping[str, Any]) -> list[str]:
+def _blind(values: Mapping[str, Any], training: str) -> list[str]:
+    """Warning that the receptive field misses ions, which `training`, a set in words, mixes; [] for none."""
     parts = values.get("compositions", {})
     mixed = len(parts) + bool(values.get("without")) > 1
     low = {formula: part["share"] for formula, part in parts.items() if part["share"] < ALL_SEEN}
@@ -245,7 +249,7 @@ def _blind(values: Mapping[str, Any]) -> list[str]:
     limit = f"{at_worst}below {ENOUGH_SEEN}" if min(low.values()) < ENOUGH_SEEN else f"below {ALL_SEEN}"
     judged = f"{limit}: the energies of the other waters do not depend on the number of ions"
     return [
-        f"Its training set mixes numbers of ions, but the share of interfacial waters with all ions inside "
+        f"{training} mixes numbers of ions, but the share of interfacial waters with all ions inside "
         f"the receptive field of {number(values['radius_A'])} Å is {shares}, {judged}. "
         "Train one committee for each number of ions, or increase the cutoff or the number of layers."
     ]

@@ -125,7 +125,7 @@ def test_the_worst_composition_decides_and_is_named() -> None:
     assert (judged.error, judged.provisional) == (pytest.approx(0.0931, abs=1e-4), True)
     sentence = judged.sentence()
     assert "of forces on ions in H72Na1O36, at 300 K" in sentence
-    assert "Provisional: so few components give this share an error of at least 9\u00a0%" in sentence
+    assert "Provisional: so few components leave this share uncertain by at least ±\u00a09\u00a0%" in sentence
     assert sentence.endswith("Not judged, because no test frame is of that temperature: H72O36.")
 
 

@@ -46,9 +46,8 @@ def energy_parity(predictions: dict[str, Predictions], about: str) -> Figure | N
     for name in shown:
         _scatter(axes[name], tables[name])
     caption = (
-        f"Energies of the test set ({about}). Labels and predictions of each member are relative to "
-        "their mean, which "
-        "removes constant energy offsets."
+        f"Energies in meV/atom predicted by each member against the labels of the test set ({about}), both "
+        "relative to their mean over all frames, which removes constant energy offsets."
     )
     rows = [
         ({"committee": name, "member": member}, table)
@@ -107,9 +106,8 @@ def force_parity(predictions: dict[str, Predictions], about: str) -> Figure | No
         for name, own in counts.items()
     ]
     caption = (
-        f"Force components of the test set, all evaluated members of a committee together ({about}); "
-        "outside the axes: "
-        f"{', '.join(lost)}."
+        "Force components in eV/Å predicted against the labels of the test set, all evaluated members of a "
+        f"committee together ({about}); outside the axes: {', '.join(lost)}."
     )
     rows = [({"committee": name}, _occupied(edges, own)) for name, own in counts.items()]
     return finish("parity-force", "Forces: prediction against label, test set", caption, joined(rows), canvas)
