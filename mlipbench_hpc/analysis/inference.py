@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import stdtr, stdtrit
 
 from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.data.frames import Floats
@@ -52,6 +50,10 @@ def welch(difference: float, terms: Sequence[ErrorTerm]) -> Comparison:
 
 def _p(t: float, shares: Floats, dofs: Floats) -> float:
     """Solution p of Σ share·t_ν(p) = t; it lies between the p of the fewest and of the most degrees."""
+    # Here, because a report without comparisons needs neither, and both take seconds to import.
+    from scipy.optimize import brentq
+    from scipy.special import stdtr, stdtrit
+
     low, high = (max(SMALLEST, 2 * float(stdtr(dof, -t))) for dof in (dofs.max(), dofs.min()))
     if high <= low * (1 + 1e-9):
         return high

@@ -20,14 +20,15 @@ from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
-    "the committee times its calibration factor α, without α times Student's t; in parentheses, and ignored, "
-    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left). Differs: Welch's t "
-    "test gives p ≤ 0.05 after Holm's correction over the primary table: the differences that the campaign "
-    "declares under `analysis.comparisons`, by default all cells. Against the reference, whose own sampling "
-    "error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit of σ, model against "
-    "model with σ/√M of each; where reweighting does not reach the members, the driving member alone, with "
-    "sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary. Other cells are not "
-    "tested."
+    "the committee times its calibration factor α, without α times Student's t; in parentheses, and "
+    "ignored, where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left; not "
+    "determined where no run is reweighted to the other members, and where they differ by no more than "
+    "sampling noise). Differs: Welch's t test gives p ≤ 0.05 after Holm's correction over the primary "
+    "table: the differences that the campaign declares under `analysis.comparisons`, by default all cells. "
+    "Against the reference, whose own sampling error counts, the committee's mean is tested with √(α² + "
+    "1/M) times the upper limit of σ, model against model with σ/√M of each; where reweighting does not "
+    "reach the members, the driving member alone, with sampling errors alone. Unresolved: p > 0.05. "
+    "Withheld: a run is not stationary. Other cells are not tested."
 )
 
 
@@ -53,7 +54,8 @@ def cell(group: Group, line: Line, quantity: Observable) -> str:
     own = numbered(line, quantity.name)
     if not own.known:
         return NOTHING
-    return with_errors(own) + "".join(
+    value = plus_minus(own.mean, own.se) if line.potential.reference else with_errors(own)
+    return value + "".join(
         f", {test.verdict}{_from(group, test)}"
         for test in primary(group)
         if test.line is line and test.quantity.name == quantity.name and test.verdict != "unknown"
@@ -75,10 +77,10 @@ def definition(group: Group) -> str:
 
 
 def with_errors(own: Number) -> str:
-    """Mean ± SE ± training error, the latter in parentheses where it is unusable."""
+    """Mean of a model ± SE ± training error, the latter in parentheses where it is unusable."""
     value = plus_minus(own.mean, own.se)
     if own.training is None:
-        return value
+        return f"{value} ± not determined"
     training = number(own.training, 2)
     return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
 

@@ -418,6 +418,7 @@ def test_a_training_band_out_of_reach_counts_for_nothing(campaign: Any) -> None:
     group = by_title(campaign)[CHARGED]
     number = numbered(group.lines[1], "cosine")
     assert with_errors(number) == "−0.310 ± 0.014 ± (0.039)"
+    assert with_errors(replace(number, training=None)) == "−0.310 ± 0.014 ± not determined"
     # 2.5 standard errors of 0.02/√2, twice over: resolved by sampling alone, not with the model's error
     far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se, number.dof)
     assert number.against(far).p < 0.05 < replace(number, usable=True).against(far).p
@@ -528,7 +529,7 @@ def test_warnings_stand_under_size_data_and_length(compared: Any, plain: None, t
         "members": 4,
         "structures": 20,
         "compositions": {},
-        "zeros": ["member 0: off"],
+        "zeros": [{"member": 0, "composition": "H32O16", "offset_eV": 0.5, "mean_eV": 0.1}],
         "strata": [],
     }
     compared.commit("calibrate", {"committee": "mace", "round": 0}, result, {})

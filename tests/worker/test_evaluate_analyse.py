@@ -118,7 +118,8 @@ def test_evaluate(store: Store, tmp_path: Path) -> None:
     with np.load(store.task(task.key) / "predictions-test.npz", allow_pickle=False) as saved:
         np.testing.assert_array_equal(saved["indices"], np.arange(29, 9, -1))
         np.testing.assert_allclose(saved["energies"], frames.energies[29:9:-1] + 0.25)
-        np.testing.assert_array_equal(saved["forces"], saved["reference_forces"])
+        np.testing.assert_array_equal(saved["forces"], saved["label_forces"])
+        np.testing.assert_array_equal(saved["label_energies"], frames.energies[29:9:-1])
         np.testing.assert_array_equal(saved["offsets"], np.arange(0, 41, 2))
 
 
