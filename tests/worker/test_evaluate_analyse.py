@@ -213,7 +213,8 @@ def analyse(
 def test_analyse(store: Store) -> None:
     values, folder = analyse(store, md_files(114, side=10.0), {"outcome": "completed"})
     assert (values["frames"], values["frames_analysed"]) == (114, 100)
-    assert values["analysed_ps"] == pytest.approx(9.9)
+    # 100 frames, each for the 0.1 ps between them
+    assert values["analysed_ps"] == pytest.approx(10.0)
     assert values["thermo"]["temperature_K"]["mean"] == pytest.approx(300.5)
     # 300 and 301 K in turn: blocks agree, and of both errors the larger counts, std/√100.
     assert values["thermo"]["temperature_K"]["se_blocks"] == pytest.approx(0, abs=1e-9)
