@@ -8,7 +8,7 @@ from mlipbench_hpc.report.section import Block, Caution, Content, Folded, Headin
 from mlipbench_hpc.report.text import listed
 
 FORMULA = r"(?:[A-Z][a-z]?\d+){2,}"
-NUMBER = r"[+−-]?\d+(?:[.\u2009]\d+)*"
+NUMBER = r"[+−-]?\d+(?:[.\u2009]\d+)*(?:e[+−-]\d+)?"
 # A number with its error is a single value.
 VARIABLE = re.compile(rf"(?<![A-Za-z_\d.])(?:{FORMULA}|{NUMBER}(?: ± {NUMBER})?)(?![A-Za-z_\d])")
 GAP = "…"

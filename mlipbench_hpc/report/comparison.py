@@ -121,14 +121,15 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
     what = "the reference" if truth else other.title(group.drawn)
     resolved = [test.phrase for test in tests if test.verdict == "differs"]
     unresolved = [test.phrase for test in tests if test.verdict == "unresolved"]
-    withheld = {test.withheld.reason for test in tests if test.withheld}
+    withheld = {test.withheld.sentence for test in tests if test.withheld}
     parts = [f"differs from {what} in {listed(resolved)}"] * bool(resolved)
     parts += [f"the difference from {what} is unresolved for {listed(unresolved)}"] * bool(unresolved)
     parts += [f"conclusions on {what} are withheld: {listed(sorted(withheld))}"] * bool(withheld)
     if not parts:
         return ""
     parts += [sentence] if truth and (sentence := _about_control(group, line)) else []
-    parts += [words for words in (_condition(line, other), common_past(line, other)) if words]
+    parts += [condition] if (condition := _condition(line, other)) else []
+    parts += [past.sentence] if (past := common_past(line, other)) else []
     both = reached(line) and (truth or reached(other))
     errors = "" if both else " (sampling errors alone, training band unusable)"
     return f"{line.title(group.drawn)} ({line.about()}): {'; '.join(parts)}{errors}."
@@ -217,7 +218,7 @@ def _test_numbers(test: PrimaryTest) -> dict[str, Any]:
         "against": test.other.name,
         "observable": test.quantity.name,
         "verdict": test.verdict,
-        "withheld": test.withheld.reason if test.withheld else None,
+        "withheld": test.withheld.sentence if test.withheld else None,
         "cause": test.withheld.cause.name.lower() if test.withheld else None,
         **{name: None if np.isnan(value) else value for name, value in values.items()},
     }

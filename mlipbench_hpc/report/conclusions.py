@@ -112,10 +112,17 @@ def _controls(chosen: list[Difference]) -> str:
 
 
 def _common_past(chosen: list[Difference]) -> str:
-    """Sentences on pairs of lines whose runs share their past."""
+    """Sentences on pairs of lines whose runs share their past, those of equal distance together."""
     pairs = {(own.line.name, own.other.name): (own.line, own.other) for own in chosen}
-    shared = [words for line, other in pairs.values() if (words := common_past(line, other))]
-    return "".join(f" {words[0].upper()}{words[1:]}." for words in shared)
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for line, other in pairs.values():
+        if past := common_past(line, other):
+            together.setdefault((past.other, past.apart, past.time), []).append(past.line)
+    return "".join(
+        f" Not independent of {other}: {listed(lines)}, with starts {apart} ps from its own in the same "
+        f"sampling run, less than the slowest autocorrelation time {time}."
+        for (other, apart, time), lines in together.items()
+    )
 
 
 def _by_line(chosen: list[Difference]) -> str:

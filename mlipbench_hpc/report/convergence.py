@@ -94,7 +94,7 @@ def _off_temperature(line: Line) -> str:
 def _moving(line: Line) -> str:
     """Reason and next step for the first compared number that is not stationary."""
     every = (not_stationary(line, name) for name in COMPARED)
-    first = next((own.reason for own in every if own), "")
+    first = next((own.words for own in every if own), "")
     return f"{first}: use longer runs or a longer equilibration" if first else ""
 
 

@@ -38,10 +38,16 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Withholding:
-    """Withholding of conclusions: its cause, and the reason in words."""
+    """Withholding of conclusions from a line: its cause, and what the line is, in words."""
 
     cause: Cause
-    reason: str
+    line: str
+    words: str
+
+    @property
+    def sentence(self) -> str:
+        """`mace is not stationary in …`."""
+        return f"{self.line} is {self.words}"
 
 
 def series(run: Run) -> dict[str, Stationarity]:
@@ -87,7 +93,7 @@ def withheld(line: Line, name: str) -> Withholding | None:
     if moving := not_stationary(line, name):
         return moving
     if reason := relaxing(line):
-        return Withholding(Cause.TEMPERATURE, f"{line.name} is not at its temperature: {reason}")
+        return Withholding(Cause.TEMPERATURE, line.name, f"not at its temperature: {reason}")
     return None
 
 
@@ -95,14 +101,13 @@ def not_stationary(line: Line, name: str) -> Withholding | None:
     """Withholding of a number because it, the potential energy, a temperature or an ion's height changes."""
     for run in line.runs:
         if reason := run.analysis.values.get(STATIONARITY, {}).get("skipped"):
-            words = f"{line.name} is not tested for stationarity: {reason}"
-            return Withholding(Cause.NOT_TESTED, words)
+            return Withholding(Cause.NOT_TESTED, line.name, f"not tested for stationarity: {reason}")
     ions = ions_of(line)
     for series_name, reason in reasons(line).items():
         own = series_name == IN_PLACE.get(name, name) or series_name.startswith(OF_THE_RUN)
         if reason and (own or series_name.partition(" ")[0] in ions):
-            words = f"{line.name} is not stationary in {phrase(line, series_name)}: {reason}"
-            return Withholding(Cause.NOT_STATIONARY, words)
+            words = f"not stationary in {phrase(line, series_name)}: {reason}"
+            return Withholding(Cause.NOT_STATIONARY, line.name, words)
     return None
 
 

@@ -69,6 +69,12 @@ def of_run(analysis: Item, target: float) -> list[Temperature]:
     return [_temperature(whose, [own], target) for whose, own in _statistics(analysis).items()]
 
 
+def named(analysis: Item, target: float) -> list[Temperature]:
+    """Temperatures of one run that are off; without any, that of all atoms where its error is small."""
+    every = of_run(analysis, target)
+    return [own for own in every if own.off] or [own for own in every if _small_error(own)]
+
+
 def rule(target: float) -> str:
     """`off the target 300 K by more than 5 % and 3 canonical standard errors`."""
     return (
@@ -79,15 +85,15 @@ def rule(target: float) -> str:
 
 def in_words(analysis: Item, target: float) -> str:
     """Temperatures of one run that are off their target, in words; empty without any."""
-    every = of_run(analysis, target)
+    every = named(analysis, target)
     if off := [own for own in every if own.off]:
         return (
-            f"mean temperature of {listed([own.words() for own in off])} {rule(target)}: the run relaxes or "
+            f"mean temperature of {listed([own.words() for own in off])} is {rule(target)}: the run relaxes or "
             "is too short, and its averages are those at that temperature; use a longer equilibration or "
             "longer runs."
         )
-    if small := [own for own in every if _small_error(own)]:
-        value = plus_minus(small[0].mean, small[0].error.error)
+    if every:
+        value = plus_minus(every[0].mean, every[0].error.error)
         return (
             f"the mean temperature {value} K deviates from the target {number(target)} K by more than "
             f"{SIGMAS:.0f} standard errors: not equilibrated; use a longer equilibration."
@@ -135,10 +141,10 @@ def _of_line(line: Line) -> list[Temperature]:
 
 
 def mean_in_words(off: list[Temperature], replicas: int) -> str:
-    """`kinetic temperature of O 471 ± 18 K (mean over 5 replicas) off the target 300 K by …`."""
+    """`kinetic temperature of O 471 ± 18 K (mean over 5 replicas) is off the target 300 K by …`."""
     return (
         f"kinetic temperature of {listed([own.words() for own in off])} (mean over "
-        f"{count(replicas, 'replica')}) {rule(off[0].target)}"
+        f"{count(replicas, 'replica')}) is {rule(off[0].target)}"
     )
 
 

@@ -57,7 +57,7 @@ def _shared_pasts(group: Group, line: Line) -> list[str]:
     """Sentences on close starts of a line's replicas, and of its runs and those it is compared with."""
     others = {test.other.name: test.other for test in primary(group) if test.line is line}
     every = [close_replicas(line), *(common_past(line, other) for other in others.values())]
-    return [f"{words}." for words in every if words]
+    return [f"{past.sentence}." for past in every if past]
 
 
 def _unmatched(results: Results) -> list[Caution]:

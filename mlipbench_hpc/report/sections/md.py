@@ -8,7 +8,7 @@ from mlipbench_hpc.report.draw.runs import SERIES, series
 from mlipbench_hpc.report.driving import about_md, driving_potential
 from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.section import Caution, Consequence, Content, Gallery, Section, Table, cautions
-from mlipbench_hpc.report.temperatures import DEFINITION, deviations, in_words, mean_in_words, of_run
+from mlipbench_hpc.report.temperatures import DEFINITION, deviations, in_words, mean_in_words, named
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
 
 COLD = "mean temperature off its target: the run relaxes or is too short; use a longer equilibration."
@@ -115,9 +115,8 @@ def _ranges(results: Results, name: str) -> str:
     target = float(results.asked("md", name)["temperature"])
     off: dict[str, list[float]] = {}
     for item in results.of("analyse", md=name):
-        for own in of_run(item, target):
-            if own.off:
-                off.setdefault(own.whose, []).append(own.mean)
+        for own in named(item, target):
+            off.setdefault(own.whose, []).append(own.mean)
     spans = {whose: [number(mean) for mean in (min(means), max(means))] for whose, means in off.items()}
     return ", ".join(f"{whose} {' to '.join(dict.fromkeys(span))} K" for whose, span in spans.items())
 
