@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import argrelmax
+from scipy.signal import find_peaks
 
 from mlipbench_hpc.data.frames import Floats, Ints
 
@@ -63,7 +63,7 @@ def ion_layers(heights: Floats) -> IonLayers | None:
     separates; the border is at that minimum. A core begins where the density has half the height of its peak.
     """
     z, rho = density(heights)
-    tops = [int(top) for top in argrelmax(rho, mode="clip")[0] if rho[top] >= SMALLEST_PEAK * rho.max()]
+    tops = [int(top) for top in find_peaks(rho, height=SMALLEST_PEAK * rho.max())[0]]
     highest = max(tops, key=lambda top: rho[top], default=0)
     apart = [top for top in tops if top != highest and _valley(rho, top, highest) <= VALLEY * rho[top]]
     if not apart:

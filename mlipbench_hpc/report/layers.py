@@ -113,7 +113,11 @@ def conditional(line: Line) -> str:
 
 
 def _reason(line: Line, symbol: str) -> str:
-    """Reason why numbers depend on the layers of a species: equal starts, few transitions, disagreement."""
+    """Reason why numbers depend on the layers of a species: equal starts, few transitions, disagreement.
+
+    Ions of a species are exchangeable, so that runs with an ion in each layer all start alike: only starts
+    with different numbers of ions in the inner layer can show a dependence on them.
+    """
     layers, stays = layers_of(line, symbol), stays_of(line, symbol)
     if layers is None or not stays:
         return _single(line, symbol)

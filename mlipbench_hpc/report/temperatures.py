@@ -88,8 +88,8 @@ def in_words(analysis: Item, target: float) -> str:
     every = named(analysis, target)
     if off := [own for own in every if own.off]:
         return (
-            f"mean temperature of {listed([own.words() for own in off])} is {rule(target)}: the run relaxes or "
-            "is too short, and its averages are those at that temperature; use a longer equilibration or "
+            f"mean temperature of {listed([own.words() for own in off])} is {rule(target)}: the run relaxes "
+            "or is too short, and its averages are those at that temperature; use a longer equilibration or "
             "longer runs."
         )
     if every:

@@ -41,6 +41,7 @@ def test_of_three_layers_the_two_highest_count() -> None:
         heights_of((4.2, 0.3, 2000), (4.7, 0.3, 2000)),  # a shoulder
         heights_of((4.2, 0.3, 2000), (6.5, 0.1, 20)),  # an excursion
         np.full((50, 2), 4.2),
+        np.array([4.175, 4.225] * 50),  # two equal bins
     ],
 )
 def test_a_single_layer_has_no_border(heights: np.ndarray) -> None:
