@@ -11,7 +11,7 @@ from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.combine import degrees, pooled
 from mlipbench_hpc.report.groups import Line
 from mlipbench_hpc.report.memory import remembered
-from mlipbench_hpc.report.text import count, listed, number, plus_minus, with_error
+from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
 # Five per cent, 15 K at 300 K, moves neither structure nor dynamics of water beyond what runs of this kind
 # resolve. Few atoms in a short run scatter by more: there the canonical standard error of the mean counts,
@@ -54,7 +54,7 @@ class Temperature:
 
     def words(self) -> str:
         """`O 471 ± 18 K`; where the deviation is not resolved, with what its error allows to say."""
-        known, value = self.error.error > 0, with_error(self.mean, self.error.error)
+        known, value = self.error.error > 0, plus_minus(self.mean, self.error.error)
         if self.resolved:
             return f"{self.whose} {value} K"
         why = f"its error is {number(self.error.error, 2)} K" if known else "its error is not determined"
@@ -149,18 +149,22 @@ def mean_in_words(off: list[Temperature], replicas: int) -> str:
 
 
 def _statistics(analysis: Item) -> dict[str, dict[str, Any]]:
-    """Statistics of the temperatures that have a mean: of all atoms, then by species."""
+    """Statistics of the temperatures that have a mean, by species; of species held fixed it is zero."""
     own = [
         observable
         for observable in analysis.observables.values()
         if observable.unit == "K" and (observable.species or observable.name == TOTAL)
     ]
     known = {observable.species or WHOLE: analysis.statistics(observable.name) for observable in own}
-    return {whose: values for whose, values in known.items() if values.get("mean") is not None}
+    return {whose: values for whose, values in known.items() if values.get("mean")}
 
 
-def _temperature(whose: str, replicas: list[dict[str, Any]], target: float) -> Temperature:
-    """Mean over replicas, and the larger of its errors from their scatter and from each replica's own."""
+def _temperature(whose: str, every: list[dict[str, Any]], target: float) -> Temperature:
+    """Mean over replicas, and the larger of its errors from their scatter and from each replica's own.
+
+    Replicas without an error count where none has one.
+    """
+    replicas = [own for own in every if own.get("se")] or every
     means = np.array([own["mean"] for own in replicas], dtype=float)
     errors = np.array([np.nan if own.get("se") is None else own["se"] for own in replicas], dtype=float)
     weights = np.ones(len(replicas))
