@@ -8,7 +8,7 @@ import numpy as np
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import numbered
+from mlipbench_hpc.report.combine import Number, numbered
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.series import control
@@ -121,16 +121,20 @@ def _apart(compared: list[Group], pair: tuple[str, str]) -> str:
 
 
 def tested(line: Line, other: Line, quantity: Observable) -> Comparison:
-    """Difference of a line's number to another's with its error: to a truth, or between models.
+    """Difference of a line's number to another's with its error: to a truth, or between models."""
+    own, its = controlled(line, other, quantity.name), numbered(other, quantity.name)
+    return own.against(its) if other.potential.reference else own.versus(its)
+
+
+def controlled(line: Line, other: Line, name: str) -> Number:
+    """Number of a line that is tested against another.
 
     Where the control of the reference fails, errors of runs so short are too small: then the scatter of its
     windows counts where it is larger.
     """
-    own, its = numbered(line, quantity.name), numbered(other, quantity.name)
-    if not other.potential.reference:
-        return own.versus(its)
-    checked = control(line, quantity.name)
-    return (own.widened(checked.error(len(line.runs))) if checked and checked.fails else own).against(its)
+    own = numbered(line, name)
+    checked = control(line, name) if other.potential.reference else None
+    return own.widened(checked.error(len(line.runs))) if checked and checked.fails else own
 
 
 def _test(line: Line, other: Line, quantity: Observable) -> PrimaryTest:

@@ -10,7 +10,7 @@ from mlipbench_hpc.report.combine import numbered
 from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
-from mlipbench_hpc.report.significance import PrimaryTest, Verdict, primary, quantities, tested
+from mlipbench_hpc.report.significance import PrimaryTest, Verdict, controlled, primary, quantities, tested
 from mlipbench_hpc.report.text import NOTHING, number, with_error
 
 SYMBOLS: dict[Verdict | None, str] = {"differs": "●", "unresolved": "○", "withheld": "✕"}
@@ -54,7 +54,8 @@ class Difference:
     def shares(self) -> tuple[float, float, float]:
         """Parts of the squared error: sampling of the line, of the other, training. NaN without an error."""
         square = self.whole.error**2
-        sides = (numbered(line, self.quantity.name) for line in (self.line, self.other))
+        name = self.quantity.name
+        sides = (controlled(self.line, self.other, name), numbered(self.other, name))
         own, other = (float(np.nan_to_num(side.se)) ** 2 for side in sides)
         return own / square, other / square, max(0.0, 1 - (own + other) / square)
 

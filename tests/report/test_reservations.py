@@ -22,6 +22,7 @@ from mlipbench_hpc.report.section import Consequence
 from mlipbench_hpc.report.significance import primary
 from mlipbench_hpc.report.starts import close_replicas, common_past
 from mlipbench_hpc.report.stationary import Cause
+from mlipbench_hpc.report.summary_table import differences
 from mlipbench_hpc.report.temperatures import of_run
 
 
@@ -162,6 +163,8 @@ def test_a_control_that_fails_widens_the_error_and_is_said(campaign: Any) -> Non
     assert checked.scatter == pytest.approx(5 * (16 / 15) ** 0.5, rel=0.05)
     (test,) = [own for own in primary(group) if own.quantity.name == "total_orientation"]
     assert test.whole.error >= checked.scatter / 2**0.5
+    (difference,) = [own for own in differences(group) if own.quantity.name == "total_orientation"]
+    assert difference.shares[0] == pytest.approx(checked.scatter**2 / 2 / test.whole.error**2)
     words = "16 of 16 windows of truth as long as a run of charged differ from its rest in mean P_z"
     assert any(words in sentence for sentence in conclusions.sentences(results))
     assert any("the test is too liberal for runs so short" in own for own in conclusions.sentences(results))
