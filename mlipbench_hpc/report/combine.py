@@ -1,6 +1,6 @@
 """Averages over the replicas of a line: profiles and numbers with both errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,15 @@ class Number:
     def reached(self) -> Committee | None:
         """Committee's mean where reweighting reaches the members, else None."""
         return self.committee if self.usable else None
+
+    def widened(self, sampling: ErrorTerm) -> "Number":
+        """The number with another sampling error where that is larger."""
+        if not sampling.error > self.se:
+            return self
+        own = self.committee
+        if own is not None and sampling.error > own.sampling.error:
+            own = replace(own, sampling=sampling)
+        return replace(self, se=sampling.error, dof=sampling.dof, committee=own)
 
     def against(self, reference: "Number") -> Comparison:
         """Welch's test of the difference to a truth, whose own sampling error counts.

@@ -18,6 +18,15 @@ def _runs(results: Results, dataset: str) -> Iterator[tuple[Item, dict[str, Any]
             yield item, row
 
 
+def rows_of(results: Results, dataset: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Sampling runs of a dataset in the order of its frames, in words, with the results of their tasks."""
+    generated = results.document["campaign"].get("datasets", {}).get(dataset, {}).get("generate")
+    for item, row in _runs(results, dataset) if generated else ():
+        start = f", start {item.subject['start']}" if item.subject.get("start") else ""
+        words = f"{dataset}: {_system(results, dataset, item)}{start} at {number(row['temperature_K'])} K"
+        yield words, row
+
+
 def table(results: Results) -> Table | None:
     """One row for each temperature of each sampling run; None where nothing was sampled."""
     rows = [

@@ -86,7 +86,7 @@ def run(context: Context) -> dict[str, Any]:
         "frames": len(stretch),
         "reweighted_frames": len(rows),
         "stride": parameters["stride"],
-        "analysed_ps": float(np.ptp(stretch.times)),
+        "analysed_ps": stretch.length_ps,
         "members": {str(member): value.described() for member, value in qualities.items()},
         "verdict": worst(qualities.values()),
         "next_member": advice.next_member(qualities),
