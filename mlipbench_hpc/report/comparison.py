@@ -23,16 +23,16 @@ from mlipbench_hpc.report.text import NOTHING, listed, number, with_error
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
     "the committee times its calibration factor α, without α times Student's t; in parentheses, and ignored, "
-    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left; not determined where no "
-    "run is reweighted to the other members, and where they differ by no more than sampling noise). Differs: "
-    "Welch's t test gives p ≤ 0.05 after Holm's correction over the primary table: the differences that the "
-    "campaign declares under `analysis.comparisons`, by default all cells. Against the reference, whose own "
-    "sampling error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit of σ, model "
-    "against model with σ/√M of each; where reweighting does not reach the members, the driving member alone, "
-    "with sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary or off its "
-    "temperature. Other cells are not tested. Control: where more windows of the reference differ from its "
-    "rest than chance allows (binomial, p ≤ 0.05), the test is too liberal for runs so short, and the scatter "
-    "of these windows counts in it where that is larger."
+    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left; not determined where "
+    "no run is reweighted to the other members, and where they differ by no more than sampling noise). "
+    "Differs: Welch's t test gives p ≤ 0.05 after Holm's correction over the primary table: the differences "
+    "that the campaign declares under `analysis.comparisons`, by default all cells. Against the reference, "
+    "whose own sampling error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit "
+    "of σ, model against model with σ/√M of each; where reweighting does not reach the members, the driving "
+    "member alone, with sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary or "
+    "off its temperature. Other cells are not tested. Control: where more windows of the reference differ "
+    "from its rest than chance allows (binomial, p ≤ 0.05), the test is too liberal for runs so short, and "
+    "the scatter of these windows counts in it where that is larger."
 )
 
 
