@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from ase.symbols import Symbols
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from mlipbench_hpc.analysis.bonding import within_reach
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN
@@ -38,6 +36,10 @@ def molecules_of(waters: Waters, positions: NDArray[np.floating], cell: Floats) 
     heavy = np.union1d(nonmetals_of(waters.numbers, waters.slab), waters.oxygens[waters.bound])
     if not len(heavy):
         return {}
+    # Here, because the report, which needs names of this module alone, would wait a second for them.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     frame, numbers = np.asarray(positions, dtype=float), waters.numbers
     inner = _bonds(numbers, frame, cell, heavy)
     pairs = np.concatenate([inner, _hydrogens(waters, frame, cell, heavy)])
