@@ -96,8 +96,8 @@ def _controls(chosen: list[Difference]) -> str:
     """Sentence on the controls that fail: the test is too liberal for runs so short."""
     parts = [
         f"{checked.failed} of {checked.windows} windows of {difference.other.name} as long as a run of "
-        f"{difference.line.name} differ from its rest in {difference.quantity.phrase} at p ≤ {LEVEL}, "
-        f"{number(checked.expected, 2)} expected (binomial p = {number(checked.p, 1)})"
+        f"{difference.line.name} differ from its rest in {difference.quantity.phrase} at p ≤ {LEVEL} "
+        f"({number(checked.expected, 2)} expected)"
         for difference in chosen
         if difference.other.potential.reference
         and (checked := control(difference.line, difference.quantity.name))
@@ -106,8 +106,8 @@ def _controls(chosen: list[Difference]) -> str:
     if not parts:
         return ""
     return (
-        f" The control fails: {'; '.join(parts)}: the test is too liberal for runs so short, and p is from "
-        "the scatter of these windows where that is larger than the runs' own error."
+        f" The control fails: {'; '.join(parts)}: the test is too liberal for runs so short, and the scatter "
+        "of these windows is taken as error where it is larger."
     )
 
 
@@ -119,8 +119,8 @@ def _common_past(chosen: list[Difference]) -> str:
         if past := common_past(line, other):
             together.setdefault((past.other, past.apart, past.time), []).append(past.line)
     return "".join(
-        f" Not independent of {other}: {listed(lines)}, with starts {apart} ps from its own in the same "
-        f"sampling run, less than the slowest autocorrelation time {time}."
+        f" Not independent of {other}: {listed(lines)}, whose starts lie {apart} ps from its own, within the "
+        f"autocorrelation time {time}."
         for (other, apart, time), lines in together.items()
     )
 
@@ -162,10 +162,9 @@ def _unresolved(tested: list[Difference]) -> str:
 
 
 def _withheld(chosen: list[Difference]) -> str:
-    """Number of withheld differences for each cause, and the reservations that would hold for them."""
+    """Number of withheld differences for each cause."""
     causes = Counter(own.test.withheld.cause for own in chosen if own.test and own.test.withheld)
-    words = "".join(f" Withheld, because {cause}: {amount}." for cause, amount in causes.items())
-    return words + (_controls(chosen) + _common_past(chosen)) * bool(words)
+    return "".join(f" Withheld, because {cause}: {amount}." for cause, amount in causes.items())
 
 
 def _share(word: str, chosen: list[Difference], tested: list[Difference]) -> str:

@@ -220,7 +220,7 @@ def test_starts_that_share_their_past_are_said(compared: Any) -> None:
     )
     assert close_replicas(charged) is None
     assert past.sentence in agreements(group)[0]
-    words = "Not independent of truth: charged, with starts 0 to 0.20 ps from its own"
+    words = "Not independent of truth: charged, whose starts lie 0 to 0.20 ps from its own"
     assert any(words in sentence for sentence in conclusions.sentences(results))
 
 
