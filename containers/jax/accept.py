@@ -1,0 +1,5 @@
+"""The image of `jax` works."""
+
+from acceptance import versions
+
+versions()
