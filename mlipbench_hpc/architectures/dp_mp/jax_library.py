@@ -1,0 +1,28 @@
+"""JAX, imported in one place: numbers as wide as their arrays, products of full precision, threads."""
+
+import os
+
+# XLA hands small products of matrices to YNNPACK, where those of this model's gradient take four times as
+# long as in XLA's own loops (jaxlib 0.10.2). XLA reads its flags once, when it starts.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_experimental_ynn_fusion_type=".strip()
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+__all__ = ["Array", "device", "jax", "jnp", "use_threads"]
+
+# float32 arrays stay float32: this only allows float64 beside them.
+jax.config.update("jax_enable_x64", True)
+# GPUs would otherwise multiply float32 with ten bits of mantissa.
+jax.config.update("jax_default_matmul_precision", "highest")
+
+
+def use_threads(count: int) -> None:
+    """Threads of all work on a CPU; XLA reads it when it starts, at the first computation of the process."""
+    os.environ["NPROC"] = str(count)
+
+
+def device(name: str) -> jax.Device:
+    """The first device of the kind `cpu` or `cuda`; raises RuntimeError where there is none."""
+    return jax.devices(name)[0]
