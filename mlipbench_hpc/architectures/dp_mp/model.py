@@ -1,0 +1,82 @@
+"""A model's files: model.json (how it is built) and weights.npz; and the program that computes it."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.architectures.dp_mp.energy import energy_and_forces
+from mlipbench_hpc.architectures.dp_mp.graphs import Arrays
+from mlipbench_hpc.architectures.dp_mp.jax_library import jax
+from mlipbench_hpc.architectures.dp_mp.weights import Tree, filled, flat, initial
+from mlipbench_hpc.architectures.shared.record import read_record, write_record
+from mlipbench_hpc.contract.folder import write_bytes
+from mlipbench_hpc.contract.task import InputFailure
+
+# By number of layers: how messages call a model.
+NAMES = {1: "DP-JAX", 2: "DP-MP"}
+SCHEMA = 1
+FILE = "weights.npz"
+# (constants, weights, frames) to energies (B,) eV and forces (B, S, 3) eV/Å of B frames of one shape, without
+# reference energies; compiled anew for each shape.
+COMPUTE = jax.jit(jax.vmap(energy_and_forces, in_axes=(None, None, 0)))
+
+
+@dataclass(frozen=True)
+class Record:
+    """model.json. numbers: sorted atomic numbers, whose places are the kinds of graphs.Graph.
+
+    reference_energies: eV, in that order. neighbours: mean number within rcut; unit: root mean square of
+    s(r) over them, 1/Å; both of the training set.
+    """
+
+    hyperparameters: dict[str, Any]
+    numbers: list[int]
+    reference_energies: list[float]
+    neighbours: float
+    unit: float
+
+    @property
+    def cutoff(self) -> float:
+        """Å, of one layer."""
+        return float(self.hyperparameters["rcut"])
+
+    def constants(self, dtype: str) -> Arrays:
+        """What the energy depends on besides weights (see energy.py)."""
+        chosen = {name: self.hyperparameters[name] for name in ("rcut", "rcut_smth")}
+        values = chosen | {"neighbours": self.neighbours, "unit": self.unit}
+        return {name: np.asarray(value, dtype) for name, value in values.items()}
+
+
+def require_possible(chosen: Mapping[str, Any]) -> None:
+    """Raise InputFailure for hyperparameters that are valid one by one, but not together."""
+    for name in ("neuron", "message_neuron")[: chosen["layers"]]:
+        if chosen["axis_neuron"] > chosen[name][-1]:
+            most = f"must be at most {chosen[name][-1]}, the last of {name}"
+            raise InputFailure(f"axis_neuron = {chosen['axis_neuron']} {most}")
+
+
+def packed(values: Mapping[str, Any]) -> bytes:
+    """Named arrays as one .npz, whose bytes follow from the numbers."""
+    stream = io.BytesIO()
+    np.savez(stream, **values)
+    return stream.getvalue()
+
+
+def save_model(folder: Path, record: Record, weights: Tree) -> None:
+    """Write both files, each whole or not at all."""
+    write_bytes(folder / FILE, packed(dict(flat(weights))))
+    write_record(folder, SCHEMA, asdict(record))
+
+
+def load_model(name: str, folder: Path, dtype: str) -> tuple[Record, Tree]:
+    """What `save_model` wrote, weights in `dtype`; raises InputFailure where there is none of this schema."""
+    record = Record(**read_record(name, folder, SCHEMA))
+    with np.load(folder / FILE, allow_pickle=False) as archive:
+        values = {key: archive[key].astype(dtype) for key in archive}
+    form = initial(record.hyperparameters, len(record.numbers), np.random.default_rng(0))
+    weights: Tree = filled(form, values)
+    return record, weights
