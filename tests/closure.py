@@ -7,12 +7,15 @@ are the same) or `… bump NAME …` (they may differ: every result of these is 
 import json
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from mlipbench_hpc.architectures.card import BUILT_IN, find, load_card
 from mlipbench_hpc.architectures.hyperparameters import legacy_values
 from mlipbench_hpc.contract.verbs import BUILT_IN as BUILT_IN_VERBS
 from mlipbench_hpc.contract.versions import LOCK, Kind, Source, recorded
 from mlipbench_hpc.potentials import card as potentials
+
+KINDS: tuple[Kind, ...] = ("architectures", "potentials")
 
 
 def digests() -> Iterator[tuple[Kind, str, str]]:
@@ -32,12 +35,19 @@ def changed() -> list[str]:
     """Names whose source is not the one their version was last looked at with."""
     lock = recorded()
     changed = [name for kind, name, digest in digests() if lock[kind].get(name, {}).get("digest") != digest]
-    legacy = {name: legacy_values(adapter.card.hyperparameters) for name, adapter in find().items()}
     return changed + [
         name
-        for name, entry in lock["architectures"].items()
-        if name not in changed and entry.get("legacy", {}) != legacy[name]
+        for kind in KINDS
+        for name, entry in lock[kind].items()
+        if name not in changed and entry.get("legacy", {}) != legacy(kind, name)
     ]
+
+
+def legacy(kind: Kind, name: str) -> dict[str, Any]:
+    """What keys leave out of hyperparameters or options at these values."""
+    if kind == "architectures":
+        return legacy_values(find()[name].card.hyperparameters)
+    return potentials.cards()[name].legacy if kind == "potentials" else {}
 
 
 def accept(names: list[str], bump: bool) -> None:
@@ -46,9 +56,9 @@ def accept(names: list[str], bump: bool) -> None:
     for kind, name, digest in digests():
         if name in names:
             version = int(lock[kind].get(name, {"version": 1 - bump})["version"])
-            legacy = legacy_values(find()[name].card.hyperparameters) if kind == "architectures" else {}
+            values = legacy(kind, name)
             lock[kind][name] = {"version": version + bump, "digest": digest}
-            lock[kind][name] |= {"legacy": legacy} if legacy else {}
+            lock[kind][name] |= {"legacy": values} if values else {}
     LOCK.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -26,8 +26,9 @@ VENVS = ROOT / ".venvs"
 LOGIN = VENVS / "tests/bin"
 TALLIES = ("tests", "failures", "errors", "skipped")
 TIERS = ("fast", "test", "full")
-# Tests that mostly start processes; every other test of the login side runs beside them.
-PROCESSES = ("tests/runtime", "tests/worker", "tests/test_analyse_verb.py")
+# The second lane: tests that mostly start processes, and rooms that make both lanes equally long. Every other
+# test of the login side runs beside them.
+PROCESSES = ("tests/runtime", "tests/worker", "tests/plan", "tests/campaign", "tests/test_analyse_verb.py")
 CLUSTER = {
     "slurm": "not pbs and not walltimes",
     "pbs": "pbs and not walltimes",
@@ -118,10 +119,10 @@ def suites(tier: str) -> list[Suite]:
 def counts(junit: Path) -> tuple[int, int, int]:
     """Passed, failed and skipped, from what pytest wrote; nothing written means that it died."""
     try:
-        found = list(ElementTree.parse(junit).getroot().iter("testsuite"))
+        result = list(ElementTree.parse(junit).getroot().iter("testsuite"))
     except (OSError, ElementTree.ParseError):
         return 0, 1, 0
-    total = {name: sum(int(suite.get(name, 0)) for suite in found) for name in TALLIES}
+    total = {name: sum(int(suite.get(name, 0)) for suite in result) for name in TALLIES}
     failed = total["failures"] + total["errors"]
     return max(0, total["tests"] - failed - total["skipped"]), failed, total["skipped"]
 

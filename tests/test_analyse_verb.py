@@ -27,8 +27,13 @@ TYPES = {79: "1", 8: "2", 1: "3", 11: "4"}
 TAKEN = "which is taken: lags are 0.01 times the file's"
 ENDINGS = ("extxyz", "xyz", "xtc", "trr", "dcd", "lammpstrj")
 CUBE = np.diag([LX, LY, LZ])
+BEYOND = (
+    "errors at lags beyond 0.04 ps, the length of a block, are too small: use longer runs or fewer blocks"
+)
 SHORT = [
-    f"{name}: lags end at 0.09 ps, half of what is analysed" for name in ("dipole_correlation", "survival")
+    f"{name}: {words}"
+    for name in ("dipole_correlation", "survival")
+    for words in ("lags end at 0.09 ps, half of what is analysed", BEYOND)
 ]
 
 
@@ -118,7 +123,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_every_format_gives_the_same_numbers(files: Path, ending: str, capfd: Any) -> None:
     before = set(files.iterdir())
-    found, table = analyse(files, ending, *needed(files, ending))
+    result, table = analyse(files, ending, *needed(files, ending))
     assert set(files.iterdir()) - before == {files / f"out-{ending}"}  # nothing left beside the trajectory
     profiles = Profiler.of(FRAME.numbers, moved()[0], CUBE, 79, 0.1)
     expected = per_frame(profiles, moved())
@@ -131,19 +136,25 @@ def test_every_format_gives_the_same_numbers(files: Path, ending: str, capfd: An
     np.testing.assert_allclose(
         table["orientation_g_per_cm3"], expected["orientation"].mean(axis=0), atol=0.02 * density.max()
     )
-    assert found["dipole"]["mean"] == pytest.approx(expected["dipole"].mean(), abs=0.1)
-    assert sum(found["dipole"]["histogram"]["counts"]) == FRAMES
-    assert (found["frames"], found["profiles"]["ions"]) == (FRAMES, {"Na": 1})
+    assert result["total_orientation"]["mean"] == pytest.approx(expected["total_orientation"].mean(), abs=0.1)
+    assert sum(result["total_orientation"]["histogram"]["counts"]) == FRAMES
+    assert (result["frames"], result["profiles"]["ions"]) == (FRAMES, {"Na": 1})
     # MDAnalysis writes 1 ps into every DCD.
     other = [f"by the file's times frames are 1 ps apart, by --frame-every 0.01 ps, {TAKEN}"] * (
         ending == "dcd"
     )
-    assert found["notes"] == [*other, *SHORT]
-    said = capfd.readouterr().out
-    assert "surface: upper face of 9 Au atoms" in said
-    assert "21 intact water molecules, 0 other oxygens" in said
-    drawn = ("density.svg", "orientation.pdf", "concentration-Na.svg", "dipole.svg", "survival.svg")
-    for name in (*drawn, "dipole.csv", "dipole_correlation.csv", "dipole_correlation.pdf"):
+    assert result["notes"] == [*other, *SHORT]
+    text = capfd.readouterr().out
+    assert "surface: upper face: 9 Au atoms (18 to 26) at z = 5.80 Å" in text
+    assert "21 intact water molecules, 0 other oxygens" in text
+    drawn = (
+        "density.svg",
+        "orientation.pdf",
+        "concentration-Na.svg",
+        "total_orientation.svg",
+        "survival.svg",
+    )
+    for name in (*drawn, "total_orientation.csv", "dipole_correlation.csv", "dipole_correlation.pdf"):
         assert (files / f"out-{ending}" / name).stat().st_size > 100
 
 
@@ -154,62 +165,64 @@ def by_hand(positions: np.ndarray, lags: int) -> dict[str, list[float]]:
     bisectors = positions[:, oxygens + 1] + positions[:, oxygens + 2] - 2 * positions[:, oxygens]
     pointing = bisectors / np.linalg.norm(bisectors, axis=-1, keepdims=True)
     inside, frames = (height > 0) & (height <= 4.5), len(positions)
-    found: dict[str, list[float]] = {"dipole_correlation": [], "survival": []}
+    result: dict[str, list[float]] = {"dipole_correlation": [], "survival": []}
     for lag in range(lags + 1):
         ends = [(t, t + lag) for t in range(frames - lag)]
         pairs = np.array(
             [[(inside[t] & inside[u]), (pointing[t] * pointing[u]).sum(axis=-1)] for t, u in ends]
         )
-        found["dipole_correlation"].append((pairs[:, 0] * pairs[:, 1]).sum() / pairs[:, 0].sum())
+        result["dipole_correlation"].append((pairs[:, 0] * pairs[:, 1]).sum() / pairs[:, 0].sum())
         stayed = [inside[t : u + 1].all(axis=0).sum() / inside[t].sum() for t, u in ends]
-        found["survival"].append(float(np.mean(stayed)))
-    return found
+        result["survival"].append(float(np.mean(stayed)))
+    return result
 
 
 @pytest.mark.parametrize("ending", ["extxyz", "trr", "dcd"])
 def test_the_first_layer_moves_as_it_does_by_hand(files: Path, ending: str) -> None:
-    found, _ = analyse(files, ending, *needed(files, ending))
+    result, _ = analyse(files, ending, *needed(files, ending))
     expected, out = by_hand(moved(), 9), files / f"out-{ending}"
     for name, values in expected.items():
         table = table_of(out / f"{name}.csv")
         assert table["lag_ps"] == pytest.approx(0.01 * np.arange(10))
         assert table[name] == pytest.approx(np.array(values), rel=1e-4)
-    described = [one["name"] for one in found["descriptors"]]
+    described = [one["name"] for one in result["descriptors"]]
     assert described == [
         "density", "orientation", "concentration-Na", "cosine_profile", "dipole_correlation", "survival",
-        "dipole",
+        "total_orientation",
     ]  # fmt: skip
-    assert found["dynamics"]["frame_ps"] == pytest.approx(0.01)
+    assert result["dynamics"]["frame_ps"] == pytest.approx(0.01)
     vectors = moved()[:, FRAME.numbers == 8] - moved()[:, FRAME.numbers == 11]
     vectors -= np.diag(CUBE) * np.rint(vectors / np.diag(CUBE))
     near = (np.linalg.norm(vectors, axis=-1) <= 3.2).sum(axis=1)
-    sodium = found["dynamics"]["ions"]["Na"]
+    sodium = result["dynamics"]["ions"]["Na"]
     assert sodium["coordination"]["mean"] == pytest.approx(near.mean())
     assert sodium["stays"] == [{"share": 0.0, "number": 0, "mean_ps": None}]
 
 
 def test_coordination_beyond_half_the_cell_is_said_to_be_too_small(files: Path) -> None:
     """The cell is 9 Å wide; an oxygen further than 4.5 Å away has images that are as near."""
-    for reach, said in (("4.5", False), ("4.6", True)):
-        found, _ = analyse(files, "extxyz", *needed(files, "extxyz"), "--coordination", reach)
+    for reach, text in (("4.5", False), ("4.6", True)):
+        result, _ = analyse(files, "extxyz", *needed(files, "extxyz"), "--coordination", reach)
         expected = f"coordination: {reach} Å is beyond half the cell's width, 4.5 Å, so of each oxygen"
-        assert any(note.startswith(expected) for note in found["notes"]) == said
+        assert any(note.startswith(expected) for note in result["notes"]) == text
 
 
 def test_with_two_threads_every_byte_is_the_same(files: Path) -> None:
     out = files / "out-extxyz"
-    written = [out / f"{name}.csv" for name in ("profiles", "dipole", "survival", "dipole_correlation")]
-    found: list[list[bytes]] = []
+    written = [
+        out / f"{name}.csv" for name in ("profiles", "total_orientation", "survival", "dipole_correlation")
+    ]
+    result: list[list[bytes]] = []
     for threads in ("1", "2"):
         analyse(files, "extxyz", *needed(files, "extxyz"), "--threads", threads)
-        found.append([path.read_bytes() for path in (*written, out / "analysis.json")])
-    assert found[0] == found[1]
+        result.append([path.read_bytes() for path in (*written, out / "analysis.json")])
+    assert result[0] == result[1]
 
 
 def test_lags_need_times(files: Path, capfd: Any) -> None:
-    found, _ = analyse(files, "extxyz")
+    result, _ = analyse(files, "extxyz")
     reason = "the file says no times; pass --frame-every PS"
-    assert found["dynamics"] == {"skipped": reason}
+    assert result["dynamics"] == {"skipped": reason}
     assert f"no dynamics of the first layer: {reason}" in capfd.readouterr().out
 
 
@@ -222,7 +235,7 @@ def test_outside_a_checkout_and_with_nobody_reading(files: Path, tmp_path: Path)
     ended = subprocess.run(argv, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
     os.close(writer)
     assert ended.stderr == ""
-    assert (tmp_path / "here" / "dipole.svg").exists()
+    assert (tmp_path / "here" / "total_orientation.svg").exists()
 
 
 def test_frames_of_uneven_spacing_have_no_lags(tmp_path: Path) -> None:
@@ -234,27 +247,27 @@ def test_frames_of_uneven_spacing_have_no_lags(tmp_path: Path) -> None:
         for _ in whole.trajectory[[0, 1, 2, 3, 6, 7, 8, 9]]:
             writer.write(whole.atoms)
     (tmp_path / "gap.trr").rename(tmp_path / "t.trr")
-    found, _ = analyse(tmp_path, "trr", *needed(tmp_path, "trr"))
-    assert "not equally far apart in time" in found["dynamics"]["skipped"]
-    assert (found["frames"], found["dropped"]) == (5, 3)
+    result, _ = analyse(tmp_path, "trr", *needed(tmp_path, "trr"))
+    assert "not equally far apart in time" in result["dynamics"]["skipped"]
+    assert (result["frames"], result["dropped"]) == (5, 3)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_half_a_frame_at_the_end_is_left_out_and_said(files: Path, tmp_path: Path, ending: str) -> None:
     content = (files / f"t.{ending}").read_bytes()
     (tmp_path / f"t.{ending}").write_bytes(content[: len(content) - int(1.5 * len(content) / FRAMES)])
-    found, table = analyse(tmp_path, ending, *needed(files, ending))
-    assert (found["frames"], found["dropped"]) == (15, 3)
-    assert f"t.{ending} (" in found["notes"][0 if ending != "dcd" else 1]
-    assert found["notes"][0 if ending != "dcd" else 1].endswith("is truncated: 18 whole frames are read")
+    result, table = analyse(tmp_path, ending, *needed(files, ending))
+    assert (result["frames"], result["dropped"]) == (15, 3)
+    assert f"t.{ending} (" in result["notes"][0 if ending != "dcd" else 1]
+    assert result["notes"][0 if ending != "dcd" else 1].endswith("is truncated: 18 whole frames are read")
     expected = per_frame(Profiler.of(FRAME.numbers, moved()[0], CUBE, 79, 0.1), moved()[:15])["density"]
     np.testing.assert_allclose(table["density_g_per_cm3"], expected.mean(axis=0), rtol=1e-6)
 
 
 def test_a_last_number_that_lost_its_digits_is_not_read(files: Path, tmp_path: Path) -> None:
     (tmp_path / "t.lammpstrj").write_bytes((files / "t.lammpstrj").read_bytes()[:-3])
-    found, _ = analyse(tmp_path, "lammpstrj", *needed(files, "lammpstrj"))
-    assert found["frames"] + found["dropped"] == FRAMES - 1
+    result, _ = analyse(tmp_path, "lammpstrj", *needed(files, "lammpstrj"))
+    assert result["frames"] + result["dropped"] == FRAMES - 1
 
 
 @pytest.mark.parametrize("ending", ["xtc", "lammpstrj", "extxyz"])
@@ -267,31 +280,31 @@ def test_triclinic_cells_are_turned_as_needed(tmp_path: Path, ending: str) -> No
         turn *= np.sign(np.linalg.det(turn))
         atoms = [Atoms(FRAME.numbers, positions=p @ turn, cell=cell @ turn, pbc=True) for p in moved()]
         write(tmp_path / "t.extxyz", atoms, format="extxyz")
-    found, table = analyse(tmp_path, ending, *needed(tmp_path, ending))
-    np.testing.assert_allclose(found["cell_A"], cell, atol=1e-4)
+    result, table = analyse(tmp_path, ending, *needed(tmp_path, ending))
+    np.testing.assert_allclose(result["cell_A"], cell, atol=1e-4)
     expected = per_frame(Profiler.of(FRAME.numbers, moved()[0], cell, 79, 0.1), moved())
     np.testing.assert_allclose(table["density_g_per_cm3"], expected["density"].mean(axis=0), rtol=1e-5)
-    assert found["dipole"]["mean"] == pytest.approx(expected["dipole"].mean(), abs=0.1)
+    assert result["total_orientation"]["mean"] == pytest.approx(expected["total_orientation"].mean(), abs=0.1)
 
 
 def test_a_hydroxide_and_no_ion(tmp_path: Path, capfd: Any) -> None:
-    kept = np.ones(len(FRAME.numbers), dtype=bool)
-    kept[[28, len(kept) - 1]] = False  # a hydrogen of the first molecule, and the ion
-    save(tmp_path, FRAME.numbers[kept], moved()[:, kept])
-    found, table = analyse(tmp_path, "xtc", *needed(tmp_path, "xtc"), "--ions", "Na")
-    assert (found["profiles"]["oxygens"], found["profiles"]["intact_molecules"]) == (21, 20)
+    rest = np.ones(len(FRAME.numbers), dtype=bool)
+    rest[[28, len(rest) - 1]] = False  # a hydrogen of the first molecule, and the ion
+    save(tmp_path, FRAME.numbers[rest], moved()[:, rest])
+    result, table = analyse(tmp_path, "xtc", *needed(tmp_path, "xtc"), "--ions", "Na")
+    assert (result["profiles"]["oxygens"], result["profiles"]["intact_molecules"]) == (21, 20)
     assert not [name for name in table if name.startswith("concentration")]
-    said = capfd.readouterr().out
-    assert "ions: none" in said
-    assert "asked for, but not in it: Na" in said
-    assert "1 of 21 oxygens do not own exactly two H" in said
+    text = capfd.readouterr().out
+    assert "ions: none" in text
+    assert "requested, but absent from the file: Na" in text
+    assert "1 of 21 oxygens are no water in the first frame (1 OH⁻)" in text
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         (["t.xtc", "--surface", "Au"], "t.xtc: XTC names no atoms; pass --topology"),
-        (["t.lammpstrj", "--surface", "Au"], "which element is types 1, 2, 3, 4? Say so: --elements 1=…"),
+        (["t.lammpstrj", "--surface", "Au"], "no element for types 1, 2, 3, 4; pass --elements 1=…"),
         (["t.xyz", "--surface", "Au"], "t.xyz: no cell in it; pass --cell A B C"),
         (["t.foo", "--surface", "Au"], "received ending `.foo`, expected one of .xtc"),
         (["t.extxyz", "--surface", "Au", "--blocks", "50"], "20 whole frames, which do not fill 50 blocks; "
@@ -324,11 +337,11 @@ def test_what_cannot_be_known_is_refused(
     monkeypatch.chdir(files)
     given = ["analyse", str(files / words[0]), *words[1:], "--out", str(files / "refused")]
     assert main(given) == 2
-    said = capfd.readouterr().err
-    assert expected in said
-    assert "Traceback" not in said
+    text = capfd.readouterr().err
+    assert expected in text
+    assert "Traceback" not in text
     if len(words) == 3 and words[0] and "--" not in expected:
-        assert str(files / words[0]) in said  # the user's path, not a link of ours
+        assert str(files / words[0]) in text  # the user's path, not a link of ours
 
 
 def test_without_the_metal_all_is_written_and_the_exit_is_one(
@@ -345,9 +358,9 @@ def test_without_the_metal_all_is_written_and_the_exit_is_one(
     words = [*map(str, paths), "--blocks", "5", "--out", str(tmp_path / "out")]
     assert main(["analyse", *words, "--surface", "Pt"]) == 1
     printed = capfd.readouterr()
-    assert "warning: there is no Pt in it, so no surface: is --surface right?" in printed.err
+    assert "warning: there is no Pt in it, so no surface: check --surface" in printed.err
     assert "20 frames of" in printed.out
-    assert "neither steps nor times: their frames are taken as they follow" in printed.out
+    assert "neither steps nor times: frames are joined in the order of the files" in printed.out
     assert (tmp_path / "out" / "density.svg").exists()
     paths[1].write_bytes(paths[1].read_bytes()[:-100])
     assert main(["analyse", *words, "--surface", "Au"]) == 2

@@ -116,9 +116,9 @@ def test_a_report_leaves_out_what_was_changed_and_a_run_makes_it_anew(copy: Path
     victim = flip(copy, "analyse", "rdf.csv")
     with running.cleaned(copy):
         assert running.run(copy, "report", "toy.yaml").returncode == 0
-        told = running.results(copy)
-        assert any("they changed after their commit: analyse md=" in one for one in told["warnings"])
-        assert told["tasks"] != before["tasks"]
+        message = running.results(copy)
+        assert any("they changed after their commit: analyse md=" in one for one in message["warnings"])
+        assert message["tasks"] != before["tasks"]
         again = running.run(copy, "run", "toy.yaml")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "changed: analyse md=" in again.stdout
@@ -181,18 +181,18 @@ def test_mistakes_end_with_2_and_nothing_is_run(tmp_path: Path, capsys: pytest.C
         main(["run", str(tmp_path / "bad.yaml"), "--site", str(site), "--store", str(tmp_path / "store")])
         == 2
     )
-    said = capsys.readouterr().err
-    assert "bad.yaml:15: md.crystal.temperatur" in said
-    assert "did you mean `temperature`?" in said
-    assert "bad.yaml:4: datasets.argon.file.path" in said
-    assert "2 mistakes; nothing was run" in said
+    text = capsys.readouterr().err
+    assert "bad.yaml:15: md.crystal.temperatur" in text
+    assert "did you mean `temperature`?" in text
+    assert "bad.yaml:4: datasets.argon.file.path" in text
+    assert "2 mistakes; nothing was run" in text
     assert not list((tmp_path / "store" / "tasks").iterdir())
 
 
 def test_an_unknown_site_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", str(write_toy(tmp_path)), "--site", "nowhere"]) == 2
-    said = capsys.readouterr().err
-    assert "no site file campaigns/sites/nowhere.yaml; give the path of your own .yaml, or one of" in said
+    text = capsys.readouterr().err
+    assert "no site file campaigns/sites/nowhere.yaml; give the path of your own .yaml, or one of" in text
 
 
 def test_without_a_checkout_a_campaign_needs_a_site(

@@ -33,40 +33,40 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_results_hold_alpha_and_a_verdict(finished: Path) -> None:
-    found = running.results(finished)
-    calibration = found["committees"]["pairs"]["rounds"]["0"]["calibration"]
+    result = running.results(finished)
+    calibration = result["committees"]["pairs"]["rounds"]["0"]["calibration"]
     low, high = calibration["centred"]["interval"]
     assert low < calibration["centred"]["alpha"] < high
-    spread = found["md"]["crystal"]["replicas"]["0"]["reweight"]
+    spread = result["md"]["crystal"]["replicas"]["0"]["reweight"]
     assert (spread["frames"], spread["reweighted_frames"]) == (90, 30)
     assert set(spread["members"]) == {"1", "2", "3"}
-    assert spread["verdict"] == "caution", "31 frames are fewer than 100"
-    assert spread["alpha"] == calibration["centred"]["alpha"]
-    assert {"coverage-pairs", "profiles-crystal-0-g_Ar-Ar"} <= set(found["figures"])
+    assert spread["verdict"] == "run longer", "of 30 correlated frames fewer than 30 are independent"
+    assert spread["alpha"] is None, "four members are fewer than six"
+    assert {"coverage", "profiles-crystal-0-g_Ar-Ar"} <= set(result["figures"])
 
 
 def test_the_driver_reweighted_is_itself(finished: Path) -> None:
     columns = running.results(finished)["figures"]["profiles-crystal-0-g_Ar-Ar"]
-    assert columns["member_0"] == columns["driver"]
-    assert max(columns["sigma"]) > 0
+    assert columns["member_0"] == columns["driving_member"]
+    assert max(columns["sigma_observed"]) > 0
 
 
 def test_another_members_own_md_puts_reweighting_to_the_test(finished: Path) -> None:
     """Two models of the same argon: what one's frames say of the other is what that one does."""
-    found = running.results(finished)
-    (group,) = found["comparisons"].values()
+    result = running.results(finished)
+    (group,) = result["comparisons"].values()
     there, back = group["reweighting_checks"]
     assert (there["from"], there["to"], back["from"], back["to"]) == (0, 2, 2, 0)
     assert 0 < there["rms_after"] < 3 * there["rms_sampling"]
-    assert set(found["md"]["another"]["replicas"]["0"]["reweight"]["members"]) == {"0", "1", "3"}
-    assert found["md"]["another"]["replicas"]["0"]["md"]["time_ps"] == pytest.approx(0.4)
+    assert set(result["md"]["another"]["replicas"]["0"]["reweight"]["members"]) == {"0", "1", "3"}
+    assert result["md"]["another"]["replicas"]["0"]["md"]["time_ps"] == pytest.approx(0.4)
     page = (finished / "store" / "reports" / "toy" / "report.html").read_text()
     assert "driven by member 2 of pairs" in page
 
 
 def test_the_page_says_what_the_bands_are(finished: Path) -> None:
     page = (finished / "store" / "reports" / "toy" / "report.html").read_text()
-    assert "Training band to be used with caution" in page
+    assert "Training band withheld" in page
     assert "M = 4, 8 training structures each; 0.400 ps of MD" in page
     assert "No profiles: there is no oxygen in it, so no water." in page
 

@@ -36,7 +36,7 @@ def command(folder: Path, *more: str, members: tuple[str, ...] = ("E0", "E1", "E
 
 def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(files, "--alpha", "2", "--tolerance", "0.01", "--frame-every", "0.01")) == 0
-    found = json.loads((files / "out" / "reweight.json").read_text())
+    result = json.loads((files / "out" / "reweight.json").read_text())
     n = np.load(files / "N.npy")[:2000].astype(float)
     energies = np.array([np.load(files / f"E{member}.npy")[:2000] for member in range(4)])
     cea = []
@@ -44,26 +44,32 @@ def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFi
         h = (energies[member] - energies[1]) / KT
         h -= h.mean()
         cea.append(n.mean(axis=0) - (n * h[:, None]).mean(axis=0))
-        one, weights = found["members"][member], np.exp(-h) / np.exp(-h).sum()
+        one, weights = result["members"][member], np.exp(-h) / np.exp(-h).sum()
         np.testing.assert_allclose(one["cea"], cea[-1], atol=1e-9)
         np.testing.assert_allclose(one["direct"], weights @ n, atol=1e-9)
-        effective = None if one["driver"] else pytest.approx(1 / np.square(weights).sum())
+        effective = None if one["driving"] else pytest.approx(1 / np.square(weights).sum())
         assert one["effective_frames"] == effective
         assert one["std_h"] == pytest.approx(h.std(ddof=1), abs=1e-9)
-    bands = found["bands"]
-    np.testing.assert_allclose(bands["sigma"], np.std(cea, axis=0, ddof=1), atol=1e-9)
+    bands = result["bands"]
+    np.testing.assert_allclose(bands["sigma_observed"], np.std(cea, axis=0, ddof=1), atol=1e-9)
+    for low, sigma, high, observed in zip(
+        *(bands[name] for name in ("sigma_low", "sigma", "sigma_high", "sigma_observed")), strict=True
+    ):
+        assert 0 <= low <= sigma <= min(high, observed)
     np.testing.assert_allclose(bands["mean"], np.mean(cea, axis=0))
-    np.testing.assert_allclose(bands["combined"], np.hypot(bands["se_driver"], 2 * np.array(bands["sigma"])))
+    np.testing.assert_allclose(
+        bands["combined"], np.hypot(bands["se_driving_member"], 2 * np.array(bands["sigma"]))
+    )
     plain = n.std(axis=0, ddof=1) / np.sqrt(2000)  # the frames are independent
-    assert np.mean(np.array(bands["se_driver"]) / plain) == pytest.approx(1, rel=0.4)
-    assert [one["driver"] for one in found["members"]] == [False, True, False, False]
-    assert found["members"][0]["verdict"] == "trust"
-    assert (found["next_member"], found["members"][3]["verdict"]) == (3, "run it directly")
-    said = capsys.readouterr().out
-    assert "Run member 3 directly next" in said
-    assert "3 frames after the last whole block were dropped" in said
-    assert "more frames" in said
-    assert " ns " in said
+    assert np.mean(np.array(bands["se_driving_member"]) / plain) == pytest.approx(1, rel=0.4)
+    assert [one["driving"] for one in result["members"]] == [False, True, False, False]
+    assert result["members"][0]["verdict"] == "trust"
+    assert (result["next_member"], result["members"][3]["verdict"]) == (3, "run it directly")
+    text = capsys.readouterr().out
+    assert "Run member 3 directly next" in text
+    assert "3 frames after the last whole block were dropped" in text
+    assert "more frames" in text
+    assert " ns " in text
 
 
 def test_blocks_shorter_than_the_memory_of_h_are_warned_of(
@@ -83,8 +89,8 @@ def test_of_members_out_of_reach_the_driver_alone_says_how_much_longer(
     driver = np.load(files / "E1.npy")
     np.save(files / "E3.npy", driver * np.random.default_rng(5).normal(size=len(driver)) * 1e3)
     assert main(command(files, "--tolerance", "1")) == 0
-    assert "2·SE is at most" in (said := capsys.readouterr().out)
-    assert "within the tolerance of 1: resolved" in said
+    assert "2·SE is at most" in (text := capsys.readouterr().out)
+    assert "within the tolerance of 1: resolved" in text
 
 
 def test_a_member_twice_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +100,7 @@ def test_a_member_twice_is_refused(files: Path, capsys: pytest.CaptureFixture[st
 
 def test_without_alpha_it_says_so(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(files)) == 0
-    assert "not calibrated" in capsys.readouterr().out
+    assert "the training band is 1.2 σ, Student's t for M = 4 members" in capsys.readouterr().out
 
 
 def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +114,7 @@ def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixtur
         members=("E1", "E22", "short", "pickled", "holes", "torn"),
     )  # fmt: skip
     assert main(wrong) == 2
-    said = capsys.readouterr().err
+    text = capsys.readouterr().err
     for expected in (
         "--alpha: received -1, expected 1e-06 to 1e+09",
         "--blocks: received 1, expected at least 2",
@@ -120,7 +126,7 @@ def test_every_mistake_is_said_at_once(files: Path, capsys: pytest.CaptureFixtur
         f"N.npy: received shape (5, {FRAMES}), expected ({FRAMES}, bins) or ({FRAMES},); transposed?",
         "8 mistakes; nothing was written",
     ):
-        assert expected in said
+        assert expected in text
     assert not (files / "out").exists()
 
 
@@ -135,11 +141,11 @@ def test_the_mean_of_the_members_may_drive(files: Path, capsys: pytest.CaptureFi
     energies = np.array([np.load(files / f"{name}.npy") for name in names])
     np.save(files / "E1.npy", energies.mean(axis=0))
     assert main(command(files, members=names)) == 0
-    found = json.loads((files / "out" / "reweight.json").read_text())
-    assert (found["driver"], found["driven_by"]) == (None, "mean of the members")
-    assert not any(member["driver"] for member in found["members"])
+    result = json.loads((files / "out" / "reweight.json").read_text())
+    assert (result["driving_member"], result["driven_by"]) == (None, "mean of the members")
+    assert not any(member["driving"] for member in result["members"])
     n = np.load(files / "N.npy")[:2000].astype(float)
-    for member, row in zip(found["members"], energies, strict=True):
+    for member, row in zip(result["members"], energies, strict=True):
         h = ((row - energies.mean(axis=0)) / KT)[:2000]
         h -= h.mean()
         np.testing.assert_allclose(member["cea"], n.mean(axis=0) - (n * h[:, None]).mean(axis=0), atol=1e-9)

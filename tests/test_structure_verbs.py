@@ -38,7 +38,7 @@ def build(out: Path, *words: str) -> tuple[Any, dict[str, Any]]:
 
 def test_a_slab_is_that_of_a_campaign(tmp_path: Path, capfd: Any) -> None:
     words = ["--lattice-constant", "4.20", "--vacuum", "12.5", "--density", "1.01", "--seed", "3"]
-    found, told = build(tmp_path, *SLAB, *words)
+    result, message = build(tmp_path, *SLAB, *words)
     asked = {"size": [4, 4, 3], "waters": 30, "ions": 2, "seed": 3}
     asked |= {"lattice_constant": "4.20 Å", "vacuum": "12.5 Å", "density": "1.01 g/cm3"}
     system = System.model_validate({"slab": asked})
@@ -47,21 +47,21 @@ def test_a_slab_is_that_of_a_campaign(tmp_path: Path, capfd: Any) -> None:
     parameters, _ = sources.build(system, facts, 0)
     parameters.pop("kind")
     frames, values = interface(**parameters)
-    assert found.get_chemical_symbols() == frames.atoms(0).get_chemical_symbols()
-    np.testing.assert_allclose(found.positions, frames.positions, atol=1e-8)
-    np.testing.assert_allclose(found.cell.array, frames.cells[0])
-    assert found.pbc.all()
-    assert told["wall_A"] == values["wall_A"]
-    assert told["compositions"] == {"Au48H60Na2O30": 1}
-    said = capfd.readouterr().out
-    assert f"{tmp_path / 'structure.extxyz'}: 140 atoms, Au48H60Na2O30, in a cell of 11.88 x 10.29 x" in said
-    assert f"reflecting wall at z = {values['wall_A']:.2f} Å" in said
+    assert result.get_chemical_symbols() == frames.atoms(0).get_chemical_symbols()
+    np.testing.assert_allclose(result.positions, frames.positions, atol=1e-8)
+    np.testing.assert_allclose(result.cell.array, frames.cells[0])
+    assert result.pbc.all()
+    assert message["wall_A"] == values["wall_A"]
+    assert message["compositions"] == {"Au48H60Na2O30": 1}
+    text = capfd.readouterr().out
+    assert f"{tmp_path / 'structure.extxyz'}: 140 atoms, Au48H60Na2O30, in a cell of 11.88 x 10.29 x" in text
+    assert f"reflecting wall at z = {values['wall_A']:.2f} Å" in text
 
 
 @pytest.mark.whole
 def test_a_cube_of_water_and_its_seeds(tmp_path: Path) -> None:
-    one, told = build(tmp_path / "one", "--water-box", "16", "--density", "0.95")
-    assert told["compositions"] == {"H32O16": 1}
+    one, message = build(tmp_path / "one", "--water-box", "16", "--density", "0.95")
+    assert message["compositions"] == {"H32O16": 1}
     assert 16 * 18.01528 / one.get_volume() / 0.602214076 == pytest.approx(0.95)
     again, _ = build(tmp_path / "again", "--water-box", "16", "--density", "0.95", "--seed", "0")
     other, _ = build(tmp_path / "other", "--water-box", "16", "--density", "0.95", "--seed", "1")
@@ -98,10 +98,10 @@ def test_what_cannot_be_built_is_refused_in_words(
     tmp_path: Path, words: list[str], expected: list[str], capfd: Any
 ) -> None:
     assert main(["build", *words, "--out", str(tmp_path / "out")]) == 2
-    said = capfd.readouterr().err
+    text = capfd.readouterr().err
     for one in [*expected, "nothing was run"]:
-        assert one in said
-    assert "Traceback" not in said
+        assert one in text
+    assert "Traceback" not in text
     assert not (tmp_path / "out").exists()
 
 
@@ -120,18 +120,18 @@ def test_labels_are_those_of_the_potential_and_can_be_trained_on(tmp_path: Path,
     write(tmp_path / "two.extxyz", [frame, moved], format="extxyz")
     words = ["label", str(tmp_path / "two.extxyz"), "--potential", "electrode"]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
-    found = read_dataset(tmp_path / "out" / "labelled.extxyz", "extxyz", EV, LABELS, None).frames
-    assert check_frames(found, 100.0) == []
-    forces = found.forces.reshape(2, -1, 3)[:, -1, 2]
-    slope = -(found.energies[1] - found.energies[0]) / 1e-3
+    result = read_dataset(tmp_path / "out" / "labelled.extxyz", "extxyz", EV, LABELS, None).frames
+    assert check_frames(result, 100.0) == []
+    forces = result.forces.reshape(2, -1, 3)[:, -1, 2]
+    slope = -(result.energies[1] - result.energies[0]) / 1e-3
     assert slope == pytest.approx(forces.mean(), abs=5e-3)
     answers = Answers.load(tmp_path / "out")
     assert answers is not None
     charges = answers.charges.reshape(2, -1)
     np.testing.assert_allclose(charges[:, frame.numbers == 79].sum(axis=1), -2.0, atol=1e-8)
     assert np.isnan(answers.walls).all()
-    said = capfd.readouterr().out
-    assert f"{tmp_path / 'out' / 'labelled.extxyz'}: 2 frames with energies (eV) and forces (eV/Å)" in said
+    text = capfd.readouterr().out
+    assert f"{tmp_path / 'out' / 'labelled.extxyz'}: 2 frames with energies (eV) and forces (eV/Å)" in text
     assert json.loads((tmp_path / "out" / "label.json").read_text())["potential"] == "electrode"
 
 
@@ -177,10 +177,10 @@ def test_frames_that_cannot_be_labelled_are_named(
     path = tmp_path / "one.extxyz"
     write(path, image, format="extxyz")
     assert main(["label", str(path), "--potential", potential, "--out", str(tmp_path / "out")]) == 2
-    said = capfd.readouterr().err
-    assert f"{path}: frame 0: " in said
-    assert expected in said
-    assert "Traceback" not in said
+    text = capfd.readouterr().err
+    assert f"{path}: frame 0: " in text
+    assert expected in text
+    assert "Traceback" not in text
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capfd: Any) -> None:

@@ -12,22 +12,22 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 def lengths() -> dict[str, int]:
     """Lines of every function, its docstring and decorators apart."""
-    found = {}
+    result = {}
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) is not None else node.body
                 lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-                found[f"{path.relative_to(PACKAGE)}:{node.name}"] = lines
-    return found
+                result[f"{path.relative_to(PACKAGE)}:{node.name}"] = lines
+    return result
 
 
 def test_functions_are_short() -> None:
-    found = lengths()
-    assert len(found) > 300
-    assert statistics.median(found.values()) <= 8
-    assert sum(size < 30 for size in found.values()) / len(found) >= 0.9
-    assert {name: size for name, size in found.items() if size > 60} == {}
+    result = lengths()
+    assert len(result) > 300
+    assert statistics.median(result.values()) <= 8
+    assert sum(size < 30 for size in result.values()) / len(result) >= 0.9
+    assert {name: size for name, size in result.items() if size > 60} == {}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

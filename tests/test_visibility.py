@@ -30,14 +30,14 @@ MIXED = (
 
 def images(ion: float) -> list[Atoms]:
     """Frames in turn without an ion, and with one `ion` Å above the metal; their labels are arbitrary."""
-    found, noise = [], np.random.default_rng(0)
+    result, noise = [], np.random.default_rng(0)
     for index in range(24):
         frame = slab(HEIGHTS, [0.0] * len(HEIGHTS), [(4.5, 4.5, ion)] * (index % 2))
         shift = noise.normal(scale=0.01, size=frame.positions.shape)
         atoms = Atoms(numbers=frame.numbers, positions=frame.positions + shift, cell=CELL, pbc=True)
         atoms.calc = SinglePointCalculator(atoms, energy=-float(len(atoms)), forces=10 * shift)
-        found.append(atoms)
-    return found
+        result.append(atoms)
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,15 @@ def blind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_the_driver_warns_before_any_training_has_ended(blind: tuple[Path, str]) -> None:
     lines = blind[1].splitlines()
-    told = next(i for i, line in enumerate(lines) if line.startswith("WARNING committee pairs: its training"))
-    assert "visibility" in lines[told - 1]
+    message = next(
+        i for i, line in enumerate(lines) if line.startswith("WARNING committee pairs: its training")
+    )
+    assert "visibility" in lines[message - 1]
     first = next(i for i, line in enumerate(lines) if "train committee=pairs" in line and " done in " in line)
-    assert told < first
-    said = " ".join(line.strip() for line in lines[told:first])
-    assert "is 0 in Au27H12Na1O6, below 0.5: such a model cannot resolve the surface charge" in said
-    assert max(map(len, lines[told:first])) <= 92
+    assert message < first
+    text = " ".join(line.strip() for line in lines[message:first])
+    assert "is 0 in Au27H12Na1O6, below 0.5: such a model cannot resolve the surface charge" in text
+    assert max(map(len, lines[message:first])) <= 92
 
 
 def test_a_run_that_goes_on_is_told_again(blind: tuple[Path, str], tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_a_run_that_goes_on_is_told_again(blind: tuple[Path, str], tmp_path: Pat
 
 
 def test_only_a_mixed_set_that_is_blind_is_remarked() -> None:
-    def said(verb: str, share: float, without: int) -> list[str]:
+    def remarks_of(verb: str, share: float, without: int) -> list[str]:
         parts = {"Au27H12Na1O6": {"frames": 12, "share": share}}
         values = {"radius_A": 5.0, "frames": 24, "without": without, "compositions": parts}
         return remarks(verb, ({"committee": "a"}, {"committee": "b"}), values)
@@ -85,7 +87,12 @@ def test_only_a_mixed_set_that_is_blind_is_remarked() -> None:
     values = {"radius_A": 5.0, "frames": 18, "without": 0, "compositions": two}
     words = " ".join(line.strip() for line in remarks("visibility", ({"committee": "a"},), values))
     assert "is 0.580 in Na1 and 0.180 in Na2, at worst below 0.5: such a model cannot" in words
-    both = " ".join(said("visibility", 0.25, 12))
+    both = " ".join(remarks_of("visibility", 0.25, 12))
     assert both.count("WARNING committee a: its training set mixes") == 1
     assert both.count("WARNING committee b: its training set mixes") == 1
-    assert said("visibility", 1.0, 12) == said("visibility", 0.25, 0) == said("build", 0.25, 12) == []
+    assert (
+        remarks_of("visibility", 1.0, 12)
+        == remarks_of("visibility", 0.25, 0)
+        == remarks_of("build", 0.25, 12)
+        == []
+    )

@@ -1,1 +1,1 @@
-"""Arrays in, numbers out: no files, no plots."""
+"""Analysis of arrays: no files, no plots."""

@@ -1,37 +1,43 @@
-"""What to do next about the error of a committee's averages, in words."""
+"""Advice in words on the error of a committee's averages: members to run, length of runs."""
 
 import math
 from collections.abc import Mapping
 
 import numpy as np
 
-from mlipbench_hpc.analysis.reweighting import TOLERATED_STD, Quality
+from mlipbench_hpc.analysis.reweighting import FEWEST_FRAMES, TOLERATED_STD, UNUSABLE, Quality
+from mlipbench_hpc.analysis.spread import Spread
 from mlipbench_hpc.data.frames import Floats
 
-RELATIVE_TOLERANCE = 0.05  # of the largest average, where no other is stated
+RELATIVE_TOLERANCE = 0.05  # default, as a share of the largest average
 
 
 def next_member(qualities: Mapping[int, Quality]) -> int | None:
-    """The member to run directly next: of those not trusted the farthest from the driving one, or None."""
-    doubted = {member: one for member, one in qualities.items() if one.verdict != "trust"}
+    """Member to run directly next: of those not trusted the farthest from the driving one, or None."""
+    doubted = {member: quality for member, quality in qualities.items() if quality.verdict != "trust"}
     return max(doubted, key=lambda member: doubted[member].std_h) if doubted else None
 
 
 def in_reach(qualities: Mapping[int, Quality]) -> bool:
-    """Whether the driving member's frames reach every member."""
-    return all(one.verdict != "run it directly" for one in qualities.values())
+    """True where the driving member's frames reach every member and are enough for a band."""
+    return all(quality.verdict not in UNUSABLE for quality in qualities.values())
 
 
 def about_members(qualities: Mapping[int, Quality]) -> str:
-    """Which member to run, and why."""
+    """Advice on the member to run directly next, with the reason."""
     member = next_member(qualities)
     if member is None:
         return "Every member is within reach of the driving member's frames: none has to be run directly."
-    one = qualities[member]
-    far = f"std(h) = {one.std_h:.3g} kT"
-    left = f"{one.independent:.3g} independent effective frames"
-    if one.verdict == "run it directly":
+    farthest = qualities[member]
+    far = f"std(h) = {farthest.std_h:.3g} kT"
+    left = f"{farthest.independent:.3g} independent effective frames"
+    if farthest.verdict == "run it directly":
         return f"Run member {member} directly next: {far}, and the linear formula ends at {TOLERATED_STD:g}."
+    if farthest.verdict == "run longer":
+        return (
+            f"Run member {member} directly next, or this run longer: {far}, {left}, and a band needs at "
+            f"least {FEWEST_FRAMES:g}."
+        )
     return f"Run member {member} directly next, or this run longer: {far}, {left}, to be read with caution."
 
 
@@ -47,10 +53,10 @@ def frames_needed(frames: int, error: Floats, tolerance: float) -> int | None:
 
 
 def about_length(name: str, frames: int, error: Floats, tolerance: float, interval: float | None) -> str:
-    """How much longer to run; error (B,) and tolerance in the unit of `name`, interval ps between frames.
+    """Advice on the length of the run, in words.
 
-    error: the larger of the driving member's and the committee mean's; for members out of reach the
-    driving member's alone.
+    error (B,) and tolerance in the unit of `name`, interval ps between frames. error: the larger of the
+    driving member's and the committee mean's; for members out of reach the driving member's alone.
     """
     needed = frames_needed(frames, error, tolerance)
     if needed is None:
@@ -66,26 +72,30 @@ def about_length(name: str, frames: int, error: Floats, tolerance: float, interv
 
 
 def about_kinds(
-    name: str, sampling: Floats, training: Floats, noise: Floats, qualities: Mapping[int, Quality]
+    name: str, sampling: Floats, members: Spread, factor: float, qualities: Mapping[int, Quality]
 ) -> str | None:
-    """Which error is the larger, by their root mean squares over bins: 2·SE (B,) against α·σ (B,).
+    """Comparison of 2·SE (B,) with the training band, by their root mean squares over bins, in words.
 
-    noise (B,): sampling error of α·σ itself; a band within twice of it is not told from none. Nothing is said
-    of a band whose members reweighting does not reach.
+    members: their spread averaged over bins; factor: band width in units of σ. Training dominates where the
+    band's lower limit exceeds 2·SE, sampling where 2·SE exceeds its upper limit. No statement is made on a
+    band whose members reweighting does not reach.
     """
-    known = np.isfinite(sampling) & np.isfinite(training) & np.isfinite(noise)
-    if not known.any():
+    known = sampling[np.isfinite(sampling)]
+    if not len(known) or not np.isfinite([members.observed, members.noise, members.error]).all():
         return None
-    parts = (sampling, training, noise)
-    two_se, band, own = (float(np.sqrt(np.mean(np.square(part[known])))) for part in parts)
+    two_se = float(np.sqrt(np.mean(np.square(known))))
     if not in_reach(qualities):
         return (
             f"{name}: sampling 2·SE {two_se:.3g} (rms over bins); reweighting does not reach the members, so "
             "which error is the larger is not known."
         )
-    line = f"{name}: sampling 2·SE {two_se:.3g}, training band {band:.3g} ± {own:.2g} (rms over bins)"
-    if band <= 2 * own:
-        return f"{line}: the training band is within its own sampling error, so more MD first."
-    if band > two_se:
+    low, high = (factor * float(limit) for limit in members.limits)
+    line = (
+        f"{name}: sampling 2·SE {two_se:.3g}, training band {factor * float(members.sigma):.3g}, 95 % "
+        f"interval {low:.3g} to {high:.3g} (rms over bins)"
+    )
+    if low > two_se:
         return f"{line}: training dominates, more MD does not help, more training data does."
-    return f"{line}: sampling dominates, more MD helps."
+    if high < two_se:
+        return f"{line}: sampling dominates, more MD helps."
+    return f"{line}: which error is the larger is unresolved, so more MD first."

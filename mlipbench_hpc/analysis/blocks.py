@@ -43,7 +43,7 @@ def block_average(samples: Floats, blocks: int = 10) -> BlockAverage:
 
 
 def from_block_means(means: Floats, block_length: int, dropped: int) -> BlockAverage:
-    """The average of block means (N, ...) and its standard error, std(ddof=1)/√N."""
+    """Average of block means (N, ...) and its standard error, std(ddof=1)/√N."""
     error = means.std(axis=0, ddof=1) / np.sqrt(len(means))
     return BlockAverage(means.mean(axis=0), np.asarray(error), len(means), block_length, dropped)
 

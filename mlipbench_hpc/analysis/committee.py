@@ -1,20 +1,23 @@
-"""How far a committee's spread can be trusted: the calibration factor α (arXiv:2602.22931, Eq. S11)."""
+"""Calibration factor α of a committee's spread (arXiv:2602.22931, Eq. S11)."""
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from mlipbench_hpc.data.frames import Floats, Ints
 
 FEWEST_MEMBERS = 4
-FEW_MEMBERS = 5
-RESAMPLES = 1000
+BAND_MEMBERS, BAND_FRAMES = 6, 24  # fewer of either give no calibrated band
+QUANTILES = (0.025, 0.975)
+NUMBERS, FEWEST_SIMULATIONS, MOST_SIMULATIONS = 10_000_000, 200, 4000
 COVERAGE_STEPS = np.arange(0, 17) / 4
 
 
 class NotCalibrated(ValueError):
-    """α cannot be given; `name` says which rule refuses, the message why and what to do."""
+    """Refusal to give α; `name` is the rule that refuses, the message its reason and next step."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -23,28 +26,31 @@ class NotCalibrated(ValueError):
 
 @dataclass(frozen=True)
 class Calibration:
-    """α with what is needed to judge it.
+    """α with its uncertainty and reliability.
 
-    interval: 95 % bootstrap interval over structures. share_of_largest: part of the sum that the largest 1 %
-    of structures carry (at least one structure). coverage: (K, 3) rows of k, the share of |error| ≤ k·α·s,
-    and the share expected of a normal distribution. warnings: sentences.
+    independent: number of structures that count as independent. interval: 95 %, see `interval`.
+    share_of_largest: part of the sum that the largest 1 % of structures carry (at least one structure).
+    coverage: (K, 3) rows of k, the share of |error| ≤ k·α·s, and the share expected of a normal distribution.
+    withheld: reason, in words, why no band may be scaled with α; None where it may.
     """
 
     alpha: float
     members: int
     structures: int
+    independent: float
     interval: tuple[float, float]
     share_of_largest: float
     coverage: Floats
-    warnings: tuple[str, ...]
+    withheld: str | None
 
 
-def calibrate(reference: Floats, energies: Floats, seed: int = 0) -> Calibration:
+def calibrate(reference: Floats, energies: Floats, independent: float | None = None) -> Calibration:
     """α² = -1/M + (M-3)/(M-1) · <(E_ref - Ē)²/s²>, s² the members' variance with ddof = 1 (Eq. S11).
 
-    reference (N,) eV and energies (M, N) eV of structures that no member was trained on. Raises NotCalibrated
-    for M < 4, for fewer than two structures, energies that are not finite, a structure on which all members
-    agree (s² = 0), and for α² ≤ 0; ValueError for shapes that do not match.
+    reference (N,) eV and energies (M, N) eV of structures that no member was trained on; independent: how
+    many of them count as independent (default: all). Raises NotCalibrated for M < 4, for fewer than two
+    structures, energies that are not finite, a structure on which all members agree (s² = 0), and for
+    α² ≤ 0; ValueError for shapes that do not match.
     """
     if energies.ndim != 2 or energies.shape[1:] != reference.shape:
         raise ValueError(f"expected reference (N,), energies (M, N), got {reference.shape}, {energies.shape}")
@@ -65,12 +71,13 @@ def calibrate(reference: Floats, energies: Floats, seed: int = 0) -> Calibration
         raise NotCalibrated(
             "negative",
             f"α² = {squared:.3g} is not positive: on {structures} structures the committee's errors are so "
-            "small beside its spread that Eq. S11 gives no scale; use σ unscaled, or more structures",
+            "small beside its spread that Eq. S11 gives no scale: use more structures",
         )
-    alpha = math.sqrt(squared)
+    alpha, independent = math.sqrt(squared), float(structures if independent is None else independent)
     return Calibration(
-        alpha, members, structures, _interval(terms, members, seed), _largest(terms),
-        _coverage(np.abs(error) / (alpha * np.sqrt(spread))), _warnings(members),
+        alpha, members, structures, independent, interval(float(terms.mean()), members, independent),
+        _largest(terms), _coverage(np.abs(error) / (alpha * np.sqrt(spread))),
+        withheld(members, independent),
     )  # fmt: skip
 
 
@@ -92,12 +99,54 @@ def _alpha_squared(mean: float, members: int) -> float:
     return -1 / members + (members - 3) / (members - 1) * mean
 
 
-def _interval(terms: Floats, members: int, seed: int) -> tuple[float, float]:
-    """2.5 % and 97.5 % of α over structures drawn again with replacement; α² below 0 counts as 0."""
-    draws = np.random.default_rng(seed)
-    means = [terms[draws.integers(len(terms), size=len(terms))].mean() for _ in range(RESAMPLES)]
-    low, high = (_alpha_squared(float(mean), members) for mean in np.quantile(means, [0.025, 0.975]))
-    return math.sqrt(max(0.0, low)), math.sqrt(max(0.0, high))
+def interval(mean: float, members: int, independent: float) -> tuple[float, float]:
+    """95 % interval of α from `mean`, the average of (E_ref - Ē)²/s² over structures; α² below 0 counts as 0.
+
+    Parametric simulation of the model behind Eq. S11: on one structure all M members share an error α·s·ξ
+    and scatter about it by s·η_i, ξ and η_i standard normal. Then (E_ref - Ē)²/s² is (α² + 1/M) times a
+    number of Fisher's F distribution with 1 and M - 1 degrees of freedom, whatever α and s are, so the
+    quantiles of an average of such numbers over the independent structures bound α² + 1/M.
+    """
+    low, high = _average_quantiles(members, max(1, math.floor(independent)))
+    bounds = (mean / high - 1 / members, mean / low - 1 / members)
+    return math.sqrt(max(0.0, bounds[0])), math.sqrt(max(0.0, bounds[1]))
+
+
+@cache
+def _average_quantiles(members: int, structures: int) -> tuple[float, float]:
+    """Quantiles 2.5 % and 97.5 % of the average of `structures` numbers F(1, M-1), by simulation.
+
+    Fewer structures get more simulations.
+    """
+    simulations = min(MOST_SIMULATIONS, max(FEWEST_SIMULATIONS, NUMBERS // structures))
+    random = np.random.default_rng([members, structures])
+    averages = [random.f(1, members - 1, structures).mean() for _ in range(simulations)]
+    low, high = np.quantile(averages, QUANTILES)
+    return float(low), float(high)
+
+
+def withheld(members: int, independent: float) -> str | None:
+    """Reason against scaling a band with α, in words; None where α may be used."""
+    reasons = []
+    if members < BAND_MEMBERS:
+        reasons.append(
+            f"M = {members} members, at least {BAND_MEMBERS} are needed: for M ≤ 5 the estimate of α² has no "
+            "finite variance"
+        )
+    if independent < BAND_FRAMES:
+        reasons.append(
+            f"{independent:.3g} independent validation frames, at least {BAND_FRAMES} are needed: sample "
+            "more frames of this composition at the temperature of the MD"
+        )
+    return "; ".join(reasons) or None
+
+
+def student_factor(members: int) -> float:
+    """Factor on σ of M members where there is no α: Student's t of M - 1 degrees of freedom.
+
+    At the level of one standard deviation, 84.1 %. NaN for one member.
+    """
+    return float(stdtrit(members - 1, ndtr(1.0))) if members > 1 else math.nan
 
 
 def _largest(terms: Floats) -> float:
@@ -111,19 +160,16 @@ def _coverage(scaled: Floats) -> Floats:
     return np.column_stack([COVERAGE_STEPS, inside, expected])
 
 
-def _warnings(members: int) -> tuple[str, ...]:
-    if members > FEW_MEMBERS:
-        return ()
-    return (
-        f"M = {members}: for M ≤ {FEW_MEMBERS} the estimate of α² has no finite variance; take 6 or more",
-    )
+def band_factor(alpha: float | None, members: int) -> float:
+    """Factor on σ of M members in a training band: α, or Student's factor where there is none."""
+    return student_factor(members) if alpha is None else alpha
 
 
 def without_offsets(reference: Floats, energies: Floats, strata: Ints) -> tuple[Floats, Floats]:
     """Reference (N',) and energies (M, N') eV with each member's mean error per composition removed.
 
-    strata (N,): composition of each structure, counted from 0. Compositions of one structure say nothing here
-    and are left out.
+    strata (N,): composition of each structure, counted from 0. Compositions of one structure, whose error
+    would become zero, are left out.
     """
     counts = np.bincount(strata, minlength=1)
     drawn = np.flatnonzero(counts[strata] > 1)
@@ -132,16 +178,16 @@ def without_offsets(reference: Floats, energies: Floats, strata: Ints) -> tuple[
 
 
 def mean_errors(reference: Floats, energies: Floats, strata: Ints) -> Floats:
-    """(M, C) eV: mean of E_i - E_ref over each composition."""
+    """Mean of E_i - E_ref over each composition, (M, C) eV."""
     counts = np.maximum(np.bincount(strata, minlength=1), 1)
     return np.array([np.bincount(strata, row - reference, minlength=1) / counts for row in energies])
 
 
 def unequal_zeros(reference: Floats, energies: Floats, strata: Ints) -> list[tuple[int, int, float]]:
-    """(member, composition, mean error in eV) where a constant error is what the raw α measures.
+    """Large constant errors of energies as (member, composition, mean error in eV).
 
-    That is where it exceeds three times the rms of the member's errors about it; compositions of one
-    structure cannot tell.
+    Such an error exceeds three times the rms of the member's errors about it; the raw α then measures it.
+    Compositions of one structure cannot show it.
     """
     offsets = mean_errors(reference, energies, strata)
     rest = energies - reference - offsets[:, strata]

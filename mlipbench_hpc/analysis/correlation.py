@@ -1,16 +1,19 @@
-"""Correlated samples: how many of them count as one."""
+"""Correlated samples: statistical inefficiency, standard errors, and numbers of independent frames."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
+from mlipbench_hpc.data.frames import Floats, Ints
 
 AT_ONCE, WINDOW = 1 << 18, 1 << 16
 
 
 def statistical_inefficiency(series: Floats) -> float:
-    """g = 1 + 2 Σ_t C(t), at least 1: so many correlated samples are worth one independent one.
+    """Statistical inefficiency g = 1 + 2 Σ_t C(t), at least 1: correlated samples per independent one.
 
     series (T,), any unit, equally spaced. The sum of the normalised autocorrelation ends where the sum of
     two neighbouring terms first is not positive (Geyer, Stat. Sci. 7, 473 (1992)). A constant series, and
@@ -33,7 +36,7 @@ def statistical_inefficiency(series: Floats) -> float:
 def _lagged(series: Floats) -> Iterator[Floats]:
     """Σ_s x(s) x(s+t) for t from 0, an even number of lags at a time, of series (T,).
 
-    Of a long series neither time nor memory grows with lags that nobody asks for.
+    Of a long series only as many lags are computed, and held in memory, as the caller takes.
     """
     frames = len(series)
     if frames <= AT_ONCE:
@@ -53,3 +56,58 @@ def correlated_error(series: Floats) -> float:
     if len(series) < 2:
         return float("nan")
     return float(np.std(series, ddof=1) * np.sqrt(statistical_inefficiency(series) / len(series)))
+
+
+@dataclass(frozen=True)
+class SeriesAverage:
+    """Average of a series with both standard errors; independent: number of independent frames."""
+
+    blocks: BlockAverage
+    correlated: float
+    independent: float
+
+    @property
+    def mean(self) -> float:
+        """Mean over the samples that fill whole blocks."""
+        return float(self.blocks.mean)
+
+    @property
+    def error(self) -> float:
+        """The larger of both standard errors; NaN without an error from blocks.
+
+        Blocks shorter than the correlation, and a correlation that a short run does not show, both make
+        theirs too small.
+        """
+        block = float(self.blocks.standard_error)
+        return max(block, self.correlated) if math.isfinite(self.correlated) else block
+
+    @property
+    def dof(self) -> float:
+        """Degrees of freedom of `error`: blocks - 1, or independent frames - 1 if fewer; at least 1."""
+        return max(1.0, min(self.blocks.blocks, self.independent) - 1)
+
+
+def series_average(series: Floats, blocks: int = 10) -> SeriesAverage:
+    """Average of series (T,), any unit, equally spaced; see `SeriesAverage`.
+
+    Raises ValueError as `block_average`.
+    """
+    series = np.asarray(series, dtype=float)
+    independent = len(series) / statistical_inefficiency(series)
+    return SeriesAverage(block_average(series, blocks), correlated_error(series), independent)
+
+
+def independent_frames(values: Floats, series: Ints, chosen: Ints) -> float:
+    """Number of independent frames among the frames `chosen` (V,).
+
+    values (F,) of all frames, any unit, or rows (C, F) of several quantities, of which the slowest counts;
+    series (F,): frames of one number follow one another in time, equally spaced, and are independent of all
+    others. Of a series of n frames with statistical inefficiency g, v frames drawn at random keep
+    g' = 1 + (g - 1)·v/n, for a share v/n of the pairs at each distance is left.
+    """
+    total = 0.0
+    for number in np.unique(series[chosen]):
+        own = np.atleast_2d(values)[:, series == number]
+        drawn, slowest = int((series[chosen] == number).sum()), max(map(statistical_inefficiency, own))
+        total += drawn / (1 + (slowest - 1) * drawn / own.shape[1])
+    return total

@@ -1,4 +1,4 @@
-"""How long waters of a region keep their direction (C_dip) and stay (P_surv): arXiv:2602.22931, S-IV.
+"""Correlation functions of waters in a region: C_dip and P_surv (arXiv:2602.22931, S-IV).
 
 Frames come in pieces of any size; origins are handled in groups of a fixed size, so that neither memory nor
 a single bit of the result depends on how the frames were cut.
@@ -25,14 +25,14 @@ Packed = NDArray[np.uint64]
 class Dynamics:
     """Sums over origins for every lag, by block of origins.
 
-    frames: how many there will be, which should fill whole blocks: a remainder counts in the value and in no
-    error; lags: the longest lag in frames; every: frames between origins; blocks: how many equal ones;
-    dipole: whether directions count, which is most of the work.
+    frames: total number, which should fill whole blocks: a remainder counts in the value and in no error;
+    lags: the longest lag in frames; every: frames between origins; blocks: number of equal blocks; dipole:
+    True to correlate directions, which takes most of the time.
 
     `sums[name]` is (blocks + 1, lags + 1). With I the indicator of the region and p the unit bisector, over
-    origins t and molecules i: "dipole" Σ I(t) I(t+τ) p(t)·p(t+τ), "both" Σ I(t) I(t+τ), "stayed" Σ of those
-    inside at every frame from t to t+τ, "begun" Σ I(t); "both_share" and "stayed_share" are Σ_t of the
-    per-origin ratios to Σ_i I_i(t), over "origins" with somebody inside.
+    origins t and molecules i: "dipole" Σ I(t) I(t+τ) p(t)·p(t+τ), "both" Σ I(t) I(t+τ), "stayed" Σ of
+    molecules inside at every frame from t to t+τ, "begun" Σ I(t); "both_share" and "stayed_share" are Σ_t of
+    the per-origin ratios to Σ_i I_i(t), over the "origins" with at least one molecule inside.
     """
 
     frames: int
@@ -55,7 +55,7 @@ class Dynamics:
         self._inside, self._directions = np.zeros((0, 0), dtype=np.bool_), np.zeros((0, 0, 3))
 
     def add(self, inside: NDArray[np.bool_], directions: Floats) -> None:
-        """The next frames: inside (F, W); directions (F, W, 3), unit vectors of any frame of reference.
+        """Add the next frames: inside (F, W); directions (F, W, 3), unit vectors in any axes.
 
         A direction counts where its molecule is inside.
         """
@@ -81,7 +81,7 @@ class Dynamics:
                 self._group(min(GROUP, self._stored))
 
     def _to_front(self) -> None:
-        """Make room behind what is held."""
+        """Move the stored frames to the front of the buffers, to make room behind them."""
         stored = slice(self._begin, self._begin + self._stored)
         self._inside[: self._stored] = self._inside[stored]
         if self.dipole:
@@ -89,14 +89,14 @@ class Dynamics:
         self._begin = 0
 
     def _group(self, size: int) -> None:
-        """Take the next `size` frames as origins, and let them go."""
+        """Count the next `size` frames as origins, and remove them from the buffer."""
         origins = np.arange(-self._first % self.every, size, self.every)
         if len(origins):
             self._count(origins, min(size + self.lags, self._stored))
         self._first, self._begin, self._stored = self._first + size, self._begin + size, self._stored - size
 
     def _count(self, origins: Ints, reach: int) -> None:
-        """Only who is ever inside takes part, which is most of what there is to save."""
+        """Add sums of these origins; molecules that are inside in no stored frame are skipped for speed."""
         length = max(1, self.frames // self.blocks)
         block = np.minimum((self._first + origins) // length, self.blocks)
         oldest = slice(self._begin, self._begin + reach)
@@ -110,11 +110,11 @@ class Dynamics:
         _add_origins(origins, block, _packed(inside), aligned, self._rows)
 
     def dipole_correlation(self) -> tuple[Floats, Floats]:
-        """C_dip(τ) (eq. S12) and its standard error, (lags + 1,) each; NaN where nobody was inside twice."""
+        """C_dip(τ) (eq. S12) and its standard error, (lags + 1,) each; NaN at lags without a molecule."""
         return self._ratio(DIPOLE, BOTH)
 
     def survival(self, continuous: bool = True, mean_of_ratios: bool = True) -> tuple[Floats, Floats]:
-        """P_surv(τ) and its standard error, (lags + 1,) each.
+        """Survival probability P_surv(τ) and its standard error, (lags + 1,) each.
 
         Inside at every frame between (as the paper's code has it) or at both ends only (eq. S13); the mean
         over origins of each origin's share, or the ratio of the sums.
@@ -124,7 +124,7 @@ class Dynamics:
         return self._ratio(STAYED if continuous else BOTH, BEGUN)
 
     def _ratio(self, above: str, below: str) -> tuple[Floats, Floats]:
-        """All origins' ratio; the jackknife over the blocks' sums, the remainder left out."""
+        """Ratio of the sums over all origins; error by jackknife over blocks, the remainder left out."""
 
         def of(sums: Floats) -> Floats:
             top, bottom = sums
@@ -138,7 +138,7 @@ class Dynamics:
 
 
 def _packed(inside: NDArray[np.bool_]) -> Packed:
-    """One bit a molecule: (F, W) bool to (⌈W/64⌉, F) words."""
+    """Pack (F, W) bool into (⌈W/64⌉, F) words, one bit for each molecule."""
     width = -(-max(1, inside.shape[1]) // WORD) * WORD
     whole = np.zeros((len(inside), width), dtype=bool)
     whole[:, : inside.shape[1]] = inside
@@ -147,7 +147,7 @@ def _packed(inside: NDArray[np.bool_]) -> Packed:
 
 @njit(cache=True, nogil=True, inline="always")
 def _bits(word: np.uint64) -> np.int64:
-    """How many are set (Hacker's Delight, fig. 5-2)."""
+    """Number of bits set in a word (Hacker's Delight, fig. 5-2)."""
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
     word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -186,9 +186,9 @@ def _add_origins(origins: Ints, block: Ints, inside: Packed, aligned: Floats, ro
 
 
 class Visits:
-    """Uninterrupted stays in a region, of each of K particles, of frames as they come.
+    """Uninterrupted stays of each of K particles in a region, from frames in their order.
 
-    number (K,): how many; a stay that the ends cut counts as it is.
+    number (K,): number of stays; a stay cut by either end of the run counts with the length seen.
     """
 
     def __init__(self, particles: int) -> None:
@@ -196,7 +196,7 @@ class Visits:
         self._inside, self._last = np.zeros(particles, dtype=np.int64), np.zeros(particles, dtype=np.bool_)
 
     def add(self, inside: NDArray[np.bool_]) -> None:
-        """The next frames (F, K), F ≥ 1."""
+        """Add the next frames (F, K), F ≥ 1."""
         before = np.vstack([self._last, inside[:-1]])
         self.number += (inside & ~before).sum(axis=0)
         self._inside += inside.sum(axis=0)
@@ -204,11 +204,11 @@ class Visits:
 
     @property
     def share(self) -> Floats:
-        """Of frames inside (K,)."""
+        """Share of frames in which each particle is inside (K,)."""
         return np.asarray(self._inside / self.frames)
 
     @property
     def length(self) -> Floats:
-        """Mean length of a stay in frames (K,), NaN without any."""
+        """Mean length of a stay in frames (K,), NaN without stays."""
         nothing = np.full(len(self.number), np.nan)
         return np.asarray(np.divide(self._inside, self.number, out=nothing, where=self.number > 0))

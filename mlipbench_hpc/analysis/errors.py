@@ -1,44 +1,92 @@
 """Errors of a model against labelled frames, with the spread of the labels beside each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.geometry import OXYGEN, owners
+from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, owners
+from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 MILLI = 1000.0
+Cell = dict[str, float | int | None]
 
 
-def model_errors(reference: Frames, energies: Floats, forces: Floats) -> dict[str, Any]:
+def model_errors(
+    reference: Frames, energies: Floats, forces: Floats, slab: Sequence[int] = ()
+) -> dict[str, Any]:
     """Root-mean-square errors in meV and meV/Å of predicted energies (F,) eV and forces (A, 3) eV/Å.
 
     energy: raw, and with the mean error of each composition removed (`centred`; compositions of a single
-    frame say nothing there and are left out), by structure and by atom, with the spread of the labels
-    about their composition's mean. force: all components, by species, and the net forces of water
-    molecules (an O that does not own exactly two H is left out and counted); `std` is the standard
-    deviation of the labels. Unlabelled frames are left out. What is undefined, and anything touched by a
-    prediction that is not finite, is None. Raises ValueError when the shapes are not those of
-    `reference`.
+    frame have no such error and are left out), by structure and by atom, with the spread of the labels
+    about their composition's mean. force: see `force_errors`; slab: atomic numbers of its elements.
+    Unlabelled frames are left out. An undefined error, and one that depends on a prediction that is not
+    finite, is None. Raises ValueError when the shapes are not those of `reference`.
     """
     if energies.shape != reference.energies.shape or forces.shape != reference.forces.shape:
         raise ValueError(
             f"expected energies {reference.energies.shape} and forces {reference.forces.shape}, "
             f"got {energies.shape} and {forces.shape}"
         )
-    labelled: NDArray[np.bool_] = np.asarray(np.isfinite(reference.forces).all(axis=1))
     return {
         "frames": len(reference),
         "not_finite": int((~np.isfinite(energies)).sum() + (~np.isfinite(forces).all(axis=1)).sum()),
         "energy": energy_errors(reference, energies),
-        "force": {
-            "all": _force(forces[labelled], reference.forces[labelled]),
-            "species": _by_species(reference, forces, labelled),
-            "molecules": molecular_errors(reference, forces),
-        },
+        "force": force_errors(reference, forces, slab),
     }
+
+
+def force_errors(reference: Frames, forces: Floats, slab: Sequence[int] = ()) -> dict[str, Any]:
+    """Errors in meV/Å of predicted forces (A, 3) eV/Å; slab: atomic numbers of the slab's elements.
+
+    all: every component; species: by element; molecules: net forces of water molecules, summed over an O and
+    the two H that it owns (any other O is left out and counted): stiff O-H bonds hide everything else in the
+    forces on atoms; ions: atoms in frames with water that are neither H nor O nor of the slab's elements.
+    Each has `rmse_meV_per_A`; `std_meV_per_A`, the standard deviation of the labels; `ratio` of the two, None
+    without spread; and `values`, the number of components.
+    """
+    labelled: NDArray[np.bool_] = np.asarray(np.isfinite(reference.forces).all(axis=1))
+    molecules, wet = _molecules(reference, forces)
+    ions = labelled & wet & ~np.isin(reference.numbers, (HYDROGEN, OXYGEN, *slab))
+    return {
+        "all": _force(forces[labelled], reference.forces[labelled]),
+        "species": _by_species(reference, forces, labelled),
+        "molecules": molecules,
+        "ions": {"atoms": int(ions.sum())} | _force(forces[ions], reference.forces[ions]),
+    }
+
+
+def strata_errors(
+    reference: Frames,
+    forces: Floats,
+    temperatures: Floats,
+    rattled: NDArray[np.bool_],
+    slab: Sequence[int] = (),
+) -> list[dict[str, Any]]:
+    """`force_errors` at each temperature (F,) K from frames that are not rattled (F,).
+
+    For each temperature all compositions together (`composition` None), then each where there are several.
+    NaN, a temperature that nobody states, becomes `temperature_K` None.
+    """
+    keys = np.where(np.isnan(temperatures), -1.0, temperatures)
+    formulas = np.array([reference.formula(index) for index in range(len(reference))])
+    strata = []
+    for kelvin in np.unique(keys[~rattled]):
+        chosen = ~rattled & (keys == kelvin)
+        several = np.unique(formulas[chosen]).tolist()
+        for formula in [None, *(several if len(several) > 1 else [])]:
+            own = np.flatnonzero(chosen if formula is None else chosen & (formulas == formula))
+            atoms = np.isin(reference.frame_of_atom(), own)
+            strata.append({
+                "temperature_K": None if kelvin < 0 else float(kelvin),
+                "composition": formula,
+                "frames": len(own),
+                "force": force_errors(reference.select(own), forces[atoms], slab),
+            })  # fmt: skip
+    return strata
 
 
 def energy_errors(reference: Frames, energies: Floats) -> dict[str, float | int | None]:
@@ -60,22 +108,24 @@ def energy_errors(reference: Frames, energies: Floats) -> dict[str, float | int 
     }
 
 
-def molecular_errors(reference: Frames, forces: Floats) -> dict[str, float | int | None]:
-    """RMSE and label spread in meV/Å of the net force of each whole water molecule, forces (A, 3) eV/Å."""
+def _molecules(reference: Frames, forces: Floats) -> tuple[Cell, NDArray[np.bool_]]:
+    """Errors of the net forces of whole water molecules; which atoms (A,) are in a frame that has any."""
     parts = [_net_forces(reference, forces, index) for index in range(len(reference))]
-    predicted = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, 3))
-    labels = np.concatenate([part[1] for part in parts]) if parts else np.zeros((0, 3))
+    predicted, labels = (
+        np.concatenate([np.zeros((0, 3)), *(part[side] for part in parts)]) for side in (0, 1)
+    )
+    wet = np.repeat(np.array([len(part[0]) > 0 for part in parts], dtype=bool), reference.sizes)
     known = np.isfinite(labels).all(axis=1)
     oxygens = int((reference.numbers == OXYGEN).sum())
-    errors = _force(predicted[known], labels[known])
-    return {"molecules": len(labels), "oxygens_left_out": oxygens - len(labels)} | errors
+    counts: Cell = {"molecules": len(labels), "oxygens_left_out": oxygens - len(labels)}
+    return counts | _force(predicted[known], labels[known]), wet
 
 
 def _net_forces(reference: Frames, forces: Floats, index: int) -> tuple[Floats, Floats]:
     """Predicted and labelled net forces (W, 3) eV/Å of the frame's W whole molecules."""
     atoms = reference.atoms_of(index)
-    numbers = reference.numbers[atoms]
-    owner = owners(numbers, reference.positions[atoms], reference.cells[index], reference.pbc[index])
+    numbers, periodic = reference.numbers[atoms], reference.pbc[index]
+    owner = owners(numbers, reference.positions[atoms], reference.cells[index], periodic, LONGEST_FIRST_OH)
     owned = np.flatnonzero(owner >= 0)
     hydrogens_of = np.bincount(owner[owned], minlength=len(numbers))
     whole = (numbers == OXYGEN) & (hydrogens_of == 2)
@@ -85,8 +135,8 @@ def _net_forces(reference: Frames, forces: Floats, index: int) -> tuple[Floats, 
     return predicted[whole], labels[whole]
 
 
-def _by_species(reference: Frames, forces: Floats, labelled: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
-    result = {}
+def _by_species(reference: Frames, forces: Floats, labelled: NDArray[np.bool_]) -> dict[str, Cell]:
+    result: dict[str, Cell] = {}
     for number in reference.species():
         own = labelled & (reference.numbers == number)
         result[chemical_symbols[number]] = {"atoms": int(own.sum())} | _force(
@@ -95,25 +145,27 @@ def _by_species(reference: Frames, forces: Floats, labelled: NDArray[np.bool_]) 
     return result
 
 
-def _force(predicted: Floats, labels: Floats) -> dict[str, float | None]:
+def _force(predicted: Floats, labels: Floats) -> Cell:
     spread = labels - labels.mean() if labels.size else labels
-    return {"rmse_meV_per_A": _rms((predicted - labels) * MILLI), "std_meV_per_A": _rms(spread * MILLI)}
+    rmse, std = _rms((predicted - labels) * MILLI), _rms(spread * MILLI)
+    ratio = rmse / std if rmse is not None and std else None
+    return {"rmse_meV_per_A": rmse, "std_meV_per_A": std, "ratio": ratio, "values": labels.size}
 
 
 def _strata(reference: Frames, chosen: Ints) -> Ints:
-    """(len(chosen),) which composition each chosen frame has, counted from 0."""
+    """Composition of each chosen frame, counted from 0, (len(chosen),)."""
     formulas = [reference.formula(int(index)) for index in chosen]
     return np.unique(formulas, return_inverse=True)[1].astype(np.int64)
 
 
 def _centred(values: Floats, strata: Ints) -> Floats:
-    """`values` (F,) less the mean over their stratum (F,)."""
+    """`values` (F,) minus the mean over their stratum (F,)."""
     counts = np.bincount(strata, minlength=1)
     return np.asarray(values - (np.bincount(strata, values, minlength=1) / np.maximum(counts, 1))[strata])
 
 
 def _rms(values: Floats) -> float | None:
-    """Root of the mean square, None where there is nothing or not everything is finite."""
+    """Root of the mean square; None for no values or where one is not finite."""
     if values.size == 0 or not np.isfinite(values).all():
         return None
     largest = float(np.abs(values).max()) or 1.0

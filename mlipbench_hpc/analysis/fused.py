@@ -1,9 +1,10 @@
-"""Profiles of an interface, its first layer, and what is around its ions: compiled loops over frames.
+"""Compiled loops over frames: profiles of an interface, its first layer, and neighbours of ions.
 
 Frames are added one after another, so no bit of the result depends on how they were cut into pieces.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.profiles import (
-    COUNTED,
     DENSITY,
     MOL_PER_L,
     ORIENTATION,
@@ -21,35 +21,42 @@ from mlipbench_hpc.analysis.profiles import (
     concentration,
 )
 from mlipbench_hpc.analysis.slab import FIRST_LAYER
-from mlipbench_hpc.analysis.waters import SUSPECT_OH
+from mlipbench_hpc.analysis.waters import KINDS, Waters
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# Rows of sums: intact molecules, these with cos θ, other oxygens, and then each species of ions.
-FIXED = 3
+# Rows of sums: waters, waters weighted with cos θ, other kinds of oxygen, each species of ions.
+FIXED = 2 + len(KINDS)
 Layer = tuple[NDArray[np.bool_], Floats]
 
 
-def first_layer(profiler: Profiler, positions: NDArray[np.floating], room: Layer | None = None) -> Layer:
-    """Who of W intact molecules is in 0 < z ≤ 4.5 Å of which face, and how each points.
+def first_layer(
+    profiler: Profiler,
+    positions: NDArray[np.floating],
+    room: Layer | None = None,
+    segments: Iterable[tuple[slice, Waters]] | None = None,
+) -> Layer:
+    """Waters in the first layer 0 < z ≤ 4.5 Å of each face, and their bisectors.
 
-    positions (F, N, 3) Å. Returns (F, faces·W) bool and unit bisectors (F, faces·W, 3), zero of who is not
-    inside. room: what an earlier call returned and nobody needs any more, to be filled again.
+    positions (F, N, 3) Å. Returns (F, faces·O) bool and unit bisectors (F, faces·O, 3), zero for oxygens not
+    inside. room: arrays of an earlier call, no longer in use, that are filled again. segments: the waters of
+    each stretch of frames, those of the first frame where left out.
     """
-    shape = len(positions), len(profiler.faces) * len(profiler.waters.intact)
+    shape = len(positions), len(profiler.faces) * len(profiler.waters.oxygens)
     if room is None or room[0].shape != shape:
         room = np.empty(shape, dtype=np.bool_), np.empty((*shape, 3))
     inside, directions = room
-    given = native(positions), profiler.cell, *_surfaces(profiler), profiler.waters.intact
-    _layer(*given, inside, directions)
+    for part, waters in segments or [(slice(None), profiler.waters)]:
+        known = native(positions[part]), profiler.cell, *_surfaces(profiler), waters.molecules
+        _layer(*known, inside[part], directions[part])
     return inside, directions
 
 
 def surroundings(
     profiler: Profiler, positions: NDArray[np.floating], atoms: Ints, reach: float
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """Of each of K atoms: whether it is in the first layer of a face, and oxygens within reach (Å) of it.
+    """Membership of each of K atoms in the first layer, and number of oxygens within reach (Å) of it.
 
-    positions (F, N, 3) Å, atoms (K,); both (F, K).
+    positions (F, N, 3) Å, atoms (K,); both results (F, K).
     """
     shape = len(positions), len(atoms)
     inside, neighbours = np.zeros(shape, dtype=np.bool_), np.zeros(shape)
@@ -66,49 +73,47 @@ def _surfaces(profiler: Profiler) -> tuple[Ints, Ints, Floats]:
 
 
 def native(positions: NDArray[np.floating]) -> NDArray[np.floating]:
-    """In this machine's order of bytes, which compiled code wants; the same where it is so already."""
+    """Positions in the machine's byte order, which compiled code needs; not copied where already so."""
     return np.ascontiguousarray(positions, dtype=positions.dtype.newbyteorder("="))
 
 
-def arrays(profiler: Profiler) -> tuple[Any, ...]:
-    """What the compiled loop knows of an interface."""
-    owner, molecules = profiler.waters.owner, profiler.waters.intact[:, 0]
-    others = np.setdiff1d(profiler.waters.oxygens, molecules) if profiler.faces else profiler.waters.oxygens
-    loose = np.flatnonzero((owner >= 0) & ~np.isin(owner, molecules))
+def arrays(profiler: Profiler, waters: Waters) -> tuple[Any, ...]:
+    """Arguments of the compiled loop: geometry, and waters and ions of a stretch of frames."""
     return (
         profiler.cell,
         *_surfaces(profiler),
-        profiler.waters.intact,
-        np.column_stack([loose, owner[loose]]).astype(np.int64),
-        *_joined([others, *profiler.ions.values()]),
+        waters.intact[:, 0].copy(),
+        *_joined([*waters.kinds.values(), *profiler.ions.values()]),
         profiler.width,
         profiler.first_bin,
     )
 
 
 def _joined(groups: list[Ints]) -> tuple[Ints, Ints]:
-    """Groups of indices end to end, and where each begins."""
+    """Concatenated groups of indices, and the start of each."""
     starts = np.cumsum([0, *(len(group) for group in groups)])
     return np.concatenate([*groups, np.zeros(0, dtype=np.int64)]).astype(np.int64), starts.astype(np.int64)
 
 
 def named(profiler: Profiler, sums: Floats) -> Samples:
-    """In their units; sums (blocks, K, series, B)."""
+    """Profiles by name in their units, from sums (blocks, K, series, B)."""
     per_volume = 1.0 / (
         profiler.cell[0, 0] * profiler.cell[1, 1] * profiler.width * max(1, len(profiler.faces))
     )
-    profiles = {DENSITY: WATER_G_PER_CM3 * per_volume * (sums[:, :, 0] + sums[:, :, 2])}
+    profiles = {DENSITY: WATER_G_PER_CM3 * per_volume * sums[:, :, 0]}
+    for place, kind in enumerate(KINDS):
+        if sums[:, :, 2 + place].any():
+            profiles[kind] = WATER_G_PER_CM3 * per_volume * sums[:, :, 2 + place]
     for place, symbol in enumerate(profiler.ions):
         profiles[concentration(symbol)] = MOL_PER_L * per_volume * sums[:, :, FIXED + place]
     if profiler.faces:
-        profiles[COUNTED] = WATER_G_PER_CM3 * per_volume * sums[:, :, 0]
         profiles[ORIENTATION] = WATER_G_PER_CM3 * per_volume * sums[:, :, 1]
     return profiles
 
 
 @njit(cache=True, nogil=True)
 def _inverse(cell: Floats) -> Floats:
-    """1/diagonal of a lower triangular cell, and below which |x|, |y|, |z| a vector has no nearer image."""
+    """1/diagonal of a lower triangular cell; bound on |x|, |y|, |z| below which no image is nearer."""
     components = np.zeros(4)
     for axis in range(3):
         components[axis] = 1.0 / cell[axis, axis]
@@ -121,7 +126,7 @@ def _inverse(cell: Floats) -> Floats:
 
 @njit(cache=True, nogil=True, inline="always")
 def _image(x: float, y: float, z: float, cell: Floats, inverse: Floats) -> tuple[float, float, float]:
-    """The minimum image of a vector, as `geometry.minimum_image` has it, for a lower triangular cell.
+    """Minimum image of a vector, as in `geometry.minimum_image`, for a lower triangular cell.
 
     inverse: as `_inverse` has it.
     """
@@ -138,7 +143,7 @@ def _image(x: float, y: float, z: float, cell: Floats, inverse: Floats) -> tuple
 def _bond(
     frame: NDArray[np.floating], start: int, end: int, cell: Floats, inverse: Floats
 ) -> tuple[float, float, float]:
-    """From one atom to another; what is shorter than inverse[3] along each axis is its own image."""
+    """Vector between two atoms; one below inverse[3] along each axis is its own minimum image."""
     x = np.float64(frame[end, 0]) - frame[start, 0]
     y = np.float64(frame[end, 1]) - frame[start, 1]
     z = np.float64(frame[end, 2]) - frame[start, 2]
@@ -151,7 +156,7 @@ def _bond(
 def _molecule(
     frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floats
 ) -> tuple[tuple[float, float, float], float]:
-    """The unit bisector of O, H, H, and the longer bond squared."""
+    """Unit bisector of O, H, H, and the square of the longer bond."""
     x, y, z = _bond(frame, atoms[0], atoms[1], cell, inverse)
     u, v, w = _bond(frame, atoms[0], atoms[2], cell, inverse)
     longer = max(x * x + y * y + z * z, u * u + v * v + w * w)
@@ -174,28 +179,19 @@ def _plane(frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floa
 def _cosines(
     frame: NDArray[np.floating], intact: Ints, cell: Floats, inverse: Floats, out: Floats
 ) -> tuple[float, float]:
-    """cos θ of each intact molecule to +z into `out`; returns their sum, and the longest O-H squared."""
+    """Compute cos θ of each intact molecule to +z into `out`; returns sum and longest O-H squared."""
     total = longest = 0.0
     for place in range(len(intact)):
         (_, _, out[place]), bond = _molecule(frame, intact[place], cell, inverse)
-        longest = max(longest, bond)
+        if bond > longest:
+            longest = bond
         total += out[place]
     return total, longest
 
 
-@njit(cache=True, nogil=True)
-def _longest(frame: NDArray[np.floating], bonds: Ints, cell: Floats, inverse: Floats) -> float:
-    """The longest of some bonds (hydrogen, oxygen), squared."""
-    longest = 0.0
-    for place in range(len(bonds)):
-        x, y, z = _bond(frame, bonds[place, 1], bonds[place, 0], cell, inverse)
-        longest = max(longest, x * x + y * y + z * z)
-    return longest
-
-
 @njit(cache=True, nogil=True, inline="always")
 def _height(z: float, axis: tuple[float, float, float, float]) -> float:
-    """Above a plane; axis: normal, plane, cell length, where z wraps."""
+    """Height above a plane; axis: normal, plane, cell length, fraction of the period below the plane."""
     above = axis[0] * (z - axis[1])
     if 0.0 <= above < 0.5 * axis[2]:
         return above
@@ -204,13 +200,17 @@ def _height(z: float, axis: tuple[float, float, float, float]) -> float:
 
 @njit(cache=True, nogil=True, inline="always")
 def _bin(z: float, axis: tuple[float, float, float, float], bins: tuple[float, int], last: int) -> int:
-    """Of a height."""
-    return min(max(int(np.floor(_height(z, axis) / bins[0])) - bins[1], 0), last)
+    """Bin index of a height; -1 beyond the first and the last whole bin."""
+    place = int(np.floor(_height(z, axis) / bins[0])) - bins[1]
+    return place if 0 <= place <= last else -1
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _put(weights: Floats, row: Floats, factor: float) -> None:
-    """Adds weights (K,) times a factor to a row (K,)."""
+    """Add weights (K,) times a factor to a row (K,); the usual K of 1 without a loop."""
+    if len(weights) == 1:
+        row[0] += factor * weights[0]
+        return
     for k in range(len(weights)):
         row[k] += factor * weights[k]
 
@@ -224,9 +224,11 @@ def _count(
     weights: Floats,
     rows: Floats,
 ) -> None:
-    """Adds weights (K,) to rows (B, K) where each atom is."""
+    """Add weights (K,) to rows (B, K) at the bin of each atom."""
     for atom in atoms:
-        _put(weights, rows[_bin(frame[atom, 2], axis, bins, len(rows) - 1)], 1.0)
+        where = _bin(frame[atom, 2], axis, bins, len(rows) - 1)
+        if where >= 0:
+            _put(weights, rows[where], 1.0)
 
 
 @njit(cache=True, nogil=True)
@@ -239,11 +241,12 @@ def _weigh(
     weights: Floats,
     rows: Floats,
 ) -> None:
-    """Counts into rows[0], and cosines against the normal into rows[1]."""
+    """Add counts to rows[0], and cosines against the normal to rows[1]."""
     for place in range(len(atoms)):
         where = _bin(frame[atoms[place], 2], axis, bins, rows.shape[1] - 1)
-        _put(weights, rows[0, where], 1.0)
-        _put(weights, rows[1, where], axis[0] * cosines[place])
+        if where >= 0:
+            _put(weights, rows[0, where], 1.0)
+            _put(weights, rows[1, where], axis[0] * cosines[place])
 
 
 @njit(cache=True, nogil=True)
@@ -251,40 +254,35 @@ def add_frames(
     positions: NDArray[np.floating],
     block_of: Ints,
     weights: Floats,
+    cosines: Floats,
     cell: Floats,
     layers: Ints,
     layer_start: Ints,
     normals: Floats,
-    intact: Ints,
-    loose: Ints,
+    molecules: Ints,
     others: Ints,
     other_start: Ints,
     width: float,
     first_bin: int,
     sums: Floats,
-    dipole: Floats,
-    suspect: NDArray[np.bool_],
 ) -> None:
-    """Add the frames' counts to sums (blocks, 3 + ions, B, K) and fill dipole and suspect (f,)."""
-    cosines, bins = np.zeros(len(intact)), (width, first_bin)
-    molecules, inverse = intact[:, 0].copy(), _inverse(cell)
+    """Add the frames' counts to sums (faces, blocks, 6 + ions, B, K); cosines (f, ≥W) to +z of molecules."""
+    bins, inverse = (width, first_bin), _inverse(cell)
     for t in range(len(positions)):
         frame, block, counted = positions[t], block_of[t], weights[t]
-        if len(normals) > 0:
-            dipole[t], longest = _cosines(frame, intact, cell, inverse, cosines)
-            longest = max(longest, _longest(frame, loose, cell, inverse))
-            suspect[t] = longest > SUSPECT_OH * SUSPECT_OH
-        if block >= len(sums):
+        if block >= sums.shape[1]:
             continue
         for face in range(max(1, len(normals))):
             axis = (1.0, 0.0, cell[2, 2], 0.0)
-            if len(normals) > 0:
+            if len(normals) == 0:
+                _count(frame, molecules, axis, bins, counted, sums[0, block, 0])
+            else:
                 plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
                 axis = (normals[face], plane, cell[2, 2], 0.25)
-                _weigh(frame, molecules, cosines, axis, bins, counted, sums[block])
-            for one in range(len(other_start) - 1):
-                species = others[other_start[one] : other_start[one + 1]]
-                _count(frame, species, axis, bins, counted, sums[block, 2 + one])
+                _weigh(frame, molecules, cosines[t], axis, bins, counted, sums[face, block])
+            for group in range(len(other_start) - 1):
+                atoms = others[other_start[group] : other_start[group + 1]]
+                _count(frame, atoms, axis, bins, counted, sums[face, block, 2 + group])
 
 
 @njit(cache=True, nogil=True)
@@ -294,12 +292,12 @@ def _layer(
     layers: Ints,
     layer_start: Ints,
     normals: Floats,
-    intact: Ints,
+    molecules: Ints,
     inside: NDArray[np.bool_],
     directions: Floats,
 ) -> None:
-    """Fill inside (F, faces·W) and directions (F, faces·W, 3)."""
-    inverse, waters = _inverse(cell), len(intact)
+    """Fill inside (F, faces·O) and directions (F, faces·O, 3); molecules (O, 3)."""
+    inverse, waters = _inverse(cell), len(molecules)
     for t in range(len(positions)):
         frame = positions[t]
         for face in range(len(normals)):
@@ -307,10 +305,11 @@ def _layer(
             axis = (normals[face], plane, cell[2, 2], 0.25)
             for place in range(waters):
                 here = face * waters + place
-                inside[t, here] = 0 < _height(frame[intact[place, 0], 2], axis) <= FIRST_LAYER
+                above = _height(frame[molecules[place, 0], 2], axis)
+                inside[t, here] = molecules[place, 1] >= 0 and 0 < above <= FIRST_LAYER
                 directions[t, here] = (0.0, 0.0, 0.0)
                 if inside[t, here]:
-                    directions[t, here] = _molecule(frame, intact[place], cell, inverse)[0]
+                    directions[t, here] = _molecule(frame, molecules[place], cell, inverse)[0]
 
 
 @njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""Periodic geometry: minimum image, perpendicular widths, which hydrogen belongs to which oxygen."""
+"""Periodic geometry: minimum image, perpendicular widths, owners of hydrogens."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,11 +6,12 @@ from numpy.typing import NDArray
 from mlipbench_hpc.data.frames import Floats, Ints
 
 LONGEST_OH = 1.3
+PAIRS_AT_ONCE = 400_000
 HYDROGEN, OXYGEN = 1, 8
 
 
 def minimum_image(vectors: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool = True) -> Floats:
-    """The periodic images of `vectors` (..., 3) Å whose fractional coordinates lie in [-1/2, 1/2].
+    """Periodic images of `vectors` (..., 3) Å whose fractional coordinates lie in [-1/2, 1/2].
 
     cell (3, 3) Å, rows are lattice vectors (a row may be zero where pbc is False); pbc (3,). Since the
     fractional coordinate along a is at most |v|/w_a, w_a the perpendicular width, this image is the
@@ -27,8 +28,14 @@ def perpendicular_widths(cells: Floats) -> Floats:
     return np.asarray(volumes[..., None] / np.linalg.norm(normals, axis=-1))
 
 
-def owners(numbers: Ints, positions: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool = True) -> Ints:
-    """Which oxygen each hydrogen belongs to: the nearest one, at most 1.3 Å away under the minimum image.
+def owners(
+    numbers: Ints,
+    positions: Floats,
+    cell: Floats,
+    pbc: NDArray[np.bool_] | bool = True,
+    longest: float = LONGEST_OH,
+) -> Ints:
+    """Owner of each hydrogen: the nearest oxygen, at most `longest` Å away by minimum image.
 
     numbers (N,) atomic numbers, positions (N, 3) Å, cell (3, 3) Å, pbc (3,). Returns (N,) indices into
     the frame for hydrogens, -1 for other atoms and for hydrogens without an oxygen that near.
@@ -37,9 +44,11 @@ def owners(numbers: Ints, positions: Floats, cell: Floats, pbc: NDArray[np.bool_
     owner_of = np.full(len(numbers), -1)
     if len(hydrogens) == 0 or len(oxygens) == 0:
         return owner_of
-    vectors = minimum_image(positions[hydrogens][:, None] - positions[oxygens][None], cell, pbc)
-    distances = np.linalg.norm(vectors, axis=-1)
-    nearest = distances.argmin(axis=1)
-    near = distances[np.arange(len(hydrogens)), nearest] <= LONGEST_OH
-    owner_of[hydrogens[near]] = oxygens[nearest[near]]
+    some = max(1, PAIRS_AT_ONCE // len(oxygens))  # so that memory does not grow with the pairs
+    for part in (hydrogens[start : start + some] for start in range(0, len(hydrogens), some)):
+        vectors = minimum_image(positions[part][:, None] - positions[oxygens][None], cell, pbc)
+        distances = np.linalg.norm(vectors, axis=-1)
+        nearest = distances.argmin(axis=1)
+        near = distances[np.arange(len(part)), nearest] <= longest
+        owner_of[part[near]] = oxygens[nearest[near]]
     return owner_of

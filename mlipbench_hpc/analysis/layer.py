@@ -1,4 +1,4 @@
-"""The first layer of water on a surface, 0 < z ≤ 4.5 Å: where it is densest, and how it points."""
+"""First layer of water on a surface, 0 < z ≤ 4.5 Å: peak of its density, and orientation."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ LAYER_HUNDREDTHS = round(100 * FIRST_LAYER)
 
 
 def fills(width: float) -> bool:
-    """Whether whole bins of `width` Å fill the layer: no bin of it then reaches beyond 4.5 Å."""
+    """True where whole bins of `width` Å fill the layer: no bin of it then reaches beyond 4.5 Å."""
     bins = FIRST_LAYER / width
     return round(bins) > 0 and abs(bins - round(bins)) < 1e-6 * bins
 
 
 def filling(width: float) -> str:
-    """What to ask for instead of a `width` (Å) that does not fill the layer: the nearest whole hundredths."""
+    """Words of a message: nearest whole hundredths of Å that fill the layer, instead of `width` (Å)."""
     whole = [n / 100 for n in range(1, LAYER_HUNDREDTHS + 1) if LAYER_HUNDREDTHS % n == 0]
     below = max((w for w in whole if w <= width), default=whole[0])
     above = min((w for w in whole if w >= width), default=whole[-1])
@@ -28,15 +28,15 @@ def filling(width: float) -> str:
 def first_layer(z: Floats, profiles: Floats) -> Floats:
     """Mean cos θ, height of the density's peak (Å) and density there (g/cm³), in the order of `NAMES`.
 
-    z (B,) Å, equal bins that fill the layer; profiles (3, B) g/cm³: density of all oxygens, density of intact
-    molecules, and the latter weighted with cos θ. cos θ is the mean over molecules, Σ ρ·cos θ / Σ ρ. The
+    z (B,) Å, equal bins that fill the layer; profiles (2, B) g/cm³: density of water, and that weighted
+    with cos θ. cos θ is the mean over molecules, Σ ρ·cos θ / Σ ρ. The
     peak is the vertex of the parabola through the highest bin of the layer and its two neighbours; NaN where
     the density is zero or still rises at the end of the layer.
     """
-    density, counted, orientation = profiles
+    density, orientation = profiles
     inside = interfacial(z)
-    intact = counted[inside].sum()
-    cosine = orientation[inside].sum() / intact if intact > 0 else np.nan
+    waters = density[inside].sum()
+    cosine = orientation[inside].sum() / waters if waters > 0 else np.nan
     return np.array([cosine, *_peak(z, density, np.flatnonzero(inside))])
 
 

@@ -1,12 +1,14 @@
-"""Trajectories read once: block sums of profiles as frames come, and several things fed from one reading."""
+"""Trajectories read once: block sums of profiles as frames come, and several sums from one reading."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.fused import FIXED, add_frames, arrays, named, native
+from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
 from mlipbench_hpc.data.frames import Floats
 
@@ -16,43 +18,48 @@ Part = NDArray[np.floating]
 class BlockSums:
     """Σ_t row[k, t] · profile[t] over each block, for each profile, and P_z, of frames as they come.
 
-    rows (K, T): what every frame counts for. T should fill whole blocks: frames after the last one are in
-    P_z alone. Notes in `profiler` which hydrogens changed their owner. Raises ValueError when there are fewer
-    frames than blocks.
+    rows (K, T): weights of every frame. T should fill whole blocks: frames after the last one are in P_z
+    alone. Waters are determined frame by frame. Raises ValueError when there are fewer frames than blocks.
     """
 
     def __init__(self, profiler: Profiler, rows: Floats, blocks: int) -> None:
         self.profiler, self.length, self._start = profiler, rows.shape[1] // blocks, 0
         if self.length == 0:
             raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
-        self._sums = np.zeros((blocks, FIXED + len(profiler.ions), profiler.bins, len(rows)))
+        shape = blocks, FIXED + len(profiler.ions), profiler.bins, len(rows)
+        self._sums = np.zeros((max(1, len(profiler.faces)), *shape))
         self._rows, self._dipole = rows, np.zeros(rows.shape[1])
-        self._given = arrays(profiler)
+        self._waters, self._known = profiler.waters, arrays(profiler, profiler.waters)
 
     def add(self, positions: Part) -> None:
-        """The next frames (f, N, 3) Å."""
+        """Add the next frames (f, N, 3) Å."""
         start, stop = self._start, self._start + len(positions)
         block_of = np.arange(start, stop) // self.length
         weights = np.ascontiguousarray(self._rows[:, start:stop].T)
-        suspect = np.zeros(len(positions), dtype=np.bool_)
-        filled = self._sums, self._dipole[start:stop], suspect
-        add_frames(native(positions), block_of, weights, *self._given, *filled)  # type: ignore[call-arg]
-        if self.profiler.faces and suspect.any():
-            changed = self.profiler.waters.changed(positions[suspect], self.profiler.cell)
-            self.profiler.moved = np.union1d(self.profiler.moved, changed)
-        if self.profiler.faces:
-            self._dipole[start:stop] *= self.profiler.faces[0].normal
+        ready = native(positions)
+        for part, waters, cosines, total in owners_of(self.profiler).segments(positions):
+            if waters is not self._waters:
+                self._waters, self._known = waters, arrays(self.profiler, waters)
+            add_frames(ready[part], block_of[part], weights[part], cosines, *self._known, self._sums)  # type: ignore[call-arg]
+            if self.profiler.faces:
+                self._dipole[start:stop][part] = self.profiler.faces[0].normal * total
         self._start = stop
 
     @property
     def sums(self) -> Samples:
-        """(blocks, K, B) of each profile."""
-        return named(self.profiler, np.moveaxis(self._sums, 3, 1))
+        """Block sums (blocks, K, B) of each profile; two faces are symmetrised."""
+        return named(self.profiler, np.moveaxis(self._sums.sum(axis=0), 3, 1))
 
     @property
     def means(self) -> Samples:
         """Block means (blocks, B) of each profile, of rows (1, T) of ones."""
         return {name: part[:, 0] / self.length for name, part in self.sums.items()}
+
+    @property
+    def face_means(self) -> list[Samples]:
+        """Block means as `means`, of each face by itself, with its own outward normal."""
+        faces = [named(self.profiler, np.moveaxis(len(self._sums) * own, 3, 1)) for own in self._sums]
+        return [{name: part[:, 0] / self.length for name, part in own.items()} for own in faces]
 
     @property
     def dipole(self) -> Floats:
@@ -63,26 +70,26 @@ class BlockSums:
 def block_means(
     profiler: Profiler, parts: Iterable[Part], frames: int, blocks: int
 ) -> tuple[Samples, Floats]:
-    """Block means and P_z as `BlockSums` has them; parts add up to `frames`, and each counts once."""
-    one = BlockSums(profiler, np.broadcast_to(1.0, (1, frames)), blocks)
-    feed(parts, [one.add])
-    return one.means, one.dipole
+    """Block means and P_z of `BlockSums`, each frame of weight 1; parts add up to `frames`."""
+    sums = BlockSums(replace(profiler, owners=None), np.broadcast_to(1.0, (1, frames)), blocks)
+    feed(parts, [sums.add])
+    return sums.means, sums.dipole
 
 
 def block_sums(
     profiler: Profiler, parts: Iterable[Part], rows: Floats, blocks: int
 ) -> tuple[Samples, Floats]:
-    """Block sums and P_z as `BlockSums` has them, of parts (f, N, 3) Å that add up to T frames."""
-    one = BlockSums(profiler, rows, blocks)
-    feed(parts, [one.add])
-    return one.sums, one.dipole
+    """Block sums and P_z of `BlockSums`, of parts (f, N, 3) Å that add up to T frames."""
+    sums = BlockSums(replace(profiler, owners=None), rows, blocks)
+    feed(parts, [sums.add])
+    return sums.sums, sums.dipole
 
 
 def feed(parts: Iterable[Part], takers: Sequence[Callable[[Part], None]], threads: int = 1) -> None:
-    """Every part to every taker, in order, read once.
+    """Pass every part to every taker, in order, in one reading.
 
-    With more threads than one a part's takers run side by side while the next part is read; each sees all
-    parts in their order, so no bit depends on threads. What a taker or the reading raises is raised.
+    With more threads than one a part's takers run side by side while the next part is read; each receives all
+    parts in their order, so no bit depends on threads. Errors of takers and of the reading are raised.
     """
     if threads < 2:
         for positions in parts:

@@ -1,70 +1,94 @@
 """Profiles along z, per frame and averaged (shared definitions: density, orientation, concentration, P_z)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.slab import Face, faces
-from mlipbench_hpc.analysis.waters import Waters, ions
+from mlipbench_hpc.analysis.geometry import LONGEST_OH
+from mlipbench_hpc.analysis.slab import Face
+from mlipbench_hpc.analysis.surface import Slab, Surface, surface
+from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH, Waters, ions
 from mlipbench_hpc.data.frames import Floats, Ints
 
 # Mass of a water molecule in g per cm³/Å³, and one particle per Å³ in mol/L.
 WATER_G_PER_CM3 = 29.91461129513685
 MOL_PER_L = 1660.5390671738467
-DENSITY, ORIENTATION, COUNTED, DIPOLE = "density", "orientation", "counted", "dipole"
+DENSITY, ORIENTATION, TOTAL_ORIENTATION = "density", "orientation", "total_orientation"
+# Part of a bin that may be missing from a whole one by rounding.
+EDGE = 1e-9
 Samples = dict[str, Floats]
 
 
 @dataclass
 class Profiler:
-    """What of an interface its profiles are made of; `fused` makes them.
+    """Geometry, waters and ions of an interface, and bins along z; `fused` computes the profiles.
 
-    z (B,) bin centres in Å, bins half-open between k·width; faces: () where z starts at the cell's origin.
-    Profiles: "density" g/cm³, and with a slab "orientation" g/cm³ (weight cos θ), "counted" g/cm³ (intact
-    molecules alone) and "dipole", P_z; for each ion species "concentration-X" mol/L. Two faces share the
-    weight: the profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
-    symbol. moved: hydrogens seen to have changed their oxygen.
+    z (B,) bin centres in Å, bins half-open between k·width, whole ones only; surface: without faces where z
+    starts at the cell's origin.
+    Profiles: "density" g/cm³ of water, and with a slab "orientation" g/cm³ (weight cos θ) and
+    "total_orientation", P_z; of every other kind of oxygen that occurs its density as if it were water's
+    (`waters.KINDS`, g/cm³); for each ion species "concentration-X" mol/L. Two faces share the weight: the
+    profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
+    symbol. waters: of the first frame; owners: of later frames of one reading (see `ownership`).
+    apart: Å between two faces, across the water. frozen: waters of the first frame are waters in all frames.
     """
 
     cell: Floats
     width: float
-    faces: tuple[Face, ...]
+    surface: Surface
     waters: Waters
     ions: dict[str, Ints]
-    moved: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    owners: object | None = None
+    apart: float | None = None
+    frozen: bool = False
 
     @classmethod
     def of(
-        cls, numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int, width: float
+        cls,
+        numbers: Ints,
+        positions: NDArray[np.floating],
+        cell: Floats,
+        slab: int | Sequence[int] | Slab,
+        width: float,
+        frozen: bool = False,
     ) -> "Profiler":
-        """From the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å lower triangular, width Å.
+        """Profiler from the first frame or frames: numbers (N,), positions (N, 3) or (F, N, 3) Å, width Å.
 
-        Raises ValueError for a cell without volume or not lower triangular, and where the metal has no
-        surface.
+        cell (3, 3) Å, lower triangular; slab: its element or elements. All frames determine the faces, the
+        first one the molecules; frozen: bonds are at most 1.3 Å, and molecules stay in all frames, as in the
+        paper. Raises ValueError for a cell without volume or not lower triangular, and where `surface` does.
         """
         if not np.linalg.det(cell) > 0 or np.triu(cell, 1).any():
             raise ValueError(
                 f"profiles need a periodic cell with a along x and b in the xy plane, got {cell}"
             )
-        surfaces = faces(numbers, positions, cell, metal)
-        species = {chemical_symbols[z]: np.flatnonzero(numbers == z) for z in ions(numbers, metal)}
-        waters = Waters.assign(numbers, positions, cell)
-        return cls(np.asarray(cell, dtype=float), width, surfaces, waters, species)
+        frames = np.reshape(positions, (-1, *positions.shape[-2:]))
+        outside = surface(numbers, frames, cell, Slab.of(slab))
+        species = {chemical_symbols[z]: atoms for z, atoms in ions(numbers, outside).items()}
+        longest = LONGEST_OH if frozen else LONGEST_FIRST_OH
+        waters = Waters.assign(numbers, frames[0], cell, outside, longest)
+        apart = distance(frames, cell, outside.faces) if len(outside.faces) == 2 else None
+        return cls(np.asarray(cell, dtype=float), width, outside, waters, species, apart=apart, frozen=frozen)
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """Faces that heights are measured from; () without a slab."""
+        return self.surface.faces
 
     @property
     def first_bin(self) -> int:
-        """k of the first bin, which begins at k·width."""
+        """Index k of the first whole bin of the period, which begins at k·width."""
         low = -self.cell[2, 2] / 4 if self.faces else 0.0
-        return int(np.floor(low / self.width))
+        return int(np.ceil(low / self.width - EDGE))
 
     @property
     def bins(self) -> int:
-        """Number of bins that cover one period of the cell."""
+        """Number of whole bins in one period of the cell; atoms beyond them are not counted."""
         high = self.cell[2, 2] * (0.75 if self.faces else 1.0)
-        return int(np.ceil(high / self.width)) - self.first_bin
+        return max(1, int(np.floor(high / self.width + EDGE)) - self.first_bin)
 
     @property
     def z(self) -> Floats:
@@ -72,8 +96,14 @@ class Profiler:
         return np.asarray((self.first_bin + np.arange(self.bins) + 0.5) * self.width, dtype=float)
 
 
+def distance(positions: NDArray[np.floating], cell: Floats, faces: tuple[Face, ...]) -> float:
+    """Distance in Å from the first of two faces outward to the second, mean over frames (F, N, 3) Å."""
+    heights = faces[0].heights(positions, cell, faces[1].layer)
+    return float(np.mod(heights, cell[2, 2]).mean())
+
+
 def concentration(symbol: str) -> str:
-    """The name of the profile of one species of ions."""
+    """Name of the concentration profile of one species of ions."""
     return f"concentration-{symbol}"
 
 

@@ -76,7 +76,7 @@ def radial_distribution(
 
 
 def frames_at_once(first: Ints, second: Ints) -> int:
-    """How many frames are held in memory together."""
+    """Number of frames that are processed together, limited by memory."""
     return max(1, ATOMS_AT_ONCE // (len(first) + len(second)))
 
 
@@ -96,7 +96,7 @@ def samples(
 
 
 def _scale(cells: Floats, pairs: int, edges: Floats) -> Floats:
-    """(F, B) by which a frame's ordered pairs in each bin become its g(r)."""
+    """Factors (F, B) that turn a frame's ordered pairs in each bin into its g(r)."""
     volumes = np.abs(np.linalg.det(cells))
     return np.asarray(volumes[:, None] / (pairs * 4 / 3 * np.pi * np.diff(edges**3)))
 
@@ -150,7 +150,7 @@ def _count_pairs(one: Floats, other: Floats, cells: Floats, same: bool, width: f
 def _validated(
     positions: NDArray[np.floating], cells: Floats, first: Ints, second: Ints, r_max: float, bin_width: float
 ) -> bool:
-    """Whether both groups are one; raises ValueError for what `radial_distribution` cannot take."""
+    """True where both groups are the same; ValueError for arguments outside `radial_distribution`'s."""
     if (
         positions.ndim != 3
         or positions.shape[2] != 3

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.profiles import Samples
 from mlipbench_hpc.analysis.reweighting import direct_weights
+from mlipbench_hpc.analysis.spread import Spread, mean_spread, spread
 from mlipbench_hpc.data.frames import Floats, Ints
 
 DRAWS, QUANTILES = 200, (0.025, 0.975)
@@ -15,10 +16,10 @@ DRAWS, QUANTILES = 200, (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Weights:
-    """What every frame of a run counts for: rows (2 + 2M, T) of ones, carried, h and direct weights.
+    """Weights of every frame of a run: rows (2 + 2M, T) of ones, carried, h and direct weights.
 
-    blocks: equal contiguous blocks that T frames were cut into; the remainder is gone already. carried is 1
-    on the frames that every member was evaluated on; h and direct weights are 0 on all others.
+    blocks: equal contiguous blocks that the T frames fill, the remainder cut off before. carried is 1 on the
+    frames that every member was evaluated on; h and direct weights are 0 on all others.
     """
 
     rows: Floats
@@ -26,7 +27,7 @@ class Weights:
 
     @classmethod
     def of(cls, frames: int, blocks: int, carried: Ints, h: Floats) -> "Weights":
-        """carried (K,) of the `frames` frames have h (M, K), dimensionless, any constant offset.
+        """Weights of a run of `frames` frames, of which carried (K,) have h (M, K), with any constant offset.
 
         Raises ValueError for fewer frames than blocks, and where none of the whole blocks' frames has h.
         """
@@ -44,17 +45,17 @@ class Weights:
 
     @property
     def members(self) -> int:
-        """M."""
+        """Number of members M."""
         return len(self.rows) // 2 - 1
 
     @property
     def length(self) -> int:
-        """Frames in a block."""
+        """Number of frames in a block."""
         return int(self.rows.shape[1] // self.blocks)
 
     @cached_property
     def totals(self) -> Floats:
-        """(N, 2 + 2M): the rows summed over each block."""
+        """Rows summed over each block, (N, 2 + 2M)."""
         return np.asarray(self.rows.reshape(len(self.rows), self.blocks, self.length).sum(axis=2).T)
 
     def sums(self, samples: Iterable[Samples]) -> Samples:
@@ -88,7 +89,7 @@ class Reweighted:
 
     @property
     def mean(self) -> Floats:
-        """Committee mean (..., B)."""
+        """Committee mean (..., B) of CEA."""
         return np.asarray(self.cea.mean(axis=-2))
 
     @property
@@ -101,7 +102,7 @@ class Reweighted:
 
 
 def reweighted(weights: Weights, sums: Floats, counts: Floats | None = None) -> Reweighted:
-    """From block sums (N, 2 + 2M, B) of one observable; counts (..., N): how often each block is taken.
+    """Averages from block sums (N, 2 + 2M, B) of one observable; counts (..., N): multiplicity of each block.
 
     CEA: <n>_i = <n> - [<n h> - <n><h>], <n> over all frames, the bracket over those with h; nothing is
     clipped. The weights of Eq. S9 are normalised over the blocks that are taken.
@@ -123,41 +124,48 @@ class Sampling:
 
     Each error is the bootstrap's standard deviation times √(N/(N-1)), so that of a plain average it agrees
     with σ_block/√N; interval: 2.5 % and 97.5 % of the draws of each member's CEA, (2, M, B). draws: how many
-    counted.
+    counted. spread, mean_spread: of the members without sampling noise, by bin (B,) and averaged over bins.
     """
 
     driving: Floats
     cea: Floats
     direct: Floats
     mean: Floats
-    sigma: Floats
+    spread: Spread
+    mean_spread: Spread
     interval: Floats
     draws: int
 
 
-def bootstrap(weights: Weights, sums: Floats, draws: int = DRAWS, seed: int = 0) -> Sampling:
-    """Blocks drawn again with replacement, N at a time; all members see the same draws.
+def resampled(weights: Weights, draws: int = DRAWS, seed: int = 0) -> Floats:
+    """Multiplicities (draws, N) of N blocks drawn with replacement, N at a time.
 
-    Draws in which no frame with h is left do not count. Raises ValueError for fewer than two blocks.
+    Draws without a frame that has h are left out. Raises ValueError for fewer than two blocks.
     """
     blocks = weights.blocks
     if blocks < 2:
         raise ValueError(f"a block bootstrap takes at least 2 blocks, got {blocks}")
     counts = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), draws).astype(float)
     left = counts @ weights.totals[:, [1, *range(2 + weights.members, 2 + 2 * weights.members)]]
-    counts = counts[(left > 0).all(axis=1)]
-    drawn = reweighted(weights, sums, counts)
+    return np.asarray(counts[(left > 0).all(axis=1)])
+
+
+def bootstrap(weights: Weights, sums: Floats, draws: int = DRAWS, seed: int = 0) -> Sampling:
+    """Block bootstrap, see `resampled`; all members share the same draws."""
+    counts, blocks = resampled(weights, draws, seed), weights.blocks
+    drawn, members = reweighted(weights, sums, counts), reweighted(weights, sums).cea
     scale = np.sqrt(blocks / (blocks - 1))
 
     def error(values: Floats) -> Floats:
         return np.asarray(scale * values.std(axis=0, ddof=1))
 
     return Sampling(
-        error(drawn.driving), error(drawn.cea), error(drawn.direct), error(drawn.mean), error(drawn.sigma),
+        error(drawn.driving), error(drawn.cea), error(drawn.direct), error(drawn.mean),
+        spread(members, drawn.cea, blocks), mean_spread(members, drawn.cea, blocks),
         np.quantile(drawn.cea, QUANTILES, axis=0), len(counts),
     )  # fmt: skip
 
 
 def combined(sampling: Floats, training: Floats) -> Floats:
-    """√(SE² + (α·σ)²): one standard error of both kinds, any shape; NaN where either is not known."""
+    """Combined standard error √(SE² + band²), any shape; NaN where either is not known."""
     return np.asarray(np.hypot(sampling, training))

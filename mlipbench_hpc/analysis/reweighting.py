@@ -9,9 +9,11 @@ from ase.units import kB
 from mlipbench_hpc.analysis.correlation import statistical_inefficiency
 from mlipbench_hpc.data.frames import Floats
 
-Verdict = Literal["trust", "caution", "run it directly"]
-SEVERITY: tuple[Verdict, ...] = ("trust", "caution", "run it directly")
-TRUSTED_STD, TOLERATED_STD, ENOUGH_FRAMES = 1.0, 2.0, 100.0
+Verdict = Literal["trust", "caution", "run longer", "run it directly"]
+SEVERITY: tuple[Verdict, ...] = ("trust", "caution", "run longer", "run it directly")
+UNUSABLE: tuple[Verdict, ...] = ("run longer", "run it directly")
+TRUSTED_STD, TOLERATED_STD = 1.0, 2.0
+ENOUGH_FRAMES, FEWEST_FRAMES = 100.0, 30.0  # independent effective frames
 
 
 def reduced(energies: Floats, driving: Floats, temperature: float) -> Floats:
@@ -24,17 +26,17 @@ def reduced(energies: Floats, driving: Floats, temperature: float) -> Floats:
 
 
 def direct_weights(h: Floats) -> Floats:
-    """(M, T) weights e^{-h}/Σ e^{-h} with <n>_i = Σ_t w_i(t) n(t) (Eq. S9); min h is taken off first."""
+    """Direct weights e^{-h}/Σ e^{-h}, (M, T), <n>_i = Σ_t w_i(t) n(t) (Eq. S9); min h is subtracted."""
     weights = np.exp(-(h - h.min(axis=1, keepdims=True)))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How well one member is reached from the driving member's frames.
+    """Quality of reweighting from the driving member's frames to one member.
 
     std_h: standard deviation of h (ddof = 1), kT; effective: (Σw)²/Σw² of the direct weights, in frames;
-    inefficiency: correlated frames worth one, from h(t).
+    inefficiency: statistical inefficiency of h(t), in frames.
     """
 
     std_h: float
@@ -43,18 +45,24 @@ class Quality:
 
     @property
     def independent(self) -> float:
-        """Effective frames that are independent."""
+        """Number of independent effective frames."""
         return self.effective / self.inefficiency
 
     @property
     def verdict(self) -> Verdict:
-        """trust: std(h) ≤ 1 and at least 100 independent effective frames; caution: std(h) ≤ 2."""
-        if self.std_h <= TRUSTED_STD and self.independent >= ENOUGH_FRAMES:
-            return "trust"
-        return "caution" if self.std_h <= TOLERATED_STD else "run it directly"
+        """trust: std(h) ≤ 1 and at least 100 independent effective frames; caution: std(h) ≤ 2 and 30.
+
+        No band otherwise: `run it directly` for std(h) > 2, else `run longer`.
+        """
+        if self.std_h > TOLERATED_STD:
+            return "run it directly"
+        if self.independent < FEWEST_FRAMES:
+            return "run longer"
+        trusted = self.std_h <= TRUSTED_STD and self.independent >= ENOUGH_FRAMES
+        return "trust" if trusted else "caution"
 
     def described(self) -> dict[str, float | str]:
-        """For JSON."""
+        """Values for JSON."""
         return {
             "std_h": self.std_h,
             "effective_frames": self.effective,
@@ -65,6 +73,6 @@ class Quality:
 
 
 def quality(h: Floats) -> Quality:
-    """Of one member: h (T,), T ≥ 2."""
+    """Quality of one member from h (T,), T ≥ 2."""
     weights = direct_weights(h[None])[0]
     return Quality(float(h.std(ddof=1)), float(1 / np.square(weights).sum()), statistical_inefficiency(h))

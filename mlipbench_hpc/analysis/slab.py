@@ -1,11 +1,13 @@
-"""Metal slabs: which atoms are its faces, and how far above a face the others are."""
+"""Metal slabs: atoms of their faces, and heights of other atoms above a face."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.geometry import OXYGEN, minimum_image
+from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.data.frames import Floats, Ints
 
 LAYER_GAP = 1.0
@@ -35,37 +37,30 @@ class Face:
 
 
 def wrapped(z: Floats, length: float) -> Floats:
-    """z in Å, moved by whole cells of `length` Å into [-length/4, 3 length/4)."""
+    """Heights z in Å, moved by whole cells of `length` Å into [-length/4, 3 length/4)."""
     return np.asarray(z - length * np.floor(z / length + 0.25))
 
 
 def interfacial(heights: Floats) -> NDArray[np.bool_]:
-    """Whether 0 < z ≤ 4.5 Å, for heights of any shape in Å."""
+    """Mask of heights in the first layer, 0 < z ≤ 4.5 Å; heights of any shape in Å."""
     return np.asarray((heights > 0) & (heights <= FIRST_LAYER))
 
 
-def faces(numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int) -> tuple[Face, ...]:
-    """The faces that water touches, the upper one first; () where there is no such metal.
+def atomic_numbers_of(metal: str | Sequence[str]) -> list[int]:
+    """Atomic numbers of the element or elements of a slab."""
+    return [atomic_numbers[symbol] for symbol in ([metal] if isinstance(metal, str) else metal)]
 
-    numbers (N,), positions (N, 3) Å and cell (3, 3) Å, lower triangular, of one frame. The slab is what lies
-    between the two ends of the widest gap in z that holds no metal; layers are more than 1 Å apart. Both
-    faces count where the drier has at least half as many oxygens within 4.5 Å as the wetter, else the wetter
-    alone. Raises ValueError where the metal leaves no gap of 5 Å, for then it has no surface.
+
+def layers_of(
+    numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int | Sequence[int]
+) -> tuple[Ints, ...]:
+    """Atoms of each layer of a slab to be built or held fixed, the lowest first; () without such a metal.
+
+    numbers (N,), positions (N, 3) Å and cell (3, 3) Å, lower triangular, of one frame; metal: atomic
+    number(s). The slab lies between the two ends of the widest gap in z without metal; layers
+    are more than 1 Å apart. Raises ValueError where the metal leaves no gap of 5 Å.
     """
-    layers = layers_of(numbers, positions, cell, metal)
-    if not layers:
-        return ()
-    upper, lower = Face(layers[-1], 1.0), Face(layers[0], -1.0)
-    oxygens = np.flatnonzero(numbers == OXYGEN)
-    wet = [int(interfacial(face.heights(positions[None], cell, oxygens)).sum()) for face in (upper, lower)]
-    if 2 * min(wet) >= max(wet) > 0:
-        return upper, lower
-    return (upper,) if wet[0] >= wet[1] else (lower,)
-
-
-def layers_of(numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int) -> tuple[Ints, ...]:
-    """Atoms of each layer of the slab, the lowest first; () where there is no such metal. See `faces`."""
-    atoms = np.flatnonzero(numbers == metal)
+    atoms = np.flatnonzero(np.isin(numbers, metal))
     if len(atoms) == 0:
         return ()
     length = float(cell[2, 2])
@@ -78,7 +73,7 @@ def layers_of(numbers: Ints, positions: NDArray[np.floating], cell: Floats, meta
             f"the metal fills the cell: its widest gap along z is {gaps[widest]:.2f} Å, and a surface needs "
             f"{SURFACE_GAP:g} Å"
         )
-    # From the atom after the gap upwards; the gaps between neighbours then mark the layers.
+    # Atoms in order of height, beginning after the gap; wide steps between neighbours separate the layers.
     order, steps = np.roll(order, -widest - 1), np.roll(gaps, -widest - 1)[:-1]
     ends = np.flatnonzero(steps > LAYER_GAP) + 1
     return tuple(np.sort(atoms[part]) for part in np.split(order, ends))

@@ -1,18 +1,24 @@
-"""Can a model know the charge? Which interfacial waters have every ion in their receptive field (Fig. 5)."""
+"""Visibility: interfacial waters that have every ion in their receptive field (arXiv:2602.22931, Fig. 5)."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import OXYGEN
-from mlipbench_hpc.analysis.slab import faces, interfacial
+from mlipbench_hpc.analysis.slab import interfacial
+from mlipbench_hpc.analysis.surface import Slab, surface
 from mlipbench_hpc.analysis.waters import ions
 from mlipbench_hpc.data.frames import Floats, Ints
 
 
 def visible_share(
-    numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int, radii: Floats
+    numbers: Ints,
+    positions: NDArray[np.floating],
+    cell: Floats,
+    metal: int | Sequence[int],
+    radii: Floats,
 ) -> Floats | None:
     """Share of the oxygens with 0 < z ≤ 4.5 Å that have every ion of the cell within each radius, (R,).
 
@@ -20,11 +26,11 @@ def visible_share(
     cutoff x layers; distances under the minimum image. Ions are all that is neither water nor the metal.
     None where there is no ion, no such metal, or no water so near; ValueError where the metal has no surface.
     """
-    ion = np.flatnonzero(np.isin(numbers, ions(numbers, metal)))
-    surfaces = faces(numbers, positions, cell, metal)
+    outside = surface(numbers, positions[None], cell, Slab.of(metal))
+    ion = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *ions(numbers, outside).values()]))
     oxygens = np.flatnonzero(numbers == OXYGEN)
-    heights = [face.heights(positions[None], cell, oxygens)[0] for face in surfaces]
-    near = oxygens[np.any([interfacial(z) for z in heights], axis=0)] if surfaces else oxygens[:0]
+    heights = [face.heights(positions[None], cell, oxygens)[0] for face in outside.faces]
+    near = oxygens[np.any([interfacial(z) for z in heights], axis=0)] if outside.faces else oxygens[:0]
     if len(ion) == 0 or len(near) == 0:
         return None
     farthest = shortest(positions[near][:, None] - positions[ion][None], cell).max(axis=1)

@@ -1,57 +1,127 @@
-"""Water molecules: which hydrogens belong to which oxygen, their direction, and what changes later."""
+"""Waters and other kinds of oxygen in one frame, by owners of hydrogens."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from ase.data import covalent_radii
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image, owners
+from mlipbench_hpc.analysis.surface import Surface
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# Nearer to another oxygen means at least half an O-O distance away from one's own.
-SUSPECT_OH = 1.15
+# Largest distance in Å between a hydrogen and its owner, the nearest oxygen, in the first frame.
+LONGEST_FIRST_OH = 1.5
+HYDROXIDE, HYDRONIUM, OXIDE, OTHER = "hydroxide", "hydronium", "oxide", "other-oxygen"
+KINDS = (HYDROXIDE, HYDRONIUM, OXIDE, OTHER)
+# Elements that form molecules with oxygen: B, C, N, F, Si, P, S, Cl, As, Se, Br, I.
+NONMETALS = (5, 6, 7, 9, 14, 15, 16, 17, 33, 34, 35, 53)
+# Largest length of a bond, in units of the sum of covalent radii.
+BOND = 1.2
 
 
 @dataclass(frozen=True)
 class Waters:
-    """The molecules of one frame, kept for all later ones.
+    """The molecules of one frame.
 
-    intact (W, 3): indices of O and its two H; oxygens (O,): all oxygens; left_out: oxygens that do not own
-    exactly two H; owner (N,): oxygen of each hydrogen, -1 for other atoms and for hydrogens without one.
+    numbers (N,); owner (N,): oxygen of each hydrogen, -1 for other atoms and for hydrogens without one;
+    oxygens (O,): all oxygens; bound (O,): part of another molecule in the first frame; lattice (O,): without
+    hydrogen, and bound to the slab; slab: its atoms.
     """
 
-    intact: Ints
-    oxygens: Ints
-    left_out: int
+    numbers: Ints
     owner: Ints
+    oxygens: Ints
+    bound: NDArray[np.bool_]
+    lattice: NDArray[np.bool_]
+    slab: Ints
 
     @classmethod
-    def assign(cls, numbers: Ints, positions: NDArray[np.floating], cell: Floats) -> "Waters":
-        """From one frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å."""
-        owner = owners(numbers, np.asarray(positions, dtype=float), cell)
+    def assign(
+        cls,
+        numbers: Ints,
+        positions: NDArray[np.floating],
+        cell: Floats,
+        surface: Surface | None = None,
+        longest: float = LONGEST_FIRST_OH,
+    ) -> "Waters":
+        """Waters of the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å; longest bond in Å."""
+        frame, slab = np.asarray(positions, dtype=float), (surface or Surface()).slab
         oxygens = np.flatnonzero(numbers == OXYGEN)
-        hydrogens = np.flatnonzero(owner >= 0)
-        hydrogens_of = np.bincount(owner[hydrogens], minlength=len(numbers))
-        whole = oxygens[hydrogens_of[oxygens] == 2]
-        by_owner = hydrogens[np.argsort(owner[hydrogens], kind="stable")]
-        pairs = by_owner[np.isin(owner[by_owner], whole)].reshape(-1, 2)
-        return cls(np.column_stack([whole, pairs]), oxygens, len(oxygens) - len(whole), owner)
+        others = np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
+        bound, nothing = _bonded(numbers, frame, cell, oxygens, others), np.zeros(len(oxygens), dtype=bool)
+        owner = owners(numbers, frame, cell, longest=longest)
+        return cls(numbers, owner, oxygens, bound, nothing, slab).later(owner, frame, cell)
 
-    def changed(self, positions: NDArray[np.floating], cell: Floats) -> Ints:
-        """Hydrogens that in any of these frames are nearer to another oxygen than to their owner.
+    def later(self, owner: Ints, positions: NDArray[np.floating], cell: Floats) -> "Waters":
+        """Waters after hydrogens have changed their owner (N,); positions (N, 3) Å of that frame."""
+        changed = replace(self, owner=owner)
+        bare = changed.hydrogens == 0
+        lattice = np.zeros(len(self.oxygens), dtype=bool)
+        frame = np.asarray(positions, dtype=float)
+        lattice[bare] = _bonded(self.numbers, frame, cell, self.oxygens[bare], self.slab)
+        return replace(changed, lattice=lattice & ~self.bound)
 
-        positions (F, N, 3) Å, cell (3, 3) Å.
-        """
-        owned = np.flatnonzero(self.owner >= 0)
-        bonds = np.asarray(positions[:, owned], dtype=float) - positions[:, self.owner[owned]]
-        lengths = np.linalg.norm(minimum_image(bonds, cell), axis=-1)
-        frames, which = np.nonzero(lengths > SUSPECT_OH)
-        reach = positions[frames, owned[which]][:, None] - positions[frames[:, None], self.oxygens]
-        nearest = self.oxygens[np.linalg.norm(minimum_image(reach, cell), axis=-1).argmin(axis=1)]
-        moved = nearest != self.owner[owned[which]]
-        return np.unique(owned[which[moved]])
+    @cached_property
+    def hydrogens(self) -> Ints:
+        """Number of hydrogens that each oxygen owns (O,)."""
+        owned = self.owner[self.owner >= 0]
+        return np.bincount(owned, minlength=len(self.numbers))[self.oxygens]
+
+    @cached_property
+    def molecules(self) -> Ints:
+        """Each oxygen with its two hydrogens, (O, 3); -1 twice where it is not in a water."""
+        whole = self.hydrogens == 2
+        table = np.full((len(self.oxygens), 3), -1, dtype=np.int64)
+        table[:, 0] = self.oxygens
+        hydrogens = np.flatnonzero(self.owner >= 0)
+        ordered = hydrogens[np.argsort(self.owner[hydrogens], kind="stable")]
+        pairs = ordered[np.isin(self.owner[ordered], self.oxygens[whole])].reshape(-1, 2)
+        table[whole, 1:] = pairs
+        return table
+
+    @cached_property
+    def intact(self) -> Ints:
+        """Oxygen and both hydrogens of each water, (W, 3)."""
+        molecules = self.molecules
+        return molecules[molecules[:, 1] >= 0]
+
+    @cached_property
+    def loose(self) -> Ints:
+        """Hydrogens outside waters."""
+        hydrogens = np.flatnonzero(self.numbers == HYDROGEN)
+        return np.setdiff1d(hydrogens, self.intact[:, 1:])
+
+    @property
+    def kinds(self) -> dict[str, Ints]:
+        """Oxygens outside waters, by kind: OH-, H3O+, of the slab or an oxide, of other molecules."""
+        count, free = self.hydrogens, ~self.bound
+        hydroxide, hydronium = (count == 1) & free, (count > 2) & free
+        other = ~(hydroxide | hydronium | self.lattice | (count == 2))
+        masks = (hydroxide, hydronium, self.lattice, other)
+        return {kind: self.oxygens[mask] for kind, mask in zip(KINDS, masks, strict=True)}
+
+    @property
+    def left_out(self) -> int:
+        """Number of oxygens outside waters."""
+        return len(self.oxygens) - len(self.intact)
 
 
-def ions(numbers: Ints, metal: int) -> list[int]:
-    """Atomic numbers of all species that are neither water nor the metal, sorted."""
-    return [int(number) for number in np.unique(numbers) if number not in (HYDROGEN, OXYGEN, metal)]
+def _bonded(
+    numbers: Ints, positions: Floats, cell: Floats, oxygens: Ints, others: Iterable[int]
+) -> NDArray[np.bool_]:
+    """Mask of oxygens (K,) within a bond's length of one of the other atoms."""
+    bonded = np.zeros(len(oxygens), dtype=bool)
+    for atom in others:
+        reach = BOND * (covalent_radii[OXYGEN] + covalent_radii[numbers[atom]])
+        vectors = minimum_image(positions[oxygens] - positions[atom], cell)
+        bonded |= np.linalg.norm(vectors, axis=-1) <= reach
+    return bonded
+
+
+def ions(numbers: Ints, surface: Surface) -> dict[int, Ints]:
+    """Atoms outside the slab that are neither H nor O, by atomic number in ascending order."""
+    others = np.setdiff1d(np.flatnonzero(~np.isin(numbers, (HYDROGEN, OXYGEN))), surface.slab)
+    return {int(number): others[numbers[others] == number] for number in np.unique(numbers[others])}

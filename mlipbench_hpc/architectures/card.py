@@ -1,6 +1,6 @@
-"""Cards: what an architecture says about itself, read on the login node without importing its engine.
+"""Cards of architectures: their properties, read on the login node without importing an engine.
 
-[cost] says how core-seconds grow with hyperparameters and system: a handful of arithmetic laws (law.py).
+[cost] holds laws of core-seconds as functions of hyperparameters and system (law.py).
 """
 
 import difflib
@@ -31,7 +31,7 @@ Problem = tuple[str, str]
 
 
 class CardError(ValueError):
-    """A card.toml is wrong, or an entry point leads to none: its author has to correct it."""
+    """Error in a card.toml, or an entry point without one; its author has to correct it."""
 
 
 class Named(Protocol):
@@ -39,7 +39,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """What campaigns call it."""
+        """Name in campaigns."""
 
 
 CardOf = TypeVar("CardOf", bound=Named)
@@ -47,7 +47,7 @@ CardOf = TypeVar("CardOf", bound=Named)
 
 @dataclass(frozen=True)
 class Restart:
-    """How exactly an interrupted task goes on in a new process, on a CPU with one thread.
+    """Exactness of an interrupted task continued in a new process, on a CPU with one thread.
 
     Each claim is `bitwise`, or the largest deviation from the task without interruption: training, of forces
     over their rms; md, of positions over the largest displacement. testing.Conformance tests it.
@@ -70,10 +70,10 @@ def _degree(claim: Claim) -> str:
 class Card:
     """card.toml of one architecture.
 
-    environment: which image or venv serves it. devices: cpu, cuda; no other is used. citation: what to cite,
-    an entry each. restart: how exactly interrupted tasks go on. receptive_field: names of the hyperparameters
-    that hold cutoff (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). elements: atomic
-    numbers it is limited to; empty: whatever it is trained on.
+    environment: image or venv in which it runs. devices: cpu, cuda; no other is used. citation: works to
+    cite, an entry each. restart: exactness of continued tasks. receptive_field: names of the hyperparameters
+    for cutoff (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). elements: atomic numbers it
+    is limited to; empty: all elements of its training set.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Card:
 
 
 def load_card(path: Path) -> Card:
-    """Read and check a card.toml; raises CardError naming everything that is wrong with it."""
+    """Read and check a card.toml; raises CardError naming all its mistakes."""
     return checked_card(path, _unreadable, _read, _inconsistent)
 
 
@@ -102,9 +102,9 @@ def checked_card(
     read: Callable[[dict[str, Any]], CardOf],
     inconsistent: Callable[[CardOf], list[Problem]],
 ) -> CardOf:
-    """A card of any kind: what is wrong with its keys, the card itself, and what is wrong with that.
+    """Read and check a card of any kind: first its keys, then the consistency of its values.
 
-    Raises CardError naming everything that either finds.
+    Raises CardError naming all mistakes of the first check that finds any.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -136,7 +136,7 @@ def _unreadable(data: dict[str, Any]) -> list[Problem]:
 
 
 def check_settings(settings: Mapping[str, Any], section: str) -> list[Problem]:
-    """(dotted path, message) of what is wrong with the tables of a card that describe settings."""
+    """Mistakes, as (dotted path, message), in the tables of a card that describe settings."""
     wrong, known = list[Problem](), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
         where = f"{section}.{name}"
@@ -162,7 +162,7 @@ def _restart(claims: Any) -> list[Problem]:
 
 
 def check_keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[str]) -> list[Problem]:
-    """(dotted path, message) of keys of `table`, which stands at `where`, that are unknown or missing."""
+    """Unknown or missing keys of `table`, which stands at `where`, as (dotted path, message)."""
     prefix = f"{where}." if where else ""
     unknown, missing = sorted(set(table) - known), sorted(known - optional - set(table))
     wrong = [(f"{prefix}{key}", f"unknown key{did_you_mean(key, known)}") for key in unknown]
@@ -170,7 +170,7 @@ def check_keys(table: Mapping[str, Any], where: str, known: set[str], optional: 
 
 
 def _inconsistent(card: Card) -> list[Problem]:
-    """Defaults and presets outside their own limits, and names that lead nowhere."""
+    """Mistakes in defaults and presets outside their own limits, and names without an entry."""
     wrong = [
         (f"hyperparameters.{name}.{role}", complaint)
         for name, setting in card.hyperparameters.items()
@@ -202,13 +202,13 @@ def _inconsistent(card: Card) -> list[Problem]:
 
 
 def unknown_engines(names: tuple[str, ...]) -> list[Problem]:
-    """(dotted path, message) of those that are not in the table of engines."""
+    """Engines that are not in the table of engines, as (dotted path, message)."""
     expected = f"expected one of {', '.join(ENGINES)}"
     return [(f"engines.{name}", f"no such engine; {expected}") for name in names if name not in ENGINES]
 
 
 def _unlawful(card: Card) -> list[Problem]:
-    """What is wrong with the laws of cost, tried on every preset."""
+    """Mistakes in the laws of cost, evaluated for every preset."""
     presets = {preset: merge(card, preset, {}) for preset in card.presets}
     return [(f"cost.{name}", message) for name, message in complaints(card.cost, card.engines, presets)]
 
@@ -224,7 +224,7 @@ def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Pro
 
 
 def _ordered(card: Card) -> list[tuple[str, str]]:
-    """Hyperparameters that must stay below another, with that one's name."""
+    """Hyperparameters that must stay below another, each with the name of that other."""
     return [(name, one.less_than) for name, one in card.hyperparameters.items() if one.less_than]
 
 
@@ -235,7 +235,7 @@ def _type(card: Card, name: str) -> str:
 def _check_order(
     card: Card, chosen: Mapping[str, Any], overrides: Mapping[str, Any], where: str
 ) -> list[Problem]:
-    """Values that must be less than another and are not, said of the one of the two that was given."""
+    """Mistakes of values that must be less than another, at the one of both that the campaign states."""
     values = {name: one.default for name, one in card.hyperparameters.items()} | {**chosen, **overrides}
     wrong = []
     for low, high in _ordered(card):
@@ -253,7 +253,7 @@ def _unknown(card: Card, name: str) -> str:
 
 
 def merge(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Every hyperparameter's value: default, then preset (None: the card's default preset), then overrides.
+    """Value of every hyperparameter: default, then preset (None: the card's default preset), then overrides.
 
     Expects input in which `problems` found nothing.
     """
@@ -261,7 +261,7 @@ def merge(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> dict[
 
 
 def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> list[Problem]:
-    """(dotted path, message) of everything wrong in a campaign's preset and hyperparameters."""
+    """Mistakes, as (dotted path, message), in a campaign's preset and hyperparameters."""
     wrong = []
     if preset is not None and preset not in card.presets:
         known = did_you_mean(preset, card.presets) or f": it has {', '.join(card.presets)}"
@@ -273,7 +273,7 @@ def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> li
 
 @dataclass(frozen=True)
 class InstalledArchitecture:
-    """An architecture that is installed here: dotted module, its folder, and its card."""
+    """Installed architecture: dotted module, its folder, and its card."""
 
     name: str
     module: str
@@ -282,7 +282,7 @@ class InstalledArchitecture:
 
     @cached_property
     def version(self) -> Version:
-        """What keys hold: the version in verbs.lock, or the digest of this source where it has none there."""
+        """Version for keys: that of verbs.lock, or the digest of this source where it has none there."""
         source = Source.here().package(self.module, self.folder)
         return version("architectures", self.name, source, legacy_values(self.card.hyperparameters))
 
@@ -299,7 +299,7 @@ def find() -> dict[str, InstalledArchitecture]:
 def named_cards(
     folders: Mapping[str, Path], load: Callable[[Path], CardOf]
 ) -> dict[str, tuple[str, Path, CardOf]]:
-    """Module, folder and card by name, of folders by module. Raises CardError for a name taken twice."""
+    """Module, folder and card by name, from folders by module. Raises CardError for a name used twice."""
     by_name: dict[str, tuple[str, Path, CardOf]] = {}
     for module, folder in folders.items():
         card = load(folder / "card.toml")
@@ -310,7 +310,7 @@ def named_cards(
 
 
 def plugins(package: str, built_in: Path, group: str) -> dict[str, Path]:
-    """Folder by module: those with a card in `built_in`, which is `package`; then entry points of `group`.
+    """Folder by module: packages with a card in `built_in`, which is `package`; entry points of `group`.
 
     Raises CardError for an entry point that leads to no package.
     """
@@ -325,6 +325,6 @@ def plugins(package: str, built_in: Path, group: str) -> dict[str, Path]:
 
 
 def did_you_mean(name: str, known: Any) -> str:
-    """`; did you mean …?` when something known looks alike, else nothing."""
+    """Hint `; did you mean …?` where a known name is similar, else an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""

@@ -1,6 +1,6 @@
 """Hyperparameters of an architecture as its card states them, their values in a task, and those in its key.
 
-The worker needs no more of a card than this.
+This is all that the worker needs of a card.
 """
 
 import tomllib
@@ -18,8 +18,8 @@ class Hyperparameter:
 
     The items of a list have the type of its default's first one, and the limits hold for each of them.
     less_than: the hyperparameter that this one must stay below, both of them numbers.
-    legacy: the value that gives what models were before this hyperparameter existed; it enters no key, so
-    that a new hyperparameter leaves the keys of older models as they are.
+    legacy: the value that reproduces models from before this hyperparameter existed; it enters no key, so
+    that a new hyperparameter does not change the keys of older models.
     """
 
     type: str
@@ -32,7 +32,7 @@ class Hyperparameter:
     legacy: Any = None
 
     def complaint(self, value: object) -> str | None:
-        """Why `value` cannot be used, or None."""
+        """Reason why `value` is not allowed, or None."""
         if self.type == "list":
             fits = isinstance(value, list) and all(self._fits(item, self._items) for item in value)
         else:
@@ -62,7 +62,7 @@ class Hyperparameter:
         return f"{kind} {' and '.join(limits)}" if limits else kind.removesuffix(", each")
 
     def normal(self, value: Any) -> Any:
-        """The one form a valid value has in a task's key: 5 for a float is 5.0."""
+        """Normal form of a valid value in a task's key: 5 for a float is 5.0."""
         return float(value) if self.type == "float" else value
 
 
@@ -70,7 +70,7 @@ Settings = Mapping[str, Hyperparameter]
 
 
 def settings_of(data: Mapping[str, Any], section: str = "hyperparameters") -> dict[str, Hyperparameter]:
-    """Those of one section of a parsed card.toml, by name."""
+    """Settings in one section of a parsed card.toml, by name."""
     return {name: _setting(table) for name, table in data.get(section, {}).items()}
 
 
@@ -80,7 +80,7 @@ def _setting(table: Mapping[str, Any]) -> Hyperparameter:
 
 
 def merged(settings: Settings, preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Every hyperparameter's value: its default, the preset's, or the campaign's own."""
+    """Value of every hyperparameter: its default, the preset's, or the campaign's own."""
     return {
         name: setting.normal(overrides.get(name, preset.get(name, setting.default)))
         for name, setting in settings.items()
@@ -88,25 +88,29 @@ def merged(settings: Settings, preset: Mapping[str, Any], overrides: Mapping[str
 
 
 def keyed(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `values` that enter a task's key: all that do not stand at their legacy value."""
+    """Values that enter a task's key: all that are not at their legacy value."""
     legacy = legacy_values(settings)
     return {name: value for name, value in values.items() if name not in legacy or value != legacy[name]}
 
 
 def complete(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `keyed`: a task's hyperparameters, with the legacy values that its key leaves out."""
+    """Inverse of `keyed`: a task's hyperparameters, with the legacy values that its key leaves out."""
     return legacy_values(settings) | dict(values)
 
 
-def complete_from(card: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with the card.toml of an installed architecture; without that file the values as they are."""
+def complete_from(
+    card: Path, values: Mapping[str, Any], sections: tuple[str, ...] = ("hyperparameters",)
+) -> dict[str, Any]:
+    """Values completed as in `complete`, by sections of an installed card.toml; unchanged without it."""
     if not card.exists():
         return dict(values)
-    return complete(settings_of(tomllib.loads(card.read_text(encoding="utf-8"))), values)
+    data = tomllib.loads(card.read_text(encoding="utf-8"))
+    settings = {name: setting for part in sections for name, setting in settings_of(data, part).items()}
+    return complete(settings, values)
 
 
 def legacy_values(settings: Settings) -> dict[str, Any]:
-    """The legacy value of every hyperparameter that has one."""
+    """Legacy value of every hyperparameter that has one."""
     return {
         name: setting.normal(setting.legacy)
         for name, setting in settings.items()

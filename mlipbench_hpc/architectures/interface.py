@@ -1,4 +1,4 @@
-"""What an adapter gives: `train(job)` and `load(...)`. numpy only; engines are imported by the adapters.
+"""Interface of an adapter: `train(job)` and `load(...)`. numpy only; adapters import their engines.
 
 An adapter module defines
 
@@ -9,16 +9,16 @@ and, where LAMMPS has a pair style of its own for the architecture,
 
     def lammps(folder: Path, hyperparameters, numbers: list[int], evaluator: Evaluator) -> LammpsStyle
 
-Without it the engine `lammps` asks the evaluator's calculator at every step. numbers: the atomic numbers
-that LAMMPS's atom types 1, 2, … stand for, ascending. evaluator: what `load` gave.
+Without it the engine `lammps` calls the evaluator's calculator at every step. numbers: the atomic numbers
+of LAMMPS's atom types 1, 2, …, ascending. evaluator: the result of `load`.
 
 `train` writes the model's file(s) into job.folder and returns JSON values (`epochs`, `parameters`); it calls
 job.report after every epoch, and continues from job.resume when that is given, as exactly as the card claims
 under `restart`.
 
 An architecture is one folder: card.toml and adapter.py, here or in a package of its own, which offers it by
-an entry point `name = module` of the group `mlipbench_hpc.architectures`. What it must obey, the claims of
-its card among it, is written once, as a test class to inherit: see testing/__init__.py.
+an entry point `name = module` of the group `mlipbench_hpc.architectures`. Its requirements, the claims of
+its card among them, are written once, as a test class to inherit: see testing/__init__.py.
 """
 
 from collections.abc import Callable
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One committee member to train.
+    """Training of one committee member.
 
     reference_energies: eV by atomic number, shared by the committee. hyperparameters: the card's defaults,
     the preset and the campaign's own, merged. resume: folder of the furthest valid checkpoint, or None.
     save(epoch, files): keep a checkpoint (named byte strings). report(row): one row of the learning curve,
     {"epoch": int, "loss": float, "validation_energy_rmse_meV_per_atom": float,
-    "validation_force_rmse_meV_per_A": float, "learning_rate": float}; raises Interrupted when it is time to
-    stop (call it after save), TaskFailure when a number is not finite.
+    "validation_force_rmse_meV_per_A": float, "learning_rate": float}; raises Interrupted when the training
+    has to stop (call it after save), TaskFailure when a number is not finite.
     """
 
     folder: Path
@@ -60,27 +60,28 @@ class TrainingJob:
 
 
 class Evaluator(Protocol):
-    """A loaded model."""
+    """Evaluator of a loaded model."""
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å of all frames, in order."""
 
     def calculator(self) -> "Calculator":
-        """An ASE calculator with energy and forces."""
+        """ASE calculator with energy and forces."""
 
 
 @dataclass(frozen=True)
 class LammpsStyle:
-    """What LAMMPS has to be told to compute the model's energy and forces by itself, in `units metal`.
+    """Commands with which LAMMPS computes the model's energy and forces by itself, in `units metal`.
 
-    commands: pair_style, pair_coeff and whatever else; box, atoms (in the frame's order), masses and the
-    group `mobile` exist by then. atom_style: what they need. box: further words for create_box.
+    commands: pair_style, pair_coeff and others; box, atoms (in the frame's order), masses and the
+    group `mobile` exist by then. atom_style: required by the commands. box: further words for create_box.
     open_boundary: `s` (follows the atoms) or `f` (ends with the cell), for directions that are not periodic.
-    packages: of LAMMPS, and symbols: of its library, without which the commands do not work; an `optional`
-    style gives way to the calculator in such a LAMMPS. files: what the commands read. start: called with
-    LAMMPS before the commands.
-    before_setup: commands before every setup, for what LAMMPS would carry over from earlier steps; it is set
-    up at the start and after each checkpoint, so that continuing a run is the same as starting one there.
+    packages: of LAMMPS, and symbols: of its library, without which the commands do not work; in a LAMMPS
+    without them an `optional` style is replaced by the calculator. files: read by the commands. start: called
+    with LAMMPS before the commands.
+    film: True where LAMMPS's box ends in the vacuum, along z, although the frames repeat there.
+    before_setup: commands before every setup, against values that LAMMPS would keep from earlier steps; a
+    setup comes at the start and after each checkpoint, so that a continued run equals one started there.
     """
 
     commands: tuple[str, ...]
@@ -93,3 +94,4 @@ class LammpsStyle:
     files: tuple[Path, ...] = ()
     start: "Callable[[lammps], None] | None" = None
     before_setup: tuple[str, ...] = ()
+    film: bool = False

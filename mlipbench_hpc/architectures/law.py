@@ -47,7 +47,7 @@ UNREADABLE = (MemoryError, RecursionError, SyntaxError, ValueError)
 
 
 class LawError(ValueError):
-    """A law cannot be read, or gives no number of seconds; `name` is the law's."""
+    """Error: a law cannot be read, or gives no number of seconds; `name` is the law's."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class LawError(ValueError):
 
 
 def dense(*widths: float) -> float:
-    """Weights of a dense net whose layers have these widths, inputs and outputs included."""
+    """Number of weights of a dense net with layers of these widths, inputs and outputs included."""
     return sum(a * b for a, b in itertools.pairwise(widths))
 
 
@@ -85,9 +85,9 @@ def complaints(
     presets: Mapping[str, Mapping[str, Any]],
     needed: Sequence[str] = REQUIRED,
 ) -> list[tuple[str, str]]:
-    """(law, what is wrong with it). presets: every hyperparameter's value, by the preset's name.
+    """Mistakes in laws, as (law, message). presets: every hyperparameter's value, by the preset's name.
 
-    needed: laws that must be there besides those of the engines.
+    needed: laws that have to exist besides those of the engines.
     """
     hyperparameters = {name for values in presets.values() for name in values}
     required = (*needed, *(MD + engine for engine in engines))
@@ -108,7 +108,7 @@ def _is_law(law: object) -> bool:
 
 
 def _unused(laws: Laws, required: Sequence[str]) -> list[tuple[str, str]]:
-    """A law that nobody asks for and no other law uses is a slip of the pen."""
+    """Laws that are neither required nor used by another law, which are probably misspelt."""
     used = {node.id for law in laws.values() for node in _names(str(law))}
     return [(name, "no law uses it") for name in laws if name not in required and name not in used]
 
@@ -131,7 +131,7 @@ def _without_value(laws: Laws, presets: Mapping[str, Mapping[str, Any]]) -> list
 
 @functools.cache
 def _parsed(law: str) -> ast.expr:
-    """Kept, for a plan may hold thousands of tasks with the same law."""
+    """Syntax tree of a law; cached, because a plan may hold thousands of tasks with the same law."""
     return ast.parse(law.strip(), mode="eval").body
 
 
@@ -148,7 +148,7 @@ def _value(name: str, law: str | float, values: Mapping[str, Any]) -> float:
 
 
 def _evaluated(node: ast.expr, values: Mapping[str, Any]) -> Any:
-    """The value of a number, a name, or of OPERATORS and FUNCTIONS on them; nothing else is carried out."""
+    """Value of a number, a name, or of OPERATORS and FUNCTIONS on them; no other syntax is executed."""
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return node.value
     if isinstance(node, ast.Name) and node.id in values:
@@ -168,6 +168,6 @@ def _evaluated(node: ast.expr, values: Mapping[str, Any]) -> Any:
 
 
 def _spread(values: Sequence[Any]) -> list[float]:
-    """Lists among values are replaced by their items."""
+    """Values in which lists are replaced by their items."""
     parts = [value if isinstance(value, list) else [value] for value in values]
     return [float(item) for part in parts for item in part]

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.check import DataProblem
     from mlipbench_hpc.data.read import Source
 
-FACTS_VERSION = 5
+FACTS_VERSION = 6
 # Of the reader of users' files: raised when it may understand a file in another way.
-READER = 2
+READER = 3
 Field = Literal["path", "sha256"]
 Brought = FileDataset | Structure | Structures
 

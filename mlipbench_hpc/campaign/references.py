@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mlipbench_hpc.campaign.comparisons import check_comparisons
 from mlipbench_hpc.campaign.potentials import Potentials, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
-from mlipbench_hpc.campaign.runs import check_engine, check_md, check_same, start_of
+from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
 from mlipbench_hpc.campaign.sources import check_dataset, check_system
 from mlipbench_hpc.campaign.spec import Campaign, Committee, Model
 from mlipbench_hpc.campaign.splits import Facts, check_split, facts_of
@@ -80,7 +81,7 @@ def check_references(
     for name, md in campaign.md.items():
         wrong += check_md(("md", name), md, campaign, facts, systems, potentials)
         wrong += check_engine(("md", name), md, campaign, architectures, potentials)
-        wrong += check_same(("md", name), md, campaign, architectures, potentials)
+    wrong += check_comparisons(campaign, facts, systems)
     wrong += check_vacuum(campaign, architectures, potentials)
     wrong += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
     return wrong + list(_profiles(("analysis", "profiles"), campaign))
@@ -126,13 +127,16 @@ def _elements(campaign: Campaign) -> Iterator[Mistake]:
     """Symbols under `analysis` that no element has."""
     from ase.data import atomic_numbers
 
-    pairs = campaign.analysis.rdf.pairs
+    pairs, profiles = campaign.analysis.rdf.pairs, campaign.analysis.profiles
     places: dict[Place, str] = {
         ("analysis", "rdf", "pairs", i, j): symbol
         for i, pair in enumerate(pairs)
         for j, symbol in enumerate(pair)
     }
-    places["analysis", "profiles", "metal"] = campaign.analysis.profiles.metal
+    places |= {
+        ("analysis", "profiles", "metal", *([] if isinstance(profiles.metal, str) else [i])): symbol
+        for i, symbol in enumerate(profiles.metals)
+    }
     for place, symbol in places.items():
         if symbol not in atomic_numbers:
             yield Mistake(place, "no such element", repr(symbol), "a symbol such as O or Au")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.potentials import Potentials, check_species, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, shown
-from mlipbench_hpc.campaign.sources import HYDROGEN_U, empty_above, multiple, short_enough
+from mlipbench_hpc.campaign.sources import HYDROGEN_U, empty_above, multiple, short_enough, state_of
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, System
 from mlipbench_hpc.campaign.splits import Facts, facts_of
 from mlipbench_hpc.contract.engines import ENGINES
@@ -32,6 +32,7 @@ def check_md(
 ) -> Iterator[Mistake]:
     """Mistakes in one run, apart from its engine."""
     yield from _times(place, md, campaign.analysis.blocks)
+    yield from _equilibrate(place, md, campaign)
     if md.stability.temperature <= md.temperature:
         received, expected = (
             f"{md.stability.temperature:g} K",
@@ -61,52 +62,6 @@ def check_md(
         yield from check_species(place, potentials.get(md.potential), "md", begun, name)
     else:
         yield from _species(place, md, campaign, facts, begun)
-
-
-def check_same(
-    place: Place,
-    md: MolecularDynamics,
-    campaign: Campaign,
-    architectures: Architectures,
-    potentials: Potentials,
-) -> Iterator[Mistake]:
-    """Two entries with a trajectory in common: they would be compared as if they were independent."""
-    cards = campaign, architectures, potentials
-    for name, other in campaign.md.items():
-        if name == place[1]:
-            return
-        if _trajectories(other, *cards) == _trajectories(md, *cards) and _share_a_start(other, md):
-            expected = "another `seed`, or one entry with more `replicas`"
-            yield Mistake(place, f"the same run as `{name}`", f"seed {md.seed}", expected)
-            return
-
-
-def _trajectories(
-    md: MolecularDynamics, campaign: Campaign, architectures: Architectures, potentials: Potentials
-) -> dict[str, object]:
-    """Values that decide a run's trajectories, apart from the starting frames; every default is filled in.
-
-    Neither how many there are decides them, nor what of them is discarded.
-    """
-    card, labeller = _card(md, campaign, architectures, potentials), potentials.get(md.potential or "")
-    settings = labeller.settings("md") if labeller else {}
-    return {
-        **{name: setting.default for name, setting in settings.items()},
-        **md.model_dump(exclude={"replicas", "equilibration"}),
-        "member": None if md.potential else md.driver,
-        "start": (md.start.system, md.start.dataset),
-        "engine": md.engine or (card.engines[0] if card and card.engines else None),
-        "checkpoint_every": checkpoint_every(md),
-    }
-
-
-def _share_a_start(first: MolecularDynamics, second: MolecularDynamics) -> bool:
-    """True where a replica of both begins with the same frame."""
-    pairs = (
-        (md.start.frames[replica % len(md.start.frames)] for md in (first, second))
-        for replica in range(min(first.replicas, second.replicas))
-    )
-    return any(one == other for one, other in pairs)
 
 
 def checkpoint_every(run: MolecularDynamics) -> int:
@@ -186,6 +141,27 @@ def _times(place: Place, md: MolecularDynamics, blocks: int) -> Iterator[Mistake
         )
 
 
+def _equilibrate(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
+    """A protocol that reaches into what is analysed; a start of another temperature without any."""
+    equilibration = md.length / 10 if md.equilibration is None else md.equilibration
+    if md.equilibrate:
+        for key in ("length", "every"):
+            yield from multiple((*place, "equilibrate", key), getattr(md.equilibrate, key), md.timestep)
+        if not md.equilibrate.every <= md.equilibrate.length <= equilibration + 1e-9:
+            received = f"every {md.equilibrate.every:g} ps until {md.equilibrate.length:g} ps"
+            expected = f"`every` ≤ `length` ≤ `equilibration`, {equilibration:g} ps"
+            yield Mistake((*place, "equilibrate"), "draws that are analysed, or none", received, expected)
+        return
+    dataset = campaign.datasets.get(md.start.dataset or "")
+    for index, frame in enumerate(md.start.frames[: md.replicas] if dataset and dataset.generate else []):
+        state = state_of(dataset.generate, frame) if dataset and dataset.generate else None
+        if state and (state.rattled or state.temperature != md.temperature):
+            received = f"frame {frame}, {state.temperature:g} K" + ", rattled" * state.rattled
+            expected = f"a frame sampled at {md.temperature:g} K and not rattled, or `equilibrate:`"
+            where = (*place, "start", "frames", index)
+            yield Mistake(where, "the start is not of the run's temperature", received, expected)
+
+
 def _fixed(place: Place, md: MolecularDynamics, sizes: list[int]) -> Iterator[Mistake]:
     smallest = min(sizes, default=None)
     if smallest is None:
@@ -203,12 +179,12 @@ def _layers(
     """Layers to hold in a start that has no metal, or fewer, or nothing else."""
     from ase.data import atomic_numbers
 
-    metal = campaign.analysis.profiles.metal
+    metals = campaign.analysis.profiles.metals
     if not md.fixed_layers:
         return
-    if atomic_numbers.get(metal) not in start.species:
+    if not {atomic_numbers.get(metal) for metal in metals} & set(start.species):
         received = f"a start of {symbols(set(start.species))}"
-        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, metal)
+        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, ", ".join(metals))
     for system in origins(md, campaign):
         if system.slab and md.fixed_layers > system.slab.size[2]:
             expected = f"at most {system.slab.size[2]}"
@@ -235,14 +211,16 @@ def _wall(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[M
 
 
 def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator[Mistake]:
-    """A driver that the committee does not have."""
+    """A driving member that the committee does not have."""
     if md.potential and md.member is not None:
         yield Mistake((*place, "member"), "a reference potential has no members", str(md.member), "left out")
     committee = campaign.committees.get(md.committee or "")
     split = campaign.splits.get(committee.split) if committee else None
-    if split and md.driver >= split.members:
+    if split and md.driving_member >= split.members:
         expected = f"0 to {split.members - 1}"
-        yield Mistake((*place, "member"), f"{md.committee} has no such member", str(md.driver), expected)
+        yield Mistake(
+            (*place, "member"), f"{md.committee} has no such member", str(md.driving_member), expected
+        )
 
 
 def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from mlipbench_hpc.campaign.facts import ANGSTROM3_OF_WATER, DatasetFacts
 from mlipbench_hpc.campaign.potentials import Potentials, check_species
@@ -141,3 +142,24 @@ def multiple(place: Place, time: float, timestep: float) -> Iterator[Mistake]:
         nearest = max(1, round(steps)) * timestep
         received, expected = f"{time:g} ps at a timestep of {timestep:g} ps", f"such as {nearest:g} ps"
         yield Mistake(place, "is not a whole number of timesteps", received, expected)
+
+
+@dataclass(frozen=True)
+class State:
+    """How one frame of a generated dataset came about; temperature in K."""
+
+    temperature: float
+    rattled: bool
+
+
+def state_of(recipe: GeneratedDataset, frame: int) -> State | None:
+    """Of a frame by its number; None beyond the last. Earlier temperatures take the remainder."""
+    for _, _, frames in recipe.runs:
+        share, rest = divmod(frames, len(recipe.temperatures))
+        for place, temperature in enumerate(recipe.temperatures):
+            stretch = share + (place < rest)
+            if frame < stretch:
+                every = recipe.rattle.every if recipe.rattle else 0
+                return State(temperature, bool(every) and (frame + 1) % every == 0)
+            frame -= stretch
+    return None

@@ -47,6 +47,8 @@ def request_of(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "trajectory": [str(path) for path in options.trajectory], "format": options.format,
         "cell": options.cell or [], "surface": options.surface,
+        "layer_atoms": options.layer_atoms, "face": options.face,
+        "assignment": options.assignment,
         "topology": str(options.topology) if options.topology else "", "elements": elements,
         "ions": options.ions, "blocks": options.blocks, "skip": options.skip,
         "out": str(options.out.resolve()), "shown": {}, "origins": options.origins,
@@ -69,13 +71,19 @@ def _files_wrong(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _names_wrong(options: argparse.Namespace) -> Iterator[str]:
-    for flag, symbol in [("--surface", options.surface), *(("--ions", ion) for ion in options.ions)]:
+    named = (("--surface", options.surface), ("--ions", options.ions))
+    for flag, symbol in ((flag, symbol) for flag, symbols in named for symbol in symbols):
         if symbol not in atomic_numbers or symbol == "X":
             yield f"{flag}: received `{symbol}`, expected an element symbol such as `Au`"
         elif symbol in WATER:
             yield f"{flag}: received `{symbol}`, which belongs to water; expected another element"
-    if options.surface in options.ions:
-        yield f"--ions: received `{options.surface}`, the element of the slab; expected others"
+    for symbol in sorted({*options.surface} & {*options.ions}):
+        yield (
+            f"--ions: received `{symbol}`, the element of the slab; expected others (what is dissolved of it "
+            "is an ion by itself)"
+        )
+    if any(atom < 0 for atom in options.layer_atoms):
+        yield f"--layer-atoms: received {min(options.layer_atoms)}, expected indices from 0"
     for pair in options.elements:
         if not re.fullmatch(r"[^=]+=[A-Z][a-z]?", pair) or pair.split("=")[1] not in atomic_numbers:
             yield f"--elements: received `{pair}`, expected NAME=Symbol such as `3=Na`"

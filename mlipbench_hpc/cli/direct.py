@@ -110,7 +110,21 @@ def add_analyse(parser: argparse.ArgumentParser) -> None:
         "--topology", type=Path, help="a file that names the atoms, where the trajectory does not"
     )
     parser.add_argument("--cell", type=float, nargs="+", metavar="X", help="A B C [α β γ] in Å and degrees")
-    parser.add_argument("--surface", required=True, metavar="Au", help="the element of the slab")
+    parser.add_argument(
+        "--surface", required=True, nargs="+", metavar="Au", help="the element of the slab, or its elements"
+    )
+    parser.add_argument(
+        "--layer-atoms", type=int, nargs="+", default=[], metavar="I",
+        help="atoms that are z = 0, counted from 0 (default: the uppermost layer at least half occupied)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--face", default="", choices=["upper", "lower", "both"],
+        help="whose heights are taken, upper: water above it along z (default: those that water touches)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--assignment", default="frames", choices=["frames", "frozen"],
+        help="who is water: seen in each frame, or as in the first, bonds of at most 1.3 Å (default: frames)",
+    )  # fmt: skip
     parser.add_argument(
         "--ions", nargs="+", default=[], metavar="Na", help="default: all that is not water or slab"
     )

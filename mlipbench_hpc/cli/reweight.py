@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis import advice
+from mlipbench_hpc.analysis.committee import band_factor
 from mlipbench_hpc.analysis.resampling import Reweighted, Sampling, Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import Quality, quality, reduced
 from mlipbench_hpc.contract.folder import write_json
@@ -22,7 +23,7 @@ FEWEST_MEMBERS = 2
 LEAST, MOST = 1e-6, 1e9
 MEAN_ROUNDING = 1e-7  # relative, as float32 rounds
 DRIVER = {
-    "verdict": "the driver", "std_h": 0.0, "effective_frames": None, "statistical_inefficiency": None,
+    "verdict": "driving member", "std_h": 0.0, "effective_frames": None, "statistical_inefficiency": None,
     "independent_frames": None,
 }  # fmt: skip
 
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     write_json(path, result)
     for member in result["members"]:
         line = f"member {member['member']} ({member['file']}): {member['verdict']}"
-        if not member["driver"]:
+        if not member["driving"]:
             line += (
                 f", std(h) {member['std_h']:.3g} kT, {member['effective_frames']:.0f} of {result['frames']} "
                 f"frames effective, {member['independent_frames']:.0f} of them independent"
@@ -154,7 +155,7 @@ def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
     others = {member: value for member, value in qualities.items() if member != arrays.place}
     members = [
         {
-            "member": member, "file": options.members[member].name, "driver": member == arrays.place,
+            "member": member, "file": options.members[member].name, "driving": member == arrays.place,
             **(value.described() if member != arrays.place else DRIVER), **_profiles(average, error, member),
         }
         for member, value in qualities.items()
@@ -169,7 +170,7 @@ def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
             "draws": error.draws,
             "seed": 0,
         },
-        "driver": arrays.place,
+        "driving_member": arrays.place,
         "members": members,
         "driven_by": "mean of the members" if arrays.place is None else f"member {arrays.place}",
         "bands": _bands(average, error, options.alpha),
@@ -189,12 +190,18 @@ def _profiles(average: Reweighted, error: Sampling, member: int) -> dict[str, li
 
 
 def _bands(average: Reweighted, error: Sampling, alpha: float | None) -> dict[str, list[float]]:
-    """Centre lines, and the sampling and the training error apart and combined; without α, σ stands alone."""
-    training = average.sigma * (1.0 if alpha is None else alpha)
+    """Centre lines, and the sampling and the training error apart and combined.
+
+    sigma: without sampling noise; sigma_observed: with it. training: α·σ, without α Student's factor times σ.
+    """
+    sigma, limits = error.spread.sigma, error.spread.limits
+    training = sigma * band_factor(alpha, average.cea.shape[-2])
     columns = {
-        "driver": average.driving, "se_driver": error.driving, "mean": average.mean, "se_mean": error.mean,
-        "sigma": average.sigma, "se_sigma": error.sigma, "sampling_2se": 2 * error.driving,
-        "training": training, "combined": combined(error.driving, training),
+        "driving_member": average.driving, "se_driving_member": error.driving,
+        "mean": average.mean, "se_mean": error.mean,
+        "sigma": sigma, "sigma_low": limits[0], "sigma_high": limits[1], "sigma_observed": average.sigma,
+        "sampling_2se": 2 * error.driving, "training": training,
+        "combined": combined(error.driving, training),
     }  # fmt: skip
     return {name: values.tolist() for name, values in columns.items()}
 
@@ -205,9 +212,13 @@ def _notes(average: Reweighted, dropped: int, options: argparse.Namespace) -> li
         notes.append(f"{dropped} frames after the last whole block were dropped.")
     negative = int(((average.cea < 0) & (average.driving >= 0)).any(axis=0).sum())
     if negative:
-        notes.append(f"In {negative} bins CEA goes below zero; the values stand as they are.")
+        notes.append(f"In {negative} bins CEA is negative; the values are not clipped.")
     if options.alpha is None:
-        notes.append("The committee's spread is not calibrated (no --alpha): the training band is 1 σ.")
+        factor = band_factor(None, average.cea.shape[-2])
+        notes.append(
+            f"The committee's spread is not calibrated (no --alpha): the training band is {factor:.3g} σ, "
+            f"Student's t for M = {average.cea.shape[-2]} members."
+        )
     return notes
 
 
@@ -227,8 +238,8 @@ def _advice(
 ) -> list[str]:
     tolerance = options.tolerance or advice.RELATIVE_TOLERANCE * float(np.abs(average.driving).max())
     widest = np.maximum(error.driving, error.mean) if advice.in_reach(qualities) else error.driving
-    name, scale = options.observable.name, options.alpha or 1.0
-    kinds = advice.about_kinds(name, 2 * error.driving, scale * average.sigma, scale * error.sigma, qualities)
+    name, factor = options.observable.name, band_factor(options.alpha, average.cea.shape[-2])
+    kinds = advice.about_kinds(name, 2 * error.driving, error.mean_spread, factor, qualities)
     sentences = [advice.about_members(qualities), kinds]
     if tolerance > 0:
         sentences.append(advice.about_length(name, frames, widest, tolerance, options.frame_every))

@@ -58,7 +58,10 @@ BUILT_IN = (
     ),
     Verb("train", "", ("build", "label", "split"), "a smaller committee, or MD without driving member"),
     Verb("evaluate", "", ("train", "split"), "no errors of this member; means are over the others"),
-    Verb("calibrate", "analysis", ("evaluate",), "no α for this committee, and no reweighting of its MD"),
+    Verb(
+        "calibrate", "analysis", ("build", "label", "evaluate"),
+        "no α for this committee, and no reweighting of its MD",
+    ),
     Verb("decide", "analysis", ("evaluate",), "no decision on another round"),
     Verb(
         "md", "", ("build", "label", "train"), "no energies, temperatures or structure of this run",

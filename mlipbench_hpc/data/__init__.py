@@ -1,1 +1,1 @@
-"""Frames: read, check, hash, split. numpy and ASE only."""
+"""Frames: reading, checks, hashes, splits. numpy and ASE only."""

@@ -1,4 +1,4 @@
-"""Arrays in files: those that people give on the command line (.npy), and memory-mapped ones."""
+"""Arrays in files: those given on the command line (.npy), and memory-mapped ones."""
 
 import mmap
 from pathlib import Path
@@ -11,7 +11,7 @@ from mlipbench_hpc.data.frames import Floats
 
 
 class Unusable(Exception):
-    """A file cannot be used; the message names it."""
+    """Error: a file cannot be used; the message names it."""
 
 
 def read_npy(path: Path) -> Floats:
@@ -35,9 +35,9 @@ def read_npy(path: Path) -> Floats:
 
 
 def let_go(array: NDArray[Any]) -> None:
-    """What was read of a memory-mapped array leaves this process's memory; it comes back where it is read.
+    """Release the memory of a memory-mapped array; its pages are read again at the next access.
 
-    Any other array stays as it is.
+    Any other array is left unchanged.
     """
     mapped = getattr(array, "_mmap", None)
     if isinstance(mapped, mmap.mmap):

@@ -1,4 +1,4 @@
-"""The one rule for what is a valid cell."""
+"""Definition of a valid cell."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ THINNEST_A = 1e-3
 
 
 def is_valid(cell: Floats, pbc: NDArray[np.bool_]) -> bool:
-    """Whether a cell (3, 3) Å, rows are lattice vectors, can be trained on and simulated in.
+    """True where a cell (3, 3) Å, rows are lattice vectors, can be trained on and simulated in.
 
-    A frame that is periodic nowhere needs none.
+    A frame without periodic directions needs no cell.
     """
     if not np.isfinite(cell).all():
         return False

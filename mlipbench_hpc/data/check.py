@@ -1,4 +1,4 @@
-"""What is wrong with frames before anything is trained on them."""
+"""Checks of frames before anything is trained on them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CLOSEST_A = 0.3
 
 @dataclass(frozen=True)
 class DataProblem:
-    """One mistake in one frame; frame None stands for `and so many more` or for the whole file."""
+    """One mistake in one frame; frame None stands for further such frames or for the whole file."""
 
     frame: int | None
     message: str
@@ -30,7 +30,7 @@ class DataProblem:
 
 
 def check_frames(frames: Frames, largest_force: float) -> list[DataProblem]:
-    """Everything wrong with labelled frames; the first five frames of each kind are named, the rest counted.
+    """Mistakes in labelled frames; the first five frames of each kind are named, the rest counted.
 
     largest_force in eV/Å, per component.
     """
@@ -50,13 +50,13 @@ def check_frames(frames: Frames, largest_force: float) -> list[DataProblem]:
 
 
 def check_structure(frames: Frames) -> list[DataProblem]:
-    """Everything wrong with a structure that carries no labels."""
+    """Mistakes in a structure without labels."""
     kinds = (_empty, _ghosts, _masses, _positions, _cells, _close_atoms)
     return [problem for kind in kinds for problem in _first(list(kind(frames)))]
 
 
 def check_structures(frames: Frames) -> list[DataProblem]:
-    """Everything wrong with many structures that carry no labels."""
+    """Mistakes in many structures without labels."""
     return check_structure(frames) + _first(list(_duplicates(frames)))
 
 
@@ -73,7 +73,7 @@ def _empty(frames: Frames) -> Iterator[DataProblem]:
 
 
 def _ghosts(frames: Frames) -> Iterator[DataProblem]:
-    """Basis functions or markers without a nucleus: a model would learn them as an element."""
+    """Basis functions or markers without a nucleus, which a model would learn as an element."""
     for index, count in _per_frame(frames, np.asarray(frames.numbers == 0)):
         yield DataProblem(
             index, "ghost atom (X)", f"{count} such atoms", "atoms of an element; take them out"
@@ -122,7 +122,7 @@ def _positions(frames: Frames) -> Iterator[DataProblem]:
 
 
 def _per_frame(frames: Frames, bad_atoms: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """(frame, number of bad atoms) of every frame with at least one."""
+    """(frame, number of bad atoms) of every frame with at least one bad atom."""
     counts = np.bincount(frames.frame_of_atom()[bad_atoms], minlength=len(frames))
     for index in np.flatnonzero(counts):
         yield int(index), int(counts[index])

@@ -1,4 +1,4 @@
-"""Do forces fit energies? From a frame to one near it, the energy changes by minus the forces' work."""
+"""Consistency of forces and energies: between near frames the energy changes by minus the forces' work."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.units import ENERGY_EV, FORCE_EV_PER_A, LENGTH_A
 
-# Å, root mean square over the atoms: nearer frames than this are compared.
+# Å. Largest root mean square displacement between two frames that are compared.
 NEAR_A = 0.35
 FEWEST_PAIRS = 6
 CORRELATED = 0.95
@@ -18,7 +18,7 @@ MATCHING = 0.25
 
 @dataclass(frozen=True)
 class Consistency:
-    """The slope of energy differences over the forces' work, between `pairs` of neighbouring frames."""
+    """Slope of energy differences over the forces' work, between `pairs` of neighbouring frames."""
 
     slope: float
     correlation: float
@@ -26,12 +26,12 @@ class Consistency:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether the slope is about one, or nothing can be said."""
+        """True where the slope is about one, or the correlation is too small for a judgement."""
         low, high = CONSISTENT
         return abs(self.correlation) < CORRELATED or low < self.slope < high
 
     def words(self) -> tuple[str, str]:
-        """What was received, and what would explain it."""
+        """Received slope, and its expected value with possible explanations."""
         received = (
             f"energy differences are {self.slope:.3g} times the work of the forces, between {self.pairs} "
             "pairs of neighbouring frames"
@@ -39,7 +39,7 @@ class Consistency:
         return received, "1: " + (" or ".join(self._explanations()) or "other units, labels or structures")
 
     def _explanations(self) -> Iterator[str]:
-        """Which single mistakes give such a slope."""
+        """Single mistakes that give such a slope."""
         gradients = "the labels are gradients instead of forces"
         size = abs(self.slope)
         if self.slope < 0 and CONSISTENT[0] < size < CONSISTENT[1]:
@@ -51,7 +51,7 @@ class Consistency:
 
 
 def mistakes() -> Iterator[tuple[str, float]]:
-    """Units that a file may have where eV, eV/Å and Å were stated, and the slope that comes of each."""
+    """Units that a file may have instead of the stated eV, eV/Å and Å, and the slope from each."""
     for energy in ("Hartree", "Ry", "kcal/mol", "kJ/mol"):
         yield f"energies in {energy}", 1.0 / ENERGY_EV[energy]
     for force in ("Hartree/Bohr", "Ry/Bohr", "kcal/mol/Å", "kJ/mol/nm"):
@@ -62,7 +62,7 @@ def mistakes() -> Iterator[tuple[str, float]]:
 
 
 def consistency(frames: Frames) -> Consistency | None:
-    """Over successive frames of the same atoms and cell; None where too few lie near each other."""
+    """Consistency over successive frames of the same atoms and cell; None where too few are near."""
     pairs = [pair for index in range(len(frames) - 1) if (pair := _pair(frames, index)) is not None]
     if len(pairs) < FEWEST_PAIRS:
         return None
@@ -74,7 +74,7 @@ def consistency(frames: Frames) -> Consistency | None:
 
 
 def _pair(frames: Frames, index: int) -> tuple[float, float] | None:
-    """The work -½ (F + F')·Δr from one frame to the next, and their difference in energy, eV."""
+    """Work -½ (F + F')·Δr from one frame to the next, and their difference in energy, eV."""
     step = displacement(frames, index, index + 1)
     if step is None or np.sqrt((step**2).sum(axis=1).mean()) > NEAR_A:
         return None
@@ -83,7 +83,7 @@ def _pair(frames: Frames, index: int) -> tuple[float, float] | None:
 
 
 def displacement(frames: Frames, index: int, other: int) -> Floats | None:
-    """(N, 3) Å by the shortest way from one frame to another; None where atoms or cells differ."""
+    """Displacement (N, 3) Å by the shortest way between two frames; None where atoms or cells differ."""
     here, there = frames.atoms_of(index), frames.atoms_of(other)
     pbc = frames.pbc[index]
     same = np.array_equal(frames.numbers[here], frames.numbers[there])

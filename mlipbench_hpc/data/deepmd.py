@@ -8,15 +8,15 @@ from mlipbench_hpc.data.frames import Floats, Frames, Ints, concatenate
 from mlipbench_hpc.data.records import DataError, element
 from mlipbench_hpc.data.sniff import sniff
 
-# Inputs of a model that none here has: a frame's temperature or charge, an atom's, spins.
+# Inputs that no model here has: temperature or charge of a frame or an atom, spins.
 UNUSED = ("fparam", "aparam", "spin")
 Read = tuple[Frames, Floats, set[str]]
 
 
 def read_deepmd(path: Path, ignore: tuple[str, ...]) -> Read:
-    """All frames of the systems in or below a folder, in the file's units, the z components (F,) of their
-    dipoles, and the names of their types. ignore: names of arrays that are left out although they say
-    something.
+    """Frames of all systems in or below a folder, dipoles' z components (F,), and names of their types.
+
+    All in the file's units. ignore: names of arrays that are left out although they hold values.
 
     Types are named as species of extended XYZ are: `D` is H of 2.014 u, as where ASE reads CIF. Raises
     DataError naming the cause.
@@ -32,7 +32,7 @@ def read_deepmd(path: Path, ignore: tuple[str, ...]) -> Read:
 
 
 def _require_used(part: Path, ignore: tuple[str, ...]) -> None:
-    """Refuse arrays that decide the labels and that no model here is told."""
+    """Refuse arrays that decide the labels and that no model here uses as input."""
     for name in UNUSED:
         if (part / f"{name}.npy").exists() and name not in ignore:
             raise DataError(
@@ -77,7 +77,7 @@ def _deepmd_set(system: Path, part: Path, ignore: tuple[str, ...]) -> Read:
 
 
 def _species(system: Path) -> list[str]:
-    """The name of each atom's type."""
+    """Name of each atom's type."""
     names = system / "type_map.raw"
     if not names.is_file():
         raise DataError(f"{system}: type_map.raw is missing, so its types have no names")
@@ -101,7 +101,7 @@ def _atoms(system: Path, words: list[str]) -> tuple[Ints, Floats]:
 
 
 def _array(path: Path, width: int, count: int | None = None, optional: bool = False) -> Floats:
-    """A (count, width) array from an .npy file, pickles refused; NaN when it is optional and absent."""
+    """Array (count, width) of an .npy file, pickles refused; NaN when it is optional and absent."""
     if optional and not path.exists():
         return np.full((count or 0, width), np.nan)
     try:

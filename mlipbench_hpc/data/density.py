@@ -1,4 +1,4 @@
-"""How densely atoms are surrounded by others: what decides how many neighbours a model works through."""
+"""Local density of atoms, which decides the number of neighbours that a model computes."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from mlipbench_hpc.data.frames import Frames
 
-# Å. Long enough to see past the first shells, short enough for any cutoff in use to be like it.
+# Å. Larger than the first neighbour shells, and close to the cutoffs in use.
 RADIUS = 5.0
 FRAMES = 5
 
@@ -14,7 +14,7 @@ FRAMES = 5
 def local_density(frames: Frames) -> float:
     """Atoms/Å³ around an atom: its mean number of neighbours within 5 Å, over that sphere's volume.
 
-    Vacuum that no atom sees does not count. Mean over some frames, first and last among them.
+    Vacuum out of reach of all atoms does not count. Mean over some frames, first and last among them.
     """
     from ase.neighborlist import neighbor_list
 
@@ -24,7 +24,7 @@ def local_density(frames: Frames) -> float:
 
 
 def film_density(atoms: float, volume: float, thickness: float) -> float:
-    """The same of a film of `atoms` that fill `volume` (Å³) evenly between two faces `thickness` (Å) apart.
+    """Local density of a film: `atoms` fill `volume` (Å³) evenly between faces `thickness` (Å) apart.
 
     Averaged over the film, a sphere of radius r loses π r⁴ / (2 thickness) of its volume beyond the faces, if
     r is below the thickness.
@@ -34,5 +34,5 @@ def film_density(atoms: float, volume: float, thickness: float) -> float:
 
 
 def sphere(radius: float) -> float:
-    """Å³."""
+    """Volume of a sphere in Å³."""
     return 4.0 / 3.0 * math.pi * radius**3

@@ -1,4 +1,4 @@
-"""Structures that are the same but for the order of atoms, periodic images and a shift of everything."""
+"""Structures that are equal except for the order of atoms, periodic images and a common shift."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from scipy.spatial import cKDTree
 from mlipbench_hpc.data.cells import is_valid
 from mlipbench_hpc.data.frames import Floats, Frames
 
-# Å, between an atom and the one that it is compared with.
+# Largest distance in Å between two atoms that count as the same.
 TOLERANCE_A = 8e-4
-# Between invariants: what positions rounded to 1e-3 Å change them by.
+# Largest difference of invariants, as positions rounded to 1e-3 Å cause it.
 SIMILAR = 1e-3
-# Along an open direction, the length that stands for the period in the invariants.
+# Å. Length that replaces the period along an open direction in the invariants.
 OPEN_A = 30.0
 WAVES = np.array(
     [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (2, 1, 0), (0, 2, 1), (1, 0, 2)]
@@ -53,7 +53,10 @@ def _alike(frames: Frames, group: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _shares(frames: Frames, index: int) -> tuple[Floats, Floats]:
-    """Positions (N, 3) in units of the rows of the second (3, 3) Å; from the mean along open directions."""
+    """Fractional positions (N, 3) and the vectors (3, 3) Å of their units, as rows.
+
+    Along open directions they are relative to the mean.
+    """
     own, pbc = frames.atoms_of(index), frames.pbc[index]
     positions = frames.positions[own]
     cell = np.array(frames.cells[index]) if pbc.any() else OPEN_A * np.eye(3)
@@ -62,16 +65,16 @@ def _shares(frames: Frames, index: int) -> tuple[Floats, Floats]:
 
 
 def _invariants(frames: Frames, index: int) -> Floats:
-    """|Σ exp(2πi k·s)| per atom of each species, for some k: no shift, image or order changes them."""
+    """|Σ exp(2πi k·s)| per atom of each species, for some k: invariant under shifts, images and order."""
     numbers = frames.numbers[frames.atoms_of(index)]
     phases = np.exp(2j * np.pi * _shares(frames, index)[0] @ WAVES.T)
     return np.concatenate([np.abs(phases[numbers == kind].mean(axis=0)) for kind in np.unique(numbers)])
 
 
 def _is_shifted(frames: Frames, one: int, other: int) -> bool:
-    """Whether one shift brings all atoms of a frame onto those of another.
+    """True where one shift moves all atoms of a frame onto those of another.
 
-    Tried are those that bring the first atom of the rarest species onto one of the other frame's.
+    Tried are shifts of the first atom of the rarest species onto each one of the other frame's.
     """
     kinds = frames.numbers[frames.atoms_of(one)], frames.numbers[frames.atoms_of(other)]
     (here, cell), (there, _) = _shares(frames, one), _shares(frames, other)
@@ -88,7 +91,7 @@ def _is_shifted(frames: Frames, one: int, other: int) -> bool:
 
 
 class _Tree:
-    """The atoms of one species of a frame, to be found again within the tolerance."""
+    """Atoms of one species of a frame, in a tree for searches within the tolerance."""
 
     def __init__(self, shares: Floats, cell: Floats, pbc: NDArray[np.bool_]) -> None:
         self.pbc, self.cell = pbc, cell
@@ -102,7 +105,7 @@ class _Tree:
         return wrapped
 
     def holds(self, shares: Floats) -> bool:
-        """Whether each of these has an atom of its own there."""
+        """True where each of these positions has its own atom in the tree."""
         wanted = self._wrapped(shares)
         atoms = self.tree.query(wanted)[1]
         steps = wanted - self.shares[atoms]

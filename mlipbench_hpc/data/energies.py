@@ -1,4 +1,4 @@
-"""Reference energies of the elements, what frames keep without them, and isolated atoms that give them."""
+"""Reference energies of the elements, energies without them, and isolated atoms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
-# Å: an atom whose images are farther apart than this has no neighbour in any model.
+# Å. An atom whose images are farther apart than this has no neighbour in any model.
 LONELY_A = 6.0
 MILLI = 1000.0
 Energies = dict[int, float]
@@ -28,14 +28,14 @@ def reference_energies(frames: Frames, indices: Sequence[int]) -> Energies:
 
 
 def counts(frames: Frames, species: Sequence[int]) -> Floats:
-    """(F, S) number of atoms of each species (atomic numbers, ascending) in each frame."""
+    """Number (F, S) of atoms of each species (atomic numbers, ascending) in each frame."""
     table = np.zeros((len(frames), len(species)))
     np.add.at(table, (frames.frame_of_atom(), np.searchsorted(species, frames.numbers)), 1.0)
     return table
 
 
 def without_reference(frames: Frames, reference: Mapping[int, float]) -> Frames:
-    """The same frames with energies (F,) eV less those of their atoms (eV by atomic number).
+    """Frames with energies (F,) eV minus those of their atoms (eV by atomic number).
 
     In float64: an all-electron total of 1e6 eV has no digits left for chemistry in float32.
     """
@@ -57,7 +57,7 @@ def _is_isolated(frames: Frames, index: int) -> bool:
 
 
 def energies_of_isolated(frames: Frames, indices: Sequence[int] | Ints) -> Energies:
-    """eV by atomic number of the isolated atoms at `indices`. Raises ValueError where one element has two."""
+    """Energies of isolated atoms at `indices`, eV by atomic number. ValueError for two of one element."""
     energies: Energies = {}
     for index in indices:
         number, energy = int(frames.numbers[frames.offsets[index]]), float(frames.energies[index])
@@ -71,8 +71,9 @@ def energies_of_isolated(frames: Frames, indices: Sequence[int] | Ints) -> Energ
 
 @dataclass(frozen=True)
 class Offset:
-    """Of the frames of one composition: their number, and the mean (eV) and standard deviation (meV/atom) of
-    what energies keep without the reference energies.
+    """Energy offset of the frames of one composition.
+
+    Their number, and mean (eV) and standard deviation (meV/atom) of energies without the reference energies.
     """
 
     frames: int
@@ -81,8 +82,10 @@ class Offset:
 
 
 def offsets(frames: Frames, indices: Sequence[int], reference: Mapping[int, float]) -> dict[str, Offset]:
-    """By composition. Equal means are what a model can learn; a mean that differs between numbers of ions by
-    more than the scatter is an energy zero that depends on the composition (a charged cell, another code).
+    """Energy offsets by composition.
+
+    A model can learn frames with equal means; a mean that differs between numbers of ions by more than the
+    scatter is an energy zero that depends on the composition (a charged cell, another code).
     """
     rest = without_reference(frames.select(list(indices)), reference)
     formulas = np.array([rest.formula(index) for index in range(len(rest))])

@@ -1,7 +1,7 @@
 """(Extended) XYZ, frame by frame, to the last byte.
 
-ASE's reader ends at a blank line between frames without a word, refuses a whole file for a `stress` that
-nobody uses, and knows neither D nor `Cu1` nor numbers as species: only its parser of comment lines is used.
+ASE's reader ends at a blank line between frames without an error, refuses a whole file for an unused
+`stress`, and knows neither D nor `Cu1` nor numbers as species: only its parser of comment lines is used.
 """
 
 import re
@@ -15,19 +15,21 @@ from ase.io.extxyz import key_val_str_to_dict
 from numpy.typing import NDArray
 
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.lines import complete, decimals
 from mlipbench_hpc.data.records import MASSES, DataError, Record, element
 
 BOM = b"\xef\xbb\xbf"
 PLAIN = "species:S:1:pos:R:3"
 KINDS: dict[str, Any] = {"R": float, "I": float, "S": str, "L": str}
-# Never read, and ASE refuses those that are not nine numbers.
+# Not used here, and removed because ASE refuses values other than nine numbers.
+KEY = re.compile(r"(?:^|\s)([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|\{[^}]*\}|\S+)")
 UNREAD = re.compile(r"(?<!\S)(stress|virials?)(\s*=)")
 Columns = dict[str, NDArray[Any]]
 
 
 @dataclass
 class XyzFile:
-    """A file that is read frame by frame; `read` counts the bytes that were understood so far."""
+    """File that is read frame by frame; `read` counts the bytes parsed so far."""
 
     path: Path
     read: int = 0
@@ -48,7 +50,7 @@ class XyzFile:
         return content
 
     def _count(self, stream: BinaryIO, size: int) -> int | None:
-        """The number of atoms of the next frame; blank lines before it are skipped. None at the end."""
+        """Number of atoms of the next frame; blank lines before it are skipped. None at the end."""
         content = self._next(stream)
         while content and not content.removeprefix(BOM).strip():
             content = self._next(stream)
@@ -66,9 +68,10 @@ class XyzFile:
 
     def _frame(self, stream: BinaryIO, count: int) -> Record:
         comment = self._next(stream).decode("utf-8").strip()
+        _require_single(comment, self.line)
         values: dict[str, Any] = key_val_str_to_dict(UNREAD.sub(r"unread_\1\2", comment)) if comment else {}
         first = self.line + 1
-        rows = [self._next(stream).split() for _ in range(count)]
+        rows = self._rows(stream, count)
         columns = self._columns(str(values.pop("Properties", PLAIN)), rows, first)
         cell, pbc = _lattice(values)
         numbers, masses = self._species(columns, count)
@@ -77,8 +80,18 @@ class XyzFile:
             raise DataError(f"line {first - 1}: `Properties` has no pos:R:3")
         return Record(numbers, positions, cell, pbc, masses, values, columns)
 
+    def _rows(self, stream: BinaryIO, count: int) -> list[list[bytes]]:
+        """Words of the next `count` lines. Raises DataError where the last may have lost digits."""
+        lines = [self._next(stream) for _ in range(count)]
+        if lines and lines[-1] and not lines[-1].endswith(b"\n") and not _whole(lines):
+            raise DataError(
+                f"line {self.line} has no end of line and may have lost digits: restore it, or end that "
+                "line where it is whole"
+            )
+        return [line.split() for line in lines]
+
     def _columns(self, properties: str, rows: list[list[bytes]], first: int) -> Columns:
-        """(N,) or (N, k) of each property."""
+        """Columns (N,) or (N, k) of each property."""
         fields = properties.split(":")
         widths = [int(word) for word in fields[2::3]]
         for place, row in enumerate(rows):
@@ -107,6 +120,25 @@ class XyzFile:
         return np.array([number for number, _ in pairs], dtype=np.int64), masses.reshape(count)
 
 
+def _whole(lines: list[bytes]) -> bool:
+    """True where the last line is the only one, as long or as precise as the others, or ends in integers."""
+    rows = [line.decode("utf-8", "replace") for line in lines]
+    if len(rows) == 1 or complete(rows):
+        return True
+    words = [row.split() for row in rows if row.strip()]
+    return len({len(row) for row in words}) == 1 and decimals(row[-1] for row in words) == {0}
+
+
+def _require_single(comment: str, line: int) -> None:
+    """Raise DataError where a comment gives a key two different values."""
+    values: dict[str, str] = {}
+    for key, value in KEY.findall(comment):
+        if values.setdefault(key, value) != value:
+            raise DataError(
+                f"line {line} gives `{key}` twice ({values[key][:30]} and {value[:30]}): leave one out"
+            )
+
+
 def _converted(words: NDArray[np.str_], kind: type, name: str) -> NDArray[Any]:
     try:
         array: NDArray[Any] = words.astype(kind)
@@ -116,7 +148,7 @@ def _converted(words: NDArray[np.str_], kind: type, name: str) -> NDArray[Any]:
 
 
 def _lattice(values: dict[str, Any]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Rows of lattice vectors, zero where there are none, and along which the frame repeats."""
+    """Lattice vectors as rows, zero where there are none, and the periodic directions."""
     lattice, pbc = values.pop("Lattice", None), values.pop("pbc", None)
     cell = np.zeros((3, 3)) if lattice is None else np.asarray(lattice, dtype=float).T
     flags = np.full(3, lattice is not None) if pbc is None else np.broadcast_to(np.asarray(pbc), 3)

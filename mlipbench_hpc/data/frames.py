@@ -43,20 +43,20 @@ class Frames:
         return len(self.offsets) - 1
 
     def atoms_of(self, index: int) -> slice:
-        """The slice of flat atoms that frame `index` owns."""
+        """Slice of the flat atoms of frame `index`."""
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
     @property
     def sizes(self) -> Ints:
-        """(F,) number of atoms of each frame."""
+        """Number of atoms (F,) of each frame."""
         return np.diff(self.offsets)
 
     def frame_of_atom(self) -> Ints:
-        """(A,) index of the frame that owns each flat atom."""
+        """Index (A,) of the frame of each flat atom."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
     def select(self, indices: list[int] | Ints) -> "Frames":
-        """The frames at `indices`, in that order."""
+        """Frames at `indices`, in that order."""
         chosen = [self.atoms_of(int(i)) for i in indices]
         flat = (
             np.concatenate([np.arange(s.start, s.stop) for s in chosen]) if chosen else np.zeros(0, np.int64)
@@ -81,7 +81,7 @@ class Frames:
         return composition(self.numbers[self.atoms_of(index)])
 
     def species(self) -> list[int]:
-        """Sorted atomic numbers that occur."""
+        """Atomic numbers that occur, sorted."""
         return [int(number) for number in np.unique(self.numbers)]
 
     def atoms(self, index: int) -> "Atoms":
@@ -111,7 +111,7 @@ class Frames:
 
     @classmethod
     def load(cls, path: Path) -> "Frames":
-        """Read what `save` wrote; pickles are refused."""
+        """Read the file of `save`; pickles are refused."""
         with np.load(path, allow_pickle=False) as archive:
             return cls(**{field.name: archive[field.name] for field in fields(cls) if field.name in archive})
 
@@ -134,7 +134,7 @@ class Frames:
 
 
 def composition(numbers: Ints) -> str:
-    """Of atomic numbers (N,), in alphabetical order of the symbols, such as H128O64."""
+    """Formula of atomic numbers (N,), in alphabetical order of the symbols, such as H128O64."""
     from ase.data import chemical_symbols
 
     counts = Counter(chemical_symbols[int(number)] for number in numbers)
@@ -157,7 +157,7 @@ def concatenate(parts: list[Frames]) -> Frames:
 
 
 def _optional(parts: list[Frames], name: str) -> Any:
-    """One array of all parts, filled up for those that have none; None where no part has any."""
+    """One array of all parts, filled for parts without it; None where no part has it."""
     arrays = [getattr(part, name) for part in parts]
     if all(array is None for array in arrays):
         return None

@@ -1,4 +1,4 @@
-"""Observables that a package outside this one adds: a function of one frame, which the suite averages.
+"""Observables from packages outside this one: a function of one frame, which the suite averages.
 
 An entry point of group `mlipbench_hpc.observables` leads to a `Framewise`. An image holds no entry points, so
 tasks carry the entry point's value, `module:attribute`, and the digest of the package's source.
@@ -17,11 +17,11 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
 
 GROUP = "mlipbench_hpc.observables"
-PART = "scalars"  # of result.json's values, where single numbers stand
+PART = "scalars"  # key of single numbers among result.json's values
 
 
 class ObservableError(InputFailure):
-    """An entry point adds an observable that cannot be used: its author corrects it."""
+    """Error: an entry point adds an observable that cannot be used; its author corrects it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Frame:
     """One frame of a run: numbers (N,) atomic numbers, positions (N, 3) Å as stored, cell (3, 3) Å.
 
     heights (faces, N) Å above the surface layer of each face along its outward normal; without a slab no row.
-    waters (W, 3): indices of O, H, H of each intact molecule.
+    waters (W, 3): indices of O, H, H of each molecule that is water in this frame.
     """
 
     numbers: Ints
@@ -41,11 +41,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Framewise:
-    """An observable whose average over frames is that of `of_frame`, and whose error is that of its blocks.
+    """Observable whose average over frames is that of `of_frame`, with the error of its blocks.
 
     bins: centres (B,) along the observable's axis, in its unit, and `of_frame` returns (B,); none where it
-    returns one number. Where its values stand and how they are drawn is the suite's. source: the entry
-    point's value, which `load` enters.
+    returns one number. The suite decides files, columns and figures. source: the entry point's value, set by
+    `load`.
     """
 
     observable: Observable
@@ -55,7 +55,7 @@ class Framewise:
 
     @property
     def described(self) -> Observable:
-        """The observable, with where its numbers stand: a curve in NAME.csv, a series in NAME.npz."""
+        """Observable with the place of its numbers: a curve in NAME.csv, a series in NAME.npz."""
         own, name = self.observable, self.observable.name
         usual = replace(own, column=name, compared=own.compared or "everywhere", reweighted=True)
         if own.axis:
@@ -64,7 +64,7 @@ class Framewise:
 
 
 def load(value: str) -> Framewise:
-    """What an entry point's value, `module:attribute`, leads to. Raises ObservableError for anything else."""
+    """Framewise of an entry point's value, `module:attribute`. Raises ObservableError for anything else."""
     name, _, attribute = value.partition(":")
     try:
         module = importlib.import_module(name)
@@ -83,7 +83,7 @@ def load(value: str) -> Framewise:
 
 
 def load_all(values: Iterable[str]) -> list[Framewise]:
-    """Each once, in the order of their values. Raises ObservableError where two have the same name."""
+    """Framewise of each value once, sorted by value. Raises ObservableError where two have the same name."""
     every = [load(value) for value in sorted(values)]
     names = [framewise.observable.name for framewise in every]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -100,7 +100,7 @@ def foreign() -> tuple[str, ...]:
 
 
 def package_of(value: str) -> tuple[str, Path]:
-    """Package and folder of an entry point's module: what its digest covers and what workers are given."""
+    """Package and folder of an entry point's module, which its digest covers and workers receive."""
     module = value.partition(":")[0]
     for package in (module, module.rpartition(".")[0]):
         folder = package_folder(package) if package else None

@@ -1,4 +1,4 @@
-"""Frames that follow one another: trajectories, blocks of them, and how near two sets come in time."""
+"""Successive frames: trajectories, blocks of them, and the distance in time between two sets."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def groups_of(runs: Sequence[str], grouping: Grouping) -> list[list[int]]:
 
 
 def separation(runs: Sequence[str], held_out: Sequence[int], training: Sequence[int]) -> Ints:
-    """(H,) frames from each held-out frame to the nearest training frame of its own trajectory.
+    """Number (H,) of frames from each held-out frame to the nearest training frame of its own trajectory.
 
     runs: (F,) the trajectory of each frame, whose frames follow in order. -1 where no training frame is of
     the same trajectory.

@@ -1,4 +1,4 @@
-"""Labels that cannot be right, or that look as if they were not what the campaign says."""
+"""Labels that cannot be right, or that seem to differ from the statements of the campaign."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -12,17 +12,17 @@ from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.read import Source
 
 FEWEST_ENERGIES = 3
-# Symmetry makes a force zero in a frame, a constraint in most frames.
+# A force is zero in a frame by symmetry, in most frames by a constraint.
 FEWEST_FROZEN = 3
 FEWEST_OF_A_COMPOSITION = 8
-# An outlier lies beyond so many robust standard deviations and eV/atom from its composition's median.
+# Smallest distance of an outlier from its composition's median, in robust standard deviations and in eV/atom.
 OUTLIER_SIGMA, OUTLIER_EV_PER_ATOM = 10.0, 0.05
 SIGMA_OF_MAD = 1.4826
 SHOWN = 5
 
 
 def check_source(source: Source, labels: Mapping[str, str | None], largest_force: float) -> list[DataProblem]:
-    """Everything wrong with labelled frames as they were read; largest_force in eV/Å, per component."""
+    """Mistakes in labelled frames as they were read; largest_force in eV/Å, per component."""
     absent = list(_absent(source, labels))
     rest = [
         problem for problem in check_frames(source.frames, largest_force) if not _is_covered(problem, absent)
@@ -32,7 +32,7 @@ def check_source(source: Source, labels: Mapping[str, str | None], largest_force
 
 
 def _absent(source: Source, labels: Mapping[str, str | None]) -> Iterator[DataProblem]:
-    """A label that no frame has, with the names that look like it, or all names that there are."""
+    """Labels that no frame has, with similar names in the data, or all names."""
     for key, array in (("energy", source.frames.energies), ("forces", source.frames.forces)):
         asked = str(labels[key])
         if np.isnan(array).all() and asked not in source.names:
@@ -44,7 +44,7 @@ def _absent(source: Source, labels: Mapping[str, str | None]) -> Iterator[DataPr
 
 
 def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:
-    """Whether a label that no frame has is said already."""
+    """True where the message on a label that no frame has covers this problem."""
     message = "".join(one.message for one in absent)
     kind = "energy" if problem.message.startswith("energy label missing") else "forces"
     mine = problem.message.startswith(("energy label missing", "force label missing", "… and"))
@@ -52,7 +52,7 @@ def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:
 
 
 def _impossible(frames: Frames) -> Iterator[DataProblem]:
-    """Labels without any content, and energies that the forces contradict."""
+    """Labels without any content, and energies that contradict the forces."""
     bound = np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
     if len(bound) < 2 or not np.isfinite(frames.energies).all() or not np.isfinite(frames.forces).all():
         return
@@ -69,12 +69,12 @@ def _impossible(frames: Frames) -> Iterator[DataProblem]:
 
 
 def remarks(frames: Frames) -> list[str]:
-    """What may be meant so, and may mislead."""
+    """Warnings of labels that may be intended, but may mislead."""
     return [*_frozen(frames), *_periodicity(frames), *_outliers(frames)]
 
 
 def _frozen(frames: Frames) -> Iterator[str]:
-    """Atoms whose force is exactly zero: constraints written as labels."""
+    """Warning of atoms whose force is exactly zero: constraints written as labels."""
     alone = set(isolated_atoms(frames).tolist())
     zero = ~frames.forces.any(axis=1)
     counts = np.add.reduceat(zero, frames.offsets[:-1], dtype=int)
@@ -95,7 +95,7 @@ def _periodicity(frames: Frames) -> Iterator[str]:
 
 
 def periodicities(frames: Frames) -> dict[str, int]:
-    """How many frames, isolated atoms apart, are periodic in how many directions, in words."""
+    """Numbers of frames, isolated atoms apart, by periodic directions in words."""
     chosen = np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
     dimensions = frames.pbc[chosen].sum(axis=1)
     words = {0: "not periodic", 1: "periodic in one direction", 2: "periodic in two directions"}
@@ -120,7 +120,7 @@ def _outliers(frames: Frames) -> Iterator[str]:
 
 
 def distances(frames: Frames) -> tuple[Floats, Floats]:
-    """(F,) eV/atom from the median energy of each frame's composition, and the robust limit for outliers.
+    """Distance (F,) in eV/atom from the median energy of each frame's composition, and limit of outliers.
 
     The limit is ten times 1.4826 times the median of the distances' sizes, 50 meV/atom at least; infinite for
     compositions of fewer than eight frames.

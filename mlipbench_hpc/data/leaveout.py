@@ -13,7 +13,7 @@ from mlipbench_hpc.data.read import DataError, Source
 
 
 def leave_out(source: Source, rules: Mapping[str, Any] | None) -> tuple[Source, dict[str, int]]:
-    """The frames that no rule drops, and how many each rule dropped; a frame counts under the first one.
+    """Frames that no rule drops, and number dropped by each rule; a frame counts under the first one.
 
     rules: `frames` (indices), `force` (eV/Å, the largest component allowed), `energy` (eV/atom, the largest
     distance from the median of the composition), `duplicates` (later copies of a structure). Raises DataError
@@ -38,7 +38,7 @@ def _select(source: Source, left: Ints) -> Source:
 def _by_index(source: Source, left: Ints, indices: list[int]) -> Ints:
     if beyond := [index for index in indices if index >= len(left)]:
         raise DataError(f"leave_out: no frame {beyond[0]}, the data have {len(left)} (from 0)")
-    return np.array(indices, dtype=np.int64)
+    return np.unique(np.array(indices, dtype=np.int64))
 
 
 def _by_force(source: Source, left: Ints, largest: float) -> Ints:

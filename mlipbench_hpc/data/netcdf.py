@@ -1,7 +1,7 @@
-"""Where the records of a NetCDF-3 file lie, so that they memory-map, also in a file that was cut.
+"""Positions of the records in a NetCDF-3 file, for memory-mapping, also of a file that was cut.
 
 Format: https://docs.unidata.ucar.edu/netcdf-c/current/file_format_specifications.html (classic and 64-bit
-offset). Only record variables are looked at.
+offset). Only record variables are read.
 """
 
 import struct
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Records:
-    """rows (F,): memory-mapped whole records, a field for each record variable; cut: more were there.
+    """Memory-mapped whole records, rows (F,) with a field for each record variable; cut: True if more exist.
 
-    units: of each variable, where it says one; scales: factors that its numbers are to be multiplied with.
+    units: of each variable, where it states one; scales: factors of its numbers.
     """
 
     rows: NDArray[Any]
@@ -41,12 +41,12 @@ class _Variable:
 
     @property
     def size(self) -> int:
-        """Bytes of one record, without what fills it up to a multiple of four."""
+        """Number of bytes of one record, without padding to a multiple of four."""
         return int(np.dtype(self.kind).itemsize * np.prod(self.shape, dtype=np.int64))
 
 
 def open_records(path: Path) -> Records:
-    """Every whole record; ValueError where this is no NetCDF-3 file, is cut in its header, or has none."""
+    """All whole records; ValueError where the file is no NetCDF-3, is cut in its header, or has none."""
     with path.open("rb") as stream:
         try:
             count, variables = _Header(stream).read()
@@ -55,7 +55,7 @@ def open_records(path: Path) -> Records:
     if not variables:
         raise ValueError(f"{path}: none of its variables has records")
     begin, sizes = min(one.begin for one in variables.values()), [one.size for one in variables.values()]
-    # A single record variable is not filled up.
+    # A single record variable has no padding.
     size = sizes[0] if len(sizes) == 1 else sum(-(-one // 4) * 4 for one in sizes)
     record = np.dtype({
         "names": list(variables),
@@ -77,7 +77,7 @@ def open_records(path: Path) -> Records:
 
 
 class _Header:
-    """Reads one header from its start."""
+    """Reader of one header from its start."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
@@ -98,7 +98,7 @@ class _Header:
         return int(struct.unpack(kind, self.stream.read(struct.calcsize(kind)))[0])
 
     def _bytes(self, length: int) -> bytes:
-        """So many, and what fills them up to a multiple of four."""
+        """Next bytes, so many, with padding to a multiple of four."""
         content = self.stream.read(-(-length // 4) * 4)[:length]
         if len(content) < length:
             raise IndexError("it ends there")
@@ -118,7 +118,7 @@ class _Header:
         return content.decode() if kind.char == "S" else np.frombuffer(content, kind)
 
     def _variable(self, offset: str, lengths: list[int]) -> tuple[int, _Variable]:
-        """The first of its dimensions (-2: it has none), and the rest."""
+        """First dimension of a variable (-2 for none), and the others."""
         dimensions = [self._number(">I") for _ in range(self._number(">I"))]
         attributes = dict(self._list(self._attribute))
         kind, _ = KINDS[self._number(">i")], self._number(">I")

@@ -1,4 +1,4 @@
-"""What an observable is: the worker writes this description beside its numbers, and the report reads it."""
+"""Description of an observable: the worker writes it beside the numbers, and the report reads it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -8,12 +8,13 @@ Blocks = Literal["mean of block means", "ratio of block sums", "jackknife over b
 Drawn = Literal["line", "histogram", ""]
 Compared = Literal["interface", "bulk", "everywhere", ""]
 
+# Key of the tests of stationarity among result.json's values, and one of the series tested.
+STATIONARITY, WATERS = "stationarity", "waters_in_first_layer"
+
 
 @dataclass(frozen=True)
 class Axis:
-    """What values are counted along. name: z, r, lag, or that of a package outside this one; column: its
-    place in tables.
-    """
+    """Axis of values. name: z, r, lag, or one of a package outside this one; column: its name in tables."""
 
     name: str
     column: str
@@ -34,7 +35,7 @@ LAG = Axis("lag", "lag_ps", "lag τ", "ps")
 
 @dataclass(frozen=True)
 class Observable:
-    """One observable of a run: its name, where its numbers stand, and how they are shown.
+    """One observable of a run: its name, the place of its numbers, and its presentation.
 
     name: in results.json, names of figures and of files; no other observable has it. title: of figures and
     in lists; words: in a sentence and a table's heading (the title where empty). symbol and unit: of values;
@@ -44,9 +45,9 @@ class Observable:
     number, whose mean and se stand in the result's values at `path`. A number drawn as a histogram also has
     its series as array `column` of `file`, beside time_ps.
 
-    needs: slab, water, ions, or symbols of elements that a run must have. blocks: how the standard error
-    comes about. drawn: how figures show it, if they do. compared: for which groups of runs potentials are
-    compared in it. species: the one that it is of; of such a curve the committee mean is drawn too.
+    needs: slab, water, ions, or symbols of elements that a run must have. blocks: estimator of the standard
+    error. drawn: kind of figure, if any. compared: groups of runs in which potentials are compared by it.
+    species: the species it belongs to; of such a curve the committee mean is drawn too.
     positive: it cannot be below zero. reweighted: it can be reweighted to other members. order: place in the
     report.
     """
@@ -78,21 +79,21 @@ class Observable:
 
     @property
     def phrase(self) -> str:
-        """What a sentence calls it."""
+        """Words for the observable in a sentence."""
         return self.words or self.title
 
     @property
     def heading(self) -> str:
-        """What a table's column is called."""
+        """Heading of a table's column."""
         return f"{self.phrase}, {self.unit}" if self.unit else self.phrase
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in result.json."""
+        """Values for result.json."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Observable":
-        """What `to_json` gave, out of a file."""
+        """Observable from the values of `to_json`."""
         own = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         axis = Axis(**own["axis"]) if own.get("axis") else None
         parts = {name: tuple(own.get(name, ())) for name in ("path", "needs")}
@@ -100,10 +101,10 @@ class Observable:
 
 
 def by_name(descriptors: Iterable[Mapping[str, Any]]) -> dict[str, Observable]:
-    """Observables out of a result, in its order, which is that of the report."""
+    """Observables of a result, in its order, which is that of the report."""
     return {values["name"]: Observable.from_json(values) for values in descriptors}
 
 
 def with_unit(label: str, unit: str) -> str:
-    """`label / unit`; the label alone of what has no dimension."""
+    """`label / unit`; the label alone for a dimensionless quantity."""
     return f"{label} / {unit}" if unit else label

@@ -1,4 +1,4 @@
-"""Read labelled frames in the user's formats and units; nothing read here is ever unpickled or executed."""
+"""Reading of labelled frames in the user's formats and units; nothing is ever unpickled or executed."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.data.deepmd import read_deepmd
-from mlipbench_hpc.data.energies import isolated_atoms
+from mlipbench_hpc.data.energies import LONELY_A, isolated_atoms
 from mlipbench_hpc.data.extxyz import XyzFile
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.records import (
@@ -27,26 +27,24 @@ from mlipbench_hpc.data.records import (
     vectors_of,
     word_of,
 )
+from mlipbench_hpc.data.settings import UNUSED, settings, unused
 from mlipbench_hpc.data.sniff import sniff
 from mlipbench_hpc.data.units import FACTORS, composed, contradictions, stated
 
 __all__ = ["DataError", "Source", "read", "read_structure", "read_structures", "sniff"]
 UNLABELLED = {"energy": "", "forces": "", "dipole": ""}
 ISOLATED = ("isolatedatom", "isolated_atom")
-# What no model here takes as an input, with the value that says nothing.
-UNUSED: dict[str, float] = {
-    "charge": 0.0, "total_charge": 0.0, "net_charge": 0.0, "system_charge": 0.0, "fparam": np.nan,
-    "aparam": np.nan, "electric_field": 0.0, "external_field": 0.0, "efield": 0.0,
-}  # fmt: skip
+# Name of the dipole that a campaign has where it states none.
+DIPOLE = "dipole"
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a file or folder holds, in Å, eV and eV/Å.
+    """Content of a file or folder, in Å, eV and eV/Å.
 
-    dipoles (F,) e·Å along z, NaN where unknown. names: how many frames carry each number and each vector of
-    the atoms. extent: in words, how much was read and how much is left. wrong: sentences about what the data
-    say and no model here uses, or what contradicts the units; remarks: what was understood in its own way.
+    dipoles (F,) e·Å along z, NaN where unknown. names: number of frames with each number and each vector of
+    the atoms. extent: in words, the part that was read and the rest. wrong: sentences about data that no
+    model here uses, or that contradict the units; remarks: interpretations that a person should check.
     """
 
     frames: Frames
@@ -65,12 +63,12 @@ def read(
     limit: int | None,
     ignore: tuple[str, ...] = (),
 ) -> Source:
-    """The first `limit` (default: all) frames of a file or folder, in Å, eV and eV/Å (ase.units: CODATA).
+    """Read the first `limit` (default: all) frames of a file or folder, in Å, eV, eV/Å (ase.units: CODATA).
 
     format: extxyz, ase-db, deepmd-npy. units: {"energy", "force", "dipole"} of the file, and {"position"}
-    where that is not Å. labels: {"energy", "forces", "dipole"}, the names under which it keeps them, and
+    where that is not Å. labels: {"energy", "forces", "dipole"}, the names in the file, and
     {"trajectory", "set"} where it names those; a missing label becomes NaN. ignore: names of data that no
-    model uses and that are left out all the same. Raises DataError naming the cause.
+    model uses and that are to be left out. Raises DataError naming the cause.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
@@ -85,13 +83,23 @@ def read(
         forces=frames.forces * factors["force"],
     )
     converted = _without_lone_forces(converted)
-    wrong = source.wrong + tuple(contradictions(source.stated, units) if isinstance(source, Stated) else ())
+    wrong = (*source.wrong, *contradictions(source.stated, units), *_near_images(converted, source.isolated))
     dipoles = source.dipoles * factors["dipole"]
     return Source(converted, dipoles, source.names, source.extent, wrong, source.remarks)
 
 
+def _near_images(frames: Frames, isolated: tuple[int, ...]) -> Iterator[str]:
+    """Sentences on atoms that are named isolated and have images of their own as neighbours."""
+    for index in sorted(set(isolated) - set(isolated_atoms(frames).tolist())):
+        edges = np.linalg.norm(frames.cells[index][frames.pbc[index]], axis=1)
+        yield (
+            f"frame {index}: config_type says IsolatedAtom, but its images are {edges.min():.3g} Å away, "
+            f"expected more than {LONELY_A:g} Å: compute it in a larger cell, or leave it out"
+        )
+
+
 def _without_lone_forces(frames: Frames) -> Frames:
-    """Zero as the force on isolated atoms, which files often leave out."""
+    """Frames with zero force on isolated atoms, which files often leave out."""
     atoms = frames.offsets[isolated_atoms(frames)]
     if not np.isnan(frames.forces[atoms]).any():
         return frames
@@ -102,13 +110,17 @@ def _without_lone_forces(frames: Frames) -> Frames:
 
 @dataclass(frozen=True)
 class Stated(Source):
-    """A source in the file's own units. stated: (name, quantity, unit) of each unit that the file says."""
+    """Source in the file's own units. stated: (name, quantity, unit) of each unit that the file states.
+
+    isolated: indices of the frames that are named isolated atoms.
+    """
 
     stated: tuple[tuple[str, str, str], ...] = ()
+    isolated: tuple[int, ...] = ()
 
 
 def read_structure(path: Path) -> Frames:
-    """The one frame of an extxyz file, in Å, without labels. Raises DataError, also when there are more."""
+    """One frame of an extxyz file, in Å, without labels. Raises DataError, also when there are more."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     frames = _read_extxyz(path, UNLABELLED, 2, ()).frames
@@ -118,7 +130,7 @@ def read_structure(path: Path) -> Frames:
 
 
 def read_structures(path: Path, format: str, limit: int | None) -> Source:
-    """The first `limit` (default: all) frames of a file or folder, in Å; labels in it are left alone.
+    """Read the first `limit` (default: all) frames of a file or folder, in Å; labels in it are ignored.
 
     format: extxyz, ase-db, deepmd-npy. Raises DataError naming the cause.
     """
@@ -161,7 +173,7 @@ def _read_ase_db(path: Path, labels: Labels, limit: int | None, ignore: tuple[st
 
 
 def _database_type(path: Path) -> str:
-    """`db` (SQLite) or `json`, by content: an SQLite file without ASE's tables would be given them by ASE."""
+    """`db` (SQLite) or `json`, by content: ASE would add its tables to an SQLite file without them."""
     kind = sniff(path)
     if kind == "an SQLite database":
         address = f"{path.resolve().as_uri()}?mode=ro"
@@ -215,16 +227,32 @@ def _stack(
     with _explained(path, lambda: f"labels: frame {place}: "):
         energies = each(lambda record: number_of(record, str(labels["energy"])))
         forces = each(lambda record: vectors_of(record, str(labels["forces"])))
-        dipoles = each(lambda record: height_of(record, str(labels["dipole"])))
-        each(_require_isolated)
+        dipoles, unread = _dipoles(each, str(labels["dipole"]))
+        named = each(_names_isolated)
     return Stated(
         _frames(whole, np.array(energies), np.concatenate(forces), labels),
         np.array(dipoles),
         dict(_names(whole)),
-        wrong=tuple(_unused(whole, ignore)),
-        remarks=tuple(_remarks(whole, labels)),
+        wrong=(*unused(whole, ignore), *settings(whole, ignore, differ=True)),
+        remarks=(*unread, *_remarks(whole, labels), *settings(whole, ignore, differ=False)),
         stated=tuple(_stated(whole, labels)),
+        isolated=tuple(np.flatnonzero(named).tolist()),
     )
+
+
+def _dipoles(
+    each: Callable[[Callable[[Record], Any]], list[Any]], name: str
+) -> tuple[list[float], list[str]]:
+    """The z component of each frame's dipole, and a remark where a dipole that nobody named is no vector."""
+    try:
+        return each(lambda record: height_of(record, name)), []
+    except (TypeError, ValueError) as error:
+        if name != DIPOLE:
+            raise
+        remark = (
+            f"dipoles are left out: {error}; state `labels: {{dipole: NAME}}` to use those of another name"
+        )
+        return each(lambda _record: float("nan")), [remark]
 
 
 def _frames(records: list[Record], energies: Floats, forces: Floats, labels: Labels) -> Frames:
@@ -249,11 +277,12 @@ def _words(records: list[Record], name: str | None) -> NDArray[np.str_] | None:
     return np.array(words) if any(words) else None
 
 
-def _require_isolated(record: Record) -> None:
-    """A frame that calls itself an isolated atom is one atom."""
-    kind = word_of(record, "config_type").lower()
-    if kind in ISOLATED and len(record.numbers) != 1:
+def _names_isolated(record: Record) -> bool:
+    """True for a frame that is named an isolated atom. Raises ValueError where it has other than one atom."""
+    isolated = word_of(record, "config_type").lower() in ISOLATED
+    if isolated and len(record.numbers) != 1:
         raise ValueError(f"config_type says IsolatedAtom, but it has {len(record.numbers)} atoms")
+    return isolated
 
 
 def _names(records: list[Record]) -> Counter[str]:
@@ -269,28 +298,6 @@ def _is_number(value: Any) -> bool:
     return np.ndim(value) == 0 and isinstance(value, int | float | np.integer | np.floating) and (
         not isinstance(value, bool)
     )  # fmt: skip
-
-
-def _unused(records: list[Record], ignore: tuple[str, ...]) -> Iterator[str]:
-    """What the data say and no model here is told: an error that nobody would see."""
-    for name in UNUSED.keys() - set(ignore):
-        frames = [
-            index for index, record in enumerate(records) if _says_something(record.values.get(name), name)
-        ]
-        if frames:
-            yield (
-                f"{len(frames)} frames have `{name}` ({str(records[frames[0]].values[name])[:30]} in frame "
-                f"{frames[0]}), which no model here uses: leave such frames out, or state `ignore: [{name}]`"
-            )
-
-
-def _says_something(value: Any, name: str) -> bool:
-    if value is None:
-        return False
-    try:
-        return bool(np.any(np.asarray(value, dtype=float) != UNUSED[name]))
-    except (TypeError, ValueError):
-        return True
 
 
 def _remarks(records: list[Record], labels: Labels) -> Iterator[str]:
@@ -310,7 +317,7 @@ def _stated(records: list[Record], labels: Labels) -> Iterator[tuple[str, str, s
 
 @contextlib.contextmanager
 def _explained(path: Path, where: Callable[[], str]) -> Iterator[None]:
-    """A parser may fail with anything on foreign bytes: whatever it raises becomes one DataError."""
+    """Turn any exception of a parser into a DataError: it may fail with anything on foreign bytes."""
     try:
         yield
     except Exception as error:

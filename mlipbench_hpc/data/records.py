@@ -1,4 +1,4 @@
-"""One frame as a user's file holds it: atoms, and whatever numbers stand beside them."""
+"""One frame of a user's file: atoms, and all numbers beside them."""
 
 import re
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# u, of the isotopes that have a symbol of their own (IUPAC 2021).
+# Masses in u of the isotopes with a symbol of their own (IUPAC 2021).
 ISOTOPES = {"D": 2.014101778, "T": 3.016049281}
 GHOSTS = {"X", "Xx", "Bq", "Gh"}
 MASSES = ("mass", "masses")
 
 
 class DataError(ValueError):
-    """A file cannot be read as what it was said to be."""
+    """Error: a file cannot be read in its stated format."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Record:
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def label(self, name: str) -> Any:
-        """What stands under this name; None where nothing does."""
+        """Value or column of this name; None where there is none."""
         return self.values.get(name, self.columns.get(name))
 
 
 def of_atoms(image: Atoms, values: Mapping[str, Any]) -> Record:
-    """A row of an ASE database; values: its key-value pairs and data."""
+    """Record of a row of an ASE database; values: its key-value pairs and data."""
     results = dict(image.calc.results) if image.calc is not None else {}
     own = {name: value for name, value in results.items() if np.shape(value)[:1] == (len(image),)}
     arrays = {name: array for name, array in image.arrays.items() if name not in ("numbers", "positions")}
@@ -64,7 +64,7 @@ def of_atoms(image: Atoms, values: Mapping[str, Any]) -> Record:
 
 @cache
 def element(word: str) -> tuple[int, float]:
-    """Atomic number and mass (u, NaN for the element's own) of a species as people write it.
+    """Atomic number and mass (u, NaN for the element's own) of a species in the notations of files.
 
     `Cu`, `CU`, `Cu1` (a site), `H_w`, `29`, `D`, `T`; 0 for a ghost atom. Raises DataError for anything else.
     """
@@ -82,7 +82,7 @@ def element(word: str) -> tuple[int, float]:
 
 
 def number_of(record: Record, name: str) -> float:
-    """A label that is one number; NaN where the frame has none. Raises ValueError for anything else."""
+    """Number of a label; NaN where the frame has none. Raises ValueError for anything else."""
     value = record.label(name)
     if value is None:
         return float("nan")
@@ -94,7 +94,7 @@ def number_of(record: Record, name: str) -> float:
 
 
 def vectors_of(record: Record, name: str) -> Floats:
-    """A label (N, 3) of the atoms; NaN where the frame has none. Raises ValueError for another shape."""
+    """Vectors (N, 3) of a label; NaN where the frame has none. Raises ValueError for another shape."""
     value = record.label(name)
     count = len(record.numbers)
     if value is None:
@@ -106,14 +106,14 @@ def vectors_of(record: Record, name: str) -> Floats:
 
 
 def height_of(record: Record, name: str) -> float:
-    """The z component of a frame's vector; NaN where it has none. Raises ValueError for another shape."""
+    """The z component of a frame's vector (3,) or (1, 3); NaN where it has none. Raises ValueError else."""
     value = record.label(name)
     if value is None:
         return float("nan")
     dipole = np.asarray(value, dtype=float)
-    if dipole.shape != (3,):
+    if dipole.shape not in ((3,), (1, 3)):
         raise ValueError(f"`{name}` has shape {dipole.shape}, expected (3,): a vector")
-    return float(dipole[2])
+    return float(dipole.ravel()[2])
 
 
 def word_of(record: Record, name: str | None) -> str:

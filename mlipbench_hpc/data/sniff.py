@@ -1,4 +1,4 @@
-"""What kind of file something is, by its first bytes."""
+"""Kind of a file by its first bytes."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PICKLE_TEXT = (b"(dp", b"(lp", b"(ip", b"cos\n", b"c__", b"ccopy_reg", b"cposix"
 
 
 def sniff(path: Path) -> str:
-    """What the first bytes say: `text`, or words for a binary kind; the file is not otherwise touched."""
+    """Kind of a file by its first bytes: `text`, or words for a binary kind; no more is read."""
     if path.is_dir():
         return "a folder"
     with path.open("rb") as stream:

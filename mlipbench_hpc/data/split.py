@@ -1,4 +1,4 @@
-"""Divide frames into validation, test and the members' training sets."""
+"""Division of frames into validation, test and the members' training sets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -16,7 +16,7 @@ Parts = dict[str, list[int]]
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of frames. pool: all that are neither validation nor test; members draw from it."""
+    """Indices of frames. pool: all frames outside validation and test; members draw from it."""
 
     validation: list[int]
     test: list[int]
@@ -24,7 +24,7 @@ class Split:
     members: list[list[int]]
 
     def of(self, indices: list[int]) -> "Split":
-        """The same split where its numbers count along `indices`."""
+        """Split with each number n replaced by indices[n]."""
         parts = (self.validation, self.test, self.pool, *self.members)
         validation, test, pool, *members = ([indices[place] for place in part] for part in parts)
         return Split(validation, test, pool, members)
@@ -32,7 +32,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Frames of each set. validation and test are None where the data name their sets themselves."""
+    """Number of frames of each set; validation and test are None where the data name the sets."""
 
     validation: int | None
     test: int | None
@@ -43,12 +43,12 @@ class Sizes:
 
     @property
     def drawn(self) -> int:
-        """Frames that the members need together."""
+        """Number of frames that the members need together."""
         return self.members * self.train if self.disjoint else self.train
 
 
 def holding(frames: Frames, only: dict[str, int]) -> list[int]:
-    """Frames with exactly so many atoms of each element; only: number of atoms by symbol."""
+    """Frames with exactly the stated number of atoms of each element; only: number of atoms by symbol."""
     from ase.data import atomic_numbers
 
     matching = np.ones(len(frames), dtype=bool)
@@ -60,7 +60,7 @@ def holding(frames: Frames, only: dict[str, int]) -> list[int]:
 
 @dataclass(frozen=True)
 class Plan:
-    """How frames are divided: sizes, and either the words of the sets or a grouping."""
+    """Division of frames: sizes, and either names of the sets or a grouping."""
 
     sizes: Sizes
     sets: Mapping[str, Sequence[str]] | None = None
@@ -68,7 +68,7 @@ class Plan:
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> "Plan":
-        """From the parameters of a `split` task."""
+        """Plan from the parameters of a `split` task."""
         sizes = Sizes(**{field.name: parameters[field.name] for field in fields(Sizes)})
         grouping = parameters.get("group_by")
         return cls(sizes, parameters.get("sets"), Grouping(**grouping) if grouping else None)
@@ -77,10 +77,10 @@ class Plan:
 def divide(
     strata: Strata, plan: Plan, labels: Sequence[str] | None = None, runs: Sequence[str] | None = None
 ) -> Split:
-    """The frames of each set. labels, runs: (F,) the set and the trajectory that each frame names.
+    """Divide frames into sets. labels, runs: (F,) the set and the trajectory that each frame names.
 
-    Without trajectories, blocks are blocks of all frames in their order. Raises ValueError for what `split`,
-    `split_by_sets` or `split_by_groups` refuse, and where the data name no sets or trajectories.
+    Without trajectories, blocks are blocks of all frames in their order. Raises ValueError where `split`,
+    `split_by_sets` or `split_by_groups` does, and where the data name no sets or trajectories.
     """
     if plan.sets:
         if labels is None:
@@ -144,10 +144,10 @@ def split_by_sets(
 
 
 def split_by_groups(strata: Strata, runs: Sequence[str], grouping: Grouping, sizes: Sizes) -> Split:
-    """As `split`, but all frames of one group stand in one of validation, test and pool, or in none.
+    """Split as by `split`, with all frames of a group in one of validation, test and pool, or in none.
 
     runs: (F,) the trajectory of each frame, whose frames follow in order. Groups are taken in an order that
-    holds their strata in proportion; what the last one holds beyond the number asked for is left out.
+    holds their strata in proportion; frames of the last group beyond the requested number are left out.
     Raises ValueError when the groups do not suffice.
     """
     groups = groups_of(runs, grouping)
@@ -161,7 +161,7 @@ def split_by_groups(strata: Strata, runs: Sequence[str], grouping: Grouping, siz
 
 
 def _fill(waiting: list[list[int]], count: int, name: str, groups: int) -> list[int]:
-    """The first `count` frames of the next groups, which are taken off `waiting`."""
+    """First `count` frames of the next groups, which are removed from `waiting`."""
     frames: list[int] = []
     while len(frames) < count and waiting:
         frames += waiting.pop(0)
@@ -193,7 +193,7 @@ def training_sets(strata: Strata, pool: list[int], sizes: Sizes) -> list[list[in
 
 
 def _require_different(sets: list[list[int]], pool: int) -> None:
-    """A committee whose members learn the same frames has no spread that says anything."""
+    """Raise ValueError where two members have the same frames, because the spread would mean nothing."""
     for first, second in combinations(range(len(sets)), 2):
         if sets[first] == sets[second]:
             raise ValueError(
@@ -207,13 +207,13 @@ def _generator(*words: int) -> np.random.Generator:
 
 
 def _ranks(strata: Strata, generator: np.random.Generator) -> dict[str, int]:
-    """A random order of the strata, for where they tie."""
+    """Random order of the strata, for ties."""
     names = sorted(set(strata))
     return dict(zip(names, generator.permutation(len(names)).tolist(), strict=True))
 
 
 def _shuffled(strata: Strata, indices: list[int], generator: np.random.Generator) -> Parts:
-    """Each stratum's frames in random order."""
+    """Frames of each stratum in random order."""
     groups: Parts = {name: [] for name in sorted({strata[index] for index in indices})}
     for place in generator.permutation(len(indices)):
         groups[strata[indices[place]]].append(indices[place])
@@ -221,7 +221,7 @@ def _shuffled(strata: Strata, indices: list[int], generator: np.random.Generator
 
 
 def apportion(sizes: dict[str, int], total: int, ranks: Mapping[str, int]) -> dict[str, int]:
-    """Share `total` out over strata by largest remainder (Hamilton); ties go to the lowest rank."""
+    """Divide `total` over strata by largest remainder (Hamilton); ties go to the lowest rank."""
     whole = sum(sizes.values())
     shares = {name: divmod(total * size, whole) for name, size in sizes.items()}
     short = total - sum(share for share, _ in shares.values())
@@ -239,7 +239,7 @@ def _take(groups: Parts, total: int, ranks: Mapping[str, int]) -> tuple[list[int
 def _deal(groups: Parts, members: int, generator: np.random.Generator) -> list[Parts]:
     """Deal all strata, one after the other, to the members like cards: hands differ by at most one frame.
 
-    Strata with fewer frames than there are members come last, as one shuffled stack.
+    Strata with fewer frames than members come last, as one shuffled stack.
     """
     large = [(name, index) for name, group in groups.items() if len(group) >= members for index in group]
     small = [(name, index) for name, group in groups.items() if len(group) < members for index in group]
@@ -249,7 +249,7 @@ def _deal(groups: Parts, members: int, generator: np.random.Generator) -> list[P
 
 
 def _interleaved(groups: Parts, ranks: Mapping[str, int]) -> list[int]:
-    """One order whose every prefix holds the strata in about their proportions."""
+    """Order in which every prefix holds the strata in about their proportions."""
     keyed = [
         ((place + 0.5) / len(group), ranks[name], index)
         for name, group in groups.items()

@@ -1,4 +1,4 @@
-"""A few numbers that describe a set of frames."""
+"""Summary of a set of frames in a few numbers."""
 
 from collections import Counter
 from typing import Any
@@ -9,7 +9,7 @@ from mlipbench_hpc.data.frames import Frames
 
 
 def strata(frames: Frames) -> list[str]:
-    """The composition of each frame."""
+    """Composition of each frame."""
     return [frames.formula(index) for index in range(len(frames))]
 
 

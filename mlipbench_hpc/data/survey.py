@@ -1,4 +1,4 @@
-"""What was understood of a user's frames, in a few lines that a person can check."""
+"""Survey of a user's frames as they were read, in a few lines that a person can check."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ ALIKE = 0.7
 
 
 def survey(source: Source) -> list[str]:
-    """Lines about what was read, periodicity, cells, labels and their ranges."""
+    """Lines about extent, periodicity, cells, labels and their ranges."""
     return list(_lines(source))
 
 
@@ -41,7 +41,7 @@ def _lines(source: Source) -> Iterator[str]:
 
 
 def in_time(frames: Frames) -> list[str]:
-    """A warning where successive frames are much more alike than distant ones, and no trajectory is named."""
+    """Warning where successive frames are much more alike than distant ones, without named trajectories."""
     if frames.groups is not None or len(frames) < FEWEST_FRAMES:
         return []
     near, far = (_typical_distance(frames, step) for step in (1, len(frames) // 2))
@@ -54,7 +54,7 @@ def in_time(frames: Frames) -> list[str]:
 
 
 def _typical_distance(frames: Frames, step: int) -> float | None:
-    """Å, median root mean square displacement of pairs of frames `step` apart; None where none fit."""
+    """Median root mean square displacement in Å of pairs of frames `step` apart; None without any pair."""
     pairs = np.unique(np.linspace(0, len(frames) - 1 - step, PAIRS).astype(int))
     steps = [
         moved for index in pairs if (moved := displacement(frames, int(index), int(index) + step)) is not None

@@ -51,14 +51,14 @@ def record_type(atoms: int) -> np.dtype[Any]:
 
 
 def header(numbers: Ints) -> bytes:
-    """All bytes before the first record, for no records yet; bytes 4 to 8 hold their number, big-endian."""
+    """Bytes before the first record, for no records yet; bytes 4 to 8 hold their number, big-endian."""
     begin = len(_one_record(numbers, 0)) - record_type(len(numbers)).itemsize
     content = _one_record(numbers, begin)[:begin]
     return content[:NUMRECS_AT] + numrecs(0) + content[NUMRECS_AT + 4 :]
 
 
 def numrecs(frames: int) -> bytes:
-    """What bytes 4 to 8 of the file say when it holds `frames` records."""
+    """Bytes 4 to 8 of a file with `frames` records."""
     return frames.to_bytes(4, "big")
 
 
@@ -82,14 +82,14 @@ def open_trajectory(path: Path) -> Trajectory:
 
 
 def _cells(lengths: Floats, angles: Floats) -> Floats:
-    """As `cell_vectors`; where all frames share one it is in memory once, not to be changed."""
+    """Cells by `cell_vectors`; a constant cell is in memory once, read-only."""
     if (lengths == lengths[0]).all() and (angles == angles[0]).all():
         return np.broadcast_to(cell_vectors(lengths[:1], angles[:1]), (len(lengths), 3, 3))
     return cell_vectors(lengths, angles)
 
 
 def _joined(cells: list[Floats], frames: int) -> Floats:
-    """Consecutive parts of (F, 3, 3), and once in memory where all are one."""
+    """Consecutive parts joined to (F, 3, 3); a constant cell is in memory once."""
     parts = cells[1:]
     if parts and all(one.strides[0] == 0 and np.array_equal(one[0], parts[0][0]) for one in parts):
         return np.broadcast_to(parts[0][:1], (frames, 3, 3))
@@ -114,7 +114,7 @@ def cell_vectors(lengths: Floats, angles: Floats) -> Floats:
 
 
 def _one_record(numbers: Ints, begin: int) -> bytes:
-    # scipy fills in where the record variables lie only when there is a record.
+    # scipy writes the offsets of record variables only when there is a record.
     stream = io.BytesIO()
     with netcdf_file(stream, "w", version=2) as file:
         file.Conventions, file.ConventionVersion = "AMBER", "1.0"
@@ -154,7 +154,7 @@ def _records(file: netcdf_file) -> None:
 def _read_header(path: Path) -> tuple[Ints, int]:
     with path.open("rb") as stream:
         try:
-            # In this private copy the file holds no records: a truncated one reads as well as a whole one.
+            # The private copy states no records, so that a truncated file is read as well as a whole one.
             private = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
             private[NUMRECS_AT : NUMRECS_AT + 4] = numrecs(0)
             with netcdf_file(private, "r", mmap=False) as file:

@@ -1,4 +1,4 @@
-"""Units of users' files: factors to eV, Å and e·Å, and what a file itself says of its units."""
+"""Units of users' files: factors to eV, Å and e·Å, and units that a file itself states."""
 
 import re
 import unicodedata
@@ -43,15 +43,14 @@ ASKED = re.compile(r"(?:([a-z]+)[_-])?units?(?:[_-]([a-z]+))?")
 
 
 def composed(text: str) -> str:
-    """Å as one letter, U+00C5, whether it was written so, as the ångström sign, or as A with a ring."""
+    """Normal form of Å, U+00C5, from the ångström sign or A with a combining ring."""
     return unicodedata.normalize("NFC", text)
 
 
 def stated(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """(name, quantity, unit) of each unit that a frame says: `energy_unit=Hartree`, a label `energy_Ha`. The
-    unit is empty where it is none of ours.
+    """Units that a frame states as (name, quantity, unit): `energy_unit=Hartree`, a label `energy_Ha`.
 
-    values: what stands beside the frame; names: of the labels that are read.
+    The unit is empty where it is unknown here. values: by name beside the frame; names: of the labels read.
     """
     for name, value in values.items():
         match = ASKED.fullmatch(name.lower())
@@ -66,7 +65,7 @@ def stated(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[st
 
 
 def _of(quantity: str, word: str) -> str:
-    """The unit as the schema writes it; empty where the word is none of this quantity."""
+    """Unit in the schema's notation; empty for a word that is no unit of this quantity."""
     if word.lower() in ("au", "a.u.", "atomic", "atomic_unit"):
         return ATOMIC.get(quantity, "")
     plain = composed(word).lower()

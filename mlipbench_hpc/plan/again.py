@@ -73,9 +73,11 @@ def _parameters(record: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """JSON of values by dotted name: 5 and 5.0 make different keys."""
+    """JSON of values by dotted name: 5 and 5.0 make different keys, the order of names does not."""
     flat: dict[str, str] = {}
     for name, value in values.items():
-        nested = isinstance(value, Mapping) and value
-        flat |= _flat(value, f"{prefix}{name}.") if nested else {prefix + name: json.dumps(value)}
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = json.dumps(value, sort_keys=True)
     return flat

@@ -72,8 +72,9 @@ def laws(
 def _settings(card: Card | PotentialCard, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], float, int]:
     """Hyperparameters or options by name, cutoff in Å, and bytes of a number."""
     if isinstance(card, PotentialCard):
-        options = card.settings("generate").items()
-        settings = {name: parameters.get(name, setting.default) for name, setting in options}
+        options = card.settings("generate")
+        values = complete(options, parameters)
+        settings = {name: values.get(name, setting.default) for name, setting in options.items()}
         return settings, card.cutoff or 0.0, NUMBER_BYTES["float64"]
     hyperparameters = complete(card.hyperparameters, parameters["hyperparameters"])
     cutoff = hyperparameters[card.receptive_field["cutoff"]]

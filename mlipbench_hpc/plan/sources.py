@@ -1,10 +1,11 @@
 """Parameters of the tasks that make structures and reference data."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.files import read_parameters
-from mlipbench_hpc.campaign.spec import GeneratedDataset, System
+from mlipbench_hpc.campaign.spec import Dataset, GeneratedDataset, System
 from mlipbench_hpc.potentials.card import Card
 
 
@@ -30,3 +31,31 @@ def sample(recipe: GeneratedDataset, card: Card, start: int, frames: int) -> dic
     parameters = recipe.model_dump(include=shared) | {"frames": frames, "seed": recipe.seed * 1000 + start}
     parameters |= {"rattle": recipe.rattle.model_dump()} if recipe.rattle else {}
     return card.with_options("generate", parameters, recipe.options)
+
+
+def conditions(
+    datasets: Mapping[str, Dataset], facts: Mapping[str, DatasetFacts], name: str
+) -> list[dict[str, Any]]:
+    """Under what a dataset's frames were sampled, stretch by stretch in their order.
+
+    Each stretch: `frames`, `temperature` (K; None where nobody states it) and `rattle_every` (every so
+    many-th frame is rattled; None without rattling).
+    """
+    spec = datasets[name]
+    if spec.label:
+        return conditions(datasets, facts, spec.label.frames)
+    if spec.join:
+        return [stretch for part in spec.join for stretch in conditions(datasets, facts, part)]
+    if spec.generate:
+        return [stretch for _, _, frames in spec.generate.runs for stretch in _sampled(spec.generate, frames)]
+    return [{"frames": facts[name].frames, "temperature": None, "rattle_every": None}]
+
+
+def _sampled(recipe: GeneratedDataset, frames: int) -> list[dict[str, Any]]:
+    """`conditions` of one sampling task: earlier temperatures take the remainder of its frames."""
+    share, rest = divmod(frames, len(recipe.temperatures))
+    every = recipe.rattle.every if recipe.rattle else None
+    return [
+        {"frames": share + (place < rest), "temperature": temperature, "rattle_every": every}
+        for place, temperature in enumerate(recipe.temperatures)
+    ]

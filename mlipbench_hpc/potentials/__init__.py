@@ -1,1 +1,1 @@
-"""Reference potentials: what labels frames in place of DFT, one folder each, with a card and an adapter."""
+"""Reference potentials, which label frames in place of DFT: one folder each, with a card and an adapter."""

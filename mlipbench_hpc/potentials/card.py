@@ -1,18 +1,19 @@
-"""Cards: what a reference potential says about itself, read on the login node without importing its adapter.
+"""Cards of reference potentials: their properties, read on the login node without importing an adapter.
 
     name = "electrode"
-    environment = "reference"     # where its adapter is imported
+    environment = "reference"     # in which its adapter is imported
     engines = ["lammps"]          # in which it runs MD; [] where it runs none
     samples = true                # whether it samples frames for `generate`
     elements = [1, 8, 11, 79]     # atomic numbers that it labels; left out: all
-    cutoff = 9.0                  # Å, beyond which atoms do not see each other pair by pair; left out: none
+    cutoff = 9.0                  # Å, of pair interactions; left out: none
     answers = ["dipole"]          # labels beyond energy and forces, of ANSWERS
 
-    [[needs]]                     # what every frame has to hold
+    [[needs]]                     # an element that every frame has to contain
     element = 79
     reason = "why"
 
-    [options.NAME]                # of every use in a campaign; a table as an architecture's hyperparameter
+    [options.NAME]                # of every use in a campaign; a table as an architecture's hyperparameter,
+                                  # `legacy` too: a task's parameters leave the option out at that value
     [sampling.NAME]               # of `generate` alone
 
     [cost]                        # core-seconds (see architectures/law.py)
@@ -36,7 +37,13 @@ from mlipbench_hpc.architectures.card import (
     plugins,
     unknown_engines,
 )
-from mlipbench_hpc.architectures.hyperparameters import Hyperparameter, settings_of
+from mlipbench_hpc.architectures.hyperparameters import (
+    Hyperparameter,
+    keyed,
+    legacy_values,
+    merged,
+    settings_of,
+)
 from mlipbench_hpc.architectures.law import Laws, complaints
 from mlipbench_hpc.contract.task import Potential
 from mlipbench_hpc.contract.versions import Source, version
@@ -53,7 +60,7 @@ Use = Literal["generate", "label", "md"]
 
 @dataclass(frozen=True)
 class Need:
-    """An element (atomic number) that every frame has to hold, and why."""
+    """Element (atomic number) that every frame has to contain, with the reason."""
 
     element: int
     reason: str
@@ -76,27 +83,29 @@ class Card:
     sampling: Mapping[str, Hyperparameter] = field(default_factory=dict)
 
     def settings(self, use: Use) -> Mapping[str, Hyperparameter]:
-        """The options that a campaign may give where it uses the potential."""
+        """Options that a campaign may state where it uses the potential."""
         return {**self.options, **self.sampling} if use == "generate" else self.options
 
     def with_options(
         self, use: Use, parameters: Mapping[str, Any], values: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """A task's parameters with every option, at its value or default.
+        """Parameters of a task with every option at its value or default, without those at a legacy value.
 
         Raises CardError for an option that has the name of a parameter.
         """
         settings = self.settings(use)
         if taken := sorted(set(settings) & set(parameters)):
             raise CardError(f"card of {self.name}: `{taken[0]}` is a parameter of {use}: rename this option")
-        options = {
-            name: setting.normal(values.get(name, setting.default)) for name, setting in settings.items()
-        }
-        return {**parameters, **options}
+        return {**parameters, **keyed(settings, merged(settings, {}, values))}
+
+    @property
+    def legacy(self) -> dict[str, Any]:
+        """Legacy value of every option that has one."""
+        return legacy_values(self.settings("generate"))
 
 
 def load_card(path: Path) -> Card:
-    """Read and check a card.toml; raises CardError naming everything that is wrong with it."""
+    """Read and check a card.toml; raises CardError naming all its mistakes."""
     return checked_card(path, _unreadable, _read, _inconsistent)
 
 
@@ -146,13 +155,15 @@ def _settings(section: str, settings: Mapping[str, Hyperparameter]) -> Iterator[
     for name, setting in settings.items():
         if complaint := setting.complaint(setting.default):
             yield f"{section}.{name}.default", complaint
-        if setting.legacy is not None or setting.less_than is not None:
-            yield f"{section}.{name}", "options have neither `legacy` nor `less_than`"
+        if setting.legacy is not None and (complaint := setting.complaint(setting.legacy)):
+            yield f"{section}.{name}.legacy", complaint
+        if setting.less_than is not None:
+            yield f"{section}.{name}", "options have no `less_than`"
 
 
 @dataclass(frozen=True)
 class InstalledPotential:
-    """A reference potential that is installed here: dotted module, its folder, and its card."""
+    """Installed reference potential: dotted module, its folder, and its card."""
 
     name: str
     module: str
@@ -161,20 +172,20 @@ class InstalledPotential:
 
     @cached_property
     def adapter(self) -> Potential:
-        """What a task holds of it: its version in verbs.lock, or the digest of a source that is not there."""
+        """Name, module and version for a task: version of verbs.lock, or digest of a source unknown there."""
         source = Source.here().package(self.module, self.folder)
-        return Potential(self.name, self.module, version("potentials", self.name, source))
+        return Potential(self.name, self.module, version("potentials", self.name, source, self.card.legacy))
 
 
 def find() -> dict[str, InstalledPotential]:
     """All reference potentials by name: built-in folders, then entry points of GROUP.
 
-    Raises CardError for a broken card, an entry point without folder or card, or a name taken twice.
+    Raises CardError for a broken card, an entry point without folder or card, or a name used twice.
     """
     named = named_cards(plugins(str(__package__), BUILT_IN, GROUP), load_card)
     return {name: InstalledPotential(name, *place) for name, place in named.items()}
 
 
 def cards() -> dict[str, Card]:
-    """The cards of all reference potentials, by name."""
+    """Cards of all reference potentials, by name."""
     return {name: potential.card for name, potential in find().items()}

@@ -1,11 +1,11 @@
-"""What an adapter of a reference potential gives: `labeller(parameters)`. numpy and ASE only.
+"""Interface of an adapter of a reference potential: `labeller(parameters)`. numpy and ASE only.
 
 An adapter module defines
 
     def labeller(parameters: Mapping[str, Any]) -> Labeller
 
 parameters: those of the task, the options of the card among them. It is imported where the card's
-`environment` is installed, so it may import what that holds.
+`environment` is installed, so it may import the packages of that.
 
 A reference potential is one folder: card.toml (see card.py) and adapter.py, here or in a package of its own,
 which offers it by an entry point `name = module` of the group `mlipbench_hpc.potentials`.
@@ -32,7 +32,7 @@ Labelled = tuple[Frames, Answers | None]
 
 @dataclass(frozen=True)
 class Conditions:
-    """How frames are sampled: temperature K, timestep ps, seed from 1 to 900,000,000.
+    """Conditions of sampling: temperature K, timestep ps, seed from 1 to 900,000,000.
 
     wall: z in Å of the reflecting wall that the system's builder chose, or None.
     """
@@ -47,42 +47,42 @@ class Sampler(Protocol):
     """MD at a constant temperature, from which frames are taken."""
 
     def advance(self, steps: int) -> None:
-        """So many timesteps."""
+        """Advance by so many timesteps."""
 
     def positions(self) -> Floats:
-        """(N, 3) Å, molecules whole."""
+        """Positions (N, 3) Å, molecules whole."""
 
     def potential_energy(self) -> float:
-        """eV, of the last timestep."""
+        """Potential energy in eV, of the last timestep."""
 
     def close(self) -> None:
-        """Free what it runs in."""
+        """Free the process or library in use."""
 
 
 class Labeller(ABC):
-    """Labels frames; with `sampler` it also samples them, with `lammps` or `calculator` it also runs MD.
+    """Labeller of frames; with `sampler` it also samples them, with `lammps` or `calculator` it also runs MD.
 
-    The card says which of these it has (`samples`, `engines`), so that the others are refused beforehand.
+    The card states which of these it has (`samples`, `engines`), so that the others are refused beforehand.
     """
 
     @abstractmethod
     def label(self, frame: Frames, wall: float) -> Labelled:
-        """One frame with its energy (eV) and forces (N, 3) eV/Å, and what its card lists under `answers`.
+        """Label one frame: its energy (eV), forces (N, 3) eV/Å, and the `answers` of the card.
 
         The labels depend on this frame alone, not on earlier ones. wall: z in Å of the wall under which the
         frame was sampled, or NaN. Raises InputFailure for a frame that the potential cannot label.
         """
 
     def close(self) -> None:
-        """Free what labels; the next frame starts it again."""
+        """Free the process or library in use; the next frame starts it again."""
         return
 
     def sampler(self, start: Frames, conditions: Conditions) -> Sampler:
-        """MD from one frame, relaxed enough not to explode. Of cards with `samples = true`."""
+        """MD from one frame, relaxed enough not to explode. For cards with `samples = true`."""
         raise InputFailure("this reference potential labels frames and samples none")
 
     def lammps(self, atoms: "Atoms") -> "LammpsStyle | None":
-        """How LAMMPS runs the potential by itself; None: the engine asks `calculator` at every step.
+        """Style with which LAMMPS runs the potential itself; None: the engine calls `calculator` every step.
 
         Raises InputFailure for a start that it cannot label. LAMMPS's atom types are the atomic numbers that
         occur, ascending.
@@ -99,5 +99,5 @@ class Labeller(ABC):
         )
 
     def calculator(self) -> "Calculator":
-        """An ASE calculator of the same energy and forces, for engines that ask at every step."""
+        """ASE calculator of the same energy and forces, for engines that call it at every step."""
         raise InputFailure("this reference potential has no ASE calculator: no engine can ask it for forces")

@@ -1,1 +1,1 @@
-"""The report: one self-contained page, its figures and results.json, from committed tasks alone."""
+"""Report: one self-contained page, its figures and results.json, from committed tasks alone."""

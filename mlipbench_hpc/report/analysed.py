@@ -16,7 +16,7 @@ from mlipbench_hpc.report.draw.drawing import ROWS_DRAWN, SIZE, STYLE, Figure, b
 
 @mpl.rc_context(STYLE)
 def draw(folder: Path) -> list[str]:
-    """One SVG and PDF for each observable; returns the names of what is there."""
+    """Draw each observable as SVG and PDF; returns the names of all files in the folder."""
     values = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
     drawn = [observable for observable in by_name(values["descriptors"]).values() if observable.drawn]
     band = f"± 2 SE, {values['blocks']} blocks"
@@ -44,7 +44,7 @@ def _table(path: Path) -> dict[str, Floats]:
 
 
 def _line(observable: Observable, table: dict[str, Floats], band: str) -> Figure:
-    """± 2 standard errors from blocks."""
+    """Draw an average along its axis with ± 2 standard errors from blocks."""
     axis = observable.axis
     assert axis is not None
     x, mean, error = (table[name] for name in (axis.column, observable.column, observable.error))
@@ -52,13 +52,13 @@ def _line(observable: Observable, table: dict[str, Floats], band: str) -> Figure
     axes.plot(x, mean, color=SAMPLING)
     low, high = mean - 2 * error, mean + 2 * error
     axes.fill_between(x, low, high, color=SAMPLING, alpha=0.25, linewidth=0, label=band)
-    # Above the frame, which peaks fill.
+    # Above the axes, because peaks fill the frame.
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     return finish(observable.name, observable.title, "", {}, canvas)
 
 
 def _series(observable: Observable, table: dict[str, Floats], histogram: dict[str, Any]) -> Figure:
-    """The series, and beside it the histogram over all frames."""
+    """Draw a time series, and beside it the histogram over all frames."""
     x = "time_ps" if "time_ps" in table else "frame"
     stride = -(-len(table[x]) // ROWS_DRAWN)
     canvas, axes = new_axes(SIZE, x.replace("_ps", " / ps"), observable.label)

@@ -23,7 +23,7 @@ from mlipbench_hpc.plan.graph import Planned, State
 Status = Literal["done", "missing", "failed", "stale", "changed"]
 SHOWN: dict[State, Status] = {"done": "done", "failed": "failed", "stale": "stale"}
 Index = dict[tuple[Any, ...], list["Item"]]
-# Profiles and curves are read for several figures; a trajectory's thermo.csv is read for one and is long.
+# Several figures read profiles and curves; thermo.csv is long and read for one figure only.
 CACHED_BYTES = 262_144
 
 
@@ -31,7 +31,7 @@ CACHED_BYTES = 262_144
 class Reported:
     """One planned task, as the report receives it.
 
-    subject: what it is about, such as {system[, start]}, {sample, of, start}, {dataset}, {frames},
+    subject: identity of the task, such as {system[, start]}, {sample, of, start}, {dataset}, {frames},
     {split, train}, {committee, round[, member, train]}, {md, replica, committee}. failure:
     {"kind", "message"} of the last failed attempt, or None.
     """
@@ -50,7 +50,7 @@ def document(
 ) -> dict[str, Any]:
     """The campaign's file and specification, the site, and the version of this suite.
 
-    Of the architectures in use also what their cards say of citation and restart.
+    With the citation and restart of the cards of all architectures in use.
     """
     used = sorted({model.architecture for model in campaign.models.values()})
     return {
@@ -84,7 +84,7 @@ def reported(
 
 @dataclass(frozen=True)
 class Item:
-    """A reported task with what it committed; `result` and `task` are empty where nothing counts as done."""
+    """Reported task with its committed folder; `result` and `task` are empty where it is not done."""
 
     reported: Reported
     folder: Path
@@ -94,28 +94,28 @@ class Item:
 
     @property
     def done(self) -> bool:
-        """Whether its numbers may be used."""
+        """True where the task has a result whose numbers may be used."""
         return bool(self.result)
 
     @property
     def status(self) -> Status:
-        """The status of the task; `missing` where it counts as done and the store lacks its result."""
+        """Status of the task; `missing` where it counts as done and the store lacks its result."""
         return "missing" if self.reported.status == "done" and not self.done else self.reported.status
 
     @property
     def subject(self) -> dict[str, Any]:
-        """What the task is about."""
+        """Subject of the task, see `Reported`."""
         return self.reported.subject
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values of its result; empty when it is not done."""
+        """Values of its result; empty when it is not done."""
         values: dict[str, Any] = self.result.get("values", {})
         return values
 
     @cached_property
     def observables(self) -> dict[str, Observable]:
-        """What it describes, by name, in the order of the report."""
+        """Observables that its result describes, by name, in the order of the report."""
         return by_name(self.values.get("descriptors", []))
 
     def statistics(self, name: str) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Item:
         return values
 
     def table(self, name: str) -> dict[str, Floats]:
-        """The columns of a CSV output, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
+        """Columns of a CSV output, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
         if not self.done or name not in self.result.get("outputs", {}):
             return {}
         if name in self.tables:
@@ -139,7 +139,7 @@ class Item:
         return columns
 
     def arrays(self, name: str) -> dict[str, Any]:
-        """The arrays of an .npz output; {} when it cannot be read."""
+        """Arrays of an .npz output; {} when it cannot be read."""
         if not self.done:
             return {}
         try:
@@ -153,8 +153,8 @@ class Item:
 class Results:
     """All items of one campaign, and `document`: name, description, yaml, campaign, site, mlipbench.
 
-    indices: for each verb and set of subject names that was asked for, the items by their values.
-    memory: of functions that are `remembered`.
+    indices: items by verb, names in their subject, and the values of these names.
+    memory: values of functions decorated with `remembered`.
     """
 
     document: dict[str, Any]
@@ -163,17 +163,17 @@ class Results:
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False)
 
     def of(self, verb: str, **subject: Any) -> list[Item]:
-        """The items of one verb whose subject holds all of `subject`, in the order of the plan."""
+        """Items of one verb whose subject contains all of `subject`, in the order of the plan."""
         names = sorted(subject)
         values = (verb, *(subject[name] for name in names))
         return list(self._index("verb", *names).get(values, ()))
 
     def with_key(self, key: str | None) -> list[Item]:
-        """The items of one task: several where it has several subjects, [] where it was not planned."""
+        """Items of one task: several where it has several subjects, [] where it was not planned."""
         return list(self._index("key").get((key,), ()))
 
     def _index(self, attribute: Literal["verb", "key"], *names: str) -> Index:
-        """The items by an attribute of their task and the values of `names` in their subject.
+        """Items by an attribute of their task and the values of `names` in their subject.
 
         One pass over the items at the first question of a kind; a report asks some ten kinds.
         """
@@ -187,11 +187,11 @@ class Results:
         return self.indices[kind]
 
     def names(self, kind: str) -> list[str]:
-        """Names asked for in the campaign under `kind` (datasets, committees, md, …), in its order."""
+        """Names in the campaign's section `kind` (datasets, committees, md, …), in its order."""
         return list(self.document["campaign"].get(kind) or {})
 
     def asked(self, kind: str, name: str) -> dict[str, Any]:
-        """What the campaign says about one of them."""
+        """Entry of the campaign under `kind` and `name`."""
         specification: dict[str, Any] = self.document["campaign"][kind][name]
         return specification
 
@@ -215,7 +215,7 @@ def _item(reported: Reported, store: Store) -> Item:
 
 
 def read_table(path: Path) -> dict[str, Floats]:
-    """The columns of a CSV file, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
+    """Columns of a CSV file, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             header, *rows = csv.reader(stream)
@@ -229,11 +229,11 @@ def _cell(text: str) -> float:
 
 
 def analyses(results: Results, md: Item) -> list[Item]:
-    """The analysis of one MD run."""
+    """Analysis of one MD run."""
     return results.of("analyse", md=md.subject["md"], replica=md.subject["replica"])
 
 
 def reweighted(results: Results, md: Item) -> Item | None:
-    """The reweighting of one MD run to the other members; None where it is not done."""
+    """Reweighting of one MD run to the other members; None where it is not done."""
     items = results.of("reweight", md=md.subject["md"], replica=md.subject["replica"])
     return next((item for item in items if item.done), None)

@@ -1,14 +1,26 @@
-"""The replicas of one line taken together: profiles and numbers with both errors."""
+"""Averages over the replicas of a line: profiles and numbers with both errors."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.analysis.committee import band_factor
+from mlipbench_hpc.analysis.inference import (
+    Comparison,
+    Control,
+    ErrorTerm,
+    committee_error,
+    equal_windows,
+    mean_error,
+    member_error,
+    welch,
+)
+from mlipbench_hpc.analysis.reweighting import UNUSABLE
+from mlipbench_hpc.analysis.spread import Spread, pooled_spread
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Item
-from mlipbench_hpc.report.draw.bands import OUT_OF_REACH
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
 
@@ -17,6 +29,7 @@ HOW = (
     "combined block error and the scatter between replicas"
 )
 PDF_BINS = 40
+DEFAULT_BLOCKS = 10
 Curve = tuple[Floats, Floats, Floats]
 
 
@@ -24,8 +37,9 @@ Curve = tuple[Floats, Floats, Floats]
 class Band:
     """One observable of a line along x (B,): mean and standard error (B,).
 
-    training: half width (B,) of the training band, α·σ, or σ where there is no α; committee: the mean (B,) of
-    all members. Both None where nothing was reweighted. usable: whether reweighting reaches the members.
+    training: half width (B,) of the training band, α·σ, or Student's t times σ where there is no α;
+    committee: the mean (B,) of all members. Both None where nothing was reweighted. usable: whether
+    reweighting reaches the members.
     """
 
     x: Floats
@@ -37,7 +51,7 @@ class Band:
 
     @property
     def together(self) -> Floats | None:
-        """Half width (B,) of both, √((2 SE)² + (α·σ)²); None without a training band that may be used."""
+        """Half width (B,) of both errors, √((2 SE)² + (α·σ)²); None without a usable training band."""
         if self.training is None or not self.usable:
             return None
         return np.hypot(np.nan_to_num(2 * self.se), np.nan_to_num(self.training))
@@ -49,31 +63,69 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Number:
-    """One number of a line: mean, standard error, α·σ (or σ; None where nothing was reweighted).
+class Committee:
+    """A number's mean over all members, by reweighting, with its sampling error.
 
-    usable: whether reweighting reaches the members, so that α·σ counts.
+    truth: its training error against a truth, √(α² + 1/M)·σ; model: against another model, σ/√M; both from
+    the upper limit of σ.
+    """
+
+    mean: float
+    sampling: ErrorTerm
+    truth: ErrorTerm
+    model: ErrorTerm
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a line: mean, standard error of sampling, and its degrees of freedom.
+
+    training: α·σ, or Student's t times σ without α; model: error of one member against a truth, from the
+    upper limit of σ; committee: mean over the members. All None where nothing was reweighted. usable: whether
+    reweighting reaches the members, so that they count.
     """
 
     mean: float
     se: float
+    dof: float = np.nan
     training: float | None = None
+    model: ErrorTerm | None = None
     usable: bool = True
+    committee: Committee | None = None
 
     @property
     def known(self) -> bool:
-        """Whether there is a value."""
+        """True where the number has a value."""
         return bool(np.isfinite(self.mean))
 
-    def holds(self, reference: "Number") -> bool | None:
-        """Whether `reference` lies inside the bands together, (2 SE)² of both and a usable (α·σ)² added up.
+    @property
+    def reached(self) -> Committee | None:
+        """Committee's mean where reweighting reaches the members, else None."""
+        return self.committee if self.usable else None
 
-        None where one of the two has no value or no standard error.
+    def against(self, reference: "Number") -> Comparison:
+        """Welch's test of the difference to a truth, whose own sampling error counts.
+
+        Tested is the committee's mean where reweighting reaches it, else the driving member's number, without
+        a training error where none is known.
         """
-        training = self.training if self.training is not None and self.usable else 0.0
-        width = np.hypot(np.hypot(2 * self.se, 2 * reference.se), training)
-        off = abs(self.mean - reference.mean)
-        return bool(off <= width) if np.isfinite([off, width]).all() else None
+        truth = ErrorTerm(reference.se, reference.dof)
+        if (own := self.reached) is not None:
+            return welch(own.mean - reference.mean, [own.sampling, own.truth, truth])
+        model = [self.model] if self.model is not None and self.usable else []
+        return welch(self.mean - reference.mean, [ErrorTerm(self.se, self.dof), truth, *model])
+
+    def versus(self, other: "Number") -> Comparison:
+        """Welch's test of the difference to another model.
+
+        Between the committees' means where reweighting reaches both, else between the driving members'
+        numbers, with sampling errors alone.
+        """
+        own, its = self.reached, other.reached
+        if own is not None and its is not None:
+            return welch(own.mean - its.mean, [own.sampling, own.model, its.sampling, its.model])
+        terms = [ErrorTerm(self.se, self.dof), ErrorTerm(other.se, other.dof)]
+        return welch(self.mean - other.mean, terms)
 
 
 def pooled(values: Floats, errors: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -116,8 +168,11 @@ def reweighted_runs(line: Line) -> list[Run]:
 
 @remembered
 def reached(line: Line) -> bool:
-    """Whether reweighting reaches every member, std(h) ≤ 2, so that the training band may be used."""
-    return all(spread_of(run)["verdict"] != OUT_OF_REACH for run in reweighted_runs(line))
+    """True where reweighting reaches every member, so that the training band may be used.
+
+    That is std(h) ≤ 2 and at least 30 independent effective frames.
+    """
+    return all(spread_of(run)["verdict"] not in UNUSABLE for run in reweighted_runs(line))
 
 
 @remembered
@@ -127,11 +182,41 @@ def band(line: Line, name: str) -> Band | None:
     if not curves:
         return None
     own = _pooled_band(curves)
-    corrections = _corrections(line, name, len(own.x))
-    if corrections is None:
+    members = _reweighted_curves(line, name, len(own.x))
+    if members is None:
         return own
-    width = corrections.std(axis=0, ddof=1) * _scale(line)
-    return Band(own.x, own.mean, own.se, width, own.mean + corrections.mean(axis=0), reached(line))
+    width = members.spread.sigma * band_factor(alpha(line), members.count)
+    return Band(own.x, own.mean, own.se, width, own.mean + members.shifts.mean(axis=0), reached(line))
+
+
+@dataclass(frozen=True)
+class Members:
+    """Shifts (M, B) of all members from the driving one, pooled over runs, and their spread (B,)."""
+
+    shifts: Floats
+    spread: Spread
+
+    @property
+    def count(self) -> int:
+        """Number of members M."""
+        return len(self.shifts)
+
+
+def _pooled_members(parts: list[tuple[Run, Floats, Floats]]) -> Members | None:
+    """Pool shifts (M, B) of runs and the variance (B,) that sampling adds to their spread; M: the fewest."""
+    if not parts:
+        return None
+    runs, shifts, noises = (list(column) for column in zip(*parts, strict=True))
+    fewest, weights = min(len(members) for members in shifts), _weights(runs)
+    share = weights / weights.sum()
+    pooled_shifts = np.tensordot(share, np.array([members[:fewest] for members in shifts]), axes=1)
+    noise = np.tensordot(share**2, np.array(noises), axes=1)
+    blocks = sum(_blocks(run) for run in runs)
+    return Members(pooled_shifts, pooled_spread(pooled_shifts.var(axis=0, ddof=1), noise, fewest, blocks))
+
+
+def _blocks(run: Run) -> int:
+    return int(run.analysis.values.get("blocks", DEFAULT_BLOCKS))
 
 
 def _curve(item: Item | None, name: str, column: str = "", error: str = "") -> Curve | None:
@@ -150,28 +235,16 @@ def _curve(item: Item | None, name: str, column: str = "", error: str = "") -> C
     return x, values, errors
 
 
-def _scale(line: Line) -> float:
-    known = alpha(line)
-    return 1.0 if known is None else known
-
-
-def _corrections(line: Line, name: str, bins: int) -> Floats | None:
-    """Shift (M, bins) of every member from the average of the driving member, over the reweighted runs."""
-    parts = []
-    for run in reweighted_runs(line):
-        members = _members(run.spread, name)
-        if members is not None and members.shape[1] == bins:
-            parts.append((run, members))
-    if not parts:
-        return None
-    fewest = min(len(members) for _, members in parts)
-    stacked = np.array([members[:fewest] for _, members in parts])
-    return pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in parts]))[0]
+def _reweighted_curves(line: Line, name: str, bins: int) -> Members | None:
+    """Curves of all members from reweighting, for an observable along an axis of `bins` bins."""
+    parts = [(run, _members(run.spread, name)) for run in reweighted_runs(line)]
+    known = [(run, *curves) for run, curves in parts if curves is not None]
+    return _pooled_members([part for part in known if part[1].shape[1] == bins])
 
 
 @remembered
 def as_member(line: Line, name: str, member: int) -> Band | None:
-    """What reweighting the line's runs gives for one member; its SE by block bootstrap. None without it."""
+    """Reweighted average of one member over the line's runs, SE by block bootstrap; None without one."""
     column = f"member_{member}"
     curves = [(run, _curve(run.spread, name, column, f"se_{column}")) for run in reweighted_runs(line)]
     present = [(run, curve) for run, curve in curves if curve is not None]
@@ -179,34 +252,77 @@ def as_member(line: Line, name: str, member: int) -> Band | None:
 
 
 def _pooled_band(curves: list[tuple[Run, Curve]]) -> Band:
-    """Mean and standard error over the runs, one or more, whose axis is the first one's."""
+    """Mean and standard error over one or more runs; runs with another axis than the first are left out."""
     x = curves[0][1][0]
     same = [(run, curve) for run, curve in curves if np.array_equal(curve[0], x)]
     values, errors = (np.array([curve[place] for _, curve in same]) for place in (1, 2))
     return Band(x, *pooled(values, errors, _weights([run for run, _ in same])))
 
 
-def _members(spread: Item | None, name: str) -> Floats | None:
-    """Curves (M, B) of all members less that of the driving one, of one run; None without a file."""
+def _members(spread: Item | None, name: str) -> tuple[Floats, Floats] | None:
+    """Curves (M, B) of all members less that of the driving one, and the variance (B,) that sampling adds to
+    their spread, of one run; None without a file.
+    """
     observable = spread.observables.get(name) if spread else None
     if spread is None or observable is None or observable.axis is None:
         return None
     table, members = spread.table(observable.file), range(len(spread.values["members"]) + 1)
-    if not {observable.column, *(f"member_{member}" for member in members)} <= set(table):
+    if not {observable.column, "noise", *(f"member_{member}" for member in members)} <= set(table):
         return None
-    return np.array([table[f"member_{member}"] for member in members]) - table[observable.column]
+    curves = np.array([table[f"member_{member}"] for member in members]) - table[observable.column]
+    return curves, table["noise"] ** 2
 
 
 @remembered
 def numbered(line: Line, name: str) -> Number:
-    """An observable that is a single number, of a line."""
+    """Pooled number of a line for an observable that is a single number."""
     values = [(run, *scalar(run, name)) for run in line.runs]
     known = [(run, mean, se) for run, mean, se in values if np.isfinite(mean)]
     if not known:
         return Number(float("nan"), float("nan"))
     runs, means, errors = zip(*known, strict=True)
     mean, se = pooled(np.array(means), np.array(errors), _weights(list(runs)))
-    return Number(float(mean), float(se), _scalar_width(line, name), reached(line))
+    dof = _degrees(list(runs), name, np.array(errors), float(se))
+    members = _reweighted_number(line, name)
+    if members is None:
+        return Number(float(mean), float(se), dof)
+    factor, known_alpha = band_factor(alpha(line), members.count), alpha(line)
+    model = member_error(float(members.spread.limits[1][0]), members.count, known_alpha)
+    width = factor * float(members.spread.sigma[0])
+    committee = _committee(line, name, float(mean), members, dof)
+    return Number(float(mean), float(se), dof, width, model, reached(line), committee)
+
+
+def _committee(line: Line, name: str, driving: float, members: Members, dof: float) -> Committee | None:
+    """Committee mean; None where a reweighting lacks its sampling error."""
+    runs = reweighted_runs(line)
+    errors = [run.spread.statistics(name).get("se_mean") for run in runs if run.spread]
+    if not errors or None in errors:
+        return None
+    share = _weights(runs) / _weights(runs).sum()
+    sampling = float(np.sqrt(np.sum((share * np.array(errors, dtype=float)) ** 2)))
+    # Scatter between starts above the block error widens the error of the committee mean too.
+    sampling = max(sampling, _scatter(line, name))
+    sigma, known_alpha = float(members.spread.limits[1][0]), alpha(line)
+    return Committee(
+        driving + float(members.shifts.mean()), ErrorTerm(sampling, dof),
+        committee_error(sigma, members.count, known_alpha), mean_error(sigma, members.count),
+    )  # fmt: skip
+
+
+def _scatter(line: Line, name: str) -> float:
+    """Standard error of the mean over a line's runs from their scatter alone; 0 of fewer than two."""
+    means = np.array([mean for run in line.runs if np.isfinite(mean := scalar(run, name)[0])])
+    return float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
+
+
+def _degrees(runs: list[Run], name: str, errors: Floats, se: float) -> float:
+    """Degrees of freedom of a pooled error: of the runs, or of replicas where their scatter is larger."""
+    share = _weights(runs) / _weights(runs).sum()
+    within = float(np.sqrt(np.sum(share**2 * errors**2)))
+    if len(runs) > 1 and not np.isclose(within, se):
+        return len(runs) - 1
+    return float(sum(run.analysis.statistics(name).get("dof") or _blocks(run) - 1 for run in runs))
 
 
 def scalar(run: Run, name: str) -> tuple[float, float]:
@@ -217,23 +333,30 @@ def scalar(run: Run, name: str) -> tuple[float, float]:
     return nothing if mean is None else float(mean), nothing if error is None else float(error)
 
 
-def _scalar_width(line: Line, name: str) -> float | None:
-    shifts = []
+def _reweighted_number(line: Line, name: str) -> Members | None:
+    """Reweighted single number of every member, as curves of one bin."""
+    parts = []
     for run in reweighted_runs(line):
-        scalars = run.spread.statistics(name) if run.spread else {}
-        members = [scalars.get("driver"), *scalars.get("members", [])]
-        if len(members) > 2 and None not in members:
-            shifts.append((run, np.array(members[1:]) - members[0]))
-    if not shifts:
+        statistics = run.spread.statistics(name) if run.spread else {}
+        values = [statistics.get("driving_member"), *statistics.get("members", []), statistics.get("noise")]
+        if len(values) > 3 and None not in values:
+            numbers = np.array(values, dtype=float)
+            parts.append((run, numbers[1:-1, None] - numbers[0], numbers[-1:] ** 2))
+    return _pooled_members(parts)
+
+
+def control(reference: Run, run: Run, name: str) -> Control | None:
+    """Control of the reference by windows as long as `run`; None without series, or five windows."""
+    series = series_of(reference.analysis, reference.analysis.observables.get(name))
+    if not len(series) or not np.isfinite(series).all() or reference.analysed_ps <= 0:
         return None
-    stacked = np.array([members for _, members in shifts])
-    shift = pooled(stacked, np.zeros_like(stacked), _weights([run for run, _ in shifts]))[0]
-    return float(shift.std(ddof=1)) * _scale(line)
+    window = round(len(series) * run.analysed_ps / reference.analysed_ps)
+    return equal_windows(series, window, _blocks(run)) if window else None
 
 
 @remembered
 def histograms(group: Group, name: str) -> dict[str, tuple[Floats, Floats]]:
-    """By line: bin centres and probability density of a number over all frames of all replicas.
+    """Bin centres and probability density of a number over all frames of all replicas, by line.
 
     Bins are common, as many as the rule of Freedman and Diaconis gives, at most 40.
     """

@@ -1,4 +1,4 @@
-"""Committees, round by round, as the campaign's tasks left them."""
+"""Committees, round by round, as the campaign's tasks trained and evaluated them."""
 
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -20,7 +20,7 @@ class Member:
 
     @property
     def trained(self) -> bool:
-        """Whether there is a model."""
+        """True where the training of the member is done."""
         return self.train is not None and self.train.done
 
     def errors(self, part: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Round:
         return sorted({member.structures for member in self.members if member.structures is not None})
 
     def describe(self) -> str:
-        """What must stand beside each number of this committee."""
+        """Committee size and training structures, for the text beside each number of this committee."""
         sizes = " or ".join(str(size) for size in self.structures) or "unknown many"
         trained, asked = len(self.trained), len(self.members)
         size = f"M = {asked}" if trained == asked else f"M = {trained} of {asked} asked"
@@ -63,7 +63,7 @@ class Round:
 
 @remembered
 def rounds(results: Results, committee: str) -> list[Round]:
-    """The planned rounds of a committee, first to last."""
+    """Planned rounds of a committee, first to last."""
     planned = results.of("train", committee=committee)
     numbers = sorted({int(item.subject.get("round", 0)) for item in planned})
     return [_round(results, committee, number) for number in numbers]
@@ -71,7 +71,7 @@ def rounds(results: Results, committee: str) -> list[Round]:
 
 @remembered
 def final_round(results: Results, committee: str) -> Round | None:
-    """The last round that has a model, or the first one planned; None when nothing is planned."""
+    """Last round that has a model, or the first one planned; None when nothing is planned."""
     planned = rounds(results, committee)
     begun = [stage for stage in planned if stage.trained]
     return begun[-1] if begun else next(iter(planned), None)
@@ -101,14 +101,14 @@ def _round(results: Results, committee: str, number: int) -> Round:
 
 
 def only(results: Results, split: str) -> str:
-    """Which frames a split draws from, such as `only Na2` or `only without Na`; "" for all."""
+    """Restriction of a split to some frames, such as `only Na2` or `only without Na`; "" for all."""
     asked = results.asked("splits", split).get("only") or {}
     words = [f"{symbol}{count}" if count else f"without {symbol}" for symbol, count in asked.items()]
     return f"only {' and '.join(words)}" if words else ""
 
 
 def _training_structures(results: Results, train: Item) -> int | None:
-    """The size of a member's training set, from the split it consumed."""
+    """Size of a member's training set, from the split it consumed."""
     key = train.task.get("upstream", {}).get("split")
     split = next((item for item in results.with_key(key) if item.done), None)
     try:
@@ -118,7 +118,7 @@ def _training_structures(results: Results, train: Item) -> int | None:
 
 
 def split_of(item: Item) -> dict[str, Any]:
-    """split.json of a split task, {} where there is none."""
+    """Content of split.json of a split task, {} where there is none."""
     split = read_json(item.folder / "split.json") if item.done else None
     return split if isinstance(split, dict) else {}
 

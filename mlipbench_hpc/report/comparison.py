@@ -1,30 +1,36 @@
 """Averages of the reference potential and of every model side by side, with both errors."""
 
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from mlipbench_hpc.analysis.inference import Control
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report import convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
+from mlipbench_hpc.report.combine import Number, alpha, control, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.significance import PrimaryTest, primary, quantities
 from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
-    "the committee times its calibration factor α; in parentheses, and ignored, where std(h) exceeds 2 kT). "
-    "In: the reference value lies within the combined uncertainty, |difference|² ≤ (2 SE)² of model and "
-    "reference + (α·σ)²; out: it does not."
+    "the committee times its calibration factor α, without α times Student's t; in parentheses, and ignored, "
+    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left). Differs: Welch's t "
+    "test gives p ≤ 0.05 after Holm's correction over the primary table: the differences that the campaign "
+    "declares under `analysis.comparisons`, by default all cells. Against the reference, whose own sampling "
+    "error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit of σ, model against "
+    "model with σ/√M of each; where reweighting does not reach the members, the driving member alone, with "
+    "sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary. Other cells are not "
+    "tested."
 )
 
 
-def quantities(group: Group) -> list[Observable]:
-    """The observables of a group that are single numbers."""
-    return [observable for observable in group.observables if observable.path]
-
-
 def table(group: Group) -> Table | None:
-    """One row for each line; None where there is nothing to compare."""
+    """Table with one row for each line; None where there is nothing to compare."""
     compared = quantities(group)
     if not compared:
         return None
@@ -41,10 +47,12 @@ def table(group: Group) -> Table | None:
 
 
 def cell(group: Group, line: Line, quantity: Observable) -> str:
-    """`−0.29 ± 0.03 ± 0.05, in`."""
-    own = numbered(line, quantity.name)
-    inside = {True: ", in", False: ", out", None: ""}[reference_inside(group, line, quantity)]
-    return with_errors(own) + inside if own.known else NOTHING
+    """`−0.29 ± 0.03 ± 0.05, unresolved`."""
+    own, test = numbered(line, quantity.name), against_reference(group, line, quantity)
+    if not own.known:
+        return NOTHING
+    verdict = f", {test.verdict}" if test and test.verdict != "unknown" else ""
+    return with_errors(own) + verdict
 
 
 def with_errors(own: Number) -> str:
@@ -56,38 +64,88 @@ def with_errors(own: Number) -> str:
     return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
 
 
-def reference_inside(group: Group, line: Line, quantity: Observable) -> bool | None:
-    """Whether the reference's number lies inside both bands of the line; None where that cannot be said."""
-    reference = group.reference
-    if reference is None or line.potential.reference:
-        return None
-    return numbered(line, quantity.name).holds(numbered(reference, quantity.name))
+def against_reference(group: Group, line: Line, quantity: Observable) -> PrimaryTest | None:
+    """The primary table's test of a line's number against the reference's; None where it has none."""
+    return next(
+        (
+            test
+            for test in primary(group)
+            if test.line is line and test.other.potential.reference and test.quantity.name == quantity.name
+        ),
+        None,
+    )
+
+
+def differs(group: Group, line: Line, quantity: Observable) -> bool | None:
+    """True where a line's number is resolved from the reference's; None where not tested or withheld."""
+    test = against_reference(group, line, quantity)
+    return {"differs": True, "unresolved": False}.get(test.verdict) if test else None
 
 
 def agreements(group: Group) -> list[str]:
-    """For each model, which reference values lie inside its bands."""
-    sentences = []
-    for line in group.drawn:
-        judged = [
-            (quantity.phrase, reference_inside(group, line, quantity)) for quantity in quantities(group)
-        ]
-        inside = [words for words, holds in judged if holds]
-        outside = [words for words, holds in judged if holds is False]
-        if inside or outside:
-            sentences.append(_agreement(group, line, inside, outside))
-    return sentences
+    """Sentences on each pair of the primary table: numbers that differ, are unresolved, or are withheld."""
+    tests: dict[tuple[str, str], list[PrimaryTest]] = {}
+    for test in primary(group):
+        tests.setdefault((test.line.name, test.other.name), []).append(test)
+    return [sentence for own in tests.values() if (sentence := _agreement(group, own))]
 
 
-def _agreement(group: Group, line: Line, inside: list[str], outside: list[str]) -> str:
-    name = f"{line.title(group.drawn)} ({line.about()})"
-    bands = "its bands" if reached(line) else "its sampling band (training band unusable)"
-    where = [f"inside {bands} for {listed(inside)}"] * bool(inside)
-    where += [f"outside{'' if inside else f' {bands}'} for {listed(outside)}"] * bool(outside)
-    return f"{name}: the reference lies {', '.join(where)}."
+def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
+    """One sentence on a line against another; empty where nothing could be tested."""
+    line, other = tests[0].line, tests[0].other
+    truth = other.potential.reference
+    what = "the reference" if truth else other.title(group.drawn)
+    resolved = [test.phrase for test in tests if test.verdict == "differs"]
+    unresolved = [test.phrase for test in tests if test.verdict == "unresolved"]
+    withheld = {test.withheld for test in tests if test.withheld}
+    parts = [f"differs from {what} in {listed(resolved)}"] * bool(resolved)
+    parts += [f"the difference from {what} is unresolved for {listed(unresolved)}"] * bool(unresolved)
+    parts += [f"conclusions on {what} are withheld: {listed(sorted(withheld))}"] * bool(withheld)
+    if not parts:
+        return ""
+    parts += [sentence] if truth and (sentence := _about_control(group, line)) else []
+    parts += [condition] if (condition := _condition(line, other)) else []
+    both = reached(line) and (truth or reached(other))
+    errors = "" if both else " (sampling errors alone, training band unusable)"
+    return f"{line.title(group.drawn)} ({line.about()}): {'; '.join(parts)}{errors}."
+
+
+def _condition(line: Line, other: Line) -> str:
+    """Layers of ions on which a comparison of two lines is conditional, in words."""
+    reasons = [f"{own.name}: {reason}" for own in (line, other) if (reason := convergence.conditional(own))]
+    return f"conditional on the ions' layers ({listed(reasons)})" if reasons else ""
+
+
+@remembered
+def controls(group: Group) -> dict[tuple[str, str], Control]:
+    """Control of the reference by line and quantity, with windows as long as the line's run."""
+    reference = group.reference
+    if reference is None:
+        return {}
+    lines = [line for line in group.drawn if not line.potential.reference]
+    pairs = {
+        (line.name, quantity.name): control(reference.runs[0], line.runs[0], quantity.name)
+        for line in lines
+        for quantity in quantities(group)
+    }
+    return {pair: checked for pair, checked in pairs.items() if checked is not None}
+
+
+def _about_control(group: Group, line: Line) -> str:
+    """A sentence part on the control of one line; empty where the reference is too short for any."""
+    checked = {
+        quantity.phrase: controls(group).get((line.name, quantity.name)) for quantity in quantities(group)
+    }
+    shares = [f"{own.failed} of {own.windows} for {words}" for words, own in checked.items() if own]
+    return (
+        f"windows of the reference as long as this run that differ from its rest: {listed(shares)}"
+        if shares
+        else ""
+    )
 
 
 def numbers(results: Results) -> dict[str, Any]:
-    """What results.json says of each group."""
+    """Numbers of each group for results.json."""
     return {
         group.title: {
             "species": group.species,
@@ -104,17 +162,34 @@ def numbers(results: Results) -> dict[str, Any]:
 
 def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
     return {
-        "driver": line.potential.name,
+        "driven_by": line.potential.name,
         "about": line.about(),
         "replicas": [int(run.md.subject["replica"]) for run in line.runs],
         "alpha": alpha(line),
         "not_converged": convergence.reasons(line, group.interface),
+        "conditional": convergence.conditional(line) or None,
+        "tests": [_test_numbers(test) for test in primary(group) if test.line is line],
         "numbers": {
             quantity.name: {
                 "mean": own.mean, "se": own.se, "training": own.training, "training_usable": own.usable,
-                "holds_reference": reference_inside(group, line, quantity),
+                "differs_from_reference": differs(group, line, quantity),
+                "p_holm": None if test is None or np.isnan(test.p) else test.p,
+                "control": asdict(checked) if checked else None,
             }
             for quantity in quantities(group)
             for own in [numbered(line, quantity.name)]
+            for test in [against_reference(group, line, quantity)]
+            for checked in [controls(group).get((line.name, quantity.name))]
         },
     }  # fmt: skip
+
+
+def _test_numbers(test: PrimaryTest) -> dict[str, Any]:
+    values = {"difference": test.whole.difference, "error": test.whole.error, "p_holm": test.p}
+    return {
+        "against": test.other.name,
+        "observable": test.quantity.name,
+        "verdict": test.verdict,
+        "withheld": test.withheld or None,
+        **{name: None if np.isnan(value) else value for name, value in values.items()},
+    }

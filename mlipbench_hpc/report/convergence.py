@@ -1,30 +1,42 @@
 """Criteria of convergence of a group's averages, and for each line which of them fail."""
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 
-from mlipbench_hpc.analysis.layer import COSINE
-from mlipbench_hpc.analysis.profiles import DIPOLE
+from mlipbench_hpc.analysis.layer import COSINE, PEAK_DENSITY, PEAK_HEIGHT
+from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
+from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, TOLERATED_STD
+from mlipbench_hpc.analysis.stationarity import Stationarity, changing, nonstationary
+from mlipbench_hpc.data.observable import STATIONARITY, WATERS
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
-from mlipbench_hpc.report.text import number, plus_minus
+from mlipbench_hpc.report.text import count, number, plus_minus
 
 LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
-ENOUGH_FRAMES = 100.0
-COMPARED = (COSINE, DIPOLE)
+COMPARED = (COSINE, TOTAL_ORIENTATION)
+ENOUGH_TRANSITIONS = 10
+SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
+# Series that also have to be stationary: of the whole run, and in place of numbers without a series.
+OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
+IN_PLACE = {PEAK_HEIGHT: WATERS, PEAK_DENSITY: WATERS}
 CRITERIA = (
-    f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, the "
-    "autocorrelation time of P_z (its statistical inefficiency times the interval between frames) is at most "
-    f"the block length, replicas agree within {DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ of the "
-    f"first layer is at most {COSINE_TWO_SE}, std(h) is at most 2 kT, and the training band rests on at "
-    f"least {ENOUGH_FRAMES:.0f} independent effective frames."
+    f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, runs "
+    "are stationary, the autocorrelation times (statistical inefficiency times the interval between frames) "
+    "of P_z, of the first layer and of the ions' heights are at most the block length, ions began in both "
+    f"layers and changed between them at least {ENOUGH_TRANSITIONS} times, replicas agree within "
+    f"{DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ of the first layer is at most {COSINE_TWO_SE}, "
+    f"std(h) is at most 2 kT, and the training band is based on at least {ENOUGH_FRAMES:.0f} independent "
+    "effective frames."
 )
 
 
 def verdict(group: Group) -> list[str]:
-    """Whether a group is converged; then for each line the failed criteria, and the excluded runs."""
+    """Sentences on the convergence of a group, the failed criteria of each line, and the excluded runs."""
     if not group.drawn:
         return [f"{group.title}: no run can be averaged.", *group.left_out]
     failed = {line.name: reasons(line, group.interface) for line in group.drawn}
@@ -37,16 +49,22 @@ def verdict(group: Group) -> list[str]:
 
 
 def converged(group: Group) -> bool:
-    """Whether there are averages and every line meets all criteria."""
+    """True where there are averages and every line meets all criteria."""
     return bool(group.drawn) and not any(reasons(line, group.interface) for line in group.drawn)
 
 
 @remembered
 def reasons(line: Line, interface: bool) -> list[str]:
-    """The criteria that a line fails, each with quantity, limit and next step; [] where it meets all."""
+    """Criteria that a line fails, each with quantity, limit and next step; [] where it meets all."""
     failed = [_too_short(line), _few_frames(line)]
     if interface:
-        failed[1:1] = [_blocks(line), _replicas(line), _orientation(line)]
+        failed[1:1] = [
+            _stationary(line),
+            _blocks(line),
+            conditional(line),
+            _replicas(line),
+            _orientation(line),
+        ]
     return [reason for reason in failed if reason]
 
 
@@ -60,12 +78,79 @@ def _too_short(line: Line) -> str:
     )
 
 
-def correlation_ps(run: Run) -> tuple[float, float]:
-    """Autocorrelation time of P_z (statistical inefficiency times frame interval) and block length, both ps.
+def series(run: Run) -> dict[str, Stationarity]:
+    """Stationarity of each series of a run, by name; {} where nothing was tested."""
+    values = run.analysis.values.get(STATIONARITY, {}).get("series", {})
+    return {name: _stationarity(own) for name, own in values.items()}
 
-    From what `analyse` leaves: SE(autocorrelation) = width·√(g/T). NaN where that is not known.
+
+def _stationarity(own: dict[str, Any]) -> Stationarity:
+    """Stationarity from result.json, in which null stands for NaN."""
+    names = [field.name for field in fields(Stationarity)]
+    values: dict[str, Any] = {name: np.nan if own[name] is None else own[name] for name in names}
+    return Stationarity(**values)
+
+
+@remembered
+def withheld(line: Line, name: str) -> str:
+    """Reason for withholding conclusions from a number of a line, in words; empty where there is none.
+
+    The number, the potential energy or a temperature is not stationary, or an ion's height drifts.
     """
-    values, dipole = run.analysis.values, run.analysis.statistics(DIPOLE)
+    tested, ions = [series(run) for run in line.runs], _ions(line)
+    for series_name in dict.fromkeys(series_name for own in tested for series_name in own):
+        runs = [own[series_name] for own in tested if series_name in own]
+        if series_name.partition(" ")[0] in ions:
+            reason = changing(runs)
+        elif series_name == IN_PLACE.get(name, name) or series_name.startswith(OF_THE_RUN):
+            reason = nonstationary(runs)
+        else:
+            continue
+        if reason:
+            return f"{line.name} is not stationary in {_phrase(line, series_name)}: {reason}"
+    return ""
+
+
+def _ions(line: Line) -> dict[str, list[dict[str, list[int]]]]:
+    """Ions of each species in all runs: transitions between layers, and starts in the first layer."""
+    species: dict[str, list[dict[str, list[int]]]] = {}
+    for run in line.runs:
+        for symbol, own in run.analysis.values.get(STATIONARITY, {}).get("ions", {}).items():
+            species.setdefault(symbol, []).append(own)
+    return species
+
+
+def _stationary(line: Line) -> str:
+    """Reason and next step for the first compared number that is not stationary, in words."""
+    reasons = [withheld(line, name) for name in COMPARED]
+    return next((f"{reason}: use longer runs or a longer equilibration" for reason in reasons if reason), "")
+
+
+def conditional(line: Line) -> str:
+    """Dependence of a line's numbers on the layers where ions began, in words; empty without any."""
+    reasons = []
+    for symbol, own in _ions(line).items():
+        below = [start for ions in own for start in ions["starts_in_first_layer"]]
+        changes = sum(sum(ions["transitions"]) for ions in own)
+        both = 0 < sum(below) < len(below)
+        if changes < ENOUGH_TRANSITIONS or not both:
+            inside = "in both layers" if both else "in the first layer"
+            where = inside if both or all(below) else "beyond the first layer"
+            reasons.append(
+                f"{symbol}: starts {where}, {count(changes, 'transition')} between layers (at least "
+                f"{ENOUGH_TRANSITIONS} and starts in both layers needed): numbers depend on its layer; use "
+                "longer runs or starts in both layers"
+            )
+    return "; ".join(reasons)
+
+
+def correlation_ps(run: Run) -> tuple[float, float]:
+    """Autocorrelation time of P_z and block length, both ps; NaN where not known.
+
+    The time is the statistical inefficiency g times the frame interval; g follows from
+    SE(autocorrelation) = width·√(g/T), both in the values of `analyse`.
+    """
+    values, dipole = run.analysis.values, run.analysis.statistics(TOTAL_ORIENTATION)
     frames, width = values.get("frames_analysed"), dipole.get("width")
     error = dipole.get("se_autocorrelation")
     if not frames or frames < 2 or not width or error is None:
@@ -74,18 +159,31 @@ def correlation_ps(run: Run) -> tuple[float, float]:
     return frames * (error / width) ** 2 * step, run.profiles.get("block_frames", 0) * step
 
 
+def _slowest(run: Run) -> tuple[float, float, str]:
+    """Longest autocorrelation time of a run and block length, ps; and which series it belongs to."""
+    times = {"P_z": correlation_ps(run)[0]}
+    step = run.analysis.values.get(STATIONARITY, {}).get("frame_ps", np.nan)
+    ions = run.analysis.values.get(STATIONARITY, {}).get("ions", {})
+    for name, own in series(run).items():
+        if name in (COSINE, WATERS) or name.partition(" ")[0] in ions:
+            times[SERIES_WORDS.get(name, f"the height of {name}")] = own.inefficiency * step
+    slowest = max(times, key=lambda name: np.nan_to_num(times[name]))
+    return times[slowest], correlation_ps(run)[1], slowest
+
+
 def _blocks(line: Line) -> str:
-    worst = max((correlation_ps(run) for run in line.runs), key=lambda pair: np.nan_to_num(pair[0] - pair[1]))
+    slowest = [_slowest(run) for run in line.runs]
+    worst = max(slowest, key=lambda one: np.nan_to_num(one[0] - one[1]))
     if not worst[0] > worst[1]:
         return ""
     return (
-        f"autocorrelation time of P_z {number(worst[0])} ps exceeds the block length {number(worst[1])} ps: "
-        "use longer runs or fewer blocks"
+        f"autocorrelation time of {worst[2]} {number(worst[0])} ps exceeds the block length "
+        f"{number(worst[1])} ps: use longer runs or fewer blocks"
     )
 
 
 def _replicas(line: Line) -> str:
-    """The two replicas that differ most in a compared number, if by more than the limit."""
+    """Pair of replicas that differ most in a compared number, if by more than the limit."""
     worst, reason = DISAGREEMENT, ""
     for name in COMPARED:
         values = [scalar(run, name) for run in line.runs]
@@ -101,7 +199,7 @@ def _replicas(line: Line) -> str:
 
 
 def farthest(values: list[tuple[float, float]]) -> tuple[int, int, float]:
-    """The pair of (mean, standard error) that is farthest apart, and how far, in standard errors of it.
+    """Pair of (mean, standard error) that is farthest apart, and its distance in standard errors of it.
 
     Pairs without a standard error above zero do not count; (0, 0, 0.0) where none counts.
     """
@@ -132,9 +230,11 @@ def _orientation(line: Line) -> str:
 
 
 def _phrase(line: Line, name: str) -> str:
-    """What sentences call an observable that a run of the line has."""
+    """Words for an observable or a series of a line's runs."""
     every = (run.analysis.observables.get(name) for run in line.runs)
-    return next((observable.phrase for observable in every if observable), name)
+    symbol, _, place = name.partition(" ")
+    words = SERIES_WORDS.get(name, f"the height of {symbol} {place}" if place else name)
+    return next((observable.phrase for observable in every if observable), words)
 
 
 def _few_frames(line: Line) -> str:
@@ -143,6 +243,11 @@ def _few_frames(line: Line) -> str:
         return ""
     std = max(quality["std_h"] for quality in members)
     frames = min(quality["independent_frames"] for quality in members)
+    if not reached(line) and std <= TOLERATED_STD:
+        return (
+            f"training band unusable: {number(frames)} independent effective frames, at least "
+            f"{FEWEST_FRAMES:g} are needed: use longer runs"
+        )
     if not reached(line):
         return (
             f"training band unusable: standard deviation of the reduced energy difference, std(h), up to "
@@ -150,7 +255,7 @@ def _few_frames(line: Line) -> str:
         )
     if frames < ENOUGH_FRAMES:
         return (
-            f"training band rests on {number(frames)} independent effective frames, fewer than "
+            f"training band is based on {number(frames)} independent effective frames, fewer than "
             f"{ENOUGH_FRAMES:.0f}: use longer runs"
         )
     return ""

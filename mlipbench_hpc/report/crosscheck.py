@@ -18,7 +18,7 @@ from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import number
 
-AGREES = 0.9  # of the bins within 2 SE; chance leaves 95 %
+AGREES = 0.9  # share of bins within 2 SE; 95 % by chance
 CAPTION = (
     "Validation of reweighting (Fig. S2 of arXiv:2602.22931): averages of one member predicted from the "
     "frames of another by the cumulant expansion approximation (CEA), against MD of that member. "
@@ -50,7 +50,7 @@ class Pair:
 
     @property
     def outcome(self) -> tuple[float, str]:
-        """The largest std(h), kT, and the worst verdict over the reweighted runs."""
+        """Largest std(h), kT, and the worst verdict over the reweighted runs."""
         member = str(self.own.potential.member)
         qualities = [spread_of(run)["members"][member] for run in reweighted_runs(self.driven)]
         verdicts = [quality["verdict"] for quality in qualities]
@@ -68,7 +68,7 @@ class Check:
 
     @cached_property
     def judged(self) -> Any:
-        """Bins (B,) where both are known and their sampling error is above zero."""
+        """Mask (B,) of bins where both averages are known and their sampling error is above zero."""
         known = np.isfinite(self.reweighted.mean) & np.isfinite(self.own.mean)
         return known & np.isfinite(self.error) & (self.error > 0)
 
@@ -78,7 +78,7 @@ class Check:
         return np.hypot(self.reweighted.se, self.own.se)
 
     def rms(self, values: Floats) -> float:
-        """Root mean square over the judged bins."""
+        """Root mean square of a curve over the judged bins."""
         return float(np.sqrt(np.mean(np.square(values[self.judged]))))
 
     @property
@@ -88,12 +88,12 @@ class Check:
 
     @property
     def after(self) -> float:
-        """Distance of the reweighted average from it."""
+        """Distance between the reweighted average and the MD of the other member."""
         return self.rms(self.reweighted.mean - self.own.mean)
 
     @property
     def sampling(self) -> float:
-        """What chance alone makes of that distance."""
+        """Distance that sampling errors alone would give."""
         return self.rms(self.error)
 
     @property
@@ -104,7 +104,7 @@ class Check:
 
     @property
     def words(self) -> str:
-        """The result in words."""
+        """Result in words."""
         if self.inside >= AGREES:
             return "agrees within sampling error"
         return (
@@ -176,7 +176,7 @@ def sentences(group: Group) -> list[str]:
 
 
 def numbers(group: Group) -> list[dict[str, Any]]:
-    """What results.json says of each pair and observable, in the observable's unit."""
+    """Numbers of each pair and observable for results.json, in the observable's unit."""
     return [
         {
             "committee": pair.own.potential.name, "from": pair.driven.potential.member,
@@ -191,7 +191,7 @@ def numbers(group: Group) -> list[dict[str, Any]]:
 
 
 def figures(group: Group) -> list[Figure]:
-    """One for each pair, all its observables."""
+    """Figures of all pairs, each with all its observables."""
     return [_draw(group, pair, checks(pair)) for pair in pairs(group) if checks(pair)]
 
 
@@ -242,7 +242,7 @@ def _columns(checked: list[Check]) -> dict[str, list[Any]]:
         "observable": [check.observable.name for check in checked for _ in check.own.x]
     }
     parts = {
-        "x": [check.own.x for check in checked], "driver": [check.driving.mean for check in checked],
+        "x": [check.own.x for check in checked], "driving_member": [check.driving.mean for check in checked],
         "reweighted": [check.reweighted.mean for check in checked],
         "reweighted_se": [check.reweighted.se for check in checked],
         "own_md": [check.own.mean for check in checked], "own_md_se": [check.own.se for check in checked],

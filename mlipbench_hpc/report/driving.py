@@ -32,7 +32,7 @@ class DrivingPotential:
         return self.final.describe() if self.final else "no model"
 
     def drives(self) -> str:
-        """The same for a run of MD."""
+        """Driving potential in words, beside numbers of an MD run."""
         if self.reference:
             return f"driven by the {self.models()}"
         return f"driven by member {self.member} of {self.name} ({self.models()})"
@@ -66,6 +66,6 @@ def about_run(results: Results, run: Item) -> str:
 
 @remembered
 def about_md(results: Results, md: str) -> str:
-    """The same for all runs of one `md` that are done."""
+    """Committee size, training structures and length of all runs of one `md` that are done."""
     runs = [run for run in results.of("md", md=md) if run.done]
     return f"{driving_potential(results, md).drives()}; {length(runs)}"

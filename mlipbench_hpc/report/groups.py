@@ -27,13 +27,13 @@ class Run:
 
     @property
     def profiles(self) -> dict[str, Any]:
-        """What its analysis says of an interface."""
+        """Results of its analysis on the profiles of an interface."""
         profiles: dict[str, Any] = self.analysis.values.get("profiles", {})
         return profiles
 
     @property
     def analysed_ps(self) -> float:
-        """Its length after equilibration."""
+        """Length of the run after equilibration, ps."""
         return float(self.analysis.values.get("analysed_ps") or 0.0)
 
 
@@ -57,7 +57,7 @@ class Line:
         return runs if self.potential.reference else f"{self.potential.models()}; {runs}"
 
     def title(self, among: "list[Line]") -> str:
-        """What the line is called: its potential; where two are alike, the member, and whose `md`."""
+        """Title of the line: its potential; where several are equal, also the member, and the `md`."""
         twins = [other for other in among if other.potential.title == self.potential.title]
         members = {other.potential.member for other in twins}
         name = self.potential.title + f" member {self.potential.member}" * (members != {0})
@@ -67,20 +67,26 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of the same thing: species {symbol: atoms}, cell (3, 3) Å, temperature K; reference first."""
+    """Runs with the same atoms, cell and temperature; the reference's line comes first.
+
+    species: {symbol: atoms}; cell (3, 3) Å; temperature K; comparisons: differences declared by the
+    campaign; every: all groups of the report, with this group.
+    """
 
     species: dict[str, int]
     cell: list[list[float]]
     temperature: float
     lines: list[Line]
-    metal: str
+    metals: tuple[str, ...]
     twin: bool = False
+    comparisons: tuple[dict[str, Any], ...] = ()
+    every: list["Group"] = field(default_factory=list, repr=False, compare=False)
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def title(self) -> str:
         """`Au48 O40 H80 Na2, 300 K`; with the cell's edges where another group has the same atoms."""
-        first = [symbol for symbol in (self.metal, *WATER) if symbol in self.species]
+        first = [symbol for symbol in (*self.metals, *WATER) if symbol in self.species]
         rest = [symbol for symbol in sorted(self.species) if symbol not in first]
         atoms = " ".join(f"{symbol}{self.species[symbol]}" for symbol in first + rest)
         edges = " × ".join(f"{edge:.2f}" for edge in np.linalg.norm(self.cell, axis=1))
@@ -93,24 +99,24 @@ class Group:
 
     @cached_property
     def interface(self) -> bool:
-        """Whether there is a surface; where all runs are excluded, whether the metal is there."""
+        """True where the runs have a surface; where all runs are excluded, where the metal is present."""
         if not self.drawn:
-            return self.metal in self.species
+            return any(metal in self.species for metal in self.metals)
         return any(run.profiles.get("faces") for line in self.drawn for run in line.runs)
 
     @property
     def shown(self) -> bool:
-        """Whether the report compares: an interface, or several potentials for anything else."""
+        """True where the report compares: an interface, or several potentials for anything else."""
         return self.interface or len(self.drawn) > 1
 
     @cached_property
     def drawn(self) -> list[Line]:
-        """Lines with a run that counts."""
+        """Lines with at least one run that counts."""
         return [line for line in self.lines if line.runs]
 
     @cached_property
     def observables(self) -> list[Observable]:
-        """What its runs have and potentials are compared in, in the order of the report."""
+        """Compared observables that its runs have, in the order of the report."""
         compared = ("everywhere", "interface" if self.interface else "bulk")
         analyses = [run.analysis.observables for line in self.drawn for run in line.runs]
         every = {name: observable for observables in analyses for name, observable in observables.items()}
@@ -121,12 +127,12 @@ class Group:
 
     @property
     def reference(self) -> Line | None:
-        """The reference potential's own line."""
+        """Line of the reference potential."""
         return next((line for line in self.drawn if line.potential.reference), None)
 
     @property
     def left_out(self) -> list[str]:
-        """One sentence for each line of which runs do not count."""
+        """One sentence for each line with excluded runs."""
         return [_left_out(line) for line in self.lines if line.left_out]
 
     @property
@@ -146,7 +152,7 @@ def _left_out(line: Line) -> str:
 
 @remembered
 def groups(results: Results) -> list[Group]:
-    """The groups that the report shows, in the order of the campaign; in some all runs are excluded.
+    """Groups that the report shows, in the order of the campaign; in some all runs are excluded.
 
     A run without analysis belongs to no group, unless another run of its `md` was analysed.
     """
@@ -154,17 +160,23 @@ def groups(results: Results) -> list[Group]:
     for name in results.names("md"):
         for key, line in _lines(results, name).items():
             by_key.setdefault(key, {})[name] = line
-    metal = results.document["campaign"]["analysis"].get("profiles", {}).get("metal", "Au")
     keys = [key for key in by_key if key]
-    every = [_group(key, list(by_key[key].values()), metal, keys) for key in keys]
-    return [group for group in every if group.shown]
+    every = [_group(key, list(by_key[key].values()), results, keys) for key in keys]
+    shown = [group for group in every if group.shown]
+    for group in shown:
+        group.every.extend(shown)
+    return shown
 
 
-def _group(key: Key, lines: list[Line], metal: str, keys: list[Key]) -> Group:
+def _group(key: Key, lines: list[Line], results: Results, keys: list[Key]) -> Group:
     species, cell, temperature = key
+    analysis = results.document["campaign"]["analysis"]
+    metal, comparisons = analysis.get("profiles", {}).get("metal", "Au"), analysis.get("comparisons", [])
+    metals = (metal,) if isinstance(metal, str) else tuple(metal)
     twin = sum(other[0] == species and other[2] == temperature for other in keys) > 1
     ordered = sorted(lines, key=lambda line: not line.potential.reference)
-    return Group(dict(species), np.reshape(cell, (-1, 3)).tolist(), temperature, ordered, metal, twin)
+    edges = np.reshape(cell, (-1, 3)).tolist()
+    return Group(dict(species), edges, temperature, ordered, metals, twin, tuple(comparisons))
 
 
 def _lines(results: Results, name: str) -> dict[Key, Line]:
@@ -205,7 +217,7 @@ def _key(results: Results, name: str, run: Item) -> Key:
 
 
 def _excluded(results: Results, run: Item) -> str:
-    """Why a run does not count, or an empty string."""
+    """Reason for excluding a run, or an empty string."""
     if not run.done:
         return f"is {run.status}"
     if run.values.get("outcome") == "unstable":

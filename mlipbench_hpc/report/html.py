@@ -8,24 +8,30 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlipbench_hpc.contract.folder import Store, write_bytes, write_json
+from mlipbench_hpc.report.cautions import blocks, kinds
 from mlipbench_hpc.report.collect import Reported, Results, collect
 from mlipbench_hpc.report.draw.drawing import STYLE
 from mlipbench_hpc.report.numbers import as_json
 from mlipbench_hpc.report.plain import summary
 from mlipbench_hpc.report.section import (
     Block,
+    Caution,
+    Consequence,
     Content,
-    Heading,
+    Folded,
     Paragraph,
     Points,
     Section,
     all_figures,
     all_sections,
+    cautions,
     together,
 )
+from mlipbench_hpc.report.text import count
 
 PAGE, SUMMARY = "report.html", "summary.txt"
 HERE = Path(__file__).parent
+FIRST = "overview"
 RESULTS_SCHEMA = 1
 Built = list[tuple[Section, Content]]
 
@@ -58,70 +64,60 @@ def build(results: Results) -> Built:
 
 
 def _content(section: Section, results: Results) -> Content:
-    """A section of another package that fails is named in its place; the rest of the report stands."""
+    """Content of a section; a section of another package that fails becomes a warning that names it."""
     try:
         return section.build(results)
     except Exception as error:
         if section.build.__module__.partition(".")[0] == __package__.partition(".")[0]:
             raise
         sentence = f"the section could not be built: {type(error).__name__}: {error}"
-        return Content([Paragraph(sentence)], warnings={f"section {section.name}": [sentence]})
+        about = f"section {section.name}"
+        return Content(
+            [Paragraph(sentence)], warnings=cautions(about, about, [sentence], Consequence.LIMITED)
+        )
 
 
 def _sweep(folder: Path, wanted: set[str]) -> None:
-    """Take away figures of an earlier report that this one does not have."""
+    """Remove figures of an earlier report that this one does not have."""
     for path in folder.iterdir():
         if path.suffix in (".pdf", ".csv") and path.name not in wanted:
             path.unlink()
 
 
 def numbers(results: Results, built: Built) -> dict[str, Any]:
-    """The content of results.json: what the sections give, and the verdict, warnings and figures of all."""
+    """Content of results.json: numbers of the sections, and verdict, warnings and figures of all."""
     contents = [content for _, content in built]
     own = {
         "schema": RESULTS_SCHEMA,
         "mlipbench": results.document["mlipbench"],
         "verdict": [" ".join(paragraph) for paragraph in verdict(contents)],
-        "warnings": [
-            f"{about}: {sentence}"
-            for about, sentences in warnings(contents).items()
-            for sentence in sentences
-        ],
+        "warnings": [f"{caution.about}: {caution.sentence}" for caution in _cautions(contents)],
         "figures": {figure.name: figure.columns for figure in all_figures(contents)},
     }
     return together([Content([], own), *contents])
 
 
 def verdict(contents: list[Content]) -> list[list[str]]:
-    """What a hurried reader should know: paragraphs, each a sentence or two and the points below it."""
+    """Verdict of all sections: paragraphs, each a sentence or two and the points below it."""
     return [paragraph for content in contents for paragraph in content.verdict]
 
 
-def warnings(contents: list[Content]) -> dict[str, list[str]]:
-    """What may mislead, one sentence each, under what it is about; equal ones once."""
-    together: dict[str, list[str]] = {}
-    for content in contents:
-        for about, sentences in content.warnings.items():
-            together.setdefault(about, []).extend(sentences)
-    return {about: list(dict.fromkeys(sentences)) for about, sentences in together.items() if sentences}
-
-
-def _warnings(contents: list[Content]) -> Content:
-    """The section of all warnings."""
+def _verdict(contents: list[Content]) -> list[Block]:
+    """Sentences, and folded the points below them."""
     blocks: list[Block] = []
-    for about, sentences in warnings(contents).items():
-        capital = [_capital(sentence) for sentence in sentences]
-        blocks += [Heading(about), Points(capital, warnings=True)]
-    return Content(blocks)
+    for sentence, *points in verdict(contents):
+        blocks.append(Paragraph(sentence))
+        blocks += [Folded(count(len(points), "reason"), [Points(points)])] if points else []
+    return blocks
 
 
-def _capital(sentence: str) -> str:
-    """With a capital letter, but symbols such as α stay as they are."""
-    return sentence[0].upper() + sentence[1:] if sentence[0].isascii() else sentence
+def _cautions(contents: list[Content]) -> list[Caution]:
+    """All warnings, most consequential first; equal ones once."""
+    return [caution for kind in kinds(contents) for caution in kind.cautions]
 
 
 def page(results: Results, built: Built) -> str:
-    """The HTML, self-contained."""
+    """HTML of the page, self-contained."""
     # autoescape stays on; only the SVG that this package drew and its own style sheet are marked as safe
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -131,13 +127,15 @@ def page(results: Results, built: Built) -> str:
         lstrip_blocks=True,
     )
     contents = [content for _, content in built]
-    of_all = _warnings(contents)
-    gathered = Section("warnings", "Warnings", 30, lambda _: of_all), of_all
-    shown = [(section, content.blocks) for section, content in [*built, gathered] if content.blocks]
+    of_all = Content(blocks(kinds(contents)))
+    gathered = Section("warnings", "Warnings", 5, lambda _: of_all), of_all
+    own = Content(_verdict([content for section, content in built if section.name != FIRST]))
+    judged = Section("verdict", "Verdict by system and committee", 6, lambda _: own), own
+    shown = [(section, content.blocks) for section, content in [*built, gathered, judged] if content.blocks]
     return environment.get_template(PAGE).render(
         document=results.document,
         style=Markup((HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         markup=Markup,
-        verdict=verdict(contents),
+        first=FIRST,
         sections=sorted(shown, key=lambda pair: pair[0].order),
     )

@@ -1,26 +1,32 @@
-"""Tables of committees: training, growth, errors."""
+"""Tables of committees side by side: training, growth, errors."""
 
+import itertools
+from dataclasses import dataclass
 from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import Member, Round, mean_and_deviation, rounds
 from mlipbench_hpc.report.section import Table
-from mlipbench_hpc.report.text import number, plus_minus
+from mlipbench_hpc.report.text import NOTHING, count, number, plus_minus
+
+# Of the standard deviation of the labels: force RMSE up to USABLE is usable for MD, above UNUSABLE not.
+USABLE, UNUSABLE = 0.25, 0.5
+FORCES = {"molecules": "net forces on water molecules", "ions": "forces on ions", "all": "forces on atoms"}
+JUDGED = ("molecules", "ions")
 
 
-def training(final: Round) -> Table:
-    """One row for each member of one round."""
-    names = sorted({name for member in final.trained for name in _numbers(member.train)})
+def training(finals: list[Round]) -> Table:
+    """Training table, one row for each member; a dash where an architecture does not state a number."""
+    names = sorted({name for final in finals for member in final.trained for name in _numbers(member.train)})
     rows = [
-        [
-            str(member.number),
-            number(member.structures),
-            *(number(_numbers(member.train).get(name)) for name in names),
-        ]
+        [final.committee, str(member.number), number(member.structures),
+         *(number(_numbers(member.train).get(name)) for name in names)]
+        for final in finals
         for member in final.members
-    ]
-    header = ["member", "training structures", *(readable(name) for name in names)]
-    return Table(f"Training of {final.committee}: {final.describe()}; no MD.", header, rows)
+    ]  # fmt: skip
+    header = ["committee", "member", "training structures", *(readable(name) for name in names)]
+    about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
+    return Table(f"Training of each member ({about}), as its training reports them.", header, rows)
 
 
 def readable(name: str) -> str:
@@ -45,7 +51,7 @@ def growth(results: Results, committee: str) -> Table | None:
         error = number(decision.get("force_rmse_meV_per_A"))
         rows.append([str(stage.number), decision.get("reason", "not decided yet"), stage.describe(), error])
     header = ["round", "decision", "committee", "mean validation force RMSE, meV/Å"]
-    return Table(f"Rounds of {committee}; no MD.", header, rows, words=3)
+    return Table(f"Rounds of {committee}: errors on the validation set.", header, rows, words=3)
 
 
 ENERGY_COLUMNS = [
@@ -56,34 +62,216 @@ ENERGY_COLUMNS = [
 ]
 
 
-def errors(final: Round, part: str) -> Table:
-    """Errors on `validation` or `test`, a column for each member, their mean, and the spread of labels."""
-    evaluated = [(member, member.errors(part)) for member in final.members]
-    known = [errors for _, errors in evaluated if errors]
-    species = list(known[0]["force"]["species"]) if known else []
-    names = [name for name, _, _ in ENERGY_COLUMNS] + ["force, meV/Å"]
-    names += [f"force on {symbol}, meV/Å" for symbol in species] + ["net force on water, meV/Å"]
-    by_member = [_error_cells(values, species, "rmse") for _, values in evaluated]
-    spread = _error_cells(known[0] if known else {}, species, "std")
-    rows = [
-        [name, *map(number, cells), plus_minus(*mean_and_deviation(list(cells))), number(sigma)]
-        for name, cells, sigma in zip(names, zip(*by_member, strict=True), spread, strict=True)
+def errors(finals: list[Round], part: str) -> Table:
+    """Errors on `validation` or `test`, a column for each committee, beside it the spread of the labels."""
+    known = [
+        (final, [errors for member in final.members if (errors := member.errors(part))]) for final in finals
     ]
-    labels = f"σ of the {number(known[0]['frames'])} labels" if known else "σ of the labels"
-    header = ["RMSE", *(f"member {member.number}" for member in final.members)]
-    header += [f"mean ± std, M = {len(known)}", labels]
+    species = list(
+        dict.fromkeys(symbol for _, own in known for errors in own for symbol in errors["force"]["species"])
+    )
+    columns = [_committee_columns(own, species) for _, own in known]
+    rows = [
+        [name, *cells] for name, *cells in zip(_error_names(species), *itertools.chain(*columns), strict=True)
+    ]
+    header = ["RMSE"]
+    for final, own in known:
+        frames = f"{number(own[0]['frames'])} frames" if own else "no frames"
+        header += [f"{final.committee}, mean ± std over {len(own)} members", f"σ of the labels, {frames}"]
+    about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
     caption = (
-        f"RMSE of {final.committee} on the {part} set ({final.describe()}; no MD). "
+        f"Errors against the labels of the {part} set ({about}); beside them the standard deviation σ "
+        "of those labels. "
         "Centred: mean error of each composition removed."
     )
     return Table(caption, header, rows)
 
 
+@dataclass(frozen=True)
+class Share:
+    """Error of one kind of force: mean RMSE and its standard deviation over members, σ of the labels, meV/Å.
+
+    kind: of `FORCES`; components: how many values.
+    """
+
+    kind: str
+    rmse: float | None
+    deviation: float | None
+    sigma: float | None
+    components: int
+
+    @property
+    def ratio(self) -> float | None:
+        """RMSE over σ; None where one of them is not defined."""
+        return self.rmse / self.sigma if self.rmse is not None and self.sigma else None
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Test frames of one condition: what it is in words, their number and composition, errors by kind."""
+
+    condition: str
+    composition: str | None
+    frames: int
+    shares: list[Share]
+
+    @classmethod
+    def of(cls, condition: str, members: list[dict[str, Any]]) -> "Stratum":
+        """members: errors of each evaluated member on the same frames."""
+        first = members[0]
+        shares = []
+        for kind in FORCES:
+            cells = [errors["force"][kind] for errors in members]
+            if cells[0]["values"]:
+                rmse = mean_and_deviation([cell["rmse_meV_per_A"] for cell in cells])
+                shares.append(Share(kind, *rmse, cells[0]["std_meV_per_A"], cells[0]["values"]))
+        return cls(condition, first.get("composition"), first["frames"], shares)
+
+    @property
+    def judged(self) -> list[Share]:
+        """Those of molecules and ions; of atoms where the frames have neither."""
+        return [share for share in self.shares if share.kind in JUDGED] or self.shares
+
+
+def strata(results: Results, final: Round) -> list[Stratum]:
+    """Test frames at the temperatures of the MD that the committee drives, all together and by composition.
+
+    At a temperature without frames, those of which nobody states the temperature count, else all test frames
+    do; so they do without MD. `condition` says so.
+    """
+    known = [errors for member in final.members if (errors := member.errors("test"))]
+    if not known:
+        return []
+    asked = [results.asked("md", name) for name in results.names("md")]
+    kelvins = sorted({spec["temperature"] for spec in asked if spec.get("committee") == final.committee})
+    if not kelvins:
+        return [Stratum.of("on all test frames (no MD is planned)", known)]
+    return [stratum for kelvin in kelvins for stratum in _at(kelvin, known)]
+
+
+def _at(kelvin: float, known: list[dict[str, Any]]) -> list[Stratum]:
+    """`strata` at one temperature; the strata of all members are the same ones in the same order."""
+    every = list(zip(*(errors["strata"] for errors in known), strict=True))
+    at = f"at {number(kelvin)} K"
+    unknown = f"for {number(kelvin)} K on all frames that are not rattled (their temperature is not stated)"
+    for temperature, condition in ((kelvin, f"{at}, without rattled frames"), (None, unknown)):
+        chosen = [list(stratum) for stratum in every if stratum[0]["temperature_K"] == temperature]
+        if chosen:
+            return [Stratum.of(condition, members) for members in chosen]
+    return [Stratum.of(f"for {number(kelvin)} K on all test frames (none was sampled {at})", known)]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether models are good enough for MD, by their largest relative error.
+
+    verdict: `usable` (RMSE of at most a quarter of σ), `doubtful`, `not usable` (above half); ratio: RMSE
+    over σ; forces: of `FORCES`; condition, frames and components of that error.
+    """
+
+    verdict: str
+    ratio: float
+    forces: str
+    condition: str
+    frames: int
+    components: int
+
+    @classmethod
+    def of(cls, ratio: float, stratum: Stratum, share: Share) -> "Judgement":
+        """Of the largest relative error."""
+        verdict = "usable" if ratio <= USABLE else "doubtful" if ratio <= UNUSABLE else "not usable"
+        return cls(verdict, ratio, share.kind, stratum.condition, stratum.frames, share.components)
+
+    def sentence(self) -> str:
+        """What is judged, by how many numbers, and the verdict with its limit."""
+        more = "train longer or on more structures."
+        meaning = {
+            "usable": f"at most {_percent(USABLE)}: usable for MD.",
+            "doubtful": f"between {_percent(USABLE)} and {_percent(UNUSABLE)}: doubtful for MD; {more}",
+            "not usable": f"above {_percent(UNUSABLE)}: not usable for MD; {more}",
+        }
+        amount = f"{count(self.frames, 'frame')}, {count(self.components, 'component')}"
+        return (
+            f"Largest relative error, of {FORCES[self.forces]}, {self.condition} ({amount}): RMSE "
+            f"{_percent(self.ratio)} of their standard deviation, {meaning[self.verdict]}"
+        )
+
+
+def judgement(results: Results, final: Round) -> Judgement | None:
+    """By the worst of molecules and ions at the temperatures of the MD; None where nothing is defined."""
+    every = [
+        (share.ratio, stratum, share)
+        for stratum in strata(results, final)
+        if stratum.composition is None
+        for share in stratum.judged
+        if share.ratio is not None
+    ]
+    return Judgement.of(*max(every, key=lambda entry: entry[0])) if every else None
+
+
+def strata_errors(results: Results, finals: list[Round]) -> Table | None:
+    """Force errors at the MD's temperature, which models are judged by; None where no member is evaluated."""
+    rows = [
+        [final.committee, stratum.condition, stratum.composition or "all", FORCES[share.kind],
+         number(stratum.frames), number(share.components), plus_minus(share.rmse, share.deviation),
+         number(share.sigma), _percent(share.ratio)]
+        for final in finals
+        for stratum in strata(results, final)
+        for share in stratum.shares
+    ]  # fmt: skip
+    header = ["committee", "test frames", "composition", "forces", "frames", "components",
+              "RMSE, meV/Å, mean ± std over members", "σ of the labels, meV/Å", "RMSE / σ"]  # fmt: skip
+    about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
+    caption = (
+        f"Force errors on test frames of the MD's temperature ({about}). Stiff O-H bonds dominate the forces "
+        "on atoms; how molecules move is up to their net forces (sum over O and its two H). A model is "
+        "judged by the worse of molecules and ions, all compositions together: usable for MD up to "
+        f"{_percent(USABLE)} of σ, not usable above {_percent(UNUSABLE)}."
+    )
+    return Table(caption, header, rows, words=4) if rows else None
+
+
+def _percent(ratio: float | None) -> str:
+    return NOTHING if ratio is None else f"{100 * ratio:.0f}\u00a0%"
+
+
+def members_errors(final: Round, part: str) -> Table:
+    """Errors of each member of one committee."""
+    evaluated = [(member, errors) for member in final.members if (errors := member.errors(part))]
+    species = list(evaluated[0][1]["force"]["species"]) if evaluated else []
+    by_member = [map(number, _error_cells(errors, species, "rmse")) for _, errors in evaluated]
+    rows = (
+        [[name, *cells] for name, *cells in zip(_error_names(species), *by_member, strict=True)]
+        if evaluated
+        else []
+    )
+    header = ["RMSE", *(f"member {member.number}" for member, _ in evaluated)]
+    caption = f"Errors of {final.committee} against the labels of the {part} set ({final.describe()})."
+    return Table(caption, header, rows, open=True)
+
+
+def _error_names(species: list[str]) -> list[str]:
+    names = [name for name, _, _ in ENERGY_COLUMNS] + ["force, meV/Å"]
+    names += [f"force on {symbol}, meV/Å" for symbol in species]
+    return [*names, "net force on water, meV/Å", "force on ions, meV/Å"]
+
+
+def _committee_columns(evaluated: list[dict[str, Any]], species: list[str]) -> tuple[list[str], list[str]]:
+    """Mean ± standard deviation over the members, and σ of the labels, in the order of the rows."""
+    by_member = [_error_cells(errors, species, "rmse") for errors in evaluated]
+    spread = _error_cells(evaluated[0] if evaluated else {}, species, "std")
+    means = [
+        plus_minus(*mean_and_deviation([cells[place] for cells in by_member])) for place in range(len(spread))
+    ]
+    return means, [number(sigma) for sigma in spread]
+
+
 def _error_cells(values: dict[str, Any], species: list[str], kind: str) -> list[float | None]:
     if not values:
-        return [None] * (len(ENERGY_COLUMNS) + len(species) + 2)
+        return [None] * (len(ENERGY_COLUMNS) + len(species) + 3)
     energy, force = values["energy"], values["force"]
-    forces = [force["all"], *(force["species"].get(symbol, {}) for symbol in species), force["molecules"]]
+    by_species = [force["species"].get(symbol, {}) for symbol in species]
+    forces = [force["all"], *by_species, force["molecules"], force["ions"]]
     names = [rmse if kind == "rmse" else std for _, rmse, std in ENERGY_COLUMNS]
     return [energy[name] for name in names] + [cell.get(f"{kind}_meV_per_A") for cell in forces]
 
@@ -97,7 +285,7 @@ def _numbers(item: Item | None) -> dict[str, float]:
 
 
 def hyperparameters(member: Member) -> dict[str, Any]:
-    """What a member was trained with; {} when it is not done."""
+    """Hyperparameters that a member was trained with; {} when it is not done."""
     task = member.train.task if member.train else {}
     values: dict[str, Any] = task.get("parameters", {}).get("hyperparameters", {})
     return values

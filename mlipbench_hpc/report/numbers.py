@@ -1,4 +1,4 @@
-"""Values as strict JSON holds them."""
+"""Conversion of values to strict JSON."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def as_json(value: object) -> object:
-    """`value` with every float that is not finite as None, so that strict JSON can hold it."""
+    """Copy of `value` with None for every float that is not finite, because strict JSON has no NaN."""
     text = json.dumps(value, default=_plain)
     return json.loads(text, parse_constant=lambda _: None)
 

@@ -12,7 +12,7 @@ Rows = list[dict[str, Any]]
 
 
 def _runs(results: Results, dataset: str) -> Iterator[tuple[Item, dict[str, Any]]]:
-    """Each sampling run of a dataset, at each of its temperatures, with what its task says of it."""
+    """Sampling runs of a dataset at each of their temperatures, with the results of their tasks."""
     for item in [*results.of("label", dataset=dataset), *results.of("label", sample=dataset)]:
         for row in item.values.get("sampling", []):
             yield item, row
@@ -23,16 +23,16 @@ def table(results: Results) -> Table | None:
     rows = [
         [name, _system(results, name, item), number(item.subject.get("start", 0)),
          *(number(row[key]) for key in ("temperature_K", "frames", "every_ps", "statistical_inefficiency")),
-         number(_worth([row]))]
+         number(_worth([row])), _slowest(row)]
         for name in results.names("datasets")
         for item, row in _runs(results, name)
     ]  # fmt: skip
     header = ["dataset", "system", "start", "temperature, K", "frames", "every, ps",
-              "statistical inefficiency", "independent frames"]  # fmt: skip
+              "statistical inefficiency", "independent frames", "slowest quantity"]  # fmt: skip
     caption = (
         "Sampling of the frames. Statistical inefficiency: number of frames per independent frame, from the "
-        "autocorrelation of the potential energy along the run, before frames are rattled. No model, no MD "
-        "of a model."
+        "autocorrelation of the slowest of potential energy, P_z and the ions' heights along the run, before "
+        "frames are rattled. From labelled frames only, no model involved."
     )
     return Table(caption, header, rows, words=2) if rows else None
 
@@ -43,7 +43,7 @@ def _system(results: Results, dataset: str, item: Item) -> str:
 
 
 def numbers(results: Results) -> dict[str, Rows]:
-    """What `table` shows, by dataset, with the system and start of each row."""
+    """Numbers of `table` by dataset, with the system and start of each row."""
     by_dataset = {
         name: [{**item.subject, **row} for item, row in _runs(results, name)]
         for name in results.names("datasets")
@@ -66,18 +66,25 @@ def warnings(results: Results, dataset: str) -> list[str]:
     }
     if not low:
         return []
+    names = (_slowest(row) for temperature in low for row in by_temperature[temperature])
+    slowest = list(dict.fromkeys(names))
     every = by_temperature[next(iter(low))][0]["every_ps"]
     return [
         f"frames every {number(every)} ps are correlated: {listed(list(low.values()))} are independent, by "
-        "the autocorrelation of the potential energy; increase `every` or `starts` of the dataset."
+        f"the autocorrelation of the slowest quantity ({listed(slowest)}); increase `every` or `starts` of "
+        "the dataset."
     ]
 
 
 def about(results: Results, dataset: str) -> str:
-    """The number of sampled frames, where they were sampled here, in words."""
+    """Number of sampled frames in words, where the campaign sampled them."""
     frames = _frames([row for _, row in _runs(results, dataset)])
     sampled = f"{count(frames, 'sampled frame')}; " if frames else ""
-    return f"{sampled}no model, no MD of a model"
+    return f"{sampled}labelled frames alone"
+
+
+def _slowest(row: dict[str, Any]) -> str:
+    return str(row.get("slowest", "potential energy"))
 
 
 def _frames(rows: Rows) -> int:

@@ -5,6 +5,7 @@ import pkgutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from mlipbench_hpc.report.draw.drawing import Figure
 
 PLUGINS = "mlipbench_hpc.sections"
 PAGE_ANCHORS = ("verdict", "warnings")
+LONGEST_TABLE = 10
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text. `quiet` is for what is absent, `caption` for notes."""
+    """Running text. `quiet` marks a remark on something absent, `caption` a note."""
 
     kind: ClassVar[str] = "paragraph"
     text: str
@@ -48,7 +50,9 @@ class Points:
 class Table:
     """Text in cells. `words` counts the leading columns that hold words; others are right-aligned numbers.
 
-    strong: indices of rows that sum up the others.
+    strong: indices of rows that summarise others. titles: indices of rows whose first cell is a heading
+    across all columns. marks: `differs`, `unresolved` or another class of report.css by (row, column).
+    open: never folded, however long.
     """
 
     kind: ClassVar[str] = "table"
@@ -57,6 +61,14 @@ class Table:
     rows: list[list[str]]
     words: int = 1
     strong: list[int] = field(default_factory=list)
+    titles: list[int] = field(default_factory=list)
+    marks: dict[tuple[int, int], str] = field(default_factory=dict)
+    open: bool = False
+
+    @property
+    def folded(self) -> bool:
+        """True where the page shows the table after a click only."""
+        return len(self.rows) > LONGEST_TABLE and not self.open
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Listing:
-    """Text as it stands in a file."""
+    """Text of a file, unchanged."""
 
     kind: ClassVar[str] = "listing"
     text: str
@@ -87,14 +99,54 @@ class Definitions:
 
 @dataclass(frozen=True)
 class Folded:
-    """Blocks that are seen after a click on the summary."""
+    """Blocks that are shown after a click on the summary."""
 
     kind: ClassVar[str] = "folded"
     summary: str
     blocks: list["Block"]
 
 
-Block = Heading | Paragraph | Points | Table | Gallery | Listing | Definitions | Folded
+@dataclass(frozen=True)
+class Columns:
+    """Blocks beside each other where the page is wide enough, else `left` above `right`."""
+
+    kind: ClassVar[str] = "columns"
+    left: list["Block"]
+    right: list["Block"]
+
+
+Block = Heading | Paragraph | Points | Table | Gallery | Listing | Definitions | Folded | Columns
+
+
+class Consequence(IntEnum):
+    """Consequence of a warning for the numbers, the worst first."""
+
+    WRONG = 0
+    ERROR_UNKNOWN = 1
+    LIMITED = 2
+    NOTE = 3
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A warning: `place` names the dataset, committee or run, `about` adds its amount of data.
+
+    kind: what equal warnings of several places have in common, in words; where empty, the sentence without
+    its numbers decides.
+    """
+
+    place: str
+    about: str
+    sentence: str
+    consequence: Consequence = Consequence.LIMITED
+    kind: str = ""
+
+
+def cautions(
+    place: str, about: str, sentences: Iterable[str], consequence: Consequence, kind: str = ""
+) -> list[Caution]:
+    """Cautions of several sentences on the same dataset, committee or run."""
+    return [Caution(place, about, sentence, consequence, kind) for sentence in sentences]
 
 
 @dataclass(frozen=True)
@@ -102,19 +154,19 @@ class Content:
     """The content of a section; without blocks it is not on the page, its numbers still are in results.json.
 
     numbers: the top-level keys of results.json that this section alone gives. verdict: paragraphs for the
-    top of the page, each a sentence and the points below it. warnings: by what they are about. summary:
+    verdict, each a sentence and the points below it. summary:
     lines of at most 80 characters for summary.txt.
     """
 
     blocks: list[Block]
     numbers: dict[str, Any] = field(default_factory=dict)
     verdict: list[list[str]] = field(default_factory=list)
-    warnings: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[Caution] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
 
     @property
     def figures(self) -> list[Figure]:
-        """All figures of its galleries, in the order of the page."""
+        """Figures of all galleries, in the order of the page."""
         return list(_figures(self.blocks))
 
 
@@ -124,6 +176,8 @@ def _figures(blocks: Iterable[Block]) -> Iterator[Figure]:
             yield from block.figures
         elif isinstance(block, Folded):
             yield from _figures(block.blocks)
+        elif isinstance(block, Columns):
+            yield from _figures([*block.left, *block.right])
 
 
 @dataclass(frozen=True)
@@ -168,7 +222,7 @@ def _place(section: Section) -> tuple[int, str]:
 
 
 def together(contents: Iterable[Content]) -> dict[str, Any]:
-    """The numbers of all sections; raises ValueError where two give the same key of results.json."""
+    """Numbers of all sections; raises ValueError where two give the same key of results.json."""
     numbers: dict[str, Any] = {}
     for content in contents:
         if twice := sorted(numbers.keys() & content.numbers.keys()):
@@ -178,7 +232,7 @@ def together(contents: Iterable[Content]) -> dict[str, Any]:
 
 
 def all_figures(contents: Iterable[Content]) -> list[Figure]:
-    """The figures of all sections; raises ValueError where two have the same name, hence the same files."""
+    """Figures of all sections; raises ValueError where two have the same name, hence the same files."""
     figures = [figure for content in contents for figure in content.figures]
     if twice := sorted(_repeated(figure.name for figure in figures)):
         raise ValueError(f"figures of the report: {', '.join(twice)} is drawn twice; rename yours")

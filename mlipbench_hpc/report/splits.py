@@ -1,4 +1,4 @@
-"""Splits: how near test frames come to training frames in time, and what energies keep beside E0."""
+"""Splits: distance in time of test frames to training frames, and energies without E0."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ MOST_OFFSETS = 12
 
 
 def separation(results: Results) -> Table | None:
-    """Of each split: test frames with a training frame of the same trajectory nearby, mean over members."""
+    """Table of test frames near a training frame of the same trajectory, by split; mean over members."""
     rows = [_separation_row(results, item) for item in results.of("split") if item.done]
     header = ["split", "test frames", "next to a training frame", "nearer than independent frames",
               "in a trajectory without training frames"]  # fmt: skip
     caption = (
         "Test and training frames in time, mean over members. Frames one statistical inefficiency apart "
-        "are independent. A test frame next to a training frame measures memory, not transfer: `group_by`. "
-        f"`{UNKNOWN}`: the data do not say which frames follow one another (`labels: {{trajectory: …}}`). "
-        "No model, no MD of a model."
+        "are independent. A test frame next to a training frame tests interpolation in time, not "
+        f"transfer: use `group_by`. `{UNKNOWN}`: the data do not say which frames follow one another "
+        "(`labels: {trajectory: …}`). From labelled frames only, no model involved."
     )
     return Table(caption, header, rows, words=1) if rows else None
 
@@ -61,14 +61,14 @@ def warnings(results: Results) -> list[str]:
             sentences.append(
                 f"split {name}: {number(per_member)} of {number(item.values['test'])} test frames lie nearer "
                 "to a training frame of the same trajectory than independent frames do "
-                f"({number(independent)} frames): errors on them flatter the models; use `group_by`, or "
+                f"({number(independent)} frames): errors on them are too small; use `group_by`, or "
                 "increase `every`."
             )
     return sentences
 
 
 def offsets(results: Results) -> Table | None:
-    """What the energies of each composition keep without reference energies, over the pool."""
+    """Mean and scatter of energies without reference energies, by composition of each split's pool."""
     rows = [
         [str(item.subject["split"]), str(item.values["reference_energies"]), formula,
          number(entry["frames"]), number(entry["mean_eV"]), number(entry["scatter_meV_per_atom"])]
@@ -81,13 +81,13 @@ def offsets(results: Results) -> Table | None:
         "Energies without the reference energies E0 of their atoms, by composition (at most "
         f"{MOST_OFFSETS} a split), over the frames that members draw from. Means that differ between numbers "
         "of ions by more than the scatter are an energy zero that depends on the composition. "
-        "No model, no MD of a model."
+        "From labelled frames only, no model involved."
     )
     return Table(caption, header, rows, words=3) if rows else None
 
 
 def dataset_warnings(results: Results, dataset: str) -> list[str]:
-    """What was said when the user's file was read, and how many frames each rule of `leave_out` dropped."""
+    """Remarks of the reader of the user's file, and numbers of frames that rules of `leave_out` dropped."""
     sentences: list[str] = []
     for item in results.of("build", dataset=dataset):
         sentences += item.values.get("remarks", [])

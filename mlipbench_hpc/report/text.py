@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers, durations and lists as text."""
 
 import math
 import textwrap
@@ -32,7 +32,7 @@ def plus_minus(value: object, error: object, digits: int = 2) -> str:
 
 
 def duration(seconds: object) -> str:
-    """Seconds, minutes or hours, whichever reads best."""
+    """Duration in seconds, minutes or hours."""
     if not isinstance(seconds, int | float):
         return NOTHING
     if seconds < 100:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from textwrap import wrap
 from typing import Any
 
+from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, UNUSABLE
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.driving import about_run, driving_potential
@@ -11,7 +12,6 @@ from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number
 
 ALL_SEEN, ENOUGH_SEEN = 0.9, 0.5
-ENOUGH_FRAMES = 100
 
 
 def alphas(results: Results) -> Table | None:
@@ -27,16 +27,25 @@ def alphas(results: Results) -> Table | None:
         if len(calibration["compositions"]) > 1:
             for formula, part in calibration["compositions"].items():
                 rows += _alpha_rows(name, about, formula, part)
-    header = ["committee", "size, training", "composition", "energies", "remarks",
-              "validation structures", "α", "95 % interval", "share of the largest"]  # fmt: skip
+        for part in calibration["strata"]:
+            what = f"{part['composition']}, {_kelvin(part['temperature_K'])}"
+            rows.append([name, about, what, "centred, not rattled", *_alpha_cells(part)])
+    header = ["committee", "size, training", "composition", "energies", "remarks", "validation structures",
+              "independent", "α", "95 % interval", "share of the largest"]  # fmt: skip
     caption = (
         "Calibration factor α: scales the standard deviation over the members to the energy errors on the "
         "validation set (Eq. S11 of arXiv:2602.22931), from raw energies and from energies centred per "
         "composition (mean error of each member removed). A constant energy offset inflates the raw α but "
-        "cancels in reweighting, so training bands use the centred α. Share: fraction of α² contributed by "
+        "cancels in reweighting, so training bands use the centred α of the composition and temperature of "
+        "the MD, from frames that are not rattled. Independent: structures that count as independent. "
+        "Interval: parametric simulation of the model behind Eq. S11. Share: fraction of α² contributed by "
         "the largest 1 % of the structures, at least one structure. No MD."
     )
     return Table(caption, header, rows, words=5) if rows else None
+
+
+def _kelvin(temperature: float | None) -> str:
+    return "temperature not stated" if temperature is None else f"{number(temperature)} K"
 
 
 def _alpha_rows(name: str, about: str, formula: str, calibration: dict[str, Any]) -> list[list[str]]:
@@ -46,11 +55,13 @@ def _alpha_rows(name: str, about: str, formula: str, calibration: dict[str, Any]
 
 def _alpha_cells(estimate: dict[str, Any]) -> list[str]:
     if "refused" in estimate:
-        return [f"refused: {estimate['why']}", number(estimate["structures"]), NOTHING, NOTHING, NOTHING]
+        counts = [number(estimate["structures"]), number(estimate["independent"])]
+        return [f"refused: {estimate['why']}", *counts, NOTHING, NOTHING, NOTHING]
     low, high = estimate["interval"]
     return [
-        "; ".join(estimate["warnings"]),
+        f"no calibrated band: {estimate['withheld']}" if estimate["withheld"] else "",
         number(estimate["structures"]),
+        number(estimate["independent"]),
         number(estimate["alpha"]),
         f"{number(low)} to {number(high)}",
         f"{100 * estimate['share_of_largest']:.0f} %",
@@ -79,7 +90,7 @@ def visibility(results: Results) -> Table | None:
 
 
 def words_of(results: Results, run: Item) -> list[str]:
-    """Skipped analyses of one run, and the verdict on its reweighting."""
+    """Sentences on skipped analyses of one run, and the verdict on its reweighting."""
     sentences = []
     for item in analyses(results, run):
         own = item.values.get("profiles", {})
@@ -95,7 +106,7 @@ def words_of(results: Results, run: Item) -> list[str]:
 
 
 def _runs_already(results: Results, run: Item, member: int | None) -> list[str]:
-    """A sentence where the campaign already runs MD of a member that should be run directly."""
+    """Sentence where the campaign already runs MD of a member that should be run directly."""
     own = results.asked("md", run.subject["md"]).get("committee")
     names = [
         name
@@ -111,9 +122,14 @@ def verdict(spread: dict[str, Any]) -> str:
     members = spread["members"].values()
     std, frames = max(m["std_h"] for m in members), min(m["independent_frames"] for m in members)
     worst = f"std(h) up to {number(std)} kT, at least {number(frames)} independent effective frames"
-    limits = f"std(h) ≤ 1 kT and {ENOUGH_FRAMES} independent effective frames"
+    limits = f"std(h) ≤ 1 kT and {ENOUGH_FRAMES:g} independent effective frames"
     if spread["verdict"] == "trust":
         return f"Training band reliable: {worst} (required: {limits})."
+    if spread["verdict"] == "run longer":
+        return (
+            f"Training band withheld: {worst}; a band needs at least {FEWEST_FRAMES:g}: use longer runs, or "
+            "run further members directly."
+        )
     if spread["verdict"] == "caution":
         return (
             f"Training band to be used with caution: {worst}; a reliable band requires {limits}: use longer "
@@ -151,7 +167,7 @@ def members(results: Results, run: Item) -> Table | None:
 
 
 def of_committee(results: Results, name: str) -> list[str]:
-    """What may mislead about one committee, one sentence each."""
+    """Warnings about one committee, one sentence each."""
     sentences = [
         sentence for item in results.of("visibility", committee=name) for sentence in _blind(item.values)
     ]
@@ -164,21 +180,21 @@ def of_committee(results: Results, name: str) -> list[str]:
 
 
 def of_md(results: Results, name: str) -> list[str]:
-    """What may mislead about the reweighting of one `md`, one sentence each."""
+    """Warnings about the reweighting of one `md`, one sentence each."""
     sentences = []
     for run in results.of("md", md=name):
         spread = reweighted(results, run)
         values = spread.values if spread else {}
         where = f"replica {run.subject['replica']}"
         sentences += [f"{where}: {sentence}." for sentence in values.get("warnings", [])]
-        if values.get("verdict") == "run it directly":
+        if values.get("verdict") in UNUSABLE:
             sentence = verdict(values)
             sentences.append(f"{where}: {sentence[0].lower()}{sentence[1:]}")
     return sentences
 
 
 def remarks(verb: str, subjects: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
-    """Warnings for the log of a run: from the `values` of a task, what more training cannot correct."""
+    """Warnings for the log of a run from a task's `values`, on errors that more training cannot correct."""
     blind = _blind(values) if verb == "visibility" else []
     warnings = [
         f"committee {subject['committee']}: {words[0].lower()}{words[1:]}"

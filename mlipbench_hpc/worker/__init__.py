@@ -1,1 +1,1 @@
-"""Inside the image: one process runs one task in one folder, JSON in, files and result.json out."""
+"""Worker inside the image: one process runs one task in one folder, JSON in, files and result.json out."""

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def attempt(folder: Path, deadline: float | None, commit: bool, smaller_by: int = 1) -> int:
-    """One attempt, and its outcome written where the driver looks."""
+    """Run one attempt, and write its outcome into its folder."""
     store = Store(folder.parent.parent)
     clock = Clock()
     try:
@@ -72,7 +72,7 @@ def attempt(folder: Path, deadline: float | None, commit: bool, smaller_by: int 
         return EXIT_INTERRUPTED
     except BaseException as error:
         if commit and isinstance(error, OSError | TransientFailure) and store.result(folder.name[:64]):
-            # Another attempt was committed meanwhile, and what this one was continuing went with it.
+            # Another attempt was committed meanwhile and took the checkpoints that this one continued from.
             store.discard(folder)
             return EXIT_COMMITTED
         failure = classify(error)
@@ -91,7 +91,7 @@ def run_verb(context: Context) -> dict[str, Any]:
 
 
 def finish(context: Context, values: dict[str, Any], clock: "Clock") -> dict[str, Any]:
-    """The content of result.json."""
+    """Content of result.json."""
     for role in context.task.upstream:
         context.upstream(role)
     return {
@@ -109,7 +109,7 @@ def finish(context: Context, values: dict[str, Any], clock: "Clock") -> dict[str
 
 
 def versions() -> dict[str, str]:
-    """Python, platform and what the loaded packages say of themselves; the store keeps the whole list."""
+    """Versions of Python, platform and loaded packages; the store keeps the whole list."""
     roots = {name for name in sys.modules if "." not in name} - set(sys.stdlib_module_names)
     versions = {name: vars(sys.modules[name]).get("__version__") for name in sorted(roots)}
     return {"python": platform.python_version(), "platform": platform.platform(terse=True)} | {
@@ -118,9 +118,9 @@ def versions() -> dict[str, str]:
 
 
 class Clock:
-    """Wall and CPU time of this process, and the peak of its memory.
+    """Wall and CPU time of this process, and its peak memory.
 
-    earlier_wall_s: what all earlier attempts of the task took; None where that is not known.
+    earlier_wall_s: wall time of all earlier attempts of the task; None where it is not known.
     """
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Clock:
         self.earlier_wall_s: float | None = None
 
     def read(self) -> dict[str, Any]:
-        """Everything about an attempt that may differ between two equal ones."""
+        """Times, memory, host and hardware of the attempt, which may differ between two equal ones."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "started": self.started,
@@ -143,7 +143,7 @@ class Clock:
 
 
 def classify(error: BaseException) -> TaskFailure:
-    """Which kind of failure an exception is."""
+    """Failure of the kind that an exception belongs to."""
     if isinstance(error, TaskFailure):
         return error
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
@@ -172,9 +172,9 @@ def record_failure(folder: Path, failure: TaskFailure, error: BaseException, clo
 
 
 def leave(code: int) -> NoReturn:
-    """End this process at once: torch and TensorFlow take two seconds to take themselves apart, for nothing.
+    """End this process at once, because torch and TensorFlow take two seconds for their own clean-up.
 
-    What Python and libraries in C still hold of their words is written first.
+    Output that Python and libraries in C still buffer is written first.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -14,9 +14,9 @@ from mlipbench_hpc.worker.stretch import Notes, Stretch
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes the files of every observable that this run has, and gives their descriptions and numbers.
+    """Write the files of every observable of this run; returns their descriptions and numbers.
 
-    A bad simulation gives values with `skipped`.
+    For a run that is too short it returns values with `skipped`.
     """
     parameters, outcome, notes = context.parameters, context.upstream_values("md"), Notes()
     unstable = outcome.get("outcome") == "unstable"
@@ -41,7 +41,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def contents(trajectory: Trajectory) -> dict[str, Any]:
-    """Atoms of each species and the first frame's cell: what two runs of the same thing share."""
+    """Atoms of each species and the first frame's cell, by which the report groups runs."""
     symbols = Counter(chemical_symbols[number] for number in trajectory.numbers)
     return {
         "species": {symbol: symbols[symbol] for symbol in sorted(symbols)},
@@ -50,7 +50,7 @@ def contents(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def too_short(stretch: Stretch, parameters: dict[str, Any]) -> str:
-    """Why there is too little to analyse, or an empty string."""
+    """Reason why too few frames are left for an analysis, or an empty string."""
     if len(stretch):
         return ""
     equilibration = f"{parameters['equilibration']:g} ps of equilibration"

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler, Samples
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
+from mlipbench_hpc.analysis.surface import Slab
+from mlipbench_hpc.analysis.waters import OXIDE
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
@@ -21,17 +24,20 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
+from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face
 from mlipbench_hpc.worker.observables.first_layer import first_layer
 from mlipbench_hpc.worker.observables.profiles import columns, described, tell
 from mlipbench_hpc.worker.observing import descriptors
+from mlipbench_hpc.worker.profiles import FROZEN, SAMPLE
 from mlipbench_hpc.worker.series import summary
 from mlipbench_hpc.worker.stretch import ATOMS_AT_ONCE, Notes, whole, write_csv
 
-FEWEST = 2  # blocks, of a frame each
+FEWEST = 2  # blocks, each of one frame at least
+NO_SURFACE = "none: z is from the origin of the cell, densities alone"
 
 
 class Shorter(Exception):
-    """The trajectory holds fewer whole frames than it says."""
+    """Error: the trajectory holds fewer whole frames than its headers state."""
 
     def __init__(self, frames: int) -> None:
         super().__init__(frames)
@@ -39,12 +45,12 @@ class Shorter(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """0, or 65 and one sentence on stderr."""
-    sys.unraisablehook = lambda _: None  # MDAnalysis' readers of broken files complain once more when they go
+    """Run the request; returns 0, or 65 after one sentence on stderr."""
+    sys.unraisablehook = lambda _: None  # MDAnalysis readers of broken files raise once more in __del__
     request = read_json(Path(arguments[0]))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of MDAnalysis, on masses and the like: nothing of that is used
+            warnings.simplefilter("ignore")  # of MDAnalysis, on masses and the like, which are not used here
             lines = analyse(request, open_foreign(request))
         with WhileRead():
             print("\n".join(lines))
@@ -59,52 +65,60 @@ def main(arguments: list[str]) -> int:
 
 @dataclass
 class Averages:
-    """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion."""
+    """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion.
+
+    face_means: as means, of each face by itself.
+    """
 
     profiler: Profiler
     means: Samples
+    face_means: list[Samples]
     dipole: Floats
     times: Floats
     motion: Motion | None
 
 
 def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
-    """Writes analysis.json, CSV of profiles, P_z and dynamics into request["out"]; returns lines to print."""
+    """Write analysis.json, CSV of profiles, P_z and dynamics into request["out"]; returns lines to print."""
     notes = Notes(list(source.warnings))
     averages, frames = averaged_over_whole_frames(request, source)
     if source.truncated:
         notes.say(f"{', '.join(source.truncated)} is truncated: {frames} whole frames are read")
     out, after_skip = Path(request["out"]), frames - request["skip"]
     used = whole(after_skip, request["blocks"])
-    observables = profiles.observables(averages.profiler)
+    observables = profiles.observables(averages.profiler, averages.means)
     write_csv(out / "profiles.csv", {"z_A": averages.profiler.z} | columns(observables, averages.means))
     notes.dropped(after_skip - used)
-    tell(averages.profiler, notes)
-    interface = described(averages.profiler, request["surface"])
+    tell(averages.profiler, notes, request["skip"])
+    interface = described(averages.profiler, " ".join(request["surface"]))
+    if faces := by_face(out, averages.profiler, averages.face_means):
+        interface[BY_FACE] = faces
     values: dict[str, Any] = {
         "trajectory": source.name, "format": source.contents[0].format,
         "frames": used, "skipped": request["skip"],
         "dropped": after_skip - used, "blocks": request["blocks"],
         "atoms": len(source.numbers), "cell_A": source.cell.tolist(),
-        "metal": request["surface"], "profiles": interface,
+        "metal": " ".join(request["surface"]), "profiles": interface,
     }  # fmt: skip
     if ORIENTATION in averages.means:
         values["first_layer"] = first_layer(averages.profiler, averages.means)
-        values["dipole"] = write_dipole(out, request, averages, notes)
+        values["total_orientation"] = write_total_orientation(out, request, averages, notes)
         values["dynamics"] = write_dynamics(out, averages, notes)
-        observables.append(replace(total_orientation.OBSERVABLE, file="dipole.csv", path=("dipole",)))
+        observables.append(
+            replace(total_orientation.OBSERVABLE, file="total_orientation.csv", path=("total_orientation",))
+        )
     if "ions" in values.get("dynamics", {}):
         observables += [dipole_correlation.OBSERVABLE, survival.OBSERVABLE]
     values["descriptors"] = descriptors(observables)
     values["notes"] = notes.warnings
-    values["doubts"] = doubts(interface, request["surface"])
+    values["doubts"] = doubts(averages.profiler, request["surface"])
     values["found"] = summary_of(source, averages.profiler, request, used, averages.times)
     write_json(out / "analysis.json", values)
     return [*values["found"], *notes.warnings]
 
 
 def averaged_over_whole_frames(request: dict[str, Any], source: Foreign) -> tuple[Averages, int]:
-    """Averages, and how many whole frames the files hold. Raises InputFailure for molecules at one point."""
+    """Averages, and number of whole frames in the files. InputFailure for molecules at one point."""
     try:
         return averaged(request, source, source.expected), source.expected
     except Shorter as short:
@@ -114,30 +128,33 @@ def averaged_over_whole_frames(request: dict[str, Any], source: Foreign) -> tupl
         raise InputFailure(reason) from error
 
 
-def doubts(profiles: dict[str, Any], metal: str) -> list[str]:
-    """Why the numbers are hardly those of an interface, in words: the command then ends with 1."""
-    oxygens, intact = profiles["oxygens"], profiles["intact_molecules"]
-    lines = []
-    if not profiles["faces"]:
-        lines.append(f"there is no {metal} in it, so no surface: is --surface right?")
+def doubts(interface: Profiler, metals: list[str]) -> list[str]:
+    """Doubts that these are numbers of an interface, in words; the command then ends with 1."""
+    intact = len(interface.waters.intact)
+    oxygens = len(interface.waters.oxygens) - len(interface.waters.kinds[OXIDE])
+    lines = list(interface.surface.doubts)
+    if not interface.faces:
+        lines.append(f"there is no {' or '.join(metals)} in it, so no surface: check --surface")
     if 2 * intact < oxygens:
         lines.append(
-            f"{intact} of {oxygens} oxygens are intact water in the first frame, fewer than half: are "
-            "elements, cell and unit of length right?"
+            f"{intact} of {oxygens} oxygens outside the slab are intact water in the first frame, fewer than "
+            "half: check elements, cell and unit of length"
         )
     return lines
 
 
-def write_dipole(out: Path, request: dict[str, Any], averages: Averages, notes: Notes) -> dict[str, Any]:
-    """dipole.csv, P_z frame by frame; returns its summary."""
+def write_total_orientation(
+    out: Path, request: dict[str, Any], averages: Averages, notes: Notes
+) -> dict[str, Any]:
+    """Write total_orientation.csv, P_z frame by frame; returns its summary."""
     counted = {"frame": range(request["skip"], request["skip"] + len(averages.dipole))}
     timed = {"time_ps": averages.times} if len(averages.times) else {}
-    write_csv(out / "dipole.csv", counted | timed | {"P_z": averages.dipole})
+    write_csv(out / "total_orientation.csv", counted | timed | {"P_z": averages.dipole})
     return summary(total_orientation.OBSERVABLE.name, averages.dipole, request["blocks"], notes)
 
 
 def write_dynamics(out: Path, averages: Averages, notes: Notes) -> dict[str, Any]:
-    """C_dip, P_surv, and the summary of ions; in words why there is none."""
+    """Write C_dip and P_surv; returns the summary of ions, or the reason why there are none."""
     if averages.motion is None:
         reason = "the file says no times; pass --frame-every PS"
     else:
@@ -153,27 +170,27 @@ def write_dynamics(out: Path, averages: Averages, notes: Notes) -> dict[str, Any
 
 
 def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
-    """Of the whole blocks of `frames` less those skipped.
+    """Averages over the whole blocks of `frames` minus the skipped ones.
 
-    Raises InputFailure where there are none, Shorter where the file ends before `frames`.
+    Raises InputFailure where no block is whole, Shorter where the file ends before `frames`.
     """
     skip, used = request["skip"], whole(frames - request["skip"], request["blocks"])
     if used <= 0:
         raise InputFailure(f"{source.path}: {too_few(frames, skip, request['blocks'])}")
     pieces = used_pieces(source, skip, skip + used, frames)
     first = next(pieces)
-    observed = profiler(request, source, first[0])
+    observed = profiler(request, source, first)
     times = np.zeros(0) if source.times is None else source.times[skip : skip + used]
     step = request["frame_every"] or interval(times)
     motion = Motion(observed, request, used, step, request["blocks"]) if observed.faces and step else None
     sums = BlockSums(observed, np.broadcast_to(1.0, (1, used)), request["blocks"])
     positions = itertools.chain([first], pieces)
     feed(positions, [sums.add, *([motion.add] if motion else [])], request["threads"])
-    return Averages(observed, sums.means, sums.dipole, times, motion)
+    return Averages(observed, sums.means, sums.face_means, sums.dipole, times, motion)
 
 
 def too_few(frames: int, skip: int, blocks: int) -> str:
-    """Why so many frames fill no blocks, and what to do."""
+    """Reason why so many frames fill no blocks, and next step, in words."""
     content = f"it holds {frames} whole frame{'s' * (frames != 1)}" + f", {skip} skipped" * bool(skip)
     if frames - skip >= FEWEST:
         return f"{content}, which do not fill {blocks} blocks; pass --blocks {FEWEST} to {frames - skip}"
@@ -183,7 +200,7 @@ def too_few(frames: int, skip: int, blocks: int) -> str:
 
 
 def interval(times: Floats) -> float | None:
-    """ps between frames (T,); None where their times say nothing."""
+    """Interval in ps between frames (T,); None where their times do not give one."""
     if len(times) < 2 or times[-1] <= times[0]:
         return None
     return float((times[-1] - times[0]) / (len(times) - 1))
@@ -202,15 +219,21 @@ def used_pieces(source: Foreign, skip: int, stop: int, frames: int) -> Iterator[
 
 
 def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floating]) -> Profiler:
-    """From the first used frame; InputFailure in words where there is nothing to profile."""
-    metal = atomic_numbers[request["surface"]]
+    """Profiler of the first used frames (F, N, 3) Å; InputFailure where nothing can be profiled."""
+    elements = tuple(atomic_numbers_of(request["surface"]))
+    slab = Slab(elements, tuple(request["layer_atoms"]), request["face"])
+    some = first[np.unique(np.linspace(0, len(first) - 1, SAMPLE).round().astype(np.int64))]
     try:
-        profiler = Profiler.of(source.numbers, first, source.cell, metal, request["bin"])
+        profiler = Profiler.of(
+            source.numbers, some, source.cell, slab, request["bin"], request["assignment"] == FROZEN
+        )
     except ValueError as error:
         raise InputFailure(f"{source.path}: {error}") from error
     if request["ions"]:
         profiler.ions = {
-            symbol: atoms for symbol, atoms in profiler.ions.items() if symbol in request["ions"]
+            symbol: atoms
+            for symbol, atoms in profiler.ions.items()
+            if symbol in request["ions"] or symbol in request["surface"]
         }
     return profiler
 
@@ -218,27 +241,24 @@ def profiler(request: dict[str, Any], source: Foreign, first: NDArray[np.floatin
 def summary_of(
     source: Foreign, observed: Profiler, request: dict[str, Any], used: int, times: Floats
 ) -> list[str]:
-    """What was read and how it is taken, in words."""
+    """Summary in words of the frames, cell, surface and molecules read."""
     counts = np.unique(source.numbers, return_counts=True)
     formula = " ".join(f"{chemical_symbols[z]}{n}" for z, n in zip(*counts, strict=True))
     span = f", {times[0]:g} to {times[-1]:g} ps" if len(times) else "; the file says no times"
     edges = ", ".join(f"{value:.3f}" for value in source.cell[np.tril_indices(3)])
-    absent = [] if (source.numbers == atomic_numbers[request["surface"]]).any() else [request["surface"]]
-    faces = [
-        f"{'upper' if face.normal > 0 else 'lower'} face of {len(face.layer)} {request['surface']} atoms"
-        for face in observed.faces
-    ]
+    present = {chemical_symbols[z] for z in counts[0]}
+    absent = [symbol for symbol in request["surface"] if symbol not in present]
     ions = [f"{len(atoms)} {symbol}" for symbol, atoms in observed.ions.items()]
     missing = absent + [symbol for symbol in request["ions"] if symbol not in observed.ions]
     lines = [
         f"{used} frames of {len(source.numbers)} atoms ({formula}){span}",
         *source.facts,
         f"cell, lower triangle: {edges} Å" + (" (as given)" if source.cell_from_request else ""),
-        f"surface: {' and '.join(faces) or 'none: z is from the origin of the cell, densities alone'}",
+        f"surface: {'; '.join(observed.surface.facts) or NO_SURFACE}",
         f"{len(observed.waters.intact)} intact water molecules, {observed.waters.left_out} other oxygens",
         f"ions: {', '.join(ions) or 'none'}",
     ]
-    return [*lines, f"asked for, but not in it: {', '.join(missing)}"] if missing else lines
+    return [*lines, f"requested, but absent from the file: {', '.join(missing)}"] if missing else lines
 
 
 if __name__ == "__main__":

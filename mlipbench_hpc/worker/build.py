@@ -1,4 +1,4 @@
-"""build: a structure of ours, or the user's frames in our units and our one form."""
+"""build: a structure of this suite's builders, or the user's frames in our units and one format."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ KINDS = {
 def run(context: Context) -> dict[str, Any]:
     """Write frames.npz: one unlabelled frame of a system, or a dataset; returns its summary.
 
-    A system with vacuum also says `wall_A`, the z of the reflecting wall at the film's vacuum side.
+    A system with vacuum also has `wall_A`, the z of the reflecting wall at the film's vacuum side.
     """
     frames, values = KINDS[context.parameters["kind"]](context)
     frames.save(context.folder / "frames.npz")

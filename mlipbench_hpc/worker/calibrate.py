@@ -1,9 +1,12 @@
-"""calibrate: the factor α of one committee from its members' validation predictions, or why there is none."""
+"""calibrate: factor α of one committee from its members' validation predictions, or why it is refused."""
 
 import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.committee import (
     NotCalibrated,
@@ -12,47 +15,78 @@ from mlipbench_hpc.analysis.committee import (
     unequal_zeros,
     without_offsets,
 )
+from mlipbench_hpc.analysis.correlation import independent_frames
+from mlipbench_hpc.analysis.slowest import slow_rows
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.frames import Floats, Ints, composition
+from mlipbench_hpc.data.frames import Floats, Frames, Ints, composition
 from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.origins import origins
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Validation structures, and origin and correlation of all frames of their dataset.
+
+    indices (N,) into the dataset; reference (N,) and energies (M, N) eV; formulas (N,). Of all F frames of
+    the dataset: slow (C, F), label energies in eV and slow quantities (`analysis.slowest`); series (F,):
+    frames of one number were sampled one after the other; temperatures (F,) K, NaN where not stated;
+    rattled (F,).
+    """
+
+    indices: Ints
+    reference: Floats
+    energies: Floats
+    formulas: NDArray[np.str_]
+    slow: Floats
+    series: Ints
+    temperatures: Floats
+    rattled: NDArray[np.bool_]
+
+    def independent(self, chosen: NDArray[np.bool_]) -> float:
+        """Number of independent structures among those chosen (N,)."""
+        return independent_frames(self.slow, self.series, self.indices[chosen])
 
 
 def run(context: Context) -> dict[str, Any]:
     """α over all validation structures and by composition, raw and with mean errors removed.
 
-    Where Eq. S11 gives none, `refused` and `why` stand in its place.
+    `strata`: for each composition and temperature, from frames that were not rattled; MD takes these. Where
+    Eq. S11 gives none, `refused` and `why` stand in its place.
     """
-    reference, energies, formulas = validation(context)
-    require_different(energies)
-    names, strata = np.unique(formulas, return_inverse=True)
+    validation = read(context)
+    require_different(validation.energies)
+    names, numbers = np.unique(validation.formulas, return_inverse=True)
+    reference, energies = validation.reference, validation.energies
     return {
         "members": len(energies),
         "structures": len(reference),
-        **both(reference, energies, strata),
-        "compositions": {
-            str(name): both(reference[own], energies[:, own], np.zeros(int(own.sum()), dtype=np.int64))
-            for place, name in enumerate(names)
-            for own in [strata == place]
-        },
-        "zeros": zeros(reference, energies, strata, [str(name) for name in names]),
+        **both(validation, numbers >= 0),
+        "compositions": {str(name): both(validation, numbers == place) for place, name in enumerate(names)},
+        "strata": list(strata(validation)),
+        "zeros": zeros(reference, energies, numbers, [str(name) for name in names]),
     }
 
 
-def validation(context: Context) -> tuple[Floats, Floats, list[str]]:
-    """Labels (N,) eV, predictions (M, N) eV and compositions of the validation structures.
+def read(context: Context) -> Validation:
+    """Labels, predictions and origin of the validation structures.
 
-    Raises InputFailure when members were not evaluated on the same structures.
+    Raises InputFailure when members were not evaluated on the same structures, or the dataset is not the
+    planned one.
     """
     members = []
     for role in context.upstream_roles("member-"):
         with np.load(context.upstream(role) / "predictions-validation.npz", allow_pickle=False) as archive:
             members.append(dict(archive))
     first = members[0]
-    if any(not np.array_equal(one["indices"], first["indices"]) for one in members):
+    if any(not np.array_equal(member["indices"], first["indices"]) for member in members):
         raise InputFailure("the members were evaluated on different validation structures; plan again")
-    offsets = first["offsets"]
-    formulas = [composition(first["numbers"][a:b]) for a, b in itertools.pairwise(offsets)]
-    return first["reference_energies"], np.array([one["energies"] for one in members]), formulas
+    formulas = [composition(first["numbers"][a:b]) for a, b in itertools.pairwise(first["offsets"])]
+    frames = Frames.load(context.upstream("frames") / "frames.npz")
+    return Validation(
+        first["indices"], first["reference_energies"], np.array([member["energies"] for member in members]),
+        np.array(formulas), slow_rows(frames, frames.energies),
+        *origins(frames, context.parameters["conditions"]),
+    )  # fmt: skip
 
 
 def require_different(energies: Floats) -> None:
@@ -61,35 +95,58 @@ def require_different(energies: Floats) -> None:
         if np.isfinite(energies[first]).all() and np.array_equal(energies[first], energies[second]):
             raise InputFailure(
                 f"members {first} and {second} give the same energies on all {energies.shape[1]} "
-                "validation structures: they are one model, and the committee's spread means nothing; give "
-                "them training sets of their own"
+                "validation structures: they are one model, and the committee's spread is too small; "
+                "train members on different sets"
             )
 
 
-def both(reference: Floats, energies: Floats, strata: Ints) -> dict[str, Any]:
-    """α as the energies are, and with each member's mean error per composition removed."""
-    kept_reference, kept_energies = without_offsets(reference, energies, strata)
-    return {"raw": attempt(reference, energies), "centred": attempt(kept_reference, kept_energies)}
-
-
-def attempt(reference: Floats, energies: Floats) -> dict[str, Any]:
-    """One calibration as JSON, or why there is none."""
-    try:
-        factor = calibrate(reference, energies)
-    except NotCalibrated as refusal:
-        return {"structures": len(reference), "refused": refusal.name, "why": str(refusal)}
+def both(validation: Validation, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    """α of the structures chosen (N,): raw, and with each member's mean error per composition removed.
+    removed.
+    """
+    reference, energies = validation.reference[chosen], validation.energies[:, chosen]
+    numbers = np.unique(validation.formulas[chosen], return_inverse=True)[1]
+    independent = validation.independent(chosen)
     return {
-        "structures": factor.structures,
+        "raw": attempt(reference, energies, independent),
+        "centred": attempt(*without_offsets(reference, energies, numbers), independent),
+    }
+
+
+def strata(validation: Validation) -> Iterator[dict[str, Any]]:
+    """α with mean errors removed, for each composition and temperature, from frames that were not rattled.
+
+    Constant errors cancel in reweighting, so bands are scaled with this α. `temperature_K` is None where
+    the data do not state it.
+    """
+    temperatures = validation.temperatures[validation.indices]
+    keys = np.where(np.isnan(temperatures), -1.0, temperatures)
+    sampled = ~validation.rattled[validation.indices]
+    for formula, kelvin in sorted({*zip(validation.formulas[sampled], keys[sampled], strict=True)}):
+        chosen = sampled & (validation.formulas == formula) & (keys == kelvin)
+        centred = both(validation, chosen)["centred"]
+        where = {"composition": str(formula), "temperature_K": None if kelvin < 0 else float(kelvin)}
+        yield where | centred
+
+
+def attempt(reference: Floats, energies: Floats, independent: float) -> dict[str, Any]:
+    """Result of one calibration for JSON, or the reason of its refusal."""
+    count = {"structures": len(reference), "independent": independent}
+    try:
+        factor = calibrate(reference, energies, independent)
+    except NotCalibrated as refusal:
+        return count | {"refused": refusal.name, "why": str(refusal)}
+    return count | {
         "alpha": factor.alpha,
         "interval": list(factor.interval),
         "share_of_largest": factor.share_of_largest,
         "coverage": factor.coverage.tolist(),
-        "warnings": list(factor.warnings),
+        "withheld": factor.withheld,
     }
 
 
 def zeros(reference: Floats, energies: Floats, strata: Ints, names: list[str]) -> list[str]:
-    """Which members' energies are off by a constant that is larger than all else, in words."""
+    """Members whose energies have a constant error larger than all other errors, in words."""
     if not np.isfinite(energies).all() or not np.isfinite(reference).all():
         return []
     spread = mean_errors(reference, energies, strata)

@@ -1,4 +1,4 @@
-"""What a verb sees of the world: its parameters, its upstream folders, its deadline, its progress."""
+"""Context of a verb: parameters, upstream folders, deadline, progress."""
 
 import importlib
 import os
@@ -36,7 +36,7 @@ T = TypeVar("T")
 class Context:
     """One running attempt. `folder` is the attempt; outputs are written there under their final names.
 
-    smaller_by: what batches of frames are divided by, after an attempt that ran out of memory.
+    smaller_by: divisor of batches of frames, after an attempt that ran out of memory.
     """
 
     task: Task
@@ -51,25 +51,29 @@ class Context:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The task's parameters as planned."""
+        """Parameters of the task as planned."""
         return self.task.parameters
 
     @property
     def batch_size(self) -> int:
-        """Frames that a model evaluates at a time. It decides memory and speed; energies and forces of a
-        batch are those of its frames alone, within the rounding that every architecture's tests state.
+        """Number of frames that a model evaluates at a time, which decides memory and speed.
+
+        Energies and forces of a batch do not depend on other frames, within the rounding that every
+        architecture's tests state.
         """
         return max(1, int(self.parameters["batch_size"]) // self.smaller_by)
 
     def upstream(self, role: str) -> Path:
-        """The committed folder that plays `role`; its outputs are checked against its manifest once.
+        """Committed folder of the upstream `role`; its outputs are checked against its manifest once.
 
         Raises TransientFailure when it is not (yet) visible, DamagedUpstream when its bytes were changed.
         """
         key = self.task.upstream[role]
         folder, result = self.store.task(key), self._seen(role, lambda: self.store.result(key))
         if result is None:
-            raise TransientFailure(f"{role}: task {key[:12]} is not committed, or does not show here")
+            raise TransientFailure(
+                f"{role}: task {key[:12]} is not committed, or is not yet visible on this machine"
+            )
         if role not in self.consumed:
             if bad := damaged(folder):
                 message = f"{role}: {folder} was changed after its commit: {', '.join(bad)}"
@@ -78,10 +82,10 @@ class Context:
         return folder
 
     def _seen(self, role: str, look: Callable[[], T | None]) -> T | None:
-        """What another machine wrote may show here late: wait for it."""
+        """Wait for a file of another machine, which a shared file system may show late."""
         if (seen := look()) is not None:
             return seen
-        print(f"waiting for {role}, which does not show here yet", flush=True)
+        print(f"waiting for {role}, which is not yet visible on this machine", flush=True)
         until = time.monotonic() + VISIBLE_WITHIN_S
         while (seen := look()) is None and time.monotonic() < until:
             self.check()
@@ -89,11 +93,11 @@ class Context:
         return seen
 
     def upstream_roles(self, prefix: str) -> list[str]:
-        """All roles that begin with `prefix`, sorted (member-000, member-001, …)."""
+        """Roles that begin with `prefix`, sorted (member-000, member-001, …)."""
         return sorted(role for role in self.task.upstream if role.startswith(prefix))
 
     def upstream_values(self, role: str) -> dict[str, Any]:
-        """The `values` of an upstream result."""
+        """`values` of an upstream result."""
         self.upstream(role)
         result = self.store.result(self.task.upstream[role])
         assert result is not None
@@ -101,19 +105,19 @@ class Context:
         return values
 
     def input(self, role: str) -> Path:
-        """The store's copy of an external input (a file or a folder)."""
+        """Copy in the store of an external input (a file or a folder)."""
         path = self.store.input(self.task.inputs[role])
         self._seen(role, lambda: path if path.exists() else None)
         return path
 
     def adapter(self) -> ModuleType:
-        """The adapter of the task's architecture, imported here and only here."""
+        """Adapter of the task's architecture, imported here and only here."""
         assert self.task.architecture is not None
         return importlib.import_module(f"{self.task.architecture.module}.adapter")
 
     @cached_property
     def hyperparameters(self) -> dict[str, Any]:
-        """The architecture's hyperparameters, with the legacy values that the task's key leaves out."""
+        """Hyperparameters of the architecture, with the legacy values that the task's key leaves out."""
         card = Path(self.adapter().__file__ or "").with_name("card.toml")
         return complete_from(card, self.parameters["hyperparameters"])
 
@@ -125,7 +129,7 @@ class Context:
             raise Interrupted("deadline")
 
     def progress(self, done: float, total: float, unit: str, **numbers: float) -> None:
-        """Tell `mlipbench status` how far this attempt is, and from where; at most one write a second."""
+        """Report the progress of this attempt for `mlipbench status`, at most once a second."""
         now = time.monotonic()
         self._first_progress = self._first_progress or (done, now)
         if now - self._last_progress >= PROGRESS_EVERY_S:
@@ -142,11 +146,11 @@ class Context:
             write_json(self.folder / "progress.json", record)
 
     def save_checkpoint(self, step: int, files: dict[str, bytes], retention: Retention = newest_two) -> None:
-        """One valid checkpoint of this attempt: named byte strings, whole or not at all."""
+        """Save one checkpoint of this attempt: named byte strings, whole or not at all."""
         save_checkpoint(self.folder, step, files, retention)
 
     def earlier_checkpoints(self) -> Iterator[tuple[int, Path, Path]]:
-        """(step, checkpoint folder, attempt folder) of earlier attempts of this key, furthest step first."""
+        """Checkpoints of earlier attempts of this key, furthest first: (step, folder, attempt folder)."""
         points = [
             (step, path, attempt)
             for attempt in self.store.attempts(self.task.key)
@@ -156,7 +160,7 @@ class Context:
         yield from sorted(points, key=lambda item: item[0], reverse=True)
 
     def earlier_wall_s(self) -> float | None:
-        """Seconds that all earlier attempts of this key took; None where the last of them left no record."""
+        """Wall time in s of all earlier attempts of this key; None where the last one left no record."""
         number = int(self.folder.name[65:])
         earlier = [path for path in self.store.attempts(self.task.key) if int(path.name[65:]) < number]
         if not earlier:
@@ -167,7 +171,7 @@ class Context:
         return None if timing is None or before is None else float(timing["wall_s"]) + float(before)
 
     def listen(self) -> None:
-        """SIGTERM, SIGINT and SIGUSR1 ask for a checkpoint and an end as interrupted."""
+        """Turn SIGTERM, SIGINT and SIGUSR1 into a request for a checkpoint and an end as interrupted."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._asked)
 
@@ -179,7 +183,7 @@ def die_with(parent: str) -> None:
     """Ask to be killed (signal 9) when process `parent` dies, or at the end of standard input for `stdin`.
 
     The former is Linux prctl PR_SET_PDEATHSIG. In a container the parent's process id is not known, and
-    the kernel forgets such a wish when privileges are dropped; but the parent holds the other end of a pipe.
+    the kernel drops the setting together with privileges; but the parent holds the other end of a pipe.
     """
     import ctypes
 

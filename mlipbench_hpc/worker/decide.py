@@ -1,4 +1,4 @@
-"""decide: is the committee good enough, or is another round worth its cost?"""
+"""decide: compares the committee's force error with its target, for or against another round."""
 
 from statistics import fmean
 from typing import Any
@@ -27,7 +27,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def reason(mean: float | None, target: float, members: int) -> str:
-    """The decision in one sentence."""
+    """Decision in one sentence."""
     if mean is None:
         return f"at least one of {members} members has no finite validation force error: not enough"
     relation, verdict = ("at most", "enough") if mean <= target else ("above", "not enough")

@@ -1,4 +1,4 @@
-"""The potential that drives an md task: a committee's member, or a reference potential."""
+"""Potential that drives an md task: a committee's member, or a reference potential."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """A trained model; atoms: what the run starts from."""
+    """Trained model; atoms: start of the run."""
 
     context: Context
     evaluator: Evaluator
     atoms: Atoms
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
-        """As the model's evaluator."""
+        """Energies and forces by the model's evaluator."""
         return self.evaluator.evaluate(frames, batch_size)
 
     def calculator(self) -> "Calculator":
-        """As the model's evaluator."""
+        """ASE calculator by the model's evaluator."""
         return self.evaluator.calculator()
 
     def native(self, engine: str) -> object | None:
-        """What the architecture's function with the engine's name gives (see architectures/interface.py)."""
+        """Result of the architecture's function of that name (architectures/interface.py), or None."""
         hook = getattr(self.context.adapter(), engine, None)
         if hook is None:
             return None
@@ -45,28 +45,28 @@ class Member:
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference potential, driven by its labels; atoms: what the run starts from."""
+    """Reference potential, whose labels drive the run; atoms: start of the run."""
 
     labeller: Labeller
     atoms: Atoms
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
-        """The labels."""
+        """Energies and forces of the labels."""
         return self.labeller.evaluate(frames, batch_size)
 
     def calculator(self) -> "Calculator":
-        """As the labeller's."""
+        """ASE calculator of the labeller."""
         return self.labeller.calculator()
 
     def native(self, engine: str) -> object | None:
-        """What the labeller's method with the engine's name gives (see potentials/interface.py)."""
+        """Result of the labeller's method of that name (potentials/interface.py), or None."""
         hook = getattr(self.labeller, engine, None)
         style: object = hook(self.atoms) if hook else None
         return style
 
 
 def driving_potential(context: Context, atoms: Atoms) -> DrivingPotential:
-    """Of an md task that starts from `atoms`."""
+    """Driving potential of an md task that starts from `atoms`."""
     parameters = context.parameters
     if context.task.potential:
         return Reference(labeller_of(context.task), atoms)

@@ -1,4 +1,4 @@
-"""How the first layer of one MD run moves: what `analyse` writes of waters and ions on a surface."""
+"""Dynamics of the first layer of one MD run: correlation functions of waters, and ions on a surface."""
 
 from functools import partial
 from pathlib import Path
@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.blocks import block_average
+from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.analysis.dynamics import Dynamics, Visits
 from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
+from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
+from mlipbench_hpc.worker.series import averaged
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, number, write_csv
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
@@ -24,7 +26,7 @@ Inside = NDArray[np.bool_]
 
 
 def motion_of(run: Run) -> "Motion":
-    """To be fed the frames of a run; ValueError says why there are no correlation functions."""
+    """Sums for the frames of a run; ValueError with the reason where there are no correlation functions."""
     if not run.interface.faces:
         raise ValueError("there is no surface, so no first layer")
     step = spacing(run.stretch.times)
@@ -32,7 +34,7 @@ def motion_of(run: Run) -> "Motion":
 
 
 def lagged(observable: Observable, order: int) -> Family:
-    """The family of one function of the lag: asks for the sums over lags, writes the function's table."""
+    """Family of one function of the lag: asks for the sums over lags, writes the function's table."""
 
     def start(run: Run) -> Finish:
         return partial(finish, run, run.shared(motion_of))
@@ -45,7 +47,7 @@ def lagged(observable: Observable, order: int) -> Family:
 
 
 class Motion:
-    """What moves in the first layer: sums for C_dip and P_surv of its waters, and its ions."""
+    """Dynamics in the first layer: sums for C_dip and P_surv of its waters, and its ions."""
 
     def __init__(
         self, profiler: Profiler, parameters: dict[str, Any], frames: int, step: float, blocks: int
@@ -56,30 +58,62 @@ class Motion:
         self.layer: Layer | None = None
         reach = parameters["coordination"]
         self.ions = {symbol: Ions(atoms, reach) for symbol, atoms in profiler.ions.items()}
+        self._waters: list[Ints] = []
+        self._cosines: list[Floats] = []
 
     def add(self, positions: NDArray[Any]) -> None:
-        """The next frames (F, N, 3) Å."""
-        self.layer = inside, directions = first_layer(self.profiler, positions, self.layer)
+        """Add the next frames (F, N, 3) Å."""
+        segments = [segment[:2] for segment in owners_of(self.profiler).segments(positions)]
+        self.layer = inside, directions = first_layer(self.profiler, positions, self.layer, segments)
+        normals = np.repeat(
+            [face.normal for face in self.profiler.faces], inside.shape[1] // len(self.profiler.faces)
+        )
+        self._waters.append(inside.sum(axis=1))
+        self._cosines.append(np.asarray(np.where(inside, directions[..., 2], 0.0) @ normals))
         for sums in self.sums.values():
             sums.add(inside, directions)
         for species in self.ions.values():
             species.add(self.profiler, positions)
 
+    @property
+    def waters(self) -> Floats:
+        """Number (T,) of intact waters in the first layer."""
+        return np.concatenate(self._waters).astype(float)
+
+    @property
+    def cosines(self) -> Floats:
+        """Series (T,) whose mean is the layer's ⟨cos θ⟩ over molecules, with the scatter of this ratio.
+
+        R + (Σ cos θ - R n)/⟨n⟩ with R the ratio of the sums: linearised, because a frame without water has no
+        ratio.
+        """
+        waters, sums = self.waters, np.concatenate(self._cosines)
+        if waters.sum() == 0:
+            return np.full(len(waters), np.nan)
+        ratio = sums.sum() / waters.sum()
+        return np.asarray(ratio + (sums - ratio * waters) / waters.mean())
+
     def write(self, folder: Path) -> None:
-        """dipole_correlation.csv and survival.csv."""
+        """Write dipole_correlation.csv and survival.csv."""
         for name in self.sums:
             write_csv(folder / f"{name}.csv", self.table(name))
 
     def table(self, name: str) -> dict[str, Floats]:
-        """Columns (lags + 1,) of one of both: lag_ps, values and standard errors."""
+        """Columns (lags + 1,) of C_dip or P_surv: lag_ps, values and standard errors."""
         columns = _correlation if name == DIPOLE else _survival
         return columns(self.sums[name], self.step)
 
     def summary(self, notes: Notes) -> dict[str, Any]:
-        """How lags were taken, and the numbers of each species of ions."""
+        """Lags and origins, and the numbers of each species of ions."""
         for name, sums in self.sums.items():
-            if sums.lags * self.step < self.parameters[name] - self.step:
-                notes.say(f"{name}: lags end at {sums.lags * self.step:.4g} ps, half of what is analysed")
+            longest, block = sums.lags * self.step, sums.frames // self.blocks * self.step
+            if longest < self.parameters[name] - self.step:
+                notes.say(f"{name}: lags end at {longest:.4g} ps, half of what is analysed")
+            if longest > block:
+                notes.say(
+                    f"{name}: errors at lags beyond {block:.4g} ps, the length of a block, are too small: "
+                    "use longer runs or fewer blocks"
+                )
         reach, half = (
             self.parameters["coordination"],
             float(perpendicular_widths(self.profiler.cell[None]).min()) / 2,
@@ -105,9 +139,9 @@ def spacing(times: Floats, rounding: float = ROUNDING_PS) -> float:
 
 
 class Ions:
-    """One species: who is in the first layer, and how many oxygens are within a distance (Å) of each.
+    """Ions of one species: membership in the first layer, and numbers of oxygens within a distance (Å).
 
-    Of every frame two sums over the ions are kept, in as few bytes as hold them.
+    Of every frame two sums over the ions are stored, in the smallest integers that hold them.
     """
 
     def __init__(self, atoms: Ints, reach: float) -> None:
@@ -115,11 +149,15 @@ class Ions:
         self.counts = np.zeros(0, dtype=np.int64)
         self.inside: list[Ints] = []
         self.neighbours: list[Ints] = []
+        self._heights: list[Floats] = []
 
     def add(self, profiler: Profiler, positions: NDArray[Any]) -> None:
-        """The next frames (F, N, 3) Å."""
+        """Add the next frames (F, N, 3) Å."""
         inside, neighbours = surroundings(profiler, positions, self.atoms, self.reach)
         self.stays.add(inside)
+        above = np.array([face.heights(positions, profiler.cell, self.atoms) for face in profiler.faces])
+        nearest = np.where(above > 0, above, np.inf).min(axis=0)
+        self._heights.append(np.where(np.isfinite(nearest), nearest, above.max(axis=0)).astype(np.float32))
         counts = np.bincount(neighbours.astype(np.int64).ravel(), minlength=len(self.counts))
         counts[: len(self.counts)] += self.counts
         self.counts = counts
@@ -127,19 +165,24 @@ class Ions:
             most = len(self.atoms) * max(1, len(profiler.waters.oxygens))
             sums.append(of.sum(axis=1).astype(np.min_scalar_type(most)))
 
+    @property
+    def heights(self) -> Floats:
+        """Height (T, K) in Å above the nearest face."""
+        return np.concatenate(self._heights).astype(float)
+
     def summary(self, step: float, blocks: int) -> dict[str, Any]:
-        """Coordination number with its block error and histogram; of each ion, its stays in the layer."""
+        """Coordination number with its error and histogram; of each ion, its stays in the layer."""
         share, average = (
-            block_average(np.concatenate(sums) / len(self.atoms), blocks)
+            averaged(series_average(np.concatenate(sums) / len(self.atoms), blocks))
             for sums in (self.inside, self.neighbours)
         )
         stays, counts = self.stays, self.counts
         return {
             "atoms": len(self.atoms),
-            "coordination": {"mean": number(average.mean), "se": number(average.standard_error)},
+            "coordination": average,
             "coordination_within_A": self.reach,
             "coordination_shares": (counts / counts.sum()).tolist(),
-            "in_first_layer": {"mean": number(share.mean), "se": number(share.standard_error)},
+            "in_first_layer": share,
             "stays": [
                 {"share": float(one), "number": int(times), "mean_ps": number(length * step)}
                 for one, times, length in zip(stays.share, stays.number, stays.length, strict=True)
@@ -148,7 +191,7 @@ class Ions:
 
 
 def _sums(frames: int, parameters: dict[str, Any], name: str, step: float, blocks: int) -> Dynamics:
-    """Up to the lag that is asked for, or to half the run, so that every lag has origins."""
+    """Sums up to the requested lag, or to half the run, so that every lag has origins."""
     longest = max(1, min(round(parameters[name] / step), (frames - 1) // 2))
     every = longest if parameters["origins"] == "apart" else 1
     return Dynamics(frames, longest, every, blocks, name == DIPOLE)
@@ -164,7 +207,7 @@ def _correlation(sums: Dynamics, step: float) -> dict[str, Floats]:
 
 
 def _survival(sums: Dynamics, step: float) -> dict[str, Floats]:
-    """The published code's form first, then every other one by its name."""
+    """Columns of P_surv: the published code's form first, then every other form by its name."""
     value, error = sums.survival()
     columns = {"lag_ps": _lags(sums, step), SURVIVAL: value, f"se_{SURVIVAL}": error}
     for form, continuous in FORMS.items():

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.errors import model_errors
+from mlipbench_hpc.analysis.errors import model_errors, strata_errors
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.origins import origins
 
 BATCHES_BETWEEN_CHECKS = 8
 
@@ -18,29 +20,34 @@ def run(context: Context) -> dict[str, Any]:
     """One process for all frames; writes predictions-validation.npz and predictions-test.npz.
 
     Each holds indices (F,) into the dataset, offsets (F+1,), numbers (A,), energies (F,) eV, forces (A, 3)
-    eV/Å, and the labels as reference_energies and reference_forces.
+    eV/Å, and the labels as reference_energies and reference_forces. `strata` of the values: force errors by
+    temperature and composition, from frames that were not rattled.
     """
-    given = context.parameters
+    parameters = context.parameters
     frames = Frames.load(context.upstream("frames") / "frames.npz")
+    _, temperatures, rattled = origins(frames, parameters["conditions"])
+    slab = atomic_numbers_of(parameters["metal"])
     split = json.loads((context.upstream("split") / "split.json").read_bytes())
     evaluator = context.adapter().load(
-        context.upstream("model"), context.hyperparameters, given["device"], given["dtype"]
+        context.upstream("model"), context.hyperparameters, parameters["device"], parameters["dtype"]
     )
-    held_out = {name: frames.select(split[name]) for name in ("validation", "test")}
-    total = sum(len(part) for part in held_out.values())
+    sets = {name: frames.select(split[name]) for name in ("validation", "test")}
+    total = sum(len(part) for part in sets.values())
     values, done = {}, 0
-    for name, part in held_out.items():
+    for name, part in sets.items():
         energies, forces = predict(context, evaluator, part, done, total)
         done += len(part)
         save(context, name, split[name], part, energies, forces)
-        values[name] = model_errors(part, energies, forces)
+        own = np.asarray(split[name], dtype=np.int64)
+        strata = strata_errors(part, forces, temperatures[own], rattled[own], slab)
+        values[name] = model_errors(part, energies, forces, slab) | {"strata": strata}
     return values
 
 
 def predict(
     context: Context, evaluator: Evaluator, frames: Frames, done: int, total: int
 ) -> tuple[Floats, Floats]:
-    """Energies (F,) eV and forces (A, 3) eV/Å; stops between chunks when it is asked to."""
+    """Energies (F,) eV and forces (A, 3) eV/Å, batch by batch; an interruption stops between batches."""
     size = context.batch_size
     energies, forces = np.zeros(len(frames)), np.zeros((int(frames.offsets[-1]), 3))
     for start, stop in chunks(len(frames), size * BATCHES_BETWEEN_CHECKS):
@@ -53,7 +60,7 @@ def predict(
 
 
 def chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of consecutive pieces of at most `size`."""
+    """(start, stop) of consecutive chunks of at most `size`."""
     for start in range(0, total, size):
         yield start, min(start + size, total)
 

@@ -1,4 +1,4 @@
-"""Sums over frames of observables that packages outside this one add."""
+"""Sums over frames of observables from packages outside this one."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.framewise import Frame, Framewise
@@ -14,14 +15,14 @@ from mlipbench_hpc.data.framewise import Frame, Framewise
 
 @dataclass(frozen=True)
 class System:
-    """Of a run: numbers (N,), cells (T, 3, 3) Å, and its interface, or why it has none."""
+    """System of a run: numbers (N,), cells (T, 3, 3) Å, and its interface; None without profiles."""
 
     numbers: Ints
     cells: Floats
     interface: Profiler | None
 
     def lacks(self, needs: tuple[str, ...]) -> list[str]:
-        """Which of an observable's needs this run has not."""
+        """Needs of an observable that this run does not meet."""
         interface = self.interface
         present = {
             "slab": interface is not None and bool(interface.faces),
@@ -34,23 +35,33 @@ class System:
         return bool((self.numbers == atomic_numbers.get(symbol, -1)).any())
 
     def frames(self, positions: NDArray[np.floating], cells: Floats) -> Iterator[Frame]:
-        """Frames of positions (f, N, 3) Å and cells (f, 3, 3) Å."""
+        """Next frames of one reading: positions (f, N, 3) Å and cells (f, 3, 3) Å, waters of each."""
         interface, every = self.interface, np.arange(len(self.numbers))
         faces = interface.faces if interface else ()
-        waters = interface.waters.intact if interface else np.zeros((0, 3), dtype=np.int64)
         heights = np.zeros((len(positions), len(faces), len(every)))
         for place, face in enumerate(faces):
             heights[:, place] = face.heights(positions, cells[0], every)
-        for frame, cell, height in zip(np.asarray(positions, dtype=float), cells, heights, strict=True):
+        ordered = zip(
+            np.asarray(positions, dtype=float), cells, heights, self._waters(positions), strict=True
+        )
+        for frame, cell, height, waters in ordered:
             yield Frame(self.numbers, frame, cell, height, waters)
+
+    def _waters(self, positions: NDArray[np.floating]) -> Iterator[Ints]:
+        """Oxygen and both hydrogens (W, 3) of the waters in each frame."""
+        if self.interface is None:
+            yield from [np.zeros((0, 3), dtype=np.int64)] * len(positions)
+            return
+        for segment in owners_of(self.interface).segments(positions):
+            yield from [segment.waters.intact] * len(segment.total)
 
 
 class FrameSums:
     """Σ_t row[k, t] · value[t] over each block, of several observables, of frames as they come.
 
-    rows (K, T): what every frame counts for; T fills whole blocks. sums: (blocks, K, B) by name, B = 1 of a
-    single number; series: (T,) by name of single numbers. An observable that raises an exception leaves
-    `framewise`, `sums` and `series`, and `say` is called with a sentence about it; the others stay.
+    rows (K, T): weights of every frame; T fills whole blocks. sums: (blocks, K, B) by name, B = 1 of a
+    single number; series: (T,) by name of single numbers. An observable that raises an exception is removed
+    from `framewise`, `sums` and `series`, and `say` is called with a sentence about it; the others stay.
     """
 
     def __init__(
@@ -63,7 +74,7 @@ class FrameSums:
         self._rows, self._next, self._say = rows, 0, say
 
     def add(self, positions: NDArray[np.floating]) -> None:
-        """The next frames (F, N, 3) Å."""
+        """Add the next frames (F, N, 3) Å."""
         cells = self.system.cells[self._next : self._next + len(positions)]
         for frame in self.system.frames(positions, cells):
             for framewise in tuple(self.framewise):
@@ -71,7 +82,7 @@ class FrameSums:
             self._next += 1
 
     def _evaluate(self, framewise: Framewise, frame: Frame) -> None:
-        """Running out of memory is no fault of the observable: the task is tried again."""
+        """Evaluate one observable; out of memory is no fault of its own, so the task is tried again."""
         try:
             value = value_of(framewise, frame)
         except MemoryError:
@@ -98,7 +109,7 @@ class FrameSums:
 
 
 def value_of(framewise: Framewise, frame: Frame) -> Floats:
-    """(B,) of one frame, B = 1 of a single number. Raises ValueError where it has another shape."""
+    """Value (B,) of one frame, B = 1 of a single number. Raises ValueError where it has another shape."""
     value, expected = np.asarray(framewise.of_frame(frame), dtype=float), (len(framewise.bins),)
     if value.shape != (expected if framewise.bins else ()):
         shape = f"an array of shape {expected}" if framewise.bins else "one number"

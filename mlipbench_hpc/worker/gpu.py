@@ -7,9 +7,9 @@ from mlipbench_hpc.contract.task import TransientFailure
 
 
 def require_gpu(library: str = "libcuda.so.1") -> int:
-    """How many GPUs are visible; raises TransientFailure in words when none is.
+    """Number of visible GPUs; raises TransientFailure with the reason when there is none.
 
-    Apptainer's --nv says nothing when it finds no driver, and engines then run on the CPU or fail late.
+    Apptainer's --nv gives no error when it finds no driver, and engines then run on the CPU or fail late.
     """
     count = ctypes.c_int()
     try:
@@ -26,4 +26,4 @@ def require_gpu(library: str = "libcuda.so.1") -> int:
 
 def _words(why: str) -> str:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return f"this task wants a GPU and sees none: {why}; CUDA_VISIBLE_DEVICES is {visible!r}"
+    return f"this task needs a GPU, but none is visible: {why}; CUDA_VISIBLE_DEVICES is {visible!r}"

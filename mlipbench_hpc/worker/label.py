@@ -16,8 +16,8 @@ from mlipbench_hpc.worker.sampling import LARGEST_FORCE, generate, relabel
 def run(context: Context) -> dict[str, Any]:
     """Write frames.npz, and labels.npz where the potential answers more than energies and forces.
 
-    Upstream is either `system`, to sample from, or `frames`, to label. The former also says how far its
-    frames are correlated: `sampling`.
+    Upstream is either `system`, to sample from, or `frames`, to label. The former also returns the
+    correlation of its frames: `sampling`.
     """
     label = relabel if "frames" in context.task.upstream else generate
     frames, answers, values = label(labeller_of(context.task), context)

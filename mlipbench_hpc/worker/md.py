@@ -19,6 +19,7 @@ from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.driving import driving_potential
 from mlipbench_hpc.worker.engines.integrators import State
 from mlipbench_hpc.worker.engines.interface import DrivingPotential, Engine, Exploded
+from mlipbench_hpc.worker.engines.momenta import start_momenta
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, earlier_states, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
@@ -28,7 +29,7 @@ from mlipbench_hpc.worker.engines.trajectory import THERMO, Recorder
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes trajectory.nc, topology.pdb, thermo.csv and segments.json; an unstable run is a result."""
+    """Write trajectory.nc, topology.pdb, thermo.csv and segments.json; an unstable run is a result."""
     parameters = context.parameters
     start = Start.of(context)
     system, potential = start.system, driving_potential(context, start.system.start)
@@ -39,7 +40,8 @@ def run(context: Context) -> dict[str, Any]:
     recorder = Recorder(context.folder, system, thermometer, parameters["timestep"])
     with contextlib.closing(recorder):
         ending = Simulation(context, engine, recorder, parity.check).run(furthest(context))
-    return ending.values() | recorded(context.folder / THERMO, len(system.start)) | {
+    begin = Redraws.of(parameters).until
+    return ending.values() | recorded(context.folder / THERMO, len(system.start), begin) | {
         "segments": len(recorder.segments),
         "atoms": len(system.start),
         "mobile_atoms": len(system.mobile),
@@ -48,7 +50,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def start_engine(context: Context, start: Start, potential: DrivingPotential) -> Engine:
-    """The engine that the task names.
+    """Engine of the task.
 
     Raises InputFailure for a thermostat that it has not, TaskFailure where the environment lacks a package.
     """
@@ -67,25 +69,47 @@ def start_engine(context: Context, start: Start, potential: DrivingPotential) ->
 
 @dataclass(frozen=True)
 class Ending:
-    """How a simulation ended; cause is None where it completed."""
+    """End of a simulation; cause is None where it completed."""
 
     steps: int
     time_ps: float
     cause: str | None
 
     def values(self) -> dict[str, Any]:
-        """For result.json."""
+        """Values for result.json."""
         outcome = "unstable" if self.cause else "completed"
         return {"outcome": outcome, "cause": self.cause, "steps": self.steps, "time_ps": self.time_ps}
 
 
+@dataclass(frozen=True)
+class Redraws:
+    """Steps at which momenta are drawn anew, to remove the energy of a start at another temperature.
+
+    every: steps between two draws, 0 for none; until: the last step with a draw.
+    """
+
+    every: int
+    until: int
+
+    @classmethod
+    def of(cls, parameters: dict[str, Any]) -> "Redraws":
+        """Redraws of an md task, from its `equilibrate`."""
+        protocol = parameters.get("equilibrate") or {"every": 0, "steps": 0}
+        return cls(protocol["every"], protocol["steps"])
+
+    def number(self, step: int) -> int:
+        """Number of the draw at this step, from 1; 0 for none."""
+        due = self.every and 0 < step <= self.until and step % self.every == 0
+        return step // self.every if due else 0
+
+
 class Simulation:
-    """The protocol: when to look, to record, to end a segment, to stop."""
+    """Protocol of an MD run: steps of checks, frames, checkpoints, and the end."""
 
     def __init__(
         self, context: Context, engine: Engine, recorder: Recorder, check: Callable[[Engine], None]
     ) -> None:
-        """check: called before step 0, raises where the engine must not run."""
+        """check: called before step 0, raises where the engine may not run."""
         self.context, self.engine, self.recorder, self.check = context, engine, recorder, check
         parameters = context.parameters
         self.steps: int = parameters["steps"]
@@ -93,11 +117,12 @@ class Simulation:
         self.checkpoint_every: int = parameters["checkpoint_every"]
         self.look_every = Limits.look_every(parameters["timestep"])
         self.limits = Limits(**parameters["stability"])
+        self.redraws = Redraws.of(parameters)
 
     def run(self, continuation: Continuation | None) -> Ending:
-        """From the start or from `continuation` to the last step or to the moment it became unstable."""
+        """Run from the start or from `continuation` to the last step, or to the step of an instability."""
         try:
-            # Numbers that overflow are looked for and reported as the cause.
+            # Overflow gives numbers that are not finite, which the checks report as the cause.
             with np.errstate(over="ignore", invalid="ignore"):
                 cause = self._begin(continuation)
                 while cause is None and self.engine.steps_done < self.steps:
@@ -128,25 +153,29 @@ class Simulation:
         return Watch(self.engine.system, self.limits, reference, self.recorder.thermometer)
 
     def _advance(self) -> str | None:
-        """As many steps as nothing is due between, and then what is due; the cause if the run is unstable."""
+        """Advance to the next step where something is due, and do it; returns the cause of instability."""
         self.context.check()
         before = self.engine.steps_done
         self.engine.advance(min(self.engine.stride, self._due(before) - before))
         step = self.engine.steps_done
         due = step % self.look_every == 0 or step % self.frame_every == 0
         cause = self._look(step) if due or self.watch.hot(self.engine.momenta()) else None
-        if cause is None and (step % self.checkpoint_every == 0 or step == self.steps):
+        drawn = self.redraws.number(step)
+        if cause is None and drawn:
+            self.engine.redraw(start_momenta(self.engine.system, self.context.parameters, drawn))
+            self.watch = self._watch(self.engine.conserved())
+        if cause is None and (drawn or step % self.checkpoint_every == 0 or step == self.steps):
             self._end_segment(step)
         self.context.progress(step, self.steps, "steps", ps=self.recorder.time(step))
         return cause
 
     def _due(self, step: int) -> int:
-        """The first step after `step` at which there is something to do."""
-        every = (self.look_every, self.frame_every, self.checkpoint_every)
+        """First step after `step` with a check, frame, checkpoint or draw."""
+        every = (self.look_every, self.frame_every, self.checkpoint_every, self.redraws.every or self.steps)
         return min(self.steps, *(step + period - step % period for period in every))
 
     def _look(self, step: int) -> str | None:
-        """Check this moment; record it where a frame is due, and the moment of failure if it has numbers."""
+        """Check this step; record it where a frame is due, or at a failure if its energies are finite."""
         sample = self.engine.sample()
         cause = self.watch.cause(sample)
         finite = bool(np.isfinite([sample.potential, sample.conserved]).all())
@@ -163,18 +192,23 @@ class Simulation:
         self.engine.forget()
 
 
-def recorded(thermo: Path, atoms: int) -> dict[str, Any]:
-    """Means and drift over thermo.csv, nothing discarded; the drift is the slope of a least-squares line."""
+def recorded(thermo: Path, atoms: int, begin: int = 0) -> dict[str, Any]:
+    """Means and drift over thermo.csv after step `begin`; the drift is the slope of a least-squares line.
+
+    begin: step of the last draw of momenta, because a draw is no drift; else 0, so that all rows count.
+    """
     rows = thermo.read_text(encoding="ascii").splitlines()[1:]
+    frames = {"frames": len(rows)}
+    rows = [row for row in rows if not begin or int(row.partition(",")[0]) > begin]
     if not rows:
-        return {"frames": 0, "temperature_K": None} | conserved_energy(np.zeros(0), np.zeros(0))
+        return frames | {"temperature_K": None} | conserved_energy(np.zeros(0), np.zeros(0))
     times, conserved, temperature = np.loadtxt(rows, delimiter=",", usecols=(1, 4, 5), ndmin=2).T
-    mean = {"frames": len(times), "temperature_K": float(temperature.mean())}
-    return mean | conserved_energy(times, 1000.0 * conserved / atoms)
+    mean = {"temperature_K": float(temperature.mean())}
+    return frames | mean | conserved_energy(times, 1000.0 * conserved / atoms)
 
 
 def conserved_energy(times: Floats, conserved: Floats) -> dict[str, float | None]:
-    """How well the conserved energy (F,) meV/atom is kept over times (F,) ps."""
+    """Drift and largest deviation of the conserved energy (F,) meV/atom over times (F,) ps."""
     if len(times) == 0:
         return {"conserved_drift_meV_per_atom_per_ps": None, "largest_conserved_deviation_meV_per_atom": None}
     moved = conserved - conserved[0]

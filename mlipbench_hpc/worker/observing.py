@@ -1,4 +1,4 @@
-"""What observables see of a run, and what they give: families of `worker.observables`, fed in one reading."""
+"""Interface between a run and its observables: families of `worker.observables`, all from one reading."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Sums(Protocol):
     """Sums over frames as they come."""
 
     def add(self, positions: NDArray[np.floating]) -> None:
-        """The next frames (F, N, 3) Å."""
+        """Add the next frames (F, N, 3) Å."""
         ...
 
 
@@ -32,7 +32,7 @@ S = TypeVar("S", bound=Sums)
 
 @dataclass
 class Run:
-    """One MD run's analysed frames. `sums`: what is fed by the reading, in this order."""
+    """Analysed frames of one MD run. `sums`: sums that the reading adds frames to, in this order."""
 
     context: Context
     stretch: Stretch
@@ -42,41 +42,41 @@ class Run:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The task's parameters."""
+        """Parameters of the task."""
         return self.context.parameters
 
     @property
     def blocks(self) -> int:
-        """The number of equal blocks that the frames fill."""
+        """Number of equal blocks that the frames fill."""
         return int(self.parameters["blocks"])
 
     @cached_property
     def interface(self) -> Profiler:
-        """Surface, waters and ions of the first frame; ValueError says why the run has no profiles."""
+        """Surface, waters and ions of the first frame; ValueError where the run has no profiles."""
         self.require_stable()
         return profiler(self.stretch, self.parameters["profiles"])
 
     def require_stable(self) -> None:
-        """ValueError for a run that ended as unstable: most observables leave it out."""
+        """Raise ValueError for a run that ended as unstable, which most observables leave out."""
         if self.unstable:
             raise ValueError(UNSTABLE)
 
     def shared(self, start: Callable[["Run"], S]) -> S:
-        """The run's only sums of a kind, for all families that need them: fed once."""
+        """Sums of a kind, one instance for all families that need them, so that frames are added once."""
         if start not in self.sums:
             self.sums[start] = start(self)
         sums: Any = self.sums[start]
         return sums  # type: ignore[no-any-return]
 
     def read(self) -> None:
-        """One reading of the frames, for all sums; none where there are no sums."""
+        """Read the frames once, for all sums; not at all where there are none."""
         if self.sums:
             feed(watched(self.context, self.stretch), [sums.add for sums in self.sums.values()])
 
 
 @dataclass(frozen=True)
 class Produced:
-    """What a family adds to its part of result.json's values, and the observables that it describes."""
+    """Values that a family adds to its part of result.json, and the observables described by them."""
 
     values: dict[str, Any] = field(default_factory=dict)
     observables: list[Observable] = field(default_factory=list)
@@ -87,11 +87,11 @@ Finish = Callable[[], Produced]
 
 @dataclass(frozen=True)
 class Family:
-    """Observables that come about together. part: of result.json's values; order: of its notes.
+    """Observables that are computed together. part: of result.json's values; order: of its notes.
 
-    `start` is called before the frames are read: it asks the run for the sums it needs and returns what to
-    call afterwards, which writes files and gives values; None where this run has no such observable. A
-    ValueError says why the whole part is missing.
+    `start` is called before the frames are read: it asks the run for the sums it needs and returns a function
+    to call afterwards, which writes files and returns values; None where this run has no such observable. A
+    ValueError gives the reason why the whole part is missing.
     """
 
     part: str
@@ -100,7 +100,10 @@ class Family:
 
 
 def observe(run: Run, families: list[Family]) -> dict[str, Any]:
-    """Values by part, and `descriptors` of all observables in the order of the report; writes their files."""
+    """Values by part, and `descriptors` of all observables in the order of the report.
+
+    Writes the files of all observables.
+    """
     values: dict[str, Any] = {}
     begun: list[tuple[Family, Finish]] = []
     for family in sorted(families, key=lambda family: family.order):
@@ -121,7 +124,7 @@ def observe(run: Run, families: list[Family]) -> dict[str, Any]:
 
 
 def descriptors(observables: list[Observable]) -> list[dict[str, Any]]:
-    """As result.json holds them, in the order of the report; ValueError where two have the same name."""
+    """Descriptions for result.json, in the order of the report; ValueError where two have the same name."""
     names = [observable.name for observable in observables]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"two observables are called {', '.join(twice)}: rename the one from outside")
@@ -131,7 +134,7 @@ def descriptors(observables: list[Observable]) -> list[dict[str, Any]]:
 
 
 def watched(context: Context, stretch: Stretch) -> Iterator[NDArray[np.floating]]:
-    """Positions (f, N, 3) Å piece by piece, as stored; between pieces deadline and progress are looked at."""
+    """Positions (f, N, 3) Å piece by piece, as stored; checks the deadline and reports progress between."""
     for part in stretch.parts():
         context.check()
         yield stretch.trajectory.positions[stretch.span][part]

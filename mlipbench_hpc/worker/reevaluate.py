@@ -1,4 +1,4 @@
-"""reevaluate: energies of one committee member on the stored frames of an MD run that another one drove."""
+"""reevaluate: energies of one committee member on the stored frames of an MD run driven by another."""
 
 import io
 from typing import Any
@@ -15,9 +15,9 @@ ENERGIES = "energies.npz"
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes energies.npz: indices (K,) into the trajectory, energies (K,) eV of every `stride`-th frame.
+    """Write energies.npz: indices (K,) into the trajectory, energies (K,) eV of every `stride`-th frame.
 
-    An unstable run gives no frames. An interrupted evaluation goes on where it was.
+    An unstable run gives no frames. An interrupted evaluation continues in the next attempt.
     """
     given = context.parameters
     stable = context.upstream_values("md").get("outcome") != "unstable"
@@ -48,7 +48,7 @@ def evaluated(context: Context, stretch: Stretch, indices: Ints) -> Floats:
 
 
 def resumed(context: Context) -> Floats:
-    """What earlier attempts have evaluated."""
+    """Energies of earlier attempts."""
     for _, folder, _ in context.earlier_checkpoints():
         with np.load(folder / ENERGIES, allow_pickle=False) as archive:
             energies: Floats = archive["energies"]
@@ -57,7 +57,7 @@ def resumed(context: Context) -> Floats:
 
 
 def packed(indices: Ints, energies: Floats) -> bytes:
-    """The bytes of energies.npz."""
+    """Bytes of energies.npz."""
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, indices=indices, energies=energies)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""reweight: what every other member of a committee would have given, from the frames that one drove."""
+"""reweight: averages of every other committee member from the frames of the driving one."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis import advice, layer, rdf
+from mlipbench_hpc.analysis import advice, layer, peaks, rdf
+from mlipbench_hpc.analysis.committee import band_factor, student_factor
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
-from mlipbench_hpc.analysis.profiles import DIPOLE, Samples
-from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
+from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION, Samples
+from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, resampled, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
+from mlipbench_hpc.analysis.spread import Spread, spread
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.frames import Floats, Ints, composition
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.framewise import FrameSums
@@ -51,9 +53,9 @@ class Sums:
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Writes reweighted-NAME.csv of each curve: profiles where there is a slab, else every g(r).
+    """Write reweighted-NAME.csv of each curve: profiles where there is a slab, else every g(r).
 
-    What cannot be reweighted is `skipped`, in words.
+    `skipped` gives the reason where reweighting is impossible.
     """
     parameters, notes = context.parameters, Notes()
     if context.upstream_values("md").get("outcome") == "unstable":
@@ -66,12 +68,15 @@ def run(context: Context) -> dict[str, Any]:
     known &= np.isin(indices, stretch.chosen)
     rows = np.searchsorted(stretch.chosen, indices[known])
     if len(rows) < FEWEST_FRAMES:
-        return {"skipped": f"{len(rows)} of {len(stretch)} frames carry every member's energy: too few"}
+        reason = f"{len(rows)} of {len(stretch)} frames have energies of all members"
+        return {"skipped": f"{reason}, fewer than {FEWEST_FRAMES}: use longer runs"}
     notes.dropped(stretch.dropped)
     energies = energies[:, known]
-    h = reduced(energies, energies[parameters["driver"]], parameters["temperature"])
-    qualities = {member: quality(row) for member, row in enumerate(h) if member != parameters["driver"]}
-    alpha = alpha_of(context, notes)
+    h = reduced(energies, energies[parameters["driving_member"]], parameters["temperature"])
+    qualities = {
+        member: quality(row) for member, row in enumerate(h) if member != parameters["driving_member"]
+    }
+    alpha = alpha_of(context, composition(stretch.trajectory.numbers), notes)
     weights = Weights.of(len(stretch), parameters["blocks"], rows, h)
     sums = summed(Run(context, stretch, notes), weights)
     reweighting = Reweighting(weights, alpha, _interval(stretch), qualities)
@@ -94,7 +99,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def _interval(stretch: Stretch) -> float | None:
-    """ps between analysed frames."""
+    """Interval in ps between analysed frames."""
     return float(np.ptp(stretch.times)) / (len(stretch) - 1) if len(stretch) > 1 else None
 
 
@@ -113,13 +118,38 @@ def member_energies(context: Context) -> tuple[Ints, Floats]:
     return indices, np.array([energies for _, energies in members])
 
 
-def alpha_of(context: Context, notes: Notes) -> float | None:
-    """α with mean errors removed, for constant errors cancel in reweighting too; else None and a note."""
-    centred = context.upstream_values("calibration")["centred"]
-    if "refused" in centred:
-        notes.say(f"the spread of the committee is not calibrated ({centred['why']}): bands are 1 σ")
+def alpha_of(context: Context, formula: str, notes: Notes) -> float | None:
+    """α at the composition and temperature of the MD, else None and a note with the reason.
+
+    Where the data do not state a temperature, all frames of the composition count, which a note says.
+    """
+    kelvin, calibration = context.parameters["temperature"], context.upstream_values("calibration")
+    strata = {
+        stratum["temperature_K"]: stratum
+        for stratum in calibration["strata"]
+        if stratum["composition"] == formula and stratum["temperature_K"] in (kelvin, None)
+    }
+    stratum = strata.get(kelvin, strata.get(None))
+    if reason := without_alpha(stratum, f"{formula} at {kelvin:g} K"):
+        factor = student_factor(calibration["members"])
+        notes.say(
+            f"the spread of the committee is not calibrated ({reason}): bands are {factor:.3g} σ, Student's "
+            f"t for M = {calibration['members']} members"
+        )
         return None
-    return float(centred["alpha"])
+    assert stratum is not None
+    if stratum["temperature_K"] is None:
+        notes.say(
+            f"the temperature of the validation frames is not stated: their α counts as that of {kelvin:g} K"
+        )
+    return float(stratum["alpha"])
+
+
+def without_alpha(stratum: dict[str, Any] | None, what: str) -> str | None:
+    """Reason why no band is scaled with α of a stratum of the calibration; None where α is used."""
+    if stratum is None:
+        return f"no validation frame of {what} that is not rattled"
+    return str(stratum["why"]) if "refused" in stratum else stratum["withheld"]
 
 
 def worst(qualities: Iterable[Quality]) -> str:
@@ -129,7 +159,7 @@ def worst(qualities: Iterable[Quality]) -> str:
 
 @dataclass(frozen=True)
 class Reweighting:
-    """What all observables of a run share: weights, α, ps between frames, quality by member."""
+    """Quantities common to all observables of a run: weights, α, ps between frames, quality by member."""
 
     weights: Weights
     alpha: float | None
@@ -138,111 +168,148 @@ class Reweighting:
 
 
 def written(curve: Curve) -> Observable:
-    """The observable, with where its reweighted averages stand: the driving member's is `driver`."""
+    """Observable with file and column of its reweighted averages: the driving member's is the column."""
     name = curve.observable.name
-    return replace(curve.observable, file=f"reweighted-{name}.csv", column="driver", error="se")
+    return replace(curve.observable, file=f"reweighted-{name}.csv", column="driving_member", error="se")
 
 
 def write_observables(
     context: Context, curves: list[Curve], reweighting: Reweighting, notes: Notes
 ) -> tuple[dict[str, Any], list[str]]:
-    """One CSV for each curve; returns by name how its bands compare, and advice in words."""
+    """Write one CSV for each curve; returns the comparison of its bands by name, and advice in words."""
     values, sentences = {}, []
     for curve in curves:
         name, axis = curve.observable.name, curve.observable.axis
         assert axis is not None
-        table = columns(curve.sums, reweighting.weights, reweighting.alpha)
+        table, members = columns(curve.sums, reweighting.weights, reweighting.alpha)
         write_csv(context.folder / written(curve).file, {axis.column: curve.x} | table)
         values[name] = compared(table)
-        sentences += _advice(name, table, reweighting)
+        sentences += _advice(name, table, members, reweighting)
         if values[name]["negative_bins"] and curve.observable.positive:
-            notes.say(f"{name}: reweighted values below zero stand as they are")
+            notes.say(f"{name}: negative reweighted values are not clipped")
     return values, sentences
 
 
-def columns(sums: Floats, weights: Weights, alpha: float | None) -> dict[str, Floats]:
-    """Averages, bands apart and combined, and each member with its sampling error, of sums (N, K, B).
+def columns(sums: Floats, weights: Weights, alpha: float | None) -> tuple[dict[str, Floats], Spread]:
+    """Averages, bands separate and combined, and each member with its sampling error, from sums (N, K, B).
 
-    se: sampling error of the driving member, σ_block/√N; se_mean, se_sigma, se_member_*: by block bootstrap.
-    combined: √(se² + band²), band α·σ, or σ without α.
+    Also returns the spread of the members averaged over bins. se: sampling error of the driving member,
+    σ_block/√N; se_mean, se_member_*: by block bootstrap. sigma: without sampling noise, with its limits;
+    sigma_observed: with it; noise: their difference as a standard deviation. combined: √(se² + band²), band
+    α·σ, or without α Student's factor times σ.
     """
     average, error = reweighted(weights, sums), bootstrap(weights, sums)
     blocks = sums[:, 0] / weights.length
     se = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
-    sigma = average.sigma
+    sigma, limits = error.spread.sigma, error.spread.limits
     table = {
-        "driver": average.driving,
+        "driving_member": average.driving,
         "se": se,
         "mean": average.mean,
         "sigma": sigma,
+        "sigma_low": limits[0],
+        "sigma_high": limits[1],
+        "sigma_observed": average.sigma,
+        "noise": np.sqrt(error.spread.noise),
         "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
-        "combined": combined(se, sigma * (alpha or 1.0)),
+        "combined": combined(se, sigma * band_factor(alpha, weights.members)),
         "se_mean": error.mean,
-        "se_sigma": error.sigma,
     }
     table |= {f"member_{m}": row for m, row in enumerate(average.cea)}
     table |= {f"se_member_{m}": row for m, row in enumerate(error.cea)}
-    return table | {f"direct_{m}": row for m, row in enumerate(average.direct)}
+    table |= {f"direct_{m}": row for m, row in enumerate(average.direct)}
+    return table, error.mean_spread
 
 
-def _advice(name: str, table: dict[str, Floats], reweighting: Reweighting) -> list[str]:
-    """Which error is the larger, and how long until 2·SE is within 5 % of the largest value."""
+def _advice(name: str, table: dict[str, Floats], members: Spread, reweighting: Reweighting) -> list[str]:
+    """Comparison of both errors, and the length until 2·SE is within 5 % of the largest value, in words.
+
+    members: their spread, averaged over bins.
+    """
     weights, qualities = reweighting.weights, reweighting.qualities
-    reached, scale = advice.in_reach(qualities), reweighting.alpha or 1.0
+    reached, factor = advice.in_reach(qualities), band_factor(reweighting.alpha, weights.members)
     widest = np.maximum(table["se"], table["se_mean"]) if reached else table["se"]
-    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(table["driver"]).max(initial=0.0))
+    tolerance = advice.RELATIVE_TOLERANCE * float(np.abs(table["driving_member"]).max(initial=0.0))
     frames = weights.blocks * weights.length
-    kinds = advice.about_kinds(
-        name, 2 * table["se"], scale * table["sigma"], scale * table["se_sigma"], qualities
-    )
+    kinds = advice.about_kinds(name, 2 * table["se"], members, factor, qualities)
     length = advice.about_length(name, frames, widest, tolerance, reweighting.interval)
     return [*([kinds] if kinds else []), *([length] if tolerance > 0 else [])]
 
 
 def compared(columns: dict[str, Floats]) -> dict[str, Any]:
-    """Root-mean-square over the bins of the three widths, and how many reweighted values are negative.
+    """Root mean square of the widths over the bins, and number of negative reweighted values.
 
-    A negative one counts only where the driving member's own is not.
+    A negative value counts only where the driving member's own is not negative.
     """
     members = np.array([values for name, values in columns.items() if name.startswith("member_")])
-    names = {"sampling_2se": 2 * columns["se"]} | {name: columns[name] for name in ("sigma", "alpha_sigma")}
+    own = ("sigma", "sigma_low", "sigma_high", "sigma_observed", "alpha_sigma")
+    names = {"sampling_2se": 2 * columns["se"]} | {name: columns[name] for name in own}
     widths = {f"rms_{name}": number(np.sqrt(np.mean(values**2))) for name, values in names.items()}
-    return widths | {"negative_bins": int(((members < 0) & (columns["driver"] >= 0)).any(axis=0).sum())}
+    return widths | {
+        "negative_bins": int(((members < 0) & (columns["driving_member"] >= 0)).any(axis=0).sum())
+    }
 
 
 def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]:
-    """Single numbers: the driving member's, each member's, their σ and α·σ.
+    """Single numbers: of the driving member and of each member, σ without sampling noise, and α·σ.
 
-    A number that is no average, as those of the first layer, is made from each member's reweighted profiles.
+    A number that is no average, such as those of the first layer, is computed from each member's reweighted
+    profiles, and again in every draw of the bootstrap.
     """
-    members = {name: averages(weights, part)[:, 0] for name, part in sums.averages.items()}
+    counts = np.vstack([np.ones(weights.blocks), resampled(weights)])
+    values = {name: averages(weights, part, counts)[..., 0] for name, part in sums.averages.items()}
     if sums.interface:
-        parts = {name: averages(weights, part) for name, part in sums.interface.sums.items()}
-        z, rows = sums.interface.profiler.z, layered(parts)
-        layers = np.array([layer.first_layer(z, profiles) for profiles in rows])
-        members |= {name: layers[:, place] for place, name in enumerate(layer.NAMES)}
-    return {name: _scalar(values, alpha) for name, values in members.items()}
+        layers = first_layers(weights, sums.interface, counts)
+        values |= {name: layers[..., place] for place, name in enumerate(layer.NAMES)}
+    return {name: _scalar(rows, weights.blocks, alpha) for name, rows in values.items()}
 
 
-def averages(weights: Weights, sums: Floats) -> Floats:
-    """The driving member's average and each member's by CEA, (1 + M, B), of sums (N, K, B)."""
-    average = reweighted(weights, sums)
-    return np.vstack([average.driving, average.cea])
+def averages(weights: Weights, sums: Floats, counts: Floats) -> Floats:
+    """Averages (C, 1 + M, B) of the driving member and of each member by CEA, from sums (N, K, B).
+
+    counts (C, N): multiplicity of each block.
+    """
+    average = reweighted(weights, sums, counts)
+    return np.concatenate([average.driving[:, None], average.cea], axis=1)
 
 
-def _scalar(values: Floats, alpha: float | None) -> dict[str, Any]:
-    """values (1 + M,): the driving member's own average and what each member would give."""
-    sigma = float(values[1:].std(ddof=1))
+def first_layers(weights: Weights, interface: BlockSums, counts: Floats) -> Floats:
+    """Numbers of the first layer (C, 1 + M, 3), of the driving member and of each member by CEA."""
+    parts = {name: averages(weights, part, counts) for name, part in interface.sums.items()}
+    shape = next(iter(parts.values())).shape[:2]
+    rows = layered({name: part.reshape(-1, part.shape[-1]) for name, part in parts.items()})
+    z = interface.profiler.z
+    around = peaks.centre(z, rows[0])
+    layers = np.array([peaks.first_layer(z, profiles, around) for profiles in rows])
+    return layers.reshape(*shape, -1)
+
+
+def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
+    """Statistics of a single number from values (C, 1 + M): driving member, then each member by CEA.
+
+    The first row is over all frames, the others are draws of the bootstrap. se_mean: sampling error of the
+    mean over members.
+    """
+    members = spread(values[0, 1:, None], values[1:, 1:, None], blocks)
+    sigma, noise = float(members.sigma[0]), float(members.noise[0])
+    means = values[1:, 1:].mean(axis=1)
+    means = means[np.isfinite(means)]
+    se_mean = np.sqrt(blocks / (blocks - 1)) * means.std(ddof=1) if len(means) > 1 else np.nan
     return {
-        "driver": number(values[0]),
-        "members": [number(value) for value in values[1:]],
+        "driving_member": number(values[0, 0]),
+        "members": [number(value) for value in values[0, 1:]],
         "sigma": number(sigma),
+        "sigma_low": number(members.limits[0][0]),
+        "sigma_high": number(members.limits[1][0]),
+        "sigma_observed": number(np.sqrt(members.observed[0])),
+        "noise": number(np.sqrt(noise)),
+        "se_mean": number(se_mean),
         "alpha_sigma": None if alpha is None else number(alpha * sigma),
     }
 
 
 def summed(run: Run, weights: Weights) -> Sums:
-    """Profiles and P_z with a slab, g(r) without, and what packages outside add: from one reading.
+    """Sums of profiles and P_z with a slab, or g(r) without, and of outside packages: from one reading.
 
     g(r) needs a reading of its own.
     """
@@ -253,7 +320,7 @@ def summed(run: Run, weights: Weights) -> Sums:
     if takers := [sums.add for sums in (own, foreign) if sums is not None]:
         feed(watched(run.context, run.stretch), takers)
     curves = of_profiles(own) if own else radial(run, weights)
-    averages = weights.sums([{DIPOLE: own.dipole[:, None]}]) if own else {}
+    averages = weights.sums([{TOTAL_ORIENTATION: own.dipole[:, None]}]) if own else {}
     numbers = [total_orientation.OBSERVABLE, *first_layer.OBSERVABLES] if own else []
     if foreign is not None:
         curves += of_packages(foreign)
@@ -264,7 +331,7 @@ def summed(run: Run, weights: Weights) -> Sums:
 
 
 def of_packages(foreign: FrameSums) -> list[Curve]:
-    """Every curve that a package outside adds."""
+    """Every curve of packages outside this one."""
     curves = [framewise for framewise in foreign.framewise if framewise.bins]
     return [
         Curve(framewise.described, np.array(framewise.bins), foreign.sums[framewise.observable.name])
@@ -273,7 +340,7 @@ def of_packages(foreign: FrameSums) -> list[Curve]:
 
 
 def foreign_sums(run: Run, weights: Weights) -> FrameSums | None:
-    """Of the observables that packages outside add; None where none does."""
+    """Sums of observables from packages outside this one; None where there are none."""
     if not run.parameters.get("observables"):
         return None
     return FrameSums(*outside.usable(run), weights.rows, weights.blocks, run.notes.say)
@@ -287,7 +354,7 @@ def of_profiles(own: BlockSums) -> list[Curve]:
 
 
 def radial(run: Run, weights: Weights) -> list[Curve]:
-    """g(r) of all pairs of species that the campaign names and the run holds."""
+    """g(r) of all pairs of species that the campaign names and the run contains."""
     parameters, cells = run.parameters["rdf"], run.stretch.cells
     allowed = rdf.largest_radius(cells) if np.linalg.det(cells).all() else 0.0
     r_max, width = min(parameters["r_max"], allowed), parameters["bin"]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlipbench_hpc.analysis.correlation import statistical_inefficiency
+from mlipbench_hpc.analysis.slowest import slow_quantities
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Frames, concatenate
@@ -15,41 +16,42 @@ from mlipbench_hpc.potentials.interface import Conditions, Labelled, Labeller, S
 from mlipbench_hpc.potentials.shared.box import Box
 from mlipbench_hpc.worker.context import Context
 
-CHUNK_PS = 0.5
+CHUNK_PS, ENERGY = 0.5, "potential energy"
 REDRAWS = 100
 LARGEST_FORCE = 100.0
 Dataset = tuple[Frames, Answers | None, dict[str, Any]]
 
 
 class Labels(Protocol):
-    """What rattling asks of a labeller."""
+    """Method of a labeller that rattling needs."""
 
     def label(self, frame: Frames, wall: float) -> Labelled:
-        """See potentials.interface.Labeller."""
+        """Label a frame, see potentials.interface.Labeller."""
 
 
 def generate(labeller: Labeller, context: Context) -> Dataset:
-    """Sample at each temperature in turn from the first frame of `system`, and label what was sampled.
+    """Sample at each temperature in turn from the first frame of `system`, and label the frames.
 
-    The frames are shared out evenly over the temperatures (earlier ones take the remainder). Returns beside
-    them as `sampling`, by temperature, how far frames so far apart are correlated: the statistical
-    inefficiency of the sampled potential energy. Rattled frames count as what they were before.
+    The frames are divided evenly over the temperatures (earlier ones take the remainder). The third value is
+    `sampling`, by temperature the correlation of these frames: statistical inefficiency of the slowest of
+    potential energy, P_z and ions' heights. Rattled frames count with the values before rattling.
     """
     temperatures: list[float] = context.parameters["temperatures"]
     parts, sampling = list[Labelled](), list[dict[str, Any]]()
     with closing(labeller):
         for index, temperature in enumerate(temperatures):
-            energies = list[float]()
-            for labelled, energy in _samples(labeller, context, index):
+            series: dict[str, list[float]] = {}
+            for labelled, slow in _samples(labeller, context, index):
                 parts.append(labelled)
-                energies.append(energy)
+                for name, value in slow.items():
+                    series.setdefault(name, []).append(value)
                 context.progress(len(parts), context.parameters["frames"], "frames")
-            sampling.append(independence(temperature, context.parameters["every"], energies))
+            sampling.append(independence(temperature, context.parameters["every"], series))
     return (*_together(parts), {"sampling": sampling})
 
 
-def _samples(labeller: Labeller, context: Context, index: int) -> Iterator[tuple[Labelled, float]]:
-    """The frames of the temperature of that index, each with the energy (eV) that was sampled."""
+def _samples(labeller: Labeller, context: Context, index: int) -> Iterator[tuple[Labelled, dict[str, float]]]:
+    """Frames of the temperature of that index, each with the energy (eV) and slow quantities as sampled."""
     parameters, wall = context.parameters, context.upstream_values("system").get("wall_A")
     start = Frames.load(context.upstream("system") / "frames.npz").select([0])
     height = np.nan if wall is None else wall
@@ -60,24 +62,37 @@ def _samples(labeller: Labeller, context: Context, index: int) -> Iterator[tuple
         for number in range(1, share + (index < rest) + 1):
             _advance(sampler, parameters["every"], context)
             energy, frame = sampler.potential_energy(), replace(start, positions=sampler.positions())
+            slow = {ENERGY: energy} | slow_quantities(frame.numbers, frame.positions, frame.cells[0])
             if rattle and number % rattle["every"] == 0:
-                yield label_rattled(labeller, frame, height, rattle["distance"], random), energy
+                yield label_rattled(labeller, frame, height, rattle["distance"], random), slow
             else:
-                yield labeller.label(frame, height), energy
+                yield labeller.label(frame, height), slow
 
 
-def independence(temperature: float, every: float, energies: list[float]) -> dict[str, Any]:
-    """What `generate` says of one temperature (K); energies: eV, `every` ps apart."""
+def independence(temperature: float, every: float, series: dict[str, list[float]]) -> dict[str, Any]:
+    """Statistical inefficiencies at one temperature (K); series: of each quantity, `every` ps apart.
+
+    The slowest decides: in the energy frames seem independent long before an ion has moved.
+    """
+    every_frame = max((len(values) for values in series.values()), default=0)
+    inefficiencies = {
+        name: statistical_inefficiency(np.array(values))
+        for name, values in series.items()
+        if len(values) == every_frame
+    }
+    slowest = max(inefficiencies, key=lambda name: inefficiencies[name], default=ENERGY)
     return {
         "temperature_K": temperature,
         "every_ps": every,
-        "frames": len(energies),
-        "statistical_inefficiency": statistical_inefficiency(np.array(energies)),
+        "frames": every_frame,
+        "statistical_inefficiency": inefficiencies.get(slowest, 1.0),
+        "slowest": slowest,
+        "inefficiencies": inefficiencies,
     }
 
 
 def relabel(labeller: Labeller, context: Context) -> Dataset:
-    """New energies and forces for the frames of `frames`, and what its walls were."""
+    """New energies and forces for the frames of `frames`, with the walls of their labels."""
     folder = context.upstream("frames")
     frames, before = Frames.load(folder / "frames.npz"), Answers.load(folder)
     walls = before.walls if before else np.full(len(frames), np.nan)
@@ -117,7 +132,7 @@ def rattled(frame: Frames, distance: float, random: np.random.Generator) -> Fram
     """One frame with every molecule and ion shifted as a whole; the metal stays.
 
     distance: Å, standard deviation along each axis. Shifts are drawn again while they would leave an H nearer
-    to another molecule's O; raises InputFailure when that does not end.
+    to another molecule's O; raises InputFailure after too many draws.
     """
     box = Box.of(frame, 0)
     for _ in range(REDRAWS):
@@ -132,7 +147,7 @@ def rattled(frame: Frames, distance: float, random: np.random.Generator) -> Fram
 def label_rattled(
     labeller: Labels, frame: Frames, wall: float, distance: float, random: np.random.Generator
 ) -> Labelled:
-    """A rattled frame without forces above LARGEST_FORCE, eV/Å: atoms on one another teach nothing."""
+    """Rattled frame without forces above LARGEST_FORCE, eV/Å, because overlapping atoms teach nothing."""
     for _ in range(REDRAWS):
         labelled = labeller.label(rattled(frame, distance, random), wall)
         if np.abs(labelled[0].forces).max() <= LARGEST_FORCE:
@@ -144,14 +159,14 @@ def label_rattled(
 
 
 def _conditions(parameters: dict[str, Any], index: int, wall: float | None) -> Conditions:
-    """Of the temperature of that index, which gets a seed of its own."""
+    """Conditions of MD at the temperature of that index, which gets a seed of its own."""
     sequence = np.random.SeedSequence([parameters["seed"], index])
     seed = 1 + int(sequence.generate_state(1)[0]) % 900_000_000
     return Conditions(parameters["temperatures"][index], parameters["timestep"], seed, wall)
 
 
 def _advance(sampler: Sampler, time: float, context: Context) -> None:
-    """Run `time` ps of MD in pieces short enough to stop between them."""
+    """Run `time` ps of MD in pieces short enough for an interruption between them."""
     for steps in _pieces(time, context.parameters["timestep"]):
         context.check()
         sampler.advance(steps)

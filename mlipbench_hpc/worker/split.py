@@ -1,4 +1,4 @@
-"""split: which frames validate, test and train whom, and the reference energies all members share."""
+"""split: validation, test and training sets of all members, and their common reference energies."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -32,7 +32,7 @@ def run(context: Context) -> dict[str, Any]:
     drawn = drawn_from(frames, parameters["only"])
     runs = trajectories(frames, parameters)
     if runs is None and parameters.get("group_by"):
-        runs = [""] * len(frames)  # Blocks of a file that names no trajectory: it is taken for one.
+        runs = [""] * len(frames)  # A file that names no trajectory counts as one, which blocks divide.
     chosen = frames.select(drawn)
     parts = drawn_parts(chosen, parameters, [runs[index] for index in drawn] if runs else None)
     require_learned(chosen, parts)
@@ -56,13 +56,13 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def drawn_from(frames: Frames, only: dict[str, int]) -> list[int]:
-    """Frames with exactly so many atoms of each element, isolated atoms left out."""
+    """Frames with exactly the stated number of atoms of each element, isolated atoms left out."""
     alone = set(isolated_atoms(frames).tolist())
     return [index for index in holding(frames, only) if index not in alone]
 
 
 def trajectories(frames: Frames, parameters: dict[str, Any]) -> list[str] | None:
-    """(F,) the trajectory of each frame; None where that is not known. `runs`: frames of each, in order."""
+    """Trajectory of each frame (F,); None where not known. `runs`: frames of each, in order."""
     if runs := parameters.get("runs"):
         if sum(runs) != len(frames):
             raise InputFailure(
@@ -73,7 +73,7 @@ def trajectories(frames: Frames, parameters: dict[str, Any]) -> list[str] | None
 
 
 def drawn_parts(frames: Frames, parameters: dict[str, Any], runs: Sequence[str] | None) -> Split:
-    """The division of the frames that a split draws from; raises InputFailure where it cannot be had."""
+    """Division of the frames that a split draws from; raises InputFailure where it is impossible."""
     labels = None if frames.sets is None else [str(name) for name in frames.sets]
     try:
         return divide(strata(frames), Plan.of(parameters), labels, runs)
@@ -85,10 +85,10 @@ def drawn_parts(frames: Frames, parameters: dict[str, Any], runs: Sequence[str] 
 def references(
     frames: Frames, chosen: Frames, pool: list[int], parameters: dict[str, Any]
 ) -> tuple[str, Energies]:
-    """Where the reference energies come from, in a word, and eV by atomic number of all species in chosen.
+    """Source of the reference energies, in a word, and eV by atomic number of all species in chosen.
 
     Isolated atoms are taken where the data hold any, else a fit to the pool. Raises InputFailure for a
-    species without one.
+    species without an energy.
     """
     from ase.data import atomic_numbers, chemical_symbols
 
@@ -113,10 +113,10 @@ def references(
 
 
 def separations(runs: list[str], parts: Split) -> dict[str, Any]:
-    """How near test frames come to training frames of the same trajectory, over all members.
+    """Distances of test frames to training frames of the same trajectory, over all members.
 
-    frames: distance in frames along the trajectory to how many test frames of how many members it belongs, -1
-    where the member has no training frame of it; `frames_tested`: test frames times members.
+    frames: number of test frames, times members, by distance in frames along the trajectory, -1 where the
+    member has no training frame of it; `frames_tested`: test frames times members.
     """
     distances = np.concatenate([separation(runs, parts.test, member) for member in parts.members])
     values, counts = np.unique(distances, return_counts=True)
@@ -127,7 +127,7 @@ def separations(runs: list[str], parts: Split) -> dict[str, Any]:
 
 
 def require_learned(frames: Frames, parts: Split) -> None:
-    """Raise InputFailure when a member would be judged on species that it was not trained on."""
+    """Raise InputFailure when a member would be tested on species that it was not trained on."""
     judged = set(frames.select(parts.validation + parts.test).species())
     for member, indices in enumerate(parts.members):
         if strange := judged - set(frames.select(indices).species()):

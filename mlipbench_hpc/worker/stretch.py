@@ -1,4 +1,4 @@
-"""The analysed part of an MD run, read in pieces, and the small things every analysis of it shares."""
+"""Analysed part of an MD run, read in pieces, and helpers of all its analyses."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,26 +22,26 @@ ROWS_AT_ONCE = 10_000
 
 @dataclass
 class Notes:
-    """What was dropped or clipped, in words."""
+    """Notes on frames and quantities that were dropped or clipped, in words."""
 
     warnings: list[str] = field(default_factory=list)
 
     def say(self, sentence: str) -> None:
-        """Keep one sentence, once."""
+        """Add a sentence, unless it is already there."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
     def dropped(self, frames: int) -> None:
-        """How many frames were too few for another equal block."""
+        """Note the number of frames that were too few for another equal block."""
         if frames:
-            self.say(f"{frames} frame{'s' * (frames > 1)} after the last whole block: no number counts them")
+            self.say(f"{frames} frame{'s' * (frames > 1)} after the last whole block: not analysed")
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """The frames of a trajectory after equilibration, up to the first that is not finite, in whole blocks.
+    """Frames of a trajectory after equilibration, up to the first that is not finite, in whole blocks.
 
-    chosen (T,): consecutive indices into the trajectory; dropped: frames that would come after them.
+    chosen (T,): consecutive indices into the trajectory; dropped: number of frames after them.
     """
 
     trajectory: Trajectory
@@ -50,7 +50,7 @@ class Stretch:
 
     @classmethod
     def of(cls, folder: Path, equilibration: float, blocks: int = 1) -> "Stretch":
-        """Of the MD run committed in `folder`; equilibration in ps."""
+        """Stretch of the MD run committed in `folder`; equilibration in ps."""
         trajectory = open_trajectory(folder / "trajectory.nc")
         usable = usable_frames(trajectory, equilibration)
         used = whole(len(usable), blocks)
@@ -61,37 +61,37 @@ class Stretch:
 
     @property
     def span(self) -> slice:
-        """All of it as a slice of the trajectory."""
+        """Slice of the trajectory with all these frames."""
         return slice(int(self.chosen[0]), int(self.chosen[-1]) + 1)
 
     @property
     def times(self) -> Floats:
-        """(T,) ps."""
+        """Times (T,) in ps."""
         return self.trajectory.times[self.span]
 
     @property
     def cells(self) -> Floats:
-        """(T, 3, 3) Å."""
+        """Cells (T, 3, 3) in Å."""
         return np.asarray(self.trajectory.cells[self.span], dtype=float)
 
     def parts(self, at_once: int | None = None) -> Iterator[slice]:
-        """Consecutive pieces of the T frames that fit into memory together."""
+        """Consecutive pieces of the T frames, each small enough for memory."""
         return pieces(len(self), at_once or max(1, ATOMS_AT_ONCE // len(self.trajectory.numbers)))
 
     def positions(self, at_once: int | None = None) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Consecutive pieces: which of the T frames, and their positions (f, N, 3) Å, float64."""
+        """Consecutive pieces: slice of the T frames, and their positions (f, N, 3) Å, float64."""
         for part in self.parts(at_once):
             yield part, np.asarray(self.trajectory.positions[self.span][part], dtype=float)
             let_go(self.trajectory.positions)
 
 
 def whole(frames: int, blocks: int) -> int:
-    """How many of some frames equal blocks take: the only ones that any number is made of."""
+    """Number of frames in whole blocks, the only ones that enter any number."""
     return frames // blocks * blocks
 
 
 def after(times: Floats, equilibration: float) -> NDArray[np.bool_]:
-    """(T,) whether a moment (ps) is later than equilibration; without any, all are."""
+    """Mask (T,) of times (ps) later than equilibration; without equilibration all."""
     return times > equilibration + ROUNDING_PS if equilibration > 0 else times >= 0
 
 
@@ -107,9 +107,9 @@ def usable_frames(trajectory: Trajectory, equilibration: float) -> Ints:
 
 
 def as_frames(trajectory: Trajectory, indices: Ints) -> Frames:
-    """Some frames of a trajectory, each atom taken back into the cell, without labels.
+    """Frames of a trajectory at some indices, each atom wrapped into the cell, without labels.
 
-    Positions are those stored, in float64. Without a cell nothing is periodic.
+    Positions are the stored ones, in float64. Without a cell nothing is periodic.
     """
     count, atoms = len(indices), len(trajectory.numbers)
     positions = np.asarray(trajectory.positions[indices], dtype=float)
@@ -129,12 +129,12 @@ def as_frames(trajectory: Trajectory, indices: Ints) -> Frames:
 
 
 def number(value: float | Floats) -> float | None:
-    """A float for JSON: None where it is not finite."""
+    """Float for JSON: None where it is not finite."""
     return float(value) if np.isfinite(value) else None
 
 
 def write_csv(path: Path, columns: Mapping[str, Iterable[float]]) -> None:
-    """Columns of equal length, some rows at a time."""
+    """Write columns of equal length, some rows at a time."""
     rows = zip(*columns.values(), strict=True)
     with writing(path) as stream:
         stream.write((",".join(columns) + "\n").encode())

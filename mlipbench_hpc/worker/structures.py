@@ -1,4 +1,4 @@
-"""`python -m mlipbench_hpc.worker.structures request.json`: what `mlipbench build` and `label` start."""
+"""`python -m mlipbench_hpc.worker.structures request.json`: worker of `mlipbench build` and `label`."""
 
 import io
 import sys
@@ -23,7 +23,7 @@ TELL_EVERY_S = 10.0
 
 
 def main(arguments: list[str]) -> int:
-    """0, or 65 and one sentence on stderr."""
+    """Run the request; returns 0, or 65 after one sentence on stderr."""
     request = read_json(Path(arguments[0])) or {}
     try:
         lines = {"build": build, "label": label}[request["verb"]](request, Path(request["out"]))
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def build(request: dict[str, Any], out: Path) -> list[str]:
-    """Writes structure.extxyz and build.json (its summary, and `wall_A`); returns what to say.
+    """Write structure.extxyz and build.json (its summary, and `wall_A`); returns lines to print.
 
     request: the parameters of a campaign's task; `source` is the user's file where `kind` is `structure`.
     """
@@ -58,11 +58,10 @@ def _structure(request: dict[str, Any]) -> tuple[Frames, dict[str, float]]:
 
 
 def label(request: dict[str, Any], out: Path) -> list[str]:
-    """Writes labelled.extxyz, label.json, and labels.npz where the potential answers more than energies and
-    forces; returns what to say.
+    """Write labelled.extxyz and label.json; returns lines to print.
 
-    request: `source` (a file or folder), its `format`, the name of the `potential`, the `module` of its
-    adapter, and its options.
+    Also labels.npz where the potential answers more than energies and forces. request: `source` (a file or
+    folder), its `format`, the name of the `potential`, the `module` of its adapter, and its options.
     """
     from mlipbench_hpc.worker.labelling import labeller
     from mlipbench_hpc.worker.sampling import LARGEST_FORCE, label_all
@@ -78,7 +77,7 @@ def label(request: dict[str, Any], out: Path) -> list[str]:
         raise InputFailure(f"{source}: {error}") from error
     write_bytes(out / LABELLED, extxyz(frames))
     write_json(out / "label.json", summary(frames) | {"potential": request["potential"]})
-    (out / NAME).unlink(missing_ok=True)  # of frames that were labelled into this folder before
+    (out / NAME).unlink(missing_ok=True)  # left from an earlier labelling into this folder
     lines = [
         f"{out / LABELLED}: {len(frames)} frame{'s' * (len(frames) > 1)} with energies (eV) and forces (eV/Å)"
     ]
@@ -89,7 +88,7 @@ def label(request: dict[str, Any], out: Path) -> list[str]:
 
 
 def extxyz(frames: Frames) -> bytes:
-    """Extended XYZ of all frames, with energies in eV and forces in eV/Å where they have them."""
+    """Extended XYZ of all frames, with energies in eV and forces in eV/Å where there are any."""
     from ase.calculators.singlepoint import SinglePointCalculator
     from ase.io.extxyz import write_xyz
 
@@ -109,13 +108,13 @@ def extxyz(frames: Frames) -> bytes:
 
 
 class Teller:
-    """Says now and then how far a labelling is."""
+    """Printer of a labelling's progress, from time to time."""
 
     def __init__(self) -> None:
         self.last_line = time.monotonic()
 
     def tell(self, done: int, total: int) -> None:
-        """done: frames of `total` that have their labels."""
+        """Print progress if it is due; done: number of labelled frames of `total`."""
         if time.monotonic() - self.last_line > TELL_EVERY_S:
             self.last_line = time.monotonic()
             with WhileRead():

@@ -26,10 +26,10 @@ COLUMNS = (
 
 @dataclass
 class Curve:
-    """The learning curve, one row an epoch, kept inside the checkpoints: a resumed attempt has all of it.
+    """Learning curve, one row an epoch, kept inside the checkpoints: a resumed attempt has all of it.
 
-    An adapter saves an epoch's state before it reports its row: the state is held back until the row has
-    come, and both are written as one checkpoint.
+    An adapter saves an epoch's state before it reports its row: the state is kept until then, and both are
+    written as one checkpoint.
     """
 
     context: Context
@@ -38,7 +38,7 @@ class Curve:
     _pending: tuple[int, dict[str, bytes]] | None = None
 
     def resume(self) -> Path | None:
-        """The furthest valid checkpoint of earlier attempts; its rows become this attempt's."""
+        """Furthest valid checkpoint of earlier attempts; its rows become this attempt's."""
         for _, folder, _ in self.context.earlier_checkpoints():
             rows = read_json(folder / CURVE)
             if rows is not None:
@@ -47,11 +47,11 @@ class Curve:
         return None
 
     def save(self, epoch: int, files: dict[str, bytes]) -> None:
-        """Take the adapter's state after `epoch`; it is written when that epoch is reported."""
+        """Keep the adapter's state after `epoch`; it is written when that epoch is reported."""
         self._pending = (epoch, files)
 
     def report(self, row: dict[str, float]) -> None:
-        """Add a row, write the held checkpoint with all rows, and stop here when that was asked.
+        """Add a row, write the pending checkpoint with all rows, and stop here on a request to stop.
 
         Raises TaskFailure for a row with NaN or infinity.
         """
@@ -66,7 +66,7 @@ class Curve:
         self.context.check()
 
     def write(self, path: Path) -> None:
-        """curve.csv, whole or not at all."""
+        """Write curve.csv, whole or not at all."""
         stream = io.StringIO()
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -75,7 +75,7 @@ class Curve:
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write model file(s) and curve.csv; returns what the adapter says of the model and the last errors."""
+    """Write model file(s) and curve.csv; returns values of the adapter and the last errors."""
     parameters = context.parameters
     curve = Curve(context, context.hyperparameters.get("epochs", 1))
     train, validation, reference = training_data(context)
@@ -113,5 +113,5 @@ def training_data(context: Context) -> tuple[Frames, Frames, dict[int, float]]:
 
 
 def last_errors(rows: list[dict[str, float]]) -> dict[str, float]:
-    """The validation errors of the last epoch."""
+    """Validation errors of the last epoch."""
     return {name: value for name, value in rows[-1].items() if name.startswith("validation_")} if rows else {}

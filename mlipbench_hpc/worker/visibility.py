@@ -1,10 +1,10 @@
-"""visibility: which interfacial waters of a dataset see every ion within a model's receptive field."""
+"""visibility: share of interfacial waters with every ion in a model's receptive field, in a dataset."""
 
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers
 
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.analysis.visibility import visible_share
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.split import holding
@@ -12,7 +12,7 @@ from mlipbench_hpc.worker.context import Context
 
 
 def run(context: Context) -> dict[str, Any]:
-    """By composition: frames looked at (those that `only` leaves), mean `share` within `radius` Å.
+    """Frames (those that `only` leaves) and mean `share` within `radius` Å, by composition.
 
     Compositions without ions or slab are left out, and counted in `without`.
     """
@@ -22,7 +22,7 @@ def run(context: Context) -> dict[str, Any]:
     shares: dict[str, list[float]] = {}
     without = 0
     for index in range(len(frames)):
-        share = one_frame(frames, index, atomic_numbers[given["metal"]], given["radius"])
+        share = one_frame(frames, index, atomic_numbers_of(given["metal"]), given["radius"])
         if share is None:
             without += 1
         else:
@@ -41,8 +41,8 @@ def run(context: Context) -> dict[str, Any]:
     }
 
 
-def one_frame(frames: Frames, index: int, metal: int, radius: float) -> float | None:
-    """The share in one frame; None where it has no ion, no surface or no interfacial water."""
+def one_frame(frames: Frames, index: int, metal: list[int], radius: float) -> float | None:
+    """Share in one frame; None where it has no ion, no surface or no interfacial water."""
     atoms = frames.atoms_of(index)
     try:
         share = visible_share(

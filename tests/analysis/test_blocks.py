@@ -8,29 +8,29 @@ from mlipbench_hpc.analysis.blocks import block_average, jackknife
 
 def test_hand_worked() -> None:
     # blocks of two: means 1.5, 3.5, 8; mean 13/3; the seventh sample is dropped
-    found = block_average(np.array([1.0, 2.0, 3.0, 4.0, 7.0, 9.0, 1000.0]), blocks=3)
-    assert found.mean == pytest.approx(13 / 3)
+    result = block_average(np.array([1.0, 2.0, 3.0, 4.0, 7.0, 9.0, 1000.0]), blocks=3)
+    assert result.mean == pytest.approx(13 / 3)
     deviations = [1.5 - 13 / 3, 3.5 - 13 / 3, 8 - 13 / 3]
-    assert found.standard_error == pytest.approx((sum(d * d for d in deviations) / 2 / 3) ** 0.5)
-    assert (found.blocks, found.block_length, found.dropped, found.reason) == (3, 2, 1, None)
+    assert result.standard_error == pytest.approx((sum(d * d for d in deviations) / 2 / 3) ** 0.5)
+    assert (result.blocks, result.block_length, result.dropped, result.reason) == (3, 2, 1, None)
 
 
 def test_too_few_samples_say_so() -> None:
-    found = block_average(np.arange(9.0))
-    assert found.mean == 4.0
-    assert np.isnan(found.standard_error)
-    assert found.reason is not None
-    assert "9 samples do not fill 10 blocks" in found.reason
+    result = block_average(np.arange(9.0))
+    assert result.mean == 4.0
+    assert np.isnan(result.standard_error)
+    assert result.reason is not None
+    assert "9 samples do not fill 10 blocks" in result.reason
     assert np.isnan(block_average(np.zeros(0)).mean)
 
 
 def test_columns_are_averaged_apart() -> None:
     series = np.random.default_rng(0).normal(size=(1003, 4)) + np.arange(4)
-    found = block_average(series)
-    assert found.mean.shape == found.standard_error.shape == (4,)
-    assert found.dropped == 3
+    result = block_average(series)
+    assert result.mean.shape == result.standard_error.shape == (4,)
+    assert result.dropped == 3
     alone = block_average(series[:, 2])
-    np.testing.assert_allclose([found.mean[2], found.standard_error[2]], [alone.mean, alone.standard_error])
+    np.testing.assert_allclose([result.mean[2], result.standard_error[2]], [alone.mean, alone.standard_error])
 
 
 def test_error_of_a_correlated_series() -> None:

@@ -10,7 +10,7 @@ from mlipbench_hpc.data.frames import Floats
 Inside = NDArray[np.bool_]
 
 
-def made(frames: int, molecules: int = 70, seed: int = 0) -> tuple[Inside, Floats]:
+def random_layer(frames: int, molecules: int = 70, seed: int = 0) -> tuple[Inside, Floats]:
     """Molecules that come and go slowly and turn slowly."""
     generator = np.random.default_rng(seed)
     walk = np.cumsum(generator.normal(scale=0.3, size=(frames, molecules)), axis=0)
@@ -29,7 +29,7 @@ def run(inside: Inside, directions: Floats, cuts: list[int] | None = None, **how
 
 def brute(inside: Inside, directions: Floats, lags: int, every: int) -> dict[str, list[list[float]]]:
     """Values of each origin at each lag, one molecule at a time."""
-    found: dict[str, list[list[float]]] = {name: [[] for _ in range(lags + 1)] for name in SUMS}
+    result: dict[str, list[list[float]]] = {name: [[] for _ in range(lags + 1)] for name in SUMS}
     for origin in range(0, len(inside), every):
         for lag in range(lags + 1):
             if origin + lag >= len(inside):
@@ -37,23 +37,23 @@ def brute(inside: Inside, directions: Floats, lags: int, every: int) -> dict[str
             here = [i for i in range(inside.shape[1]) if inside[origin, i]]
             both = [i for i in here if inside[origin + lag, i]]
             stayed = [i for i in here if inside[origin : origin + lag + 1, i].all()]
-            found["dipole"][lag].append(
+            result["dipole"][lag].append(
                 sum(float(directions[origin, i] @ directions[origin + lag, i]) for i in both)
             )
-            found["both"][lag].append(len(both))
-            found["stayed"][lag].append(len(stayed))
-            found["begun"][lag].append(len(here))
+            result["both"][lag].append(len(both))
+            result["stayed"][lag].append(len(stayed))
+            result["begun"][lag].append(len(here))
             if here:
-                found["both_share"][lag].append(len(both) / len(here))
-                found["stayed_share"][lag].append(len(stayed) / len(here))
-                found["origins"][lag].append(1)
-    return found
+                result["both_share"][lag].append(len(both) / len(here))
+                result["stayed_share"][lag].append(len(stayed) / len(here))
+                result["origins"][lag].append(1)
+    return result
 
 
 @pytest.mark.parametrize("every", [1, 5])
 @pytest.mark.parametrize("frames", [30, GROUP + 11, 2 * GROUP])
 def test_sums_are_those_of_a_loop_over_molecules(frames: int, every: int) -> None:
-    inside, directions = made(frames)
+    inside, directions = random_layer(frames)
     dynamics, expected = run(inside, directions, every=every), brute(inside, directions, 7, every)
     for name in SUMS:
         sums = dynamics.sums[name].sum(axis=0)
@@ -67,7 +67,7 @@ def test_sums_are_those_of_a_loop_over_molecules(frames: int, every: int) -> Non
 
 
 def test_pieces_change_no_bit() -> None:
-    inside, directions = made(3 * GROUP + 5)
+    inside, directions = random_layer(3 * GROUP + 5)
     whole = run(inside, directions)
     for cuts in ([1, 2, 3], [200], list(range(0, len(inside), 17)), [GROUP, 2 * GROUP]):
         other = run(inside, directions, cuts)
@@ -78,7 +78,7 @@ def test_pieces_change_no_bit() -> None:
 def test_survival_is_mdanalysis_own() -> None:
     """MDAnalysis.lib.correlations, which waterdynamics calls: continuous, mean of ratios."""
     correlations = pytest.importorskip("MDAnalysis.lib.correlations")
-    inside, directions = made(200, molecules=9)
+    inside, directions = random_layer(200, molecules=9)
     inside[40:60] = False
     for every in (1, 4):
         sets = [set(np.flatnonzero(row)) for row in inside]
@@ -102,7 +102,7 @@ def test_one_that_stays_and_one_that_leaves() -> None:
 
 
 def test_nobody_inside_is_nan_and_an_empty_origin_is_skipped() -> None:
-    inside, directions = made(50)
+    inside, directions = random_layer(50)
     nobody = run(np.zeros_like(inside), directions)
     assert np.isnan(nobody.dipole_correlation()[0]).all()
     assert np.isnan(nobody.survival()[0]).all()
@@ -111,7 +111,7 @@ def test_nobody_inside_is_nan_and_an_empty_origin_is_skipped() -> None:
 
 
 def test_one_frame_and_more_lags_than_frames() -> None:
-    inside, directions = made(1)
+    inside, directions = random_layer(1)
     one = run(inside, directions)
     assert one.lags == 0
     assert one.survival()[0] == pytest.approx([1.0])
@@ -122,7 +122,7 @@ def test_one_frame_and_more_lags_than_frames() -> None:
 
 def test_errors_are_those_of_repeated_runs() -> None:
     """The jackknife over ten blocks against the spread of forty independent runs, within a third."""
-    runs = [run(*made(400, molecules=20, seed=seed), lags=4) for seed in range(40)]
+    runs = [run(*random_layer(400, molecules=20, seed=seed), lags=4) for seed in range(40)]
     values = np.array([one.survival()[0] for one in runs])
     errors = np.array([one.survival()[1] for one in runs])
     spread = values[:, 1:].std(axis=0, ddof=1)
@@ -131,10 +131,10 @@ def test_errors_are_those_of_repeated_runs() -> None:
 
 def test_visits_by_hand() -> None:
     inside = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 1, 0], [1, 1, 0]], dtype=bool)
-    found = Visits(3)
+    result = Visits(3)
     for part in (inside[:1], inside[1:4], inside[4:]):
-        found.add(part)
-    assert found.share.tolist() == [0.8, 0.6, 0.0]
-    assert found.number.tolist() == [2, 2, 0]
-    assert found.length[:2].tolist() == [2.0, 1.5]
-    assert np.isnan(found.length[2])
+        result.add(part)
+    assert result.share.tolist() == [0.8, 0.6, 0.0]
+    assert result.number.tolist() == [2, 2, 0]
+    assert result.length[:2].tolist() == [2.0, 1.5]
+    assert np.isnan(result.length[2])

@@ -13,7 +13,7 @@ from plain import per_frame
 from mlipbench_hpc.analysis.fused import first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.analysis.onepass import BlockSums, block_means, block_sums, feed
-from mlipbench_hpc.analysis.profiles import COUNTED, DIPOLE, Profiler, pieces
+from mlipbench_hpc.analysis.profiles import DENSITY, TOTAL_ORIENTATION, Profiler, pieces
 from mlipbench_hpc.analysis.slab import interfacial
 from mlipbench_hpc.worker.dynamics import DIPOLE as CORRELATION
 from mlipbench_hpc.worker.dynamics import SURVIVAL, Motion
@@ -34,10 +34,10 @@ FRAMES = {"one": ONE_SIDED, "two": TWO_SIDED, "liquid": LIQUID, "hydroxide": HYD
 def moving(frame: Interface, frames: int = 53, dtype: str = "f8", seed: int = 1) -> NDArray[np.floating]:
     """Everything jitters, drifts out of the cell, and is wrapped in every other frame."""
     generator = np.random.default_rng(seed)
-    found = frame.positions + generator.normal(scale=0.03, size=(frames, *frame.positions.shape))
-    found += np.linspace(0, 60, frames)[:, None, None]
-    found[::2] -= np.floor(found[::2] / np.diag(CELL)) * np.diag(CELL)
-    return found.astype(dtype)
+    result = frame.positions + generator.normal(scale=0.03, size=(frames, *frame.positions.shape))
+    result += np.linspace(0, 60, frames)[:, None, None]
+    result[::2] -= np.floor(result[::2] / np.diag(CELL)) * np.diag(CELL)
+    return result.astype(dtype)
 
 
 def profiler(
@@ -50,28 +50,27 @@ def profiler(
 @pytest.mark.parametrize("name", FRAMES)
 def test_block_means_are_those_of_the_definition(name: str, dtype: str) -> None:
     positions = moving(FRAMES[name], dtype=dtype)
-    made, other = (profiler(FRAMES[name], positions) for _ in range(2))
-    means, dipole = block_means(made, [positions], 53, 5)
+    result, other = (profiler(FRAMES[name], positions) for _ in range(2))
+    means, dipole = block_means(result, [positions], 53, 5)
     expected = per_frame(other, np.asarray(positions, dtype=float))
-    assert set(means) == set(expected) - {DIPOLE}
+    assert set(means) == set(expected) - {TOTAL_ORIENTATION}
     for key, values in means.items():
         averages = expected[key][:50].reshape(5, 10, -1).mean(axis=1)
         np.testing.assert_allclose(values, averages, rtol=1e-9, atol=1e-9 * averages.max())
-    if DIPOLE in expected:
-        np.testing.assert_allclose(dipole, expected[DIPOLE][:, 0], rtol=1e-9, atol=1e-9)
+    if TOTAL_ORIENTATION in expected:
+        np.testing.assert_allclose(dipole, expected[TOTAL_ORIENTATION][:, 0], rtol=1e-9, atol=1e-9)
     else:
         assert len(dipole) == 0
-    assert made.moved.tolist() == other.moved.tolist()
 
 
 def test_a_skewed_cell() -> None:
     generator = np.random.default_rng(4)
     positions = ONE_SIDED.positions + generator.normal(scale=0.03, size=(20, *ONE_SIDED.positions.shape))
     positions[10:] -= np.floor(positions[10:] @ np.linalg.inv(SKEWED)) @ SKEWED
-    made, other = (profiler(ONE_SIDED, positions, SKEWED) for _ in range(2))
-    means, dipole = block_means(made, [positions], 20, 4)
+    result, other = (profiler(ONE_SIDED, positions, SKEWED) for _ in range(2))
+    means, dipole = block_means(result, [positions], 20, 4)
     expected = per_frame(other, positions)
-    np.testing.assert_allclose(dipole, expected[DIPOLE][:, 0], rtol=1e-9)
+    np.testing.assert_allclose(dipole, expected[TOTAL_ORIENTATION][:, 0], rtol=1e-9)
     for key, values in means.items():
         np.testing.assert_allclose(values, expected[key].reshape(4, 5, -1).mean(axis=1), atol=1e-9)
 
@@ -89,21 +88,24 @@ def test_pieces_change_no_bit(size: int) -> None:
 @pytest.mark.parametrize("name", ["one", "two", "hydroxide"])
 def test_who_is_in_the_first_layer_and_how_it_points(name: str) -> None:
     positions = moving(FRAMES[name], dtype=">f4")
-    made, plain = profiler(FRAMES[name], positions), np.asarray(positions, dtype=float)
-    inside, directions = first_layer(made, positions)
-    oxygens = made.waters.intact[:, 0]
-    expected = [interfacial(face.heights(plain, CELL, oxygens)) for face in made.faces]
+    result, plain = profiler(FRAMES[name], positions), np.asarray(positions, dtype=float)
+    inside, directions = first_layer(result, positions)
+    oxygens, water = result.waters.intact[:, 0], np.isin(result.waters.oxygens, result.waters.intact[:, 0])
+    expected = [interfacial(face.heights(plain, CELL, oxygens)) for face in result.faces]
+    columns = np.concatenate([water] * len(result.faces))
+    assert not inside[:, ~columns].any()
+    inside, directions = inside[:, columns], directions[:, columns]
     assert np.array_equal(inside, np.concatenate(expected, axis=1))
-    bisectors = np.concatenate([plain_directions(made, plain)] * len(made.faces), axis=1)
+    bisectors = np.concatenate([plain_directions(result, plain)] * len(result.faces), axis=1)
     np.testing.assert_allclose(directions, np.where(inside[..., None], bisectors, 0), atol=1e-12)
 
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_weighted_sums_are_those_of_every_weight(name: str) -> None:
     positions = moving(FRAMES[name], dtype=">f4")
-    made, other = (profiler(FRAMES[name], positions) for _ in range(2))
+    result, other = (profiler(FRAMES[name], positions) for _ in range(2))
     rows = np.random.default_rng(5).normal(size=(4, 53))
-    sums, _ = block_sums(made, [positions[:20], positions[20:]], rows, 5)
+    sums, _ = block_sums(result, [positions[:20], positions[20:]], rows, 5)
     expected = per_frame(other, np.asarray(positions, dtype=float))
     for key, values in sums.items():
         weighted = rows[:, :50, None] * expected[key][:50]
@@ -115,34 +117,23 @@ def test_weighted_sums_are_those_of_every_weight(name: str) -> None:
 @pytest.mark.parametrize("name", ["one", "two"])
 def test_who_is_near_an_ion_and_where_it_is(name: str) -> None:
     positions = moving(FRAMES[name], dtype=">f4")
-    made, plain = profiler(FRAMES[name], positions), np.asarray(positions, dtype=float)
+    result, plain = profiler(FRAMES[name], positions), np.asarray(positions, dtype=float)
     atoms = np.flatnonzero(FRAMES[name].numbers == 11)
-    inside, neighbours = surroundings(made, positions, atoms, 5.0)
-    heights = [face.heights(plain, CELL, atoms) for face in made.faces]
+    inside, neighbours = surroundings(result, positions, atoms, 5.0)
+    heights = [face.heights(plain, CELL, atoms) for face in result.faces]
     assert np.array_equal(inside, np.any([interfacial(one) for one in heights], axis=0))
-    vectors = minimum_image(plain[:, made.waters.oxygens, None] - plain[:, None, atoms], CELL)
+    vectors = minimum_image(plain[:, result.waters.oxygens, None] - plain[:, None, atoms], CELL)
     expected = (np.linalg.norm(vectors, axis=-1) <= 5.0).sum(axis=1)
     assert inside.any() and expected.any() and np.array_equal(neighbours, expected)
 
 
-def test_a_proton_that_changes_its_owner_is_noted() -> None:
-    positions = np.repeat(ONE_SIDED.positions[None], 8, axis=0)
-    first, second = np.flatnonzero(ONE_SIDED.numbers == 8)[:2]
-    hydrogen = first + 1
-    positions[5, hydrogen] = positions[5, second] + [0, 0, -1.0]
-    made, other = (profiler(ONE_SIDED, positions) for _ in range(2))
-    block_means(made, [positions[:4], positions[4:]], 8, 2)
-    per_frame(other, positions)
-    assert made.moved.tolist() == other.moved.tolist() == [hydrogen]
-
-
 def test_water_in_the_vacuum_is_counted_where_it_is() -> None:
     far = slab([2.05, 24.05], [0.5, -0.5], [])
-    made = profiler(far, far.positions[None])
-    means, dipole = block_means(made, [far.positions[None]] * 2, 2, 2)
-    places = [int(np.abs(made.z - height).argmin()) for height in (2.05, 24.05)]
-    assert np.flatnonzero(means[COUNTED][0]).tolist() == places
-    assert means["orientation"][0, places] / means[COUNTED][0, places] == pytest.approx([0.5, -0.5])
+    result = profiler(far, far.positions[None])
+    means, dipole = block_means(result, [far.positions[None]] * 2, 2, 2)
+    places = [int(np.abs(result.z - height).argmin()) for height in (2.05, 24.05)]
+    assert np.flatnonzero(means[DENSITY][0]).tolist() == places
+    assert means["orientation"][0, places] / means[DENSITY][0, places] == pytest.approx([0.5, -0.5])
     assert dipole == pytest.approx([0.0, 0.0], abs=1e-12)
 
 
@@ -155,13 +146,13 @@ def test_water_below_the_slab_alone_is_seen_from_there() -> None:
     """Upside down everything is the same: heights from the wet face, cos θ and P_z along its normal."""
     upright = moving(ONE_SIDED)
     mirrored = upright * np.array([1.0, 1.0, -1.0])
-    found = [block_means(made, [positions], 53, 5) for positions, made in (
+    result = [block_means(product, [positions], 53, 5) for positions, product in (
         (positions, profiler(ONE_SIDED, positions)) for positions in (upright, mirrored)
     )]  # fmt: skip
     assert [face.normal for face in profiler(ONE_SIDED, mirrored).faces] == [-1.0]
-    for name, values in found[0][0].items():
-        np.testing.assert_allclose(found[1][0][name], values, atol=1e-9)
-    np.testing.assert_allclose(found[1][1], found[0][1], atol=1e-9)
+    for name, values in result[0][0].items():
+        np.testing.assert_allclose(result[1][0][name], values, atol=1e-9)
+    np.testing.assert_allclose(result[1][1], result[0][1], atol=1e-9)
 
 
 MANY = 530
@@ -170,9 +161,9 @@ ASKED = {CORRELATION: 0.4, SURVIVAL: 0.9, "origins": "all", "coordination": 3.2}
 
 def everything(positions: NDArray[np.floating], size: int, threads: int) -> list[NDArray[np.floating]]:
     """Block sums, P_z, and sums of C_dip and P_surv, from pieces of some size."""
-    made = profiler(ONE_SIDED, positions)
+    result = profiler(ONE_SIDED, positions)
     rows = np.random.default_rng(3).normal(size=(4, MANY))
-    sums, motion = BlockSums(made, rows, 5), Motion(made, ASKED, MANY, 0.01, 5)
+    sums, motion = BlockSums(result, rows, 5), Motion(result, ASKED, MANY, 0.01, 5)
     feed((positions[part] for part in pieces(MANY, size)), [sums.add, motion.add], threads)
     moved = [one for each in motion.sums.values() for one in each.sums.values()]
     return [*sums.sums.values(), sums.dipole, *moved]
@@ -212,10 +203,10 @@ def test_what_reading_or_a_taker_raises_comes_through(threads: int) -> None:
 def test_a_first_layer_may_be_filled_again() -> None:
     """What was in the arrays before does not show, and arrays of another shape are not taken."""
     positions = moving(ONE_SIDED, 60)
-    made = profiler(ONE_SIDED, positions)
-    room = first_layer(made, positions[:30])
-    again = first_layer(made, positions[30:], room)
+    result = profiler(ONE_SIDED, positions)
+    room = first_layer(result, positions[:30])
+    again = first_layer(result, positions[30:], room)
     assert again[0] is room[0]
-    for one, other in zip(again, first_layer(made, positions[30:]), strict=True):
+    for one, other in zip(again, first_layer(result, positions[30:]), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert len(first_layer(made, positions[:7], room)[0]) == 7
+    assert len(first_layer(result, positions[:7], room)[0]) == 7

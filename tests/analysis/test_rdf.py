@@ -23,9 +23,9 @@ def test_ideal_gas_is_one(cell: np.ndarray) -> None:
     positions, everyone = gas(cell, 400, 40), np.arange(40)
     r_max = largest_radius(repeated(cell, 1))
     for first, second in ((everyone, everyone), (everyone[:15], everyone[15:])):
-        found = radial_distribution(positions, repeated(cell, 400), first, second, r_max, 0.4)
-        pull = (found.average.mean - 1) / found.average.standard_error
-        assert np.abs(found.average.mean[3:] - 1).max() < 0.05
+        result = radial_distribution(positions, repeated(cell, 400), first, second, r_max, 0.4)
+        pull = (result.average.mean - 1) / result.average.standard_error
+        assert np.abs(result.average.mean[3:] - 1).max() < 0.05
         assert np.sqrt(np.mean(pull**2)) < 2.0
 
 
@@ -33,28 +33,28 @@ def test_simple_cubic_shells() -> None:
     """Lattice constant a = 2.06 Å: 6 neighbours at a, 12 at √2 a, 8 at √3 a, 6 at 2 a."""
     grid = 2.06 * np.stack(np.meshgrid(*[np.arange(6)] * 3, indexing="ij"), axis=-1).reshape(1, -1, 3)
     cell, everyone = 12.36 * np.eye(3), np.arange(216)
-    found = radial_distribution(grid, cell[None], everyone, everyone, 4.5, 0.1, blocks=2)
+    result = radial_distribution(grid, cell[None], everyone, everyone, 4.5, 0.1, blocks=2)
     expected = {1.95: 0, 2.05: 6, 2.85: 6, 2.95: 18, 3.45: 18, 3.55: 26, 4.05: 26, 4.15: 32}
     for r, neighbours in expected.items():
-        assert found.coordination[np.abs(found.r - r).argmin()] == neighbours
-    occupied = found.r[found.average.mean > 0]
+        assert result.coordination[np.abs(result.r - r).argmin()] == neighbours
+    occupied = result.r[result.average.mean > 0]
     np.testing.assert_allclose(occupied, [2.05, 2.95, 3.55, 4.15])
     shell = 4 / 3 * np.pi * (2.1**3 - 2.0**3)
-    assert found.average.mean[20] == pytest.approx(6 * 12.36**3 / (215 * shell))
-    assert found.average.reason is not None
-    assert np.isnan(found.average.standard_error).all()
+    assert result.average.mean[20] == pytest.approx(6 * 12.36**3 / (215 * shell))
+    assert result.average.reason is not None
+    assert np.isnan(result.average.standard_error).all()
 
 
 def test_half_open_bins_and_growing_cell() -> None:
     """Two atoms 3 Å apart in cells of 10 and 12 Å: g in [3.0, 3.5) is the mean of V/shell."""
     positions = np.array([[[0.0, 0, 0], [3.0, 0, 0]]] * 2)
     cells = np.array([np.eye(3) * 10.0, np.eye(3) * 12.0])
-    found = radial_distribution(positions, cells, np.array([0]), np.array([1]), 5.0, 0.5, blocks=2)
+    result = radial_distribution(positions, cells, np.array([0]), np.array([1]), 5.0, 0.5, blocks=2)
     shell = 4 / 3 * np.pi * (3.5**3 - 3.0**3)
     expected = np.array([1000.0, 1728.0]) / shell
-    assert found.average.mean[6] == pytest.approx(expected.mean())
-    assert found.average.standard_error[6] == pytest.approx(abs(expected[0] - expected[1]) / 2)
-    assert np.count_nonzero(found.average.mean) == 1
+    assert result.average.mean[6] == pytest.approx(expected.mean())
+    assert result.average.standard_error[6] == pytest.approx(abs(expected[0] - expected[1]) / 2)
+    assert np.count_nonzero(result.average.mean) == 1
 
 
 @pytest.mark.parametrize("cell", [np.diag([9.0, 10.0, 12.0]), TRICLINIC])

@@ -9,6 +9,7 @@ from mlipbench_hpc.analysis.blocks import block_average
 from mlipbench_hpc.analysis.profiles import pieces
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, reweighted
 from mlipbench_hpc.analysis.reweighting import Quality, direct_weights, reduced
+from mlipbench_hpc.analysis.spread import Spread
 
 KT = kB * 300
 FRAMES, BINS, MEMBERS = 240, 6, 4
@@ -39,11 +40,11 @@ def sums(weights: Weights, counts: np.ndarray, size: int = 1000) -> np.ndarray:
 
 def test_all_blocks_once_are_the_plain_formulas(sampled: tuple[np.ndarray, np.ndarray]) -> None:
     counts, h = sampled
-    found = reweighted(weigh(h), sums(weigh(h), counts))
-    np.testing.assert_allclose(found.driving, counts.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(found.cea, counts.mean(axis=0) + cea_corrections(h) @ counts, rtol=1e-11)
-    np.testing.assert_allclose(found.direct, direct_weights(h) @ counts, rtol=1e-11)
-    np.testing.assert_allclose(found.sigma, found.cea.std(axis=0, ddof=1))
+    result = reweighted(weigh(h), sums(weigh(h), counts))
+    np.testing.assert_allclose(result.driving, counts.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(result.cea, counts.mean(axis=0) + cea_corrections(h) @ counts, rtol=1e-11)
+    np.testing.assert_allclose(result.direct, direct_weights(h) @ counts, rtol=1e-11)
+    np.testing.assert_allclose(result.sigma, result.cea.std(axis=0, ddof=1))
 
 
 def test_by_hand_with_blocks_taken_twice_or_not() -> None:
@@ -61,14 +62,14 @@ def test_exact_properties_hold_in_every_draw(sampled: tuple[np.ndarray, np.ndarr
     """Σ_b conserved, offsets cancel to 1e-9, the driver unchanged to the bit, changes linear in α."""
     counts, h = sampled
     draws = np.random.default_rng(1).multinomial(8, np.full(8, 1 / 8), 20).astype(float)
-    found = reweighted(weigh(h), sums(weigh(h), counts), draws)
-    np.testing.assert_allclose(found.cea.sum(axis=-1), 12.0, rtol=1e-12)
-    np.testing.assert_array_equal(found.cea[:, 0], found.driving)
+    result = reweighted(weigh(h), sums(weigh(h), counts), draws)
+    np.testing.assert_allclose(result.cea.sum(axis=-1), 12.0, rtol=1e-12)
+    np.testing.assert_array_equal(result.cea[:, 0], result.driving)
     moved = weigh(h + np.array([[0.0], [100 / KT], [-1e4], [7.0]]))
-    np.testing.assert_allclose(reweighted(moved, sums(moved, counts), draws).cea, found.cea, atol=1e-9)
+    np.testing.assert_allclose(reweighted(moved, sums(moved, counts), draws).cea, result.cea, atol=1e-9)
     scaled = weigh(3.5 * h)
-    changes = reweighted(scaled, sums(scaled, counts), draws).cea - found.driving[:, None]
-    np.testing.assert_allclose(changes, 3.5 * (found.cea - found.driving[:, None]), atol=1e-11)
+    changes = reweighted(scaled, sums(scaled, counts), draws).cea - result.driving[:, None]
+    np.testing.assert_allclose(changes, 3.5 * (result.cea - result.driving[:, None]), atol=1e-11)
 
 
 def test_a_hundred_ev_of_offset_is_no_nan(sampled: tuple[np.ndarray, np.ndarray]) -> None:
@@ -105,10 +106,10 @@ def test_frames_without_energies_count_for_the_driver_alone(
     counts, h = sampled
     carried = np.arange(0, FRAMES, 3)
     weights = Weights.of(FRAMES, 8, carried, h[:, carried])
-    found = reweighted(weights, sums(weights, counts))
-    np.testing.assert_allclose(found.driving, counts.mean(axis=0))
+    result = reweighted(weights, sums(weights, counts))
+    np.testing.assert_allclose(result.driving, counts.mean(axis=0))
     expected = counts.mean(axis=0) + cea_corrections(h[:, carried]) @ counts[carried]
-    np.testing.assert_allclose(found.cea, expected, rtol=1e-11)
+    np.testing.assert_allclose(result.cea, expected, rtol=1e-11)
 
 
 def test_too_little_is_refused() -> None:
@@ -142,17 +143,17 @@ def test_the_error_of_a_correlated_average_is_the_known_one() -> None:
 def test_the_error_of_a_reweighted_average_is_that_of_many_runs() -> None:
     """n and h follow one AR(1) process; the spread of CEA over 300 runs is what one run's bootstrap says."""
     frames, noise = 2000, np.random.default_rng(3)
-    found, errors, covered = [], [], []
+    result, errors, covered = [], [], []
     for x in series(0.8, frames, noise, 300):
         n, h = (x + noise.normal(size=frames))[:, None], 0.5 * x[None]
         weights = weigh(h, blocks=20)
         part = sums(weights, n)
         error = bootstrap(weights, part, draws=100)
-        found.append(reweighted(weights, part).cea[0, 0])
+        result.append(reweighted(weights, part).cea[0, 0])
         errors.append(error.cea[0, 0])
         covered.append(error.interval[0, 0, 0] <= -0.5 <= error.interval[1, 0, 0])
-    assert np.mean(found) == pytest.approx(-0.5, abs=4 * np.std(found) / np.sqrt(300) + 0.01)
-    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(found), rel=0.12)
+    assert np.mean(result) == pytest.approx(-0.5, abs=4 * np.std(result) / np.sqrt(300) + 0.01)
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(result), rel=0.12)
     assert 0.85 < np.mean(covered) < 0.98
 
 
@@ -187,19 +188,30 @@ def test_advice_on_length_by_hand() -> None:
     assert advice.frames_needed(1000, np.array([np.nan]), 0.05) is None
 
 
-def kinds(sampling: float, training: float, noise: float, std_h: float = 0.5) -> str | None:
-    parts = (np.array([value]) for value in (sampling, training, noise))
-    return advice.about_kinds("ρ", *parts, {1: Quality(std_h, 900, 2)})
+def kinds(sampling: float, sigma: float, error: float, std_h: float = 0.5, frames: float = 900) -> str | None:
+    """Advice on 2·SE `sampling` and a band of 2 σ; error: standard error of σ²."""
+    members = Spread(np.array(sigma**2 + 0.01), np.array(0.01), np.array(error), blocks=11)
+    return advice.about_kinds("ρ", np.array([sampling]), members, 2.0, {1: Quality(std_h, frames, 2)})
 
 
 def test_advice_on_the_larger_error() -> None:
-    assert "more training data does" in str(kinds(0.1, 0.2, 0.01))
-    assert "more MD helps" in str(kinds(0.2, 0.1, 0.01))
-    assert kinds(np.nan, 0.1, 0.01) is None
+    """Limits of the band: 2 √(σ² ± 2.228 · error)."""
+    training = str(kinds(0.1, 0.1, 0.001))
+    assert "training band 0.2, 95 % interval 0.176 to 0.221" in training
+    assert "more training data does" in training
+    assert "more MD helps" in str(kinds(0.3, 0.1, 0.001))
+    assert kinds(np.nan, 0.1, 0.001) is None
+    assert kinds(0.1, 0.1, np.nan) is None
 
 
 def test_advice_on_a_band_that_is_not_resolved_or_not_reached() -> None:
-    assert "within its own sampling error, so more MD first" in str(kinds(0.1, 0.2, 0.1))
-    unreached = str(kinds(0.1, 0.2, 0.01, std_h=2.5))
-    assert "which error is the larger is not known" in unreached
-    assert "0.2" not in unreached
+    assert "which error is the larger is unresolved, so more MD first" in str(kinds(0.1, 0.1, 0.02))
+    for words in (kinds(0.1, 0.1, 0.001, std_h=2.5), kinds(0.1, 0.1, 0.001, frames=59)):
+        assert "which error is the larger is not known" in str(words)
+        assert "0.2" not in str(words)
+
+
+def test_advice_on_too_few_independent_frames() -> None:
+    assert "15 independent effective frames, and a band needs at least 30" in advice.about_members(
+        {1: Quality(0.5, 30, 2)}
+    )

@@ -63,9 +63,9 @@ def test_cea_is_linear_so_alpha_before_is_alpha_after(sampled: tuple[np.ndarray,
 def test_direct_weights_survive_a_large_offset(sampled: tuple[np.ndarray, ...]) -> None:
     counts, energies, driver = sampled
     h = (energies + 100.0 - driver) / KT
-    found = direct_weights(h) @ counts
-    assert np.isfinite(found).all()
-    np.testing.assert_allclose(found, direct_weights(reduced(energies, driver, 300.0)) @ counts, rtol=1e-9)
+    result = direct_weights(h) @ counts
+    assert np.isfinite(result).all()
+    np.testing.assert_allclose(result, direct_weights(reduced(energies, driver, 300.0)) @ counts, rtol=1e-9)
     np.testing.assert_allclose(direct_weights(np.array([[-800.0, 800.0]])), [[1.0, 0.0]])
 
 
@@ -83,26 +83,33 @@ def test_a_shifted_oscillator_has_its_mean_where_it_belongs() -> None:
 def test_effective_sample_size_by_hand_and_for_the_driver() -> None:
     h = np.array([0.0, np.log(3.0)])  # weights 3/4 and 1/4
     assert quality(h).effective == pytest.approx(1 / (9 / 16 + 1 / 16))
-    found = quality(np.zeros(400))
-    assert (found.std_h, found.inefficiency) == (0.0, 1.0)
-    assert found.effective == pytest.approx(400)
-    assert found.verdict == "trust"
+    result = quality(np.zeros(400))
+    assert (result.std_h, result.inefficiency) == (0.0, 1.0)
+    assert result.effective == pytest.approx(400)
+    assert result.verdict == "trust"
 
 
 @pytest.mark.parametrize(
     ("std", "frames", "verdict"),
-    [(0.5, 1000, "trust"), (0.5, 60, "caution"), (1.5, 5000, "caution"), (2.5, 5000, "run it directly")],
+    [
+        (0.5, 1000, "trust"),
+        (0.5, 60, "caution"),
+        (0.5, 30, "run longer"),
+        (1.5, 5000, "caution"),
+        (2.5, 5000, "run it directly"),
+        (2.5, 10, "run it directly"),
+    ],
 )
 def test_verdicts(std: float, frames: int, verdict: str) -> None:
     h = np.random.default_rng(2).permutation(np.linspace(-1, 1, frames))
-    found = quality(std * h / h.std(ddof=1))
-    assert found.std_h == pytest.approx(std)
-    assert found.verdict == verdict
+    result = quality(std * h / h.std(ddof=1))
+    assert result.std_h == pytest.approx(std)
+    assert result.verdict == verdict
 
 
 def test_correlated_frames_count_less() -> None:
     h = np.repeat(np.random.default_rng(3).normal(scale=0.5, size=120), 10)
-    found = quality(h)
-    assert found.inefficiency == pytest.approx(10, rel=0.35)
-    assert found.effective > 800
-    assert found.independent < 130
+    result = quality(h)
+    assert result.inefficiency == pytest.approx(10, rel=0.35)
+    assert result.effective > 800
+    assert result.independent < 130

@@ -218,9 +218,9 @@ def test_a_wrong_card_is_refused(tmp_path: Path, old: str, new: str, words: str)
 
 
 def test_built_in_architectures_are_found_with_valid_cards() -> None:
-    found = find()
-    assert "mace" in found
-    for name, one in found.items():
+    result = find()
+    assert "mace" in result
+    for name, one in result.items():
         assert one.name == one.card.name == name
         assert one.card.environment
         assert {"cutoff", "layers"} == set(one.card.receptive_field)
@@ -259,9 +259,9 @@ def test_third_parties_come_by_entry_point_without_import(
 ) -> None:
     install(tmp_path, "straight", "straight_architecture")
     monkeypatch.syspath_prepend(str(tmp_path))
-    found = find()["line"]
-    assert found.module == "straight_architecture"
-    assert found.folder == tmp_path / "straight_architecture"
+    result = find()["line"]
+    assert result.module == "straight_architecture"
+    assert result.folder == tmp_path / "straight_architecture"
     assert "straight_architecture.adapter" not in sys.modules
 
 

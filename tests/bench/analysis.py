@@ -19,7 +19,7 @@ from ase.io import write
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from interface import LX, LY, LZ, slab
+from interface import LAYERS, LZ, TOP, water
 
 from mlipbench_hpc.analysis.dynamics import GROUP
 from mlipbench_hpc.analysis.fused import first_layer
@@ -34,26 +34,41 @@ from mlipbench_hpc.worker.foreign.trajectory import Foreign
 
 SMALL = "--small" in sys.argv
 FRAMES, XTC_FRAMES, REPEATS = (2_000, 200, 1) if SMALL else (200_000, 20_000, 3)
-WATERS, AT_ONCE, FEW_FRAMES = 119, 520, 20
+WATERS, AT_ONCE, FEW_FRAMES, WIDTH = 119, 520, 20, 12.0
 BLOCKS, MEMBERS, TOPOLOGY = 10, 5, "first.xyz"
 MLIPBENCH = Path(__file__).parents[2] / ".venvs" / "login" / "bin" / "mlipbench"
 FRAME_PS, DIPOLE_PS = 0.01, 2.5
-ASKED = {"dipole_correlation": DIPOLE_PS, "survival": 5.0, "origins": "all", "coordination": 3.2}
+REQUEST = {"dipole_correlation": DIPOLE_PS, "survival": 5.0, "origins": "all", "coordination": 3.2}
+
+
+def interface() -> Atoms:
+    """Gold, water and three ions, 387 atoms; waters are 3 Å apart, so that each keeps its hydrogens."""
+    gold = [(4.0 * i, 4.0 * j, z) for z in LAYERS for i in range(3) for j in range(3)]
+    waters = [
+        water(
+            np.array([3.0 * (i % 4), 3.0 * (i // 4 % 4), TOP + height]), np.array([np.sqrt(1 - c * c), 0, c])
+        )
+        for i, (height, c) in enumerate(
+            zip(np.linspace(2.0, 24.0, WATERS), np.linspace(-0.9, 0.9, WATERS), strict=True)
+        )
+    ]
+    ions = [(1.5, 1.5, TOP + 3.0), (4.5, 4.5, TOP + 5.0), (7.5, 1.5, TOP + 8.0)]
+    return Atoms(
+        f"Au{len(gold)}(OH2){WATERS}Na3", np.concatenate([gold, *waters, ions]), cell=(WIDTH, WIDTH, LZ)
+    )
 
 
 def written(folder: Path, count: int = FRAMES) -> Path:
-    """A trajectory in our own format: gold, water and three ions, 387 atoms, everything jitters."""
-    generator = np.random.default_rng(0)
-    ions = [(1.0, 1.0, 3.0), (4.0, 4.0, 5.0), (7.0, 2.0, 8.0)]
-    frame = slab(np.linspace(2.0, 24.0, WATERS).tolist(), np.linspace(-0.9, 0.9, WATERS).tolist(), ions)
+    """A trajectory in our own format, in which everything jitters."""
+    generator, frame = np.random.default_rng(0), interface()
     path, start = folder / "trajectory.nc", header(frame.numbers)
     write(folder / TOPOLOGY, Atoms(frame.numbers, frame.positions))
     with path.open("wb") as stream:
         stream.write(start[:4] + numrecs(count) + start[8:])
         for part in pieces(count, 1000):
-            records = np.zeros(part.stop - part.start, record_type(len(frame.numbers)))
+            records = np.zeros(part.stop - part.start, record_type(len(frame)))
             records["time"] = FRAME_PS * np.arange(part.start, part.stop)
-            records["cell_lengths"], records["cell_angles"] = (LX, LY, LZ), 90.0
+            records["cell_lengths"], records["cell_angles"] = (WIDTH, WIDTH, LZ), 90.0
             noise = generator.normal(scale=0.02, size=records["coordinates"].shape)
             records["coordinates"] = frame.positions + noise
             stream.write(records.tobytes())
@@ -76,23 +91,23 @@ def main() -> dict[str, float]:
         commands = whole_command(Path(folder))
         trajectory = open_trajectory(written(Path(folder)))
         first = np.asarray(trajectory.positions[0], dtype=float)
-        made = Profiler.of(trajectory.numbers, first, trajectory.cells[0], 79, 0.1)
+        profiler = Profiler.of(trajectory.numbers, first, trajectory.cells[0], 79, 0.1)
         copy = fastest(lambda: trajectory.positions.astype("=f4"))
         works = {
-            "profiles": lambda: block_means(made, parts(trajectory), FRAMES, BLOCKS),
-            "analyse": lambda: analyse(made, trajectory),
-            "analyse_with_ions": lambda: analyse(made, trajectory, ions=True),
-            "reweighting": lambda: reweighting(made, trajectory),
-            "dipole_floor": products(made, trajectory),
+            "profiles": lambda: block_means(profiler, parts(trajectory), FRAMES, BLOCKS),
+            "analyse": lambda: analyse(profiler, trajectory),
+            "analyse_with_ions": lambda: analyse(profiler, trajectory, ions=True),
+            "reweighting": lambda: reweighting(profiler, trajectory),
+            "dipole_floor": products(profiler, trajectory),
         }
         for work in works.values():
             work()  # compiles
-        found = {f"{name}_over_copy": fastest(work) / copy for name, work in works.items()}
-        floor, every = found["dipole_floor_over_copy"], ("analyse_over_copy", "reweighting_over_copy")
+        numbers = {f"{name}_over_copy": fastest(work) / copy for name, work in works.items()}
+        floor, every = numbers["dipole_floor_over_copy"], ("analyse_over_copy", "reweighting_over_copy")
         return {
-            **found,
-            "all_less_floor_over_copy": sum(found[name] for name in every) - floor,
-            "two_threads_over_one": walled(made, trajectory, 2) / walled(made, trajectory, 1),
+            **numbers,
+            "all_less_floor_over_copy": sum(numbers[name] for name in every) - floor,
+            "two_threads_over_one": wall_time(profiler, trajectory, 2) / wall_time(profiler, trajectory, 1),
             "xtc_over_decoding": from_xtc(Path(folder), trajectory),
             **commands,
         }
@@ -103,35 +118,35 @@ def parts(trajectory: Trajectory) -> Iterator[np.ndarray]:
     return (trajectory.positions[part] for part in pieces(FRAMES, AT_ONCE))
 
 
-def analyse(made: Profiler, trajectory: Trajectory, threads: int = 1, ions: bool = False) -> None:
+def analyse(profiler: Profiler, trajectory: Trajectory, threads: int = 1, ions: bool = False) -> None:
     """In one reading: profiles, P_z, C_dip, both forms of P_surv; `ions`: and their neighbours and stays."""
-    sums = BlockSums(made, np.ones((1, FRAMES)), BLOCKS)
-    moving = made if ions else replace(made, ions={})
-    motion = Motion(moving, ASKED, FRAMES, FRAME_PS, BLOCKS)
+    sums = BlockSums(profiler, np.ones((1, FRAMES)), BLOCKS)
+    moving = profiler if ions else replace(profiler, ions={})
+    motion = Motion(moving, REQUEST, FRAMES, FRAME_PS, BLOCKS)
     feed(parts(trajectory), [sums.add, motion.add], threads)
 
 
-def walled(made: Profiler, trajectory: Trajectory, threads: int) -> float:
+def wall_time(profiler: Profiler, trajectory: Trajectory, threads: int) -> float:
     """Seconds of wall time, the least of some."""
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()
-        analyse(made, trajectory, threads)
+        analyse(profiler, trajectory, threads)
         times.append(time.perf_counter() - start)
     return min(times)
 
 
-def reweighting(made: Profiler, trajectory: Trajectory) -> None:
+def reweighting(profiler: Profiler, trajectory: Trajectory) -> None:
     """CEA of all members, with its bootstrap."""
     h = np.random.default_rng(1).normal(size=(MEMBERS, FRAMES))
     weights = Weights.of(FRAMES, BLOCKS, np.arange(FRAMES), h)
-    for sums in block_sums(made, parts(trajectory), weights.rows, BLOCKS)[0].values():
+    for sums in block_sums(profiler, parts(trajectory), weights.rows, BLOCKS)[0].values():
         bootstrap(weights, sums)
 
 
-def products(made: Profiler, trajectory: Trajectory) -> Callable[[], object]:
+def products(profiler: Profiler, trajectory: Trajectory) -> Callable[[], object]:
     """The scalar products alone that C_dip is made of, of the molecules that are ever in the layer."""
-    present = int(first_layer(made, trajectory.positions[:AT_ONCE])[0].any(axis=0).sum())
+    present = int(first_layer(profiler, trajectory.positions[:AT_ONCE])[0].any(axis=0).sum())
     rows = GROUP + round(DIPOLE_PS / FRAME_PS)
     vectors = np.random.default_rng(0).normal(size=(rows, 3 * present))
 
@@ -155,9 +170,9 @@ def from_xtc(folder: Path, trajectory: Trajectory) -> float:
     every = np.ones(XTC_FRAMES, dtype=bool)
     times = FRAME_PS * np.arange(XTC_FRAMES)
     source = Foreign([xtc(path)], trajectory.numbers, cell, True, every, times)
-    asked = {
-        "skip": 0, "blocks": 10, "surface": "Au", "bin": 0.1, "ions": [], "frame_every": None, "threads": 1,
-        **ASKED,
+    request = {
+        "skip": 0, "blocks": 10, "surface": ["Au"], "bin": 0.1, "ions": [], "frame_every": None, "threads": 1,
+        "layer_atoms": [], "face": "", "assignment": "frames", **REQUEST,
     }  # fmt: skip
 
     def decode() -> None:
@@ -165,26 +180,26 @@ def from_xtc(folder: Path, trajectory: Trajectory) -> float:
             for _ in file:
                 pass
 
-    averaged(asked, source, XTC_FRAMES)
-    return fastest(lambda: averaged(asked, source, XTC_FRAMES)) / fastest(decode)
+    averaged(request, source, XTC_FRAMES)
+    return fastest(lambda: averaged(request, source, XTC_FRAMES)) / fastest(decode)
 
 
 def whole_command(folder: Path) -> dict[str, float]:
-    """`mlipbench analyse`: seconds until it says what it found in few frames, its peak memory with many."""
-    seconds, low = ran(written(folder, FEW_FRAMES))
-    _, high = ran(written(folder))
+    """`mlipbench analyse`: seconds until it says what is in few frames, its peak memory with many."""
+    seconds, low = measured(written(folder, FEW_FRAMES))
+    _, high = measured(written(folder))
     return {"start_s": seconds, "peak_MB": high, "peak_growth_MB": high - low}
 
 
-def ran(trajectory: Path) -> tuple[float, float]:
+def measured(trajectory: Path) -> tuple[float, float]:
     """Seconds until the first line of one command, the least of some, and MB of the largest process in it."""
     folder = trajectory.parent
-    given = {"--surface": "Au", "--topology": folder / TOPOLOGY, "--out": folder / "out"}
+    options = {"--surface": "Au", "--topology": folder / TOPOLOGY, "--out": folder / "out"}
     command = [
         str(MLIPBENCH),
         "analyse",
         str(trajectory),
-        *(str(word) for pair in given.items() for word in pair),
+        *(str(word) for pair in options.items() for word in pair),
     ]
     waits = []
     for _ in range(REPEATS):

@@ -64,8 +64,8 @@ def bare(evaluator: MaceEvaluator, frames: Frames) -> float:
             for index in range(len(frames))
         ]
         for batch in tools.torch_geometric.dataloader.DataLoader(graphs, batch_size=BATCH, shuffle=False):
-            found = evaluator.model(batch.to_dict(), training=False, compute_force=True)
-            found["energy"].detach().numpy(), found["forces"].detach().numpy()
+            result = evaluator.model(batch.to_dict(), training=False, compute_force=True)
+            result["energy"].detach().numpy(), result["forces"].detach().numpy()
     return time.process_time() - begin
 
 

@@ -57,9 +57,9 @@ def reference(steps: int) -> dict[str, Any]:
     atoms.positions = relaxing.positions()
     relaxing.close()
     wall = Wall.above(values["wall_A"], atoms.positions[:, 2], float(atoms.cell[2, 2]))
-    found = over_bare(atoms, labeller({}).lammps, wall, steps, 300.0)
-    picoseconds = 1000 * NIGHT_S / found["suite_ms_per_step"] * task_parameters(steps, 300.0)["timestep"]
-    return found | {"ns_a_night": picoseconds / 1000}
+    result = over_bare(atoms, labeller({"electrostatics": "slab-corrected"}).lammps, wall, steps, 300.0)
+    picoseconds = 1000 * NIGHT_S / result["suite_ms_per_step"] * task_parameters(steps, 300.0)["timestep"]
+    return result | {"ns_a_night": picoseconds / 1000}
 
 
 def over_bare(
@@ -169,18 +169,18 @@ def asked(steps: int) -> dict[str, Any]:
 def main() -> int:
     """Print the figures; 1 when the bar is missed."""
     if importlib.util.find_spec("mace"):
-        found = asked(steps=4 if SMALL else 100)
-        missed = found["speed_over_ase"] < 1.0
+        result = asked(steps=4 if SMALL else 100)
+        missed = result["speed_over_ase"] < 1.0
     elif importlib.util.find_spec("deepmd"):
         with tempfile.TemporaryDirectory() as folder:
-            found = native(gold(), gold_dp(Path(folder)), steps=20 if SMALL else 200)
-        missed = found["ratio"] > 1.05
+            result = native(gold(), gold_dp(Path(folder)), steps=20 if SMALL else 200)
+        missed = result["ratio"] > 1.05
     else:
         steps = 20 if SMALL else 1000
         charged = {f"reference_{name}": value for name, value in reference(steps).items()}
-        found = native(argon(), ARGON, steps) | charged
-        missed = max(found["ratio"], found["reference_ratio"]) > 1.05
-    print(json.dumps(found, indent=1))
+        result = native(argon(), ARGON, steps) | charged
+        missed = max(result["ratio"], result["reference_ratio"]) > 1.05
+    print(json.dumps(result, indent=1))
     return int(missed)
 
 

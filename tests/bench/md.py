@@ -148,12 +148,12 @@ def random_mace() -> Calculator:
 def main() -> int:
     """Print the figures; 1 when the bar is missed."""
     if importlib.util.find_spec("mace"):
-        found = measure(water(), random_mace(), steps=4 if SMALL else 150)
+        result = measure(water(), random_mace(), steps=4 if SMALL else 150)
     else:
         pairs = LennardJones(sigma=3.4, epsilon=0.0104, rc=6.0)
-        found = measure(argon(), pairs, steps=4 if SMALL else 200, temperature=80.0)
-    print(json.dumps(found, indent=1))
-    return int(found["ratio"] > 1.05)
+        result = measure(argon(), pairs, steps=4 if SMALL else 200, temperature=80.0)
+    print(json.dumps(result, indent=1))
+    return int(result["ratio"] > 1.05)
 
 
 if __name__ == "__main__":

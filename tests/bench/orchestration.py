@@ -103,7 +103,7 @@ def many_tasks(folder: Path) -> dict[str, float]:
     first = running.run(folder, "plan", "toy.yaml", "-v")
     assert f"{2 * REPLICAS + 4} tasks" in first.stdout, first.stdout[:500] + first.stderr
     pretend(Store(folder / "store"), folder)
-    found = {}
+    result = {}
     for verb in ("plan", "status"):
         times = []
         for _ in range(1 if SMALL else 3):
@@ -111,8 +111,8 @@ def many_tasks(folder: Path) -> dict[str, float]:
             ended = running.run(folder, verb, "toy.yaml")
             times.append(time.perf_counter() - started)
             assert ended.returncode == 0, ended.stderr
-        found[f"{verb}_10000_s"] = statistics.median(times)
-    return found
+        result[f"{verb}_10000_s"] = statistics.median(times)
+    return result
 
 
 def pretend(store: Store, folder: Path) -> None:
@@ -153,11 +153,11 @@ def second_driver(folder: Path) -> dict[str, float]:
 
 def measure() -> dict[str, float]:
     """All figures of this file."""
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for part in (per_task, many_tasks, second_driver):
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-            found |= part(Path(folder))
-    return found
+            result |= part(Path(folder))
+    return result
 
 
 if __name__ == "__main__":

@@ -47,13 +47,16 @@ def campaign() -> dict[str, Any]:
 
 def errors() -> dict[str, Any]:
     """Errors of one member on one set."""
-    force = {"rmse_meV_per_A": 130.0, "std_meV_per_A": 1100.0}
+    force = {"rmse_meV_per_A": 130.0, "std_meV_per_A": 1100.0, "ratio": 130.0 / 1100.0, "values": 11664}
     names = ("rmse_meV_per_atom", "centred_rmse_meV_per_atom", "rmse_meV", "centred_rmse_meV")
     energy = dict.fromkeys([*names, "std_meV_per_atom", "std_meV"], 4.0)
-    molecules = {"rmse_meV_per_A": 90.0, "std_meV_per_A": 400.0, "oxygens_left_out": 0}
+    molecules = {"rmse_meV_per_A": 90.0, "std_meV_per_A": 400.0, "ratio": 0.225, "values": 3888}
+    molecules["oxygens_left_out"] = 0
     species = {"O": force, "H": force}
-    forces = {"all": force, "species": species, "molecules": molecules}
-    return {"frames": 36, "energy": energy, "force": forces}
+    ions = dict.fromkeys(["rmse_meV_per_A", "std_meV_per_A", "ratio"]) | {"atoms": 0, "values": 0}
+    forces = {"all": force, "species": species, "molecules": molecules, "ions": ions}
+    stratum = {"temperature_K": 300.0, "composition": None, "frames": 12, "force": forces}
+    return {"frames": 36, "energy": energy, "force": forces, "strata": [stratum]}
 
 
 def planned() -> Iterator[Planned]:

@@ -63,8 +63,8 @@ def figures(script: str, environment: str, *words: str) -> dict[str, float]:
     _, begin, rest = ended.stdout.partition("{\n")
     if not begin:
         raise RuntimeError(f"{script} in {environment} ended with {ended.returncode} and measured nothing")
-    found: dict[str, float] = json.loads(begin + rest)
-    return found
+    result: dict[str, float] = json.loads(begin + rest)
+    return result
 
 
 def line(figure: float, bar: float, text: str) -> str:
@@ -77,13 +77,13 @@ def main() -> int:
     missed = 0
     for script, environment, bars in BENCHES:
         try:
-            found = figures(script, environment)
+            result = figures(script, environment)
         except RuntimeError as error:
             print(error, flush=True)
             missed += len(bars)
             continue
         for name, (bar, text) in bars.items():
-            shown = line(found[name], bar, text)
+            shown = line(result[name], bar, text)
             missed += "MISSED" in shown
             print(shown, flush=True)
     print(f"{missed} bars missed (a loaded machine misses bars: run it alone)")

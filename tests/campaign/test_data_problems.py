@@ -115,11 +115,11 @@ def unlabelled(tmp_path: Path, content: str, split: str = "labelled") -> Path:
 
 
 def test_structures_need_no_labels_and_their_labels_are_given_to_them(tmp_path: Path):
-    found = validate(unlabelled(tmp_path, extxyz(4).replace("energy=-10.0", "")), tmp_path / "cache")
+    result = validate(unlabelled(tmp_path, extxyz(4).replace("energy=-10.0", "")), tmp_path / "cache")
     digest = file_digest(tmp_path / "data" / "water.xyz")
-    assert found.datasets["raw"] == DatasetFacts(digest, (3, 3, 3), {"H2O1": 3}, (1, 8))
-    assert found.datasets["labelled"] == DatasetFacts("", (3, 3, 3), {"H2O1": 3}, (1, 8))
-    assert found.inputs == [(tmp_path / "data" / "water.xyz", digest)]
+    assert result.datasets["raw"] == DatasetFacts(digest, (3, 3, 3), {"H2O1": 3}, (1, 8))
+    assert result.datasets["labelled"] == DatasetFacts("", (3, 3, 3), {"H2O1": 3}, (1, 8))
+    assert result.inputs == [(tmp_path / "data" / "water.xyz", digest)]
 
 
 @pytest.mark.parametrize(
@@ -268,9 +268,9 @@ def test_dipoles_are_found_counted_and_remembered(tmp_path: Path):
     text = extxyz(4, energy='energy=-10.0 dipole="0 0 1"')
     campaign = write(tmp_path, text.replace("energy=-10.0\n", 'energy=-10.0 dipole="0 0 2"\n', 1))
     for _ in range(2):
-        found = validate(campaign, tmp_path / "cache").datasets["water"]
-        assert found.dipoles == 2
-    assert ", dipole known of 2, sha256 " in found.describe()
+        result = validate(campaign, tmp_path / "cache").datasets["water"]
+        assert result.dipoles == 2
+    assert ", dipole known of 2, sha256 " in result.describe()
 
 
 def test_a_dipole_that_is_named_must_be_there(tmp_path: Path):

@@ -57,7 +57,7 @@ def test_the_good_campaign_is_good(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "text"),
     [
         (
             "name: water",
@@ -85,7 +85,7 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "    length: 2 ps\n    timstep: 1 fs",
             "18: md.bulk.timstep: unknown key; received 'timstep'; expected one of "
             "checkpoint_every, committee, "
-            "engine, equilibration, fixed_atoms, fixed_layers, frame_every, length, member, "
+            "engine, equilibrate, equilibration, fixed_atoms, fixed_layers, frame_every, length, member, "
             "potential, replicas, "
             "seed, stability, start, temperature, thermostat, "
             "timestep, wall; did you mean `timestep`?",
@@ -174,8 +174,8 @@ def test_the_good_campaign_is_good(tmp_path: Path):
         ),
     ],
 )
-def test_one_mistake_one_message(tmp_path: Path, old: str, new: str, said: str):
-    assert str(only(tmp_path, old, new)) == f"{tmp_path / 'campaign.yaml'}:{said}"
+def test_one_mistake_one_message(tmp_path: Path, old: str, new: str, text: str):
+    assert str(only(tmp_path, old, new)) == f"{tmp_path / 'campaign.yaml'}:{text}"
 
 
 def test_mistakes_of_every_kind_are_reported_together_in_file_order(tmp_path: Path):
@@ -183,8 +183,8 @@ def test_mistakes_of_every_kind_are_reported_together_in_file_order(tmp_path: Pa
     text = text.replace("split: four", "split: for").replace("architecture: mace", "architecture: mce")
     text = text.replace("train: 20", "train: 31").replace("[300 K]", "[300 K, 3 m]")
     text += "    timestep: 0.5 fs\n    timestep: 1 fs\nmodels: {}\n"
-    found = problems_of(tmp_path, text)
-    places = [(problem.line, problem.path) for problem in found]
+    result = problems_of(tmp_path, text)
+    places = [(problem.line, problem.path) for problem in result]
     assert places == [
         (1, "name"),
         (3, "systems.box.water_box.molecules"),
@@ -194,7 +194,7 @@ def test_mistakes_of_every_kind_are_reported_together_in_file_order(tmp_path: Pa
         (19, "md.bulk.timestep"),
         (20, "models"),
     ]
-    assert found[4].hint == "four"
+    assert result[4].hint == "four"
 
 
 class Leaf(BaseModel):
@@ -236,9 +236,9 @@ def test_a_site_file_is_loaded_by_the_same_machinery(tmp_path: Path):
     assert (retries.line, retries.path) == (4, "retries")
 
 
-@pytest.mark.parametrize(("said", "hint"), [("slrum", "slurm"), ("3", ""), ("[slurm]", "slurm")])
-def test_an_unknown_scheduler_is_the_only_mistake(tmp_path: Path, said: str, hint: str):
-    (problem,) = site_problems(tmp_path, f"name: here\nscheduler: {said}\ncors: 2\n")
+@pytest.mark.parametrize(("text", "hint"), [("slrum", "slurm"), ("3", ""), ("[slurm]", "slurm")])
+def test_an_unknown_scheduler_is_the_only_mistake(tmp_path: Path, text: str, hint: str):
+    (problem,) = site_problems(tmp_path, f"name: here\nscheduler: {text}\ncors: 2\n")
     assert (problem.line, problem.path, problem.hint) == (2, "scheduler", hint)
     assert "one of local, slurm, pbs" in str(problem)
 
@@ -293,11 +293,11 @@ def test_one_mistake_in_a_site_hides_no_other(tmp_path: Path):
     nodes = "min_blocks: 2, nodes_per_block: 2, cors: 8"
     text = CLUSTER.replace("account: chem", "ports: [54000, 54001]")
     text = text.replace("walltime: 12 h", f"{nodes}, walltime: x")
-    found = {problem.path: problem.expected for problem in site_problems(tmp_path, text)}
-    assert set(found) == {
+    result = {problem.path: problem.expected for problem in site_problems(tmp_path, text)}
+    assert set(result) == {
         "ports", "nodes.gpu.min_blocks", "nodes.gpu", "nodes.gpu.cors", "nodes.gpu.walltime",
     }  # fmt: skip
-    assert found["nodes.gpu"] == "`launcher: srun`, for nodes_per_block is more than 1"
+    assert result["nodes.gpu"] == "`launcher: srun`, for nodes_per_block is more than 1"
 
 
 def site_problems(folder: Path, text: str) -> list[Problem]:

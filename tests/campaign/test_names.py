@@ -47,9 +47,9 @@ def refused(read: Any, path: Path, document: dict[str, Any], hostile: str) -> No
     path.write_text(json.dumps(document))
     with pytest.raises(CampaignError) as caught:
         read(path)
-    said = [str(problem) for problem in caught.value.problems]
-    assert any("is not a name" in line for line in said), said
-    assert all(line.isprintable() for line in said), f"{hostile!r} came through: {said}"
+    text = [str(problem) for problem in caught.value.problems]
+    assert any("is not a name" in line for line in text), text
+    assert all(line.isprintable() for line in text), f"{hostile!r} came through: {text}"
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

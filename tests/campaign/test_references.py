@@ -54,13 +54,13 @@ def campaign(**changes: Any) -> Campaign:
     return Campaign.model_validate(document)
 
 
-def found(campaign: Campaign, card: Card = CARD) -> list[Mistake]:
+def mistakes_of(campaign: Campaign, card: Card = CARD) -> list[Mistake]:
     systems = {name: facts for name, one in campaign.systems.items() if (facts := built_facts(one))}
     return check_references(campaign, {"water": WATER, "salt": SODIUM}, systems, {"spring": card}, cards())
 
 
 def test_a_sound_campaign_has_no_mistake():
-    assert found(campaign()) == []
+    assert mistakes_of(campaign()) == []
     assert check_names(campaign().model_dump(exclude_none=True)) == []
 
 
@@ -222,7 +222,7 @@ GENERATE = {"system": "box", "potential": "spc-fw", "temperatures": ["300 K", "3
     ],
 )
 def test_what_cannot_work_is_refused(changes: dict[str, Any], path: str, words: list[str]):
-    (mistake,) = found(campaign(**changes))
+    (mistake,) = mistakes_of(campaign(**changes))
     assert dotted(mistake.place) == path
     for word in words:
         assert word in f"{mistake.message}; {mistake.received}; {mistake.expected}; {mistake.hint}"
@@ -270,15 +270,15 @@ def run_of(**changes: Any) -> Campaign:
     ],
 )
 def test_runs_of_a_reference_potential_that_cannot_work(changes: dict[str, Any], path: str, words: list[str]):
-    (mistake,) = found(run_of(**changes))
+    (mistake,) = mistakes_of(run_of(**changes))
     assert dotted(mistake.place) == path
     for word in words:
         assert word in f"{mistake.message}; {mistake.received}; {mistake.expected}; {mistake.hint}"
 
 
 def test_runs_of_a_reference_potential_that_work():
-    assert found(run_of(fixed_layers=3, wall="30 Å", engine="lammps")) == []
-    assert found(run_of(wall="none", start={"system": "box"}, potential="spc-fw")) == []
+    assert mistakes_of(run_of(fixed_layers=3, wall="30 Å", engine="lammps")) == []
+    assert mistakes_of(run_of(wall="none", start={"system": "box"}, potential="spc-fw")) == []
 
 
 LONG = replace(
@@ -332,7 +332,7 @@ def test_slabs_and_relabelled_frames_are_sound():
     generate = {**GENERATE, "system": None, "systems": ["s", "t"], "potential": "electrode", "starts": 2}
     slabs = {"systems__s": {"slab": SLAB}, "systems__t": {"slab": {**SLAB, "ions": 0}}}
     labelled = {"datasets__h": {"label": {"frames": "water", "potential": "spc-fw"}}}
-    assert found(campaign(**slabs, **labelled, datasets__g={"generate": generate})) == []
+    assert mistakes_of(campaign(**slabs, **labelled, datasets__g={"generate": generate})) == []
 
 
 LANGEVIN = {"kind": "langevin", "friction": "1 1/ps"}
@@ -367,7 +367,7 @@ LANGEVIN = {"kind": "langevin", "friction": "1 1/ps"}
 def test_engines_are_the_card_s_and_langevin_is_ase_s(
     engines: tuple[str, ...], changes: dict[str, Any], path: str | None, words: list[str]
 ):
-    mistakes = found(campaign(**changes), replace(CARD, engines=engines))
+    mistakes = mistakes_of(campaign(**changes), replace(CARD, engines=engines))
     assert [dotted(mistake.place) for mistake in mistakes] == ([path] if path else [])
     for word in words:
         assert word in f"{mistakes[0].message}; {mistakes[0].received}; {mistakes[0].expected}; "
@@ -436,25 +436,25 @@ def test_a_split_of_one_charge_state(
 
 def test_the_last_frame_and_the_last_atom_are_allowed():
     start = {"dataset": "water", "frames": [39]}
-    assert found(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[47])) == []
-    (mistake,) = found(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[48]))
+    assert mistakes_of(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[47])) == []
+    (mistake,) = mistakes_of(campaign(md__bulk__start=start, md__bulk__fixed_atoms=[48]))
     assert mistake.expected == "0 to 47"
 
 
 def test_a_growing_committee_may_use_the_whole_pool_but_one_member_only():
     grow = {"force_rmse": "0.1 eV/Å", "step": 5, "at_most": 3}
-    (mistake,) = found(campaign(committees__first__grow=grow))
+    (mistake,) = mistakes_of(campaign(committees__first__grow=grow))
     assert mistake.message == "the last round: a committee larger than the data allows"
-    assert found(campaign(committees__first__grow=grow, splits__four__members=1)) == []
+    assert mistakes_of(campaign(committees__first__grow=grow, splits__four__members=1)) == []
 
 
 def test_a_card_that_knows_few_elements_refuses_others():
-    (mistake,) = found(campaign(), replace(CARD, elements=(8,)))
+    (mistake,) = mistakes_of(campaign(), replace(CARD, elements=(8,)))
     assert (dotted(mistake.place), mistake.message) == ("committees.first.split", "spring does not know H")
 
 
 def test_defaults_need_not_be_multiples_of_an_odd_timestep():
-    assert found(campaign(md__bulk__timestep="0.3 fs", md__bulk__length="3 ps")) == []
+    assert mistakes_of(campaign(md__bulk__timestep="0.3 fs", md__bulk__length="3 ps")) == []
 
 
 @pytest.mark.parametrize(
@@ -485,7 +485,7 @@ def test_an_empty_section_is_named():
 
 def test_symbols_under_analysis_must_be_elements():
     wrong = campaign(analysis={"rdf": {"pairs": [["O", "O"], ["O", "Xx"]]}, "profiles": {"metal": "Zz"}})
-    assert [dotted(mistake.place) for mistake in found(wrong)] == [
+    assert [dotted(mistake.place) for mistake in mistakes_of(wrong)] == [
         "analysis.rdf.pairs[1][1]",
         "analysis.profiles.metal",
     ]
@@ -493,11 +493,11 @@ def test_symbols_under_analysis_must_be_elements():
 
 @pytest.mark.parametrize("width", ["0.05 Å", "0.1 Å", "0.015 nm", "0.25 Å", "0.5 Å"])
 def test_bins_that_fill_the_first_layer(width: str):
-    assert found(campaign(analysis={"profiles": {"bin": width}})) == []
+    assert mistakes_of(campaign(analysis={"profiles": {"bin": width}})) == []
 
 
 def test_bins_that_lie_across_the_end_of_the_first_layer():
-    (mistake,) = found(campaign(analysis={"profiles": {"bin": "0.2 Å"}}))
+    (mistake,) = mistakes_of(campaign(analysis={"profiles": {"bin": "0.2 Å"}}))
     assert dotted(mistake.place) == "analysis.profiles.bin"
     assert mistake.received == "0.2 Å"
     assert mistake.expected == "whole bins in the first layer, 0 < z ≤ 4.5 Å, such as 0.18 or 0.25 Å"
@@ -544,6 +544,84 @@ def test_the_timestep_is_limited_by_the_lightest_atom(facts: DatasetFacts, times
     assert [mistake.expected[: len(limit or "")] for mistake in mistakes] == ([limit] if limit else [])
 
 
+def test_two_entries_that_say_the_same_are_independent_runs():
+    """Their seeds come from their names."""
+    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
+    assert mistakes_of(campaign(md__again=run)) == []
+
+
+COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "total_orientation"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "md", "path", "words"),
+    [
+        ({"run": "bulks"}, {}, "analysis.comparisons[0].run", ["no such entry in `md`", "'bulks'", "bulk"]),
+        ({"against": "bulk"}, {}, "analysis.comparisons[0].against", ["a run against itself"]),
+        (
+            {"observables": ["cosin"]}, {}, "analysis.comparisons[0].observables[0]",
+            ["no such single number", "'cosin'", "cosine, peak_z_A"],
+        ),
+        ({}, {"temperature": "310 K"}, "analysis.comparisons[0]", ["two temperatures", "300 and 310 K"]),
+        (
+            {}, {"start": {"dataset": "water", "frames": [35]}}, "analysis.comparisons[0]",
+            ["runs of different atoms", "H32O16"],
+        ),
+        (
+            {"observables": ["total_orientation", "total_orientation"]}, {}, "analysis.comparisons[0]",
+            ["declared twice"],
+        ),
+    ],
+)  # fmt: skip
+def test_comparisons_that_cannot_be_made(
+    changes: dict[str, Any], md: dict[str, Any], path: str, words: list[str]
+):
+    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
+    (mistake,) = mistakes_of(campaign(md__again=run | md, analysis__comparisons=[COMPARED | changes]))
+    assert dotted(mistake.place) == path
+    text = " ".join([mistake.message, mistake.received, mistake.expected])
+    assert all(word in text for word in words), text
+
+
+def test_comparisons_that_can_be_made():
+    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
+    truth = run | {"committee": None, "potential": "spc-fw"}
+    declared = [COMPARED, {"run": "bulk", "against": "truth", "observables": ["total_orientation"]}]
+    assert mistakes_of(campaign(md__again=run, md__truth=truth, analysis__comparisons=declared)) == []
+    (mistake,) = mistakes_of(
+        campaign(md__truth=truth, analysis__comparisons=[COMPARED | {"run": "truth", "against": "bulk"}])
+    )
+    assert mistake.message == "the reference potential is no model"
+
+
+@pytest.mark.parametrize(
+    ("frame", "equilibrate", "words"),
+    [
+        (0, None, ""), (2, None, "frame 2, 300 K, rattled"), (7, None, "frame 7, 600 K, rattled"),
+        (6, None, "frame 6, 600 K"), (6, {"length": "0.2 ps", "every": "0.05 ps"}, ""),
+        (6, {"length": "0.3 ps", "every": "0.05 ps"}, "every 0.05 ps until 0.3 ps"),
+        (6, {"length": "0.1 ps", "every": "0.2 ps"}, "every 0.2 ps until 0.1 ps"),
+    ],
+)  # fmt: skip
+def test_starts_of_another_temperature_are_equilibrated(
+    frame: int, equilibrate: dict[str, str] | None, words: str
+):
+    """Nine frames: five at 300 K and four at 600 K, of each every third rattled; 0.2 ps are discarded."""
+    recipe = {
+        "system": "box", "potential": "spc-fw", "temperatures": ["300 K", "600 K"], "frames": 9,
+        "rattle": {"distance": "0.1 Å", "every": 3},
+    }  # fmt: skip
+    start = {"dataset": "hot", "frames": [frame]}
+    asked = campaign(
+        datasets__hot={"generate": recipe}, md__bulk__start=start, md__bulk__equilibrate=equilibrate
+    )
+    facts = DatasetFacts("", (24,) * 9, {"H16O8": 9}, (1, 8))
+    systems = {"box": built_facts(asked.systems["box"])}
+    known = {"water": WATER, "salt": SODIUM, "hot": facts}
+    mistakes = check_references(asked, known, systems, {"spring": CARD}, cards())
+    assert [mistake.received for mistake in mistakes] == ([words] if words else [])
+
+
 HYDROGENS = [atom for atom in range(24) if atom % 3]
 
 
@@ -587,51 +665,3 @@ def test_masses_follow_the_order_of_atoms():
     assert built.lightest_mass(0, hydrogens | {4, 7}) == 22.98976928
     both = joined_facts({"file": known, "slab": built})
     assert [both.lightest_mass(1, {0, 2}), both.lightest_mass(2, hydrogens)] == [15.999, 15.999]
-
-
-def test_two_entries_that_are_one_run():
-    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
-    (mistake,) = found(campaign(md__again={**run, "replicas": 3, "member": 0}))
-    assert dotted(mistake.place) == "md.again"
-    assert (mistake.message, mistake.received) == ("the same run as `bulk`", "seed 0")
-    assert found(campaign(md__again={**run, "seed": 1})) == []
-    assert found(campaign(md__again={**run, "member": 1})) == []
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"engine": "ase"},  # the first of the card
-        {"checkpoint_every": "0.25 ps"},  # the default of short runs
-        {"start": {"system": "box", "frames": [0, 0]}},
-    ],
-)
-def test_a_default_that_is_stated_makes_no_other_run(changes: dict[str, Any]):
-    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps", **changes}
-    (mistake,) = found(campaign(md__again=run))
-    assert mistake.message == "the same run as `bulk`"
-    assert found(campaign(md__again={**run, "checkpoint_every": "0.5 ps"})) == []
-
-
-def test_an_option_that_is_stated_at_its_default_makes_no_other_run():
-    run = {"potential": "electrode", "start": {"dataset": "salt"}, "length": "2 ps"}
-    option = Hyperparameter("float", 2.0, "Å", minimum=0.0)
-    installed = {"electrode": replace(cards()["electrode"], options={"radius": option})}
-    facts = {"water": WATER, "salt": SODIUM}
-    for radius, count in ((2, 1), (2.5, 0)):
-        asked = campaign(md__bulk=run, md__again={**run, "radius": radius})
-        wrong = check_references(asked, facts, {}, {"spring": CARD}, installed)
-        assert [mistake.message for mistake in wrong].count("the same run as `bulk`") == count
-
-
-def test_entries_share_a_trajectory_where_one_replica_starts_with_the_same_frame():
-    run = {"committee": "first", "length": "2 ps"}
-    starts = [{"dataset": "water", "frames": frames} for frames in ([0, 1], [2, 1], [2, 3])]
-    bulk = {**run, "start": starts[0], "replicas": 2}
-    messages = [
-        [mistake.message for mistake in found(campaign(md__bulk=bulk, md__again={**run, **other}))]
-        for other in (
-            {"start": starts[1], "replicas": 2}, {"start": starts[1]}, {"start": starts[2], "replicas": 2},
-        )
-    ]  # fmt: skip
-    assert messages == [["the same run as `bulk`"], [], []]

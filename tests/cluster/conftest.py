@@ -22,32 +22,32 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Slurm]:
         pytest.fail(f"{REQUIRED} is set, but {', '.join(missing)} is not here")
     if missing:
         pytest.skip(f"{', '.join(missing)} is not here: SLURM is not tested")
-    with clusters.slurm(tmp_path_factory.mktemp("slurm")) as made:
-        yield made
+    with clusters.slurm(tmp_path_factory.mktemp("slurm")) as result:
+        yield result
 
 
 @pytest.fixture(scope="session")
 def pbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Pbs]:
-    with clusters.pbs(tmp_path_factory.mktemp("pbs")) as made:
-        yield made
+    with clusters.pbs(tmp_path_factory.mktemp("pbs")) as result:
+        yield result
 
 
 @pytest.fixture(scope="session")
 def remembering_pbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Pbs]:
     """Of a server that is set up to maintain job history."""
-    with clusters.pbs(tmp_path_factory.mktemp("pbs"), history=True) as made:
-        yield made
+    with clusters.pbs(tmp_path_factory.mktemp("pbs"), history=True) as result:
+        yield result
 
 
 @pytest.fixture(params=["slurm", pytest.param("pbs", marks=pytest.mark.pbs)])
 def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """One of the schedulers, found by whatever the test starts."""
-    made = request.getfixturevalue(request.param)
-    for name, value in made.environ.items():
+    result = request.getfixturevalue(request.param)
+    for name, value in result.environ.items():
         monkeypatch.setenv(name, value)
-    yield made
-    for job in made.jobs():
-        made.cancel(job)
+    yield result
+    for job in result.jobs():
+        result.cancel(job)
 
 
 @pytest.fixture(scope="session")

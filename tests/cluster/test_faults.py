@@ -30,9 +30,9 @@ SCHEDULERS = [
 def finished(driver: "subprocess.Popen[str]", folder: Path, seconds: float = 240) -> str:
     """What the driver said, once it has ended well."""
     code = driver.wait(timeout=seconds)
-    said = (folder / "driver.log").read_text()
-    assert code == 0, said
-    return said
+    text = (folder / "driver.log").read_text()
+    assert code == 0, text
+    return text
 
 
 def test_eight_members_train_on_eight_gpus(cluster: Any, folder: Path) -> None:
@@ -67,8 +67,8 @@ def test_a_cancelled_job_costs_no_retry_and_changes_nothing(
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site(retries=0))
     running.wait_until(lambda: running.checkpointed(folder), 180, "a checkpoint")
     cluster.cancel(cluster.jobs()[0])
-    said = finished(driver, folder)
-    assert "was lost: the next attempt continues" in said
+    text = finished(driver, folder)
+    assert "was lost: the next attempt continues" in text
     assert running.results(folder) == running.results(undisturbed)
 
 
@@ -100,10 +100,10 @@ def test_a_node_that_dies_costs_no_retry(cluster: Any, folder: Path, undisturbed
     running.wait_until(lambda: running.checkpointed(folder), 180, "a checkpoint")
     cluster.crash(cluster.jobs()[0])
     try:
-        said = finished(driver, folder)
+        text = finished(driver, folder)
     finally:
         cluster.mend()
-    assert "was lost: the next attempt continues" in said
+    assert "was lost: the next attempt continues" in text
     assert running.results(folder) == running.results(undisturbed)
 
 
@@ -122,10 +122,10 @@ def test_a_dead_slurmd_is_no_dead_node(cluster: Any, folder: Path, undisturbed: 
             120,
             "another job, or the end",
         )
-        said = finished(driver, folder)
+        text = finished(driver, folder)
     finally:
         cluster.mend()
-    assert "was lost" not in said
+    assert "was lost" not in text
     assert {one["attempt"][65:] for one in running.done(folder, "train")} == {"0"}
     for verb, name in (("train", "model.json"), ("md", "trajectory.nc")):
         assert running.digests(folder, verb, name) == running.digests(undisturbed, verb, name)
@@ -203,8 +203,8 @@ def test_a_scheduler_that_fails_for_a_while_is_waited_for(
     driver = running.start(folder, "run", "toy.yaml", site=cluster.site())
     running.wait_until(lambda: cluster.jobs("R" if cluster.kind == "pbs" else "RUNNING"), 180, "a job")
     broken.touch()
-    said = (folder / "driver.log").read_text
-    running.wait_until(lambda: UNREACHABLE in said() or driver.poll() is not None, 180, "the driver's word")
+    text = (folder / "driver.log").read_text
+    running.wait_until(lambda: UNREACHABLE in text() or driver.poll() is not None, 180, "the driver's word")
     broken.unlink()
     assert UNREACHABLE in finished(driver, folder)
     for verb, name in (("train", "model.json"), ("md", "trajectory.nc")):
@@ -237,11 +237,11 @@ def test_md_longer_than_a_walltime_goes_on_in_the_next_job_to_the_bit(cluster: A
     (plain / "argon.extxyz").rename(folder / "argon.extxyz")
     toy.write_text(text)
     site = cluster.site(walltime="1 min", retries=0)
-    said = finished(running.start(folder, "run", "toy.yaml", site=site), folder, 400)
+    output = finished(running.start(folder, "run", "toy.yaml", site=site), folder, 400)
     (result,) = running.done(folder, "md")
     assert int(result["attempt"][65:]) + 1 >= jobs
-    assert len(re.findall("interrupted, the next attempt continues", said)) >= jobs - 1
-    assert "failure" not in said
-    assert "was lost" not in said
+    assert len(re.findall("interrupted, the next attempt continues", output)) >= jobs - 1
+    assert "failure" not in output
+    assert "was lost" not in output
     compared = ("trajectory.nc", "thermo.csv")
     assert running.digests(folder, "md", *compared) == running.digests(plain, "md", *compared)

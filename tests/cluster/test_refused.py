@@ -52,9 +52,9 @@ def test_a_driver_that_can_never_start_is_not_left_in_the_queue(limited: Any, fo
 
 def test_doctor_looks_at_the_drivers_job_too(limited: Any, folder: Path) -> None:
     (folder / "site.yaml").write_text(limited.site(gpus=4) + LONG + "\n")
-    said = doctor(folder)
-    assert "WRONG no driver's job can run, with walltime 48:00:00" in said
-    assert "change `driver_walltime`" in said
+    text = doctor(folder)
+    assert "WRONG no driver's job can run, with walltime 48:00:00" in text
+    assert "change `driver_walltime`" in text
     (folder / "site.yaml").write_text(limited.site(gpus=4))
     assert "ok    the scheduler has nothing against it, with walltime 00:02:00" in doctor(folder)
     assert limited.jobs() == []
@@ -75,10 +75,10 @@ def test_doctor_tells_an_outage_from_a_mistake(
         (folder / "site.yaml").write_text(cluster.site(gpus=4))
         with monkeypatch.context() as patch:
             patch.setenv("PATH", str(shims), prepend=":")
-            said = doctor(folder)
-        assert words in said
-        assert expected in said
-        assert ("no job is accepted" in said) is (expected == "change `")
+            text = doctor(folder)
+        assert words in text
+        assert expected in text
+        assert ("no job is accepted" in text) is (expected == "change `")
 
 
 def doctor(folder: Path) -> str:

@@ -37,10 +37,11 @@ def submit(folder: Path, site: str, file: str = "toy.yaml", code: int = 0, cwd: 
 
 
 def test_a_submitted_driver_is_killed_and_the_next_ends_with_the_report(
-    cluster: Any, folder: Path, undisturbed: Path
+    cluster: Any, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The dead one's lock looks like another host's: it is taken because the scheduler says that its job is
-    over. Folder, file and names are as odd as they may be.
+    over. Folder, file and names are as odd as they may be; seeds come from names, so the results are compared
+    with those of an undisturbed campaign of the same names.
     """
     odd, store = folder / FOLDER, folder / "store"
     odd.mkdir()
@@ -48,6 +49,10 @@ def test_a_submitted_driver_is_killed_and_the_next_ends_with_the_report(
     for name, hostile in NAMES.items():
         text = text.replace(f" {name}", f" {hostile}")
     (odd / FILE).write_text(text)
+    undisturbed = tmp_path_factory.mktemp("undisturbed")
+    (undisturbed / "toy.yaml").write_text(text)
+    ended = running.run(undisturbed, "run", "toy.yaml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     site = cluster.site(walltime="4 min")
     assert "drives the campaign; its words go to" in submit(folder, site, FILE, cwd=odd)
     assert "drives this store already, or waits to" in submit(folder, site, FILE, code=2, cwd=odd)
@@ -56,8 +61,8 @@ def test_a_submitted_driver_is_killed_and_the_next_ends_with_the_report(
     os.kill(lock["pid"], signal.SIGKILL)
     running.wait_until(lambda: lock["job"] not in cluster.jobs(), 60, "the end of the driver's job")
     write_json(store / "lock", lock | {"host": "elsewhere", "heartbeat": 0.0})
-    said = submit(folder, site, FILE, cwd=odd)
-    assert f"job {lock['job']} on elsewhere is over: its driver's lock is taken" in said
+    output = submit(folder, site, FILE, cwd=odd)
+    assert f"job {lock['job']} on elsewhere is over: its driver's lock is taken" in output
     running.wait_until((store / "reports/toy/report.html").exists, 240, f"a report: {store / 'driver.log'}")
     running.wait_until(lambda: not cluster.jobs(), 60, "all jobs to be over")
     for verb, name in (("train", "model.json"), ("md", "trajectory.nc")):
@@ -74,9 +79,9 @@ def test_a_driver_whose_job_ends_submits_itself_again(slurm: Any, folder: Path, 
     submit(folder, slurm.site(walltime="1 min"))
     running.wait_until((folder / "store/reports/toy/report.html").exists, 400, "a report")
     running.wait_until(lambda: not slurm.jobs(), 60, "all jobs to be over")
-    said = (folder / "store/driver.log").read_text()
-    assert "the end of its own job: asking" in said
-    assert "drives the campaign" in said
+    text = (folder / "store/driver.log").read_text()
+    assert "the end of its own job: asking" in text
+    assert "drives the campaign" in text
 
 
 def test_only_a_cluster_has_jobs(folder: Path) -> None:

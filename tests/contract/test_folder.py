@@ -20,9 +20,9 @@ TASK = Task(verb="build", version=1, environment="analysis", identity="venv:0", 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "store")
-    made.create()
-    return made
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def finished(store: Store, content: str = "1") -> tuple[Path, dict[str, object]]:

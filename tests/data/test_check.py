@@ -35,10 +35,10 @@ def test_each_mistake_is_found_in_its_frame():
     cells[5, 2] = cells[5, 0] + cells[5, 1]
     positions[3 * 6] = positions[3 * 6 + 1] + [0.1, 0.1, 8.0 - 0.2]
     positions[21:24] = positions[9:12]
-    found = check_frames(
+    result = check_frames(
         replace(sound, energies=energies, forces=forces, positions=positions, cells=cells), 10.0
     )
-    assert [(problem.frame, problem.message) for problem in found] == [
+    assert [(problem.frame, problem.message) for problem in result] == [
         (0, "energy label missing or not a number"),
         (1, "energy label is infinite"),
         (2, "force label missing or not a number"),
@@ -48,15 +48,15 @@ def test_each_mistake_is_found_in_its_frame():
         (6, "atoms on top of each other"),
         (7, "the same structure as frame 3"),
     ]
-    assert str(found[3]) == "frame 3: absurd force component; received 10.5 eV/Å; expected at most 10 eV/Å"
-    assert "0.245 Å between atoms 0 and 1" in found[6].received
+    assert str(result[3]) == "frame 3: absurd force component; received 10.5 eV/Å; expected at most 10 eV/Å"
+    assert "0.245 Å between atoms 0 and 1" in result[6].received
 
 
 def test_many_of_one_kind_are_counted():
     sound = frames(12)
-    found = check_frames(replace(sound, energies=np.full(12, np.nan)), 10.0)
-    assert [problem.frame for problem in found] == [0, 1, 2, 3, 4, None]
-    assert found[-1].message == "… and 7 more frames with the same mistake"
+    result = check_frames(replace(sound, energies=np.full(12, np.nan)), 10.0)
+    assert [problem.frame for problem in result] == [0, 1, 2, 3, 4, None]
+    assert result[-1].message == "… and 7 more frames with the same mistake"
 
 
 def test_no_cell_is_needed_without_periodicity():
@@ -74,8 +74,8 @@ def test_closest_pair_agrees_with_brute_force_in_a_skewed_cell(pbc: tuple[bool, 
         positions = np.random.default_rng(seed).uniform(-1.5, 1.5, (30, 3)) @ cell
         first, second = np.triu_indices(30, 1)
         distances = np.linalg.norm((positions[first] - positions[second])[:, None] + shifts, axis=-1)
-        found, _pair = closest_pair(positions, cell, periodic)
-        if found < 0.3 or distances.min() < 0.3:
+        result, _pair = closest_pair(positions, cell, periodic)
+        if result < 0.3 or distances.min() < 0.3:
             hits += 1
-            assert found == pytest.approx(distances.min())
+            assert result == pytest.approx(distances.min())
     assert hits >= (2 if any(pbc) else 0)

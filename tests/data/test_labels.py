@@ -182,10 +182,10 @@ def test_isolated_atoms_and_what_energies_keep() -> None:
     assert isolated_atoms(frames).tolist() == [0, 1]
     reference = {10: -2.0, 18: -5.0}
     assert without_reference(frames, reference).energies == pytest.approx([0, 0, -0.5, -0.1, -0.3])
-    kept = offsets(frames, [2, 3, 4], reference)
-    assert kept["Ar1Ne1"].mean_eV == pytest.approx(-0.2)
-    assert kept["Ar1Ne1"].scatter_meV_per_atom == pytest.approx(50.0)
-    assert (kept["Ne1"].frames, kept["Ne1"].mean_eV) == (1, pytest.approx(-0.5))
+    rest = offsets(frames, [2, 3, 4], reference)
+    assert rest["Ar1Ne1"].mean_eV == pytest.approx(-0.2)
+    assert rest["Ar1Ne1"].scatter_meV_per_atom == pytest.approx(50.0)
+    assert (rest["Ne1"].frames, rest["Ne1"].mean_eV) == (1, pytest.approx(-0.5))
 
 
 def test_frames_that_follow_one_another_are_noticed() -> None:

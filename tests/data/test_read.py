@@ -27,14 +27,14 @@ def frames_of(
 
 def images() -> list[Atoms]:
     """Two molecules of different size, with labels that are easily recognised."""
-    found = []
+    result = []
     for number, symbols in enumerate(("OH2", "NaOH2")):
         size = 3 + number
         positions = np.arange(3.0 * size).reshape(size, 3)
         image = Atoms(symbols, positions=positions, cell=[9.0, 10.0, 11.0], pbc=[True, True, False])
         image.calc = SinglePointCalculator(image, energy=-10.0 - number, forces=0.01 * positions)
-        found.append(image)
-    return found
+        result.append(image)
+    return result
 
 
 def check(frames: Frames) -> None:
@@ -221,12 +221,12 @@ def test_dipoles_along_z(tmp_path: Path):
     ase.io.write(tmp_path / "b.xyz", [first, second], format="extxyz")
     folder = deepmd(tmp_path / "c")
     np.save(folder / "set.000" / "dipole.npy", [[0.0, 0.0, 4.0], [0.0, 0.0, -5.0]])
-    found = read(tmp_path / "a.xyz", "extxyz", EV | {"dipole": "e·Å"}, NAMES, None).dipoles
-    assert found == pytest.approx([3.0, np.nan], nan_ok=True)
-    found = read(tmp_path / "b.xyz", "extxyz", EV | {"dipole": "Debye"}, NAMES | {"dipole": "mu"}, 1).dipoles
-    assert found == pytest.approx([0.20819434], rel=1e-7)  # CODATA 2018
-    found = read(folder, "deepmd-npy", EV | {"dipole": "e·Bohr"}, NAMES, None).dipoles
-    assert found == pytest.approx([4 * 0.529177211, -5 * 0.529177211], rel=1e-8)
+    result = read(tmp_path / "a.xyz", "extxyz", EV | {"dipole": "e·Å"}, NAMES, None).dipoles
+    assert result == pytest.approx([3.0, np.nan], nan_ok=True)
+    result = read(tmp_path / "b.xyz", "extxyz", EV | {"dipole": "Debye"}, NAMES | {"dipole": "mu"}, 1).dipoles
+    assert result == pytest.approx([0.20819434], rel=1e-7)  # CODATA 2018
+    result = read(folder, "deepmd-npy", EV | {"dipole": "e·Bohr"}, NAMES, None).dipoles
+    assert result == pytest.approx([4 * 0.529177211, -5 * 0.529177211], rel=1e-8)
 
 
 def test_a_dipole_that_is_no_vector(tmp_path: Path):

@@ -88,10 +88,10 @@ def test_mdanalysis_reads_positions_times_and_cell(written: Path) -> None:
 def test_cell_vectors_are_those_of_ase() -> None:
     """Angles of 60, 90 and 120 degrees have exact cosines; ASE's own conversion is the second opinion."""
     cells = np.array([CELL, [3.0, 4.0, 5.0, 90.0, 90.0, 90.0], [2.0, 2.0, 7.0, 90.0, 90.0, 120.0]])
-    found = cell_vectors(cells[:, :3], cells[:, 3:])
-    np.testing.assert_allclose(found, [cellpar_to_cell(cell) for cell in cells], atol=1e-13)
-    np.testing.assert_array_equal(found[1], np.diag([3.0, 4.0, 5.0]))
-    np.testing.assert_allclose(found[2, 1], [-1.0, np.sqrt(3.0), 0.0], atol=1e-14)
+    result = cell_vectors(cells[:, :3], cells[:, 3:])
+    np.testing.assert_allclose(result, [cellpar_to_cell(cell) for cell in cells], atol=1e-13)
+    np.testing.assert_array_equal(result[1], np.diag([3.0, 4.0, 5.0]))
+    np.testing.assert_allclose(result[2, 1], [-1.0, np.sqrt(3.0), 0.0], atol=1e-14)
 
 
 @pytest.mark.parametrize("content", [b"", b"CDF\x02", b"nonsense" * 50, b"\x80\x04pickle"])

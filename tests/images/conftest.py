@@ -28,8 +28,8 @@ def apptainer() -> None:
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the image of `analysis`, as `mlipbench images build` leaves it."""
-    kept = os.environ.get(KEPT)
-    folder = Path(kept).resolve() if kept else tmp_path_factory.mktemp("images")
+    rest = os.environ.get(KEPT)
+    folder = Path(rest).resolve() if rest else tmp_path_factory.mktemp("images")
     work = tmp_path_factory.mktemp("build")
     built = running.run(work, "images", "build", "analysis", site=site(folder), timeout=1200)
     assert built.returncode == 0, built.stdout + built.stderr

@@ -44,14 +44,14 @@ def small(**texts: str) -> Recipe:
 
 
 def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path) -> None:
-    made: list[Entry] = []
+    result: list[Entry] = []
     for name, mask in (("one", 0o022), ("another place", 0o077)):
         before = os.umask(mask)
         try:
-            made.append(Builder(tmp_path / name, "", print).build(small()))
+            result.append(Builder(tmp_path / name, "", print).build(small()))
         finally:
             os.umask(before)
-    one, other = made
+    one, other = result
     assert one.squashfs == other.squashfs
     assert one.recipe == other.recipe
     assert one.sha256 != other.sha256  # A SIF carries the time and a random id.
@@ -90,16 +90,16 @@ def test_list_verify_and_export(images: Path, campaign: Path, tmp_path: Path) ->
 
 def contents(folder: Path) -> dict[str, Any]:
     """Every number of every committed task by label; npz as arrays, since their deflate is the system's."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for path in (folder / "store" / "tasks").glob("*/result.json"):
         label = json.loads((path.parent / "task.json").read_text())["label"]
-        found[label] = json.loads(path.read_text())["values"]
+        result[label] = json.loads(path.read_text())["values"]
         for file in sorted(path.parent.glob("*.npz")):
             arrays = dict(np.load(file))
-            found[label, file.name] = {name: (a.dtype.str, a.tobytes()) for name, a in arrays.items()}
+            result[label, file.name] = {name: (a.dtype.str, a.tobytes()) for name, a in arrays.items()}
         for file in sorted(path.parent.glob("*.nc")):
-            found[label, file.name] = file.read_bytes()
-    return found
+            result[label, file.name] = file.read_bytes()
+    return result
 
 
 def test_a_campaign_gives_the_numbers_of_virtual_environments(images: Path, campaign: Path) -> None:
@@ -168,10 +168,10 @@ def test_a_flipped_byte_is_refused_whatever_its_times_say(copied: Path, campaign
         stream.write(bytes([byte ^ 1]))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     entry = Images(copied).entries["analysis-cpu"]
-    said = refused(campaign, copied, "run", "toy.yaml")
-    assert f"expected sha256 {entry.sha256}" in said
-    assert "found    sha256" in said
-    assert f"not {entry.squashfs}" in said
+    text = refused(campaign, copied, "run", "toy.yaml")
+    assert f"expected sha256 {entry.sha256}" in text
+    assert "found    sha256" in text
+    assert f"not {entry.squashfs}" in text
     verified = running.run(campaign, "images", "verify", site=site(copied))
     assert verified.returncode == 1
     assert "REFUSED" in verified.stdout

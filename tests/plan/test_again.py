@@ -47,8 +47,8 @@ def test_a_cause_is_named(change: dict, cause: str) -> None:
 
 def test_an_earlier_schema_is_a_cause_of_its_own() -> None:
     record = {"schema": 1, "label": TASK.label, "architecture": {"name": "mace", "digest": "ab"}}
-    told = lines([Planned(TASK, ())], {TASK.key: "waiting"}, {TASK.label: record})
-    assert told[1] == "  1 train: keys of an earlier version of this suite (schema 1, now 2)"
+    message = lines([Planned(TASK, ())], {TASK.key: "waiting"}, {TASK.label: record})
+    assert message[1] == "  1 train: keys of an earlier version of this suite (schema 1, now 2)"
 
 
 def test_what_is_done_or_was_never_committed_needs_no_cause() -> None:

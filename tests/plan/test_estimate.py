@@ -57,9 +57,9 @@ def test_measured_speeds_take_the_place_of_the_cards() -> None:
     a, b = planned("a", 10), planned("b", 3)
     seen = Snapshot({a.key: result(a)}, spent={a.key: 40.0})
     assert left([a, b], seen) == {b.key: pytest.approx(12)}
-    said = summary([a, b], seen, states([a, b], seen), TWO)
-    assert "measured here: md electrode" in said[-1]
-    assert "cards" not in said[-1]
+    text = summary([a, b], seen, states([a, b], seen), TWO)
+    assert "measured here: md electrode" in text[-1]
+    assert "cards" not in text[-1]
     assert "the cards' estimate: md" in summary([a, b], Snapshot({}), states([a, b], Snapshot({})), TWO)[-1]
 
 
@@ -168,16 +168,16 @@ def test_gpu_hours_their_price_and_a_budget() -> None:
     seconds = left(plan)
     assert (gpu_hours(plan, seconds), core_hours(plan, seconds)) == (pytest.approx(3), pytest.approx(1))
     assert wall(plan, seconds, site) == pytest.approx(3 * HOUR), "one GPU, and the CPU beside it"
-    found = states(plan, Snapshot({}))
-    assert "3.00 GPU-hours (price at most 7.50)" in summary(plan, Snapshot({}), found, site)[1]
+    outcome = states(plan, Snapshot({}))
+    assert "3.00 GPU-hours (price at most 7.50)" in summary(plan, Snapshot({}), outcome, site)[1]
     seen = done((planned("d", HOUR, gpus=1), HOUR))
     measured = [*plan, planned("d", HOUR, gpus=1)]
     assert "3.00 GPU-hours (price 7.50)" in summary(measured, seen, states(measured, seen), site)[1]
     assert over_budget(measured, seen, states(measured, seen), site) == (
         "this may cost 3.0 GPU-hours, more than 2"
     )
-    assert over_budget(plan[1:], Snapshot({}), found, site) == ""
-    assert over_budget(plan, Snapshot({}), found, TWO) == ""
+    assert over_budget(plan[1:], Snapshot({}), outcome, site) == ""
+    assert over_budget(plan, Snapshot({}), outcome, TWO) == ""
 
 
 def test_a_later_attempt_judges_its_speed_by_its_own_steps() -> None:

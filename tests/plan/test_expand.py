@@ -12,6 +12,7 @@ from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.contract.versions import verb_versions
 from mlipbench_hpc.plan.expand import Setting, environments, expand
 from mlipbench_hpc.plan.graph import Planned
+from mlipbench_hpc.plan.sources import conditions
 from mlipbench_hpc.potentials.card import find as potentials
 
 GROW = ("split: main}", "split: main, grow: {force_rmse: 1 meV/Å, step: 2, at_most: 3}}")
@@ -37,8 +38,8 @@ def plan(
     return expand(validated.campaign, setting(validated, **changes), decisions or {})
 
 
-def of(verb: str, found: list[Planned]) -> list[Planned]:
-    return [item for item in found if item.task.verb == verb]
+def of(verb: str, result: list[Planned]) -> list[Planned]:
+    return [item for item in result if item.task.verb == verb]
 
 
 def test_upstream_comes_first(tmp_path: Path) -> None:
@@ -71,20 +72,20 @@ def test_a_change_touches_what_depends_on_it_and_nothing_else(
     assert {item.task.verb for item in after if item.key in new} == touched
 
 
-@pytest.mark.parametrize(("said", "engine"), [("", "lammps"), ("    engine: ase\n", "ase")])
+@pytest.mark.parametrize(("text", "engine"), [("", "lammps"), ("    engine: ase\n", "ase")])
 def test_the_engine_is_the_campaign_s_or_the_first_of_the_card(
-    tmp_path: Path, said: str, engine: str
+    tmp_path: Path, text: str, engine: str
 ) -> None:
     argon_frames(tmp_path)
     (tmp_path / "toy.yaml").write_text(
-        TOY.replace("    temperature: 40 K\n", f"    temperature: 40 K\n{said}")
+        TOY.replace("    temperature: 40 K\n", f"    temperature: 40 K\n{text}")
     )
     validated = validate(tmp_path / "toy.yaml")
     toy = find()["toy"]
     laws = {**toy.card.cost, "md_lammps": "md_ase"}
     both = {"toy": replace(toy, card=replace(toy.card, engines=("lammps", "ase"), cost=laws))}
-    found = expand(validated.campaign, replace(setting(validated), architectures=both), {})
-    assert {item.task.parameters["engine"] for item in of("md", found)} == {engine}
+    result = expand(validated.campaign, replace(setting(validated), architectures=both), {})
+    assert {item.task.parameters["engine"] for item in of("md", result)} == {engine}
 
 
 def test_threads_decide_what_loads_a_model_and_nothing_else(tmp_path: Path) -> None:
@@ -94,21 +95,21 @@ def test_threads_decide_what_loads_a_model_and_nothing_else(tmp_path: Path) -> N
 
 
 def test_an_open_loop_is_unrolled_to_its_maximum(tmp_path: Path) -> None:
-    found = plan(tmp_path, TOY.replace(*GROW))
-    assert len(of("decide", found)) == 3
-    assert [item.subjects[0]["train"] for item in of("train", found)] == [8, 8, 10, 10, 12, 12]
-    assert [item.maybe for item in of("train", found)] == [False, False, True, True, True, True]
-    assert all(item.maybe for item in of("md", found))
+    result = plan(tmp_path, TOY.replace(*GROW))
+    assert len(of("decide", result)) == 3
+    assert [item.subjects[0]["train"] for item in of("train", result)] == [8, 8, 10, 10, 12, 12]
+    assert [item.maybe for item in of("train", result)] == [False, False, True, True, True, True]
+    assert all(item.maybe for item in of("md", result))
 
 
 def test_a_decision_prunes_it_and_md_uses_the_last_committee(tmp_path: Path) -> None:
     text = TOY.replace(*GROW)
     first, second, _ = (item.key for item in of("decide", plan(tmp_path, text)))
-    found = plan(tmp_path, text, {first: False, second: True})
-    assert len(of("decide", found)) == 2
-    assert not any(item.maybe for item in found)
-    assert of("md", found)[0].task.upstream["model"] == of("train", found)[2].key
-    assert of("train", found)[2].subjects[0]["train"] == 10
+    result = plan(tmp_path, text, {first: False, second: True})
+    assert len(of("decide", result)) == 2
+    assert not any(item.maybe for item in result)
+    assert of("md", result)[0].task.upstream["model"] == of("train", result)[2].key
+    assert of("train", result)[2].subjects[0]["train"] == 10
 
 
 def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Path) -> None:
@@ -121,9 +122,10 @@ def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Pa
 # Counted by hand from each file: tasks by verb.
 EXAMPLE_TASKS = {
     "quickstart": {
-        # Three systems, joined; sampled once each; four members of two committees; six runs, four of a model.
+        # Three systems, joined; sampled once each; four members of two committees; of the reference
+        # two runs with four starts, of the models four with three, each seen by four members.
         "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 8, "evaluate": 8,
-        "calibrate": 2, "md": 6, "analyse": 6, "reevaluate": 16, "reweight": 4,
+        "calibrate": 2, "md": 20, "analyse": 20, "reevaluate": 48, "reweight": 12,
     },
     "water": {
         "build": 1, "label": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
@@ -191,14 +193,19 @@ def water_frames(path: Path) -> None:
 
 
 def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) -> None:
-    found = plan(tmp_path, TOY.replace(*REWEIGHT))
-    trained, runs = of("train", found), of("md", found)
-    energies, joined = of("reevaluate", found), of("reweight", found)
+    result = plan(tmp_path, TOY.replace(*REWEIGHT))
+    trained, runs = of("train", result), of("md", result)
+    energies, joined = of("reevaluate", result), of("reweight", result)
     assert [(item.task.upstream["md"], item.task.upstream["model"]) for item in energies] == [
         (md.key, model.key) for md in runs for model in trained
     ]
     assert {item.task.parameters["stride"] for item in energies} == {5}
-    (calibration,) = of("calibrate", found)
+    (calibration,) = of("calibrate", result)
+    assert calibration.task.parameters == {
+        "conditions": [{"frames": 24, "temperature": None, "rattle_every": None}]
+    }
+    for item in of("evaluate", result):
+        assert item.task.parameters["conditions"] == calibration.task.parameters["conditions"]
     assert [item.task.upstream["calibration"] for item in joined] == [calibration.key] * 2
     assert joined[1].task.upstream["member-001"] == energies[3].key
     assert len(of("reweight", plan(tmp_path, TOY))) == 0
@@ -206,16 +213,16 @@ def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) 
 
 def test_another_member_may_drive(tmp_path: Path) -> None:
     text = TOY.replace(*REWEIGHT).replace("    committee: pairs\n", "    committee: pairs\n    member: 1\n")
-    found = plan(tmp_path, text)
-    trained = [item.key for item in of("train", found)]
-    assert [item.task.upstream["model"] for item in of("md", found)] == [trained[1]] * 2
-    assert {item.task.parameters["driver"] for item in of("reweight", found)} == {1}
-    assert [item.task.upstream["model"] for item in of("reevaluate", found)] == trained * 2
+    result = plan(tmp_path, text)
+    trained = [item.key for item in of("train", result)]
+    assert [item.task.upstream["model"] for item in of("md", result)] == [trained[1]] * 2
+    assert {item.task.parameters["driving_member"] for item in of("reweight", result)} == {1}
+    assert [item.task.upstream["model"] for item in of("reevaluate", result)] == trained * 2
 
 
 def test_a_single_model_is_no_committee(tmp_path: Path) -> None:
-    found = plan(tmp_path, TOY.replace(*REWEIGHT).replace("members: 2", "members: 1"))
-    assert not {"calibrate", "reevaluate", "reweight"} & {item.task.verb for item in found}
+    result = plan(tmp_path, TOY.replace(*REWEIGHT).replace("members: 2", "members: 1"))
+    assert not {"calibrate", "reevaluate", "reweight"} & {item.task.verb for item in result}
 
 
 def test_data_with_ions_at_a_metal_ask_who_sees_them(tmp_path: Path) -> None:
@@ -237,14 +244,14 @@ def test_data_that_know_dipoles_of_wet_metal_are_asked_how_they_go_with_the_wate
     validated = validate(tmp_path / "toy.yaml")
     wet = replace(validated.datasets["argon"], species=(1, 8, 79))
     for facts in (wet, replace(wet, species=(1, 8), dipoles=3)):
-        found = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
-        assert not of("dipole", found)
+        result = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
+        assert not of("dipole", result)
     facts = replace(wet, dipoles=3)
-    found = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
-    (asked,) = of("dipole", found)
+    result = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
+    (asked,) = of("dipole", result)
     assert asked.task.parameters == {"metal": "Au", "blocks": validated.campaign.analysis.blocks}
     assert asked.subjects == ({"frames": "argon"},)
-    assert [asked.task.upstream["frames"]] == [item.key for item in of("build", found)]
+    assert [asked.task.upstream["frames"]] == [item.key for item in of("build", result)]
 
 
 def test_who_sees_the_ions_is_asked_of_all_committees_before_any_is_trained(tmp_path: Path) -> None:
@@ -254,9 +261,9 @@ def test_who_sees_the_ions_is_asked_of_all_committees_before_any_is_trained(tmp_
     (tmp_path / "toy.yaml").write_text(TOY.replace("toy}", wider).replace("split: main}", another))
     validated = validate(tmp_path / "toy.yaml")
     facts = replace(validated.datasets["argon"], species=(1, 8, 11, 79))
-    found = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
-    verbs = [item.task.verb for item in found]
-    seen = [item.subjects for item in of("visibility", found)]
+    result = expand(validated.campaign, replace(setting(validated), facts={"argon": facts}), {})
+    verbs = [item.task.verb for item in result]
+    seen = [item.subjects for item in of("visibility", result)]
     assert seen == [({"committee": "pairs"},), ({"committee": "wider"},)]
     assert max(i for i, verb in enumerate(verbs) if verb == "visibility") < verbs.index("train")
 
@@ -297,15 +304,15 @@ def interface(folder: Path) -> list[Planned]:
 
 
 def test_several_systems_and_starts_are_sampled_apart_and_joined(tmp_path: Path) -> None:
-    found = interface(tmp_path)
-    samples = [item for item in of("label", found) if "sample" in item.subjects[0]]
+    result = interface(tmp_path)
+    samples = [item for item in of("label", result) if "sample" in item.subjects[0]]
     assert [(s.subjects[0]["of"], s.subjects[0]["start"]) for s in samples] == [
         (system, start) for system in ("zero", "two", "own") for start in (0, 1)
     ]
     assert [s.task.parameters["frames"] for s in samples] == [2, 2, 1, 1, 1, 1]
     assert [s.task.parameters["seed"] for s in samples] == [3000, 3001] * 3
     assert all(s.task.parameters["gold"] == "mobile" for s in samples)
-    (join,) = [item for item in of("build", found) if item.task.parameters["kind"] == "join"]
+    (join,) = [item for item in of("build", result) if item.task.parameters["kind"] == "join"]
     assert join.subjects == ({"dataset": "mixed"},)
     assert list(join.task.upstream.values()) == [s.key for s in samples]
     assert sorted(join.task.upstream) == list(join.task.upstream)
@@ -314,11 +321,29 @@ def test_several_systems_and_starts_are_sampled_apart_and_joined(tmp_path: Path)
     assert facts.sizes == (168,) * 4 + (170,) * 2 + (1,) * 2
 
 
+def test_calibration_knows_at_which_temperature_frames_were_sampled(tmp_path: Path) -> None:
+    """Of relabelled frames those of the sampling; of the quickstart three systems at three temperatures."""
+    slabs = INTERFACE.replace("  own: {structure: {path: own.xyz, format: extxyz}}\n", "").replace(
+        ", own]", "]"
+    )
+    (tmp_path / "toy.yaml").write_text(slabs)
+    validated = validate(tmp_path / "toy.yaml")
+    result = conditions(validated.campaign.datasets, validated.datasets, "again")
+    assert [stretch["frames"] for stretch in result] == [2, 2, 2, 2]
+    assert {(stretch["temperature"], stretch["rattle_every"]) for stretch in result} == {(330.0, None)}
+    validated = validate(EXAMPLES / "quickstart.yaml")
+    result = conditions(validated.campaign.datasets, validated.datasets, "interface")
+    assert (
+        result
+        == [{"frames": 24, "temperature": kelvin, "rattle_every": 2} for kelvin in (300.0, 600.0, 1200.0)] * 3
+    )
+
+
 def test_starts_are_built_with_seeds_of_their_own(tmp_path: Path) -> None:
-    found = [item for item in of("build", interface(tmp_path)) if "system" in item.subjects[0]]
-    seeds = {(i.subjects[0]["system"], i.task.parameters.get("seed")) for i in found}
+    result = [item for item in of("build", interface(tmp_path)) if "system" in item.subjects[0]]
+    seeds = {(i.subjects[0]["system"], i.task.parameters.get("seed")) for i in result}
     assert seeds == {("zero", 0), ("zero", 1), ("two", 1000), ("two", 1001), ("own", None)}
-    (own,) = [item for item in found if item.task.parameters["kind"] == "structure"]
+    (own,) = [item for item in result if item.task.parameters["kind"] == "structure"]
     assert own.task.inputs == {"data": validate(tmp_path / "toy.yaml").systems["own"].sha256}
 
 
@@ -327,6 +352,7 @@ md:
   truth:
     potential: electrode
     start: {dataset: mixed, frames: [0, 4]}
+    temperature: 330 K
     length: 1 ps
     replicas: 2
     fixed_layers: 2
@@ -336,11 +362,11 @@ md:
 
 def test_a_reference_potential_drives_itself_and_is_analysed(tmp_path: Path) -> None:
     interface(tmp_path)
-    found = plan(tmp_path, INTERFACE + REFERENCE)
-    runs, (join,) = of("md", found), [i for i in of("build", found) if i.task.parameters["kind"] == "join"]
+    result = plan(tmp_path, INTERFACE + REFERENCE)
+    runs, (join,) = of("md", result), [i for i in of("build", result) if i.task.parameters["kind"] == "join"]
     subjects = [{"md": "truth", "replica": replica, "potential": "electrode"} for replica in (0, 1)]
     assert [run.subjects for run in runs] == [(subject,) for subject in subjects]
-    assert [item.subjects for item in of("analyse", found)] == [(subject,) for subject in subjects]
+    assert [item.subjects for item in of("analyse", result)] == [(subject,) for subject in subjects]
     for run in runs:
         assert (run.task.environment, run.task.architecture) == ("reference", None)
         assert run.task.upstream == {"start": join.key}
@@ -353,8 +379,8 @@ def test_a_reference_potential_drives_itself_and_is_analysed(tmp_path: Path) -> 
         assert not {"hyperparameters", "dtype"} & set(run.task.parameters)
     assert [run.task.parameters["start_frame"] for run in runs] == [0, 4]
     atoms = (4 * 168 + 2 * 170 + 2 * 1) / 8
-    assert runs[0].cost.core_s == pytest.approx(2.0 + 2.5e-5 * atoms * 2000)
-    assert not {"reevaluate", "reweight", "train"} & {item.task.verb for item in found}
+    assert runs[0].cost.core_s == pytest.approx(2.0 + 3.5e-5 * atoms * 2000)
+    assert not {"reevaluate", "reweight", "train"} & {item.task.verb for item in result}
     campaign = validate(tmp_path / "toy.yaml").campaign
     without = campaign.model_copy(update={"datasets": {}})
     assert environments(without, find(), potentials()) == ["analysis", "reference"]
@@ -369,23 +395,23 @@ def test_structures_of_the_user_s_are_read_and_then_labelled(tmp_path: Path) -> 
 
     write(tmp_path / "water.extxyz", [water_box(4, 0.9, seed).atoms(0) for seed in range(5)], format="extxyz")
     text = TOY.replace("splits:", f"{given.replace('argon', 'water')}splits:")
-    found = plan(tmp_path, text)
-    (build,) = [item for item in of("build", found) if item.subjects == ({"dataset": "raw"},)]
-    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5, "reader": 2}
-    (label,) = of("label", found)
+    result = plan(tmp_path, text)
+    (build,) = [item for item in of("build", result) if item.subjects == ({"dataset": "raw"},)]
+    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5, "reader": 3}
+    (label,) = of("label", result)
     assert label.task.upstream == {"frames": build.key}
     sha256 = hashlib.sha256((tmp_path / "water.extxyz").read_bytes()).hexdigest()
     assert build.task.inputs == {"data": sha256}
 
 
 def test_one_run_needs_no_join_and_given_frames_are_labelled(tmp_path: Path) -> None:
-    found = interface(tmp_path)
-    (one,) = [item for item in of("label", found) if item.subjects[0].get("dataset") == "one"]
-    (again,) = [item for item in of("label", found) if item.subjects[0].get("dataset") == "again"]
-    (join,) = [item for item in of("build", found) if item.task.parameters["kind"] == "join"]
+    result = interface(tmp_path)
+    (one,) = [item for item in of("label", result) if item.subjects[0].get("dataset") == "one"]
+    (again,) = [item for item in of("label", result) if item.subjects[0].get("dataset") == "again"]
+    (join,) = [item for item in of("build", result) if item.task.parameters["kind"] == "join"]
     assert one.task.parameters["gold"] == "rigid"
     assert again.task.upstream == {"frames": join.key}
-    assert again.task.parameters == {"potential": "electrode"}
+    assert again.task.parameters == {"potential": "electrode", "electrostatics": "slab-corrected"}
     assert again.task.environment == "reference"
 
 
@@ -404,3 +430,18 @@ def test_the_checkpoint_interval_grows_with_the_run(
 ) -> None:
     text = TOY.replace("    checkpoint_every: 80 fs\n", stated).replace("length: 0.4 ps", f"length: {length}")
     assert {item.task.parameters["checkpoint_every"] for item in of("md", plan(tmp_path, text))} == {steps}
+
+
+def test_no_two_runs_share_a_draw_of_momenta(tmp_path: Path) -> None:
+    """The same entry under two names, each with two replicas: four seeds, and the same ones again."""
+    run = "{committee: pairs, start: {dataset: argon}, temperature: 40 K, timestep: 2 fs, length: 0.4 ps, "
+    run += "frame_every: 4 fs, replicas: 2}"
+    text = TOY.replace("md:\n", f"md:\n  twin: {run}\n  again: {run}\n")
+    seeds = [
+        [item.task.parameters["seed"] for item in of("md", plan(tmp_path, text))
+         if item.subjects[0]["md"] in ("twin", "again")]
+        for _ in range(2)
+    ]  # fmt: skip
+    assert len(seeds[0]) == len(set(seeds[0])) == 4
+    assert seeds[0] == seeds[1]
+    assert all(0 <= seed < 2**48 for seed in seeds[0])

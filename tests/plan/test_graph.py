@@ -25,33 +25,33 @@ def result(manifest: str, **consumed: str) -> Mapping[str, Any]:
     }
 
 
-def found(seen: Snapshot, plan: list[Planned] = CHAIN) -> list[str]:
+def states_of(seen: Snapshot, plan: list[Planned] = CHAIN) -> list[str]:
     return list(states(plan, seen).values())
 
 
 def test_an_empty_store_is_ready_at_the_top() -> None:
-    assert found(Snapshot({})) == ["ready", "waiting", "waiting"]
+    assert states_of(Snapshot({})) == ["ready", "waiting", "waiting"]
 
 
 def test_results_that_fit_together_are_done() -> None:
     seen = Snapshot({A.key: result("1"), B.key: result("2", up="1")})
-    assert found(seen) == ["done", "done", "ready"]
+    assert states_of(seen) == ["done", "done", "ready"]
 
 
 def test_a_recomputed_upstream_makes_everything_below_it_stale() -> None:
     seen = Snapshot({A.key: result("new"), B.key: result("2", up="old"), C.key: result("3", up="2")})
-    assert found(seen) == ["done", "stale", "stale"]
+    assert states_of(seen) == ["done", "stale", "stale"]
 
 
 def test_what_is_below_a_lost_result_is_stale() -> None:
-    assert found(Snapshot({B.key: result("2", up="1")})) == ["ready", "stale", "waiting"]
+    assert states_of(Snapshot({B.key: result("2", up="1")})) == ["ready", "stale", "waiting"]
 
 
 def test_a_changed_result_is_stale_and_named() -> None:
     """Its manifest is as it was: only the files' digests tell."""
     results = {A.key: result("1"), B.key: result("2", up="1"), C.key: result("3", up="2")}
     seen = Snapshot(results, changed={B.key: ["result.json", "table.csv"]})
-    assert found(seen) == ["done", "stale", "stale"]
+    assert states_of(seen) == ["done", "stale", "stale"]
     (line,) = changes(CHAIN, seen)
     assert line.startswith(
         "  changed  b: digest of result.json, table.csv differs from the committed one: `run`"
@@ -59,7 +59,7 @@ def test_a_changed_result_is_stale_and_named() -> None:
 
 
 def test_a_failure_blocks_what_is_below_it() -> None:
-    assert found(Snapshot({}, failures={A.key: {}})) == ["failed", "blocked", "blocked"]
+    assert states_of(Snapshot({}, failures={A.key: {}})) == ["failed", "blocked", "blocked"]
 
 
 def test_what_a_decision_may_prune_is_counted_apart() -> None:

@@ -28,13 +28,15 @@ from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.plan.expand import Setting, environments, expand
 from mlipbench_hpc.plan.graph import Planned
 from mlipbench_hpc.potentials.card import BUILT_IN, cards, find, load_card
-from mlipbench_hpc.potentials.electrode.adapter import Electrode
+from mlipbench_hpc.potentials.electrode.adapter import Electrode, ThreePeriodicElectrode
 from mlipbench_hpc.potentials.interface import Labeller
 from mlipbench_hpc.potentials.shared.field import CUTOFF_A
+from mlipbench_hpc.potentials.shared.labeller import LammpsLabeller
 from mlipbench_hpc.potentials.spc_fw.adapter import SpcFw
 from mlipbench_hpc.runtime.code import stage
 from mlipbench_hpc.runtime.trouble import Trouble
 from mlipbench_hpc.worker.__main__ import attempt
+from mlipbench_hpc.worker.labelling import labeller as labeller_of_module
 
 CAMPAIGN = """\
 name: argon
@@ -230,7 +232,8 @@ OPTION = "[options.gold]\ntype = 'int'\ndefault = 1\nhelp = ''\n"
         ("[1, 8, 11, 79]", '["Au"]', "elements: expected atomic numbers, received 'Au'"),
         ("sample = ", "sampel = ", "cost.sample: is missing"),
         ('reason = "', 'cause = "', "needs.0.cause: unknown key; needs.0.reason: is missing"),
-        ('help = "mobile', 'legacy = "rigid"\nhelp = "mobile', "have neither `legacy` nor `less_than`"),
+        ('help = "mobile', 'legacy = "molten"\nhelp = "mobile', "sampling.gold.legacy: expected str one of"),
+        ('help = "mobile', 'less_than = "seed"\nhelp = "mobile', "gold: options have no `less_than`"),
         ("[[needs]]", OPTION + "[[needs]]", "sampling.gold: an option of that name is there too"),
     ],
 )
@@ -248,6 +251,28 @@ def test_an_option_with_the_name_of_a_parameter_is_refused() -> None:
     clash = replace(card, options={"seed": card.options["epsilon"]})
     with pytest.raises(CardError, match="`seed` is a parameter of md: rename this option"):
         clash.with_options("md", {"seed": 1}, {})
+
+
+def test_three_periodic_electrostatics_leave_parameters_as_they_were_before_the_option() -> None:
+    """The option says its name where it is not that; without it a task is three-periodic, as it was."""
+    card, before = cards()["electrode"], {"potential": "electrode"}
+    for use in ("generate", "label", "md"):
+        for value, entry in (
+            ("three-periodic", {}),
+            ("slab-corrected", {"electrostatics": "slab-corrected"}),
+        ):
+            gold = {"gold": "mobile"} if use == "generate" else {}
+            assert card.with_options(use, before, {"electrostatics": value}) == before | gold | entry
+        assert card.with_options(use, before, {})["electrostatics"] == "slab-corrected"
+    assert card.legacy == {"electrostatics": "three-periodic"}
+    module = find()["electrode"].module
+    for given, potential in (
+        (before, ThreePeriodicElectrode),
+        (card.with_options("md", before, {}), Electrode),
+    ):
+        running = labeller_of_module(module, given)
+        assert isinstance(running, LammpsLabeller)
+        assert running.potential is potential
 
 
 def test_the_first_version_of_a_potential_leaves_keys_as_they_were_before_it_had_one() -> None:
@@ -271,10 +296,10 @@ def test_the_first_version_of_a_potential_leaves_keys_as_they_were_before_it_had
 
 
 def test_a_record_of_before_potentials_had_adapters_is_run_with_the_adapter_of_that_name() -> None:
-    record = Task("md", 4, "reference", "venv:0", {"potential": "electrode"})
+    record = Task("md", 4, "reference", "venv:0", {"potential": "spc-fw"})
     complete = with_adapter(record, find())
     assert complete.potential is not None
-    assert (complete.potential.name, complete.key) == ("electrode", record.key)
+    assert (complete.potential.name, complete.key) == ("spc-fw", record.key)
     assert with_adapter(Task("build", 2, "analysis", "venv:0", {}), find()).potential is None
     with pytest.raises(Trouble, match="the reference potential lennard-jones has changed since"):
         with_adapter(Task("label", 4, "analysis", "venv:0", {"potential": "lennard-jones"}), find())

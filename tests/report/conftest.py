@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from profiled import G_OO, THERMO
 
-from mlipbench_hpc.analysis.errors import model_errors
+from mlipbench_hpc.analysis.errors import model_errors, strata_errors
 from mlipbench_hpc.contract.folder import Store, manifest, outputs
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.data.frames import Frames
@@ -160,7 +160,9 @@ def predictions(part: str, member: int) -> tuple[bytes, dict[str, Any]]:
         indices=np.arange(len(frames)), offsets=frames.offsets, numbers=frames.numbers, energies=energies,
         forces=forces, reference_energies=frames.energies, reference_forces=frames.forces,
     )  # fmt: skip
-    return content, model_errors(frames, energies, forces)
+    half, none = np.arange(len(frames)) % 2 == 0, np.zeros(len(frames), dtype=bool)
+    strata = strata_errors(frames, forces, np.where(half, 300.0, 350.0), none)
+    return content, model_errors(frames, energies, forces) | {"strata": strata}
 
 
 def curve(member: int) -> bytes:
@@ -197,22 +199,22 @@ def rdf(replica: int) -> bytes:
     )
 
 
-def add_data(made: Made) -> tuple[str, str]:
-    system = made.commit("build", {"system": "box"}, {"frames": 1, "atoms": 48}, {"frames.npz": b"-"})
+def add_data(campaign: Made) -> tuple[str, str]:
+    system = campaign.commit("build", {"system": "box"}, {"frames": 1, "atoms": 48}, {"frames.npz": b"-"})
     values = {
         "frames": 300, "atoms": 14400, "compositions": {"H32O16": 300}, "energy_mean_eV_per_atom": -3.1,
         "energy_std_eV_per_atom": 0.0073, "force_std_eV_per_A": 1.02, "force_largest_eV_per_A": 6.1,
     }  # fmt: skip
-    frames = made.commit("label", {"dataset": "spcfw"}, values, {"frames.npz": b"-"}, {"system": system})
+    frames = campaign.commit("label", {"dataset": "spcfw"}, values, {"frames.npz": b"-"}, {"system": system})
     split = {
         "validation": list(range(VALIDATION)), "test": list(range(100, 100 + TEST)),
         "members": [list(range(TRAIN))] * MEMBERS, "reference_energies": {"1": -1.2, "8": -6.9},
     }  # fmt: skip
     files = {"split.json": json.dumps(split).encode()}
-    return frames, made.commit("split", {"split": "main", "train": TRAIN}, {}, files, {"frames": frames})
+    return frames, campaign.commit("split", {"split": "main", "train": TRAIN}, {}, files, {"frames": frames})
 
 
-def add_member(made: Made, member: int, data: dict[str, str]) -> str:
+def add_member(campaign: Made, member: int, data: dict[str, str]) -> str:
     subject = {"committee": "mace", "round": 0, "member": member, "train": TRAIN}
     values = {
         "frames": TRAIN,
@@ -223,21 +225,21 @@ def add_member(made: Made, member: int, data: dict[str, str]) -> str:
     parameters = {
         "hyperparameters": {"r_max": 4.5, "num_channels": 16, "batch_size": 4, "learning_rate": 0.01}
     }
-    model = made.commit("train", subject, values, {"curve.csv": curve(member)}, data, parameters)
+    model = campaign.commit("train", subject, values, {"curve.csv": curve(member)}, data, parameters)
     parts = {part: predictions(part, member) for part in ("validation", "test")}
     files = {f"predictions-{part}.npz": content for part, (content, _) in parts.items()}
-    errors = {part: found for part, (_, found) in parts.items()}
-    made.commit("evaluate", subject, errors, files, data | {"model": model})
+    errors = {part: result for part, (_, result) in parts.items()}
+    campaign.commit("evaluate", subject, errors, files, data | {"model": model})
     return model
 
 
-def add_run(made: Made, replica: int, model: str) -> None:
+def add_run(campaign: Made, replica: int, model: str) -> None:
     subject = {"md": "bulk", "replica": replica, "committee": "mace"}
     values = {"outcome": "completed", "cause": None, "time_ps": 10.0, "steps": 20000, "frames": 1000}
     files = {"thermo.csv": thermo(replica), "topology.pdb": b"ATOM  \n" * 48}
     rows = np.genfromtxt(io.BytesIO(files["thermo.csv"]), delimiter=",", names=True)
     values |= conserved_energy(rows["time_ps"], 1000 * rows["conserved_eV"] / 48)
-    run = made.commit("md", subject, values, files, {"model": model})
+    run = campaign.commit("md", subject, values, files, {"model": model})
     summary = {
         "temperature_K": {"mean": 300.6 + replica, "se": 0.7}, "conserved_drift_meV_per_atom_per_ps": 0.0021,
         "temperature_H_K": {"mean": 301.6 + replica, "se": 0.9},
@@ -249,7 +251,7 @@ def add_run(made: Made, replica: int, model: str) -> None:
         "rdf": {"pairs": {"O-O": {"peak_r_A": 2.775, "peak_g": 2.7}}},
         "warnings": ["rdf: r_max was cut from 6 Å to 3.900 Å, half the smallest width of the cell"],
     }  # fmt: skip
-    made.commit("analyse", subject, values, {"rdf.csv": rdf(replica)}, {"md": run})
+    campaign.commit("analyse", subject, values, {"rdf.csv": rdf(replica)}, {"md": run})
 
 
 def make(root: Path) -> Made:
@@ -288,6 +290,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Path]:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
+def campaign(tmp_path: Path) -> Made:
     """A fresh copy for each test."""
     return make(tmp_path / "store")

@@ -17,9 +17,9 @@ def test_the_legend_covers_no_peak(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     canvases: list[Any] = []
 
     def watched(*given: Any) -> Any:
-        made = finish(*given)
+        campaign = finish(*given)
         canvases.append(given[-1])
-        return made
+        return campaign
 
     monkeypatch.setattr(analysed, "finish", watched)
     z = np.arange(-10, 30, 0.1)

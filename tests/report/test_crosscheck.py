@@ -26,40 +26,40 @@ def film(moved: float) -> bytes:
     return csv_bytes(columns)
 
 
-def add(made: Any, name: str, member: int, moved: float = 0.0, std: float = 0.7) -> None:
+def add(campaign: Any, name: str, member: int, moved: float = 0.0, std: float = 0.7) -> None:
     """One run of member `member`; its profiles are those of the driving member times 1 + moved."""
-    made.document["campaign"]["md"][name] = {
+    campaign.document["campaign"]["md"][name] = {
         "committee": "mace", "member": member, "potential": None, "temperature": 300.0, "length": 2.0,
         "replicas": 1, "start": {"system": "box"},
     }  # fmt: skip
     subject = {"md": name, "replica": 0, "committee": "mace"}
     values = {"outcome": "completed", "cause": None, "time_ps": 2.0, "steps": 4000, "frames": 200}
-    made.commit("md", subject, values, {})
+    campaign.commit("md", subject, values, {})
     own, files = analysed(seed=1)
     files["profiles.csv"] = film(moved)
-    made.commit("analyse", subject, own, files)
-    made.commit("reweight", subject, *reweighted((own, files), drove=member, std=std))
+    campaign.commit("analyse", subject, own, files)
+    campaign.commit("reweight", subject, *reweighted((own, files), drove=member, std=std))
 
 
 @pytest.fixture
-def tested(made: Any) -> Any:
-    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
-    add(made, "first", 0)
-    add(made, "third", 3, moved=APART)
-    return made
+def tested(campaign: Any) -> Any:
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "first", 0)
+    add(campaign, "third", 3, moved=APART)
+    return campaign
 
 
-def results(made: Any) -> Results:
-    return collect(made.document, made.tasks, made.store)
+def results(campaign: Any) -> Results:
+    return collect(campaign.document, campaign.tasks, campaign.store)
 
 
-def interface(made: Any) -> Group:
-    return next(group for group in groups(results(made)) if group.interface)
+def interface(campaign: Any) -> Group:
+    return next(group for group in groups(results(campaign)) if group.interface)
 
 
 def test_each_is_told_of_by_the_other_alone(tested: Any) -> None:
-    found = crosscheck.pairs(interface(tested))
-    assert [pair.title for pair in found] == ["mace: member 0 to member 3", "mace: member 3 to member 0"]
+    result = crosscheck.pairs(interface(tested))
+    assert [pair.title for pair in result] == ["mace: member 0 to member 3", "mace: member 3 to member 0"]
 
 
 def test_distances_by_hand(tested: Any) -> None:
@@ -78,26 +78,26 @@ def test_distances_by_hand(tested: Any) -> None:
     assert (orientation.before, ion.before) == (pytest.approx(0.04), pytest.approx(0.24))
 
 
-def test_members_whose_own_md_is_elsewhere(made: Any) -> None:
+def test_members_whose_own_md_is_elsewhere(campaign: Any) -> None:
     """Densities by MD: 2 g/cm³ of member 0, 4 of member 3, none of member 2; reweighted from 0 to 3 2.16."""
-    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
-    add(made, "first", 0, std=2.5)
-    add(made, "third", 3, moved=1.0)
-    add(made, "second", 2, moved=-1.0)
-    found = {pair.title: crosscheck.checks(pair)[0] for pair in crosscheck.pairs(interface(made))}
-    nearer, empty = found["mace: member 0 to member 3"], found["mace: member 2 to member 3"]
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "first", 0, std=2.5)
+    add(campaign, "third", 3, moved=1.0)
+    add(campaign, "second", 2, moved=-1.0)
+    result = {pair.title: crosscheck.checks(pair)[0] for pair in crosscheck.pairs(interface(campaign))}
+    nearer, empty = result["mace: member 0 to member 3"], result["mace: member 2 to member 3"]
     assert (nearer.before, nearer.after, nearer.inside) == (pytest.approx(2.0), pytest.approx(1.84), 0.0)
     assert nearer.words == "closer than the driving member"
     assert empty.words == "not closer than the driving member", "no frame to reweight"
     assert (empty.before, empty.after) == (pytest.approx(4.0), pytest.approx(4.0))
-    assert crosscheck.pairs(interface(made))[0].outcome == (2.5, "run it directly")
+    assert crosscheck.pairs(interface(campaign))[0].outcome == (2.5, "run it directly")
 
 
-def test_one_member_or_the_same_twice_is_no_test(made: Any) -> None:
-    made.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
-    add(made, "first", 0)
-    add(made, "again", 0)
-    group = interface(made)
+def test_one_member_or_the_same_twice_is_no_test(campaign: Any) -> None:
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "first", 0)
+    add(campaign, "again", 0)
+    group = interface(campaign)
     assert crosscheck.pairs(group) == []
     assert crosscheck.table(group) is None
 
@@ -114,8 +114,13 @@ def test_the_page_shows_it(tested: Any, tmp_path: Path) -> None:
     assert "Member 0 already drives bulk and first." in page
     summary = " ".join((tmp_path / "summary.txt").read_text().split())
     assert sentence in summary
-    found = json.loads((tmp_path / "results.json").read_text())
-    told = found["comparisons"]["Au36 O24 H48 Na1, 300 K"]["reweighting_checks"][0]
-    assert (told["from"], told["to"], told["observable"], told["verdict"]) == (0, 3, "density", "caution")
-    columns = found["figures"]["reweighting-Au36-O24-H48-Na1-300-K-mace-0-3-first-third"]
+    result = json.loads((tmp_path / "results.json").read_text())
+    message = result["comparisons"]["Au36 O24 H48 Na1, 300 K"]["reweighting_checks"][0]
+    assert (message["from"], message["to"], message["observable"], message["verdict"]) == (
+        0,
+        3,
+        "density",
+        "caution",
+    )
+    columns = result["figures"]["reweighting-Au36-O24-H48-Na1-300-K-mace-0-3-first-third"]
     assert columns["reweighted"] == pytest.approx(columns["own_md"], abs=1e-6)

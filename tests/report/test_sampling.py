@@ -14,57 +14,60 @@ from mlipbench_hpc.report.sections.data import warnings
 
 def rows(frames: int, **inefficiencies: float) -> dict[str, Any]:
     """Values of a label task, by temperature given as T300=2.5."""
-    found = [
+    result = [
         {"temperature_K": float(name[1:]), "every_ps": 0.1, "frames": frames, "statistical_inefficiency": g}
         for name, g in inefficiencies.items()
     ]
-    return {"frames": frames * len(found), "sampling": found}
+    return {"frames": frames * len(result), "sampling": result}
 
 
-def sampled(made: Any, *runs: dict[str, Any]) -> Any:
+def sampled(campaign: Any, *runs: dict[str, Any]) -> Any:
     """The made-up campaign, its dataset sampled in several runs."""
     for start, values in enumerate(runs):
-        made.commit("label", {"sample": "spcfw", "of": "box", "start": start}, values, {})
-    return collect(made.document, made.tasks, made.store)
+        campaign.commit("label", {"sample": "spcfw", "of": "box", "start": start}, values, {})
+    return collect(campaign.document, campaign.tasks, campaign.store)
 
 
-def test_correlated_frames_are_warned_about_by_temperature(made: Any) -> None:
+def test_correlated_frames_are_warned_about_by_temperature(campaign: Any) -> None:
     """At 300 K 60 frames are worth 30/5 + 30/2 = 21; at 600 K 60 are worth 30 + 15 = 45, which is enough."""
-    results = sampled(made, rows(30, T300=5.0, T600=1.0), rows(30, T300=2.0, T600=2.0))
-    (about,) = (about for about in warnings(results) if about.startswith("Dataset"))
-    assert about == "Dataset spcfw (120 sampled frames; no model, no MD of a model)"
-    assert warnings(results)[about] == [
+    results = sampled(campaign, rows(30, T300=5.0, T600=1.0), rows(30, T300=2.0, T600=2.0))
+    (caution,) = warnings(results)
+    assert caution.about == "Dataset spcfw (120 sampled frames; labelled frames alone)"
+    assert caution.sentence == (
         "frames every 0.100 ps are correlated: 21.0 of 60 frames at 300 K are independent, by the "
-        "autocorrelation of the potential energy; increase `every` or `starts` of the dataset."
-    ]
+        "autocorrelation of the slowest quantity (potential energy); increase `every` or `starts` of the "
+        "dataset."
+    )
 
 
 @pytest.mark.parametrize("inefficiency", [1.0, 2.0])
-def test_frames_that_count_half_are_not(made: Any, inefficiency: float) -> None:
-    results = sampled(made, rows(30, T300=inefficiency))
-    assert [sentences for sentences in warnings(results).values() if sentences] == []
+def test_frames_that_count_half_are_not(campaign: Any, inefficiency: float) -> None:
+    results = sampled(campaign, rows(30, T300=inefficiency))
+    assert warnings(results) == []
 
 
-def test_the_table_and_the_numbers(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_and_the_numbers(campaign: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
-    found = table(sampled(made, rows(30, T300=5.0), rows(20, T300=2.5)))
-    assert found is not None
-    assert found.rows == [
-        ["spcfw", "box", "0", "300", "30", "0.100", "5.00", "6.00"],
-        ["spcfw", "box", "1", "300", "20", "0.100", "2.50", "8.00"],
+    result = table(sampled(campaign, rows(30, T300=5.0), rows(20, T300=2.5)))
+    assert result is not None
+    assert result.rows == [
+        ["spcfw", "box", "0", "300", "30", "0.100", "5.00", "6.00", "potential energy"],
+        ["spcfw", "box", "1", "300", "20", "0.100", "2.50", "8.00", "potential energy"],
     ]
-    page = build_report(made.document, made.tasks, made.store, tmp_path).read_text(encoding="utf-8")
+    page = build_report(campaign.document, campaign.tasks, campaign.store, tmp_path).read_text(
+        encoding="utf-8"
+    )
     assert "14.0 of 50 frames at 300 K are independent" in page
     assert "number of frames per independent frame" in page
-    told = read_json(tmp_path / "results.json") or {}
-    assert [row["statistical_inefficiency"] for row in told["sampling"]["spcfw"]] == [5.0, 2.5]
-    assert any("correlated" in one for one in told["warnings"])
+    message = read_json(tmp_path / "results.json") or {}
+    assert [row["statistical_inefficiency"] for row in message["sampling"]["spcfw"]] == [5.0, 2.5]
+    assert any("correlated" in one for one in message["warnings"])
 
 
-def test_a_dataset_of_one_run_and_one_that_was_sampled_before_this_was_said(made: Any) -> None:
-    assert table(collect(made.document, made.tasks, made.store)) is None
-    made.commit("label", {"dataset": "spcfw"}, rows(10, T350=1.0), {})
-    made.document["campaign"]["datasets"]["spcfw"]["generate"] |= {"system": None, "systems": ["box"]}
-    found = table(collect(made.document, made.tasks, made.store))
-    assert found is not None
-    assert found.rows[-1][:3] == ["spcfw", "box", "0"]
+def test_a_dataset_of_one_run_and_one_that_was_sampled_before_this_was_said(campaign: Any) -> None:
+    assert table(collect(campaign.document, campaign.tasks, campaign.store)) is None
+    campaign.commit("label", {"dataset": "spcfw"}, rows(10, T350=1.0), {})
+    campaign.document["campaign"]["datasets"]["spcfw"]["generate"] |= {"system": None, "systems": ["box"]}
+    result = table(collect(campaign.document, campaign.tasks, campaign.store))
+    assert result is not None
+    assert result.rows[-1][:3] == ["spcfw", "box", "0"]

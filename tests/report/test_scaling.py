@@ -76,11 +76,11 @@ def test_four_times_the_runs_are_four_times_the_work(monkeypatch: pytest.MonkeyP
     assert many <= 1.05 * MANY / FEW * few
 
 
-def test_a_table_is_read_once(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_is_read_once(campaign: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     read = collect.read_table
     monkeypatch.setattr(collect, "read_table", lambda path: reads.append(path.name) or read(path))
-    run = collect.collect(made.document, made.tasks, made.store).of("analyse")[0]
+    run = collect.collect(campaign.document, campaign.tasks, campaign.store).of("analyse")[0]
     assert run.table("rdf.csv") is run.table("rdf.csv")
     assert run.table("absent.csv") == {}
     assert reads == ["rdf.csv"]

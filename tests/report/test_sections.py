@@ -14,13 +14,15 @@ from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_figures, all_sections, together
 
 ANCHORS = [
-    "comparison", "missing", "asked", "data", "models", "errors", "uncertainty", "md", "structure",
-    "profiles", "cite", "timings", "provenance",
+    "overview", "comparison", "missing", "asked", "data", "models", "errors", "uncertainty", "md",
+    "structure", "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip
 TOY = """
 import numpy as np
 from mlipbench_hpc.report.draw.drawing import finish, new_axes
-from mlipbench_hpc.report.section import Content, Folded, Gallery, Paragraph, Section, Table
+from mlipbench_hpc.report.section import (
+    Caution, Content, Folded, Gallery, Paragraph, Section, Table,
+)
 
 def build(results):
     canvas, axes = new_axes((3.0, 2.0), "number", "square")
@@ -29,7 +31,7 @@ def build(results):
     table = Table("Lengths of names.", ["committee", "letters"], [[n, str(len(n))] for n in results.names("committees")])
     return Content(
         [Paragraph("Of <no> use."), table, Folded("More", [Gallery([figure], "none")])],
-        numbers={"toy": {"letters": 4}}, verdict=[["Names are short."]], warnings={"Names": ["one is short."]},
+        numbers={"toy": {"letters": 4}}, verdict=[["Names are short."]], warnings=[Caution("names", "Names", "one is short.")],
     )
 
 SECTION = Section("%s", "Names", 65, build)
@@ -54,17 +56,19 @@ def test_every_module_is_a_section() -> None:
 
 
 @pytest.mark.whole
-def test_a_section_of_somebody_else(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_section_of_somebody_else(campaign: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One file and one line of an entry point: on the page, in results.json, among figures and warnings."""
     install(tmp_path, monkeypatch, "names")
-    page = build_report(made.document, made.tasks, made.store, tmp_path / "out").read_text(encoding="utf-8")
+    page = build_report(campaign.document, campaign.tasks, campaign.store, tmp_path / "out").read_text(
+        encoding="utf-8"
+    )
     parsed = Wellformed(page)
     assert parsed.open == []
     assert page.index('<section id="models"') < page.index('<section id="names"') < page.index('id="errors"')
     assert '<a href="#names">Names</a>' in page
     assert "Of &lt;no&gt; use." in page
     assert '<td>mace</td><td class="n">4</td>' in page
-    assert "<li>One is short.</li>" in page
+    assert "<li>One is short. [names]</li>" in page
     results = read_json(tmp_path / "out" / "results.json")
     assert results["toy"] == {"letters": 4}
     assert "Names are short." in results["verdict"]
@@ -107,13 +111,15 @@ def test_two_sections_never_write_the_same_key() -> None:
     assert together([Content([], {"md": 1}), Content([], {"toy": 2})]) == {"md": 1, "toy": 2}
 
 
-def test_a_verb_that_the_report_does_not_know_is_listed(made: Any) -> None:
-    made.commit("measure", {"system": "box"}, {}, {})
-    made.change(lambda task: task.verb == "measure", status="failed", failure={"message": "no <space> left"})
+def test_a_verb_that_the_report_does_not_know_is_listed(campaign: Any) -> None:
+    campaign.commit("measure", {"system": "box"}, {}, {})
+    campaign.change(
+        lambda task: task.verb == "measure", status="failed", failure={"message": "no <space> left"}
+    )
     from mlipbench_hpc.report.collect import collect
 
     content = next(section for section in all_sections() if section.name == "missing").build(
-        collect(made.document, made.tasks, made.store)
+        collect(campaign.document, campaign.tasks, campaign.store)
     )
     (table,) = content.blocks
     assert isinstance(table, Table)

@@ -26,8 +26,8 @@ def coverage() -> list[list[float]]:
 
 def calibration(alpha: float) -> dict[str, Any]:
     one = {
-        "structures": 20, "alpha": alpha, "interval": [0.8 * alpha, 1.3 * alpha], "share_of_largest": 0.31,
-        "coverage": coverage(), "warnings": ["M = 4: for M ≤ 5 the estimate of α² has no finite variance"],
+        "structures": 20, "independent": 17.5, "alpha": alpha, "interval": [0.8 * alpha, 1.3 * alpha],
+        "share_of_largest": 0.31, "coverage": coverage(), "withheld": "M = 4 members, at least 6 are needed",
     }  # fmt: skip
     return {"raw": one | {"alpha": 3 * alpha}, "centred": one}
 
@@ -43,7 +43,7 @@ def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:
     counts, edges = np.histogram(series, 40)
     values = {
         "faces": 1, "bin_A": 0.1, "area_A2": 183.3, "oxygens": 95, "intact_molecules": 95, "ions": {"Na": 3},
-        "dipole": {
+        "total_orientation": {
             "mean": -4.02, "se": 0.13, "se_autocorrelation": 0.11, "width": 2.01,
             "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
         },
@@ -51,7 +51,7 @@ def profiles() -> tuple[dict[str, Any], dict[str, bytes]]:
     files = {"profiles.csv": csv_bytes(columns)}
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, time_ps=0.01 * np.arange(900), P_z=series)
-    return values, files | {"dipole.npz": stream.getvalue()}
+    return values, files | {"total_orientation.npz": stream.getvalue()}
 
 
 def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -60,8 +60,9 @@ def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, b
     for name in ("density", "orientation", "concentration-Na"):
         driver = curves(Z, name) * (Z > 1)
         sigma = 0.06 * np.abs(driver)
-        columns = {"z_A": Z, "driver": driver, "se": 0.02 + 0.04 * np.abs(driver), "mean": 1.03 * driver,
-                   "sigma": sigma, "alpha_sigma": sigma * (alpha or np.nan)}  # fmt: skip
+        columns = {"z_A": Z, "driving_member": driver, "se": 0.02 + 0.04 * np.abs(driver),
+                   "mean": 1.03 * driver, "sigma": sigma,
+                   "alpha_sigma": sigma * (alpha or np.nan)}  # fmt: skip
         files[f"reweighted-{name}.csv"] = csv_bytes(columns)
         observables[name] = {"negative_bins": 0}
     verdict = "trust" if std <= 1 else "caution" if std <= 2 else "run it directly"
@@ -78,11 +79,11 @@ def spread(alpha: float | None, std: float) -> tuple[dict[str, Any], dict[str, b
 
 
 def replace_values(
-    made: Any, verb: str, replica: int, values: dict[str, Any], files: dict[str, bytes]
+    campaign: Any, verb: str, replica: int, values: dict[str, Any], files: dict[str, bytes]
 ) -> None:
     """Add to what one committed task of a run holds."""
-    task = next(t for t in made.tasks if t.verb == verb and t.subject.get("replica") == replica)
-    folder = made.store.task(task.key)
+    task = next(t for t in campaign.tasks if t.verb == verb and t.subject.get("replica") == replica)
+    folder = campaign.store.task(task.key)
     folder.chmod(0o755)
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -93,29 +94,35 @@ def replace_values(
     seal(path.parent, result | {"outputs": outputs(path.parent)})
 
 
-def with_uncertainty(made: Any, alpha: float | None = 1.3, std: float = 0.7, share: float = 0.25) -> Any:
+def with_uncertainty(campaign: Any, alpha: float | None = 1.3, std: float = 0.7, share: float = 0.25) -> Any:
     """The made-up campaign with an interface in its first run, and all tasks of its committee."""
     seen = {"radius_A": 4.5, "frames": 60, "without": 20,
             "compositions": {"Au96H190Na2O95": {"frames": 40, "share": share}}}  # fmt: skip
-    made.commit("visibility", {"committee": "mace"}, seen, {})
+    campaign.commit("visibility", {"committee": "mace"}, seen, {})
     refused = {
         "structures": 20,
+        "independent": 20.0,
         "refused": "too few members",
         "why": "M = 3: with M ≤ 3 it is never positive",
     }
     both = calibration(alpha) if alpha else {"raw": refused, "centred": refused}
     values = both | {"members": 4, "structures": 20, "compositions": {"H32O16": both}, "zeros": []}
-    made.commit("calibrate", {"committee": "mace", "round": 0}, values, {})
+    values["strata"] = [
+        {"composition": "H32O16", "temperature_K": kelvin} | both["centred"] for kelvin in (300.0, None)
+    ]
+    campaign.commit("calibrate", {"committee": "mace", "round": 0}, values, {})
     own, files = profiles()
     described = [one.to_json() for one in (*THERMO, G_OO, *DESCRIBED, COSINE)]
-    replace_values(made, "analyse", 0, {"profiles": own, "descriptors": described}, files)
-    replace_values(made, "analyse", 1, {"profiles": {"skipped": "there is no oxygen in it, so no water"}}, {})
-    made.commit("reweight", {"md": "bulk", "replica": 0, "committee": "mace"}, *spread(alpha, std))
-    return made
+    replace_values(campaign, "analyse", 0, {"profiles": own, "descriptors": described}, files)
+    replace_values(
+        campaign, "analyse", 1, {"profiles": {"skipped": "there is no oxygen in it, so no water"}}, {}
+    )
+    campaign.commit("reweight", {"md": "bulk", "replica": 0, "committee": "mace"}, *spread(alpha, std))
+    return campaign
 
 
-def build(made: Any, out: Path) -> tuple[str, dict[str, Any]]:
-    page = build_report(made.document, made.tasks, made.store, out)
+def build(campaign: Any, out: Path) -> tuple[str, dict[str, Any]]:
+    page = build_report(campaign.document, campaign.tasks, campaign.store, out)
     return page.read_text(encoding="utf-8"), read_json(out / "results.json")
 
 
@@ -126,9 +133,9 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.whole
-def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) -> None:
-    page, results = build(with_uncertainty(made), tmp_path)
-    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "dipole")} | {"coverage-mace"}
+def test_figures_with_both_bands_and_their_numbers(campaign: Any, tmp_path: Path) -> None:
+    page, results = build(with_uncertainty(campaign), tmp_path)
+    expected = {f"profiles-bulk-0-{name}" for name in (*NAMES, "total_orientation")} | {"coverage"}
     assert expected <= set(results["figures"])
     for name in expected:
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -139,16 +146,19 @@ def test_figures_with_both_bands_and_their_numbers(made: Any, tmp_path: Path) ->
         start = page.index(f'id="figure-profiles-bulk-0-{name}"')
         assert ABOUT in page[start : page.index("</figcaption>", start)]
     density = results["figures"]["profiles-bulk-0-density"]
-    assert {"driver", "se", "mean", "alpha_sigma"} <= set(density)
-    np.testing.assert_allclose(density["driver"], curves(Z, "density") * (Z > 1))
+    assert {"driving_member", "se", "mean", "alpha_sigma"} <= set(density)
+    np.testing.assert_allclose(density["driving_member"], curves(Z, "density") * (Z > 1))
 
 
 @pytest.mark.whole
-def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
+def test_the_slab_dipole_against_the_water(campaign: Any, tmp_path: Path) -> None:
     """A composition with a line, and one with too few frames for it."""
     line = {"frames": 4, "area_A2": 183.3, "slope_eA": 0.31, "se_slope_eA": 0.02, "intercept_eA": -1.5,
             "se_intercept_eA": 0.1, "correlation": 0.93, "se_correlation": 0.04,
-            "slope_V": 0.306, "se_slope_V": 0.02}  # fmt: skip
+            "slope_V": 0.306, "se_slope_V": 0.02, "work_function_eV": -0.306,
+            "parts_eA": {"molecules": 2.5, "ions": 4.0, "metal": -8.0},
+            "plane": {"orientation": [0.47, 0.03], "ions": [0.93, 0.05], "alone": 0.2, "together": 0.95,
+                      "collinearity": -0.4}}  # fmt: skip
     parts = {"Au96H190O95": line, "Au96H190Na1O95": {"frames": 1, "area_A2": 183.3}}
     values = {
         "metal": "Au",
@@ -159,30 +169,36 @@ def test_the_slab_dipole_against_the_water(made: Any, tmp_path: Path) -> None:
         "compositions": parts,
     }
     rows = b"frame,composition,P_z,dipole_eA\n5,0,1,0.5\n0,1,-1,-1.8\n1,1,0,-1.5\n2,1,1,-1.2\n4,1,2,-0.9\n"
-    made.commit("dipole", {"frames": "spcfw"}, values, {"dipoles.csv": rows})
-    page, results = build(made, tmp_path)
+    campaign.commit("dipole", {"frames": "spcfw"}, values, {"dipoles.csv": rows})
+    page, results = build(campaign, tmp_path)
     assert results["dipoles"]["spcfw"]["compositions"]["Au96H190O95"]["slope_V"] == 0.306
     drawn = results["figures"]["slab-dipole-spcfw"]
     assert drawn["composition"] == ["Au96H190Na1O95"] + ["Au96H190O95"] * 4
     assert drawn["dipole_eA"] == [0.5, -1.8, -1.5, -1.2, -0.9]
     assert drawn["frame"] == [5, 0, 1, 2, 4]
-    assert "0.306 ± 0.020" in page
+    assert "−0.306 ± 0.020" in page, "the work function falls with P_z"
+    assert "0.200 → 0.950" in page
+    assert "0.470 ± 0.030; 0.930 ± 0.050" in page
+    assert "2.50 + 4.00 + −8.00" in page
     assert "0.930 ± 0.040" in page
     start = page.index('id="figure-slab-dipole-spcfw"')
     caption = page[start : page.index("</figcaption>", start)]
     assert "5 frames; 2 frames excluded; no model" in caption
-    about = "Dataset spcfw (no model, no MD of a model)"
+    about = "Dataset spcfw (labelled frames alone)"
     words = "2 of 7 frames are excluded from the comparison of slab dipole and P_z: no dipole (2)."
     assert f"{about}: {words}" in results["warnings"]
 
 
-def test_tables_and_results(made: Any, plain: None, tmp_path: Path) -> None:
-    page, results = build(with_uncertainty(made), tmp_path)
+def test_tables_and_results(campaign: Any, plain: None, tmp_path: Path) -> None:
+    page, results = build(with_uncertainty(campaign), tmp_path)
     round_zero = results["committees"]["mace"]["rounds"]["0"]
     assert round_zero["calibration"]["centred"]["alpha"] == 1.3
     assert results["md"]["bulk"]["replicas"]["0"]["reweight"]["members"]["1"]["std_h"] == 0.7
     assert results["committees"]["mace"]["visibility"]["compositions"]["Au96H190Na2O95"]["share"] == 0.25
     assert "1.04 to 1.69" in page
+    assert "H32O16, 300 K" in page
+    assert "H32O16, temperature not stated" in page
+    assert "no calibrated band: M = 4 members, at least 6 are needed" in page
     assert "M = 4, 120" in page
     assert "Training band reliable: std(h) up to 0.700 kT, at least 152 independent effective frames" in page
     assert "No profiles: there is no oxygen in it, so no water." in page
@@ -196,34 +212,36 @@ def test_tables_and_results(made: Any, plain: None, tmp_path: Path) -> None:
          "directly"),
     ],
 )  # fmt: skip
-def test_verdicts_in_words(made: Any, plain: None, tmp_path: Path, std: float, words: str) -> None:
-    page, results = build(with_uncertainty(made, std=std), tmp_path)
+def test_verdicts_in_words(campaign: Any, plain: None, tmp_path: Path, std: float, words: str) -> None:
+    page, results = build(with_uncertainty(campaign, std=std), tmp_path)
     assert words in page
     assert any(words in warning for warning in results["warnings"]) == (std > 2)
 
 
 @pytest.mark.whole
-def test_alpha_refused_is_said_and_the_band_is_one_sigma(made: Any, tmp_path: Path) -> None:
-    page, results = build(with_uncertainty(made, alpha=None), tmp_path)
+def test_alpha_refused_is_said_and_the_band_is_one_sigma(campaign: Any, tmp_path: Path) -> None:
+    page, results = build(with_uncertainty(campaign, alpha=None), tmp_path)
     assert "refused: M = 3: with M ≤ 3 it is never positive" in page
     assert any("bands are 1 σ" in warning for warning in results["warnings"])
     assert any(re.match("Committee mace .*: α undetermined", warning) for warning in results["warnings"])
-    assert "coverage-mace" not in results["figures"]
+    assert "coverage" not in results["figures"]
     assert "α is refused for every committee" in page
     assert results["figures"]["profiles-bulk-0-density"]["alpha_sigma"][0] is None
 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.25, True), (0.95, False)])
 def test_a_model_that_cannot_see_the_charge_is_warned_of(
-    made: Any, plain: None, tmp_path: Path, share: float, warned: bool
+    campaign: Any, plain: None, tmp_path: Path, share: float, warned: bool
 ) -> None:
-    page, results = build(with_uncertainty(made, share=share), tmp_path)
+    page, results = build(with_uncertainty(campaign, share=share), tmp_path)
     assert any("cannot resolve the surface charge" in warning for warning in results["warnings"]) == warned
     assert ("charge mostly unresolved" in page) == warned
 
 
-def test_a_model_that_sees_the_charge_in_part_is_not_praised(made: Any, plain: None, tmp_path: Path) -> None:
-    page, results = build(with_uncertainty(made, share=0.58), tmp_path)
+def test_a_model_that_sees_the_charge_in_part_is_not_praised(
+    campaign: Any, plain: None, tmp_path: Path
+) -> None:
+    page, results = build(with_uncertainty(campaign, share=0.58), tmp_path)
     assert "charge partly resolved" in page
     assert any(
         "0.580 in" in one and "for the other waters such a model" in one for one in results["warnings"]
@@ -231,9 +249,9 @@ def test_a_model_that_sees_the_charge_in_part_is_not_praised(made: Any, plain: N
 
 
 @pytest.mark.whole
-def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -> None:
-    with_uncertainty(made).change(lambda task: task.verb == "reweight", status="missing")
-    page, results = build(made, tmp_path)
+def test_profiles_without_a_committee_have_one_band(campaign: Any, tmp_path: Path) -> None:
+    with_uncertainty(campaign).change(lambda task: task.verb == "reweight", status="missing")
+    page, results = build(campaign, tmp_path)
     assert "alpha_sigma" not in results["figures"]["profiles-bulk-0-density"]
     assert "Sampling error only" in page
     assert "no training band for this run" in page
@@ -244,10 +262,10 @@ def test_profiles_without_a_committee_have_one_band(made: Any, tmp_path: Path) -
     ("alpha", "std", "drawn"), [(1.3, 3.0, True), (100.0, 1.5, True), (100.0, 3.0, False)]
 )
 def test_a_band_out_of_reach_does_not_fill_the_frame(
-    made: Any, alpha: float, std: float, drawn: bool
+    campaign: Any, alpha: float, std: float, drawn: bool
 ) -> None:
-    with_uncertainty(made, alpha=alpha, std=std)
-    results = collect(made.document, made.tasks, made.store)
+    with_uncertainty(campaign, alpha=alpha, std=std)
+    results = collect(campaign.document, campaign.tasks, campaign.store)
     run = results.of("md", md="bulk", replica=0)[0]
     density = next(f for f in of_run(results, run) if f is not None and f.name.endswith("density"))
     assert ("exceeds the axis range and is not drawn" not in density.caption) == drawn
@@ -261,10 +279,10 @@ def test_room_by_hand() -> None:
 
 
 @pytest.mark.whole
-def test_twice_the_same_bytes(made: Any, tmp_path: Path) -> None:
-    with_uncertainty(made)
+def test_twice_the_same_bytes(campaign: Any, tmp_path: Path) -> None:
+    with_uncertainty(campaign)
     for name in ("one", "two"):
-        build(made, tmp_path / name)
+        build(campaign, tmp_path / name)
     files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file())
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name

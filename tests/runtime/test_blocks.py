@@ -28,8 +28,8 @@ def site(kind: str, **more: Any) -> ClusterSite:
 
 
 def block(kind: str, **more: Any) -> Any:
-    made = site(kind, **more)
-    return blocks_of(made, made.nodes["gpu"], TAG, "/env/bin")
+    result = site(kind, **more)
+    return blocks_of(result, result.nodes["gpu"], TAG, "/env/bin")
 
 
 class Said:
@@ -45,9 +45,9 @@ class Said:
         return mine.pop(0) if len(mine) > 1 else mine[0]
 
 
-def known(made: Any, job: str, state: JobState = JobState.RUNNING) -> None:
+def known(result: Any, job: str, state: JobState = JobState.RUNNING) -> None:
     paths = dict.fromkeys(("job_stdout_path", "job_stderr_path"))
-    made.resources[job] = {"job_id": job, "status": JobStatus(state), **paths}
+    result.resources[job] = {"job_id": job, "status": JobStatus(state), **paths}
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def known(made: Any, job: str, state: JobState = JobState.RUNNING) -> None:
     ],
 )
 def test_states_of_slurm(monkeypatch: pytest.MonkeyPatch, word: str, state: JobState) -> None:
-    made = block("slurm")
-    known(made, "7")
+    result = block("slurm")
+    known(result, "7")
     Said(monkeypatch, squeue=[(0, f"7|{word}|n1|Reason, of | some kind\n", "")])
-    made._status()
-    assert made.resources["7"]["status"].state == state
-    assert made.resources["7"]["status"].message == f"{word.lower()}: Reason, of | some kind"
+    result._status()
+    assert result.resources["7"]["status"].state == state
+    assert result.resources["7"]["status"].message == f"{word.lower()}: Reason, of | some kind"
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_how_a_slurm_job_ended(
     monkeypatch: pytest.MonkeyPatch, row: str, state: JobState, cause: str
 ) -> None:
     """What its node is blamed for: not the walltime, nor what somebody did."""
-    made = block("slurm")
+    result = block("slurm")
     Said(monkeypatch, squeue=[(0, f"7|{row}\n", "")])
-    job = made.listing()["7"]
+    job = result.listing()["7"]
     assert (job.state, job.cause, job.node) == (state, cause, "n1")
 
 
@@ -116,11 +116,11 @@ def pbs_says(monkeypatch: pytest.MonkeyPatch, job: str) -> Said:
     ],
 )
 def test_states_of_pbs(monkeypatch: pytest.MonkeyPatch, job: str, state: JobState) -> None:
-    made = block("pbs")
-    known(made, "7.head.cluster")
+    result = block("pbs")
+    known(result, "7.head.cluster")
     pbs_says(monkeypatch, job)
-    made._status()
-    assert made.resources["7.head.cluster"]["status"].state == state
+    result._status()
+    assert result.resources["7.head.cluster"]["status"].state == state
 
 
 @pytest.mark.parametrize("kind", ["slurm", "pbs"])
@@ -128,52 +128,52 @@ def test_states_of_pbs(monkeypatch: pytest.MonkeyPatch, job: str, state: JobStat
 def test_no_good_answer_is_no_news(
     monkeypatch: pytest.MonkeyPatch, kind: str, answer: tuple[int, str, str]
 ) -> None:
-    made = block(kind)
-    known(made, "7")
+    result = block(kind)
+    known(result, "7")
     Said(monkeypatch, squeue=[answer], qselect=[answer], qstat=[answer])
     for _ in range(10):
-        made._status()
-    assert made.resources["7"]["status"].state == JobState.RUNNING
-    assert made.trouble
+        result._status()
+    assert result.resources["7"]["status"].state == JobState.RUNNING
+    assert result.trouble
 
 
 def test_a_job_is_over_when_good_answers_leave_it_out_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = block("slurm")
+    result = block("slurm")
     clock = iter(range(0, 1000, 40))  # s of good answers that leave it out
     monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
-    known(made, "7")
+    known(result, "7")
     gone, there = (0, "", ""), (0, "7|RUNNING|n1|None", "")
     Said(monkeypatch, squeue=[gone, gone, (1, "", "down"), there, gone, gone, gone])
     states = []
     for _ in range(7):
-        made._status()
-        states.append(made.resources["7"]["status"].state)
+        result._status()
+        states.append(result.resources["7"]["status"].state)
     assert states == [JobState.RUNNING] * 6 + [JobState.COMPLETED]
 
 
 def test_a_scheduler_that_forgets_a_job_for_a_minute_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = block("slurm")
-    known(made, "7")
+    result = block("slurm")
+    known(result, "7")
     clock = iter(range(1000))
     monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
     Said(monkeypatch, squeue=[(0, "", "")])
     for _ in range(60):
-        made._status()
-    assert made.resources["7"]["status"].state == JobState.RUNNING
+        result._status()
+    assert result.resources["7"]["status"].state == JobState.RUNNING
 
 
 def test_a_submission_that_failed_after_all_is_not_made_twice(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """sbatch timed out, but the controller took the job: it is found by its name and adopted."""
-    made = block("slurm")
-    made.script_dir = str(tmp_path)
-    known(made, "6")
+    result = block("slurm")
+    result.script_dir = str(tmp_path)
+    known(result, "6")
     listed = (0, "6|RUNNING|n1|None\n9|PENDING|n1|Priority\n", "")
-    said = Said(monkeypatch, sbatch=[(124, "", "no answer within 60 s")], squeue=[listed])
-    assert made.submit("true", 1) == "9"
-    assert [command.split()[0] for command in said.asked] == ["sbatch", "squeue"]
-    assert made.resources["9"]["status"].state == JobState.PENDING
+    text = Said(monkeypatch, sbatch=[(124, "", "no answer within 60 s")], squeue=[listed])
+    assert result.submit("true", 1) == "9"
+    assert [command.split()[0] for command in text.asked] == ["sbatch", "squeue"]
+    assert result.resources["9"]["status"].state == JobState.PENDING
 
 
 NO_HISTORY = "PBS is not configured to maintain job history\n"
@@ -185,19 +185,19 @@ def test_a_server_without_history_is_asked_without_it(
     monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str, str]
 ) -> None:
     """It says that all is well: what it says then is no list of jobs."""
-    made = block("pbs")
-    known(made, "7.head")
+    result = block("pbs")
+    known(result, "7.head")
     clock = iter(range(0, 1000, 15))
     monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
     runs = (0, '{"Jobs": {"7.head": {"job_state": "R"}}}', "")
-    said = Said(monkeypatch, qselect=[(0, "7.head", ""), (0, "", "")], qstat=[runs, answer, UNKNOWN])
+    text = Said(monkeypatch, qselect=[(0, "7.head", ""), (0, "", "")], qstat=[runs, answer, UNKNOWN])
     states = []
     for _ in range(4):
-        made._status()
-        states.append(made.resources["7.head"]["status"].state)
+        result._status()
+        states.append(result.resources["7.head"]["status"].state)
     assert states == [JobState.RUNNING] * 3 + [JobState.COMPLETED]
-    assert sum("-x" in one for one in said.asked) == 1
-    assert made.trouble == ""
+    assert sum("-x" in one for one in text.asked) == 1
+    assert result.trouble == ""
 
 
 @pytest.mark.parametrize(
@@ -212,33 +212,33 @@ def test_a_server_without_history_is_asked_without_it(
     ],
 )
 def test_how_a_pbs_job_ended(monkeypatch: pytest.MonkeyPatch, job: str, cause: str) -> None:
-    made = block("pbs")
+    result = block("pbs")
     pbs_says(monkeypatch, job)
-    listed = made.listing()["7.head.cluster"]
+    listed = result.listing()["7.head.cluster"]
     assert listed.cause == cause
     assert listed.node == ("n1" if "exec_host" in job else "")
 
 
 def test_qselect_may_call_a_job_otherwise_than_qsub_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, server = block("pbs"), Server("7.head")
+    result, server = block("pbs"), Server("7.head")
     monkeypatch.setattr(Block, "execute_wait", lambda _, *words: server.answer(*words))
-    known(made, "7.head.cluster", JobState.PENDING)
+    known(result, "7.head.cluster", JobState.PENDING)
     server.names = {"7.head.cluster": "7.head"}
-    made._status()
-    assert made.resources["7.head.cluster"]["status"].state == JobState.RUNNING
+    result._status()
+    assert result.resources["7.head.cluster"]["status"].state == JobState.RUNNING
 
 
 def test_an_answer_that_came_too_late_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = block("pbs")
-    known(made, "7.head")
-    known(made, "6.head")
+    result = block("pbs")
+    known(result, "7.head")
+    known(result, "6.head")
     slow, runs = (124, "", "no answer"), (0, '{"Jobs": {"7.head": {"job_state": "R"}}}', "")
     queued = (0, '{"Jobs": {"7.head": {"job_state": "Q"}}}', "")
     Said(monkeypatch, qselect=[(0, "7.head", "")], qstat=[runs, slow, queued, slow])
-    made._status()
-    assert made.resources["7.head"]["status"].state == JobState.RUNNING
-    made._status()
-    assert made.resources["7.head"]["status"].state == JobState.PENDING
+    result._status()
+    assert result.resources["7.head"]["status"].state == JobState.RUNNING
+    result._status()
+    assert result.resources["7.head"]["status"].state == JobState.PENDING
 
 
 class Server:
@@ -264,61 +264,61 @@ class Server:
 def test_a_server_that_answers_for_the_first_job_alone_is_asked_job_by_job(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made, server = block("pbs"), Server("1.head 2.head 3.head")
+    result, server = block("pbs"), Server("1.head 2.head 3.head")
     monkeypatch.setattr(Block, "execute_wait", lambda _, *words: server.answer(*words))
-    assert made.active() == ["1.head", "2.head", "3.head"]
+    assert result.active() == ["1.head", "2.head", "3.head"]
     assert len(server.asked) == 1 + 1 + 2
     server.asked.clear()
-    assert made.active() == ["1.head", "2.head", "3.head"]
+    assert result.active() == ["1.head", "2.head", "3.head"]
     assert len(server.asked) == 1 + 3, "it is asked for all at once only until it has failed"
 
 
 def test_a_job_that_qselect_lists_and_qstat_leaves_out_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, server = block("pbs"), Server("1.head 2.head", silent=("2.head",))
+    result, server = block("pbs"), Server("1.head 2.head", silent=("2.head",))
     monkeypatch.setattr(Block, "execute_wait", lambda _, *words: server.answer(*words))
     clock = iter(range(0, 10_000, 40))
     monkeypatch.setattr(blocks.time, "monotonic", lambda: next(clock))
-    known(made, "1.head")
-    known(made, "2.head")
+    known(result, "1.head")
+    known(result, "2.head")
     for _ in range(10):
-        made._status()
-    assert [made.resources[job]["status"].state for job in ("1.head", "2.head")] == [JobState.RUNNING] * 2
-    assert made.active() == ["1.head", "2.head"]
+        result._status()
+    assert [result.resources[job]["status"].state for job in ("1.head", "2.head")] == [JobState.RUNNING] * 2
+    assert result.active() == ["1.head", "2.head"]
 
 
 def test_a_block_never_takes_the_job_it_runs_in_for_a_new_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    made = block("slurm")
-    made.script_dir = str(tmp_path)
-    made.know("55")
+    result = block("slurm")
+    result.script_dir = str(tmp_path)
+    result.know("55")
     Said(monkeypatch, sbatch=[(1, "", "Socket timed out")], squeue=[(0, "55|RUNNING|n1|None", "")])
     with pytest.raises(Refused):
-        made.submit("true", 1)
+        result.submit("true", 1)
 
 
 def test_nothing_is_submitted_while_nobody_says_whether_the_last_job_was_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    made = block("slurm")
-    made.script_dir = str(tmp_path)
+    result = block("slurm")
+    result.script_dir = str(tmp_path)
     down = (1, "", "Unable to contact slurm controller")
     listed = (0, "9|PENDING||Priority\n", "")
-    said = Said(monkeypatch, sbatch=[down], squeue=[down, down, listed])
+    text = Said(monkeypatch, sbatch=[down], squeue=[down, down, listed])
     for _ in range(2):
         with pytest.raises(Refused, match="Unable to contact"):
-            made.submit("true", 1)
-    assert made.submit("true", 1) == "9"
-    assert [command.split()[0] for command in said.asked] == ["sbatch", "squeue", "squeue", "squeue"]
-    assert made.resources["9"]["job_stdout_path"].endswith(".stdout"), "its log is known"
+            result.submit("true", 1)
+    assert result.submit("true", 1) == "9"
+    assert [command.split()[0] for command in text.asked] == ["sbatch", "squeue", "squeue", "squeue"]
+    assert result.resources["9"]["job_stdout_path"].endswith(".stdout"), "its log is known"
 
 
 def test_launchers_files_have_a_name_for_each_job(tmp_path: Path) -> None:
-    made = block("pbs")
+    result = block("pbs")
     template = '#PBS -N ${jobname}\nexport JOBNAME="${jobname}"\n'
     names = []
     for number in range(2):
-        made._write_submit_script(template, str(tmp_path / "script"), f"parsl.block-{number}", {})
+        result._write_submit_script(template, str(tmp_path / "script"), f"parsl.block-{number}", {})
         text = (tmp_path / "script").read_text()
         assert f"#PBS -N {TAG}\n" in text
         names.append(text.splitlines()[1])
@@ -329,49 +329,49 @@ def test_a_single_job_is_asked_for_again_unless_it_can_never_be(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(blocks, "RETRY_S", 0.01)
-    made = block("slurm")
-    made.script_dir = str(tmp_path)
+    result = block("slurm")
+    result.script_dir = str(tmp_path)
     refused = (1, "", "sbatch: error: Socket timed out on send/recv operation")
     taken = (0, "Submitted batch job 11", "")
-    said = Said(monkeypatch, sbatch=[refused, refused, taken], squeue=[(0, "", "")])
-    assert made.submit_within(5.0, "true") == "11"
-    said.answers["sbatch"] = [refused]
+    text = Said(monkeypatch, sbatch=[refused, refused, taken], squeue=[(0, "", "")])
+    assert result.submit_within(5.0, "true") == "11"
+    text.answers["sbatch"] = [refused]
     with pytest.raises(Refused, match="Socket timed out") as late:
-        made.submit_within(0.05, "true")
+        result.submit_within(0.05, "true")
     assert late.value.kind is Kind.OUTAGE
-    said.answers["sbatch"] = [(1, "", "sbatch: error: invalid partition specified: gpu")]
-    said.asked.clear()
+    text.answers["sbatch"] = [(1, "", "sbatch: error: invalid partition specified: gpu")]
+    text.asked.clear()
     with pytest.raises(Refused, match="invalid partition"):
-        made.submit_within(5.0, "true")
-    assert len(said.asked) == 1
+        result.submit_within(5.0, "true")
+    assert len(text.asked) == 1
 
 
 def test_a_submission_that_names_no_job_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    made = block("pbs")
-    made.script_dir = str(tmp_path)
+    result = block("pbs")
+    result.script_dir = str(tmp_path)
     Said(monkeypatch, qsub=[(0, "", "")], qselect=[(0, "", "")])
     with pytest.raises(Refused, match="it named no job"):
-        made.submit("true", 1)
+        result.submit("true", 1)
 
 
 def test_all_jobs_of_a_store_are_ended_whoever_made_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.0)
-    made = block("slurm")
+    result = block("slurm")
     two, gone = (0, "3|RUNNING|n1|None\n4|PENDING|n1|None\n5|COMPLETED|n1|None\n", ""), (0, "", "")
-    said = Said(monkeypatch, squeue=[two, two, gone], scancel=[gone])
+    text = Said(monkeypatch, squeue=[two, two, gone], scancel=[gone])
     heard: list[str] = []
-    assert made.end_all(heard.append) == 2
-    assert [one for one in said.asked if one.startswith("scancel")] == ["scancel 3 4"] * 2
+    assert result.end_all(heard.append) == 2
+    assert [one for one in text.asked if one.startswith("scancel")] == ["scancel 3 4"] * 2
     assert [one.strip() for one in heard] == ["cancelling jobs of this store: 3 4"]
 
 
 def test_jobs_that_stay_are_named_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "GONE_WITHIN_S", 0.05)
     monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.01)
-    made = block("slurm")
+    result = block("slurm")
     Said(monkeypatch, squeue=[(0, "3|RUNNING|n1|None", "")], scancel=[(1, "", "denied")])
     with pytest.raises(WorkersLost, match="cannot be ended: scancel: denied; try scancel 3"):
-        made.end_all(lambda _: None)
+        result.end_all(lambda _: None)
 
 
 def test_a_scheduler_that_took_jobs_is_asked_for_longer_whether_they_are_gone(
@@ -379,16 +379,16 @@ def test_a_scheduler_that_took_jobs_is_asked_for_longer_whether_they_are_gone(
 ) -> None:
     monkeypatch.setattr(blocks, "GONE_WITHIN_S", 0.0)
     monkeypatch.setattr(blocks, "LOOK_EVERY_S", 0.01)
-    made = block("slurm")
+    result = block("slurm")
     down = (1, "", "down")
     Said(monkeypatch, squeue=[down])
     heard: list[str] = []
     with pytest.raises(WorkersLost, match=f"does not say whether jobs named {TAG} still run: squeue: down"):
-        made.end_all(heard.append)
+        result.end_all(heard.append)
     assert [one.strip() for one in heard] == ["squeue: down: asking again"]
-    made.accepted = True
+    result.accepted = True
     Said(monkeypatch, squeue=[down] * 5 + [(0, "", "")])
-    assert made.end_all(heard.append) == 0
+    assert result.end_all(heard.append) == 0
 
 
 @pytest.mark.parametrize(
@@ -437,16 +437,16 @@ def test_a_drivers_job_that_a_server_without_history_does_not_know_is_over(
 
 
 def test_commands_reach_no_shell(tmp_path: Path) -> None:
-    made = block("slurm")
-    assert made.execute_wait(f"echo $(touch {tmp_path}/hurt); touch {tmp_path}/hurt")[0] == 0
+    result = block("slurm")
+    assert result.execute_wait(f"echo $(touch {tmp_path}/hurt); touch {tmp_path}/hurt")[0] == 0
     assert not (tmp_path / "hurt").exists()
-    assert made.execute_wait("sleep 5", timeout=0.1)[0] == 124
-    assert made.execute_wait("no-such-command")[0] == 127
+    assert result.execute_wait("sleep 5", timeout=0.1)[0] == 124
+    assert result.execute_wait("no-such-command")[0] == 127
 
 
 def test_a_jobs_own_lines_hold_user_text_quoted(tmp_path: Path) -> None:
-    made = site("slurm", variables={"A": f"$(touch {tmp_path}/hurt) 'b'"}, worker_init=["B=1"])
-    script = "\n".join([*job_lines(made, made.nodes["gpu"], "/env bin"), 'printf "%s|%s" "$A" "$PATH"'])
+    result = site("slurm", variables={"A": f"$(touch {tmp_path}/hurt) 'b'"}, worker_init=["B=1"])
+    script = "\n".join([*job_lines(result, result.nodes["gpu"], "/env bin"), 'printf "%s|%s" "$A" "$PATH"'])
     ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith(f"$(touch {tmp_path}/hurt) 'b'|/env bin:")
     assert not (tmp_path / "hurt").exists()
@@ -454,13 +454,13 @@ def test_a_jobs_own_lines_hold_user_text_quoted(tmp_path: Path) -> None:
 
 def test_jobs_take_no_new_task_from_a_time_after_their_own_start() -> None:
     """However long the site's own lines take: they come after the clock was read, the workers later still."""
-    made = site("slurm", worker_init=["sleep 2"])
-    lines = job_lines(made, made.nodes["gpu"], "/env/bin")
+    result = site("slurm", worker_init=["sleep 2"])
+    lines = job_lines(result, result.nodes["gpu"], "/env/bin")
     drained = next(place for place, line in enumerate(lines) if "MLIPBENCH_DRAIN_AT" in line)
     assert drained < lines.index("sleep 2")
     script = "\n".join([*lines, f"echo {DRAIN}"])
     ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    left, most = int(ran.stdout), made.nodes["gpu"].drain
+    left, most = int(ran.stdout), result.nodes["gpu"].drain
     assert most - 10 <= left <= most - 1
     over = subprocess.run(
         ["bash", "-c", f"MLIPBENCH_DRAIN_AT=7; echo {DRAIN}"], capture_output=True, check=True
@@ -479,17 +479,17 @@ def test_nothing_is_started_when_the_jobs_time_is_over(
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("text", "expected"),
     [("1:00:00", 3600.0), ("7-00:30:00", 606_600.0), ("30:00", 1800.0), ("infinite", None), ("n/a", None)],
 )
-def test_times_as_slurm_says_them(said: str, expected: float | None) -> None:
-    assert seconds(said) == expected
+def test_times_as_slurm_says_them(text: str, expected: float | None) -> None:
+    assert seconds(text) == expected
 
 
 def test_script_lines_of_both_schedulers() -> None:
     slurm = SlurmNodes.model_validate(GPU | {"partition": "gpu", "constraint": "a100&nvlink"})
-    made: Any = blocks_of(site("slurm", nodes={"gpu": slurm}), slurm, TAG, "/env/bin")
-    text = made.scheduler_options
+    result: Any = blocks_of(site("slurm", nodes={"gpu": slurm}), slurm, TAG, "/env/bin")
+    text = result.scheduler_options
     for line in ("--no-requeue", "--partition=gpu", "--constraint=a100&nvlink", "--exclusive"):
         assert f"#SBATCH {line}" in text
     pbs = PbsNodes.model_validate(GPU | {"memory_per_node": 200, "select": "ngpus=4:gpu_model=a100"})

@@ -51,23 +51,23 @@ class Scheduler:
 
 @pytest.fixture
 def scheduler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scheduler:
-    made = Scheduler()
+    result = Scheduler()
     site = SlurmSite.model_validate(
         {"name": "here", "scheduler": "slurm", "nodes": {"gpu": GPU}, "interface": "lo"}
     )
-    made.executor = _cluster_executor(site, "gpu", site.nodes["gpu"], "mlip-x")
-    assert isinstance(made.executor, ClusterExecutor)
-    said: list[str] = []
-    made.executor.settle(tmp_path / "begun" / "gpu", 3, said.append)
-    made.executor.said = said
-    monkeypatch.setattr(made.executor, "_get_launch_command", lambda _: "true", raising=False)
-    monkeypatch.setattr(made.executor.provider, "submit", made.submit)
-    monkeypatch.setattr(made.executor.provider, "cancel", made.cancel)
+    result.executor = _cluster_executor(site, "gpu", site.nodes["gpu"], "mlip-x")
+    assert isinstance(result.executor, ClusterExecutor)
+    text: list[str] = []
+    result.executor.settle(tmp_path / "begun" / "gpu", 3, text.append)
+    result.executor.said = text
+    monkeypatch.setattr(result.executor, "_get_launch_command", lambda _: "true", raising=False)
+    monkeypatch.setattr(result.executor.provider, "submit", result.submit)
+    monkeypatch.setattr(result.executor.provider, "cancel", result.cancel)
     monkeypatch.setattr(Block, "execute_wait", lambda *_, **__: (1, "", "nobody is here"))
-    monkeypatch.setattr(made.executor, "_has_queue", lambda: True)
+    monkeypatch.setattr(result.executor, "_has_queue", lambda: True)
     monkeypatch.setattr(executors, "RETRY_S", 0.0)
-    made.executor.jobs.poll = 0.0
-    return made
+    result.executor.jobs.poll = 0.0
+    return result
 
 
 def submitted(scheduler: Scheduler, count: int) -> list[str]:
@@ -188,9 +188,9 @@ def test_jobs_whose_start_up_is_longer_than_their_walltime_end_the_run_with_thei
         assert scheduler.executor.verdict == ""
         scheduler.hears(job, JobState.TIMEOUT, "timeout: TimeLimit", cause="walltime")
         scheduler.executor.judge()
-    said = scheduler.executor.verdict
-    assert "3 jobs in a row have failed before they started a task (100, 101, 102)" in said
-    assert "job 102 on n2 ended as timeout: TimeLimit; it printed: still unpacking" in said
+    text = scheduler.executor.verdict
+    assert "3 jobs in a row have failed before they started a task (100, 101, 102)" in text
+    assert "job 102 on n2 ended as timeout: TimeLimit; it printed: still unpacking" in text
 
 
 def test_a_commit_whose_note_was_lost_shows_that_jobs_start_tasks(scheduler: Scheduler) -> None:
@@ -248,9 +248,9 @@ def test_a_note_that_shows_late_is_waited_for(scheduler: Scheduler, monkeypatch:
 def test_a_node_that_fails_is_named_its_job_ended_and_the_next_kept_off_it(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    message: list[str] = []
     monkeypatch.setattr(
-        Block, "execute_wait", lambda _, command, **__: (told.append(command), (0, "", ""))[1]
+        Block, "execute_wait", lambda _, command, **__: (message.append(command), (0, "", ""))[1]
     )
     submitted(scheduler, 3)
     for block, (job, node) in enumerate((("100", "n1"), ("101", "n2"))):
@@ -270,9 +270,9 @@ def test_a_node_that_fails_is_named_its_job_ended_and_the_next_kept_off_it(
     (line,) = scheduler.executor.said
     assert "node n1 gets no more jobs (gpu): 3 failures in a row, last: killed by SIGBUS" in line
     assert scheduler.executor.jobs.excluded == ("n1",)
-    assert told == ["scontrol update JobId=102 ExcNodeList=n1"], "it waits, and may meet the node"
+    assert message == ["scontrol update JobId=102 ExcNodeList=n1"], "it waits, and may meet the node"
     scheduler.executor.judge()
-    assert len(told) == 1
+    assert len(message) == 1
     assert len(scheduler.executor.said) == 1
 
 
@@ -310,22 +310,22 @@ def test_a_pbs_job_is_sent_to_a_named_host_once_others_are_excluded(
     site = PbsSite.model_validate(
         {"name": "here", "scheduler": "pbs", "nodes": {"gpu": GPU | {"queue": "gpu"}}, "interface": "lo"}
     )
-    made: Any = _cluster_executor(site, "gpu", site.nodes["gpu"], "mlip-x").provider
-    made.script_dir = str(tmp_path)
+    result: Any = _cluster_executor(site, "gpu", site.nodes["gpu"], "mlip-x").provider
+    result.script_dir = str(tmp_path)
     numbers = iter(range(1, 9))
     monkeypatch.setattr(Block, "execute_wait", lambda _, command, **__: answer(command, numbers))
     scripts = []
     for excluded in ((), ("bad",), ("bad",), ("bad",)):
-        made.excluded = excluded
-        job = made.submit("true", 1)
-        scripts.append(Path(made.resources[job]["job_stdout_path"]).with_suffix("").read_text())
+        result.excluded = excluded
+        job = result.submit("true", 1)
+        scripts.append(Path(result.resources[job]["job_stdout_path"]).with_suffix("").read_text())
     lines = [line for text in scripts for line in text.splitlines() if line.startswith("#PBS -l select")]
     hosts = [line.partition(":host=")[2] for line in lines]
     assert hosts == ["", "free", "taken", "free"]
     assert lines[1].startswith("#PBS -l select=1:ncpus=8:ngpus=4:host=")
-    made.excluded = ("bad", "free", "taken")
+    result.excluded = ("bad", "free", "taken")
     with pytest.raises(Refused, match=r"bad, free, taken excluded: pbsnodes lists 0 other hosts") as refused:
-        made.submit("true", 1)
+        result.submit("true", 1)
     assert refused.value.kind is Kind.NEVER
 
 
@@ -362,10 +362,10 @@ def test_a_slurm_job_says_which_nodes_it_must_not_meet(
     site = SlurmSite.model_validate(
         {"name": "here", "scheduler": "slurm", "nodes": {"gpu": GPU}, "interface": "lo"}
     )
-    made: Any = _cluster_executor(site, "gpu", site.nodes["gpu"], "mlip-x").provider
-    made.script_dir, made.excluded = str(tmp_path), ("n1", "n7")
+    result: Any = _cluster_executor(site, "gpu", site.nodes["gpu"], "mlip-x").provider
+    result.script_dir, result.excluded = str(tmp_path), ("n1", "n7")
     monkeypatch.setattr(Block, "execute_wait", lambda *_, **__: (0, "Submitted batch job 5", ""))
-    made.submit("true", 1)
+    result.submit("true", 1)
     (script,) = [path for path in tmp_path.iterdir() if path.is_file()]
     head, _, body = script.read_text().partition("\nexport ")
     assert "\n#SBATCH --exclude=n1,n7\n" in head

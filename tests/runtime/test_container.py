@@ -40,11 +40,11 @@ def test_a_worker_is_an_argv_list() -> None:
 
 def test_only_named_variables_pass() -> None:
     place = Place(Path("/store"), Path("/store/attempts/a"), Path("/store/code/x"))
-    found = command(ENVIRONMENT, TASK, place, OUTSIDE).environ
-    assert found["PYTHONPATH"] == "/store/code/x"
-    assert found["OMP_NUM_THREADS"] == "3"
-    assert found["CUDA_VISIBLE_DEVICES"] == "2"
-    assert not {"LD_PRELOAD", "AWS_SECRET"} & set(found)
+    result = command(ENVIRONMENT, TASK, place, OUTSIDE).environ
+    assert result["PYTHONPATH"] == "/store/code/x"
+    assert result["OMP_NUM_THREADS"] == "3"
+    assert result["CUDA_VISIBLE_DEVICES"] == "2"
+    assert not {"LD_PRELOAD", "AWS_SECRET"} & set(result)
 
 
 def test_a_contained_worker_sees_the_store_and_nothing_else() -> None:
@@ -143,8 +143,8 @@ def lammps_in(folder: Path, library: bytes = b"ELF") -> OwnLammps:
 
 def test_a_lammps_of_the_sites_own_comes_before_the_environments(tmp_path: Path) -> None:
     own = lammps_in(tmp_path / "own")
-    found = command(replace(ENVIRONMENT, lammps=own), TASK, PLACE, {}).environ
-    assert found["PYTHONPATH"] == f"{PLACE.code}:{own.folder}"
+    result = command(replace(ENVIRONMENT, lammps=own), TASK, PLACE, {}).environ
+    assert result["PYTHONPATH"] == f"{PLACE.code}:{own.folder}"
     argv = command(replace(IMAGE, lammps=own), TASK, PLACE, {}).argv
     assert f"--mount=type=bind,src={own.folder},dst=/opt/lammps,ro" in argv
     assert "--env=PYTHONPATH=/opt/mlipbench:/opt/lammps" in argv
@@ -155,13 +155,13 @@ def test_its_bytes_are_part_of_the_environments_identity(tmp_path: Path) -> None
     one, same = lammps_in(tmp_path / "one"), lammps_in(tmp_path / "same")
     other = lammps_in(tmp_path / "other", b"another")
     (tmp_path / "same" / "lammps" / "__init__.pyc").touch()
-    found = [replace(bare, lammps=own).identity for own in (one, same, other)]
-    assert found[0] == found[1] != found[2]
-    assert found[0].startswith(f"{bare.identity}+lammps:")
+    result = [replace(bare, lammps=own).identity for own in (one, same, other)]
+    assert result[0] == result[1] != result[2]
+    assert result[0].startswith(f"{bare.identity}+lammps:")
     assert replace(IMAGE, lammps=one).identity == f"{IMAGE.identity}+{one.identity}"
     replace(bare, lammps=one).describe(tmp_path)
-    kept = [json.loads(path.read_text()) for path in (tmp_path / "environments").iterdir()]
-    assert [record["identity"] for record in kept] == [found[0]]
+    rest = [json.loads(path.read_text()) for path in (tmp_path / "environments").iterdir()]
+    assert [record["identity"] for record in rest] == [result[0]]
 
 
 def test_a_folder_without_a_lammps_is_refused(tmp_path: Path) -> None:

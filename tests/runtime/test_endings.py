@@ -20,15 +20,15 @@ NEVER, NO_FURTHER = "before its first checkpoint", "without getting any further"
 
 def attempts(folder: Path, *ended: tuple[float, int | None]) -> list[Path]:
     """Interrupted attempts: seconds that each had, and the step of its checkpoint or None."""
-    made = []
+    result = []
     for number, (seconds, step) in enumerate(ended):
-        made.append(folder / f"key-{number}")
-        made[-1].mkdir()
+        result.append(folder / f"key-{number}")
+        result[-1].mkdir()
         timing = {"cause": "deadline", "timing": {"wall_s": seconds}}
-        (made[-1] / "interrupted.json").write_text(json.dumps(timing))
+        (result[-1] / "interrupted.json").write_text(json.dumps(timing))
         if step is not None:
-            (made[-1] / "checkpoint" / f"{step:012d}").mkdir(parents=True)
-    return made
+            (result[-1] / "checkpoint" / f"{step:012d}").mkdir(parents=True)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def attempts(folder: Path, *ended: tuple[float, int | None]) -> list[Path]:
 def test_attempts_that_come_no_further(
     tmp_path: Path, ended: list[tuple[float, int | None]], why: str
 ) -> None:
-    said = stuck(attempts(tmp_path, *ended))
-    assert bool(said) == bool(why)
-    assert why in said
+    text = stuck(attempts(tmp_path, *ended))
+    assert bool(text) == bool(why)
+    assert why in text
 
 
 def test_attempts_that_somebody_stopped_do_not_count(tmp_path: Path) -> None:
@@ -92,5 +92,5 @@ def test_why_is_written_once_and_with_its_time(tmp_path: Path) -> None:
     (attempt,) = attempts(tmp_path, (50.0, None))
     record(attempt, "stuck", "why")
     record(attempt, "lost", "another")
-    found = json.loads((attempt / "failure.json").read_text())
-    assert found == {"kind": "stuck", "message": "why", "timing": {"wall_s": 50.0}}
+    result = json.loads((attempt / "failure.json").read_text())
+    assert result == {"kind": "stuck", "message": "why", "timing": {"wall_s": 50.0}}

@@ -150,8 +150,8 @@ def test_a_limit_too_short_for_any_checkpoint_ends_in_words(folder: Path) -> Non
     ended = running.run(folder, "run", "toy.yaml", site=running.SITE + "attempt_limit: 0.01 s\n")
     assert ended.returncode == 1
     assert "before its first checkpoint: raise walltime or attempt_limit" in ended.stdout
-    told = running.run(folder, "status", "toy.yaml").stdout
-    assert "stuck: interrupted again and again before its first checkpoint" in told
+    message = running.run(folder, "status", "toy.yaml").stdout
+    assert "stuck: interrupted again and again before its first checkpoint" in message
     assert "Not everything is done" in ended.stdout
 
 

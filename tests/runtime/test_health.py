@@ -19,9 +19,9 @@ def test_three_jobs_in_a_row_that_start_no_task_end_the_run_with_what_the_last_p
     for number, node in enumerate(("n1", "n2", "n3")):
         assert health.verdict(others_run=False) == ""
         health.ended(idle(number, node))
-    said = health.verdict(others_run=False)
-    assert said.startswith("3 jobs in a row have failed before they started a task (0, 1, 2): job 2 on n3")
-    assert "no such module" in said
+    text = health.verdict(others_run=False)
+    assert text.startswith("3 jobs in a row have failed before they started a task (0, 1, 2): job 2 on n3")
+    assert "no such module" in text
 
 
 def test_a_job_that_starts_a_task_resets_the_count() -> None:

@@ -38,9 +38,9 @@ def sif(path: Path, inside: bytes, kinds: tuple[int, ...] = (0x4004,)) -> Path:
 def locked(folder: Path, inside: bytes = b"hsqs" + b"x" * 5000) -> Image:
     """A folder with one image of a third party's environment, and its lock."""
     path = sif(folder / "own-cpu.sif", inside)
-    found = digests(path)
+    result = digests(path)
     size = path.stat().st_size
-    entry = Entry("own", "cpu", path.name, "r", found.squashfs, found.file, size, DOCKER, {}, {})
+    entry = Entry("own", "cpu", path.name, "r", result.squashfs, result.file, size, DOCKER, {}, {})
     Images(folder).write(entry)
     return Images(folder, folder / "facts").find("own", "cpu")
 
@@ -48,9 +48,9 @@ def locked(folder: Path, inside: bytes = b"hsqs" + b"x" * 5000) -> Image:
 def test_both_digests_of_a_sif(tmp_path: Path) -> None:
     inside = b"hsqs" + bytes(range(256)) * 40000
     path = sif(tmp_path / "a.sif", inside)
-    found = digests(path)
-    assert found.squashfs == hashlib.sha256(inside).hexdigest()
-    assert found.file == hashlib.sha256(path.read_bytes()).hexdigest()
+    result = digests(path)
+    assert result.squashfs == hashlib.sha256(inside).hexdigest()
+    assert result.file == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_auto_takes_images_only_where_all_are_there(tmp_path: Path, monkeypatch:
     locked(tmp_path)
     site = LocalSite(name="here", scheduler="local", images=str(tmp_path))
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    kinds = {name: type(found).__name__ for name, found in locate_all(["own"], site, tmp_path).items()}
+    kinds = {name: type(result).__name__ for name, result in locate_all(["own"], site, tmp_path).items()}
     assert kinds == {"own": "Image"}
     both = locate_all(["mace", "own"], site, tmp_path)
-    assert {type(found).__name__ for found in both.values()} == {"Environment"}
+    assert {type(result).__name__ for result in both.values()} == {"Environment"}
     strict = site.model_copy(update={"runtime": "apptainer"})
     with pytest.raises(ImageRefused, match="no cpu image of `mace`: run `make image ENV=mace FLAVOUR=cpu`"):
         locate_all(["mace", "own"], strict, tmp_path)
@@ -215,8 +215,8 @@ def test_an_unknown_image_is_refused() -> None:
 
 def deb(files: dict[str, bytes], links: dict[str, str]) -> bytes:
     """A Debian package as deb(5) describes it."""
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
+    stored = io.BytesIO()
+    with tarfile.open(fileobj=stored, mode="w") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(f"./{name}")
             member.size, member.mode, member.uid = len(content), 0o755, 1234
@@ -225,12 +225,12 @@ def deb(files: dict[str, bytes], links: dict[str, str]) -> bytes:
             member = tarfile.TarInfo(f"./{name}")
             member.type, member.linkname = tarfile.SYMTYPE, target
             archive.addfile(member)
-    parts = {"debian-binary": b"2.0\n", "data.tar.xz": lzma.compress(held.getvalue())}
-    found = b"!<arch>\n"
+    parts = {"debian-binary": b"2.0\n", "data.tar.xz": lzma.compress(stored.getvalue())}
+    result = b"!<arch>\n"
     for name, content in parts.items():
-        found += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode() + content
-        found += b"\n" * (len(content) % 2)
-    return found
+        result += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode() + content
+        result += b"\n" * (len(content) % 2)
+    return result
 
 
 def test_a_base_is_unpacked_and_nothing_else(tmp_path: Path) -> None:
@@ -254,8 +254,8 @@ def test_a_package_that_drifted_is_refused(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool/tool.deb").write_bytes(b"another build")
     monkeypatch.setenv("DEBIAN_MIRROR", tmp_path.as_uri())
-    found = hashlib.sha256(b"another build").hexdigest()
-    with pytest.raises(base.BaseError, match=f"has sha256 {found}, the lock expects 0000"):
+    result = hashlib.sha256(b"another build").hexdigest()
+    with pytest.raises(base.BaseError, match=f"has sha256 {result}, the lock expects 0000"):
         base.fetched(base.Package("pool/tool.deb", "0" * 64, 1), tmp_path / "cache")
     with pytest.raises(base.BaseError, match=r"gone\.deb could not be had from .*: set DEBIAN_MIRROR"):
         base.fetched(base.Package("pool/gone.deb", "0" * 64, 1), tmp_path / "cache")

@@ -49,14 +49,14 @@ def test_what_is_no_source_of_lammps_is_refused(recipe: ModuleType, tmp_path: Pa
 
 
 def test_another_archive_than_the_named_one_is_refused(recipe: ModuleType, tmp_path: Path) -> None:
-    found = archive(tmp_path / "a.tar.gz", "src/version.h")
-    with pytest.raises(recipe.BuildError, match=f"has sha256 {found}, expected {'0' * 64}"):
+    result = archive(tmp_path / "a.tar.gz", "src/version.h")
+    with pytest.raises(recipe.BuildError, match=f"has sha256 {result}, expected {'0' * 64}"):
         recipe.main(tmp_path / "a.tar.gz", "0" * 64, tmp_path / "made")
     assert not (tmp_path / "made").exists()
     (tmp_path / "made").mkdir()
     if (Path(sysconfig.get_path("include")) / "Python.h").exists():
         with pytest.raises(recipe.BuildError, match="is there already"):
-            recipe.main(tmp_path / "a.tar.gz", found, tmp_path / "made")
+            recipe.main(tmp_path / "a.tar.gz", result, tmp_path / "made")
 
 
 def test_a_step_that_fails_says_how_it_ended(recipe: ModuleType, tmp_path: Path) -> None:
@@ -82,11 +82,11 @@ def test_the_package_needs_no_libpython_of_its_own(recipe: ModuleType, tmp_path:
         def run(self, *argv: str) -> None:
             ran.append(argv)
 
-    made = recipe.assembled(source, tmp_path, Recorded())
-    assert "activate_mliappy" in (made / "lammps/mliap/__init__.py").read_text()
-    assert "Version: 2026.7.4\n" in (made / "lammps-2026.7.4.dist-info" / "METADATA").read_text()
+    result = recipe.assembled(source, tmp_path, Recorded())
+    assert "activate_mliappy" in (result / "lammps/mliap/__init__.py").read_text()
+    assert "Version: 2026.7.4\n" in (result / "lammps-2026.7.4.dist-info" / "METADATA").read_text()
     assert {"--remove-rpath", "--remove-needed"} < set(ran[-1])
-    assert ran[-1][-1] == str(made / "lammps" / "liblammps.so")
+    assert ran[-1][-1] == str(result / "lammps" / "liblammps.so")
 
 
 def test_every_tool_is_locked() -> None:

@@ -17,10 +17,10 @@ def write(store: Path, **changes: object) -> None:
 
 def test_it_is_held_and_released(tmp_path: Path) -> None:
     with hold(tmp_path):
-        found = holder(tmp_path)
-        assert found is not None
-        assert found["pid"] == os.getpid()
-        assert lock.driven_since(tmp_path) == found["since"]
+        result = holder(tmp_path)
+        assert result is not None
+        assert result["pid"] == os.getpid()
+        assert lock.driven_since(tmp_path) == result["since"]
     assert holder(tmp_path) is None
 
 

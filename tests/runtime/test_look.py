@@ -13,9 +13,9 @@ TASK = Task(verb="build", version=1, environment="analysis", identity="venv:0", 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path)
-    made.create()
-    return made
+    result = Store(tmp_path)
+    result.create()
+    return result
 
 
 def test_an_attempt_runs_from_its_log_to_its_ending_under_a_living_driver(store: Store) -> None:

@@ -22,9 +22,9 @@ CGROUPS = Path("/sys/fs/cgroup")
 def confined() -> Iterator[Path]:
     """A memory cgroup of this process's own one, without swap; its file that takes process ids."""
     lines = Path("/proc/self/cgroup").read_text().splitlines()
-    found = {kind: path for _, kind, path in (line.split(":", 2) for line in lines)}
-    one = "memory" in found
-    parent = CGROUPS / "memory" / found["memory"][1:] if one else CGROUPS / found.get("", "/")[1:]
+    result = {kind: path for _, kind, path in (line.split(":", 2) for line in lines)}
+    one = "memory" in result
+    parent = CGROUPS / "memory" / result["memory"][1:] if one else CGROUPS / result.get("", "/")[1:]
     room = parent / f"mlipbench-{os.getpid()}"
     limits = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes") if one else ("memory.max",)
     try:

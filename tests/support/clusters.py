@@ -20,8 +20,8 @@ PBS = Path(__file__).with_name("pbs.py")
 
 def missing() -> list[str]:
     """What a real SLURM needs and this machine lacks."""
-    found = [name for name in PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
-    return found if os.geteuid() == 0 else [*found, "root"]
+    result = [name for name in PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+    return result if os.geteuid() == 0 else [*result, "root"]
 
 
 class Slurm:
@@ -64,9 +64,9 @@ class Slurm:
 
     def lose_slurmd(self, job: str) -> None:
         """slurmd of a running job's node dies alone; what it started lives on."""
-        found = [daemon for daemon in self.daemons if daemon.args[:3] == ["slurmd", "-N", self.node(job)]]
-        assert found, self.node(job)
-        found[-1].kill()
+        result = [daemon for daemon in self.daemons if daemon.args[:3] == ["slurmd", "-N", self.node(job)]]
+        assert result, self.node(job)
+        result[-1].kill()
 
     def mend(self) -> None:
         """Every node is up and answers again."""
@@ -126,33 +126,33 @@ PartitionName=gpu Nodes={",".join(self.names())} Default=YES MaxTime=60 State=UP
 @contextmanager
 def slurm(root: Path) -> Iterator[Slurm]:
     """A running SLURM whose files are below `root`; nothing of it is left afterwards."""
-    made = Slurm(root)
-    for name in ("munge", "state", *[f"spool/{name}" for name in made.names()]):
+    result = Slurm(root)
+    for name in ("munge", "state", *[f"spool/{name}" for name in result.names()]):
         (root / name).mkdir(parents=True)
-    for device in made.devices:
+    for device in result.devices:
         os.mknod(device, 0o666 | 0o020000, os.makedev(1, 3))
-    (root / "slurm.conf").write_text(made.configuration())
-    files = ",".join(map(str, made.devices))
-    lines = [f"NodeName={name} Name=gpu Type=a100 File={files}" for name in made.names()]
+    (root / "slurm.conf").write_text(result.configuration())
+    files = ",".join(map(str, result.devices))
+    lines = [f"NodeName={name} Name=gpu Type=a100 File={files}" for name in result.names()]
     (root / "gres.conf").write_text("\n".join(["AutoDetect=off", *lines]) + "\n")
-    made.daemons = _daemons(made)
+    result.daemons = _daemons(result)
     try:
-        _wait_for_nodes(made)
-        yield made
+        _wait_for_nodes(result)
+        yield result
     finally:
         with suppress(subprocess.CalledProcessError):
-            made._run("scancel", f"--user={getpass.getuser()}")
-            _until(lambda: not made.jobs(), 15)
-        for daemon in reversed(made.daemons):
+            result._run("scancel", f"--user={getpass.getuser()}")
+            _until(lambda: not result.jobs(), 15)
+        for daemon in reversed(result.daemons):
             daemon.terminate()
-        for daemon in made.daemons:
+        for daemon in result.daemons:
             daemon.wait(timeout=20)
-        for device in made.devices:
+        for device in result.devices:
             device.unlink(missing_ok=True)
 
 
-def _daemons(made: Slurm) -> "list[subprocess.Popen[bytes]]":
-    root = made.root
+def _daemons(result: Slurm) -> "list[subprocess.Popen[bytes]]":
+    root = result.root
     key = root / "munge/key"
     key.write_bytes(os.urandom(128))
     key.chmod(0o400)
@@ -163,12 +163,12 @@ def _daemons(made: Slurm) -> "list[subprocess.Popen[bytes]]":
     started = [_start(root, ["munged", "--foreground", "--force", *munge])]
     _until((root / "munge/socket").exists, 20)
     started.append(_start(root, ["slurmctld", "-D", "-i", "-f", str(root / "slurm.conf")]))
-    return started + [_slurmd(made, name) for name in made.names()]
+    return started + [_slurmd(result, name) for name in result.names()]
 
 
-def _slurmd(made: Slurm, name: str) -> "subprocess.Popen[bytes]":
-    command = ["slurmd", "-N", name, "-D", "-f", str(made.root / "slurm.conf")]
-    return _start(made.root, command, name)
+def _slurmd(result: Slurm, name: str) -> "subprocess.Popen[bytes]":
+    command = ["slurmd", "-N", name, "-D", "-f", str(result.root / "slurm.conf")]
+    return _start(result.root, command, name)
 
 
 def free_ports(count: int) -> list[int]:
@@ -210,10 +210,10 @@ MUNGE = {
 }
 
 
-def _wait_for_nodes(made: Slurm) -> None:
+def _wait_for_nodes(result: Slurm) -> None:
     def idle() -> bool:
         with suppress(subprocess.CalledProcessError):
-            return len(made._run("sinfo", "-h", "-N", "-t", "idle").splitlines()) == NODES
+            return len(result._run("sinfo", "-h", "-N", "-t", "idle").splitlines()) == NODES
         return False
 
     _until(idle, 60)
@@ -254,8 +254,8 @@ class Pbs:
 
     def jobs(self, states: str = "HQR") -> list[str]:
         """Ids of all jobs in such states."""
-        found = [json.loads(path.read_text()) for path in (self.root / "jobs").glob("*.json")]
-        return [job["id"] for job in found if job["state"] in states]
+        result = [json.loads(path.read_text()) for path in (self.root / "jobs").glob("*.json")]
+        return [job["id"] for job in result if job["state"] in states]
 
     def crash(self, job: str) -> None:
         """The node of a running job loses its power; the server goes on to say that it runs."""
@@ -272,9 +272,9 @@ class Pbs:
 @contextmanager
 def pbs(root: Path, history: bool = False) -> Iterator[Pbs]:
     """The stand-in; its jobs are ended afterwards. history: whether it remembers jobs that are over."""
-    made = Pbs(root, history)
+    result = Pbs(root, history)
     try:
-        yield made
+        yield result
     finally:
         for path in (root / "jobs").glob("*.json"):
             with suppress(ProcessLookupError, KeyError):

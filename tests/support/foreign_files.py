@@ -32,7 +32,8 @@ def request(path: Path | list[Path], **changes: Any) -> dict[str, Any]:
     paths = path if isinstance(path, list) else [path]
     return {
         "trajectory": [str(path) for path in paths], "format": "", "topology": "", "cell": [],
-        "surface": "Au", "ions": [], "elements": {}, "bin": 0.1, "blocks": 2, "skip": 0,
+        "surface": ["Au"], "layer_atoms": [], "face": "", "assignment": "frames",
+        "ions": [], "elements": {}, "bin": 0.1, "blocks": 2, "skip": 0,
         "out": str(paths[0].parent / "out"),
         "shown": {}, "frame_every": None, "dipole_correlation": 0.02, "survival": 0.02, "origins": "all",
         "coordination": 3.2, "threads": 1,

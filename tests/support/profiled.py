@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.analysis.reweighting import Quality
 from mlipbench_hpc.data.observable import DISTANCE, HEIGHT, LAG, Observable
 
 
@@ -40,8 +41,8 @@ def npz(**arrays: Any) -> bytes:
 
 
 OBSERVABLES = ("density", "orientation", "concentration-Na")
-SCALARS = {"cosine": -0.31, "peak_z_A": 2.98, "peak_g_per_cm3": 2.6, "dipole": -6.0}
-ERRORS = {"cosine": 0.02, "peak_z_A": 0.01, "peak_g_per_cm3": 0.08, "dipole": 0.4}
+SCALARS = {"cosine": -0.31, "peak_z_A": 2.98, "peak_g_per_cm3": 2.6, "total_orientation": -6.0}
+ERRORS = {"cosine": 0.02, "peak_z_A": 0.01, "peak_g_per_cm3": 0.08, "total_orientation": 0.4}
 SPREAD = np.array([0.0, 1.0, -1.0, 2.0])
 # Correlation functions of the first layer: e^(-τ/0.4 ps) and 1 - τ/2 ps, with the same error at every lag.
 LAGS = 0.05 * np.arange(11)
@@ -82,9 +83,10 @@ DESCRIBED = (
     profile("concentration-Na", "Na concentration", "Na concentration", "mol/L", species="Na", order=30),
     scalar("cosine", "⟨cos θ⟩ of the first layer", "", 60),
     Observable(
-        "dipole", "Total dipole orientation", "total dipole orientation P_z", words="mean P_z",
-        definition="Total dipole orientation: P_z = Σ cos θ.", file="dipole.npz", column="P_z",
-        path=("profiles", "dipole"), drawn="histogram", compared="interface", reweighted=True, order=70,
+        "total_orientation", "Total dipole orientation", "total dipole orientation P_z", words="mean P_z",
+        definition="Total dipole orientation: P_z = Σ cos θ.", file="total_orientation.npz", column="P_z",
+        path=("profiles", "total_orientation"), drawn="histogram", compared="interface",
+        reweighted=True, order=70,
     ),
     scalar("peak_z_A", "height of the first peak", "Å", 80),
     scalar("peak_g_per_cm3", "density at the first peak", "g/cm³", 81),
@@ -110,7 +112,7 @@ MOTION = (
 def members_of(names: Sequence[str]) -> list[Observable]:
     """What `reweight` describes: members' averages of some observables."""
     return [
-        replace(one, file=f"reweighted-{one.name}.csv", column="driver", error="se")
+        replace(one, file=f"reweighted-{one.name}.csv", column="driving_member", error="se")
         if one.axis
         else replace(one, file="", path=("scalars", one.name))
         for one in DESCRIBED
@@ -151,7 +153,9 @@ def analysed(
         error = 0.01 + 0.05 * np.abs(line)
         wobble = np.convolve(noise.normal(size=len(Z)), np.ones(5) / 5, "same")
         columns |= {NAMES[name]: line + error * (shift + wobble) * (line != 0), f"se_{NAMES[name]}": error}
-    series = noise.normal(SCALARS["dipole"] + shift * ERRORS["dipole"], 2.0, size=frames)
+    series = noise.normal(
+        SCALARS["total_orientation"] + shift * ERRORS["total_orientation"], 2.0, size=frames
+    )
     width = 2.0
     values = {
         "species": {"Au": 36, "H": 48, **({"Na": ions} if ions else {}), "O": 24},
@@ -168,10 +172,11 @@ def analysed(
             "block_frames": frames // 10,
             "first_layer": {
                 name: {"mean": SCALARS[name] + shift * ERRORS[name], "se": ERRORS[name]}
-                for name in SCALARS if name != "dipole"
+                for name in SCALARS if name != "total_orientation"
             },
-            "dipole": {
-                "mean": SCALARS["dipole"] + shift * ERRORS["dipole"], "se": ERRORS["dipole"],
+            "total_orientation": {
+                "mean": SCALARS["total_orientation"] + shift * ERRORS["total_orientation"],
+                "se": ERRORS["total_orientation"],
                 "se_autocorrelation": width * (memory / frames) ** 0.5, "width": width,
                 "histogram": {"edges": [-10.0, -2.0], "counts": [frames]},
             },
@@ -179,7 +184,7 @@ def analysed(
     }  # fmt: skip
     files = {
         "profiles.csv": csv_bytes(columns),
-        "dipole.npz": npz(time_ps=0.01 * np.arange(frames), P_z=series),
+        "total_orientation.npz": npz(time_ps=0.01 * np.arange(frames), P_z=series),
     }
     files |= {f"{one.name}.csv": correlation(one.name) for one in MOTION * motion}
     return values | changes, files
@@ -201,24 +206,30 @@ def reweighted(
     table = dict(
         zip(header.split(","), np.array([row.split(",") for row in rows], dtype=float).T, strict=True)
     )
-    made = {}
+    result = {}
     names = OBSERVABLES[: 3 if values["profiles"]["ions"] else 2]
     for name in names:
         driver = table[NAMES[name]]
         members = driver * (1 + 0.04 * (SPREAD - SPREAD[drove])[:, None])
         sigma = members.std(axis=0, ddof=1)
-        columns = {"z_A": Z, "driver": driver, "se": table[f"se_{NAMES[name]}"], "mean": members.mean(axis=0),
-                   "sigma": sigma, "alpha_sigma": sigma * (np.nan if alpha is None else alpha)}  # fmt: skip
+        columns = {"z_A": Z, "driving_member": driver, "se": table[f"se_{NAMES[name]}"],
+                   "mean": members.mean(axis=0),
+                   "sigma": sigma, "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
+                   "noise": np.zeros_like(sigma)}  # fmt: skip
         columns |= {f"member_{m}": member for m, member in enumerate(members)}
         columns |= {f"se_member_{m}": 1.2 * columns["se"] for m in range(len(members))}
-        made[f"reweighted-{name}.csv"] = csv_bytes(columns)
-    verdict = "trust" if std <= 1 and frames >= 100 else "caution" if std <= 2 else "run it directly"
+        result[f"reweighted-{name}.csv"] = csv_bytes(columns)
+    verdict = Quality(std, frames, 1.0).verdict
     member = {"std_h": std, "effective_frames": 3 * frames, "statistical_inefficiency": 3.0,
               "independent_frames": frames, "verdict": verdict}  # fmt: skip
     means = {name: one["mean"] for name, one in values["profiles"]["first_layer"].items()}
-    means["dipole"] = values["profiles"]["dipole"]["mean"]
+    means["total_orientation"] = values["profiles"]["total_orientation"]["mean"]
     scalars = {
-        name: {"driver": mean, "members": (mean + ERRORS[name] * (SPREAD - SPREAD[drove])).tolist()}
+        name: {
+            "driving_member": mean,
+            "members": (mean + ERRORS[name] * (SPREAD - SPREAD[drove])).tolist(),
+            "noise": 0.0,
+        }
         for name, mean in means.items()
     }
     return {
@@ -227,4 +238,4 @@ def reweighted(
         "scalars": scalars, "warnings": [], "next_member": 0 if drove else 3,
         "observables": {name: {"negative_bins": 0} for name in names},
         "descriptors": [one.to_json() for one in members_of((*names, *SCALARS))],
-    }, made  # fmt: skip
+    }, result  # fmt: skip

@@ -64,7 +64,7 @@ def family(folder: Path, needle: str = "") -> list[int]:
     marks = [f"{MARK}={folder}".encode()]
     with suppress(FileNotFoundError):  # All that a worker in a container shows of whose it is.
         marks.append(f"MLIPBENCH_STORE={Store(folder / 'store').name}".encode())
-    found: dict[int, str] = {}
+    result: dict[int, str] = {}
     parents: dict[int, tuple[int, str]] = {}
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -73,9 +73,9 @@ def family(folder: Path, needle: str = "") -> list[int]:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             parents[int(path.name)] = parent, line
             if any(mark in variables for mark in marks):
-                found[int(path.name)] = line
-    found |= {pid: line for pid, (parent, line) in parents.items() if parent in found and line}
-    return [pid for pid, line in found.items() if needle in line]
+                result[int(path.name)] = line
+    result |= {pid: line for pid, (parent, line) in parents.items() if parent in result and line}
+    return [pid for pid, line in result.items() if needle in line]
 
 
 def kill(pids: list[int], number: int = signal.SIGKILL) -> None:
@@ -92,18 +92,18 @@ def kill_first(folder: Path, needle: str, driver: "subprocess.Popen[str]") -> No
 
 def results(folder: Path) -> dict[str, Any]:
     """results.json without what may differ between two equal runs."""
-    found: dict[str, Any] = json.loads((folder / "store" / "reports" / "toy" / "results.json").read_text())
-    found.pop("timing")
-    return found
+    result: dict[str, Any] = json.loads((folder / "store" / "reports" / "toy" / "results.json").read_text())
+    result.pop("timing")
+    return result
 
 
 def done(folder: Path, verb: str) -> list[dict[str, Any]]:
     """result.json of every committed task of a verb."""
-    found = []
+    result = []
     for path in (folder / "store/tasks").glob("*/task.json"):
         if json.loads(path.read_text())["verb"] == verb:
-            found.append(json.loads((path.parent / "result.json").read_text()))
-    return found
+            result.append(json.loads((path.parent / "result.json").read_text()))
+    return result
 
 
 def digests(folder: Path, verb: str, *names: str) -> set[tuple[str, ...]]:
@@ -118,11 +118,11 @@ def checkpointed(folder: Path) -> bool:
 
 def commits(folder: Path) -> dict[str, int]:
     """Inode of every committed result.json: a task that is done again gets another one."""
-    found = {}
+    result = {}
     for path in (folder / "store" / "tasks").glob("*/result.json"):
         with suppress(FileNotFoundError):
-            found[path.parent.name] = path.stat().st_ino
-    return found
+            result[path.parent.name] = path.stat().st_ino
+    return result
 
 
 def wait_until(condition: Any, seconds: float, what: str) -> None:

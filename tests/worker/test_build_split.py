@@ -29,9 +29,9 @@ IMPORT = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def run(store: Store, task: Task) -> dict[str, Any]:
@@ -92,19 +92,19 @@ def test_one_dataset_gives_specific_and_mixed_sets(store: Store, tmp_path: Path)
     build = task("build", IMPORT, inputs={"data": store.add_input(tmp_path / "salt.xyz")})
     run(store, build)
     sizes = {"validation": 2, "test": 2, "train": 4, "members": 2, "disjoint": False, "seed": 5}
-    found = {}
+    result = {}
     for name, only in (("mixed", {}), ("none", {"Na": 0}), ("two", {"Na": 2})):
         divide = task("split", sizes | {"only": only}, upstream={"frames": build.key})
         assert run(store, divide)["values"]["pool"] == (6 if only else 26)
-        found[name] = json.loads((store.task(divide.key) / "split.json").read_text())
+        result[name] = json.loads((store.task(divide.key) / "split.json").read_text())
     used = {
         name: {i % 3 for i in (*one["validation"], *one["test"], *one["members"][0], *one["members"][1])}
-        for name, one in found.items()
+        for name, one in result.items()
     }
     assert used == {"mixed": {0, 1, 2}, "none": {0}, "two": {2}}
-    assert sorted(found["none"]["reference_energies"]) == ["1", "8"]
-    assert sorted(found["two"]["reference_energies"]) == ["1", "11", "8"]
-    assert found["mixed"]["reference_energies"]["11"] == pytest.approx(-2.0)
+    assert sorted(result["none"]["reference_energies"]) == ["1", "8"]
+    assert sorted(result["two"]["reference_energies"]) == ["1", "11", "8"]
+    assert result["mixed"]["reference_energies"]["11"] == pytest.approx(-2.0)
     divide = task("split", sizes | {"only": {"Na": 3}}, upstream={"frames": build.key})
     assert "frames with Na3: 0 frames cannot give 8" in run(store, divide)["message"]
 

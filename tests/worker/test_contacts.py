@@ -35,14 +35,14 @@ def test_nothing_has_fused_at_the_start() -> None:
 
 
 def test_two_atoms_that_fuse_end_the_run() -> None:
-    found = cause(system(), moved(system(), _3=[6.2, 5.0, 5.0]))
-    assert found == "O 2 and O 3 have come within 1.200 Å of each other (limit 1.5)"
+    result = cause(system(), moved(system(), _3=[6.2, 5.0, 5.0]))
+    assert result == "O 2 and O 3 have come within 1.200 Å of each other (limit 1.5)"
 
 
 def test_also_across_the_boundary_and_an_ion() -> None:
     """0.3 Å below the box's top and 0.4 Å above its bottom: 0.7 Å."""
-    found = cause(system(), moved(system(), _3=[9.7, 5, 5], _5=[0.4, 5, 5]))
-    assert found == "O 3 and Na 5 have come within 0.700 Å of each other (limit 1.5)"
+    result = cause(system(), moved(system(), _3=[9.7, 5, 5], _5=[0.4, 5, 5]))
+    assert result == "O 3 and Na 5 have come within 0.700 Å of each other (limit 1.5)"
 
 
 def test_a_bond_of_the_start_may_shorten_and_hydrogens_come_near() -> None:
@@ -50,9 +50,9 @@ def test_a_bond_of_the_start_may_shorten_and_hydrogens_come_near() -> None:
 
 
 def test_atoms_held_fixed_are_no_pair() -> None:
-    every, held = (Contacts.of(system(fixed), 1.5) for fixed in ([], [0, 1]))
+    every, content = (Contacts.of(system(fixed), 1.5) for fixed in ([], [0, 1]))
     assert len(every.one) == 5 * 4 // 2 - 1
-    assert len(held.one) == len(every.one)  # C and O were no pair before
+    assert len(content.one) == len(every.one)  # C and O were no pair before
     assert len(Contacts.of(system([2, 3]), 1.5).one) == len(every.one) - 1
 
 

@@ -48,9 +48,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     (package / "__init__.py").touch()
     (package / "adapter.py").write_text(ADAPTER)
     monkeypatch.syspath_prepend(str(package.parent))
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def run(store: Store, task: Task, deadline: float | None = None) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def run(store: Store, task: Task, deadline: float | None = None) -> dict[str, An
     if code == EXIT_INTERRUPTED:
         return {}
     assert code == EXIT_COMMITTED, (folder / "failure.json").read_text()
-    found = store.result(task.key)
-    assert found is not None
-    return found
+    result = store.result(task.key)
+    assert result is not None
+    return result
 
 
 def dataset(tmp_path: Path) -> tuple[Frames, bytes]:
@@ -90,7 +90,11 @@ def evaluate_task(store: Store, tmp_path: Path) -> Task:
     }
     parameters = {
         "hyperparameters": {"offset": 0.25, "log": str(tmp_path / "calls")},
-        "device": "cpu", "dtype": "float64", "threads": 1, "batch_size": 2,
+        "device": "cpu", "dtype": "float64", "threads": 1, "batch_size": 2, "metal": "Au",
+        "conditions": [
+            {"frames": 18, "temperature": 300.0, "rattle_every": 2},
+            {"frames": 12, "temperature": None, "rattle_every": None},
+        ],
     }  # fmt: skip
     architecture = Architecture("straight-line", "straight_line", "1" * 64)
     return Task("evaluate", 1, "tests", "0" * 64, parameters, upstream, architecture=architecture)
@@ -105,6 +109,10 @@ def test_evaluate(store: Store, tmp_path: Path) -> None:
     assert values["test"]["energy"]["rmse_meV"] == pytest.approx(250)
     assert values["test"]["energy"]["centred_rmse_meV"] == pytest.approx(0, abs=1e-9)
     assert values["test"]["force"]["all"]["rmse_meV_per_A"] == 0
+    # of frames 10 to 17 those in even places from 1 are rattled; 18 to 29 have no temperature
+    strata = [(own["temperature_K"], own["composition"], own["frames"]) for own in values["test"]["strata"]]
+    assert strata == [(None, None, 12), (300.0, None, 4)]
+    assert values["validation"]["strata"] == []
     # one process, chunks of eight batches of two
     assert (tmp_path / "calls").read_text().split("\n")[:-1] == ["2 2", "16 2", "4 2"]
     with np.load(store.task(task.key) / "predictions-test.npz", allow_pickle=False) as saved:
@@ -207,7 +215,9 @@ def test_analyse(store: Store) -> None:
     assert (values["frames"], values["frames_analysed"]) == (114, 100)
     assert values["analysed_ps"] == pytest.approx(9.9)
     assert values["thermo"]["temperature_K"]["mean"] == pytest.approx(300.5)
-    assert values["thermo"]["temperature_K"]["se"] == pytest.approx(0, abs=1e-9)
+    # 300 and 301 K in turn: blocks agree, and of both errors the larger counts, std/√100.
+    assert values["thermo"]["temperature_K"]["se_blocks"] == pytest.approx(0, abs=1e-9)
+    assert values["thermo"]["temperature_K"]["se"] == pytest.approx(0.5 / 99**0.5)
     assert values["thermo"]["potential_eV_per_atom"]["mean"] == pytest.approx((-60 + 0.15) / 30)
     # 0.006 eV a row, ten rows a ps, thirty atoms
     assert values["thermo"]["conserved_drift_meV_per_atom_per_ps"] == pytest.approx(2.0)

@@ -68,8 +68,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def request(path: Path, topology: Path, **changes: Any) -> dict[str, Any]:
     return {
-        "trajectory": [str(path)], "topology": str(topology), "cell": [LX, LY, LZ], "surface": "Au",
-        "ions": [], "format": "",
+        "trajectory": [str(path)], "topology": str(topology), "cell": [LX, LY, LZ], "surface": ["Au"],
+        "layer_atoms": [], "face": "", "assignment": "frames", "ions": [], "format": "",
         "elements": {}, "bin": 0.1, "blocks": 2, "skip": 0, "out": str(path.parent / "out"), "shown": {},
         "frame_every": 0.01, "dipole_correlation": 0.02, "survival": 0.02, "origins": "all",
         "coordination": 3.2, "threads": 1,
@@ -114,30 +114,33 @@ def test_a_file_cut_at_any_byte_gives_its_whole_frames(files: Path, tmp_path: Pa
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             source = open_foreign(request(path, files / "t.pdb"))
-            said = analyse(request(path, files / "t.pdb"), source)
-        found = json.loads((tmp_path / "out" / "analysis.json").read_text())
-        assert (found["frames"], found["dropped"]) == (frames // 2 * 2, frames % 2), (cut, ends)
-        truncated = [line for line in said if f"is truncated: {frames} whole frames are read" in line]
+            text = analyse(request(path, files / "t.pdb"), source)
+        result = json.loads((tmp_path / "out" / "analysis.json").read_text())
+        assert (result["frames"], result["dropped"]) == (frames // 2 * 2, frames % 2), (cut, ends)
+        truncated = [line for line in text if f"is truncated: {frames} whole frames are read" in line]
         # Only headers of DCD and NetCDF say how many frames there should be.
         expected = (cut not in ends and cut + unended not in ends) or ending in ("dcd", "nc")
-        assert bool(truncated) == expected, (cut, ends, said)
+        assert bool(truncated) == expected, (cut, ends, text)
         for hidden in tmp_path.glob(".*"):
             hidden.unlink()
 
 
 def test_a_frame_after_the_last_whole_block_changes_no_number(files: Path, tmp_path: Path) -> None:
     """All atoms of the last of seven frames are elsewhere; there are two blocks."""
-    atoms, found = [Atoms(FRAME.numbers, one, cell=CELL, pbc=True) for one in POSITIONS], []
-    for name, more in (("plain", []), ("longer", [Atoms(FRAME.numbers, POSITIONS[0][::-1], cell=CELL)])):
+    atoms, result = [Atoms(FRAME.numbers, one, cell=CELL, pbc=True) for one in POSITIONS], []
+    for name, more in (
+        ("plain", []),
+        ("longer", [Atoms(FRAME.numbers, POSITIONS[0][::-1], cell=CELL, pbc=True)]),
+    ):
         (out := tmp_path / name).mkdir()
         write(path := tmp_path / "t.extxyz", atoms + more, format="extxyz")
         asked = request(path, files / "t.pdb", out=str(out))
         analyse(asked, open_foreign(asked))
         values = json.loads((out / "analysis.json").read_text())
-        said = [values.pop("dropped"), values.pop("notes")[0]]
-        found.append((values, {one.name: one.read_bytes() for one in out.glob("*.csv")}))
-    assert said == [1, "1 frame after the last whole block: no number counts them"]
-    assert found[0] == found[1]
+        text = [values.pop("dropped"), values.pop("notes")[0]]
+        result.append((values, {one.name: one.read_bytes() for one in out.glob("*.csv")}))
+    assert text == [1, "1 frame after the last whole block: not analysed"]
+    assert result[0] == result[1]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -271,14 +274,14 @@ def test_h5md_gives_what_the_others_give_and_is_refused_when_cut(files: Path, tm
             for _ in universe.trajectory:
                 writer.write(universe.atoms)
         asked = request(path, files / "t.pdb", cell=[], frame_every=None)
-        found = [np.concatenate([piece.positions for piece in open_foreign(one).pieces(2)])
+        result = [np.concatenate([piece.positions for piece in open_foreign(one).pieces(2)])
                  for one in (asked, request(files / "t.trr", files / "t.pdb"))]  # fmt: skip
         times = open_foreign(asked).times
         (tmp_path / "cut.h5md").write_bytes(path.read_bytes()[:-1000])
         with pytest.raises(InputFailure, match=r"cannot read it as H5MD.*truncated"):
             open_foreign(asked | {"trajectory": [str(tmp_path / "cut.h5md")]})
-    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
-    np.testing.assert_allclose(found[0], POSITIONS, atol=1e-5)
+    np.testing.assert_allclose(result[0], result[1], atol=1e-5)
+    np.testing.assert_allclose(result[0], POSITIONS, atol=1e-5)
     np.testing.assert_allclose(times, universe.trajectory.dt * np.arange(FRAMES), atol=1e-6)
 
 

@@ -164,7 +164,7 @@ def test_h5md_in_nm_without_a_unit_is_refused(tmp_path: Path, topology: str) -> 
     with h5py.File(path, "w") as file:
         file["particles/all/position/value"] = POSITIONS / 10
         file["particles/all/box/edges"] = np.diag(CELL) / 10
-    with pytest.raises(InputFailure, match="its lengths are in nm, expected Å"):
+    with pytest.raises(InputFailure, match="O-H distance in nm: lengths are in nm, expected Å"):
         open_foreign(request(path, topology=topology))
 
 
@@ -320,7 +320,7 @@ def test_a_comment_that_says_bohr_of_what_is_in_angstrom(tmp_path: Path) -> None
 
 def test_bohr_that_nobody_names_is_refused(tmp_path: Path) -> None:
     (path := tmp_path / "t.xyz").write_text(files.xyz([""] * FRAMES, POSITIONS / BOHR))
-    with pytest.raises(InputFailure, match="its lengths are in bohr, expected Å"):
+    with pytest.raises(InputFailure, match="O-H distance in bohr: lengths are in bohr, expected Å"):
         open_foreign(request(path, cell=(np.diag(CELL) / BOHR).tolist()))
 
 
@@ -390,7 +390,8 @@ def test_a_time_step_of_one_is_none(tmp_path: Path, topology: str) -> None:
     source = open_foreign(request(path, topology=topology))
     assert source.times is None
     assert source.warnings == [
-        "the DCD's time step is 1, as programs write that know none: there are no times"
+        "the DCD's time step is 1, the value of programs without a time step: no times are used; "
+        "pass --frame-every PS"
     ]
     assert open_foreign(request(path, topology=topology, frame_every=0.05)).warnings == []
 

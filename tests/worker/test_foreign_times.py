@@ -200,7 +200,7 @@ def test_the_dipole_of_an_overlapping_run_is_that_of_its_frames(tmp_path: Path) 
     (tmp_path / "out").mkdir()
     asked = request(path, **more, frame_every=0.05)
     analyse(asked, open_foreign(asked))
-    table = np.loadtxt(tmp_path / "out" / "dipole.csv", delimiter=",", skiprows=1)
+    table = np.loadtxt(tmp_path / "out" / "total_orientation.csv", delimiter=",", skiprows=1)
     oxygens = np.flatnonzero(NUMBERS == 8)
     bisectors = POSITIONS[:, oxygens + 1] + POSITIONS[:, oxygens + 2] - 2 * POSITIONS[:, oxygens]
     cosines = bisectors[..., 2] / np.linalg.norm(bisectors, axis=-1)

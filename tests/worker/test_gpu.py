@@ -50,4 +50,4 @@ def test_a_task_for_a_gpu_fails_before_it_begins(tmp_path: Path, monkeypatch: py
     store.create()
     attempt = store.begin(Task("md", 1, "mace", "image:0", {"device": "cuda"}))
     assert worker.attempt(attempt, None, commit=True) == EXIT_OF_FAILURE["transient"]
-    assert "wants a GPU and sees none" in read_json(attempt / "failure.json")["message"]
+    assert "needs a GPU, but none is visible" in read_json(attempt / "failure.json")["message"]

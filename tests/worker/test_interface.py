@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.units import kB
 from committed import commit
 from interface import LX, LY, LZ, Interface, slab
@@ -15,10 +16,11 @@ from interface import LX, LY, LZ, Interface, slab
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, InputFailure, Task
 from mlipbench_hpc.data.answers import Answers
-from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.frames import Frames, composition
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.calibrate import require_different
+from mlipbench_hpc.worker.origins import origins
 
 FRAMES, MEMBERS, STRIDE = 200, 4, 2
 HEIGHTS = np.linspace(2.05, 12.05, 21).tolist()
@@ -53,9 +55,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     (package / "__init__.py").touch()
     (package / "adapter.py").write_text(ADAPTER)
     monkeypatch.syspath_prepend(str(package.parent))
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def run(store: Store, verb: str, parameters: dict[str, Any], upstream: dict[str, str]) -> tuple[Any, Path]:
@@ -64,9 +66,9 @@ def run(store: Store, verb: str, parameters: dict[str, Any], upstream: dict[str,
     folder = store.begin(task)
     code = attempt(folder, None, commit=True)
     assert code == EXIT_COMMITTED, (folder / "failure.json").read_text()
-    found = store.result(task.key)
-    assert found is not None
-    return found["values"], store.task(task.key)
+    result = store.result(task.key)
+    assert result is not None
+    return result["values"], store.task(task.key)
 
 
 ARCHITECTURE = Architecture("sloping", "sloping", "1" * 64)
@@ -120,9 +122,9 @@ def analyse(store: Store, key: str) -> tuple[Any, Path]:
 
 def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
     values, folder = analyse(store, md(store))
-    found = values["profiles"]
-    assert (found["faces"], found["oxygens"], found["intact_molecules"]) == (1, 21, 21)
-    assert found["ions"] == {"Na": 1}
+    result = values["profiles"]
+    assert (result["faces"], result["oxygens"], result["intact_molecules"]) == (1, 21, 21)
+    assert result["ions"] == {"Na": 1}
     table = read(folder / "profiles.csv")
     unit = 29.91461129513685 / (LX * LY * 0.1)
     assert table["density_g_per_cm3"].sum() == pytest.approx(21 * unit)
@@ -133,16 +135,16 @@ def test_analyse_writes_profiles_and_the_dipole(store: Store) -> None:
     assert table["se_density_g_per_cm3"][still] == pytest.approx(0, abs=1e-12)
     # heights of the first molecule scatter, and so do the bins it visits
     assert table["se_density_g_per_cm3"][np.abs(table["z_A"] - 1.95).argmin()] > 0
-    assert found["dipole"]["mean"] == pytest.approx(0, abs=1e-3)
-    assert sum(found["dipole"]["histogram"]["counts"]) == FRAMES
+    assert result["total_orientation"]["mean"] == pytest.approx(0, abs=1e-3)
+    assert sum(result["total_orientation"]["histogram"]["counts"]) == FRAMES
     # below 4.5 Å: five molecules on a grid of 0.5 Å, whose cosines rise in steps of 0.09 from -0.9
-    assert found["first_layer"]["cosine"]["mean"] == pytest.approx(
+    assert result["first_layer"]["cosine"]["mean"] == pytest.approx(
         np.mean([-0.9, -0.81, -0.72, -0.63, -0.54])
     )
-    assert found["first_layer"]["peak_z_A"]["se"] is not None
+    assert result["first_layer"]["peak_z_A"]["se"] is not None
     assert values["species"] == {"Au": 27, "H": 42, "Na": 1, "O": 21}
     np.testing.assert_allclose(values["cell_A"], np.diag([LX, LY, LZ]), atol=1e-5)
-    with np.load(folder / "dipole.npz", allow_pickle=False) as saved:
+    with np.load(folder / "total_orientation.npz", allow_pickle=False) as saved:
         assert saved["P_z"].shape == saved["time_ps"].shape == (FRAMES,)
 
 
@@ -166,7 +168,7 @@ def test_the_first_layer_that_rests_keeps_its_direction_and_its_waters(store: St
     assert near.mean() > 0
     assert sodium["coordination"]["mean"] == pytest.approx(near.mean())
     assert sodium["coordination_shares"] == pytest.approx(np.bincount(near) / FRAMES)
-    assert sodium["in_first_layer"] == {"mean": 0.0, "se": 0.0}
+    assert [sodium["in_first_layer"][name] for name in ("mean", "se", "dof")] == [0.0, 0.0, 9.0]
     assert sodium["stays"] == [{"share": 0.0, "number": 0, "mean_ps": None}]
 
 
@@ -191,27 +193,41 @@ def test_waters_and_ions_that_come_and_go(store: Store) -> None:
     assert sodium["in_first_layer"]["mean"] == pytest.approx(0.5)
     assert sodium["stays"] == [{"share": 0.5, "number": 5, "mean_ps": pytest.approx(1.0)}]
     assert values["dynamics"]["frame_ps"] == pytest.approx(0.1)
+    # By ten frames in turn 3 and 7 Å: nine changes of layer, no stationary half missed, blocks of 1 ps.
+    moves = values["stationarity"]
+    assert moves["ions"] == {"Na": {"transitions": [9], "starts_in_first_layer": [1]}}
+    height = moves["series"]["Na 0"]
+    assert (height["first"], height["second"]) == pytest.approx((5.0, 5.0), abs=0.5)
+    assert height["autocorrelation_ps"] == pytest.approx(0.1 * height["inefficiency"])
+    # C(t) = 1 - t/5 until it is zero: g = 1 + 2 (0.8 + 0.6 + 0.4 + 0.2), less what 100 frames lack.
+    assert height["inefficiency"] == pytest.approx(5.0, rel=0.02)
+    assert moves["series"]["waters_in_first_layer"]["first"] == pytest.approx(0.6, abs=0.11)
+    assert {"total_orientation", "cosine", "potential_eV_per_atom", "temperature_K"} <= set(moves["series"])
+    with np.load(folder / "first_layer.npz", allow_pickle=False) as saved:
+        assert saved["cosine"].mean() == pytest.approx(values["profiles"]["first_layer"]["cosine"]["mean"])
+    words = "errors at lags beyond 1 ps, the length of a block, are too small"
+    assert any(note.startswith("survival: ") and words in note for note in values["warnings"])
 
 
-DROPPED = "3 frames after the last whole block: no number counts them"
+DROPPED = "3 frames after the last whole block: not analysed"
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
     """What a verb has written for others to read."""
-    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"}
-    if (folder / "dipole.npz").exists():
-        with np.load(folder / "dipole.npz", allow_pickle=False) as saved:
-            found |= {name: saved[name].tobytes() for name in saved.files}
-    return found
+    result = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"}
+    if (folder / "total_orientation.npz").exists():
+        with np.load(folder / "total_orientation.npz", allow_pickle=False) as saved:
+            result |= {name: saved[name].tobytes() for name in saved.files}
+    return result
 
 
 def test_frames_after_the_last_whole_block_change_no_number(store: Store) -> None:
     files, outcome = trajectory()[0], {"outcome": "completed", "cause": None, "time_ps": 20.0}
     longer = commit(store, "md", outcome, strange(files, len(INTERFACE.numbers)))
-    (plain, folder), (found, other) = analyse(store, md(store)), analyse(store, longer)
-    assert (found.pop("frames"), plain.pop("frames")) == (FRAMES + 3, FRAMES)
-    assert found.pop("warnings") == [DROPPED, *plain.pop("warnings")]
-    assert found == plain
+    (plain, folder), (result, other) = analyse(store, md(store)), analyse(store, longer)
+    assert (result.pop("frames"), plain.pop("frames")) == (FRAMES + 3, FRAMES)
+    assert result.pop("warnings") == [DROPPED, *plain.pop("warnings")]
+    assert result == plain
     assert files_of(other) == files_of(folder)
     assert len(files_of(other)) == 6
 
@@ -219,9 +235,9 @@ def test_frames_after_the_last_whole_block_change_no_number(store: Store) -> Non
 def test_frames_after_the_last_whole_block_are_not_reweighted(store: Store) -> None:
     files, outcome = trajectory()[0], {"outcome": "completed", "cause": None, "time_ps": 20.0}
     longer = commit(store, "md", outcome, strange(files, len(INTERFACE.numbers)))
-    (plain, folder), (found, other) = reweight(store, SLOPES), reweight(store, SLOPES, key=longer)
-    assert found.pop("warnings") == [DROPPED, *plain.pop("warnings")]
-    assert found == plain
+    (plain, folder), (result, other) = reweight(store, SLOPES), reweight(store, SLOPES, key=longer)
+    assert result.pop("warnings") == [DROPPED, *plain.pop("warnings")]
+    assert result == plain
     assert files_of(other) == files_of(folder)
     assert len(files_of(other)) == 3
 
@@ -236,7 +252,7 @@ def test_without_metal_densities_alone_and_that_is_said(store: Store) -> None:
     frame = Interface(np.where(INTERFACE.numbers == 79, 10, INTERFACE.numbers), INTERFACE.positions)
     values, folder = analyse(store, md(store, frame=frame))
     assert "no Au in this run" in values["profiles"]["note"]
-    assert not (folder / "dipole.npz").exists()
+    assert not (folder / "total_orientation.npz").exists()
     assert "cosine" not in read(folder / "profiles.csv")
 
 
@@ -273,8 +289,11 @@ def test_reevaluate_goes_on_where_it_was(store: Store) -> None:
 
 
 def calibration(store: Store, alpha: float | None) -> str:
-    centred = {"alpha": alpha} if alpha else {"refused": "too few members", "why": "M = 3"}
-    return commit(store, "calibrate", {"centred": centred})
+    """Of the composition of the run, at its temperature, and another α at another."""
+    own = {"alpha": alpha, "withheld": None} if alpha else {"refused": "too few members", "why": "M = 3"}
+    where = {"composition": composition(INTERFACE.numbers), "temperature_K": 300.0}
+    strata = [where | own, where | {"temperature_K": 600.0, "alpha": 9.0, "withheld": None}]
+    return commit(store, "calibrate", {"members": 3, "strata": strata})
 
 
 def reweight(
@@ -284,7 +303,7 @@ def reweight(
     members = [reevaluate(store, key, slope)[1].name for slope in slopes]
     upstream = {f"member-{m:03d}": name for m, name in enumerate(members)}
     given = TRUST | {"blocks": 10, "equilibration": 0.0, "temperature": 300.0, "stride": STRIDE}
-    given |= {"driver": driver}
+    given |= {"driving_member": driver}
     return run(store, "reweight", given, {"md": key, "calibration": calibration(store, alpha)} | upstream)
 
 
@@ -302,10 +321,16 @@ def test_reweighted_profiles_against_the_formula(store: Store) -> None:
     x = heights[::STRIDE] / (kB * 300)
     covariance = (counts[::STRIDE] * (x - x.mean())[:, None]).mean(axis=0)
     for member, slope in enumerate(SLOPES):
-        np.testing.assert_allclose(table[f"member_{member}"], table["driver"] - slope * covariance, atol=2e-5)
-        assert table[f"member_{member}"].sum() == pytest.approx(table["driver"].sum(), rel=1e-6)
+        np.testing.assert_allclose(
+            table[f"member_{member}"], table["driving_member"] - slope * covariance, atol=2e-5
+        )
+        assert table[f"member_{member}"].sum() == pytest.approx(table["driving_member"].sum(), rel=1e-6)
     np.testing.assert_allclose(table["alpha_sigma"], 1.5 * table["sigma"], rtol=1e-6)
     members = [table[f"member_{m}"] for m in range(4)]
+    np.testing.assert_allclose(table["sigma_observed"], np.std(members, axis=0, ddof=1), atol=2e-7)
+    free = np.maximum(0, table["sigma_observed"] ** 2 - table["noise"] ** 2)
+    np.testing.assert_allclose(table["sigma"], np.sqrt(free), atol=1e-3)
+    assert ((table["sigma_low"] <= table["sigma"]) & (table["sigma"] <= table["sigma_high"])).all()
     np.testing.assert_allclose(table["mean"], np.mean(members, axis=0), atol=1e-7)
     weights = np.exp(-0.02 * (x - x.mean()))
     direct = (weights / weights.sum()) @ counts[::STRIDE]
@@ -330,7 +355,7 @@ def test_another_member_may_have_driven(store: Store) -> None:
     table, expected = (read(one / "reweighted-density.csv") for one in (folder, reweight(store, swapped)[1]))
     for member, place in enumerate((3, 1, 2, 0)):
         np.testing.assert_allclose(table[f"member_{member}"], expected[f"member_{place}"], atol=1e-6)
-    np.testing.assert_array_equal(table["member_3"], table["driver"])
+    np.testing.assert_array_equal(table["member_3"], table["driving_member"])
     assert set(values["members"]) == {"0", "1", "2"}
     assert values["next_member"] == 2
 
@@ -344,14 +369,16 @@ def test_reweighted_numbers_follow_from_the_reweighted_profiles(store: Store) ->
     expected = [
         orientation[f"member_{m}"][inside].sum() / density[f"member_{m}"][inside].sum() for m in range(4)
     ]
-    found = values["scalars"]
-    assert found["cosine"]["members"] == pytest.approx(expected, abs=1e-6)
-    assert found["cosine"]["driver"] == pytest.approx(found["cosine"]["members"][0])
-    assert found["cosine"]["alpha_sigma"] == pytest.approx(1.5 * np.std(expected, ddof=1), rel=1e-4)
-    assert found["cosine"]["sigma"] > 1e-3
+    result = values["scalars"]
+    assert result["cosine"]["members"] == pytest.approx(expected, abs=1e-6)
+    assert result["cosine"]["driving_member"] == pytest.approx(result["cosine"]["members"][0])
+    assert result["cosine"]["sigma_observed"] == pytest.approx(np.std(expected, ddof=1), rel=1e-4)
+    assert result["cosine"]["alpha_sigma"] == pytest.approx(1.5 * result["cosine"]["sigma"])
+    assert result["cosine"]["sigma_observed"] > result["cosine"]["sigma"] >= 0
+    assert result["cosine"]["noise"] > 0
     # the molecule that moves does not turn, so the total dipole does not change
-    assert found["dipole"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
-    assert set(found) == {"dipole", "cosine", "peak_z_A", "peak_g_per_cm3"}
+    assert result["total_orientation"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
+    assert set(result) == {"total_orientation", "cosine", "peak_z_A", "peak_g_per_cm3"}
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(0.001, "caution"), (0.2, "run it directly")])
@@ -363,7 +390,8 @@ def test_verdicts_come_from_the_worst_member(store: Store, slope: float, verdict
 def test_a_committee_without_alpha_says_so(store: Store) -> None:
     values, folder = reweight(store, SLOPES[:3], alpha=None)
     assert values["alpha"] is None
-    assert any("not calibrated (M = 3): bands are 1 σ" in warning for warning in values["warnings"])
+    words = "not calibrated (M = 3): bands are 1.32 σ, Student's t for M = 3 members"
+    assert any(words in warning for warning in values["warnings"])
     assert np.isnan(read(folder / "reweighted-density.csv")["alpha_sigma"]).all()
 
 
@@ -388,22 +416,38 @@ def test_without_slab_g_of_r_is_reweighted(store: Store) -> None:
     assert (table["sigma"] > 0).any()
 
 
+def formulas(count: int) -> list[list[int]]:
+    """Atomic numbers of frames: two waters, one, two, …"""
+    return [[8, 1, 1] if index % 2 else [8, 1, 1, 8, 1, 1] for index in range(count)]
+
+
 def predictions(reference: np.ndarray, energies: np.ndarray, indices: list[int]) -> dict[str, bytes]:
     stream = io.BytesIO()
-    count = len(reference)
-    numbers = np.concatenate([[8, 1, 1] if i % 2 else [8, 1, 1, 8, 1, 1] for i in range(count)])
-    sizes = [3 if i % 2 else 6 for i in range(count)]
-    np.savez(stream, indices=np.array(indices), offsets=np.cumsum([0, *sizes]), numbers=numbers,
-             energies=energies, reference_energies=reference)  # fmt: skip
+    numbers = formulas(len(reference))
+    np.savez(stream, indices=np.array(indices), offsets=np.cumsum([0, *map(len, numbers)]),
+             numbers=np.concatenate(numbers), energies=energies, reference_energies=reference)  # fmt: skip
     return {"predictions-validation.npz": stream.getvalue()}
 
 
-def calibrate(store: Store, energies: np.ndarray, reference: np.ndarray) -> Any:
-    upstream = {
-        f"member-{m:03d}": commit(store, "evaluate", {}, predictions(reference, row, list(range(len(row)))))
+def calibrate(
+    store: Store, energies: np.ndarray, reference: np.ndarray, conditions: list[dict[str, Any]] | None = None
+) -> Any:
+    """The dataset holds the validation structures alone, sampled one after the other."""
+    count, numbers = len(reference), formulas(len(reference))
+    frames = Frames(
+        offsets=np.cumsum([0, *map(len, numbers)]), numbers=np.concatenate(numbers),
+        positions=np.zeros((sum(map(len, numbers)), 3)), cells=np.zeros((count, 3, 3)),
+        pbc=np.zeros((count, 3), dtype=bool), energies=reference,
+        forces=np.zeros((sum(map(len, numbers)), 3)),
+    )  # fmt: skip
+    frames.save(store.root / "dataset.npz")
+    content = {"frames.npz": (store.root / "dataset.npz").read_bytes()}
+    upstream = {"frames": commit(store, "label", {}, content)} | {
+        f"member-{m:03d}": commit(store, "evaluate", {}, predictions(reference, row, list(range(count))))
         for m, row in enumerate(energies)
     }
-    return run(store, "calibrate", {}, upstream)[0]
+    unknown = [{"frames": count, "temperature": None, "rattle_every": None}]
+    return run(store, "calibrate", {"conditions": conditions or unknown}, upstream)[0]
 
 
 def test_calibrate(store: Store) -> None:
@@ -416,6 +460,45 @@ def test_calibrate(store: Store) -> None:
     assert values["compositions"]["H2O1"]["raw"]["structures"] == 20
     assert values["raw"]["interval"][0] < values["raw"]["alpha"] < values["raw"]["interval"][1]
     assert values["zeros"] == []
+    where = [(stratum["composition"], stratum["temperature_K"]) for stratum in values["strata"]]
+    assert where == [("H2O1", None), ("H4O2", None)]
+    assert "independent validation frames, at least 24" in values["strata"][0]["withheld"]
+
+
+def test_alpha_is_taken_at_each_temperature_from_frames_that_are_not_rattled(store: Store) -> None:
+    """Errors are three times the spread at 600 K, and a hundred times in rattled frames, every fourth."""
+    noise, count = np.random.default_rng(3), 800
+    conditions = [{"frames": 400, "temperature": kelvin, "rattle_every": 4} for kelvin in (300.0, 600.0)]
+    scale = np.repeat([1.0, 3.0], 400)
+    scale[3::4] = 100.0
+    reference = noise.normal(size=count)
+    energies = reference + scale * noise.normal(size=count) + noise.normal(size=(6, count))
+    values = calibrate(store, energies, reference, conditions)
+    strata = {(own["composition"], own["temperature_K"]): own for own in values["strata"]}
+    # the second and fourth frame of four are of one molecule: the fourth is rattled
+    assert {own: stratum["structures"] for own, stratum in strata.items()} == {
+        ("H2O1", 300.0): 100, ("H4O2", 300.0): 200, ("H2O1", 600.0): 100, ("H4O2", 600.0): 200,
+    }  # fmt: skip
+    for (_, kelvin), stratum in strata.items():
+        assert stratum["alpha"] == pytest.approx(1.0 if kelvin == 300 else 3.0, rel=0.35)
+        assert 24 < stratum["independent"] <= stratum["structures"]
+        assert stratum["withheld"] is None
+    assert values["centred"]["alpha"] > 20
+
+
+def test_frames_that_follow_one_another_closely_are_not_independent(store: Store) -> None:
+    """Labels in steps of 20 frames, 10 of each composition: some 10 of 100 frames of each are independent."""
+    noise = np.random.default_rng(4)
+    reference = np.repeat(noise.normal(size=10), 20)
+    values = calibrate(store, reference + noise.normal(size=(6, 200)), reference)
+    assert {stratum["independent"] < 24 for stratum in values["strata"]} == {True}
+
+
+def test_a_dataset_that_is_not_the_planned_one_is_refused(store: Store) -> None:
+    with pytest.raises(InputFailure, match="2 frames are planned, the data have 3"):
+        origins(
+            Frames.from_atoms([Atoms("H")] * 3), [{"frames": 2, "temperature": None, "rattle_every": None}]
+        )
 
 
 def test_calibrate_refuses_in_words(store: Store) -> None:
@@ -433,28 +516,51 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     assert "member 0: its energies of H2O1 lie +7" in zeros["zeros"][0]
 
 
-def labelled(tmp_path: Path, made: list[Interface], dipoles: list[float]) -> dict[str, bytes]:
+def labelled(tmp_path: Path, result: list[Interface], dipoles: list[float]) -> dict[str, bytes]:
     """frames.npz and labels.npz of a dataset."""
-    numbers = [one.numbers for one in made]
+    numbers = [one.numbers for one in result]
     frames = Frames(
         offsets=np.cumsum([0, *map(len, numbers)]), numbers=np.concatenate(numbers),
-        positions=np.concatenate([one.positions for one in made]),
-        cells=np.array([np.diag([LX, LY, LZ])] * len(made)), pbc=np.ones((len(made), 3), dtype=bool),
-        energies=np.zeros(len(made)), forces=np.zeros((sum(map(len, numbers)), 3)),
+        positions=np.concatenate([one.positions for one in result]),
+        cells=np.array([np.diag([LX, LY, LZ])] * len(result)), pbc=np.ones((len(result), 3), dtype=bool),
+        energies=np.zeros(len(result)), forces=np.zeros((sum(map(len, numbers)), 3)),
     )  # fmt: skip
     frames.save(tmp_path / "frames.npz")
     Answers.of_dipoles(np.array(dipoles), len(frames.numbers)).save(tmp_path)
     return {name: (tmp_path / name).read_bytes() for name in ("frames.npz", "labels.npz")}
 
 
+def test_dipole_with_its_parts(store: Store, tmp_path: Path) -> None:
+    """Water below the slab, so parts change their sign; D = 0.5 P_z + 0.9 Σz exactly, and their mean."""
+    random = np.random.default_rng(8)
+    cosines, ions = random.uniform(-0.9, 0.9, size=(2, 12))
+    result = [slab([2.0, 3.0, 4.0], [cosine, 0.25, 0.0], [(4.0, 4.0, 6.0)]) for cosine in cosines]
+    result = [Interface(one.numbers, one.positions * [1.0, -1.0, -1.0]) for one in result]
+    along = 0.5 * (cosines + 0.25) + 0.9 * ions
+    files = labelled(tmp_path, result, [])
+    parts = -np.column_stack([0.5 * (cosines + 0.25), ions, -0.1 * ions])
+    Answers(
+        np.zeros(sum(len(one.numbers) for one in result)), np.zeros(12), -along, np.zeros(12), parts
+    ).save(tmp_path)
+    files["labels.npz"] = (tmp_path / "labels.npz").read_bytes()
+    key = commit(store, "build", {}, files)
+    values, _ = run(store, "dipole", {"metal": "Au", "blocks": 4}, {"frames": key})
+    (line,) = values["compositions"].values()
+    assert line["plane"]["orientation"][0] == pytest.approx(0.5, abs=1e-6)
+    assert line["plane"]["ions"][0] == pytest.approx(0.9, abs=1e-6)
+    assert line["plane"]["together"] == pytest.approx(1.0, abs=1e-6)
+    assert line["parts_eA"]["ions"] == pytest.approx(ions.mean())
+    assert sum(line["parts_eA"].values()) == pytest.approx(along.mean())
+
+
 def test_dipole(store: Store, tmp_path: Path) -> None:
     """Five frames whose dipole is 1 + P_z/2 e·Å, one of another composition, and three that say nothing."""
     cosines = [-0.8, -0.3, 0.1, 0.4, 0.9]
-    made = [slab([2.0, 3.0], [cosine, 0.25], []) for cosine in cosines]
-    bare = Interface(np.full(27, 79), made[0].positions[:27])
-    made += [slab([2.0, 3.0], [0.5, 0.0], [(4.0, 4.0, 8.0)]), made[0], made[1], bare]
+    result = [slab([2.0, 3.0], [cosine, 0.25], []) for cosine in cosines]
+    bare = Interface(np.full(27, 79), result[0].positions[:27])
+    result += [slab([2.0, 3.0], [0.5, 0.0], [(4.0, 4.0, 8.0)]), result[0], result[1], bare]
     dipoles = [1.0 + 0.5 * (cosine + 0.25) for cosine in cosines] + [7.0, np.nan, np.inf, 1.0]
-    key = commit(store, "build", {}, labelled(tmp_path, made, dipoles))
+    key = commit(store, "build", {}, labelled(tmp_path, result, dipoles))
     values, folder = run(store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": key})
     assert (values["frames"], values["without"]) == (6, 3)
     assert values["reasons"] == {"no dipole": 2, "no surface with intact molecules of water": 1}
@@ -465,7 +571,9 @@ def test_dipole(store: Store, tmp_path: Path) -> None:
     assert line["correlation"] == pytest.approx(1.0, abs=1e-9)
     assert line["se_slope_eA"] == pytest.approx(0.0, abs=1e-9)
     assert line["slope_V"] == pytest.approx(180.95128 * 0.5 / (LX * LY))
-    assert alone == {"frames": 1, "area_A2": LX * LY}
+    unknown = dict.fromkeys(("molecules", "ions", "metal"))
+    assert alone == {"frames": 1, "area_A2": LX * LY, "parts_eA": unknown}
+    assert line["work_function_eV"] == pytest.approx(-line["slope_V"])
     rows = list(csv.DictReader(io.StringIO((folder / "dipoles.csv").read_text())))
     assert [row["frame"] for row in rows] == ["5", "0", "1", "2", "3", "4"]
     assert [row["composition"] for row in rows] == ["0"] + ["1"] * 5
@@ -474,7 +582,7 @@ def test_dipole(store: Store, tmp_path: Path) -> None:
 
 def test_dipole_of_turned_cells_and_of_faces_that_are_wet_in_turn(store: Store, tmp_path: Path) -> None:
     """Turning about z and swapping a and b change nothing; all frames take the first one's normal."""
-    made, dipoles = [], []
+    result, dipoles = [], []
     for index, cosine in enumerate([-0.8, -0.3, 0.1, 0.4, 0.9, 0.2]):
         one = slab([2.0, 3.0, 4.0], [cosine, 0.25, 0.0], [])
         dipole = 1.0 + 0.5 * (cosine + 0.25)
@@ -483,9 +591,9 @@ def test_dipole_of_turned_cells_and_of_faces_that_are_wet_in_turn(store: Store, 
                 Interface(one.numbers, one.positions * [1.0, -1.0, -1.0]),
                 1.0 - 0.5 * (cosine + 0.25),
             )
-        made.append(one)
+        result.append(one)
         dipoles.append(dipole)
-    files = labelled(tmp_path, made, dipoles)
+    files = labelled(tmp_path, result, dipoles)
     values, _ = run(
         store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": commit(store, "build", {}, files)}
     )
@@ -499,6 +607,7 @@ def test_dipole_of_turned_cells_and_of_faces_that_are_wet_in_turn(store: Store, 
     key = commit(store, "build", {}, files)
     again, _ = run(store, "dipole", {"metal": "Au", "blocks": 10}, {"frames": key})
     (other,) = again["compositions"].values()
+    assert other.pop("parts_eA") == line.pop("parts_eA")
     assert other == pytest.approx(line, abs=1e-9)
     replace(frames, cells=np.roll(frames.cells, 1, axis=2)).save(tmp_path / "frames.npz")
     files["frames.npz"] = (tmp_path / "frames.npz").read_bytes()

@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def short(store: Store) -> Task:
@@ -60,7 +60,7 @@ def test_what_never_shows_is_a_failure_that_may_be_tried_again(
     hide(store, task)
     folder = store.begin(task)
     assert attempt(folder, None, commit=True) == EXIT_OF_FAILURE["transient"]
-    assert "does not show here" in (read_json(folder / "failure.json") or {})["message"]
+    assert "is not yet visible on this machine" in (read_json(folder / "failure.json") or {})["message"]
 
 
 def test_a_node_waits_for_the_attempts_own_folder(tmp_path: Path) -> None:

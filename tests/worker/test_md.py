@@ -46,10 +46,10 @@ COMPARED = ("trajectory.nc", "thermo.csv", "segments.json", "topology.pdb")
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    found = Store(tmp_path / "store")
-    found.create()
+    result = Store(tmp_path / "store")
+    result.create()
     monkeypatch.delenv("SPRINGS_TROUBLE", raising=False)
-    return found
+    return result
 
 
 def commit(store: Store, verb: str, name: str, save: Any) -> str:
@@ -139,8 +139,8 @@ def test_restarts_are_equal_to_the_bit(
     for at, kind in ((5, "term"), (12, "term"), (17, "kill"), (25, "term"), (3, "kill")):
         broken_off(store, task, at, monkeypatch, kind)
     result = run(store, task)
-    found = digests(store.task(task.key)), result["values"]
-    assert found == undisturbed(tmp_path, **thermostat)
+    outcome = digests(store.task(task.key)), result["values"]
+    assert outcome == undisturbed(tmp_path, **thermostat)
 
 
 def test_a_finished_attempt_that_was_not_committed_is_taken_over(store: Store, tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ def test_seconds_of_an_attempt_without_record_are_unknown(
 
 def test_only_the_last_checkpoint_stays(store: Store) -> None:
     run(store, task := md(store))
-    kept = sorted(path.name for path in (store.task(task.key) / "checkpoint").iterdir())
-    assert kept == ["000000000060"]
+    rest = sorted(path.name for path in (store.task(task.key) / "checkpoint").iterdir())
+    assert rest == ["000000000060"]
 
 
 def test_mdanalysis_opens_topology_and_trajectory(store: Store) -> None:
@@ -348,7 +348,7 @@ def test_replicas_and_seeds_differ(store: Store) -> None:
     [
         ({"start_frame": 3}, "no start_frame 3: the start has 1"),
         ({"fixed_atoms": [2, 8]}, r"fixed_atoms: no atoms \[8\], the start has 8"),
-        ({"fixed_atoms": list(range(8))}, "nothing is left to move"),
+        ({"fixed_atoms": list(range(8))}, "no mobile atom is left"),
         (LANGEVIN | {"engine": "lammps"}, "engine lammps: no thermostat 'langevin'"),
     ],
 )
@@ -370,3 +370,25 @@ def test_an_engine_that_disagrees_with_the_evaluator_simulates_nothing(
     message = json.loads((folder / "failure.json").read_text())["message"]
     assert f"the energy is 0 eV in the engine and {8 * lie:.9g} eV in the evaluator" in message
     run(store, md(store, dtype=dtype, hyperparameters={"lie": 0.8 * lie}))
+
+
+PROTOCOL = {"equilibrate": {"steps": 30, "every": 10}}
+
+
+@pytest.mark.parametrize("thermostat", [{}, LANGEVIN], ids=["chain", "langevin"])
+def test_momenta_are_drawn_anew_while_a_start_settles(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thermostat: dict[str, Any]
+) -> None:
+    """Equal with and without an interruption; every draw has the temperature; drift counts after the last."""
+    changes = PROTOCOL | thermostat | {"stability": PARAMETERS["stability"] | {"conserved_energy": 1.0}}
+    task = md(store, **changes)
+    broken_off(store, task, 25, monkeypatch)
+    values = run(store, task)["values"]
+    assert (digests(store.task(task.key)), values) == undisturbed(tmp_path, **changes)
+    with (store.task(task.key) / "thermo.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    after = [float(row["conserved_eV"]) for row in rows if int(row["step"]) > 30]
+    assert (values["frames"], len(after)) == (16, 8)
+    assert values["largest_conserved_deviation_meV_per_atom"] == pytest.approx(
+        1000 * max(abs(energy - after[0]) for energy in after) / 8
+    )

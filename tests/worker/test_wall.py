@@ -74,13 +74,13 @@ def test_a_free_atom_turns_at_the_wall(thermostat: dict[str, Any], pbc: bool) ->
 def test_a_heavy_atom_turns_where_its_whole_step_s_velocity_does(thermostat: dict[str, Any]) -> None:
     """Under a constant force velocity Verlet keeps m v²/2 + F z at every step, and the wall does too."""
     engine, weight = thrown(0.5, thermostat), 0.5
-    kept = []
+    rest = []
     for _ in range(30):
         engine.advance(1)
         velocity = engine.momenta()[0, 2] / 4.002602
-        kept.append(velocity**2 / 2 * 4.002602 + weight * engine.sample().positions[0, 2])
+        rest.append(velocity**2 / 2 * 4.002602 + weight * engine.sample().positions[0, 2])
     assert engine.momenta()[0, 2] < 0
-    assert np.ptp(kept) < 1e-9 * kept[0]
+    assert np.ptp(rest) < 1e-9 * rest[0]
 
 
 def test_only_what_is_above_and_moves_up_is_turned() -> None:
@@ -89,8 +89,8 @@ def test_only_what_is_above_and_moves_up_is_turned() -> None:
     assert wall.clear(np.array([-4.9, 9.0]))
     assert not wall.clear(np.array([-5.1, 9.0]))
     assert not wall.clear(np.array([5.0, 9.1]))
-    found = wall.passed(np.array([8.99, 9.01, 14.9, 15.1, 21.0, 29.01, -10.99, -11.01]))
-    assert found.tolist() == [False, True, True, False, False, True, True, False]
+    result = wall.passed(np.array([8.99, 9.01, 14.9, 15.1, 21.0, 29.01, -10.99, -11.01]))
+    assert result.tolist() == [False, True, True, False, False, True, True, False]
 
 
 def test_the_state_knows_nothing_of_the_wall_and_needs_not() -> None:
@@ -128,7 +128,7 @@ def start(root: Path, atoms: Atoms, values: dict[str, Any], walls: list[float] |
     files = {"frames.npz": (root / "frames.npz").read_bytes()}
     if walls:
         nothing = np.zeros(len(atoms) * count)
-        Answers(nothing, np.zeros(count), np.zeros(count), np.array(walls)).save(root)
+        Answers(nothing, np.zeros(count), np.zeros(count), np.array(walls), np.zeros((count, 3))).save(root)
         files["labels.npz"] = (root / "labels.npz").read_bytes()
     usual = {"start_frame": 0, "fixed_atoms": [], "fixed_layers": None, "wall": "start"}
     task = Task("md", 1, "tests", "0", usual | given, {"start": commit(store, "build", values, files)})
@@ -138,8 +138,8 @@ def start(root: Path, atoms: Atoms, values: dict[str, Any], walls: list[float] |
 def test_the_wall_is_the_system_s_the_frame_s_or_the_task_s(tmp_path: Path) -> None:
     def height(number: int, *given: Any, **changes: Any) -> float | None:
         (folder := tmp_path / str(number)).mkdir()
-        found = start(folder, slab(), *given, **changes).wall
-        return found.height if found else None
+        result = start(folder, slab(), *given, **changes).wall
+        return result.height if result else None
 
     assert height(0, {"wall_A": 15.0}) == 15.0
     assert height(1, {"wall_A": 15.0}, wall="none") is None
@@ -163,13 +163,13 @@ def test_the_lowest_layers_stay_however_the_cell_is_cut(tmp_path: Path) -> None:
         atoms.positions[:, 2] += shift
         atoms.wrap()
         (folder := tmp_path / str(number)).mkdir()
-        found = start(folder, atoms, {}, fixed_layers={"count": 2, "metal": "Au"}, fixed_atoms=[0, 12])
-        assert found.system.mobile.tolist() == [8, 9, 10, 11]
+        result = start(folder, atoms, {}, fixed_layers={"count": 2, "metal": "Au"}, fixed_atoms=[0, 12])
+        assert result.system.mobile.tolist() == [8, 9, 10, 11]
     (folder := tmp_path / "open").mkdir()
     atoms = slab()
     atoms.pbc = [True, True, False]
-    found = start(folder, atoms, {}, fixed_layers={"count": 1, "metal": "Au"})
-    assert found.system.mobile.tolist() == list(range(4, 13))
+    result = start(folder, atoms, {}, fixed_layers={"count": 1, "metal": "Au"})
+    assert result.system.mobile.tolist() == list(range(4, 13))
 
 
 @pytest.mark.parametrize(

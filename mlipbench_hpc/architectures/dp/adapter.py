@@ -1,4 +1,4 @@
-"""What the worker calls (see ../interface.py)."""
+"""Adapter of DP for the worker (see ../interface.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ __all__ = ["lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> DpEvaluator:
-    """The model that `train` left in `folder`; raises InputFailure for none, or one of another dtype.
+    """Load the model that `train` left in `folder`; InputFailure for none, or one of another dtype.
 
-    The frozen graph says how it is built: `hyperparameters` and `device` are not needed for that.
+    The frozen graph contains its construction: `hyperparameters` and `device` are not needed.
     """
     return DpEvaluator(folder, dtype)
 
@@ -23,10 +23,10 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
 def lammps(
     folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: Evaluator | None = None
 ) -> LammpsStyle:
-    """deepmd-kit's pair style on the frozen graph, whose energies are total ones already.
+    """Pair style of deepmd-kit on the frozen graph, whose energies are total ones already.
 
-    It computes in the dtype it was frozen in, with as many threads as `load` set. Raises InputFailure for an
-    element that the model was not made for.
+    It computes in the dtype of the graph, with as many threads as `load` set. Raises InputFailure for an
+    element outside the model.
     """
     require_known(NAME, numbers, load_record(folder).numbers)
     commands = (f'pair_style deepmd "{folder / FROZEN}"', f"pair_coeff * * {' '.join(symbols(numbers))}")

@@ -1,4 +1,4 @@
-"""deepmd-kit with TensorFlow, imported in one place without its chatter, and the threads it may use."""
+"""deepmd-kit with TensorFlow, imported in one place without its messages, and its number of threads."""
 
 import contextlib
 import logging
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Read when TensorFlow and deepmd-kit are imported: only errors are printed, and no result may depend on how
-# oneDNN splits its sums.
+# Read at the import of TensorFlow and deepmd-kit: only errors are printed, and no result may depend on the
+# order of oneDNN's sums.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -39,20 +39,20 @@ tf.get_logger().setLevel(logging.ERROR)
 
 
 def use_threads(number: int) -> None:
-    """Sessions opened from now on use so many threads in an operation, and run one operation at a time."""
+    """Set the threads of sessions opened later: so many in an operation, and one operation at a time."""
     os.environ.update({THREADS[0]: str(number), THREADS[1]: "1"})
     default_tf_session_config.intra_op_parallelism_threads = number
     default_tf_session_config.inter_op_parallelism_threads = 1
 
 
 def options() -> Any:
-    """deepmd-kit's options of a run from scratch, at its quietest."""
+    """Options of deepmd-kit for a run from scratch, with the fewest messages."""
     return RunOptions(log_level=logging.ERROR)
 
 
 @contextlib.contextmanager
 def working_in(folder: Path) -> Iterator[None]:
-    """`folder` as the current one, where deepmd-kit's entry points write, and an empty default graph.
+    """Work in `folder`, where deepmd-kit's entry points write, and in an empty default graph.
 
     The graph is cleared, not nested in another: compressing clears it too, which TensorFlow then refuses.
     """

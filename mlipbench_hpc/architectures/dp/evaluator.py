@@ -1,4 +1,4 @@
-"""A frozen DP model at work: on many frames at once, and step by step in MD."""
+"""Evaluation of a frozen DP model: many frames at once, or step by step in MD."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ from mlipbench_hpc.data.frames import Floats, Frames
 
 
 class DpEvaluator:
-    """One loaded model; as many threads as OMP_NUM_THREADS says, which the runtime sets from the task."""
+    """One loaded model; OMP_NUM_THREADS, which the runtime sets from the task, gives its threads."""
 
     def __init__(self, folder: Path, dtype: str) -> None:
         self.record = load_record(folder)
@@ -46,7 +46,7 @@ class DpEvaluator:
 
 
 class DpCalculator(EnergyAndForces):
-    """One structure at a time."""
+    """ASE calculator of one structure at a time."""
 
     def __init__(self, evaluator: DpEvaluator) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What deepmd-kit is asked to build, and a model's files: model.json (what it is) and model.pb (frozen)."""
+"""Input of deepmd-kit, and a model's files: model.json (its record) and model.pb (frozen graph)."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ PREFACTORS = ("start_pref_e", "limit_pref_e", "start_pref_f", "limit_pref_f")
 
 @dataclass(frozen=True)
 class Record:
-    """model.json: all that the frozen graph does not tell, or tells only to who loads it.
+    """model.json: properties of the model that the frozen graph lacks, or gives only when it is loaded.
 
     numbers: sorted atomic numbers it knows (deepmd-kit's types, in that order). reference_energies: eV, in
     that order; they are part of the graph's own atomic bias, so that its energies are total ones. cutoff: Å.
@@ -42,9 +42,9 @@ def require_possible(chosen: dict[str, Any]) -> None:
 
 
 def script(job: TrainingJob, known: list[int], folders: list[str], steps: int, most: int) -> dict[str, Any]:
-    """deepmd-kit's input.json: se_e2_a, and an exponential fall of the learning rate over `steps`.
+    """Input of deepmd-kit: se_e2_a, and an exponential fall of the learning rate over `steps`.
 
-    folders: training systems, which give numbers of neighbours and statistics; most: frames of the largest.
+    folders: training systems, for numbers of neighbours and statistics; most: frames of the largest system.
     """
     chosen = job.hyperparameters
     return {
@@ -71,7 +71,7 @@ def script(job: TrainingJob, known: list[int], folders: list[str], steps: int, m
 
 
 def descriptor(job: TrainingJob) -> dict[str, Any]:
-    """The se_e2_a section; room for neighbours is counted on the training set, times sel_factor."""
+    """Descriptor section of se_e2_a; neighbours are counted on the training set, times sel_factor."""
     chosen = job.hyperparameters
     return {
         "type": "se_e2_a",
@@ -89,7 +89,7 @@ def descriptor(job: TrainingJob) -> dict[str, Any]:
 def export(folder: Path, record: Record, scratch: Path, prefix: str) -> None:
     """Freeze and compress the checkpoint scratch/prefix; write model.pb and model.json.
 
-    Protocol buffers keep attributes in no order of their own: equal models get equal bytes only when asked.
+    Protocol buffers have no fixed order of attributes: equal models get equal bytes only on request.
     """
     with working_in(scratch):
         freeze(checkpoint_folder=prefix, output="frozen.pb")
@@ -105,7 +105,7 @@ def export(folder: Path, record: Record, scratch: Path, prefix: str) -> None:
 
 
 def load_record(folder: Path) -> Record:
-    """model.json; raises InputFailure where there is none, or one of another schema."""
+    """Read model.json; raises InputFailure where there is none, or one of another schema."""
     return Record(**read_record(NAME, folder, SCHEMA))
 
 

@@ -1,4 +1,4 @@
-"""From frames to what deepmd-kit calls systems: frames of one composition, their atoms sorted by type."""
+"""Conversion of frames to systems of deepmd-kit: frames of one composition, atoms sorted by type."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from mlipbench_hpc.data.frames import Floats, Frames, Ints
 class System:
     """F frames of one composition with N atoms each, in the order of `types`.
 
-    frames (F,): their places in the Frames they come from; types (N,) rising indices into the type map;
+    frames (F,): indices into the original Frames; types (N,) rising indices into the type map;
     coordinates (F, N, 3) Å; boxes (F, 9) Å, periodic in three directions; energies (F,) eV;
-    forces (F, N, 3) eV/Å; order (F, N): which flat atom of the Frames each atom is.
+    forces (F, N, 3) eV/Å; order (F, N): flat index of each atom in the original Frames.
     """
 
     frames: Ints
@@ -28,7 +28,7 @@ class System:
     order: Ints
 
     def write(self, folder: Path, type_map: list[str]) -> None:
-        """One system in the deepmd-npy layout."""
+        """Write one system in the deepmd-npy layout."""
         (folder / "set.000").mkdir(parents=True)
         (folder / "type_map.raw").write_text("\n".join(type_map) + "\n")
         np.savetxt(folder / "type.raw", self.types, fmt="%d")
@@ -71,9 +71,9 @@ def _system(frames: Frames, types: Ints, group: Ints, cutoff: float) -> System:
 
 
 def periodic_box(positions: Floats, cell: Floats, pbc: Sequence[bool], cutoff: float) -> Floats:
-    """(3, 3) Å: the cell, but where it is not periodic so long that no image comes within `cutoff`.
+    """Cell (3, 3) Å; where it is not periodic, so long that no image comes within `cutoff`.
 
-    deepmd-kit knows cells that are periodic in all directions or in none. positions (N, 3) Å.
+    deepmd-kit's cells are periodic in all directions or in none. positions (N, 3) Å.
     """
     box: Floats = complete_cell(cell)
     for axis in range(3):

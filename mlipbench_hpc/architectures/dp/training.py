@@ -36,8 +36,9 @@ CHECKPOINT = "model.ckpt"
 
 @dataclass
 class Trainer:
-    """deepmd-kit's trainer with an open session, and the systems it learns from; their energies lack the
-    reference energies.
+    """Trainer of deepmd-kit with an open session, and its systems.
+
+    Their energies lack the reference energies.
     """
 
     job: TrainingJob
@@ -46,13 +47,13 @@ class Trainer:
     validation: list[System]
 
     def epoch(self, number: int) -> dict[str, float]:
-        """One pass over the training set, in an order that (seed, epoch) fixes; returns the curve's row."""
+        """Train one pass over the training set, in an order fixed by (seed, epoch); returns curve's row."""
         losses = [self._step(system, rows) for system, rows in self._batches(number)]
         rate = self.engine.lr.value(int(self.engine.sess.run(self.engine.global_step)) - 1)
         return {"epoch": number, "loss": float(np.mean(losses)), **self.validate(), "learning_rate": rate}
 
     def _batches(self, number: int) -> Iterator[tuple[System, Any]]:
-        """A batch holds frames of one composition; batches of all compositions come in mixed order."""
+        """Batches of one composition each, in mixed order of all compositions."""
         random, size = np.random.default_rng([self.job.seed, number]), self.job.hyperparameters["batch_size"]
         batches = []
         for system in self.train:
@@ -67,7 +68,7 @@ class Trainer:
         return float(loss)
 
     def feed(self, system: System, rows: Any, training: bool) -> dict[Any, Any]:
-        """One batch in deepmd-kit's placeholders."""
+        """Placeholders of deepmd-kit for one batch."""
         counts = np.bincount(system.types, minlength=self.engine.ntypes)
         atoms = len(system.types)
         values = {
@@ -113,7 +114,7 @@ class Trainer:
         return {STATE: stream.getvalue()}
 
     def restore(self, folder: Path) -> int:
-        """Take over a checkpoint; returns the last epoch that it finished."""
+        """Restore a checkpoint; returns its last finished epoch."""
         with np.load(folder / STATE, allow_pickle=False) as archive:
             values = dict(archive)
         self.assign(values)
@@ -126,7 +127,7 @@ class Trainer:
                 variable.load(values[variable.op.name], self.engine.sess)
 
     def keep(self, reference: Floats, scratch: Path) -> None:
-        """A TensorFlow checkpoint; deepmd-kit's bias of each type then holds its reference energy too."""
+        """Save a TensorFlow checkpoint; deepmd-kit's bias of each type then includes its reference energy."""
         bias = next(variable for variable in variables() if variable.op.name == "fitting_attr/t_bias_atom_e")
         self.assign({bias.op.name: self.engine.sess.run(bias) + reference})
         self.engine.saver.save(self.engine.sess, str(scratch / CHECKPOINT))
@@ -161,7 +162,7 @@ def train(job: TrainingJob) -> dict[str, Any]:
 
 
 def prepare(job: TrainingJob, known: list[int], scratch: Path) -> Trainer:
-    """deepmd-kit's trainer on this job's frames, in the current graph, with fresh weights."""
+    """Trainer of deepmd-kit on this job's frames, in the current graph, with fresh weights."""
     cutoff = job.hyperparameters["rcut"]
     learn, check = (
         systems(without_reference(frames, job.reference_energies), known, cutoff)
@@ -179,7 +180,7 @@ def prepare(job: TrainingJob, known: list[int], scratch: Path) -> Trainer:
 
 
 def build(asked: dict[str, Any], seed: int, steps: int) -> Any:
-    """What `dp train` does up to its first step: neighbours counted, statistics taken, session opened."""
+    """First steps of `dp train`: neighbours counted, statistics computed, session opened."""
     deepmd_random.seed(seed)
     settings = update_sel(normalize(asked))
     tf.constant(json.dumps(settings), name="train_attr/training_script", dtype=tf.string)

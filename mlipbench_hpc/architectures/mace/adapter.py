@@ -1,4 +1,4 @@
-"""What the worker calls (see ../interface.py)."""
+"""Adapter of MACE for the worker (see ../interface.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ __all__ = ["lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> MaceEvaluator:
-    """The model that `train` left in `folder`; raises InputFailure when there is none.
+    """Load the model that `train` left in `folder`; raises InputFailure when there is none.
 
-    The model's own file says how it is built: `hyperparameters` are not needed for that.
+    The model's own file contains its construction: `hyperparameters` are not needed.
     """
     return MaceEvaluator(folder, device, dtype)
 
@@ -24,9 +24,9 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
 def lammps(
     folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: MaceEvaluator
 ) -> LammpsStyle:
-    """`pair_style mliap unified` on the loaded model, in a LAMMPS that was built with ML-IAP and Python.
+    """Style `pair_style mliap unified` on the loaded model, for a LAMMPS built with ML-IAP and Python.
 
-    Raises InputFailure for an element that the model was not made for.
+    Raises InputFailure for an element outside the model.
     """
     require_known(NAME, numbers, evaluator.known)
     model = Unified(evaluator)

@@ -1,4 +1,4 @@
-"""A trained MACE model at work: on many frames at once, and step by step in MD."""
+"""Evaluation of a trained MACE model: many frames at once, or step by step in MD."""
 
 from pathlib import Path
 from typing import Any
@@ -46,21 +46,21 @@ class MaceEvaluator:
         return to_float64(answers["interaction_energy"]), to_float64(answers["forces"])
 
     def reference(self, frames: Frames) -> Floats:
-        """(F,) eV: sum of the reference energies of each frame's atoms."""
+        """Sum (F,) in eV of the reference energies of each frame's atoms."""
         single = self._reference[frames.numbers]
         return np.array([single[frames.atoms_of(index)].sum() for index in range(len(frames))])
 
     def reference_of(self, numbers: Ints) -> float:
-        """eV: sum of the reference energies of one structure's atoms."""
+        """Sum in eV of the reference energies of one structure's atoms."""
         return float(self._reference[numbers].sum())
 
     def calculator(self) -> "MaceCalculator":
-        """An ASE calculator with energy and forces."""
+        """ASE calculator with energy and forces."""
         return MaceCalculator(self)
 
 
 class Inputs:
-    """One structure after another, as mace-torch's models take them; what depends on its elements is kept."""
+    """Inputs of mace-torch's models for successive structures; parts that depend on elements are kept."""
 
     def __init__(self, evaluator: MaceEvaluator) -> None:
         self.evaluator = evaluator
@@ -87,7 +87,7 @@ class Inputs:
         return float(energy[0]) + self._reference, forces
 
     def _prepare(self, numbers: Ints) -> None:
-        """What stays the same as long as the atoms are the same."""
+        """Compute the parts that stay the same while the atoms are the same."""
         known, device = self.evaluator.known, self.evaluator.device
         require_known(NAME, numbers.tolist(), known)
         kinds = torch.tensor(np.searchsorted(known, numbers))
@@ -104,7 +104,7 @@ class Inputs:
 
 
 class MaceCalculator(EnergyAndForces):
-    """One structure at a time (mace-torch's own calculator computes stress as well)."""
+    """ASE calculator of one structure at a time (mace-torch's own computes stress as well)."""
 
     def __init__(self, evaluator: MaceEvaluator) -> None:
         super().__init__()
@@ -126,6 +126,6 @@ class MaceCalculator(EnergyAndForces):
 
 
 def to_float64(tensor: torch.Tensor) -> Floats:
-    """A tensor's numbers as a float64 array."""
+    """Numbers of a tensor as a float64 array."""
     array: Floats = tensor.detach().cpu().numpy().astype(np.float64)
     return array

@@ -1,4 +1,4 @@
-"""From frames to the graphs that mace-torch works on."""
+"""Conversion of frames to graphs of mace-torch."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,5 +27,5 @@ def graphs(frames: Frames, known: Sequence[int], cutoff: float) -> Iterator[Any]
 
 
 def loader(items: Sequence[Any], batch_size: int) -> Any:
-    """mace-torch's loader over graphs, in their order."""
+    """Loader of mace-torch over graphs, in their order."""
     return tools.torch_geometric.dataloader.DataLoader(items, batch_size=batch_size, shuffle=False)

@@ -1,4 +1,4 @@
-"""mace-torch, imported in one place without its chatter; the float width and the executor it works with."""
+"""mace-torch, imported in one place without its messages; its default dtype and TorchScript executor."""
 
 import io
 import warnings
@@ -17,7 +17,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide what e3nn 0.4.4 and mace-torch say about torch: none of it depends on the user's input."""
+    """Hide warnings of e3nn 0.4.4 and mace-torch about torch: none of them depends on the user's input."""
     with warnings.catch_warnings():
         # e3nn reads its own constants.pt with torch.load and no weights_only argument.
         warnings.filterwarnings("ignore", message=".*TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", category=UserWarning)
@@ -37,12 +37,12 @@ with quiet(), redirect_stdout(io.StringIO()):
 
 
 def use_repeatable_executor(device: str) -> None:
-    """On a CPU, let the same input give the same bits at the first call in a process and at the thousandth.
+    """On a CPU, make the first call in a process give the same bits as the thousandth for the same input.
 
-    TorchScript's profiling executor runs e3nn's compiled functions once or twice as they are and rewrites
+    TorchScript's profiling executor runs e3nn's compiled functions once or twice unoptimized and rewrites
     them afterwards, which changes the last digits: a new process that continues a training or an MD then
-    differs from the process that went on. The older executor optimizes once, before the first call. On a GPU
-    sums have no fixed order anyway, so torch's default stays.
+    differs from a process without interruption. The older executor optimizes once, before the first call. On
+    a GPU sums have no fixed order anyway, so torch's default stays.
     """
     if device == "cpu":
         torch._C._jit_set_profiling_executor(False)
@@ -50,7 +50,7 @@ def use_repeatable_executor(device: str) -> None:
 
 @contextmanager
 def width(dtype: str) -> Iterator[None]:
-    """Set torch's default dtype, in which mace-torch builds tensors, and give the old one back afterwards."""
+    """Set torch's default dtype, in which mace-torch builds tensors, and restore the old one afterwards."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(DTYPES[dtype])
     try:

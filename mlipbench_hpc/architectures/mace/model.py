@@ -1,4 +1,4 @@
-"""A MACE model from plain numbers, and its files: model.json (how it is built), model.pt (its weights)."""
+"""MACE models from plain numbers, and their files: model.json (construction), model.pt (weights)."""
 
 import io
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ NAME, SCHEMA = "MACE", 1
 
 @dataclass(frozen=True)
 class Blueprint:
-    """All that fixes a model's shape and constants, but not its weights.
+    """Construction of a model: its shape and constants, but not its weights.
 
     numbers: sorted atomic numbers it knows. reference_energies: eV, in that order. scale (eV) and shift
     (eV/atom) act on the interaction energy of each atom; neighbours is the mean number within r_max.
@@ -31,7 +31,7 @@ class Blueprint:
     shift: float
 
     def build(self) -> torch.nn.Module:
-        """A ScaleShiftMACE with random weights, in torch's default dtype."""
+        """ScaleShiftMACE with random weights, in torch's default dtype."""
         with quiet():
             return self._build(self.hyperparameters)
 
@@ -48,7 +48,7 @@ class Blueprint:
             num_elements=len(self.numbers),
             hidden_irreps=hidden_irreps(chosen["num_channels"], chosen["max_L"]),
             MLP_irreps=o3.Irreps(f"{chosen['readout_width']}x0e"),
-            # Reference energies are taken off the labels and added to predictions in float64, not here.
+            # Reference energies are subtracted from labels and added to predictions in float64, not here.
             atomic_energies=np.zeros((1, len(self.numbers))),
             avg_num_neighbors=self.neighbours,
             atomic_numbers=self.numbers,
@@ -62,7 +62,7 @@ class Blueprint:
 
 
 def hidden_irreps(channels: int, highest: int) -> Any:
-    """`channels` copies of each degree 0..highest, with the parity of a polar tensor of that degree."""
+    """Irreps with `channels` copies of each degree 0..highest, of the parity of a polar tensor."""
     return o3.Irreps("+".join(f"{channels}x{degree}{'eo'[degree % 2]}" for degree in range(highest + 1)))
 
 
@@ -75,7 +75,7 @@ def save_model(folder: Path, blueprint: Blueprint, model: torch.nn.Module) -> No
 
 
 def load_model(folder: Path, device: str, dtype: str) -> tuple[Blueprint, torch.nn.Module]:
-    """The model of a folder that `save_model` filled, with frozen weights; only tensors are unpickled.
+    """Load the model that `save_model` wrote, with frozen weights; only tensors are unpickled.
 
     Raises InputFailure when the folder holds none, or one of another schema.
     """

@@ -31,23 +31,23 @@ OUTPUTS = {"forces": True, "virials": False, "stress": False}
 
 
 class LossMean:
-    """Stands where mace-torch expects its metrics logger: keeps the mean loss of an epoch's steps."""
+    """Replacement of mace-torch's metrics logger: keeps the mean loss of an epoch's steps."""
 
     def __init__(self) -> None:
         self.losses: list[float] = []
 
     def log(self, metrics: dict[str, Any]) -> None:
-        """Called by mace-torch after every step."""
+        """Record the loss; mace-torch calls this after every step."""
         self.losses.append(float(metrics["loss"]))
 
     def mean(self) -> float:
-        """Mean over the steps seen."""
+        """Mean loss of the steps so far."""
         return float(np.mean(self.losses))
 
 
 @dataclass
 class Trainer:
-    """What changes from epoch to epoch (model, optimizer, average) and the graphs it learns from."""
+    """State of the training (model, optimizer, average) and its graphs."""
 
     job: TrainingJob
     model: torch.nn.Module
@@ -57,7 +57,7 @@ class Trainer:
     validation: Any
 
     def epoch(self, number: int) -> dict[str, float]:
-        """One pass over the training set, in an order that (seed, epoch) fixes; returns the curve's row."""
+        """Train one pass over the training set, in an order fixed by (seed, epoch); returns curve's row."""
         chosen = self.job.hyperparameters
         rate = learning_rate(number, chosen["epochs"], chosen["warmup_epochs"], chosen["lr"])
         for group in self.optimizer.param_groups:
@@ -80,7 +80,7 @@ class Trainer:
         return {"epoch": number, "loss": log.mean(), **self.validate(loss), "learning_rate": rate}
 
     def loss(self, number: int) -> torch.nn.Module:
-        """Forces first; the energies' weight rises for the last part of the epochs."""
+        """Loss of energies and forces, with another weight of energies in the last part of the epochs."""
         chosen = self.job.hyperparameters
         late = number > chosen["epochs"] * (1.0 - chosen["late_fraction"])
         weight = chosen["late_energy_weight"] if late else chosen["energy_weight"]
@@ -98,7 +98,7 @@ class Trainer:
         }
 
     def state(self, epoch: int) -> dict[str, bytes]:
-        """Everything that the next epoch depends on (the order of the data follows from seed and epoch)."""
+        """State on which the next epoch depends (the order of the data follows from seed and epoch)."""
         stream = io.BytesIO()
         parts = {
             "epoch": epoch,
@@ -111,7 +111,7 @@ class Trainer:
         return {"state.pt": stream.getvalue()}
 
     def restore(self, folder: Path) -> int:
-        """Take over a checkpoint; returns the last epoch it has finished."""
+        """Restore a checkpoint; returns its last finished epoch."""
         parts = torch.load(folder / "state.pt", map_location=self.job.device, weights_only=True)
         self.model.load_state_dict(parts["model"])
         self.optimizer.load_state_dict(parts["optimizer"])
@@ -163,7 +163,7 @@ def measure(job: TrainingJob, known: list[int], learn: list[Any]) -> Blueprint:
 
 
 def optimizer(model: torch.nn.Module, chosen: dict[str, Any]) -> torch.optim.Optimizer:
-    """AMSGrad Adam with mace-torch's own grouping: weight decay only where it does not harm."""
+    """AMSGrad Adam with mace-torch's own grouping of parameters with and without weight decay."""
     arguments = argparse.Namespace(
         lr=chosen["lr"], weight_decay=chosen["weight_decay"], amsgrad=True, beta=0.9, optimizer="adam",
         freeze=None, lr_params_factors=json.dumps({}),

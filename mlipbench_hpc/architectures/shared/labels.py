@@ -1,4 +1,4 @@
-"""Elements and labels of the frames that a model is trained on or asked for."""
+"""Elements and labels of frames for training and evaluation of a model."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def symbols(numbers: Sequence[int]) -> list[str]:
 
 
 def require_known(architecture: str, numbers: Sequence[int], known: Sequence[int]) -> None:
-    """Raise InputFailure naming the elements among `numbers` that a model of the elements `known` lacks."""
+    """Raise InputFailure naming the elements among `numbers` that are not among the model's, `known`."""
     if strange := sorted(set(numbers) - set(known)):
         raise InputFailure(
             f"{architecture} model for {', '.join(symbols(known))}: it does not know "

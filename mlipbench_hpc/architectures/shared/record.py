@@ -1,4 +1,4 @@
-"""model.json: what an adapter writes beside a model's weights to know it again."""
+"""model.json: record of an adapter beside a model's weights, by which it identifies its format."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ NAME = "model.json"
 
 
 def write_record(folder: Path, schema: int, values: dict[str, Any]) -> None:
-    """Whole or not at all. schema: the number of the adapter's format, which changes with it."""
+    """Write the record, whole or not at all. schema: number of the adapter's format, to tell them apart."""
     write_json(folder / NAME, {"schema": schema, **values})
 
 
 def read_record(architecture: str, folder: Path, schema: int) -> dict[str, Any]:
-    """The values; raises InputFailure where there are none, or those of another schema."""
+    """Values of the record; raises InputFailure where there are none, or those of another schema."""
     try:
         values: dict[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:

@@ -1,4 +1,4 @@
-"""What every architecture must obey, as a test class that a suite inherits: `Conformance`.
+"""Requirements on every architecture, as a test class that a suite inherits: `Conformance`.
 
 A package that offers an architecture tests it with
 
@@ -12,14 +12,14 @@ A package that offers an architecture tests it with
         weights = "weights.npz"
         title = "Mine"
 
-and runs pytest in the environment that the architecture's card names, with this package importable. What each
-attribute means stands at `Subject`. Needed besides the engine: pytest, numpy, scipy, ASE. Nothing of this
+and runs pytest in the environment that the architecture's card names, with this package importable. The
+attributes are explained in `Subject`. Needed besides the engine: pytest, numpy, scipy, ASE. No part of this
 package imports it.
 """
 
 import pytest
 
-# pytest explains a failed assertion only in modules that it may rewrite before they are imported.
+# pytest shows values of a failed assertion only in modules registered before their import.
 pytest.register_assert_rewrite(f"{__name__}.conformance", f"{__name__}.resumes")
 
 from mlipbench_hpc.architectures.testing.conformance import Conformance  # noqa: E402

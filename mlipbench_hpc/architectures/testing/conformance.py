@@ -1,4 +1,4 @@
-"""What energies, forces and trainings of every architecture must obey. numpy, scipy and ASE only."""
+"""Requirements on energies, forces and trainings of every architecture. numpy, scipy and ASE only."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +21,8 @@ COLUMNS = {
 class Conformance(Resumes):
     """Inherit it as `class TestMine(Conformance)` and state the attributes of `Subject`.
 
-    A model that does not do what a test here asks is not what the suite takes it for: MD would drift, errors
-    would depend on batches, or a campaign would go on with other numbers than it was interrupted with.
+    With a model that fails a test here, MD would drift, errors would depend on batches, or an interrupted
+    campaign would continue with other numbers.
     """
 
     def test_forces_are_minus_the_gradient_of_the_energy(self, model: Evaluator) -> None:
@@ -98,7 +98,7 @@ class Conformance(Resumes):
             np.testing.assert_array_equal(np.array(atoms.cell), cell)
 
     def test_a_fresh_calculator_gives_the_same_bits(self, trained: dict[str, Path], dtype: str) -> None:
-        """So MD that goes on and MD that starts again from a checkpoint meet the same forces."""
+        """MD without interruption and MD from a checkpoint then have the same forces."""
         atoms, random = water(1, seed=19).atoms(0), np.random.default_rng(0)
         atoms.calc = used = self.load(trained, dtype).calculator()
         for _ in range(4):
@@ -120,7 +120,7 @@ class Conformance(Resumes):
             assert atoms.get_potential_energy() == pytest.approx(energy, abs=self.sums, rel=0)
 
     def test_far_atoms_have_their_reference_energy_and_no_force(self, model: Evaluator) -> None:
-        """Beyond the cutoff nothing acts: two far molecules have twice the energy of one."""
+        """No interaction beyond the cutoff: two far molecules have twice the energy of one."""
         lone = replace(water(1, molecules=1, seed=14), cells=40.0 * np.eye(3)[None])
         pair = replace(
             lone, offsets=np.array([0, 6]), numbers=np.tile(lone.numbers, 2),
@@ -167,8 +167,9 @@ class Conformance(Resumes):
     def test_the_learning_curve_says_what_the_model_does_on_all_electron_energies(
         self, tmp_path: Path, dtype: str
     ) -> None:
-        """Totals of -45 keV per atom, whose chemistry float32 cannot hold: the last row of the curve is the
-        error of the model's own energies on the same frames.
+        """Totals of -45 keV per atom, whose chemistry float32 cannot resolve.
+
+        The last row of the curve is the error of the model's own energies on the same frames.
         """
         rows: list[dict[str, float]] = []
         deep = {number: energy - 45_000.0 for number, energy in REFERENCE.items()}
@@ -185,7 +186,7 @@ class Conformance(Resumes):
         assert reported == pytest.approx(1e3 * np.sqrt(np.mean(errors**2)), rel=2e-3, abs=0.02)
 
     def test_seeds_give_different_members(self, trained: dict[str, Path], tmp_path: Path) -> None:
-        """Or one and the same where the suite states that training has no random start."""
+        """Members differ, or are equal where the suite states that training has no random start."""
         self.adapter.train(self.job(tmp_path / "other", seed=4))
         other = (tmp_path / "other" / self.weights).read_bytes()
         assert (other != (trained[self.widest()] / self.weights).read_bytes()) == self.seeded

@@ -35,7 +35,7 @@ def water(count: int, molecules: int = 6, seed: int = 0) -> Frames:
 
 
 def harmonic(frames: Frames, stiffness: float = 20.0, length: float = 0.9) -> Frames:
-    """The same structures with labels of harmonic O-H bonds (eV/Å², Å); atoms come as O, H, H."""
+    """Frames with labels of harmonic O-H bonds (eV/Å², Å) instead; atoms come as O, H, H."""
     energies, forces = np.zeros(len(frames)), np.zeros_like(frames.positions)
     for oxygen in range(0, len(frames.numbers), 3):
         for hydrogen in (oxygen + 1, oxygen + 2):

@@ -1,7 +1,7 @@
-"""An interrupted training or MD goes on as exactly as the card claims, in a new process too.
+"""Interrupted training and MD continue as exactly as the card claims, in a new process too.
 
-Tasks run as a campaign runs them, by the worker: without interruption in one process; and with a stop after
-the first checkpoint and a new process for the rest. Checkpoints are written at the same steps in both.
+Tasks run by the worker as in a campaign: without interruption in one process; and with a stop after the
+first checkpoint and a new process for the rest. Checkpoints are written at the same steps in both.
 """
 
 import json
@@ -44,12 +44,12 @@ MD: dict[str, Any] = {
     "fixed_atoms": [0, 1, 2],
     "fixed_layers": None,
     "wall": "none",
-    # A model that has learnt nothing may do what it likes: only the same both times.
+    # A model after little training may be unstable, but has to do the same both times.
     "stability": {"conserved_energy": 1e6, "temperature": 1e9, "hydrogen_oxygen": None, "contact": None},
     "start_frame": 0,
 }
-# Every attempt is a process of its own: forked from this one, which imports the engine and does nothing else.
-# One alone needs no fork. Arguments: the adapter's module, [[folder, whether to stop at its first
+# Every attempt is a process of its own: forked from this one, which only imports the engine.
+# A single attempt needs no fork. Arguments: the adapter's module, [[folder, True for a stop at its first
 # checkpoint], …], a file for exit codes.
 ATTEMPTS = """
 import importlib, json, os, sys
@@ -86,7 +86,7 @@ leave(0)
 
 @dataclass(frozen=True)
 class Run:
-    """One task in two stores: `whole` has it without interruption, `parts` with one."""
+    """One task in two stores: without interruption in `whole`, with one in `parts`."""
 
     task: Task
     whole: Store
@@ -94,7 +94,7 @@ class Run:
 
     @classmethod
     def begin(cls, root: Path, files: Mapping[str, Mapping[str, bytes]], draft: Callable[..., Task]) -> "Run":
-        """files: what the upstream task of each role has committed. draft: the task, from their keys."""
+        """files: outputs of the upstream task of each role. draft: function from their keys to the task."""
         stores = Store(root / "whole"), Store(root / "parts")
         for store in stores:
             store.create()
@@ -105,27 +105,27 @@ class Run:
         return cls(task, *stores)
 
     def jobs(self) -> list[tuple[str, bool]]:
-        """Attempts in the order they are made, and whether they stop at their first checkpoint."""
+        """Attempts in their order, and True for those that stop at their first checkpoint."""
         folders = [*self.whole.attempts(self.task.key), *self.parts.attempts(self.task.key)]
         return [(str(folder), number == 1) for number, folder in enumerate(folders)]
 
     def results(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What was committed: without interruption, and with one."""
+        """Committed results: without interruption, and with one."""
         whole, parts = (read_json(folder / "result.json") for folder in self.folders())
         return whole, parts
 
     def folders(self) -> tuple[Path, Path]:
-        """Where it was committed: without interruption, and with one."""
+        """Committed folders: without interruption, and with one."""
         return self.whole.task(self.task.key), self.parts.task(self.task.key)
 
     def began_at(self) -> float:
-        """How many steps (epochs) the last attempt took over."""
+        """Number of steps (epochs) that the last attempt continued from."""
         progress = read_json(self.parts.task(self.task.key) / "progress.json")
         return float(progress["from"]) - 1.0
 
 
 def commit(store: Store, role: str, files: Mapping[str, bytes]) -> str:
-    """A committed task with these outputs; returns its key."""
+    """Commit a task with these outputs; returns its key."""
     task = Task(role, 1, "tests", "0" * 64, {})
     folder = store.begin(task)
     for name, content in files.items():
@@ -136,7 +136,7 @@ def commit(store: Store, role: str, files: Mapping[str, bytes]) -> str:
 
 
 def process(*words: str, folder: Path) -> None:
-    """Run Python on one thread with this process's path; raises AssertionError with what it printed."""
+    """Run Python on one thread with this process's path; raises AssertionError with its output."""
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *words]
     ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
@@ -159,7 +159,7 @@ def path_deviation(whole: Trajectory, parts: Trajectory) -> float:
 
 
 class Resumes(Subject):
-    """Part of Conformance: what the card claims under `restart` holds on one CPU thread."""
+    """Part of Conformance: the card's claims under `restart` hold on one CPU thread."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -190,7 +190,7 @@ class Resumes(Subject):
 
     @classmethod
     def training(cls, root: Path, dtype: str) -> Run:
-        """A training task on the frames of `job`."""
+        """Training task on the frames of `job`."""
         job = cls.job(root)
         concatenate([job.train, job.validation]).save(root / "frames.npz")
         count, together = len(job.train), len(job.train) + len(job.validation)
@@ -207,7 +207,7 @@ class Resumes(Subject):
 
     @classmethod
     def md(cls, root: Path, dtype: str, engine: str, model: Path) -> Run:
-        """An MD task of a trained model."""
+        """MD task of a trained model."""
         root.mkdir()
         water(1, seed=31).save(root / "frames.npz")
         files = {
@@ -219,13 +219,13 @@ class Resumes(Subject):
 
     @classmethod
     def model_parameters(cls, dtype: str) -> dict[str, Any]:
-        """What tasks that use a model share."""
+        """Parameters common to tasks that use a model."""
         chosen = cls.hyperparameters()
         return {"hyperparameters": chosen, "dtype": dtype, "device": "cpu", "threads": 1}
 
     @classmethod
     def task(cls, verb: str, parameters: dict[str, Any], upstream: dict[str, str]) -> Task:
-        """A task of this architecture."""
+        """Task of this architecture."""
         module = cls.adapter.__name__.removesuffix(".adapter")
         architecture = Architecture(cls.card().name, module, "0" * 64)
         return Task(verb, 1, "tests", "0" * 64, parameters, upstream, architecture=architecture)
@@ -256,7 +256,7 @@ class Resumes(Subject):
     def test_a_training_goes_on_after_two_interruptions(
         self, trained: dict[str, Path], tmp_path: Path, dtype: str
     ) -> None:
-        """In one process, whose random state changes in between."""
+        """Training continues in one process, whose random state changes in between."""
         checkpoint, folder = tmp_path / "checkpoint", tmp_path / "model"
         checkpoint.mkdir()
 
@@ -280,7 +280,7 @@ class Resumes(Subject):
 
 
 def check_claim(claim: Claim, run: Run, deviation: Callable[[], float]) -> None:
-    """Compare a run that was interrupted with the same one that was not; raises AssertionError."""
+    """Compare an interrupted run with the same one without; raises AssertionError."""
     whole, parts = run.results()
     if isinstance(claim, str):
         digests = [
@@ -293,13 +293,13 @@ def check_claim(claim: Claim, run: Run, deviation: Callable[[], float]) -> None:
 
 
 def failures(root: Path) -> str:
-    """What the attempts below a folder said when they failed."""
+    """Messages of all failed attempts below a folder."""
     paths = sorted(root.rglob("failure.json"))
     return "\n".join(str(read_json(path)["message"]) for path in paths) or "no attempt has failed"
 
 
 def stop_after(last: int) -> Callable[[dict[str, float]], None]:
-    """A report that stops the training after epoch `last`."""
+    """Report function that stops the training after epoch `last`."""
 
     def report(row: dict[str, float]) -> None:
         if row["epoch"] == last:

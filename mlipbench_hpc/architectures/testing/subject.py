@@ -1,4 +1,4 @@
-"""The architecture under test: what a suite says about it, and its trained models."""
+"""Architecture under test: attributes stated by its suite, and its trained models."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +13,18 @@ from mlipbench_hpc.architectures.testing.frames import REFERENCE, water
 
 
 class Subject:
-    """What a suite states of its architecture.
+    """Attributes that a suite states of its architecture.
 
     adapter: the module with `train` and `load` (see ../interface.py); card.toml lies beside it.
     small: hyperparameters of a model that trains on six frames of 18 atoms within seconds; `epochs` is 4 or
     more. Its cutoff should be 3 Å or less: the cells are 6 Å wide.
     learning: changes to `small` with which forces of a harmonic bond are learnt: their error falls by half.
     weights: name of the file that `train` writes and whose bytes are the model; `model.json` may be this one.
-    title: how the adapter's messages call a model, as in `holds no DP model`, `DP model for H, O: it does not
-    know Au`.
-    one_file: whether a model that was trained in one dtype can be loaded in the other.
-    seeded: whether the seed decides where a training begins; not so in a linear fit.
-    forks: whether a process may be forked once the engine is imported; not so when that starts threads.
+    title: name of a model in the adapter's messages, as in `holds no DP model`, `DP model for H, O: it does
+    not know Au`.
+    one_file: True where a model trained in one dtype can be loaded in the other.
+    seeded: True where the seed decides the start of a training; False for a linear fit.
+    forks: True where a process may be forked once the engine is imported; False for an engine with threads.
     sums: largest difference (eV, eV/Å, in float64) between two orders of adding up the same numbers.
     """
 
@@ -48,7 +48,7 @@ class Subject:
         np.random.seed(seed)  # noqa: NPY002 (the global state is what a training library may use)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Tests with an argument `dtype` or `engine` run for each that the card offers."""
+        """Run tests with an argument `dtype` or `engine` for each that the card offers."""
         card, listed = self.card(), set()
         for mark in metafunc.definition.iter_markers("parametrize"):
             names = mark.args[0]
@@ -59,29 +59,29 @@ class Subject:
 
     @classmethod
     def folder(cls) -> Path:
-        """Where adapter and card lie."""
+        """Folder of adapter and card."""
         assert cls.adapter.__file__
         return Path(cls.adapter.__file__).parent
 
     @classmethod
     def card(cls) -> Card:
-        """The architecture's card; raises CardError for a wrong one."""
+        """Card of the architecture; raises CardError for a wrong one."""
         return load_card(cls.folder() / "card.toml")
 
     @classmethod
     def widest(cls) -> str:
-        """float64 where the card offers it."""
+        """Widest dtype of the card, float64 where it offers that."""
         dtypes = cls.card().dtypes
         return "float64" if "float64" in dtypes else dtypes[0]
 
     @classmethod
     def hyperparameters(cls, **changes: Any) -> dict[str, Any]:
-        """The card's, with `small` and then `changes` in place of its defaults."""
+        """Hyperparameters of the card, with `small` and then `changes` in place of its defaults."""
         return merge(cls.card(), None, {**cls.small, **changes})
 
     @classmethod
     def job(cls, folder: Path, **changes: Any) -> TrainingJob:
-        """Six training and two validation frames; checkpoints and rows go nowhere."""
+        """Training job of six training and two validation frames; checkpoints and rows are discarded."""
         folder.mkdir(exist_ok=True)
         job = TrainingJob(
             folder=folder, train=water(6, seed=1), validation=water(2, seed=2), reference_energies=REFERENCE,
@@ -93,7 +93,7 @@ class Subject:
     @pytest.fixture(scope="class")
     @classmethod
     def trained(cls, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-        """Folders of models by the dtype they were trained in."""
+        """Folders of models by the dtype of their training."""
         folders = {dtype: tmp_path_factory.mktemp(dtype) / "model" for dtype in cls.card().dtypes}
         for dtype, folder in folders.items():
             values = cls.adapter.train(cls.job(folder, dtype=dtype))
@@ -104,17 +104,17 @@ class Subject:
     @pytest.fixture(scope="class")
     @classmethod
     def model(cls, trained: dict[str, Path]) -> Evaluator:
-        """The model in its widest dtype."""
+        """Model in its widest dtype."""
         return cls.load(trained, cls.widest())
 
     @classmethod
     def model_folder(cls, trained: dict[str, Path], dtype: str) -> Path:
-        """The folder of the model that is used in `dtype`."""
+        """Folder of the model that is used in `dtype`."""
         return trained[cls.widest() if cls.one_file else dtype]
 
     @classmethod
     def load(cls, trained: dict[str, Path], dtype: str) -> Evaluator:
-        """A model to be used in `dtype`."""
+        """Load the model for use in `dtype`."""
         folder = cls.model_folder(trained, dtype)
         evaluator: Evaluator = cls.adapter.load(folder, cls.hyperparameters(), "cpu", dtype)
         return evaluator

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlipbench_hpc.campaign.quantity import Length, Time
-from mlipbench_hpc.campaign.spec.base import Count, Spec, Symbol
+from mlipbench_hpc.campaign.spec.base import Count, Name, Spec, Symbol
 
 
 class Evaluation(Spec):
@@ -25,8 +25,19 @@ class RadialDistribution(Spec):
 class Profiles(Spec):
     """Profiles along z, counted from the surface of the metal where a run has one."""
 
-    metal: Symbol = "Au"
+    metal: Symbol | Annotated[list[Symbol], Field(min_length=1)] = Field(
+        "Au", description="The slab's element, or a list of its elements."
+    )
     bin: Length = Field(0.1, description="Width; whole bins must fill the first layer, 0 < z ≤ 4.5 Å.")
+    assignment: Literal["frames", "frozen"] = Field(
+        "frames",
+        description="Who is water: seen in each frame, or as in the first (the paper: O-H of at most 1.3 Å).",
+    )
+
+    @property
+    def metals(self) -> tuple[str, ...]:
+        """The slab's elements."""
+        return (self.metal,) if isinstance(self.metal, str) else tuple(self.metal)
 
 
 class Dynamics(Spec):
@@ -46,8 +57,25 @@ class Reweight(Spec):
     stride: Count = 10
 
 
+class Comparison(Spec):
+    """A difference that is asked for before there are numbers: of `run` to `against`, in each observable."""
+
+    run: Name
+    against: Name
+    observables: list[str] = Field(
+        min_length=1,
+        description="Of the suite: cosine, peak_z_A, peak_g_per_cm3 (first layer) and dipole (P_z).",
+    )
+
+
 class Analysis(Spec):
     """Observables of every MD run, with block errors; `reweight: null` leaves the other members out."""
+
+    comparisons: list[Comparison] = Field(
+        [],
+        description="The primary table: tests of these differences alone, Holm-corrected together (default: "
+        "every model against the reference potential in every number).",
+    )
 
     rdf: RadialDistribution = RadialDistribution()
     profiles: Profiles = Profiles()

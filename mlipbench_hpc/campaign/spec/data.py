@@ -102,7 +102,8 @@ class LeaveOut(Spec):
 
 Ignored = Literal[
     "charge", "total_charge", "net_charge", "system_charge", "fparam", "aparam", "spin", "electric_field",
-    "external_field", "efield",
+    "external_field", "efield", "tot_charge", "charge_state", "q", "nelect", "multiplicity", "e_field",
+    "applied_potential",
 ]  # fmt: skip
 
 

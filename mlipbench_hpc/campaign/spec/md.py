@@ -66,6 +66,13 @@ class Stability(Spec):
     )
 
 
+class Equilibrate(Spec):
+    """Momenta are drawn anew at the run's temperature, from time to time, while a start settles."""
+
+    length: Time = Field(description="Until when; at most `equilibration`, which is discarded.")
+    every: Time = Field(0.1, description="Between two draws.")
+
+
 class MolecularDynamics(UsesPotential):
     """NVT driven by one member of a committee, or by a reference potential itself."""
 
@@ -81,6 +88,9 @@ class MolecularDynamics(UsesPotential):
     timestep: Time = 0.0005
     length: Time
     equilibration: Time | None = Field(None, description="Discarded before analysis (default: length / 10).")
+    equilibrate: Equilibrate | None = Field(
+        None, description="For starts that were sampled at another temperature, or rattled."
+    )
     frame_every: Time = 0.01
     checkpoint_every: Time | None = Field(
         None, description="Between two checkpoints (default: length / 400, 0.25 ps at least, whole frames)."
@@ -104,12 +114,12 @@ class MolecularDynamics(UsesPotential):
     seed: Seed = 0
 
     @property
-    def driver(self) -> int:
+    def driving_member(self) -> int:
         """The member of the committee that drives."""
         return self.member or 0
 
     @model_validator(mode="after")
-    def _one_driver(self) -> "MolecularDynamics":
+    def _one_potential(self) -> "MolecularDynamics":
         if (self.committee is None) == (self.potential is None):
             raise ValueError("expected exactly one of `committee` and `potential`")
         return self

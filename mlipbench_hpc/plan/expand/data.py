@@ -72,8 +72,8 @@ def _imported(graph: TaskGraph, name: str, spec: Dataset) -> str:
 def dipole(graph: TaskGraph, name: str) -> None:
     """Where a dataset says the dipoles of a metal under water: how P_z goes with them."""
     analysis, facts = graph.campaign.analysis, graph.setting.facts[name]
-    metal = analysis.profiles.metal
-    if not facts.dipoles or not {1, 8, atomic_number(metal)} <= set(facts.species):
+    metal, slab = analysis.profiles.metal, {atomic_number(metal) for metal in analysis.profiles.metals}
+    if not facts.dipoles or not {1, 8} <= set(facts.species) or not slab & set(facts.species):
         return
     parameters, upstream = {"metal": metal, "blocks": analysis.blocks}, {"frames": dataset(graph, name)}
     graph.add("dipole", {"frames": name}, parameters, upstream, cost.analyse(facts.frames))

@@ -1,5 +1,6 @@
 """Tasks of MD runs: the run itself, its analysis, and the other members on its frames."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ class Replica:
 def _of_member(replica: Replica) -> None:
     """The replica, its analysis, and what the other members say of its frames."""
     graph, run, trained = replica.graph, replica.run, replica.trained
-    upstream = {"model": trained.train[run.driver], "start": _start(graph, run)}
+    upstream = {"model": trained.train[run.driving_member], "start": _start(graph, run)}
     key = _simulate(graph, run, replica.subject, upstream, replica.model, trained.maybe)
     _analyse(graph, run, replica.subject, key, trained.maybe)
     _reweight(replica, key)
@@ -75,9 +76,9 @@ def _simulate(
     replica, frames = subject["replica"], run.start.frames
     metal = graph.campaign.analysis.profiles.metal
     card = graph.card(model) if model else graph.labeller(str(run.potential))
-    parameters = {
+    parameters: dict[str, Any] = {
         "replica": replica,
-        "seed": run.seed * 1000 + replica,
+        "seed": seed(subject["md"], run.seed, replica),
         "temperature": run.temperature,
         "timestep": run.timestep,
         "steps": round(run.length / run.timestep),
@@ -92,10 +93,19 @@ def _simulate(
         "engine": run.engine or card.engines[0],
         **(graph.engine(model) if model else {"potential": run.potential}),
     }
+    if run.equilibrate:
+        times = {"steps": run.equilibrate.length, "every": run.equilibrate.every}
+        parameters["equilibrate"] = {name: round(time / run.timestep) for name, time in times.items()}
     if run.potential:
         parameters = graph.labeller(run.potential).with_options("md", parameters, run.options)
     costs = cost.md(card, parameters, _start_facts(graph, run))
     return graph.add("md", subject, parameters, upstream, costs, model, run.potential, maybe=maybe)
+
+
+def seed(name: str, number: int, replica: int) -> int:
+    """Of momenta and noise, from the run's name, its `seed:` and the replica: no two runs share a draw."""
+    digest = hashlib.sha256(f"{name}\n{number}\n{replica}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")
 
 
 def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
@@ -130,7 +140,7 @@ def _reweight(replica: Replica, key: str) -> None:
         _reevaluate(replica, number, {"md": key, "model": member}, spec.stride)
         for number, member in enumerate(trained.train)
     ]
-    parameters = _observables(graph, run) | {"stride": spec.stride, "driver": run.driver}
+    parameters = _observables(graph, run) | {"stride": spec.stride, "driving_member": run.driving_member}
     upstream = {"md": key, "calibration": trained.calibrate} | members(energies)
     costs = cost.analyse(run.length / run.frame_every)
     graph.add("reweight", replica.subject, parameters, upstream, costs, maybe=trained.maybe)

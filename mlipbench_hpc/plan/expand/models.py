@@ -8,7 +8,7 @@ from mlipbench_hpc.architectures.card import merge
 from mlipbench_hpc.campaign.facts import atomic_number
 from mlipbench_hpc.campaign.spec import Model, Split
 from mlipbench_hpc.campaign.splits import sizes_of
-from mlipbench_hpc.plan import cost
+from mlipbench_hpc.plan import cost, sources
 from mlipbench_hpc.plan.expand import data
 from mlipbench_hpc.plan.expand.graph import TaskGraph, members
 from mlipbench_hpc.plan.graph import Cost
@@ -68,30 +68,39 @@ def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
     ]
     trained = [_train(shared, subject) for subject in subjects]
     evaluated = [_evaluate(shared, subject, key) for subject, key in zip(subjects, trained, strict=True)]
-    return Trained(trained, evaluated, _calibrate(graph, name, number, evaluated, maybe), maybe)
+    return Trained(trained, evaluated, _calibrate(shared, name, number, evaluated), maybe)
 
 
 def visibility(graph: TaskGraph, name: str) -> None:
     """Where the data hold a metal and ions: which waters see every ion within the receptive field."""
     spec = graph.campaign.committees[name]
-    split, metal = graph.campaign.splits[spec.split], graph.campaign.analysis.profiles.metal
+    split, profiles = graph.campaign.splits[spec.split], graph.campaign.analysis.profiles
     facts, model = graph.drawn(split), graph.model_of(spec)
     species = set(facts.species) - {1, 8}
-    if atomic_number(metal) not in species or len(species) < 2:
+    slab = {atomic_number(metal) for metal in profiles.metals}
+    if not slab & species or not species - slab:
         return
     card = graph.card(model)
     hyperparameters = merge(card, model.preset, model.hyperparameters)
     cutoff, layers = (hyperparameters[card.receptive_field[role]] for role in ("cutoff", "layers"))
     upstream = {"frames": data.dataset(graph, split.dataset)}
-    parameters = {"metal": metal, "radius": float(cutoff * layers), "only": split.only}
+    parameters = {"metal": profiles.metal, "radius": float(cutoff * layers), "only": split.only}
     graph.add("visibility", {"committee": name}, parameters, upstream, cost.analyse(facts.frames))
 
 
-def _calibrate(graph: TaskGraph, name: str, number: int, evaluated: list[str], maybe: bool) -> str | None:
+def _calibrate(shared: Round, name: str, number: int, evaluated: list[str]) -> str | None:
     if len(evaluated) < 2:
         return None
-    subject = {"committee": name, "round": number}
-    return graph.add("calibrate", subject, {}, members(evaluated), Cost(), maybe=maybe)
+    graph, subject = shared.graph, {"committee": name, "round": number}
+    parameters = {"conditions": _conditions(shared)}
+    upstream = {"frames": shared.upstream["frames"]} | members(evaluated)
+    return graph.add("calibrate", subject, parameters, upstream, Cost(), maybe=shared.maybe)
+
+
+def _conditions(shared: Round) -> list[dict[str, Any]]:
+    """Under what the frames of the round's dataset were sampled."""
+    datasets, facts = shared.graph.campaign.datasets, shared.graph.setting.facts
+    return sources.conditions(datasets, facts, shared.split.dataset)
 
 
 def _train(shared: Round, subject: dict[str, Any]) -> str:
@@ -106,7 +115,12 @@ def _train(shared: Round, subject: dict[str, Any]) -> str:
 
 def _evaluate(shared: Round, subject: dict[str, Any], trained: str) -> str:
     graph, model, split = shared.graph, shared.model, shared.split
-    parameters = {"batch_size": graph.campaign.evaluation.batch_size, **graph.engine(model)}
+    parameters = {
+        "batch_size": graph.campaign.evaluation.batch_size,
+        "conditions": _conditions(shared),
+        "metal": graph.campaign.analysis.profiles.metal,
+        **graph.engine(model),
+    }
     sizes = sizes_of(split, graph.drawn(split))
     costs = cost.evaluate(graph.card(model), parameters, graph.drawn(split), sizes.validation + sizes.test)
     upstream = shared.upstream | {"model": trained}

@@ -1,1 +1,1 @@
-"""What reference potentials in LAMMPS share: the library, the force field, the wall, the labeller."""
+"""Common code of reference potentials in LAMMPS: library, force field, wall, labeller."""

@@ -1,4 +1,4 @@
-"""Which atoms of a frame belong to which molecule of water."""
+"""Water molecules of a frame: the hydrogens of each oxygen."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Box:
 
     @classmethod
     def of(cls, frames: Frames, index: int) -> "Box":
-        """Read the molecules off one frame: every O with exactly two H within 1.3 Å (minimum image).
+        """Atoms and waters of one frame: every O with exactly two H within 1.3 Å (minimum image) is a water.
 
         Raises InputFailure for another box, or when some O or H is in no such molecule.
         """
@@ -33,7 +33,7 @@ class Box:
         return cls(numbers, edges, _waters(numbers, positions, edges))
 
     def whole(self, positions: Floats) -> Floats:
-        """(N, 3) Å: every atom wrapped into the box, but each H beside its own O."""
+        """Positions (N, 3) Å: every atom wrapped into the box, but each H beside its own O."""
         result = positions % self.edges
         oxygens = result[self.waters[:, 0]]
         for column in (1, 2):
@@ -42,14 +42,14 @@ class Box:
         return result
 
     def together(self, shifts: Floats) -> Floats:
-        """(N, 3): shifts of whole molecules, from one for each atom: H goes with its O, gold stays."""
+        """Shifts (N, 3) of whole molecules, from one for each atom: H moves with its O, gold stays."""
         result = shifts.copy()
         result[self.waters[:, 1:]] = shifts[self.waters[:, :1]]
         result[self.numbers == GOLD] = 0.0
         return result
 
     def same(self, other: "Box") -> bool:
-        """Whether one running LAMMPS can label frames of both."""
+        """True where one running LAMMPS can label frames of both."""
         pairs = ((self.numbers, other.numbers), (self.edges, other.edges), (self.waters, other.waters))
         return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 

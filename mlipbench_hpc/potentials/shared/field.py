@@ -1,4 +1,4 @@
-"""The force field all reference potentials share, as LAMMPS commands in any of its units with Å and e."""
+"""Force field of all reference potentials, as LAMMPS commands in any of its units with Å and e."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Species:
     sigma: float
 
 
-# Å, of Lennard-Jones and of the part of Coulomb's law that is summed pair by pair; the cards state it too.
+# Å. Cutoff of Lennard-Jones and of the real-space part of Coulomb's law; the cards state it too.
 CUTOFF_A = 9.0
 # Water: SPC/Fw, doi:10.1063/1.2136877. Na+: Joung and Cheatham for SPC/E, doi:10.1021/jp8001614.
 # Au: Heinz et al., doi:10.1021/jp801931d (r_min 2.951 Å).
@@ -25,18 +25,18 @@ SPECIES = {
     11: Species(22.98977, 1.0, 0.3526, 2.1595),
     79: Species(196.96657, 0.0, 5.29, 2.951 / 2 ** (1 / 6)),
 }
-# By the mixing rule Na+ would stick to bare gold at 1.5-2.4 Å; this pair keeps its water between them.
+# By the mixing rule Na+ would bind to bare gold at 1.5-2.4 Å; with this pair its water stays between them.
 PAIRS = {(11, 79): (0.05, 3.0)}
 # LAMMPS' K of a bond (kcal/mol/Å²) and of an angle (kcal/mol/rad²), with lengths in Å and degrees.
 BOND, ANGLE = (529.581, 1.012), (37.95, 113.24)
 NO_BONDS = ["bond_style zero", "bond_coeff *", "angle_style zero", "angle_coeff *"]
 MANNERS = ["neighbor 1.0 bin", "neigh_modify delay 0 every 5 check yes", "thermo_modify lost error norm no"]
-# What create_box has to leave room for.
+# Room for bonds, angles and special neighbours in create_box.
 ROOM = "bond/types 1 angle/types 1 extra/bond/per/atom 2 extra/angle/per/atom 1 extra/special/per/atom 2"
 
 
 def masses(types: dict[int, int]) -> list[str]:
-    """Commands; types: LAMMPS type by atomic number."""
+    """Commands of masses; types: LAMMPS type by atomic number."""
     return [f"mass {own} {SPECIES[number].mass}" for number, own in types.items()]
 
 
@@ -61,7 +61,7 @@ def interactions(types: dict[int, int], waters: Ints, kspace: str, kcal_mol: flo
 
 
 def _bonds(waters: Ints, kcal_mol: float) -> list[str]:
-    """Ties each molecule together; the last command also builds the list of excluded pairs."""
+    """Commands that bond each molecule; the last one also builds the list of excluded pairs."""
     lines = [
         "bond_style harmonic",
         f"bond_coeff 1 {BOND[0] * kcal_mol!r} {BOND[1]}",

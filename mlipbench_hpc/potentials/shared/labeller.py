@@ -1,4 +1,4 @@
-"""The labeller of every reference potential that runs in LAMMPS."""
+"""Labeller of every reference potential that runs in LAMMPS."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,14 +16,14 @@ from mlipbench_hpc.potentials.shared.lammps_potential import KCAL_MOL, LammpsPot
 
 
 class LammpsLabeller(Labeller):
-    """Labels frames one by one; LAMMPS is kept while box and molecules stay the same."""
+    """Labels frames one by one; the LAMMPS instance is reused while box and molecules stay the same."""
 
     def __init__(self, potential: type[LammpsPotential], parameters: Mapping[str, Any]) -> None:
         self.potential, self.parameters = potential, parameters
         self._running: LammpsPotential | None = None
 
     def label(self, frame: Frames, wall: float) -> Labelled:
-        """At the accuracy of labels (see Labeller.label)."""
+        """Label a frame at the accuracy of labels (see Labeller.label)."""
         box = Box.of(frame, 0)
         if self._running is None or not self._running.box.same(box):
             self.close()
@@ -39,7 +39,7 @@ class LammpsLabeller(Labeller):
             self._running = None
 
     def sampler(self, start: Frames, conditions: Conditions) -> LammpsPotential:
-        """A LAMMPS of its own, relaxed and thermostatted, at the accuracy of sampling."""
+        """Sampler in a new LAMMPS instance, relaxed and thermostatted, at the accuracy of sampling."""
         running = self.potential(Box.of(start, 0), self.potential.sampling_accuracy)
         frozen, wall = running.prepare(start.positions, conditions.wall, self.parameters)
         running.minimise(start.positions, frozen)
@@ -49,7 +49,7 @@ class LammpsLabeller(Labeller):
         return running
 
     def lammps(self, atoms: Atoms) -> LammpsStyle:
-        """At the accuracy of labels, in units metal (see Labeller.lammps)."""
+        """Style at the accuracy of labels, in units metal (see Labeller.lammps)."""
         box = Box.of(Frames.from_atoms([atoms]), 0)
         types = {number: index + 1 for index, number in enumerate(sorted(self.potential.present(box)))}
         accuracy = self.potential.label_accuracy
@@ -59,4 +59,5 @@ class LammpsLabeller(Labeller):
             box=field.ROOM,
             packages=("KSPACE", "MOLECULE", "ELECTRODE"),
             before_setup=tuple(self.potential.before_setup(box, types)),
+            film=self.potential.film,
         )

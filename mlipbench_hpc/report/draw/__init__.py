@@ -1,1 +1,1 @@
-"""How figures are drawn: style and axes, profiles and bands, overlays, curves."""
+"""Figures: style and axes, profiles and bands, overlays, curves."""

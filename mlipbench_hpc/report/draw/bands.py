@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from mlipbench_hpc.analysis.committee import student_factor
+from mlipbench_hpc.analysis.reweighting import UNUSABLE
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import DISTANCE, FROM_ORIGIN, HEIGHT, LAG, Observable
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
@@ -22,21 +24,20 @@ from mlipbench_hpc.report.driving import about_run, driving_potential
 from mlipbench_hpc.report.text import count, number
 
 SAMPLING, TRAINING = COLOURS[0], COLOURS[1]
-OUT_OF_REACH = "run it directly"
-# Axes of curves that have figures elsewhere; densities of a run without a surface stand in files alone.
+# Axes of curves that other sections draw; densities of a run without a surface are in files only.
 ELSEWHERE = (DISTANCE, LAG, FROM_ORIGIN)
 
 
 def place(run: Item) -> str:
-    """How the names of the figures of one MD run begin."""
+    """Prefix of the names of the figures of one MD run."""
     return f"profiles-{run.subject['md']}-{run.subject['replica']}"
 
 
 def of_run(results: Results, run: Item) -> list[Figure | None]:
-    """Every observable of one MD run, with the committee's band where it was reweighted.
+    """Figures of every observable of one MD run, with the committee's band where it was reweighted.
 
-    Of g(r) the reweighted ones alone: all replicas share a figure of their own. Correlation functions stand
-    in the comparison of potentials.
+    The g(r) of all replicas share a figure in another section, so here are the reweighted ones alone.
+    Correlation functions stand in the comparison of potentials.
     """
     analysis, spread = next(iter(analyses(results, run)), None), reweighted(results, run)
     own = analysis.observables.values() if analysis else ()
@@ -67,7 +68,7 @@ def curve(
     if axis is None or not {axis.column, observable.column, observable.error} <= set(table):
         return None
     if spread is None:
-        names = {axis.column: axis.column, "driver": observable.column, "se": observable.error}
+        names = {axis.column: axis.column, "driving_member": observable.column, "se": observable.error}
         table = {name: table[column] for name, column in names.items()}
     return _line(results, run, observable, table, spread)
 
@@ -83,10 +84,10 @@ def _line(
     assert axis is not None
     canvas, axes = new_axes(SIZE, axis.title, observable.label)
     blocks = results.document["campaign"]["analysis"]["blocks"]
-    x, average = table[axis.column], table["driver"]
+    x, average = table[axis.column], table["driving_member"]
     _band(axes, x, average, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
     width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
-    reached = spread is None or spread["verdict"] != OUT_OF_REACH
+    reached = spread is None or spread["verdict"] not in UNUSABLE
     label += "" if reached else ", unusable"
     seen = np.fmax(2 * table["se"], width if reached else 0.0)
     height = room(axes, average - seen, average + seen)
@@ -105,11 +106,17 @@ def _line(
     caption += f". {_method(spread)}" if spread else ". Sampling error only."
     caption += " The training band exceeds the axis range and is not drawn." if spread and not fits else ""
     columns = {column: values.tolist() for column, values in table.items()}
-    return finish(f"{place(run)}-{observable.name}", observable.title, caption, columns, canvas)
+    return finish(f"{place(run)}-{observable.name}", _title(observable, run), caption, columns, canvas)
 
 
 def _whose(results: Results, run: Item) -> str:
     return f"{run.subject['md']}, replica {run.subject['replica']} ({about_run(results, run)})"
+
+
+def _title(observable: Observable, run: Item) -> str:
+    """`Water density, dp-charged`, with the replica where it is not the first."""
+    replica = f" replica {run.subject['replica']}" if run.subject["replica"] else ""
+    return f"{observable.title}, {run.subject['md']}{replica}"
 
 
 def _drawn_by(results: Results, run: Item) -> str:
@@ -121,7 +128,9 @@ def training_band(table: dict[str, Floats], spread: dict[str, Any]) -> tuple[Flo
     """Half width (B,) of the training band, and its entry in the legend."""
     members, alpha = len(spread["members"]) + 1, spread["alpha"]
     if alpha is None:
-        return table["sigma"], f"± 1 σ (training, M = {members}, not calibrated)"
+        factor = student_factor(members)
+        label = f"± {number(factor)} σ (training, M = {members}, Student's t, not calibrated)"
+        return factor * table["sigma"], label
     return table["alpha_sigma"], f"± 1 α·σ (training, M = {members}, α = {number(alpha)})"
 
 
@@ -138,20 +147,20 @@ def _band(axes: Axes, x: Floats, centre: Floats, half: Floats, colour: str, labe
 
 
 def _outline(axes: Axes, x: Floats, centre: Floats, half: Floats, label: str) -> None:
-    """The edges of an unusable training band."""
+    """Draw the edges of an unusable training band."""
     for edge, text in ((centre - half, label), (centre + half, None)):
         axes.plot(x, edge, color=TRAINING, linestyle=(0, (4, 2)), linewidth=0.6, label=text)
 
 
 def _frame(axes: Axes, x: Floats, average: Floats) -> None:
-    """Only the stretch of z where there is something."""
+    """Restrict z to the range where the profile is not zero."""
     occupied = np.flatnonzero(np.isfinite(average) & (average != 0))
     if len(occupied):
         axes.set_xlim(min(0.0, x[occupied[0]] - 0.5), x[occupied[-1]] + 0.5)
 
 
 def series(results: Results, run: Item, analysis: Item, observable: Observable) -> Figure | None:
-    """A number over time, at most 600 points drawn, and its histogram over all frames beside it."""
+    """Draw a number over time (at most 600 points), and its histogram over all frames beside it."""
     statistics, arrays = analysis.statistics(observable.name), analysis.arrays(observable.file)
     if not statistics or observable.column not in arrays:
         return None
@@ -172,4 +181,4 @@ def series(results: Results, run: Item, analysis: Item, observable: Observable) 
         "over all frames."
     )
     columns = {"time_ps": times[::stride].tolist(), observable.column: values[::stride].tolist()}
-    return finish(f"{place(run)}-{observable.name}", observable.title, caption, columns, canvas)
+    return finish(f"{place(run)}-{observable.name}", _title(observable, run), caption, columns, canvas)

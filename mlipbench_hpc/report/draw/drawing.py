@@ -2,7 +2,9 @@
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +16,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from mlipbench_hpc.data.frames import Floats
 
+INK = "#1f2933"
 COLOURS = ("#0b5cad", "#c8641b", "#2f855a", "#8b4aa8", "#b23a48", "#4a5568", "#917500", "#007c89")
 STYLE: Any = {
     "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
@@ -27,6 +30,9 @@ STYLE: Any = {
 SIZE = (4.6, 3.1)
 SQUARE = (4.6, 3.6)
 ROWS_DRAWN = 600
+PANELS_ACROSS = 3
+# Width in inches of a figure by its number of panels in a row.
+PANEL_WIDTH = {1: 4.6, 2: 7.2, 3: 9.6}
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def new_axes(size: tuple[float, float], x: str, y: str) -> tuple[Canvas, Axes]:
 
 
 def panels(count: int, entries: int) -> tuple[Canvas, list[Axes], Axes | None]:
-    """Two in a row; an odd last place is left for the legend of so many entries, else there is room below."""
+    """Panels, two in a row; the legend of `entries` lines takes an odd last place, else space below."""
     rows = -(-count // 2)
     below = 0.3 + 0.35 * -(-entries // 2) if count % 2 == 0 else 0.0
     canvas = new_canvas((9.6, 2.75 * rows + below))
@@ -72,8 +78,25 @@ def panels(count: int, entries: int) -> tuple[Canvas, list[Axes], Axes | None]:
     return canvas, axes, spare
 
 
+def side_by_side(
+    names: Sequence[str], x: str, y: str, height: float = 2.7, shared: bool = True
+) -> tuple[Canvas, dict[str, Axes]]:
+    """Axes by name, at most three in a row, titled with the name; shared: all have the same y."""
+    across = min(len(names), PANELS_ACROSS)
+    canvas = new_canvas((PANEL_WIDTH[across], 0.35 + height * -(-len(names) // across)))
+    by_name: dict[str, Axes] = {}
+    for place, name in enumerate(names):
+        first = next(iter(by_name.values()), None) if shared else None
+        axes = canvas.add_subplot(-(-len(names) // across), across, place + 1, sharey=first)
+        axes.set_title(name, fontsize=9, loc="left", color=INK)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y if place % across == 0 else "")
+        by_name[name] = axes
+    return canvas, by_name
+
+
 def beside(axes: Axes, histogram: dict[str, Any], colour: str) -> None:
-    """A histogram {edges, counts} of what the axes show over time, turned to share its y."""
+    """Draw a histogram {edges, counts} of the series on the axes, turned to share its y."""
     side = axes.inset_axes((1.02, 0.0, 0.22, 1.0), sharey=axes)
     edges = np.array(histogram["edges"])
     side.stairs(histogram["counts"], edges, orientation="horizontal", fill=True, color=colour)
@@ -97,7 +120,7 @@ def diagonal(axes: Axes) -> None:
 
 
 def room(axes: Axes, low: Floats, high: Floats) -> float:
-    """Sets y so that everything between `low` and `high`, any shape, is seen; returns the frame's height."""
+    """Set y so that everything between `low` and `high`, any shape, is seen; returns the frame's height."""
     ends = np.concatenate([np.ravel(low), np.ravel(high)])
     ends = ends[np.isfinite(ends)]
     if not len(ends) or ends.max() <= ends.min():
@@ -111,25 +134,27 @@ def colour_of(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def stacked(parts: dict[str, dict[str, Any]], name: str) -> dict[str, list[Any]]:
-    """Tables of equal columns in one table, with a first column that names the owner of each row."""
-    columns: dict[str, list[Any]] = {name: []}
-    for owner, table in parts.items():
+def joined(parts: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, list[Any]]:
+    """Join tables of equal columns into one; values of each table's owner fill leading columns."""
+    columns: dict[str, list[Any]] = {}
+    for owner, table in parts:
         rows = len(next(iter(table.values())))
-        columns[name] += [int(owner)] * rows
-        for column, values in table.items():
-            columns.setdefault(column, []).extend(np.asarray(values).tolist())
+        for name, value in owner.items():
+            columns.setdefault(name, []).extend([value] * rows)
+        for name, values in table.items():
+            columns.setdefault(name, []).extend(np.asarray(values).tolist())
     return columns
 
 
 def finish(name: str, title: str, caption: str, columns: dict[str, list[Any]], canvas: Canvas) -> Figure:
-    """A figure of what is on the canvas."""
+    """Finish a canvas as a figure, with its title above, so that the file is legible alone."""
+    canvas.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK)
     svg, pdf = render(canvas, name)
     return Figure(name, title, caption, columns, _inline(svg, name, title), pdf)
 
 
 def render(canvas: Canvas, name: str) -> tuple[str, bytes]:
-    """SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
+    """Render SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
     svg, pdf = io.StringIO(), io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": name}):
         canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
@@ -141,10 +166,16 @@ def render(canvas: Canvas, name: str) -> tuple[str, bytes]:
 
 
 def _inline(svg: str, name: str, title: str) -> str:
-    """The <svg> element alone, its ids made unique on the page, scaling with its column."""
+    """Extract the <svg> element, its ids made unique on the page.
+
+    It scales with its column between the sizes at which its text can be read.
+    """
     head, tail = svg[svg.index("<svg ") :].split(">", 1)
+    points = re.search(r'viewBox="\S+ \S+ (\S+) ', head)
+    width = float(points[1]) if points else 0.0
+    limits = f' style="min-width:{0.88 * width:.0f}px;max-width:{1.6 * width:.0f}px"' * bool(points)
     head = re.sub(r' (?:width|height)="[^"]*"', "", head).replace(
-        "<svg ", f'<svg role="img" aria-label="{title}" ', 1
+        "<svg ", f'<svg role="img" aria-label="{escape(title)}"{limits} ', 1
     )
     for prefix in (' id="', "url(#", 'xlink:href="#'):
         tail = tail.replace(prefix, f"{prefix}{name}-")

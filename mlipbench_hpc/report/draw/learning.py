@@ -1,41 +1,58 @@
-"""Learning curves of a committee."""
+"""Learning curves of all committees side by side."""
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report.committees import Round
-from mlipbench_hpc.report.draw.drawing import SIZE, Figure, colour_of, finish, logarithmic, new_axes, stacked
+from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, joined, logarithmic, side_by_side
+
+Lines = dict[int, tuple[Floats, Floats]]
 
 
-def loss_curves(final: Round) -> Figure | None:
-    """Training loss by epoch."""
-    return _curves(final, "loss", "Training loss", "loss (as defined by the architecture)")
+def loss_curves(finals: list[Round]) -> Figure | None:
+    """Training loss by epoch; each architecture defines its own, so axes differ."""
+    return _curves(finals, "loss", "Training loss", "loss (the architecture's own)", shared=False)
 
 
-def force_curves(final: Round) -> Figure | None:
-    """Validation force error by epoch."""
-    return _curves(final, "validation_force_rmse_meV_per_A", "Validation force error", "force RMSE / meV/Å")
+def force_curves(finals: list[Round]) -> Figure | None:
+    """Validation force error by epoch, on one scale."""
+    label = "validation force RMSE / meV/Å"
+    return _curves(finals, "validation_force_rmse_meV_per_A", "Validation force error", label, shared=True)
 
 
-def _curves(final: Round, column: str, title: str, label: str) -> Figure | None:
-    tables = {m.number: m.train.table("curve.csv") for m in final.members if m.train is not None}
-    lines = {m: (t["epoch"], t[column]) for m, t in tables.items() if column in t and len(t["epoch"])}
-    if not lines:
+def _curves(finals: list[Round], column: str, title: str, label: str, shared: bool) -> Figure | None:
+    by_committee = {final.committee: _lines(final, column) for final in finals}
+    by_committee = {name: lines for name, lines in by_committee.items() if lines}
+    if not by_committee:
         return None
-    canvas, axes = new_axes(SIZE, "epoch", label)
+    canvas, axes = side_by_side(list(by_committee), "epoch", label, shared=shared)
+    for name, lines in by_committee.items():
+        _draw(axes[name], lines)
+    about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
+    whose = "validation set" if shared else "training set"
+    caption = f"{title} on the {whose}, one line for each member ({about})."
+    rows = [
+        ({"committee": name, "member": member}, {"epoch": epochs, column: values})
+        for name, lines in by_committee.items()
+        for member, (epochs, values) in lines.items()
+    ]
+    return finish(f"learning-{_short(column)}", title, caption, joined(rows), canvas)
+
+
+def _lines(final: Round, column: str) -> Lines:
+    """Epochs and values by member, of one committee."""
+    tables = {m.number: m.train.table("curve.csv") for m in final.members if m.train is not None}
+    return {m: (t["epoch"], t[column]) for m, t in tables.items() if column in t and len(t["epoch"])}
+
+
+def _draw(axes: Axes, lines: Lines) -> None:
     for member, (epochs, values) in lines.items():
-        axes.plot(
-            epochs,
-            values,
-            color=colour_of(member),
-            label=f"member {member}",
-            marker="o" if len(epochs) < 4 else None,
-        )
+        marker = "o" if len(epochs) < 4 else None
+        axes.plot(epochs, values, color=colour_of(member), label=f"member {member}", marker=marker)
     if all((values[np.isfinite(values)] > 0).all() for _, values in lines.values()):
         logarithmic(axes)
     axes.legend(ncols=2 if len(lines) > 3 else 1)
-    columns = stacked({str(m): {"epoch": e, column: v} for m, (e, v) in lines.items()}, "member")
-    caption = f"{title} of {final.committee}, one line for each member ({final.describe()}; no MD)."
-    return finish(f"learning-{_short(column)}-{final.committee}", title, caption, columns, canvas)
 
 
 def _short(column: str) -> str:

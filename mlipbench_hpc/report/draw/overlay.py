@@ -1,5 +1,6 @@
 """One figure for each group: the averages of all its lines, the reference potential in black."""
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mlipbench_hpc.analysis.profiles import DENSITY
+from mlipbench_hpc.analysis.reweighting import FEWEST_FRAMES
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import HEIGHT, Observable
 from mlipbench_hpc.report import convergence
@@ -30,6 +32,7 @@ from mlipbench_hpc.report.text import listed, number
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
 HATCHES = ("////", "\\\\\\\\", "....", "xxxx")
 BLACK, GREY = "#1f2933", "#5b6774"
+LEGEND_COLUMNS = 52
 ALMOST_NONE = 0.005
 Histograms = dict[str, tuple[Floats, Floats]]
 # By line, and by observable in the order of the panels.
@@ -48,7 +51,7 @@ class Look:
 
 
 def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
-    """By line; a committee looks the same in every group."""
+    """Look of each line by name; a committee looks the same in every group."""
     committees = results.names("committees")
     by_line: dict[str, Look] = {}
     for line in lines:
@@ -123,7 +126,7 @@ def _draw(axes: Axes, observable: Observable, profiles: dict[str, Band], drawn: 
 
 
 def _training(axes: Axes, profile: Band, look: Look, height: float) -> None:
-    """Hatched where usable, a dashed outline where not; nothing where that exceeds the axis range."""
+    """Draw a training band: hatched where usable, dashed outline where not, none beyond the axis range."""
     if profile.training is None or not _fits(profile, height):
         return
     style: dict[str, Any] = {"hatch": look.hatch} if profile.usable else {"linestyle": (0, (4, 2))}
@@ -134,12 +137,12 @@ def _training(axes: Axes, profile: Band, look: Look, height: float) -> None:
 
 
 def _fits(profile: Band, height: float) -> bool:
-    """Whether a training band is drawn: not if it is unusable and exceeds the axis range."""
+    """True where a training band is drawn: it is usable or does not exceed the axis range."""
     return profile.usable or profile.training is None or bool(np.nanmax(profile.training) < height)
 
 
 def _same_stretch(axes: dict[Observable, Axes], bands: Bands) -> None:
-    """All profiles over the same z: from the surface to where the water ends."""
+    """Set one range of z for all profiles: from the surface to the end of the water."""
     films = [
         profile.x[profile.mean > ALMOST_NONE * profile.mean.max()]
         for observable, profiles in bands.items()
@@ -186,28 +189,30 @@ def _handle(group: Group, line: Line, look: Look) -> Line2D:
     scale = ""
     if reweighted_runs(line):
         known = alpha(line)
-        scale = ", not calibrated: ± 1 σ" if known is None else f", α = {number(known)}"
-        scale += "" if reached(line) else "\ntraining band unusable"
-    label = f"{line.title(group.drawn)}:\n{line.about()}{scale}"
+        scale = ", not calibrated: Student's t · σ" if known is None else f", α = {number(known)}"
+        scale += "" if reached(line) else ", training band unusable"
+    about = textwrap.wrap(f"{line.about()}{scale}", LEGEND_COLUMNS)
+    label = "\n".join([f"{line.title(group.drawn)}:", *about])
     return Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=look.width, label=label)
 
 
 def caption(group: Group, series: bool = False) -> str:
-    """Lines with their amount of data, definitions of the bands, and convergence; series: with histograms."""
+    """Caption: lines with amount of data, definitions of bands, convergence; series: with histograms."""
     lines = "; ".join(f"{line.title(group.drawn)}: {line.about()}" for line in group.drawn)
     believed = "Converged." if convergence.converged(group) else "Not converged."
     sentences = [f"{group.title}. {lines}. {believed}", "Filled bands: ± 2 SE, sampling."]
     if any(reweighted_runs(line) and reached(line) for line in group.drawn):
         sentences.append(
             "Hatched bands: ± 1 α·σ, training: standard deviation σ over the members, from reweighting the "
-            "frames of the driving member, times the calibration factor α (σ alone without calibration). "
-            "Thin lines: √((2 SE)² + (α·σ)²). Lines: averages of the driving member."
+            "frames of the driving member, times the calibration factor α (times Student's t without "
+            "calibration). Thin lines: √((2 SE)² + (α·σ)²). Lines: averages of the driving member."
         )
     if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
         sentences.append(
             f"Training band of {listed(lost)} unusable: std(h), the standard deviation over frames of the "
-            "energy difference between a member and the driving member, exceeds 2 kT. It is drawn as a "
-            "dashed outline, omitted where it exceeds the axis range."
+            "energy difference between a member and the driving member, exceeds 2 kT, or fewer than "
+            f"{FEWEST_FRAMES:g} independent effective frames are left. It is drawn as a dashed outline, "
+            "omitted where it exceeds the axis range."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{HOW}.")
@@ -222,9 +227,19 @@ def caption(group: Group, series: bool = False) -> str:
 
 
 def _columns(lines: list[Line], bands: Bands, series: Drawn) -> dict[str, list[Any]]:
-    """One row for each plotted point: what, whose, x and value with its widths; empty where there is none."""
+    """Plotted numbers, one row for each point: quantity, line, x and value with its widths; may be empty."""
     potentials = {line.name: line.potential.name for line in lines}
-    names = ("observable", "md", "driver", "x", "value", "two_se", "training", "together", "committee_mean")
+    names = (
+        "observable",
+        "md",
+        "driven_by",
+        "x",
+        "value",
+        "two_se",
+        "training",
+        "together",
+        "committee_mean",
+    )
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for observable, profiles in bands.items():
         for line, profile in profiles.items():

@@ -1,12 +1,15 @@
 """Quantities of MD runs over time, and radial distributions."""
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import DISTANCE, Observable
 from mlipbench_hpc.report.collect import Item, Results
-from mlipbench_hpc.report.draw.drawing import ROWS_DRAWN, SIZE, Figure, colour_of, finish, new_axes, stacked
+from mlipbench_hpc.report.draw.drawing import ROWS_DRAWN, Figure, colour_of, finish, joined, side_by_side
+from mlipbench_hpc.report.driving import about_md
 
+PANEL_HEIGHT = 2.2
 SERIES = (
     ("temperature", "Temperature", "temperature / K"),
     ("potential", "Potential energy", "potential energy − mean / meV/atom"),
@@ -14,23 +17,38 @@ SERIES = (
 )
 
 
-def series(name: str, runs: list[Item], about: str, kind: str, title: str, label: str) -> Figure | None:
-    """One quantity of thermo.csv against time, one line for each replica, at most 600 rows drawn of each."""
-    whole = {str(run.subject["replica"]): _series_values(run, kind) for run in runs}
-    lines = {replica: values for replica, values in whole.items() if values is not None}
+def series(results: Results, names: list[str], kind: str, title: str, label: str) -> Figure | None:
+    """One quantity of thermo.csv against time, a panel for each `md` and in it a line for each replica.
+
+    At most 600 rows are drawn of each replica.
+    """
+    lines = {name: _lines(results, name, kind) for name in names}
+    lines = {name: own for name, own in lines.items() if own}
     if not lines:
         return None
-    stride = max(-(-len(times) // ROWS_DRAWN) for times, _ in lines.values())
-    canvas, axes = new_axes(SIZE, "time / ps", label)
-    for replica, (times, values) in lines.items():
-        line = axes.plot(times[::stride], values[::stride], color=colour_of(int(replica)), linewidth=0.9)
-        line[0].set_label(f"replica {replica}")
-    if len(lines) > 1:
-        axes.legend(ncols=2)
-    columns = {replica: {"time_ps": t[::stride], kind: v[::stride]} for replica, (t, v) in lines.items()}
+    stride = max(-(-len(times) // ROWS_DRAWN) for own in lines.values() for times, _ in own.values())
+    canvas, axes = side_by_side(list(lines), "time / ps", label, PANEL_HEIGHT)
+    for name, own in lines.items():
+        for replica, (times, values) in own.items():
+            line = axes[name].plot(times[::stride], values[::stride], color=colour_of(replica), linewidth=0.9)
+            line[0].set_label(f"replica {replica}")
+        if len(own) > 1:
+            axes[name].legend(ncols=2)
     every = "every row is drawn" if stride == 1 else f"one row in {stride} is drawn"
-    caption = f"{title} of {name} ({about}); {every}."
-    return finish(f"md-{kind}-{name}", title, caption, stacked(columns, "replica"), canvas)
+    about = "; ".join(f"{name}: {about_md(results, name)}" for name in lines)
+    parts = [
+        ({"md": name, "replica": replica}, {"time_ps": times[::stride], kind: values[::stride]})
+        for name, own in lines.items()
+        for replica, (times, values) in own.items()
+    ]
+    return finish(f"md-{kind}", title, f"{title} of each run ({about}); {every}.", joined(parts), canvas)
+
+
+def _lines(results: Results, name: str, kind: str) -> dict[int, tuple[Floats, Floats]]:
+    """Times in ps and values by replica."""
+    runs = [run for run in results.of("md", md=name) if run.done]
+    by_replica = {int(run.subject["replica"]): _series_values(run, kind) for run in runs}
+    return {replica: values for replica, values in by_replica.items() if values is not None}
 
 
 def _series_values(run: Item, kind: str) -> tuple[Floats, Floats] | None:
@@ -55,39 +73,55 @@ def _atoms(run: Item) -> int:
     return sum(line.startswith(("ATOM", "HETATM")) for line in lines) or 1
 
 
-def distributions(results: Results, name: str) -> list[Observable]:
-    """Functions of the distance between two atoms that runs of one `md` have."""
-    every = [
-        observable for item in results.of("analyse", md=name) for observable in item.observables.values()
-    ]
+def distributions(results: Results) -> list[Observable]:
+    """Functions of the distance between two atoms that runs have."""
+    every = [observable for item in results.of("analyse") for observable in item.observables.values()]
     return list({observable.name: observable for observable in every if observable.axis == DISTANCE}.values())
 
 
-def radial(results: Results, name: str, observable: Observable, about: str) -> Figure | None:
-    """g(r) of each replica with a band of two block standard errors."""
-    tables = {
-        str(item.subject["replica"]): item.table(observable.file) for item in results.of("analyse", md=name)
-    }
+def radial(results: Results, observable: Observable) -> Figure | None:
+    """g(r) with a band of two block standard errors, a panel for each `md`, a line for each replica."""
+    lines = {name: _radial_lines(results, name, observable) for name in results.names("md")}
+    lines = {name: own for name, own in lines.items() if own}
+    if not lines:
+        return None
+    blocks = results.document["campaign"]["analysis"]["blocks"]
+    canvas, axes = side_by_side(list(lines), DISTANCE.title, observable.label, PANEL_HEIGHT)
+    for name, own in lines.items():
+        _draw_radial(axes[name], own, f"± 2 SE, {blocks} blocks")
+    about = "; ".join(f"{name}: {about_md(results, name)}" for name in lines)
+    caption = (
+        f"{observable.title} of each run, replicas not pooled ({about}). "
+        f"Bands: ± 2 standard errors from {blocks} blocks."
+    )
+    parts = [
+        ({"md": name, "replica": replica}, table)
+        for name, own in lines.items()
+        for replica, table in own.items()
+    ]
+    return finish(observable.name, observable.title, caption, joined(parts), canvas)
+
+
+def _radial_lines(results: Results, name: str, observable: Observable) -> dict[int, dict[str, Floats]]:
+    """r, g and its standard error by replica."""
     columns = {DISTANCE.column: DISTANCE.column, "g": observable.column, "se": observable.error}
-    lines = {
+    tables = {
+        int(item.subject["replica"]): item.table(observable.file) for item in results.of("analyse", md=name)
+    }
+    return {
         replica: {title: table[column] for title, column in columns.items()}
         for replica, table in tables.items()
         if observable.column in table
     }
-    if not lines:
-        return None
-    canvas, axes = new_axes(SIZE, DISTANCE.title, observable.label)
+
+
+def _draw_radial(axes: Axes, lines: dict[int, dict[str, Floats]], band: str) -> None:
     for replica, table in lines.items():
-        colour, r = colour_of(int(replica)), table[DISTANCE.column]
+        colour, r = colour_of(replica), table[DISTANCE.column]
         axes.plot(r, table["g"], color=colour, label=f"replica {replica}")
-        band = (table["g"] - 2 * table["se"], table["g"] + 2 * table["se"])
-        axes.fill_between(r, *band, color=colour, alpha=0.22, linewidth=0)
+        low, high = table["g"] - 2 * table["se"], table["g"] + 2 * table["se"]
+        axes.fill_between(r, low, high, color=colour, alpha=0.22, linewidth=0, label=band)
+        band = ""
     axes.axhline(1.0, color="#9aa5b1", linewidth=0.8, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.legend()
-    blocks = results.document["campaign"]["analysis"]["blocks"]
-    caption = (
-        f"{observable.title} of {name}, one line for each replica, not pooled ({about}). "
-        f"Bands: ± 2 standard errors from {blocks} blocks."
-    )
-    return finish(f"{observable.name}-{name}", observable.title, caption, stacked(lines, "replica"), canvas)

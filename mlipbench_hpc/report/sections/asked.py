@@ -24,7 +24,7 @@ KINDS = ("systems", "datasets", "splits", "models", "committees", "md")
 
 
 def build(results: Results) -> Content:
-    """The table of what is asked, the campaign's file and the site's settings."""
+    """Table of the campaign's entries, the campaign's file and the site's settings."""
     document = results.document
     site = json.dumps(document["site"], indent=1, ensure_ascii=False)
     campaign = {name: document[name] for name in ("name", "description")} | {"asked": document["campaign"]}
@@ -42,7 +42,7 @@ def build(results: Results) -> Content:
 
 
 def asked(results: Results) -> Table:
-    """The campaign, one row for each thing it names, with its units."""
+    """Table of the campaign, one row for each entry, with units."""
     campaign = results.document["campaign"]
     rows = [
         [kind if first == 0 else "", name, "; ".join(phrases(spec))]
@@ -58,7 +58,7 @@ def asked(results: Results) -> Table:
 
 
 def phrases(spec: dict[str, Any]) -> list[str]:
-    """`name value unit` of everything that is set; what is nested stands in parentheses."""
+    """Settings as `name value unit`; nested ones stand in parentheses."""
     parts = []
     for name, value in spec.items():
         readable_name = name.replace("_", " ")

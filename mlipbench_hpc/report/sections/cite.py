@@ -1,4 +1,4 @@
-"""What to cite of the architectures in use, as their cards say it."""
+"""Citations of the architectures in use, from their cards."""
 
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.section import Content, Points, Section

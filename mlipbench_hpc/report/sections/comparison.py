@@ -1,11 +1,25 @@
 """Models and the reference potential side by side, for each system that several of them ran."""
 
+from dataclasses import replace
+
 from mlipbench_hpc.report import comparison, convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.comparison import quantities
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
-from mlipbench_hpc.report.section import Block, Content, Gallery, Heading, Paragraph, Points, Section
+from mlipbench_hpc.report.section import (
+    Block,
+    Caution,
+    Consequence,
+    Content,
+    Gallery,
+    Heading,
+    Paragraph,
+    Points,
+    Section,
+    Table,
+    cautions,
+)
+from mlipbench_hpc.report.significance import quantities
 from mlipbench_hpc.report.text import COLUMNS, wrapped
 
 
@@ -18,8 +32,22 @@ def build(results: Results) -> Content:
         blocks,
         {"comparisons": comparison.numbers(results)},
         [convergence.verdict(group) for group in compared],
+        _cautions(compared),
         summary=[line for group in compared for line in ["", *_summary(group)]],
     )
+
+
+def _cautions(compared: list[Group]) -> list[Caution]:
+    """Criteria of convergence that lines fail, lines with different constraints, and runs left out."""
+    every: list[Caution] = []
+    for group in compared:
+        for line in group.drawn:
+            about = f"MD {line.name}, {line.title(group.drawn)} ({line.about()})"
+            failed = [f"{reason}." for reason in convergence.reasons(line, group.interface)]
+            every += cautions(line.name, about, failed, Consequence.ERROR_UNKNOWN)
+        every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
+        every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
+    return every
 
 
 def _blocks(results: Results, group: Group) -> list[Block]:
@@ -32,14 +60,20 @@ def _blocks(results: Results, group: Group) -> list[Block]:
     if agreements := comparison.agreements(group):
         blocks.append(Points(agreements))
     if table := comparison.table(group):
-        blocks.append(table)
+        blocks.append(_two_lines(table))
     if (sentences := crosscheck.sentences(group)) and (checked := crosscheck.table(group)):
         blocks += [Points(sentences), checked]
     return blocks
 
 
+def _two_lines(table: Table) -> Table:
+    """Table whose numbers have the result of their test below them, so that all columns fit the page."""
+    rows = [[first, *(cell.replace(", ", "\n") for cell in cells)] for first, *cells in table.rows]
+    return replace(table, rows=rows, open=True)
+
+
 def _summary(group: Group) -> list[str]:
-    """Heading with what it is worth, then a block for each line."""
+    """Heading with the state of convergence, then a block for each line."""
     worth = "converged" if convergence.converged(group) else "not converged"
     title = group.title + worth.rjust(max(len(worth) + 2, COLUMNS - len(group.title)))
     lines = [title, "-" * COLUMNS]
@@ -52,7 +86,8 @@ def _summary(group: Group) -> list[str]:
         lines += [*_heading(group, line), *_numbers(group, line)]
     if group.drawn:
         lines += wrapped(
-            "mean ± SE (sampling) ± α·σ (training); in, out: reference inside, outside the combined error",
+            "mean ± SE (sampling) ± training error; differs, unresolved: from the reference, p ≤ 0.05 "
+            "(Welch, Holm-corrected) or above",
             first="  ",
         )
     return [*lines, *checked]

@@ -5,7 +5,16 @@ from typing import Any
 from mlipbench_hpc.report import dipoles, sampling, uncertainty
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import only, split_of
-from mlipbench_hpc.report.section import Block, Content, Gallery, Section, Table
+from mlipbench_hpc.report.section import (
+    Block,
+    Caution,
+    Consequence,
+    Content,
+    Gallery,
+    Section,
+    Table,
+    cautions,
+)
 from mlipbench_hpc.report.splits import dataset_warnings, offsets, separation
 from mlipbench_hpc.report.splits import warnings as split_warnings
 from mlipbench_hpc.report.text import NOTHING, number
@@ -26,7 +35,7 @@ def build(results: Results) -> Content:
 
 
 def numbers(results: Results) -> dict[str, Any]:
-    """What results.json says of systems, datasets and splits."""
+    """Numbers of systems, datasets and splits for results.json."""
     by_name = {
         f"{kind}s": {item.subject[kind]: item.values for item in results.items if kind in item.subject}
         for kind in ("system", "dataset")
@@ -47,15 +56,17 @@ def _split_numbers(item: Item) -> dict[str, Any]:
     }
 
 
-def warnings(results: Results) -> dict[str, list[str]]:
-    """What may mislead about each dataset."""
-    by_dataset = {
-        f"Dataset {name} ({sampling.about(results, name)})": sampling.warnings(results, name)
-        + dipoles.warnings(results, name)
-        + dataset_warnings(results, name)
-        for name in results.names("datasets")
-    }
-    return by_dataset | {"Splits (no model, no MD of a model)": split_warnings(results)}
+def warnings(results: Results) -> list[Caution]:
+    """Warnings about each dataset and split."""
+    every: list[Caution] = []
+    for name in results.names("datasets"):
+        place, about = f"dataset {name}", f"Dataset {name} ({sampling.about(results, name)})"
+        every += cautions(place, about, sampling.warnings(results, name), Consequence.ERROR_UNKNOWN)
+        every += cautions(place, about, dipoles.warnings(results, name), Consequence.NOTE)
+        every += cautions(place, about, dataset_warnings(results, name), Consequence.NOTE)
+    return every + cautions(
+        "splits", "Splits (of labelled frames)", split_warnings(results), Consequence.WRONG
+    )
 
 
 def data(results: Results) -> Table:

@@ -7,17 +7,24 @@ from mlipbench_hpc.report.draw.parity import parity
 from mlipbench_hpc.report.section import Block, Content, Folded, Gallery, Section
 
 VALIDATION = "Errors on the validation set (monitored during training, not fitted)"
+MEMBERS = "Errors of each member on the test set"
 NOTHING = "No parity plots: no member is evaluated."
 
 
 def build(results: Results) -> Content:
-    """Tables of errors on the test and validation sets, and parity plots."""
+    """Tables of errors on the test and validation sets, and parity plots, all committees side by side."""
     finals = [final for name in results.names("committees") if (final := final_round(results, name))]
-    blocks: list[Block] = []
-    for final in finals:
-        blocks += [models.errors(final, "test"), Folded(VALIDATION, [models.errors(final, "validation")])]
-    figures = [figure for final in finals for figure in parity(final)]
-    return Content([*blocks, Gallery(figures, NOTHING)])
+    if not finals:
+        return Content([Gallery([], NOTHING)])
+    members: list[Block] = [models.members_errors(final, "test") for final in finals]
+    judged = models.strata_errors(results, finals)
+    blocks: list[Block] = [
+        *([judged] if judged else []),
+        models.errors(finals, "test"),
+        Folded(MEMBERS, members),
+        Folded(VALIDATION, [models.errors(finals, "validation")]),
+    ]
+    return Content([*blocks, Gallery(parity(finals), NOTHING, wide=True)])
 
 
 SECTION = Section("errors", "Errors", 70, build)

@@ -7,28 +7,26 @@ from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.draw.runs import SERIES, series
 from mlipbench_hpc.report.driving import about_md, driving_potential
 from mlipbench_hpc.report.groups import groups
-from mlipbench_hpc.report.section import Content, Gallery, Section, Table
+from mlipbench_hpc.report.section import Caution, Consequence, Content, Gallery, Section, Table, cautions
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus
 
 TEMPERATURE_SIGMAS = 4.0
 SPECIES_SIGMAS, SPECIES_SHARE = 3.0, 0.05
+COLD = "mean temperature off its target: not equilibrated; use a longer equilibration."
+UNEQUAL = "species at different temperatures: no equipartition; use a longer equilibration."
 OF_INTERRUPTIONS = ("segments",)
 
 
 def build(results: Results) -> Content:
-    """A table for each entry of `md`, and its quantities over time."""
+    """The table of all runs, and their quantities over time."""
     names = results.names("md")
-    drawn = [
-        series(name, [run for run in results.of("md", md=name) if run.done], about_md(results, name), *kind)
-        for name in names
-        for kind in SERIES
-    ]
-    nothing = "No MD has run." if names else "The campaign asks for no MD."
-    gallery = Gallery([figure for figure in drawn if figure], nothing)
+    drawn = [series(results, names, *kind) for kind in SERIES]
+    nothing = "No MD has run." if names else "The campaign contains no MD."
+    gallery = Gallery([figure for figure in drawn if figure], nothing, wide=True)
     compared = {line.name for group in groups(results) for line in group.lines}
     verdict = [[sentence] for name in names if name not in compared for sentence in _verdict(results, name)]
     numbers = {"md": {name: _numbers(results, name) for name in names}}
-    return Content([*(table(results, name) for name in names), gallery], numbers, verdict, warnings(results))
+    return Content([*([table(results)] if names else []), gallery], numbers, verdict, warnings(results))
 
 
 def _numbers(results: Results, name: str) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
 
 
 def _verdict(results: Results, name: str) -> list[str]:
-    """Number, length and stability of the runs; for those outside every comparison."""
+    """Number, length and stability of the runs that belong to no comparison."""
     runs = [item for item in results.of("md", md=name) if item.done]
     planned, by = len(results.of("md", md=name)), driving_potential(results, name).drives()
     if not runs:
@@ -68,21 +66,33 @@ def _verdict(results: Results, name: str) -> list[str]:
     return [sentence]
 
 
-def warnings(results: Results) -> dict[str, list[str]]:
-    """What may mislead about the runs of each entry of `md`."""
-    return {
-        about(results, name): _of_analyses(results, name) + _temperatures(results, name)
-        for name in results.names("md")
-    }
+def warnings(results: Results) -> list[Caution]:
+    """Warnings about the runs of each entry of `md`."""
+    every: list[Caution] = []
+    for name in results.names("md"):
+        for sentences, consequence, kind in (
+            (_temperatures(results, name), Consequence.WRONG, COLD),
+            (_species(results, name), Consequence.WRONG, UNEQUAL),
+            (_of_analyses(results, name), Consequence.LIMITED, ""),
+        ):
+            own = of_replicas(results, name, sentences)
+            every += cautions(name, about(results, name), own, consequence, kind)
+    return every
+
+
+def of_replicas(results: Results, name: str, sentences: list[str]) -> list[str]:
+    """Sentences on the replicas of one `md`; a single one is not named."""
+    alone = len(results.of("md", md=name)) == 1
+    return [sentence.removeprefix("replica 0: ") for sentence in sentences] if alone else sentences
 
 
 def about(results: Results, name: str) -> str:
-    """What warnings about one entry of `md` stand under."""
+    """Heading of warnings about one entry of `md`: its driving potential and length."""
     return f"MD {name} ({about_md(results, name)})"
 
 
 def _of_analyses(results: Results, name: str) -> list[str]:
-    """The worker's own warnings, equal ones of several replicas together."""
+    """Warnings of the worker, equal ones of several replicas together."""
     by_sentence: dict[str, list[str]] = {}
     for item in results.of("analyse", md=name):
         for sentence in item.values.get("warnings", []):
@@ -94,7 +104,6 @@ def _temperatures(results: Results, name: str) -> list[str]:
     target, sentences = float(results.asked("md", name)["temperature"]), []
     for analysis in results.of("analyse", md=name):
         replica = f"replica {analysis.subject['replica']}"
-        sentences += [f"{replica}: {sentence}" for sentence in _species_apart(analysis, target)]
         temperature = analysis.statistics("temperature_K")
         mean, error = temperature.get("mean"), temperature.get("se")
         if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
@@ -104,6 +113,15 @@ def _temperatures(results: Results, name: str) -> list[str]:
                 "errors: not equilibrated; use a longer equilibration."
             )
     return sentences
+
+
+def _species(results: Results, name: str) -> list[str]:
+    target = float(results.asked("md", name)["temperature"])
+    return [
+        f"replica {analysis.subject['replica']}: {sentence}"
+        for analysis in results.of("analyse", md=name)
+        for sentence in _species_apart(analysis, target)
+    ]
 
 
 def _species_apart(analysis: Item, target: float) -> list[str]:
@@ -127,20 +145,19 @@ def _species_apart(analysis: Item, target: float) -> list[str]:
     ]
 
 
-def table(results: Results, name: str) -> Table:
-    """One row for each replica of one MD: outcome, length, temperatures, energy, conserved energy."""
-    spec = results.asked("md", name)
-    rows = [_md_row(results, item) for item in results.of("md", md=name)]
-    header = ["replica", "outcome", "temperature of each species, K", "length, ps", "analysed, ps",
-              "temperature, K", "potential energy, eV/atom", "drift of conserved energy, meV/atom/ps",
+def table(results: Results) -> Table:
+    """One row for each run: outcome, length, temperatures, energy, conserved energy."""
+    items = [item for name in results.names("md") for item in results.of("md", md=name)]
+    header = ["run", "driven by, for", "replica", "outcome", "temperature of each species, K", "target, K",
+              "requested, ps", "analysed, ps", "temperature, K", "potential energy, eV/atom",
+              "drift of conserved energy, meV/atom/ps",
               "largest deviation of conserved energy, meV/atom"]  # fmt: skip
     caption = (
-        f"{name}: NVT at {number(spec['temperature'])} K, {number(spec['length'])} ps per run requested, "
-        f"{driving_potential(results, name).drives()}. "
-        "Mean ± block standard error over the analysed frames; deviation of the conserved energy from its "
+        "NVT runs. Mean ± block standard error over the analysed frames; deviation of the conserved "
+        "energy from its "
         "initial value, over the whole run."
     )
-    return Table(caption, header, rows, words=3)
+    return Table(caption, header, [_md_row(results, item) for item in items], words=5)
 
 
 def _md_row(results: Results, item: Item) -> list[str]:
@@ -151,11 +168,18 @@ def _md_row(results: Results, item: Item) -> list[str]:
     )
     outcome = item.values.get("outcome", item.status)
     cause = f" ({item.values['cause']})" if item.values.get("cause") else ""
+    name = item.subject["md"]
+    spec, drives = results.asked("md", name), driving_potential(results, name)
+    models = drives.models()
+    driven = models if drives.reference else f"member {drives.member} of {drives.name} ({models})"
     return [
+        name,
+        f"{driven}; {number(item.values.get('time_ps'))} ps",
         str(item.subject["replica"]),
         f"{outcome}{cause}",
         species_temperatures(analysis),
-        number(item.values.get("time_ps")),
+        number(spec["temperature"]),
+        number(spec["length"]),
         number(values.get("analysed_ps")),
         plus_minus(temperature.get("mean"), temperature.get("se")),
         plus_minus(potential.get("mean"), potential.get("se")),

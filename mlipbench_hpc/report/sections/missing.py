@@ -2,14 +2,14 @@
 
 from mlipbench_hpc.contract.verbs import verbs
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.section import Content, Section, Table
+from mlipbench_hpc.report.section import Consequence, Content, Section, Table, cautions
 from mlipbench_hpc.report.text import count, listed
 
 UNKNOWN = "results that depend on this task are missing too"
 
 
 def build(results: Results) -> Content:
-    """The table of those tasks, and a sentence for the verdict; nothing where every task is done."""
+    """Table of those tasks, and a sentence for the verdict; nothing where every task is done."""
     absent = [item for item in results.items if not item.done]
     if not absent:
         return Content([])
@@ -19,7 +19,11 @@ def build(results: Results) -> Content:
         f"This report is incomplete: {count(len(absent), 'task')} of {len(results.items)} without a usable "
         f"result ({listed(parts)}); consequences are listed under Missing."
     )
-    return Content([table(results)], verdict=[[sentence]], warnings={"This report": _stale(results)})
+    return Content(
+        [table(results)],
+        verdict=[[sentence]],
+        warnings=cautions("this report", "This report", _stale(results), Consequence.LIMITED),
+    )
 
 
 def table(results: Results) -> Table:

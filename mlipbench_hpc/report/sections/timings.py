@@ -8,12 +8,12 @@ from mlipbench_hpc.report.text import duration, number
 
 
 def build(results: Results) -> Content:
-    """The table by verb; in results.json, by task, whatever two equal runs need not share."""
+    """Table by verb; for results.json, by task, all values that two equal runs need not share."""
     return Content([timings(results)], {"timing": timing(results)})
 
 
 def timing(results: Results) -> dict[str, Any]:
-    """By task: all that two equal runs need not share (times, hosts, attempts, files that record them)."""
+    """Values by task that two equal runs need not share (times, hosts, attempts, files that record them)."""
     return {
         "note": "everything here may differ between two equal runs; nothing outside may",
         "site": results.document["site"],

@@ -4,7 +4,7 @@ from mlipbench_hpc.report import uncertainty
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.draw.coverage import coverage
-from mlipbench_hpc.report.section import Block, Content, Gallery, Section
+from mlipbench_hpc.report.section import Block, Consequence, Content, Gallery, Section, cautions
 from mlipbench_hpc.report.sections.models import about_committee
 
 REFUSED = "No coverage: α is refused for every committee, for the reasons in the table."
@@ -14,11 +14,20 @@ NOTHING = "No committee of two or more members is evaluated."
 def build(results: Results) -> Content:
     """The table of α, and the coverage of every calibrated committee."""
     names = results.names("committees")
-    drawn = [coverage(final) for name in names if (final := final_round(results, name))]
+    drawn = coverage([final for name in names if (final := final_round(results, name))])
     table = uncertainty.alphas(results)
     blocks: list[Block] = [table] if table else []
-    blocks.append(Gallery([figure for figure in drawn if figure], REFUSED if table else NOTHING))
-    warnings = {about_committee(results, name): uncertainty.of_committee(results, name) for name in names}
+    blocks.append(Gallery([drawn] if drawn else [], REFUSED if table else NOTHING, wide=True))
+    warnings = [
+        caution
+        for name in names
+        for caution in cautions(
+            f"committee {name}",
+            about_committee(results, name),
+            uncertainty.of_committee(results, name),
+            Consequence.WRONG,
+        )
+    ]
     return Content(blocks, warnings=warnings)
 
 

@@ -1,1 +1,1 @@
-"""One module for each kind of thing `build` makes: a function of the context, to frames and more values."""
+"""Builders: one module for each kind of `build`, a function from the context to frames and more values."""

@@ -1,4 +1,4 @@
-"""What the user brings: labelled frames, frames to label, or one structure to start from."""
+"""Files of the user: labelled frames, frames to label, or one structure to start from."""
 
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ LEAST_VACUUM_A = 10.0
 
 
 def labelled(context: Context) -> tuple[Frames, dict[str, Any]]:
-    """Labelled frames, checked again, in our units; their dipoles go to labels.npz where they have any.
+    """Labelled frames, checked again, in our units; dipoles go to labels.npz where there are any.
 
-    `left_out` says how many frames each rule of `leave_out` dropped, `remarks` what may mislead.
+    `left_out` is the number of frames that each rule of `leave_out` dropped, `remarks` are warnings.
     """
     parameters, path = context.parameters, context.input("data")
     try:
@@ -52,7 +52,7 @@ def unlabelled(context: Context) -> tuple[Frames, dict[str, Any]]:
 
 
 def structure(context: Context) -> tuple[Frames, dict[str, float]]:
-    """The user's structure."""
+    """Structure of the user's file."""
     return checked(context.input("data"))
 
 
@@ -68,7 +68,7 @@ def checked(source: Path) -> tuple[Frames, dict[str, float]]:
 
 
 def _wall(frames: Frames) -> dict[str, float]:
-    """A wall 3 Å above the highest atom below the widest empty stretch along z, if that is 10 Å or more."""
+    """Height of a wall 3 Å above the atoms below the widest empty range along z, if that has 10 Å or more."""
     height = float(frames.cells[0, 2, 2])
     if not frames.pbc[0, 2] or height <= LEAST_VACUUM_A:
         return {}

@@ -1,4 +1,4 @@
-"""Several datasets as one: what was sampled in several tasks, or what a campaign joins by name."""
+"""Several datasets as one: frames sampled in several tasks, or datasets that a campaign joins by name."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from mlipbench_hpc.worker.context import Context
 
 
 def build(context: Context) -> tuple[Frames, dict[str, float]]:
-    """All parts in the order of their names; the electrode's answers too, where every part has them."""
+    """All parts in the order of their names; labels of the electrode too, where every part has them."""
     folders = [context.upstream(role) for role in context.upstream_roles("part-")]
     answers = [Answers.load(folder) for folder in folders]
     known = [answer for answer in answers if answer]
@@ -24,9 +24,9 @@ def build(context: Context) -> tuple[Frames, dict[str, float]]:
 
 
 def named(parts: list[Frames], names: list[str]) -> Frames:
-    """All frames; each has the name of its part as its set, and before the name of its trajectory.
+    """All frames; the set of each is the name of its part, which also precedes its trajectory's name.
 
-    Raises InputFailure when a structure stands in two parts: it could be trained on and judged by at once.
+    Raises InputFailure when a structure stands in two parts: it could be in training and test set at once.
     """
     grouped = any(part.groups is not None for part in parts)
     marked = [

@@ -1,4 +1,4 @@
-"""Au(111) under a film of water with Na+ in it, and vacuum above."""
+"""Au(111) under a water film with Na+, and vacuum above."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ ASKED = ("size", "waters", "ions", "lattice_constant", "density", "vacuum", "see
 
 
 def build(context: Context) -> tuple[Frames, dict[str, float]]:
-    """The interface that the task's parameters ask for, and `wall_A`, where its reflecting wall stands."""
+    """Interface by the task's parameters, and `wall_A`, the height of its reflecting wall."""
     return interface(**{name: context.parameters[name] for name in ASKED})
 
 
@@ -31,8 +31,8 @@ def interface(
 
     Atoms in this order: gold from the bottom layer up, O, H, H of each molecule, Na. The cell is orthorhombic
     and periodic in three directions; normal along z; the bottom layer lies at z = vacuum/2. The film begins
-    2 Å above the top layer and is as thick as its molecules need at `density`; the wall stands 3 Å above the
-    film, and `vacuum` is what is empty between the wall and the next image of the slab.
+    2 Å above the top layer, with the thickness of its molecules at `density`; the wall stands 3 Å above the
+    film, and `vacuum` is the empty distance between the wall and the next image of the slab.
     """
     from ase import Atoms
 
@@ -53,7 +53,7 @@ def interface(
 
 
 def _gold(size: tuple[int, int, int], lattice_constant: float, bottom: float) -> tuple[Floats, Floats, float]:
-    """Positions (n·m·layers, 3) Å, edges (3,) Å of the cell (the last one still to be set), z of the top."""
+    """Positions (n·m·layers, 3) Å, edges (3,) Å of the cell (the last one is 0 here), z of the top layer."""
     from ase.build import fcc111
 
     slab = fcc111("Au", tuple(size), a=lattice_constant, orthogonal=True, vacuum=0.0)
@@ -66,9 +66,9 @@ def _gold(size: tuple[int, int, int], lattice_constant: float, bottom: float) ->
 def _film(
     count: int, edges: Floats, bottom: float, thickness: float, generator: np.random.Generator
 ) -> Floats:
-    """(count, 3) Å: sites of the roomiest grid that fills the film, in random order within each layer.
+    """Sites (count, 3) Å of the widest grid that fills the film, in random order within each layer.
 
-    The top layer is the one that may stay incomplete.
+    The top layer of sites may stay incomplete.
     """
     lengths = np.array([edges[0], edges[1], thickness])
     most = np.maximum(1, (lengths // 1.5).astype(int))
@@ -85,9 +85,9 @@ def _film(
 def _ion_sites(
     sites: Floats, top: float, edges: Floats, ions: int, generator: np.random.Generator
 ) -> list[int]:
-    """Which sites get an ion: one at least 4.5 Å above the top layer, at random; then those farthest apart.
+    """Sites of ions: one at random at least 4.5 Å above the top layer, then always the farthest of the rest.
 
-    Ions of one charge that start side by side would be frames no ensemble has, and models fuse them.
+    Ions of one charge that start side by side would be frames outside any ensemble, and models fuse them.
     """
     far = generator.permutation(np.flatnonzero(sites[:, 2] - top >= ION_DISTANCE_A))
     if len(far) < ions:

@@ -1,4 +1,4 @@
-"""A cube of water, and what every builder needs to place molecules without overlap."""
+"""Cube of water, and placement of molecules without overlap for all builders."""
 
 import numpy as np
 from ase import units
@@ -21,7 +21,7 @@ LATTICES = {
 
 
 def build(context: Context) -> tuple[Frames, dict[str, float]]:
-    """The cube that the task's parameters ask for."""
+    """Cube of water by the task's parameters."""
     how = context.parameters
     return water_box(how["molecules"], how["density"], how["seed"]), {}
 
@@ -29,8 +29,8 @@ def build(context: Context) -> tuple[Frames, dict[str, float]]:
 def water_box(molecules: int, density: float, seed: int) -> Frames:
     """One periodic cube of water at `density` g/cm³: atoms O, H, H of each molecule in turn, unlabelled.
 
-    Molecules with the SPC/Fw geometry (doi:10.1063/1.2136877) stand on the roomiest cubic lattice, each
-    turned so that it keeps away from those before it. Raises InputFailure when atoms still come too close.
+    Molecules with the SPC/Fw geometry (doi:10.1063/1.2136877) stand on the widest cubic lattice, each turned
+    away from those placed before. Raises InputFailure when atoms still come too close.
     """
     from ase import Atoms
 
@@ -43,14 +43,14 @@ def water_box(molecules: int, density: float, seed: int) -> Frames:
 
 
 def water_volume(molecules: int, density: float) -> float:
-    """Å³ that so many molecules fill at `density` g/cm³."""
+    """Volume in Å³ of so many molecules at `density` g/cm³."""
     return molecules * WATER_U / (density * units.mol * 1e-24)
 
 
 def turned(site: Floats, placed: Floats, edges: Floats, generator: np.random.Generator) -> Floats:
-    """(3, 3) Å: a molecule with its O at `site`, turned away from the atoms `placed` (N, 3): best of 100.
+    """Positions (3, 3) Å of a molecule with its O at `site`, turned away from `placed` (N, 3): best of 100.
 
-    edges (3,) Å of the periodic box. Raises InputFailure when that is nearer than 1.2 Å.
+    edges (3,) Å of the periodic box. Raises InputFailure when atoms come nearer than 1.2 Å.
     """
     trials = site + _shape() @ _rotations(generator)
     nearest = [_nearest(trial, placed, edges) for trial in trials]
@@ -60,7 +60,7 @@ def turned(site: Floats, placed: Floats, edges: Floats, generator: np.random.Gen
 
 
 def _sites(count: int, generator: np.random.Generator) -> Floats:
-    """(count, 3) fractional sites, at random out of the cubic lattice with the largest nearest distance."""
+    """Fractional sites (count, 3), at random from the cubic lattice with the largest nearest distance."""
     spacing = {"simple": 1.0, "body-centred": 3**0.5 / 2, "face-centred": 0.5**0.5}
     cells = {name: int(np.ceil((count / len(basis)) ** (1 / 3) - 1e-9)) for name, basis in LATTICES.items()}
     best = max(LATTICES, key=lambda name: spacing[name] / cells[name])
@@ -70,20 +70,20 @@ def _sites(count: int, generator: np.random.Generator) -> Floats:
 
 
 def _shape() -> Floats:
-    """(3, 3) Å: O at the origin and its two H."""
+    """Geometry (3, 3) Å of a molecule: O at the origin, and two H."""
     angle = np.radians(ANGLE_DEGREES)
     return BOND_A * np.array([[0, 0, 0], [1, 0, 0], [np.cos(angle), np.sin(angle), 0]])
 
 
 def _rotations(generator: np.random.Generator) -> Floats:
-    """(TURNS, 3, 3) rotations, uniform: unit quaternions from four normal numbers."""
+    """Uniform random rotations (TURNS, 3, 3): unit quaternions from four normal numbers."""
     from scipy.spatial.transform import Rotation
 
     return np.asarray(Rotation.from_quat(generator.normal(size=(TURNS, 4))).as_matrix())
 
 
 def _nearest(molecule: Floats, placed: Floats, edges: Floats) -> float:
-    """Shortest distance (Å, minimum image) from a molecule to those placed and its own images."""
+    """Shortest distance (Å, minimum image) of a molecule to placed atoms and to its own images."""
     steps = molecule[:, None] - placed
     steps -= edges * np.round(steps / edges)
     return float(np.linalg.norm(steps, axis=-1).min(initial=edges.min() - H_H_A))

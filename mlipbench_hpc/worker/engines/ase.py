@@ -1,4 +1,4 @@
-"""ASE drives the mobile atoms; any ASE calculator gives the forces."""
+"""Engine `ase`: ASE integrates the mobile atoms; any ASE calculator gives the forces."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +41,15 @@ class AseEngine:
 
     @property
     def stride(self) -> int:
-        """Python has the word after every step."""
+        """One step, because Python has control after every step."""
         return 1
 
     def answer(self) -> Answer:
-        """The calculator's energy and forces on all atoms."""
+        """Energy and forces on all atoms by the calculator."""
         return self.embedding.answer(self.atoms.positions)
 
     def advance(self, steps: int) -> None:
-        """So many timesteps; raises Exploded when forces stop being numbers."""
+        """Advance by so many timesteps; raises Exploded when forces are not finite."""
         for _ in range(steps):
             self.steps_done += 1
             self.dynamics.step()
@@ -65,16 +65,20 @@ class AseEngine:
             self.dynamics.adopt()
 
     def momenta(self) -> Floats:
-        """(M, 3) of the mobile atoms, ASE units."""
+        """Momenta (M, 3) of the mobile atoms, ASE units."""
         momenta: Floats = self.atoms.get_momenta()
         return momenta
+
+    def redraw(self, momenta: Floats) -> None:
+        """Continue with these momenta (M, 3) of the mobile atoms, ASE units."""
+        self.restore(self.state() | {"momenta": momenta})
 
     def conserved(self) -> float:
         """Energy in eV of the atoms and of the thermostat."""
         return self.dynamics.conserved()
 
     def sample(self) -> Sample:
-        """This moment."""
+        """Sample of the present step."""
         return Sample(
             step=self.steps_done,
             positions=self.system.embed(self.atoms.positions),
@@ -84,7 +88,7 @@ class AseEngine:
         )
 
     def state(self) -> State:
-        """All that the next step depends on; after `restore` nothing is asked of the model again."""
+        """State on which the next step depends; after `restore` the model is not evaluated again."""
         return {
             "step": np.int64(self.steps_done),
             "positions": self.atoms.get_positions(),
@@ -95,14 +99,14 @@ class AseEngine:
         }
 
     def forget(self) -> None:
-        """Drop what the calculator remembers, such as neighbour lists with a skin.
+        """Drop all that the calculator caches, such as neighbour lists with a skin.
 
-        A run that goes on past its checkpoint then meets the same calculator as one that starts there.
+        A run that continues past its checkpoint then has the same calculator as one that starts there.
         """
         self.embedding.full.calc.reset()
 
     def restore(self, state: State) -> None:
-        """Put back what `state` gave; the next step is then the same to the bit."""
+        """Restore a `state`; the next step is then the same to the bit."""
         self.steps_done = int(state["step"])
         self.atoms.set_positions(state["positions"])
         self.atoms.set_momenta(state["momenta"])
@@ -113,5 +117,5 @@ class AseEngine:
 def engine(
     system: System, potential: DrivingPotential, parameters: dict[str, Any], wall: Wall | None
 ) -> AseEngine:
-    """The potential's calculator, asked at every step (see contract/engines.py)."""
+    """Calculator of the potential, evaluated at every step (see contract/engines.py)."""
     return AseEngine(system, potential.calculator(), parameters, wall)

@@ -1,4 +1,4 @@
-"""Atoms that have fused: where a model was never taught the repulsion of two atoms, it lets them."""
+"""Fused atoms: pairs that come too close where a model was never trained on their repulsion."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from mlipbench_hpc.worker.engines.system import System
 
 @dataclass(frozen=True)
 class Contacts:
-    """The watch over pairs of atoms, neither of them an H, that began farther apart than `limit` Å.
+    """Check of pairs of atoms, neither of them an H, that began farther apart than `limit` Å.
 
     one, other (P,): indices of each pair, at least one of the two mobile. Atoms bound closer than that from
-    the start (the C and O of an adsorbed CO) are left alone.
+    the start (the C and O of an adsorbed CO) are left out.
     """
 
     one: Ints
@@ -23,7 +23,7 @@ class Contacts:
 
     @classmethod
     def of(cls, system: System, limit: float) -> "Contacts":
-        """The pairs of a system's start."""
+        """Pairs at the start of a system."""
         heavy = np.flatnonzero(system.start.numbers != 1)
         first, second = np.triu_indices(len(heavy), 1)
         one, other = heavy[first], heavy[second]
@@ -33,7 +33,7 @@ class Contacts:
         return cls(every.one[apart], every.other[apart], system, limit)
 
     def nearest(self, positions: Floats) -> tuple[int, int, float] | None:
-        """The two atoms of the closest pair and their distance, if within the limit. positions (N, 3) Å."""
+        """Both atoms of the closest pair and their distance, if within the limit. positions (N, 3) Å."""
         distances = self._distances(positions)
         if len(distances) == 0 or distances.min() > self.limit:
             return None
@@ -41,8 +41,9 @@ class Contacts:
         return int(self.one[worst]), int(self.other[worst]), float(distances[worst])
 
     def _distances(self, positions: Floats) -> Floats:
-        """(P,) Å to the image with fractional coordinates within half a cell: as short as the minimum image's
-        wherever that is shorter than half the cell's smallest width.
+        """Distance (P,) in Å to the image with fractional coordinates within half a cell.
+
+        It equals the minimum image's wherever that is shorter than half the cell's smallest width.
         """
         vectors = positions[self.other] - positions[self.one]
         if self.system.start.cell.rank == 3:

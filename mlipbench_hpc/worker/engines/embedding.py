@@ -1,4 +1,4 @@
-"""The mobile atoms among the fixed ones, for any ASE calculator."""
+"""Embedding of the mobile atoms among the fixed ones, for any ASE calculator."""
 
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Embedding:
-    """The calculator of the mobile atoms alone: it puts them among the fixed ones and asks the model.
+    """Calculator of the mobile atoms alone, which evaluates the model on them and the fixed ones.
 
     ASE 3.29.0's Nosé-Hoover chain counts fixed atoms among its degrees of freedom (34 K at a target of 300 K
-    in a half-fixed crystal), so no integrator ever sees them. Where nothing is fixed, the model sees the
-    system moved back by whole lattice vectors as it drifts away: in float32, far from the origin, forces
-    lose digits.
+    in a half-fixed crystal), so integrators receive mobile atoms only. Where nothing is fixed, the system is
+    moved back by whole lattice vectors as it drifts away, before the model is evaluated: in float32, far from
+    the origin, forces lose digits.
     """
 
     def __init__(self, system: System, calculator: "Calculator") -> None:
@@ -37,7 +37,7 @@ class Embedding:
         return self.forces(atoms.positions)
 
     def forces(self, positions: Floats) -> Floats:
-        """The same of mobile positions (M, 3) Å; asked twice for the same ones, the model answers once."""
+        """Forces as `get_forces` at mobile positions (M, 3) Å; repeated positions are evaluated once."""
         if self._seen is None or not np.array_equal(positions, self._seen):
             self._evaluate(positions)
         return self._forces
@@ -47,7 +47,7 @@ class Embedding:
         return self.energy(atoms.positions)
 
     def energy(self, positions: Floats) -> float:
-        """The same of mobile positions (M, 3) Å."""
+        """Energy of the whole system at mobile positions (M, 3) Å, eV."""
         self.forces(positions)
         if self._energy is None:
             self._energy = float(self.full.get_potential_energy())
@@ -59,11 +59,11 @@ class Embedding:
         return Answer(self.energy(positions), np.array(self.full.get_forces(), float))
 
     def remember(self, positions: Floats, forces: Floats, energy: float) -> None:
-        """Take the answer at `positions` (M, 3) from a checkpoint instead of asking again."""
+        """Set the answer at `positions` (M, 3) from a checkpoint, without an evaluation."""
         self._seen, self._forces, self._energy = positions.copy(), forces.copy(), energy
 
     def forget(self) -> None:
-        """Drop what the calculator remembers, and the last answer with it."""
+        """Drop all that the calculator caches, and the last answer."""
         self._seen = None
         self.full.calc.reset()
 

@@ -1,8 +1,8 @@
-"""Thermostatted integrators of ASE whose whole state can be taken out and put back.
+"""Thermostatted integrators of ASE whose whole state can be saved and restored.
 
 Both count 3 M degrees of freedom for M mobile atoms and leave the centre of mass alone. Momenta are drawn
-with whatever total momentum comes: only then is 3 M right where nothing holds the atoms in place (a chain
-started without it keeps the total at zero and puts its 3/2 k_B T into the other degrees of freedom).
+without removing their total: only then is 3 M right where nothing holds the atoms in place (a chain started
+without it keeps the total at zero and puts its 3/2 k_B T into the other degrees of freedom).
 """
 
 import json
@@ -22,15 +22,15 @@ State = dict[str, Any]
 class NoseHooverChain(NoseHooverChainNVT):
     """ASE's Nosé-Hoover chain (Martyna, Klein, Tuckerman 1992, doi:10.1063/1.463940).
 
-    damping τ in ps sets the masses of the chain, Q_1 = 3 M k_B T τ² and Q_j = k_B T τ²: what LAMMPS calls
-    Tdamp and JAX-MD tau.
+    damping τ in ps sets the masses of the chain, Q_1 = 3 M k_B T τ² and Q_j = k_B T τ², as Tdamp of LAMMPS
+    and tau of JAX-MD do.
     """
 
     def __init__(self, atoms: Atoms, timestep: float, temperature: float, damping: float, length: int):
         super().__init__(atoms, timestep * PS, temperature_K=temperature, tdamp=damping * PS, tchain=length)
 
     def conserved(self) -> float:
-        """Energy in eV that exact dynamics would keep: of the atoms and of the chain."""
+        """Energy in eV that exact dynamics would conserve: of the atoms and of the chain."""
         return float(self.get_conserved_energy())
 
     def state(self) -> State:
@@ -38,11 +38,11 @@ class NoseHooverChain(NoseHooverChainNVT):
         return {"eta": self._thermostat._eta.copy(), "p_eta": self._thermostat._p_eta.copy()}
 
     def adopt(self) -> None:
-        """Go on from the atoms' positions and momenta, which were changed between two steps."""
+        """Continue from the atoms' positions and momenta, which were changed between two steps."""
         self._q, self._p = self.atoms.get_positions(), self.atoms.get_momenta()
 
     def restore(self, state: State) -> None:
-        """Put back what `state` gave; the atoms' own are there already."""
+        """Restore a `state` of the chain; the atoms are already restored."""
         self.adopt()
         self._thermostat._eta[:] = state["eta"]
         self._thermostat._p_eta[:] = state["p_eta"]
@@ -79,7 +79,7 @@ class Langevin(MolecularDynamics):
         return mixed
 
     def adopt(self) -> None:
-        """Positions and momenta are the atoms' alone."""
+        """Do nothing: positions and momenta are stored in the atoms alone."""
 
     def conserved(self) -> float:
         """Potential and kinetic energy minus the thermostat's accumulated work, eV."""
@@ -91,7 +91,7 @@ class Langevin(MolecularDynamics):
         return {"work": np.float64(self.work), "random": np.frombuffer(generator, np.uint8)}
 
     def restore(self, state: State) -> None:
-        """Put back what `state` gave."""
+        """Restore a `state`."""
         self.work = float(state["work"])
         self.random.bit_generator.state = json.loads(bytes(state["random"]))
 
@@ -99,7 +99,7 @@ class Langevin(MolecularDynamics):
 def integrator(
     atoms: Atoms, timestep: float, temperature: float, thermostat: dict[str, Any], random: np.random.PCG64
 ) -> NoseHooverChain | Langevin:
-    """The integrator a task asks for; timestep in ps, temperature in K, damping in ps, friction in 1/ps."""
+    """Integrator of a task; timestep in ps, temperature in K, damping in ps, friction in 1/ps."""
     if thermostat["kind"] == "langevin":
         return Langevin(atoms, timestep, temperature, thermostat["friction"], random)
     return NoseHooverChain(atoms, timestep, temperature, thermostat["damping"], thermostat["length"])

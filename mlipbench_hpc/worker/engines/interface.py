@@ -1,4 +1,4 @@
-"""What the md verb asks of an engine, whichever program integrates."""
+"""Interface of engines to the md verb."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
 
 class Exploded(Exception):
-    """The simulation cannot be continued with what the model answered; the message says why."""
+    """Error: forces or energies do not allow the simulation to continue; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a potential says of one frame: energy in eV, forces (N, 3) on all atoms in eV/Å."""
+    """Energy in eV of one frame, and forces (N, 3) on all its atoms in eV/Å."""
 
     energy: float
     forces: Floats
 
 
 class DrivingPotential(Protocol):
-    """Whose energies and forces a run follows: a committee member's, or a reference potential's."""
+    """Potential that a run follows: a committee member, or a reference potential."""
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å of all frames, in order."""
 
     def calculator(self) -> "Calculator":
-        """An ASE calculator with energy and forces."""
+        """ASE calculator with energy and forces."""
 
     def native(self, engine: str) -> object | None:
-        """What the engine of that name needs to compute the potential by itself, or None."""
+        """Object with which the engine of that name computes the potential itself, or None."""
 
 
 class Engine(Protocol):
@@ -44,31 +44,34 @@ class Engine(Protocol):
 
     @property
     def stride(self) -> int:
-        """Steps that one `advance` should make at most, for interruptions to be noticed in time."""
+        """Largest number of steps in one `advance`, so that interruptions are noticed in time."""
 
     def answer(self) -> Answer:
-        """The potential at this moment, as the engine itself computes it."""
+        """Energy and forces at this step, as the engine itself computes them."""
 
     def advance(self, steps: int) -> None:
-        """So many timesteps; steps_done tells the failing one when they explode."""
+        """Advance by so many timesteps; after Exploded steps_done is the failing step."""
 
     def momenta(self) -> Floats:
-        """(M, 3) of the mobile atoms, ASE units."""
+        """Momenta (M, 3) of the mobile atoms, ASE units."""
+
+    def redraw(self, momenta: Floats) -> None:
+        """Continue with these momenta (M, 3) of the mobile atoms, ASE units."""
 
     def conserved(self) -> float:
-        """Energy in eV that exact dynamics would keep: of the atoms and of the thermostat."""
+        """Energy in eV that exact dynamics would conserve: of the atoms and of the thermostat."""
 
     def sample(self) -> Sample:
-        """This moment."""
+        """Sample of the present step."""
 
     def state(self) -> State:
-        """All that the next step depends on."""
+        """State on which the next step depends."""
 
     def forget(self) -> None:
         """Drop all that `state` does not hold, such as neighbour lists with a skin.
 
-        A run that goes on past its checkpoint is then the same as one that starts there.
+        A run that continues past its checkpoint is then the same as one that starts there.
         """
 
     def restore(self, state: State) -> None:
-        """Put back what `state` gave; the next step is then the same to the bit."""
+        """Restore a `state`; the next step is then the same to the bit."""

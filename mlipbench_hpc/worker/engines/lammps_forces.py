@@ -1,4 +1,4 @@
-"""Who computes forces in LAMMPS: a pair style of its own, or an ASE calculator that it asks."""
+"""Forces in LAMMPS: by a pair style of its own, or by an ASE calculator in a callback."""
 
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.potentials.shared.lammps_library import start_lammps
 from mlipbench_hpc.worker.engines.embedding import Embedding
 from mlipbench_hpc.worker.engines.interface import Answer, DrivingPotential
-from mlipbench_hpc.worker.engines.lammps_cell import Cell, open_space, periodic_cell
+from mlipbench_hpc.worker.engines.lammps_cell import Cell, film_cell, open_space, periodic_cell
 from mlipbench_hpc.worker.engines.system import System
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ NOTHING = LammpsStyle(())
 
 
 def missing(lammps: "lammps", style: LammpsStyle) -> list[str]:
-    """What `style` needs and this LAMMPS has not: packages, pair styles, symbols of its library."""
+    """Packages, pair styles and library symbols that `style` needs and this LAMMPS lacks."""
     packages = sorted(set(style.packages) - set(lammps.installed_packages))
     pairs = [command.split()[1] for command in style.commands if command.startswith("pair_style ")]
     lost = [f"pair_style {name}" for name in pairs if not lammps.has_style("pair", name)]
@@ -33,9 +33,9 @@ def missing(lammps: "lammps", style: LammpsStyle) -> list[str]:
 
 
 def forces_of(system: System, potential: DrivingPotential) -> "Native | Asked":
-    """LAMMPS's own way to compute the potential, if there is one and this LAMMPS can do it; else it asks.
+    """Native forces if the potential has a style that this LAMMPS supports, else an ASE calculator.
 
-    A style that is not optional is used all the same: what this LAMMPS lacks is named when it is set up.
+    A style that is not optional is used in any case: its setup names the missing parts of LAMMPS.
     """
     style = potential.native("lammps")
     assert style is None or isinstance(style, LammpsStyle)
@@ -48,13 +48,16 @@ def _lacks(style: LammpsStyle) -> bool:
     with closing(start_lammps()) as lammps:
         lost = missing(lammps, style)
     if lost:
-        print(f"LAMMPS asks the model's calculator at every step: it lacks {', '.join(lost)}")
+        print(
+            f"this LAMMPS lacks {', '.join(lost)}: the model's ASE calculator computes forces at every step, "
+            "which is slower"
+        )
     return bool(lost)
 
 
 @dataclass
 class Native:
-    """All N atoms in their cell; LAMMPS computes what `style` says. It is left alone for `patience` s."""
+    """Native forces of all N atoms in their cell by `style`; patience: s without a return to Python."""
 
     system: System
     style: LammpsStyle
@@ -63,20 +66,22 @@ class Native:
 
     @property
     def atoms(self) -> "Atoms":
-        """What LAMMPS holds."""
+        """Atoms in LAMMPS: all."""
         return self.system.start
 
     @property
     def mobile(self) -> Ints:
-        """(M,) rows of the mobile atoms among them."""
+        """Rows (M,) of the mobile atoms among them."""
         return self.system.mobile
 
     def cell(self) -> Cell:
-        """Where they live."""
+        """Box of the atoms."""
+        if self.style.film:
+            return film_cell(self.system.start)
         return periodic_cell(self.system.start, self.style.open_boundary)
 
     def install(self, lammps: "lammps") -> None:
-        """Give LAMMPS its commands; raises TaskFailure or InputFailure when it cannot take them."""
+        """Give LAMMPS its commands; raises TaskFailure or InputFailure when it refuses them."""
         if lost := missing(lammps, self.style):
             raise TaskFailure(f"this LAMMPS lacks {', '.join(lost)}: the environment needs another build")
         if gone := [str(path) for path in self.style.files if not path.exists()]:
@@ -86,25 +91,26 @@ class Native:
         lammps.commands_list(list(self.style.commands))
 
     def answer(self, lammps: "lammps") -> Answer:
-        """Energy and forces of this moment."""
+        """Energy and forces at this step."""
         return Answer(self.potential(lammps), np.array(lammps.numpy.extract_atom("f")[: len(self.atoms)]))
 
     def potential(self, lammps: "lammps") -> float:
-        """eV of this moment; LAMMPS tallied it because every run ends with a line of thermo."""
+        """Potential energy in eV; LAMMPS has tallied it, because every run ends with a thermo line."""
         return float(lammps.get_thermo("pe"))
 
     def check(self) -> None:
-        """LAMMPS itself says what went wrong."""
+        """Do nothing: LAMMPS itself raises errors."""
 
     def forget(self) -> None:
-        """The next setup makes lists and forces anew."""
+        """Do nothing: the next setup makes lists and forces anew."""
 
 
 @dataclass
 class Asked:
-    """The M mobile atoms alone, unwrapped and without a cell; the calculator sees them among the fixed ones.
+    """Forces by an ASE calculator: the M mobile atoms alone, unwrapped and without a cell.
 
-    What it raises cannot pass through LAMMPS's C++: it is kept, nothing more is asked, and `check` raises it.
+    The calculator has them among the fixed ones. Its exceptions cannot pass through LAMMPS's C++: the first
+    one is kept, no more forces are computed, and `check` raises it.
     """
 
     system: System
@@ -121,20 +127,20 @@ class Asked:
 
     @property
     def atoms(self) -> "Atoms":
-        """What LAMMPS holds."""
+        """Atoms in LAMMPS: the mobile ones."""
         return self.system.mobile_atoms()
 
     @property
     def mobile(self) -> Ints:
-        """(M,) rows of the mobile atoms among them: all."""
+        """Rows (M,) of the mobile atoms among them: all."""
         return np.arange(len(self.system.mobile))
 
     def cell(self) -> Cell:
-        """Space that grows with the atoms."""
+        """Box that grows with the atoms."""
         return open_space(self.atoms.positions)
 
     def install(self, lammps: "lammps") -> None:
-        """Tell LAMMPS whom to ask."""
+        """Register the callback in LAMMPS."""
         lammps.command(f"fix {ASKED} all external pf/callback 1 1")
         lammps.set_fix_external_callback(ASKED, self._ask, None)
 
@@ -153,18 +159,18 @@ class Asked:
             self._raised = error
 
     def answer(self, _lammps: "lammps") -> Answer:
-        """Energy and forces of this moment."""
+        """Energy and forces at this step."""
         return self.embedding.answer(self._positions)
 
     def potential(self, _lammps: "lammps") -> float:
-        """eV of this moment."""
+        """Potential energy in eV at this step."""
         return self.embedding.energy(self._positions)
 
     def check(self) -> None:
-        """Raise what the calculator raised."""
+        """Raise the exception of the calculator."""
         if self._raised:
             raise self._raised
 
     def forget(self) -> None:
-        """Drop what the calculator remembers."""
+        """Drop all that the calculator caches."""
         self.embedding.forget()

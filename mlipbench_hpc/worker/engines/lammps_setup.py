@@ -1,7 +1,7 @@
-"""LAMMPS built from a state: the same state gives the same process, however it was reached.
+"""LAMMPS instances from a state: equal states give equal instances, whatever came before.
 
 Its metal units are ours but for rounding (k_B in the sixth digit, eV in the eighth): masses and temperature
-are given so that its energies are ASE's to the last digits.
+are scaled so that its energies are ASE's to the last digits.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,9 @@ MASSES = "mlipbench_masses"
 
 
 def build(forces: Native | Asked, cell: Cell, state: State, parameters: dict[str, Any]) -> "lammps":
-    """LAMMPS at `state`, nothing computed yet.
+    """LAMMPS instance at `state`, with no forces computed yet.
 
-    The thermostat comes before the model's commands: some of them drop what a restart file held for it.
+    The thermostat comes before the model's commands, because some of them drop its record of a restart file.
     """
     lammps = start_lammps()
     _, first, types = np.unique(forces.atoms.numbers, return_index=True, return_inverse=True)
@@ -50,26 +50,27 @@ def build(forces: Native | Asked, cell: Cell, state: State, parameters: dict[str
 
 
 def masses(lammps: "lammps", kinds: Floats) -> list[str]:
-    """Commands that give each type its mass in u, scaled. Atoms of one element with different masses get
-    theirs one by one: a type is an element for every pair style.
+    """Commands that set the mass of each type in u, scaled.
+
+    Atoms of one element with different masses get theirs one by one: for pair styles a type is an element.
     """
     return [f"mass {index + 1} {float(mass * scale(lammps))!r}" for index, mass in enumerate(kinds)]
 
 
 def scale(lammps: "lammps") -> float:
-    """What a mass in u is multiplied by, so that LAMMPS's kinetic energy is ASE's."""
+    """Factor on masses in u by which LAMMPS's kinetic energy becomes ASE's."""
     return float(1.0 / (PS**2 * lammps.extract_global("mvv2e")))
 
 
 def create_atoms(lammps: "lammps", types: Any, positions: Floats) -> None:
-    """Atoms in this order; raises InputFailure where the box has no room for some."""
+    """Create atoms in this order; InputFailure where some lie outside the cell where it is not periodic."""
     lammps.create_atoms(len(types), None, types.tolist(), positions.ravel().tolist(), shrinkexceed=True)
     if lost := len(types) - int(lammps.get_natoms()):
         raise InputFailure(f"{lost} atoms of the start lie outside its cell where it is not periodic")
 
 
 def thermostat(lammps: "lammps", forces: Native | Asked, parameters: dict[str, Any]) -> list[str]:
-    """Commands for the chain on the mobile atoms, over three degrees of freedom each."""
+    """Commands for the chain on the mobile atoms, with three degrees of freedom each."""
     temperature = parameters["temperature"] * kB / lammps.extract_global("boltz")
     damping, length = parameters["thermostat"]["damping"], parameters["thermostat"]["length"]
     return [
@@ -81,7 +82,10 @@ def thermostat(lammps: "lammps", forces: Native | Asked, parameters: dict[str, A
 
 
 def place(lammps: "lammps", state: State) -> None:
-    """Put the state's bits where LAMMPS keeps them; raises RuntimeError when it does not keep them so."""
+    """Copy the state's bits into LAMMPS's arrays.
+
+    Raises RuntimeError where LAMMPS has another order of atoms, or did not take over the thermostat's state.
+    """
     count = len(state["positions"])
     if not np.array_equal(lammps.numpy.extract_atom("id")[:count], np.arange(1, count + 1)):
         raise RuntimeError("LAMMPS does not hold the atoms in the order in which they were created")

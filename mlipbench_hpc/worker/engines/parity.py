@@ -1,4 +1,4 @@
-"""Before any MD: does the engine compute what the model's evaluator computes?"""
+"""Check before any MD that the engine computes the energies and forces of the model's evaluator."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ from mlipbench_hpc.worker.engines.system import System
 
 
 class Evaluator(Protocol):
-    """What the engine has to agree with: a model's evaluator, or a labeller."""
+    """Evaluator that the engine has to agree with: of a model, or a labeller."""
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å of all frames, in order."""
@@ -20,7 +20,7 @@ class Evaluator(Protocol):
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two answers of one model may lie apart: eV per atom, and eV/Å in a force component."""
+    """Largest difference between two answers of one model: eV per atom, and eV/Å in a force component."""
 
     energy: float
     force: float
@@ -31,7 +31,7 @@ TOLERANCES = {"float32": Tolerance(1e-5, 1e-3), "float64": Tolerance(1e-6, 1e-4)
 
 @dataclass(frozen=True)
 class Parity:
-    """Lets a simulation begin only when engine and evaluator agree on the frame it starts from."""
+    """Check that engine and evaluator agree on the starting frame of a simulation."""
 
     evaluator: Evaluator
     system: System
@@ -39,7 +39,7 @@ class Parity:
     tolerance: Tolerance
 
     def check(self, engine: Engine) -> None:
-        """Raises TaskFailure with both numbers when they differ, and what the engine raises (Exploded)."""
+        """Raise TaskFailure with both numbers when they differ; Exploded of the engine is passed on."""
         energies, expected = self.evaluator.evaluate(Frames.from_atoms([self.system.start]), 1)
         answer, atoms = engine.answer(), len(self.system.start)
         apart = abs(answer.energy - energies[0]) / atoms

@@ -1,4 +1,4 @@
-"""Where an earlier attempt can be continued: the furthest state whose whole past is intact."""
+"""Continuation of earlier attempts: the furthest state whose whole past is intact."""
 
 import io
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ STATE = "state.npz"
 
 @dataclass(frozen=True)
 class Continuation:
-    """An attempt's segments up to a state, and that state."""
+    """Segments of an attempt up to a state, and that state."""
 
     attempt: Path
     segments: list[Segment]
@@ -26,23 +26,23 @@ class Continuation:
 
 
 def pack(state: State) -> bytes:
-    """A state as the bytes of an .npz: the same state gives the same bytes."""
+    """Bytes of a state as an .npz: equal states give equal bytes."""
     stream = io.BytesIO()
     np.savez(stream, **state)
     return stream.getvalue()
 
 
 def unpack(path: Path) -> State:
-    """Read what `pack` made; pickles are refused."""
+    """Read the bytes of `pack`; pickles are refused."""
     with np.load(path, allow_pickle=False) as archive:
         return dict(archive)
 
 
 def furthest(context: Context) -> Continuation | None:
-    """The furthest continuation that any earlier attempt allows.
+    """Furthest continuation that any earlier attempt allows.
 
     A checkpoint counts when its attempt's segments.json ends a segment with exactly this state and every byte
-    of trajectory.nc and thermo.csv before it still has its checksum; what follows it is never looked at.
+    of trajectory.nc and thermo.csv before it still has its checksum; later bytes are ignored.
     """
     intact: dict[Path, list[Segment]] = {}
     for step, checkpoint, attempt in context.earlier_checkpoints():
@@ -66,7 +66,7 @@ def earlier_states(continuation: Continuation) -> Iterator[tuple[int, dict[str, 
 
 
 def intact_segments(attempt: Path) -> list[Segment]:
-    """The segments of an attempt up to the first one with a changed or missing byte."""
+    """Segments of an attempt up to the first one with a changed or missing byte."""
     intact = []
     for segment in read_segments(attempt):
         pieces = ((TRAJECTORY, segment.trajectory), (THERMO, segment.thermo))

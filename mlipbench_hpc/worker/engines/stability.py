@@ -1,4 +1,4 @@
-"""When a simulation counts as unstable: a measured result, with its cause in words."""
+"""Criteria of an unstable simulation: a measured result, with its cause in words."""
 
 from dataclasses import dataclass, field
 
@@ -23,13 +23,13 @@ class Limits:
 
     @staticmethod
     def look_every(timestep: float) -> int:
-        """Steps between two looks: at most 10 fs. timestep in ps."""
+        """Steps between two checks: at most 10 fs. timestep in ps."""
         return max(1, int(LOOK_EVERY_PS / timestep * (1 + 1e-9)))
 
 
 @dataclass
 class Watch:
-    """Looks at samples; `reference` is the conserved energy at step 0, eV."""
+    """Check of samples for instability; `reference` is the conserved energy at step 0, eV."""
 
     system: System
     limits: Limits
@@ -45,7 +45,7 @@ class Watch:
         self.contacts = Contacts.of(self.system, contact) if contact is not None else None
 
     def cause(self, sample: Sample) -> str | None:
-        """Why the run is unstable at this moment, or None."""
+        """Cause of an instability at this step, or None."""
         if not (np.isfinite(sample.conserved) and np.isfinite(sample.potential)):
             return f"energy is not a number (potential {sample.potential}, conserved {sample.conserved})"
         return self._moved(sample) or self.hot(sample.momenta) or self._broken(sample) or self._fused(sample)
@@ -58,7 +58,7 @@ class Watch:
         return f"conserved energy moved by {1000 * moved:.3g} meV/atom (limit {limit:g})"
 
     def hot(self, momenta: Floats) -> str | None:
-        """Why momenta (M, 3) alone are too much, or None: cheap enough for every step."""
+        """Cause if momenta (M, 3) alone are too large, or None: cheap enough for every step."""
         temperature = self.thermometer.temperature(momenta)
         if temperature <= self.limits.temperature:
             return None
@@ -82,9 +82,9 @@ class Watch:
 
 @dataclass
 class Bonds:
-    """Each H and the O it was last found near, so that a look costs one subtraction per H.
+    """Owner of each H: the O it was last nearest to, so that most checks cost one subtraction per H.
 
-    hydrogens (H,), oxygens (O,) indices; owners (H,) indices of the remembered O; limit in Å.
+    hydrogens (H,), oxygens (O,) indices; owners (H,) indices of the O last assigned; limit in Å.
     """
 
     hydrogens: Ints
@@ -95,7 +95,7 @@ class Bonds:
 
     @classmethod
     def of(cls, system: System, limit: float) -> "Bonds | None":
-        """The watch over a system's hydrogens; None where it has no H or no O."""
+        """Check of a system's hydrogens; None where it has no H or no O."""
         numbers = system.start.numbers
         hydrogens, oxygens = np.flatnonzero(numbers == 1), np.flatnonzero(numbers == 8)
         if len(hydrogens) == 0 or len(oxygens) == 0:
@@ -103,7 +103,7 @@ class Bonds:
         return cls(hydrogens, oxygens, np.full(len(hydrogens), oxygens[0]), system, limit)
 
     def longest(self, positions: Floats) -> tuple[int, float] | None:
-        """(index of the H, Å) of the worst H beyond the limit, or None. positions (N, 3) Å."""
+        """(index, distance in Å) of the H farthest beyond the limit, or None. positions (N, 3) Å."""
         near = self._image_distances(positions) <= self.limit
         lost = np.flatnonzero(~near)
         if len(lost) == 0:
@@ -115,7 +115,7 @@ class Bonds:
         return int(self.hydrogens[lost[worst]]), float(nearest[worst])
 
     def _find_owner(self, hydrogen: int, positions: Floats) -> float:
-        """Å to the nearest O under the minimum image, which is remembered."""
+        """Distance in Å to the nearest O under the minimum image, which becomes the owner."""
         cell, pbc = self.system.start.cell, self.system.start.pbc
         place = positions[self.hydrogens[hydrogen]]
         _, distances = get_distances(place[None], positions[self.oxygens], cell=cell, pbc=pbc)
@@ -124,7 +124,7 @@ class Bonds:
         return float(distances[0, nearest])
 
     def _image_distances(self, positions: Floats) -> Floats:
-        """(H,) Å to one image of the owner: never less than the minimum image's, so a short one is proof."""
+        """Distance (H,) in Å to one image of the owner: an upper bound of the minimum image's."""
         vectors = positions[self.hydrogens] - positions[self.owners]
         if self.system.start.cell.rank == 3:
             cell = np.asarray(self.system.start.cell)

@@ -1,12 +1,11 @@
-"""Where an md task begins: its frame, what stays fixed in it, and the wall above it."""
+"""Start of an md task: frame, fixed atoms, and wall."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 
-from mlipbench_hpc.analysis.slab import SURFACE_GAP, layers_of
+from mlipbench_hpc.analysis.slab import SURFACE_GAP, atomic_numbers_of, layers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames
@@ -17,14 +16,14 @@ from mlipbench_hpc.worker.engines.system import System, oriented
 
 @dataclass(frozen=True)
 class Start:
-    """The system to simulate, and its reflecting wall where one stands."""
+    """System to simulate, and its reflecting wall if it has one."""
 
     system: System
     wall: Wall | None
 
     @classmethod
     def of(cls, context: Context) -> "Start":
-        """Raises InputFailure when the frame is not there, or does not hold what the task says of it."""
+        """Start of a task; InputFailure when the frame is missing or contradicts the task."""
         given, frames = context.parameters, Frames.load(context.upstream("start") / "frames.npz")
         index = given["start_frame"]
         if not 0 <= index < len(frames):
@@ -36,23 +35,24 @@ class Start:
         return cls(system, standing(height_of(context), atoms, system.start))
 
 
-def lowest(atoms: Atoms, count: int, metal: str) -> list[int]:
+def lowest(atoms: Atoms, count: int, metal: str | list[str]) -> list[int]:
     """Indices of the atoms in the `count` lowest layers of the metal; raises InputFailure for fewer."""
     cell, positions = np.array(atoms.cell), atoms.positions
     if not atoms.pbc[2]:
         cell[2] = [0.0, 0.0, np.ptp(positions[:, 2]) + 2 * SURFACE_GAP]
         positions = positions - [0.0, 0.0, positions[:, 2].min()]
     try:
-        layers = layers_of(atoms.numbers, positions, cell, atomic_numbers[metal])
+        layers = layers_of(atoms.numbers, positions, cell, atomic_numbers_of(metal))
     except ValueError as error:
         raise InputFailure(f"fixed_layers: {error}") from error
     if len(layers) < count:
-        raise InputFailure(f"fixed_layers: {count} asked for, the start has {len(layers)} of {metal}")
+        words = metal if isinstance(metal, str) else " ".join(metal)
+        raise InputFailure(f"fixed_layers: {count} asked for, the start has {len(layers)} of {words}")
     return [int(index) for layer in layers[:count] for index in layer]
 
 
 def height_of(context: Context) -> float | None:
-    """z of the wall in Å: the task's own, or that of the start, which came with its frame or its system."""
+    """Height z of the wall in Å: of the task itself, or of the start, stored with its frame or its system."""
     asked = context.parameters["wall"]
     if asked != "start":
         return None if asked == "none" else float(asked)
@@ -64,7 +64,7 @@ def height_of(context: Context) -> float | None:
 
 
 def standing(height: float | None, given: Atoms, turned: Atoms) -> Wall | None:
-    """The wall at z = `height` over the atoms as `given`, which are simulated as `turned`.
+    """Wall at z = `height` over the atoms `given`, which are simulated in the orientation of `turned`.
 
     Raises InputFailure where the two do not have the same z.
     """

@@ -1,4 +1,4 @@
-"""What is simulated: atoms of which some are held fixed, and what is seen of them at one moment."""
+"""Simulated system: atoms, some of them fixed, and a sample of one step."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ from mlipbench_hpc.data.frames import Floats, Ints
 
 @dataclass(frozen=True)
 class System:
-    """N atoms, M of them mobile, in the cell orientation that lengths and angles imply.
+    """N atoms, M of them mobile, in the standard orientation of the cell.
 
-    start: all atoms where they begin, with masses of their own where the data have some; mobile (M,): their
-    indices, ascending.
+    start: all atoms at the start, with masses of their own where the data have some; mobile (M,): indices of
+    the mobile ones, ascending.
     """
 
     start: Atoms
@@ -24,7 +24,7 @@ class System:
 
     @classmethod
     def prepare(cls, atoms: Atoms, fixed: list[int]) -> "System":
-        """Turn cell and positions into standard orientation and set the fixed atoms aside.
+        """Turn cell and positions into standard orientation, and separate fixed from mobile atoms.
 
         Raises InputFailure for a cell that is periodic along a missing vector and for fixed atoms that do not
         exist or leave none mobile.
@@ -33,7 +33,9 @@ class System:
         if beyond := [index for index in fixed if not 0 <= index < len(atoms)]:
             raise InputFailure(f"fixed_atoms: no atoms {beyond[:5]}, the start has {len(atoms)} (from 0)")
         if len(mobile) == 0:
-            raise InputFailure(f"fixed_atoms: all {len(atoms)} atoms are fixed, nothing is left to move")
+            raise InputFailure(
+                f"fixed_atoms: all {len(atoms)} atoms are fixed, no mobile atom is left; fix fewer"
+            )
         return cls(oriented(atoms), mobile)
 
     @property
@@ -43,12 +45,12 @@ class System:
         return symbols
 
     def mobile_atoms(self) -> Atoms:
-        """The mobile atoms alone, at rest where they start, in the same cell."""
+        """Mobile atoms alone, at rest at the start, in the same cell."""
         chosen: Atoms = self.start[self.mobile]
         return chosen
 
     def embed(self, positions: Floats) -> Floats:
-        """(N, 3) positions of all atoms, given the mobile ones (M, 3), Å."""
+        """Positions (N, 3) of all atoms, from the mobile ones (M, 3), Å."""
         everything: Floats = self.start.get_positions()
         everything[self.mobile] = positions
         return everything
@@ -56,7 +58,7 @@ class System:
 
 @dataclass(frozen=True)
 class Sample:
-    """One moment: step; positions (N, 3) Å; momenta (M, 3) of the mobile atoms, ASE units; energies in eV."""
+    """One step: positions (N, 3) Å; momenta (M, 3) of the mobile atoms, ASE units; energies in eV."""
 
     step: int
     positions: Floats
@@ -69,7 +71,7 @@ class Sample:
 class Thermometer:
     """Kinetic energy and temperature over 3 M degrees of freedom, the centre of mass's among them.
 
-    masses (M, 1) u; species: the mobile atoms' symbols, each with its rows among them.
+    masses (M, 1) u; species: symbols of the mobile atoms, each with its rows.
     """
 
     masses: Floats
@@ -77,7 +79,7 @@ class Thermometer:
 
     @classmethod
     def of(cls, system: System) -> "Thermometer":
-        """The thermometer of a system's mobile atoms."""
+        """Thermometer of a system's mobile atoms."""
         symbols = np.array(system.symbols)[system.mobile]
         rows = {str(symbol): np.flatnonzero(symbols == symbol) for symbol in np.unique(symbols)}
         return cls(system.start.get_masses()[system.mobile, None], rows)
@@ -91,15 +93,15 @@ class Thermometer:
         return 2.0 * self.kinetic(momenta) / (3 * len(momenta) * kB)
 
     def by_species(self, momenta: Floats) -> list[float]:
-        """T in K of each species on its own, in the order of `species`."""
+        """Temperature in K of each species, in the order of `species`."""
         doubled = momenta**2 / self.masses
         return [float(np.sum(doubled[rows]) / (3 * len(rows) * kB)) for rows in self.species.values()]
 
 
 def oriented(atoms: Atoms) -> Atoms:
-    """A copy whose cell is lower triangular with a positive diagonal: a along x, b in the xy plane.
+    """Copy whose cell is lower triangular with a positive diagonal: a along x, b in the xy plane.
 
-    A left-handed cell gets its third vector reversed first, which leaves the lattice as it is; the turn is a
+    A left-handed cell gets its third vector reversed first, which leaves the lattice unchanged; the turn is a
     proper rotation of cell and positions. Raises InputFailure for a periodic cell without a volume.
     """
     turned = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)

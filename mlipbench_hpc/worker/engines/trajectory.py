@@ -1,4 +1,4 @@
-"""What a simulation leaves behind: trajectory, thermo, topology, and segments.json that vouches for them."""
+"""Outputs of a simulation: trajectory, thermo, topology, and segments.json with their checksums."""
 
 import hashlib
 import io
@@ -19,14 +19,14 @@ TRAJECTORY, THERMO, SEGMENTS, TOPOLOGY = "trajectory.nc", "thermo.csv", "segment
 
 @dataclass(frozen=True)
 class Piece:
-    """The bytes that one segment added to a file."""
+    """Bytes that one segment added to a file."""
 
     offset: int
     size: int
     sha256: str
 
     def read(self, path: Path) -> bytes | None:
-        """These bytes of `path`, or None when they are missing or not the same any more."""
+        """Read these bytes of `path`; None when they are missing or changed."""
         try:
             with path.open("rb") as stream:
                 stream.seek(self.offset)
@@ -38,7 +38,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Segment:
-    """The stretch between two checkpoints; state_sha256 is None where a run ended as unstable."""
+    """Trajectory between two checkpoints; state_sha256 is None where a run ended as unstable."""
 
     first_frame: int
     frames: int
@@ -55,7 +55,7 @@ class Segment:
 
 
 def read_segments(folder: Path) -> list[Segment]:
-    """What segments.json of an attempt lists; nothing where there is none, or it was changed."""
+    """Segments in segments.json of an attempt; none where it is missing or was changed."""
     listed = read_sealed(folder / SEGMENTS) or {"segments": []}
     return [Segment.from_json(entry) for entry in listed["segments"]]
 
@@ -79,13 +79,13 @@ class Growing:
         self._size += len(content)
 
     def end_piece(self) -> Piece:
-        """What was added since the last one ended."""
+        """End the present piece; returns it."""
         piece = Piece(self._offset, self._size, self._hash.hexdigest())
         self._begin_piece(self._offset + self._size)
         return piece
 
     def copy(self, piece: Piece, source: Path) -> None:
-        """Add a piece of another file; raises OSError when it is not what it was."""
+        """Append a piece of another file; raises OSError when its checksum has changed."""
         content = piece.read(source)
         if content is None:
             raise OSError(f"{source}: {piece.size} bytes at {piece.offset} changed while they were copied")
@@ -99,13 +99,13 @@ class Growing:
         self.stream.seek(0, os.SEEK_END)
 
     def sync(self) -> None:
-        """Everything written so far is on disk afterwards."""
+        """Flush everything written so far to disk."""
         self.stream.flush()
         os.fsync(self.stream.fileno())
 
 
 class Recorder:
-    """Writes a simulation's outputs; a reader, a crash or the next attempt finds whole segments."""
+    """Writer of a simulation's outputs; a reader, or an attempt after a crash, finds whole segments."""
 
     def __init__(self, folder: Path, system: System, thermometer: Thermometer, timestep: float) -> None:
         """timestep in ps."""
@@ -121,7 +121,7 @@ class Recorder:
         write_topology(folder / TOPOLOGY, system)
 
     def adopt(self, attempt: Path, segments: list[Segment]) -> None:
-        """Copy the frames and rows of another attempt's segments, which were found intact."""
+        """Copy the frames and rows of another attempt's intact segments."""
         for segment in segments:
             self._trajectory.copy(segment.trajectory, attempt / TRAJECTORY)
             self._thermo.copy(segment.thermo, attempt / THERMO)
@@ -139,11 +139,11 @@ class Recorder:
         self.frames += 1
 
     def time(self, step: int) -> float:
-        """ps, without the last digits' noise of a product."""
+        """Time in ps, without rounding noise of the product."""
         return round(step * self.timestep, 9)
 
     def end_segment(self, step: int, state_sha256: str | None) -> None:
-        """Everything up to `step` is on disk afterwards, and segments.json says so."""
+        """Flush everything up to `step` to disk, and record it in segments.json."""
         first = self.segments[-1].first_frame + self.segments[-1].frames if self.segments else 0
         pieces = (self._trajectory.end_piece(), self._thermo.end_piece())
         self.segments.append(Segment(first, self.frames - first, step, *pieces, state_sha256))
@@ -158,13 +158,13 @@ class Recorder:
         fsync(self.folder)
 
     def close(self) -> None:
-        """Close the files; what follows the last segment's end is left for nobody."""
+        """Close the files; bytes after the end of the last segment are not used."""
         self._trajectory.stream.close()
         self._thermo.stream.close()
 
 
 def thermo_header(thermometer: Thermometer) -> bytes:
-    """The first line of thermo.csv."""
+    """First line of thermo.csv."""
     names = ["step", "time_ps", "potential_eV", "kinetic_eV", "conserved_eV", "temperature_K"]
     names += [f"temperature_{symbol}_K" for symbol in thermometer.species]
     return (",".join(names) + "\n").encode("ascii")
@@ -179,7 +179,7 @@ def thermo_row(sample: Sample, time_ps: float, thermometer: Thermometer) -> byte
 
 
 def write_topology(path: Path, system: System) -> None:
-    """Names and elements of the atoms as PDB, which the trajectory's format has no place for."""
+    """Write names and elements of the atoms as PDB, because the trajectory's format does not hold them."""
     text = io.StringIO()
     write_proteindatabank(text, system.start)
     write_bytes(path, text.getvalue().encode("ascii"))

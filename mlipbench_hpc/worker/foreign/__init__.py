@@ -1,1 +1,1 @@
-"""Files that other programs wrote: a file is read rightly, or refused in a sentence."""
+"""Files of other programs: each is read completely and correctly, or refused in a sentence."""

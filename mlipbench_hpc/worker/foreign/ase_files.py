@@ -8,24 +8,25 @@ import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.worker.foreign import record
-from mlipbench_hpc.worker.foreign.record import BROKEN, Clock, Content, Frame, Labels
+from mlipbench_hpc.worker.foreign.record import BROKEN, PERIODIC, Clock, Content, Frame, Labels
 
 MAGIC = b"- of UlmASE-Trajectory"
 
 
 def content(path: Path) -> Content:
-    """A `.traj`. Raises InputFailure."""
+    """Content of a `.traj`. Raises InputFailure."""
     with open_reader(path) as reader:
         frames = len(reader)
         symbols = tuple(reader[0].get_chemical_symbols()) if frames else ()
+        flags = [bool(flag) for flag in reader[0].pbc] if frames else PERIODIC
     return Content(
         path, "ASE trajectory", frames, Labels(symbols, "species"), Clock(), "",
-        lambda size: record.gather(_frames(path), size, path),
+        lambda size: record.gather(_frames(path), size, path), periodic=(flags[0], flags[1], flags[2]),
     )  # fmt: skip
 
 
 def open_reader(path: Path) -> Any:
-    """ASE's reader. Raises InputFailure for anything that is not its present format."""
+    """Reader of ASE. Raises InputFailure for anything but its present format."""
     from ase.io.trajectory import TrajectoryReader
 
     with path.open("rb") as stream:

@@ -1,21 +1,24 @@
-"""The one cell of all frames: the file's, or the request's where there is none; others are refused."""
+"""The one cell of all frames: the file's, or the request's where the file has none; others are refused."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers
 
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign import lattice
-from mlipbench_hpc.worker.foreign.height import Cut, cut_of
+from mlipbench_hpc.worker.foreign.height import Cut, Open, cut_of
 from mlipbench_hpc.worker.foreign.plausible import check_positions
-from mlipbench_hpc.worker.foreign.record import Content, CutShort, Piece, Positions
+from mlipbench_hpc.worker.foreign.record import PERIODIC, Content, CutShort, Piece, Positions
 
-# Frames at the beginning in which it shows whether the cell changes.
+# Number of first frames that decide whether the cell changes.
 FIRST = 8
-# Why a file of some format has none.
+# Height of a cell that is open along z, in units of the atoms' extent or its own height: heights are wrapped
+# at -1/4 and 3/4 of it, which no atom within three times the extent can reach.
+TALL = 4.0
+# Reason why a file has no cell, by format.
 NO_CELL = {
     "XYZ": "plain XYZ holds none",
     "extended XYZ": "a comment without Lattice",
@@ -32,8 +35,10 @@ NO_CELL = {
 
 def cell_of(
     contents: list[Content], numbers: Ints, request: dict[str, Any]
-) -> tuple[Floats, Cut | None, list[str]]:
-    """The one cell of all frames (3, 3) Å, where its height alone changes how, and that in words.
+) -> tuple[Floats, Cut | Open | None, list[str]]:
+    """The one cell of all frames (3, 3) Å, the cut where the height alone changes, and facts in words.
+
+    Along an open z there is no period: `Open`.
 
     Raises InputFailure where there is no cell, or the request's is another than the file's.
     """
@@ -51,6 +56,8 @@ def cell_of(
     first = Piece(*normal(path, first.positions, first.cells, 0))
     assert first.cells is not None
     cell = np.array(first.cells[0])
+    if is_open(contents):
+        return open_cell(path, first, cell, requested)
     if requested is not None:
         if np.abs(requested - cell).max() > lattice.TYPED:
             raise InputFailure(contradiction_message(path, 0, requested, cell))
@@ -60,8 +67,48 @@ def cell_of(
     return height_varies(contents, first, numbers, request) if only_height else (cell, None, [])
 
 
+def is_open(contents: list[Content]) -> bool:
+    """True where z alone, along the third lattice vector, is not periodic; InputFailure for unlike files."""
+    first = contents[0].periodic
+    other = next((content for content in contents if content.periodic != first), None)
+    if other is not None:
+        raise InputFailure(
+            f"{other.path}: its boundaries are not periodic along the vectors of {contents[0].path}: "
+            "pass the files of one run"
+        )
+    return first == (True, True, False)
+
+
+def boundary_warnings(contents: list[Content]) -> list[str]:
+    """Other open boundaries, which are read as periodic, in words."""
+    first = contents[0].periodic
+    if first in (PERIODIC, (True, True, False)):
+        return []
+    names = " and ".join(name for name, flag in zip("abc", first, strict=True) if not flag)
+    return [
+        f"{contents[0].path.name} says that its cell is not periodic along {names}: it is read as "
+        'periodic along all three vectors; where z alone is open, write `pbc="T T F"` or `pp pp ff` into it'
+    ]
+
+
+def open_cell(
+    path: Path, first: Piece, cell: Floats, requested: Floats | None
+) -> tuple[Floats, Open, list[str]]:
+    """Cell without a period along z for the first frames' positions and cell; facts in words.
+
+    Raises InputFailure where the request's area is another than the file's.
+    """
+    if requested is not None and np.abs((requested - cell)[:2]).max() > lattice.TYPED:
+        raise InputFailure(contradiction_message(path, 0, requested, cell))
+    extent = float(np.ptp(np.asarray(first.positions[..., 2], dtype=float), axis=1).max())
+    boundary = Open(TALL * max(extent, float(cell[2, 2])))
+    tall = boundary.place(first.positions[0], cell if requested is None else requested)[1]
+    taken = f"the cell is taken {boundary.height:.3f} Å high"
+    return tall, boundary, [f"z is not periodic in it: heights do not wrap, for which {taken}"]
+
+
 def beginning(content: Content) -> Piece:
-    """Its first frames; whether more follow is seen later."""
+    """First frames of a file; InputFailure where no frame is whole."""
     try:
         return next(content.pieces(FIRST))
     except CutShort as error:
@@ -71,7 +118,7 @@ def beginning(content: Content) -> Piece:
 def height_varies(
     contents: list[Content], first: Piece, numbers: Ints, request: dict[str, Any]
 ) -> tuple[Floats, Cut, list[str]]:
-    """The cell of the largest height, and how frames are laid into it."""
+    """Cell of the largest height, the cut at which frames are extended to it, and facts in words."""
     path, heights = contents[0].path, list[float]()
     for content in contents:
         try:
@@ -81,11 +128,11 @@ def height_varies(
         except CutShort:
             pass
     assert first.cells is not None
-    metal = np.flatnonzero(numbers == atomic_numbers[request["surface"]])
+    metal = np.flatnonzero(np.isin(numbers, atomic_numbers_of(request["surface"])))
     try:
         cut = cut_of(first.positions[0], first.cells[0], metal, max(heights))
     except ValueError as error:
-        raise InputFailure(f"{path}: the cell changes (its height alone), and {error}") from error
+        raise InputFailure(f"{path}: the cell changes (its height alone): {error}") from error
     cell = np.array(first.cells[0])
     cell[2, 2] = cut.height
     low, high = min(heights), max(heights)
@@ -94,13 +141,13 @@ def height_varies(
         cut,
         [
             f"the height of the cell changes from {low:.3f} to {high:.3f} Å at constant area: heights are "
-            "from the surface, and what a frame lacks to the largest lies within the metal"
+            "from the surface, and frames are extended to the largest height within the metal"
         ],
     )
 
 
 def normal(path: Path, positions: Positions, cells: Floats, frame: int) -> tuple[Positions, Floats]:
-    """Positions (f, N, 3) and cells (f, 3, 3) Å, written in one way; the first frame has index `frame`.
+    """Positions (f, N, 3) and cells (f, 3, 3) Å in the standard form; the first frame has index `frame`.
 
     Raises InputFailure where a cell has no volume.
     """
@@ -115,7 +162,7 @@ def normal(path: Path, positions: Positions, cells: Floats, frame: int) -> tuple
 
 
 def lattice_at(path: Path, cell: Floats, frame: int) -> lattice.Lattice:
-    """As `lattice_of`, and errors name the frame."""
+    """Lattice of a cell as `lattice_of`; errors name the frame."""
     try:
         return lattice.lattice_of(np.asarray(cell, dtype=float))
     except InputFailure as error:
@@ -125,7 +172,7 @@ def lattice_at(path: Path, cell: Floats, frame: int) -> lattice.Lattice:
 
 
 def change_message(path: Path, frame: int, first: Floats, cell: Floats) -> str:
-    """That the cell is another one, and why this is refused."""
+    """Message of a cell that changes from frame to frame, with the reason for its refusal."""
     return (
         f"{path}: the cell changes at frame {frame}, from {lattice.edges(first)} to {lattice.edges(cell)}, "
         "so that bins have no constant volume; expected a constant cell, or one of which the height alone "
@@ -134,7 +181,7 @@ def change_message(path: Path, frame: int, first: Floats, cell: Floats) -> str:
 
 
 def contradiction_message(path: Path, frame: int, requested: Floats, cell: Floats) -> str:
-    """That the cell of the request is not the file's."""
+    """Message where the cell of the request is not the file's."""
     return (
         f"--cell: received {lattice.edges(requested)}, but {path} has {lattice.edges(cell)} in frame "
         f"{frame}: leave --cell out, or correct the file"

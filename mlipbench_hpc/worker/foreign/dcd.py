@@ -1,4 +1,4 @@
-"""DCD, read by MDAnalysis; here only what its header says of times, which every program means differently."""
+"""DCD, read by MDAnalysis; times are determined here, because their unit depends on the program."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ from mlipbench_hpc.data.trajectory import cell_vectors
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.record import PS, Clock, Content, Frame, Labels
 
-# A time step of MD in fs is not as short as this, and in ps not as long.
+# A time step from this on is taken as fs, a smaller one as ps.
 FS_FROM = 0.02
 OTHER_UNITS = ("LAMMPS", "CP2K")
 IN_AKMA = ("NAMD", "CHARMM", "OPENMM")
-# The time step of programs that know none, VMD among them.
+# Time step that programs without one write, VMD among them.
 UNKNOWN = 1.0
 
 
 def content(path: Path) -> Content:
-    """A DCD. Raises InputFailure where it is none, or holds velocities."""
+    """Content of a DCD. Raises InputFailure where it is none, or holds velocities."""
     reader = open_reader(path)
     header = reader._file.header
     frames, expected = len(reader), _frames_in_header(path)
@@ -34,7 +34,7 @@ def content(path: Path) -> Content:
 
 
 def open_reader(path: Path) -> Any:
-    """MDAnalysis' reader. Raises InputFailure with what it says."""
+    """Reader of MDAnalysis. Raises InputFailure with MDAnalysis' message."""
     from MDAnalysis.coordinates.DCD import DCDReader
 
     with path.open("rb") as stream:
@@ -42,14 +42,14 @@ def open_reader(path: Path) -> Any:
             raise InputFailure(f"{path}: it holds velocities (VELD), expected positions")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what will be otherwise in its next version
+            warnings.simplefilter("ignore")  # of MDAnalysis, about changes in its next version
             return DCDReader(str(path))
     except Exception as error:
         raise InputFailure(f"{path}: MDAnalysis cannot read it as DCD: {error}") from error
 
 
 def _clock(header: dict[str, Any], frames: int) -> Clock:
-    """Times by the header. NAMD and CHARMM mean AKMA units, LAMMPS its own, CP2K fs; others often nothing."""
+    """Times by the header, in AKMA units; of LAMMPS in fs or ps, of CP2K in fs. Doubtful ones say so."""
     from MDAnalysis.units import convert
 
     akma, remarks = float(convert(1.0, "AKMA", "ps")), str(header["remarks"]).upper()
@@ -67,11 +67,14 @@ def _clock(header: dict[str, Any], frames: int) -> Clock:
         )
         return Clock(None, np.asarray(counted * delta * every * unit), PS["ps"], warning)
     if delta == UNKNOWN:
-        return Clock(doubt="the DCD's time step is 1, as programs write that know none: there are no times")
+        return Clock(
+            doubt="the DCD's time step is 1, the value of programs without a time step: no times are used; "
+            "pass --frame-every PS"
+        )
     step = float(convert(header["delta"], "AKMA", "ps")) * every
     doubt = (
-        f"by the DCD's header frames are {step:.6g} ps apart, which many a program writes wrongly; if that "
-        "is not so, pass --frame-every PS"
+        f"by the DCD's header frames are {step:.6g} ps apart, which many programs write incorrectly; "
+        "check, and pass --frame-every PS"
     )
     trusted = any(name in remarks for name in IN_AKMA)
     return Clock(None, np.asarray(counted * step), PS["ps"], doubt="" if trusted else doubt)
@@ -96,7 +99,7 @@ def _vectors(box: Floats) -> Floats:
 
 
 def _frames_in_header(path: Path) -> int:
-    """The integer after `CORD`; its byte order is that of the first record's length, 84, which is `T`."""
+    """Integer after `CORD`; its byte order is that of the first record's length, 84, which is `T`."""
     with path.open("rb") as stream:
         start = stream.read(12)
     order: Literal["little", "big"] = "little" if start[:1] == b"T" else "big"

@@ -1,6 +1,6 @@
 """LAMMPS dumps (https://docs.lammps.org/dump.html), with or without their headers UNITS and TIME.
 
-Read here, because MDAnalysis takes rows of equal ids, reads no TIME, and is slower.
+Our own reader, because MDAnalysis accepts rows of equal ids, reads no TIME, and is slower.
 """
 
 from collections.abc import Iterator
@@ -14,18 +14,27 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
 from mlipbench_hpc.worker.foreign.lines import rows_of
-from mlipbench_hpc.worker.foreign.record import HALF, Clock, Content, CutShort, Frame, Labels
+from mlipbench_hpc.worker.foreign.record import (
+    HALF,
+    PERIODIC,
+    Clock,
+    Content,
+    CutShort,
+    Frame,
+    Labels,
+    Periodic,
+)
 
 ITEMS = ("TIMESTEP", "TIME", "UNITS", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
-# The first of these that the columns have is taken; those with s are in units of the cell.
+# Names of coordinates in order of preference; those with s are in units of the cell.
 PLACES = (("x", "y", "z"), ("xs", "ys", "zs"), ("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
-# Units whose lengths are in Å, and ps in their unit of time.
+# Unit of time in ps, of the systems of units with lengths in Å.
 PS = {"metal": 1.0, "real": 1e-3}
 Header = dict[str, list[str]]
 
 
 def content(path: Path) -> Content:
-    """A dump. Raises InputFailure where its lengths are no Å, or its columns name no atoms."""
+    """Content of a dump. Raises InputFailure where its lengths are not in Å, or its columns name no atoms."""
     headers, labels, rest = list[Header](), Labels(), ""
     try:
         for header, rows in blocks(path):
@@ -40,7 +49,17 @@ def content(path: Path) -> Content:
     return Content(
         path, "LAMMPS dump", len(headers), labels, clock, rest,
         lambda size: record.gather(_frames(path, len(headers)), size, path),
+        periodic=record.periodicity(path, [_periodic(header["BOX BOUNDS"]) for header in headers]),
     )  # fmt: skip
+
+
+def _periodic(words: list[str]) -> Periodic:
+    """Periodicity by BOX BOUNDS, such as `pp pp ff` (https://docs.lammps.org/boundary.html)."""
+    flags = [word for word in words if len(word) == 2 and set(word) <= set("pfsm")]
+    if len(flags) != 3:
+        return PERIODIC
+    a, b, c = (flag == "pp" for flag in flags)
+    return a, b, c
 
 
 def _clock(headers: list[Header], unit: float | None) -> Clock:
@@ -71,7 +90,7 @@ def blocks(path: Path) -> Iterator[tuple[Header, list[str]]]:
 
 
 def _header(path: Path, stream: TextIO) -> Header:
-    """Words under each ITEM above the atoms, and beside it for ATOMS and BOX BOUNDS; {} at the end."""
+    """Words under each ITEM before the atoms, and those beside ATOMS and BOX BOUNDS; {} at the end."""
     header: Header = {}
     words: list[str] | None = None
     for line in stream:
@@ -140,7 +159,7 @@ def _box(path: Path, words: list[str]) -> tuple[Floats, Floats]:
 
 
 def _columns(path: Path, columns: list[str]) -> tuple[list[int], bool]:
-    """Where x, y, z and the id stand, and whether the first three are in units of the cell."""
+    """Columns of x, y, z and the id; True where the first three are in units of the cell."""
     names = next((names for names in PLACES if set(names) <= set(columns)), None)
     if names is None:
         raise InputFailure(

@@ -1,4 +1,4 @@
-"""Atomic numbers from names and types; what contradicts one another is refused."""
+"""Atomic numbers from names and types; contradictions are refused."""
 
 import re
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ OXYGEN = 8
 
 @dataclass(frozen=True)
 class Naming:
-    """What `--elements` says of names and types, and the elements that the request names (with O and H)."""
+    """Elements by name from `--elements`, and elements that the request names (with O and H)."""
 
     elements: Mapping[str, str]
     requested: frozenset[str]
     surfaces: frozenset[str]
 
     def element(self, name: str) -> str | None:
-        """Of a name: as `--elements` says, a plain symbol, or the requested one that it begins with."""
+        """Element of a name: by `--elements`, as a plain symbol, or as the requested one it begins with."""
         if name in self.elements:
             return self.elements[name]
         letters = re.sub(r"[^A-Za-z]", "", name)
@@ -39,7 +39,7 @@ class Naming:
 
 @dataclass(frozen=True)
 class Species:
-    """numbers (N,); facts: where they are from; warnings: what a file says that was not taken."""
+    """Atomic numbers (N,); facts: their source; warnings: statements of a file that were not used."""
 
     numbers: Ints
     facts: list[str]
@@ -49,7 +49,7 @@ class Species:
 def numbers_of(
     path: Path, own: Labels, topology: Path | None, other: Labels | None, naming: Naming
 ) -> Species:
-    """Of the names and types of a trajectory, `own`, and of its topology, `other`, None where there is none.
+    """Atomic numbers from names and types of a trajectory, `own`, and of its topology, `other`, or None.
 
     Raises InputFailure where a name is of no element, or two of them contradict one another.
     """
@@ -78,17 +78,17 @@ def numbers_of(
 
 
 def is_default(labels: Labels) -> bool:
-    """Whether an element column is LAMMPS' default, C for every atom, while there are several types."""
+    """True where an element column is LAMMPS' default, C for every atom, with several types."""
     return set(labels.names) == {"C"} and labels.kind == "elements" and len(set(labels.types)) > 1
 
 
 def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> dict[str, str]:
-    """The element of each name or type. Raises InputFailure where there is none."""
+    """Element of each name or type. Raises InputFailure where there is none."""
     names = list(dict.fromkeys(words))
     symbols = {name: naming.element(name) for name in names}
     charges = {name: int(name) for name in names if name.isdecimal() and int(name) < len(chemical_symbols)}
     surfaces = {atomic_numbers[symbol] for symbol in naming.surfaces}
-    # LAMMPS writes its types into the same column: only where these are plausible are they atomic numbers.
+    # LAMMPS writes its types into the same column: numbers count as atomic numbers only if plausible.
     if kind == "species" and {OXYGEN, *surfaces} <= set(charges.values()):
         symbols |= {
             name: chemical_symbols[charge]
@@ -96,20 +96,20 @@ def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> 
             if symbols[name] is None and charge
         }
     unknown = [name for name, symbol in symbols.items() if symbol is None]
-    # NA may be a nitrogen, CL a carbon: where nothing else is in question they are ions.
+    # NA may be a nitrogen, CL a carbon: they count as ions where all unknown names are such symbols.
     if kind == "names" and all(name.isupper() and name.title() in atomic_numbers for name in unknown):
         symbols |= {name: name.title() for name in unknown}
         unknown = []
     if unknown:
         raise InputFailure(
-            f"{source}: which element is {kind} {', '.join(unknown[:8])}? Say so: --elements "
+            f"{source}: no element for {kind} {', '.join(unknown[:8])}; pass --elements "
             + " ".join(f"{name}=…" for name in unknown[:8])
         )
     return {name: str(symbol) for name, symbol in symbols.items()}
 
 
 def _same_names(path: Path, own: Labels, topology: Path, numbers: Ints, naming: Naming) -> None:
-    """Names of the trajectory, where it has any that are of an element, are those of the topology."""
+    """Check that those names of the trajectory that are elements agree with the topology."""
     if len(own.names) != len(numbers) or is_default(own):
         return
     symbols = {name: naming.element(name) for name in set(own.names)}
@@ -124,7 +124,7 @@ def _same_names(path: Path, own: Labels, topology: Path, numbers: Ints, naming: 
 
 
 def _same_types(path: Path, own: Labels, numbers: Ints, source: str, naming: Naming) -> None:
-    """Atoms of one type are of one element, the one that `--elements` says."""
+    """Check that atoms of one type are of one element, the one of `--elements`."""
     if len(own.types) != len(numbers):
         return
     types = np.array(own.types)

@@ -1,4 +1,4 @@
-"""The formats that are read, their file endings, and the names that `--format` takes."""
+"""Formats of trajectories, their file endings, and the names that `--format` takes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PACKED = (".gz", ".bz2", ".xz")
 
 @dataclass(frozen=True)
 class Format:
-    """endings: of files; title: what messages call it. None of them can carry code."""
+    """File format; endings: of files; title: its name in messages. No format can contain code."""
 
     read: Callable[[Path], Content]
     title: str
@@ -37,12 +37,12 @@ FORMATS = {
 
 
 def name_inside(path: Path) -> Path:
-    """Without the ending of a compressed file."""
+    """Name without the ending of a compressed file."""
     return path.with_suffix("") if path.suffix.lower() in PACKED else path
 
 
 def known_format(path: Path) -> str | None:
-    """By its ending or, for VASP, its name; None where these say nothing."""
+    """Format by the ending or, for VASP, the name of a file; None for unknown ones."""
     name = name_inside(path)
     if name.name.upper().startswith("XDATCAR"):
         return "xdatcar"
@@ -50,7 +50,7 @@ def known_format(path: Path) -> str | None:
 
 
 def format_of(path: Path, requested: str) -> Format:
-    """As requested, else by the name. Raises InputFailure where that says nothing."""
+    """Requested format, else the one by the name. Raises InputFailure for an unknown name."""
     if key := requested or known_format(path):
         return FORMATS[key]
     endings = ", ".join(ending for kind in FORMATS.values() for ending in kind.endings)

@@ -1,7 +1,7 @@
 """XTC and TRR, decoded by MDAnalysis' library, and GRO.
 
-Headers of XTC and TRR are looked through here, since MDAnalysis names neither half a frame nor steps before
-it decodes; GRO is read here, since MDAnalysis reads its first frame alone.
+Headers of XTC and TRR are parsed here, because MDAnalysis does not report half a frame, or steps before
+decoding; GRO is read here, because MDAnalysis reads its first frame alone.
 """
 
 import itertools
@@ -15,9 +15,10 @@ import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.lines import decimals
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
-from mlipbench_hpc.worker.foreign.lines import decimals, rows_of
+from mlipbench_hpc.worker.foreign.lines import rows_of
 from mlipbench_hpc.worker.foreign.record import (
     BROKEN,
     HALF,
@@ -31,17 +32,17 @@ from mlipbench_hpc.worker.foreign.record import (
 )
 
 NM = np.float32(record.NM)
-# The first number of a frame; the second stands in files of more than 300 million atoms.
+# First number of a frame; XTC_LARGE in files of more than 300 million atoms.
 XTC_MAGIC, XTC_LARGE, TRR_MAGIC = 1995, 2023, 1993
 XTC_HEAD, FEW_ATOMS = 96, 9
 TRR_HEAD, TRR_FIELDS = 92, 13
-# Serial numbers of GRO and PDB begin anew after so many.
+# Largest serial number of GRO and PDB, after which they begin anew.
 SERIALS = 99_999
 WHEN = re.compile(r"\bt\s*=\s*([-+\d.eE]+)(?:.*\bstep\s*=\s*(\d+))?")
 
 
 class Header(NamedTuple):
-    """Of one frame: bytes, atoms, step, time in ps, whether it holds positions."""
+    """Header of one frame: bytes, atoms, step, time in ps, and True for a frame with positions."""
 
     size: int
     atoms: int
@@ -51,7 +52,7 @@ class Header(NamedTuple):
 
 
 def xtc(path: Path) -> Content:
-    """An XTC. Raises InputFailure where it does not begin with a frame."""
+    """Content of an XTC. Raises InputFailure where it does not begin with a frame."""
     headers, rest = _walk(path, _xtc_header)
     return Content(
         path, "XTC", len(headers), Labels(), _clock(headers), rest,
@@ -60,7 +61,7 @@ def xtc(path: Path) -> Content:
 
 
 def trr(path: Path) -> Content:
-    """A TRR, of which frames with positions count. Raises InputFailure where it does not begin with one."""
+    """Content of a TRR: its frames with positions. InputFailure where it does not begin with a frame."""
     headers, rest = _walk(path, _trr_header)
     whole = [header for header in headers if header.positions]
     left = len(headers) - len(whole)
@@ -74,7 +75,7 @@ def trr(path: Path) -> Content:
 
 
 def _walk(path: Path, read: Any) -> tuple[list[Header], str]:
-    """Headers of all whole frames, and why there are no more."""
+    """Headers of all whole frames, and the reason why there are no more."""
     headers, at, size = list[Header](), 0, path.stat().st_size
     with path.open("rb") as stream:
         while at < size:
@@ -125,14 +126,14 @@ def _clock(headers: list[Header]) -> Clock:
 
 
 def _in_angstrom(positions: record.Positions, boxes: Floats) -> Piece:
-    """What was in nm; a box of zeros is none."""
+    """Positions and boxes in nm converted to Å; a box of zeros is no cell."""
     cells = record.NM * boxes.astype(float)
     np.multiply(positions, NM, out=positions)
     return Piece(positions, cells if cells.any(axis=(1, 2)).all() else None)
 
 
 def _xtc_pieces(path: Path, frames: int, size: int) -> Iterator[Piece]:
-    """Without MDAnalysis' universe around its decoder, which takes as long as the decoding."""
+    """Pieces of an XTC by MDAnalysis' decoder alone; a universe would take as long again."""
     from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
     with XTCFile(str(path)) as file:
@@ -163,7 +164,7 @@ def _trr_frames(path: Path, amount: int) -> Iterator[Frame]:
 
 
 def gro(path: Path) -> Content:
-    """A GRO of any number of frames. Raises InputFailure."""
+    """Content of a GRO of any number of frames. Raises InputFailure."""
     return titled(path, "GRO", gro_blocks(path), _gro_labels, _gro_frames)
 
 
@@ -199,7 +200,7 @@ def gro_blocks(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
 
 
 def serials(words: list[str]) -> Ints | None:
-    """(N,) serial numbers of atoms, None where there are more atoms than numbers, or they are none."""
+    """Serial numbers (N,) of atoms; None where there are more atoms than numbers, or no numbers."""
     if len(words) > SERIALS or not all(word.strip().isdecimal() for word in words):
         return None
     return np.array(words, dtype=np.int64)
@@ -212,7 +213,7 @@ def titled(
     labels_of: Callable[[Path, list[str]], Labels],
     frames: Callable[[Path, int], Iterator[Frame]],
 ) -> Content:
-    """A file whose frames have titles, which may state times, and whose first frame's rows name the atoms."""
+    """Content of a file whose titles may state times, and whose first frame's rows name the atoms."""
     titles, labels, rest = list[str](), Labels(), ""
     try:
         for title, rows, _ in blocks:
@@ -228,7 +229,7 @@ def titled(
 
 
 def clock_of_titles(titles: list[str]) -> Clock:
-    """GROMACS writes `t= 0.05 step= 25` into titles, in ps."""
+    """Steps and times from titles of GROMACS, `t= 0.05 step= 25`, in ps."""
     matches = [WHEN.search(title) for title in titles]
     whole = [match for match in matches if match]
     if not whole or len(whole) < len(titles):
@@ -253,7 +254,7 @@ def _gro_frames(path: Path, amount: int) -> Iterator[Frame]:
 
 
 def _gro_cell(path: Path, index: int, words: list[str]) -> Floats | None:
-    """(3, 3) Å of v1x v2y v3z [v1y v1z v2x v2z v3x v3y] nm."""
+    """Cell (3, 3) Å from v1x v2y v3z [v1y v1z v2x v2z v3x v3y] nm."""
     try:
         values = record.NM * np.array(words, dtype=float)
     except ValueError as error:

@@ -1,6 +1,6 @@
 """H5MD (https://www.nongnu.org/h5md/h5md.html).
 
-Read here with h5py, since MDAnalysis refuses a fixed box and files without units, and ignores ids.
+Our own reader with h5py, because MDAnalysis refuses a fixed box and files without units, and ignores ids.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ NO_UNIT = "its positions have no unit and are taken as Å"
 
 
 class Particles:
-    """The one group of particles with positions of a file that is open."""
+    """The one group of particles with positions of an open file."""
 
     def __init__(self, path: Path, file: Any) -> None:
         """Raises InputFailure where there is none, or several."""
@@ -75,20 +75,20 @@ class Particles:
         return np.asarray(data[:], dtype=float)
 
     def cells(self, frame: int) -> Floats | None:
-        """(3, 3) Å of one frame, of a box that is stored once or for every frame."""
+        """Cell (3, 3) Å of one frame, from a box that is stored once or for every frame."""
         edges = self.group.get("box/edges")
         if edges is None:
             return None
         stored_once = not hasattr(edges, "keys")
         values = edges if stored_once else edges["value"]
-        # Without a unit of its own a box is in the positions'.
+        # A box without a unit of its own is in the unit of the positions.
         factor = self._factor(values) if _unit(values) else self.factor
         box = np.asarray(values[()] if stored_once else values[frame], dtype=float) * factor
         cell = np.diag(box) if box.shape == (3,) else box
         return cell if cell.shape == (3, 3) and cell.any() else None
 
     def column(self, name: str, frame: int) -> Any:
-        """(N,) ids or species, stored once or for every frame; None without them."""
+        """Column (N,) of ids or species, stored once or for every frame; None without it."""
         if name not in self.group:
             return None
         data = self.group[name]
@@ -101,7 +101,7 @@ def _unit(values: Any) -> str:
 
 
 def open_reader(path: Path) -> Any:
-    """The file. Raises InputFailure with what h5py says."""
+    """Open file. Raises InputFailure with h5py's message."""
     import h5py
 
     try:
@@ -111,7 +111,7 @@ def open_reader(path: Path) -> Any:
 
 
 def content(path: Path) -> Content:
-    """An H5MD file. Raises InputFailure."""
+    """Content of an H5MD file. Raises InputFailure."""
     with open_reader(path) as file:
         particles = Particles(path, file)
         frames, species = len(particles.values), particles.column("species", 0)

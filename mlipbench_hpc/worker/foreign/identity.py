@@ -1,4 +1,4 @@
-"""Which atom is which: ids are unique, and the atoms of every frame are those of the first."""
+"""Identity of atoms: ids are unique, and the atoms of every frame are those of the first."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from mlipbench_hpc.data.frames import Ints
 
 
 class Identity:
-    """Compares each frame of one file with its first."""
+    """Comparison of each frame of one file with its first."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.frame = path, -1
@@ -49,11 +49,12 @@ class Identity:
 
 
 def order_of(path: Path, frame: int, ids: Ints) -> Ints:
-    """(N,) indices that sort ids (N,); InputFailure where one stands twice."""
+    """Indices (N,) that sort ids (N,); InputFailure where an id occurs twice."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
     if (twice := np.flatnonzero(ordered[1:] == ordered[:-1])).size:
         raise InputFailure(
-            f"{path}: frame {frame} holds id {ordered[twice[0]]} twice, so nobody knows which atom is which"
+            f"{path}: frame {frame} holds id {ordered[twice[0]]} twice, so atoms cannot be identified; "
+            "write unique ids"
         )
     return np.asarray(order)

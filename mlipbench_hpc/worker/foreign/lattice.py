@@ -1,4 +1,4 @@
-"""One way to write a lattice: a along x, b in the xy plane, c upwards, reduced; the surface lies in xy."""
+"""Standard form of a lattice: a along x, b in the xy plane, c upwards, reduced; the surface lies in xy."""
 
 import itertools
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.trajectory import cell_vectors
 from mlipbench_hpc.worker.foreign.record import Positions
 
-# Å: vectors that rise less lie in the xy plane; cells that differ less are one (thermal noise, rounding).
+# Å. Vectors with a smaller z lie in the xy plane; cells that differ less are equal (thermal noise, rounding).
 FLAT, NOISE = 1e-3, 3e-3
-# Å by which a cell that is typed may differ from the file's.
+# Å by which a cell of the request may differ from the file's.
 TYPED = 0.02
-# Half a lattice vector, and what keeps a hexagonal cell from changing its angle from frame to frame.
+# Half a lattice vector, with a margin so that a hexagonal cell keeps its angle from frame to frame.
 HALF = 0.5 + 1e-3
 # Smallest share of a rectangular cell's volume.
 THIN = 1e-6
-# Combinations of three vectors among which two in the xy plane are looked for.
+# Combinations of three vectors, searched for two in the xy plane.
 COMBINATIONS = np.array(list(itertools.product(range(-2, 3), repeat=3)))
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """cell (3, 3) Å, lower triangular, positive diagonal; turn: to its axes, None where they are the same."""
+    """Cell (3, 3) Å, lower triangular, positive diagonal; turn: rotation to its axes, None for none."""
 
     cell: Floats
     turn: Floats | None
@@ -35,7 +35,7 @@ class Lattice:
 
 
 def lattice_of(cell: Floats) -> Lattice:
-    """Of any three vectors (rows, Å) of a lattice. Raises InputFailure where they span no volume."""
+    """Lattice of any three vectors (rows, Å). Raises InputFailure where they span no volume."""
     check_volume(cell)
     basis = reduce(horizontal(cell))
     if not np.triu(basis, 1).any() and (np.diag(basis) > 0).all():
@@ -52,7 +52,7 @@ def lattice_of(cell: Floats) -> Lattice:
 
 
 def check_volume(cell: Floats) -> None:
-    """Raises InputFailure with the reason why three vectors are no cell."""
+    """Raise InputFailure with the reason where three vectors are no cell."""
     names, lengths = "abc", np.linalg.norm(cell, axis=1)
     if not np.isfinite(cell).all():
         raise InputFailure("the cell holds numbers that are not finite")
@@ -68,7 +68,7 @@ def check_volume(cell: Floats) -> None:
 def horizontal(cell: Floats) -> Floats:
     """Basis of the same lattice whose first two vectors lie in the xy plane, a to the right, b and c upwards.
 
-    As given where the lattice has no such vectors.
+    The basis is returned unchanged where the lattice has no such vectors.
     """
     if not (np.abs(cell[:2, 2]) <= FLAT).all():
         vectors = COMBINATIONS @ cell
@@ -90,14 +90,14 @@ def horizontal(cell: Floats) -> Floats:
 
 
 def independent(vector: Floats, other: Floats) -> bool:
-    """Whether two vectors are not parallel."""
+    """True for two vectors that are not parallel."""
     return bool(
         np.linalg.norm(np.cross(vector, other)) > THIN * np.linalg.norm(vector) * np.linalg.norm(other)
     )
 
 
 def reduce(basis: Floats) -> Floats:
-    """The same lattice: b, a and c leave out whole multiples of the vectors before, only as needed."""
+    """Reduced basis of the same lattice: multiples of the vectors before are subtracted where necessary."""
     a, b, c = basis
     while True:
         along, across = (b @ a) / (a @ a), (a @ b) / (b @ b)
@@ -114,7 +114,7 @@ def reduce(basis: Floats) -> Floats:
 
 
 def request_cell(lengths_and_angles: list[float]) -> Floats:
-    """(3, 3) Å of A B C in Å, or of A B C α β γ with angles in degrees. Raises InputFailure."""
+    """Cell (3, 3) Å of A B C in Å, or of A B C α β γ with angles in degrees. Raises InputFailure."""
     lengths, angles = np.array(lengths_and_angles[:3]), np.array(lengths_and_angles[3:] or [90.0] * 3)
     with np.errstate(invalid="ignore"):
         cell: Floats = cell_vectors(lengths[None], angles[None])[0]

@@ -1,6 +1,6 @@
 """AMBER NetCDF (https://ambermd.org/netcdf/nctraj.xhtml), also of LAMMPS, which stores ids and types.
 
-Read here, memory-mapped: MDAnalysis copies every frame, ignores ids, and refuses times in fs.
+Our own reader, memory-mapped: MDAnalysis copies every frame, ignores ids, and refuses times in fs.
 """
 
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ AT_ONCE = 1000
 
 
 class Variables:
-    """The record variables of one file, in Å, ps and degrees."""
+    """Record variables of one file, in Å, ps and degrees."""
 
     def __init__(self, path: Path) -> None:
-        """Raises InputFailure where this is no such file, or its units are none of these."""
+        """Raises InputFailure where the file is no AMBER NetCDF, or its units are not in UNITS."""
         self.records = _records(path)
         self.rows: NDArray[Any] = self.records.rows
         self.factors = {name: self._factor(path, name) for name in UNITS}
@@ -51,19 +51,19 @@ class Variables:
         return name in (self.rows.dtype.names or ())
 
     def of(self, rows: NDArray[Any], name: str) -> NDArray[Any]:
-        """A variable of some records; as stored, big-endian, where its factor is 1."""
+        """Variable of some records; as stored, big-endian, where its factor is 1."""
         factor = self.factors[name]
         return np.asarray(rows[name] if factor == 1.0 else rows[name] * rows[name].dtype.type(factor))
 
     def cells(self, rows: NDArray[Any]) -> Floats | None:
-        """(f, 3, 3) Å, or None where there are none."""
+        """Cells (f, 3, 3) Å, or None where there are none."""
         if "cell_lengths" not in self or "cell_angles" not in self:
             return None
         lengths, angles = (np.asarray(self.of(rows, f"cell_{what}"), float) for what in ("lengths", "angles"))
         return cell_vectors(lengths, angles) if lengths.all() else None
 
     def times(self) -> Floats | None:
-        """(F,) ps, read a thousand at a time, for each lies in a page of its own."""
+        """Times (F,) in ps, read a thousand at a time, because each lies in a page of its own."""
         if "time" not in self:
             return None
         times = [np.zeros(0)]
@@ -90,7 +90,7 @@ def _records(path: Path) -> Records:
 
 
 def content(path: Path) -> Content:
-    """An AMBER NetCDF trajectory. Raises InputFailure."""
+    """Content of an AMBER NetCDF trajectory. Raises InputFailure."""
     variables = Variables(path)
     rows, labels = variables.rows, Labels()
     if len(rows) and "type" in variables and rows["type"].ndim == 2:

@@ -1,6 +1,7 @@
 """PDB: models, or frames that END ends.
 
-Read here, since MDAnalysis takes its cell from the last CRYST1 or from none, and ignores serial numbers.
+Our own reader, because MDAnalysis takes its cell from the last CRYST1 or from none, and ignores serial
+numbers.
 """
 
 import itertools
@@ -18,19 +19,19 @@ from mlipbench_hpc.worker.foreign.gromacs import serials, titled
 from mlipbench_hpc.worker.foreign.identity import order_of
 from mlipbench_hpc.worker.foreign.record import HALF, Content, CutShort, Frame, Labels
 
-# Where the columns of this record begin, and the last one ends.
+# Starts of the columns of this record, and the end of the last one.
 CRYST1 = (6, 15, 24, 33, 40, 47, 54)
 PLACES, SHORTEST = ((30, 38), (38, 46), (46, 54)), 54
 Block = tuple[str, list[str], Floats | None]
 
 
 def content(path: Path) -> Content:
-    """A PDB of any number of frames. Raises InputFailure."""
+    """Content of a PDB of any number of frames. Raises InputFailure."""
     return titled(path, "PDB", blocks(path), _labels, _frames)
 
 
 def blocks(path: Path) -> Iterator[Block]:
-    """Titles, rows of atoms and cell (3, 3) Å of each frame; a cell stands until another is read."""
+    """Titles, rows of atoms and cell (3, 3) Å of each frame; a cell holds until the next one."""
     title, rows, cell, atoms = "", list[str](), None, 0
     with path.open(errors="replace") as stream:
         for line in stream:
@@ -50,7 +51,7 @@ def blocks(path: Path) -> Iterator[Block]:
 
 
 def _cell(path: Path, line: str) -> Floats | None:
-    """None for the edges of 1 Å that stand for no cell."""
+    """Cell (3, 3) Å of a CRYST1 line; None for edges of 1 Å, which mean no cell."""
     try:
         box = np.array([line[start:end] for start, end in itertools.pairwise(CRYST1)], dtype=float)
     except ValueError as error:
@@ -72,7 +73,7 @@ def topology(path: Path) -> Labels:
 
 
 def _labels(path: Path, rows: list[str]) -> Labels:
-    """In the order of serial numbers."""
+    """Names of atoms in the order of serial numbers."""
     ids, labels = serials([row[6:11] for row in rows]), _named(rows)
     if ids is None:
         return labels

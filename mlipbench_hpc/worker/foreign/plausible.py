@@ -1,24 +1,26 @@
-"""Whether positions can be those of atoms, in Å: finite, apart from one another, O-H bonds of about 1 Å."""
+"""Plausibility of positions in Å: finite, no two atoms at one point, O-H bonds of about 1 Å."""
 
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
+from mlipbench_hpc.analysis.fused import native
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign.record import Piece, Positions
 
-# Hydrogens that are looked at.
+# Number of hydrogens in the check of bonds.
 SAMPLE = 200
-# Å within which the median hydrogen's nearest oxygen lies, and no hydrogen's lies outside the second pair.
+# Limits in Å, by unit, of the median distance from H to the nearest O, and of all these distances.
 UNITS = {"bohr": (1.6, 2.1, 1.5, np.inf), "nm": (0.08, 0.12, 0.0, 0.2)}
-# The same of what is in Å, but was taken for bohr.
+# The same limits for lengths in Å that were converted as if they were in bohr.
 TWICE = (0.42, 0.62, 0.0, 0.75)
 
 
 def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats) -> None:
-    """Raises InputFailure where all bonds of one frame have the length they have in bohr or nm.
+    """Raise InputFailure where the bonds of one frame have their lengths in bohr or nm.
 
     numbers (N,), positions (N, 3) Å, cell (3, 3) Å.
     """
@@ -31,8 +33,9 @@ def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats)
     for unit, limits in UNITS.items():
         if within(nearest, *limits):
             raise InputFailure(
-                f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen, as in {unit} "
-                f"they do: its lengths are in {unit}, expected Å; convert it, or name the unit in the file"
+                f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen, the O-H "
+                f"distance in {unit}: lengths are in {unit}, expected Å; convert them, or name the unit in "
+                "the file"
             )
     if within(nearest, *TWICE):
         raise InputFailure(
@@ -42,35 +45,51 @@ def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats)
 
 
 def within(nearest: Floats, low: float, high: float, shortest: float, longest: float) -> bool:
-    """Whether the median of distances (K,) lies between two limits, and all between two others."""
+    """True where the median of distances (K,) lies between two limits, and all between two others."""
     return low < float(np.median(nearest)) < high and nearest.min() > shortest and nearest.max() < longest
 
 
 def check_positions(path: Path, piece: Piece, atoms: int, frame: int) -> None:
-    """Raises InputFailure where positions of these frames, the first of index `frame`, cannot be right."""
+    """Raise InputFailure where positions of these frames, the first of index `frame`, cannot be right."""
     if (amount := piece.positions.shape[1]) != atoms:
         raise InputFailure(f"{path}: it has {amount} atoms, its topology {atoms}")
-    finite = np.isfinite(piece.positions).all(axis=(1, 2))
-    if not finite.all():
-        raise InputFailure(
-            f"{path}: frame {frame + int(finite.argmin())} holds positions that are not finite"
-        )
-    x = piece.positions[:, :, 0]
-    for index in np.flatnonzero((x[:, 1:] == x[:, :-1]).any(axis=1)):
-        positions = piece.positions[index]
-        same = (positions[1:] == positions[:-1]).all(axis=1)
-        if same.any():
-            raise InputFailure(
-                coincidence_message(
-                    path, frame + int(index), positions, int(same.argmax()), int(same.sum()) + 1
-                )
-            )
+    index, atom = _fault(native(piece.positions))
+    if index < 0:
+        return
+    positions = piece.positions[index]
+    if not np.isfinite(positions).all():
+        raise InputFailure(f"{path}: frame {frame + index} holds positions that are not finite")
+    amount = int((positions[1:] == positions[:-1]).all(axis=1).sum()) + 1
+    raise InputFailure(coincidence_message(path, frame + index, positions, atom, amount))
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _fault(positions: Positions) -> tuple[int, int]:
+    """First frame and atom that is not finite, or else at the point of the next atom; -1 twice if none.
+
+    positions (F, N, 3) Å. Compiled, because every frame of every file is checked.
+    """
+    for frame in range(len(positions)):
+        here, atoms, total = positions[frame], positions.shape[1], 0.0
+        for atom in range(atoms):
+            # Zero unless a component is infinite or NaN.
+            total += 0.0 * here[atom, 0] + 0.0 * here[atom, 1] + 0.0 * here[atom, 2]
+        if total != 0.0:
+            return frame, 0
+        for atom in range(atoms - 1):
+            if (
+                here[atom, 0] == here[atom + 1, 0]
+                and here[atom, 1] == here[atom + 1, 1]
+                and here[atom, 2] == here[atom + 1, 2]
+            ):
+                return frame, atom
+    return -1, -1
 
 
 def coincidence_message(path: Path, frame: int, positions: Positions, atom: int, amount: int) -> str:
-    """That atoms lie at one point, and where."""
+    """Message of atoms at one point, with the point."""
     place = " ".join(f"{value:.4f}" for value in positions[atom])
     return (
-        f"{path}: in frame {frame} {amount} atoms lie at the point of another, first atom {atom + 1} at "
-        f"{place} Å: these are no positions of atoms; leave the frame out"
+        f"{path}: in frame {frame} {amount} atoms coincide with another atom, the first is atom "
+        f"{atom + 1} at {place} Å; leave the frame out"
     )

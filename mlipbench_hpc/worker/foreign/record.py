@@ -1,4 +1,4 @@
-"""What the reader of any format yields: whole frames in pieces, names of atoms, steps and times."""
+"""Results of the readers of all formats: whole frames in pieces, names of atoms, steps and times."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,23 +12,25 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign.identity import Identity
 
 BOHR, NM = 0.529177210903, 10.0
-# ps in the units of time that files name.
+# Units of time in files, in ps.
 PS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "as": 1e-6, "au": 2.4188843265857e-5}
 HALF = "half a frame at its end"
-# How a reader of a binary format ends at half a frame.
+# Exceptions of readers of binary formats at half a frame.
 BROKEN = (OSError, ValueError, IndexError, EOFError, KeyError, RuntimeError)
 Positions = NDArray[np.floating]
+Periodic = tuple[bool, bool, bool]
+PERIODIC: Periodic = (True, True, True)
 
 
 class CutShort(Exception):
-    """There are no more whole frames, although the file goes on or should; the message says why."""
+    """End of the whole frames, although the file goes on or should; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """positions (N, 3) Å; cell (3, 3) Å, rows are lattice vectors; ids (N,) and labels (N,), names or types.
+    """One frame: positions (N, 3) Å; cell (3, 3) Å, rows are lattice vectors; ids (N,) and labels (N,).
 
-    As stored; all but the positions are None where the file does not hold them.
+    Labels are names or types. All as stored; all but positions are None where the file has none.
     """
 
     positions: Positions
@@ -49,7 +51,7 @@ class Piece:
 class Labels:
     """Names of atoms (N,) in the order of their ids, () where there are none; LAMMPS' types (N,) likewise.
 
-    kind: what the names are: species, elements, names.
+    kind: of names: species, elements, names.
     """
 
     names: tuple[str, ...] = ()
@@ -61,8 +63,8 @@ class Labels:
 class Clock:
     """Steps (F,) and times (F,) of frames, None where the file holds none.
 
-    unit: ps in the unit of the times, None where the file does not name it. warning: what is not certain;
-    doubt: the same, of times that are used only where the request names none.
+    unit: unit of the times in ps, None where the file does not name it. warning: an uncertainty in words;
+    doubt: one of times that are used only where the request names none.
     """
 
     steps: Ints | None = None
@@ -74,10 +76,11 @@ class Clock:
 
 @dataclass(frozen=True)
 class Content:
-    """One file, looked through but not yet read.
+    """One file whose frames are counted, but not yet read.
 
-    frames: whole ones; rest: why there are fewer than there should be, "" in a whole file; facts: units and
-    the like, in words; pieces: the frames, so many at a time, atoms by id; it raises CutShort.
+    frames: number of whole ones; rest: reason for missing frames, "" in a whole file; facts: units and the
+    like, in words; pieces: the frames, so many at a time, atoms by id; it raises CutShort; periodic: along
+    each lattice vector, true where the format does not say it.
     """
 
     path: Path
@@ -88,6 +91,19 @@ class Content:
     rest: str
     pieces: Callable[[int], Iterator[Piece]]
     facts: tuple[str, ...] = ()
+    periodic: Periodic = PERIODIC
+
+
+def periodicity(path: Path, frames: list[Periodic]) -> Periodic:
+    """Periodicity of all frames. Raises InputFailure where it changes."""
+    first = frames[0] if frames else PERIODIC
+    change = next((index for index, other in enumerate(frames) if other != first), 0)
+    if change:
+        raise InputFailure(
+            f"{path}: the boundaries of the cell are periodic along other vectors from frame {change} on: "
+            "pass the frames before and after it as files of their own"
+        )
+    return first
 
 
 def gather(frames: Iterator[Frame], size: int, path: Path) -> Iterator[Piece]:
@@ -121,7 +137,7 @@ def join(frames: list[Frame]) -> Piece:
 
 
 def numbers_in(path: Path, frame: int, rows: list[str], columns: list[int]) -> Floats:
-    """(N, len(columns)) numbers of a frame's rows; InputFailure, naming the frame, where a word is none."""
+    """Numbers (N, len(columns)) of a frame's rows; InputFailure names the frame where a word is none."""
     try:
         return np.loadtxt(rows, usecols=columns, comments=None, ndmin=2)
     except (ValueError, IndexError) as error:

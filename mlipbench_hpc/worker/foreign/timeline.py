@@ -1,4 +1,4 @@
-"""Which frames count, and when they are: overlap after restarts, reversed and jumping times, units."""
+"""Selection and times of frames: overlap after restarts, reversed and jumping times, units."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,16 +10,16 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.foreign.record import PS, Content
 
-# Distances between frames that differ by less than this share are equal, but for the rounding of times.
+# Largest relative difference of equal distances between frames, apart from the rounding of times.
 EQUAL = 1e-3
-# Frames nearer than 0.1 of an unnamed unit cannot be fs apart, those further than 10 are hardly ps apart.
+# A distance between frames below 0.1 of an unnamed unit cannot be in fs, one from 10 on is hardly in ps.
 PS_BELOW, FS_FROM = 0.1, 10.0
 DIFFERENT = 0.01
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """selection (F,): whether a frame of all files counts; times (K,) ps of those that do, or None."""
+    """selection (F,): True for frames of all files that count; times (K,) ps of these, or None."""
 
     selection: NDArray[np.bool_]
     times: Floats | None
@@ -27,7 +27,7 @@ class Timeline:
 
 
 class Ticks(NamedTuple):
-    """What orders frames (F,): times or steps; unit in ps, None where unknown."""
+    """Times or steps that order frames (F,); unit in ps, None where unknown."""
 
     name: str
     values: Floats
@@ -39,7 +39,7 @@ class Ticks(NamedTuple):
 
 
 def timeline(contents: list[Content], frame_every: float | None) -> Timeline:
-    """Of one run in one or more files; frame_every: ps between frames as requested, None to take the files'.
+    """Timeline of one run in one or more files; frame_every: requested ps between frames, or None.
 
     Raises InputFailure where the frames run backwards, or begin anew.
     """
@@ -50,7 +50,9 @@ def timeline(contents: list[Content], frame_every: float | None) -> Timeline:
     ticks = ticks_of(contents, warnings)
     if ticks is None:
         if len(contents) > 1:
-            warnings.append("the files hold neither steps nor times: their frames are taken as they follow")
+            warnings.append(
+                "the files hold neither steps nor times: frames are joined in the order of the files"
+            )
         times: Floats | None = None if frame_every is None else np.asarray(frame_every * np.arange(frames))
         return Timeline(np.ones(frames, dtype=bool), times, warnings)
     selection = latest(contents, ticks, warnings)
@@ -60,16 +62,16 @@ def timeline(contents: list[Content], frame_every: float | None) -> Timeline:
 
 
 def ticks_of(contents: list[Content], warnings: list[str]) -> Ticks | None:
-    """Times, or steps where there are none or where these alone go on; None without either."""
+    """Times, or steps where there are none or where only steps increase; None without either."""
     times, steps = (join(contents, name) for name in ("times", "steps"))
     if times is None or steps is None:
         return times or steps
     back = {ticks.name: int(np.diff(ticks.values).argmin()) + 1 for ticks in (times, steps) if falls(ticks)}
     if "steps" in back and "times" not in back:
-        warnings.append(f"steps go back at frame {back['steps']}, times do not: times are believed")
+        warnings.append(f"steps go back at frame {back['steps']}, times do not: times are used")
     if "times" in back and "steps" not in back:
         warnings.append(
-            f"times go back at frame {back['times']}, steps do not: steps are believed, so there are no "
+            f"times go back at frame {back['times']}, steps do not: steps are used, so there are no "
             "times; pass --frame-every PS"
         )
         return steps
@@ -96,12 +98,12 @@ def join(contents: list[Content], name: str) -> Ticks | None:
 
 
 def falls(ticks: Ticks) -> bool:
-    """Whether any frame is not later than the one before."""
+    """True where a frame is not later than the one before."""
     return bool((np.diff(ticks.values) <= 0).any())
 
 
 def latest(contents: list[Content], ticks: Ticks, warnings: list[str]) -> NDArray[np.bool_]:
-    """(F,) frames before which no later frame goes back: after a restart the continuation counts."""
+    """Frames (F,) before all later frames in time: after a restart the continuation counts."""
     values = ticks.values
     steps = np.diff(values)
     if len(values) > 1 and ((steps < 0)[1:] & (steps < 0)[:-1]).any():
@@ -134,7 +136,7 @@ def latest(contents: list[Content], ticks: Ticks, warnings: list[str]) -> NDArra
 
 
 def position(contents: list[Content], frame: int) -> str:
-    """The frame within its file, of a frame of all files."""
+    """File and index within it of a frame of all files, in words."""
     for content in contents:
         if frame < content.frames:
             return f"frame {frame} of {content.path.name}"
@@ -143,7 +145,7 @@ def position(contents: list[Content], frame: int) -> str:
 
 
 def gaps(ticks: Ticks, values: Floats) -> list[str]:
-    """Says where frames are missing: lags are wrong across it."""
+    """Warning of missing frames, across which there are no lags."""
     steps = np.diff(values)
     if len(steps) < 2:
         return []
@@ -154,17 +156,18 @@ def gaps(ticks: Ticks, values: Floats) -> list[str]:
     frame = int(unequal[0])
     return [
         f"{ticks.name} jump: from {values[frame]:.8g} to {values[frame + 1]:.8g} after frame {frame}, "
-        f"elsewhere mostly by {usual:.6g} ({len(unequal)} such places): there are no lags"
+        f"elsewhere mostly by {usual:.6g} ({len(unequal)} gap{'s' * (len(unequal) > 1)}): correlation "
+        "functions need equal distances; pass a part without gaps"
     ]
 
 
 def rounding(values: Floats) -> float:
-    """What single precision, in which many formats store times, leaves of a difference."""
+    """Rounding error of a difference of times in single precision, in which many formats store them."""
     return 2 * float(np.spacing(np.float32(np.abs(values).max(initial=0.0))))
 
 
 def times_of(ticks: Ticks, frame_every: float | None, warnings: list[str]) -> Floats | None:
-    """(K,) ps of frames that count, by the request or else by what the file says."""
+    """Times (K,) in ps of frames that count, by the request or else by the file."""
     values = ticks.values
     usual = float(np.median(np.diff(values))) if len(values) > 1 else 0.0
     if frame_every is not None:
@@ -180,7 +183,7 @@ def times_of(ticks: Ticks, frame_every: float | None, warnings: list[str]) -> Fl
 
 
 def contradiction(ticks: Ticks, usual: float, frame_every: float) -> list[str]:
-    """Says when the file's times are others than those of the request."""
+    """Warning where the file's times differ from those of the request."""
     if ticks.name == "steps" or usual == 0:
         return []
     units = [ticks.unit] if ticks.unit is not None else [PS["fs"], PS["ps"]]
@@ -194,7 +197,7 @@ def contradiction(ticks: Ticks, usual: float, frame_every: float) -> list[str]:
 
 
 def in_unnamed_unit(values: Floats, usual: float, warnings: list[str]) -> Floats | None:
-    """ps where only one unit is plausible."""
+    """Times in ps where only one unit is plausible, else None."""
     apart = f"the file's times name no unit, and frames are {usual:.6g} apart"
     if 0 < usual < PS_BELOW:
         warnings.append(

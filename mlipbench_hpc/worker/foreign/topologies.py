@@ -1,4 +1,4 @@
-"""Names of atoms from a second file, in its order: XYZ and dumps read here, others by MDAnalysis and ASE."""
+"""Names of atoms from a second file, in its order; MDAnalysis and ASE read what our readers do not."""
 
 import warnings
 from pathlib import Path
@@ -11,13 +11,13 @@ from mlipbench_hpc.worker.foreign.record import Labels
 EXPECTED = "a PDB, GRO, PSF, POSCAR, CIF, .traj or (ext)xyz"
 # Formats that hold no names.
 NAMELESS = ("xtc", "trr", "dcd", "netcdf", "h5md")
-# Read as trajectories are, since MDAnalysis does not know them, or not all of their dialects; PDB likewise.
+# Read as trajectories, because MDAnalysis does not know them, or not all their dialects; so is PDB.
 HERE = ("xyz", "extxyz", "dump", "xdatcar")
 VASP, VASP_ENDINGS = ("POSCAR", "CONTCAR"), (".poscar", ".vasp")
 
 
 def labels_of(path: Path) -> Labels:
-    """Names (N,), in the order of the file, of dumps by id. Raises InputFailure."""
+    """Names (N,) in the order of the file, those of dumps by id. Raises InputFailure."""
     key, name = known_format(path), name_inside(path)
     if key in NAMELESS:
         raise InputFailure(f"{path}: {FORMATS[key].title} names no atoms; as --topology expected {EXPECTED}")

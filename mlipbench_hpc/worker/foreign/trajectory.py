@@ -1,4 +1,4 @@
-"""One run that another program wrote, in one or more files, checked here for all formats."""
+"""One run of another program, in one or more files, with the checks common to all formats."""
 
 import bz2
 import gzip
@@ -17,10 +17,17 @@ from numpy.typing import NDArray
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.foreign import lattice, topologies
-from mlipbench_hpc.worker.foreign.cells import cell_of, change_message, contradiction_message, normal
+from mlipbench_hpc.worker.foreign.cells import (
+    boundary_warnings,
+    cell_of,
+    change_message,
+    contradiction_message,
+    normal,
+)
+from mlipbench_hpc.worker.foreign.continuity import Continuity
 from mlipbench_hpc.worker.foreign.elements import Naming, Species, numbers_of
 from mlipbench_hpc.worker.foreign.formats import PACKED, Format, format_of, name_inside
-from mlipbench_hpc.worker.foreign.height import Cut
+from mlipbench_hpc.worker.foreign.height import Cut, Open
 from mlipbench_hpc.worker.foreign.plausible import check_lengths, check_positions, coincidence_message
 from mlipbench_hpc.worker.foreign.record import Content, CutShort, Labels, Piece
 from mlipbench_hpc.worker.foreign.timeline import timeline
@@ -32,10 +39,10 @@ OPENERS: dict[str, Callable[[Path, str], Any]] = dict(
 
 @dataclass
 class Foreign:
-    """numbers (N,); cell (3, 3) Å, lower triangular; selection (F,): frames that count; times (K,) ps.
+    """Atomic numbers (N,); cell (3, 3) Å, lower triangular; selection (F,): frames that count; times (K,) ps.
 
-    cell_from_request: the cell is the request's; cut: where the height alone changes; facts and warnings: in
-    words; ends: why reading stopped early.
+    cell_from_request: the cell is the request's; cut: where the height alone changes or z is open; facts and
+    warnings: in words; ends: reasons why reading stopped early.
     """
 
     contents: list[Content]
@@ -44,40 +51,42 @@ class Foreign:
     cell_from_request: bool
     selection: NDArray[np.bool_]
     times: Floats | None
-    cut: Cut | None = None
+    cut: Cut | Open | None = None
     facts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
 
     @property
     def path(self) -> Path:
-        """Of its first file, for messages."""
+        """Path of the first file, for messages."""
         return self.contents[0].path
 
     @property
     def name(self) -> str:
-        """Of all files."""
+        """Names of all files."""
         return ", ".join(content.path.name for content in self.contents)
 
     @property
     def expected(self) -> int:
-        """Frames that count, by the headers or the lines of the files."""
+        """Number of frames that count, by the headers or the lines of the files."""
         return int(self.selection.sum())
 
     @property
     def truncated(self) -> list[str]:
-        """What is missing of each file and why."""
+        """Missing part of each file, with the reason."""
         return [
             f"{content.path.name} ({content.rest})" for content in self.contents if content.rest
         ] + self.ends
 
     def pieces(self, size: int) -> Iterator[Piece]:
-        """Every frame that counts, at most `size` at a time, in the one cell.
+        """Every frame that counts, at most `size` at a time, in the common cell.
 
-        Raises InputFailure where the cell or the number of atoms changes, or positions cannot be right.
+        Raises InputFailure where the cell, the number, the order or the unit of atoms' positions changes, or
+        positions cannot be right.
         """
         self.ends.clear()
         start = 0
+        continuity: Continuity | None = None
         for content in self.contents:
             before = start
             try:
@@ -85,6 +94,9 @@ class Foreign:
                     selection = self.selection[start : start + len(stored.positions)]
                     check_positions(content.path, stored, len(self.numbers), start - before)
                     piece = self._in_one_cell(content.path, stored, start - before)
+                    if continuity is None:
+                        continuity = Continuity(self.numbers, piece.positions[0], self.cell)
+                    continuity.check(content.path, piece.positions, start - before)
                     if selection.any():
                         yield piece if selection.all() else Piece(piece.positions[selection], None)
                     start += len(selection)
@@ -94,7 +106,7 @@ class Foreign:
                 return
 
     def coincidence(self) -> str:
-        """Which atoms of which frame lie at one point, wherever they stand in it; "" where none do."""
+        """First atoms at one point, in any order of the frame, as a message; "" where there are none."""
         for content in self.contents:
             for frame, piece in enumerate(content.pieces(1)):
                 _, first, amounts = np.unique(
@@ -128,7 +140,7 @@ class Foreign:
 
 
 def open_foreign(request: dict[str, Any]) -> Foreign:
-    """The files of a request, with its topology, cell, elements, ps between frames. Raises InputFailure."""
+    """Run from the files of a request, with topology, cell, elements, ps between frames; or InputFailure."""
     folder = Path(tempfile.mkdtemp(prefix="mlipbench-"))
     try:
         foreign = _open(request, folder)
@@ -151,18 +163,19 @@ def _open(request: dict[str, Any], folder: Path) -> Foreign:
     species = elements(contents, topology, other, request)
     run = timeline(contents, request["frame_every"])
     cell, cut, facts = cell_of(contents, species.numbers, request)
-    check_lengths(contents[0].path, species.numbers, next(contents[0].pieces(1)).positions[0], cell)
+    for content in contents:
+        check_lengths(content.path, species.numbers, next(content.pieces(1)).positions[0], cell)
     facts = [*species.facts, *(fact for content in contents for fact in content.facts), *facts]
     return Foreign(
         contents, species.numbers, cell, bool(request["cell"]), run.selection, run.times, cut,
-        list(dict.fromkeys(facts)), [*species.warnings, *run.warnings],
+        list(dict.fromkeys(facts)), [*species.warnings, *run.warnings, *boundary_warnings(contents)],
     )  # fmt: skip
 
 
 def unpack(path: Path, folder: Path, shown: dict[str, str]) -> Path:
-    """The file itself, or what is packed in it, in a new folder of `folder`. Raises InputFailure.
+    """File itself, or its unpacked content in a new folder of `folder`. Raises InputFailure.
 
-    shown: what messages call a path instead; the new one is called as the packed one is.
+    shown: path in messages by path; the new file is shown as the packed one.
     """
     opener = OPENERS.get(path.suffix.lower())
     if opener is None:
@@ -178,7 +191,7 @@ def unpack(path: Path, folder: Path, shown: dict[str, str]) -> Path:
 
 
 def open_content(path: Path, kind: Format) -> Content:
-    """Raises InputFailure where it holds no whole frame, and says why."""
+    """Content of a file; InputFailure with the reason where it holds no whole frame."""
     content = kind.read(path)
     if content.frames == 0:
         empty = "it is empty" if path.stat().st_size == 0 else content.rest or "there is no frame in it"
@@ -189,7 +202,7 @@ def open_content(path: Path, kind: Format) -> Content:
 def elements(
     contents: list[Content], topology: Path | None, other: Labels | None, request: dict[str, Any]
 ) -> Species:
-    """Of the first file; those of others must be the same. Raises InputFailure."""
+    """Elements of the first file; others must have the same atoms. Raises InputFailure."""
     first = contents[0]
     if other is None and not (first.labels.names or first.labels.types):
         raise InputFailure(
@@ -200,6 +213,6 @@ def elements(
             raise InputFailure(
                 f"{content.path}: its atoms are not those of {first.path}: pass the files of one run"
             )
-    surfaces = frozenset([request["surface"]])
+    surfaces = frozenset(request["surface"])
     naming = Naming(request["elements"], surfaces | {*request["ions"], "O", "H"}, surfaces)
     return numbers_of(first.path, first.labels, topology, other, naming)

@@ -1,4 +1,4 @@
-"""XDATCAR. Read here, since ASE reads all of it into memory and drops the numbers of configurations."""
+"""XDATCAR. Our own reader, because ASE reads the whole file into memory and drops configuration numbers."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Header(NamedTuple):
 
 
 def content(path: Path) -> Content:
-    """An XDATCAR. Raises InputFailure."""
+    """Content of an XDATCAR. Raises InputFailure."""
     numbers, labels, rest = list[str | None](), Labels(), ""
     try:
         for header, number, _ in blocks(path):
@@ -41,7 +41,7 @@ def content(path: Path) -> Content:
 
 
 def blocks(path: Path) -> Iterator[tuple[Header, str | None, list[str]]]:
-    """Header, number and rows (fractional) of each whole configuration; a header stands until the next."""
+    """Header, number and rows (fractional) of each whole configuration; a header holds until the next."""
     header: Header | None = None
     with path.open(errors="replace") as stream:
         for line in stream:

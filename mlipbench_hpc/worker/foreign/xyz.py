@@ -1,7 +1,7 @@
 """XYZ of every dialect: plain, extended, CP2K's, i-PI's and LAMMPS'.
 
-Read here, because ASE refuses species that are no elements and takes five times as long, and MDAnalysis reads
-no cell, unit, step or time of a comment; both end at a blank line.
+Our own reader, because ASE refuses species that are no elements and takes five times as long, and MDAnalysis
+reads no cell, unit, step or time of a comment; both end at a blank line.
 """
 
 import re
@@ -17,7 +17,18 @@ from mlipbench_hpc.data.trajectory import cell_vectors
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
 from mlipbench_hpc.worker.foreign.lines import rows_of
-from mlipbench_hpc.worker.foreign.record import BOHR, PS, Clock, Content, CutShort, Frame, Labels, Piece
+from mlipbench_hpc.worker.foreign.record import (
+    BOHR,
+    PERIODIC,
+    PS,
+    Clock,
+    Content,
+    CutShort,
+    Frame,
+    Labels,
+    Periodic,
+    Piece,
+)
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?"
 EXTENDED = re.compile(r"\b(?:Lattice|Properties)\s*=", re.IGNORECASE)
@@ -27,7 +38,7 @@ TIME = re.compile(rf"\btime\s*[=:]\s*({NUMBER})(?:\s*(fs|ps|ns|as|a\.?u\.?|atomi
 CP2K = re.compile(r"^\s*i\s*=\s*\d+,\s*time\s*=")
 IPI_CELL = re.compile(rf"CELL\s*[({{](abcABC|H|GENH)[)}}]:?((?:\s+{NUMBER})+)")
 IPI_UNIT = re.compile(r"\b(\w+)\{(\w+)\}")
-# Of lengths, and neither of forces (Hartree/Bohr) nor of an energy in atomic units.
+# Words for lengths in bohr, but not forces (Hartree/Bohr) or an energy in atomic units.
 IN_BOHR = re.compile(
     r"(?<![/\w])bohrs?\b(?!\s*(?:\^|-|\*\*))"
     r"|\b(?:positions?|coordinates?|lengths?|units?)\b[^,;]*?\b(?:atomic[_ ]units?|a\.u\.|au\b)",
@@ -45,7 +56,7 @@ SPECIES = ("species", "element", "elements", "symbols", "type_name")
 
 @dataclass(frozen=True)
 class Comment:
-    """What a frame's second line says: factor: Å in its unit of length; columns of species, x, id or -1."""
+    """Values in a frame's comment; factor: its unit of length in Å; columns of species, x, id or -1."""
 
     cell: Floats | None
     factor: float
@@ -54,10 +65,11 @@ class Comment:
     unit: float | None
     columns: tuple[int, int, int]
     extended: bool
+    periodic: Periodic = PERIODIC
 
 
 def content(path: Path) -> Content:
-    """An XYZ of any dialect. Raises InputFailure."""
+    """Content of an XYZ of any dialect. Raises InputFailure."""
     comments, labels, rest = list[Comment](), Labels(), ""
     try:
         for index, (line, rows) in enumerate(blocks(path)):
@@ -70,6 +82,7 @@ def content(path: Path) -> Content:
     return Content(
         path, "extended XYZ" if comments and comments[0].extended else "XYZ", len(comments), labels,
         _clock(comments), rest, lambda size: _pieces(path, comments, size), facts,
+        record.periodicity(path, [comment.periodic for comment in comments]),
     )  # fmt: skip
 
 
@@ -93,7 +106,7 @@ def blocks(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def comment_of(path: Path, frame: int, line: str) -> Comment:
-    """Raises InputFailure where a cell, a unit or a quantity is none."""
+    """Values of a comment. Raises InputFailure for a cell, unit or quantity that cannot be read."""
     where = f"{path}: frame {frame}"
     if EXTENDED.search(line):
         return _extended(where, line)
@@ -113,7 +126,7 @@ def comment_of(path: Path, frame: int, line: str) -> Comment:
 
 
 def time_unit(word: str) -> float | None:
-    """ps in a unit of time, None for a word that is none."""
+    """Unit of time in ps, None for an unknown word."""
     word = word.lower().replace(".", "")
     full = {"femtosecond": "fs", "picosecond": "ps", "nanosecond": "ns", "atomic_unit": "au"}
     return PS.get(full.get(word.rstrip("s") if len(word) > 2 else word, word))
@@ -146,11 +159,21 @@ def _extended(where: str, line: str) -> Comment:
         time_unit(word[2]) if word and word[2] else unit,
         _columns(where, keys.get("properties", "species:S:1:pos:R:3")),
         True,
+        _periodic(keys.get("pbc", "")),
     )
 
 
+def _periodic(value: str) -> Periodic:
+    """Periodicity along the three lattice vectors by the key pbc, such as `T T F`."""
+    words = value.replace(",", " ").lower().split()
+    if len(words) != 3:
+        return PERIODIC
+    a, b, c = (word not in ("f", "false", "0") for word in words)
+    return a, b, c
+
+
 def _columns(where: str, properties: str) -> tuple[int, int, int]:
-    """Where species, positions and ids stand (ids: -1 where there are none)."""
+    """Columns of species, positions and ids (-1 where there are none)."""
     words, places, at = properties.split(":"), dict[str, int](), 0
     for name, amount in zip(words[::3], words[2::3], strict=False):
         places[name.lower()] = at
@@ -208,7 +231,7 @@ def _frames(path: Path, comments: list[Comment]) -> Iterator[Frame]:
         columns = [place, place + 1, place + 2, *([identifier] if identifier >= 0 else [])]
         numbers = record.numbers_in(path, index, rows, columns)
         positions = numbers[:, :3] * comment.factor
-        # Plain XYZ stays in the precision that other programs read it in.
+        # Plain XYZ is kept in single precision, as other programs read it.
         kind = np.float64 if comment.extended else np.float32
         ids = numbers[:, 3].astype(np.int64) if identifier >= 0 else None
         labels = tuple(row.split(maxsplit=species + 1)[species] for row in rows)

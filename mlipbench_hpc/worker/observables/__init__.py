@@ -1,6 +1,6 @@
-"""The observables of a run: every module here gives a `FAMILY`. To add one is to add a module.
+"""Observables of a run: every module here defines a `FAMILY`. To add an observable is to add a module.
 
-`contract.versions` sees that this package looks at its own `__path__`: all its modules count as imported.
+`contract.versions` notices that this package reads its own `__path__`: all its modules count as imported.
 """
 
 import importlib

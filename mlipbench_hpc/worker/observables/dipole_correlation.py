@@ -1,4 +1,4 @@
-"""C_dip(τ): how long waters of the first layer keep their direction (Eq. S12 of arXiv:2602.22931)."""
+"""C_dip(τ): correlation of the directions of first-layer waters (Eq. S12 of arXiv:2602.22931)."""
 
 from mlipbench_hpc.data.observable import LAG, Observable
 from mlipbench_hpc.worker.dynamics import DIPOLE, lagged

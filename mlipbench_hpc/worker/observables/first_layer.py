@@ -1,23 +1,32 @@
 """Numbers of the first layer: mean cos θ, height of the density's peak, density there."""
 
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mlipbench_hpc.analysis import layer
+import numpy as np
+
+from mlipbench_hpc.analysis import layer, peaks
 from mlipbench_hpc.analysis.blocks import jackknife
+from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.analysis.onepass import BlockSums
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
+from mlipbench_hpc.contract.folder import writing
+from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.worker.dynamics import Motion, motion_of
 from mlipbench_hpc.worker.observables.profiles import block_sums
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 from mlipbench_hpc.worker.profiles import layered
+from mlipbench_hpc.worker.series import averaged
 from mlipbench_hpc.worker.stretch import number
 
-PART, ROOM = "profiles", "first_layer"
+PART, ROOM, FILE = "profiles", "first_layer", "first_layer.npz"
 
 
 def of_layer(name: str, title: str, symbol: str, unit: str, order: int, definition: str = "") -> Observable:
-    """A number of the first layer, which is not drawn."""
+    """Observable of a number of the first layer, which is not drawn."""
     return Observable(
         name, title, symbol, unit, definition=definition, path=(PART, ROOM, name), needs=("slab", "water"),
         blocks="jackknife over blocks", compared="interface", reweighted=True, order=order,
@@ -25,9 +34,12 @@ def of_layer(name: str, title: str, symbol: str, unit: str, order: int, definiti
 
 
 OBSERVABLES = [
-    of_layer(
-        layer.COSINE, "⟨cos θ⟩ of the first layer", "⟨cos θ⟩", "", 60,
-        "First layer: 0 < z ≤ 4.5 Å above the surface; ⟨cos θ⟩ is the mean over its molecules.",
+    replace(
+        of_layer(
+            layer.COSINE, "⟨cos θ⟩ of the first layer", "⟨cos θ⟩", "", 60,
+            "First layer: 0 < z ≤ 4.5 Å above the surface; ⟨cos θ⟩ is the mean over its molecules.",
+        ),
+        file=FILE, column=layer.COSINE,
     ),
     of_layer(layer.PEAK_HEIGHT, "height of the first peak", "z", "Å", 80),
     of_layer(layer.PEAK_DENSITY, "density at the first peak", "ρ", "g/cm³", 81),
@@ -35,20 +47,41 @@ OBSERVABLES = [
 
 
 def start(run: Run) -> Finish | None:
-    """Asks for the profiles' sums where there is a surface."""
+    """Ask for the profiles' sums where there is a surface, and for the layer's series."""
     if not run.interface.faces:
         return None
-    return partial(finish, run.shared(block_sums))
+    with suppress(ValueError):
+        return partial(finish, run, run.shared(block_sums), run.shared(motion_of))
+    return partial(finish, run, run.shared(block_sums), None)
 
 
-def finish(sums: BlockSums) -> Produced:
-    """The numbers, in no file."""
-    return Produced({ROOM: first_layer(sums.profiler, sums.means)}, OBSERVABLES)
+def finish(run: Run, sums: BlockSums, motion: Motion | None) -> Produced:
+    """Write first_layer.npz: time_ps (T,) and cosine (T,), whose mean is the layer's ⟨cos θ⟩."""
+    numbers = first_layer(sums.profiler, sums.means)
+    cosines = motion.cosines if motion else np.full(1, np.nan)
+    if np.isfinite(cosines).all():
+        numbers[layer.COSINE] |= _error(cosines, numbers[layer.COSINE]["se"], run.blocks)
+        with writing(run.context.folder / FILE) as stream:
+            np.savez(stream, allow_pickle=False, time_ps=run.stretch.times, **{layer.COSINE: cosines})
+    return Produced({ROOM: numbers}, OBSERVABLES)
+
+
+def _error(cosines: Floats, jackknifed: float | None, blocks: int) -> dict[str, float | None]:
+    """Larger of the blocks' error and that of the autocorrelation."""
+    average = averaged(series_average(cosines, blocks))
+    both = [error for error in (jackknifed, average["se"]) if error is not None]
+    error = {"se": max(both, default=None), "se_blocks": jackknifed}
+    return {name: average[name] for name in ("se_autocorrelation", "dof")} | error
 
 
 def first_layer(interface: Profiler, means: Samples) -> dict[str, dict[str, Any]]:
-    """Mean and standard error (jackknife over blocks) of each number of the first layer; means (N, B)."""
-    pairs = jackknife(layered(means), lambda profiles: layer.first_layer(interface.z, profiles))
+    """Mean and standard error (jackknife over blocks) of each number of the first layer; means (N, B).
+
+    The peak is fitted around one height in all of them (`analysis.peaks`).
+    """
+    blocks = layered(means)
+    around = peaks.centre(interface.z, blocks.mean(axis=0))
+    pairs = jackknife(blocks, lambda profiles: peaks.first_layer(interface.z, profiles, around))
     return {
         name: {"mean": number(mean), "se": number(error)}
         for name, mean, error in zip(layer.NAMES, *pairs, strict=True)

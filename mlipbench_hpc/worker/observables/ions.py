@@ -10,7 +10,7 @@ PART, ROOM = "dynamics", "ions"
 
 
 def observables(symbol: str) -> list[Observable]:
-    """Of one species; they stand in results.json alone."""
+    """Observables of one species; they stand in results.json alone."""
     return [
         Observable(
             f"{name}-{symbol}", f"{words} of {symbol}", letter, path=(PART, ROOM, symbol, name),
@@ -24,12 +24,12 @@ def observables(symbol: str) -> list[Observable]:
 
 
 def start(run: Run) -> Finish:
-    """Asks for the sums over stays and neighbours."""
+    """Ask for the sums over stays and neighbours."""
     return partial(finish, run, run.shared(motion_of))
 
 
 def finish(run: Run, motion: Motion) -> Produced:
-    """Numbers and stays of each species, and how lags were taken."""
+    """Numbers and stays of each species, with lags and origins."""
     return Produced(
         motion.summary(run.notes),
         [observable for symbol in motion.ions for observable in observables(symbol)],

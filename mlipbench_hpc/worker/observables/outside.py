@@ -1,4 +1,4 @@
-"""Observables of packages outside this one: the average of a function of a frame."""
+"""Observables of packages outside this one: averages of a function of a frame."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from mlipbench_hpc.worker.stretch import write_csv
 
 
 def start(run: Run) -> Finish | None:
-    """Asks for their sums; None where no package adds one."""
+    """Ask for their sums; None where no package adds one."""
     if not run.parameters.get("observables"):
         return None
     run.require_stable()
@@ -23,12 +23,12 @@ def start(run: Run) -> Finish | None:
 
 
 def frame_sums(run: Run) -> FrameSums:
-    """Each frame counts once."""
+    """Sums in which each frame counts once."""
     return FrameSums(*usable(run), np.ones((1, len(run.stretch))), run.blocks, run.notes.say)
 
 
 def usable(run: Run) -> tuple[list[Framewise], System]:
-    """Those whose needs the run meets; of every other a note."""
+    """Observables whose needs the run meets, and its system; the others are noted."""
     system = System(run.stretch.trajectory.numbers, run.stretch.cells, interface_of(run))
     own: list[Framewise] = []
     for framewise in load_all(run.parameters["observables"]):
@@ -40,7 +40,7 @@ def usable(run: Run) -> tuple[list[Framewise], System]:
 
 
 def interface_of(run: Run) -> Profiler | None:
-    """None where the run has no profiles."""
+    """Interface of the run; None where it has no profiles."""
     try:
         return run.interface
     except ValueError:
@@ -48,7 +48,7 @@ def interface_of(run: Run) -> Profiler | None:
 
 
 def finish(run: Run, sums: FrameSums) -> Produced:
-    """Writes NAME.csv of each curve and NAME.npz of each series; the statistics of the series."""
+    """Write NAME.csv of each curve and NAME.npz of each series; returns the statistics of the series."""
     folder, values = run.context.folder, {}
     for framewise in sums.framewise:
         own = framewise.described

@@ -1,5 +1,6 @@
 """Profiles along z: water density, orientation, mean cos θ, and the concentration of each ion."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,8 +9,8 @@ import numpy as np
 
 from mlipbench_hpc.analysis.blocks import from_block_means
 from mlipbench_hpc.analysis.onepass import BlockSums
+from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.profiles import (
-    COUNTED,
     DENSITY,
     ORIENTATION,
     Profiler,
@@ -17,39 +18,46 @@ from mlipbench_hpc.analysis.profiles import (
     concentration,
     ratio,
 )
+from mlipbench_hpc.analysis.waters import KINDS
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import FROM_ORIGIN, HEIGHT, Observable
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 from mlipbench_hpc.worker.stretch import Notes, write_csv
 
 FILE, COSINE = "profiles.csv", "cosine_profile"
+KIND_WORDS = dict(zip(KINDS, ("OH⁻", "H₃O⁺", "lattice oxygen", "other oxygen"), strict=True))
 
 
 def start(run: Run) -> Finish:
-    """Asks for the profiles' sums."""
+    """Ask for the profiles' sums."""
     return partial(finish, run, run.shared(block_sums))
 
 
 def block_sums(run: Run) -> BlockSums:
-    """Each frame counts once."""
+    """Sums in which each frame counts once."""
     return BlockSums(run.interface, np.broadcast_to(1.0, (1, len(run.stretch))), run.blocks)
 
 
 def finish(run: Run, sums: BlockSums) -> Produced:
-    """Writes profiles.csv; where z starts and what takes part."""
-    own = observables(sums.profiler)
+    """Write profiles.csv; returns origin of z, surface, waters and ions."""
+    own = observables(sums.profiler, sums.means)
     write_csv(run.context.folder / FILE, {"z_A": sums.profiler.z} | columns(own, sums.means))
     tell(sums.profiler, run.notes)
-    values = described(sums.profiler, run.parameters["profiles"]["metal"])
+    metal = run.parameters["profiles"]["metal"]
+    values = described(sums.profiler, metal if isinstance(metal, str) else " ".join(metal))
     return Produced(values | {"block_frames": len(run.stretch) // run.blocks}, own)
 
 
-def observables(interface: Profiler) -> list[Observable]:
-    """The profiles of an interface; without a slab densities alone, which are not compared."""
+def observables(interface: Profiler, occurring: Iterable[str] = ()) -> list[Observable]:
+    """Profiles of an interface; without a slab densities alone, which are not compared.
+
+    occurring: names of profiles, because kinds of oxygen other than water have one only where they occur.
+    """
     density = profile(
         DENSITY, "Water density", "water density", "g/cm³", f"{DENSITY}_g_per_cm3", positive=True, order=10
     )
     ions = [of_ion(symbol, 30 + place) for place, symbol in enumerate(interface.ions)]
+    ions += [of_kind(kind, 40 + place) for place, kind in enumerate(KINDS) if kind in set(occurring)]
     if not interface.faces:
         usual: dict[str, Any] = {"axis": FROM_ORIGIN, "compared": "", "reweighted": False}
         return [replace(observable, needs=observable.needs[1:], **usual) for observable in (density, *ions)]
@@ -64,7 +72,7 @@ def observables(interface: Profiler) -> list[Observable]:
 
 
 def of_ion(symbol: str, order: int) -> Observable:
-    """The concentration of one species of ions."""
+    """Concentration of one species of ions."""
     name, words = concentration(symbol), f"{symbol} concentration"
     return profile(
         name, words, words, "mol/L", f"{name}_mol_per_L",
@@ -72,8 +80,17 @@ def of_ion(symbol: str, order: int) -> Observable:
     )  # fmt: skip
 
 
+def of_kind(kind: str, order: int) -> Observable:
+    """Density of a kind of oxygen outside waters, each counted with the mass of a water."""
+    words = KIND_WORDS[kind]
+    return profile(
+        kind, f"Density of {words}", f"density of {words}", "g/cm³", f"{kind}_g_per_cm3",
+        needs=("slab", "O"), compared="", reweighted=False, positive=True, order=order,
+    )  # fmt: skip
+
+
 def profile(name: str, title: str, symbol: str, unit: str, column: str, **changes: Any) -> Observable:
-    """A profile above a surface; `changes` of an Observable's other fields."""
+    """Profile above a surface; `changes` of an Observable's other fields."""
     usual: dict[str, Any] = {
         "axis": HEIGHT, "file": FILE, "column": column, "error": f"se_{column}", "needs": ("slab", "water"),
         "drawn": "line", "compared": "interface", "reweighted": True,
@@ -86,7 +103,7 @@ def columns(observables: list[Observable], means: Samples) -> dict[str, Floats]:
     table: dict[str, Floats] = {}
     for observable in observables:
         if observable.name == COSINE:
-            value, error = ratio(means[ORIENTATION], means[COUNTED])
+            value, error = ratio(means[ORIENTATION], means[DENSITY])
         else:
             average = from_block_means(means[observable.name], 0, 0)
             value, error = average.mean, average.standard_error
@@ -95,13 +112,15 @@ def columns(observables: list[Observable], means: Samples) -> dict[str, Floats]:
 
 
 def described(interface: Profiler, metal: str) -> dict[str, Any]:
-    """Where z starts and what takes part."""
+    """Origin of z, surface, waters and ions."""
     values: dict[str, Any] = {
         "faces": len(interface.faces),
+        "surface": [*interface.surface.facts, *interface.surface.doubts],
         "bin_A": interface.width,
         "area_A2": float(interface.cell[0, 0] * interface.cell[1, 1]),
         "oxygens": len(interface.waters.oxygens),
         "intact_molecules": len(interface.waters.intact),
+        "kinds": {kind: len(atoms) for kind, atoms in interface.waters.kinds.items() if len(atoms)},
         "ions": {symbol: len(atoms) for symbol, atoms in interface.ions.items()},
     }
     if not interface.faces:
@@ -111,16 +130,29 @@ def described(interface: Profiler, metal: str) -> dict[str, Any]:
     return values
 
 
-def tell(interface: Profiler, notes: Notes) -> None:
-    """What takes no part, and what changed on the way."""
-    waters = interface.waters
-    if interface.faces and waters.left_out:
+def tell(interface: Profiler, notes: Notes, skipped: int = 0) -> None:
+    """Note oxygens outside waters, and changes of owners; skipped: frames before the first that was read."""
+    kinds, owners = interface.waters.kinds, owners_of(interface)
+    if interface.waters.left_out:
+        parts = ", ".join(f"{len(atoms)} {KIND_WORDS[kind]}" for kind, atoms in kinds.items() if len(atoms))
         notes.say(
-            f"profiles: {waters.left_out} of {len(waters.oxygens)} oxygens do not own exactly two "
-            "H; they count for the density, not for orientation and dipole"
+            f"profiles: {interface.waters.left_out} of {len(interface.waters.oxygens)} oxygens are no water "
+            f"in the first frame ({parts}): water density and dipole leave them out"
         )
-    if len(interface.moved):
-        notes.say(f"profiles: {len(interface.moved)} hydrogens change their oxygen during the run")
+    if owners.lost:
+        count, first = len(owners.lost), skipped + min(owners.lost.values())
+        notes.say(
+            f"profiles: {count} hydrogen{'s leave their' * (count > 1) or ' leaves its'} oxygen for the "
+            f"surface or for none, first in frame {first}: from then on the molecule is left out of "
+            "density and dipole"
+        )
+    if owners.moved:
+        count, first = len(owners.moved), skipped + (owners.first or 0)
+        notes.say(
+            f"profiles: {count} hydrogen{'s change their' * (count > 1) or ' changes its'} oxygen during the "
+            f"run, first in frame {first}, {owners.changes} changes in all: waters are assigned frame by "
+            "frame"
+        )
 
 
 FAMILY = Family("profiles", 20, start)

@@ -28,12 +28,12 @@ def observable(pair: Pair, order: int = 50) -> Observable:
 
 
 def start(run: Run) -> Finish:
-    """It reads the frames by itself, for it needs two species of them alone."""
+    """Ask for no shared sums: the finish reads the frames of two species at a time itself."""
     return partial(finish, run)
 
 
 def finish(run: Run) -> Produced:
-    """Writes rdf.csv (r_A, and of each pair g_X-Y, se_X-Y and the coordination number n_X-Y)."""
+    """Write rdf.csv (r_A, and of each pair g_X-Y, se_X-Y and the coordination number n_X-Y)."""
     parameters, cells = run.parameters["rdf"], run.stretch.cells
     allowed = largest_radius(cells) if np.linalg.det(cells).all() else 0.0
     r_max = clipped(parameters["r_max"], allowed, run.notes)
@@ -75,7 +75,7 @@ def species(trajectory: Trajectory, pair: Pair) -> tuple[Ints, Ints] | None:
 
 
 def clipped(r_max: float, allowed: float, notes: Notes) -> float:
-    """r_max in Å, no longer than the minimum image allows."""
+    """r_max in Å, limited to the range of the minimum image."""
     if r_max <= allowed:
         return r_max
     notes.say(f"rdf: r_max was cut from {r_max:g} Å to {allowed:.3f} Å, half the smallest width of the cell")
@@ -83,7 +83,7 @@ def clipped(r_max: float, allowed: float, notes: Notes) -> float:
 
 
 def columns(own: Observable, radial: RadialDistribution, words: str) -> dict[str, Floats]:
-    """The columns that one pair adds to rdf.csv: g, its standard error, running coordination number."""
+    """Columns of one pair in rdf.csv: g, its standard error, running coordination number."""
     return {
         own.column: radial.average.mean,
         own.error: radial.average.standard_error,
@@ -92,7 +92,7 @@ def columns(own: Observable, radial: RadialDistribution, words: str) -> dict[str
 
 
 def first_peak(radial: RadialDistribution) -> dict[str, float | None]:
-    """The highest bin of g: for a liquid within a few Å this is the first peak."""
+    """Highest bin of g: for a liquid within a few Å this is the first peak."""
     top = int(radial.average.mean.argmax())
     peak, error = radial.average.mean[top], radial.average.standard_error[top]
     return {"peak_r_A": number(radial.r[top]), "peak_g": number(peak), "peak_se": number(error)}

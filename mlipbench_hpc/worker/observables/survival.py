@@ -1,6 +1,6 @@
-"""P_surv(τ): how long waters stay in the first layer (Eq. S13 of arXiv:2602.22931).
+"""P_surv(τ): survival probability of waters in the first layer (Eq. S13 of arXiv:2602.22931).
 
-The first column is the published code's form, then every other one by its name.
+The first column is the published code's form, followed by every other form by its name.
 """
 
 from mlipbench_hpc.data.observable import LAG, Observable

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 
-from mlipbench_hpc.analysis.blocks import BlockAverage, block_average
+from mlipbench_hpc.analysis.correlation import SeriesAverage, series_average
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.worker import series
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, after, number
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, after
 
 PART, FILE = "thermo", "thermo.csv"
 TEMPERATURE = Observable("temperature_K", "Temperature", "T", "K", path=(PART, "temperature_K"), order=1)
@@ -21,7 +22,7 @@ POTENTIAL = Observable(
 
 
 def of_species(symbol: str) -> Observable:
-    """The kinetic temperature of one species, which is a column of thermo.csv."""
+    """Kinetic temperature of one species, which is a column of thermo.csv."""
     name = f"temperature_{symbol}_K"
     return Observable(
         name, f"Temperature of {symbol}", f"T of {symbol}", "K", path=(PART, name), species=symbol, order=2
@@ -29,14 +30,14 @@ def of_species(symbol: str) -> Observable:
 
 
 def start(run: Run) -> Finish:
-    """It needs no frames, and an unstable run has it too."""
+    """Ask for no sums, because no frames are needed; unstable runs have this observable too."""
     return partial(finish, run)
 
 
 def finish(run: Run) -> Produced:
-    """Mean and block error of temperatures (K) and potential energy (eV/atom), drift of the conserved one.
+    """Mean and error of temperatures (K) and potential energy (eV/atom), drift of the conserved energy.
 
-    Of the rows of the time that is analysed.
+    Only rows of the analysed time count.
     """
     thermo, atoms = Thermo(run.context.upstream("md") / FILE), run.stretch.trajectory.numbers
     times = thermo["time_ps"]
@@ -45,10 +46,10 @@ def finish(run: Run) -> Produced:
     temperatures = {observable.name: observable for observable in (TEMPERATURE, *species)}
     own = [temperatures[column] for column in thermo.names if column in temperatures]
     values: dict[str, Any] = {
-        observable.name: averaged(block_average(thermo[observable.name][rows], run.blocks), run.notes)
+        observable.name: averaged(series_average(thermo[observable.name][rows], run.blocks), run.notes)
         for observable in own
     }
-    potential = block_average(thermo["potential_eV"][rows] / len(atoms), run.blocks)
+    potential = series_average(thermo["potential_eV"][rows] / len(atoms), run.blocks)
     values[POTENTIAL.name] = averaged(potential, run.notes)
     conserved = thermo["conserved_eV"][rows] / len(atoms) * 1000
     values["conserved_drift_meV_per_atom_per_ps"] = slope(times[rows], conserved)
@@ -56,7 +57,7 @@ def finish(run: Run) -> Produced:
 
 
 class Thermo:
-    """thermo.csv, of which one column (T,) at a time is read, for it may be long."""
+    """Columns (T,) of thermo.csv, read one at a time, because the file may be long."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,13 +69,13 @@ class Thermo:
         return np.loadtxt(self.path, delimiter=",", skiprows=1, usecols=place, ndmin=1)
 
 
-def averaged(average: BlockAverage, notes: Notes) -> dict[str, float | None]:
-    """Mean and standard error of a scalar as JSON; what was dropped goes into the notes."""
-    if average.dropped:
-        notes.say(f"thermo.csv: {average.dropped} rows after the last whole block were dropped")
-    if average.reason:
-        notes.say(f"thermo.csv: {average.reason}")
-    return {"mean": number(average.mean), "se": number(average.standard_error)}
+def averaged(average: SeriesAverage, notes: Notes) -> dict[str, float | None]:
+    """Mean and standard error of a scalar for JSON; dropped rows go into the notes."""
+    if average.blocks.dropped:
+        notes.say(f"thermo.csv: {average.blocks.dropped} rows after the last whole block were dropped")
+    if average.blocks.reason:
+        notes.say(f"thermo.csv: {average.blocks.reason}")
+    return series.averaged(average)
 
 
 def slope(times: Floats, values: Floats) -> float | None:

@@ -1,4 +1,4 @@
-"""P_z, the total orientation of the waters: its series, its mean with two errors, its histogram."""
+"""P_z, the total orientation of the waters: its series, mean with two errors, and histogram."""
 
 from functools import partial
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.onepass import BlockSums
-from mlipbench_hpc.analysis.profiles import DIPOLE
+from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker.observables.profiles import block_sums
@@ -15,26 +15,26 @@ from mlipbench_hpc.worker.series import summary
 
 PART = "profiles"
 OBSERVABLE = Observable(
-    DIPOLE, "Total dipole orientation", "total dipole orientation P_z", words="mean P_z",
+    TOTAL_ORIENTATION, "Total dipole orientation", "total dipole orientation P_z", words="mean P_z",
     definition="Total dipole orientation: P_z = Σ cos θ over all intact waters, dimensionless.",
-    file="dipole.npz", column="P_z", path=(PART, DIPOLE), needs=("slab", "water"), drawn="histogram",
-    compared="interface", reweighted=True, order=70,
+    file="total_orientation.npz", column="P_z", path=(PART, TOTAL_ORIENTATION),
+    needs=("slab", "water"), drawn="histogram", compared="interface", reweighted=True, order=70,
 )  # fmt: skip
 
 
 def start(run: Run) -> Finish | None:
-    """Asks for the profiles' sums, which hold P_z, where there is a surface."""
+    """Ask for the profiles' sums, which hold P_z, where there is a surface."""
     if not run.interface.faces:
         return None
     return partial(finish, run, run.shared(block_sums))
 
 
 def finish(run: Run, sums: BlockSums) -> Produced:
-    """Writes dipole.npz: time_ps (T,) and P_z (T,)."""
+    """Write total_orientation.npz: time_ps (T,) and P_z (T,)."""
     with writing(run.context.folder / OBSERVABLE.file) as stream:
         np.savez(stream, allow_pickle=False, time_ps=run.stretch.times, P_z=sums.dipole)
-    values: dict[str, Any] = summary(DIPOLE, sums.dipole, run.blocks, run.notes)
-    return Produced({DIPOLE: values}, [OBSERVABLE])
+    values: dict[str, Any] = summary(TOTAL_ORIENTATION, sums.dipole, run.blocks, run.notes)
+    return Produced({TOTAL_ORIENTATION: values}, [OBSERVABLE])
 
 
 FAMILY = Family(PART, 40, start)

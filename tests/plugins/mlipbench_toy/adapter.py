@@ -110,12 +110,12 @@ class Evaluator:
         """Frame by frame; a batch takes the memory that it is told to."""
         taken = np.ones((min(batch_size, len(frames)), self.frame_mb, 1 << 20), np.uint8)
         assert taken.all()
-        found = [
+        result = [
             self.one(frames.numbers[own], frames.positions[own], frames.cells[index])
             for index in range(len(frames))
             for own in [frames.atoms_of(index)]
         ]
-        return np.array([energy for energy, _ in found]), np.concatenate([forces for _, forces in found])
+        return np.array([energy for energy, _ in result]), np.concatenate([forces for _, forces in result])
 
     def calculator(self) -> Calculator:
         return PairCalculator(self)

@@ -1,0 +1,79 @@
+"""Declared comparisons that cannot be made: pure functions of a campaign and of what its starts hold."""
+
+from collections.abc import Iterator
+
+from mlipbench_hpc.campaign.problem import Mistake, Place, near
+from mlipbench_hpc.campaign.runs import start_of
+from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.campaign.spec.analysis import Comparison
+from mlipbench_hpc.campaign.splits import Facts
+
+PLACE: Place = ("analysis", "comparisons")
+
+
+def check_comparisons(campaign: Campaign, facts: Facts, systems: Facts) -> Iterator[Mistake]:
+    """Runs and observables that do not exist, runs of different things, differences declared twice."""
+    seen: set[tuple[frozenset[str], str]] = set()
+    for index, comparison in enumerate(campaign.analysis.comparisons):
+        place = (*PLACE, index)
+        wrong = [*_runs(place, comparison, campaign), *_observables(place, comparison)]
+        yield from wrong or _unlike(place, comparison, campaign, facts, systems)
+        pair = frozenset((comparison.run, comparison.against))
+        for observable in comparison.observables:
+            if (pair, observable) in seen:
+                yield Mistake(
+                    place, "declared twice", f"{observable} of {' and '.join(sorted(pair))}", "once"
+                )
+            seen.add((pair, observable))
+
+
+def _runs(place: Place, comparison: Comparison, campaign: Campaign) -> Iterator[Mistake]:
+    for key, name in (("run", comparison.run), ("against", comparison.against)):
+        if name not in campaign.md:
+            expected = f"one of {', '.join(campaign.md)}" if campaign.md else "an entry under `md`"
+            yield Mistake(
+                (*place, key), "no such entry in `md`", repr(name), expected, near(name, campaign.md)
+            )
+    if comparison.run == comparison.against:
+        yield Mistake((*place, "against"), "a run against itself", repr(comparison.run), "another run")
+    elif comparison.run in campaign.md and campaign.md[comparison.run].potential:
+        expected = "a committee's run; the reference potential stands under `against`"
+        yield Mistake((*place, "run"), "the reference potential is no model", repr(comparison.run), expected)
+
+
+def _observables(place: Place, comparison: Comparison) -> Iterator[Mistake]:
+    known = single_numbers()
+    for index, name in enumerate(comparison.observables):
+        if name not in known:
+            expected = f"one of {', '.join(known)}"
+            where = (*place, "observables", index)
+            yield Mistake(where, "no such single number", repr(name), expected, near(name, known))
+
+
+def single_numbers() -> list[str]:
+    """Names of the observables that can be compared: of the suite, then of packages outside."""
+    from mlipbench_hpc.analysis.layer import NAMES
+    from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
+    from mlipbench_hpc.data.framewise import foreign, load_all
+
+    outside = [framewise.observable.name for framewise in load_all(foreign()) if not framewise.bins]
+    return [*NAMES, TOTAL_ORIENTATION, *outside]
+
+
+def _unlike(
+    place: Place, comparison: Comparison, campaign: Campaign, facts: Facts, systems: Facts
+) -> Iterator[Mistake]:
+    """Runs at two temperatures, or of different atoms: their difference is not the models'."""
+    own, other = campaign.md[comparison.run], campaign.md[comparison.against]
+    if own.temperature != other.temperature:
+        received = f"{own.temperature:g} and {other.temperature:g} K"
+        yield Mistake(place, "runs at two temperatures", received, "one temperature")
+    starts = [start_of(md, facts, systems) for md in (own, other)]
+    used = [
+        {start.formulas[frame] for frame in md.start.frames[: md.replicas] if frame < start.frames}
+        for md, start in zip((own, other), starts, strict=True)
+        if start
+    ]
+    if len(used) == 2 and used[0] and used[1] and not used[0] & used[1]:
+        received = " and ".join(", ".join(sorted(formulas)) for formulas in used)
+        yield Mistake(place, "runs of different atoms", received, "one composition")

@@ -1,0 +1,100 @@
+"""Primary table: differences that the campaign declares, tested and Holm-corrected together."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm
+from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.report import convergence
+from mlipbench_hpc.report.combine import numbered
+from mlipbench_hpc.report.groups import Group, Line
+from mlipbench_hpc.report.memory import remembered
+from mlipbench_hpc.report.text import plus_minus
+
+Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
+
+
+@dataclass(frozen=True)
+class PrimaryTest:
+    """One difference of a line to another in one quantity; p: Holm-corrected, NaN where it was not tested.
+
+    withheld: why it was not, in words; empty where it was, or where there is no number or no error.
+    """
+
+    line: Line = field(repr=False)
+    other: Line = field(repr=False)
+    quantity: Observable
+    whole: Comparison
+    withheld: str = ""
+    p: float = np.nan
+
+    @property
+    def verdict(self) -> Verdict:
+        """Result of the test: differs at p ≤ 0.05; withheld and unknown state nothing on the difference."""
+        if self.withheld:
+            return "withheld"
+        if np.isnan(self.p):
+            return "unknown"
+        return "differs" if self.p <= LEVEL else "unresolved"
+
+    @property
+    def phrase(self) -> str:
+        """`mean P_z (by −1.9 ± 0.4)`."""
+        return f"{self.quantity.phrase} (by {plus_minus(self.whole.difference, self.whole.error)})"
+
+
+def quantities(group: Group) -> list[Observable]:
+    """The observables of a group that are single numbers."""
+    return [observable for observable in group.observables if observable.path]
+
+
+@remembered
+def primary(group: Group) -> list[PrimaryTest]:
+    """Tests of a group in the primary table, corrected over the whole of it.
+
+    The campaign declares the differences before there are numbers; without a declaration every model is
+    tested against the reference in every number of every group.
+    """
+    every = [test for member in group.every or [group] for test in _tests(member)]
+    adjusted = holm(np.array([np.nan if test.withheld else test.whole.p for test in every]))
+    own = {(test.line.name, test.other.name, test.quantity.name) for test in _tests(group)}
+    return [
+        PrimaryTest(test.line, test.other, test.quantity, test.whole, test.withheld, float(p))
+        for test, p in zip(every, adjusted, strict=True)
+        if (test.line.name, test.other.name, test.quantity.name) in own and test.line in group.drawn
+    ]
+
+
+@remembered
+def _tests(group: Group) -> list[PrimaryTest]:
+    """Tests of a group before the correction."""
+    return [_test(line, other, quantity) for line, other, quantity in _declared(group)]
+
+
+def _declared(group: Group) -> list[tuple[Line, Line, Observable]]:
+    by_name = {quantity.name: quantity for quantity in quantities(group)}
+    lines, reference = {line.name: line for line in group.drawn}, group.reference
+    if not group.comparisons:
+        models = [line for line in group.drawn if not line.potential.reference]
+        return [(line, reference, one) for line in models for one in by_name.values()] if reference else []
+    return [
+        (lines[comparison["run"]], lines[comparison["against"]], by_name[name])
+        for comparison in group.comparisons
+        if {comparison["run"], comparison["against"]} <= set(lines)
+        for name in comparison["observables"]
+        if name in by_name
+    ]
+
+
+def tested(line: Line, other: Line, quantity: Observable) -> Comparison:
+    """Difference of a line's number to another's with its error: to a truth, or between models."""
+    own, its = numbered(line, quantity.name), numbered(other, quantity.name)
+    return own.against(its) if other.potential.reference else own.versus(its)
+
+
+def _test(line: Line, other: Line, quantity: Observable) -> PrimaryTest:
+    whole = tested(line, other, quantity)
+    withheld = convergence.withheld(line, quantity.name) or convergence.withheld(other, quantity.name)
+    return PrimaryTest(line, other, quantity, whole, withheld)

@@ -1,0 +1,133 @@
+"""First table of the page: models and observables with value, error, and z of the difference."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mlipbench_hpc.analysis.inference import Comparison
+from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.report.combine import Number, numbered
+from mlipbench_hpc.report.groups import Group, Line
+from mlipbench_hpc.report.memory import remembered
+from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.significance import PrimaryTest, Verdict, primary, quantities, tested
+from mlipbench_hpc.report.text import NOTHING, number, plus_minus
+
+SYMBOLS: dict[Verdict | None, str] = {"differs": "●", "unresolved": "○", "withheld": "✕"}
+MARKED = ("differs", "unresolved")
+ERRORS = (
+    "Value ± standard error, of a model with its training error where reweighting gives one. z: the "
+    "difference over its error"
+)
+VERDICTS = (
+    "● differs: p ≤ 0.05 of Welch's t test, Holm-corrected over the primary table; ○ unresolved: "
+    "p > 0.05; ✕ withheld: a run is not stationary; · not in the primary table, so not tested."
+)
+AGAINST_TRUTH = f"{ERRORS}, from the reference potential. {VERDICTS}"
+EACH_OTHER = f"{ERRORS}, from the first row, because no reference potential ran these systems. {VERDICTS}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of a line's number to another line's; test: its test, None outside the primary table."""
+
+    group: Group = field(repr=False)
+    line: Line = field(repr=False)
+    other: Line = field(repr=False)
+    quantity: Observable
+    whole: Comparison
+    test: PrimaryTest | None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Verdict of the test; None where nothing was tested."""
+        return self.test.verdict if self.test else None
+
+    @property
+    def z(self) -> float:
+        """Difference over its error; NaN without an error."""
+        return self.whole.difference / self.whole.error if self.whole.error > 0 else float("nan")
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Parts of the squared error: sampling of the line, of the other, training. NaN without an error."""
+        square = self.whole.error**2
+        sides = (numbered(line, self.quantity.name) for line in (self.line, self.other))
+        own, other = (float(np.nan_to_num(side.se)) ** 2 for side in sides)
+        return own / square, other / square, max(0.0, 1 - (own + other) / square)
+
+
+def basis(group: Group) -> Line | None:
+    """Line that the others are compared with: the reference potential, else the first of several."""
+    if group.reference is not None:
+        return group.reference
+    return group.drawn[0] if len(group.drawn) > 1 else None
+
+
+@remembered
+def differences(group: Group) -> list[Difference]:
+    """Differences of the primary table, then of every other line's numbers to the basis."""
+    declared = [
+        Difference(group, test.line, test.other, test.quantity, test.whole, test) for test in primary(group)
+    ]
+    known = {(one.line.name, one.other.name, one.quantity.name) for one in declared}
+    other = basis(group)
+    if other is None:
+        return declared
+    return declared + [
+        Difference(group, line, other, quantity, tested(line, other, quantity), None)
+        for line in group.drawn
+        if line is not other and not line.potential.reference
+        for quantity in quantities(group)
+        if (line.name, other.name, quantity.name) not in known
+    ]
+
+
+def error(own: Number) -> float:
+    """Standard error (sampling) and, where usable, the training error of one member, added in squares."""
+    model = own.model.error if own.model is not None and own.usable else 0.0
+    return float(np.hypot(own.se, model))
+
+
+def table(groups: list[Group]) -> Table | None:
+    """One row for each line under the heading of its system; None where no number is compared."""
+    shown = [group for group in groups if quantities(group)]
+    columns = list({quantity.name: quantity for group in shown for quantity in quantities(group)}.values())
+    if not columns:
+        return None
+    rows: list[list[str]] = []
+    titles: list[int] = []
+    marks: dict[tuple[int, int], str] = {}
+    for group in shown:
+        titles.append(len(rows))
+        rows.append([group.title, *[""] * len(columns)])
+        for line in group.drawn:
+            cells = [_cell(group, line, quantity) for quantity in columns]
+            marks |= {(len(rows), 1 + place): mark for place, (_, mark) in enumerate(cells) if mark}
+            rows.append([f"{line.title(group.drawn)}\n{line.about()}", *(text for text, _ in cells)])
+    truth = any(group.reference is not None for group in shown)
+    header = ["system, potential", *(quantity.heading for quantity in columns)]
+    return Table(AGAINST_TRUTH if truth else EACH_OTHER, header, rows, titles=titles, marks=marks, open=True)
+
+
+def _cell(group: Group, line: Line, quantity: Observable) -> tuple[str, str]:
+    """Value ± error with symbol and z below it, and the cell's mark."""
+    if quantity not in quantities(group) or not numbered(line, quantity.name).known:
+        return NOTHING, ""
+    own = numbered(line, quantity.name)
+    value = plus_minus(own.mean, error(own))
+    other = basis(group)
+    if line is other:
+        return f"{value}\n{'reference' if line.potential.reference else 'compared with'}", "basis"
+    compared = next(
+        (
+            one
+            for one in differences(group)
+            if one.line is line and one.other is other and one.quantity == quantity
+        ),
+        None,
+    )
+    if compared is None:
+        return value, ""
+    mark = compared.verdict if compared.verdict in MARKED else ""
+    return f"{value}\n{SYMBOLS.get(compared.verdict, '·')} z = {number(compared.z, 2)}", mark or ""

@@ -1,0 +1,103 @@
+"""Data that decide the labels under any name, cut files, double keys, dipoles that nobody named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlipbench_hpc.data.leaveout import leave_out
+from mlipbench_hpc.data.read import DataError, Source, read
+
+UNITS = {"energy": "eV", "force": "eV/Å", "dipole": "e·Å"}
+LABELS = {"energy": "energy", "forces": "forces", "dipole": "dipole"}
+EDGE = 'Lattice="9 0 0 0 9 0 0 0 9" pbc="T T T" '
+
+
+def source(
+    path: Path,
+    comments: list[str],
+    end: str = "\n",
+    last: str = "0.25",
+    ignore: tuple[str, ...] = (),
+    dipole: str = "dipole",
+) -> Source:
+    """Frames of two neon atoms, a comment each; the last number of the file and what follows it."""
+    text = "".join(
+        f"2\n{EDGE}{comment} Properties=species:S:1:pos:R:3:forces:R:3\n"
+        "Ne 0.0 0.0 0.00 0.00 0.00 0.25\nNe 0.0 0.0 3.00 0.00 0.00 0.25\n"
+        for comment in comments
+    )
+    path.write_text(text.removesuffix("0.25\n") + last + end)
+    return read(path, "extxyz", UNITS, LABELS | {"dipole": dipole}, None, ignore)
+
+
+NAMES = [
+    "Charge", "tot_charge", "q", "charge_state", "nelect", "spin", "multiplicity", "E_field",
+    "applied_potential",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_that_differ_are_refused_and_equal_settings_are_remarked(tmp_path: Path, name: str) -> None:
+    path, key = tmp_path / "a.xyz", name.lower()
+    mixed = [f"energy=-1 {name}=2", f"energy=-2 {name}=3"]
+    (sentence,) = source(path, mixed).wrong
+    assert f"`{key}` differs between frames (2.0, 3.0)" in sentence
+    assert source(path, mixed, ignore=(key,)).wrong == ()
+    equal = source(path, [f"energy=-1 {name}=2", f"energy=-2 {name}=2"])
+    assert equal.wrong == ()
+    assert f"`{key}` is 2.0 in these frames" in equal.remarks[0]
+
+
+def test_neutral_settings_say_nothing(tmp_path: Path) -> None:
+    comments = ['energy=-1 Charge=0 multiplicity=1 E_field="0 0 0"', "energy=-2"]
+    content = source(tmp_path / "a.xyz", comments)
+    assert (content.wrong, content.remarks) == ((), ())
+
+
+def test_a_field_in_some_frames_is_refused(tmp_path: Path) -> None:
+    (sentence,) = source(tmp_path / "a.xyz", ['energy=-1 E_field="0 0 0.1"', "energy=-2"]).wrong
+    assert "`e_field` differs between frames" in sentence
+
+
+def test_a_dipole_that_nobody_named(tmp_path: Path) -> None:
+    """A row is a vector; anything else is left out with a remark, unless its name is stated."""
+    path = tmp_path / "a.xyz"
+    row = source(path, ['energy=-1 dipole="_JSON [[0.1, 0.2, 0.3]]"'])
+    assert row.dipoles.tolist() == [0.3]
+    six = source(path, ['energy=-1 dipole="1 2 3 4"'])
+    assert np.isnan(six.dipoles).all()
+    assert "dipoles are left out" in six.remarks[0]
+    with pytest.raises(DataError, match=r"`mu` has shape \(4,\), expected \(3,\)"):
+        source(path, ['energy=-1 mu="1 2 3 4"'], dipole="mu")
+
+
+@pytest.mark.parametrize(("last", "cut"), [("0.25", False), ("0.2", True), ("0", True)])
+def test_a_last_number_without_its_end_of_line(tmp_path: Path, last: str, cut: bool) -> None:
+    if cut:
+        with pytest.raises(DataError, match="line 4 has no end of line and may have lost digits"):
+            source(tmp_path / "a.xyz", ["energy=-1"], end="", last=last)
+    else:
+        assert source(tmp_path / "a.xyz", ["energy=-1"], end="", last=last).frames.forces[1, 2] == 0.25
+
+
+def test_a_key_with_two_values(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 2 gives `energy` twice"):
+        source(tmp_path / "a.xyz", ["energy=-1 energy=-2"])
+
+
+def test_a_frame_that_is_left_out_twice_counts_once(tmp_path: Path) -> None:
+    content = source(tmp_path / "a.xyz", ["energy=-1", "energy=-2", "energy=-3"])
+    rest, dropped = leave_out(content, {"frames": [1, 1]})
+    assert dropped == {"frames": 1}
+    assert rest.frames.energies.tolist() == [-1.0, -3.0]
+
+
+@pytest.mark.parametrize(("edge", "amount"), [(5.0, 1), (12.0, 0)])
+def test_an_isolated_atom_in_a_small_cell(tmp_path: Path, edge: float, amount: int) -> None:
+    (path := tmp_path / "a.xyz").write_text(
+        f'1\nLattice="{edge} 0 0 0 {edge} 0 0 0 {edge}" config_type=IsolatedAtom energy=-1\nNe 0 0 0\n'
+    )
+    wrong = read(path, "extxyz", UNITS, LABELS, None).wrong
+    assert len(wrong) == amount
+    assert all("its images are 5 Å away, expected more than 6 Å" in sentence for sentence in wrong)

@@ -1,0 +1,108 @@
+"""Whether models are good enough for MD: by molecules and ions at the MD's temperature."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlipbench_hpc.report import models
+from mlipbench_hpc.report.collect import Item, Reported, Results
+from mlipbench_hpc.report.committees import final_round
+
+Shares = dict[str, float]
+
+
+def cell(rmse: float, values: int) -> dict[str, Any]:
+    """Of labels whose standard deviation is 200 meV/Å."""
+    return {"rmse_meV_per_A": rmse, "std_meV_per_A": 200.0 if values else None, "values": values}
+
+
+def stratum(kelvin: float | None, composition: str | None, rmse: Shares) -> dict[str, Any]:
+    force = {kind: cell(rmse.get(kind, 0.0), 30 * (kind in rmse)) for kind in ("all", "molecules", "ions")}
+    return {"temperature_K": kelvin, "composition": composition, "frames": 5, "force": force}
+
+
+def results(strata: list[dict[str, Any]], whole: Shares, temperatures: list[float]) -> Results:
+    """A committee of one evaluated model, and its runs."""
+    subject = {"committee": "mace", "round": 0, "member": 0, "train": 108}
+    test = {"frames": 20, "force": stratum(None, None, whole)["force"], "strata": strata}
+    campaign = {
+        "splits": {"main": {"dataset": "none"}}, "committees": {"mace": {"model": "tiny", "split": "main"}},
+        "md": {f"run{place}": {"committee": "mace", "temperature": kelvin}
+               for place, kelvin in enumerate(temperatures)}
+        | {"reference": {"committee": None, "temperature": 1200.0}},
+    }  # fmt: skip
+    items = [
+        Item(Reported(verb, verb, verb, subject, "mace", "done"), Path("nowhere"), {"values": values})
+        for verb, values in (("train", {"epochs": 1}), ("evaluate", {"test": test}))
+    ]
+    return Results({"campaign": campaign}, items)
+
+
+AT_300 = stratum(300.0, None, {"all": 10.0, "molecules": 40.0, "ions": 90.0})
+AT_600 = stratum(600.0, None, {"all": 30.0, "molecules": 180.0, "ions": 100.0})
+OF_ONE = stratum(300.0, "H72Na1O36", {"all": 10.0, "molecules": 199.0})
+
+
+@pytest.mark.parametrize(
+    ("strata", "whole", "temperatures", "ratio", "forces", "verdict", "words"),
+    [
+        # 90 of 200: neither 600 K nor one composition, nor the atoms of the whole test set, decide
+        ([AT_300, OF_ONE, AT_600], {"all": 199.0}, [300.0], 0.45, "ions", "doubtful", "without rattled"),
+        ([AT_300, AT_600], {"all": 1.0}, [300.0, 600.0], 0.9, "molecules", "not usable", "at 600 K"),
+        ([stratum(300.0, None, {"all": 199.0, "molecules": 50.0})], {"all": 1.0}, [300.0], 0.25, "molecules",
+         "usable", "at 300 K"),
+        ([stratum(None, None, {"all": 1.0, "ions": 120.0})], {"all": 1.0}, [300.0], 0.6, "ions", "not usable",
+         "their temperature is not stated"),
+        ([AT_600], {"all": 10.0, "molecules": 60.0}, [300.0], 0.3, "molecules", "doubtful",
+         "none was sampled at 300 K"),
+        ([AT_300], {"all": 10.0, "molecules": 60.0}, [], 0.3, "molecules", "doubtful", "no MD is planned"),
+        ([stratum(300.0, None, {"all": 20.0})], {"all": 199.0}, [300.0], 0.1, "all", "usable", "at 300 K"),
+    ],
+)  # fmt: skip
+def test_the_worst_of_molecules_and_ions_at_the_temperature_of_the_md_decides(
+    strata: list[dict[str, Any]],
+    whole: Shares,
+    temperatures: list[float],
+    ratio: float,
+    forces: str,
+    verdict: str,
+    words: str,
+) -> None:
+    reported = results(strata, whole, temperatures)
+    final = final_round(reported, "mace")
+    assert final is not None
+    judged = models.judgement(reported, final)
+    assert judged is not None
+    assert (judged.ratio, judged.forces, judged.verdict) == (pytest.approx(ratio), forces, verdict)
+    assert words in judged.condition
+    assert judged.components == 30
+    sentence = judged.sentence()
+    assert models.FORCES[forces] in sentence
+    assert f"{100 * ratio:.0f}\u00a0%" in sentence
+    assert f"{verdict} for MD" in sentence
+
+
+def test_the_table_of_errors_lists_every_composition_at_that_temperature() -> None:
+    reported = results([AT_300, OF_ONE, AT_600], {"all": 199.0}, [300.0])
+    final = final_round(reported, "mace")
+    assert final is not None
+    table = models.strata_errors(reported, [final])
+    assert table is not None
+    rows = [(row[2], row[3], row[4], row[5], row[-1]) for row in table.rows]
+    assert rows == [
+        ("all", "net forces on water molecules", "5", "30", "20\u00a0%"),
+        ("all", "forces on ions", "5", "30", "45\u00a0%"),
+        ("all", "forces on atoms", "5", "30", "5\u00a0%"),
+        ("H72Na1O36", "net forces on water molecules", "5", "30", "100\u00a0%"),
+        ("H72Na1O36", "forces on atoms", "5", "30", "5\u00a0%"),
+    ]
+
+
+def test_nothing_is_judged_where_labels_do_not_vary() -> None:
+    flat = stratum(300.0, None, {"all": 10.0})
+    flat["force"]["all"]["std_meV_per_A"] = 0.0
+    reported = results([flat], {"all": 10.0}, [300.0])
+    final = final_round(reported, "mace")
+    assert final is not None
+    assert models.judgement(reported, final) is None
