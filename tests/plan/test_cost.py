@@ -180,6 +180,16 @@ def test_an_epoch_trains_and_validates(flat: Card) -> None:
         assert (costs.core_s, costs.start_s) == (pytest.approx(2 * (5 * 156 + 2 * 39) + 3), 3)
 
 
+@pytest.mark.parametrize(("frames", "epochs"), [(50, 8824), (1000, 450)])
+def test_a_training_in_updates_costs_the_epochs_that_hold_them(frames: int, epochs: int) -> None:
+    """150,000 updates in batches of 3 (Table S-I of the paper): 17 of them an epoch, or 334; 1 s each."""
+    card = replace(CARDS["dp-mp"], cost={"start": 3, "train": 1, "evaluate": 0, "md_ase": 0, "md_lammps": 0})
+    parameters = asked(card, {"preset": "paper-efficiency"})
+    assert cost.train(card, parameters, facts(384), frames, 0).core_s == pytest.approx(
+        3 + epochs * frames / 3
+    )
+
+
 def test_what_a_step_costs_besides_its_atoms_is_paid_once_a_batch(flat: Card) -> None:
     """10 s a step: eight frames in batches of four are two steps, in batches of a hundred one."""
     card = replace(flat, cost=FLAT | {"train": "10", "evaluate": "10"})

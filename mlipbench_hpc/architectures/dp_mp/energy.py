@@ -33,34 +33,34 @@ ROOT2 = 2.0**0.5
 def energy_and_forces(constants: Arrays, weights: Weights, graph: Arrays) -> tuple[Array, Array]:
     """Energy (eV) and forces (S, 3) eV/Å of one frame."""
 
-    def energy(positions: Array) -> Array:
-        atoms = atomic_energies(constants, weights, {**graph, "positions": positions})
-        return jnp.sum(atoms * graph["real"])
+    def total(positions: Array) -> Array:
+        energies = atomic_energies(constants, weights, {**graph, "positions": positions})
+        return jnp.sum(energies * graph["occupancy"])
 
-    value, slope = jax.value_and_grad(energy)(graph["positions"])
-    return value, -slope
+    energy, gradient = jax.value_and_grad(total)(graph["positions"])
+    return energy, -gradient
 
 
 def atomic_energies(constants: Arrays, weights: Weights, graph: Arrays) -> Array:
     """(S,) eV; what stands in empty slots means nothing."""
-    ends = graph["positions"][graph["neighbours"]], graph["positions"][graph["centres"]]
-    vectors = ends[0] - ends[1][:, :, None] + graph["shifts"]
+    positions = graph["positions"]
+    vectors = positions[graph["neighbours"]] - positions[graph["centres"]][:, :, None] + graph["shifts"]
     distances = jnp.sqrt(jnp.sum(vectors**2, axis=-1))
     weight = neighbour_weight(distances, constants["rcut_smth"], constants["rcut"]) / constants["unit"]
     directions = vectors / distances[..., None]
     radial = net(weights["embedding"], weight[..., None], graph["pairs"])
     basis = jnp.concatenate([jnp.ones_like(weight)[..., None], directions], -1) * weight[..., None]
     tensors = density(constants, graph, basis, radial)
-    last = weights["fitting"][0]["weight"].shape[1]
+    outputs = weights["fitting"][0]["weight"].shape[1]
     if "message" not in weights:
-        features = products(tensors, last)
+        features = products(tensors, outputs)
     else:
         size = weights["message"]["centres"]["features"].shape[1]
         parts = radial, products(tensors, size), tensors[:, 1:], vectors / constants["rcut"]
         inputs = jnp.tanh(messages(weights["message"], graph, *parts))
         radial = net(weights["message"]["layers"], inputs, graph["pairs"])
         basis = jnp.concatenate([directions, outer(directions)], -1) * weight[..., None]
-        features = products(density(constants, graph, basis, radial), last)
+        features = products(density(constants, graph, basis, radial), outputs)
     return fit(weights["fitting"], features.reshape(-1, ATOMS, features.shape[-1]), graph["kinds"]).ravel()
 
 
@@ -70,8 +70,8 @@ def neighbour_weight(distances: Array, start: Array | float, end: Array | float)
     The one of DeePMD-kit: J. Zeng et al., J. Chem. Phys. 159, 054801 (2023), doi:10.1063/5.0155600.
     """
     u = jnp.clip((distances - start) / (end - start), 0.0, 1.0)
-    fall = u**3 * (-6.0 * u**2 + 15.0 * u - 10.0) + 1.0
-    return jnp.where(distances < end, fall / distances, 0.0)
+    switch = u**3 * (-6.0 * u**2 + 15.0 * u - 10.0) + 1.0
+    return jnp.where(distances < end, switch / distances, 0.0)
 
 
 def outer(directions: Array) -> Array:
@@ -99,25 +99,25 @@ def products(tensors: Array, size: int) -> Array:
 
 
 def messages(
-    weights: Weights, graph: Arrays, radial: Array, features: Array, vectors: Array, scaled: Array
+    weights: Weights, graph: Arrays, radial: Array, features: Array, vectors: Array, relative: Array
 ) -> Array:
     """The first layer of G′ on Eq. 10 before its tanh, (C, ROWS, EDGES, E).
 
-    radial (C, ROWS, EDGES, N): G(s(r)); features (S, D): h; vectors (S, 3, N): T1; scaled
+    radial (C, ROWS, EDGES, N): G(s(r)); features (S, D): h; vectors (S, 3, N): T1; relative
     (C, ROWS, EDGES, 3): r⃗ / c.
     """
     species, pairs = len(weights["centres"]["features"]), graph["pairs"]
     kind_of_centre, kind_of_neighbour = jnp.divmod(pairs, species)
-    centre = share(weights["centres"], graph, features, vectors)
-    neighbour = share(weights["neighbours"], graph, features, vectors)
+    centre = atom_messages(weights["centres"], graph, features, vectors)
+    neighbour = atom_messages(weights["neighbours"], graph, features, vectors)
     centre = centre[graph["centres"], kind_of_neighbour[:, None]][:, :, None]
     neighbour = neighbour[graph["neighbours"], kind_of_centre[:, None, None]]
-    both = centre + neighbour
-    turned = jnp.sum(scaled[..., None] * both[..., 1:, :], axis=-2)
-    return dense(radial, weights["radial"][pairs], weights["bias"][pairs]) + both[..., 0, :] + turned
+    ends = centre + neighbour
+    projections = jnp.sum(relative[..., None] * ends[..., 1:, :], axis=-2)
+    return dense(radial, weights["radial"][pairs], weights["bias"][pairs]) + ends[..., 0, :] + projections
 
 
-def share(weights: Weights, graph: Arrays, features: Array, vectors: Array) -> Array:
+def atom_messages(weights: Weights, graph: Arrays, features: Array, vectors: Array) -> Array:
     """(S, K, 4, E): what an atom adds to messages with a partner of each species: scalar, vector."""
     kinds, (slots, species) = graph["kinds"], (len(features), len(weights["features"]))
     scalar = features.reshape(-1, ATOMS, features.shape[-1]) @ weights["features"][kinds]

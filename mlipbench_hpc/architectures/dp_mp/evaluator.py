@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from mlipbench_hpc.architectures.dp_mp.graphs import Graph, graph, graphs, padded, stacked, union
+from mlipbench_hpc.architectures.dp_mp.graphs import Graph, graph, graphs, pad, stack, union
 from mlipbench_hpc.architectures.dp_mp.jax_library import device, jax, use_threads
 from mlipbench_hpc.architectures.dp_mp.model import COMPUTE, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
@@ -43,12 +43,12 @@ class JaxEvaluator:
 
     def compute(self, items: Sequence[Graph]) -> tuple[Floats, list[Floats]]:
         """Energies (B,) eV without reference energies, and forces (N, 3) eV/Å of each frame."""
-        shape = union(items).roomy()
-        batch = stacked([padded(item, shape, self.record.cutoff) for item in items], self.dtype)
+        shape = union(items).ceiling()
+        batch = stack([pad(item, shape, self.record.cutoff) for item in items], self.dtype)
         energies, forces = COMPUTE(*self.parameters, jax.device_put(batch, self.device))
-        wide = np.asarray(forces, dtype=np.float64)
-        own = [values[item.slots] for item, values in zip(items, wide, strict=True)]
-        return np.asarray(energies, dtype=np.float64), own
+        by_slot = np.asarray(forces, dtype=np.float64)
+        by_atom = [values[item.slots] for item, values in zip(items, by_slot, strict=True)]
+        return np.asarray(energies, dtype=np.float64), by_atom
 
     def reference(self, numbers: Ints) -> Floats:
         """eV: the reference energy of each atomic number."""
@@ -70,8 +70,8 @@ class JaxCalculator(EnergyAndForces):
     def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
         """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
         model, numbers = self.evaluator, atoms.numbers
-        known, cutoff = model.record.numbers, model.record.cutoff
-        require_known(model.name, numbers.tolist(), known)
-        item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, known, cutoff)
+        elements, cutoff = model.record.numbers, model.record.cutoff
+        require_known(model.name, numbers.tolist(), elements)
+        item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, elements, cutoff)
         energies, forces = model.compute([item])
         return float(energies[0] + model.reference(numbers).sum()), forces[0]

@@ -29,12 +29,12 @@ class Shape:
     atoms: int
     edges: int
 
-    def roomy(self) -> "Shape":
+    def ceiling(self) -> "Shape":
         """Rounded up to SIGNIFICANT_BITS, so that few programs serve all frames and all steps of MD.
 
         It depends on the frame alone: the same frame always meets the same program, and gives the same bits.
         """
-        return Shape(rounded_up(self.atoms), rounded_up(self.edges))
+        return Shape(ceiling(self.atoms), ceiling(self.edges))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Graph:
     shifts: Floats
 
     @property
-    def real(self) -> Floats:
+    def occupancy(self) -> Floats:
         """(S,) 1 where a slot holds an atom, else 0."""
         mask = np.zeros(len(self.positions))
         mask[self.slots] = 1.0
@@ -78,14 +78,14 @@ class Graph:
     def arrays(self, dtype: str) -> Arrays:
         """What the energy is a function of: floats in `dtype`, integers in 32 bits."""
         names = [field.name for field in fields(self) if field.name != "slots"]
-        values = {name: getattr(self, name) for name in names} | {"real": self.real}
+        values = {name: getattr(self, name) for name in names} | {"occupancy": self.occupancy}
         return {
             name: value.astype(dtype if value.dtype.kind == "f" else np.int32)
             for name, value in values.items()
         }
 
 
-def rounded_up(count: int) -> int:
+def ceiling(count: int) -> int:
     """The next number of at most SIGNIFICANT_BITS binary digits, zeros behind them apart."""
     unit = 1 << max(count.bit_length() - SIGNIFICANT_BITS, 0)
     return -(-count // unit) * unit
@@ -97,15 +97,15 @@ def union(items: Sequence[Graph]) -> Shape:
     return Shape(max(shape.atoms for shape in shapes), max(shape.edges for shape in shapes))
 
 
-def graphs(frames: Frames, known: Sequence[int], cutoff: float) -> list[Graph]:
-    """One for each frame, as small as it can be. known: sorted atomic numbers; cutoff Å."""
+def graphs(frames: Frames, elements: Sequence[int], cutoff: float) -> list[Graph]:
+    """One for each frame, as small as it can be. elements: sorted atomic numbers; cutoff Å."""
     return [
         graph(
             frames.numbers[frames.atoms_of(index)],
             frames.positions[frames.atoms_of(index)],
             frames.cells[index],
             frames.pbc[index],
-            known,
+            elements,
             cutoff,
         )
         for index in range(len(frames))
@@ -116,12 +116,13 @@ def graph(
     numbers: Ints,
     positions: Floats,
     cell: Floats,
-    pbc: "NDArray[np.bool_]",
-    known: Sequence[int],
+    pbc: NDArray[np.bool_],
+    elements: Sequence[int],
     cutoff: float,
 ) -> Graph:
-    """Of one structure: numbers (N,), all of them in `known`, positions (N, 3) Å, cell (3, 3) Å, cutoff Å."""
-    kinds = np.searchsorted(np.asarray(known), numbers)
+    """Of one structure: numbers (N,), all in `elements`, positions (N, 3) Å, cell (3, 3) Å, cutoff Å."""
+    species = len(elements)
+    kinds = np.searchsorted(np.asarray(elements), numbers)
     atoms, chunk_kinds = chunks(kinds, ATOMS)
     slots = np.zeros(len(numbers), dtype=np.int64)
     slots[atoms[atoms >= 0]] = np.flatnonzero(atoms.ravel() >= 0)
@@ -129,9 +130,9 @@ def graph(
     places[slots] = positions
     box = complete_cell(cell)
     first, second, images = neighbour_list("ijS", cutoff=cutoff, positions=positions, cell=box, pbc=pbc)
-    rows, owners = chunks(first * len(known) + kinds[second], EDGES)
-    centre, partner = np.divmod(owners, len(known))
-    groups, pairs = chunks(kinds[centre] * len(known) + partner, ROWS)
+    rows, owners = chunks(first * species + kinds[second], EDGES)
+    centre, partner = np.divmod(owners, species)
+    groups, pairs = chunks(kinds[centre] * species + partner, ROWS)
     # Index -1 leads to what is appended: a row without edges, slot 0, an image out of reach.
     edges = np.append(rows, np.full((1, EDGES), -1), axis=0)[groups]
     centres = np.append(slots[centre], 0)[groups]
@@ -151,7 +152,7 @@ def chunks(kinds: Ints, size: int) -> tuple[Ints, Ints]:
     return table, np.repeat(present, rows)
 
 
-def padded(source: Graph, shape: Shape, cutoff: float) -> Graph:
+def pad(source: Graph, shape: Shape, cutoff: float) -> Graph:
     """The same frame with as many chunks as `shape` says; the others hold nothing. cutoff Å."""
     atoms, edges = shape.atoms - len(source.kinds), shape.edges - len(source.pairs)
     empty = np.zeros((edges, ROWS, EDGES), dtype=np.int64)
@@ -167,7 +168,7 @@ def padded(source: Graph, shape: Shape, cutoff: float) -> Graph:
     )
 
 
-def stacked(items: Sequence[Graph], dtype: str) -> Arrays:
+def stack(items: Sequence[Graph], dtype: str) -> Arrays:
     """Frames of one shape as arrays with one more axis in front, floats in `dtype`."""
     arrays = [item.arrays(dtype) for item in items]
     return {name: np.stack([values[name] for values in arrays]) for name in arrays[0]}

@@ -1,4 +1,4 @@
-"""A model's files: model.json (how it is built) and weights.npz; and the program that computes it."""
+"""A model's files: model.json (its hyperparameters and constants) and weights.npz; and its program."""
 
 import io
 from collections.abc import Mapping
@@ -11,12 +11,18 @@ import numpy as np
 from mlipbench_hpc.architectures.dp_mp.energy import energy_and_forces
 from mlipbench_hpc.architectures.dp_mp.graphs import Arrays
 from mlipbench_hpc.architectures.dp_mp.jax_library import jax
-from mlipbench_hpc.architectures.dp_mp.weights import Tree, filled, flat, initial
+from mlipbench_hpc.architectures.dp_mp.weights import (
+    Hyperparameters,
+    Tree,
+    initial_weights,
+    leaves,
+    with_leaves,
+)
 from mlipbench_hpc.architectures.shared.record import read_record, write_record
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 
-# By number of layers: how messages call a model.
+# By number of layers: a model's name in messages.
 NAMES = {1: "DP-JAX", 2: "DP-MP"}
 SCHEMA = 1
 FILE = "weights.npz"
@@ -46,29 +52,29 @@ class Record:
 
     def constants(self, dtype: str) -> Arrays:
         """What the energy depends on besides weights (see energy.py)."""
-        chosen = {name: self.hyperparameters[name] for name in ("rcut", "rcut_smth")}
-        values = chosen | {"neighbours": self.neighbours, "unit": self.unit}
+        values = {name: self.hyperparameters[name] for name in ("rcut", "rcut_smth")}
+        values |= {"neighbours": self.neighbours, "unit": self.unit}
         return {name: np.asarray(value, dtype) for name, value in values.items()}
 
 
-def require_possible(chosen: Mapping[str, Any]) -> None:
+def require_possible(hyperparameters: Hyperparameters) -> None:
     """Raise InputFailure for hyperparameters that are valid one by one, but not together."""
-    for name in ("neuron", "message_neuron")[: chosen["layers"]]:
-        if chosen["axis_neuron"] > chosen[name][-1]:
-            most = f"must be at most {chosen[name][-1]}, the last of {name}"
-            raise InputFailure(f"axis_neuron = {chosen['axis_neuron']} {most}")
+    axis = hyperparameters["axis_neuron"]
+    for name in ("neuron", "message_neuron")[: hyperparameters["layers"]]:
+        if axis > (limit := hyperparameters[name][-1]):
+            raise InputFailure(f"axis_neuron = {axis} must be at most {limit}, the last of {name}")
 
 
-def packed(values: Mapping[str, Any]) -> bytes:
+def pack(arrays: Mapping[str, Any]) -> bytes:
     """Named arrays as one .npz, whose bytes follow from the numbers."""
     stream = io.BytesIO()
-    np.savez(stream, **values)
+    np.savez(stream, **arrays)
     return stream.getvalue()
 
 
 def save_model(folder: Path, record: Record, weights: Tree) -> None:
     """Write both files, each whole or not at all."""
-    write_bytes(folder / FILE, packed(dict(flat(weights))))
+    write_bytes(folder / FILE, pack(dict(leaves(weights))))
     write_record(folder, SCHEMA, asdict(record))
 
 
@@ -77,6 +83,6 @@ def load_model(name: str, folder: Path, dtype: str) -> tuple[Record, Tree]:
     record = Record(**read_record(name, folder, SCHEMA))
     with np.load(folder / FILE, allow_pickle=False) as archive:
         values = {key: archive[key].astype(dtype) for key in archive}
-    form = initial(record.hyperparameters, len(record.numbers), np.random.default_rng(0))
-    weights: Tree = filled(form, values)
+    form = initial_weights(record.hyperparameters, len(record.numbers), np.random.default_rng(0))
+    weights: Tree = with_leaves(form, values)
     return record, weights

@@ -1,4 +1,4 @@
-"""Weights of a model: their form, how they begin, and as named arrays."""
+"""Weights of a model: their form, their initial values, and as named arrays."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -9,29 +9,32 @@ from numpy.random import Generator
 
 from mlipbench_hpc.data.frames import Floats
 
-# As DeePMD-kit begins, but that embedding nets need a wider start, and fitting nets smaller biases: measured.
+# As DeePMD-kit initialises nets, but with a wider start of embedding nets and smaller biases of fitting nets.
 EMBEDDING_GAIN = 2.5
 FITTING_BIAS = 0.1
 STEP, STEP_DEVIATION = 0.1, 0.001
 Tree = dict[str, Any]
+Hyperparameters = Mapping[str, Any]
+Layer = dict[str, Floats]
 
 
-def initial(chosen: Mapping[str, Any], species: int, random: Generator) -> Tree:
+def initial_weights(hyperparameters: Hyperparameters, species: int, random: Generator) -> Tree:
     """Random weights, float64: of standard deviation gain/√(inputs + outputs); biases of 1, steps of 0.1.
 
     Nets of pairs come in the order of graphs.Graph.pairs, those of atoms in that of its kinds.
     """
-    pairs, widths, axis = species**2, list(chosen["neuron"]), chosen["axis_neuron"]
+    pairs, axis = species**2, hyperparameters["axis_neuron"]
+    widths = list(hyperparameters["neuron"])
     weights: Tree = {"embedding": tanh_layers(random, pairs, [1, *widths])}
     columns = widths[-1]
-    if chosen["layers"] == 2:
-        weights["message"] = message(random, species, columns, axis, chosen["message_neuron"])
-        columns = chosen["message_neuron"][-1]
-    weights["fitting"] = fitting(random, species, [columns * axis, *chosen["fitting_neuron"]])
-    return weights
+    if hyperparameters["layers"] == 2:
+        weights["message"] = message_net(random, species, columns, axis, hyperparameters["message_neuron"])
+        columns = hyperparameters["message_neuron"][-1]
+    fitting = [columns * axis, *hyperparameters["fitting_neuron"]]
+    return weights | {"fitting": fitting_nets(random, species, fitting)}
 
 
-def tanh_layers(random: Generator, nets: int, widths: list[int]) -> list[dict[str, Floats]]:
+def tanh_layers(random: Generator, nets: int, widths: list[int]) -> list[Layer]:
     """Layers from each width to the next, of `nets` nets."""
     return [
         {
@@ -42,7 +45,7 @@ def tanh_layers(random: Generator, nets: int, widths: list[int]) -> list[dict[st
     ]
 
 
-def message(random: Generator, species: int, columns: int, axis: int, widths: list[int]) -> Tree:
+def message_net(random: Generator, species: int, columns: int, axis: int, widths: list[int]) -> Tree:
     """The net G′ on Eq. 10: its first layer in parts (radial functions, both ends), then its others.
 
     An end's parts hold the nets of its species with a partner of each species, one after another.
@@ -63,7 +66,7 @@ def message(random: Generator, species: int, columns: int, axis: int, widths: li
     }
 
 
-def fitting(random: Generator, species: int, widths: list[int]) -> list[dict[str, Floats]]:
+def fitting_nets(random: Generator, species: int, widths: list[int]) -> list[Layer]:
     """Layers of the fitting nets; the last gives the energy."""
     layers = []
     for number, (before, after) in enumerate(pairwise([*widths, 1]), start=1):
@@ -83,22 +86,22 @@ def normal(random: Generator, shape: tuple[int, ...], ends: int) -> Floats:
     return numbers
 
 
-def flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted path, array) of each leaf, in the order of the tree."""
     if not isinstance(tree, dict | list):
         yield prefix, tree
         return
     for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-        yield from flat(value, f"{prefix}.{key}" if prefix else str(key))
+        yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
 
 
-def filled(tree: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
+def with_leaves(tree: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
     """A tree of the same form with the arrays of these paths; raises KeyError where one is missing."""
     if isinstance(tree, dict):
         return {
-            key: filled(value, values, f"{prefix}.{key}" if prefix else str(key))
+            key: with_leaves(value, values, f"{prefix}.{key}" if prefix else str(key))
             for key, value in tree.items()
         }
     if isinstance(tree, list):
-        return [filled(value, values, f"{prefix}.{index}") for index, value in enumerate(tree)]
+        return [with_leaves(value, values, f"{prefix}.{index}") for index, value in enumerate(tree)]
     return values[prefix]

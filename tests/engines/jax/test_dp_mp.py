@@ -1,5 +1,8 @@
 """DP-MP and its one-layer model DP-JAX: what every architecture must obey, and how they are trained."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,11 +12,30 @@ import pytest
 
 from mlipbench_hpc.architectures.dp_jax import adapter as one_layer
 from mlipbench_hpc.architectures.dp_mp import adapter as two_layers
-from mlipbench_hpc.architectures.dp_mp.training import STEP, adam, epochs_of, learning_rate, prefactors
+from mlipbench_hpc.architectures.dp_mp.training import STEP, adam, learning_rate, prefactors
 from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.architectures.testing import Conformance, water
-from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.contract.folder import checkpoints
+from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure
 from mlipbench_hpc.data.frames import concatenate
+from mlipbench_hpc.worker.__main__ import attempt
+
+# An attempt that vanishes before one of its updates. Arguments: its folder, the number of updates before.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mlipbench_hpc.architectures.dp_mp import training
+from mlipbench_hpc.worker.__main__ import attempt
+left, step = int(sys.argv[2]), training.STEP
+def count(*arguments):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*arguments)
+training.STEP = count
+attempt(Path(sys.argv[1]), None, commit=True)
+"""
 
 
 class Shared(Conformance):
@@ -38,6 +60,28 @@ class Shared(Conformance):
         assert STEP._cache_size() <= programs + 1
         assert rows[-1]["learning_rate"] == pytest.approx(self.hyperparameters()["stop_lr"])
 
+    def test_a_training_killed_within_epochs_ends_as_one_that_was_not(
+        self, trained: dict[str, Path], tmp_path: Path
+    ) -> None:
+        """Three updates an epoch: killed in the second epoch, then, from its start, in the third."""
+        run = self.training(tmp_path, "float32")
+        first, second = run.parts.attempts(run.task.key)
+        environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        for folder, updates, epochs in ((first, 4, [1]), (second, 5, [2])):
+            command = [sys.executable, "-c", KILLED, str(folder), str(updates)]
+            assert subprocess.run(command, env=environ, capture_output=True, check=False).returncode == -9
+            assert [epoch for epoch, _ in checkpoints(folder)] == epochs
+        assert attempt(run.parts.begin(run.task), None, commit=True) == EXIT_COMMITTED
+        whole = (trained["float32"] / self.weights).read_bytes()
+        assert (run.parts.task(run.task.key) / self.weights).read_bytes() == whole
+
+    def test_updates_say_how_long_the_training_is(self, tmp_path: Path) -> None:
+        """Seven updates in batches of two: three epochs of three updates for six frames."""
+        rows: list[dict[str, float]] = []
+        job = self.job(tmp_path, hyperparameters=self.hyperparameters(updates=7), report=rows.append)
+        assert self.adapter.train(job)["epochs"] == 3
+        assert rows[-1]["learning_rate"] == pytest.approx(self.hyperparameters()["stop_lr"])
+
     def test_single_precision_agrees_in_spite_of_large_energies(
         self, trained: dict[str, Path], model: Evaluator
     ) -> None:
@@ -51,12 +95,12 @@ class Shared(Conformance):
         frames = water(1, seed=26)
         cell = frames.cells[0].copy()
         cell[2] = [0, 0, 30.0]
-        wide = replace(frames, cells=cell[None])
-        flat = replace(wide, pbc=np.array([[True, True, False]]), cells=(cell * [[1], [1], [0.1]])[None])
-        lone = replace(frames, pbc=np.zeros((1, 3), dtype=bool), cells=np.zeros((1, 3, 3)))
-        alone = replace(frames, cells=40.0 * np.eye(3)[None])
-        for open_, closed in ((flat, wide), (lone, alone)):
-            for values, expected in zip(model.evaluate(open_, 1), model.evaluate(closed, 1), strict=True):
+        film = replace(frames, cells=cell[None])
+        thin = replace(film, pbc=np.array([[True, True, False]]), cells=(cell * [[1], [1], [0.1]])[None])
+        cluster = replace(frames, pbc=np.zeros((1, 3), dtype=bool), cells=np.zeros((1, 3, 3)))
+        box = replace(frames, cells=40.0 * np.eye(3)[None])
+        for without, vacuum in ((thin, film), (cluster, box)):
+            for values, expected in zip(model.evaluate(without, 1), model.evaluate(vacuum, 1), strict=True):
                 np.testing.assert_allclose(values, expected, rtol=0, atol=1e-9)
 
     def test_frames_without_neighbours_are_refused(self, tmp_path: Path) -> None:
@@ -100,10 +144,3 @@ def test_the_schedule_is_that_of_deepmd_kit() -> None:
     assert [learning_rate(chosen, part) for part in (0.0, 0.5, 1.0)] == pytest.approx([0.01, 0.001, 0.0001])
     assert prefactors(chosen, 0.01) == pytest.approx([0.02, 1000.0])
     assert prefactors(chosen, 0.001) == pytest.approx([0.902, 190.0])
-
-
-def test_updates_are_rounded_up_to_epochs() -> None:
-    """150,000 updates in batches of 3: Table S-I of the paper, for 50 and 1000 structures."""
-    table = {"epochs": 450, "updates": 150_000, "batch_size": 3}
-    assert [epochs_of(frames, table) for frames in (50, 1000)] == [8824, 450]
-    assert epochs_of(50, {**table, "updates": 0}) == 450

@@ -1,5 +1,6 @@
 """Eqs. 8-11 of arXiv:2602.22931: against plain numpy, and what follows from symmetry, cutoff and layers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 
 from mlipbench_hpc.architectures.dp_mp import energy
-from mlipbench_hpc.architectures.dp_mp.graphs import ATOMS, graph, padded
-from mlipbench_hpc.architectures.dp_mp.weights import EMBEDDING_GAIN, FITTING_BIAS, flat, initial
+from mlipbench_hpc.architectures.dp_mp.graphs import ATOMS, Graph, Shape, graph, pad
+from mlipbench_hpc.architectures.dp_mp.weights import EMBEDDING_GAIN, FITTING_BIAS, initial_weights, leaves
 from mlipbench_hpc.architectures.testing import water
 from mlipbench_hpc.data.frames import Floats
 
@@ -25,7 +26,13 @@ FORCES = jax.jit(energy.energy_and_forces)
 
 def random_weights(layers: int = 2, seed: int = 0, **changes: Any) -> dict[str, Any]:
     """Weights for H, O and Au."""
-    return initial({**CHOSEN, **changes, "layers": layers}, len(KNOWN), np.random.default_rng(seed))
+    return initial_weights({**CHOSEN, **changes, "layers": layers}, len(KNOWN), np.random.default_rng(seed))
+
+
+def arrays(item: Graph) -> Mapping[str, Any]:
+    """In room enough for most tests: each program is then compiled once."""
+    shape = Shape(max(item.shape.atoms, 4), max(item.shape.edges, 16)).ceiling()
+    return pad(item, shape, RCUT).arrays("float64")
 
 
 def atomic_energies(
@@ -38,16 +45,14 @@ def atomic_energies(
     """(N,) eV of one structure: isolated, or in a periodic cell (3, 3) Å."""
     box, pbc = (np.zeros((3, 3)), False) if cell is None else (cell, True)
     item = graph(np.array(numbers), positions, box, np.full(3, pbc), KNOWN, RCUT)
-    arrays = padded(item, item.shape.roomy(), RCUT).arrays("float64")
-    values = ATOMIC_ENERGIES(constants, weights, arrays)
+    values = ATOMIC_ENERGIES(constants, weights, arrays(item))
     return np.asarray(values)[item.slots]
 
 
 def forces(weights: dict[str, Any], numbers: list[int], positions: Floats) -> Floats:
     """(N, 3) eV/Å of an isolated structure."""
     item = graph(np.array(numbers), positions, np.zeros((3, 3)), np.zeros(3, dtype=bool), KNOWN, RCUT)
-    arrays = padded(item, item.shape.roomy(), RCUT).arrays("float64")
-    return np.asarray(FORCES(CONSTANTS, weights, arrays)[1])[item.slots]
+    return np.asarray(FORCES(CONSTANTS, weights, arrays(item))[1])[item.slots]
 
 
 TRIANGLE = np.array([[0.0, 0.1, 0.0], [1.1, 0.2, -0.4], [-0.5, 1.7, 0.8]])
@@ -163,7 +168,7 @@ def test_weights_begin_with_the_stated_spread() -> None:
     wide = random_weights(
         neuron=[100, 200], message_neuron=[100, 100], axis_neuron=10, fitting_neuron=[90, 90]
     )
-    spread = {name: float(np.std(values)) for name, values in flat(wide)}
+    spread = {name: float(np.std(values)) for name, values in leaves(wide)}
     assert spread["embedding.1.weight"] == pytest.approx(EMBEDDING_GAIN / 300**0.5, rel=0.02)
     assert spread["message.layers.0.weight"] == pytest.approx(EMBEDDING_GAIN / 200**0.5, rel=0.02)
     inputs = 200 + 2 * 2000 + 2 * 200
