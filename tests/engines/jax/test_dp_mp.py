@@ -48,7 +48,6 @@ class Shared(Conformance):
     learning: ClassVar[dict[str, Any]] = {"epochs": 40, "batch_size": 1, "fitting_neuron": [16, 16]}
     weights = "weights.npz"
     one_file = True
-    forks = False
 
     def test_compositions_share_a_batch(self, tmp_path: Path) -> None:
         """One program trains on all of them, and a composition may be new in validation."""
@@ -63,10 +62,14 @@ class Shared(Conformance):
     def test_a_training_killed_within_epochs_ends_as_one_that_was_not(
         self, trained: dict[str, Path], tmp_path: Path
     ) -> None:
-        """Three updates an epoch: killed in the second epoch, then, from its start, in the third."""
+        """Three updates an epoch: killed in the second epoch, then, from its start, in the third.
+
+        The processes that are killed compile their own programs.
+        """
         run = self.training(tmp_path, "float32")
         first, second = run.parts.attempts(run.task.key)
-        environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environ = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         for folder, updates, epochs in ((first, 4, [1]), (second, 5, [2])):
             command = [sys.executable, "-c", KILLED, str(folder), str(updates)]
             assert subprocess.run(command, env=environ, capture_output=True, check=False).returncode == -9
