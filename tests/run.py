@@ -129,6 +129,8 @@ def counts(junit: Path) -> tuple[int, int, int]:
 
 def exit_code(command: list[str], suite: Suite, output: IO[bytes] | None) -> int:
     environ = os.environ | suite.environ
+    # Tests start some thousand processes: what one of them compiled, the next ones read.
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
     places: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
     try:
         return subprocess.call(command, cwd=ROOT, env=environ, **places)

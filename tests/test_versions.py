@@ -39,7 +39,7 @@ def test_every_version_was_looked_at() -> None:
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of this package, whose source and cards decide keys in this test."""
     folder = tmp_path / "package/mlipbench_hpc"
-    shutil.copytree(versions.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(versions.FOLDER, folder, ignore=shutil.ignore_patterns("*.pyc"))
     monkeypatch.setattr(versions, "FOLDER", folder)
     monkeypatch.setattr(cards, "BUILT_IN", folder / "architectures")
     monkeypatch.setattr(potentials, "BUILT_IN", folder / "potentials")
@@ -196,6 +196,28 @@ def reference_keys() -> dict[tuple[str, str], set[str]]:
             own = replace(task, version=1, upstream={})
             result.setdefault((task.verb, task.potential.name), set()).add(own.key)
     return result
+
+
+def test_a_stored_meaning_of_other_source_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    (source := tmp_path / "__init__.py").write_text("x = 1\n")
+
+    def digest() -> str:
+        versions._read.cache_clear()
+        return versions._read(source, "somewhere")[0]
+
+    first = digest()
+    (stored,) = tmp_path.glob("__pycache__/*.meaning.json")
+    damaged = [stored.read_text().replace(first, "0" * 64), "[]", "", stored.read_text()[:-9], '{"key": 1}']
+    assert digest() == first
+    source.write_text("x = 2\n")
+    second = digest()
+    assert second != first
+    for text in damaged:
+        stored.write_text(text)
+        assert digest() == second
 
 
 def test_an_engine_s_source_is_part_of_md_though_a_table_names_it(package: Path) -> None:

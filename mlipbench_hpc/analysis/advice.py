@@ -64,11 +64,11 @@ def about_length(name: str, frames: int, error: Floats, tolerance: float, interv
     worst = 2 * float(np.nanmax(error))
     now = f"{name}: 2·SE is at most {worst:.3g}"
     if needed == frames:
-        return f"{now}, within the tolerance of {tolerance:.3g}: resolved."
+        return f"{now}, within the tolerance of {tolerance:.3g}."
     more = needed - frames
     time = "" if interval is None else f", {more * interval / 1000:.3g} ns"
     times = f"{needed / frames:.3g} times as many as now"
-    return f"{now}; the tolerance of {tolerance:.3g} takes {more} more frames{time} ({times})."
+    return f"{now}; the tolerance of {tolerance:.3g} takes about {more} more frames{time} ({times})."
 
 
 def about_kinds(
@@ -95,7 +95,7 @@ def about_kinds(
         f"interval {low:.3g} to {high:.3g} (rms over bins)"
     )
     if low > two_se:
-        return f"{line}: training dominates, more MD does not help, more training data does."
+        return f"{line}: training dominates, so more MD narrows the sum of both little: train on more frames."
     if high < two_se:
-        return f"{line}: sampling dominates, more MD helps."
+        return f"{line}: sampling dominates, so more MD narrows the sum of both."
     return f"{line}: which error is the larger is unresolved, so more MD first."

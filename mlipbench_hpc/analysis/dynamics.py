@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import jackknife
+from mlipbench_hpc.analysis.pieces import PIECES, Errors, errors, of_ratio, piece_of
 from mlipbench_hpc.data.frames import Floats, Ints
 
 GROUP, ROOM = 128, 1024
@@ -29,10 +30,11 @@ class Dynamics:
     lags: the longest lag in frames; every: frames between origins; blocks: number of equal blocks; dipole:
     True to correlate directions, which takes most of the time.
 
-    `sums[name]` is (blocks + 1, lags + 1). With I the indicator of the region and p the unit bisector, over
-    origins t and molecules i: "dipole" Σ I(t) I(t+τ) p(t)·p(t+τ), "both" Σ I(t) I(t+τ), "stayed" Σ of
-    molecules inside at every frame from t to t+τ, "begun" Σ I(t); "both_share" and "stayed_share" are Σ_t of
-    the per-origin ratios to Σ_i I_i(t), over the "origins" with at least one molecule inside.
+    `sums[name]` is (P + 1, lags + 1) for P pieces of the blocks, and the remainder. With I the indicator of
+    the region and p the unit bisector, over origins t and molecules i: "dipole" Σ I(t) I(t+τ) p(t)·p(t+τ),
+    "both" Σ I(t) I(t+τ), "stayed" Σ of molecules inside at every frame from t to t+τ, "begun" Σ I(t);
+    "both_share" and "stayed_share" are Σ_t of the per-origin ratios to Σ_i I_i(t), over the "origins" with at
+    least one molecule inside.
     """
 
     frames: int
@@ -41,6 +43,8 @@ class Dynamics:
     blocks: int = 10
     dipole: bool = True
     sums: dict[str, Floats] = field(init=False)
+    length: int = field(init=False)
+    pieces: int = field(init=False)
 
     def __post_init__(self) -> None:
         if min(self.frames, self.every, self.blocks) < 1 or self.lags < 0:
@@ -49,7 +53,9 @@ class Dynamics:
                 f"{self.every}, {self.blocks} and {self.lags}"
             )
         self.lags = min(self.lags, self.frames - 1)
-        self._rows = np.zeros((self.blocks + 1, len(SUMS), self.lags + 1))
+        self.length = self.frames // self.blocks
+        self.pieces = min(PIECES, max(1, self.length))
+        self._rows = np.zeros((self.blocks * self.pieces + 1, len(SUMS), self.lags + 1))
         self.sums = dict(zip(SUMS, self._rows.swapaxes(0, 1), strict=True))
         self._first = self._begin = self._stored = 0
         self._inside, self._directions = np.zeros((0, 0), dtype=np.bool_), np.zeros((0, 0, 3))
@@ -97,8 +103,8 @@ class Dynamics:
 
     def _count(self, origins: Ints, reach: int) -> None:
         """Add sums of these origins; molecules that are inside in no stored frame are skipped for speed."""
-        length = max(1, self.frames // self.blocks)
-        block = np.minimum((self._first + origins) // length, self.blocks)
+        place = piece_of(self._first + origins, max(1, self.length), self.pieces)
+        place = np.minimum(place, self.blocks * self.pieces)
         oldest = slice(self._begin, self._begin + reach)
         present = np.flatnonzero(self._inside[oldest].any(axis=0))
         inside, aligned = self._inside[oldest, present], np.zeros((0, 0))
@@ -107,14 +113,14 @@ class Dynamics:
             directions[~inside] = 0.0
             weighted = directions.reshape(reach, -1)
             aligned = weighted[origins] @ weighted.T
-        _add_origins(origins, block, _packed(inside), aligned, self._rows)
+        _add_origins(origins, place, _packed(inside), aligned, self._rows)
 
-    def dipole_correlation(self) -> tuple[Floats, Floats]:
-        """C_dip(τ) (eq. S12) and its standard error, (lags + 1,) each; NaN at lags without a molecule."""
+    def dipole_correlation(self) -> tuple[Floats, Errors]:
+        """C_dip(τ) (eq. S12) and its standard errors, (lags + 1,) each; NaN at lags without a molecule."""
         return self._ratio(DIPOLE, BOTH)
 
-    def survival(self, continuous: bool = True, mean_of_ratios: bool = True) -> tuple[Floats, Floats]:
-        """Survival probability P_surv(τ) and its standard error, (lags + 1,) each.
+    def survival(self, continuous: bool = True, mean_of_ratios: bool = True) -> tuple[Floats, Errors]:
+        """Survival probability P_surv(τ) and its standard errors, (lags + 1,) each.
 
         Inside at every frame between (as the paper's code has it) or at both ends only (eq. S13); the mean
         over origins of each origin's share, or the ratio of the sums.
@@ -123,18 +129,22 @@ class Dynamics:
             return self._ratio(STAYED_SHARE if continuous else BOTH_SHARE, ORIGINS)
         return self._ratio(STAYED if continuous else BOTH, BEGUN)
 
-    def _ratio(self, above: str, below: str) -> tuple[Floats, Floats]:
-        """Ratio of the sums over all origins; error by jackknife over blocks, the remainder left out."""
+    def _ratio(self, above: str, below: str) -> tuple[Floats, Errors]:
+        """Ratio of the sums over all origins, and its errors, the remainder left out.
+
+        From a jackknife over blocks and from the autocorrelation of the pieces; NaN without whole blocks.
+        """
 
         def of(sums: Floats) -> Floats:
             top, bottom = sums
             return np.asarray(np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0))
 
         stacked = np.stack([self.sums[above], self.sums[below]], axis=1)
-        error = np.full(self.lags + 1, np.nan)
-        if self.blocks > 1 and self.frames >= self.blocks:
-            error = jackknife(stacked[:-1], of)[1]
-        return of(stacked.sum(axis=0)), error
+        value, nothing = of(stacked.sum(axis=0)), np.full(self.lags + 1, np.nan)
+        if self.blocks < 2 or not self.length:
+            return value, Errors(nothing, nothing, nothing)
+        blocks = stacked[:-1].reshape(self.blocks, self.pieces, 2, -1).sum(axis=1)
+        return value, errors(jackknife(blocks, of)[1], of_ratio(stacked[:-1, 0], stacked[:-1, 1]))
 
 
 def _packed(inside: NDArray[np.bool_]) -> Packed:
@@ -155,12 +165,12 @@ def _bits(word: np.uint64) -> np.int64:
 
 
 @njit(cache=True, nogil=True)
-def _add_origins(origins: Ints, block: Ints, inside: Packed, aligned: Floats, rows: Floats) -> None:
-    """Add the sums of some origins to rows (blocks + 1, SUMS, lags + 1), one origin after another."""
+def _add_origins(origins: Ints, piece: Ints, inside: Packed, aligned: Floats, rows: Floats) -> None:
+    """Add the sums of some origins to rows (P + 1, SUMS, lags + 1), one origin after another."""
     lags = rows.shape[2]
     both, stayed = np.zeros(lags, dtype=np.int32), np.zeros(lags, dtype=np.int32)
     for place in range(len(origins)):
-        start, row = origins[place], rows[block[place]]
+        start, row = origins[place], rows[piece[place]]
         reach = min(lags, inside.shape[1] - start)
         both[:], stayed[:] = 0, 0
         for word in range(len(inside)):

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
-from mlipbench_hpc.analysis.blocks import block_average
+from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.data.frames import Floats
 
 LEVEL = 0.05
@@ -113,8 +113,9 @@ class Control:
 def equal_windows(series: Floats, window: int, blocks: int) -> Control | None:
     """Control: windows of the reference run, as long as the model's, that differ from its rest at p ≤ 0.05.
 
-    series (T,) of the reference, in time order; window: frames of the model's run; blocks: of either. None
-    for fewer than five windows, or windows of fewer frames than blocks.
+    series (T,) of the reference, in time order; window: frames of the model's run; blocks: of either. Errors
+    are those of runs, the larger of blocks and autocorrelation. None for fewer than five windows, or windows
+    of fewer frames than blocks.
     """
     windows = len(series) // window if window >= blocks else 0
     if windows < FEWEST_WINDOWS:
@@ -122,8 +123,8 @@ def equal_windows(series: Floats, window: int, blocks: int) -> Control | None:
     parts = series[: windows * window].reshape(windows, window)
     failed = 0
     for place, part in enumerate(parts):
-        short = block_average(part, blocks)
-        rest = block_average(np.delete(parts, place, axis=0).ravel(), blocks)
-        terms = [ErrorTerm(float(side.standard_error), blocks - 1) for side in (short, rest)]
-        failed += welch(float(short.mean - rest.mean), terms).p <= LEVEL
+        short = series_average(part, blocks)
+        rest = series_average(np.delete(parts, place, axis=0).ravel(), blocks)
+        terms = [ErrorTerm(side.error, side.dof) for side in (short, rest)]
+        failed += welch(short.mean - rest.mean, terms).p <= LEVEL
     return Control(windows, failed)

@@ -2,31 +2,47 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.fused import FIXED, add_frames, arrays, named, native
 from mlipbench_hpc.analysis.ownership import owners_of
+from mlipbench_hpc.analysis.pieces import piece_of, shares
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
 from mlipbench_hpc.data.frames import Floats
 
 Part = NDArray[np.floating]
 
 
+@dataclass(frozen=True)
+class ProfileAverages:
+    """Averages of profiles over parts of a run, by name.
+
+    means: of each block (N, B); parts: sums over pieces of blocks (P, B), scaled so that their mean is that
+    of the run; lengths (P,): of the pieces, over the mean length (`pieces.shares`).
+    """
+
+    means: Samples
+    parts: Samples
+    lengths: Floats
+
+
 class BlockSums:
     """Σ_t row[k, t] · profile[t] over each block, for each profile, and P_z, of frames as they come.
 
     rows (K, T): weights of every frame. T should fill whole blocks: frames after the last one are in P_z
-    alone. Waters are determined frame by frame. Raises ValueError when there are fewer frames than blocks.
+    alone. pieces: at most so many of each block are summed apart, for `averages`. Waters are determined frame
+    by frame. Raises ValueError when there are fewer frames than blocks.
     """
 
-    def __init__(self, profiler: Profiler, rows: Floats, blocks: int) -> None:
+    def __init__(self, profiler: Profiler, rows: Floats, blocks: int, pieces: int = 1) -> None:
         self.profiler, self.length, self._start = profiler, rows.shape[1] // blocks, 0
         if self.length == 0:
             raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
-        shape = blocks, FIXED + len(profiler.ions), profiler.bins, len(rows)
+        self._blocks, self._pieces = blocks, min(pieces, self.length)
+        shape = blocks * self._pieces, FIXED + len(profiler.ions), profiler.bins, len(rows)
         self._sums = np.zeros((max(1, len(profiler.faces)), *shape))
         self._rows, self._dipole = rows, np.zeros(rows.shape[1])
         self._waters, self._known = profiler.waters, arrays(profiler, profiler.waters)
@@ -34,13 +50,13 @@ class BlockSums:
     def add(self, positions: Part) -> None:
         """Add the next frames (f, N, 3) Å."""
         start, stop = self._start, self._start + len(positions)
-        block_of = np.arange(start, stop) // self.length
+        place = piece_of(np.arange(start, stop), self.length, self._pieces)
         weights = np.ascontiguousarray(self._rows[:, start:stop].T)
         ready = native(positions)
         for part, waters, cosines, total in owners_of(self.profiler).segments(positions):
             if waters is not self._waters:
                 self._waters, self._known = waters, arrays(self.profiler, waters)
-            add_frames(ready[part], block_of[part], weights[part], cosines, *self._known, self._sums)  # type: ignore[call-arg]
+            add_frames(ready[part], place[part], weights[part], cosines, *self._known, self._sums)  # type: ignore[call-arg]
             if self.profiler.faces:
                 self._dipole[start:stop][part] = self.profiler.faces[0].normal * total
         self._start = stop
@@ -48,18 +64,28 @@ class BlockSums:
     @property
     def sums(self) -> Samples:
         """Block sums (blocks, K, B) of each profile; two faces are symmetrised."""
-        return named(self.profiler, np.moveaxis(self._sums.sum(axis=0), 3, 1))
+        whole = self._sums.sum(axis=0)
+        by_block = whole.reshape(self._blocks, self._pieces, *whole.shape[1:]).sum(axis=1)
+        return named(self.profiler, np.moveaxis(by_block, 3, 1))
 
     @property
-    def means(self) -> Samples:
-        """Block means (blocks, B) of each profile, of rows (1, T) of ones."""
-        return {name: part[:, 0] / self.length for name, part in self.sums.items()}
+    def averages(self) -> ProfileAverages:
+        """Averages of rows (1, T) of ones; two faces are symmetrised."""
+        return self._averages(self._sums.sum(axis=0))
 
     @property
-    def face_means(self) -> list[Samples]:
-        """Block means as `means`, of each face by itself, with its own outward normal."""
-        faces = [named(self.profiler, np.moveaxis(len(self._sums) * own, 3, 1)) for own in self._sums]
-        return [{name: part[:, 0] / self.length for name, part in own.items()} for own in faces]
+    def face_averages(self) -> list[ProfileAverages]:
+        """Averages of each face by itself, with its own outward normal."""
+        return [self._averages(len(self._sums) * own) for own in self._sums]
+
+    def _averages(self, sums: Floats) -> ProfileAverages:
+        """Averages from sums (P, profiles, B, 1)."""
+        known = named(self.profiler, np.moveaxis(sums, 3, 1))
+        parts = {name: part[:, 0] * (self._pieces / self.length) for name, part in known.items()}
+        means = {
+            name: part.reshape(self._blocks, self._pieces, -1).mean(axis=1) for name, part in parts.items()
+        }
+        return ProfileAverages(means, parts, shares(self._blocks * self.length, self.length, self._pieces))
 
     @property
     def dipole(self) -> Floats:
@@ -73,7 +99,7 @@ def block_means(
     """Block means and P_z of `BlockSums`, each frame of weight 1; parts add up to `frames`."""
     sums = BlockSums(replace(profiler, owners=None), np.broadcast_to(1.0, (1, frames)), blocks)
     feed(parts, [sums.add])
-    return sums.means, sums.dipole
+    return sums.averages.means, sums.dipole
 
 
 def block_sums(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import BlockAverage, from_block_means
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
+from mlipbench_hpc.analysis.pieces import PIECES, Errors, errors, of_mean, piece_of, shares
 from mlipbench_hpc.analysis.profiles import pieces
 from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -20,12 +21,14 @@ CELLS_AT_ONCE = 10_000
 class RadialDistribution:
     """g(r) in half-open bins [k·dr, (k+1)·dr): r (B,) bin centres in Å; average.mean (B,) is g, unitless.
 
-    coordination (B,): mean number of second-species neighbours of a first-species atom nearer than the
-    upper edge of each bin.
+    errors: from blocks and from autocorrelation, NaN where there are fewer frames than blocks.
+    coordination (B,): mean number of second-species neighbours of a first-species atom nearer than the upper
+    edge of each bin.
     """
 
     r: Floats
     average: BlockAverage
+    errors: Errors
     coordination: Floats
 
 
@@ -56,21 +59,23 @@ def radial_distribution(
     same = _validated(positions, cells, first, second, r_max, bin_width)
     bins = int(r_max / bin_width + 1e-9)
     length, dropped = divmod(len(positions), blocks)
-    used = length * blocks if length else len(positions)
-    block_of = np.arange(used) // max(length, 1)
-    sums, neighbours = np.zeros((int(block_of[-1]) + 1, bins)), np.zeros(bins)
+    used, each = length * blocks if length else len(positions), min(PIECES, length)
+    place = piece_of(np.arange(used), length, each) if length else np.zeros(used, dtype=np.int64)
+    sums, neighbours = np.zeros((int(place[-1]) + 1, bins)), np.zeros(bins)
     edges = np.asarray(bin_width * np.arange(bins + 1), dtype=float)
     step = frames_at_once(first, second)
     for start in range(0, used, step):
         part = slice(start, min(start + step, used))
         counts = _counts(positions[part], cells[part], first, second, bin_width, bins, same)
         scale = _scale(cells[part], len(first) * (len(second) - same), edges)
-        np.add.at(sums, block_of[part], counts * scale)
+        np.add.at(sums, place[part], counts * scale)
         let_go(positions)
         neighbours += counts.sum(axis=0)
+    average = _averaged(sums, length, dropped, used, blocks)
     return RadialDistribution(
         r=np.asarray(edges[:-1] + bin_width / 2, dtype=float),
-        average=_averaged(sums, length, dropped, used),
+        average=average,
+        errors=_errors(sums, average, each),
         coordination=np.cumsum(neighbours) / (used * len(first)),
     )
 
@@ -101,11 +106,22 @@ def _scale(cells: Floats, pairs: int, edges: Floats) -> Floats:
     return np.asarray(volumes[:, None] / (pairs * 4 / 3 * np.pi * np.diff(edges**3)))
 
 
-def _averaged(sums: Floats, length: int, dropped: int, frames: int) -> BlockAverage:
+def _averaged(sums: Floats, length: int, dropped: int, frames: int, blocks: int) -> BlockAverage:
+    """Average from sums over pieces (P, B)."""
     if length:
-        return from_block_means(sums / length, length, dropped)
+        means = sums.reshape(blocks, -1, sums.shape[1]).sum(axis=1) / length
+        return from_block_means(means, length, dropped)
     reason = f"{frames} frames are too few for blocks: no standard error"
     return BlockAverage(sums.sum(axis=0) / frames, np.full(sums.shape[1], np.nan), 0, 0, 0, reason)
+
+
+def _errors(sums: Floats, average: BlockAverage, each: int) -> Errors:
+    """Errors from sums over pieces (P, B), `each` of every block."""
+    if not each:
+        return Errors(*[average.standard_error] * 3)
+    length = average.block_length
+    lengths = shares(average.blocks * length, length, each)
+    return errors(average.standard_error, of_mean(sums * (each / length), lengths))
 
 
 def _counts(

@@ -1,32 +1,25 @@
 """Slow quantities of an interface, whose correlation limits the number of independent frames of MD."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase.data import chemical_symbols
 
-from mlipbench_hpc.analysis.geometry import OXYGEN, minimum_image
+from mlipbench_hpc.analysis.geometry import minimum_image
 from mlipbench_hpc.analysis.surface import Slab, surface
 from mlipbench_hpc.analysis.waters import Waters, ions
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
-HYDROGEN, ORIENTATION = 1, "P_z"
+ORIENTATION = "P_z"
 
 
-def metal_of(numbers: Ints) -> int | None:
-    """Most frequent element besides H and O of atoms (N,); None without any."""
-    others = numbers[(numbers != HYDROGEN) & (numbers != OXYGEN)]
-    return int(np.bincount(others).argmax()) if len(others) else None
-
-
-def slow_quantities(numbers: Ints, positions: Floats, cell: Floats) -> dict[str, float]:
+def slow_quantities(numbers: Ints, positions: Floats, cell: Floats, slab: Sequence[int]) -> dict[str, float]:
     """P_z, and height of each ion above the surface in Å, of a frame: numbers (N,), positions (N, 3) Å.
 
-    Empty where there is no surface that water touches.
+    slab: atomic numbers of its elements. Empty where there is no surface that water touches.
     """
-    metal = metal_of(numbers)
-    if metal is None:
-        return {}
     try:
-        outside = surface(numbers, positions[None], cell, Slab.of(metal))
+        outside = surface(numbers, positions[None], cell, Slab.of(slab))
         waters = Waters.assign(numbers, positions, cell).intact
     except ValueError:
         return {}
@@ -47,13 +40,17 @@ def slow_quantities(numbers: Ints, positions: Floats, cell: Floats) -> dict[str,
     }
 
 
-def slow_rows(frames: Frames, energies: Floats) -> Floats:
-    """Energies (F,) eV and every slow quantity as rows (C, F); NaN in frames without the quantity."""
+def slow_rows(frames: Frames, energies: Floats, slab: Sequence[int]) -> Floats:
+    """Energies (F,) eV and every slow quantity as rows (C, F); NaN in frames without the quantity.
+
+    slab: atomic numbers of its elements.
+    """
     parts = [
         slow_quantities(
             frames.numbers[frames.atoms_of(index)],
             frames.positions[frames.atoms_of(index)],
             frames.cells[index],
+            slab,
         )
         for index in range(len(frames))
     ]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from mlipbench_hpc.campaign.facts import atomic_number, atoms_in
+from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.runs import start_of
 from mlipbench_hpc.campaign.spec import Campaign
@@ -17,7 +19,8 @@ def check_comparisons(campaign: Campaign, facts: Facts, systems: Facts) -> Itera
     for index, comparison in enumerate(campaign.analysis.comparisons):
         place = (*PLACE, index)
         wrong = [*_runs(place, comparison, campaign), *_observables(place, comparison)]
-        yield from wrong or _unlike(place, comparison, campaign, facts, systems)
+        wrong = wrong or [*_unlike(place, comparison, campaign, facts, systems)]
+        yield from wrong or _without_surface(place, comparison, campaign, facts, systems)
         pair = frozenset((comparison.run, comparison.against))
         for observable in comparison.observables:
             if (pair, observable) in seen:
@@ -52,12 +55,38 @@ def _observables(place: Place, comparison: Comparison) -> Iterator[Mistake]:
 
 def single_numbers() -> list[str]:
     """Names of the observables that can be compared: of the suite, then of packages outside."""
-    from mlipbench_hpc.analysis.layer import NAMES
-    from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
     from mlipbench_hpc.data.framewise import foreign, load_all
 
     outside = [framewise.observable.name for framewise in load_all(foreign()) if not framewise.bins]
-    return [*NAMES, TOTAL_ORIENTATION, *outside]
+    return [*of_interface(), *outside]
+
+
+def of_interface() -> list[str]:
+    """Names of the suite's single numbers, which belong to water on a slab."""
+    from mlipbench_hpc.analysis.layer import NAMES
+    from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
+
+    return [*NAMES, TOTAL_ORIENTATION]
+
+
+def _without_surface(
+    place: Place, comparison: Comparison, campaign: Campaign, facts: Facts, systems: Facts
+) -> Iterator[Mistake]:
+    """Numbers of an interface for a start without the slab's element or water: nothing would match."""
+    own = [name for name in comparison.observables if name in of_interface()]
+    start = start_of(campaign.md[comparison.run], facts, systems)
+    if not own or start is None:
+        return
+    metals, species = campaign.analysis.profiles.metals, set(start.species)
+    received = f"{', '.join(own)} of a start of {symbols(species)}"
+    if not {1, 8} <= species:
+        yield Mistake((*place, "run"), "no water in its start", received, "a start with water above a slab")
+    elif not {atomic_number(metal) for metal in metals} & species:
+        atoms = atoms_in(start.formulas[0]).items()
+        amounts = {symbol: amount for symbol, amount in atoms if symbol not in ("H", "O")}
+        hint = f"analysis.profiles.metal: {max(amounts, key=lambda own: amounts[own])}" if amounts else ""
+        expected = f"a start with a slab of {' or '.join(metals)}"
+        yield Mistake((*place, "run"), "no surface in its start", received, expected, hint)
 
 
 def _unlike(

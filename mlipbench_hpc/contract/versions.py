@@ -7,11 +7,15 @@ one of the new.
 """
 
 import ast
+import hashlib
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec, resolve_name
+from importlib.util import cache_from_source, find_spec, resolve_name
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,7 +70,7 @@ class Source:
         return digest([source._closure(modules), data])
 
     def _closure(self, start: list[str]) -> dict[str, str]:
-        """Meaning by module, of those that can be reached from `start` and are not OUTSIDE."""
+        """Digest of the meaning by module, of those that can be reached from `start` and are not OUTSIDE."""
         closure: dict[str, str] = {}
         waiting, seen = list(start), set[str]()
         while waiting:
@@ -102,22 +106,45 @@ def package_files(folder: Path) -> dict[str, Path]:
 
 @cache
 def _read(file: Path, module: str) -> tuple[str, list[str]]:
-    """Meaning of one module, and whatever it may import, at the top or inside a function."""
+    """Digest of the meaning of one module, and whatever it may import, at the top or inside a function."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    text, imports, path_is_read = _parsed(file.read_text(encoding="utf-8"), package)
+    text, imports, path_is_read = _parsed(file, package)
     if path_is_read:
         # A package that looks at its own path imports whatever module is there.
-        imports = imports | {f"{package}.{path.stem}" for path in file.parent.glob("*.py") if path != file}
-    return text, sorted(imports)
+        imports = imports + [f"{package}.{path.stem}" for path in file.parent.glob("*.py") if path != file]
+    return text, sorted(set(imports))
+
+
+def _parsed(file: Path, package: str) -> tuple[str, list[str], bool]:
+    """Digest of the meaning of a source, the modules it names, and True where it reads its package's path.
+
+    To parse all sources takes two seconds of every command, so the answer is stored where Python stores
+    compiled modules. It holds for these bytes of the source and of this module alone.
+    """
+    content = file.read_bytes()
+    key = digest([_own_digest(), package, hashlib.sha256(content).hexdigest()])
+    stored = Path(cache_from_source(str(file))).with_suffix(".meaning.json")
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        record = json.loads(stored.read_text(encoding="utf-8"))
+        if record["key"] == key:
+            return record["meaning"], record["imports"], record["path_is_read"]
+    tree = ast.parse(content)
+    imports = sorted(set(_imports(tree, package)))
+    path_is_read = any(isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(tree))
+    text = hashlib.sha256(meaning(tree).encode()).hexdigest()
+    record = {"key": key, "meaning": text, "imports": imports, "path_is_read": path_is_read}
+    if not sys.dont_write_bytecode:
+        with suppress(OSError):  # The package may belong to somebody else.
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            part = stored.with_name(f".{stored.name}.{os.getpid()}")
+            part.write_text(json.dumps(record), encoding="utf-8")
+            part.replace(stored)
+    return text, imports, path_is_read
 
 
 @cache
-def _parsed(source: str, package: str) -> tuple[str, frozenset[str], bool]:
-    """Meaning of a module's source, the modules it names, and True where it reads its package's path."""
-    tree = ast.parse(source)
-    imports = frozenset(_imports(tree, package))
-    path_is_read = any(isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(tree))
-    return meaning(tree), imports, path_is_read
+def _own_digest() -> str:
+    return file_digest(Path(__file__))
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:

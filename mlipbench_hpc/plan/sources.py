@@ -1,11 +1,13 @@
 """Parameters of the tasks that make structures and reference data."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.facts import DatasetFacts, atomic_number
 from mlipbench_hpc.campaign.files import read_parameters
 from mlipbench_hpc.campaign.spec import Dataset, GeneratedDataset, System
+from mlipbench_hpc.campaign.spec.analysis import Profiles
+from mlipbench_hpc.contract.legacy import METAL
 from mlipbench_hpc.potentials.card import Card
 
 
@@ -31,6 +33,17 @@ def sample(recipe: GeneratedDataset, card: Card, start: int, frames: int) -> dic
     parameters = recipe.model_dump(include=shared) | {"frames": frames, "seed": recipe.seed * 1000 + start}
     parameters |= {"rattle": recipe.rattle.model_dump()} if recipe.rattle else {}
     return card.with_options("generate", parameters, recipe.options)
+
+
+def slab(profiles: Profiles, species: Collection[int]) -> dict[str, Any]:
+    """The slab's element or elements, for tasks that look at P_z and the heights of ions.
+
+    species: atomic numbers of what they look at. Left out where there is nothing but water, and where the
+    slab is the one that tasks assume without it, so that their keys stay.
+    """
+    others = set(species) - {1, 8}
+    assumed = profiles.metal == METAL and atomic_number(METAL) in others
+    return {"metal": profiles.metal} if others and not assumed else {}
 
 
 def conditions(

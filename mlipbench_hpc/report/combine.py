@@ -8,10 +8,8 @@ import numpy as np
 from mlipbench_hpc.analysis.committee import band_factor
 from mlipbench_hpc.analysis.inference import (
     Comparison,
-    Control,
     ErrorTerm,
     committee_error,
-    equal_windows,
     mean_error,
     member_error,
     welch,
@@ -19,16 +17,14 @@ from mlipbench_hpc.analysis.inference import (
 from mlipbench_hpc.analysis.reweighting import UNUSABLE
 from mlipbench_hpc.analysis.spread import Spread, pooled_spread
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Item
-from mlipbench_hpc.report.groups import Group, Line, Run
+from mlipbench_hpc.report.groups import Line, Run
 from mlipbench_hpc.report.memory import remembered
 
-HOW = (
-    "Replicas are averaged with their analysed time as weight; the standard error is the larger of the "
-    "combined block error and the scatter between replicas"
+POOLING = (
+    "Replicas are averaged with their analysed time as weight; the standard error is the larger of their "
+    "combined one (of blocks or of autocorrelation, whichever is larger) and the scatter between replicas"
 )
-PDF_BINS = 40
 DEFAULT_BLOCKS = 10
 Curve = tuple[Floats, Floats, Floats]
 
@@ -82,7 +78,7 @@ class Number:
 
     training: α·σ, or Student's t times σ without α; model: error of one member against a truth, from the
     upper limit of σ; committee: mean over the members. All None where nothing was reweighted. usable: whether
-    reweighting reaches the members, so that they count.
+    reweighting reaches the members, so that they count. least: lower limit of σ over its upper one.
     """
 
     mean: float
@@ -92,6 +88,7 @@ class Number:
     model: ErrorTerm | None = None
     usable: bool = True
     committee: Committee | None = None
+    least: float = 0.0
 
     @property
     def known(self) -> bool:
@@ -211,11 +208,12 @@ def _pooled_members(parts: list[tuple[Run, Floats, Floats]]) -> Members | None:
     share = weights / weights.sum()
     pooled_shifts = np.tensordot(share, np.array([members[:fewest] for members in shifts]), axes=1)
     noise = np.tensordot(share**2, np.array(noises), axes=1)
-    blocks = sum(_blocks(run) for run in runs)
+    blocks = sum(blocks_of(run) for run in runs)
     return Members(pooled_shifts, pooled_spread(pooled_shifts.var(axis=0, ddof=1), noise, fewest, blocks))
 
 
-def _blocks(run: Run) -> int:
+def blocks_of(run: Run) -> int:
+    """Number of blocks of its analysis."""
     return int(run.analysis.values.get("blocks", DEFAULT_BLOCKS))
 
 
@@ -286,11 +284,12 @@ def numbered(line: Line, name: str) -> Number:
     members = _reweighted_number(line, name)
     if members is None:
         return Number(float(mean), float(se), dof)
-    factor, known_alpha = band_factor(alpha(line), members.count), alpha(line)
-    model = member_error(float(members.spread.limits[1][0]), members.count, known_alpha)
-    width = factor * float(members.spread.sigma[0])
-    committee = _committee(line, name, float(mean), members, dof)
-    return Number(float(mean), float(se), dof, width, model, reached(line), committee)
+    low, high = (float(limit[0]) for limit in members.spread.limits)
+    width = band_factor(alpha(line), members.count) * float(members.spread.sigma[0])
+    return Number(
+        float(mean), float(se), dof, width, member_error(high, members.count, alpha(line)), reached(line),
+        _committee(line, name, float(mean), members, dof), low / high if high > 0 else 0.0,
+    )  # fmt: skip
 
 
 def _committee(line: Line, name: str, driving: float, members: Members, dof: float) -> Committee | None:
@@ -300,7 +299,8 @@ def _committee(line: Line, name: str, driving: float, members: Members, dof: flo
     if not errors or None in errors:
         return None
     share = _weights(runs) / _weights(runs).sum()
-    sampling = float(np.sqrt(np.sum((share * np.array(errors, dtype=float)) ** 2)))
+    factors = np.array([_beyond_blocks(run, name) for run in runs])
+    sampling = float(np.sqrt(np.sum((share * factors * np.array(errors, dtype=float)) ** 2)))
     # Scatter between starts above the block error widens the error of the committee mean too.
     sampling = max(sampling, _scatter(line, name))
     sigma, known_alpha = float(members.spread.limits[1][0]), alpha(line)
@@ -308,6 +308,13 @@ def _committee(line: Line, name: str, driving: float, members: Members, dof: flo
         driving + float(members.shifts.mean()), ErrorTerm(sampling, dof),
         committee_error(sigma, members.count, known_alpha), mean_error(sigma, members.count),
     )  # fmt: skip
+
+
+def _beyond_blocks(run: Run, name: str) -> float:
+    """Factor by which a run's standard error exceeds that of its blocks, which a bootstrap draws."""
+    statistics = run.analysis.statistics(name)
+    error, blocks = statistics.get("se"), statistics.get("se_blocks")
+    return float(error / blocks) if error and blocks else 1.0
 
 
 def _scatter(line: Line, name: str) -> float:
@@ -322,7 +329,7 @@ def _degrees(runs: list[Run], name: str, errors: Floats, se: float) -> float:
     within = float(np.sqrt(np.sum(share**2 * errors**2)))
     if len(runs) > 1 and not np.isclose(within, se):
         return len(runs) - 1
-    return float(sum(run.analysis.statistics(name).get("dof") or _blocks(run) - 1 for run in runs))
+    return float(sum(run.analysis.statistics(name).get("dof") or blocks_of(run) - 1 for run in runs))
 
 
 def scalar(run: Run, name: str) -> tuple[float, float]:
@@ -343,41 +350,3 @@ def _reweighted_number(line: Line, name: str) -> Members | None:
             numbers = np.array(values, dtype=float)
             parts.append((run, numbers[1:-1, None] - numbers[0], numbers[-1:] ** 2))
     return _pooled_members(parts)
-
-
-def control(reference: Run, run: Run, name: str) -> Control | None:
-    """Control of the reference by windows as long as `run`; None without series, or five windows."""
-    series = series_of(reference.analysis, reference.analysis.observables.get(name))
-    if not len(series) or not np.isfinite(series).all() or reference.analysed_ps <= 0:
-        return None
-    window = round(len(series) * run.analysed_ps / reference.analysed_ps)
-    return equal_windows(series, window, _blocks(run)) if window else None
-
-
-@remembered
-def histograms(group: Group, name: str) -> dict[str, tuple[Floats, Floats]]:
-    """Bin centres and probability density of a number over all frames of all replicas, by line.
-
-    Bins are common, as many as the rule of Freedman and Diaconis gives, at most 40.
-    """
-    series = {line.name: np.concatenate(parts) for line in group.drawn if (parts := _series(line, name))}
-    if not series:
-        return {}
-    every = np.concatenate(list(series.values()))
-    bins = min(PDF_BINS, len(np.histogram_bin_edges(every, "fd")) - 1)
-    edges = np.linspace(every.min(), every.max() + 1e-9, bins + 1)
-    centres = (edges[:-1] + edges[1:]) / 2
-    return {line: (centres, np.histogram(values, edges, density=True)[0]) for line, values in series.items()}
-
-
-def _series(line: Line, name: str) -> list[Floats]:
-    """The number in every frame (T,), of each run that has it."""
-    series = [series_of(run.analysis, run.analysis.observables.get(name)) for run in line.runs]
-    return [values for values in series if len(values)]
-
-
-def series_of(item: Item, observable: Observable | None) -> Floats:
-    """The number in every frame (T,); (0,) where there is none."""
-    arrays = item.arrays(observable.file) if observable and observable.file else {}
-    values: Floats = arrays.get(observable.column if observable else "", np.zeros(0))
-    return values

@@ -9,10 +9,12 @@ from mlipbench_hpc.analysis.inference import Control
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report import convergence, crosscheck
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import Number, alpha, control, numbered, reached
+from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.layers import conditional
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.significance import PrimaryTest, primary, quantities
 from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
@@ -47,12 +49,29 @@ def table(group: Group) -> Table | None:
 
 
 def cell(group: Group, line: Line, quantity: Observable) -> str:
-    """`−0.29 ± 0.03 ± 0.05, unresolved`."""
-    own, test = numbered(line, quantity.name), against_reference(group, line, quantity)
+    """`−0.29 ± 0.03 ± 0.05, unresolved`, `…, differs from dp` where models are tested against each other."""
+    own = numbered(line, quantity.name)
     if not own.known:
         return NOTHING
-    verdict = f", {test.verdict}" if test and test.verdict != "unknown" else ""
-    return with_errors(own) + verdict
+    return with_errors(own) + "".join(
+        f", {test.verdict}{_from(group, test)}"
+        for test in primary(group)
+        if test.line is line and test.quantity.name == quantity.name and test.verdict != "unknown"
+    )
+
+
+def _from(group: Group, test: PrimaryTest) -> str:
+    """The other line of a test in words; empty for the reference."""
+    return "" if test.other.potential.reference else f" from {test.other.title(group.drawn)}"
+
+
+def definition(group: Group) -> str:
+    """What the verdicts beside a group's numbers are of, in words."""
+    other = "from the reference" if group.reference else "models against each other, no reference ran"
+    return (
+        f"mean ± SE (sampling) ± training error; differs, unresolved: {other}, p ≤ 0.05 (Welch, "
+        "Holm-corrected) or above"
+    )
 
 
 def with_errors(own: Number) -> str:
@@ -112,7 +131,7 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
 
 def _condition(line: Line, other: Line) -> str:
     """Layers of ions on which a comparison of two lines is conditional, in words."""
-    reasons = [f"{own.name}: {reason}" for own in (line, other) if (reason := convergence.conditional(own))]
+    reasons = [f"{own.name}: {reason}" for own in (line, other) if (reason := conditional(own))]
     return f"conditional on the ions' layers ({listed(reasons)})" if reasons else ""
 
 
@@ -167,7 +186,7 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "replicas": [int(run.md.subject["replica"]) for run in line.runs],
         "alpha": alpha(line),
         "not_converged": convergence.reasons(line, group.interface),
-        "conditional": convergence.conditional(line) or None,
+        "conditional": conditional(line) or None,
         "tests": [_test_numbers(test) for test in primary(group) if test.line is line],
         "numbers": {
             quantity.name: {

@@ -9,39 +9,57 @@ from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.layers import conditional
+from mlipbench_hpc.report.significance import unmatched
 from mlipbench_hpc.report.summary_table import Difference, differences
 from mlipbench_hpc.report.text import count, duration, listed, number
 
 # Four times the length halves a standard error.
 LONGER = 4.0
+LONGER_WHY = (
+    "sampling is the largest part of the error of the unresolved differences; "
+    f"{LONGER:g} times the length halves it"
+)
 
 
 def sentences(results: Results) -> list[str]:
     """Three sentences of conclusions; [] where no potential is compared with another."""
     compared = groups(results)
     every = [difference for group in compared for difference in differences(group)]
+    absent = unmatched(results)
     if not every:
-        return []
-    return [_resolved(every), _unresolved(every), next_run(results, compared, every)]
+        return [_no_test(compared, absent)] if absent else []
+    tested = [difference for difference in every if difference.test]
+    if not tested:
+        return [_no_test(compared, absent), next_run(results, compared, every)]
+    return [_resolved(tested), _unresolved(tested), next_run(results, compared, every)]
 
 
-def _resolved(every: list[Difference]) -> str:
-    """Sentence on the differences of the primary table that the tests resolve, with their reservations."""
-    if not any(one.test for one in every):
+def _no_test(compared: list[Group], absent: list[str]) -> str:
+    """Sentence on why nothing is tested: comparisons without runs, or no reference and no comparison."""
+    if absent:
+        ran = [
+            f"{group.reference.name} in {group.title}" for group in compared if group.reference is not None
+        ]
+        reference = f"runs of the reference potential: {listed(ran)}" if ran else "no reference potential ran"
         return (
-            "Resolved: no test, because no reference potential ran these systems and `analysis.comparisons` "
-            "contains no pair of these runs."
+            f"Resolved: no test, because `analysis.comparisons` matches nothing: {'; '.join(absent)}; "
+            f"{reference}. Compare runs of the same atoms, cell and temperature."
         )
-    chosen = [one for one in every if one.verdict == "differs"]
+    return (
+        "Resolved: no test, because no reference potential ran these systems and `analysis.comparisons` is "
+        "empty; the table shows models against each other. Add a run of a reference potential, or declare "
+        "comparisons."
+    )
+
+
+def _resolved(tested: list[Difference]) -> str:
+    """Sentence on the differences of the primary table that the tests resolve, with their reservations."""
+    chosen = [difference for difference in tested if difference.verdict == "differs"]
     if not chosen:
-        return f"Resolved: none of {count(len(_tested(every)), 'difference')} in the primary table."
-    provisional = _provisional({one.group.title: one.group for one in chosen}.values())
-    return f"{_share('Resolved', chosen, every)}. {_by_line(chosen)}.{provisional}"
-
-
-def _tested(every: list[Difference]) -> list[Difference]:
-    """Differences that belong to the primary table."""
-    return [one for one in every if one.test]
+        return f"Resolved: none of {count(len(tested), 'difference')} in the primary table."
+    reserved = _provisional({difference.group.title: difference.group for difference in chosen}.values())
+    return f"{_share('Resolved', chosen, tested)}. {_by_line(chosen)}.{reserved}{_condition(chosen)}"
 
 
 def _provisional(compared: Iterable[Group]) -> str:
@@ -51,49 +69,57 @@ def _provisional(compared: Iterable[Group]) -> str:
         return ""
     return (
         f" Provisional: in {listed(open_groups)} runs fail criteria of convergence, so that errors "
-        "may be too "
-        "small and more MD may change this."
+        "may be too small and more MD may change this."
     )
+
+
+def _condition(chosen: list[Difference]) -> str:
+    """Reservation about runs whose numbers depend on the layers where ions began."""
+    lines = {line.name: line for difference in chosen for line in (difference.line, difference.other)}
+    bound = [name for name, line in lines.items() if conditional(line)]
+    return f" Conditional on the layers where the ions of {listed(bound)} began." if bound else ""
 
 
 def _by_line(chosen: list[Difference]) -> str:
     """`In Au48 O36 H72, 300 K, dp in mean P_z; mace in ⟨cos θ⟩ of the first layer`, system by system."""
     parts = []
-    for group in {one.group.title: one.group for one in chosen}.values():
-        pairs = {(one.line.name, one.other.name): one for one in chosen if one.group is group}
+    for group in {difference.group.title: difference.group for difference in chosen}.values():
+        pairs: dict[tuple[str, str], list[Difference]] = {}
+        for difference in chosen:
+            if difference.group is group:
+                pairs.setdefault((difference.line.name, difference.other.name), []).append(difference)
         words = [
-            f"{_pair(one)} in {listed([own.quantity.phrase for own in chosen if _same(own, one)])}"
-            for one in pairs.values()
+            f"{_pair(own[0])} in {listed([difference.quantity.phrase for difference in own])}"
+            for own in pairs.values()
         ]
         parts.append(f"In {group.title}, {'; '.join(words)}")
     return ". ".join(parts)
 
 
-def _same(one: Difference, other: Difference) -> bool:
-    """True for two differences of the same pair of lines in the same group."""
-    return one.group is other.group and one.line is other.line and one.other is other.other
-
-
-def _pair(one: Difference) -> str:
+def _pair(difference: Difference) -> str:
     """Title of the line, and of the other one unless that is the reference potential."""
-    title = one.line.title(one.group.drawn)
-    return title if one.other.potential.reference else f"{title} against {one.other.title(one.group.drawn)}"
+    line, other, among = difference.line, difference.other, difference.group.drawn
+    title = line.title(among)
+    return title if other.potential.reference else f"{title} against {other.title(among)}"
 
 
-def _unresolved(every: list[Difference]) -> str:
-    chosen = [one for one in every if one.verdict == "unresolved"]
-    withheld = [one for one in every if one.verdict == "withheld"]
-    unknown = [one for one in every if one.verdict == "unknown"]
-    rest = f" Withheld, because a run is not stationary: {len(withheld)}." * bool(withheld)
-    rest += f" Without a number or an error: {len(unknown)}." * bool(unknown)
-    if not chosen:
+def _unresolved(tested: list[Difference]) -> str:
+    """Sentence on differences without a result: unresolved, withheld, or without a number."""
+    by_verdict = {
+        verdict: [difference for difference in tested if difference.verdict == verdict]
+        for verdict in ("unresolved", "withheld", "unknown")
+    }
+    rest = f" Withheld, because a run is not stationary: {len(by_verdict['withheld'])}."
+    rest *= bool(by_verdict["withheld"])
+    rest += f" Without a number or an error: {len(by_verdict['unknown'])}." * bool(by_verdict["unknown"])
+    if not (chosen := by_verdict["unresolved"]):
         return f"Not resolved: no tested difference.{rest}"
-    return f"{_share('Not resolved', chosen, every)}. {_by_line(chosen)}.{rest}"
+    return f"{_share('Not resolved', chosen, tested)}. {_by_line(chosen)}.{rest}"
 
 
-def _share(word: str, chosen: list[Difference], every: list[Difference]) -> str:
+def _share(word: str, chosen: list[Difference], tested: list[Difference]) -> str:
     """`Resolved: 7 of 12 differences in the primary table`."""
-    return f"{word}: {len(chosen)} of {count(len(_tested(every)), 'difference')} in the primary table"
+    return f"{word}: {len(chosen)} of {count(len(tested), 'difference')} in the primary table"
 
 
 @dataclass(frozen=True)
@@ -111,16 +137,32 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
         tasks = f"{count(len(absent), 'task')} of {len(results.items)}"
         return f"Next: run the campaign to its end, {tasks} without result."
     short = [line for group in compared for line in group.drawn if longest_ps(line) < LONG_ENOUGH_PS]
-    limiting = _limiting([one for one in every if one.verdict == "unresolved"])
-    lines = short or [line for line, _ in limiting if line is not None]
-    if lines:
-        return _extend([_extension(results, line) for line in lines], short=bool(short))
+    if short:
+        return _extend(
+            results, short, f"the criteria ask for {number(LONG_ENOUGH_PS)} ps after equilibration"
+        )
+    if moving := _not_stationary(every):
+        return _extend(results, moving, "their conclusions are withheld, because they are not stationary")
+    limiting = _limiting([difference for difference in every if difference.verdict == "unresolved"])
+    if lines := [line for line, _ in limiting if line is not None]:
+        return _extend(results, lines, LONGER_WHY)
     if limiting:
         return _train(results, [committee for _, committee in limiting])
     return (
         f"Next: no run proposed; every line has a run of at least {number(LONG_ENOUGH_PS)} ps after "
-        "equilibration, and no tested difference is unresolved."
+        "equilibration, and no tested difference is unresolved or withheld."
     )
+
+
+def _not_stationary(every: list[Difference]) -> list[Line]:
+    """Lines for which a tested difference is withheld."""
+    return list({
+        line.name: line
+        for difference in every
+        if difference.verdict == "withheld"
+        for line in (difference.line, difference.other)
+        if convergence.withheld(line, difference.quantity.name)
+    }.values())  # fmt: skip
 
 
 def longest_ps(line: Line) -> float:
@@ -129,11 +171,16 @@ def longest_ps(line: Line) -> float:
 
 
 def _limiting(chosen: list[Difference]) -> list[tuple[Line | None, str]]:
-    """Largest part of each difference's error: the line to sample longer, or the committee."""
+    """Largest part of each difference's error: the line to sample longer, or the committee.
+
+    Of the training part its lower limit counts, because more MD lowers the upper one.
+    """
     parts: dict[tuple[str, str], tuple[Line | None, str]] = {}
-    for one in chosen:
-        line = (one.line, one.other, None)[int(np.argmax(np.nan_to_num(one.shares)))]
-        parts[line.name if line else "", one.line.potential.name] = line, one.line.potential.name
+    for difference in chosen:
+        lines = (difference.line, difference.other, None)
+        line = lines[int(np.argmax(np.nan_to_num(difference.least_shares)))]
+        name = difference.line.potential.name
+        parts[line.name if line else "", name] = line, name
     return list(parts.values())
 
 
@@ -155,19 +202,13 @@ def _seconds_per_ps(results: Results, line: Line) -> float | None:
     return wall / length if wall > 0 and length > 0 else None
 
 
-def _extend(extensions: list[Extension], short: bool) -> str:
-    lines = {extension.line.name: extension for extension in extensions}
+def _extend(results: Results, chosen: list[Line], why: str) -> str:
+    lines = {line.name: _extension(results, line) for line in chosen}
     lengths = [number(extension.length_ps) for extension in lines.values()]
     if len(set(lengths)) == 1:
         what = f"{listed(list(lines))} to {lengths[0]} ps"
     else:
         what = listed([f"{name} to {length} ps" for name, length in zip(lines, lengths, strict=True)])
-    why = (
-        f"the criteria ask for {number(LONG_ENOUGH_PS)} ps after equilibration"
-        if short
-        else "sampling is the largest part of the error of the unresolved differences; "
-        f"{LONGER:g} times the length halves it"
-    )
     return f"Next: extend the MD {what}{_cost(list(lines.values()))}; {why}."
 
 

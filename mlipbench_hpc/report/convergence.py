@@ -12,14 +12,14 @@ from mlipbench_hpc.analysis.stationarity import Stationarity, changing, nonstati
 from mlipbench_hpc.data.observable import STATIONARITY, WATERS
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.groups import Group, Line, Run
+from mlipbench_hpc.report.layers import ENOUGH_TRANSITIONS, conditional, ions_of
 from mlipbench_hpc.report.memory import remembered
-from mlipbench_hpc.report.text import count, number, plus_minus
+from mlipbench_hpc.report.text import number, plus_minus
 
 LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
 COMPARED = (COSINE, TOTAL_ORIENTATION)
-ENOUGH_TRANSITIONS = 10
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
 # Series that also have to be stationary: of the whole run, and in place of numbers without a series.
 OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
@@ -28,10 +28,10 @@ CRITERIA = (
     f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, runs "
     "are stationary, the autocorrelation times (statistical inefficiency times the interval between frames) "
     "of P_z, of the first layer and of the ions' heights are at most the block length, ions began in both "
-    f"layers and changed between them at least {ENOUGH_TRANSITIONS} times, replicas agree within "
-    f"{DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ of the first layer is at most {COSINE_TWO_SE}, "
-    f"std(h) is at most 2 kT, and the training band is based on at least {ENOUGH_FRAMES:.0f} independent "
-    "effective frames."
+    "layers, runs of both kinds of start agree, ions changed between the layers at least "
+    f"{ENOUGH_TRANSITIONS} times, replicas agree within {DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ "
+    f"of the first layer is at most {COSINE_TWO_SE}, std(h) is at most 2 kT, and the training band is based "
+    f"on at least {ENOUGH_FRAMES:.0f} independent effective frames."
 )
 
 
@@ -97,7 +97,10 @@ def withheld(line: Line, name: str) -> str:
 
     The number, the potential energy or a temperature is not stationary, or an ion's height drifts.
     """
-    tested, ions = [series(run) for run in line.runs], _ions(line)
+    for run in line.runs:
+        if reason := run.analysis.values.get(STATIONARITY, {}).get("skipped"):
+            return f"{line.name} is not tested for stationarity: {reason}"
+    tested, ions = [series(run) for run in line.runs], ions_of(line)
     for series_name in dict.fromkeys(series_name for own in tested for series_name in own):
         runs = [own[series_name] for own in tested if series_name in own]
         if series_name.partition(" ")[0] in ions:
@@ -111,37 +114,10 @@ def withheld(line: Line, name: str) -> str:
     return ""
 
 
-def _ions(line: Line) -> dict[str, list[dict[str, list[int]]]]:
-    """Ions of each species in all runs: transitions between layers, and starts in the first layer."""
-    species: dict[str, list[dict[str, list[int]]]] = {}
-    for run in line.runs:
-        for symbol, own in run.analysis.values.get(STATIONARITY, {}).get("ions", {}).items():
-            species.setdefault(symbol, []).append(own)
-    return species
-
-
 def _stationary(line: Line) -> str:
     """Reason and next step for the first compared number that is not stationary, in words."""
     reasons = [withheld(line, name) for name in COMPARED]
     return next((f"{reason}: use longer runs or a longer equilibration" for reason in reasons if reason), "")
-
-
-def conditional(line: Line) -> str:
-    """Dependence of a line's numbers on the layers where ions began, in words; empty without any."""
-    reasons = []
-    for symbol, own in _ions(line).items():
-        below = [start for ions in own for start in ions["starts_in_first_layer"]]
-        changes = sum(sum(ions["transitions"]) for ions in own)
-        both = 0 < sum(below) < len(below)
-        if changes < ENOUGH_TRANSITIONS or not both:
-            inside = "in both layers" if both else "in the first layer"
-            where = inside if both or all(below) else "beyond the first layer"
-            reasons.append(
-                f"{symbol}: starts {where}, {count(changes, 'transition')} between layers (at least "
-                f"{ENOUGH_TRANSITIONS} and starts in both layers needed): numbers depend on its layer; use "
-                "longer runs or starts in both layers"
-            )
-    return "; ".join(reasons)
 
 
 def correlation_ps(run: Run) -> tuple[float, float]:
@@ -231,10 +207,10 @@ def _orientation(line: Line) -> str:
 
 def _phrase(line: Line, name: str) -> str:
     """Words for an observable or a series of a line's runs."""
-    every = (run.analysis.observables.get(name) for run in line.runs)
     symbol, _, place = name.partition(" ")
-    words = SERIES_WORDS.get(name, f"the height of {symbol} {place}" if place else name)
-    return next((observable.phrase for observable in every if observable), words)
+    words = line.phrase(name)
+    other = SERIES_WORDS.get(name, f"the height of {symbol} {place}" if place else name)
+    return other if words == name else words
 
 
 def _few_frames(line: Line) -> str:

@@ -104,14 +104,16 @@ class Check:
 
     @property
     def words(self) -> str:
-        """Result in words."""
+        """Result in words.
+
+        Sampling changes an rms distance by at most its own rms, so a smaller gain or loss states nothing.
+        """
         if self.inside >= AGREES:
-            return "agrees within sampling error"
-        return (
-            "closer than the driving member"
-            if self.after < self.before
-            else "not closer than the driving member"
-        )
+            return "no difference beyond sampling error"
+        if abs(self.after - self.before) <= 2 * self.sampling:
+            return "differs; whether closer than the driving member is unresolved"
+        side = "closer" if self.after < self.before else "farther"
+        return f"differs, {side} than the driving member"
 
 
 @remembered

@@ -56,6 +56,11 @@ class Line:
         runs = length([run.md for run in self.runs])
         return runs if self.potential.reference else f"{self.potential.models()}; {runs}"
 
+    def phrase(self, name: str) -> str:
+        """Words for an observable of its runs; its name where none has it."""
+        every = (run.analysis.observables.get(name) for run in self.runs)
+        return next((observable.phrase for observable in every if observable), name)
+
     def title(self, among: "list[Line]") -> str:
         """Title of the line: its potential; where several are equal, also the member, and the `md`."""
         twins = [other for other in among if other.potential.title == self.potential.title]

@@ -186,7 +186,7 @@ class Judgement:
         """What is judged, by how many numbers, and the verdict with its limit."""
         more = "train longer or on more structures."
         meaning = {
-            "usable": f"at most {_percent(USABLE)}: usable for MD.",
+            "usable": f"at most {_percent(USABLE)}: usable for MD by this criterion.",
             "doubtful": f"between {_percent(USABLE)} and {_percent(UNUSABLE)}: doubtful for MD; {more}",
             "not usable": f"above {_percent(UNUSABLE)}: not usable for MD; {more}",
         }

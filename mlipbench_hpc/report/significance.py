@@ -8,10 +8,11 @@ import numpy as np
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report import convergence
+from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import numbered
-from mlipbench_hpc.report.groups import Group, Line
+from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.memory import remembered
-from mlipbench_hpc.report.text import plus_minus
+from mlipbench_hpc.report.text import listed, plus_minus
 
 Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
 
@@ -86,6 +87,36 @@ def _declared(group: Group) -> list[tuple[Line, Line, Observable]]:
         for name in comparison["observables"]
         if name in by_name
     ]
+
+
+@remembered
+def unmatched(results: Results) -> list[str]:
+    """Declared comparisons without any test, each with the reason, in words."""
+    compared = groups(results)
+    sentences = []
+    for declared in results.document["campaign"]["analysis"].get("comparisons", []):
+        pair = declared["run"], declared["against"]
+        names = [
+            {quantity.name for quantity in quantities(group)}
+            for group in compared
+            if set(pair) <= {line.name for line in group.drawn}
+        ]
+        absent = [name for name in declared["observables"] if not any(name in known for known in names)]
+        if absent:
+            reason = f"no {listed(absent)} in both" if names else _apart(compared, pair)
+            sentences.append(f"{pair[0]} against {pair[1]} ({reason})")
+    return sentences
+
+
+def _apart(compared: list[Group], pair: tuple[str, str]) -> str:
+    """Reason why two lines are in no common group, in words."""
+    systems = {
+        name: [group.title for group in compared if name in {line.name for line in group.drawn}]
+        for name in pair
+    }
+    if absent := [name for name, own in systems.items() if not own]:
+        return f"no run of {listed(absent)} can be averaged at an interface"
+    return f"different systems: {'; '.join(f'{name} ran {listed(own)}' for name, own in systems.items())}"
 
 
 def tested(line: Line, other: Line, quantity: Observable) -> Comparison:

@@ -61,7 +61,7 @@ def warnings(results: Results) -> list[str]:
             sentences.append(
                 f"split {name}: {number(per_member)} of {number(item.values['test'])} test frames lie nearer "
                 "to a training frame of the same trajectory than independent frames do "
-                f"({number(independent)} frames): errors on them are too small; use `group_by`, or "
+                f"({number(independent)} frames): errors on them may be too small; use `group_by`, or "
                 "increase `every`."
             )
     return sentences

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import Comparison
 from mlipbench_hpc.data.observable import Observable
-from mlipbench_hpc.report.combine import Number, numbered
+from mlipbench_hpc.report.combine import numbered
 from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
@@ -16,15 +16,16 @@ from mlipbench_hpc.report.text import NOTHING, number, plus_minus
 SYMBOLS: dict[Verdict | None, str] = {"differs": "●", "unresolved": "○", "withheld": "✕"}
 MARKED = ("differs", "unresolved")
 ERRORS = (
-    "Value ± standard error, of a model with its training error where reweighting gives one. z: the "
-    "difference over its error"
+    "Value ± error: of a model whose members reweighting reaches the committee's mean, with √(α² + 1/M)·σ "
+    "where a reference potential ran and σ/√M, without α, where models stand against each other; else the "
+    "driving member, with sampling errors alone. z: the difference over its error"
 )
 VERDICTS = (
     "● differs: p ≤ 0.05 of Welch's t test, Holm-corrected over the primary table; ○ unresolved: "
     "p > 0.05; ✕ withheld: a run is not stationary; · not in the primary table, so not tested."
 )
-AGAINST_TRUTH = f"{ERRORS}, from the reference potential. {VERDICTS}"
-EACH_OTHER = f"{ERRORS}, from the first row, because no reference potential ran these systems. {VERDICTS}"
+TRUTH = "from the reference potential"
+EACH_OTHER = "models against each other, from the first row, because no reference potential ran the system"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Difference:
         own, other = (float(np.nan_to_num(side.se)) ** 2 for side in sides)
         return own / square, other / square, max(0.0, 1 - (own + other) / square)
 
+    @property
+    def least_shares(self) -> tuple[float, float, float]:
+        """Parts as in `shares`, the training part from the lower limit of σ."""
+        own, other, training = self.shares
+        sides = [numbered(line, self.quantity.name) for line in (self.line, self.other)]
+        return own, other, training * max(side.least for side in sides) ** 2
+
 
 def basis(group: Group) -> Line | None:
     """Line that the others are compared with: the reference potential, else the first of several."""
@@ -70,7 +78,7 @@ def differences(group: Group) -> list[Difference]:
     declared = [
         Difference(group, test.line, test.other, test.quantity, test.whole, test) for test in primary(group)
     ]
-    known = {(one.line.name, one.other.name, one.quantity.name) for one in declared}
+    known = {(own.line.name, own.other.name, own.quantity.name) for own in declared}
     other = basis(group)
     if other is None:
         return declared
@@ -83,51 +91,65 @@ def differences(group: Group) -> list[Difference]:
     ]
 
 
-def error(own: Number) -> float:
-    """Standard error (sampling) and, where usable, the training error of one member, added in squares."""
-    model = own.model.error if own.model is not None and own.usable else 0.0
-    return float(np.hypot(own.se, model))
+def shown(group: Group, line: Line, quantity: Observable) -> tuple[float, float]:
+    """Number of a line that is compared, and its error, sampling and training added in squares.
+
+    Against a truth as in `Number.against`, between models as in `Number.versus`.
+    """
+    own, truth = numbered(line, quantity.name), group.reference is not None
+    every = [numbered(other, quantity.name) for other in group.drawn]
+    committee = own.reached if truth or all(other.reached for other in every) else None
+    if committee is None:
+        model = own.model.error if truth and own.model is not None and own.usable else 0.0
+        return own.mean, float(np.hypot(own.se, model))
+    training = committee.truth if truth else committee.model
+    return committee.mean, float(np.hypot(committee.sampling.error, training.error))
+
+
+def caption(shown_groups: list[Group]) -> str:
+    """Definition of values, z and symbols for these systems."""
+    truths = {group.reference is not None for group in shown_groups}
+    bases = [TRUTH] * (True in truths) + [EACH_OTHER] * (False in truths)
+    return f"{ERRORS}, {'; without one '.join(bases)}. {VERDICTS}"
 
 
 def table(groups: list[Group]) -> Table | None:
     """One row for each line under the heading of its system; None where no number is compared."""
-    shown = [group for group in groups if quantities(group)]
-    columns = list({quantity.name: quantity for group in shown for quantity in quantities(group)}.values())
+    compared = [group for group in groups if quantities(group)]
+    columns = list({quantity.name: quantity for group in compared for quantity in quantities(group)}.values())
     if not columns:
         return None
     rows: list[list[str]] = []
     titles: list[int] = []
     marks: dict[tuple[int, int], str] = {}
-    for group in shown:
+    for group in compared:
         titles.append(len(rows))
         rows.append([group.title, *[""] * len(columns)])
         for line in group.drawn:
             cells = [_cell(group, line, quantity) for quantity in columns]
             marks |= {(len(rows), 1 + place): mark for place, (_, mark) in enumerate(cells) if mark}
             rows.append([f"{line.title(group.drawn)}\n{line.about()}", *(text for text, _ in cells)])
-    truth = any(group.reference is not None for group in shown)
     header = ["system, potential", *(quantity.heading for quantity in columns)]
-    return Table(AGAINST_TRUTH if truth else EACH_OTHER, header, rows, titles=titles, marks=marks, open=True)
+    return Table(caption(compared), header, rows, titles=titles, marks=marks, open=True)
 
 
 def _cell(group: Group, line: Line, quantity: Observable) -> tuple[str, str]:
     """Value ± error with symbol and z below it, and the cell's mark."""
     if quantity not in quantities(group) or not numbered(line, quantity.name).known:
         return NOTHING, ""
-    own = numbered(line, quantity.name)
-    value = plus_minus(own.mean, error(own))
+    value = plus_minus(*shown(group, line, quantity))
     other = basis(group)
     if line is other:
         return f"{value}\n{'reference' if line.potential.reference else 'compared with'}", "basis"
-    compared = next(
+    difference = next(
         (
-            one
-            for one in differences(group)
-            if one.line is line and one.other is other and one.quantity == quantity
+            own
+            for own in differences(group)
+            if own.line is line and own.other is other and own.quantity == quantity
         ),
         None,
     )
-    if compared is None:
+    if difference is None:
         return value, ""
-    mark = compared.verdict if compared.verdict in MARKED else ""
-    return f"{value}\n{SYMBOLS.get(compared.verdict, '·')} z = {number(compared.z, 2)}", mark or ""
+    mark = difference.verdict if difference.verdict in MARKED else ""
+    return f"{value}\n{SYMBOLS.get(difference.verdict, '·')} z = {number(difference.z, 2)}", mark or ""

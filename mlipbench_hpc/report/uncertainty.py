@@ -84,7 +84,8 @@ def visibility(results: Results) -> Table | None:
     caption = (
         "Receptive field (cutoff × number of layers), before any training: share of interfacial waters "
         "(0 < z ≤ 4.5 Å) whose receptive field contains every ion of the cell. The number of ions sets the "
-        "surface charge; a model whose receptive field lacks an ion cannot resolve it. No model, no MD."
+        "surface charge; energies of atoms whose receptive field lacks an ion do not depend on it. No model, "
+        "no MD."
     )
     return Table(caption, header, rows, words=4) if rows else None
 
@@ -155,9 +156,9 @@ def members(results: Results, run: Item) -> Table | None:
     ]  # fmt: skip
     header = ["member", "verdict", "std(h), kT", "effective frames", "statistical inefficiency",
               "independent effective frames"]  # fmt: skip
-    drove = driving_potential(results, run.subject["md"]).member
+    member = driving_potential(results, run.subject["md"]).member
     caption = (
-        f"Reweighting from the driving member {drove} to the other members by the cumulant expansion "
+        f"Reweighting from the driving member {member} to the other members by the cumulant expansion "
         f"approximation (CEA), on {number(values['reweighted_frames'])} of {number(values['frames'])} frames "
         f"of {number(values['analysed_ps'])} ps ({about_run(results, run)}). h = (E − E*)/kT is the reduced "
         "energy difference to the driving member, std(h) its standard deviation over the frames; effective "
@@ -212,11 +213,8 @@ def _blind(values: Mapping[str, Any]) -> list[str]:
         return []
     shares = listed([f"{number(share)} in {formula}" for formula, share in low.items()])
     at_worst = "" if max(low.values()) < ENOUGH_SEEN else "at worst "
-    judged = (
-        f"{at_worst}below {ENOUGH_SEEN}: such a model cannot resolve the surface charge"
-        if min(low.values()) < ENOUGH_SEEN
-        else f"below {ALL_SEEN}: for the other waters such a model cannot resolve the surface charge"
-    )
+    limit = f"{at_worst}below {ENOUGH_SEEN}" if min(low.values()) < ENOUGH_SEEN else f"below {ALL_SEEN}"
+    judged = f"{limit}: the energies of the other waters do not depend on the number of ions"
     return [
         f"Its training set mixes numbers of ions, but the share of interfacial waters with all ions inside "
         f"the receptive field of {number(values['radius_A'])} Å is {shares}, {judged}. "

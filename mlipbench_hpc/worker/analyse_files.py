@@ -12,8 +12,9 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.onepass import BlockSums, feed
-from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler, Samples
+from mlipbench_hpc.analysis.onepass import BlockSums, ProfileAverages, feed
+from mlipbench_hpc.analysis.pieces import PIECES
+from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler
 from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.analysis.surface import Slab
 from mlipbench_hpc.analysis.waters import OXIDE
@@ -26,7 +27,7 @@ from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
 from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face
 from mlipbench_hpc.worker.observables.first_layer import first_layer
-from mlipbench_hpc.worker.observables.profiles import columns, described, tell
+from mlipbench_hpc.worker.observables.profiles import described, tell, write_profiles
 from mlipbench_hpc.worker.observing import descriptors
 from mlipbench_hpc.worker.profiles import FROZEN, SAMPLE
 from mlipbench_hpc.worker.series import summary
@@ -65,14 +66,14 @@ def main(arguments: list[str]) -> int:
 
 @dataclass
 class Averages:
-    """Block means (blocks, B) of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion.
+    """Averages of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion.
 
-    face_means: as means, of each face by itself.
+    faces: averages of each face by itself.
     """
 
     profiler: Profiler
-    means: Samples
-    face_means: list[Samples]
+    profiles: ProfileAverages
+    faces: list[ProfileAverages]
     dipole: Floats
     times: Floats
     motion: Motion | None
@@ -86,12 +87,12 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         notes.say(f"{', '.join(source.truncated)} is truncated: {frames} whole frames are read")
     out, after_skip = Path(request["out"]), frames - request["skip"]
     used = whole(after_skip, request["blocks"])
-    observables = profiles.observables(averages.profiler, averages.means)
-    write_csv(out / "profiles.csv", {"z_A": averages.profiler.z} | columns(observables, averages.means))
+    observables = profiles.observables(averages.profiler, averages.profiles.means)
+    write_profiles(out / "profiles.csv", averages.profiler, averages.profiles, notes)
     notes.dropped(after_skip - used)
     tell(averages.profiler, notes, request["skip"])
     interface = described(averages.profiler, " ".join(request["surface"]))
-    if faces := by_face(out, averages.profiler, averages.face_means):
+    if faces := by_face(out, averages.profiler, averages.faces, notes):
         interface[BY_FACE] = faces
     values: dict[str, Any] = {
         "trajectory": source.name, "format": source.contents[0].format,
@@ -100,8 +101,8 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
         "atoms": len(source.numbers), "cell_A": source.cell.tolist(),
         "metal": " ".join(request["surface"]), "profiles": interface,
     }  # fmt: skip
-    if ORIENTATION in averages.means:
-        values["first_layer"] = first_layer(averages.profiler, averages.means)
+    if ORIENTATION in averages.profiles.means:
+        values["first_layer"] = first_layer(averages.profiler, averages.profiles)
         values["total_orientation"] = write_total_orientation(out, request, averages, notes)
         values["dynamics"] = write_dynamics(out, averages, notes)
         observables.append(
@@ -183,10 +184,10 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     times = np.zeros(0) if source.times is None else source.times[skip : skip + used]
     step = request["frame_every"] or interval(times)
     motion = Motion(observed, request, used, step, request["blocks"]) if observed.faces and step else None
-    sums = BlockSums(observed, np.broadcast_to(1.0, (1, used)), request["blocks"])
+    sums = BlockSums(observed, np.broadcast_to(1.0, (1, used)), request["blocks"], PIECES)
     positions = itertools.chain([first], pieces)
     feed(positions, [sums.add, *([motion.add] if motion else [])], request["threads"])
-    return Averages(observed, sums.means, sums.face_means, sums.dipole, times, motion)
+    return Averages(observed, sums.averages, sums.face_averages, sums.dipole, times, motion)
 
 
 def too_few(frames: int, skip: int, blocks: int) -> str:

@@ -16,7 +16,9 @@ from mlipbench_hpc.analysis.committee import (
     without_offsets,
 )
 from mlipbench_hpc.analysis.correlation import independent_frames
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.analysis.slowest import slow_rows
+from mlipbench_hpc.contract.legacy import METAL
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints, composition
 from mlipbench_hpc.worker.context import Context
@@ -82,9 +84,10 @@ def read(context: Context) -> Validation:
         raise InputFailure("the members were evaluated on different validation structures; plan again")
     formulas = [composition(first["numbers"][a:b]) for a, b in itertools.pairwise(first["offsets"])]
     frames = Frames.load(context.upstream("frames") / "frames.npz")
+    slab = atomic_numbers_of(context.parameters.get("metal", METAL))
     return Validation(
         first["indices"], first["reference_energies"], np.array([member["energies"] for member in members]),
-        np.array(formulas), slow_rows(frames, frames.energies),
+        np.array(formulas), slow_rows(frames, frames.energies, slab),
         *origins(frames, context.parameters["conditions"]),
     )  # fmt: skip
 
@@ -101,9 +104,7 @@ def require_different(energies: Floats) -> None:
 
 
 def both(validation: Validation, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    """α of the structures chosen (N,): raw, and with each member's mean error per composition removed.
-    removed.
-    """
+    """α of the structures chosen (N,): raw, and with each member's mean error per composition removed."""
     reference, energies = validation.reference[chosen], validation.energies[:, chosen]
     numbers = np.unique(validation.formulas[chosen], return_inverse=True)[1]
     independent = validation.independent(chosen)

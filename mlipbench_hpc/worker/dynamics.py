@@ -12,11 +12,12 @@ from mlipbench_hpc.analysis.dynamics import Dynamics, Visits
 from mlipbench_hpc.analysis.fused import Layer, first_layer, surroundings
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
 from mlipbench_hpc.analysis.ownership import owners_of
+from mlipbench_hpc.analysis.pieces import Errors
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.series import averaged
+from mlipbench_hpc.worker.series import averaged, doubtful
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, number, write_csv
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
@@ -98,6 +99,11 @@ class Motion:
         for name in self.sums:
             write_csv(folder / f"{name}.csv", self.table(name))
 
+    def errors(self, name: str) -> Errors:
+        """Standard errors (lags + 1,) of C_dip or P_surv."""
+        sums = self.sums[name]
+        return (sums.dipole_correlation() if name == DIPOLE else sums.survival())[1]
+
     def table(self, name: str) -> dict[str, Floats]:
         """Columns (lags + 1,) of C_dip or P_surv: lag_ps, values and standard errors."""
         columns = _correlation if name == DIPOLE else _survival
@@ -109,6 +115,7 @@ class Motion:
             longest, block = sums.lags * self.step, sums.frames // self.blocks * self.step
             if longest < self.parameters[name] - self.step:
                 notes.say(f"{name}: lags end at {longest:.4g} ps, half of what is analysed")
+            doubtful(name, self.errors(name), notes)
             if longest > block:
                 notes.say(
                     f"{name}: errors at lags beyond {block:.4g} ps, the length of a block, are too small: "
@@ -203,15 +210,15 @@ def _lags(sums: Dynamics, step: float) -> Floats:
 
 def _correlation(sums: Dynamics, step: float) -> dict[str, Floats]:
     value, error = sums.dipole_correlation()
-    return {"lag_ps": _lags(sums, step), DIPOLE: value, f"se_{DIPOLE}": error}
+    return {"lag_ps": _lags(sums, step), DIPOLE: value, f"se_{DIPOLE}": error.larger}
 
 
 def _survival(sums: Dynamics, step: float) -> dict[str, Floats]:
     """Columns of P_surv: the published code's form first, then every other form by its name."""
     value, error = sums.survival()
-    columns = {"lag_ps": _lags(sums, step), SURVIVAL: value, f"se_{SURVIVAL}": error}
+    columns = {"lag_ps": _lags(sums, step), SURVIVAL: value, f"se_{SURVIVAL}": error.larger}
     for form, continuous in FORMS.items():
         for average, mean in AVERAGES.items():
             value, error = sums.survival(continuous, mean)
-            columns |= {f"{form}_{average}": value, f"se_{form}_{average}": error}
+            columns |= {f"{form}_{average}": value, f"se_{form}_{average}": error.larger}
     return columns

@@ -8,6 +8,7 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.ownership import owners_of
+from mlipbench_hpc.analysis.pieces import piece_of
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.framewise import Frame, Framewise
@@ -57,19 +58,30 @@ class System:
 
 
 class FrameSums:
-    """Σ_t row[k, t] · value[t] over each block, of several observables, of frames as they come.
+    """Σ_t row[k, t] · value[t] over parts of a run, of several observables, of frames as they come.
 
-    rows (K, T): weights of every frame; T fills whole blocks. sums: (blocks, K, B) by name, B = 1 of a
-    single number; series: (T,) by name of single numbers. An observable that raises an exception is removed
-    from `framewise`, `sums` and `series`, and `say` is called with a sentence about it; the others stay.
+    rows (K, T): weights of every frame; T fills whole blocks, each of at most so many pieces. sums:
+    (blocks·pieces, K, B) by name, B = 1 of a single number; series: (T,) by name of single numbers. An
+    observable that raises an exception is removed from `framewise`, `sums` and `series`, and `say` is called
+    with a sentence about it; the others stay.
     """
 
     def __init__(
-        self, every: list[Framewise], system: System, rows: Floats, blocks: int, say: Callable[[str], None]
+        self,
+        every: list[Framewise],
+        system: System,
+        rows: Floats,
+        blocks: int,
+        say: Callable[[str], None],
+        pieces: int = 1,
     ) -> None:
         self.framewise, self.system, self.length = every, system, rows.shape[1] // blocks
+        self.pieces = min(pieces, self.length)
+        self._place = piece_of(np.arange(rows.shape[1]), self.length, self.pieces)
         shapes = {framewise.observable.name: len(framewise.bins) for framewise in every}
-        self.sums: Samples = {name: np.zeros((blocks, len(rows), bins or 1)) for name, bins in shapes.items()}
+        self.sums: Samples = {
+            name: np.zeros((blocks * self.pieces, len(rows), bins or 1)) for name, bins in shapes.items()
+        }
         self.series = {name: np.zeros(rows.shape[1]) for name, bins in shapes.items() if not bins}
         self._rows, self._next, self._say = rows, 0, say
 
@@ -103,7 +115,7 @@ class FrameSums:
         self.series.pop(name, None)
 
     def _take(self, name: str, value: Floats) -> None:
-        self.sums[name][self._next // self.length] += self._rows[:, self._next, None] * value
+        self.sums[name][self._place[self._next]] += self._rows[:, self._next, None] * value
         if name in self.series:
             self.series[name][self._next] = value[0]
 

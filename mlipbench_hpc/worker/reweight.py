@@ -9,6 +9,7 @@ import numpy as np
 from mlipbench_hpc.analysis import advice, layer, peaks, rdf
 from mlipbench_hpc.analysis.committee import band_factor, student_factor
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
+from mlipbench_hpc.analysis.pieces import errors, of_mean
 from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION, Samples
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, resampled, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
@@ -193,14 +194,17 @@ def write_observables(
 def columns(sums: Floats, weights: Weights, alpha: float | None) -> tuple[dict[str, Floats], Spread]:
     """Averages, bands separate and combined, and each member with its sampling error, from sums (N, K, B).
 
-    Also returns the spread of the members averaged over bins. se: sampling error of the driving member,
-    σ_block/√N; se_mean, se_member_*: by block bootstrap. sigma: without sampling noise, with its limits;
+    Also returns the spread of the members averaged over bins. se: sampling error of the driving member, the
+    larger of σ_block/√N and that of the blocks' autocorrelation; se_mean, se_member_*: by block bootstrap,
+    larger by the same factor. sigma: without sampling noise, with its limits;
     sigma_observed: with it; noise: their difference as a standard deviation. combined: √(se² + band²), band
     α·σ, or without α Student's factor times σ.
     """
     average, error = reweighted(weights, sums), bootstrap(weights, sums)
     blocks = sums[:, 0] / weights.length
-    se = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
+    own = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
+    se = errors(own, of_mean(blocks, np.ones(weights.blocks))).larger
+    factor = np.divide(se, own, out=np.ones_like(se), where=own > 0)
     sigma, limits = error.spread.sigma, error.spread.limits
     table = {
         "driving_member": average.driving,
@@ -213,10 +217,10 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> tuple[dict[s
         "noise": np.sqrt(error.spread.noise),
         "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
         "combined": combined(se, sigma * band_factor(alpha, weights.members)),
-        "se_mean": error.mean,
+        "se_mean": factor * error.mean,
     }
     table |= {f"member_{m}": row for m, row in enumerate(average.cea)}
-    table |= {f"se_member_{m}": row for m, row in enumerate(error.cea)}
+    table |= {f"se_member_{m}": factor * row for m, row in enumerate(error.cea)}
     table |= {f"direct_{m}": row for m, row in enumerate(average.direct)}
     return table, error.mean_spread
 

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlipbench_hpc.analysis.correlation import statistical_inefficiency
+from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.analysis.slowest import slow_quantities
+from mlipbench_hpc.contract.legacy import METAL
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Frames, concatenate
@@ -55,6 +57,7 @@ def _samples(labeller: Labeller, context: Context, index: int) -> Iterator[tuple
     parameters, wall = context.parameters, context.upstream_values("system").get("wall_A")
     start = Frames.load(context.upstream("system") / "frames.npz").select([0])
     height = np.nan if wall is None else wall
+    slab = atomic_numbers_of(parameters.get("metal", METAL))
     rattle, random = parameters.get("rattle"), np.random.default_rng([parameters["seed"], index])
     share, rest = divmod(parameters["frames"], len(parameters["temperatures"]))
     with closing(labeller.sampler(start, _conditions(parameters, index, wall))) as sampler:
@@ -62,7 +65,7 @@ def _samples(labeller: Labeller, context: Context, index: int) -> Iterator[tuple
         for number in range(1, share + (index < rest) + 1):
             _advance(sampler, parameters["every"], context)
             energy, frame = sampler.potential_energy(), replace(start, positions=sampler.positions())
-            slow = {ENERGY: energy} | slow_quantities(frame.numbers, frame.positions, frame.cells[0])
+            slow = {ENERGY: energy} | slow_quantities(frame.numbers, frame.positions, frame.cells[0], slab)
             if rattle and number % rattle["every"] == 0:
                 yield label_rattled(labeller, frame, height, rattle["distance"], random), slow
             else:

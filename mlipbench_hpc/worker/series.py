@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.correlation import SeriesAverage, series_average
+from mlipbench_hpc.analysis.pieces import FEWEST_INDEPENDENT, Errors
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.stretch import Notes, number
 
@@ -23,7 +24,8 @@ def summary(name: str, series: Floats, blocks: int, notes: Notes) -> dict[str, A
     if error > 0 and other > 0 and not 1 / ERRORS_DIFFER <= error / other <= ERRORS_DIFFER:
         notes.say(
             f"{name}: its error from blocks ({error:.3g}) and from autocorrelation ({other:.3g}) differ by "
-            f"more than a factor {ERRORS_DIFFER}, the larger is given: the run is too short for its blocks"
+            f"more than a factor {ERRORS_DIFFER}, the larger is given: the run may be too short for its "
+            "blocks"
         )
     return averaged(average) | {
         "width": number(series.std(ddof=1)) if len(series) > 1 else None,
@@ -40,3 +42,13 @@ def averaged(average: SeriesAverage) -> dict[str, float | None]:
         "se_autocorrelation": number(average.correlated),
         "dof": number(average.dof),
     }
+
+
+def doubtful(name: str, errors: Errors, notes: Notes) -> None:
+    """Note in how many bins (B,) of a curve the run is too short for its standard error."""
+    if amount := int(errors.doubtful.sum()):
+        notes.say(
+            f"{name}: the standard error is not judged in {amount} of {errors.doubtful.size} bins, where the "
+            f"run has fewer than {FEWEST_INDEPENDENT:g} independent frames, and may be too small there: use "
+            "longer runs"
+        )

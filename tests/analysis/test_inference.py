@@ -156,10 +156,10 @@ def test_the_control_of_a_stationary_run_fails_as_often_as_the_test() -> None:
 
 def test_the_control_sees_a_run_slower_than_its_windows() -> None:
     """A run that hops between two states stays in one for a window: each differs from the rest."""
-    hops = np.repeat([0.0, 1.0] * 3, 200) + 0.1 * np.random.default_rng(4).normal(size=1200)
+    hops = np.repeat([0.0, 1.0] * 10, 200) + 0.1 * np.random.default_rng(4).normal(size=4000)
     control = equal_windows(hops, 200, 10)
     assert control is not None
-    assert control.failed == control.windows == 6
+    assert control.failed == control.windows == 20
 
 
 def test_no_control_of_fewer_than_five_windows() -> None:

@@ -183,8 +183,10 @@ def test_advice_on_length_by_hand() -> None:
     """2·SE = 0.2 at most; for 0.05 it takes 4² = 16 times the 1000 frames: 15000 more, 0.15 ns at 10 fs."""
     error = np.array([0.1, 0.02, np.nan])
     assert advice.frames_needed(1000, error, 0.05) == 16_000
-    assert "takes 15000 more frames, 0.15 ns (16 times" in advice.about_length("ρ", 1000, error, 0.05, 0.01)
-    assert advice.about_length("ρ", 1000, error, 0.2, None).endswith("resolved.")
+    assert "takes about 15000 more frames, 0.15 ns (16 times" in advice.about_length(
+        "ρ", 1000, error, 0.05, 0.01
+    )
+    assert advice.about_length("ρ", 1000, error, 0.2, None).endswith("within the tolerance of 0.2.")
     assert advice.frames_needed(1000, np.array([np.nan]), 0.05) is None
 
 
@@ -198,8 +200,8 @@ def test_advice_on_the_larger_error() -> None:
     """Limits of the band: 2 √(σ² ± 2.228 · error)."""
     training = str(kinds(0.1, 0.1, 0.001))
     assert "training band 0.2, 95 % interval 0.176 to 0.221" in training
-    assert "more training data does" in training
-    assert "more MD helps" in str(kinds(0.3, 0.1, 0.001))
+    assert "more MD narrows the sum of both little: train on more frames" in training
+    assert "sampling dominates, so more MD narrows the sum of both" in str(kinds(0.3, 0.1, 0.001))
     assert kinds(np.nan, 0.1, 0.001) is None
     assert kinds(0.1, 0.1, np.nan) is None
 

@@ -9,20 +9,33 @@ from mlipbench_hpc.analysis.correlation import independent_frames
 from mlipbench_hpc.analysis.slowest import slow_quantities
 from mlipbench_hpc.worker.sampling import independence
 
+METAL_ATOMS = 27
+
 
 def test_orientation_and_heights_of_ions() -> None:
     cosines = [0.9, -0.4]
     one = slab([2.0, 4.0], cosines, [(4.0, 4.0, 9.0), (1.0, 1.0, 3.5)])
-    quantities = slow_quantities(one.numbers, one.positions, CELL)
+    quantities = slow_quantities(one.numbers, one.positions, CELL, [79])
     assert quantities == pytest.approx({"P_z": 0.5, "height of Na 0": 9.0, "height of Na 1": 3.5})
 
 
 def test_no_surface_no_slow_quantity() -> None:
     water = np.array([8, 1, 1])
-    assert slow_quantities(water, np.zeros((3, 3)), CELL) == {}
+    assert slow_quantities(water, np.zeros((3, 3)), CELL, [79]) == {}
     bare = slab([2.0], [0.5], [])
     metal = bare.numbers == 79
-    assert slow_quantities(bare.numbers[metal], bare.positions[metal], CELL) == {}
+    assert slow_quantities(bare.numbers[metal], bare.positions[metal], CELL, [79]) == {}
+
+
+def test_the_slab_is_the_stated_element_however_few_its_atoms() -> None:
+    """More ions than metal atoms: the most frequent element is no slab, and all ions have a height."""
+    ions = [(1.0 + 0.2 * place, 1.0, 8.0 + 0.1 * place) for place in range(2 * METAL_ATOMS)]
+    one = slab([2.0, 4.0], [0.9, -0.4], ions)
+    quantities = slow_quantities(one.numbers, one.positions, CELL, [79])
+    assert quantities["P_z"] == pytest.approx(0.5)
+    heights = [value for name, value in quantities.items() if name.startswith("height of Na")]
+    assert heights == pytest.approx([8.0 + 0.1 * place for place in range(2 * METAL_ATOMS)])
+    assert slow_quantities(one.numbers, one.positions, CELL, [78]) == {}
 
 
 def test_the_slowest_quantity_decides() -> None:

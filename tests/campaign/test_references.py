@@ -550,6 +550,16 @@ def test_two_entries_that_say_the_same_are_independent_runs():
     assert mistakes_of(campaign(md__again=run)) == []
 
 
+FILM = DatasetFacts("2" * 64, (170,) * 40, {"Au48H80Na2O40": 40}, (1, 8, 11, 79))
+
+
+def film_mistakes(**changes: Any) -> list[Mistake]:
+    """Mistakes of `campaign` where the models are trained on films of 48 Au, which are a system too."""
+    asked = campaign(systems__film={"slab": SLAB}, **changes)
+    systems = {name: facts for name, system in asked.systems.items() if (facts := built_facts(system))}
+    return check_references(asked, {"water": FILM, "salt": SODIUM}, systems, {"spring": CARD}, cards())
+
+
 COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "total_orientation"]}
 
 
@@ -564,34 +574,50 @@ COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "total_
         ),
         ({}, {"temperature": "310 K"}, "analysis.comparisons[0]", ["two temperatures", "300 and 310 K"]),
         (
-            {}, {"start": {"dataset": "water", "frames": [35]}}, "analysis.comparisons[0]",
-            ["runs of different atoms", "H32O16"],
+            {}, {"start": {"system": "box"}}, "analysis.comparisons[0]",
+            ["runs of different atoms", "H16O8"],
         ),
         (
             {"observables": ["total_orientation", "total_orientation"]}, {}, "analysis.comparisons[0]",
             ["declared twice"],
+        ),
+        (
+            {"run": "liquid", "against": "melt"}, {}, "analysis.comparisons[0].run",
+            ["no surface in its start", "cosine, total_orientation of a start of H, O", "a slab of Au"],
         ),
     ],
 )  # fmt: skip
 def test_comparisons_that_cannot_be_made(
     changes: dict[str, Any], md: dict[str, Any], path: str, words: list[str]
 ):
-    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
-    (mistake,) = mistakes_of(campaign(md__again=run | md, analysis__comparisons=[COMPARED | changes]))
+    bulk = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
+    run, runs = bulk | {"start": {"system": "film"}}, {"md__liquid": bulk, "md__melt": bulk}
+    declared = {"analysis__comparisons": [COMPARED | changes]}
+    (mistake,) = film_mistakes(md__bulk=run, md__again=run | md, **runs, **declared)
     assert dotted(mistake.place) == path
     text = " ".join([mistake.message, mistake.received, mistake.expected])
     assert all(word in text for word in words), text
 
 
 def test_comparisons_that_can_be_made():
-    run = {"committee": "first", "start": {"system": "box"}, "length": "2 ps"}
-    truth = run | {"committee": None, "potential": "spc-fw"}
+    run = {"committee": "first", "start": {"system": "film"}, "length": "2 ps"}
+    truth = run | {"committee": None, "potential": "electrode"}
     declared = [COMPARED, {"run": "bulk", "against": "truth", "observables": ["total_orientation"]}]
-    assert mistakes_of(campaign(md__again=run, md__truth=truth, analysis__comparisons=declared)) == []
-    (mistake,) = mistakes_of(
-        campaign(md__truth=truth, analysis__comparisons=[COMPARED | {"run": "truth", "against": "bulk"}])
-    )
+    runs = {"md__bulk": run, "md__again": run, "md__truth": truth}
+    assert film_mistakes(**runs, analysis__comparisons=declared) == []
+    other = {"analysis__comparisons": [COMPARED | {"run": "truth", "against": "bulk"}]}
+    (mistake,) = film_mistakes(**runs, **other)
     assert mistake.message == "the reference potential is no model"
+
+
+def test_a_comparison_on_another_metal_names_the_one_of_the_start():
+    """Nothing of gold in profiles of platinum: the report would test nothing."""
+    run = {"committee": "first", "start": {"system": "film"}, "length": "2 ps"}
+    profiles = {"metal": "Pt"}
+    (mistake,) = film_mistakes(
+        md__bulk=run, md__again=run, analysis__comparisons=[COMPARED], analysis__profiles=profiles
+    )
+    assert (mistake.message, mistake.hint) == ("no surface in its start", "analysis.profiles.metal: Au")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from toy import TOY, argon_frames
 
 from mlipbench_hpc.architectures.card import find
 from mlipbench_hpc.campaign.load import validate
+from mlipbench_hpc.campaign.spec.analysis import Profiles
 from mlipbench_hpc.contract.versions import verb_versions
 from mlipbench_hpc.plan.expand import Setting, environments, expand
 from mlipbench_hpc.plan.graph import Planned
-from mlipbench_hpc.plan.sources import conditions
+from mlipbench_hpc.plan.sources import conditions, slab
 from mlipbench_hpc.potentials.card import find as potentials
 
 GROW = ("split: main}", "split: main, grow: {force_rmse: 1 meV/Å, step: 2, at_most: 3}}")
@@ -202,7 +203,8 @@ def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) 
     assert {item.task.parameters["stride"] for item in energies} == {5}
     (calibration,) = of("calibrate", result)
     assert calibration.task.parameters == {
-        "conditions": [{"frames": 24, "temperature": None, "rattle_every": None}]
+        "conditions": [{"frames": 24, "temperature": None, "rattle_every": None}],
+        "metal": "Au",
     }
     for item in of("evaluate", result):
         assert item.task.parameters["conditions"] == calibration.task.parameters["conditions"]
@@ -337,6 +339,15 @@ def test_calibration_knows_at_which_temperature_frames_were_sampled(tmp_path: Pa
         result
         == [{"frames": 24, "temperature": kelvin, "rattle_every": 2} for kelvin in (300.0, 600.0, 1200.0)] * 3
     )
+
+
+def test_the_slab_of_slow_quantities_is_that_of_the_campaign(tmp_path: Path) -> None:
+    """Not stated for gold, which tasks assume, nor for water alone, so that their keys stay; else stated."""
+    assert not any("metal" in item.task.parameters for item in of("label", interface(tmp_path)))
+    gold, oxide, water, ions = (8, 1, 79), (8, 1, 22), (8, 1), (8, 1, 11)
+    assert [slab(Profiles(), species) for species in (gold, water, ions)] == [{}, {}, {"metal": "Au"}]
+    assert slab(Profiles(metal="Ti"), oxide) == {"metal": "Ti"}
+    assert slab(Profiles(metal=["Pt", "Au"]), gold) == {"metal": ["Pt", "Au"]}
 
 
 def test_starts_are_built_with_seeds_of_their_own(tmp_path: Path) -> None:

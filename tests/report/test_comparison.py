@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from charged import add, asked, interfaces
+from charged import CHARGED, NEUTRAL, add, asked, change, collected, interfaces, movement, moves
 from profiled import ERRORS, SCALARS, SPREAD, Z, npz
 from scipy import stats
 from wellformed import Wellformed
@@ -16,7 +16,7 @@ from wellformed import Wellformed
 from mlipbench_hpc.analysis.inference import ErrorTerm
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report import comparison, convergence
-from mlipbench_hpc.report.collect import Results, collect
+from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Committee, Number, numbered, pooled
 from mlipbench_hpc.report.comparison import agreements, controls, with_errors
 from mlipbench_hpc.report.convergence import farthest
@@ -26,7 +26,6 @@ from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.significance import primary
 
-CHARGED, NEUTRAL = "Au36 O24 H48 Na1, 300 K", "Au36 O24 H48, 300 K"
 ABOUT = "M = 4, 120 training structures each; 2 runs of 2.00 ps"
 
 
@@ -61,10 +60,6 @@ def build(campaign: Any, out: Path) -> tuple[str, dict[str, Any], str]:
     return read(out)
 
 
-def collected(campaign: Any) -> Results:
-    return collect(campaign.document, campaign.tasks, campaign.store)
-
-
 def overlays(results: Results) -> list[Figure]:
     """The figures of all groups."""
     return [figure for group in groups(results) if (figure := overlay(results, group))]
@@ -72,17 +67,6 @@ def overlays(results: Results) -> list[Figure]:
 
 def by_title(campaign: Any) -> dict[str, Group]:
     return {group.title: group for group in groups(collected(campaign))}
-
-
-def change(campaign: Any, verb: str, name: str, replica: int, **values: Any) -> None:
-    """Other values in one committed result."""
-    wanted = {"md": name, "replica": replica}
-    task = next(t for t in campaign.tasks if t.verb == verb and wanted.items() <= t.subject.items())
-    path = campaign.store.task(task.key) / "result.json"
-    path.chmod(0o644)
-    result = read_json(path)
-    result["values"] |= values
-    seal(path.parent, result | {"outputs": outputs(path.parent)})
 
 
 def test_runs_of_the_same_thing_form_a_group(compared: Any) -> None:
@@ -561,20 +545,6 @@ def test_a_dipole_of_zero_width_is_drawn(campaign: Any) -> None:
         (item.folder / "total_orientation.npz").write_bytes(npz(time_ps=np.arange(9.0), P_z=np.full(9, -6.0)))
         seal(item.folder, read_json(item.folder / "result.json") | {"outputs": outputs(item.folder)})
     assert len(overlays(collected(campaign))) == 1
-
-
-def moves(
-    p: float | None = 0.5, independent: float = 50.0, discard: int = 0, **means: float
-) -> dict[str, Any]:
-    """What `analyse` says of one series; means: first and second."""
-    halves = {"first": 0.0, "second": 0.0} | means
-    return {"frames": 160, "discard": discard, "inefficiency": 2.0, "independent": independent, "p": p,
-            "slope": 0.0, **halves}  # fmt: skip
-
-
-def movement(ions: dict[str, Any] | None = None, **series: dict[str, Any]) -> dict[str, Any]:
-    usual = {"total_orientation": moves(), "cosine": moves(), "potential_eV_per_atom": moves()}
-    return {"frame_ps": 0.01, "series": usual | series, "ions": ions or {}}
 
 
 @pytest.mark.parametrize(

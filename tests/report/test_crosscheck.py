@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import profiled
 import pytest
 from profiled import Z, analysed, csv_bytes, reweighted
 
 from mlipbench_hpc.report import crosscheck
 from mlipbench_hpc.report.collect import Results, collect
+from mlipbench_hpc.report.combine import Band
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
 
@@ -74,7 +77,7 @@ def test_distances_by_hand(tested: Any) -> None:
     assert density.after == pytest.approx(0.0, abs=1e-12)
     # SE 0.1 of the MD, and 1.2 times as much of the reweighted average
     assert density.sampling == pytest.approx((0.1**2 + 0.12**2) ** 0.5)
-    assert (density.inside, density.words) == (1.0, "agrees within sampling error")
+    assert (density.inside, density.words) == (1.0, "no difference beyond sampling error")
     assert (orientation.before, ion.before) == (pytest.approx(0.04), pytest.approx(0.24))
 
 
@@ -87,10 +90,25 @@ def test_members_whose_own_md_is_elsewhere(campaign: Any) -> None:
     result = {pair.title: crosscheck.checks(pair)[0] for pair in crosscheck.pairs(interface(campaign))}
     nearer, empty = result["mace: member 0 to member 3"], result["mace: member 2 to member 3"]
     assert (nearer.before, nearer.after, nearer.inside) == (pytest.approx(2.0), pytest.approx(1.84), 0.0)
-    assert nearer.words == "closer than the driving member"
-    assert empty.words == "not closer than the driving member", "no frame to reweight"
+    assert nearer.words == empty.words == "differs; whether closer than the driving member is unresolved"
     assert (empty.before, empty.after) == (pytest.approx(4.0), pytest.approx(4.0))
     assert crosscheck.pairs(interface(campaign))[0].outcome == (2.5, "run it directly")
+
+
+@pytest.mark.parametrize(
+    ("reweighted", "error", "words"),
+    [
+        (0.5, 0.05, "differs, closer than the driving member"),
+        (1.5, 0.05, "differs, farther than the driving member"),
+        (0.9, 0.2, "differs; whether closer than the driving member is unresolved"),
+    ],
+)
+def test_closer_only_beyond_what_sampling_may_do(reweighted: float, error: float, words: str) -> None:
+    """Own MD 0, driving member 1: rms distances 0.5 or 0.1 apart, against twice √2 · 0.05 or √2 · 0.2."""
+    x, flat = np.arange(4.0), np.ones(4)
+    driving, other = Band(x, flat, error * flat), Band(x, reweighted * flat, error * flat)
+    check = crosscheck.Check(profiled.DESCRIBED[0], driving, other, Band(x, 0 * flat, error * flat))
+    assert check.words == words
 
 
 def test_one_member_or_the_same_twice_is_no_test(campaign: Any) -> None:

@@ -4,6 +4,11 @@ from typing import Any
 
 from profiled import analysed, reweighted
 
+from mlipbench_hpc.contract.folder import outputs, read_json, seal
+from mlipbench_hpc.report.collect import Results, collect
+
+CHARGED, NEUTRAL = "Au36 O24 H48 Na1, 300 K", "Au36 O24 H48, 300 K"
+
 
 def asked(committee: str | None, replicas: int) -> dict[str, Any]:
     return {
@@ -42,3 +47,32 @@ def interfaces(campaign: Any, topology: bytes | None = None) -> Any:
     add(campaign, "truth", None, topology=topology)
     add(campaign, "neutral", "mace", replicas=1, ions=0)
     return campaign
+
+
+def collected(campaign: Any) -> Results:
+    return collect(campaign.document, campaign.tasks, campaign.store)
+
+
+def change(campaign: Any, verb: str, name: str, replica: int, **values: Any) -> None:
+    """Other values in one committed result."""
+    wanted = {"md": name, "replica": replica}
+    task = next(t for t in campaign.tasks if t.verb == verb and wanted.items() <= t.subject.items())
+    path = campaign.store.task(task.key) / "result.json"
+    path.chmod(0o644)
+    result = read_json(path)
+    result["values"] |= values
+    seal(path.parent, result | {"outputs": outputs(path.parent)})
+
+
+def moves(
+    p: float | None = 0.5, independent: float = 50.0, discard: int = 0, **means: float
+) -> dict[str, Any]:
+    """What `analyse` says of one series; means: first and second."""
+    halves = {"first": 0.0, "second": 0.0} | means
+    return {"frames": 160, "discard": discard, "inefficiency": 2.0, "independent": independent, "p": p,
+            "slope": 0.0, **halves}  # fmt: skip
+
+
+def movement(ions: dict[str, Any] | None = None, **series: dict[str, Any]) -> dict[str, Any]:
+    usual = {"total_orientation": moves(), "cosine": moves(), "potential_eV_per_atom": moves()}
+    return {"frame_ps": 0.01, "series": usual | series, "ions": ions or {}}

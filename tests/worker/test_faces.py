@@ -9,6 +9,7 @@ from interface import CELL, LX, LY, LZ, TOP, slab, water
 from mlipbench_hpc.analysis.onepass import BlockSums
 from mlipbench_hpc.analysis.profiles import WATER_G_PER_CM3, Profiler
 from mlipbench_hpc.worker.observables.faces import by_face
+from mlipbench_hpc.worker.stretch import Notes
 
 BOTTOM = 1.0 + LZ
 WATER = WATER_G_PER_CM3 / (LX * LY * 0.1)
@@ -29,7 +30,7 @@ def two_faces() -> tuple[Profiler, BlockSums]:
 def test_each_face_has_its_own_waters_and_its_own_normal(tmp_path: Path) -> None:
     profiler, sums = two_faces()
     assert profiler.apart == pytest.approx(BOTTOM - TOP)
-    values = by_face(tmp_path, profiler, sums.face_means)
+    values = by_face(tmp_path, profiler, sums.face_averages, Notes())
     assert values["upper"]["total_orientation"]["mean"] == pytest.approx(0.5 - 0.2)
     assert values["lower"]["total_orientation"]["mean"] == pytest.approx(0.8)
     assert values["upper"]["first_layer"]["cosine"]["mean"] == pytest.approx(0.15)
@@ -48,8 +49,8 @@ def test_each_face_has_its_own_waters_and_its_own_normal(tmp_path: Path) -> None
 
 def test_the_profile_of_both_is_their_mean() -> None:
     _, sums = two_faces()
-    for name, both in sums.means.items():
-        np.testing.assert_allclose(both, np.mean([own[name] for own in sums.face_means], axis=0))
+    for name, both in sums.averages.means.items():
+        np.testing.assert_allclose(both, np.mean([own.means[name] for own in sums.face_averages], axis=0))
 
 
 def test_one_face_has_nothing_beside_it(tmp_path: Path) -> None:
@@ -57,5 +58,5 @@ def test_one_face_has_nothing_beside_it(tmp_path: Path) -> None:
     profiler = Profiler.of(frame.numbers, frame.positions, CELL, 79, 0.1)
     sums = BlockSums(profiler, np.ones((1, 2)), 2)
     sums.add(np.repeat(frame.positions[None], 2, axis=0))
-    assert by_face(tmp_path, profiler, sums.face_means) == {}
+    assert by_face(tmp_path, profiler, sums.face_averages, Notes()) == {}
     assert not list(tmp_path.iterdir())

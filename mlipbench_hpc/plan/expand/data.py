@@ -50,8 +50,9 @@ def _generated(graph: TaskGraph, name: str, recipe: GeneratedDataset) -> str:
     for origin, start, frames in recipe.runs:
         subject = {"sample": name, "of": origin, "start": start} if apart else {"dataset": name}
         upstream = {"system": system(graph, origin, start)}
-        parameters = sources.sample(recipe, card, start, frames)
-        costs = cost.label(card, parameters, graph.setting.systems[origin])
+        facts, parameters = graph.setting.systems[origin], sources.sample(recipe, card, start, frames)
+        parameters |= sources.slab(graph.campaign.analysis.profiles, facts.species)
+        costs = cost.label(card, parameters, facts)
         keys.append(graph.add("label", subject, parameters, upstream, costs, potential=recipe.potential))
     if not apart:
         return keys[0]

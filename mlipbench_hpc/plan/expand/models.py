@@ -92,7 +92,9 @@ def _calibrate(shared: Round, name: str, number: int, evaluated: list[str]) -> s
     if len(evaluated) < 2:
         return None
     graph, subject = shared.graph, {"committee": name, "round": number}
+    facts = graph.setting.facts[shared.split.dataset]
     parameters = {"conditions": _conditions(shared)}
+    parameters |= sources.slab(graph.campaign.analysis.profiles, facts.species)
     upstream = {"frames": shared.upstream["frames"]} | members(evaluated)
     return graph.add("calibrate", subject, parameters, upstream, Cost(), maybe=shared.maybe)
 

@@ -172,13 +172,14 @@ def series(results: Results, run: Item, analysis: Item, observable: Observable) 
     mean, error, correlated, width = (
         number(statistics[name]) for name in ("mean", "se", "se_autocorrelation", "width")
     )
+    blocks = number(statistics.get("se_blocks", statistics["se"]))
     unit = observable.unit and f" {observable.unit}"
     definition = observable.definition and f" {observable.definition}"
     caption = (
         f"{observable.title} of {_whose(results, run)}.{definition} Mean {mean}{unit}, standard error "
-        f"{error}{unit} from blocks and {correlated}{unit} from autocorrelation, standard deviation "
-        f"{width}{unit}. {'Every frame' if stride == 1 else f'One frame in {stride}'} is drawn; histogram "
-        "over all frames."
+        f"{error}{unit}, the larger of {blocks}{unit} from blocks and {correlated}{unit} from "
+        f"autocorrelation; standard deviation {width}{unit}. "
+        f"{'Every frame' if stride == 1 else f'One frame in {stride}'} is drawn; histogram over all frames."
     )
     columns = {"time_ps": times[::stride].tolist(), observable.column: values[::stride].tolist()}
     return finish(f"{place(run)}-{observable.name}", _title(observable, run), caption, columns, canvas)

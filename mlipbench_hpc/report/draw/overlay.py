@@ -17,16 +17,16 @@ from mlipbench_hpc.data.observable import HEIGHT, Observable
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import (
-    HOW,
+    POOLING,
     Band,
     alpha,
     band,
-    histograms,
     reached,
     reweighted_runs,
 )
 from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, panels, room
 from mlipbench_hpc.report.groups import Group, Line
+from mlipbench_hpc.report.series import histograms
 from mlipbench_hpc.report.text import listed, number
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
@@ -215,7 +215,7 @@ def caption(group: Group, series: bool = False) -> str:
             "omitted where it exceeds the axis range."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
-        sentences.append(f"{HOW}.")
+        sentences.append(f"{POOLING}.")
     if series:
         sentences.append("Histograms: all frames of all replicas, without band.")
     sentences += [

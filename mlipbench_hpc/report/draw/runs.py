@@ -88,11 +88,11 @@ def radial(results: Results, observable: Observable) -> Figure | None:
     blocks = results.document["campaign"]["analysis"]["blocks"]
     canvas, axes = side_by_side(list(lines), DISTANCE.title, observable.label, PANEL_HEIGHT)
     for name, own in lines.items():
-        _draw_radial(axes[name], own, f"± 2 SE, {blocks} blocks")
+        _draw_radial(axes[name], own, "± 2 SE")
     about = "; ".join(f"{name}: {about_md(results, name)}" for name in lines)
     caption = (
         f"{observable.title} of each run, replicas not pooled ({about}). "
-        f"Bands: ± 2 standard errors from {blocks} blocks."
+        f"Bands: ± 2 standard errors, from {blocks} blocks or from autocorrelation, the larger."
     )
     parts = [
         ({"md": name, "replica": replica}, table)

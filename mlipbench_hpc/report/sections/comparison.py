@@ -19,7 +19,7 @@ from mlipbench_hpc.report.section import (
     Table,
     cautions,
 )
-from mlipbench_hpc.report.significance import quantities
+from mlipbench_hpc.report.significance import quantities, unmatched
 from mlipbench_hpc.report.text import COLUMNS, wrapped
 
 
@@ -32,7 +32,7 @@ def build(results: Results) -> Content:
         blocks,
         {"comparisons": comparison.numbers(results)},
         [convergence.verdict(group) for group in compared],
-        _cautions(compared),
+        [*_cautions(compared), *_unmatched(results)],
         summary=[line for group in compared for line in ["", *_summary(group)]],
     )
 
@@ -48,6 +48,16 @@ def _cautions(compared: list[Group]) -> list[Caution]:
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
         every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
     return every
+
+
+def _unmatched(results: Results) -> list[Caution]:
+    """A warning for each declared comparison that no runs of the report are for."""
+    sentences = [
+        f"no test of {declared}: correct `analysis.comparisons`, or run what it lacks."
+        for declared in unmatched(results)
+    ]
+    place = "analysis.comparisons"
+    return cautions(place, f"{place} (no model, no MD)", sentences, Consequence.LIMITED)
 
 
 def _blocks(results: Results, group: Group) -> list[Block]:
@@ -85,11 +95,7 @@ def _summary(group: Group) -> list[str]:
     for line in group.drawn:
         lines += [*_heading(group, line), *_numbers(group, line)]
     if group.drawn:
-        lines += wrapped(
-            "mean ± SE (sampling) ± training error; differs, unresolved: from the reference, p ≤ 0.05 "
-            "(Welch, Holm-corrected) or above",
-            first="  ",
-        )
+        lines += wrapped(comparison.definition(group), first="  ")
     return [*lines, *checked]
 
 

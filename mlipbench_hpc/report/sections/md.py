@@ -60,8 +60,8 @@ def _verdict(results: Results, name: str) -> list[str]:
     sentence += f", {len(unstable)} unstable." if unstable else ", all stable."
     if max(lengths) < LONG_ENOUGH_PS:
         sentence += (
-            f" Longest run {number(max(lengths))} ps, below {number(LONG_ENOUGH_PS)} ps: averages are not "
-            f"converged and stability beyond {number(max(lengths))} ps is untested; extend the runs."
+            f" Longest run {number(max(lengths))} ps, below {number(LONG_ENOUGH_PS)} ps: averages do not "
+            f"count as converged and stability beyond {number(max(lengths))} ps is untested; extend the runs."
         )
     return [sentence]
 
@@ -153,9 +153,8 @@ def table(results: Results) -> Table:
               "drift of conserved energy, meV/atom/ps",
               "largest deviation of conserved energy, meV/atom"]  # fmt: skip
     caption = (
-        "NVT runs. Mean ± block standard error over the analysed frames; deviation of the conserved "
-        "energy from its "
-        "initial value, over the whole run."
+        "NVT runs. Mean ± standard error (the larger of blocks and autocorrelation) over the analysed "
+        "frames; deviation of the conserved energy from its initial value, over the whole run."
     )
     return Table(caption, header, [_md_row(results, item) for item in items], words=5)
 

@@ -3,15 +3,15 @@
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from mlipbench_hpc.analysis import layer, peaks
 from mlipbench_hpc.analysis.blocks import jackknife
 from mlipbench_hpc.analysis.correlation import series_average
-from mlipbench_hpc.analysis.onepass import BlockSums
-from mlipbench_hpc.analysis.profiles import Profiler, Samples
+from mlipbench_hpc.analysis.onepass import BlockSums, ProfileAverages
+from mlipbench_hpc.analysis.pieces import errors, of_statistic
+from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable
@@ -57,10 +57,10 @@ def start(run: Run) -> Finish | None:
 
 def finish(run: Run, sums: BlockSums, motion: Motion | None) -> Produced:
     """Write first_layer.npz: time_ps (T,) and cosine (T,), whose mean is the layer's ⟨cos θ⟩."""
-    numbers = first_layer(sums.profiler, sums.means)
+    numbers = first_layer(sums.profiler, sums.averages)
     cosines = motion.cosines if motion else np.full(1, np.nan)
     if np.isfinite(cosines).all():
-        numbers[layer.COSINE] |= _error(cosines, numbers[layer.COSINE]["se"], run.blocks)
+        numbers[layer.COSINE] |= _error(cosines, numbers[layer.COSINE]["se_blocks"], run.blocks)
         with writing(run.context.folder / FILE) as stream:
             np.savez(stream, allow_pickle=False, time_ps=run.stretch.times, **{layer.COSINE: cosines})
     return Produced({ROOM: numbers}, OBSERVABLES)
@@ -74,17 +74,26 @@ def _error(cosines: Floats, jackknifed: float | None, blocks: int) -> dict[str, 
     return {name: average[name] for name in ("se_autocorrelation", "dof")} | error
 
 
-def first_layer(interface: Profiler, means: Samples) -> dict[str, dict[str, Any]]:
-    """Mean and standard error (jackknife over blocks) of each number of the first layer; means (N, B).
+def first_layer(interface: Profiler, averages: ProfileAverages) -> dict[str, dict[str, float | None]]:
+    """Mean of each number of the first layer, with the larger of two standard errors and its degrees.
 
-    The peak is fitted around one height in all of them (`analysis.peaks`).
+    From blocks (jackknife) and from the autocorrelation of its pieces. The peak is fitted around one height
+    in all of them (`analysis.peaks`).
     """
-    blocks = layered(means)
+    blocks = layered(averages.means)
     around = peaks.centre(interface.z, blocks.mean(axis=0))
-    pairs = jackknife(blocks, lambda profiles: peaks.first_layer(interface.z, profiles, around))
+
+    def numbers(profiles: Floats) -> Floats:
+        return peaks.first_layer(interface.z, profiles, around)
+
+    means, own = jackknife(blocks, numbers)
+    both = errors(own, of_statistic(layered(averages.parts), averages.lengths, numbers))
+    dof = np.maximum(1.0, np.fmin(len(blocks), both.independent) - 1)
+    names = ("mean", "se", "se_blocks", "se_autocorrelation", "dof")
+    rows = zip(means, both.larger, both.blocks, both.correlated, dof, strict=True)
     return {
-        name: {"mean": number(mean), "se": number(error)}
-        for name, mean, error in zip(layer.NAMES, *pairs, strict=True)
+        name: dict(zip(names, map(number, row), strict=True))
+        for name, row in zip(layer.NAMES, rows, strict=True)
     }
 
 

@@ -3,18 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlipbench_hpc.analysis.blocks import from_block_means
-from mlipbench_hpc.analysis.onepass import BlockSums
+from mlipbench_hpc.analysis.onepass import BlockSums, ProfileAverages
 from mlipbench_hpc.analysis.ownership import owners_of
+from mlipbench_hpc.analysis.pieces import PIECES, Errors, errors, of_mean, of_ratio
 from mlipbench_hpc.analysis.profiles import (
     DENSITY,
     ORIENTATION,
     Profiler,
-    Samples,
     concentration,
     ratio,
 )
@@ -22,6 +23,7 @@ from mlipbench_hpc.analysis.waters import KINDS
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import FROM_ORIGIN, HEIGHT, Observable
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
+from mlipbench_hpc.worker.series import doubtful
 from mlipbench_hpc.worker.stretch import Notes, write_csv
 
 FILE, COSINE = "profiles.csv", "cosine_profile"
@@ -35,13 +37,14 @@ def start(run: Run) -> Finish:
 
 def block_sums(run: Run) -> BlockSums:
     """Sums in which each frame counts once."""
-    return BlockSums(run.interface, np.broadcast_to(1.0, (1, len(run.stretch))), run.blocks)
+    return BlockSums(run.interface, np.broadcast_to(1.0, (1, len(run.stretch))), run.blocks, PIECES)
 
 
 def finish(run: Run, sums: BlockSums) -> Produced:
     """Write profiles.csv; returns origin of z, surface, waters and ions."""
-    own = observables(sums.profiler, sums.means)
-    write_csv(run.context.folder / FILE, {"z_A": sums.profiler.z} | columns(own, sums.means))
+    averages = sums.averages
+    own = observables(sums.profiler, averages.means)
+    write_profiles(run.context.folder / FILE, sums.profiler, averages, run.notes)
     tell(sums.profiler, run.notes)
     metal = run.parameters["profiles"]["metal"]
     values = described(sums.profiler, metal if isinstance(metal, str) else " ".join(metal))
@@ -98,17 +101,24 @@ def profile(name: str, title: str, symbol: str, unit: str, column: str, **change
     return Observable(name, title, symbol, unit, **usual | changes)
 
 
-def columns(observables: list[Observable], means: Samples) -> dict[str, Floats]:
-    """Mean and block standard error of each profile, and <cos θ> as a ratio; means: block means (N, B)."""
-    table: dict[str, Floats] = {}
-    for observable in observables:
-        if observable.name == COSINE:
-            value, error = ratio(means[ORIENTATION], means[DENSITY])
-        else:
-            average = from_block_means(means[observable.name], 0, 0)
-            value, error = average.mean, average.standard_error
-        table |= {observable.column: value, observable.error: error}
-    return table
+def write_profiles(path: Path, interface: Profiler, averages: ProfileAverages, notes: Notes) -> None:
+    """Write mean and standard error of each profile, and note errors that are too small."""
+    table: dict[str, Floats] = {"z_A": interface.z}
+    for observable in observables(interface, averages.means):
+        value, error = average(observable.name, averages)
+        table |= {observable.column: value, observable.error: error.larger}
+        doubtful(observable.name, error, notes)
+    write_csv(path, table)
+
+
+def average(name: str, averages: ProfileAverages) -> tuple[Floats, Errors]:
+    """A profile (B,) with its standard errors; <cos θ> is a ratio of two."""
+    means, parts = averages.means, averages.parts
+    if name == COSINE:
+        value, error = ratio(means[ORIENTATION], means[DENSITY])
+        return value, errors(error, of_ratio(parts[ORIENTATION], parts[DENSITY]))
+    whole = from_block_means(means[name], 0, 0)
+    return whole.mean, errors(whole.standard_error, of_mean(parts[name], averages.lengths))
 
 
 def described(interface: Profiler, metal: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import DISTANCE, Observable
 from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
+from mlipbench_hpc.worker.series import doubtful
 from mlipbench_hpc.worker.stretch import Notes, number, write_csv
 
 FILE = "rdf.csv"
@@ -48,6 +49,7 @@ def finish(run: Run) -> Produced:
             own.append(observable(pair, 50 + len(own)))
             table |= {"r_A": radial.r, **columns(own[-1], radial, "-".join(pair))}
             length = radial.average.block_length
+            doubtful(own[-1].name, radial.errors, run.notes)
             values["pairs"]["-".join(pair)] = first_peak(radial) | {"block_frames": length}
         run.context.check()
     if table:
@@ -86,7 +88,7 @@ def columns(own: Observable, radial: RadialDistribution, words: str) -> dict[str
     """Columns of one pair in rdf.csv: g, its standard error, running coordination number."""
     return {
         own.column: radial.average.mean,
-        own.error: radial.average.standard_error,
+        own.error: radial.errors.larger,
         f"n_{words}": radial.coordination,
     }
 
@@ -94,7 +96,7 @@ def columns(own: Observable, radial: RadialDistribution, words: str) -> dict[str
 def first_peak(radial: RadialDistribution) -> dict[str, float | None]:
     """Highest bin of g: for a liquid within a few Å this is the first peak."""
     top = int(radial.average.mean.argmax())
-    peak, error = radial.average.mean[top], radial.average.standard_error[top]
+    peak, error = radial.average.mean[top], radial.errors.larger[top]
     return {"peak_r_A": number(radial.r[top]), "peak_g": number(peak), "peak_se": number(error)}
 
 

@@ -416,6 +416,27 @@ def test_sampled_interfaces_are_the_same_every_time_and_labelled_again_the_same(
     assert answers_joined.charges.shape == (len(joined.numbers),)
 
 
+def test_every_species_is_sampled_at_the_temperature():
+    """Kinetic temperatures over 2 ps, known to some 12 K; hydrogen is two hundred times lighter than gold."""
+    frames, positions = relaxed(0)
+    engine = Electrode(Box.of(frames, 0), Electrode.sampling_accuracy)
+    engine.minimise(positions, frozen := np.arange(16))
+    engine.heat(300.0, 0.0005, 7)
+    engine.advance(2000)
+    masses = {79: 196.967, 8: 15.9994, 1: 1.008}  # g/mol
+    mobile = np.setdiff1d(np.arange(len(positions)), frozen)
+    temperatures: dict[int, list[float]] = {number: [] for number in masses}
+    for _ in range(80):
+        engine.advance(50)
+        velocities = engine.gather("v", 3)
+        for number, mass in masses.items():
+            own = velocities[mobile[frames.numbers[mobile] == number]]  # Å/fs
+            temperatures[number].append(mass * float((own**2).mean()) * 1e7 / 8.31446)
+    assert {n: np.mean(own) for n, own in temperatures.items()} == pytest.approx(
+        dict.fromkeys(masses, 300.0), abs=40.0
+    )
+
+
 def test_every_so_many_th_frame_is_rattled_and_molecules_stay_whole(tmp_path: Path):
     store, _, label = sampled(tmp_path / "one", temperatures=[300.0], frames=4)
     plain, _ = labels_of(store, label)

@@ -1,0 +1,178 @@
+"""What the first screen says where tests are missing, withheld, conditional, or of models alone."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from charged import CHARGED, NEUTRAL, add, change, collected, interfaces, movement, moves
+from profiled import ERRORS, SCALARS
+
+from mlipbench_hpc.analysis.inference import ErrorTerm
+from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.report import conclusions, summary_table
+from mlipbench_hpc.report.combine import Committee, Number, numbered
+from mlipbench_hpc.report.groups import groups
+from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.layers import conditional
+from mlipbench_hpc.report.significance import primary, unmatched
+
+LONG = {"time_ps": 600.0, "analysed_ps": 500.0}
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
+
+
+def build(campaign: Any, out: Path) -> tuple[str, dict[str, Any], str]:
+    """Page, results.json and summary."""
+    page = build_report(campaign.document, campaign.tasks, campaign.store, out)
+    summary = (out / "summary.txt").read_text(encoding="utf-8")
+    return page.read_text(encoding="utf-8"), read_json(out / "results.json") or {}, summary
+
+
+def declare(campaign: Any, *declared: tuple[str, str, list[str]]) -> None:
+    names = ("run", "against", "observables")
+    campaign.document["campaign"]["analysis"]["comparisons"] = [
+        dict(zip(names, comparison, strict=True)) for comparison in declared
+    ]
+
+
+def test_comparisons_that_match_nothing_are_named_beside_the_reference(campaign: Any) -> None:
+    """The reference did run; the runs compared are of two systems, or have no such number."""
+    declare(interfaces(campaign), ("neutral", "truth", ["cosine"]), ("charged", "truth", ["sodium_height"]))
+    results = collected(campaign)
+    assert unmatched(results) == [
+        f"neutral against truth (different systems: neutral ran {NEUTRAL}; truth ran {CHARGED})",
+        "charged against truth (no sodium_height in both)",
+    ]
+    sentence = conclusions.sentences(results)[0]
+    assert "`analysis.comparisons` matches nothing: neutral against truth" in sentence
+    assert f"runs of the reference potential: truth in {CHARGED}" in sentence
+    assert "no reference potential ran" not in sentence
+
+
+def test_a_comparison_that_matches_nothing_beside_others_is_a_warning(
+    campaign: Any, plain: None, tmp_path: Path
+) -> None:
+    declare(interfaces(campaign), ("charged", "truth", ["cosine"]), ("charged", "gone", ["cosine"]))
+    assert len(primary(groups(collected(campaign))[0])) == 1
+    _, results, summary = build(campaign, tmp_path)
+    warning = "no test of charged against gone (no run of gone can be averaged at an interface)"
+    assert any(warning in sentence for sentence in results["warnings"])
+    assert "charged against gone" in " ".join(summary.split())
+
+
+def models_alone(campaign: Any) -> Any:
+    """Two committees on the same interface, and no reference."""
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "first", "mace", shift=0.6)
+    add(campaign, "second", "mace", shift=-0.6)
+    return campaign
+
+
+def test_without_a_reference_models_stand_against_each_other(
+    campaign: Any, plain: None, tmp_path: Path
+) -> None:
+    page, _, summary = build(models_alone(campaign), tmp_path)
+    results = collected(campaign)
+    assert conclusions.sentences(results)[0].startswith(
+        "Resolved: no test, because no reference potential ran these systems and `analysis.comparisons` is "
+        "empty; the table shows models against each other."
+    )
+    for text in (page, " ".join(summary.split())):
+        assert "models against each other" in text
+        assert "from the reference potential." not in text
+        assert "unresolved: from the reference" not in text
+
+
+def test_declared_tests_between_models_stand_in_the_summary(
+    campaign: Any, plain: None, tmp_path: Path
+) -> None:
+    declare(models_alone(campaign), ("second", "first", ["cosine"]))
+    _, _, summary = build(campaign, tmp_path)
+    assert "unresolved from mace (first)" in " ".join(summary.split())
+
+
+def test_the_table_shows_the_number_that_is_tested(campaign: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: σ/√M = 0.3 between models, √(α² + 1/M)·σ = 1.2 against a truth, sampling 0.4 of each."""
+    committee = Committee(2.0, ErrorTerm(0.4, 9), ErrorTerm(1.2, 3), ErrorTerm(0.3, 3))
+    own = Number(1.0, 0.1, 9, committee=committee)
+    group = groups(collected(models_alone(campaign)))[0]
+    quantity = group.observables[-1]
+    monkeypatch.setattr(summary_table, "numbered", lambda *_: own)
+    assert summary_table.shown(group, group.drawn[0], quantity) == (2.0, pytest.approx(0.5))
+    monkeypatch.setattr(summary_table, "numbered", lambda *_: replace(own, usable=False))
+    assert summary_table.shown(group, group.drawn[0], quantity) == (1.0, pytest.approx(0.1))
+    add(campaign, "truth", None)
+    group = groups(collected(campaign))[0]
+    monkeypatch.setattr(summary_table, "numbered", lambda *_: own)
+    assert summary_table.shown(group, group.drawn[1], quantity) == (2.0, pytest.approx(1.6**0.5))
+
+
+def test_a_run_too_short_for_a_test_of_stationarity_is_withheld(campaign: Any) -> None:
+    reason = "12 frames, at least 20 are needed"
+    change(interfaces(campaign), "analyse", "charged", 1, stationarity={"skipped": reason})
+    group = groups(collected(campaign))[0]
+    assert {test.verdict for test in primary(group)} == {"withheld"}
+    assert primary(group)[0].withheld == f"charged is not tested for stationarity: {reason}"
+
+
+def test_withheld_differences_ask_for_longer_runs(campaign: Any) -> None:
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "charged", "mace", **LONG)
+    add(campaign, "truth", None, **LONG)
+    for replica in range(2):
+        change(campaign, "analyse", "truth", replica, stationarity=movement(cosine=moves(p=1e-4)))
+    following = conclusions.sentences(collected(campaign))[2]
+    assert following.startswith("Next: extend the MD truth to 2000 ps")
+    assert following.endswith("; their conclusions are withheld, because they are not stationary.")
+
+
+@pytest.mark.parametrize(("apart", "agree"), [(0.5, True), (8.0, False)])
+def test_starts_of_both_layers_have_to_agree(campaign: Any, apart: float, agree: bool) -> None:
+    """Two starts in each layer, P_z `apart` errors of one run: of a pair the error is 1/√2, so 8 is 8 SE."""
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "charged", "mace", replicas=4, **LONG)
+    add(campaign, "truth", None, **LONG)
+    for replica in range(4):
+        low = int(replica < 2)
+        ions = {"Na": {"transitions": [6], "starts_in_first_layer": [low]}}
+        values = collected(campaign).of("analyse", md="charged", replica=replica)[0].values["profiles"]
+        mean = SCALARS["total_orientation"] + low * apart * ERRORS["total_orientation"]
+        own = values["total_orientation"] | {"mean": mean}
+        profiles = values | {"total_orientation": own}
+        change(campaign, "analyse", "charged", replica, stationarity=movement(ions), profiles=profiles)
+    (line,) = (line for line in groups(collected(campaign))[0].drawn if line.name == "charged")
+    words = conditional(line)
+    assert (words == "") == agree
+    if not agree:
+        assert words.startswith(
+            "Na: runs that start in the first layer differ from those that start beyond it by 3.20 ± 0.40 in "
+            "mean P_z (Welch, p = "
+        )
+        assert numbered(line, "total_orientation").mean == pytest.approx(-6.0 + 1.6)
+
+
+def test_a_resolved_difference_is_conditional_on_the_layer(campaign: Any) -> None:
+    results = collected(interfaces(campaign))
+    ions = {"Na": {"transitions": [0], "starts_in_first_layer": [1]}}
+    for run in results.of("analyse", md="charged"):
+        run.values["profiles"]["first_layer"]["peak_g_per_cm3"]["mean"] += 50.0
+        run.values["stationarity"] = movement(ions)
+    resolved = conclusions.sentences(results)[0]
+    assert resolved.endswith("Conditional on the layers where the ions of charged began.")
+
+
+def test_the_training_part_counts_with_its_lower_limit(campaign: Any) -> None:
+    """Without sampling noise both limits of σ are one; with noise above the spread the lower one is 0."""
+    results = collected(interfaces(campaign))
+    for noise, least in ((0.0, 1.0), (100.0, 0.0)):
+        for run in results.of("reweight", md="charged"):
+            run.values["scalars"]["cosine"]["noise"] = noise
+        fresh = groups(replace(results))[0]
+        own = next(own for own in summary_table.differences(fresh) if own.quantity.name == "cosine")
+        assert own.least_shares[:2] == own.shares[:2]
+        assert own.least_shares[2] == pytest.approx(least * own.shares[2])
+        assert own.shares[2] > 0.5
