@@ -69,11 +69,27 @@ def layers_of(
     gaps = np.diff(z[order], append=z[order[0]] + length)
     widest = int(gaps.argmax())
     if gaps[widest] < SURFACE_GAP:
-        raise ValueError(
-            f"the metal fills the cell: its widest gap along z is {gaps[widest]:.2f} Å, and a surface needs "
-            f"{SURFACE_GAP:g} Å"
-        )
+        raise ValueError(no_gap(positions, cell, atoms, float(gaps[widest])))
     # Atoms in order of height, beginning after the gap; wide steps between neighbours separate the layers.
     order, steps = np.roll(order, -widest - 1), np.roll(gaps, -widest - 1)[:-1]
     ends = np.flatnonzero(steps > LAYER_GAP) + 1
     return tuple(np.sort(atoms[part]) for part in np.split(order, ends))
+
+
+def no_gap(positions: NDArray[np.floating], cell: Floats, atoms: Ints, widest: float) -> str:
+    """Message of a slab without a surface across z, with the lattice vector across which it has one.
+
+    positions (N, 3) Å and cell (3, 3) Å of one frame; atoms: of the slab; widest: Å, its gap along z.
+    """
+    message = f"the metal fills the cell: its widest gap along z is {widest:.2f} Å, and a surface needs "
+    shares = np.sort(np.mod(np.asarray(positions[atoms], dtype=float) @ np.linalg.inv(cell), 1.0), axis=0)
+    gaps = np.diff(shares, axis=0, append=shares[:1] + 1.0).max(axis=0) / np.linalg.norm(
+        np.linalg.inv(cell), axis=0
+    )
+    axis = int(gaps[:2].argmax())
+    if gaps[axis] < SURFACE_GAP:
+        return f"{message}{SURFACE_GAP:g} Å"
+    return (
+        f"{message}{SURFACE_GAP:g} Å; across lattice vector {'ab'[axis]} it is {gaps[axis]:.2f} Å: the "
+        "surface has to lie in the xy plane, so turn the cell and its positions"
+    )

@@ -8,7 +8,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image, owners
-from mlipbench_hpc.analysis.slab import LAYER_GAP, SURFACE_GAP, Face, interfacial
+from mlipbench_hpc.analysis.slab import LAYER_GAP, SURFACE_GAP, Face, interfacial, no_gap
 from mlipbench_hpc.data.frames import Floats, Ints
 
 # Rows of a stepped surface are nearer to each other than layers: 0.8 Å for (211).
@@ -182,10 +182,7 @@ class Layers:
             if height >= SURFACE_GAP:
                 gaps.append(Gap(np.sort(atoms[below]), np.sort(atoms[above]), low, height))
         if not gaps:
-            raise ValueError(
-                f"the metal fills the cell: its widest gap along z is {widest:.2f} Å, and a surface needs "
-                f"{SURFACE_GAP:g} Å"
-            )
+            raise ValueError(no_gap(sample.first, sample.cell, atoms, widest))
         return cls(tuple(np.sort(atoms[group]) for group in full), np.sort(atoms[sparse]), tuple(gaps))
 
     def beside(self, layer: Ints, step: int) -> Ints:

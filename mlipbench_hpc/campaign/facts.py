@@ -30,8 +30,9 @@ class DatasetFacts:
     atom, for estimates of cost alone. By frame, empty where there is nothing to say: kinds, which composition
     it has (empty: in the order of `compositions`); groups, its trajectory; sets, the word for its set;
     arranged, which of `masses` it has. masses: u of atoms in their order, as mass and number of consecutive
-    atoms in turn, where the order is known. isolated: indices of frames of one isolated atom; understood and
-    remarks: sentences about a user's file.
+    atoms in turn, where the order is known. isolated: indices of frames of one isolated atom; energies: mean
+    energy in eV of the frames of each composition, where it is known; understood and remarks: sentences about
+    a user's file.
     """
 
     sha256: str
@@ -46,6 +47,7 @@ class DatasetFacts:
     arranged: tuple[int, ...] = field(default=(), compare=False)
     masses: tuple[Sequence[float], ...] = field(default=(), compare=False)
     isolated: tuple[int, ...] = field(default=(), compare=False)
+    energies: Mapping[str, float] = field(default_factory=dict, compare=False)
     understood: tuple[str, ...] = field(default=(), compare=False)
     remarks: tuple[str, ...] = field(default=(), compare=False)
 
@@ -96,6 +98,7 @@ class DatasetFacts:
             density=self.density,
             kinds=tuple(places[formulas[index]] for index in indices),
             masses=self.masses,
+            energies={name: energy for name, energy in self.energies.items() if name in compositions},
             **record,
         )
 
@@ -222,7 +225,20 @@ def joined_facts(parts: Mapping[str, DatasetFacts]) -> DatasetFacts:
         groups=tuple(_groups(parts)) if any(part.groups for part in parts.values()) else (),
         sets=tuple(name for name, part in parts.items() for _ in range(part.frames)),
         isolated=tuple(_isolated(parts)),
+        energies=_energies(parts, compositions),
     )
+
+
+def _energies(parts: Mapping[str, DatasetFacts], compositions: Mapping[str, int]) -> dict[str, float]:
+    """Mean energy in eV of each composition over all parts that know it."""
+    means = dict[str, float]()
+    for name in compositions:
+        known = [
+            (part.compositions[name], part.energies[name]) for part in parts.values() if name in part.energies
+        ]
+        if known:
+            means[name] = sum(count * energy for count, energy in known) / sum(count for count, _ in known)
+    return means
 
 
 def _arrangements(parts: Mapping[str, DatasetFacts]) -> dict[str, Any]:
@@ -256,7 +272,7 @@ def labelled_facts(facts: DatasetFacts, answers: Sequence[str]) -> DatasetFacts:
     answers: what its card says that it labels besides energies and forces.
     """
     dipoles = facts.frames if "dipole" in answers else 0
-    return replace(facts, sha256="", dipoles=dipoles, understood=(), remarks=())
+    return replace(facts, sha256="", dipoles=dipoles, energies={}, understood=(), remarks=())
 
 
 def drawn(facts: DatasetFacts, only: Mapping[str, int]) -> DatasetFacts:
@@ -291,6 +307,8 @@ def atoms_in(formula: str) -> dict[str, int]:
 
 def frames_facts(frames: "Frames") -> DatasetFacts:
     """Facts of frames, apart from the file that they come from."""
+    import numpy as np
+
     from mlipbench_hpc.data.density import local_density
     from mlipbench_hpc.data.energies import isolated_atoms
     from mlipbench_hpc.data.summary import strata
@@ -298,6 +316,7 @@ def frames_facts(frames: "Frames") -> DatasetFacts:
     formulas = strata(frames)
     compositions = dict(Counter(formulas))
     places = {name: place for place, name in enumerate(compositions)}
+    kinds = np.array([places[formula] for formula in formulas])
     orders = [consecutive(frames.atoms(index).get_masses().tolist()) for index in range(len(frames))]
     masses = {order: place for place, order in enumerate(dict.fromkeys(orders))}
     return DatasetFacts(
@@ -306,10 +325,15 @@ def frames_facts(frames: "Frames") -> DatasetFacts:
         compositions=compositions,
         species=tuple(frames.species()),
         density=local_density(frames),
-        kinds=tuple(places[formula] for formula in formulas),
+        kinds=tuple(kinds.tolist()),
         groups=() if frames.groups is None else tuple(frames.groups.tolist()),
         sets=() if frames.sets is None else tuple(frames.sets.tolist()),
         arranged=tuple(masses[order] for order in orders),
         masses=tuple(masses),
         isolated=tuple(isolated_atoms(frames).tolist()),
+        energies={
+            name: mean
+            for name, place in places.items()
+            if math.isfinite(mean := float(frames.energies[kinds == place].mean()))
+        },
     )

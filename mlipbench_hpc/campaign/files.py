@@ -13,11 +13,12 @@ from mlipbench_hpc.contract.key import digest, plain_files, tree_digest
 
 if TYPE_CHECKING:
     from mlipbench_hpc.data.check import DataProblem
+    from mlipbench_hpc.data.frames import Frames
     from mlipbench_hpc.data.read import Source
 
-FACTS_VERSION = 6
+FACTS_VERSION = 7
 # Of the reader of users' files: raised when it may understand a file in another way.
-READER = 3
+READER = 4
 Field = Literal["path", "sha256"]
 Brought = FileDataset | Structure | Structures
 
@@ -65,6 +66,35 @@ def file_facts(source: Path, dataset: Brought, cache: Path | None) -> DatasetFac
         expected = f"{dataset.sha256} (correct `sha256` if the data were meant to change, else restore them)"
         return [FileProblem("sha256", f"{source} is not the pinned data", facts.sha256, expected)]
     return facts
+
+
+def repeated(parts: Mapping[str, tuple[Path, Brought]], cache: Path | None) -> str:
+    """Sentence on a structure that stands in several files that are joined; empty where none does.
+
+    parts: file and entry by the name of the dataset. Files without a repetition are remembered.
+    """
+    from mlipbench_hpc.data.duplicates import across
+
+    states = [[name, _state(*part)] for name, part in parts.items()]
+    memory = cache / f"{digest(['join', states])}.json" if cache else None
+    if memory and read_json(memory) is not None:
+        return ""
+    sentence = across({name: _frames(*part) for name, part in parts.items()})
+    if memory and not sentence:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        write_json(memory, {"joined": list(parts)})
+    return sentence
+
+
+def _frames(source: Path, dataset: Brought) -> "Frames":
+    """Frames of a file that was found right."""
+    from mlipbench_hpc.data.read import read_structure, read_structures
+
+    if isinstance(dataset, Structure):
+        return read_structure(source).frames
+    if isinstance(dataset, Structures):
+        return read_structures(source, dataset.format, dataset.frames).frames
+    return _left(source, dataset)[0].frames
 
 
 def _state(source: Path, dataset: Brought) -> str:
@@ -126,15 +156,13 @@ class _Content:
 
 
 def _checked(source: Path, dataset: Brought) -> _Content:
-    import numpy as np
-
     from mlipbench_hpc.data.check import check_structure, check_structures
     from mlipbench_hpc.data.read import Source, read_structure, read_structures
 
-    none = np.zeros(0)
     if isinstance(dataset, Structure):
-        frames = read_structure(source)
-        return _Content(Source(frames, none), check_structure(frames))
+        start = read_structure(source)
+        bare = Source(start.frames, start.dipoles)
+        return _Content(bare, check_structure(start.frames), remarks=start.remarks)
     if isinstance(dataset, Structures):
         bare = read_structures(source, dataset.format, dataset.frames)
         return _Content(bare, check_structures(bare.frames), remarks=bare.remarks)
@@ -146,23 +174,29 @@ def _labelled(source: Path, dataset: FileDataset) -> _Content:
 
     from mlipbench_hpc.data.check import DataProblem
     from mlipbench_hpc.data.labels import check_source, remarks
-    from mlipbench_hpc.data.leaveout import leave_out
-    from mlipbench_hpc.data.read import read
     from mlipbench_hpc.data.survey import in_time
 
-    parameters = read_parameters(dataset)
-    units, labels, ignore = parameters["units"], parameters["labels"], tuple(dataset.ignore)
-    everything = read(source, dataset.format, units, labels, dataset.frames, ignore)
-    content, dropped = leave_out(everything, parameters["leave_out"])
+    content, dropped = _left(source, dataset)
     known, wrong = (
         int(np.isfinite(content.dipoles).sum()),
-        check_source(content, parameters["labels"], dataset.largest_force),
+        check_source(content, dataset.labels.model_dump(), dataset.largest_force),
     )
     if not known and "dipole" in dataset.labels.model_fields_set and dataset.format != "deepmd-npy":
         expected = "the name of a vector in its frames, or no `dipole` under `labels`"
         wrong.append(DataProblem(None, "no frame has such a dipole", dataset.labels.dipole, expected))
     notes = () if wrong else (*content.remarks, *remarks(content.frames), *in_time(content.frames))
     return _Content(content, wrong, known, dropped, notes)
+
+
+def _left(source: Path, dataset: FileDataset) -> "tuple[Source, dict[str, int]]":
+    """What `leave_out` leaves of a file, and the number of frames that each rule drops."""
+    from mlipbench_hpc.data.leaveout import leave_out
+    from mlipbench_hpc.data.read import read
+
+    parameters = read_parameters(dataset)
+    units, labels, ignore = parameters["units"], parameters["labels"], tuple(dataset.ignore)
+    everything = read(source, dataset.format, units, labels, dataset.frames, ignore)
+    return leave_out(everything, parameters["leave_out"])
 
 
 def _where(frame: int | None) -> str:

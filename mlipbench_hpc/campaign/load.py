@@ -16,7 +16,7 @@ from mlipbench_hpc.campaign.facts import (
     joined_facts,
     labelled_facts,
 )
-from mlipbench_hpc.campaign.files import Brought, file_facts
+from mlipbench_hpc.campaign.files import Brought, file_facts, repeated
 from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
@@ -167,6 +167,7 @@ class _Known:
                     dataset.generate, self.systems, self._answers(dataset.generate.potential)
                 )
         self._derived()
+        self._compare_joined(cache)
 
     def _look_at(self, place: Place, one: Brought, cache: Path | None) -> None:
         facts = file_facts(self.files[place], one, cache)
@@ -182,6 +183,22 @@ class _Known:
         while ready := [name for name, one in waiting.items() if set(sources(one)) <= set(self.datasets)]:
             for name in ready:
                 self.datasets[name] = self._made_of(waiting.pop(name))
+
+    def _compare_joined(self, cache: Path | None) -> None:
+        """A structure in two joined files could be in training and test at the same time."""
+        assert self.campaign is not None
+        files = {
+            place[1]: (self.files[place], entry)
+            for place, entry in self.brought.items()
+            if place[0] == "datasets"
+        }
+        for name, dataset in self.campaign.datasets.items():
+            parts = {
+                part: files[part] for part in dataset.join or [] if part in files and part in self.datasets
+            }
+            if len(parts) > 1 and (same := repeated(parts, cache)):
+                expected = "each structure once, else it can be in training and test at the same time"
+                self.wrong.append(Mistake(("datasets", name, "join"), same, "", expected))
 
     def _made_of(self, dataset: Dataset) -> DatasetFacts:
         parts = {name: self.datasets[name] for name in sources(dataset)}

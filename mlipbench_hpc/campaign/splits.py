@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlipbench_hpc.campaign.energies import check_energies
 from mlipbench_hpc.campaign.facts import DatasetFacts, atoms_in, drawn
 from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
@@ -103,6 +104,25 @@ def _sets(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
         yield Mistake(place, "one set of frames is to be two", repr(word), "each word in one of the three")
 
 
+def unlisted(split: Split, facts: Facts) -> str:
+    """Sentence on frames whose word is in none of the three `sets`; empty where there are none."""
+    if split.sets is None or split.dataset not in facts:
+        return ""
+    known = facts[split.dataset]
+    listed = {word for words in split.sets.model_dump().values() for word in words}
+    alone = set(known.isolated)
+    words = Counter(
+        word for index, word in enumerate(known.sets) if word not in listed and index not in alone
+    )
+    if not words:
+        return ""
+    names = ", ".join(f"{word or 'no word'} ({count})" for word, count in sorted(words.items()))
+    return (
+        f"{words.total()} of {known.frames} frames stand in no set, for their word is not listed: {names}; "
+        "add it under `sets`, or leave it so"
+    )
+
+
 def _counts(only: Mapping[str, int]) -> str:
     return ", ".join(f"{symbol}{count}" for symbol, count in only.items())
 
@@ -161,20 +181,27 @@ def _divided(place: Place, split: Split, train: int, known: DatasetFacts) -> Ite
 def _references(
     place: Place, split: Split, everything: DatasetFacts, known: DatasetFacts
 ) -> Iterator[Mistake]:
-    """Species without a reference energy, where these are stated or taken from isolated atoms."""
+    """Species without a reference energy, and absurd ones, where stated or taken from isolated atoms."""
     from ase.data import atomic_numbers
 
     asked = split.reference_energies
     if isinstance(asked, dict):
         for symbol in [symbol for symbol in asked if symbol not in atomic_numbers]:
             yield Mistake((*place, symbol), "no such element", repr(symbol), "a symbol such as O or Na")
-        present = {atomic_numbers.get(symbol, -1) for symbol in asked}
+        energies: Mapping[str, float] = asked
     elif asked == "isolated atoms" or (asked is None and everything.isolated):
         formulas = everything.formulas
-        present = {atomic_numbers[s] for index in everything.isolated for s in atoms_in(formulas[index])}
+        singles = [formulas[index] for index in everything.isolated]
+        energies = {
+            symbol: everything.energies.get(single, math.nan)
+            for single in singles
+            for symbol in atoms_in(single)
+        }
     else:
         return
-    if lost := set(known.species) - present:
+    if lost := set(known.species) - {atomic_numbers.get(symbol, -1) for symbol in energies}:
         source = "stated" if isinstance(asked, dict) else "isolated atoms"
         expected = "one for each element, or `fit`"
         yield Mistake(place, f"no reference energy of {symbols(lost)}", source, expected)
+    else:
+        yield from check_energies(place, energies, known)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def add_verbs(verbs: Subparsers) -> None:
     """The three verbs."""
     text = "check a campaign and its data: every mistake at once, nothing is run"
-    add_campaign_verb(verbs, "validate", validate, text)
+    # It runs nothing, so that it needs no site; without one the models are judged for this machine.
+    add_campaign_verb(verbs, "validate", validate, text).set_defaults(needs_site=False)
     add_campaign_verb(verbs, "environments", environments, "the environments a campaign needs, one a line")
     text = "JSON Schema of campaigns or sites, for editors"
     schemas = verbs.add_parser("schema", help=text, description=text)
@@ -44,14 +45,18 @@ def validate(session: Session) -> int:
 
 
 def remarks(validated: Validated) -> list[str]:
-    """Remarks on data that may mislead, one line each."""
+    """Remarks on data and splits that may mislead, one line each."""
+    from mlipbench_hpc.campaign.splits import unlisted
+
     named = (("dataset", validated.datasets), ("system", validated.systems))
-    return [
+    lines = [
         f"  look at {kind} {name}: {remark}"
         for kind, known in named
         for name, facts in known.items()
         for remark in facts.remarks
     ]
+    splits = {name: unlisted(split, validated.datasets) for name, split in validated.campaign.splits.items()}
+    return lines + [f"  look at split {name}: {remark}" for name, remark in splits.items() if remark]
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -57,7 +57,9 @@ class Session:
         """The campaign and what its data hold. Raises CampaignError."""
         from mlipbench_hpc.campaign.load import validate
 
-        return validate(self.path, cache=self.store.root / "facts")
+        # A command that needs no site leaves no new store behind.
+        has_store = self.options.needs_site or self.root.is_dir()
+        return validate(self.path, cache=self.store.root / "facts" if has_store else None)
 
     @cached_property
     def architectures(self) -> Mapping[str, InstalledArchitecture]:

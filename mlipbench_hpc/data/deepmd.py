@@ -84,11 +84,16 @@ def _species(system: Path) -> list[str]:
     try:
         symbols = names.read_text().split()
         types = [int(word) for word in (system / "type.raw").read_text().split()]
-        if min(types) < 0:
-            raise IndexError(min(types))
-        return [symbols[index] for index in types]
-    except (ValueError, IndexError) as error:
-        raise DataError(f"{system}: type.raw and type_map.raw do not fit each other: {error!r}") from error
+    except ValueError as error:
+        raise DataError(f"{system / 'type.raw'}: {error}; expected one type number for each atom") from error
+    if not types:
+        raise DataError(f"{system / 'type.raw'}: it is empty; expected one type number for each atom")
+    if beyond := sorted({kind for kind in types if not 0 <= kind < len(symbols)}):
+        raise DataError(
+            f"{system}: type.raw holds type {beyond[0]}, but type_map.raw names {len(symbols)} types from 0 "
+            f"on ({' '.join(symbols)}): add the name of the type, or take the type_map.raw of these data"
+        )
+    return [symbols[index] for index in types]
 
 
 def _atoms(system: Path, words: list[str]) -> tuple[Ints, Floats]:

@@ -1,14 +1,15 @@
 """Structures that are equal except for the order of atoms, periodic images and a common shift."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from mlipbench_hpc.data.cells import is_valid
-from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.data.energies import isolated_atoms
+from mlipbench_hpc.data.frames import Floats, Frames, concatenate
 
 # Largest distance in Å between two atoms that count as the same.
 TOLERANCE_A = 8e-4
@@ -34,6 +35,24 @@ def duplicates(frames: Frames) -> list[tuple[int, int]]:
             if one not in first and other not in first and _is_shifted(frames, one, other):
                 first[other] = one
     return sorted(((one, other) for other, one in first.items()), key=lambda pair: pair[1])
+
+
+def across(parts: Mapping[str, Frames]) -> str:
+    """Sentence on the first structure that stands in the data twice; empty where none does.
+
+    parts: frames by the name of their dataset. Isolated atoms, which no set holds, may be repeated.
+    """
+    names, frames = list(parts), concatenate(list(parts.values()))
+    starts = np.cumsum([0] + [len(part) for part in parts.values()])
+    alone = set(isolated_atoms(frames).tolist())
+    same = next((pair for pair in duplicates(frames) if pair[0] not in alone), None)
+    if same is None:
+        return ""
+    owners = [int(np.searchsorted(starts, index, side="right")) - 1 for index in same]
+    where = [
+        f"frame {index - starts[owner]} of {names[owner]}" for index, owner in zip(same, owners, strict=True)
+    ]
+    return f"{where[0]} and {where[1]} are the same structure; leave one out of its dataset"
 
 
 def _is_comparable(frames: Frames, index: int) -> bool:

@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.lines import complete, decimals
-from mlipbench_hpc.data.records import MASSES, DataError, Record, element
+from mlipbench_hpc.data.records import DataError, Record, element, mass_lists, masses_of
 
 BOM = b"\xef\xbb\xbf"
 PLAIN = "species:S:1:pos:R:3"
 KINDS: dict[str, Any] = {"R": float, "I": float, "S": str, "L": str}
 # Not used here, and removed because ASE refuses values other than nine numbers.
 KEY = re.compile(r"(?:^|\s)([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|\{[^}]*\}|\S+)")
+# A key without a value, whose value would be the next key for ASE.
+EMPTY = re.compile(
+    r"""(?<!\S)[A-Za-z_]\w*\s*=(?:\s*(?:""|'')(?!\S)|\s*$|(?=\s+[A-Za-z_]\w*\s*=))""",
+)
 UNREAD = re.compile(r"(?<!\S)(stress|virials?)(\s*=)")
 Columns = dict[str, NDArray[Any]]
 
@@ -69,10 +73,12 @@ class XyzFile:
     def _frame(self, stream: BinaryIO, count: int) -> Record:
         comment = self._next(stream).decode("utf-8").strip()
         _require_single(comment, self.line)
-        values: dict[str, Any] = key_val_str_to_dict(UNREAD.sub(r"unread_\1\2", comment)) if comment else {}
+        used = EMPTY.sub("", UNREAD.sub(r"unread_\1\2", comment)).strip()
+        values: dict[str, Any] = key_val_str_to_dict(used) if used else {}
         first = self.line + 1
         rows = self._rows(stream, count)
         columns = self._columns(str(values.pop("Properties", PLAIN)), rows, first)
+        columns |= mass_lists(values)
         cell, pbc = _lattice(values)
         numbers, masses = self._species(columns, count)
         positions = columns.pop("pos", None)
@@ -113,11 +119,10 @@ class XyzFile:
         words = words if words.dtype.kind == "U" else words.astype(np.int64).astype(str)
         self.species.update(words.tolist())
         pairs = [element(word) for word in words.tolist()]
-        masses = np.array([mass for _, mass in pairs], dtype=float)
-        for name in MASSES:
-            if name in columns:
-                masses = np.asarray(columns.pop(name), dtype=float)
-        return np.array([number for number, _ in pairs], dtype=np.int64), masses.reshape(count)
+        masses = masses_of(columns, count)
+        if masses is None:
+            masses = np.array([mass for _, mass in pairs], dtype=float)
+        return np.array([number for number, _ in pairs], dtype=np.int64), masses
 
 
 def _whole(lines: list[bytes]) -> bool:

@@ -5,19 +5,16 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from mlipbench_hpc.data import outliers
 from mlipbench_hpc.data.check import DataProblem, check_frames
 from mlipbench_hpc.data.consistency import consistency
 from mlipbench_hpc.data.energies import isolated_atoms
-from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.data.frames import Frames, Ints
 from mlipbench_hpc.data.read import Source
 
 FEWEST_ENERGIES = 3
 # A force is zero in a frame by symmetry, in most frames by a constraint.
 FEWEST_FROZEN = 3
-FEWEST_OF_A_COMPOSITION = 8
-# Smallest distance of an outlier from its composition's median, in robust standard deviations and in eV/atom.
-OUTLIER_SIGMA, OUTLIER_EV_PER_ATOM = 10.0, 0.05
-SIGMA_OF_MAD = 1.4826
 SHOWN = 5
 
 
@@ -33,9 +30,11 @@ def check_source(source: Source, labels: Mapping[str, str | None], largest_force
 
 def _absent(source: Source, labels: Mapping[str, str | None]) -> Iterator[DataProblem]:
     """Labels that no frame has, with similar names in the data, or all names."""
-    for key, array in (("energy", source.frames.energies), ("forces", source.frames.forces)):
+    # Isolated atoms often stand without forces, which are then zero.
+    bound = source.frames.select(np.setdiff1d(np.arange(len(source.frames)), isolated_atoms(source.frames)))
+    for key, array in (("energy", source.frames.energies), ("forces", bound.forces)):
         asked = str(labels[key])
-        if np.isnan(array).all() and asked not in source.names:
+        if np.isnan(array).all() and array.size and asked not in source.names:
             near = difflib.get_close_matches(asked, source.names, 3, 0.5)
             near += [name for name in source.names if asked.lower() in name.lower() and name not in near]
             there = near or list(source.names)
@@ -54,7 +53,8 @@ def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:
 def _impossible(frames: Frames) -> Iterator[DataProblem]:
     """Labels without any content, and energies that contradict the forces."""
     bound = np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
-    if len(bound) < 2 or not np.isfinite(frames.energies).all() or not np.isfinite(frames.forces).all():
+    numbers = frames.energies, frames.forces, frames.positions
+    if len(bound) < 2 or not frames.sizes.all() or not all(np.isfinite(part).all() for part in numbers):
         return
     part = frames.select(bound)
     if not part.forces.any():
@@ -66,19 +66,34 @@ def _impossible(frames: Frames) -> Iterator[DataProblem]:
         yield DataProblem(None, "all energies are equal", received, "each frame's own energy")
     elif (fit := consistency(part)) and not fit.is_consistent:
         yield DataProblem(None, "energies and forces contradict each other", *fit.words())
+    elif fit and fit.is_unrelated:
+        yield DataProblem(None, "forces do not belong to the positions", *fit.misfit())
 
 
 def remarks(frames: Frames) -> list[str]:
-    """Warnings of labels that may be intended, but may mislead."""
-    return [*_frozen(frames), *_periodicity(frames), *_outliers(frames)]
+    """Warnings of labels that may be intended, but may mislead. Isolated atoms have no say in them."""
+    bound = np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
+    part, places = frames.select(bound), bound.tolist()
+    if not len(part):
+        return []
+    return [
+        *_frozen(part),
+        *_periodicity(part),
+        *_doubtful_forces(part),
+        *_zero_energies(part, places),
+        *_zero_forces(part, places),
+        *_constant_energies(part),
+        *_repeated_forces(part, places),
+        *outliers.zeros(part),
+        *outliers.sentences(part, places),
+    ]
 
 
 def _frozen(frames: Frames) -> Iterator[str]:
     """Warning of atoms whose force is exactly zero: constraints written as labels."""
-    alone = set(isolated_atoms(frames).tolist())
     zero = ~frames.forces.any(axis=1)
     counts = np.add.reduceat(zero, frames.offsets[:-1], dtype=int)
-    constrained = [index for index in np.flatnonzero(counts).tolist() if index not in alone]
+    constrained = np.flatnonzero(counts)
     if len(constrained) >= FEWEST_FROZEN and 2 * len(constrained) > len(frames):
         most = int(counts[constrained].max())
         yield (
@@ -105,33 +120,59 @@ def periodicities(frames: Frames) -> dict[str, int]:
     }
 
 
-def _outliers(frames: Frames) -> Iterator[str]:
-    """Energies far from the others of their composition, the farthest first."""
-    distance, limit = distances(frames)
-    wild = np.flatnonzero(np.abs(distance) > limit)
-    for index in wild[np.argsort(-np.abs(distance[wild]))][:SHOWN].tolist():
+def _doubtful_forces(frames: Frames) -> Iterator[str]:
+    fit = consistency(frames)
+    if fit and fit.is_doubtful:
+        received, expected = fit.misfit()
+        yield f"forces may not belong to the positions: {received}; expected {expected}"
+
+
+def _zero_energies(frames: Frames, places: list[int]) -> Iterator[str]:
+    zero = np.flatnonzero(frames.energies == 0.0)
+    if len(zero):
         yield (
-            f"frame {index}: its energy lies {distance[index]:+.4g} eV/atom from the median of "
-            f"{frames.formula(index)}, beyond {limit[index]:.2g} eV/atom (ten robust standard deviations): "
-            "leave it out (`leave_out`) unless it is meant"
+            f"{len(zero)} of {len(frames)} frames have an energy of exactly 0 ({_named(zero, places)}): is "
+            "it missing there? leave them out (`leave_out`)"
         )
-    if len(wild) > SHOWN:
-        yield f"… and {len(wild) - SHOWN} more frames with such energies"
 
 
-def distances(frames: Frames) -> tuple[Floats, Floats]:
-    """Distance (F,) in eV/atom from the median energy of each frame's composition, and limit of outliers.
+def _zero_forces(frames: Frames, places: list[int]) -> Iterator[str]:
+    """Warning of frames without any force; one atom has none in a crystal."""
+    any_force = np.logical_or.reduceat(frames.forces.any(axis=1), frames.offsets[:-1])
+    zero = np.flatnonzero(~any_force & (frames.sizes > 1))
+    if len(zero):
+        yield (
+            f"in {len(zero)} of {len(frames)} frames all forces are exactly 0 ({_named(zero, places)}): "
+            "unless symmetry makes them so, they are missing; leave the frames out (`leave_out`)"
+        )
 
-    The limit is ten times 1.4826 times the median of the distances' sizes, 50 meV/atom at least; infinite for
-    compositions of fewer than eight frames.
-    """
+
+def _constant_energies(frames: Frames) -> Iterator[str]:
+    """Warning of compositions whose energies are all equal, where those of others are not."""
     formulas = np.array([frames.formula(index) for index in range(len(frames))])
-    distance, limit = np.zeros(len(frames)), np.full(len(frames), np.inf)
     for formula in np.unique(formulas):
-        own = np.flatnonzero(formulas == formula)
-        energies = frames.energies[own] / frames.sizes[own]
-        distance[own] = energies - np.median(energies)
-        if len(own) >= FEWEST_OF_A_COMPOSITION:
-            sigma = SIGMA_OF_MAD * float(np.median(np.abs(distance[own])))
-            limit[own] = max(OUTLIER_SIGMA * sigma, OUTLIER_EV_PER_ATOM)
-    return distance, limit
+        energies = frames.energies[formulas == formula]
+        if len(energies) >= FEWEST_ENERGIES and np.ptp(energies) == 0.0 and energies[0] != 0.0:
+            yield f"all {len(energies)} energies of {formula} are {energies[0]:.6f} eV: are they its own?"
+
+
+def _repeated_forces(frames: Frames, places: list[int]) -> Iterator[str]:
+    """Warning of frames whose forces are those of an earlier frame to the last digit."""
+    first: dict[bytes, int] = {}
+    repeated = []
+    for index in range(len(frames)):
+        own = frames.forces[frames.atoms_of(index)]
+        if len(own) > 1 and own.any() and first.setdefault(own.tobytes(), index) != index:
+            repeated.append(index)
+    if repeated:
+        other = first[frames.forces[frames.atoms_of(repeated[0])].tobytes()]
+        yield (
+            f"{len(repeated)} frames have the forces of an earlier frame to the last digit (frame "
+            f"{places[repeated[0]]} those of frame {places[other]}): a label of another frame?"
+        )
+
+
+def _named(indices: Ints, places: list[int]) -> str:
+    """Frames by their index in the file, five at most."""
+    names = ", ".join(str(places[index]) for index in indices[:SHOWN].tolist())
+    return f"frame{'s' * (len(indices) > 1)} {names}" + ", …" * (len(indices) > SHOWN)

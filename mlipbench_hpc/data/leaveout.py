@@ -8,7 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.data.duplicates import duplicates
 from mlipbench_hpc.data.frames import Ints
-from mlipbench_hpc.data.labels import distances
+from mlipbench_hpc.data.outliers import from_median
 from mlipbench_hpc.data.read import DataError, Source
 
 
@@ -49,7 +49,7 @@ def _by_force(source: Source, left: Ints, largest: float) -> Ints:
 
 
 def _by_energy(source: Source, left: Ints, largest: float) -> Ints:
-    return np.asarray(left[np.abs(distances(source.frames)[0]) > largest])
+    return np.asarray(left[np.abs(from_median(source.frames)) > largest])
 
 
 def _duplicates(source: Source, left: Ints, _asked: bool) -> Ints:

@@ -34,6 +34,8 @@ from mlipbench_hpc.data.units import FACTORS, composed, contradictions, stated
 __all__ = ["DataError", "Source", "read", "read_structure", "read_structures", "sniff"]
 UNLABELLED = {"energy": "", "forces": "", "dipole": ""}
 ISOLATED = ("isolatedatom", "isolated_atom")
+# Names of velocities in ASE's files.
+MOTION = ("momenta", "velocities", "vel", "velo")
 # Name of the dipole that a campaign has where it states none.
 DIPOLE = "dipole"
 
@@ -119,14 +121,14 @@ class Stated(Source):
     isolated: tuple[int, ...] = ()
 
 
-def read_structure(path: Path) -> Frames:
+def read_structure(path: Path) -> Source:
     """One frame of an extxyz file, in Å, without labels. Raises DataError, also when there are more."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    frames = _read_extxyz(path, UNLABELLED, 2, ()).frames
-    if len(frames) > 1:
+    source = _read_extxyz(path, UNLABELLED, 2, ())
+    if len(source.frames) > 1:
         raise DataError(f"{path}: more than one frame; write the one to start from into a file of its own")
-    return frames
+    return _unlabelled(source)
 
 
 def read_structures(path: Path, format: str, limit: int | None) -> Source:
@@ -136,11 +138,16 @@ def read_structures(path: Path, format: str, limit: int | None) -> Source:
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    source = READERS[format](path, UNLABELLED, limit, tuple(UNUSED))
-    frames = source.frames
+    return _unlabelled(READERS[format](path, UNLABELLED, limit, tuple(UNUSED)))
+
+
+def _unlabelled(source: Source) -> Source:
+    """Positions of a source alone, with a remark where it holds velocities, which are not used."""
+    frames, names = source.frames, [name for name in MOTION if name in source.names]
     none = np.full(len(frames), np.nan), np.full(frames.forces.shape, np.nan)
     bare = replace(frames, energies=none[0], forces=none[1])
-    return Source(bare, source.dipoles, source.names, source.extent, (), source.remarks)
+    unused = [f"`{name}` are not used: MD draws velocities at its temperature" for name in names]
+    return Source(bare, source.dipoles, source.names, source.extent, (), (*source.remarks, *unused))
 
 
 Labels = Mapping[str, str | None]

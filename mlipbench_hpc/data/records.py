@@ -1,7 +1,7 @@
 """One frame of a user's file: atoms, and all numbers beside them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,7 +16,8 @@ from mlipbench_hpc.data.frames import Floats, Ints
 # Masses in u of the isotopes with a symbol of their own (IUPAC 2021).
 ISOTOPES = {"D": 2.014101778, "T": 3.016049281}
 GHOSTS = {"X", "Xx", "Bq", "Gh"}
-MASSES = ("mass", "masses")
+# Names of masses in u, in any case of letters.
+MASSES = ("mass", "masses", "atomic_mass", "atomic_masses")
 
 
 class DataError(ValueError):
@@ -49,17 +50,43 @@ def of_atoms(image: Atoms, values: Mapping[str, Any]) -> Record:
     results = dict(image.calc.results) if image.calc is not None else {}
     own = {name: value for name, value in results.items() if np.shape(value)[:1] == (len(image),)}
     arrays = {name: array for name, array in image.arrays.items() if name not in ("numbers", "positions")}
-    masses = image.get_masses() if image.has("masses") else np.full(len(image), np.nan)
+    masses = masses_of(arrays | mass_lists(values), len(image))
     frame = {name: value for name, value in results.items() if name not in own}
     return Record(
         numbers=image.numbers.astype(np.int64),
         positions=image.positions,
         cell=np.array(image.cell),
         pbc=np.array(image.pbc),
-        masses=masses,
+        masses=np.full(len(image), np.nan) if masses is None else masses,
         values={**image.info, **values, **frame},
         columns={**arrays, **own},
     )
+
+
+def masses_of(columns: MutableMapping[str, NDArray[Any]], atoms: int) -> Floats | None:
+    """Masses (N,) u of the columns with such a name, which are taken out; None where there are none.
+
+    Raises DataError where two columns differ, or one is no number for each atom.
+    """
+    names = [name for name in columns if name.lower() in MASSES]
+    arrays = [np.asarray(columns.pop(name)) for name in names]
+    for name, array in zip(names, arrays, strict=True):
+        if array.shape != (atoms,) or array.dtype.kind not in "fiu":
+            raise DataError(
+                f"`{name}` has shape {array.shape}, expected one number for each of {atoms} atoms"
+            )
+        if not np.array_equal(array, arrays[0]):
+            raise DataError(f"`{names[0]}` and `{name}` give different masses: leave one out")
+    return arrays[0].astype(float) if arrays else None
+
+
+def mass_lists(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Lists of masses beside a frame; a single number there is the mass of the whole."""
+    return {
+        name: np.asarray(value)
+        for name, value in values.items()
+        if name.lower() in MASSES and np.ndim(value) == 1
+    }
 
 
 @cache
@@ -77,7 +104,9 @@ def element(word: str) -> tuple[int, float]:
     if symbol in GHOSTS:
         return 0, np.nan
     if symbol not in atomic_numbers:
-        raise DataError(f"{word!r} is no element")
+        raise DataError(
+            f"{word!r} is no element: write symbols of elements for names of atoms, such as O for OW"
+        )
     return int(atomic_numbers[symbol]), np.nan
 
 

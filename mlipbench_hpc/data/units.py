@@ -53,6 +53,8 @@ def stated(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[st
     The unit is empty where it is unknown here. values: by name beside the frame; names: of the labels read.
     """
     for name, value in values.items():
+        if value is True and (unit := _of("energy", name)):  # `energy=-10 a.u.`: a word by itself
+            yield name, "energy", unit
         match = ASKED.fullmatch(name.lower())
         word = (match[1] or match[2] or "energy") if match else ""
         quantity = QUANTITIES.get(word, "")

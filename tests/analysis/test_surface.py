@@ -158,6 +158,18 @@ def test_atoms_of_the_surface_may_be_named() -> None:
         pile.surface(layer=(48,), face="both")
 
 
+def test_a_surface_across_x_is_said_to_lie_across_the_wrong_axis() -> None:
+    """Layers of Pt at x = 2, 4 and 6 Å of a cell of 40 Å, which fill y and z."""
+    sites = 2.5 * np.stack(np.meshgrid(np.arange(4), np.arange(4)), -1).reshape(-1, 2)
+    metal = np.concatenate([np.column_stack([np.full(16, x), sites]) for x in (2.0, 4.0, 6.0)])
+    positions = np.concatenate([metal, [[9.0, 5, 5], [9.6, 5, 5.8], [9.6, 5, 4.2]]])[None]
+    numbers = np.array([78] * 48 + [8, 1, 1])
+    with pytest.raises(
+        ValueError, match=r"along z is 2\.50 Å, .*; across lattice vector a it is 36\.00 Å: the"
+    ):
+        surface(numbers, positions, np.diag([40.0, 10.0, 10.0]), Slab((78,)))
+
+
 def test_what_is_hardly_a_slab_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the slab would be one layer, 16 Pt atoms \(0 to 15\): pass the"):
         terraces(2.0).waters(5.0).surface()

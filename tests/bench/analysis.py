@@ -169,7 +169,8 @@ def from_xtc(folder: Path, trajectory: Trajectory) -> float:
             )
     every = np.ones(XTC_FRAMES, dtype=bool)
     times = FRAME_PS * np.arange(XTC_FRAMES)
-    source = Foreign([xtc(path)], trajectory.numbers, cell, True, every, times)
+    atoms = np.ones(len(trajectory.numbers), dtype=bool)
+    source = Foreign([xtc(path)], trajectory.numbers, atoms, cell, True, every, times)
     request = {
         "skip": 0, "blocks": 10, "surface": ["Au"], "bin": 0.1, "ions": [], "frame_every": None, "threads": 1,
         "layer_atoms": [], "face": "", "assignment": "frames", **REQUEST,

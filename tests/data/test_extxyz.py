@@ -48,6 +48,7 @@ def test_what_a_limit_leaves_is_said(tmp_path: Path) -> None:
         (frame() + frame().split("O 0")[0], "frame 1: line 7: the frame ends, expected 7 of atom 1"),
         (frame() + frame().replace("-0.1 0 0", "-0.1"), "frame 1: line 8: 5 words, expected 7 of atom 2"),
         (frame("energy"), "frame 0: `energy` has no value"),
+        (frame(words=("OW", "HW1")), "frame 0: 'OW' is no element: write symbols of elements for names of"),
         (frame("energy=n/a"), "frame 0: `energy` is 'n/a', expected one number"),
         (frame('energy="1 2"'), "frame 0: `energy` is '\\[1 2\\]', expected one number"),
         (frame(words=("O", "Qq")), "frame 0: 'Qq' is no element"),
@@ -188,3 +189,33 @@ def test_plain_xyz_has_neither_cell_nor_labels(tmp_path: Path) -> None:
     frames = read_structures(tmp_path / "a.xyz", "extxyz", None).frames
     assert not frames.pbc.any()
     assert frames.positions.tolist() == [[0, 0, 0], [0.96, 0, 0]]
+
+
+@pytest.mark.parametrize(("word", "unit"), [("a.u.", "Hartree"), ("Ry", "Ry"), ("kcal/mol", "kcal/mol")])
+def test_a_unit_behind_a_number_is_a_statement(tmp_path: Path, word: str, unit: str) -> None:
+    content = source(tmp_path, frame(f"energy=-10 {word}"))
+    assert content.wrong == (f"the file says by `{word}` that energy is in {unit}, `units` says eV",)
+    assert source(tmp_path, frame(f"energy=-10 {word}"), units=EV | {"energy": unit}).wrong == ()
+    assert source(tmp_path, frame("energy=-10 eV bulk")).wrong == ()
+
+
+def test_a_list_of_masses_in_the_comment(tmp_path: Path) -> None:
+    masses = source(tmp_path, frame('energy=-1.5 masses="17.999 2.014"')).frames.masses
+    assert masses is not None
+    assert masses.tolist() == [17.999, 2.014]
+    assert source(tmp_path, frame("energy=-1.5 mass=18.0")).frames.masses is None
+    with pytest.raises(
+        DataError, match=r"`masses` has shape \(3,\), expected one number for each of 2 atoms"
+    ):
+        source(tmp_path, frame('energy=-1.5 masses="16 1 1"'))
+
+
+@pytest.mark.parametrize("empty", ["config_type=", 'config_type=""', "config_type ="])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_key_without_a_value_takes_no_other_key(tmp_path: Path, empty: str, last: bool) -> None:
+    words = ["energy=-1.5", 'pbc="T T F"']
+    comment = " ".join([*words, empty] if last else [empty, *words])
+    content = source(tmp_path, frame(comment), labels=NAMES | {"set": "config_type"})
+    assert content.frames.pbc.tolist() == [[True, True, False]]
+    assert content.frames.energies.tolist() == [-1.5]
+    assert content.frames.sets is None

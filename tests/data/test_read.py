@@ -144,7 +144,7 @@ def spoil_mixed(folder: Path) -> None:
         (spoil_inputs, r"fparam\.npy: no model here uses it: .* state `ignore: \[fparam\]`"),
         (spoil_pickle, r"energy\.npy: not readable as a numeric .npy array"),
         (spoil_shape, r"force.npy: received shape \(2, 6\), expected \(2, 9\)"),
-        (spoil_names, "do not fit each other"),
+        (spoil_names, r"type.raw holds type 1, but type_map.raw names 1 types from 0 on \(H\)"),
         (spoil_sets, "no set"),
         (spoil_mixed, "mixed types"),
     ],
@@ -179,6 +179,19 @@ def test_a_type_that_is_no_element_is_named(tmp_path: Path):
     folder = deepmd(tmp_path / "a")
     (folder / "type_map.raw").write_text("Qq\nO\n")
     with pytest.raises(DataError, match=r"type_map\.raw: 'Qq' is no element"):
+        frames_of(folder, "deepmd-npy", EV, NAMES, None)
+
+
+def test_a_type_without_a_name_is_said_with_the_names(tmp_path: Path):
+    folder = deepmd(tmp_path / "a")
+    (folder / "type.raw").write_text("0\n1\n2\n")
+    with pytest.raises(
+        DataError,
+        match=r"type.raw holds type 2, but type_map.raw names 2 types from 0 on \(H O\): add the name",
+    ):
+        frames_of(folder, "deepmd-npy", EV, NAMES, None)
+    (folder / "type.raw").write_text("")
+    with pytest.raises(DataError, match=r"type\.raw: it is empty; expected one type number for each atom"):
         frames_of(folder, "deepmd-npy", EV, NAMES, None)
 
 

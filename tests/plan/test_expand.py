@@ -171,7 +171,7 @@ def test_the_campaign_in_the_readme_is_valid(tmp_path: Path) -> None:
 
 
 def water_frames(path: Path) -> None:
-    """Stand-in for the frames a user brings: 50 labelled boxes of 64 molecules."""
+    """Stand-in for the frames a user brings: 50 labelled boxes of 64 molecules, atoms on springs."""
     import numpy as np
     from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
@@ -183,12 +183,9 @@ def water_frames(path: Path) -> None:
     images = []
     for _ in range(50):
         sites = (grid[:, None] + molecule).reshape(-1, 3)
-        atoms = Atoms(
-            "OH2" * 64, sites + generator.normal(scale=0.02, size=sites.shape), cell=[12.4] * 3, pbc=True
-        )
-        atoms.calc = SinglePointCalculator(
-            atoms, energy=generator.normal(), forces=generator.normal(size=sites.shape)
-        )
+        shifts = generator.normal(scale=0.02, size=sites.shape)
+        atoms = Atoms("OH2" * 64, sites + shifts, cell=[12.4] * 3, pbc=True)
+        atoms.calc = SinglePointCalculator(atoms, energy=(shifts**2).sum(), forces=-2.0 * shifts)
         images.append(atoms)
     write(path, images, format="extxyz")
 
@@ -408,7 +405,7 @@ def test_structures_of_the_user_s_are_read_and_then_labelled(tmp_path: Path) -> 
     text = TOY.replace("splits:", f"{given.replace('argon', 'water')}splits:")
     result = plan(tmp_path, text)
     (build,) = [item for item in of("build", result) if item.subjects == ({"dataset": "raw"},)]
-    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5, "reader": 3}
+    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5, "reader": 4}
     (label,) = of("label", result)
     assert label.task.upstream == {"frames": build.key}
     sha256 = hashlib.sha256((tmp_path / "water.extxyz").read_bytes()).hexdigest()

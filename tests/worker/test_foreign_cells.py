@@ -153,6 +153,20 @@ def test_a_cell_against_the_file_is_an_error(tmp_path: Path) -> None:
         list(open_foreign(request(path, cell=[LX, LY, LZ])).pieces(3))
 
 
+def test_another_basis_of_the_same_lattice_may_be_passed(tmp_path: Path) -> None:
+    """Angles of 60° in the file, of 120° in the request; other angles contradict, and are named."""
+    half = LX / 2
+    cell = np.array([[LX, 0, 0], [half, half * 3**0.5, 0], [0, 0, LZ]])
+    (path := tmp_path / "t.extxyz").write_text(files.xyz([lattice(cell)] * FRAMES))
+    source = open_foreign(request(path, cell=[LX, LX, LZ, 90, 90, 120]))
+    np.testing.assert_allclose(source.cell, cell, atol=1e-9)
+    assert "--cell is another basis of the file's lattice, whose own is taken" in source.facts
+    with pytest.raises(
+        InputFailure, match=r"received 9.0000 x 9.0000 x 40.0000 Å, but .*Å at 90.00, 90.00, 60"
+    ):
+        open_foreign(request(path, cell=[LX, LX, LZ]))
+
+
 def test_doubts_are_written(tmp_path: Path) -> None:
     """No surface, and half of the waters broken."""
     values, _ = analysed(tmp_path, files.xyz([lattice()] * FRAMES))

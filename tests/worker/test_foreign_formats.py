@@ -324,6 +324,12 @@ def test_bohr_that_nobody_names_is_refused(tmp_path: Path) -> None:
         open_foreign(request(path, cell=(np.diag(CELL) / BOHR).tolist()))
 
 
+def test_a_key_without_a_value_takes_no_other_key(tmp_path: Path) -> None:
+    comment = lattice().replace('pbc="T T T"', 'config_type= pbc="T T F"')
+    (path := tmp_path / "t.extxyz").write_text(files.xyz([comment] * FRAMES))
+    assert any("z is not periodic in it" in line for line in open_foreign(request(path)).facts)
+
+
 def test_columns_of_extended_xyz(tmp_path: Path) -> None:
     """Forces before positions, ids, atoms in any order."""
     text = []

@@ -59,7 +59,7 @@ def structure(context: Context) -> tuple[Frames, dict[str, float]]:
 def checked(source: Path) -> tuple[Frames, dict[str, float]]:
     """One unlabelled frame of an extxyz file, and `wall_A` where there is vacuum along z."""
     try:
-        frames = read_structure(source)
+        frames = read_structure(source).frames
     except DataError as error:
         raise InputFailure(str(error)) from error
     if wrong := check_structure(frames):

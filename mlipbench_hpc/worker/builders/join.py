@@ -6,7 +6,7 @@ import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
-from mlipbench_hpc.data.duplicates import duplicates
+from mlipbench_hpc.data.duplicates import across
 from mlipbench_hpc.data.frames import Frames, Words, concatenate
 from mlipbench_hpc.worker.context import Context
 
@@ -38,14 +38,8 @@ def named(parts: list[Frames], names: list[str]) -> Frames:
         for part, name in zip(parts, names, strict=True)
     ]
     frames = concatenate(marked)
-    if same := duplicates(frames):
-        first, other = same[0]
-        starts = np.cumsum([0] + [len(part) for part in parts])
-        where = [f"frame {index - starts[p]} of {names[p]}" for index in (first, other)
-                 for p in [int(np.searchsorted(starts, index, side="right")) - 1]]  # fmt: skip
-        raise InputFailure(
-            f"join: {where[0]} and {where[1]} are the same structure; leave one out of its dataset"
-        )
+    if same := across(dict(zip(names, parts, strict=True))):
+        raise InputFailure(f"join: {same}")
     return frames
 
 

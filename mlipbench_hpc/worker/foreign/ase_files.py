@@ -8,7 +8,16 @@ import numpy as np
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.worker.foreign import record
-from mlipbench_hpc.worker.foreign.record import BROKEN, PERIODIC, Clock, Content, Frame, Labels
+from mlipbench_hpc.worker.foreign.record import (
+    BROKEN,
+    HALF,
+    PERIODIC,
+    Clock,
+    Content,
+    CutShort,
+    Frame,
+    Labels,
+)
 
 MAGIC = b"- of UlmASE-Trajectory"
 
@@ -43,7 +52,10 @@ def open_reader(path: Path) -> Any:
 def _frames(path: Path) -> Iterator[Frame]:
     with open_reader(path) as reader:
         for index in range(len(reader)):
-            atoms = reader[index]
+            try:
+                atoms = reader[index]
+            except BROKEN as error:
+                raise CutShort(f"frame {index} cannot be read, as at {HALF}: {error}") from error
             cell = np.asarray(atoms.cell[:], dtype=float)
             symbols = tuple(atoms.get_chemical_symbols())
             yield Frame(np.asarray(atoms.positions, float), cell if cell.any() else None, labels=symbols)

@@ -59,9 +59,11 @@ def cell_of(
     if is_open(contents):
         return open_cell(path, first, cell, requested)
     if requested is not None:
-        if np.abs(requested - cell).max() > lattice.TYPED:
+        if np.abs(requested - cell).max() <= lattice.TYPED:
+            return requested, None, []
+        if not lattice.is_same(requested, cell):
             raise InputFailure(contradiction_message(path, 0, requested, cell))
-        return requested, None, []
+        return cell, None, ["--cell is another basis of the file's lattice, whose own is taken"]
     apart = np.abs(first.cells - cell).max(axis=0)
     only_height = apart[2, 2] > lattice.NOISE and (np.delete(apart.ravel(), 8) <= lattice.NOISE).all()
     return height_varies(contents, first, numbers, request) if only_height else (cell, None, [])

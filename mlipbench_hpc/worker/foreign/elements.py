@@ -13,6 +13,8 @@ from mlipbench_hpc.data.frames import Ints
 from mlipbench_hpc.worker.foreign.record import Labels
 
 OXYGEN = 8
+# Symbol of massless sites, as in ASE, and their names in TIP4P and TIP5P of GROMACS and Amber.
+VIRTUAL, VIRTUAL_NAMES = "X", re.compile(r"(?:MW|IW|VW|EPW?|LP|X)\d*")
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ class Naming:
             return name
         if symbol in self.requested:
             return symbol
+        if VIRTUAL_NAMES.fullmatch(name):
+            return VIRTUAL
         return symbol[:1] if symbol[:1] in ("O", "H") else None
 
 
 @dataclass(frozen=True)
 class Species:
-    """Atomic numbers (N,); facts: their source; warnings: statements of a file that were not used."""
+    """Atomic numbers (N,), 0 for virtual sites; facts: source; warnings: unused statements of a file."""
 
     numbers: Ints
     facts: list[str]
@@ -71,6 +75,11 @@ def numbers_of(
     if unused := [name for name in naming.elements if name not in symbols and name not in own.types]:
         facts.append(f"--elements: no atom is called {', '.join(unused)}")
     numbers = np.array([atomic_numbers[symbols[word]] for word in words])
+    if virtual := [name for name, symbol in symbols.items() if symbol == VIRTUAL]:
+        facts.append(
+            f"{int((numbers == 0).sum())} virtual sites ({', '.join(virtual)}) are left out, and atoms are "
+            "counted without them"
+        )
     if other is not None and topology is not None:
         _same_names(path, own, topology, numbers, naming)
     _same_types(path, own, numbers, f"{kind} of {source.name}", naming)
@@ -104,8 +113,22 @@ def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> 
         raise InputFailure(
             f"{source}: no element for {kind} {', '.join(unknown[:8])}; pass --elements "
             + " ".join(f"{name}=…" for name in unknown[:8])
+            + f", with symbols such as {_example(unknown, names)}"
         )
     return {name: str(symbol) for name, symbol in symbols.items()}
+
+
+def _example(unknown: list[str], names: list[str]) -> str:
+    """`NAME=Symbol` of a name by its letters, of atomic numbers where O's is among them, else of oxygen."""
+    for name in unknown:
+        symbol = re.sub(r"[^A-Za-z]", "", name).capitalize()
+        if symbol in atomic_numbers:
+            return f"{name}={symbol}"
+    charges = [int(name) for name in names if name.isdecimal() and 0 < int(name) < len(chemical_symbols)]
+    if len(charges) == len(names) and OXYGEN in charges:
+        words = (f"{name}={chemical_symbols[int(name)]}" for name in unknown)
+        return f"{' '.join(words)}, if they are atomic numbers"
+    return f"{unknown[0]}=O"
 
 
 def _same_names(path: Path, own: Labels, topology: Path, numbers: Ints, naming: Naming) -> None:

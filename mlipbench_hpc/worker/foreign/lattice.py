@@ -14,6 +14,8 @@ from mlipbench_hpc.worker.foreign.record import Positions
 FLAT, NOISE = 1e-3, 3e-3
 # Å by which a cell of the request may differ from the file's.
 TYPED = 0.02
+# Relative difference of the volumes of two bases of one lattice.
+SAME_VOLUME = 0.01
 # Half a lattice vector, with a margin so that a hexagonal cell keeps its angle from frame to frame.
 HALF = 0.5 + 1e-3
 # Smallest share of a rectangular cell's volume.
@@ -127,5 +129,19 @@ def request_cell(lengths_and_angles: list[float]) -> Floats:
 
 
 def edges(cell: Floats) -> str:
-    """Lengths of the vectors, in words."""
-    return " x ".join(f"{length:.4f}" for length in np.linalg.norm(cell, axis=1)) + " Å"
+    """Lengths of the vectors, and their angles where these are not right, in words."""
+    lengths = np.linalg.norm(cell, axis=1)
+    cosines = [cell[i] @ cell[j] / (lengths[i] * lengths[j]) for i, j in ((1, 2), (0, 2), (0, 1))]
+    angles = np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))
+    tilt = (
+        "" if np.allclose(angles, 90.0, atol=0.01) else " at " + ", ".join(f"{a:.2f}" for a in angles) + "°"
+    )
+    return " x ".join(f"{length:.4f}" for length in lengths) + f" Å{tilt}"
+
+
+def is_same(cell: Floats, other: Floats) -> bool:
+    """True for two bases (3, 3) Å of one lattice: whole combinations of each other, as exactly as typed."""
+    if abs(abs(np.linalg.det(cell) / np.linalg.det(other)) - 1.0) > SAME_VOLUME:
+        return False
+    whole = np.rint(cell @ np.linalg.inv(other))
+    return bool(np.abs(whole @ other - cell).max() <= TYPED and round(abs(np.linalg.det(whole))) == 1)

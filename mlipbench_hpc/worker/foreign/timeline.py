@@ -1,7 +1,6 @@
 """Selection and times of frames: overlap after restarts, reversed and jumping times, units."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +8,8 @@ from numpy.typing import NDArray
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.foreign.record import PS, Content
+from mlipbench_hpc.worker.foreign.ticks import EQUAL, Ticks, counted_on, in_order, position
 
-# Largest relative difference of equal distances between frames, apart from the rounding of times.
-EQUAL = 1e-3
 # A distance between frames below 0.1 of an unnamed unit cannot be in fs, one from 10 on is hardly in ps.
 PS_BELOW, FS_FROM = 0.1, 10.0
 DIFFERENT = 0.01
@@ -26,22 +24,11 @@ class Timeline:
     warnings: list[str]
 
 
-class Ticks(NamedTuple):
-    """Times or steps that order frames (F,); unit in ps, None where unknown."""
+def timeline(contents: list[Content], frame_every: float | None, cell: Floats | None) -> Timeline:
+    """Timeline of one run in one or more files.
 
-    name: str
-    values: Floats
-    unit: float | None
-
-    def at(self, value: float) -> str:
-        """Step or time, with its unit where it has one."""
-        return f"{self.name.rstrip('s')} {value:.8g}" + " ps" * (self.unit is not None)
-
-
-def timeline(contents: list[Content], frame_every: float | None) -> Timeline:
-    """Timeline of one run in one or more files; frame_every: requested ps between frames, or None.
-
-    Raises InputFailure where the frames run backwards, or begin anew.
+    frame_every: requested ps between frames, or None; cell: (3, 3) Å of the request, for files without one.
+    Raises InputFailure where the frames run backwards, or begin anew and do not go on.
     """
     clocks = [content.clock for content in contents]
     sentences = [clock.warning for clock in clocks] + [clock.doubt for clock in clocks if frame_every is None]
@@ -50,11 +37,11 @@ def timeline(contents: list[Content], frame_every: float | None) -> Timeline:
     ticks = ticks_of(contents, warnings)
     if ticks is None:
         if len(contents) > 1:
-            warnings.append(
-                "the files hold neither steps nor times: frames are joined in the order of the files"
-            )
+            warnings += in_order(contents, cell)
         times: Floats | None = None if frame_every is None else np.asarray(frame_every * np.arange(frames))
         return Timeline(np.ones(frames, dtype=bool), times, warnings)
+    ticks, joints = counted_on(contents, ticks, cell)
+    warnings += joints
     selection = latest(contents, ticks, warnings)
     values = ticks.values[selection]
     warnings += gaps(ticks, values)
@@ -121,27 +108,12 @@ def latest(contents: list[Content], ticks: Ticks, warnings: list[str]) -> NDArra
     left_out = int((~selection).sum())
     frame = int((steps <= tolerance).argmax()) + 1
     where = position(contents, frame)
-    if selection.argmax() > 1:
-        raise InputFailure(
-            f"{where} is at {ticks.at(values[frame])}, no later than the first frame of all "
-            f"({ticks.at(values[0])}): these are two runs, or counted anew, or files in another order; pass "
-            "the files of one run in its order"
-        )
     warnings.append(
         f"overlap after a restart: {where} goes back from {ticks.at(values[frame - 1])} to "
         f"{ticks.at(values[frame])}; "
         f"of {len(values)} frames the {left_out} that later ones replace are left out"
     )
     return selection
-
-
-def position(contents: list[Content], frame: int) -> str:
-    """File and index within it of a frame of all files, in words."""
-    for content in contents:
-        if frame < content.frames:
-            return f"frame {frame} of {content.path.name}"
-        frame -= content.frames
-    raise IndexError(frame)
 
 
 def gaps(ticks: Ticks, values: Floats) -> list[str]:

@@ -41,12 +41,14 @@ OPENERS: dict[str, Callable[[Path, str], Any]] = dict(
 class Foreign:
     """Atomic numbers (N,); cell (3, 3) Å, lower triangular; selection (F,): frames that count; times (K,) ps.
 
-    cell_from_request: the cell is the request's; cut: where the height alone changes or z is open; facts and
-    warnings: in words; ends: reasons why reading stopped early.
+    atoms (S,): True for atoms among the stored sites, others are virtual; cell_from_request: the cell is the
+    request's; cut: where the height alone changes or z is open; facts and warnings: in words; ends: reasons
+    why reading stopped early.
     """
 
     contents: list[Content]
     numbers: Ints
+    atoms: NDArray[np.bool_]
     cell: Floats
     cell_from_request: bool
     selection: NDArray[np.bool_]
@@ -92,8 +94,8 @@ class Foreign:
             try:
                 for stored in content.pieces(size):
                     selection = self.selection[start : start + len(stored.positions)]
-                    check_positions(content.path, stored, len(self.numbers), start - before)
-                    piece = self._in_one_cell(content.path, stored, start - before)
+                    check_positions(content.path, stored, len(self.atoms), start - before)
+                    piece = self._of_atoms(self._in_one_cell(content.path, stored, start - before))
                     if continuity is None:
                         continuity = Continuity(self.numbers, piece.positions[0], self.cell)
                     continuity.check(content.path, piece.positions, start - before)
@@ -104,6 +106,9 @@ class Foreign:
                 self.ends.append(f"{content.path.name} ({error})")
             if start < before + content.frames:
                 return
+
+    def _of_atoms(self, piece: Piece) -> Piece:
+        return piece if self.atoms.all() else Piece(piece.positions[:, self.atoms], piece.cells)
 
     def coincidence(self) -> str:
         """First atoms at one point, in any order of the frame, as a message; "" where there are none."""
@@ -161,13 +166,15 @@ def _open(request: dict[str, Any], folder: Path) -> Foreign:
         for path, kind in zip(paths, formats, strict=True)
     ]
     species = elements(contents, topology, other, request)
-    run = timeline(contents, request["frame_every"])
+    requested = lattice.request_cell(request["cell"]) if request["cell"] else None
+    run = timeline(contents, request["frame_every"], requested)
     cell, cut, facts = cell_of(contents, species.numbers, request)
     for content in contents:
         check_lengths(content.path, species.numbers, next(content.pieces(1)).positions[0], cell)
     facts = [*species.facts, *(fact for content in contents for fact in content.facts), *facts]
+    atoms = species.numbers > 0
     return Foreign(
-        contents, species.numbers, cell, bool(request["cell"]), run.selection, run.times, cut,
+        contents, species.numbers[atoms], atoms, cell, bool(request["cell"]), run.selection, run.times, cut,
         list(dict.fromkeys(facts)), [*species.warnings, *run.warnings, *boundary_warnings(contents)],
     )  # fmt: skip
 

@@ -14,6 +14,8 @@ from mlipbench_hpc.worker.foreign.lines import rows_of
 from mlipbench_hpc.worker.foreign.record import HALF, Clock, Content, CutShort, Frame, Labels
 
 BEGINS = re.compile(r"\s*(?:Direct|Konfig)[^=\d]*(?:=\s*(\d+))?")
+# Ending of a POTCAR's name after the element, such as Pt_pv or O_s/3a1b.
+POTCAR = re.compile(r"(?<=[a-zA-Z])[_/].*")
 
 
 class Header(NamedTuple):
@@ -61,7 +63,7 @@ def _header(path: Path, title: str, stream: TextIO) -> Header:
     try:
         scale, cell = float(lines[0]), np.array([line.split() for line in lines[1:4]], dtype=float)
         amounts = [int(word) for word in lines[5].split()]
-        symbols = lines[4].split()
+        symbols = [POTCAR.sub("", word) for word in lines[4].split()]
         species = tuple(name for name, n in zip(symbols, amounts, strict=True) for _ in range(n))
     except ValueError as error:
         raise InputFailure(

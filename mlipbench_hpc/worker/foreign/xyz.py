@@ -32,7 +32,9 @@ from mlipbench_hpc.worker.foreign.record import (
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?"
 EXTENDED = re.compile(r"\b(?:Lattice|Properties)\s*=", re.IGNORECASE)
-KEYS = re.compile(r"([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|\{[^}]*\}|\[[^]]*\]|[^\s\"]+)")
+KEYS = re.compile(
+    r"([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|\{[^}]*\}|\[[^]]*\]|(?![A-Za-z_]\w*\s*=)[^\s\"]+)"
+)
 STEP = re.compile(r"(?:\bi\s*=\s*|\b(?:md_?|time)?step\s*[:=]?\s*|\bMD iter:\s*)(\d+)\b", re.IGNORECASE)
 TIME = re.compile(rf"\btime\s*[=:]\s*({NUMBER})(?:\s*(fs|ps|ns|as|a\.?u\.?|atomic_units?)\b)?", re.IGNORECASE)
 CP2K = re.compile(r"^\s*i\s*=\s*\d+,\s*time\s*=")
