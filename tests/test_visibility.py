@@ -87,7 +87,7 @@ def test_only_a_mixed_set_that_is_blind_is_remarked() -> None:
     two = {name: {"frames": 9, "share": share} for name, share in (("Na1", 0.58), ("Na2", 0.18))}
     values = {"radius_A": 5.0, "frames": 18, "without": 0, "compositions": two}
     words = " ".join(line.strip() for line in remarks("visibility", ({"committee": "a"},), values))
-    assert "is 0.580 in Na1 and 0.180 in Na2, at worst below 0.5: such a model cannot" in words
+    assert "is 0.580 in Na1 and 0.180 in Na2, at worst below 0.5: the energies of the other waters" in words
     both = " ".join(remarks_of("visibility", 0.25, 12))
     assert both.count("WARNING committee a: its training set mixes") == 1
     assert both.count("WARNING committee b: its training set mixes") == 1

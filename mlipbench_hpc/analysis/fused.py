@@ -11,7 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mlipbench_hpc.analysis.planes import note, plane_of, planes_of
 from mlipbench_hpc.analysis.profiles import (
+    ABSENT,
     DENSITY,
     MOL_PER_L,
     ORIENTATION,
@@ -24,7 +26,8 @@ from mlipbench_hpc.analysis.slab import FIRST_LAYER
 from mlipbench_hpc.analysis.waters import KINDS, Waters
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# Rows of sums: waters, waters weighted with cos θ, other kinds of oxygen, each species of ions.
+# Rows of sums: waters, waters weighted with cos θ, other kinds of oxygen, each species of ions; the last row:
+# atoms of the surface layers, in frames in which they are outside them.
 FIXED = 2 + len(KINDS)
 Layer = tuple[NDArray[np.bool_], Floats]
 
@@ -106,6 +109,8 @@ def named(profiler: Profiler, sums: Floats) -> Samples:
             profiles[kind] = WATER_G_PER_CM3 * per_volume * sums[:, :, 2 + place]
     for place, symbol in enumerate(profiler.ions):
         profiles[concentration(symbol)] = MOL_PER_L * per_volume * sums[:, :, FIXED + place]
+    if sums[:, :, -1].any():
+        profiles[concentration(ABSENT)] = MOL_PER_L * per_volume * sums[:, :, -1]
     if profiler.faces:
         profiles[ORIENTATION] = WATER_G_PER_CM3 * per_volume * sums[:, :, 1]
     return profiles
@@ -163,16 +168,6 @@ def _molecule(
     x, y, z = x + u, y + v, z + w
     norm = np.sqrt(x * x + y * y + z * z)
     return (x / norm, y / norm, z / norm), longer
-
-
-@njit(cache=True, nogil=True)
-def _plane(frame: NDArray[np.floating], atoms: Ints, cell: Floats, inverse: Floats) -> float:
-    """Mean z of a layer, each atom taken to the image nearest to the first."""
-    total = 0.0
-    for atom in atoms:
-        z = np.float64(frame[atom, 2]) - frame[atoms[0], 2]
-        total += z - np.rint(z * inverse[2]) * cell[2, 2]
-    return np.float64(frame[atoms[0], 2]) + total / len(atoms)
 
 
 @njit(cache=True, nogil=True)
@@ -265,24 +260,34 @@ def add_frames(
     width: float,
     first_bin: int,
     sums: Floats,
+    begin: int,
+    absences: Floats,
 ) -> None:
-    """Add the frames' counts to sums (faces, blocks, 6 + ions, B, K); cosines (f, ≥W) to +z of molecules."""
+    """Add the frames' counts to sums (faces, blocks, 7 + ions, B, K); cosines (f, ≥W) to +z of molecules.
+
+    begin: number of the first frame; absences (L, 3): as `planes.note`, of the atoms of all layers.
+    """
     bins, inverse = (width, first_bin), _inverse(cell)
+    planes, outside = np.zeros(len(normals)), np.zeros(len(layers))
     for t in range(len(positions)):
         frame, block, counted = positions[t], block_of[t], weights[t]
         if block >= sums.shape[1]:
             continue
+        absent = planes_of(frame, layers, layer_start, cell, inverse, planes, outside)
+        if absent:
+            note(outside, begin + t, absences)
         for face in range(max(1, len(normals))):
             axis = (1.0, 0.0, cell[2, 2], 0.0)
             if len(normals) == 0:
                 _count(frame, molecules, axis, bins, counted, sums[0, block, 0])
             else:
-                plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
-                axis = (normals[face], plane, cell[2, 2], 0.25)
+                axis = (normals[face], planes[face], cell[2, 2], 0.25)
                 _weigh(frame, molecules, cosines[t], axis, bins, counted, sums[face, block])
             for group in range(len(other_start) - 1):
                 atoms = others[other_start[group] : other_start[group + 1]]
                 _count(frame, atoms, axis, bins, counted, sums[face, block, 2 + group])
+            if absent:
+                _count(frame, layers[outside != 0.0], axis, bins, counted, sums[face, block, -1])
 
 
 @njit(cache=True, nogil=True)
@@ -301,7 +306,7 @@ def _layer(
     for t in range(len(positions)):
         frame = positions[t]
         for face in range(len(normals)):
-            plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
+            plane, _ = plane_of(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
             axis = (normals[face], plane, cell[2, 2], 0.25)
             for place in range(waters):
                 here = face * waters + place
@@ -330,7 +335,7 @@ def _surround(
     for t in range(len(positions)):
         frame = positions[t]
         for face in range(len(normals)):
-            plane = _plane(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
+            plane, _ = plane_of(frame, layers[layer_start[face] : layer_start[face + 1]], cell, inverse)
             axis = (normals[face], plane, cell[2, 2], 0.25)
             for place in range(len(atoms)):
                 inside[t, place] |= 0 < _height(frame[atoms[place], 2], axis) <= FIRST_LAYER

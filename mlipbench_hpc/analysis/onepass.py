@@ -33,17 +33,21 @@ class BlockSums:
     """Σ_t row[k, t] · profile[t] over each block, for each profile, and P_z, of frames as they come.
 
     rows (K, T): weights of every frame. T should fill whole blocks: frames after the last one are in P_z
-    alone. pieces: at most so many of each block are summed apart, for `averages`. Waters are determined frame
-    by frame. Raises ValueError when there are fewer frames than blocks.
+    alone; `frames`: number of the others. pieces: at most so many of each block are summed apart, for
+    `averages`. Waters are determined frame by frame. absences (L, 3), of the atoms of the faces' layers, one
+    face after the other: number of frames outside the layer, the first of them, and height above the layer in
+    the last of them in Å along z. Raises ValueError when there are fewer frames than blocks.
     """
 
     def __init__(self, profiler: Profiler, rows: Floats, blocks: int, pieces: int = 1) -> None:
         self.profiler, self.length, self._start = profiler, rows.shape[1] // blocks, 0
+        self.frames = self.length * blocks
         if self.length == 0:
             raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
         self._blocks, self._pieces = blocks, min(pieces, self.length)
-        shape = blocks * self._pieces, FIXED + len(profiler.ions), profiler.bins, len(rows)
+        shape = blocks * self._pieces, FIXED + len(profiler.ions) + 1, profiler.bins, len(rows)
         self._sums = np.zeros((max(1, len(profiler.faces)), *shape))
+        self.absences = np.zeros((sum(len(face.layer) for face in profiler.faces), 3))
         self._rows, self._dipole = rows, np.zeros(rows.shape[1])
         self._waters, self._known = profiler.waters, arrays(profiler, profiler.waters)
 
@@ -56,7 +60,8 @@ class BlockSums:
         for part, waters, cosines, total in owners_of(self.profiler).segments(positions):
             if waters is not self._waters:
                 self._waters, self._known = waters, arrays(self.profiler, waters)
-            add_frames(ready[part], place[part], weights[part], cosines, *self._known, self._sums)  # type: ignore[call-arg]
+            frames = ready[part], place[part], weights[part], cosines
+            add_frames(*frames, *self._known, self._sums, start + part.start, self.absences)  # type: ignore[call-arg]
             if self.profiler.faces:
                 self._dipole[start:stop][part] = self.profiler.faces[0].normal * total
         self._start = stop

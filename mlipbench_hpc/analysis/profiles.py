@@ -8,14 +8,16 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import LONGEST_OH
-from mlipbench_hpc.analysis.slab import Face
-from mlipbench_hpc.analysis.surface import Slab, Surface, surface
+from mlipbench_hpc.analysis.slab import Face, Slab
+from mlipbench_hpc.analysis.surface import Surface, surface
 from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH, Waters, ions
 from mlipbench_hpc.data.frames import Floats, Ints
 
 # Mass of a water molecule in g per cm³/Å³, and one particle per Å³ in mol/L.
 WATER_G_PER_CM3 = 29.91461129513685
 MOL_PER_L = 1660.5390671738467
+# Atoms of a surface layer in the frames in which they are outside it, as a species.
+ABSENT = "absent"
 DENSITY, ORIENTATION, TOTAL_ORIENTATION = "density", "orientation", "total_orientation"
 # Part of a bin that may be missing from a whole one by rounding.
 EDGE = 1e-9
@@ -98,8 +100,8 @@ class Profiler:
 
 def distance(positions: NDArray[np.floating], cell: Floats, faces: tuple[Face, ...]) -> float:
     """Distance in Å from the first of two faces outward to the second, mean over frames (F, N, 3) Å."""
-    heights = faces[0].heights(positions, cell, faces[1].layer)
-    return float(np.mod(heights, cell[2, 2]).mean())
+    apart = faces[0].normal * (faces[1].planes(positions, cell) - faces[0].planes(positions, cell))
+    return float(np.mod(apart, cell[2, 2]).mean())
 
 
 def concentration(symbol: str) -> str:

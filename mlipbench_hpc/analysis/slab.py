@@ -13,6 +13,31 @@ from mlipbench_hpc.data.frames import Floats, Ints
 LAYER_GAP = 1.0
 SURFACE_GAP = 5.0
 FIRST_LAYER = 4.5
+# Å. Farther than this from the plane of its layer an atom is outside it, in that frame. Half a layer is about
+# 1.2 Å, thermal motion stays below 1 Å; a corrugated layer is up to 2 Å thick.
+OUTSIDE = 1.5
+UPPER, LOWER, BOTH = "upper", "lower", "both"
+SIDES = {UPPER: 1.0, LOWER: -1.0}
+
+
+@dataclass(frozen=True)
+class Slab:
+    """Slab as stated by the user or the campaign.
+
+    elements: atomic numbers; layer: indices of the atoms at z = 0, () where they are to be determined;
+    face: "upper" (outward normal +z), "lower", "both", or "" for those that water touches.
+    """
+
+    elements: tuple[int, ...]
+    layer: tuple[int, ...] = ()
+    face: str = ""
+
+    @classmethod
+    def of(cls, slab: "int | Sequence[int] | Slab") -> "Slab":
+        """Slab of one or more elements by atomic number; a Slab is returned unchanged."""
+        if isinstance(slab, Slab):
+            return slab
+        return cls((slab,)) if isinstance(slab, int) else cls(tuple(slab))
 
 
 @dataclass(frozen=True)
@@ -22,18 +47,45 @@ class Face:
     layer: Ints
     normal: float
 
-    def heights(self, positions: NDArray[np.floating], cell: Floats, atoms: Ints) -> Floats:
-        """Distances (F, len(atoms)) Å from the layer's mean plane, frame by frame, in [-Lz/4, 3Lz/4).
+    @property
+    def side(self) -> str:
+        """Name of the face: upper or lower."""
+        return UPPER if self.normal > 0 else LOWER
+
+    def planes(self, positions: NDArray[np.floating], cell: Floats) -> Floats:
+        """Height (F,) Å of z = 0: mean of the layer's atoms, frame by frame, without those outside it.
 
         positions (F, N, 3) Å, wrapped or not; cell (3, 3) Å, lower triangular. The layer is taken to the
         images nearest to its first atom before its mean is taken, so one that straddles the boundary of the
-        cell has no false mean.
+        cell has no false mean. Atoms outside: more than 1.5 Å from where most of the layer is.
         """
         layer = np.asarray(positions[:, self.layer], dtype=float)
-        near = layer[:, :1] + minimum_image(layer - layer[:, :1], cell)
-        plane = near[..., 2].mean(axis=1)
+        z = (layer[:, :1] + minimum_image(layer - layer[:, :1], cell))[..., 2]
+        planes = np.asarray(z.mean(axis=1))
+        for frame in np.flatnonzero(np.ptp(z, axis=1) > OUTSIDE):
+            planes[frame] = plane_of_most(z[frame], float(cell[2, 2]))
+        return planes
+
+    def heights(self, positions: NDArray[np.floating], cell: Floats, atoms: Ints) -> Floats:
+        """Distances (F, len(atoms)) Å from the layer's plane, frame by frame, in [-Lz/4, 3Lz/4).
+
+        positions and cell: as of `planes`.
+        """
+        plane = self.planes(positions, cell)
         above = self.normal * (np.asarray(positions[:, atoms, 2], dtype=float) - plane[:, None])
         return wrapped(above, float(cell[2, 2]))
+
+
+def plane_of_most(z: Floats, length: float) -> float:
+    """Mean height in Å of the atoms within 1.5 Å of the one that has most others so near along z.
+
+    z (K,) Å: heights of a layer; length: period in Å.
+    """
+    apart = z[None] - z[:, None]
+    apart -= length * np.rint(apart / length)
+    near = np.abs(apart) <= OUTSIDE
+    centre = int(near.sum(axis=1).argmax())
+    return float(z[centre] + apart[centre, near[centre]].mean())
 
 
 def wrapped(z: Floats, length: float) -> Floats:

@@ -6,7 +6,8 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mlipbench_hpc.analysis.geometry import minimum_image
-from mlipbench_hpc.analysis.surface import Slab, surface
+from mlipbench_hpc.analysis.slab import Slab
+from mlipbench_hpc.analysis.surface import surface
 from mlipbench_hpc.analysis.waters import Waters, ions
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 

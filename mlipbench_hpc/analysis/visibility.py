@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import OXYGEN
-from mlipbench_hpc.analysis.slab import interfacial
-from mlipbench_hpc.analysis.surface import Slab, surface
+from mlipbench_hpc.analysis.slab import Slab, interfacial
+from mlipbench_hpc.analysis.surface import surface
 from mlipbench_hpc.analysis.waters import ions
 from mlipbench_hpc.data.frames import Floats, Ints
 

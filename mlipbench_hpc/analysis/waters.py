@@ -17,6 +17,7 @@ LONGEST_FIRST_OH = 1.5
 HYDROXIDE, HYDRONIUM, OXIDE, OTHER = "hydroxide", "hydronium", "oxide", "other-oxygen"
 KINDS = (HYDROXIDE, HYDRONIUM, OXIDE, OTHER)
 # Elements that form molecules with oxygen: B, C, N, F, Si, P, S, Cl, As, Se, Br, I.
+HALOGENS = (9, 17, 35, 53)
 NONMETALS = (5, 6, 7, 9, 14, 15, 16, 17, 33, 34, 35, 53)
 # Largest length of a bond, in units of the sum of covalent radii.
 BOND = 1.2
@@ -27,8 +28,8 @@ class Waters:
     """The molecules of one frame.
 
     numbers (N,); owner (N,): oxygen of each hydrogen, -1 for other atoms and for hydrogens without one;
-    oxygens (O,): all oxygens; bound (O,): part of another molecule in the first frame; lattice (O,): without
-    hydrogen, and bound to the slab; slab: its atoms.
+    oxygens (O,): all oxygens; bound (O,): part of another molecule in the first frame, that is bonded to a
+    nonmetal or another oxygen; lattice (O,): without hydrogen, and bound to the slab; slab: its atoms.
     """
 
     numbers: Ints
@@ -50,10 +51,16 @@ class Waters:
         """Waters of the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å; longest bond in Å."""
         frame, slab = np.asarray(positions, dtype=float), (surface or Surface()).slab
         oxygens = np.flatnonzero(numbers == OXYGEN)
-        others = np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
-        bound, nothing = _bonded(numbers, frame, cell, oxygens, others), np.zeros(len(oxygens), dtype=bool)
-        owner = owners(numbers, frame, cell, longest=longest)
-        return cls(numbers, owner, oxygens, bound, nothing, slab).later(owner, frame, cell)
+        nonmetals = np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
+        owner = _without_bonds(numbers, frame, cell, owners(numbers, frame, cell, longest=longest), nonmetals)
+        bound = _bonded(numbers, frame, cell, oxygens, nonmetals)
+        waters = cls(numbers, owner, oxygens, bound, np.zeros_like(bound), slab)
+        single = waters.hydrogens < 2
+        # Water beside a halide stays water, and oxygens of two hydrogens are not bonded to each other.
+        others = nonmetals[~np.isin(numbers[nonmetals], HALOGENS)]
+        bound[~single] &= _bonded(numbers, frame, cell, oxygens[~single], others)
+        bound[single] |= _bonded(numbers, frame, cell, oxygens[single], oxygens[single])
+        return waters.later(owner, frame, cell)
 
     def later(self, owner: Ints, positions: NDArray[np.floating], cell: Floats) -> "Waters":
         """Waters after hydrogens have changed their owner (N,); positions (N, 3) Å of that frame."""
@@ -73,7 +80,7 @@ class Waters:
     @cached_property
     def molecules(self) -> Ints:
         """Each oxygen with its two hydrogens, (O, 3); -1 twice where it is not in a water."""
-        whole = self.hydrogens == 2
+        whole = (self.hydrogens == 2) & ~self.bound
         table = np.full((len(self.oxygens), 3), -1, dtype=np.int64)
         table[:, 0] = self.oxygens
         hydrogens = np.flatnonzero(self.owner >= 0)
@@ -99,7 +106,7 @@ class Waters:
         """Oxygens outside waters, by kind: OH-, H3O+, of the slab or an oxide, of other molecules."""
         count, free = self.hydrogens, ~self.bound
         hydroxide, hydronium = (count == 1) & free, (count > 2) & free
-        other = ~(hydroxide | hydronium | self.lattice | (count == 2))
+        other = ~(hydroxide | hydronium | self.lattice | ((count == 2) & free))
         masks = (hydroxide, hydronium, self.lattice, other)
         return {kind: self.oxygens[mask] for kind, mask in zip(KINDS, masks, strict=True)}
 
@@ -112,13 +119,25 @@ class Waters:
 def _bonded(
     numbers: Ints, positions: Floats, cell: Floats, oxygens: Ints, others: Iterable[int]
 ) -> NDArray[np.bool_]:
-    """Mask of oxygens (K,) within a bond's length of one of the other atoms."""
+    """Mask of oxygens (K,) within a bond's length of one of the other atoms, not counting themselves."""
     bonded = np.zeros(len(oxygens), dtype=bool)
     for atom in others:
         reach = BOND * (covalent_radii[OXYGEN] + covalent_radii[numbers[atom]])
         vectors = minimum_image(positions[oxygens] - positions[atom], cell)
-        bonded |= np.linalg.norm(vectors, axis=-1) <= reach
+        bonded |= (np.linalg.norm(vectors, axis=-1) <= reach) & (oxygens != atom)
     return bonded
+
+
+def _without_bonds(numbers: Ints, positions: Floats, cell: Floats, owner: Ints, nonmetals: Ints) -> Ints:
+    """Owners (N,) without hydrogens that are bonded to a nonmetal nearer than their oxygen, as in NH4+."""
+    hydrogens = np.flatnonzero(owner >= 0)
+    apart = minimum_image(positions[owner[hydrogens]] - positions[hydrogens], cell)
+    nearest = np.linalg.norm(apart, axis=-1)
+    for atom in nonmetals:
+        reach = BOND * (covalent_radii[HYDROGEN] + covalent_radii[numbers[atom]])
+        distances = np.linalg.norm(minimum_image(positions[hydrogens] - positions[atom], cell), axis=-1)
+        owner[hydrogens[(distances < nearest) & (distances <= reach)]] = -1
+    return owner
 
 
 def ions(numbers: Ints, surface: Surface) -> dict[int, Ints]:

@@ -118,6 +118,13 @@ class Item:
         """Observables that its result describes, by name, in the order of the report."""
         return by_name(self.values.get("descriptors", []))
 
+    @property
+    def notes(self) -> list[str]:
+        """Warnings of the worker; one that begins with the name of an observable has its title instead."""
+        titles = {name: observable.title for name, observable in self.observables.items()}
+        parts = [sentence.partition(": ") for sentence in self.values.get("warnings", [])]
+        return ["".join([titles.get(name, name), *rest]) for name, *rest in parts]
+
     def statistics(self, name: str) -> dict[str, Any]:
         """Values of an observable that is a single number, such as mean and se; {} where there is none."""
         observable, values = self.observables.get(name), self.values

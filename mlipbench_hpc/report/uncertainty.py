@@ -187,7 +187,7 @@ def of_md(results: Results, name: str) -> list[str]:
         spread = reweighted(results, run)
         values = spread.values if spread else {}
         where = f"replica {run.subject['replica']}"
-        sentences += [f"{where}: {sentence}." for sentence in values.get("warnings", [])]
+        sentences += [f"{where}: {sentence}." for sentence in (spread.notes if spread else [])]
         if values.get("verdict") in UNUSABLE:
             sentence = verdict(values)
             sentences.append(f"{where}: {sentence[0].lower()}{sentence[1:]}")

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from numpy.typing import NDArray
 from mlipbench_hpc.analysis.onepass import BlockSums, ProfileAverages, feed
 from mlipbench_hpc.analysis.pieces import PIECES
 from mlipbench_hpc.analysis.profiles import ORIENTATION, Profiler
-from mlipbench_hpc.analysis.slab import atomic_numbers_of
-from mlipbench_hpc.analysis.surface import Slab
+from mlipbench_hpc.analysis.slab import Slab, atomic_numbers_of
 from mlipbench_hpc.analysis.waters import OXIDE
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.printing import WhileRead
@@ -25,9 +25,9 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
-from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face
+from mlipbench_hpc.worker.observables.faces import BY_FACE, by_face, tell_unlike
 from mlipbench_hpc.worker.observables.first_layer import first_layer
-from mlipbench_hpc.worker.observables.profiles import described, tell, write_profiles
+from mlipbench_hpc.worker.observables.profiles import described, tell, tell_absences, write_profiles
 from mlipbench_hpc.worker.observing import descriptors
 from mlipbench_hpc.worker.profiles import FROZEN, SAMPLE
 from mlipbench_hpc.worker.series import summary
@@ -66,17 +66,26 @@ def main(arguments: list[str]) -> int:
 
 @dataclass
 class Averages:
-    """Averages of profiles, P_z (T,), times (T,) ps or (0,), and the first layer's motion.
+    """Sums over blocks, times (T,) ps or (0,), and the first layer's motion."""
 
-    faces: averages of each face by itself.
-    """
-
-    profiler: Profiler
-    profiles: ProfileAverages
-    faces: list[ProfileAverages]
-    dipole: Floats
+    sums: BlockSums
     times: Floats
     motion: Motion | None
+
+    @property
+    def profiler(self) -> Profiler:
+        """Surface, waters and ions of the first frame."""
+        return self.sums.profiler
+
+    @cached_property
+    def profiles(self) -> ProfileAverages:
+        """Averages of profiles, symmetrised over two faces."""
+        return self.sums.averages
+
+    @property
+    def dipole(self) -> Floats:
+        """P_z (T,)."""
+        return self.sums.dipole
 
 
 def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
@@ -91,9 +100,11 @@ def analyse(request: dict[str, Any], source: Foreign) -> list[str]:
     write_profiles(out / "profiles.csv", averages.profiler, averages.profiles, notes)
     notes.dropped(after_skip - used)
     tell(averages.profiler, notes, request["skip"])
+    tell_absences(averages.sums, notes, averages.times, request["skip"])
     interface = described(averages.profiler, " ".join(request["surface"]))
-    if faces := by_face(out, averages.profiler, averages.faces, notes):
+    if faces := by_face(out, averages.profiler, averages.sums.face_averages, notes):
         interface[BY_FACE] = faces
+        tell_unlike(averages.profiler, faces, notes)
     values: dict[str, Any] = {
         "trajectory": source.name, "format": source.contents[0].format,
         "frames": used, "skipped": request["skip"],
@@ -187,7 +198,7 @@ def averaged(request: dict[str, Any], source: Foreign, frames: int) -> Averages:
     sums = BlockSums(observed, np.broadcast_to(1.0, (1, used)), request["blocks"], PIECES)
     positions = itertools.chain([first], pieces)
     feed(positions, [sums.add, *([motion.add] if motion else [])], request["threads"])
-    return Averages(observed, sums.averages, sums.face_averages, sums.dipole, times, motion)
+    return Averages(sums, times, motion)
 
 
 def too_few(frames: int, skip: int, blocks: int) -> str:

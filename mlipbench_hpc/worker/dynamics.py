@@ -141,7 +141,9 @@ def spacing(times: Floats, rounding: float = ROUNDING_PS) -> float:
     """Time between frames (T,) in ps; ValueError unless all are equally far apart, but for their rounding."""
     steps = np.diff(times)
     if len(steps) == 0 or not np.ptp(steps) < 2 * rounding + 1e-6 * steps[0] or steps[0] <= 0:
-        raise ValueError("its frames are not equally far apart in time, so there are no lags")
+        raise ValueError(
+            "its frames are not equally far apart in time, and correlation functions need a constant interval"
+        )
     return float((times[-1] - times[0]) / len(steps))
 
 

@@ -146,3 +146,53 @@ def test_waters_keep_their_columns_when_some_are_none() -> None:
 def test_without_hydrogens_there_is_no_water() -> None:
     waters = Waters.assign(np.array([8, 8]), np.array([[0.0, 0, 0], [5.0, 0, 0]]), CELL)
     assert (len(waters.intact), waters.kinds["other-oxygen"].tolist()) == (0, [0, 1])
+
+
+# Atomic numbers, positions in Å, number of oxygens.
+TETRAHEDRON = np.array([[1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]]) / np.sqrt(3)
+ALCOHOL = [[0, 0, 0], [1.5, 0, 0], [1.9, 0.9, 0], [-0.4, 1.0, 0]]
+MOLECULES = {
+    "H2O2": ([8, 8, 1, 1], [[0, 0, 0], [1.45, 0, 0], [-0.2, 0.95, 0], [1.65, -0.5, 0.8]], 2),
+    "O2": ([8, 8], [[0, 0, 0], [1.21, 0, 0]], 2),
+    "CH3OH": ([6, 8, 1, 1], ALCOHOL, 1),
+    "CH3OH2+": ([6, 8, 1, 1, 1], [*ALCOHOL, [1.9, -0.5, 0.8]], 1),
+    "HSO4-": ([16, 8, 8, 8, 8, 1], [[0, 0, 0], *(1.5 * TETRAHEDRON), 2.4 * TETRAHEDRON[0]], 4),
+    "NH4+": ([7, 1, 1, 1, 1], [[0, 0, 0], *(1.03 * TETRAHEDRON)], 0),
+    "H2": ([1, 1], [[0, 0, 0], [0.74, 0, 0]], 0),
+}
+
+
+@pytest.mark.parametrize("name", MOLECULES)
+def test_oxygen_of_another_molecule_is_neither_water_nor_an_ion_of_water(name: str) -> None:
+    atoms, places, others = MOLECULES[name]
+    numbers = np.concatenate([FRAME.numbers, atoms])
+    positions = np.concatenate([FRAME.positions, places + np.array([4.0, 4.0, TOP + 20.0])])
+    waters = profiler(positions, numbers).waters
+    kinds = {kind: len(oxygens) for kind, oxygens in waters.kinds.items() if len(oxygens)}
+    assert len(waters.intact) == 3
+    assert kinds == ({"other-oxygen": others} if others else {})
+    assert waters.left_out == others
+
+
+def test_a_hydrogen_of_ammonium_is_not_that_of_the_oxygen_it_points_at() -> None:
+    """N-H 1.05 Å in a line to an oxygen at 2.45 Å: 1.40 Å from it, within the 1.5 Å of the first frame."""
+    oxygen = FRAME.positions[THIRD]
+    below = oxygen - FRAME.positions[[THIRD + 1, THIRD + 2]].mean(axis=0)
+    line = below / np.linalg.norm(below)
+    numbers = np.concatenate([FRAME.numbers, [7, 1]])
+    positions = np.concatenate([FRAME.positions, [oxygen + 2.45 * line, oxygen + 1.40 * line]])
+    waters = profiler(positions, numbers).waters
+    assert len(waters.intact) == 3
+    assert not len(waters.kinds["hydronium"])
+
+
+def test_water_beside_a_halide_is_water() -> None:
+    """Chlorine 1.9 Å from an oxygen that owns two hydrogens, as a rough start may have it; then as HOCl."""
+    numbers = np.concatenate([FRAME.numbers, [17]])
+    side = np.cross(FRAME.positions[THIRD + 1] - FRAME.positions[THIRD], [0.0, 0.0, 1.0])
+    chlorine = FRAME.positions[THIRD] + 1.9 * side / np.linalg.norm(side)
+    positions = np.concatenate([FRAME.positions, [chlorine]])
+    assert len(profiler(positions, numbers).waters.intact) == 3
+    without = np.delete(np.arange(len(numbers)), THIRD + 1)
+    kinds = profiler(positions[without], numbers[without]).waters.kinds
+    assert (len(kinds["other-oxygen"]), len(kinds["hydroxide"])) == (1, 0)

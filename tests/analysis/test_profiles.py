@@ -15,7 +15,8 @@ from mlipbench_hpc.analysis.profiles import (
     pieces,
     ratio,
 )
-from mlipbench_hpc.analysis.surface import Slab, surface
+from mlipbench_hpc.analysis.slab import Slab
+from mlipbench_hpc.analysis.surface import surface
 
 GOLD = 79
 HEIGHTS, COSINES = [2.05, 3.25, 3.26, 7.05], [-1.0, 0.5, -0.5, 0.25]

@@ -1,13 +1,21 @@
 """Faces of slabs made by hand: which layer is z = 0, and what else of the metal is what."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from interface import water
 
-from mlipbench_hpc.analysis.onepass import block_means
-from mlipbench_hpc.analysis.profiles import WATER_G_PER_CM3, Profiler
-from mlipbench_hpc.analysis.surface import Slab, Surface, ranges, surface
+from mlipbench_hpc.analysis.fused import first_layer
+from mlipbench_hpc.analysis.onepass import BlockSums, block_means, feed
+from mlipbench_hpc.analysis.planes import plane_of
+from mlipbench_hpc.analysis.profiles import MOL_PER_L, WATER_G_PER_CM3, Profiler
+from mlipbench_hpc.analysis.sample import ranges
+from mlipbench_hpc.analysis.slab import Face, Slab
+from mlipbench_hpc.analysis.surface import Surface, surface
 from mlipbench_hpc.analysis.visibility import visible_share
+from mlipbench_hpc.worker.observables.profiles import observables, tell_absences
+from mlipbench_hpc.worker.stretch import Notes
 
 EDGE, LENGTH = 12.0, 60.0
 CELL = np.diag([EDGE, EDGE, LENGTH])
@@ -217,3 +225,202 @@ def test_bins_at_the_ends_of_the_cell_are_whole() -> None:
 def test_indices_in_words() -> None:
     assert ranges(np.array([3, 5, 6, 7, 9])) == "3, 5 to 7, 9"
     assert ranges(np.arange(0, 20, 2)) == "0, 2, 4, 6, 8, 10, …"
+
+
+def leaving(height: float, frames: int = 20) -> np.ndarray:
+    """Frames in which atoms 46 and 47 of the layer at 6 Å stand `height` Å above it from frame 14 on."""
+    pile = terraces(2.0, 4.0, 6.0).waters(9.0, 12.0)
+    positions = np.repeat(np.array(pile.positions)[None], frames, axis=0)
+    positions[14:, 46:48, 2] += height
+    return positions
+
+
+@pytest.mark.parametrize("height", [2.4, 10.0, 20.0, -9.0])
+@pytest.mark.parametrize("shift", [0.0, 52.5, -6.0])
+def test_atoms_that_leave_the_layer_do_not_move_its_plane(height: float, shift: float) -> None:
+    """Waters at 3 and 6 Å above 14 atoms that stay; with the two that left, z = 0 would be at height/8."""
+    numbers = np.array([PT] * 48 + [8, 1, 1] * 2)
+    frames = np.mod(leaving(height) + np.array([0, 0, shift]), LENGTH)
+    result = Profiler.of(numbers, frames, CELL, PT, 0.1)
+    assert layers(result.surface) == [(1.0, list(range(32, 48)))]
+    above = result.faces[0].heights(frames, CELL, np.array([48, 51]))
+    assert above == pytest.approx(np.tile([3.0, 6.0], (20, 1)))
+    sums = BlockSums(result, np.ones((1, 20)), 10)
+    feed([frames[:7], frames[7:]], [sums.add])
+    water = sums.averages.means["density"]
+    assert water[:, (result.z > 2.85) & (result.z < 3.15)].sum(axis=1) == pytest.approx(
+        [WATER_G_PER_CM3 / (EDGE**2 * 0.1)] * 10
+    )
+    assert sums.absences[:14].tolist() == [[0.0, 0.0, 0.0]] * 14
+    assert sums.absences[14:] == pytest.approx(np.tile([6, 14, height], (2, 1)))
+    counts = sums.averages.means["concentration-absent"].sum(axis=1) * EDGE**2 * 0.1 / MOL_PER_L
+    assert counts == pytest.approx([0] * 7 + [2] * 3)
+    inside, _ = first_layer(result, frames)
+    assert inside[:, 0].all()
+
+
+def test_atoms_that_leave_the_layer_are_named_with_number_and_time() -> None:
+    result = Profiler.of(np.array([PT] * 48 + [8, 1, 1] * 2), leaving(10.0), CELL, PT, 0.1)
+    sums, notes = BlockSums(result, np.ones((1, 20)), 10), Notes()
+    sums.add(leaving(10.0))
+    tell_absences(sums, notes, 0.05 * np.arange(20), 3)
+    assert notes.warnings[0].startswith(
+        "profiles: 2 Pt atoms (46 to 47) of the layer at z = 0 leave it: outside in 6 of 20 frames, first in "
+        "frame 17 (0.7 ps), 10.00 Å above it in the last; z = 0 is the height of the atoms that stay"
+    )
+    assert [observable.name for observable in observables(result, sums.averages.means)][
+        2
+    ] == "concentration-absent"
+
+
+def test_compiled_planes_are_those_of_numpy() -> None:
+    """Layers of 2 to 12 atoms scattered over up to 4 Å, anywhere in the cell."""
+    generator = np.random.default_rng(2)
+    for count in range(2, 13):
+        frame = generator.uniform(0, 4.0 * generator.uniform(), size=(count, 3)) + generator.uniform(-60, 60)
+        face = Face(np.arange(count), 1.0)
+        compiled = plane_of(frame, face.layer, CELL, 1 / np.diag(CELL))[0]
+        assert compiled == pytest.approx(face.planes(frame[None], CELL)[0], abs=1e-9)
+
+
+FINE = np.array([(1.5 * i, 1.5 * j) for i in range(8) for j in range(7)])
+
+
+def test_each_electrode_has_its_own_measure_of_a_full_layer() -> None:
+    """Platinum layers of 16 atoms, carbon sheets of 56, 20 Å of water between them; one dissolved Pt."""
+    pile = terraces(2.0, 4.0, 6.0)
+    sheets = [pile.layer(z, 6, FINE) for z in (26.0, 29.35)]
+    ion = pile.layer(14.0, sites=SITES[:1])
+    outside = pile.waters(9.0, 12.0, 22.5, 23.0).surface(PT, 6, noise=0.03)
+    assert layers(outside) == [(1.0, list(range(32, 48))), (-1.0, sheets[0].tolist())]
+    assert outside.dissolved.tolist() == ion.tolist()
+    assert not outside.doubts
+
+
+def test_dissolved_atoms_at_one_height_are_no_electrode() -> None:
+    pile = terraces(2.0, 4.0, 6.0)
+    ions = pile.layer(16.0, sites=SITES[:4])
+    outside = pile.waters(9.0, 12.0).surface(noise=0.03)
+    assert layers(outside) == [(1.0, list(range(32, 48)))]
+    assert outside.dissolved.tolist() == ions.tolist()
+
+
+def anatase(noise: float = 0.0) -> Pile:
+    """Six rows of titanium in pairs 0.88 Å apart, the same from above as from below; water on both sides."""
+    pile = Pile()
+    for row, z in enumerate((2.0, 2.88, 5.53, 6.41, 9.06, 9.94)):
+        pile.layer(z, TI, SITES[8 * (row % 2) :][:8])
+    scatter = np.random.default_rng(7).normal(scale=noise, size=(48, 3))
+    pile.positions = list(np.array(pile.positions) + scatter)
+    return pile.waters(12.4, 13.0, -0.4, -1.0)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.15])
+def test_rows_of_an_oxide_are_layers_on_both_faces(noise: float) -> None:
+    outside = anatase(noise).surface(TI, noise=0.05)
+    assert layers(outside) == [(1.0, list(range(40, 48))), (-1.0, list(range(8)))]
+    assert outside.one_slab
+    assert not outside.doubts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_corrugated_layer_is_one_layer_on_both_faces(seed: int) -> None:
+    """Atoms scattered by 0.4 Å about 2, 6 and 10 Å, one of them 0.8 Å out of its layer."""
+    pile = terraces(2.0, 6.0, 10.0)
+    pile.positions = list(
+        np.array(pile.positions) + np.random.default_rng(seed).normal(scale=0.3, size=(48, 3))
+    )
+    pile.positions[47][2] = 10.8
+    outside = pile.waters(13.0, -1.0).surface()
+    assert layers(outside) == [(1.0, list(range(32, 48))), (-1.0, list(range(16)))]
+
+
+def test_unlike_faces_of_one_slab_are_said_with_both_heights() -> None:
+    """Eleven of the sixteen atoms above, all below; two electrodes may differ."""
+    pile = terraces(2.0, 4.0)
+    pile.layer(6.0, sites=SITES[:11])
+    outside = pile.waters(9.0, -1.0).surface()
+    assert outside.one_slab
+    assert outside.doubts[0].startswith(
+        "the faces of the slab are not alike: upper face: 11 Pt atoms (32 to 42) at z = 6.00 Å; lower "
+        "face: 16 Pt atoms (0 to 15) at z = 2.00 Å: take each by itself"
+    )
+    pile = terraces(2.0, 4.0, 6.0, 30.0)
+    pile.layer(26.0, sites=SITES[:11])
+    outside = pile.waters(9.0, 23.0).surface()
+    assert (outside.one_slab, outside.doubts) == (False, ())
+
+
+@pytest.mark.parametrize("nickel", [12, 16])
+def test_a_layer_of_another_metal_above_is_refused(nickel: int) -> None:
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.numbers[32 : 32 + nickel] = [NI] * nickel
+    pile.waters(9.0, 12.0)
+    with pytest.raises(
+        ValueError, match=r"z = 0 would be 16 Pt .* 2\.00 Å above: did you mean --surface Pt Ni\? Or"
+    ):
+        pile.surface()
+    for elements in ((PT, NI), (NI, PT)):
+        assert layers(pile.surface(*elements)) == [(1.0, list(range(32, 48)))]
+    assert layers(pile.surface(layer=tuple(range(32, 48)))) == [(1.0, list(range(32, 48)))]
+
+
+def test_a_complete_layer_needs_no_other_metal() -> None:
+    """Nickel adatoms, chlorine, CO and sites of no element above it; a gold electrode across the water."""
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.layer(8.0, NI, SITES[:3])
+    pile.layer(8.0, 17, SITES[3:14])
+    assert layers(pile.waters(10.5, 12.0).surface()) == [(1.0, list(range(32, 48)))]
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.layer(7.9, 6)
+    pile.layer(9.05, 8)
+    pile.layer(10.5, 0)
+    assert layers(pile.waters(12.5, 13.0).surface()) == [(1.0, list(range(32, 48)))]
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.layer(26.0, AU)
+    pile.layer(28.0, AU)
+    outside = pile.waters(9.0, 12.0).surface()
+    assert layers(outside) == [(1.0, list(range(32, 48)))]
+    assert outside.doubts == (
+        "32 Au atoms (48 to 79) are in layers, but count as ions: did you mean --surface Pt Au?",
+    )
+
+
+def test_a_skin_of_one_layer_on_another_metal_is_refused() -> None:
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.numbers[:32] = [NI] * 32
+    with pytest.raises(
+        ValueError, match=r"the slab would be one layer.*: did you mean --surface Pt Ni\? Or pass"
+    ):
+        pile.waters(9.0).surface()
+
+
+def test_an_atom_that_dissolves_early_is_dissolved_and_not_an_adatom() -> None:
+    """One of 16 atoms of the layer at 6 Å is at 14 Å from the third frame of eight on."""
+    pile = terraces(2.0, 4.0, 6.0).waters(9.0, 12.0)
+    frames = pile.frames()
+    frames[2:, 40, 2] = 14.0
+    outside = surface(np.array(pile.numbers), frames, CELL, Slab((PT,)))
+    assert len(outside.faces[0].layer) == 15
+    assert (outside.dissolved.tolist(), outside.adatoms.tolist()) == ([40], [])
+    assert outside.facts[1] == "dissolved, counted as ions: 1 Pt atom (40), 8.00 Å above it (median)"
+
+
+def test_a_particle_is_no_slab() -> None:
+    """27 atoms 2 Å apart in a cell of 12 Å leave 8.0 Å open beside them; 1.8 Å apart, 8.4 Å."""
+    for spacing, message in ((2.0, ""), (1.8, r"the layers leave 8\.4 Å of the cell open along x or y")):
+        pile = Pile()
+        for z in (2.0, 4.0, 6.0):
+            pile.layer(z, sites=spacing * np.array([(i, j) for i in range(3) for j in range(3)]))
+        pile.waters(9.0, 12.0)
+        with pytest.raises(ValueError, match=message) if message else nullcontext():
+            assert layers(pile.surface()) == [(1.0, list(range(18, 27)))]
+
+
+def test_atoms_between_the_layers_are_doubted() -> None:
+    pile = terraces(2.0, 4.6, 7.2)
+    between = [pile.layer(z, sites=SITES[5 * k : 5 * k + 3]) for k, z in enumerate((3.3, 5.9))]
+    outside = pile.waters(10.0, 12.0).surface()
+    assert layers(outside) == [(1.0, list(range(32, 48)))]
+    atoms = f"{between[0][0]} to {between[1][-1]}"
+    assert outside.doubts[0].startswith(f"6 Pt atoms ({atoms}) are between the layers of the slab")

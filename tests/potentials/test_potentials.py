@@ -296,11 +296,15 @@ def test_the_first_version_of_a_potential_leaves_keys_as_they_were_before_it_had
 
 
 def test_a_record_of_before_potentials_had_adapters_is_run_with_the_adapter_of_that_name() -> None:
-    record = Task("md", 4, "reference", "venv:0", {"potential": "spc-fw"})
-    complete = with_adapter(record, find())
+    record, present = Task("md", 4, "reference", "venv:0", {"potential": "spc-fw"}), find()
+    then = replace(present["spc-fw"])
+    vars(then)["adapter"] = replace(then.adapter, version=1)
+    complete = with_adapter(record, {"spc-fw": then})
     assert complete.potential is not None
     assert (complete.potential.name, complete.key) == ("spc-fw", record.key)
     assert with_adapter(Task("build", 2, "analysis", "venv:0", {}), find()).potential is None
+    with pytest.raises(Trouble, match="the reference potential spc-fw has changed since"):
+        with_adapter(record, present)
     with pytest.raises(Trouble, match="the reference potential lennard-jones has changed since"):
         with_adapter(Task("label", 4, "analysis", "venv:0", {"potential": "lennard-jones"}), find())
 

@@ -307,7 +307,7 @@ def test_temperature_off_its_target_is_a_warning(campaign: Any, plain: None, tmp
 def test_species_at_temperatures_of_their_own_are_a_warning(
     campaign: Any, means: dict[str, tuple[Any, Any]], message: str
 ) -> None:
-    thermo = {f"temperature_{symbol}_K": {"mean": m, "se": e} for symbol, (m, e) in means.items()}
+    thermo = {f"temperature_{symbol}_K": {"mean": m, "se": e, "dof": 9.0} for symbol, (m, e) in means.items()}
     results = collect(campaign.document, campaign.tasks, campaign.store)
     values = results.of("analyse", replica=0)[0].values
     values["thermo"] |= thermo
@@ -315,7 +315,7 @@ def test_species_at_temperatures_of_their_own_are_a_warning(
     text = [one.sentence for one in warnings(results) if "kinetic temperature" in one.sentence]
     assert len(text) == bool(message)
     if message:
-        assert f"replica 0: the kinetic temperature of {message} deviates from the target 300 K by" in text[0]
+        assert f"the kinetic temperature of {message} (mean over" in text[0]
 
 
 @pytest.mark.parametrize(
@@ -325,6 +325,13 @@ def test_species_at_temperatures_of_their_own_are_a_warning(
 )  # fmt: skip
 def test_numbers_as_people_read_them(value: object, text: str) -> None:
     assert number(value) == text
+
+
+def test_the_worker_s_warnings_name_observables_by_their_titles(campaign: Any) -> None:
+    (item, *_) = collect(campaign.document, campaign.tasks, campaign.store).of("analyse", replica=0)
+    name, observable = next(iter(item.observables.items()))
+    item.values["warnings"] = [f"{name}: too short", "dense: too short", "no colon"]
+    assert item.notes == [f"{observable.title}: too short", "dense: too short", "no colon"]
 
 
 def test_words() -> None:

@@ -8,7 +8,7 @@ from interface import CELL, LX, LY, LZ, TOP, slab, water
 
 from mlipbench_hpc.analysis.onepass import BlockSums
 from mlipbench_hpc.analysis.profiles import WATER_G_PER_CM3, Profiler
-from mlipbench_hpc.worker.observables.faces import by_face
+from mlipbench_hpc.worker.observables.faces import by_face, tell_unlike
 from mlipbench_hpc.worker.stretch import Notes
 
 BOTTOM = 1.0 + LZ
@@ -60,3 +60,20 @@ def test_one_face_has_nothing_beside_it(tmp_path: Path) -> None:
     sums.add(np.repeat(frame.positions[None], 2, axis=0))
     assert by_face(tmp_path, profiler, sums.face_averages, Notes()) == {}
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("lower", "se", "said"), [(2.30, 0.02, True), (2.30, 0.2, False), (2.12, 0.0, False)]
+)
+def test_first_peaks_of_two_faces_that_differ_are_said(lower: float, se: float, said: bool) -> None:
+    """Peaks at 2.05 and `lower` Å: more than 0.1 Å apart, and than two standard errors."""
+    profiler, _ = two_faces()
+    values = {
+        side: {"first_layer": {"peak_z_A": {"mean": mean, "se": se}}}
+        for side, mean in (("upper", 2.05), ("lower", lower))
+    }
+    notes = Notes()
+    tell_unlike(profiler, values, notes)
+    assert len(notes.warnings) == said
+    if said:
+        assert "2.05 Å above the upper face and 2.30 Å above the lower" in notes.warnings[0]

@@ -71,7 +71,7 @@ def _cautions(results: Results) -> list[Caution]:
             f"replica {run.subject['replica']}: {sentence}."
             for run in results.of("md", md=name)
             if (spread := reweighted(results, run))
-            for sentence in spread.values.get("warnings", [])
+            for sentence in spread.notes
         ]
         sentences = sentences if name in compared else uncertainty.of_md(results, name)
         sentences = of_replicas(results, name, sentences)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.blocks import from_block_means
+from mlipbench_hpc.analysis.layer import PEAK_HEIGHT
 from mlipbench_hpc.analysis.onepass import BlockSums, ProfileAverages
 from mlipbench_hpc.analysis.pieces import errors, of_mean
 from mlipbench_hpc.analysis.profiles import ORIENTATION, WATER_G_PER_CM3, Profiler
-from mlipbench_hpc.analysis.surface import LOWER, UPPER
+from mlipbench_hpc.analysis.slab import LOWER, UPPER
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.observables.first_layer import first_layer
 from mlipbench_hpc.worker.observables.profiles import block_sums, write_profiles
@@ -29,7 +30,9 @@ def start(run: Run) -> Finish | None:
 
 def finish(run: Run, sums: BlockSums) -> Produced:
     """Write the profiles of each face."""
-    return Produced({BY_FACE: by_face(run.context.folder, sums.profiler, sums.face_averages, run.notes)})
+    values = by_face(run.context.folder, sums.profiler, sums.face_averages, run.notes)
+    tell_unlike(sums.profiler, values, run.notes)
+    return Produced({BY_FACE: values})
 
 
 def by_face(
@@ -44,7 +47,7 @@ def by_face(
         return {}
     values = {}
     for face, own in zip(interface.faces, averages, strict=True):
-        side = UPPER if face.normal > 0 else LOWER
+        side = face.side
         write_profiles(folder / f"profiles-{side}.csv", interface, own, notes)
         halves = (orientation_of_half(interface, part[ORIENTATION]) for part in (own.means, own.parts))
         average, parts = from_block_means(next(halves), 0, 0), next(halves)
@@ -55,6 +58,23 @@ def by_face(
             "total_orientation": {"mean": number(average.mean), "se": number(error)},
         }
     return values
+
+
+def tell_unlike(interface: Profiler, values: dict[str, Any], notes: Notes) -> None:
+    """Note the first peaks of water on two faces of one slab where they differ by more than their error."""
+    if not interface.surface.one_slab:
+        return
+    peaks = [values[side]["first_layer"][PEAK_HEIGHT] for side in (UPPER, LOWER)]
+    if any(peak["mean"] is None or peak["se"] is None for peak in peaks):
+        return
+    apart = abs(peaks[0]["mean"] - peaks[1]["mean"])
+    error = float(np.hypot(peaks[0]["se"], peaks[1]["se"]))
+    if apart > max(interface.width, 2 * error):
+        notes.say(
+            f"profiles: the first peak of water is {peaks[0]['mean']:.2f} Å above the upper face and "
+            f"{peaks[1]['mean']:.2f} Å above the lower (2 SE of the difference {2 * error:.2f} Å), though "
+            "both are of one slab: take each by itself, and check the atoms of z = 0"
+        )
 
 
 def orientation_of_half(interface: Profiler, orientation: Floats) -> Floats:

@@ -13,12 +13,14 @@ from mlipbench_hpc.analysis.onepass import BlockSums, ProfileAverages
 from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.pieces import PIECES, Errors, errors, of_mean, of_ratio
 from mlipbench_hpc.analysis.profiles import (
+    ABSENT,
     DENSITY,
     ORIENTATION,
     Profiler,
     concentration,
     ratio,
 )
+from mlipbench_hpc.analysis.sample import symbols
 from mlipbench_hpc.analysis.waters import KINDS
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import FROM_ORIGIN, HEIGHT, Observable
@@ -46,6 +48,7 @@ def finish(run: Run, sums: BlockSums) -> Produced:
     own = observables(sums.profiler, averages.means)
     write_profiles(run.context.folder / FILE, sums.profiler, averages, run.notes)
     tell(sums.profiler, run.notes)
+    tell_absences(sums, run.notes, run.stretch.times)
     metal = run.parameters["profiles"]["metal"]
     values = described(sums.profiler, metal if isinstance(metal, str) else " ".join(metal))
     return Produced(values | {"block_frames": len(run.stretch) // run.blocks}, own)
@@ -61,6 +64,7 @@ def observables(interface: Profiler, occurring: Iterable[str] = ()) -> list[Obse
     )
     ions = [of_ion(symbol, 30 + place) for place, symbol in enumerate(interface.ions)]
     ions += [of_kind(kind, 40 + place) for place, kind in enumerate(KINDS) if kind in set(occurring)]
+    ions += [of_absent()] * (concentration(ABSENT) in set(occurring))
     if not interface.faces:
         usual: dict[str, Any] = {"axis": FROM_ORIGIN, "compared": "", "reweighted": False}
         return [replace(observable, needs=observable.needs[1:], **usual) for observable in (density, *ions)]
@@ -80,6 +84,16 @@ def of_ion(symbol: str, order: int) -> Observable:
     return profile(
         name, words, words, "mol/L", f"{name}_mol_per_L",
         needs=("slab", symbol), species=symbol, positive=True, order=order,
+    )  # fmt: skip
+
+
+def of_absent() -> Observable:
+    """Concentration of atoms of the surface layer in the frames in which they are outside it."""
+    words = "concentration of surface atoms outside their layer"
+    name = concentration(ABSENT)
+    return profile(
+        name, words.capitalize(), words, "mol/L", f"{name}_mol_per_L",
+        needs=("slab",), compared="", reweighted=False, positive=True, order=44,
     )  # fmt: skip
 
 
@@ -163,6 +177,33 @@ def tell(interface: Profiler, notes: Notes, skipped: int = 0) -> None:
             f"run, first in frame {first}, {owners.changes} changes in all: waters are assigned frame by "
             "frame"
         )
+
+
+def tell_absences(sums: BlockSums, notes: Notes, times: Floats, skipped: int = 0) -> None:
+    """Note atoms of a face's layer that are outside it in some frames; times (T,) (ps) or (0,)."""
+    begin = 0
+    for face in sums.profiler.faces:
+        absences = sums.absences[begin : begin + len(face.layer)]
+        begin += len(face.layer)
+        absent = np.flatnonzero(absences[:, 0])
+        if not len(absent):
+            continue
+        atoms = symbols(sums.profiler.waters.numbers, face.layer[absent])
+        leave = "leave" if len(absent) > 1 else "leaves"
+        frames, first, heights = absences[absent].T
+        time = f" ({times[int(first.min())]:g} ps)" if len(times) else ""
+        notes.say(
+            f"profiles: {atoms} of the layer at z = 0 {leave} it: outside in {span(frames)} of {sums.frames} "
+            f"frames, first in frame {skipped + int(first.min())}{time}, "
+            f"{span(face.normal * heights, '.2f')} Å above it in the last; z = 0 is the height of the atoms "
+            "that stay, and outside it the others count as ions, in concentration-absent"
+        )
+
+
+def span(values: Floats, form: str = ".0f") -> str:
+    """Range of values in words, such as `3` or `3 to 8`."""
+    low, high = format(values.min(), form), format(values.max(), form)
+    return low if low == high else f"{low} to {high}"
 
 
 FAMILY = Family("profiles", 20, start)
