@@ -90,13 +90,10 @@ def nonstationary(runs: list[Stationarity]) -> str:
     """Reason why runs are not stationary in one series, in words; empty where no test says so.
 
     Means are compared within each run; of three runs or more, those of halves from run to run (paired
-    Student's t), where errors need no autocorrelation time; at p ≤ 0.01, over all runs.
+    Student's t), where errors need no autocorrelation time; at p ≤ 0.01, over all runs. An equilibration that
+    is detected late is no reason by itself: of a few autocorrelation times it often is, without any drift.
     """
     independent = sum(run.independent for run in runs)
-    late = sum(run.discard > run.frames / 2 for run in runs)
-    if 2 * late > len(runs):
-        shares = max(run.discard / run.frames for run in runs)
-        return f"equilibration is detected up to {100 * shares:.0f} % of its length"
     if reason := changing(runs):
         return reason
     if independent < FEWEST_INDEPENDENT:
