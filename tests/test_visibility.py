@@ -29,13 +29,13 @@ MIXED = (
 
 
 def images(ion: float) -> list[Atoms]:
-    """Frames in turn without an ion, and with one `ion` Å above the metal; their labels are arbitrary."""
+    """Frames in turn without an ion, and with one `ion` Å above the metal; atoms are on springs."""
     result, noise = [], np.random.default_rng(0)
     for index in range(24):
         frame = slab(HEIGHTS, [0.0] * len(HEIGHTS), [(4.5, 4.5, ion)] * (index % 2))
         shift = noise.normal(scale=0.01, size=frame.positions.shape)
         atoms = Atoms(numbers=frame.numbers, positions=frame.positions + shift, cell=CELL, pbc=True)
-        atoms.calc = SinglePointCalculator(atoms, energy=-float(len(atoms)), forces=10 * shift)
+        atoms.calc = SinglePointCalculator(atoms, energy=-float(len(atoms)), forces=-90 * shift)
         result.append(atoms)
     return result
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.sample import Sample, edge, middle
-from mlipbench_hpc.analysis.slab import LAYER_GAP, SURFACE_GAP, no_gap
+from mlipbench_hpc.analysis.slab import LAYER_GAP, SURFACE_GAP, no_gap, split
 from mlipbench_hpc.data.frames import Floats, Ints
 
 # Rows are nearer to each other than layers: 0.8 Å for (211), 0.9 Å for anatase (101). They are told apart
@@ -52,7 +52,7 @@ class Layers:
     def of(cls, sample: Sample, atoms: Ints) -> "Layers":
         """Layers of these atoms. Raises ValueError where no gap of 5 Å is left."""
         z = sample.medians(atoms)
-        groups = [group for part in _split(z, sample.length, LAYER_GAP) for group in _rows(z, part, sample)]
+        groups = [group for part in split(z, sample.length, LAYER_GAP)[0] for group in _rows(z, part, sample)]
         full = [
             group
             for group, fullest in zip(groups, _fullest(sample, z, groups), strict=True)
@@ -74,18 +74,6 @@ class Layers:
         """Next full layer above (step 1) or below (step -1) a layer."""
         place = next(place for place, other in enumerate(self.full) if np.array_equal(other, layer))
         return self.full[(place + step) % len(self.full)]
-
-
-def _split(z: Floats, length: float, apart: float) -> list[Ints]:
-    """Indices of heights z (K,) Å in groups further than `apart` from each other, around the period.
-
-    The first group begins above the widest gap.
-    """
-    order = np.argsort(z, kind="stable")
-    gaps = np.diff(z[order], append=z[order[0]] + length)
-    widest = int(gaps.argmax())
-    order, steps = np.roll(order, -widest - 1), np.roll(gaps, -widest - 1)[:-1]
-    return list(np.split(order, np.flatnonzero(steps > apart) + 1))
 
 
 def _rows(z: Floats, group: Ints, sample: Sample) -> list[Ints]:

@@ -1,10 +1,9 @@
 """Faces of a slab that water touches, and what is implausible about them."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.atomic_layers import ROW_GAP, THICKEST_LAYER, Gap, Layers
-from mlipbench_hpc.analysis.geometry import OXYGEN, owners, perpendicular_widths
+from mlipbench_hpc.analysis.geometry import OXYGEN, owners, widest_gaps
 from mlipbench_hpc.analysis.sample import Sample, edge, in_one_image
 from mlipbench_hpc.analysis.slab import BOTH, SIDES, SURFACE_GAP, Face, Slab, interfacial
 from mlipbench_hpc.data.frames import Ints
@@ -31,13 +30,11 @@ def wettest_gap(sample: Sample, layers: Layers, waters: Ints) -> Gap:
     return max(layers.gaps, key=content)
 
 
-def wet_faces(
-    sample: Sample, positions: NDArray[np.floating], faces: tuple[Face, ...], waters: Ints, slab: Slab
-) -> tuple[Face, ...]:
+def wet_faces(sample: Sample, faces: tuple[Face, ...], waters: Ints, slab: Slab) -> tuple[Face, ...]:
     """Requested faces, or those that water touches; ValueError where no water is near any."""
     if not len(waters):
         return tuple(face for face in faces if slab.face in (BOTH, "") or face.normal == SIDES[slab.face])[:1]
-    heights = [face.heights(positions, sample.cell, waters) for face in faces]
+    heights = [face.heights(sample.positions, sample.cell, waters) for face in faces]
     wet = [int(interfacial(z).sum()) for z in heights]
     if max(wet) == 0:
         wet = [int(((z > 0) & (z <= FARTHEST_WATER)).sum()) for z in heights]
@@ -78,9 +75,7 @@ def check_layer(sample: Sample, layers: Layers, face: Face, suggestion: str = ""
 def check_closed(sample: Sample, layers: Layers) -> None:
     """Raise ValueError where the layers leave a part of the cell open: a particle or a wire."""
     slab = sample.first[np.concatenate(layers.full)]
-    across = np.sort(np.mod(slab @ np.linalg.inv(sample.cell), 1.0)[:, :2], axis=0)
-    holes = np.diff(across, axis=0, append=across[:1] + 1).max(axis=0)
-    open_width = float((holes * perpendicular_widths(sample.cell[None])[0, :2]).max())
+    open_width = float(widest_gaps(slab, sample.cell)[:2].max())
     if open_width > WIDEST_HOLE:
         raise ValueError(
             f"the layers leave {open_width:.1f} Å of the cell open along x or y, expected {WIDEST_HOLE:g} Å "

@@ -26,8 +26,8 @@ from mlipbench_hpc.analysis.slab import FIRST_LAYER
 from mlipbench_hpc.analysis.waters import KINDS, Waters
 from mlipbench_hpc.data.frames import Floats, Ints
 
-# Rows of sums: waters, waters weighted with cos θ, other kinds of oxygen, each species of ions; the last row:
-# atoms of the surface layers, in frames in which they are outside them.
+# Rows of sums: waters, waters weighted with cos θ, other kinds of oxygen, each species of ions, each kind of
+# molecules; the last row: atoms of the surface layers, in frames in which they are outside them.
 FIXED = 2 + len(KINDS)
 Layer = tuple[NDArray[np.bool_], Floats]
 
@@ -86,7 +86,7 @@ def arrays(profiler: Profiler, waters: Waters) -> tuple[Any, ...]:
         profiler.cell,
         *_surfaces(profiler),
         waters.intact[:, 0].copy(),
-        *_joined([*waters.kinds.values(), *profiler.ions.values()]),
+        *_joined([*waters.kinds.values(), *profiler.counted.values()]),
         profiler.width,
         profiler.first_bin,
     )
@@ -107,7 +107,7 @@ def named(profiler: Profiler, sums: Floats) -> Samples:
     for place, kind in enumerate(KINDS):
         if sums[:, :, 2 + place].any():
             profiles[kind] = WATER_G_PER_CM3 * per_volume * sums[:, :, 2 + place]
-    for place, symbol in enumerate(profiler.ions):
+    for place, symbol in enumerate(profiler.counted):
         profiles[concentration(symbol)] = MOL_PER_L * per_volume * sums[:, :, FIXED + place]
     if sums[:, :, -1].any():
         profiles[concentration(ABSENT)] = MOL_PER_L * per_volume * sums[:, :, -1]

@@ -28,6 +28,13 @@ def perpendicular_widths(cells: Floats) -> Floats:
     return np.asarray(volumes[..., None] / np.linalg.norm(normals, axis=-1))
 
 
+def widest_gaps(positions: Floats, cell: Floats) -> Floats:
+    """Widest empty stretch (3,) Å across each lattice vector between atoms (K, 3) Å, around the period."""
+    shares = np.sort(np.mod(positions @ np.linalg.inv(cell), 1.0), axis=0)
+    gaps = np.diff(shares, axis=0, append=shares[:1] + 1.0).max(axis=0)
+    return np.asarray(gaps * perpendicular_widths(cell))
+
+
 def owners(
     numbers: Ints,
     positions: Floats,

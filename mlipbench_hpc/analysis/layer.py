@@ -5,8 +5,8 @@ import numpy as np
 from mlipbench_hpc.analysis.slab import FIRST_LAYER, interfacial
 from mlipbench_hpc.data.frames import Floats, Ints
 
-COSINE, PEAK_HEIGHT, PEAK_DENSITY = "cosine", "peak_z_A", "peak_g_per_cm3"
-NAMES = (COSINE, PEAK_HEIGHT, PEAK_DENSITY)
+COSINE, PEAK_Z, PEAK_DENSITY = "cosine", "peak_z_A", "peak_g_per_cm3"
+NAMES = (COSINE, PEAK_Z, PEAK_DENSITY)
 LAYER_HUNDREDTHS = round(100 * FIRST_LAYER)
 
 

@@ -11,6 +11,7 @@ from mlipbench_hpc.analysis.fused import FIXED, add_frames, arrays, named, nativ
 from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.pieces import piece_of, shares
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
+from mlipbench_hpc.analysis.visits import Visits
 from mlipbench_hpc.data.frames import Floats
 
 Part = NDArray[np.floating]
@@ -36,7 +37,8 @@ class BlockSums:
     alone; `frames`: number of the others. pieces: at most so many of each block are summed apart, for
     `averages`. Waters are determined frame by frame. absences (L, 3), of the atoms of the faces' layers, one
     face after the other: number of frames outside the layer, the first of them, and height above the layer in
-    the last of them in Å along z. Raises ValueError when there are fewer frames than blocks.
+    the last of them in Å along z; visits: of adatoms and dissolved atoms to a layer. Raises ValueError when
+    there are fewer frames than blocks.
     """
 
     def __init__(self, profiler: Profiler, rows: Floats, blocks: int, pieces: int = 1) -> None:
@@ -45,9 +47,10 @@ class BlockSums:
         if self.length == 0:
             raise ValueError(f"{rows.shape[1]} frames do not fill {blocks} blocks")
         self._blocks, self._pieces = blocks, min(pieces, self.length)
-        shape = blocks * self._pieces, FIXED + len(profiler.ions) + 1, profiler.bins, len(rows)
+        shape = blocks * self._pieces, FIXED + len(profiler.counted) + 1, profiler.bins, len(rows)
         self._sums = np.zeros((max(1, len(profiler.faces)), *shape))
         self.absences = np.zeros((sum(len(face.layer) for face in profiler.faces), 3))
+        self.visits = Visits(profiler.surface, profiler.cell)
         self._rows, self._dipole = rows, np.zeros(rows.shape[1])
         self._waters, self._known = profiler.waters, arrays(profiler, profiler.waters)
 
@@ -64,6 +67,7 @@ class BlockSums:
             add_frames(*frames, *self._known, self._sums, start + part.start, self.absences)  # type: ignore[call-arg]
             if self.profiler.faces:
                 self._dipole[start:stop][part] = self.profiler.faces[0].normal * total
+        self.visits.add(ready[: max(0, self.frames - start)], start)
         self._start = stop
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from mlipbench_hpc.analysis.blocks import BlockAverage, from_block_means
 from mlipbench_hpc.data.frames import Floats, Ints
 
 PIECES = 20  # of each block, where it has so many frames
@@ -70,6 +71,18 @@ def inefficiencies(series: Floats) -> Floats:
         pairs = (products / variance).reshape(count // 2, 2, -1).sum(axis=1)
     summed = np.where(np.logical_and.accumulate(pairs > 0, axis=0), pairs, 0.0).sum(axis=0)
     return np.asarray(np.maximum(1.0, 2 * summed - 1).reshape(series.shape[1:]))
+
+
+def averaged(sums: Floats, length: int, pieces: int, dropped: int = 0) -> tuple[BlockAverage, Errors]:
+    """Average of sums over pieces (P, B), so many of each block of `length` frames, and its errors.
+
+    dropped: number of frames after the last block.
+    """
+    blocks = len(sums) // pieces
+    means = sums.reshape(blocks, pieces, -1).sum(axis=1) / length
+    average = from_block_means(means, length, dropped)
+    deviations = of_mean(sums * (pieces / length), shares(blocks * length, length, pieces))
+    return average, errors(average.standard_error, deviations)
 
 
 def piece_of(frames: Ints, length: int, pieces: int) -> Ints:

@@ -1,13 +1,14 @@
 """Profiles along z, per frame and averaged (shared definitions: density, orientation, concentration, P_z)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import LONGEST_OH
+from mlipbench_hpc.analysis.molecules import Molecules, members, molecules_of
 from mlipbench_hpc.analysis.slab import Face, Slab
 from mlipbench_hpc.analysis.surface import Surface, surface
 from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH, Waters, ions
@@ -34,7 +35,8 @@ class Profiler:
     "total_orientation", P_z; of every other kind of oxygen that occurs its density as if it were water's
     (`waters.KINDS`, g/cm³); for each ion species "concentration-X" mol/L. Two faces share the weight: the
     profile is the symmetrised one, cos θ against each face's own outward normal. ions: atoms by
-    symbol. waters: of the first frame; owners: of later frames of one reading (see `ownership`).
+    symbol; molecules: others than water by formula, whose centres have a profile "concentration-FORMULA".
+    waters: of the first frame; owners: of later frames of one reading (see `ownership`).
     apart: Å between two faces, across the water. frozen: waters of the first frame are waters in all frames.
     """
 
@@ -46,6 +48,7 @@ class Profiler:
     owners: object | None = None
     apart: float | None = None
     frozen: bool = False
+    molecules: dict[str, Molecules] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -69,16 +72,24 @@ class Profiler:
             )
         frames = np.reshape(positions, (-1, *positions.shape[-2:]))
         outside = surface(numbers, frames, cell, Slab.of(slab))
-        species = {chemical_symbols[z]: atoms for z, atoms in ions(numbers, outside).items()}
         longest = LONGEST_OH if frozen else LONGEST_FIRST_OH
         waters = Waters.assign(numbers, frames[0], cell, outside, longest)
+        others = molecules_of(waters, frames[0], cell)
+        single = ions(numbers, outside, members(others))
+        species = {chemical_symbols[z]: atoms for z, atoms in single.items()}
         apart = distance(frames, cell, outside.faces) if len(outside.faces) == 2 else None
-        return cls(np.asarray(cell, dtype=float), width, outside, waters, species, apart=apart, frozen=frozen)
+        lattice = np.asarray(cell, dtype=float)
+        return cls(lattice, width, outside, waters, species, None, apart, frozen, others)
 
     @property
     def faces(self) -> tuple[Face, ...]:
         """Faces that heights are measured from; () without a slab."""
         return self.surface.faces
+
+    @property
+    def counted(self) -> dict[str, Ints]:
+        """Atoms of which there is a concentration, by name: ions, then the centres of molecules."""
+        return self.ions | {formula: group.centres for formula, group in self.molecules.items()}
 
     @property
     def first_bin(self) -> int:

@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.blocks import BlockAverage, from_block_means
+from mlipbench_hpc.analysis.blocks import BlockAverage
 from mlipbench_hpc.analysis.geometry import perpendicular_widths
-from mlipbench_hpc.analysis.pieces import PIECES, Errors, errors, of_mean, piece_of, shares
+from mlipbench_hpc.analysis.pieces import PIECES, Errors, averaged, piece_of
 from mlipbench_hpc.analysis.profiles import pieces
 from mlipbench_hpc.data.arrays import let_go
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -71,11 +71,11 @@ def radial_distribution(
         np.add.at(sums, place[part], counts * scale)
         let_go(positions)
         neighbours += counts.sum(axis=0)
-    average = _averaged(sums, length, dropped, used, blocks)
+    average, own = _averaged(sums, length, each, dropped, used)
     return RadialDistribution(
         r=np.asarray(edges[:-1] + bin_width / 2, dtype=float),
         average=average,
-        errors=_errors(sums, average, each),
+        errors=own,
         coordination=np.cumsum(neighbours) / (used * len(first)),
     )
 
@@ -106,22 +106,14 @@ def _scale(cells: Floats, pairs: int, edges: Floats) -> Floats:
     return np.asarray(volumes[:, None] / (pairs * 4 / 3 * np.pi * np.diff(edges**3)))
 
 
-def _averaged(sums: Floats, length: int, dropped: int, frames: int, blocks: int) -> BlockAverage:
-    """Average from sums over pieces (P, B)."""
+def _averaged(sums: Floats, length: int, each: int, dropped: int, frames: int) -> tuple[BlockAverage, Errors]:
+    """Average and errors from sums over pieces (P, B), `each` of every block of `length` frames."""
     if length:
-        means = sums.reshape(blocks, -1, sums.shape[1]).sum(axis=1) / length
-        return from_block_means(means, length, dropped)
+        return averaged(sums, length, each, dropped)
     reason = f"{frames} frames are too few for blocks: no standard error"
-    return BlockAverage(sums.sum(axis=0) / frames, np.full(sums.shape[1], np.nan), 0, 0, 0, reason)
-
-
-def _errors(sums: Floats, average: BlockAverage, each: int) -> Errors:
-    """Errors from sums over pieces (P, B), `each` of every block."""
-    if not each:
-        return Errors(*[average.standard_error] * 3)
-    length = average.block_length
-    lengths = shares(average.blocks * length, length, each)
-    return errors(average.standard_error, of_mean(sums * (each / length), lengths))
+    unknown = np.full(sums.shape[1], np.nan)
+    average = BlockAverage(sums.sum(axis=0) / frames, unknown, 0, 0, 0, reason)
+    return average, Errors(unknown, unknown, unknown)
 
 
 def _counts(

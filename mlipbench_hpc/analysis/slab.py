@@ -7,7 +7,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.geometry import minimum_image
+from mlipbench_hpc.analysis.geometry import minimum_image, widest_gaps
 from mlipbench_hpc.data.frames import Floats, Ints
 
 LAYER_GAP = 1.0
@@ -117,15 +117,22 @@ def layers_of(
         return ()
     length = float(cell[2, 2])
     z = np.mod(np.asarray(positions[atoms, 2], dtype=float), length)
+    parts, widest = split(z, length, LAYER_GAP)
+    if widest < SURFACE_GAP:
+        raise ValueError(no_gap(positions, cell, atoms, widest))
+    return tuple(np.sort(atoms[part]) for part in parts)
+
+
+def split(z: Floats, length: float, apart: float) -> tuple[list[Ints], float]:
+    """Indices of heights z (K,) Å in groups further than `apart` from each other, around the period.
+
+    The first group begins above the widest gap, whose width in Å is the second value.
+    """
     order = np.argsort(z, kind="stable")
     gaps = np.diff(z[order], append=z[order[0]] + length)
     widest = int(gaps.argmax())
-    if gaps[widest] < SURFACE_GAP:
-        raise ValueError(no_gap(positions, cell, atoms, float(gaps[widest])))
-    # Atoms in order of height, beginning after the gap; wide steps between neighbours separate the layers.
     order, steps = np.roll(order, -widest - 1), np.roll(gaps, -widest - 1)[:-1]
-    ends = np.flatnonzero(steps > LAYER_GAP) + 1
-    return tuple(np.sort(atoms[part]) for part in np.split(order, ends))
+    return np.split(order, np.flatnonzero(steps > apart) + 1), float(gaps[widest])
 
 
 def no_gap(positions: NDArray[np.floating], cell: Floats, atoms: Ints, widest: float) -> str:
@@ -134,10 +141,7 @@ def no_gap(positions: NDArray[np.floating], cell: Floats, atoms: Ints, widest: f
     positions (N, 3) Å and cell (3, 3) Å of one frame; atoms: of the slab; widest: Å, its gap along z.
     """
     message = f"the metal fills the cell: its widest gap along z is {widest:.2f} Å, and a surface needs "
-    shares = np.sort(np.mod(np.asarray(positions[atoms], dtype=float) @ np.linalg.inv(cell), 1.0), axis=0)
-    gaps = np.diff(shares, axis=0, append=shares[:1] + 1.0).max(axis=0) / np.linalg.norm(
-        np.linalg.inv(cell), axis=0
-    )
+    gaps = widest_gaps(np.asarray(positions[atoms], dtype=float), cell)
     axis = int(gaps[:2].argmax())
     if gaps[axis] < SURFACE_GAP:
         return f"{message}{SURFACE_GAP:g} Å"

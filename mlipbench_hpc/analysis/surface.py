@@ -11,6 +11,7 @@ from mlipbench_hpc.analysis.faces import check_closed, check_layer, waters_of, w
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN
 from mlipbench_hpc.analysis.sample import NO_ATOMS, Sample
 from mlipbench_hpc.analysis.slab import BOTH, SIDES, Face, Slab, interfacial
+from mlipbench_hpc.analysis.steps import steps
 from mlipbench_hpc.analysis.unnamed import check_uncovered, suggestion, unnamed_layers
 from mlipbench_hpc.data.frames import Floats, Ints
 
@@ -33,7 +34,7 @@ class Surface:
 
 
 def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: Slab) -> Surface:
-    """Faces of the slab next to the widest stretch along z that holds the water.
+    """Faces of the slab next to the gap along z that holds most water.
 
     numbers (N,), positions (F, N, 3) Å of one or more frames, cell (3, 3) Å, lower triangular. Layers are
     told apart by the median heights of their atoms; the layers that are at least half as populated as the
@@ -43,9 +44,9 @@ def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: 
     to it. Both faces of the gap count where the drier has at least half as many waters within 4.5 Å as the
     wetter, else the wetter alone.
 
-    Without atoms of the slab's elements there are no faces. Raises ValueError where there is no gap, where
-    layers cannot be told apart or do not reach across the cell, for a slab of one layer, a layer of one atom,
-    a layer that another metal covers, and where no water is near.
+    Without atoms of the slab's elements there are no faces; without water the upper face counts. Raises
+    ValueError where there is no gap, where layers cannot be told apart or do not reach across the cell, for a
+    slab of one layer, a layer of one atom, a layer that another metal covers, and where no water is near.
     """
     metal = np.flatnonzero(np.isin(numbers, slab.elements))
     if not len(metal):
@@ -53,18 +54,17 @@ def surface(numbers: Ints, positions: NDArray[np.floating], cell: Floats, slab: 
     sample = Sample.of(numbers, positions, cell, metal)
     waters = waters_of(sample)
     if slab.layer:
-        return _of_atoms(sample, positions, metal, waters, slab)
+        return _of_atoms(sample, metal, waters, slab)
     layers = Layers.of(sample, metal)
     guests = within(sample, layers, np.flatnonzero(~np.isin(numbers, [*slab.elements, HYDROGEN, OXYGEN])))
     if len(guests):
         layers = Layers.of(sample, np.union1d(metal, guests))
     gap = wettest_gap(sample, layers, waters)
-    return _described(sample, positions, layers, guests, gap, waters, slab)
+    return _described(sample, layers, guests, gap, waters, slab)
 
 
 def _described(
     sample: Sample,
-    positions: NDArray[np.floating],
     layers: Layers,
     guests: Ints,
     gap: Gap,
@@ -73,7 +73,7 @@ def _described(
 ) -> Surface:
     """Surface at the faces of one gap, with facts and doubts in words."""
     sides = (Face(gap.below, 1.0), Face(gap.above, -1.0))
-    faces = wet_faces(sample, positions, sides, waters, slab)
+    faces = wet_faces(sample, sides, waters, slab)
     unnamed = unnamed_layers(sample, layers, slab)
     for face in faces:
         check_uncovered(sample, unnamed, face, slab)
@@ -83,12 +83,13 @@ def _described(
     facts = _places(sample, faces)
     if not slab.face:
         used = {face.normal for face in faces}
-        facts += _left_out(sample, positions, [face for face in sides if face.normal not in used], waters)
+        facts += _left_out(sample, [face for face in sides if face.normal not in used], waters)
     if len(guests):
         facts.append(f"within the slab, and counted as its atoms: {sample.symbols(guests)}")
     for words, atoms in (("adatoms or steps, not z = 0", adatoms), ("dissolved, counted as ions", dissolved)):
         if len(atoms):
             facts.append(f"{words}: {sample.symbols(atoms)}, {_heights(sample, faces, atoms)}")
+    facts += steps(sample, layers, faces)
     doubts = [*_unlike(sample, layers, faces), *_unnamed(sample, layers, unnamed, slab)]
     doubts += [*_between(sample, layers), *_elsewhere(sample, layers, gap, waters)]
     every = np.sort(np.concatenate([*layers.full, adatoms]))
@@ -96,11 +97,11 @@ def _described(
     return Surface(faces, every, adatoms, dissolved, tuple(facts), tuple(doubts), one_slab=one)
 
 
-def _left_out(sample: Sample, positions: NDArray[np.floating], drier: list[Face], waters: Ints) -> list[str]:
+def _left_out(sample: Sample, drier: list[Face], waters: Ints) -> list[str]:
     """Faces that are left out though there is water in their first layer, in words."""
     lines = []
     for face in drier:
-        near = interfacial(face.heights(positions, sample.cell, waters)).sum(axis=1).mean()
+        near = interfacial(face.heights(sample.positions, sample.cell, waters)).sum(axis=1).mean()
         if near > 0:
             lines.append(
                 f"{face.side} face left out, {near:.1f} waters in its first layer: --face both counts it"
@@ -171,9 +172,7 @@ def _heights(sample: Sample, faces: tuple[Face, ...], atoms: Ints) -> str:
     return f"{min(above, key=abs):.2f} Å above it (median)"
 
 
-def _of_atoms(
-    sample: Sample, positions: NDArray[np.floating], metal: Ints, waters: Ints, slab: Slab
-) -> Surface:
+def _of_atoms(sample: Sample, metal: Ints, waters: Ints, slab: Slab) -> Surface:
     """Surface from the requested atoms of the layer: its wetter side, or the requested one.
 
     Raises ValueError where there are no such atoms, or both sides are asked for.
@@ -184,7 +183,7 @@ def _of_atoms(
     if slab.face == BOTH:
         raise ValueError("--layer-atoms names the atoms of one face: pass --face upper or lower, or leave it")
     sides = (Face(layer, 1.0), Face(layer, -1.0))
-    near = [interfacial(face.heights(positions, sample.cell, waters)).sum() for face in sides]
+    near = [interfacial(face.heights(sample.positions, sample.cell, waters)).sum() for face in sides]
     normal = SIDES[slab.face] if slab.face else (1.0 if near[0] >= near[1] else -1.0)
     faces = (Face(layer, normal),)
     every = np.union1d(metal, layer)

@@ -16,8 +16,8 @@ from mlipbench_hpc.data.frames import Floats, Ints
 LONGEST_FIRST_OH = 1.5
 HYDROXIDE, HYDRONIUM, OXIDE, OTHER = "hydroxide", "hydronium", "oxide", "other-oxygen"
 KINDS = (HYDROXIDE, HYDRONIUM, OXIDE, OTHER)
+HALOGENS = (9, 17, 35, 53)  # F, Cl, Br, I
 # Elements that form molecules with oxygen: B, C, N, F, Si, P, S, Cl, As, Se, Br, I.
-HALOGENS = (9, 17, 35, 53)
 NONMETALS = (5, 6, 7, 9, 14, 15, 16, 17, 33, 34, 35, 53)
 # Largest length of a bond, in units of the sum of covalent radii.
 BOND = 1.2
@@ -51,7 +51,7 @@ class Waters:
         """Waters of the first frame: numbers (N,), positions (N, 3) Å, cell (3, 3) Å; longest bond in Å."""
         frame, slab = np.asarray(positions, dtype=float), (surface or Surface()).slab
         oxygens = np.flatnonzero(numbers == OXYGEN)
-        nonmetals = np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
+        nonmetals = nonmetals_of(numbers, slab)
         owner = _without_bonds(numbers, frame, cell, owners(numbers, frame, cell, longest=longest), nonmetals)
         bound = _bonded(numbers, frame, cell, oxygens, nonmetals)
         waters = cls(numbers, owner, oxygens, bound, np.zeros_like(bound), slab)
@@ -140,7 +140,16 @@ def _without_bonds(numbers: Ints, positions: Floats, cell: Floats, owner: Ints, 
     return owner
 
 
-def ions(numbers: Ints, surface: Surface) -> dict[int, Ints]:
-    """Atoms outside the slab that are neither H nor O, by atomic number in ascending order."""
+def nonmetals_of(numbers: Ints, slab: Ints) -> Ints:
+    """Atoms outside the slab of elements that form molecules with oxygen, but O and H."""
+    return np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
+
+
+def ions(numbers: Ints, surface: Surface, bonded: Iterable[int] = ()) -> dict[int, Ints]:
+    """Atoms outside the slab that are neither H nor O, by atomic number in ascending order.
+
+    bonded: atoms of molecules, which are none.
+    """
     others = np.setdiff1d(np.flatnonzero(~np.isin(numbers, (HYDROGEN, OXYGEN))), surface.slab)
+    others = np.setdiff1d(others, np.array([*bonded], dtype=np.int64))
     return {int(number): others[numbers[others] == number] for number in np.unique(numbers[others])}

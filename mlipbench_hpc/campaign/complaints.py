@@ -128,8 +128,8 @@ def _wrong_value(refusal: _Refusal) -> Mistake:
     return Mistake(refusal.place, text, received)
 
 
-def _no_word(refusal: _Refusal) -> Mistake:
-    """A number, true or false where a word belongs."""
+def _not_a_word(refusal: _Refusal) -> Mistake:
+    """A number where a word belongs needs quotes; anything else is a wrong value."""
     value = refusal.details["input"]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _wrong_value(refusal)
@@ -150,7 +150,7 @@ HANDLERS: dict[str, Callable[[_Refusal], Mistake]] = {
     "model_type": _no_mapping,
     "model_attributes_type": _no_mapping,
     "dict_type": _no_mapping,
-    "string_type": _no_word,
+    "string_type": _not_a_word,
     "too_short": _too_few,
 }
 

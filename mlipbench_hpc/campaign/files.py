@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.check import DataProblem
     from mlipbench_hpc.data.frames import Frames
     from mlipbench_hpc.data.read import Source
+    from mlipbench_hpc.data.relations import Relations
 
-FACTS_VERSION = 7
+FACTS_VERSION = 9
 # Of the reader of users' files: raised when it may understand a file in another way.
 READER = 4
 Field = Literal["path", "sha256"]
@@ -130,7 +131,7 @@ def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFa
         frames_facts(content.source.frames),
         sha256=tree_digest(source),
         dipoles=content.dipoles,
-        understood=(*survey(content.source), *left_out(content.dropped)),
+        understood=(*survey(content.source, content.relations), *left_out(content.dropped)),
         remarks=content.remarks,
     )
     if memory:
@@ -149,6 +150,7 @@ class _Content:
     """A user's file as it was read: frames with a dipole, what is wrong, what `leave_out` drops."""
 
     source: "Source"
+    relations: "Relations"
     wrong: "list[DataProblem]"
     dipoles: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
@@ -158,14 +160,15 @@ class _Content:
 def _checked(source: Path, dataset: Brought) -> _Content:
     from mlipbench_hpc.data.check import check_structure, check_structures
     from mlipbench_hpc.data.read import Source, read_structure, read_structures
+    from mlipbench_hpc.data.relations import Relations
 
     if isinstance(dataset, Structure):
         start = read_structure(source)
-        bare = Source(start.frames, start.dipoles)
-        return _Content(bare, check_structure(start.frames), remarks=start.remarks)
+        bare, wrong = Source(start.frames, start.dipoles), check_structure(start.frames)
+        return _Content(bare, Relations.of(start.frames), wrong, remarks=start.remarks)
     if isinstance(dataset, Structures):
         bare = read_structures(source, dataset.format, dataset.frames)
-        return _Content(bare, check_structures(bare.frames), remarks=bare.remarks)
+        return _Content(bare, Relations.of(bare.frames), check_structures(bare.frames), remarks=bare.remarks)
     return _labelled(source, dataset)
 
 
@@ -173,19 +176,21 @@ def _labelled(source: Path, dataset: FileDataset) -> _Content:
     import numpy as np
 
     from mlipbench_hpc.data.check import DataProblem
-    from mlipbench_hpc.data.labels import check_source, remarks
+    from mlipbench_hpc.data.labels import check_source, remarks, unchecked
+    from mlipbench_hpc.data.relations import Relations
     from mlipbench_hpc.data.survey import in_time
 
     content, dropped = _left(source, dataset)
-    known, wrong = (
-        int(np.isfinite(content.dipoles).sum()),
-        check_source(content, dataset.labels.model_dump(), dataset.largest_force),
-    )
+    frames, relations = content.frames, Relations.of(content.frames)
+    known = int(np.isfinite(content.dipoles).sum())
+    wrong = check_source(content, relations, dataset.labels.model_dump(), dataset.largest_force)
     if not known and "dipole" in dataset.labels.model_fields_set and dataset.format != "deepmd-npy":
         expected = "the name of a vector in its frames, or no `dipole` under `labels`"
         wrong.append(DataProblem(None, "no frame has such a dipole", dataset.labels.dipole, expected))
-    notes = () if wrong else (*content.remarks, *remarks(content.frames), *in_time(content.frames))
-    return _Content(content, wrong, known, dropped, notes)
+    notes = (
+        (*content.remarks, *remarks(relations), *unchecked(relations), *in_time(frames)) if not wrong else ()
+    )
+    return _Content(content, relations, wrong, known, dropped, notes)
 
 
 def _left(source: Path, dataset: FileDataset) -> "tuple[Source, dict[str, int]]":

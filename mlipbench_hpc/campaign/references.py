@@ -28,6 +28,7 @@ REFERENCES = {
     ("md", "committee"): "committees",
     ("md", "start", "system"): "systems",
     ("md", "start", "dataset"): "datasets",
+    ("analysis", "md"): "md",
 }
 Architectures = Mapping[str, "Card"]
 
@@ -82,9 +83,19 @@ def check_references(
         wrong += check_md(("md", name), md, campaign, facts, systems, potentials)
         wrong += check_engine(("md", name), md, campaign, architectures, potentials)
     wrong += check_comparisons(campaign, facts, systems)
+    wrong += _reweighted(campaign)
     wrong += check_vacuum(campaign, architectures, potentials)
     wrong += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
     return wrong + list(_profiles(("analysis", "profiles"), campaign))
+
+
+def _reweighted(campaign: Campaign) -> Iterator[Mistake]:
+    """Runs to be reweighted that no committee drives."""
+    reweight = campaign.analysis.reweight
+    for index, name in enumerate((reweight and reweight.md) or []):
+        if name in campaign.md and campaign.md[name].committee is None:
+            place = ("analysis", "reweight", "md", index)
+            yield Mistake(place, "driven by no committee", repr(name), "an entry of `md` with `committee`")
 
 
 def _unlabelled(place: Place, dataset: str, campaign: Campaign) -> Iterator[Mistake]:

@@ -110,7 +110,7 @@ class Session:
         return Setting(*facts, identities, verb_versions(), threads, self.devices, *installed)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Planned]:
-        """The task graph with these decisions."""
+        """Task graph. decisions: by key of a committed `decide` task, True where its committee is ready."""
         from mlipbench_hpc.plan.expand import expand
 
         return expand(self.validated.campaign, self.setting, decisions)

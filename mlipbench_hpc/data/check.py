@@ -145,7 +145,8 @@ def _close_atoms(frames: Frames) -> Iterator[DataProblem]:
         distance, pair = closest_pair(positions, frames.cells[index], frames.pbc[index])
         if distance < CLOSEST_A:
             received = f"{distance:.3f} Å between atoms {pair[0]} and {pair[1]}"
-            yield DataProblem(index, "atoms on top of each other", received, f"at least {CLOSEST_A} Å")
+            expected = f"at least {CLOSEST_A} Å: check the unit of positions, or leave the frame out"
+            yield DataProblem(index, "atoms on top of each other", received, expected)
 
 
 def closest_pair(positions: Floats, cell: Floats, pbc: NDArray[np.bool_]) -> tuple[float, tuple[int, int]]:

@@ -80,7 +80,10 @@ def _species(system: Path) -> list[str]:
     """Name of each atom's type."""
     names = system / "type_map.raw"
     if not names.is_file():
-        raise DataError(f"{system}: type_map.raw is missing, so its types have no names")
+        raise DataError(
+            f"{system}: type_map.raw is missing, so its types have no names: write it, one symbol for each "
+            "type number of type.raw in their order, such as `O H`"
+        )
     try:
         symbols = names.read_text().split()
         types = [int(word) for word in (system / "type.raw").read_text().split()]

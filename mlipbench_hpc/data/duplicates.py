@@ -52,7 +52,7 @@ def across(parts: Mapping[str, Frames]) -> str:
     where = [
         f"frame {index - starts[owner]} of {names[owner]}" for index, owner in zip(same, owners, strict=True)
     ]
-    return f"{where[0]} and {where[1]} are the same structure; leave one out of its dataset"
+    return f"{where[0]} and {where[1]} are the same structure; leave one out of its dataset (`leave_out`)"
 
 
 def _is_comparable(frames: Frames, index: int) -> bool:

@@ -21,12 +21,12 @@ from mlipbench_hpc.data.records import DataError, Record, element, mass_lists, m
 BOM = b"\xef\xbb\xbf"
 PLAIN = "species:S:1:pos:R:3"
 KINDS: dict[str, Any] = {"R": float, "I": float, "S": str, "L": str}
-# Not used here, and removed because ASE refuses values other than nine numbers.
 KEY = re.compile(r"(?:^|\s)([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|\{[^}]*\}|\S+)")
 # A key without a value, whose value would be the next key for ASE.
 EMPTY = re.compile(
     r"""(?<!\S)[A-Za-z_]\w*\s*=(?:\s*(?:""|'')(?!\S)|\s*$|(?=\s+[A-Za-z_]\w*\s*=))""",
 )
+# Not used here, and renamed because ASE refuses values other than nine numbers.
 UNREAD = re.compile(r"(?<!\S)(stress|virials?)(\s*=)")
 Columns = dict[str, NDArray[Any]]
 
@@ -153,7 +153,10 @@ def _converted(words: NDArray[np.str_], kind: type, name: str) -> NDArray[Any]:
 
 
 def _lattice(values: dict[str, Any]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Lattice vectors as rows, zero where there are none, and the periodic directions."""
+    """Take Lattice and pbc out of `values`: cell (3, 3), rows are vectors, zero without one; pbc (3,).
+
+    ASE parses the vectors into columns. A Lattice without pbc is periodic. Raises DataError.
+    """
     lattice, pbc = values.pop("Lattice", None), values.pop("pbc", None)
     cell = np.zeros((3, 3)) if lattice is None else np.asarray(lattice, dtype=float).T
     flags = np.full(3, lattice is not None) if pbc is None else np.broadcast_to(np.asarray(pbc), 3)

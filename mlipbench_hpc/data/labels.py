@@ -6,32 +6,42 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from mlipbench_hpc.data import outliers
+from mlipbench_hpc.data.bonds import SHARE, energy_spread
 from mlipbench_hpc.data.check import DataProblem, check_frames
-from mlipbench_hpc.data.consistency import consistency
+from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Frames, Ints
 from mlipbench_hpc.data.read import Source
+from mlipbench_hpc.data.relations import Relations
+from mlipbench_hpc.data.summary import strata
 
 FEWEST_ENERGIES = 3
+# eV/Å. Largest |ΣF|/√N in a periodic frame without an external field.
+NET_FORCE = 0.1
+# Atoms/Å³ and atoms of a condensed phase, and the share of a cell's edge that its atoms span.
+CONDENSED, FEWEST_ATOMS, FILLED = 0.03, 30, 0.8
 # A force is zero in a frame by symmetry, in most frames by a constraint.
 FEWEST_FROZEN = 3
 SHOWN = 5
 
 
-def check_source(source: Source, labels: Mapping[str, str | None], largest_force: float) -> list[DataProblem]:
+def check_source(
+    source: Source, relations: Relations, labels: Mapping[str, str | None], largest_force: float
+) -> list[DataProblem]:
     """Mistakes in labelled frames as they were read; largest_force in eV/Å, per component."""
-    absent = list(_absent(source, labels))
+    absent = list(_absent(source, relations.frames, labels))
     rest = [
         problem for problem in check_frames(source.frames, largest_force) if not _is_covered(problem, absent)
     ]
-    stated = [DataProblem(None, sentence) for sentence in source.wrong]
-    return stated + absent + rest + list(_impossible(source.frames))
+    stated = [DataProblem(None, sentence) for sentence in (*source.wrong, *_unconverged(source.unconverged))]
+    return stated + absent + rest + list(_impossible(relations))
 
 
-def _absent(source: Source, labels: Mapping[str, str | None]) -> Iterator[DataProblem]:
-    """Labels that no frame has, with similar names in the data, or all names."""
-    # Isolated atoms often stand without forces, which are then zero.
-    bound = source.frames.select(np.setdiff1d(np.arange(len(source.frames)), isolated_atoms(source.frames)))
+def _absent(source: Source, bound: Frames, labels: Mapping[str, str | None]) -> Iterator[DataProblem]:
+    """Labels that no frame has, with similar names in the data, or all names.
+
+    bound: frames that are no isolated atoms; these often stand without forces, which are then zero.
+    """
     for key, array in (("energy", source.frames.energies), ("forces", bound.forces)):
         asked = str(labels[key])
         if np.isnan(array).all() and array.size and asked not in source.names:
@@ -42,6 +52,15 @@ def _absent(source: Source, labels: Mapping[str, str | None]) -> Iterator[DataPr
             yield DataProblem(None, f"no frame has the {key} label", f"`{asked}`", f"one of: {names}")
 
 
+def _unconverged(frames: tuple[int, ...]) -> Iterator[str]:
+    if frames:
+        first = ", ".join(map(str, frames[:SHOWN])) + ", …" * (len(frames) > SHOWN)
+        yield (
+            f"{len(frames)} frames say that they are not converged (frames {first}): their labels are wrong: "
+            "leave these frames out (`leave_out: {frames: …}`)"
+        )
+
+
 def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:
     """True where the message on a label that no frame has covers this problem."""
     message = "".join(one.message for one in absent)
@@ -50,13 +69,12 @@ def _is_covered(problem: DataProblem, absent: list[DataProblem]) -> bool:
     return mine and (f"the {kind} label" in message or (problem.frame is None and bool(absent)))
 
 
-def _impossible(frames: Frames) -> Iterator[DataProblem]:
+def _impossible(relations: Relations) -> Iterator[DataProblem]:
     """Labels without any content, and energies that contradict the forces."""
-    bound = np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
-    numbers = frames.energies, frames.forces, frames.positions
-    if len(bound) < 2 or not frames.sizes.all() or not all(np.isfinite(part).all() for part in numbers):
+    part = relations.frames
+    numbers = part.energies, part.forces, part.positions
+    if len(part) < 2 or not part.sizes.all() or not all(np.isfinite(array).all() for array in numbers):
         return
-    part = frames.select(bound)
     if not part.forces.any():
         yield DataProblem(
             None, "all forces are zero", f"{len(part)} frames", "forces of the reference method"
@@ -64,29 +82,67 @@ def _impossible(frames: Frames) -> Iterator[DataProblem]:
     elif len(part) >= FEWEST_ENERGIES and np.ptp(part.energies) == 0.0:
         received = f"{part.energies[0]:.6f} eV in {len(part)} frames"
         yield DataProblem(None, "all energies are equal", received, "each frame's own energy")
-    elif (fit := consistency(part)) and not fit.is_consistent:
+    elif (fit := relations.consistency) and not fit.is_consistent:
         yield DataProblem(None, "energies and forces contradict each other", *fit.words())
     elif fit and fit.is_unrelated:
         yield DataProblem(None, "forces do not belong to the positions", *fit.misfit())
+    elif (known := relations.bonds) and (words := known.contradiction()):
+        yield DataProblem(None, "forces contradict the distances between atoms", *words)
 
 
-def remarks(frames: Frames) -> list[str]:
-    """Warnings of labels that may be intended, but may mislead. Isolated atoms have no say in them."""
-    bound = np.setdiff1d(np.arange(len(frames)), isolated_atoms(frames))
-    part, places = frames.select(bound), bound.tolist()
+def remarks(relations: Relations) -> list[str]:
+    """Warnings of labels that may be intended, but may mislead."""
+    part, places = relations.frames, relations.places
     if not len(part):
         return []
     return [
         *_frozen(part),
         *_periodicity(part),
-        *_doubtful_forces(part),
+        *_open_boxes(part),
+        *_net_forces(part, places),
+        *_doubtful_forces(relations),
+        *_doubtful_bonds(relations),
         *_zero_energies(part, places),
         *_zero_forces(part, places),
         *_constant_energies(part),
         *_repeated_forces(part, places),
-        *outliers.zeros(part),
+        *outliers.energy_zeros(part),
         *outliers.sentences(part, places),
     ]
+
+
+def unchecked(relations: Relations) -> list[str]:
+    """Sentence on what no check of these frames can exclude: sign and units of forces, units of energies."""
+    part = relations.frames
+    if len(part) < 2 or ((fit := relations.consistency) and abs(fit.correlation) >= CORRELATED):
+        return []
+    known = relations.bonds
+    if known and known.is_certain and known.expected and any(energy_spread(part, known)):
+        return []
+    near = f"{fit.pairs} pairs" if fit else f"fewer than {FEWEST_PAIRS} pairs"
+    rest = "sign and units of forces and energies are not checked"
+    if known and known.is_certain:
+        rest = f"{known.name} distances confirm the sign of the forces, units of energies are not checked"
+    return [f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}"]
+
+
+def _doubtful_bonds(relations: Relations) -> Iterator[str]:
+    """Warning of forces that do not follow the bonds, and of energies that vary less than their bonds."""
+    known = relations.bonds
+    if known is None:
+        return
+    if known.is_unrelated:
+        yield (
+            f"forces may not belong to the positions: correlation {known.correlation:.2f} between length and "
+            f"force of {len(known.frame)} {known.name} bonds; expected -0.5 or less: check that the forces "
+            "of each frame are its own, in the order of its atoms"
+        )
+    for formula, energies, expected in energy_spread(relations.frames, known):
+        if energies < SHARE * expected:
+            yield (
+                f"energies of {formula} vary by {energies:.2g} eV between frames, those of its {known.name} "
+                f"bonds alone by {expected:.2g} eV: are energies in Hartree or Ry?"
+            )
 
 
 def _frozen(frames: Frames) -> Iterator[str]:
@@ -120,8 +176,44 @@ def periodicities(frames: Frames) -> dict[str, int]:
     }
 
 
-def _doubtful_forces(frames: Frames) -> Iterator[str]:
-    fit = consistency(frames)
+def _open_boxes(frames: Frames) -> Iterator[str]:
+    """Warning of frames that are not periodic, although their atoms fill a cell as densely as a liquid."""
+    number = sum(_fills_its_cell(frames, int(index)) for index in np.flatnonzero(~frames.pbc.any(axis=1)))
+    if number:
+        yield (
+            f"in {number} of {len(frames)} frames, not periodic, atoms fill the Lattice as densely as a "
+            'liquid: is it meant as periodic (pbc="T T T")?'
+        )
+
+
+def _fills_its_cell(frames: Frames, index: int) -> bool:
+    cell, atoms = frames.cells[index], int(frames.sizes[index])
+    volume = abs(float(np.linalg.det(cell)))
+    if atoms < FEWEST_ATOMS or atoms < CONDENSED * volume or volume < 1.0:
+        return False
+    shares = frames.positions[frames.atoms_of(index)] @ np.linalg.inv(cell)
+    return bool((np.ptp(shares, axis=0) > FILLED).all())
+
+
+def _net_forces(frames: Frames, places: list[int]) -> Iterator[str]:
+    """Warning of net forces; frames with atoms of zero force, which are fixed, are left to `_frozen`."""
+    if not frames.sizes.all():
+        return
+    starts = frames.offsets[:-1]
+    net = np.linalg.norm(np.add.reduceat(frames.forces, starts), axis=1) / np.sqrt(frames.sizes)
+    free = np.logical_and.reduceat(frames.forces.any(axis=1), starts)
+    odd = np.flatnonzero((net > NET_FORCE) & free & frames.pbc.all(axis=1))
+    if len(odd):
+        worst = int(odd[net[odd].argmax()])
+        yield (
+            f"in {len(odd)} of {len(frames)} frames the forces do not add up to zero: |ΣF|/√N up to "
+            f"{net[worst]:.3g} eV/Å (frame {places[worst]}), limit {NET_FORCE:g} eV/Å: without an external "
+            "field, check that all atoms and their own forces are there"
+        )
+
+
+def _doubtful_forces(relations: Relations) -> Iterator[str]:
+    fit = relations.consistency
     if fit and fit.is_doubtful:
         received, expected = fit.misfit()
         yield f"forces may not belong to the positions: {received}; expected {expected}"
@@ -149,11 +241,14 @@ def _zero_forces(frames: Frames, places: list[int]) -> Iterator[str]:
 
 def _constant_energies(frames: Frames) -> Iterator[str]:
     """Warning of compositions whose energies are all equal, where those of others are not."""
-    formulas = np.array([frames.formula(index) for index in range(len(frames))])
+    formulas = np.array(strata(frames))
     for formula in np.unique(formulas):
         energies = frames.energies[formulas == formula]
         if len(energies) >= FEWEST_ENERGIES and np.ptp(energies) == 0.0 and energies[0] != 0.0:
-            yield f"all {len(energies)} energies of {formula} are {energies[0]:.6f} eV: are they its own?"
+            yield (
+                f"all {len(energies)} energies of {formula} are {energies[0]:.6f} eV: has each frame its own "
+                "energy?"
+            )
 
 
 def _repeated_forces(frames: Frames, places: list[int]) -> Iterator[str]:

@@ -32,7 +32,9 @@ def leave_out(source: Source, rules: Mapping[str, Any] | None) -> tuple[Source, 
 
 
 def _select(source: Source, left: Ints) -> Source:
-    return replace(source, frames=source.frames.select(left), dipoles=source.dipoles[left])
+    unconverged = tuple(np.intersect1d(source.unconverged, left).astype(int).tolist())
+    frames, dipoles = source.frames.select(left), source.dipoles[left]
+    return replace(source, frames=frames, dipoles=dipoles, unconverged=unconverged)
 
 
 def _by_index(source: Source, left: Ints, indices: list[int]) -> Ints:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.data.energies import counts
 from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.data.summary import strata
 
 # Frames of a composition that give it a spread of its own, and a median.
 FEWEST_FOR_SPREAD, FEWEST_FOR_MEDIAN = 8, 3
@@ -51,9 +52,9 @@ def sentences(frames: Frames, places: list[int]) -> Iterator[str]:
         yield f"… and {len(farthest) - SHOWN} more frames with such energies"
 
 
-def zeros(frames: Frames) -> Iterator[str]:
+def energy_zeros(frames: Frames) -> Iterator[str]:
     """Compositions whose energies fall into two groups far apart, as labels of two energy zeros do."""
-    formulas = np.array([frames.formula(index) for index in range(len(frames))])
+    formulas = np.array(strata(frames))
     for formula in np.unique(formulas):
         own = formulas == formula
         energies = np.sort(frames.energies[own] / frames.sizes[own])
@@ -80,7 +81,7 @@ def outliers(frames: Frames) -> list[Outlier]:
     """
     if not len(frames):
         return []
-    formulas = np.array([frames.formula(index) for index in range(len(frames))])
+    formulas = np.array(strata(frames))
     _, kinds, sizes = np.unique(formulas, return_inverse=True, return_counts=True)
     amounts = sizes[kinds]
     distance, limit = from_median(frames), np.full(len(frames), np.inf)
@@ -100,7 +101,7 @@ def outliers(frames: Frames) -> list[Outlier]:
 
 def from_median(frames: Frames) -> Floats:
     """Distance (F,) in eV/atom from the median energy of each frame's composition."""
-    formulas = np.array([frames.formula(index) for index in range(len(frames))])
+    formulas = np.array(strata(frames))
     energies = frames.energies / frames.sizes
     distance = np.zeros(len(frames))
     for formula in np.unique(formulas):

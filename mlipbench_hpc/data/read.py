@@ -27,7 +27,7 @@ from mlipbench_hpc.data.records import (
     vectors_of,
     word_of,
 )
-from mlipbench_hpc.data.settings import UNUSED, settings, unused
+from mlipbench_hpc.data.settings import UNUSED, settings, unconverged, unused
 from mlipbench_hpc.data.sniff import sniff
 from mlipbench_hpc.data.units import FACTORS, composed, contradictions, stated
 
@@ -47,6 +47,7 @@ class Source:
     dipoles (F,) e·Å along z, NaN where unknown. names: number of frames with each number and each vector of
     the atoms. extent: in words, the part that was read and the rest. wrong: sentences about data that no
     model here uses, or that contradict the units; remarks: interpretations that a person should check.
+    unconverged: indices in the file of frames that say so of themselves.
     """
 
     frames: Frames
@@ -55,6 +56,7 @@ class Source:
     extent: str = ""
     wrong: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    unconverged: tuple[int, ...] = ()
 
 
 def read(
@@ -87,7 +89,7 @@ def read(
     converted = _without_lone_forces(converted)
     wrong = (*source.wrong, *contradictions(source.stated, units), *_near_images(converted, source.isolated))
     dipoles = source.dipoles * factors["dipole"]
-    return Source(converted, dipoles, source.names, source.extent, wrong, source.remarks)
+    return Source(converted, dipoles, source.names, source.extent, wrong, source.remarks, source.unconverged)
 
 
 def _near_images(frames: Frames, isolated: tuple[int, ...]) -> Iterator[str]:
@@ -241,6 +243,7 @@ def _stack(
         np.array(dipoles),
         dict(_names(whole)),
         wrong=(*unused(whole, ignore), *settings(whole, ignore, differ=True)),
+        unconverged=tuple(unconverged(whole)),
         remarks=(*unread, *_remarks(whole, labels), *settings(whole, ignore, differ=False)),
         stated=tuple(_stated(whole, labels)),
         isolated=tuple(np.flatnonzero(named).tolist()),

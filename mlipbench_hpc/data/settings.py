@@ -18,6 +18,8 @@ SETTINGS: dict[str, float] = {
     "tot_charge": 0.0, "charge_state": 0.0, "q": 0.0, "nelect": np.nan, "spin": 0.0, "multiplicity": 1.0,
     "e_field": 0.0, "applied_potential": 0.0,
 }  # fmt: skip
+# Flags of a converged calculation, in lower case.
+CONVERGED = {"converged", "scf_converged", "is_converged", "scfconverged", "electronic_converged"}
 
 
 def unused(records: Sequence[Record], ignore: tuple[str, ...]) -> Iterator[str]:
@@ -31,6 +33,18 @@ def unused(records: Sequence[Record], ignore: tuple[str, ...]) -> Iterator[str]:
                 f"{len(frames)} frames have `{name}` ({str(records[frames[0]].values[name])[:30]} in frame "
                 f"{frames[0]}), which no model here uses: leave such frames out, or state `ignore: [{name}]`"
             )
+
+
+def unconverged(records: Sequence[Record]) -> Iterator[int]:
+    """Indices of frames whose own words say that the reference method did not converge."""
+    for index, record in enumerate(records):
+        if any(name.lower() in CONVERGED and _is_false(value) for name, value in record.values.items()):
+            yield index
+
+
+def _is_false(value: Any) -> bool:
+    """True for F, false, no and 0 as a flag, a number or a word."""
+    return np.ndim(value) == 0 and str(value).lower() in ("f", "false", "no", "0", "0.0")
 
 
 def settings(records: Sequence[Record], ignore: tuple[str, ...], differ: bool) -> Iterator[str]:

@@ -279,8 +279,10 @@ def numbered(line: Line, name: str) -> Number:
     if not known:
         return Number(float("nan"), float("nan"))
     runs, means, errors = zip(*known, strict=True)
-    mean, se = pooled(np.array(means), np.array(errors), _weights(list(runs)))
-    dof = _degrees(list(runs), name, np.array(errors), float(se))
+    weights, within = _weights(list(runs)), np.array(errors)
+    mean, se = pooled(np.array(means), within, weights)
+    own = [run.analysis.statistics(name).get("dof") or blocks_of(run) - 1 for run in runs]
+    dof = degrees(within, weights, float(se), own)
     members = _reweighted_number(line, name)
     if members is None:
         return Number(float(mean), float(se), dof)
@@ -318,18 +320,19 @@ def _beyond_blocks(run: Run, name: str) -> float:
 
 
 def _scatter(line: Line, name: str) -> float:
-    """Standard error of the mean over a line's runs from their scatter alone; 0 of fewer than two."""
-    means = np.array([mean for run in line.runs if np.isfinite(mean := scalar(run, name)[0])])
-    return float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
+    """Standard error of the `pooled` mean of a line's replicas from their scatter; 0 for one replica."""
+    runs = [run for run in line.runs if np.isfinite(scalar(run, name)[0])]
+    means = np.array([scalar(run, name)[0] for run in runs])
+    return float(pooled(means, np.zeros(len(runs)), _weights(runs))[1]) if runs else 0.0
 
 
-def _degrees(runs: list[Run], name: str, errors: Floats, se: float) -> float:
-    """Degrees of freedom of a pooled error: of the runs, or of replicas where their scatter is larger."""
-    share = _weights(runs) / _weights(runs).sum()
+def degrees(errors: Floats, weights: Floats, se: float, own: list[float]) -> float:
+    """Degrees of freedom of a `pooled` error: of replicas where their scatter is larger, else all `own`."""
+    share = weights / weights.sum()
     within = float(np.sqrt(np.sum(share**2 * errors**2)))
-    if len(runs) > 1 and not np.isclose(within, se):
-        return len(runs) - 1
-    return float(sum(run.analysis.statistics(name).get("dof") or blocks_of(run) - 1 for run in runs))
+    if len(errors) > 1 and not np.isclose(within, se):
+        return len(errors) - 1
+    return float(sum(own))
 
 
 def scalar(run: Run, name: str) -> tuple[float, float]:

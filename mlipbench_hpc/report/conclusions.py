@@ -7,15 +7,18 @@ import numpy as np
 
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.layers import conditional
+from mlipbench_hpc.report.models import judgement
 from mlipbench_hpc.report.significance import unmatched
 from mlipbench_hpc.report.summary_table import Difference, differences
 from mlipbench_hpc.report.text import count, duration, listed, number
 
 # Four times the length halves a standard error.
 LONGER = 4.0
+CRITERIA_WHY = f"the criteria ask for {number(LONG_ENOUGH_PS)} ps after equilibration"
 LONGER_WHY = (
     "sampling is the largest part of the error of the unresolved differences; "
     f"{LONGER:g} times the length halves it"
@@ -113,7 +116,7 @@ def _unresolved(tested: list[Difference]) -> str:
     rest *= bool(by_verdict["withheld"])
     rest += f" Without a number or an error: {len(by_verdict['unknown'])}." * bool(by_verdict["unknown"])
     if not (chosen := by_verdict["unresolved"]):
-        return f"Not resolved: no tested difference.{rest}"
+        return rest.strip() or "Not resolved: no tested difference."
     return f"{_share('Not resolved', chosen, tested)}. {_by_line(chosen)}.{rest}"
 
 
@@ -136,18 +139,21 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
     if absent := [item for item in results.items if not item.done]:
         tasks = f"{count(len(absent), 'task')} of {len(results.items)}"
         return f"Next: run the campaign to its end, {tasks} without result."
-    short = [line for group in compared for line in group.drawn if longest_ps(line) < LONG_ENOUGH_PS]
+    lines = [line for group in compared for line in group.drawn]
+    unusable = _not_usable(results, lines)
+    useful = [line for line in lines if line.potential.name not in unusable]
+    short = [line for line in useful if longest_ps(line) < LONG_ENOUGH_PS]
+    if unusable:
+        return _train_first(results, unusable, short)
     if short:
-        return _extend(
-            results, short, f"the criteria ask for {number(LONG_ENOUGH_PS)} ps after equilibration"
-        )
+        return _extend(results, short, CRITERIA_WHY)
     if moving := _not_stationary(every):
         return _extend(results, moving, "their conclusions are withheld, because they are not stationary")
     limiting = _limiting([difference for difference in every if difference.verdict == "unresolved"])
-    if lines := [line for line, _ in limiting if line is not None]:
-        return _extend(results, lines, LONGER_WHY)
     if limiting:
-        return _train(results, [committee for _, committee in limiting])
+        longer = [line for line, _ in limiting if line is not None]
+        committees = [committee for _, committee in limiting]
+        return _extend(results, longer, LONGER_WHY) if longer else _train(results, committees)
     return (
         f"Next: no run proposed; every line has a run of at least {number(LONG_ENOUGH_PS)} ps after "
         "equilibration, and no tested difference is unresolved or withheld."
@@ -202,14 +208,31 @@ def _seconds_per_ps(results: Results, line: Line) -> float | None:
     return wall / length if wall > 0 and length > 0 else None
 
 
-def _extend(results: Results, chosen: list[Line], why: str) -> str:
+def _train_first(results: Results, unusable: list[str], short: list[Line]) -> str:
+    """Proposal to train committees that are not usable for MD, then to extend the short MD of the others."""
+    first = (
+        f"Next: train {listed(unusable)} longer or on more structures: errors on test frames are above the "
+        "limit for MD, and more MD does not help."
+    )
+    return f"{first} {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else first
+
+
+def _not_usable(results: Results, lines: list[Line]) -> list[str]:
+    """Committees that drive these lines and are not usable for MD, by their errors on test frames."""
+    names = dict.fromkeys(line.potential.name for line in lines if not line.potential.reference)
+    finals = {name: final_round(results, name) for name in names}
+    judged = {name: judgement(results, final) for name, final in finals.items() if final}
+    return [name for name, verdict in judged.items() if verdict and verdict.verdict == "not usable"]
+
+
+def _extend(results: Results, chosen: list[Line], why: str, word: str = "Next:") -> str:
     lines = {line.name: _extension(results, line) for line in chosen}
     lengths = [number(extension.length_ps) for extension in lines.values()]
     if len(set(lengths)) == 1:
         what = f"{listed(list(lines))} to {lengths[0]} ps"
     else:
         what = listed([f"{name} to {length} ps" for name, length in zip(lines, lengths, strict=True)])
-    return f"Next: extend the MD {what}{_cost(list(lines.values()))}; {why}."
+    return f"{word} extend the MD {what}{_cost(list(lines.values()))}; {why}."
 
 
 def _cost(extensions: list[Extension]) -> str:

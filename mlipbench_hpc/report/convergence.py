@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.layer import COSINE, PEAK_DENSITY, PEAK_HEIGHT
+from mlipbench_hpc.analysis.layer import COSINE, PEAK_DENSITY, PEAK_Z
 from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, TOLERATED_STD
 from mlipbench_hpc.analysis.stationarity import Stationarity, changing, nonstationary
@@ -23,7 +23,7 @@ COMPARED = (COSINE, TOTAL_ORIENTATION)
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
 # Series that also have to be stationary: of the whole run, and in place of numbers without a series.
 OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
-IN_PLACE = {PEAK_HEIGHT: WATERS, PEAK_DENSITY: WATERS}
+IN_PLACE = {PEAK_Z: WATERS, PEAK_DENSITY: WATERS}
 CRITERIA = (
     f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, runs "
     "are stationary, the autocorrelation times (statistical inefficiency times the interval between frames) "
@@ -59,7 +59,7 @@ def reasons(line: Line, interface: bool) -> list[str]:
     failed = [_too_short(line), _few_frames(line)]
     if interface:
         failed[1:1] = [
-            _stationary(line),
+            not_stationary(line),
             _blocks(line),
             conditional(line),
             _replicas(line),
@@ -114,7 +114,7 @@ def withheld(line: Line, name: str) -> str:
     return ""
 
 
-def _stationary(line: Line) -> str:
+def not_stationary(line: Line) -> str:
     """Reason and next step for the first compared number that is not stationary, in words."""
     reasons = [withheld(line, name) for name in COMPARED]
     return next((f"{reason}: use longer runs or a longer equilibration" for reason in reasons if reason), "")

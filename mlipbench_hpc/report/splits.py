@@ -26,6 +26,7 @@ def separation(results: Results) -> Table | None:
 
 
 def _separation_row(results: Results, item: Item) -> list[str]:
+    """Row of a split; distance -1 stands for no training frame of the same trajectory."""
     name, record = str(item.subject["split"]), item.values.get("separation")
     if record is None:
         return [name, number(item.values.get("test")), UNKNOWN, UNKNOWN, UNKNOWN]

@@ -151,5 +151,6 @@ def _cell(group: Group, line: Line, quantity: Observable) -> tuple[str, str]:
     )
     if difference is None:
         return value, ""
-    mark = difference.verdict if difference.verdict in MARKED else ""
-    return f"{value}\n{SYMBOLS.get(difference.verdict, '·')} z = {number(difference.z, 2)}", mark or ""
+    if difference.verdict not in MARKED:  # a z would be read as a conclusion
+        return f"{value}\n{SYMBOLS.get(difference.verdict, '·')}", ""
+    return f"{value}\n{SYMBOLS[difference.verdict]} z = {number(difference.z, 2)}", difference.verdict

@@ -172,12 +172,21 @@ def of_committee(results: Results, name: str) -> list[str]:
     sentences = [
         sentence for item in results.of("visibility", committee=name) for sentence in _blind(item.values)
     ]
-    final = final_round(results, name)
-    values = final.calibration.values if final and final.calibration else {}
-    sentences += [f"{sentence}." for sentence in values.get("zeros", [])]
+    values = _calibrated(results, name)
     if "refused" in values.get("centred", {}):
         sentences.append(f"α undetermined: {values['centred']['why']}.")
     return sentences
+
+
+def energy_offsets(results: Results, name: str) -> list[str]:
+    """Remarks on constant energy offsets of a committee's members, which no band depends on."""
+    return [f"{sentence}." for sentence in _calibrated(results, name).get("zeros", [])]
+
+
+def _calibrated(results: Results, name: str) -> dict[str, Any]:
+    """Values of the calibration of a committee's last round; {} without one."""
+    final = final_round(results, name)
+    return final.calibration.values if final and final.calibration else {}
 
 
 def of_md(results: Results, name: str) -> list[str]:

@@ -332,7 +332,7 @@ class Driver:
         return self.wanted.get(item.key, item.cost.bytes + SPARE_BYTES)
 
     def _has_space(self, item: Planned) -> bool:
-        """True where the disk can take this task; raises OutOfSpace after the site's patience."""
+        """True where the disk can take this task; raises OutOfSpace if none can for `wait_for_space`."""
         if free_bytes(self.store.root) >= self._space_for(item):
             self._full_since = None
             return True

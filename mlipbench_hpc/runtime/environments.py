@@ -58,7 +58,7 @@ class Environment:
         return f"{own}+{self.lammps.identity}" if self.lammps else own
 
     def packages(self) -> dict[str, str]:
-        """InstalledPotential versions by name."""
+        """Versions of the installed packages, by name."""
         headers = [HeaderParser().parsestr((folder / "METADATA").read_text()) for folder in self._installed]
         return {str(header["Name"]): str(header["Version"]) for header in headers}
 

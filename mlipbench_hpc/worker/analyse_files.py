@@ -21,7 +21,7 @@ from mlipbench_hpc.analysis.waters import OXIDE
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.printing import WhileRead
 from mlipbench_hpc.contract.task import EXIT_OF_FAILURE, InputFailure
-from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.dynamics import Motion, spacing
 from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 from mlipbench_hpc.worker.observables import dipole_correlation, profiles, survival, total_orientation
@@ -261,16 +261,32 @@ def summary_of(
     present = {chemical_symbols[z] for z in counts[0]}
     absent = [symbol for symbol in request["surface"] if symbol not in present]
     ions = [f"{len(atoms)} {symbol}" for symbol, atoms in observed.ions.items()]
+    inside = observed.molecules
+    outside = observed.waters.left_out - sum(group.oxygens(source.numbers) for group in inside.values())
     missing = absent + [symbol for symbol in request["ions"] if symbol not in observed.ions]
     lines = [
         f"{used} frames of {len(source.numbers)} atoms ({formula}){span}",
         *source.facts,
         f"cell, lower triangle: {edges} Å" + (" (as given)" if source.cell_from_request else ""),
         f"surface: {'; '.join(observed.surface.facts) or NO_SURFACE}",
-        f"{len(observed.waters.intact)} intact water molecules, {observed.waters.left_out} other oxygens",
-        f"ions: {', '.join(ions) or 'none'}",
+        f"{len(observed.waters.intact)} intact water molecules, {outside} other oxygens",
+        *molecules_in_words(observed, source.numbers),
+        f"ions: {', '.join(ions) or 'none'}{' (single atoms, with no covalent partner)' * bool(inside)}",
     ]
-    return [*lines, f"requested, but absent from the file: {', '.join(missing)}"] if missing else lines
+    if missing:
+        form = " as single atoms" * bool(inside)
+        lines.append(f"requested, but absent from the file{form}: {', '.join(missing)}")
+    return lines
+
+
+def molecules_in_words(observed: Profiler, numbers: Ints) -> list[str]:
+    """Line of the molecules other than water, with their oxygens; [] where there are none."""
+    parts = []
+    for formula, group in observed.molecules.items():
+        oxygens = group.oxygens(numbers)
+        words = f" with {oxygens} oxygen{'s' * (oxygens > 1)}" if oxygens else ""
+        parts.append(f"{len(group.centres)} {formula}{words}")
+    return [f"other molecules, by covalent bonds in the first frame: {', '.join(parts)}"] if parts else []
 
 
 if __name__ == "__main__":

@@ -152,8 +152,8 @@ def zeros(reference: Floats, energies: Floats, strata: Ints, names: list[str]) -
         return []
     spread = mean_errors(reference, energies, strata)
     return [
-        f"member {member}: its energies of {names[place]} lie {off:+.4g} eV from the labels, more than three "
-        f"times their scatter (mean of the members: {spread[:, place].mean():+.4g} eV): the raw α measures "
-        "these constant offsets"
+        f"member {member}: energies of {names[place]} lie {off:+.4g} eV from the labels, more than three "
+        f"times their scatter (mean of the members: {spread[:, place].mean():+.4g} eV): the raw α is of "
+        "these constant offsets, α with the offsets removed is not"
         for member, place, off in unequal_zeros(reference, energies, strata)
     ]

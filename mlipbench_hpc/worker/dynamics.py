@@ -17,7 +17,7 @@ from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.series import averaged, doubtful
+from mlipbench_hpc.worker.series import averaged
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, number, write_csv
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
@@ -115,7 +115,7 @@ class Motion:
             longest, block = sums.lags * self.step, sums.frames // self.blocks * self.step
             if longest < self.parameters[name] - self.step:
                 notes.say(f"{name}: lags end at {longest:.4g} ps, half of what is analysed")
-            doubtful(name, self.errors(name), notes)
+            notes.curves.append(self.errors(name))
             if longest > block:
                 notes.say(
                     f"{name}: errors at lags beyond {block:.4g} ps, the length of a block, are too small: "

@@ -105,6 +105,7 @@ class FrameSums:
             self._take(framewise.observable.name, value)
 
     def _leave_out(self, framewise: Framewise, error: Exception) -> None:
+        """Drop an observable that raised, and note the frame, counted from 0."""
         name = framewise.observable.name
         self._say(
             f"observable {name} ({framewise.source}) is left out: {type(error).__name__} in analysed frame "

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
+from mlipbench_hpc.data.summary import strata
 
 
 def origins(frames: Frames, conditions: list[dict[str, Any]]) -> tuple[Ints, Floats, NDArray[np.bool_]]:
@@ -26,7 +27,7 @@ def origins(frames: Frames, conditions: list[dict[str, Any]]) -> tuple[Ints, Flo
     stated = [stretch["temperature"] for stretch in conditions]
     temperatures = np.array([np.nan if kelvin is None else kelvin for kelvin in stated], dtype=float)[places]
     groups = np.full(len(frames), "") if frames.groups is None else frames.groups
-    formulas = [frames.formula(index) for index in range(len(frames))]
+    formulas = strata(frames)
     labels = list(zip(places.tolist(), groups.tolist(), formulas, rattled.tolist(), strict=True))
     order = {label: number for number, label in enumerate(dict.fromkeys(labels))}
     return np.array([order[label] for label in labels], dtype=np.int64), temperatures, rattled

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.correlation import SeriesAverage, series_average
-from mlipbench_hpc.analysis.pieces import FEWEST_INDEPENDENT, Errors
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.stretch import Notes, number
 
@@ -42,13 +41,3 @@ def averaged(average: SeriesAverage) -> dict[str, float | None]:
         "se_autocorrelation": number(average.correlated),
         "dof": number(average.dof),
     }
-
-
-def doubtful(name: str, errors: Errors, notes: Notes) -> None:
-    """Note in how many bins (B,) of a curve the run is too short for its standard error."""
-    if amount := int(errors.doubtful.sum()):
-        notes.say(
-            f"{name}: the standard error is not judged in {amount} of {errors.doubtful.size} bins, where the "
-            f"run has fewer than {FEWEST_INDEPENDENT:g} independent frames, and may be too small there: use "
-            "longer runs"
-        )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlipbench_hpc.analysis.pieces import FEWEST_INDEPENDENT, Errors
 from mlipbench_hpc.analysis.profiles import pieces
 from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.arrays import let_go
@@ -22,14 +23,33 @@ ROWS_AT_ONCE = 10_000
 
 @dataclass
 class Notes:
-    """Notes on frames and quantities that were dropped or clipped, in words."""
+    """Notes on frames and quantities that were dropped or clipped, in words.
 
-    warnings: list[str] = field(default_factory=list)
+    curves: errors of all curves of the run. They are gathered in one sentence, because a short run has too
+    few frames for most of its curves.
+    """
+
+    sentences: list[str] = field(default_factory=list)
+    curves: list[Errors] = field(default_factory=list)
 
     def say(self, sentence: str) -> None:
         """Add a sentence, unless it is already there."""
-        if sentence not in self.warnings:
-            self.warnings.append(sentence)
+        if sentence not in self.sentences:
+            self.sentences.append(sentence)
+
+    @property
+    def warnings(self) -> list[str]:
+        """All sentences; the last says in how many bins the run is too short for its standard errors."""
+        doubtful = [errors for errors in self.curves if errors.doubtful.any()]
+        if not doubtful:
+            return self.sentences
+        amount = sum(int(errors.doubtful.sum()) for errors in doubtful)
+        return [
+            *self.sentences,
+            f"standard errors are not judged in {amount} of {sum(e.doubtful.size for e in doubtful)} bins of "
+            f"{len(doubtful)} of {len(self.curves)} curves, where the run has fewer than "
+            f"{FEWEST_INDEPENDENT:g} independent frames, and may be too small there: use longer runs",
+        ]
 
     def dropped(self, frames: int) -> None:
         """Note the number of frames that were too few for another equal block."""

@@ -29,7 +29,7 @@ def test_the_peak_does_not_depend_on_the_bins(width: float) -> None:
     z, density = (edges[1:] + edges[:-1]) / 2, layered(edges)
     height, top = peaks.fit(z, density, peaks.centre(z, profiles(density)))
     assert height == pytest.approx(2.97, abs=0.005)
-    assert top == pytest.approx(2.6, rel=0.04)
+    assert top == pytest.approx(2.6, rel=0.01)
 
 
 def test_the_error_over_blocks_is_the_scatter_over_runs() -> None:

@@ -424,3 +424,62 @@ def test_atoms_between_the_layers_are_doubted() -> None:
     assert layers(outside) == [(1.0, list(range(32, 48)))]
     atoms = f"{between[0][0]} to {between[1][-1]}"
     assert outside.doubts[0].startswith(f"6 Pt atoms ({atoms}) are between the layers of the slab")
+
+
+@pytest.mark.parametrize("shift", [0.0, 50.0])
+def test_rows_of_a_step_are_named_with_depths(shift: float) -> None:
+    """Nine rows of four atoms, 0.8 Å apart: 28 to 31 are 0.80 Å and 24 to 27 are 1.60 Å below z = 0."""
+    pile = Pile()
+    for row in range(9):
+        pile.layer(2.0 + 0.8 * row, sites=SITES[4 * (row % 4) : 4 * (row % 4) + 4])
+    pile.waters(11.0, 12.0)
+    pile.positions = [np.mod(place + np.array([0, 0, shift]), CELL[2, 2]) for place in pile.positions]
+    outside = pile.surface()
+    assert layers(outside) == [(1.0, list(range(32, 36)))]
+    assert outside.facts[1] == (
+        "upper face is stepped or open: z = 0 is its uppermost row, and below it are 4 Pt atoms (28 to 31) "
+        "0.80 Å; 4 Pt atoms (24 to 27) 1.60 Å"
+    )
+
+
+def test_half_a_layer_at_the_top_is_a_step_and_a_whole_one_is_not() -> None:
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.layer(8.0, sites=SITES[:8])
+    facts = pile.waters(11.0, 12.0).surface().facts
+    assert facts[1] == (
+        "upper face is stepped or has vacancies: the layer at z = 0 has 8 atoms, of 16 in the layer 2.00 Å "
+        "below it"
+    )
+    assert len(terraces(2.0, 4.0, 6.0).waters(9.0, 9.5).surface().facts) == 1
+
+
+@pytest.mark.parametrize("size", [3, 20])
+def test_an_adatom_fills_the_vacancy_of_an_atom_that_dissolved(size: int) -> None:
+    """Atom 47 is in the layer in frames 0 to 4, then 8 Å above; adatom 48 takes its place from frame 14 on.
+
+    z = 0 is the height of the 15 others, 6 Å, and the waters are 3 Å and 6 Å above it, in all frames.
+    """
+    pile = terraces(2.0, 4.0, 6.0)
+    pile.layer(8.2, sites=SITES[:1])
+    frames = pile.waters(9.0, 12.0).frames(20)
+    frames[5:, 47, 2] = 14.0
+    frames[14:, 48] = [*SITES[15], 6.0]
+    result = Profiler.of(np.array(pile.numbers), frames, CELL, PT, 0.1)
+    assert layers(result.surface) == [(1.0, list(range(32, 47)))]
+    assert (result.surface.dissolved.tolist(), result.surface.adatoms.tolist()) == ([47], [48])
+    assert result.faces[0].heights(frames, CELL, np.array([49, 52])) == pytest.approx(
+        np.tile([3.0, 6.0], (20, 1))
+    )
+    sums, notes = BlockSums(result, np.ones((1, 20)), 2), Notes()
+    feed([frames[begin : begin + size] for begin in range(0, 20, size)], [sums.add])
+    assert sums.visits.counts.tolist() == [[5, 0, 4], [6, 14, 19]]
+    tell_absences(sums, notes, 0.5 * np.arange(20), 2)
+    end = "z = 0 is the height of the other atoms of the layer in all frames"
+    assert notes.warnings == [
+        "profiles: 1 Pt atom (47) is dissolved and counts as an ion for most of the run, but in the layer at "
+        f"z = 0 in 5 of 20 frames, first in frame 2, last in frame 6 (0 to 2 ps): {end}",
+        "profiles: 1 Pt atom (48) is an adatom for most of the run, but in the layer at z = 0 in 6 of 20 "
+        f"frames, first in frame 16, last in frame 21 (7 to 9.5 ps): {end}",
+    ]
+    whole = sums.averages.means["concentration-Pt"].sum(axis=1) * EDGE**2 * 0.1 / MOL_PER_L
+    assert whole == pytest.approx([1.0, 1.0])

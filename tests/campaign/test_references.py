@@ -560,6 +560,16 @@ def film_mistakes(**changes: Any) -> list[Mistake]:
     return check_references(asked, {"water": FILM, "salt": SODIUM}, systems, {"spring": CARD}, cards())
 
 
+def test_a_reweighted_run_has_a_committee() -> None:
+    run = {"potential": "spc-fw", "start": {"system": "box"}, "length": "2 ps"}
+    wrong = mistakes_of(campaign(md__own=run, analysis__reweight={"md": ["bulk", "own"]}))
+    (mistake,) = [mistake for mistake in wrong if mistake.place[0] == "analysis"]
+    assert (dotted(mistake.place), mistake.received) == ("analysis.reweight.md[1]", "'own'")
+    document = {"md": {"bulk": {}}, "analysis": {"reweight": {"md": ["bulks"]}}}
+    (mistake,) = check_names(document)
+    assert (dotted(mistake.place), mistake.hint) == ("analysis.reweight.md[0]", "bulk")
+
+
 COMPARED = {"run": "bulk", "against": "again", "observables": ["cosine", "total_orientation"]}
 
 

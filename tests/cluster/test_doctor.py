@@ -45,6 +45,7 @@ def test_a_good_node(cluster: Any, tmp_path: Path) -> None:
     assert list((tmp_path / "store").glob("doctor-*")) == []
 
 
+@clusters.both()
 def test_more_gpus_than_there_are(cluster: Any, tmp_path: Path) -> None:
     text = cluster.site(gpus=4).replace("gpus_per_node: 4", "gpus_per_node: 9")
     output = doctor(tmp_path, text)
@@ -75,6 +76,7 @@ def test_a_job_that_fails_before_it_calls(cluster: Any, tmp_path: Path) -> None:
     assert "mend `modules` or `worker_init`" in text
 
 
+@clusters.both()
 def test_an_interface_that_is_not_here(cluster: Any, tmp_path: Path) -> None:
     text = doctor(tmp_path, cluster.site(interface="ib7"))
     assert "no interface `ib7`" in text

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import clusters
 import kills
 import pytest
 import running
@@ -35,6 +36,7 @@ def finished(driver: "subprocess.Popen[str]", folder: Path, seconds: float = 240
     return text
 
 
+@clusters.both()
 def test_eight_members_train_on_eight_gpus(cluster: Any, folder: Path) -> None:
     train_on_eight_gpus(folder, cluster.site(blocks=2, gpus=4))
     assert cluster.jobs() == []
@@ -72,6 +74,7 @@ def test_a_cancelled_job_costs_no_retry_and_changes_nothing(
     assert running.results(folder) == running.results(undisturbed)
 
 
+@clusters.both()
 def test_drivers_that_are_stopped_and_killed_leave_no_job_to_the_next(
     cluster: Any, folder: Path, undisturbed: Path
 ) -> None:
@@ -132,6 +135,7 @@ def test_a_dead_slurmd_is_no_dead_node(cluster: Any, folder: Path, undisturbed: 
     assert cluster.jobs() == []
 
 
+@clusters.both()
 def test_jobs_of_a_driver_that_died_after_its_last_task_are_ended_all_the_same(
     cluster: Any, tmp_path: Path, undisturbed: Path
 ) -> None:
@@ -152,6 +156,7 @@ def test_jobs_of_a_driver_that_died_after_its_last_task_are_ended_all_the_same(
     assert cluster.jobs() == []
 
 
+@clusters.both()
 @pytest.mark.parametrize("number", kills.rounds(2))
 def test_rounds(cluster: Any, folder: Path, undisturbed: Path, number: int) -> None:
     """Kill -9 of any process at any moment; the same command then gives the undisturbed results."""
@@ -195,6 +200,7 @@ def broken(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     sign.unlink(missing_ok=True)
 
 
+@clusters.both()
 def test_a_scheduler_that_fails_for_a_while_is_waited_for(
     cluster: Any, folder: Path, undisturbed: Path, broken: Path
 ) -> None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import clusters
 import pytest
 import running
 
@@ -15,6 +16,7 @@ def only_on(node: str, line: str) -> str:
     return f"""['if [ "$SLURMD_NODENAME" = {node} ]; then {line}; fi']"""
 
 
+@clusters.both()
 def test_a_node_on_which_every_job_dies_is_named_and_avoided(
     cluster: Any, folder: Path, undisturbed: Path
 ) -> None:
@@ -31,6 +33,7 @@ def test_a_node_on_which_every_job_dies_is_named_and_avoided(
     assert cluster.jobs() == []
 
 
+@clusters.both()
 def test_a_node_on_which_every_task_dies_costs_no_retry(
     cluster: Any, folder: Path, undisturbed: Path
 ) -> None:
@@ -57,6 +60,7 @@ def test_when_no_node_is_left_the_run_ends_and_names_them(cluster: Any, folder: 
     assert cluster.jobs() == []
 
 
+@clusters.both()
 @pytest.mark.walltimes
 def test_a_start_up_longer_than_the_walltime_ends_the_run_after_three_jobs(
     cluster: Any, folder: Path

@@ -77,7 +77,9 @@ def test_a_driver_whose_job_ends_submits_itself_again(slurm: Any, folder: Path, 
     toy = folder / "toy.yaml"
     toy.write_text(toy.read_text().replace("epoch_s: 0.12", "epoch_s: 1.2"))
     submit(folder, slurm.site(walltime="1 min"))
-    running.wait_until((folder / "store/reports/toy/report.html").exists, 400, "a report")
+    running.wait_until(
+        (folder / "store/reports/toy/report.html").exists, 800, f"a report: {folder / 'store/driver.log'}"
+    )
     running.wait_until(lambda: not slurm.jobs(), 60, "all jobs to be over")
     text = (folder / "store/driver.log").read_text()
     assert "the end of its own job: asking" in text

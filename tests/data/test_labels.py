@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from label_checks import mistakes, remarks, source
 
 from mlipbench_hpc.data.check import check_structures
 from mlipbench_hpc.data.consistency import consistency
 from mlipbench_hpc.data.duplicates import duplicates
 from mlipbench_hpc.data.energies import isolated_atoms, offsets, without_reference
 from mlipbench_hpc.data.frames import Frames, concatenate
-from mlipbench_hpc.data.labels import check_source, remarks
 from mlipbench_hpc.data.leaveout import leave_out
-from mlipbench_hpc.data.read import DataError, Source
+from mlipbench_hpc.data.read import DataError
+from mlipbench_hpc.data.relations import Relations
 from mlipbench_hpc.data.survey import in_time, survey
 
-NAMES = {"energy": "energy", "forces": "forces"}
 STIFFNESS = 3.0
 
 
@@ -26,17 +26,14 @@ def springs(count: int = 12, size: float = 0.08, seed: int = 0) -> Frames:
     random = np.random.default_rng(seed)
     sites = np.stack(np.meshgrid(*[[0.0, 4.0]] * 3), -1).reshape(-1, 3)
     shifts = random.normal(0, size, (count, 8, 3))
+    shifts -= shifts.mean(axis=1, keepdims=True)  # no net force
     images = [Atoms("Ne8", sites + shift, cell=[8.0] * 3, pbc=True) for shift in shifts]
     energies = -100.0 + 0.5 * STIFFNESS * (shifts**2).sum(axis=(1, 2))
     return Frames.from_atoms(images, energies, -STIFFNESS * shifts.reshape(-1, 3))
 
 
-def source(frames: Frames, **changes: Any) -> Source:
-    return replace(Source(frames, np.full(len(frames), np.nan), {"energy": 12, "forces": 12}), **changes)
-
-
 def wrong(frames: Frames, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check_source(source(frames, **changes), NAMES, 100.0)]
+    return mistakes(frames, 100.0, **changes)
 
 
 def test_sound_labels_pass_and_fit() -> None:
@@ -47,7 +44,9 @@ def test_sound_labels_pass_and_fit() -> None:
     fit = consistency(frames)
     assert fit is not None
     assert (fit.slope, fit.pairs) == (pytest.approx(1.0), 11)
-    assert "energies change by 1 of the work of the forces (11 neighbouring pairs)" in survey(source(frames))
+    assert "energies change by 1 of the work of the forces (11 neighbouring pairs)" in survey(
+        source(frames), Relations.of(frames)
+    )
 
 
 @pytest.mark.parametrize(
@@ -198,3 +197,12 @@ def test_frames_that_follow_one_another_are_noticed() -> None:
     assert "`group_by`" in sentence
     assert in_time(springs(40)) == []
     assert in_time(replace(frames, groups=np.array(["a"] * 60))) == []
+
+
+def test_frames_of_two_runs_in_any_order_do_not_follow_one_another() -> None:
+    """Two runs 2 Å apart: 10 of 15 successive pairs are of one run, and 2 of 8 distant ones."""
+    runs = np.array([0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1])
+    assert ((runs[1:] == runs[:-1]).sum(), (runs[8:] == runs[:8]).sum()) == (10, 2)
+    frames = springs(16)
+    shift = np.repeat(2.0 * runs, 8)[:, None] * [1.0, 0.0, 0.0]
+    assert in_time(replace(frames, positions=frames.positions + shift)) == []

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlipbench_hpc.data.labels import check_source
 from mlipbench_hpc.data.leaveout import leave_out
 from mlipbench_hpc.data.read import DataError, Source, read
+from mlipbench_hpc.data.relations import Relations
 
 UNITS = {"energy": "eV", "force": "eV/Å", "dipole": "e·Å"}
 LABELS = {"energy": "energy", "forces": "forces", "dipole": "dipole"}
@@ -101,3 +103,16 @@ def test_an_isolated_atom_in_a_small_cell(tmp_path: Path, edge: float, amount: i
     wrong = read(path, "extxyz", UNITS, LABELS, None).wrong
     assert len(wrong) == amount
     assert all("its images are 5 Å away, expected more than 6 Å" in sentence for sentence in wrong)
+
+
+@pytest.mark.parametrize("words", ["converged=F", "scf_converged=false", "is_converged=0", 'Converged="no"'])
+def test_frames_that_are_not_converged_are_refused(tmp_path: Path, words: str) -> None:
+    name = words.split("=")[0]
+    content = source(tmp_path / "a.xyz", [f"energy=-1 {name}=T", f"energy=-2 {words}"])
+    names = {"energy": "energy", "forces": "forces"}
+    problem = check_source(content, Relations.of(content.frames), names, 1e9)[0]
+    assert str(problem).startswith("1 frames say that they are not converged (frames 1): ")
+    rest = leave_out(content, {"frames": [1]})[0]
+    left = check_source(rest, Relations.of(rest.frames), names, 1e9)
+    assert not any("not converged" in str(problem) for problem in left)
+    assert source(tmp_path / "a.xyz", [f"energy=-1 {name}=T", f"energy=-2 {name}=1"]).unconverged == ()

@@ -124,9 +124,10 @@ def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Pa
 EXAMPLE_TASKS = {
     "quickstart": {
         # Three systems, joined; sampled once each; four members of two committees; of the reference
-        # two runs with four starts, of the models four with three, each seen by four members.
+        # two runs with four starts, of the models two with one and two with four; each neutral run of a model
+        # is seen by four members.
         "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 8, "evaluate": 8,
-        "calibrate": 2, "md": 20, "analyse": 20, "reevaluate": 48, "reweight": 12,
+        "calibrate": 2, "md": 18, "analyse": 18, "reevaluate": 8, "reweight": 2,
     },
     "water": {
         "build": 1, "label": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
@@ -185,7 +186,7 @@ def water_frames(path: Path) -> None:
         sites = (grid[:, None] + molecule).reshape(-1, 3)
         shifts = generator.normal(scale=0.02, size=sites.shape)
         atoms = Atoms("OH2" * 64, sites + shifts, cell=[12.4] * 3, pbc=True)
-        atoms.calc = SinglePointCalculator(atoms, energy=(shifts**2).sum(), forces=-2.0 * shifts)
+        atoms.calc = SinglePointCalculator(atoms, energy=40 * (shifts**2).sum(), forces=-80 * shifts)
         images.append(atoms)
     write(path, images, format="extxyz")
 
@@ -208,6 +209,20 @@ def test_every_member_is_evaluated_on_the_frames_that_one_drove(tmp_path: Path) 
     assert [item.task.upstream["calibration"] for item in joined] == [calibration.key] * 2
     assert joined[1].task.upstream["member-001"] == energies[3].key
     assert len(of("reweight", plan(tmp_path, TOY))) == 0
+
+
+def test_only_the_named_runs_are_reweighted(tmp_path: Path) -> None:
+    """Two entries of two replicas and two members: of one entry four evaluations, of no entry none."""
+    entry = TOY[TOY.index("  crystal:") : TOY.index("analysis:")]
+    two = TOY.replace(
+        "analysis:",
+        entry.replace("crystal", "other").replace("replicas: 2", "replicas: 2\n    seed: 9") + "analysis:",
+    )
+    for names, amount in (("[other]", 4), ("[]", 0)):
+        result = plan(tmp_path, two.replace("reweight: null", f"reweight: {{md: {names}}}"))
+        energies = of("reevaluate", result)
+        assert len(energies) == amount
+        assert {item.subjects[0]["md"] for item in energies} <= {"other"}
 
 
 def test_another_member_may_drive(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -128,6 +129,22 @@ def test_withheld_differences_ask_for_longer_runs(campaign: Any) -> None:
     following = conclusions.sentences(collected(campaign))[2]
     assert following.startswith("Next: extend the MD truth to 2000 ps")
     assert following.endswith("; their conclusions are withheld, because they are not stationary.")
+
+
+def test_a_committee_that_is_not_usable_is_trained_before_it_runs_longer(
+    campaign: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its errors on test frames are judged elsewhere; the reference's run is short and is extended."""
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "charged", "mace")
+    add(campaign, "truth", None)
+    short = conclusions.sentences(collected(campaign))[2]
+    assert short.startswith("Next: extend the MD truth and charged to 100 ps")
+    bad = SimpleNamespace(verdict="not usable")
+    monkeypatch.setattr(conclusions, "judgement", lambda *_: bad)
+    following = conclusions.sentences(collected(campaign))[2]
+    assert following.startswith("Next: train mace longer or on more structures")
+    assert "Then extend the MD truth to 100 ps" in following
 
 
 @pytest.mark.parametrize(("apart", "agree"), [(0.5, True), (8.0, False)])

@@ -77,7 +77,7 @@ def test_any_process_may_be_killed(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("number", kills.rounds(4))
+@pytest.mark.parametrize("number", kills.rounds(2))
 def test_rounds(number: int, folder: Path, undisturbed: tuple[Path, dict[str, Any], float]) -> None:
     _, expected, seconds = undisturbed
     chance = random.Random(number)

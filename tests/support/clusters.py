@@ -12,10 +12,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 NODES, GPUS, CORES = 2, 4, 8
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scancel", "sinfo")
 PBS = Path(__file__).with_name("pbs.py")
+
+
+def both() -> Any:
+    """What does not depend on the scheduler: `make test` takes SLURM, `make test-full` the stand-in too."""
+    stand_in = pytest.param("pbs", marks=[pytest.mark.pbs, pytest.mark.slow])
+    return pytest.mark.parametrize("cluster", ["slurm", stand_in], indirect=True)
 
 
 def missing() -> list[str]:

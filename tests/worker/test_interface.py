@@ -203,6 +203,9 @@ def test_waters_and_ions_that_come_and_go(store: Store) -> None:
     assert height["inefficiency"] == pytest.approx(5.0, rel=0.02)
     assert moves["series"]["waters_in_first_layer"]["first"] == pytest.approx(0.6, abs=0.11)
     assert {"total_orientation", "cosine", "potential_eV_per_atom", "temperature_K"} <= set(moves["series"])
+    energy = moves["series"]["potential_eV_per_atom"]
+    mean = values["thermo"]["potential_eV_per_atom"]["mean"]
+    assert (energy["first"] + energy["second"]) / 2 == pytest.approx(mean)
     with np.load(folder / "first_layer.npz", allow_pickle=False) as saved:
         assert saved["cosine"].mean() == pytest.approx(values["profiles"]["first_layer"]["cosine"]["mean"])
     words = "errors at lags beyond 1 ps, the length of a block, are too small"
@@ -513,7 +516,7 @@ def test_calibrate_refuses_in_words(store: Store) -> None:
     assert calibrate(store, agreeing, reference)["raw"]["refused"] == "no spread"
     zeros = calibrate(store, reference + noise.normal(scale=0.01, size=(4, 12)) + 7.0, reference)
     assert len(zeros["zeros"]) == 8
-    assert "member 0: its energies of H2O1 lie +7" in zeros["zeros"][0]
+    assert "member 0: energies of H2O1 lie +7" in zeros["zeros"][0]
 
 
 def labelled(tmp_path: Path, result: list[Interface], dipoles: list[float]) -> dict[str, bytes]:

@@ -55,6 +55,7 @@ class Reweight(Spec):
     """Every member is evaluated on each `stride`-th stored frame after equilibration."""
 
     stride: Count = 10
+    md: list[Name] | None = Field(None, description="Of these entries of `md` (default: of all committees).")
 
 
 class Comparison(Spec):

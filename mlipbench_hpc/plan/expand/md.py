@@ -136,6 +136,8 @@ def _reweight(replica: Replica, key: str) -> None:
     spec = graph.campaign.analysis.reweight
     if spec is None or trained.calibrate is None:
         return
+    if spec.md is not None and replica.subject["md"] not in spec.md:
+        return
     energies = [
         _reevaluate(replica, number, {"md": key, "model": member}, spec.stride)
         for number, member in enumerate(trained.train)

@@ -156,9 +156,11 @@ def finish(name: str, title: str, caption: str, columns: dict[str, list[Any]], c
 def render(canvas: Canvas, name: str) -> tuple[str, bytes]:
     """Render SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
     svg, pdf = io.StringIO(), io.BytesIO()
+    if layout := canvas.get_layout_engine():  # Once: otherwise each file draws the figure twice for it.
+        layout.execute(canvas)
+        canvas.set_layout_engine("none")
     with mpl.rc_context({"svg.hashsalt": name}):
         canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
-        canvas.set_layout_engine("none")
         canvas.savefig(
             pdf, format="pdf", dpi=160, metadata={"CreationDate": None, "Creator": None, "Producer": None}
         )

@@ -43,8 +43,10 @@ def _cautions(compared: list[Group]) -> list[Caution]:
     for group in compared:
         for line in group.drawn:
             about = f"MD {line.name}, {line.title(group.drawn)} ({line.about()})"
-            failed = [f"{reason}." for reason in convergence.reasons(line, group.interface)]
-            every += cautions(line.name, about, failed, Consequence.ERROR_UNKNOWN)
+            for reason in convergence.reasons(line, group.interface):
+                worst = group.interface and reason == convergence.not_stationary(line)
+                consequence = Consequence.WRONG if worst else Consequence.ERROR_UNKNOWN
+                every += cautions(line.name, about, [f"{reason}."], consequence)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
         every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
     return every

@@ -6,6 +6,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import ErrorTerm, welch
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
+from mlipbench_hpc.report.combine import degrees, pooled
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.draw.runs import SERIES, series
 from mlipbench_hpc.report.driving import about_md, driving_potential
@@ -147,12 +148,11 @@ def _species(results: Results, name: str) -> list[str]:
 
 def _over_replicas(own: list[dict[str, Any]]) -> tuple[float, ErrorTerm]:
     """Mean over replicas, and the larger of its errors from their scatter and from each replica's own."""
-    means = np.array([statistics["mean"] for statistics in own])
-    within = float(np.linalg.norm([statistics["se"] for statistics in own])) / len(own)
-    scatter = float(means.std(ddof=1)) / np.sqrt(len(own)) if len(own) > 1 else 0.0
-    dof = sum(statistics.get("dof") or 1.0 for statistics in own)
-    term = ErrorTerm(scatter, len(own) - 1) if scatter > within else ErrorTerm(within, dof)
-    return float(means.mean()), term
+    means, errors = np.array([(statistics["mean"], statistics["se"]) for statistics in own]).T
+    weights = np.ones(len(own))
+    mean, error = pooled(means, errors, weights)
+    dof = degrees(errors, weights, float(error), [statistics.get("dof") or 1.0 for statistics in own])
+    return float(mean), ErrorTerm(float(error), dof)
 
 
 def table(results: Results) -> Table:

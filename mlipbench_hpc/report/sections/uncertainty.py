@@ -4,7 +4,7 @@ from mlipbench_hpc.report import uncertainty
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.draw.coverage import coverage
-from mlipbench_hpc.report.section import Block, Consequence, Content, Gallery, Section, cautions
+from mlipbench_hpc.report.section import Block, Caution, Consequence, Content, Gallery, Section, cautions
 from mlipbench_hpc.report.sections.models import about_committee
 
 REFUSED = "No coverage: α is refused for every committee, for the reasons in the table."
@@ -18,16 +18,11 @@ def build(results: Results) -> Content:
     table = uncertainty.alphas(results)
     blocks: list[Block] = [table] if table else []
     blocks.append(Gallery([drawn] if drawn else [], REFUSED if table else NOTHING, wide=True))
-    warnings = [
-        caution
-        for name in names
-        for caution in cautions(
-            f"committee {name}",
-            about_committee(results, name),
-            uncertainty.of_committee(results, name),
-            Consequence.WRONG,
-        )
-    ]
+    warnings: list[Caution] = []
+    for name in names:
+        place, about = f"committee {name}", about_committee(results, name)
+        warnings += cautions(place, about, uncertainty.of_committee(results, name), Consequence.WRONG)
+        warnings += cautions(place, about, uncertainty.energy_offsets(results, name), Consequence.NOTE)
     return Content(blocks, warnings=warnings)
 
 

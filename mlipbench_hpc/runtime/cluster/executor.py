@@ -255,7 +255,10 @@ class ClusterExecutor(Executor):
         return " | ".join(filter(None, texts))
 
     def _look_at_lost(self) -> None:
-        """A worker that was lost counts once for its job, unless somebody or the walltime ended the job."""
+        """Count a lost worker against its node, once for each job, unless the job was ended from outside.
+
+        The scheduler says so where a job was cancelled, preempted or out of time.
+        """
         with self._health_lock:
             waiting, self._lost = self._lost, []
             for lost in waiting:

@@ -25,7 +25,7 @@ def leave(path: Path, note: Note) -> None:
 
 
 def read(path: Path) -> Note | None:
-    """None where there is none."""
+    """The note; None where it is missing or cannot be read."""
     try:
         host, block = json.loads(path.read_text())
     except (OSError, ValueError):

@@ -9,9 +9,10 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.check import check_structure, check_structures
 from mlipbench_hpc.data.frames import Frames
-from mlipbench_hpc.data.labels import check_source, remarks
+from mlipbench_hpc.data.labels import check_source, remarks, unchecked
 from mlipbench_hpc.data.leaveout import leave_out
 from mlipbench_hpc.data.read import DataError, read, read_structure, read_structures
+from mlipbench_hpc.data.relations import Relations
 from mlipbench_hpc.data.survey import in_time
 from mlipbench_hpc.worker.builders.slab import WALL_GAP_A
 from mlipbench_hpc.worker.context import Context
@@ -31,12 +32,13 @@ def labelled(context: Context) -> tuple[Frames, dict[str, Any]]:
         source, dropped = leave_out(everything, parameters["leave_out"])
     except DataError as error:
         raise InputFailure(str(error)) from error
-    if wrong := check_source(source, parameters["labels"], parameters["largest_force"]):
+    frames, relations = source.frames, Relations.of(source.frames)
+    if wrong := check_source(source, relations, parameters["labels"], parameters["largest_force"]):
         raise InputFailure(f"{path}: " + "; ".join(map(str, wrong)))
     if np.isfinite(source.dipoles).any():
-        Answers.of_dipoles(source.dipoles, int(source.frames.offsets[-1])).save(context.folder)
-    notes = [*source.remarks, *remarks(source.frames), *in_time(source.frames)]
-    return source.frames, {"left_out": dropped, "remarks": notes}
+        Answers.of_dipoles(source.dipoles, int(frames.offsets[-1])).save(context.folder)
+    notes = [*source.remarks, *remarks(relations), *unchecked(relations), *in_time(frames)]
+    return frames, {"left_out": dropped, "remarks": notes}
 
 
 def unlabelled(context: Context) -> tuple[Frames, dict[str, Any]]:

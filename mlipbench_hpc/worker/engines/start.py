@@ -52,7 +52,10 @@ def lowest(atoms: Atoms, count: int, metal: str | list[str]) -> list[int]:
 
 
 def height_of(context: Context) -> float | None:
-    """Height z of the wall in Å: of the task itself, or of the start, stored with its frame or its system."""
+    """Height z of the wall in Å, None without one.
+
+    `wall: start` takes that of the start frame (labels.npz), else that of the system it was built as.
+    """
     asked = context.parameters["wall"]
     if asked != "start":
         return None if asked == "none" else float(asked)

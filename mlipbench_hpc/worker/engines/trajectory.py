@@ -179,7 +179,7 @@ def thermo_row(sample: Sample, time_ps: float, thermometer: Thermometer) -> byte
 
 
 def write_topology(path: Path, system: System) -> None:
-    """Write names and elements of the atoms as PDB, because the trajectory's format does not hold them."""
+    """Write the start as PDB: MDAnalysis, VMD and OVITO read no elements from AMBER NetCDF."""
     text = io.StringIO()
     write_proteindatabank(text, system.start)
     write_bytes(path, text.getvalue().encode("ascii"))

@@ -1,4 +1,4 @@
-"""DCD, read by MDAnalysis; times are determined here, because their unit depends on the program."""
+"""DCD, decoded by MDAnalysis; cells and times are determined here: they depend on the program."""
 
 import warnings
 from collections.abc import Iterator
@@ -19,6 +19,8 @@ OTHER_UNITS = ("LAMMPS", "CP2K")
 IN_AKMA = ("NAMD", "CHARMM", "OPENMM")
 # Time step that programs without one write, VMD among them.
 UNKNOWN = 1.0
+# Degrees. Where a number in place of an angle is smaller, and not all are cosines, they form a matrix in Å.
+SMALLEST_ANGLE = 10.0
 
 
 def content(path: Path) -> Content:
@@ -81,20 +83,33 @@ def _clock(header: dict[str, Any], frames: int) -> Clock:
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    reader = open_reader(path)
-    box, cell = np.zeros(0), np.zeros((3, 3))
-    for index in range(len(reader)):
-        step = reader[index]
-        if step.dimensions is None or not step.dimensions[:3].all():
-            yield Frame(step.positions.copy(), None)
-            continue
-        if not np.array_equal(step.dimensions, box):
-            box = np.array(step.dimensions, dtype=float)
-            cell = _vectors(box)
-        yield Frame(step.positions.copy(), cell)
+    from MDAnalysis.lib.formats.libdcd import DCDFile
+
+    stored, cell = np.zeros(0), None
+    with DCDFile(str(path)) as file:
+        for frame in file:
+            if not np.array_equal(frame.unitcell, stored):
+                stored = np.array(frame.unitcell, dtype=float)
+                cell = _cell(stored)
+            yield Frame(frame.xyz.copy(), cell)
 
 
-def _vectors(box: Floats) -> Floats:
+def _cell(stored: Floats) -> Floats | None:
+    """Cell (3, 3) Å from the six numbers of a frame; None for lengths of zero.
+
+    They are A, γ, B, β, α, C with angles in degrees or as cosines, or the lower triangle of CHARMM's
+    symmetric shape matrix. Its rows are the lattice vectors in the axes of the positions. MDAnalysis keeps
+    their lengths and angles alone, which turns the cell, but not the positions.
+    """
+    lengths, angles = stored[[0, 2, 5]], stored[[4, 3, 1]]
+    if not lengths.all():
+        return None
+    if (np.abs(angles) <= 1.0).all():
+        angles = 90.0 - np.degrees(np.arcsin(angles))
+    elif (angles < SMALLEST_ANGLE).any() or (angles > 180.0).any():
+        return np.asarray(stored[[[0, 1, 3], [1, 2, 4], [3, 4, 5]]])
+    # In single precision, as MDAnalysis reads it.
+    box = np.concatenate([lengths, angles]).astype(np.float32).astype(float)
     return np.asarray(cell_vectors(box[None, :3], box[None, 3:])[0])
 
 

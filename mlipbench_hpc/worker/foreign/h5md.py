@@ -98,12 +98,17 @@ class Particles:
     def _stored(self, edges: Any, frame: int) -> int:
         """Index of the box of a frame: its own, or any where the box is constant."""
         index = int(self._boxes[frame])
-        if index < 0 and np.ptp(edges["value"][:], axis=0).any():
+        if index < 0 and self._box_changes:
             raise InputFailure(
                 f"{self.path}: frame {frame} has no box of its own ({len(edges['value'])} boxes for "
                 f"{len(self.values)} frames), and the box changes: write the box with every frame"
             )
         return max(index, 0)
+
+    @cached_property
+    def _box_changes(self) -> bool:
+        """True where the stored boxes differ."""
+        return bool(np.ptp(self.group["box/edges/value"][:], axis=0).any())
 
     @cached_property
     def _boxes(self) -> Ints:

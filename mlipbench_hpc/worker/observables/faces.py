@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.blocks import from_block_means
-from mlipbench_hpc.analysis.layer import PEAK_HEIGHT
+from mlipbench_hpc.analysis.layer import PEAK_Z
 from mlipbench_hpc.analysis.onepass import BlockSums, ProfileAverages
 from mlipbench_hpc.analysis.pieces import errors, of_mean
 from mlipbench_hpc.analysis.profiles import ORIENTATION, WATER_G_PER_CM3, Profiler
@@ -64,7 +64,7 @@ def tell_unlike(interface: Profiler, values: dict[str, Any], notes: Notes) -> No
     """Note the first peaks of water on two faces of one slab where they differ by more than their error."""
     if not interface.surface.one_slab:
         return
-    peaks = [values[side]["first_layer"][PEAK_HEIGHT] for side in (UPPER, LOWER)]
+    peaks = [values[side]["first_layer"][PEAK_Z] for side in (UPPER, LOWER)]
     if any(peak["mean"] is None or peak["se"] is None for peak in peaks):
         return
     apart = abs(peaks[0]["mean"] - peaks[1]["mean"])

@@ -41,7 +41,7 @@ OBSERVABLES = [
         ),
         file=FILE, column=layer.COSINE,
     ),
-    of_layer(layer.PEAK_HEIGHT, "height of the first peak", "z", "Å", 80),
+    of_layer(layer.PEAK_Z, "height of the first peak", "z", "Å", 80),
     of_layer(layer.PEAK_DENSITY, "density at the first peak", "ρ", "g/cm³", 81),
 ]  # fmt: skip
 

@@ -4,15 +4,13 @@ from functools import partial
 
 import numpy as np
 
-from mlipbench_hpc.analysis.blocks import from_block_means
-from mlipbench_hpc.analysis.pieces import PIECES, Errors, errors, of_mean, shares
+from mlipbench_hpc.analysis.pieces import PIECES, averaged
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.contract.folder import writing
-from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.framewise import PART, Framewise, load_all
 from mlipbench_hpc.worker.framewise import FrameSums, System
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.series import doubtful, summary
+from mlipbench_hpc.worker.series import summary
 from mlipbench_hpc.worker.stretch import write_csv
 
 
@@ -56,24 +54,16 @@ def finish(run: Run, sums: FrameSums) -> Produced:
     for framewise in sums.framewise:
         own = framewise.described
         if own.axis:
-            value, error = average(sums, own.name, run)
-            table = {own.axis.column: np.array(framewise.bins), own.column: value}
+            average, error = averaged(sums.sums[own.name][:, 0], sums.length, sums.pieces)
+            table = {own.axis.column: np.array(framewise.bins), own.column: average.mean}
             write_csv(folder / own.file, table | {own.error: error.larger})
-            doubtful(own.name, error, run.notes)
+            run.notes.curves.append(error)
             continue
         with writing(folder / own.file) as stream:
             series = {own.column: sums.series[own.name]}
             np.savez(stream, allow_pickle=False, time_ps=run.stretch.times, **series)
         values[own.name] = summary(own.name, sums.series[own.name], run.blocks, run.notes)
     return Produced(values, [framewise.described for framewise in sums.framewise])
-
-
-def average(sums: FrameSums, name: str, run: Run) -> tuple[Floats, Errors]:
-    """A curve (B,) with its standard errors."""
-    parts = sums.sums[name][:, 0] * (sums.pieces / sums.length)
-    whole = from_block_means(parts.reshape(run.blocks, sums.pieces, -1).mean(axis=1), sums.length, 0)
-    lengths = shares(run.blocks * sums.length, sums.length, sums.pieces)
-    return whole.mean, errors(whole.standard_error, of_mean(parts, lengths))
 
 
 FAMILY = Family(PART, 100, start)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.blocks import from_block_means
+from mlipbench_hpc.analysis.molecules import members
 from mlipbench_hpc.analysis.onepass import BlockSums, ProfileAverages
 from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.pieces import PIECES, Errors, errors, of_mean, of_ratio
@@ -25,7 +26,6 @@ from mlipbench_hpc.analysis.waters import KINDS
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import FROM_ORIGIN, HEIGHT, Observable
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.series import doubtful
 from mlipbench_hpc.worker.stretch import Notes, write_csv
 
 FILE, COSINE = "profiles.csv", "cosine_profile"
@@ -63,6 +63,7 @@ def observables(interface: Profiler, occurring: Iterable[str] = ()) -> list[Obse
         DENSITY, "Water density", "water density", "g/cm³", f"{DENSITY}_g_per_cm3", positive=True, order=10
     )
     ions = [of_ion(symbol, 30 + place) for place, symbol in enumerate(interface.ions)]
+    ions += [of_molecules(formula) for formula in interface.molecules]
     ions += [of_kind(kind, 40 + place) for place, kind in enumerate(KINDS) if kind in set(occurring)]
     ions += [of_absent()] * (concentration(ABSENT) in set(occurring))
     if not interface.faces:
@@ -84,6 +85,15 @@ def of_ion(symbol: str, order: int) -> Observable:
     return profile(
         name, words, words, "mol/L", f"{name}_mol_per_L",
         needs=("slab", symbol), species=symbol, positive=True, order=order,
+    )  # fmt: skip
+
+
+def of_molecules(formula: str) -> Observable:
+    """Concentration of the molecules of one formula, by the heights of their central atoms."""
+    name, words = concentration(formula), f"{formula} concentration"
+    return profile(
+        name, words, words, "mol/L", f"{name}_mol_per_L",
+        needs=("slab",), compared="", reweighted=False, positive=True, order=39,
     )  # fmt: skip
 
 
@@ -121,7 +131,7 @@ def write_profiles(path: Path, interface: Profiler, averages: ProfileAverages, n
     for observable in observables(interface, averages.means):
         value, error = average(observable.name, averages)
         table |= {observable.column: value, observable.error: error.larger}
-        doubtful(observable.name, error, notes)
+        notes.curves.append(error)
     write_csv(path, table)
 
 
@@ -146,6 +156,7 @@ def described(interface: Profiler, metal: str) -> dict[str, Any]:
         "intact_molecules": len(interface.waters.intact),
         "kinds": {kind: len(atoms) for kind, atoms in interface.waters.kinds.items() if len(atoms)},
         "ions": {symbol: len(atoms) for symbol, atoms in interface.ions.items()},
+        "molecules": {formula: len(group.centres) for formula, group in interface.molecules.items()},
     }
     if not interface.faces:
         values["note"] = (
@@ -156,12 +167,11 @@ def described(interface: Profiler, metal: str) -> dict[str, Any]:
 
 def tell(interface: Profiler, notes: Notes, skipped: int = 0) -> None:
     """Note oxygens outside waters, and changes of owners; skipped: frames before the first that was read."""
-    kinds, owners = interface.waters.kinds, owners_of(interface)
+    owners = owners_of(interface)
     if interface.waters.left_out:
-        parts = ", ".join(f"{len(atoms)} {KIND_WORDS[kind]}" for kind, atoms in kinds.items() if len(atoms))
         notes.say(
             f"profiles: {interface.waters.left_out} of {len(interface.waters.oxygens)} oxygens are no water "
-            f"in the first frame ({parts}): water density and dipole leave them out"
+            f"in the first frame ({_oxygens(interface)}): water density and dipole leave them out"
         )
     if owners.lost:
         count, first = len(owners.lost), skipped + min(owners.lost.values())
@@ -177,6 +187,16 @@ def tell(interface: Profiler, notes: Notes, skipped: int = 0) -> None:
             f"run, first in frame {first}, {owners.changes} changes in all: waters are assigned frame by "
             "frame"
         )
+
+
+def _oxygens(interface: Profiler) -> str:
+    """Oxygens outside waters in words, by kind and by molecule."""
+    bonded, numbers = members(interface.molecules), interface.waters.numbers
+    counts = {
+        KIND_WORDS[kind]: len(np.setdiff1d(atoms, bonded)) for kind, atoms in interface.waters.kinds.items()
+    }
+    counts |= {f"of {formula}": group.oxygens(numbers) for formula, group in interface.molecules.items()}
+    return ", ".join(f"{count} {words}" for words, count in counts.items() if count)
 
 
 def tell_absences(sums: BlockSums, notes: Notes, times: Floats, skipped: int = 0) -> None:
@@ -197,6 +217,23 @@ def tell_absences(sums: BlockSums, notes: Notes, times: Floats, skipped: int = 0
             f"frames, first in frame {skipped + int(first.min())}{time}, "
             f"{span(face.normal * heights, '.2f')} Å above it in the last; z = 0 is the height of the atoms "
             "that stay, and outside it the others count as ions, in concentration-absent"
+        )
+    _tell_visits(sums, notes, times, skipped)
+
+
+def _tell_visits(sums: BlockSums, notes: Notes, times: Floats, skipped: int) -> None:
+    """Note adatoms and dissolved atoms that are in a face's layer in some frames."""
+    for atom, (frames, first, last) in zip(sums.visits.atoms, sums.visits.counts, strict=True):
+        if not frames:
+            continue
+        dissolved = atom in sums.profiler.surface.dissolved
+        words = "dissolved and counts as an ion" if dissolved else "an adatom"
+        time = f" ({times[first]:g} to {times[last]:g} ps)" if len(times) else ""
+        notes.say(
+            f"profiles: {symbols(sums.profiler.waters.numbers, np.array([atom]))} is {words} for most of the "
+            f"run, but in the layer at z = 0 in {frames} of {sums.frames} frames, first in frame "
+            f"{skipped + first}, last in frame {skipped + last}{time}: z = 0 is the height of the other "
+            "atoms of the layer in all frames"
         )
 
 

@@ -11,7 +11,6 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import DISTANCE, Observable
 from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.series import doubtful
 from mlipbench_hpc.worker.stretch import Notes, number, write_csv
 
 FILE = "rdf.csv"
@@ -49,7 +48,7 @@ def finish(run: Run) -> Produced:
             own.append(observable(pair, 50 + len(own)))
             table |= {"r_A": radial.r, **columns(own[-1], radial, "-".join(pair))}
             length = radial.average.block_length
-            doubtful(own[-1].name, radial.errors, run.notes)
+            run.notes.curves.append(radial.errors)
             values["pairs"]["-".join(pair)] = first_peak(radial) | {"block_frames": length}
         run.context.check()
     if table:

@@ -57,13 +57,13 @@ def finish(run: Run, step: float, motion: Motion | None, sums: BlockSums | None)
 
 
 def of_thermo(run: Run) -> Series:
-    """Potential energy (eV) and temperatures (K) at the analysed times."""
+    """Potential energy (eV/atom) and temperatures (K) at the analysed times."""
     thermo = Thermo(run.context.upstream("md") / FILE)
     times = thermo["time_ps"]
     rows = after(times, run.parameters["equilibration"]) & (times <= run.stretch.times[-1] + ROUNDING_PS)
     names = [name for name in thermo.names if name.startswith("temperature_")]
     series = {name: thermo[name][rows] for name in names}
-    series[POTENTIAL.name] = thermo["potential_eV"][rows]
+    series[POTENTIAL.name] = thermo["potential_eV"][rows] / len(run.stretch.trajectory.numbers)
     return {name: values for name, values in series.items() if len(values) >= FEWEST_FRAMES}
 
 
