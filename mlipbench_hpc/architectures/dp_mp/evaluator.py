@@ -1,13 +1,12 @@
-"""A trained model at work: on many frames at once, and step by step in MD."""
+"""A trained model at work: on frames, and step by step in MD."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
-from mlipbench_hpc.architectures.dp_mp.graphs import Graph, graph, graphs, pad, stack, union
+from mlipbench_hpc.architectures.dp_mp.graphs import Graph, graph, graphs, pad
 from mlipbench_hpc.architectures.dp_mp.jax_library import device, jax, use_threads
 from mlipbench_hpc.architectures.dp_mp.model import COMPUTE, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
@@ -30,25 +29,22 @@ class JaxEvaluator:
         self._reference = np.array(self.record.reference_energies)
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
-        """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element."""
-        require_known(self.name, frames.species(), self.record.numbers)
-        energies, forces = [], []
-        for start in range(0, len(frames), batch_size):
-            part = frames.select(list(range(start, min(start + batch_size, len(frames)))))
-            energy, force = self.compute(graphs(part, self.record.numbers, self.record.cutoff))
-            energies.append(energy)
-            forces += force
-        reference = np.add.reduceat(self.reference(frames.numbers), frames.offsets[:-1])
-        return np.concatenate(energies) + reference, np.concatenate(forces)
+        """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element.
 
-    def compute(self, items: Sequence[Graph]) -> tuple[Floats, list[Floats]]:
-        """Energies (B,) eV without reference energies, and forces (N, 3) eV/Å of each frame."""
-        shape = union(items).ceiling()
-        batch = stack([pad(item, shape, self.record.cutoff) for item in items], self.dtype)
-        energies, forces = COMPUTE(*self.parameters, jax.device_put(batch, self.device))
-        by_slot = np.asarray(forces, dtype=np.float64)
-        by_atom = [values[item.slots] for item, values in zip(items, by_slot, strict=True)]
-        return np.asarray(energies, dtype=np.float64), by_atom
+        Frames are computed one by one, whatever `batch_size` is: together they take as long on a CPU, and
+        each number of frames would need a program of its own, which compiles for seconds.
+        """
+        require_known(self.name, frames.species(), self.record.numbers)
+        results = [self.compute(item) for item in graphs(frames, self.record.numbers, self.record.cutoff)]
+        energies, forces = zip(*results, strict=True)
+        reference = np.add.reduceat(self.reference(frames.numbers), frames.offsets[:-1])
+        return np.array(energies) + reference, np.concatenate(forces)
+
+    def compute(self, item: Graph) -> tuple[float, Floats]:
+        """Energy (eV) without reference energies, and forces (N, 3) eV/Å of one frame."""
+        arrays = pad(item, item.shape.ceiling(), self.record.cutoff).arrays(self.dtype)
+        energy, forces = COMPUTE(*self.parameters, jax.device_put(arrays, self.device))
+        return float(energy), np.asarray(forces, dtype=np.float64)[item.slots]
 
     def reference(self, numbers: Ints) -> Floats:
         """eV: the reference energy of each atomic number."""
@@ -73,5 +69,5 @@ class JaxCalculator(EnergyAndForces):
         elements, cutoff = model.record.numbers, model.record.cutoff
         require_known(model.name, numbers.tolist(), elements)
         item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, elements, cutoff)
-        energies, forces = model.compute([item])
-        return float(energies[0] + model.reference(numbers).sum()), forces[0]
+        energy, forces = model.compute(item)
+        return energy + float(model.reference(numbers).sum()), forces

@@ -6,7 +6,7 @@ chunks of ROWS, atoms that share a species in chunks of ATOMS. All nets are then
 weights gathered per chunk, and one compiled program serves every composition.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,6 +19,8 @@ from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 EDGES, ROWS, ATOMS = 4, 16, 16
 SIGNIFICANT_BITS = 4
+# Chunks of edges come in multiples of this: small frames share one program, to large ones it adds little.
+CHUNKS = 8
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -72,8 +74,8 @@ class Graph:
 
     @property
     def shape(self) -> Shape:
-        """Numbers of chunks, at least one of each: no program is compiled for nothing."""
-        return Shape(max(len(self.kinds), 1), max(len(self.pairs), 1))
+        """Room for its chunks, at least one of atoms: no program is compiled for nothing."""
+        return Shape(max(len(self.kinds), 1), max(-(-len(self.pairs) // CHUNKS), 1) * CHUNKS)
 
     def arrays(self, dtype: str) -> Arrays:
         """What the energy is a function of: floats in `dtype`, integers in 32 bits."""
@@ -97,19 +99,12 @@ def union(items: Sequence[Graph]) -> Shape:
     return Shape(max(shape.atoms for shape in shapes), max(shape.edges for shape in shapes))
 
 
-def graphs(frames: Frames, elements: Sequence[int], cutoff: float) -> list[Graph]:
+def graphs(frames: Frames, elements: Sequence[int], cutoff: float) -> Iterator[Graph]:
     """One for each frame, as small as it can be. elements: sorted atomic numbers; cutoff Å."""
-    return [
-        graph(
-            frames.numbers[frames.atoms_of(index)],
-            frames.positions[frames.atoms_of(index)],
-            frames.cells[index],
-            frames.pbc[index],
-            elements,
-            cutoff,
-        )
-        for index in range(len(frames))
-    ]
+    for index in range(len(frames)):
+        atoms = frames.atoms_of(index)
+        structure = frames.numbers[atoms], frames.positions[atoms], frames.cells[index], frames.pbc[index]
+        yield graph(*structure, elements, cutoff)
 
 
 def graph(

@@ -26,9 +26,10 @@ from mlipbench_hpc.contract.task import InputFailure
 NAMES = {1: "DP-JAX", 2: "DP-MP"}
 SCHEMA = 1
 FILE = "weights.npz"
-# (constants, weights, frames) to energies (B,) eV and forces (B, S, 3) eV/Å of B frames of one shape, without
-# reference energies; compiled anew for each shape.
-COMPUTE = jax.jit(jax.vmap(energy_and_forces, in_axes=(None, None, 0)))
+# (constants, weights, arrays of a frame) to its energy (eV) and forces (S, 3) eV/Å, without reference
+# energies; and the same of B frames of one shape, (B,) and (B, S, 3). Compiled anew for each shape.
+COMPUTE = jax.jit(energy_and_forces)
+COMPUTE_BATCH = jax.jit(jax.vmap(energy_and_forces, in_axes=(None, None, 0)))
 
 
 @dataclass(frozen=True)

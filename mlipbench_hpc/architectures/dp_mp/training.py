@@ -12,7 +12,7 @@ from mlipbench_hpc.architectures.dp_mp.energy import Weights, neighbour_weight
 from mlipbench_hpc.architectures.dp_mp.graphs import Arrays, Graph, graphs, pad, stack, union
 from mlipbench_hpc.architectures.dp_mp.jax_library import Array, device, jax, jnp, use_threads
 from mlipbench_hpc.architectures.dp_mp.model import (
-    COMPUTE,
+    COMPUTE_BATCH,
     NAMES,
     Record,
     pack,
@@ -45,7 +45,7 @@ def loss(weights: Weights, constants: Arrays, batch: Arrays, prefactors: Array) 
 
     prefactors: p_e (1/eV²) and p_f (Å²/eV²).
     """
-    energies, forces = COMPUTE(constants, weights, inputs(batch))
+    energies, forces = COMPUTE_BATCH(constants, weights, inputs(batch))
     atoms = batch["occupancy"].sum(axis=1)
     energy = (energies - batch["energies"]) ** 2 / atoms
     squares = (forces - batch["forces"]) ** 2 * batch["occupancy"][..., None]
@@ -130,7 +130,9 @@ class Trainer:
         constants, size = self.record.constants(self.job.dtype), self.job.hyperparameters["batch_size"]
         energies, forces = [], []
         for batch in self.validation.batches(range(len(self.validation)), size):
-            energy, force = map(np.asarray, COMPUTE(constants, self.state_of_adam["weights"], inputs(batch)))
+            energy, force = map(
+                np.asarray, COMPUTE_BATCH(constants, self.state_of_adam["weights"], inputs(batch))
+            )
             frames, slots = batch["mask"] > 0, batch["occupancy"] > 0
             energies.append(((energy - batch["energies"]) / slots.sum(axis=1))[frames])
             forces.append((force - batch["forces"])[slots & frames[:, None]])
@@ -187,7 +189,7 @@ def prepare(job: TrainingJob) -> Trainer:
         require_known(NAMES[hyperparameters["layers"]], frames.species(), elements)
         require_labels(frames)
     sets = [without_reference(frames, job.reference_energies) for frames in (job.train, job.validation)]
-    items = [graphs(frames, elements, hyperparameters["rcut"]) for frames in sets]
+    items = [list(graphs(frames, elements, hyperparameters["rcut"])) for frames in sets]
     record, shape = measure(job, elements, items[0]), union([*items[0], *items[1]])
     train, validation = (
         with_labels(frames, [pad(item, shape, hyperparameters["rcut"]) for item in part], job.dtype)
@@ -217,9 +219,8 @@ def measure(job: TrainingJob, elements: list[int], items: Sequence[Graph]) -> Re
     lengths = lengths[lengths < hyperparameters["rcut"]]
     if not len(lengths):
         raise InputFailure(f"no two atoms are within rcut = {hyperparameters['rcut']} Å of each other")
-    unit = root_mean_square(
-        [np.asarray(neighbour_weight(lengths, hyperparameters["rcut_smth"], hyperparameters["rcut"]))]
-    )
+    weight = jax.jit(neighbour_weight)(lengths, hyperparameters["rcut_smth"], hyperparameters["rcut"])
+    unit = root_mean_square([np.asarray(weight)])
     energies = [job.reference_energies[number] for number in elements]
     return Record(dict(hyperparameters), elements, energies, len(lengths) / len(job.train.numbers), unit)
 

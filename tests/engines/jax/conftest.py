@@ -10,8 +10,9 @@ import tempfile
 import pytest
 
 FOLDER = tempfile.mkdtemp(prefix="jax-programs-")
-# JAX reads it when it is imported.
+# JAX reads them when it is imported: where programs are kept, and that none is too small for it.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = FOLDER
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
