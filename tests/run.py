@@ -1,7 +1,7 @@
 """Runs the suites of one tier, all of them even when one fails: `python tests/run.py fast|test|full`.
 
-Suites run in lanes beside each other: two that compute, and those of clusters, which mostly wait (for
-schedulers, walltimes, silence).
+Suites run in lanes beside each other: two that compute, those of clusters, which mostly wait (for schedulers,
+walltimes, silence), and the set-up of the engines' environments, which mostly waits for the network.
 
 Tests of the login side run in .venvs/tests; tests/engines/<environment>/ runs in that environment's own
 Python, one process for the whole suite, with pytest taken from .venvs/pytest so that the environment stays
@@ -17,7 +17,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +26,7 @@ VENVS = ROOT / ".venvs"
 LOGIN = VENVS / "tests/bin"
 TALLIES = ("tests", "failures", "errors", "skipped")
 TIERS = ("fast", "test", "full")
+ENVIRONMENTS = "environments"
 # The second lane: tests that mostly start processes, and rooms that make both lanes equally long. Every other
 # test of the login side runs beside them.
 PROCESSES = ("tests/runtime", "tests/worker", "tests/plan", "tests/campaign", "tests/test_analyse_verb.py")
@@ -41,7 +42,7 @@ CLUSTER = {
 class Suite:
     """One process; `counted` says that it is pytest, which can tell how many tests it ran.
 
-    Suites of one `lane` run one after another.
+    Suites of one `lane` run one after another; one that `needs_engines` waits for their environments.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Suite:
     environ: dict[str, str] = field(default_factory=dict)
     counted: bool = False
     lane: str = "checks"
+    needs_engines: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,15 @@ def engine(folder: Path, marks: str) -> Suite:
     options = ["-p", "no:cacheprovider", "-W", "default", f"--confcutdir={folder.parent}", "-m", marks]
     command = [str(VENVS / folder.name / "bin/python"), "-m", "pytest", str(folder), *options]
     path = os.pathsep.join([str(VENVS / "pytest"), str(ROOT)])
-    return Suite(folder.name, command, {"PYTHONPATH": path}, counted=True, lane="checks")
+    environ = {"PYTHONPATH": path}
+    return Suite(folder.name, command, environ, counted=True, lane="checks", needs_engines=True)
+
+
+def environments(names: list[str]) -> Suite:
+    """The set-up of engines' environments, which does nothing where they are ready."""
+    return Suite(
+        ENVIRONMENTS, ["make", "--no-print-directory", "setup", f"ENVS={' '.join(names)}"], lane=ENVIRONMENTS
+    )
 
 
 def suites(tier: str) -> list[Suite]:
@@ -107,13 +117,16 @@ def suites(tier: str) -> list[Suite]:
     if tier == "fast":
         return fast
     folders = sorted(path for path in (ROOT / "tests/engines").glob("[a-z]*") if path.is_dir())
-    campaigns = login("campaigns", f"(campaign or engine) and {marks}", "processes", "tests")
+    campaigns = replace(
+        login("campaigns", f"(campaign or engine) and {marks}", "processes", "tests"), needs_engines=True
+    )
     images = login("images", f"apptainer and {marks}", "processes", "tests")
     clustered = "cluster" if tier == "full" else "cluster and not slow"
     clusters = [
         login(name, f"{clustered} and {part}", name, "tests/cluster") for name, part in CLUSTER.items()
     ]
-    return [*fast, *(engine(folder, marks) for folder in folders), campaigns, images, *clusters]
+    setup = environments([folder.name for folder in folders])
+    return [setup, *fast, *(engine(folder, marks) for folder in folders), campaigns, images, *clusters]
 
 
 def counts(junit: Path) -> tuple[int, int, int]:
@@ -155,14 +168,21 @@ def run(suite: Suite, output: IO[bytes] | None = None) -> Outcome:
     return Outcome(suite.name, passed, failed, skipped, time.monotonic() - start)
 
 
-def run_lane(suites: list[Suite], show: Callable[[str], None]) -> list[Outcome]:
-    """One suite after another; the output of each is shown whole when it has ended."""
+def run_lane(suites: list[Suite], show: Callable[[str], None], ready: threading.Event) -> list[Outcome]:
+    """One suite after another; the output of each is shown whole when it has ended.
+
+    ready: set when the engines' environments are made, or have failed to be, which their suites then show.
+    """
     outcomes = []
     for suite in suites:
+        if suite.needs_engines:
+            ready.wait()
         with tempfile.TemporaryFile() as output:
             outcomes.append(run(suite, output))
             output.seek(0)
             text = output.read().decode(errors="replace")
+        if suite.name == ENVIRONMENTS:
+            ready.set()
         show(f"\n== {suite.name}\n{text}{outcomes[-1].line()}")
     return outcomes
 
@@ -172,14 +192,14 @@ def run_lanes(suites: list[Suite]) -> list[Outcome]:
     lanes: dict[str, list[Suite]] = {}
     for suite in suites:
         lanes.setdefault(suite.lane, []).append(suite)
-    printing = threading.Lock()
+    printing, ready = threading.Lock(), threading.Event()
 
     def show(text: str) -> None:
         with printing:
             print(text, flush=True)
 
     with ThreadPoolExecutor(len(lanes)) as pool:
-        outcomes = pool.map(run_lane, lanes.values(), [show] * len(lanes))
+        outcomes = pool.map(lambda lane: run_lane(lane, show, ready), lanes.values())
         return [outcome for lane in outcomes for outcome in lane]
 
 
