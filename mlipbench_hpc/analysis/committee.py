@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
 
 from mlipbench_hpc.data.frames import Floats, Ints
 
@@ -126,18 +125,15 @@ def _average_quantiles(members: int, structures: int) -> tuple[float, float]:
 
 
 def withheld(members: int, independent: float) -> str | None:
-    """Reason against scaling a band with α, in words; None where α may be used."""
+    """Reason against scaling a band with α, in words; None where α may be used.
+
+    For M ≤ 5 the estimate of α² has no finite variance.
+    """
     reasons = []
     if members < BAND_MEMBERS:
-        reasons.append(
-            f"M = {members} members, at least {BAND_MEMBERS} are needed: for M ≤ 5 the estimate of α² has no "
-            "finite variance"
-        )
+        reasons.append(f"M = {members} members, at least {BAND_MEMBERS} are needed")
     if independent < BAND_FRAMES:
-        reasons.append(
-            f"{independent:.3g} independent validation frames, at least {BAND_FRAMES} are needed: sample "
-            "more frames of this composition at the temperature of the MD"
-        )
+        reasons.append(f"{independent:.3g} independent validation frames, at least {BAND_FRAMES} are needed")
     return "; ".join(reasons) or None
 
 
@@ -146,6 +142,8 @@ def student_factor(members: int) -> float:
 
     At the level of one standard deviation, 84.1 %. NaN for one member.
     """
+    from scipy.special import ndtr, stdtrit  # here, because calibration does without
+
     return float(stdtrit(members - 1, ndtr(1.0))) if members > 1 else math.nan
 
 

@@ -103,11 +103,24 @@ def independent_frames(values: Floats, series: Ints, chosen: Ints) -> float:
     values (F,) of all frames, any unit, or rows (C, F) of several quantities, of which the slowest counts;
     series (F,): frames of one number follow one another in time, equally spaced, and are independent of all
     others. Of a series of n frames with statistical inefficiency g, v frames drawn at random keep
-    g' = 1 + (g - 1)·v/n, for a share v/n of the pairs at each distance is left.
+    g' = 1 + (g - 1)·v/n, for a share v/n of the pairs at each distance is left. A quantity that is NaN in
+    some frames counts with `between_gaps`.
     """
     total = 0.0
     for number in np.unique(series[chosen]):
         own = np.atleast_2d(values)[:, series == number]
-        drawn, slowest = int((series[chosen] == number).sum()), max(map(statistical_inefficiency, own))
+        drawn = int((series[chosen] == number).sum())
+        slowest = max(statistical_inefficiency(between_gaps(row)) for row in own)
         total += drawn / (1 + (slowest - 1) * drawn / own.shape[1])
     return total
+
+
+def between_gaps(series: Floats) -> Floats:
+    """Series (T,), any unit, its NaN replaced by linear interpolation; (0,) where more than half are NaN.
+
+    One frame without a surface must not leave the correlation of the others to a faster quantity.
+    """
+    known = np.flatnonzero(np.isfinite(series))
+    if 2 * len(known) < len(series):
+        return np.zeros(0)
+    return np.interp(np.arange(len(series)), known, series[known])

@@ -1,5 +1,6 @@
 """Errors of a model against labelled frames, with the spread of the labels beside each."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,9 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, owners
+from mlipbench_hpc.analysis.geometry import OXYGEN, closed_cell, owners
+from mlipbench_hpc.analysis.molecules import ions_of
+from mlipbench_hpc.analysis.surface import Surface
 from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
@@ -44,13 +47,15 @@ def force_errors(reference: Frames, forces: Floats, slab: Sequence[int] = ()) ->
 
     all: every component; species: by element; molecules: net forces of water molecules, summed over an O and
     the two H that it owns (any other O is left out and counted): stiff O-H bonds hide everything else in the
-    forces on atoms; ions: atoms in frames with water that are neither H nor O nor of the slab's elements.
+    forces on atoms; ions: in frames with water, single atoms (`ions_of`) that are not of the slab's elements.
     Each has `rmse_meV_per_A`; `std_meV_per_A`, the standard deviation of the labels; `ratio` of the two, None
-    without spread; and `values`, the number of components.
+    without spread; `values`, the number of components; `median_meV_per_A`, the median absolute error of a
+    component; and `share_of_largest`, the part of the squared error in the largest 1 % of the errors (at
+    least one), None where all errors are zero.
     """
     labelled: NDArray[np.bool_] = np.asarray(np.isfinite(reference.forces).all(axis=1))
     molecules, wet = _molecules(reference, forces)
-    ions = labelled & wet & ~np.isin(reference.numbers, (HYDROGEN, OXYGEN, *slab))
+    ions = labelled & wet & _ions(reference, slab)
     return {
         "all": _force(forces[labelled], reference.forces[labelled]),
         "species": _by_species(reference, forces, labelled),
@@ -135,6 +140,19 @@ def _net_forces(reference: Frames, forces: Floats, index: int) -> tuple[Floats, 
     return predicted[whole], labels[whole]
 
 
+def _ions(reference: Frames, slab: Sequence[int]) -> NDArray[np.bool_]:
+    """True for the ions among all atoms (A,)."""
+    mask = np.zeros(len(reference.numbers), dtype=bool)
+    for index in range(len(reference)):
+        atoms = reference.atoms_of(index)
+        numbers, positions = reference.numbers[atoms], reference.positions[atoms]
+        solid = Surface(slab=np.flatnonzero(np.isin(numbers, slab)))
+        cell = closed_cell(reference.cells[index], reference.pbc[index], positions)
+        for species in ions_of(numbers, positions, cell, solid).values():
+            mask[atoms.start + species] = True
+    return mask
+
+
 def _by_species(reference: Frames, forces: Floats, labelled: NDArray[np.bool_]) -> dict[str, Cell]:
     result: dict[str, Cell] = {}
     for number in reference.species():
@@ -147,9 +165,22 @@ def _by_species(reference: Frames, forces: Floats, labelled: NDArray[np.bool_]) 
 
 def _force(predicted: Floats, labels: Floats) -> Cell:
     spread = labels - labels.mean() if labels.size else labels
-    rmse, std = _rms((predicted - labels) * MILLI), _rms(spread * MILLI)
-    ratio = rmse / std if rmse is not None and std else None
-    return {"rmse_meV_per_A": rmse, "std_meV_per_A": std, "ratio": ratio, "values": labels.size}
+    error = np.abs(predicted - labels).ravel() * MILLI
+    rmse, std = _rms(error), _rms(spread * MILLI)
+    return {
+        "rmse_meV_per_A": rmse,
+        "std_meV_per_A": std,
+        "ratio": rmse / std if rmse is not None and std else None,
+        "values": labels.size,
+        "median_meV_per_A": None if rmse is None else float(np.median(error)),
+        "share_of_largest": share_of_largest(error) if rmse else None,
+    }
+
+
+def share_of_largest(errors: Floats) -> float:
+    """Part of Σ errors² that the largest 1 % of the errors (N,) carry, at least one; any unit, not all 0."""
+    relative = np.sort(np.abs(errors) / np.abs(errors).max())
+    return float(np.square(relative[-math.ceil(0.01 * len(errors)) :]).sum() / np.square(relative).sum())
 
 
 def _strata(reference: Frames, chosen: Ints) -> Ints:

@@ -40,10 +40,12 @@ def wet_faces(sample: Sample, faces: tuple[Face, ...], waters: Ints, slab: Slab)
         wet = [int(((z > 0) & (z <= FARTHEST_WATER)).sum()) for z in heights]
     if max(wet) == 0:
         nearest = min(float(z[z > 0].min(initial=np.inf)) for z in heights)
-        raise ValueError(
-            f"no water is near a face of the slab: the nearest oxygen is {nearest:.1f} Å above z = 0, "
-            f"expected {FARTHEST_WATER:g} Å or less; are the slab's elements right?"
-        )
+        place = "no oxygen lies above z = 0"
+        if np.isfinite(nearest):
+            place = (
+                f"the nearest oxygen is {nearest:.1f} Å above z = 0, expected {FARTHEST_WATER:g} Å or less"
+            )
+        raise ValueError(f"no water is near a face of the slab: {place}; are the slab's elements right?")
     if slab.face == BOTH:
         return faces
     if slab.face:

@@ -1,6 +1,7 @@
 """Periodic geometry: minimum image, perpendicular widths, owners of hydrogens."""
 
 import numpy as np
+from ase.geometry import complete_cell
 from numpy.typing import NDArray
 
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -8,6 +9,8 @@ from mlipbench_hpc.data.frames import Floats, Ints
 LONGEST_OH = 1.3
 PAIRS_AT_ONCE = 400_000
 HYDROGEN, OXYGEN = 1, 8
+# Length of a cell along an open direction, in units of the extent of its atoms, of which no bond is a half.
+APART = 4.0
 
 
 def minimum_image(vectors: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool = True) -> Floats:
@@ -19,6 +22,13 @@ def minimum_image(vectors: Floats, cell: Floats, pbc: NDArray[np.bool_] | bool =
     """
     shifts = np.rint(vectors @ np.linalg.pinv(cell)) * pbc
     return np.asarray(vectors - shifts @ cell)
+
+
+def closed_cell(cell: Floats, pbc: NDArray[np.bool_], positions: Floats) -> Floats:
+    """Cell (3, 3) Å that is periodic, with its images far from all positions (N, 3) Å."""
+    vectors = np.array(complete_cell(np.where(pbc[:, None], cell, 0.0)), dtype=np.float64)
+    vectors[~pbc] *= APART * (1.0 + float(np.ptp(positions, axis=0).max()))
+    return vectors
 
 
 def perpendicular_widths(cells: Floats) -> Floats:

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import stdtr, stdtrit
 
 from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.data.frames import Floats
@@ -52,6 +50,10 @@ def welch(difference: float, terms: Sequence[ErrorTerm]) -> Comparison:
 
 def _p(t: float, shares: Floats, dofs: Floats) -> float:
     """Solution p of Σ share·t_ν(p) = t; it lies between the p of the fewest and of the most degrees."""
+    # Here, because a report without comparisons needs neither, and both take seconds to import.
+    from scipy.optimize import brentq
+    from scipy.special import stdtr, stdtrit
+
     low, high = (max(SMALLEST, 2 * float(stdtr(dof, -t))) for dof in (dofs.max(), dofs.min()))
     if high <= low * (1 + 1e-9):
         return high
@@ -104,27 +106,60 @@ def mean_error(sigma: float, members: int) -> ErrorTerm:
 
 @dataclass(frozen=True)
 class Control:
-    """Disjoint windows of the reference run, and how many of them differ from the rest of that run."""
+    """Disjoint windows of the reference's runs, and how many of them differ from the rest at p ≤ 0.05.
+
+    scatter: standard deviation (ddof = 1) of their means, which is the error of a single run as long.
+    """
 
     windows: int
     failed: int
+    scatter: float
+
+    @property
+    def expected(self) -> float:
+        """Number of windows that differ by chance."""
+        return LEVEL * self.windows
+
+    @property
+    def p(self) -> float:
+        """Probability of so many failures or more where the test has its level: binomial."""
+        from scipy.special import bdtrc
+
+        return float(bdtrc(self.failed - 1, self.windows, LEVEL)) if self.failed else 1.0
+
+    @property
+    def fails(self) -> bool:
+        """True where more windows differ than chance allows: the test is too liberal for so short runs."""
+        return self.p <= LEVEL
+
+    def error(self, runs: int) -> ErrorTerm:
+        """Error of the mean of independent runs as long as the windows, from their scatter."""
+        return ErrorTerm(self.scatter / math.sqrt(runs), self.windows - 1)
 
 
-def equal_windows(series: Floats, window: int, blocks: int) -> Control | None:
-    """Control: windows of the reference run, as long as the model's, that differ from its rest at p ≤ 0.05.
+def equal_windows(runs: Sequence[Floats], window: int, blocks: int) -> Control | None:
+    """Control: windows of the reference's runs, as long as the model's, that differ from their rest.
 
-    series (T,) of the reference, in time order; window: frames of the model's run; blocks: of either. Errors
-    are those of runs, the larger of blocks and autocorrelation. None for fewer than five windows, or windows
-    of fewer frames than blocks.
+    runs: series (T,) each, in time order; window: frames of the model's run; blocks: of either. Errors are
+    those of runs, the larger of blocks and autocorrelation; that of the rest follows from all windows. None
+    for fewer than five windows, or windows of fewer frames than blocks.
     """
-    windows = len(series) // window if window >= blocks else 0
-    if windows < FEWEST_WINDOWS:
+    parts = [part for series in runs for part in _windows(series, window)] if window >= blocks else []
+    count = len(parts)
+    if count < FEWEST_WINDOWS:
         return None
-    parts = series[: windows * window].reshape(windows, window)
-    failed = 0
-    for place, part in enumerate(parts):
-        short = series_average(part, blocks)
-        rest = series_average(np.delete(parts, place, axis=0).ravel(), blocks)
-        terms = [ErrorTerm(side.error, side.dof) for side in (short, rest)]
-        failed += welch(short.mean - rest.mean, terms).p <= LEVEL
-    return Control(windows, failed)
+    whole, short = series_average(np.concatenate(parts), blocks), [series_average(p, blocks) for p in parts]
+    means = np.array([part.mean() for part in parts])
+    rest = ErrorTerm(whole.error * math.sqrt(count / (count - 1)), whole.dof)
+    apart = (means - means.mean()) * count / (count - 1)
+    tests = [
+        welch(float(own), [ErrorTerm(side.error, side.dof), rest])
+        for own, side in zip(apart, short, strict=True)
+    ]
+    return Control(count, sum(test.p <= LEVEL for test in tests), float(means.std(ddof=1)))
+
+
+def _windows(series: Floats, window: int) -> Floats:
+    """Disjoint windows (n, window) of series (T,); frames after the last whole one are left out."""
+    number = len(series) // window
+    return np.asarray(series[: number * window]).reshape(number, window)

@@ -1,17 +1,16 @@
-"""Molecules other than water, OH- and H3O+: atoms joined by covalent bonds in the first frame."""
+"""Molecules other than water, OH- and H3O+: atoms joined by covalent bonds; single atoms are ions."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from ase.data import covalent_radii
 from ase.symbols import Symbols
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image
+from mlipbench_hpc.analysis.bonding import within_reach
+from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN
 from mlipbench_hpc.analysis.sample import NO_ATOMS
-from mlipbench_hpc.analysis.waters import BOND, Waters, nonmetals_of
+from mlipbench_hpc.analysis.surface import Surface
+from mlipbench_hpc.analysis.waters import NONMETALS, Waters, nonmetals_of
 from mlipbench_hpc.data.frames import Floats, Ints
 
 
@@ -37,6 +36,10 @@ def molecules_of(waters: Waters, positions: NDArray[np.floating], cell: Floats) 
     heavy = np.union1d(nonmetals_of(waters.numbers, waters.slab), waters.oxygens[waters.bound])
     if not len(heavy):
         return {}
+    # Here, because the report, which needs names of this module alone, would wait a second for them.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     frame, numbers = np.asarray(positions, dtype=float), waters.numbers
     inner = _bonds(numbers, frame, cell, heavy)
     pairs = np.concatenate([inner, _hydrogens(waters, frame, cell, heavy)])
@@ -59,6 +62,27 @@ def members(molecules: dict[str, Molecules]) -> Ints:
     return np.sort(np.concatenate([NO_ATOMS, *(group.atoms.ravel() for group in molecules.values())]))
 
 
+def ions(numbers: Ints, surface: Surface, molecules: dict[str, Molecules]) -> dict[int, Ints]:
+    """Single atoms outside the slab that are neither H nor O, by atomic number in ascending order.
+
+    numbers (N,); molecules: all of the frame, whose atoms are no ions.
+    """
+    others = np.setdiff1d(np.flatnonzero(~np.isin(numbers, (HYDROGEN, OXYGEN))), surface.slab)
+    others = np.setdiff1d(others, members(molecules))
+    return {int(number): others[numbers[others] == number] for number in np.unique(numbers[others])}
+
+
+def ions_of(
+    numbers: Ints, positions: NDArray[np.floating], cell: Floats, surface: Surface
+) -> dict[int, Ints]:
+    """`ions` of a frame by itself: numbers (N,), positions (N, 3) Å, cell (3, 3) Å."""
+    every = ions(numbers, surface, {})
+    if not np.isin([*every], NONMETALS).any():
+        return every
+    waters = Waters.assign(numbers, positions, cell, surface)
+    return ions(numbers, surface, molecules_of(waters, positions, cell))
+
+
 def _centre(numbers: Ints, degree: Ints, atoms: Ints) -> int:
     heavy = atoms[numbers[atoms] != HYDROGEN]
     rank = np.lexsort((heavy, numbers[heavy] == OXYGEN, -degree[heavy]))
@@ -70,7 +94,7 @@ def _bonds(numbers: Ints, positions: Floats, cell: Floats, heavy: Ints) -> Ints:
     pairs = [np.zeros((0, 2), dtype=np.int64)]
     for place, atom in enumerate(heavy[:-1]):
         others = heavy[place + 1 :]
-        near = others[_within_reach(numbers, positions, cell, atom, others)[0]]
+        near = others[within_reach(numbers, positions, cell, atom, others)[0]]
         pairs.append(np.stack([np.full(len(near), atom), near], axis=1))
     return np.concatenate(pairs)
 
@@ -80,16 +104,7 @@ def _hydrogens(waters: Waters, positions: Floats, cell: Floats, heavy: Ints) -> 
     owned = np.flatnonzero(np.isin(waters.owner, heavy))
     pairs = [(int(waters.owner[hydrogen]), int(hydrogen)) for hydrogen in owned]
     for hydrogen in map(int, np.flatnonzero((waters.numbers == HYDROGEN) & (waters.owner < 0))):
-        near, distances = _within_reach(waters.numbers, positions, cell, hydrogen, heavy)
+        near, distances = within_reach(waters.numbers, positions, cell, hydrogen, heavy)
         if near.any():
             pairs.append((int(heavy[np.where(near, distances, np.inf).argmin()]), hydrogen))
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
-
-
-def _within_reach(
-    numbers: Ints, positions: Floats, cell: Floats, atom: int, others: Ints
-) -> tuple[NDArray[np.bool_], Floats]:
-    """True for other atoms (K,) within a bond's length of an atom, and distances (K,) Å."""
-    distances = np.linalg.norm(minimum_image(positions[others] - positions[atom], cell), axis=-1)
-    reach = BOND * (covalent_radii[numbers[others]] + covalent_radii[numbers[atom]])
-    return distances <= reach, distances

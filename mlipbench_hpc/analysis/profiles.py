@@ -8,10 +8,10 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import LONGEST_OH
-from mlipbench_hpc.analysis.molecules import Molecules, members, molecules_of
+from mlipbench_hpc.analysis.molecules import Molecules, ions, molecules_of
 from mlipbench_hpc.analysis.slab import Face, Slab
 from mlipbench_hpc.analysis.surface import Surface, surface
-from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH, Waters, ions
+from mlipbench_hpc.analysis.waters import LONGEST_FIRST_OH, Waters
 from mlipbench_hpc.data.frames import Floats, Ints
 
 # Mass of a water molecule in g per cm³/Å³, and one particle per Å³ in mol/L.
@@ -75,7 +75,7 @@ class Profiler:
         longest = LONGEST_OH if frozen else LONGEST_FIRST_OH
         waters = Waters.assign(numbers, frames[0], cell, outside, longest)
         others = molecules_of(waters, frames[0], cell)
-        single = ions(numbers, outside, members(others))
+        single = ions(numbers, outside, others)
         species = {chemical_symbols[z]: atoms for z, atoms in single.items()}
         apart = distance(frames, cell, outside.faces) if len(outside.faces) == 2 else None
         lattice = np.asarray(cell, dtype=float)

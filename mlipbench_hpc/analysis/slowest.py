@@ -6,9 +6,10 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mlipbench_hpc.analysis.geometry import minimum_image
+from mlipbench_hpc.analysis.molecules import ions, molecules_of
 from mlipbench_hpc.analysis.slab import Slab
 from mlipbench_hpc.analysis.surface import surface
-from mlipbench_hpc.analysis.waters import Waters, ions
+from mlipbench_hpc.analysis.waters import Waters
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 ORIENTATION = "P_z"
@@ -21,9 +22,10 @@ def slow_quantities(numbers: Ints, positions: Floats, cell: Floats, slab: Sequen
     """
     try:
         outside = surface(numbers, positions[None], cell, Slab.of(slab))
-        waters = Waters.assign(numbers, positions, cell).intact
+        every = Waters.assign(numbers, positions, cell, outside)
     except ValueError:
         return {}
+    waters = every.intact
     if not outside.faces or not len(waters):
         return {}
     face = outside.faces[0]
@@ -32,7 +34,7 @@ def slow_quantities(numbers: Ints, positions: Floats, cell: Floats, slab: Sequen
     orientation = face.normal * float((bisectors[:, 2] / np.linalg.norm(bisectors, axis=1)).sum())
     atoms = [
         (f"{chemical_symbols[species]} {place}", atom)
-        for species, indices in ions(numbers, outside).items()
+        for species, indices in ions(numbers, outside, molecules_of(every, positions, cell)).items()
         for place, atom in enumerate(indices)
     ]
     heights = face.heights(positions[None], cell, np.array([atom for _, atom in atoms], dtype=np.int64))[0]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from mlipbench_hpc.data.frames import Floats
 
@@ -28,8 +27,19 @@ class Spread:
         return np.asarray(np.sqrt(np.maximum(0.0, self.observed - self.noise)))
 
     @property
+    def determined(self) -> Floats:
+        """`sigma` (...), NaN where members differ by no more than their noise: then it is not known to be 0.
+
+        Of the `limits` the upper one still holds. Where there is no noise, as without any atoms, 0 is exact.
+        """
+        lost = (self.noise > 0) & (self.observed <= self.noise)
+        return np.where(lost, np.nan, self.sigma)
+
+    @property
     def limits(self) -> tuple[Floats, Floats]:
         """Lower and upper 95 % limit (...) of `sigma` for these members, Student's t of blocks - 1."""
+        from scipy.special import stdtrit  # here, because a report without reweighting does without
+
         half = stdtrit(self.blocks - 1, 0.975) * self.error
         centre = self.observed - self.noise
         low, high = (np.sqrt(np.maximum(0.0, centre + side * half)) for side in (-1, 1))

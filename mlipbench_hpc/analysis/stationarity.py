@@ -1,4 +1,4 @@
-"""Stationarity of series: equilibration, difference of halves, drift; transitions between layers."""
+"""Stationarity of series: equilibration, difference of halves, drift."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.correlation import correlated_error, statistical_inefficiency
 from mlipbench_hpc.analysis.inference import ErrorTerm, welch
-from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.frames import Floats
 
 CANDIDATES, MOST_POINTS = 50, 20_000
 FEWEST_INDEPENDENT = 10.0
@@ -106,29 +106,19 @@ def nonstationary(runs: list[Stationarity]) -> str:
 
 def changing(runs: list[Stationarity]) -> str:
     """Change of the mean of one series during the runs, in words; empty where it is not resolved."""
-    p = _changes(runs)
+    p = change(runs)
     return f"its mean changes on the way (p = {p:.1g})" if p <= STATIONARY_LEVEL else ""
 
 
-def _changes(runs: list[Stationarity]) -> float:
-    """p of the change of the mean over all runs; NaN where it is not known."""
+def change(runs: list[Stationarity]) -> float:
+    """p of the change of the mean over all runs; NaN where it is not known.
+
+    Of three runs or more from their halves, paired from run to run; else the smallest p of the runs times
+    their number.
+    """
     if len(runs) >= FEWEST_RUNS:
         apart = np.array([run.second - run.first for run in runs])
         error = float(apart.std(ddof=1)) / math.sqrt(len(runs))
         return welch(float(apart.mean()), [ErrorTerm(error, len(runs) - 1)]).p
     known = [run.p for run in runs if math.isfinite(run.p)]
     return min(1.0, len(known) * min(known)) if known else math.nan
-
-
-def transitions(heights: Floats, border: float, margin: float) -> tuple[Ints, Ints]:
-    """Transitions of K ions between the layers below and above `border`, and 1 for a start below, (K,).
-
-    heights (T, K) Å. A transition counts once the ion is `margin` Å beyond the border, so that vibrations at
-    the border do not count.
-    """
-    state = np.where(heights > border + margin, 1, np.where(heights < border - margin, -1, 0))
-    counts = np.zeros(heights.shape[1], dtype=np.int64)
-    for ion in range(heights.shape[1]):
-        visited = state[state[:, ion] != 0, ion]
-        counts[ion] = int((np.diff(visited) != 0).sum())
-    return counts, np.asarray(heights[0] <= border, dtype=np.int64)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import OXYGEN
+from mlipbench_hpc.analysis.molecules import ions_of
 from mlipbench_hpc.analysis.slab import Slab, interfacial
 from mlipbench_hpc.analysis.surface import surface
-from mlipbench_hpc.analysis.waters import ions
 from mlipbench_hpc.data.frames import Floats, Ints
 
 
@@ -23,11 +23,12 @@ def visible_share(
     """Share of the oxygens with 0 < z ≤ 4.5 Å that have every ion of the cell within each radius, (R,).
 
     numbers (N,), positions (N, 3) Å and cell (3, 3) Å, lower triangular, of one frame; radii (R,) Å are
-    cutoff x layers; distances under the minimum image. Ions are all that is neither water nor the metal.
+    cutoff x layers; distances under the minimum image. Ions are single atoms, as everywhere.
     None where there is no ion, no such metal, or no water so near; ValueError where the metal has no surface.
     """
     outside = surface(numbers, positions[None], cell, Slab.of(metal))
-    ion = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *ions(numbers, outside).values()]))
+    species = ions_of(numbers, positions, cell, outside)
+    ion = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *species.values()]))
     oxygens = np.flatnonzero(numbers == OXYGEN)
     heights = [face.heights(positions[None], cell, oxygens)[0] for face in outside.faces]
     near = oxygens[np.any([interfacial(z) for z in heights], axis=0)] if outside.faces else oxygens[:0]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from ase.data import covalent_radii
 from numpy.typing import NDArray
 
+from mlipbench_hpc.analysis.bonding import within_reach
 from mlipbench_hpc.analysis.geometry import HYDROGEN, OXYGEN, minimum_image, owners
 from mlipbench_hpc.analysis.surface import Surface
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -19,8 +19,6 @@ KINDS = (HYDROXIDE, HYDRONIUM, OXIDE, OTHER)
 HALOGENS = (9, 17, 35, 53)  # F, Cl, Br, I
 # Elements that form molecules with oxygen: B, C, N, F, Si, P, S, Cl, As, Se, Br, I.
 NONMETALS = (5, 6, 7, 9, 14, 15, 16, 17, 33, 34, 35, 53)
-# Largest length of a bond, in units of the sum of covalent radii.
-BOND = 1.2
 
 
 @dataclass(frozen=True)
@@ -122,9 +120,7 @@ def _bonded(
     """Mask of oxygens (K,) within a bond's length of one of the other atoms, not counting themselves."""
     bonded = np.zeros(len(oxygens), dtype=bool)
     for atom in others:
-        reach = BOND * (covalent_radii[OXYGEN] + covalent_radii[numbers[atom]])
-        vectors = minimum_image(positions[oxygens] - positions[atom], cell)
-        bonded |= (np.linalg.norm(vectors, axis=-1) <= reach) & (oxygens != atom)
+        bonded |= within_reach(numbers, positions, cell, atom, oxygens)[0] & (oxygens != atom)
     return bonded
 
 
@@ -134,22 +130,11 @@ def _without_bonds(numbers: Ints, positions: Floats, cell: Floats, owner: Ints, 
     apart = minimum_image(positions[owner[hydrogens]] - positions[hydrogens], cell)
     nearest = np.linalg.norm(apart, axis=-1)
     for atom in nonmetals:
-        reach = BOND * (covalent_radii[HYDROGEN] + covalent_radii[numbers[atom]])
-        distances = np.linalg.norm(minimum_image(positions[hydrogens] - positions[atom], cell), axis=-1)
-        owner[hydrogens[(distances < nearest) & (distances <= reach)]] = -1
+        near, distances = within_reach(numbers, positions, cell, atom, hydrogens)
+        owner[hydrogens[(distances < nearest) & near]] = -1
     return owner
 
 
 def nonmetals_of(numbers: Ints, slab: Ints) -> Ints:
     """Atoms outside the slab of elements that form molecules with oxygen, but O and H."""
     return np.setdiff1d(np.flatnonzero(np.isin(numbers, NONMETALS)), slab)
-
-
-def ions(numbers: Ints, surface: Surface, bonded: Iterable[int] = ()) -> dict[int, Ints]:
-    """Atoms outside the slab that are neither H nor O, by atomic number in ascending order.
-
-    bonded: atoms of molecules, which are none.
-    """
-    others = np.setdiff1d(np.flatnonzero(~np.isin(numbers, (HYDROGEN, OXYGEN))), surface.slab)
-    others = np.setdiff1d(others, np.array([*bonded], dtype=np.int64))
-    return {int(number): others[numbers[others] == number] for number in np.unique(numbers[others])}

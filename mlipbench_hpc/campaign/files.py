@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.read import Source
     from mlipbench_hpc.data.relations import Relations
 
-FACTS_VERSION = 9
+FACTS_VERSION = 10
 # Of the reader of users' files: raised when it may understand a file in another way.
 READER = 4
 Field = Literal["path", "sha256"]

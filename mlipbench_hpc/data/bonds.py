@@ -11,32 +11,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
+from mlipbench_hpc.data.stretches import KNOWN, Neighbours, Stretches, of_hydrogen, outward
 from mlipbench_hpc.data.summary import strata
 from mlipbench_hpc.data.units import ENERGY_EV, FORCE_EV_PER_A
 
-HYDROGEN = 1
-# Length in Å and stiffness in eV/Å² of bonds of H, by the atomic number of the other end.
-KNOWN = {8: (0.97, 48.7), 7: (1.01, 40.0), 6: (1.09, 30.0)}
-# Å. Largest distance from these lengths; smallest standard deviation of lengths that says anything.
-STRETCH_A, LEAST_STRETCH_A = 0.15, 0.003
+# Å. Smallest standard deviation of lengths that says anything, and that thermal motion exceeds: bonds of
+# relaxed structures differ by less, and their residual forces follow no stiffness.
+LEAST_STRETCH_A, THERMAL_A = 0.003, 0.012
 # Factor within which the stiffness by any method is.
 STIFF = 4.0
-# Å. Reach of the search for nearest neighbours; first neighbours, in units of the median nearest distance.
-REACH_A, FIRST = 3.3, 1.1
-# Frames that are looked at, evenly over the data; bonds in all, and in a single frame, that are enough.
+# Frames in which neighbours of other elements than H are sought; bonds in all, and in a single frame, that
+# are enough.
 MOST_FRAMES, FEWEST, FEWEST_IN_FRAME = 50, 30, 8
 # Correlations of force and length: certain, certain in a single frame, and none.
 CERTAIN, CERTAIN_IN_FRAME, NONE = 0.5, 0.8, 0.2
+# Cosine between forces and displacements from the mean structure from which forces point outward.
+OUTWARD = 0.2
 # Frames whose energies have a spread; eV, spread of the bonds' energies that says anything; smallest share
 # of it that energies have.
 FEWEST_FRAMES, LEAST_EV, SHARE = 8, 0.02, 0.3
-Table = list[tuple[int, float, float]]
 
 
 @dataclass(frozen=True)
 class Bonds:
     """B bonds between two elements: frame (B,), stretch (B,) Å from the typical length, pull (B,) eV/Å, the
-    force that lengthens the bond. expected: stiffness in eV/Å², 0 where only its sign is known.
+    force that lengthens the bond. expected: stiffness in eV/Å², 0 where only its sign is known; looked:
+    number of frames; outward (F,): cosines as of `outward` of all frames, where only the sign is known.
     """
 
     name: str
@@ -44,6 +44,8 @@ class Bonds:
     stretch: Floats
     pull: Floats
     expected: float
+    looked: int
+    outward: Floats
 
     @property
     def correlation(self) -> float:
@@ -73,25 +75,43 @@ class Bonds:
         return self.expected / STIFF < stiffness < self.expected * STIFF
 
     def odd_frames(self) -> list[int]:
-        """Indices of frames whose own bonds contradict the expectation."""
-        odd = []
-        for index in np.unique(self.frame).tolist():
-            own = self.frame == index
-            correlation, stiffness = _fit(self.stretch[own], self.pull[own])
-            certain = own.sum() >= FEWEST_IN_FRAME and abs(correlation) > CERTAIN_IN_FRAME
-            if certain and not self.is_plausible(stiffness):
-                odd.append(index)
-        return odd
+        """Indices of frames whose own bonds contradict the expectation as a single mistake would."""
+        order = np.argsort(self.frame, kind="stable")
+        indices, starts = np.unique(self.frame[order], return_index=True)
+        rows = zip(indices.tolist(), np.split(order, starts[1:]), strict=True)
+        return [index for index, own in rows if len(own) >= FEWEST_IN_FRAME and self._is_odd(index, own)]
 
-    def contradiction(self) -> tuple[str, str] | None:
-        """Received and expected stiffness in words, where the forces surely contradict the bonds."""
-        odd = self.odd_frames()
-        if self.is_certain and not self.is_plausible(self.stiffness):
+    def _is_odd(self, index: int, own: Ints) -> bool:
+        """True where the bonds `own` (K,) of a frame contradict the expectation."""
+        correlation, stiffness = _fit(self.stretch[own], self.pull[own])
+        if abs(correlation) < CERTAIN_IN_FRAME or self.is_plausible(stiffness):
+            return False
+        if not self.expected:
+            return bool(self.outward[index] > OUTWARD)
+        return self.stretch[own].std() > THERMAL_A and self.explanation(stiffness) != UNKNOWN
+
+    @property
+    def is_contradictory(self) -> bool:
+        """True where all bonds together contradict the expectation, beyond what a static structure can do."""
+        if not self.is_certain or self.is_plausible(self.stiffness):
+            return False
+        if self.expected:
+            return bool(self.stretch.std() > THERMAL_A)
+        known = self.outward[np.isfinite(self.outward)]
+        return len(known) > 0 and bool(np.median(known) > OUTWARD)
+
+    def contradiction(self, places: list[int]) -> tuple[str, str] | None:
+        """Received and expected stiffness in words, where the forces surely contradict the bonds.
+
+        places: index in the file of each frame.
+        """
+        if self.is_contradictory:
             value, where = self.stiffness, f"{len(self.frame)} {self.name} distances"
-        elif odd:
+        elif odd := self.odd_frames():
             own = np.isin(self.frame, odd)
             value = _fit(self.stretch[own], self.pull[own])[1]
-            where = f"{self.name} distances of {len(odd)} frames (the first is {odd[0]}), unlike the others"
+            first = f"the first is {places[odd[0]]}"
+            where = f"{self.name} distances of {len(odd)} frames ({first}), unlike the others"
         else:
             return None
         low, high = self.expected / STIFF, self.expected * STIFF
@@ -110,9 +130,10 @@ class Bonds:
             for unit, factor in FORCES.items()
             if self.expected and abs(np.log(abs(stiffness) * factor / self.expected)) < np.log(2.0)
         ]
-        return " or ".join(units) or "other units or labels"
+        return " or ".join(units) or UNKNOWN
 
 
+UNKNOWN = "other units or labels"
 FORCES = {
     **{unit: factor for unit, factor in FORCE_EV_PER_A.items() if factor != 1.0},
     "kJ/mol/Å": ENERGY_EV["kJ/mol"],
@@ -131,76 +152,40 @@ def _fit(stretch: Floats, pull: Floats) -> tuple[float, float]:
 def bonds(frames: Frames) -> Bonds | None:
     """Bonds of H with O, N or C, whichever are most, else those of nearest neighbours that say most.
 
-    At most 50 frames are looked at, evenly over the data; frame is the index among `frames`. None where
-    there are too few bonds.
+    frame is the index among `frames`. None where there are too few bonds.
     """
-    known, others = defaultdict[tuple[int, int], Table](list), defaultdict[tuple[int, int], Table](list)
-    for index in np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).astype(np.int64)).tolist():
-        pairs = _Pairs(frames, index)
-        for end in KNOWN:
-            known[HYDROGEN, end] += pairs.of_hydrogen(end)
-        if not any(known.values()):
-            for kind in pairs.kinds():
-                others[kind] += pairs.nearest(kind)
-    usable = [_stacked(kind, table) for kind, table in known.items() if len(table) >= FEWEST]
+    known, looked = of_hydrogen(frames)
+    usable = {end: table for end, table in known.items() if len(table) >= FEWEST}
     if usable:
-        return max(usable, key=lambda bonds: len(bonds.frame))
-    unknown = [_stacked(kind, table) for kind, table in others.items() if len(table) >= FEWEST]
-    return max(unknown, key=lambda bonds: abs(bonds.correlation), default=None)
+        end = max(usable, key=lambda end: len(usable[end]))
+        return _bonds((1, end), usable[end], KNOWN[end][1], looked, np.zeros(0))
+    return _of_others(frames)
 
 
-def _stacked(kind: tuple[int, int], table: Table) -> Bonds:
+def _of_others(frames: Frames) -> Bonds | None:
+    """Bonds of nearest neighbours, in 50 frames evenly over the data and where forces point outward."""
+    cosine = outward(frames)
+    even = np.linspace(0, len(frames) - 1, MOST_FRAMES).astype(np.int64)
+    chosen = np.union1d(even, np.flatnonzero(cosine > OUTWARD)[:MOST_FRAMES]).tolist()
+    tables = defaultdict[tuple[int, int], list[Stretches]](list)
+    for index in chosen:
+        near = Neighbours(frames, index)
+        for kind in near.kinds():
+            tables[kind].append(near.nearest(kind))
+    joined = {kind: Stretches.join(parts) for kind, parts in tables.items()}
+    every = [
+        _bonds(kind, table, 0.0, len(chosen), cosine)
+        for kind, table in joined.items()
+        if len(table) >= FEWEST
+    ]
+    return max(every, key=lambda bonds: abs(bonds.correlation), default=None)
+
+
+def _bonds(kind: tuple[int, int], table: Stretches, expected: float, looked: int, cosine: Floats) -> Bonds:
     from ase.data import chemical_symbols
 
-    frame, stretch, pull = np.array(table).T
-    expected = KNOWN[kind[1]][1] if kind[0] == HYDROGEN and kind[1] in KNOWN else 0.0
     name = "-".join(chemical_symbols[number] for number in reversed(kind))
-    return Bonds(name, frame.astype(np.int64), stretch, pull, expected)
-
-
-class _Pairs:
-    """Pairs of near atoms of one frame, each in both directions."""
-
-    def __init__(self, frames: Frames, index: int) -> None:
-        from ase.neighborlist import neighbor_list
-
-        own = frames.atoms_of(index)
-        self.index, self.numbers, self.forces = index, frames.numbers[own], frames.forces[own]
-        self.first, self.second, self.length, vector = neighbor_list("ijdD", frames.atoms(index), REACH_A)
-        self.direction = vector / np.maximum(self.length, 1e-9)[:, None]
-        shortest = np.full(len(self.numbers), np.inf)
-        np.minimum.at(shortest, self.first, self.length)
-        self.shortest = shortest
-        self.ends = self.numbers[self.first], self.numbers[self.second]
-
-    def of_hydrogen(self, end: int) -> Table:
-        """Bonds of H with its nearest atom, if that is `end`; the force is that on H, which has one bond."""
-        length = KNOWN[end][0]
-        chosen = (
-            (self.ends[0] == HYDROGEN) & (self.ends[1] == end) & (self.length == self.shortest[self.first])
-        )
-        chosen &= np.abs(self.length - length) < STRETCH_A
-        moved = self.forces[self.first[chosen]].any(axis=1)  # a force of zero is that of a fixed atom
-        pull = -(self.forces[self.first[chosen]] * self.direction[chosen]).sum(axis=1)
-        return self._table((self.length[chosen] - length)[moved], pull[moved])
-
-    def kinds(self) -> set[tuple[int, int]]:
-        """Elements of each atom and its nearest neighbour, ascending."""
-        nearest = self.length == self.shortest[self.first]
-        rows = zip(*(numbers[nearest].tolist() for numbers in self.ends), strict=True)
-        return {(min(row), max(row)) for row in rows}
-
-    def nearest(self, kind: tuple[int, int]) -> Table:
-        """First neighbours of one kind: half the difference of their forces, stretch from the mean."""
-        of_kind = (self.ends[0] == kind[0]) & (self.ends[1] == kind[1])
-        limit = FIRST * np.median(self.shortest[self.first[of_kind]])
-        chosen = of_kind & (self.length < limit) & ((kind[0] != kind[1]) | (self.first < self.second))
-        first, second, length = self.first[chosen], self.second[chosen], self.length[chosen]
-        pull = 0.5 * ((self.forces[second] - self.forces[first]) * self.direction[chosen]).sum(axis=1)
-        return self._table(length - length.mean(), pull) if len(length) else []
-
-    def _table(self, stretch: Floats, pull: Floats) -> Table:
-        return [(self.index, *row) for row in zip(stretch.tolist(), pull.tolist(), strict=True)]
+    return Bonds(name, table.frame, table.stretch, table.pull, expected, looked, cosine)
 
 
 def energy_spread(frames: Frames, bonds: Bonds) -> Iterator[tuple[str, float, float]]:

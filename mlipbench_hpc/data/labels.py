@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from mlipbench_hpc.data import outliers
+from mlipbench_hpc.data import outliers, zeros
 from mlipbench_hpc.data.bonds import SHARE, energy_spread
 from mlipbench_hpc.data.check import DataProblem, check_frames
 from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A
@@ -86,7 +86,7 @@ def _impossible(relations: Relations) -> Iterator[DataProblem]:
         yield DataProblem(None, "energies and forces contradict each other", *fit.words())
     elif fit and fit.is_unrelated:
         yield DataProblem(None, "forces do not belong to the positions", *fit.misfit())
-    elif (known := relations.bonds) and (words := known.contradiction()):
+    elif (known := relations.bonds) and (words := known.contradiction(relations.places)):
         yield DataProblem(None, "forces contradict the distances between atoms", *words)
 
 
@@ -106,23 +106,30 @@ def remarks(relations: Relations) -> list[str]:
         *_zero_forces(part, places),
         *_constant_energies(part),
         *_repeated_forces(part, places),
-        *outliers.energy_zeros(part),
+        *zeros.energy_zeros(part),
+        *zeros.coarse_energies(part),
         *outliers.sentences(part, places),
     ]
 
 
 def unchecked(relations: Relations) -> list[str]:
-    """Sentence on what no check of these frames can exclude: sign and units of forces, units of energies."""
-    part = relations.frames
-    if len(part) < 2 or ((fit := relations.consistency) and abs(fit.correlation) >= CORRELATED):
+    """Sentences on what no check of these frames can exclude: sign and units of forces, units of energies."""
+    part, known = relations.frames, relations.bonds
+    if len(part) < 2:
         return []
-    known = relations.bonds
+    sign = known.looked if known and known.is_certain else len(part)
+    alone = [f"the sign of forces is checked in {sign} of {len(part)} frames alone"] * (sign < len(part))
+    if (fit := relations.consistency) and abs(fit.correlation) >= CORRELATED:
+        return alone
     if known and known.is_certain and known.expected and any(energy_spread(part, known)):
-        return []
+        return alone
     near = f"{fit.pairs} pairs" if fit else f"fewer than {FEWEST_PAIRS} pairs"
     rest = "sign and units of forces and energies are not checked"
     if known and known.is_certain:
-        rest = f"{known.name} distances confirm the sign of the forces, units of energies are not checked"
+        rest = (
+            f"{known.name} distances in {known.looked} frames confirm the sign of the forces, units of "
+            "energies are not checked"
+        )
     return [f"{near} of {len(part)} frames within {NEAR_A:g} Å do not relate energies to forces: {rest}"]
 
 
@@ -159,8 +166,12 @@ def _frozen(frames: Frames) -> Iterator[str]:
 
 
 def _periodicity(frames: Frames) -> Iterator[str]:
-    kinds = periodicities(frames)
-    if len(kinds) > 1:
+    """Warning of a composition with frames of both kinds; small molecules beside crystals are usual."""
+    kinds, dimensions = periodicities(frames), frames.pbc.sum(axis=1)
+    once = {(formula, int(number)) for formula, number in zip(strata(frames), dimensions, strict=True)}
+    several = len(once) > len({formula for formula, _ in once})
+    large = (dimensions == 0) & (frames.sizes >= FEWEST_ATOMS)
+    if len(kinds) > 1 and (several or large.any()):
         mixture = ", ".join(f"{count} {words}" for words, count in kinds.items())
         yield f"frames of different periodicity: {mixture}: is a Lattice or pbc missing?"
 

@@ -10,6 +10,8 @@ Compared = Literal["interface", "bulk", "everywhere", ""]
 
 # Key of the tests of stationarity among result.json's values, and one of the series tested.
 STATIONARITY, WATERS = "stationarity", "waters_in_first_layer"
+# File of `analyse` with the heights (T, K) Å of the ions of each species, by symbol.
+ION_HEIGHTS = "ion_heights.npz"
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,6 @@ FEWEST_ROWS, ROWS_PER_ELEMENT = 8, 2
 # frames, of few, and from the fit, which does not know bonds.
 OUTLIER_SIGMA = 10.0
 MANY_EV, FEW_EV, FIT_EV = 0.05, 0.5, 2.0
-# Smallest distance in eV/atom of two groups of energies of one composition.
-GROUPS_EV = 1.0
 SIGMA_OF_MAD = 1.4826
 ITERATIONS, SMALL_EV = 50, 1e-6
 SHOWN = 5
@@ -50,26 +48,6 @@ def sentences(frames: Frames, places: list[int]) -> Iterator[str]:
         yield str(replace(outlier, frame=places[outlier.frame]))
     if len(farthest) > SHOWN:
         yield f"… and {len(farthest) - SHOWN} more frames with such energies"
-
-
-def energy_zeros(frames: Frames) -> Iterator[str]:
-    """Compositions whose energies fall into two groups far apart, as labels of two energy zeros do."""
-    formulas = np.array(strata(frames))
-    for formula in np.unique(formulas):
-        own = formulas == formula
-        energies = np.sort(frames.energies[own] / frames.sizes[own])
-        steps = np.diff(energies)[FEWEST_FOR_MEDIAN - 1 : 1 - FEWEST_FOR_MEDIAN]
-        if len(energies) < FEWEST_FOR_SPREAD or not len(steps):
-            continue
-        place = int(steps.argmax()) + FEWEST_FOR_MEDIAN
-        sides = energies[:place], energies[place:]
-        spread = max(_sigma(side - np.median(side)) for side in sides)
-        if steps.max() > max(OUTLIER_SIGMA * spread, GROUPS_EV):
-            yield (
-                f"energies of {formula} fall into two groups {steps.max():.4g} eV/atom apart "
-                f"({len(sides[0])} and {len(sides[1])} frames, each within {spread:.2g} eV/atom): two energy "
-                "zeros?"
-            )
 
 
 def outliers(frames: Frames) -> list[Outlier]:

@@ -8,33 +8,66 @@ from mlipbench_hpc.report.section import Block, Caution, Content, Folded, Headin
 from mlipbench_hpc.report.text import listed
 
 FORMULA = r"(?:[A-Z][a-z]?\d+){2,}"
-NUMBER = r"[+−-]?\d+(?:[.\u2009]\d+)*"
-VARIABLE = re.compile(rf"(?<![A-Za-z_\d.])(?:{FORMULA}|{NUMBER})(?![A-Za-z_\d])")
+NUMBER = r"[+−-]?\d+(?:[.\u2009]\d+)*(?:e[+−-]\d+)?"
+# A number with its error is a single value.
+VARIABLE = re.compile(rf"(?<![A-Za-z_\d.])(?:{FORMULA}|{NUMBER}(?: ± {NUMBER})?)(?![A-Za-z_\d])")
+GAP = "…"
 WHOSE = re.compile(r"^((?:replica|member) [\d, and]+): ")
 MOST_PLACES = 8
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Warnings of equal text from several places."""
+    """Warnings of equal text from several places.
+
+    sentence: with the numbers that all places share; `…` stands for the others, which are named beside each
+    place.
+    """
 
     sentence: str
     cautions: list[Caution]
 
     @property
     def places(self) -> list[str]:
-        """Names of the places concerned, with the replicas or members that the sentences name."""
-        by_place: dict[str, dict[str, None]] = {}
+        """Names of the places concerned, with the replicas or members that the sentences name, and values."""
+        own = self._by_place()
+        values = {place: self._values(cautions) for place, cautions in own.items()}
+        return [f"{_name(place, own[place])}{f': {values[place]}' * bool(values[place])}" for place in own]
+
+    def _by_place(self) -> dict[str, list[Caution]]:
+        by_place: dict[str, list[Caution]] = {}
         for caution in self.cautions:
-            named = WHOSE.match(caution.sentence)
-            by_place.setdefault(caution.place, {}).update({named[1]: None} if named else {})
-        return [f"{place} ({_joined(list(whose))})" if whose else place for place, whose in by_place.items()]
+            by_place.setdefault(caution.place, []).append(caution)
+        return by_place
+
+    def _values(self, own: list[Caution]) -> str:
+        """Values of one place for the gaps of the sentence, in their order; where stated, those stated."""
+        if own[0].kind:
+            return own[0].value
+        if len(self._by_place()) == 1:
+            return ""
+        shared = {column for column, values in enumerate(_columns(self.cautions)) if len(set(values)) == 1}
+        spans = [_span(values) for column, values in enumerate(_columns(own)) if column not in shared]
+        return listed(spans)
 
     def line(self) -> str:
         """Sentence of the warning, followed by the places concerned."""
-        named = self.places[:MOST_PLACES]
-        rest = len(self.places) - len(named)
-        return f"{_capital(self.sentence)} [{listed(named + [f'{rest} more'] * bool(rest))}]"
+        places = self.places
+        named = places[:MOST_PLACES]
+        rest = len(places) - len(named)
+        named += [f"{rest} more"] * bool(rest)
+        words = "; ".join(named) if any(": " in place for place in named) else listed(named)
+        return f"{_capital(self.sentence)} [{words}]"
+
+
+def _name(place: str, own: list[Caution]) -> str:
+    whose = dict.fromkeys(named[1] for caution in own if (named := WHOSE.match(caution.sentence)))
+    return f"{place} ({_joined(list(whose))})" if whose else place
+
+
+def _columns(own: list[Caution]) -> list[tuple[str, ...]]:
+    """Numbers and formulas of sentences of equal text, one tuple for each of their places in it."""
+    return list(zip(*(VARIABLE.findall(_bare(caution)) for caution in own), strict=True))
 
 
 def kinds(contents: Iterable[Content]) -> list[Kind]:
@@ -43,7 +76,7 @@ def kinds(contents: Iterable[Content]) -> list[Kind]:
     for caution in dict.fromkeys(caution for content in contents for caution in content.warnings):
         shape = caution.kind or VARIABLE.sub("#", _bare(caution))
         by_kind.setdefault((caution.consequence, shape), []).append(caution)
-    together = {key: Kind(own[0].kind or merged([*map(_bare, own)]), own) for key, own in by_kind.items()}
+    together = {key: Kind(own[0].kind or merged(own), own) for key, own in by_kind.items()}
     return [together[key] for key in sorted(together, key=lambda key: (key[0], -len(together[key].places)))]
 
 
@@ -64,11 +97,15 @@ def _joined(words: list[str]) -> str:
     return f"{kind}{'s' * (len(words) > 1)} {listed([word.removeprefix(f'{kind} ') for word in words])}"
 
 
-def merged(sentences: list[str]) -> str:
-    """Merge sentences that differ in numbers and formulas alone; numbers become `least to most`."""
-    texts = VARIABLE.split(sentences[0])
-    columns = list(zip(*(VARIABLE.findall(sentence) for sentence in sentences), strict=True))
-    return "".join(part for pair in zip(texts, [*map(_span, columns), ""], strict=True) for part in pair)
+def merged(own: list[Caution]) -> str:
+    """Sentence of warnings that differ in numbers and formulas alone.
+
+    Of a single place they become `least to most`; of several places each has its own, and `…` stands there.
+    """
+    alone = len({caution.place for caution in own}) == 1
+    gaps = [_span(values) if alone or len(set(values)) == 1 else GAP for values in _columns(own)]
+    texts = VARIABLE.split(_bare(own[0]))
+    return "".join(part for pair in zip(texts, [*gaps, ""], strict=True) for part in pair)
 
 
 def _span(values: tuple[str, ...]) -> str:
@@ -83,7 +120,7 @@ def _span(values: tuple[str, ...]) -> str:
 
 
 def _value(text: str) -> float:
-    return float(text.replace("−", "-").replace("\u2009", ""))
+    return float(text.partition(" ±")[0].replace("−", "-").replace("\u2009", ""))
 
 
 def _bare(caution: Caution) -> str:

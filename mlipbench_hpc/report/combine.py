@@ -1,6 +1,6 @@
 """Averages over the replicas of a line: profiles and numbers with both errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,9 @@ Curve = tuple[Floats, Floats, Floats]
 class Band:
     """One observable of a line along x (B,): mean and standard error (B,).
 
-    training: half width (B,) of the training band, α·σ, or Student's t times σ where there is no α;
-    committee: the mean (B,) of all members. Both None where nothing was reweighted. usable: whether
-    reweighting reaches the members.
+    training: half width (B,) of the training band, α·σ, or Student's t times σ where there is no α, NaN where
+    σ is not determined; committee: the mean (B,) of all members. Both None where nothing was reweighted.
+    usable: whether reweighting reaches the members.
     """
 
     x: Floats
@@ -76,9 +76,10 @@ class Committee:
 class Number:
     """One number of a line: mean, standard error of sampling, and its degrees of freedom.
 
-    training: α·σ, or Student's t times σ without α; model: error of one member against a truth, from the
-    upper limit of σ; committee: mean over the members. All None where nothing was reweighted. usable: whether
-    reweighting reaches the members, so that they count. least: lower limit of σ over its upper one.
+    training: α·σ, or Student's t times σ without α, None where σ is not determined; model: error of a single
+    member against a truth, from the upper limit of σ; committee: mean over the members. All None where
+    nothing was reweighted. usable: whether reweighting reaches the members, so that they count. least: lower
+    limit of σ over its upper one.
     """
 
     mean: float
@@ -99,6 +100,15 @@ class Number:
     def reached(self) -> Committee | None:
         """Committee's mean where reweighting reaches the members, else None."""
         return self.committee if self.usable else None
+
+    def widened(self, sampling: ErrorTerm) -> "Number":
+        """The number with another sampling error where that is larger."""
+        if not sampling.error > self.se:
+            return self
+        own = self.committee
+        if own is not None and sampling.error > own.sampling.error:
+            own = replace(own, sampling=sampling)
+        return replace(self, se=sampling.error, dof=sampling.dof, committee=own)
 
     def against(self, reference: "Number") -> Comparison:
         """Welch's test of the difference to a truth, whose own sampling error counts.
@@ -182,7 +192,7 @@ def band(line: Line, name: str) -> Band | None:
     members = _reweighted_curves(line, name, len(own.x))
     if members is None:
         return own
-    width = members.spread.sigma * band_factor(alpha(line), members.count)
+    width = members.spread.determined * band_factor(alpha(line), members.count)
     return Band(own.x, own.mean, own.se, width, own.mean + members.shifts.mean(axis=0), reached(line))
 
 
@@ -287,9 +297,10 @@ def numbered(line: Line, name: str) -> Number:
     if members is None:
         return Number(float(mean), float(se), dof)
     low, high = (float(limit[0]) for limit in members.spread.limits)
-    width = band_factor(alpha(line), members.count) * float(members.spread.sigma[0])
+    width = band_factor(alpha(line), members.count) * float(members.spread.determined[0])
+    training = width if np.isfinite(width) else None
     return Number(
-        float(mean), float(se), dof, width, member_error(high, members.count, alpha(line)), reached(line),
+        float(mean), float(se), dof, training, member_error(high, members.count, alpha(line)), reached(line),
         _committee(line, name, float(mean), members, dof), low / high if high > 0 else 0.0,
     )  # fmt: skip
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.inference import Control
+from mlipbench_hpc.analysis.inference import LEVEL, Control
 from mlipbench_hpc.data.observable import Observable
-from mlipbench_hpc.report import convergence, crosscheck
+from mlipbench_hpc.report import convergence, crosscheck, layers
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -16,18 +16,23 @@ from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.significance import PrimaryTest, primary, quantities
-from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
+from mlipbench_hpc.report.starts import common_past
+from mlipbench_hpc.report.temperatures import unclear
+from mlipbench_hpc.report.text import NOTHING, listed, number, with_error
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
     "the committee times its calibration factor α, without α times Student's t; in parentheses, and ignored, "
-    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left). Differs: Welch's t "
-    "test gives p ≤ 0.05 after Holm's correction over the primary table: the differences that the campaign "
-    "declares under `analysis.comparisons`, by default all cells. Against the reference, whose own sampling "
-    "error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit of σ, model against "
-    "model with σ/√M of each; where reweighting does not reach the members, the driving member alone, with "
-    "sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary. Other cells are not "
-    "tested."
+    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left; not determined where "
+    "no run is reweighted to the other members, and where they differ by no more than sampling noise). "
+    "Differs: Welch's t test gives p ≤ 0.05 after Holm's correction over the primary table: the differences "
+    "that the campaign declares under `analysis.comparisons`, by default all cells. Against the reference, "
+    "whose own sampling error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit "
+    "of σ, model against model with σ/√M of each; where reweighting does not reach the members, the driving "
+    "member alone, with sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary or "
+    "off its temperature. Other cells are not tested. Control: where more windows of the reference differ "
+    "from its rest than chance allows (binomial, p ≤ 0.05), the test is too liberal for runs so short, and "
+    "the scatter of these windows counts in it where that is larger."
 )
 
 
@@ -53,7 +58,8 @@ def cell(group: Group, line: Line, quantity: Observable) -> str:
     own = numbered(line, quantity.name)
     if not own.known:
         return NOTHING
-    return with_errors(own) + "".join(
+    value = with_error(own.mean, own.se) if line.potential.reference else with_errors(own)
+    return value + "".join(
         f", {test.verdict}{_from(group, test)}"
         for test in primary(group)
         if test.line is line and test.quantity.name == quantity.name and test.verdict != "unknown"
@@ -75,10 +81,10 @@ def definition(group: Group) -> str:
 
 
 def with_errors(own: Number) -> str:
-    """Mean ± SE ± training error, the latter in parentheses where it is unusable."""
-    value = plus_minus(own.mean, own.se)
+    """Mean of a model ± SE ± training error, the latter in parentheses where it is unusable."""
+    value = with_error(own.mean, own.se)
     if own.training is None:
-        return value
+        return f"{value} ± not determined"
     training = number(own.training, 2)
     return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
 
@@ -116,7 +122,7 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
     what = "the reference" if truth else other.title(group.drawn)
     resolved = [test.phrase for test in tests if test.verdict == "differs"]
     unresolved = [test.phrase for test in tests if test.verdict == "unresolved"]
-    withheld = {test.withheld for test in tests if test.withheld}
+    withheld = {test.withheld.sentence for test in tests if test.withheld}
     parts = [f"differs from {what} in {listed(resolved)}"] * bool(resolved)
     parts += [f"the difference from {what} is unresolved for {listed(unresolved)}"] * bool(unresolved)
     parts += [f"conclusions on {what} are withheld: {listed(sorted(withheld))}"] * bool(withheld)
@@ -124,27 +130,25 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
         return ""
     parts += [sentence] if truth and (sentence := _about_control(group, line)) else []
     parts += [condition] if (condition := _condition(line, other)) else []
+    parts += [past.sentence] if (past := common_past(line, other)) else []
     both = reached(line) and (truth or reached(other))
     errors = "" if both else " (sampling errors alone, training band unusable)"
     return f"{line.title(group.drawn)} ({line.about()}): {'; '.join(parts)}{errors}."
 
 
 def _condition(line: Line, other: Line) -> str:
-    """Layers of ions on which a comparison of two lines is conditional, in words."""
-    reasons = [f"{own.name}: {reason}" for own in (line, other) if (reason := conditional(own))]
-    return f"conditional on the ions' layers ({listed(reasons)})" if reasons else ""
+    """What a comparison of two lines is conditional on: layers of ions, temperatures that are not known."""
+    every = [(own.name, reason) for own in (line, other) for reason in (conditional(own), unclear(own))]
+    reasons = [f"{name}: {reason}" for name, reason in every if reason]
+    return f"conditional on the ions' layers and temperatures ({'; '.join(reasons)})" if reasons else ""
 
 
 @remembered
 def controls(group: Group) -> dict[tuple[str, str], Control]:
-    """Control of the reference by line and quantity, with windows as long as the line's run."""
-    reference = group.reference
-    if reference is None:
-        return {}
-    lines = [line for line in group.drawn if not line.potential.reference]
+    """Control of the reference by line and quantity, with windows as long as a run of the line."""
     pairs = {
-        (line.name, quantity.name): control(reference.runs[0], line.runs[0], quantity.name)
-        for line in lines
+        (line.name, quantity.name): control(line, quantity.name)
+        for line in group.drawn
         for quantity in quantities(group)
     }
     return {pair: checked for pair, checked in pairs.items() if checked is not None}
@@ -152,15 +156,16 @@ def controls(group: Group) -> dict[tuple[str, str], Control]:
 
 def _about_control(group: Group, line: Line) -> str:
     """A sentence part on the control of one line; empty where the reference is too short for any."""
-    checked = {
-        quantity.phrase: controls(group).get((line.name, quantity.name)) for quantity in quantities(group)
-    }
-    shares = [f"{own.failed} of {own.windows} for {words}" for words, own in checked.items() if own]
+    named = {quantity.name: quantity.phrase for quantity in quantities(group)}
+    own = {named[name]: checked for (run, name), checked in controls(group).items() if run == line.name}
+    if not own:
+        return ""
+    shares = [f"{checked.failed} of {checked.windows} for {words}" for words, checked in own.items()]
+    failing = [words for words, checked in own.items() if checked.fails]
     return (
-        f"windows of the reference as long as this run that differ from its rest: {listed(shares)}"
-        if shares
-        else ""
-    )
+        f"control, windows of the reference as long as a run of {line.name} that differ from its rest at p ≤ "
+        f"{LEVEL}: {listed(shares)}"
+    ) + f", more than chance allows for {listed(failing)}" * bool(failing)
 
 
 def numbers(results: Results) -> dict[str, Any]:
@@ -185,15 +190,16 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "about": line.about(),
         "replicas": [int(run.md.subject["replica"]) for run in line.runs],
         "alpha": alpha(line),
-        "not_converged": convergence.reasons(line, group.interface),
+        "not_converged": [own.sentence for own in convergence.reasons(line, group.interface)],
         "conditional": conditional(line) or None,
+        "ions": layers.numbers(line),
         "tests": [_test_numbers(test) for test in primary(group) if test.line is line],
         "numbers": {
             quantity.name: {
                 "mean": own.mean, "se": own.se, "training": own.training, "training_usable": own.usable,
                 "differs_from_reference": differs(group, line, quantity),
                 "p_holm": None if test is None or np.isnan(test.p) else test.p,
-                "control": asdict(checked) if checked else None,
+                "control": _control_numbers(checked) if checked else None,
             }
             for quantity in quantities(group)
             for own in [numbered(line, quantity.name)]
@@ -203,12 +209,17 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _control_numbers(checked: Control) -> dict[str, Any]:
+    return asdict(checked) | {"expected": checked.expected, "p_binomial": checked.p, "fails": checked.fails}
+
+
 def _test_numbers(test: PrimaryTest) -> dict[str, Any]:
     values = {"difference": test.whole.difference, "error": test.whole.error, "p_holm": test.p}
     return {
         "against": test.other.name,
         "observable": test.quantity.name,
         "verdict": test.verdict,
-        "withheld": test.withheld or None,
+        "withheld": test.withheld.sentence if test.withheld else None,
+        "cause": test.withheld.cause.name.lower() if test.withheld else None,
         **{name: None if np.isnan(value) else value for name, value in values.items()},
     }

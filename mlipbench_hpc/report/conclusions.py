@@ -1,10 +1,12 @@
 """Conclusions in three sentences: resolved and unresolved differences, and the next run with its cost."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from mlipbench_hpc.analysis.inference import LEVEL
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
@@ -12,8 +14,12 @@ from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.layers import conditional
 from mlipbench_hpc.report.models import judgement
+from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.significance import unmatched
+from mlipbench_hpc.report.starts import common_past
+from mlipbench_hpc.report.stationary import Cause, withheld
 from mlipbench_hpc.report.summary_table import Difference, differences
+from mlipbench_hpc.report.temperatures import unclear
 from mlipbench_hpc.report.text import count, duration, listed, number
 
 # Four times the length halves a standard error.
@@ -77,10 +83,46 @@ def _provisional(compared: Iterable[Group]) -> str:
 
 
 def _condition(chosen: list[Difference]) -> str:
-    """Reservation about runs whose numbers depend on the layers where ions began."""
+    """Reservations: layers where ions began, temperatures that are not known, controls, common starts."""
     lines = {line.name: line for difference in chosen for line in (difference.line, difference.other)}
     bound = [name for name, line in lines.items() if conditional(line)]
-    return f" Conditional on the layers where the ions of {listed(bound)} began." if bound else ""
+    words = f" Conditional on the layers where the ions of {listed(bound)} began." * bool(bound)
+    cold = [name for name, line in lines.items() if unclear(line)]
+    words += f" Conditional on temperatures of {listed(cold)} that are not determined." * bool(cold)
+    return words + _controls(chosen) + _common_past(chosen)
+
+
+def _controls(chosen: list[Difference]) -> str:
+    """Sentence on the controls that fail: the test is too liberal for runs so short."""
+    parts = [
+        f"{checked.failed} of {checked.windows} windows of {difference.other.name} as long as a run of "
+        f"{difference.line.name} differ from its rest in {difference.quantity.phrase} at p ≤ {LEVEL}, "
+        f"{number(checked.expected, 2)} expected (binomial p = {number(checked.p, 1)})"
+        for difference in chosen
+        if difference.other.potential.reference
+        and (checked := control(difference.line, difference.quantity.name))
+        and checked.fails
+    ]
+    if not parts:
+        return ""
+    return (
+        f" The control fails: {'; '.join(parts)}: the test is too liberal for runs so short, and p is from "
+        "the scatter of these windows where that is larger than the runs' own error."
+    )
+
+
+def _common_past(chosen: list[Difference]) -> str:
+    """Sentences on pairs of lines whose runs share their past, those of equal distance together."""
+    pairs = {(own.line.name, own.other.name): (own.line, own.other) for own in chosen}
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for line, other in pairs.values():
+        if past := common_past(line, other):
+            together.setdefault((past.other, past.apart, past.time), []).append(past.line)
+    return "".join(
+        f" Not independent of {other}: {listed(lines)}, with starts {apart} ps from its own in the same "
+        f"sampling run, less than the slowest autocorrelation time {time}."
+        for (other, apart, time), lines in together.items()
+    )
 
 
 def _by_line(chosen: list[Difference]) -> str:
@@ -112,12 +154,18 @@ def _unresolved(tested: list[Difference]) -> str:
         verdict: [difference for difference in tested if difference.verdict == verdict]
         for verdict in ("unresolved", "withheld", "unknown")
     }
-    rest = f" Withheld, because a run is not stationary: {len(by_verdict['withheld'])}."
-    rest *= bool(by_verdict["withheld"])
+    rest = _withheld(by_verdict["withheld"])
     rest += f" Without a number or an error: {len(by_verdict['unknown'])}." * bool(by_verdict["unknown"])
     if not (chosen := by_verdict["unresolved"]):
         return rest.strip() or "Not resolved: no tested difference."
-    return f"{_share('Not resolved', chosen, tested)}. {_by_line(chosen)}.{rest}"
+    return f"{_share('Not resolved', chosen, tested)}. {_by_line(chosen)}.{_condition(chosen)}{rest}"
+
+
+def _withheld(chosen: list[Difference]) -> str:
+    """Number of withheld differences for each cause, and the reservations that would hold for them."""
+    causes = Counter(own.test.withheld.cause for own in chosen if own.test and own.test.withheld)
+    words = "".join(f" Withheld, because {cause}: {amount}." for cause, amount in causes.items())
+    return words + (_controls(chosen) + _common_past(chosen)) * bool(words)
 
 
 def _share(word: str, chosen: list[Difference], tested: list[Difference]) -> str:
@@ -147,8 +195,10 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
         return _train_first(results, unusable, short)
     if short:
         return _extend(results, short, CRITERIA_WHY)
-    if moving := _not_stationary(every):
-        return _extend(results, moving, "their conclusions are withheld, because they are not stationary")
+    if moving := _from_withheld(every):
+        why = listed([f"{cause}" for cause in dict.fromkeys(moving.values())])
+        lines_withheld = [line for line in lines if line.name in moving]
+        return _extend(results, lines_withheld, f"conclusions are withheld, because {why}")
     limiting = _limiting([difference for difference in every if difference.verdict == "unresolved"])
     if limiting:
         longer = [line for line, _ in limiting if line is not None]
@@ -160,20 +210,21 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
     )
 
 
-def _not_stationary(every: list[Difference]) -> list[Line]:
-    """Lines for which a tested difference is withheld."""
-    return list({
-        line.name: line
-        for difference in every
-        if difference.verdict == "withheld"
-        for line in (difference.line, difference.other)
-        if convergence.withheld(line, difference.quantity.name)
-    }.values())  # fmt: skip
+def _from_withheld(every: list[Difference]) -> dict[str, Cause]:
+    """Cause of each line for which a tested difference is withheld, by name."""
+    causes: dict[str, Cause] = {}
+    for difference in every:
+        if difference.verdict != "withheld":
+            continue
+        for line in (difference.line, difference.other):
+            if own := withheld(line, difference.quantity.name):
+                causes.setdefault(line.name, own.cause)
+    return causes
 
 
 def longest_ps(line: Line) -> float:
     """Length of the longest run of a line after equilibration, ps."""
-    return max(run.analysed_ps for run in line.runs)
+    return max(run.production_ps for run in line.runs)
 
 
 def _limiting(chosen: list[Difference]) -> list[tuple[Line | None, str]]:
@@ -195,7 +246,7 @@ def _extension(results: Results, line: Line) -> Extension:
     present = longest_ps(line)
     length = max(LONG_ENOUGH_PS, present) if present < LONG_ENOUGH_PS else LONGER * present
     seconds = _seconds_per_ps(results, line)
-    missing = sum(max(0.0, length - run.analysed_ps) for run in line.runs)
+    missing = sum(max(0.0, length - run.production_ps) for run in line.runs)
     return Extension(line, length, None if seconds is None else seconds * missing)
 
 

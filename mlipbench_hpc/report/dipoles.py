@@ -18,19 +18,18 @@ def table(results: Results) -> Table | None:
             formula,
             number(part["frames"]),
             plus_minus(part.get("correlation"), part.get("se_correlation")),
-            plus_minus(part.get("slope_eA"), part.get("se_slope_eA")),
-            plus_minus(part.get("intercept_eA"), part.get("se_intercept_eA")),
-            plus_minus(part.get("work_function_eV"), part.get("se_slope_V")),
+            *_simple(part),
             *_with_ions(part.get("plane")),
+            plus_minus(*_work_function(part)),
             _parts(part.get("parts_eA") or {}),
         ]
         for item in results.of("dipole")
         for formula, part in item.values.get("compositions", {}).items()
     ]
-    header = ["dataset", "composition", "frames", "correlation r", "slope, e·Å per P_z",
-              "slab dipole at P_z = 0, e·Å", "work function per P_z, eV", "R², P_z alone → with Σqz of ions",
+    header = ["dataset", "composition", "frames", "correlation r", "slope without ions, e·Å per P_z",
+              "slab dipole at P_z = 0 without ions, e·Å", "R², P_z alone → with Σqz of ions",
               "fitted together: e·Å per P_z; per e·Å of ions", "r of P_z and Σqz",
-              "mean: molecules + ions + metal, e·Å"]  # fmt: skip
+              "work function per P_z at fixed ions, eV", "mean: molecules + ions + metal, e·Å"]  # fmt: skip
     caption = (
         "Slab dipole of the labels against the total dipole orientation P_z = Σ cos θ of the waters in the "
         "same frames, both along the outward normal: least-squares line for each composition, ± jackknife "
@@ -38,10 +37,33 @@ def table(results: Results) -> Table | None:
         "consecutive frames. Crossing the film outwards the electrostatic potential rises by D/(ε0 A), so "
         "the work function falls with P_z (H-up water) and with the height of cations. The slab dipole D is "
         "exactly the sum of molecules (Σμ_z), ions (Σqz above the metal's mean height) and the metal's "
-        "charges. Where P_z and Σqz go together (r near ±1), the coefficients of the fit are not determined "
-        "separately. No model, no MD of a model."
+        "charges. With ions a slope against P_z alone is confounded by the ions' heights, which change with "
+        "P_z, so that it is no effect of the water's orientation: there only the fit of P_z and Σqz together "
+        "gives a slope and a work function per P_z. Where P_z and Σqz go together (r near ±1), its "
+        "coefficients are not determined separately. No model, no MD of a model."
     )
     return Table(caption, header, rows, words=2) if rows else None
+
+
+def _simple(part: dict[str, Any]) -> list[str]:
+    """Slope against P_z alone, and slab dipole at P_z = 0; dashes where ions confound them."""
+    if part.get("plane"):
+        return [NOTHING] * 2
+    names = ("slope_eA", "intercept_eA")
+    return [plus_minus(part.get(name), part.get(f"se_{name}")) for name in names]
+
+
+def _work_function(part: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Change of the work function per P_z in eV, with its error: -1/(ε0 A) times the slope in e·Å.
+
+    With ions the slope is that of the fit together with Σqz.
+    """
+    plane, slope, change = part.get("plane"), part.get("slope_eA"), part.get("work_function_eV")
+    if plane is None or not slope or change is None:
+        return change, part.get("se_slope_V")
+    value, error = plane["orientation"]
+    per_eA = change / slope
+    return value * per_eA, None if error is None else error * abs(per_eA)
 
 
 def _with_ions(plane: dict[str, Any] | None) -> list[str]:
@@ -100,7 +122,8 @@ def _figure(item: Item, rows: dict[str, Any]) -> Figure | None:
     caption = (
         f"Slab dipole in the labels of {name} against the total dipole orientation P_z of the same frames "
         f"({count(item.values['frames'], 'frame')}{left}; no model, no MD of a model), with the "
-        "least-squares line of each composition."
+        "least-squares line of each composition. With ions these lines are confounded by the ions' heights: "
+        "the table's fit of P_z and Σqz together separates the two."
     )
     columns = {
         "frame": rows["frame"].astype(int).tolist(),

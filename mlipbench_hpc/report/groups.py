@@ -10,6 +10,7 @@ from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.driving import DrivingPotential, driving_potential, length
 from mlipbench_hpc.report.memory import remembered
+from mlipbench_hpc.report.origins import Start, start_of
 from mlipbench_hpc.report.text import count, listed, number
 
 CELL_DIGITS = 3
@@ -33,22 +34,45 @@ class Run:
 
     @property
     def analysed_ps(self) -> float:
-        """Length of the run after equilibration, ps."""
+        """Length that is analysed, ps: after equilibration, in whole blocks."""
         return float(self.analysis.values.get("analysed_ps") or 0.0)
+
+    @property
+    def production_ps(self) -> float:
+        """Length after equilibration, ps, of which whole blocks are analysed."""
+        equilibration, time = self.analysis.values.get("equilibration_ps"), self.md.values.get("time_ps")
+        if equilibration is None or time is None:
+            return self.analysed_ps
+        return max(self.analysed_ps, float(time) - float(equilibration))
+
+    @property
+    def frames(self) -> int:
+        """Number of analysed frames."""
+        return int(self.analysis.values.get("frames_analysed") or 0)
+
+    @property
+    def replica(self) -> int:
+        """Number of the replica."""
+        return int(self.md.subject["replica"])
 
 
 @dataclass(frozen=True)
 class Line:
     """All replicas of one `md` in a group: drawn as one line.
 
-    constraints: fixed layers and atoms, in words; left_out: reasons why other replicas are excluded.
+    constraints: fixed layers and atoms, in words; temperature: target, K; starts: of its runs,
+    where they come from a sampling run; left_out: reasons why other
+    replicas are excluded; peers: all lines of its group, with this line.
     """
 
     name: str
     potential: DrivingPotential
     constraints: str
+    temperature: float = float("nan")
+    starts: list[Start] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    peers: list["Line"] = field(default_factory=list, repr=False, compare=False)
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def about(self) -> str:
@@ -180,6 +204,8 @@ def _group(key: Key, lines: list[Line], results: Results, keys: list[Key]) -> Gr
     metals = (metal,) if isinstance(metal, str) else tuple(metal)
     twin = sum(other[0] == species and other[2] == temperature for other in keys) > 1
     ordered = sorted(lines, key=lambda line: not line.potential.reference)
+    for line in ordered:
+        line.peers.extend(ordered)
     edges = np.reshape(cell, (-1, 3)).tolist()
     return Group(dict(species), edges, temperature, ordered, metals, twin, tuple(comparisons))
 
@@ -192,14 +218,17 @@ def _lines(results: Results, name: str) -> dict[Key, Line]:
     runs = results.of("md", md=name)
     keys = [_key(results, name, run) for run in runs]
     known = next((key for key in keys if key), ())
-    drives, constraints = driving_potential(results, name), _constraints(results.asked("md", name))
+    spec = results.asked("md", name)
+    drives, constraints, target = driving_potential(results, name), _constraints(spec), spec["temperature"]
     lines: dict[Key, Line] = {}
     for run, own in zip(runs, keys, strict=True):
-        line = lines.setdefault(own or known, Line(name, drives, constraints))
+        line = lines.setdefault(own or known, Line(name, drives, constraints, float(target)))
         if reason := _excluded(results, run):
             line.left_out.append(f"replica {run.subject['replica']} {reason}")
         else:
             line.runs.append(Run(run, analyses(results, run)[0], reweighted(results, run)))
+            start = start_of(results, name, int(run.subject["replica"]))
+            line.starts.extend([start] if start else [])
     return lines
 
 

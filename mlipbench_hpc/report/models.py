@@ -1,18 +1,21 @@
 """Tables of committees side by side: training, growth, errors."""
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import Member, Round, mean_and_deviation, rounds
 from mlipbench_hpc.report.section import Table
-from mlipbench_hpc.report.text import NOTHING, count, number, plus_minus
+from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus
 
 # Of the standard deviation of the labels: force RMSE up to USABLE is usable for MD, above UNUSABLE not.
 USABLE, UNUSABLE = 0.25, 0.5
+RMSE = "rmse_meV_per_A"
 FORCES = {"molecules": "net forces on water molecules", "ions": "forces on ions", "all": "forces on atoms"}
 JUDGED = ("molecules", "ions")
+NEAR = 2.0  # standard errors between an error and a limit below which the verdict is provisional
 
 
 def training(finals: list[Round]) -> Table:
@@ -26,7 +29,8 @@ def training(finals: list[Round]) -> Table:
     ]  # fmt: skip
     header = ["committee", "member", "training structures", *(readable(name) for name in names)]
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
-    return Table(f"Training of each member ({about}), as its training reports them.", header, rows)
+    caption = f"Training of each member as its training reports it, errors on the validation set ({about})."
+    return Table(caption, header, rows)
 
 
 def readable(name: str) -> str:
@@ -77,14 +81,49 @@ def errors(finals: list[Round], part: str) -> Table:
     header = ["RMSE"]
     for final, own in known:
         frames = f"{number(own[0]['frames'])} frames" if own else "no frames"
-        header += [f"{final.committee}, mean ± std over {len(own)} members", f"σ of the labels, {frames}"]
+        header += [f"{final.committee}, {over(len(own))}", f"σ of the labels, {frames}"]
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
     caption = (
-        f"Errors against the labels of the {part} set ({about}); beside them the standard deviation σ "
-        "of those labels. "
-        "Centred: mean error of each composition removed."
+        f"RMSE of the members' predictions against the labels of the {part} set ({about}), frames of every "
+        "temperature and rattled ones together; beside them the standard deviation σ of those labels, "
+        "of energies about the mean of their composition. Centred: mean error of each composition removed."
     )
-    return Table(caption, header, rows)
+    return Table(caption, header, rows, open=True)
+
+
+def over(members: int) -> str:
+    """Words for numbers that are averaged over so many members."""
+    if members > 1:
+        return f"mean ± std over {members} members"
+    return "of 1 member, std over members not determined" if members else "no member evaluated"
+
+
+def tails(finals: list[Round], part: str) -> Table | None:
+    """Force errors beside their median and the part that few large ones carry; None where nothing is."""
+    rows = [
+        [final.committee, FORCES[kind], number(cells[0]["values"]), plus_minus(*_over_members(cells, RMSE)),
+         plus_minus(*_over_members(cells, "median_meV_per_A")),
+         _percent(_over_members(cells, "share_of_largest")[0])]
+        for final in finals
+        if (known := [errors for member in final.members if (errors := member.errors(part))])
+        for kind in FORCES
+        if (cells := [errors["force"][kind] for errors in known]) and cells[0]["values"]
+    ]  # fmt: skip
+    header = ["committee", "forces", "components", "RMSE, meV/Å", "median absolute error, meV/Å",
+              "squared error in the largest 1 %"]  # fmt: skip
+    about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
+    caption = (
+        f"Force errors of the members against the labels of the {part} set, mean ± std over members "
+        f"({about}), frames of every temperature and rattled ones together. A few large errors can carry the "
+        "RMSE, so beside it stands the median absolute error of a component (0.67 RMSE for normal errors), "
+        "and the part of Σ error² in the largest 1 % of the errors, at least one (8 % for normal errors)."
+    )
+    return Table(caption, header, rows, words=2) if rows else None
+
+
+def _over_members(cells: list[dict[str, Any]], name: str) -> tuple[float | None, float | None]:
+    """Mean and standard deviation of a number over members."""
+    return mean_and_deviation([cell.get(name) for cell in cells])
 
 
 @dataclass(frozen=True)
@@ -105,6 +144,14 @@ class Share:
         """RMSE over σ; None where one of them is not defined."""
         return self.rmse / self.sigma if self.rmse is not None and self.sigma else None
 
+    @property
+    def ratio_error(self) -> float:
+        """Standard error of `ratio`: 1/√components of it, as for independent normal errors and labels.
+
+        Those of one frame are not independent and large errors are more frequent, so it is a lower limit.
+        """
+        return (self.ratio or 0.0) / math.sqrt(self.components)
+
 
 @dataclass(frozen=True)
 class Stratum:
@@ -123,7 +170,7 @@ class Stratum:
         for kind in FORCES:
             cells = [errors["force"][kind] for errors in members]
             if cells[0]["values"]:
-                rmse = mean_and_deviation([cell["rmse_meV_per_A"] for cell in cells])
+                rmse = _over_members(cells, RMSE)
                 shares.append(Share(kind, *rmse, cells[0]["std_meV_per_A"], cells[0]["values"]))
         return cls(condition, first.get("composition"), first["frames"], shares)
 
@@ -166,21 +213,32 @@ class Judgement:
     """Whether models are good enough for MD, by their largest relative error.
 
     verdict: `usable` (RMSE of at most a quarter of σ), `doubtful`, `not usable` (above half); ratio: RMSE
-    over σ; forces: of `FORCES`; condition, frames and components of that error.
+    over σ, and its standard error; forces: of `FORCES`; composition (None: all together), condition, frames
+    and components of that error. provisional: whether a limit lies within two standard errors.
+    untested: compositions of other test frames without any at that temperature.
     """
 
     verdict: str
     ratio: float
+    error: float
     forces: str
+    composition: str | None
     condition: str
     frames: int
     components: int
+    provisional: bool
+    untested: list[str]
 
     @classmethod
-    def of(cls, ratio: float, stratum: Stratum, share: Share) -> "Judgement":
+    def of(cls, ratio: float, stratum: Stratum, share: Share, untested: list[str]) -> "Judgement":
         """Of the largest relative error."""
         verdict = "usable" if ratio <= USABLE else "doubtful" if ratio <= UNUSABLE else "not usable"
-        return cls(verdict, ratio, share.kind, stratum.condition, stratum.frames, share.components)
+        error = share.ratio_error
+        near = min(abs(ratio - limit) for limit in (USABLE, UNUSABLE)) < NEAR * error
+        return cls(
+            verdict, ratio, error, share.kind, stratum.composition, stratum.condition, stratum.frames,
+            share.components, near, untested,
+        )  # fmt: skip
 
     def sentence(self) -> str:
         """What is judged, by how many numbers, and the verdict with its limit."""
@@ -191,22 +249,45 @@ class Judgement:
             "not usable": f"above {_percent(UNUSABLE)}: not usable for MD; {more}",
         }
         amount = f"{count(self.frames, 'frame')}, {count(self.components, 'component')}"
+        what = FORCES[self.forces] + (f" in {self.composition}" if self.composition else "")
         return (
-            f"Largest relative error, of {FORCES[self.forces]}, {self.condition} ({amount}): RMSE "
-            f"{_percent(self.ratio)} of their standard deviation, {meaning[self.verdict]}"
+            f"Largest relative error, of {what}, {self.condition} ({amount}): RMSE {_percent(self.ratio)} of "
+            f"the labels' standard deviation, {meaning[self.verdict]}{self._reservations()}"
         )
+
+    def _reservations(self) -> str:
+        """Sentences on what the verdict does not know, each after a space."""
+        near = (
+            " Provisional: so few components leave this share uncertain by at least "
+            f"±\u00a0{_percent(self.error)}, and a limit lies within twice that; use more test frames."
+        )
+        absent = f" Not judged, because no test frame is of that temperature: {listed(self.untested)}."
+        return near * self.provisional + absent * bool(self.untested)
 
 
 def judgement(results: Results, final: Round) -> Judgement | None:
-    """By the worst of molecules and ions at the temperatures of the MD; None where nothing is defined."""
+    """By the worst of molecules and ions in any composition at the temperatures of the MD.
+
+    None where nothing is defined.
+    """
+    judged = strata(results, final)
     every = [
         (share.ratio, stratum, share)
-        for stratum in strata(results, final)
-        if stratum.composition is None
+        for stratum in judged
         for share in stratum.judged
         if share.ratio is not None
     ]
-    return Judgement.of(*max(every, key=lambda entry: entry[0])) if every else None
+    untested = _untested(judged, final)
+    return Judgement.of(*max(every, key=lambda entry: entry[0]), untested) if every else None
+
+
+def _untested(judged: list[Stratum], final: Round) -> list[str]:
+    """Compositions of test frames that are not among several judged ones; [] where one is judged alone."""
+    evaluated = (errors["strata"] for member in final.members if (errors := member.errors("test")))
+    every: list[dict[str, Any]] = next(evaluated, [])
+    known = dict.fromkeys(stratum["composition"] for stratum in every if stratum["composition"])
+    own = {stratum.composition for stratum in judged if stratum.composition}
+    return [formula for formula in known if formula not in own] if own else []
 
 
 def strata_errors(results: Results, finals: list[Round]) -> Table | None:
@@ -214,7 +295,7 @@ def strata_errors(results: Results, finals: list[Round]) -> Table | None:
     rows = [
         [final.committee, stratum.condition, stratum.composition or "all", FORCES[share.kind],
          number(stratum.frames), number(share.components), plus_minus(share.rmse, share.deviation),
-         number(share.sigma), _percent(share.ratio)]
+         number(share.sigma), _share(share)]
         for final in finals
         for stratum in strata(results, final)
         for share in stratum.shares
@@ -223,12 +304,20 @@ def strata_errors(results: Results, finals: list[Round]) -> Table | None:
               "RMSE, meV/Å, mean ± std over members", "σ of the labels, meV/Å", "RMSE / σ"]  # fmt: skip
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
     caption = (
-        f"Force errors on test frames of the MD's temperature ({about}). Stiff O-H bonds dominate the forces "
-        "on atoms; how molecules move is up to their net forces (sum over O and its two H). A model is "
-        "judged by the worse of molecules and ions, all compositions together: usable for MD up to "
-        f"{_percent(USABLE)} of σ, not usable above {_percent(UNUSABLE)}."
+        f"Force errors of the members against the labels, on test frames of the MD's temperature ({about}). "
+        "Stiff O-H bonds dominate the forces on atoms; how molecules move is up to their net forces (sum "
+        "over O and its two H). A model is judged by the worst of molecules and ions in any composition, "
+        f"because means over compositions hide it: usable for MD up to {_percent(USABLE)} of σ, not usable "
+        f"above {_percent(UNUSABLE)}. ± of RMSE / σ: from the number of components, a lower limit."
     )
     return Table(caption, header, rows, words=4) if rows else None
+
+
+def _share(share: Share) -> str:
+    """`55 ± 3 %`; a dash where it is not defined."""
+    if share.ratio is None:
+        return NOTHING
+    return f"{100 * share.ratio:.0f} ± {math.ceil(100 * share.ratio_error)}\u00a0%"
 
 
 def _percent(ratio: float | None) -> str:
@@ -246,7 +335,10 @@ def members_errors(final: Round, part: str) -> Table:
         else []
     )
     header = ["RMSE", *(f"member {member.number}" for member, _ in evaluated)]
-    caption = f"Errors of {final.committee} against the labels of the {part} set ({final.describe()})."
+    caption = (
+        f"RMSE of each member of {final.committee} against the labels of the {part} set "
+        f"({final.describe()}), frames of every temperature and rattled ones together."
+    )
     return Table(caption, header, rows, open=True)
 
 

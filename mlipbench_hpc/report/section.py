@@ -132,7 +132,7 @@ class Caution:
     """A warning: `place` names the dataset, committee or run, `about` adds its amount of data.
 
     kind: what equal warnings of several places have in common, in words; where empty, the sentence without
-    its numbers decides.
+    its numbers decides. value: quantities of the place that such a line names beside it.
     """
 
     place: str
@@ -140,6 +140,7 @@ class Caution:
     sentence: str
     consequence: Consequence = Consequence.LIMITED
     kind: str = ""
+    value: str = ""
 
 
 def cautions(

@@ -7,19 +7,26 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.combine import blocks_of
-from mlipbench_hpc.report.groups import Group, Line, Run
+from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
 
 PDF_BINS = 40
 
 
-def control(reference: Run, run: Run, name: str) -> Control | None:
-    """Control of the reference by windows as long as `run`; None without series, or five windows."""
-    series = series_of(reference.analysis, reference.analysis.observables.get(name))
-    if not len(series) or not np.isfinite(series).all() or reference.analysed_ps <= 0:
+@remembered
+def control(line: Line, name: str) -> Control | None:
+    """Control of a number by windows of the reference's runs as long as a run of `line`.
+
+    None without a reference, without series of it, or fewer than five windows.
+    """
+    reference = next((peer for peer in line.peers if peer.potential.reference and peer.runs), None)
+    if reference is None or reference is line:
         return None
-    window = round(len(series) * run.analysed_ps / reference.analysed_ps)
-    return equal_windows(series, window, blocks_of(run)) if window else None
+    series, run = _series(reference, name), line.runs[0]
+    frame_ps = reference.runs[0].analysed_ps / max(1, reference.runs[0].frames)
+    if frame_ps <= 0 or not series or not all(np.isfinite(values).all() for values in series):
+        return None
+    return equal_windows(series, round(run.analysed_ps / frame_ps), blocks_of(run))
 
 
 @remembered

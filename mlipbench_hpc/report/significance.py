@@ -7,11 +7,12 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm
 from mlipbench_hpc.data.observable import Observable
-from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.combine import numbered
+from mlipbench_hpc.report.combine import Number, numbered
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.memory import remembered
+from mlipbench_hpc.report.series import control
+from mlipbench_hpc.report.stationary import Withholding, withheld
 from mlipbench_hpc.report.text import listed, plus_minus
 
 Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
@@ -21,14 +22,14 @@ Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
 class PrimaryTest:
     """One difference of a line to another in one quantity; p: Holm-corrected, NaN where it was not tested.
 
-    withheld: why it was not, in words; empty where it was, or where there is no number or no error.
+    withheld: why it was not; None where it was, or where there is no number or no error.
     """
 
     line: Line = field(repr=False)
     other: Line = field(repr=False)
     quantity: Observable
     whole: Comparison
-    withheld: str = ""
+    withheld: Withholding | None = None
     p: float = np.nan
 
     @property
@@ -121,11 +122,23 @@ def _apart(compared: list[Group], pair: tuple[str, str]) -> str:
 
 def tested(line: Line, other: Line, quantity: Observable) -> Comparison:
     """Difference of a line's number to another's with its error: to a truth, or between models."""
-    own, its = numbered(line, quantity.name), numbered(other, quantity.name)
+    own, its = controlled(line, other, quantity.name), numbered(other, quantity.name)
     return own.against(its) if other.potential.reference else own.versus(its)
+
+
+def controlled(line: Line, other: Line, name: str) -> Number:
+    """Number of a line that is tested against another.
+
+    Where the control of the reference fails, errors of runs so short are too small: then the scatter of its
+    windows counts where it is larger.
+    """
+    own = numbered(line, name)
+    checked = control(line, name) if other.potential.reference else None
+    return own.widened(checked.error(len(line.runs))) if checked and checked.fails else own
 
 
 def _test(line: Line, other: Line, quantity: Observable) -> PrimaryTest:
     whole = tested(line, other, quantity)
-    withheld = convergence.withheld(line, quantity.name) or convergence.withheld(other, quantity.name)
-    return PrimaryTest(line, other, quantity, whole, withheld)
+    return PrimaryTest(
+        line, other, quantity, whole, withheld(line, quantity.name) or withheld(other, quantity.name)
+    )

@@ -72,7 +72,7 @@ def offsets(results: Results) -> Table | None:
     """Mean and scatter of energies without reference energies, by composition of each split's pool."""
     rows = [
         [str(item.subject["split"]), str(item.values["reference_energies"]), formula,
-         number(entry["frames"]), number(entry["mean_eV"]), number(entry["scatter_meV_per_atom"])]
+         number(entry["frames"]), number(entry["mean_eV"]), _scatter(entry)]
         for item in results.of("split")
         if item.done
         for formula, entry in list(item.values.get("offsets", {}).items())[:MOST_OFFSETS]
@@ -85,6 +85,11 @@ def offsets(results: Results) -> Table | None:
         "From labelled frames only, no model involved."
     )
     return Table(caption, header, rows, words=3) if rows else None
+
+
+def _scatter(entry: dict[str, Any]) -> str:
+    """Scatter of energy offsets; a single frame determines none."""
+    return number(entry["scatter_meV_per_atom"]) if entry["frames"] > 1 else "not determined"
 
 
 def dataset_warnings(results: Results, dataset: str) -> list[str]:

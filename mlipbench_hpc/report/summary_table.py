@@ -10,8 +10,8 @@ from mlipbench_hpc.report.combine import numbered
 from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
-from mlipbench_hpc.report.significance import PrimaryTest, Verdict, primary, quantities, tested
-from mlipbench_hpc.report.text import NOTHING, number, plus_minus
+from mlipbench_hpc.report.significance import PrimaryTest, Verdict, controlled, primary, quantities, tested
+from mlipbench_hpc.report.text import NOTHING, number, with_error
 
 SYMBOLS: dict[Verdict | None, str] = {"differs": "●", "unresolved": "○", "withheld": "✕"}
 MARKED = ("differs", "unresolved")
@@ -22,7 +22,8 @@ ERRORS = (
 )
 VERDICTS = (
     "● differs: p ≤ 0.05 of Welch's t test, Holm-corrected over the primary table; ○ unresolved: "
-    "p > 0.05; ✕ withheld: a run is not stationary; · not in the primary table, so not tested."
+    "p > 0.05; ✕ withheld: a run is not stationary or off its temperature; · not in the primary table, so "
+    "not tested."
 )
 TRUTH = "from the reference potential"
 EACH_OTHER = "models against each other, from the first row, because no reference potential ran the system"
@@ -53,7 +54,8 @@ class Difference:
     def shares(self) -> tuple[float, float, float]:
         """Parts of the squared error: sampling of the line, of the other, training. NaN without an error."""
         square = self.whole.error**2
-        sides = (numbered(line, self.quantity.name) for line in (self.line, self.other))
+        name = self.quantity.name
+        sides = (controlled(self.line, self.other, name), numbered(self.other, name))
         own, other = (float(np.nan_to_num(side.se)) ** 2 for side in sides)
         return own / square, other / square, max(0.0, 1 - (own + other) / square)
 
@@ -137,7 +139,7 @@ def _cell(group: Group, line: Line, quantity: Observable) -> tuple[str, str]:
     """Value ± error with symbol and z below it, and the cell's mark."""
     if quantity not in quantities(group) or not numbered(line, quantity.name).known:
         return NOTHING, ""
-    value = plus_minus(*shown(group, line, quantity))
+    value = with_error(*shown(group, line, quantity))
     other = basis(group)
     if line is other:
         return f"{value}\n{'reference' if line.potential.reference else 'compared with'}", "basis"

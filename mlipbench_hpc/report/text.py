@@ -31,6 +31,15 @@ def plus_minus(value: object, error: object, digits: int = 2) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "−")
 
 
+def with_error(value: object, error: object, digits: int = 2) -> str:
+    """A value with its error as in `plus_minus`; where there is no error above zero, it is said.
+
+    An error of zero is that of a number too short or too rare for an estimate.
+    """
+    text = plus_minus(value, error, digits)
+    return text if text == NOTHING or "±" in text else f"{text} ± not determined"
+
+
 def duration(seconds: object) -> str:
     """Duration in seconds, minutes or hours."""
     if not isinstance(seconds, int | float):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from textwrap import wrap
 from typing import Any
 
+from mlipbench_hpc.analysis.committee import BAND_FRAMES, BAND_MEMBERS
 from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, UNUSABLE
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import final_round
@@ -12,6 +13,20 @@ from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number
 
 ALL_SEEN, ENOUGH_SEEN = 0.9, 0.5
+ALPHA_CAPTION = (
+    "Calibration factor α of each committee (dimensionless): energy errors of the committee's mean against "
+    "the labels of the validation set, over the standard deviation of the members' energies (Eq. S11 of "
+    "arXiv:2602.22931); 1 where the members differ as much as they err. From raw energies, and from "
+    "energies centred per composition (mean error of each member removed; a composition's only structure "
+    "then does not count). A constant energy offset inflates the raw α but cancels in reweighting, so "
+    "training bands use the centred α of the composition and temperature of the MD, from frames that are "
+    f"not rattled. No calibrated band: fewer than {BAND_MEMBERS} members (for M ≤ 5 the estimate of α² has "
+    f"no finite variance: train more) or than {BAND_FRAMES} independent frames (sample more of that "
+    "composition at the MD's temperature); bands are then Student's t times σ. Independent: structures that "
+    "count as independent, by the slowest of energy, P_z and ions' heights. Interval: parametric simulation "
+    "of the model behind Eq. S11. Share: part of Σ (error/σ)² in the largest 1 % of the structures, at "
+    "least one structure. No MD."
+)
 
 
 def alphas(results: Results) -> Table | None:
@@ -30,18 +45,9 @@ def alphas(results: Results) -> Table | None:
         for part in calibration["strata"]:
             what = f"{part['composition']}, {_kelvin(part['temperature_K'])}"
             rows.append([name, about, what, "centred, not rattled", *_alpha_cells(part)])
-    header = ["committee", "size, training", "composition", "energies", "remarks", "validation structures",
-              "independent", "α", "95 % interval", "share of the largest"]  # fmt: skip
-    caption = (
-        "Calibration factor α: scales the standard deviation over the members to the energy errors on the "
-        "validation set (Eq. S11 of arXiv:2602.22931), from raw energies and from energies centred per "
-        "composition (mean error of each member removed). A constant energy offset inflates the raw α but "
-        "cancels in reweighting, so training bands use the centred α of the composition and temperature of "
-        "the MD, from frames that are not rattled. Independent: structures that count as independent. "
-        "Interval: parametric simulation of the model behind Eq. S11. Share: fraction of α² contributed by "
-        "the largest 1 % of the structures, at least one structure. No MD."
-    )
-    return Table(caption, header, rows, words=5) if rows else None
+    header = ["committee", "size, training", "composition", "energies", "result", "validation structures",
+              "independent", "α", "95 % interval of α", "share of the largest"]  # fmt: skip
+    return Table(ALPHA_CAPTION, header, rows, words=5) if rows else None
 
 
 def _kelvin(temperature: float | None) -> str:
@@ -170,7 +176,9 @@ def members(results: Results, run: Item) -> Table | None:
 def of_committee(results: Results, name: str) -> list[str]:
     """Warnings about one committee, one sentence each."""
     sentences = [
-        sentence for item in results.of("visibility", committee=name) for sentence in _blind(item.values)
+        sentence
+        for item in results.of("visibility", committee=name)
+        for sentence in _blind(item.values, f"the training set of {name}")
     ]
     values = _calibrated(results, name)
     if "refused" in values.get("centred", {}):
@@ -179,8 +187,22 @@ def of_committee(results: Results, name: str) -> list[str]:
 
 
 def energy_offsets(results: Results, name: str) -> list[str]:
-    """Remarks on constant energy offsets of a committee's members, which no band depends on."""
-    return [f"{sentence}." for sentence in _calibrated(results, name).get("zeros", [])]
+    """Remark on constant energy offsets of a committee's members, which no band depends on."""
+    offsets = [
+        f"member {zero['member']} {_signed(zero['offset_eV'])} eV in {zero['composition']} "
+        f"(mean of the members {_signed(zero['mean_eV'])} eV)"
+        for zero in _calibrated(results, name).get("zeros", [])
+    ]
+    if not offsets:
+        return []
+    return [
+        f"energies of {name} lie off the labels by a constant of more than three times the scatter about it: "
+        f"{listed(offsets)}. The raw α is of these offsets, the centred α and the bands are not."
+    ]
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−")
 
 
 def _calibrated(results: Results, name: str) -> dict[str, Any]:
@@ -205,16 +227,18 @@ def of_md(results: Results, name: str) -> list[str]:
 
 def remarks(verb: str, subjects: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
     """Warnings for the log of a run from a task's `values`, on errors that more training cannot correct."""
-    blind = _blind(values) if verb == "visibility" else []
+    if verb != "visibility":
+        return []
     warnings = [
-        f"committee {subject['committee']}: {words[0].lower()}{words[1:]}"
+        words
         for subject in subjects
-        for words in blind
+        for words in _blind(values, f"committee {subject['committee']}: its training set")
     ]
     return [line for words in warnings for line in wrap(f"WARNING {words}", 92, subsequent_indent=" " * 8)]
 
 
-def _blind(values: Mapping[str, Any]) -> list[str]:
+def _blind(values: Mapping[str, Any], training: str) -> list[str]:
+    """Warning that the receptive field misses ions, which `training`, a set in words, mixes; [] for none."""
     parts = values.get("compositions", {})
     mixed = len(parts) + bool(values.get("without")) > 1
     low = {formula: part["share"] for formula, part in parts.items() if part["share"] < ALL_SEEN}
@@ -225,7 +249,7 @@ def _blind(values: Mapping[str, Any]) -> list[str]:
     limit = f"{at_worst}below {ENOUGH_SEEN}" if min(low.values()) < ENOUGH_SEEN else f"below {ALL_SEEN}"
     judged = f"{limit}: the energies of the other waters do not depend on the number of ions"
     return [
-        f"Its training set mixes numbers of ions, but the share of interfacial waters with all ions inside "
+        f"{training} mixes numbers of ions, but the share of interfacial waters with all ions inside "
         f"the receptive field of {number(values['radius_A'])} Å is {shares}, {judged}. "
         "Train one committee for each number of ions, or increase the cutoff or the number of layers."
     ]

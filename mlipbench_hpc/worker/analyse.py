@@ -34,7 +34,7 @@ def run(context: Context) -> dict[str, Any]:
     if reason := too_short(stretch, parameters):
         return values | {"skipped": reason, "warnings": [*notes.warnings, reason]}
     notes.dropped(stretch.dropped)
-    values["analysed_ps"] = float(stretch.times[-1] - stretch.times[0])
+    values["analysed_ps"] = stretch.length_ps
     context.check()
     values |= observe(Run(context, stretch, notes, unstable), families())
     return values | {"warnings": notes.warnings}

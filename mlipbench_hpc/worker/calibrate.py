@@ -86,7 +86,7 @@ def read(context: Context) -> Validation:
     frames = Frames.load(context.upstream("frames") / "frames.npz")
     slab = atomic_numbers_of(context.parameters.get("metal", METAL))
     return Validation(
-        first["indices"], first["reference_energies"], np.array([member["energies"] for member in members]),
+        first["indices"], first["label_energies"], np.array([member["energies"] for member in members]),
         np.array(formulas), slow_rows(frames, frames.energies, slab),
         *origins(frames, context.parameters["conditions"]),
     )  # fmt: skip
@@ -107,10 +107,11 @@ def both(validation: Validation, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     """α of the structures chosen (N,): raw, and with each member's mean error per composition removed."""
     reference, energies = validation.reference[chosen], validation.energies[:, chosen]
     numbers = np.unique(validation.formulas[chosen], return_inverse=True)[1]
-    independent = validation.independent(chosen)
+    several = chosen.copy()  # without the only structure of a composition, whose error centring removes
+    several[chosen] = np.bincount(numbers, minlength=1)[numbers] > 1
     return {
-        "raw": attempt(reference, energies, independent),
-        "centred": attempt(*without_offsets(reference, energies, numbers), independent),
+        "raw": attempt(reference, energies, validation.independent(chosen)),
+        "centred": attempt(*without_offsets(reference, energies, numbers), validation.independent(several)),
     }
 
 
@@ -146,14 +147,20 @@ def attempt(reference: Floats, energies: Floats, independent: float) -> dict[str
     }
 
 
-def zeros(reference: Floats, energies: Floats, strata: Ints, names: list[str]) -> list[str]:
-    """Members whose energies have a constant error larger than all other errors, in words."""
+def zeros(reference: Floats, energies: Floats, strata: Ints, names: list[str]) -> list[dict[str, Any]]:
+    """Members whose energies of a composition have a constant error of more than three times their scatter.
+
+    Each with this offset from the labels, and its mean over all members, in eV.
+    """
     if not np.isfinite(energies).all() or not np.isfinite(reference).all():
         return []
     spread = mean_errors(reference, energies, strata)
     return [
-        f"member {member}: energies of {names[place]} lie {off:+.4g} eV from the labels, more than three "
-        f"times their scatter (mean of the members: {spread[:, place].mean():+.4g} eV): the raw α is of "
-        "these constant offsets, α with the offsets removed is not"
+        {
+            "member": member,
+            "composition": names[place],
+            "offset_eV": off,
+            "mean_eV": float(spread[:, place].mean()),
+        }
         for member, place, off in unequal_zeros(reference, energies, strata)
     ]

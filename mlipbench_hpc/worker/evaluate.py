@@ -20,7 +20,7 @@ def run(context: Context) -> dict[str, Any]:
     """One process for all frames; writes predictions-validation.npz and predictions-test.npz.
 
     Each holds indices (F,) into the dataset, offsets (F+1,), numbers (A,), energies (F,) eV, forces (A, 3)
-    eV/Å, and the labels as reference_energies and reference_forces. `strata` of the values: force errors by
+    eV/Å, and the labels as label_energies and label_forces. `strata` of the values: force errors by
     temperature and composition, from frames that were not rattled.
     """
     parameters = context.parameters
@@ -75,8 +75,8 @@ def save(
         "numbers": frames.numbers,
         "energies": energies,
         "forces": forces,
-        "reference_energies": frames.energies,
-        "reference_forces": frames.forces,
+        "label_energies": frames.energies,
+        "label_forces": frames.forces,
     }
     with (context.folder / f"predictions-{name}.npz").open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)

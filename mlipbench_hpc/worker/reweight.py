@@ -86,7 +86,7 @@ def run(context: Context) -> dict[str, Any]:
         "frames": len(stretch),
         "reweighted_frames": len(rows),
         "stride": parameters["stride"],
-        "analysed_ps": float(np.ptp(stretch.times)),
+        "analysed_ps": stretch.length_ps,
         "members": {str(member): value.described() for member, value in qualities.items()},
         "verdict": worst(qualities.values()),
         "next_member": advice.next_member(qualities),
@@ -196,16 +196,16 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> tuple[dict[s
 
     Also returns the spread of the members averaged over bins. se: sampling error of the driving member, the
     larger of σ_block/√N and that of the blocks' autocorrelation; se_mean, se_member_*: by block bootstrap,
-    larger by the same factor. sigma: without sampling noise, with its limits;
+    larger by the same factor. sigma: without sampling noise, with its limits, NaN where it is not determined;
     sigma_observed: with it; noise: their difference as a standard deviation. combined: √(se² + band²), band
-    α·σ, or without α Student's factor times σ.
+    α·σ, or without α Student's factor times σ, without a band where σ is not determined.
     """
     average, error = reweighted(weights, sums), bootstrap(weights, sums)
     blocks = sums[:, 0] / weights.length
     own = np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(weights.blocks))
     se = errors(own, of_mean(blocks, np.ones(weights.blocks))).larger
     factor = np.divide(se, own, out=np.ones_like(se), where=own > 0)
-    sigma, limits = error.spread.sigma, error.spread.limits
+    sigma, limits = error.spread.determined, error.spread.limits
     table = {
         "driving_member": average.driving,
         "se": se,
@@ -216,7 +216,7 @@ def columns(sums: Floats, weights: Weights, alpha: float | None) -> tuple[dict[s
         "sigma_observed": average.sigma,
         "noise": np.sqrt(error.spread.noise),
         "alpha_sigma": sigma * (np.nan if alpha is None else alpha),
-        "combined": combined(se, sigma * band_factor(alpha, weights.members)),
+        "combined": combined(se, error.spread.sigma * band_factor(alpha, weights.members)),
         "se_mean": factor * error.mean,
     }
     table |= {f"member_{m}": row for m, row in enumerate(average.cea)}
@@ -241,17 +241,22 @@ def _advice(name: str, table: dict[str, Floats], members: Spread, reweighting: R
 
 
 def compared(columns: dict[str, Floats]) -> dict[str, Any]:
-    """Root mean square of the widths over the bins, and number of negative reweighted values.
+    """Root mean square of each width over the bins where it is known, and number of negative averages.
 
     A negative value counts only where the driving member's own is not negative.
     """
     members = np.array([values for name, values in columns.items() if name.startswith("member_")])
     own = ("sigma", "sigma_low", "sigma_high", "sigma_observed", "alpha_sigma")
     names = {"sampling_2se": 2 * columns["se"]} | {name: columns[name] for name in own}
-    widths = {f"rms_{name}": number(np.sqrt(np.mean(values**2))) for name, values in names.items()}
-    return widths | {
+    return {f"rms_{name}": _rms(values) for name, values in names.items()} | {
         "negative_bins": int(((members < 0) & (columns["driving_member"] >= 0)).any(axis=0).sum())
     }
+
+
+def _rms(widths: Floats) -> float | None:
+    """Root mean square of widths (B,) without NaN; None where all are NaN."""
+    known = widths[~np.isnan(widths)]
+    return number(np.sqrt(np.mean(known**2))) if len(known) else None
 
 
 def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]:
@@ -295,7 +300,7 @@ def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
     mean over members.
     """
     members = spread(values[0, 1:, None], values[1:, 1:, None], blocks)
-    sigma, noise = float(members.sigma[0]), float(members.noise[0])
+    sigma, noise = float(members.determined[0]), float(members.noise[0])
     means = values[1:, 1:].mean(axis=1)
     means = means[np.isfinite(means)]
     se_mean = np.sqrt(blocks / (blocks - 1)) * means.std(ddof=1) if len(means) > 1 else np.nan

@@ -90,6 +90,12 @@ class Stretch:
         return self.trajectory.times[self.span]
 
     @property
+    def length_ps(self) -> float:
+        """Length in ps that the frames stand for: each for the mean interval between them."""
+        apart = float(self.times[-1] - self.times[0])
+        return apart * len(self) / (len(self) - 1) if len(self) > 1 else 0.0
+
+    @property
     def cells(self) -> Floats:
         """Cells (T, 3, 3) in Å."""
         return np.asarray(self.trajectory.cells[self.span], dtype=float)

@@ -73,10 +73,25 @@ def test_forces_by_species_and_net() -> None:
         "std_meV_per_A": pytest.approx(1000 * labels[0].std()),
         "ratio": pytest.approx(np.sqrt(3) / labels[0].std()),
         "values": 3,
+        "median_meV_per_A": 0.0,
+        "share_of_largest": pytest.approx(1.0),
     }
     assert result["species"]["H"]["rmse_meV_per_A"] == pytest.approx(1000 * np.sqrt(5 / 6))
     assert result["molecules"]["rmse_meV_per_A"] == pytest.approx(0, abs=1e-9)
     assert result["molecules"]["std_meV_per_A"] == pytest.approx(1000 * np.std([0, 0, 0.4]))
+
+
+def test_few_large_errors_that_carry_the_rmse_are_seen_beside_the_median() -> None:
+    """102 components err by 0.1 eV/Å, six by 20: the largest 1 % are two, their part 800 of 2401.02."""
+    errors = np.full(108, 0.1)
+    errors[::18] = -20.0
+    parts = [water(4) for _ in range(3)]
+    reference = frames(parts, [0.0] * 3, np.zeros((36, 3)))
+    result = force_errors(reference, errors.reshape(36, 3))["all"]
+    assert result["rmse_meV_per_A"] == pytest.approx(1000 * np.sqrt(2401.02 / 108))
+    assert result["median_meV_per_A"] == pytest.approx(100.0)
+    assert result["share_of_largest"] == pytest.approx(800 / 2401.02)
+    assert force_errors(reference, np.zeros((36, 3)))["all"]["share_of_largest"] is None
 
 
 def test_molecules_across_the_boundary_are_whole() -> None:
@@ -157,7 +172,7 @@ def test_what_is_undefined_is_none() -> None:
     assert result["energy"]["rmse_meV"] is None
     assert result["force"]["molecules"] == {
         "molecules": 0, "oxygens_left_out": 0, "rmse_meV_per_A": None, "std_meV_per_A": None, "ratio": None,
-        "values": 0,
+        "values": 0, "median_meV_per_A": None, "share_of_largest": None,
     }  # fmt: skip
     assert result["force"]["all"]["rmse_meV_per_A"] == 0.0
 

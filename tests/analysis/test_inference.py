@@ -9,6 +9,7 @@ from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.analysis.inference import (
     LEVEL,
     Comparison,
+    Control,
     ErrorTerm,
     committee_error,
     equal_windows,
@@ -147,7 +148,7 @@ def series(noise: np.random.Generator, frames: int, phi: float) -> np.ndarray:
 def test_the_control_of_a_stationary_run_fails_as_often_as_the_test() -> None:
     noise, failed, windows = np.random.default_rng(3), 0, 0
     for _ in range(200):
-        control = equal_windows(series(noise, 1200, 0.3), 120, 10)
+        control = equal_windows([series(noise, 1200, 0.3)], 120, 10)
         assert control is not None
         failed, windows = failed + control.failed, windows + control.windows
     assert windows == 2000
@@ -157,14 +158,37 @@ def test_the_control_of_a_stationary_run_fails_as_often_as_the_test() -> None:
 def test_the_control_sees_a_run_slower_than_its_windows() -> None:
     """A run that hops between two states stays in one for a window: each differs from the rest."""
     hops = np.repeat([0.0, 1.0] * 10, 200) + 0.1 * np.random.default_rng(4).normal(size=4000)
-    control = equal_windows(hops, 200, 10)
+    control = equal_windows([hops], 200, 10)
     assert control is not None
     assert control.failed == control.windows == 20
 
 
 def test_no_control_of_fewer_than_five_windows() -> None:
-    assert equal_windows(np.arange(499.0), 100, 10) is None
-    assert equal_windows(np.arange(499.0), 9, 10) is None
+    assert equal_windows([np.arange(499.0)], 100, 10) is None
+    assert equal_windows([np.arange(499.0)], 9, 10) is None
+
+
+def test_windows_of_all_runs_count() -> None:
+    """Two runs of 300 frames hold three windows of 100 each, none of which reaches into the other run."""
+    noise = np.random.default_rng(8)
+    runs = [noise.normal(size=300), 9.0 + noise.normal(size=310)]
+    control = equal_windows(runs, 100, 10)
+    assert control is not None
+    means = [run[100 * place : 100 * place + 100].mean() for run in runs for place in range(3)]
+    assert control.windows == 6
+    assert control.scatter == pytest.approx(np.std(means, ddof=1))
+    assert control.error(4) == ErrorTerm(pytest.approx(control.scatter / 2), 5)
+
+
+@pytest.mark.parametrize(
+    ("failed", "windows", "fails"), [(0, 8, False), (2, 8, False), (3, 8, True), (5, 16, True)]
+)
+def test_a_control_fails_where_chance_does_not_allow_as_many(failed: int, windows: int, fails: bool) -> None:
+    control = Control(windows, failed, 1.0)
+    expected = stats.binomtest(failed, windows, 0.05, alternative="greater").pvalue
+    assert control.p == pytest.approx(expected)
+    assert control.fails == fails
+    assert control.expected == pytest.approx(0.05 * windows)
 
 
 def test_the_error_of_blocks_against_the_mean_of_many_runs() -> None:

@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
-from interface import CELL, slab
+from ase import Atoms
+from interface import CELL, TOP, slab
 
+from mlipbench_hpc.analysis.errors import force_errors
 from mlipbench_hpc.analysis.onepass import block_means
 from mlipbench_hpc.analysis.profiles import MOL_PER_L, Profiler
+from mlipbench_hpc.analysis.slowest import slow_quantities
+from mlipbench_hpc.analysis.visibility import visible_share
+from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.observables.profiles import described, observables, tell
 from mlipbench_hpc.worker.stretch import Notes
 
@@ -50,3 +55,30 @@ def test_bonded_atoms_are_a_molecule_and_no_ions(formula: str) -> None:
     notes, oxygens = Notes(), 2 * atoms.count(8)
     tell(result, notes)
     assert [f"({oxygens} of {formula})" in line for line in notes.warnings] == [True] * bool(oxygens)
+
+
+@pytest.mark.parametrize("formula", SPECIES)
+def test_only_single_atoms_are_ions_everywhere(formula: str) -> None:
+    """Visibility, slow quantities and forces on ions beside a molecule: those of sodium alone, 3 Å up."""
+    atoms, places, _ = SPECIES[formula]
+    height = FRAME.positions[27, 2] + 12.0
+    numbers = np.concatenate([FRAME.numbers, atoms, [11]])
+    molecule = np.array(places, dtype=float) + np.array([1.0, 1.0, height])
+    sodium = [[6.0, 6.0, TOP + 3.0]]
+    positions = np.concatenate([FRAME.positions, molecule, sodium])
+    bare = np.concatenate([FRAME.positions, sodium])
+    radii = np.linspace(1.0, 9.0, 9)
+    share = visible_share(numbers, positions, CELL, 79, radii)
+    alone = visible_share(np.append(FRAME.numbers, 11), bare, CELL, 79, radii)
+    assert share is not None
+    assert alone is not None
+    assert share.tolist() == alone.tolist()
+    slow = slow_quantities(numbers, positions, CELL, [79])
+    assert slow.pop("P_z") == pytest.approx(0.25)
+    assert slow == pytest.approx({"height of Na 0": 3.0})
+    one = Frames.from_atoms(
+        [Atoms(numbers, positions, cell=CELL, pbc=True), Atoms(numbers[27:], positions[27:])],
+        np.zeros(2),
+        np.zeros((2 * len(numbers) - 27, 3)),
+    )
+    assert force_errors(one, one.forces, [79])["ions"]["atoms"] == 2

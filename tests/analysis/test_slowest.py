@@ -47,6 +47,8 @@ def test_the_slowest_quantity_decides() -> None:
     assert independent_frames(np.array([fast, slow]), series, every) == pytest.approx(20_000 / 19, rel=0.25)
     absent = np.array([fast, np.full(20_000, np.nan)])
     assert independent_frames(absent, series, every) == independent_frames(fast, series, every)
+    gaps = np.where(every % 50 == 0, np.nan, slow)
+    assert independent_frames(np.array([fast, gaps]), series, every) == pytest.approx(20_000 / 19, rel=0.25)
     row = independence(300.0, 0.1, {"potential energy": fast.tolist(), "height of Na 0": slow.tolist()})
     assert row["slowest"] == "height of Na 0"
     assert row["statistical_inefficiency"] == pytest.approx(19, rel=0.25)

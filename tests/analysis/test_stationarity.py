@@ -1,10 +1,10 @@
-"""Stationarity of series whose answer is known: AR(1), a ramp, a decay, two states."""
+"""Stationarity of series whose answer is known: AR(1), a ramp, a decay."""
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from mlipbench_hpc.analysis.stationarity import equilibration, nonstationary, stationarity, transitions
+from mlipbench_hpc.analysis.stationarity import equilibration, nonstationary, stationarity
 
 
 def ar(noise: np.random.Generator, frames: int, phi: float) -> np.ndarray:
@@ -67,11 +67,3 @@ def test_a_run_of_few_independent_frames_cannot_tell() -> None:
 def test_halves_and_slope_by_hand() -> None:
     result = stationarity(np.arange(10.0))
     assert (result.first, result.second, result.slope) == pytest.approx((2.0, 7.0, 1.0))
-
-
-def test_transitions_with_a_margin() -> None:
-    """Below, at the border, below: none; below, above, below: two; begins above and stays: none."""
-    heights = np.array([[3.0, 4.4, 4.6, 4.4, 3.0], [3.0, 5.5, 4.6, 3.5, 3.0], [6.0, 6.1, 5.8, 4.6, 6.0]]).T
-    counts, below = transitions(heights, 4.5, 0.5)
-    assert counts.tolist() == [0, 2, 0]
-    assert below.tolist() == [1, 1, 0]

@@ -183,6 +183,8 @@ def test_what_is_hardly_a_slab_is_refused() -> None:
         terraces(2.0).waters(5.0).surface()
     with pytest.raises(ValueError, match=r"no water is near a face of the slab: the nearest oxygen is 14\.0"):
         terraces(2.0, 4.0).waters(18.0).surface()
+    with pytest.raises(ValueError, match=r"no water is near a face of the slab: no oxygen lies above z = 0"):
+        terraces(2.0, 4.0, 6.0).waters(5.0).surface()
     with pytest.raises(ValueError, match=r"the metal fills the cell: its widest gap along z is 4\.00 Å"):
         terraces(*np.arange(0.0, 60.0, 4.0)).surface()
     pile = Pile()

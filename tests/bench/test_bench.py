@@ -11,8 +11,16 @@ assert SPEC is not None
 assert SPEC.loader is not None
 BENCH = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(BENCH)
+# `make test` tries the cheapest parts; the others start engines or whole campaigns.
+CHEAP = [("lammps_md.py", "reference"), ("report.py", "login")]
 PARTS = [
-    pytest.param(script, environment, list(bars), id=f"{script}-{environment}")
+    pytest.param(
+        script,
+        environment,
+        list(bars),
+        id=f"{script}-{environment}",
+        marks=[] if (script, environment) in CHEAP else [pytest.mark.slow],
+    )
     for script, environment, bars in BENCH.BENCHES
 ]
 

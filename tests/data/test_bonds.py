@@ -9,9 +9,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from label_checks import mistakes, remarks
 
-from mlipbench_hpc.data import labels
+from mlipbench_hpc.data import labels, stretches, zeros
 from mlipbench_hpc.data.bonds import bonds
-from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.frames import Frames, concatenate
 from mlipbench_hpc.data.relations import Relations
 
 K_EV = 1059.162 / 23.0605  # bond of SPC/Fw, doi:10.1063/1.2136877: 45.93 eV/Å²
@@ -147,3 +147,111 @@ def test_a_liquid_that_is_not_periodic_is_remarked() -> None:
     assert any("in 12 of 12 frames, not periodic, atoms fill the Lattice" in line for line in remarks(frames))
     molecule = replace(frames, cells=frames.cells * 2.0)
     assert remarks(molecule) == []
+
+
+def test_a_few_gradients_among_many_frames_are_named() -> None:
+    frames = water(400)
+    odd = [101, 203, 310]
+    sign = np.where(np.isin(np.arange(400), odd), -1.0, 1.0)[frames.frame_of_atom()]
+    wrong_sign = replace(frames, forces=frames.forces * sign[:, None])
+    (sentence,) = wrong(wrong_sign)
+    assert "of 3 frames (the first is 101), unlike the others" in sentence
+    lone = Frames.from_atoms([Atoms("O")], np.array([-432.0]), np.zeros((1, 3)))
+    (sentence,) = wrong(concatenate([lone, wrong_sign]))
+    assert "(the first is 102)" in sentence
+
+
+def test_where_only_some_frames_are_looked_at_this_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve frames, each with its atoms in an order of its own, and searches in four of them."""
+    monkeypatch.setattr(stretches, "MOST_SEARCHES", 4)
+    frames, random = water(), np.random.default_rng(1)
+    order = np.concatenate([81 * index + random.permutation(81) for index in range(12)])
+    mixed = replace(
+        frames,
+        numbers=frames.numbers[order],
+        positions=frames.positions[order],
+        forces=frames.forces[order],
+    )
+    (sentence,) = labels.unchecked(Relations.of(mixed))
+    assert "O-H distances in 4 frames confirm the sign of the forces" in sentence
+
+
+def test_residual_forces_of_relaxed_bonds_raise_no_alarm() -> None:
+    """Bonds relaxed by another method differ by 4 mÅ and are 1 % too short for these labels."""
+    frames = water(size=0.003)
+    assert wrong(replace(frames, forces=-0.01 * frames.forces)) == []
+
+
+def dimers(count: int) -> Frames:
+    """Eight dimers of rest lengths 2 and 2.15 Å, k = 5 eV/Å²; in two frames short ones are stretched."""
+    random = np.random.default_rng(5)
+    sites = 6.0 * np.stack(np.meshgrid(*[[0.0, 1.0]] * 3), -1).reshape(-1, 3)
+    rest = np.where(np.arange(8) % 2, 2.15, 2.0)
+    images, energies, forces = [], [], []
+    for index in range(count):
+        stretch = (0.3 + 0.1 * index) * (2.1 - rest) if index < 2 else random.normal(0, 0.1, 8)
+        ends = sites + (rest + stretch)[:, None] * [1.0, 0, 0]
+        pull = -5.0 * stretch[:, None] * [1.0, 0, 0]
+        images.append(Atoms("Ar16", np.concatenate([sites, ends]), cell=[12.0] * 3, pbc=True))
+        energies.append(2.5 * float((stretch**2).sum()))
+        forces.append(np.concatenate([-pull, pull]))
+    return Frames.from_atoms(images, np.array(energies), np.concatenate(forces))
+
+
+def test_unlike_bonds_of_a_crystal_raise_no_alarm() -> None:
+    """In two frames longer bonds are compressed and shorter ones stretched: a static structure."""
+    frames = dimers(40)
+    first = bonds(frames.select([0, 1] * 10))
+    assert first is not None
+    assert first.stiffness < 0.0
+    assert wrong(frames) == []
+    sign = np.where(np.isin(np.arange(40), [7, 20, 33]), -1.0, 1.0)[frames.frame_of_atom()]
+    (sentence,) = wrong(replace(frames, forces=frames.forces * sign[:, None]))
+    assert "(the first is 7), unlike the others" in sentence
+
+
+def test_two_energy_zeros_three_electronvolts_apart_are_remarked() -> None:
+    """27 molecules of bonds rattled by 0.01 Å: energies vary by 0.05 eV."""
+    frames = water(16, 0.01)
+    shift = np.where(np.arange(16) % 2, 3.0, 0.0)
+    (sentence,) = remarks(replace(frames, energies=frames.energies + shift))
+    assert sentence.startswith("energies of H54O27 fall into two groups 2.9")
+    assert "(8 and 8 frames, each within 0.0" in sentence
+    assert remarks(replace(frames, energies=frames.energies + shift / 6)) == []
+
+
+def test_molecules_beside_crystals_are_no_mixture() -> None:
+    """Dimers without a cell beside a crystal are usual; frames of the crystal without one are not."""
+    frames = metal(0.05)
+    pair = Atoms("Au2", [[0.0, 0, 0], [2.6, 0, 0]])
+    pairs = Frames.from_atoms([pair], np.array([-1.0]), np.array([[0.4, 0, 0], [-0.4, 0, 0]]))
+    assert not any("periodicity" in line for line in remarks(concatenate([frames, pairs])))
+    pbc = np.repeat(np.arange(8) < 4, 3).reshape(8, 3)
+    assert any(
+        "periodicity: 4 not periodic, 4 periodic" in line for line in remarks(replace(frames, pbc=pbc))
+    )
+
+
+def test_two_phases_are_no_two_energy_zeros() -> None:
+    """Eight atoms on a cubic and on a stretched lattice of the same volume, 3 eV apart."""
+    random = np.random.default_rng(6)
+    images = []
+    for index in range(20):
+        scale = [1.0, 1.0, 1.0] if index < 10 else [1.25, 0.8, 1.0]
+        sites = 2.5 * np.stack(np.meshgrid(*[[0.0, 1.0]] * 3), -1).reshape(-1, 3)
+        places = (sites + random.normal(0, 0.02, (8, 3))) * scale
+        images.append(Atoms("Ne8", places, cell=5.0 * np.array(scale), pbc=True))
+    energies = np.where(np.arange(20) < 10, -100.0, -97.0) + random.normal(0, 0.05, 20)
+    frames = Frames.from_atoms(images, energies, random.normal(0, 1, (160, 3)))
+    assert list(zeros.energy_zeros(frames)) == []
+    assert len(list(zeros.energy_zeros(replace(frames, energies=np.roll(energies, 5))))) == 1
+
+
+def test_energies_with_few_digits_are_remarked() -> None:
+    """81 atoms: steps of 0.1 eV are 1.23 meV/atom; near 160,000 eV single precision has steps of 1/64 eV."""
+    frames = water(size=0.01)
+    (sentence,) = remarks(replace(frames, energies=np.round(frames.energies, 1)))
+    assert "are multiples of 0.1 eV (1.23 meV/atom, limit 1 meV/atom)" in sentence
+    single = (frames.energies - 148000.0).astype(np.float32).astype(np.float64)
+    (sentence,) = remarks(replace(frames, energies=single))
+    assert "are of single precision: steps of 0.0156 eV" in sentence

@@ -196,8 +196,8 @@ def test_two_energy_zeros_are_named() -> None:
     frames = springs(walk(40, 0.2))
     shift = np.where(np.arange(40) % 2, 500.0, 0.0)
     (sentence,) = remarks(replace(frames, energies=frames.energies + shift))
-    assert sentence.startswith("energies of Ne8 fall into two groups 6")
-    assert "(20 and 20 frames, each within 0." in sentence
+    assert sentence.startswith("energies of Ne8 fall into two groups 50")
+    assert "(20 and 20 frames, each within " in sentence
 
 
 def test_few_compositions_of_one_frame_are_not_judged() -> None:

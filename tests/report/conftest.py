@@ -158,7 +158,7 @@ def predictions(part: str, member: int) -> tuple[bytes, dict[str, Any]]:
     forces = frames.forces + generator.normal(scale=0.11 + 0.01 * member, size=frames.forces.shape)
     content = npz(
         indices=np.arange(len(frames)), offsets=frames.offsets, numbers=frames.numbers, energies=energies,
-        forces=forces, reference_energies=frames.energies, reference_forces=frames.forces,
+        forces=forces, label_energies=frames.energies, label_forces=frames.forces,
     )  # fmt: skip
     half, none = np.arange(len(frames)) % 2 == 0, np.zeros(len(frames), dtype=bool)
     strata = strata_errors(frames, forces, np.where(half, 300.0, 350.0), none)

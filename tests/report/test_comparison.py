@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from charged import CHARGED, NEUTRAL, add, asked, change, collected, interfaces, movement, moves
+from ion_heights import hopping, put_ions
 from profiled import ERRORS, SCALARS, SPREAD, Z, npz
 from scipy import stats
 from wellformed import Wellformed
@@ -24,7 +25,10 @@ from mlipbench_hpc.report.draw.drawing import Figure, finish
 from mlipbench_hpc.report.draw.overlay import caption, overlay
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.layers import conditional as on_layers
+from mlipbench_hpc.report.section import Consequence
 from mlipbench_hpc.report.significance import primary
+from mlipbench_hpc.report.stationary import Cause
 
 ABOUT = "M = 4, 120 training structures each; 2 runs of 2.00 ps"
 
@@ -261,7 +265,7 @@ def test_the_reference_as_short_as_the_model_is_tested_against_itself(campaign: 
     assert list(controls(group)) == [("charged", "total_orientation")]
     assert checked.windows == 5
     assert checked.failed <= 2
-    words = "windows of the reference as long as this run that differ from its rest: "
+    words = "windows of the reference as long as a run of charged that differ from its rest at p ≤ 0.05: "
     assert f"{words}{checked.failed} of 5 for" in agreements(group)[0]
 
 
@@ -286,7 +290,7 @@ def only(campaign: Any, spread: dict[str, Any] | None = None, **changes: Any) ->
         ({}, {"analysed_ps": 20.0}, "longest run 20.0 ps after equilibration, below the required 100 ps: "
          "extend the runs"),
         # 32 of 160 frames over 500 ps: a block of 16 frames is shorter
-        ({}, {"memory": 32.0}, "autocorrelation time of P_z 101 ps exceeds the block length 50.3 ps: use "
+        ({}, {"memory": 32.0}, "autocorrelation time of P_z 100 ps exceeds the block length 50.0 ps: use "
          "longer runs or fewer blocks"),
         ({"frames": 40.0}, {}, "training band is based on 40.0 independent effective frames, fewer than 100: "
          "use longer runs"),
@@ -418,6 +422,7 @@ def test_a_training_band_out_of_reach_counts_for_nothing(campaign: Any) -> None:
     group = by_title(campaign)[CHARGED]
     number = numbered(group.lines[1], "cosine")
     assert with_errors(number) == "−0.310 ± 0.014 ± (0.039)"
+    assert with_errors(replace(number, training=None)) == "−0.310 ± 0.014 ± not determined"
     # 2.5 standard errors of 0.02/√2, twice over: resolved by sampling alone, not with the model's error
     far = Number(number.mean + 2.5 * 2**0.5 * number.se, number.se, number.dof)
     assert number.against(far).p < 0.05 < replace(number, usable=True).against(far).p
@@ -528,7 +533,7 @@ def test_warnings_stand_under_size_data_and_length(compared: Any, plain: None, t
         "members": 4,
         "structures": 20,
         "compositions": {},
-        "zeros": ["member 0: off"],
+        "zeros": [{"member": 0, "composition": "H32O16", "offset_eV": 0.5, "mean_eV": 0.1}],
         "strata": [],
     }
     compared.commit("calibrate", {"committee": "mace", "round": 0}, result, {})
@@ -564,18 +569,21 @@ def test_conclusions_from_a_run_that_is_not_stationary_are_withheld(
     compared: Any, series: dict[str, Any], words: str
 ) -> None:
     """Two runs of the reference, of which both move; the model's own runs are sound."""
-    ions = {"Na": {"transitions": [9], "starts_in_first_layer": [1]}}
-    change(compared, "analyse", "charged", 0, stationarity=movement(ions))
+    change(compared, "analyse", "charged", 0, stationarity=movement(["Na"]))
     for replica in range(2):
-        change(compared, "analyse", "truth", replica, stationarity=movement(ions, **series))
+        change(compared, "analyse", "truth", replica, stationarity=movement(["Na"], **series))
     group = by_title(compared)[CHARGED]
     dipole = [test for test in primary(group) if test.quantity.name == "total_orientation"]
     assert [test.verdict for test in dipole] == ["withheld"]
-    assert words in dipole[0].withheld
-    assert dipole[0].withheld.startswith("truth is ")
+    assert dipole[0].withheld is not None
+    assert words in dipole[0].withheld.sentence
+    assert dipole[0].withheld.sentence.startswith("truth is ")
+    assert dipole[0].withheld.cause is Cause.NOT_STATIONARY
     assert comparison.differs(group, group.lines[1], dipole[0].quantity) is None
     assert "conclusions on the reference are withheld" in agreements(group)[0]
-    assert any("not stationary" in reason for reason in convergence.reasons(group.lines[0], True))
+    failed = convergence.reasons(group.lines[0], True)
+    assert [own.consequence for own in failed if "not stationary" in own.sentence] == [Consequence.WRONG]
+    assert {own.consequence for own in failed[1:]} == {Consequence.ERROR_UNKNOWN}
 
 
 @pytest.mark.parametrize(
@@ -587,21 +595,20 @@ def test_statements_on_ions_are_conditional_on_their_layer(
 ) -> None:
     for name in ("truth", "charged"):
         for replica in range(2):
-            ions = {"Na": {"transitions": [changes[replica]], "starts_in_first_layer": [starts[replica]]}}
-            change(compared, "analyse", name, replica, stationarity=movement(ions))
+            put_ions(compared, name, replica, [hopping(1 - starts[replica], changes[replica])])
     group = by_title(compared)[CHARGED]
     assert ("conditional on the ions' layers" in agreements(group)[0]) == conditional
-    assert bool(convergence.conditional(group.lines[0])) == conditional
+    assert bool(on_layers(group.lines[0])) == conditional
 
 
 def test_the_slowest_quantity_is_compared_with_the_block(campaign: Any) -> None:
     """An ion whose height has an autocorrelation time of 0.4 ps, in blocks of 0.16 ps."""
     slow = moves() | {"inefficiency": 40.0}
-    ions = {"Na": {"transitions": [20], "starts_in_first_layer": [1]}}
-    add(campaign, "charged", "mace", replicas=1, stationarity=movement(ions, **{"Na 0": slow}))
+    add(campaign, "charged", "mace", replicas=1, stationarity=movement(["Na"], **{"Na 0": slow}))
     (group,) = (group for title, group in by_title(campaign).items() if title == CHARGED)
     reasons = convergence.reasons(group.lines[0], True)
-    assert any(reason.startswith("autocorrelation time of the height of Na 0 0.400 ps") for reason in reasons)
+    words = "autocorrelation time of the height of Na 0 0.400 ps"
+    assert any(reason.sentence.startswith(words) for reason in reasons)
 
 
 def test_declared_comparisons_alone_are_tested(compared: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from charged import CHARGED, NEUTRAL, add, change, collected, interfaces, movement, moves
+from ion_heights import hopping, put_ions
 from profiled import ERRORS, SCALARS
 
 from mlipbench_hpc.analysis.inference import ErrorTerm
@@ -17,6 +18,7 @@ from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.layers import conditional
 from mlipbench_hpc.report.significance import primary, unmatched
+from mlipbench_hpc.report.stationary import Cause, Withholding
 
 LONG = {"time_ps": 600.0, "analysed_ps": 500.0}
 
@@ -117,7 +119,8 @@ def test_a_run_too_short_for_a_test_of_stationarity_is_withheld(campaign: Any) -
     change(interfaces(campaign), "analyse", "charged", 1, stationarity={"skipped": reason})
     group = groups(collected(campaign))[0]
     assert {test.verdict for test in primary(group)} == {"withheld"}
-    assert primary(group)[0].withheld == f"charged is not tested for stationarity: {reason}"
+    words = f"not tested for stationarity: {reason}"
+    assert primary(group)[0].withheld == Withholding(Cause.NOT_TESTED, "charged", words)
 
 
 def test_withheld_differences_ask_for_longer_runs(campaign: Any) -> None:
@@ -128,7 +131,7 @@ def test_withheld_differences_ask_for_longer_runs(campaign: Any) -> None:
         change(campaign, "analyse", "truth", replica, stationarity=movement(cosine=moves(p=1e-4)))
     following = conclusions.sentences(collected(campaign))[2]
     assert following.startswith("Next: extend the MD truth to 2000 ps")
-    assert following.endswith("; their conclusions are withheld, because they are not stationary.")
+    assert following.endswith("; conclusions are withheld, because a run is not stationary.")
 
 
 def test_a_committee_that_is_not_usable_is_trained_before_it_runs_longer(
@@ -155,31 +158,32 @@ def test_starts_of_both_layers_have_to_agree(campaign: Any, apart: float, agree:
     add(campaign, "truth", None, **LONG)
     for replica in range(4):
         low = int(replica < 2)
-        ions = {"Na": {"transitions": [6], "starts_in_first_layer": [low]}}
         values = collected(campaign).of("analyse", md="charged", replica=replica)[0].values["profiles"]
         mean = SCALARS["total_orientation"] + low * apart * ERRORS["total_orientation"]
         own = values["total_orientation"] | {"mean": mean}
         profiles = values | {"total_orientation": own}
-        change(campaign, "analyse", "charged", replica, stationarity=movement(ions), profiles=profiles)
+        change(campaign, "analyse", "charged", replica, profiles=profiles)
+        put_ions(campaign, "charged", replica, [hopping(1 - low, 7)])
     (line,) = (line for line in groups(collected(campaign))[0].drawn if line.name == "charged")
     words = conditional(line)
     assert (words == "") == agree
     if not agree:
         assert words.startswith(
-            "Na: runs that start in the first layer differ from those that start beyond it by 3.20 ± 0.40 in "
+            "Na: runs that start with more ions in the inner layer differ from the others by 3.20 ± 0.40 in "
             "mean P_z (Welch, p = "
         )
         assert numbered(line, "total_orientation").mean == pytest.approx(-6.0 + 1.6)
 
 
 def test_a_resolved_difference_is_conditional_on_the_layer(campaign: Any) -> None:
-    results = collected(interfaces(campaign))
-    ions = {"Na": {"transitions": [0], "starts_in_first_layer": [1]}}
+    interfaces(campaign)
+    for replica in range(2):
+        put_ions(campaign, "charged", replica, [hopping(0, 0), hopping(1, 0)])
+    results = collected(campaign)
     for run in results.of("analyse", md="charged"):
         run.values["profiles"]["first_layer"]["peak_g_per_cm3"]["mean"] += 50.0
-        run.values["stationarity"] = movement(ions)
     resolved = conclusions.sentences(results)[0]
-    assert resolved.endswith("Conditional on the layers where the ions of charged began.")
+    assert "Conditional on the layers where the ions of charged began." in resolved
 
 
 def test_the_training_part_counts_with_its_lower_limit(campaign: Any) -> None:

@@ -26,7 +26,7 @@ def test_equal_warnings_of_several_runs_are_a_single_line() -> None:
     sentences = ["replica 0: width 0.5 Å exceeds 2 Å.", "replica 1: width −1.5 Å exceeds 2 Å."]
     own = [Caution("a", "MD a (1 ps)", sentence) for sentence in sentences]
     (kind,) = kinds(warned(*own, replace(own[0], place="b"), own[0]))
-    assert kind.line() == "Width −1.5 to 0.5 Å exceeds 2 Å. [a (replicas 0 and 1) and b (replica 0)]"
+    assert kind.line() == "Width … Å exceeds 2 Å. [a (replicas 0 and 1): −1.5 to 0.5; b (replica 0): 0.5]"
     assert len(kind.cautions) == 3
 
 
@@ -43,11 +43,30 @@ def test_a_stated_kind_holds_different_sentences_together() -> None:
     own = [Caution(p, p, f"{p} is cold", kind="species at different temperatures") for p in ("Au", "Na")]
     (kind,) = kinds(warned(*own))
     assert kind.line() == "Species at different temperatures [Au and Na]"
+    cold = [replace(caution, value=f"{kelvin} K") for caution, kelvin in zip(own, (212, 409), strict=True)]
+    (kind,) = kinds(warned(*cold))
+    assert kind.line() == "Species at different temperatures [Au: 212 K; Na: 409 K]"
+
+
+def test_a_line_on_several_runs_states_the_values_of_each() -> None:
+    """A number with its error is one value; what all runs share stays in the sentence."""
+    pairs = {
+        "dp": "12 standard errors (−12.26 ± 0.25 and −3.79 ± 0.93)",
+        "mace": "3.0 standard errors (−8.00 ± 0.27 and −7.27 ± 0.65)",
+    }
+    own = [Caution(name, name, f"replicas differ by {words}, limit 3.") for name, words in pairs.items()]
+    (kind,) = kinds(warned(*own))
+    assert kind.line() == (
+        "Replicas differ by … standard errors (… and …), limit 3. [dp: 12, −12.26 ± 0.25 and −3.79 ± 0.93; "
+        "mace: 3.0, −8.00 ± 0.27 and −7.27 ± 0.65]"
+    )
+    assert kinds(warned(own[0]))[0].line() == f"Replicas differ by {pairs['dp']}, limit 3. [dp]"
 
 
 def test_formulas_are_listed_and_names_with_digits_are_no_numbers() -> None:
     sentences = ["P2x of Au4H2 is -1 eV", "P2x of Au4Na1 is +2 eV"]
-    assert merged(sentences) == "P2x of Au4H2 and Au4Na1 is -1 to +2 eV"
+    assert merged([Caution("a", "a", own) for own in sentences]) == "P2x of Au4H2 and Au4Na1 is -1 to +2 eV"
+    assert merged([Caution(own, own, own) for own in sentences]) == "P2x of … is … eV"
 
 
 def collected(campaign: Any) -> Results:

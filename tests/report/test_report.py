@@ -300,9 +300,18 @@ def test_temperature_off_its_target_is_a_warning(campaign: Any, plain: None, tmp
     [
         ({"Au": (213.0, 8.0), "O": (341.0, 9.0), "H": (302.0, 3.0)}, "O 341.0 ± 9.0 K and Au 213.0 ± 8.0 K"),
         ({"Na": (320.0, 4.0)}, "Na 320.0 ± 4.0 K"),
-        ({"Na": (320.0, 7.0), "H": (313.0, 1.0), "Au": (0.0, 0.0), "O": (None, None), "Cl": (9.0, None)}, ""),
+        (
+            {"Na": (320.0, 7.0)},
+            "Na 320.0 ± 7.0 K (cannot be told from the target 300 K, its error is 7.0 K: too short to say)",
+        ),
+        (
+            {"Cl": (9.0, None)},
+            "Cl 9.000 K (cannot be told from the target 300 K, its error is "
+            "not determined: too short to say)",
+        ),
+        ({"Na": (314.0, 1.0), "H": (313.0, 1.0), "Au": (0.0, 0.0), "O": (None, None)}, ""),
     ],
-    ids=["cold metal, hot water", "one species", "within 3 SE, within 5 %, fixed, unknown, no error"],
+    ids=["cold metal, hot water", "a species", "within 3 SE", "no error", "within 5 %, fixed, unknown"],
 )
 def test_species_at_temperatures_of_their_own_are_a_warning(
     campaign: Any, means: dict[str, tuple[Any, Any]], message: str
@@ -315,7 +324,7 @@ def test_species_at_temperatures_of_their_own_are_a_warning(
     text = [one.sentence for one in warnings(results) if "kinetic temperature" in one.sentence]
     assert len(text) == bool(message)
     if message:
-        assert f"the kinetic temperature of {message} (mean over" in text[0]
+        assert f"kinetic temperature of {message} (mean over" in text[0]
 
 
 @pytest.mark.parametrize(

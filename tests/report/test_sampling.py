@@ -51,8 +51,8 @@ def test_the_table_and_the_numbers(campaign: Any, tmp_path: Path, monkeypatch: p
     result = table(sampled(campaign, rows(30, T300=5.0), rows(20, T300=2.5)))
     assert result is not None
     assert result.rows == [
-        ["spcfw", "box", "0", "300", "30", "0.100", "5.00", "6.00", "potential energy"],
-        ["spcfw", "box", "1", "300", "20", "0.100", "2.50", "8.00", "potential energy"],
+        ["spcfw", "box", "0", "300", "30", "0.100", "5.00", "6.00", "potential energy alone"],
+        ["spcfw", "box", "1", "300", "20", "0.100", "2.50", "8.00", "potential energy alone"],
     ]
     page = build_report(campaign.document, campaign.tasks, campaign.store, tmp_path).read_text(
         encoding="utf-8"
@@ -71,3 +71,20 @@ def test_a_dataset_of_one_run_and_one_that_was_sampled_before_this_was_said(camp
     result = table(collect(campaign.document, campaign.tasks, campaign.store))
     assert result is not None
     assert result.rows[-1][:3] == ["spcfw", "box", "0"]
+
+
+def test_a_run_without_slow_quantities_in_every_frame_is_judged_by_its_energy_alone(campaign: Any) -> None:
+    """Of two runs at 1200 K one lacks P_z in a frame: its energy alone would make all frames independent."""
+    both, energy = rows(24, T1200=4.7), rows(24, T1200=1.0)
+    both["sampling"][0] |= {"slowest": "P_z", "inefficiencies": {"potential energy": 1.2, "P_z": 4.7}}
+    energy["sampling"][0] |= {"slowest": "potential energy", "inefficiencies": {"potential energy": 1.0}}
+    results = sampled(campaign, both, energy)
+    (caution,) = warnings(results)
+    assert caution.sentence == (
+        "independence of the frames of box at 1200 K is judged by the potential energy alone, because P_z "
+        "and ions' heights are not known in every frame: fewer than 24.0 of these 24 frames may be "
+        "independent; increase `every`."
+    )
+    result = table(results)
+    assert result is not None
+    assert [row[-1] for row in result.rows] == ["P_z", "potential energy alone"]

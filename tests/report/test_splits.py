@@ -1,8 +1,13 @@
 """How near test frames come to training frames, from the record of a split task."""
 
+from typing import Any
+
 import pytest
 
-from mlipbench_hpc.report.splits import nearness
+from mlipbench_hpc.report.collect import collect
+from mlipbench_hpc.report.sections.data import numbers
+from mlipbench_hpc.report.sections.timings import timings
+from mlipbench_hpc.report.splits import nearness, offsets
 
 RECORD = {"frames_tested": 20, "frames": {"-1": 3, "1": 8, "2": 5, "7": 4}}
 
@@ -16,3 +21,28 @@ def test_frames_nearer_than_independent_ones(
 ) -> None:
     """By hand; a trajectory without training frames (-1) is never near."""
     assert nearness(RECORD, independent) == expected
+
+
+def test_a_single_frame_determines_no_scatter_of_energies(campaign: Any) -> None:
+    entries = {
+        formula: {"frames": frames, "mean_eV": 0.5, "scatter_meV_per_atom": scatter}
+        for formula, frames, scatter in (("H32O16", 3, 4.0), ("H2O1", 1, 0.0))
+    }
+    values = {"reference_energies": "fit", "offsets": entries, "members": 4, "test": 8}
+    campaign.commit("split", {"split": "main", "train": 8}, values, {})
+    campaign.tasks = [task for task in campaign.tasks if task.verb != "split" or task.subject["train"] == 8]
+    results = collect(campaign.document, campaign.tasks, campaign.store)
+    table = offsets(results)
+    assert table is not None
+    assert {row[2]: row[-1] for row in table.rows} == {"H32O16": "4.00", "H2O1": "not determined"}
+    (own,) = numbers(results)["splits"].values()
+    scatter = {formula: entry["scatter_meV_per_atom"] for formula, entry in own["offsets"].items()}
+    assert scatter == {"H32O16": 4.0, "H2O1": None}
+
+
+def test_times_of_committees_and_runs_stand_apart(campaign: Any) -> None:
+    results = collect(campaign.document, campaign.tasks, campaign.store)
+    rows = {(row[0], row[1]): row[2] for row in timings(results).rows}
+    assert rows["train", "mace"] == "4"
+    assert rows["md", "bulk"] == "2"
+    assert rows["split", "–"] == "1"

@@ -73,6 +73,6 @@ def moves(
             "slope": 0.0, **halves}  # fmt: skip
 
 
-def movement(ions: dict[str, Any] | None = None, **series: dict[str, Any]) -> dict[str, Any]:
+def movement(ions: list[str] | None = None, **series: dict[str, Any]) -> dict[str, Any]:
     usual = {"total_orientation": moves(), "cosine": moves(), "potential_eV_per_atom": moves()}
-    return {"frame_ps": 0.01, "series": usual | series, "ions": ions or {}}
+    return {"frame_ps": 0.01, "series": usual | series, "ions": ions or []}

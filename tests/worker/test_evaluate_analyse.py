@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.worker.__main__ import attempt
 from mlipbench_hpc.worker.calibrate import require_different
+from mlipbench_hpc.worker.observables.thermo import mobile_atoms
+from mlipbench_hpc.worker.stretch import Stretch
 
 DYNAMICS = {"dipole_correlation": 1.0, "survival": 2.0, "origins": "all", "coordination": 3.2}
 ADAPTER = """
@@ -118,7 +121,8 @@ def test_evaluate(store: Store, tmp_path: Path) -> None:
     with np.load(store.task(task.key) / "predictions-test.npz", allow_pickle=False) as saved:
         np.testing.assert_array_equal(saved["indices"], np.arange(29, 9, -1))
         np.testing.assert_allclose(saved["energies"], frames.energies[29:9:-1] + 0.25)
-        np.testing.assert_array_equal(saved["forces"], saved["reference_forces"])
+        np.testing.assert_array_equal(saved["forces"], saved["label_forces"])
+        np.testing.assert_array_equal(saved["label_energies"], frames.energies[29:9:-1])
         np.testing.assert_array_equal(saved["offsets"], np.arange(0, 41, 2))
 
 
@@ -210,11 +214,23 @@ def analyse(
     return values, store.task(task.key)
 
 
+def test_fixed_atoms_have_no_temperature() -> None:
+    """Of three atoms the second is where it was in the last analysed frame."""
+    positions = np.zeros((5, 3, 3))
+    positions[4, [0, 2]] = 0.1
+    positions[1, 1] = 9.0  # before what is analysed
+    stretch = Stretch(SimpleNamespace(positions=positions), np.array([2, 3, 4]), 0)
+    assert mobile_atoms(stretch).tolist() == [True, False, True]
+
+
 def test_analyse(store: Store) -> None:
     values, folder = analyse(store, md_files(114, side=10.0), {"outcome": "completed"})
     assert (values["frames"], values["frames_analysed"]) == (114, 100)
-    assert values["analysed_ps"] == pytest.approx(9.9)
+    # 100 frames, each for the 0.1 ps between them
+    assert values["analysed_ps"] == pytest.approx(10.0)
     assert values["thermo"]["temperature_K"]["mean"] == pytest.approx(300.5)
+    kinetic = [values["thermo"][name] for name in ("temperature_K", "temperature_O_K")]
+    assert [(own["atoms"], own["independent"]) for own in kinetic] == [(30, 100.0), (10, 100.0)]
     # 300 and 301 K in turn: blocks agree, and of both errors the larger counts, std/√100.
     assert values["thermo"]["temperature_K"]["se_blocks"] == pytest.approx(0, abs=1e-9)
     assert values["thermo"]["temperature_K"]["se"] == pytest.approx(0.5 / 99**0.5)

@@ -10,6 +10,7 @@ from mlipbench_hpc.worker.foreign import dcd
 from mlipbench_hpc.worker.foreign.cells import normal
 
 CELL = np.array([[11.5, 0.0, 0.0], [-5.75, 9.96, 0.0], [0.6, 0.4, 34.0]])
+NAMD = "REMARKS CREATED BY NAMD"
 FRAMES = np.random.default_rng(5).uniform(0.0, 9.0, size=(4, 7, 3))
 
 
@@ -18,11 +19,13 @@ def record(content: bytes) -> bytes:
     return size + content + size
 
 
-def save(path: Path, numbers: list[float], frames: np.ndarray, fixed: int = 0) -> Path:
+def save(
+    path: Path, numbers: list[float], frames: np.ndarray, fixed: int = 0, version: int = 24, title: str = NAMD
+) -> Path:
     """A DCD with six numbers for each cell; of later frames the first `fixed` atoms are not stored."""
     words = [len(frames), 1, 1, len(frames), 0, 0, 0, 0, fixed]
-    head = b"CORD" + struct.pack("<9if10i", *words, 0.02, 1, *[0] * 8, 24)
-    parts = [head, struct.pack("<i", 1) + b"REMARKS CREATED BY NAMD".ljust(80)]
+    head = b"CORD" + struct.pack("<9if10i", *words, 0.02, 1, *[0] * 8, version)
+    parts = [head, struct.pack("<i", 1) + title.encode().ljust(80)]
     parts.append(struct.pack("<i", frames.shape[1]))
     if fixed:
         parts.append(np.arange(fixed + 1, frames.shape[1] + 1, dtype="<i4").tobytes())
@@ -75,3 +78,41 @@ def test_atoms_that_are_fixed_keep_the_places_of_the_first_frame(tmp_path: Path)
 def test_a_cell_of_zeros_is_none(tmp_path: Path) -> None:
     path = save(tmp_path / "t.dcd", [0.0] * 6, FRAMES)
     assert next(dcd.content(path).pieces(9)).cells is None
+
+
+NARROW = np.array([[12.0, 0.3, -0.1], [0.3, 11.0, 0.2], [-0.1, 0.2, 34.0]])
+
+
+def test_a_shape_matrix_with_small_tilts_by_the_version_of_charmm(tmp_path: Path) -> None:
+    """CHARMM's version, 46, decides what elements below 1 Å are; other programs write 24."""
+    numbers = NARROW[np.tril_indices(3)].tolist()
+    path = save(tmp_path / "t.dcd", numbers, FRAMES, version=46, title="* BY CHARMM")
+    content = dcd.content(path)
+    piece = next(content.pieces(9))
+    assert piece.cells is not None
+    assert piece.cells[0] == pytest.approx(NARROW)
+    assert content.warnings == ()
+
+
+def test_cosines_that_may_be_a_shape_matrix_are_said(tmp_path: Path) -> None:
+    """As cosines a is 12 Å and γ = arccos 0.3 = 72.54°; as a matrix a is 144.1^½ = 12.0042 Å."""
+    numbers = NARROW[np.tril_indices(3)].tolist()
+    (warning,) = dcd.content(save(tmp_path / "t.dcd", numbers, FRAMES, title="* BY SOMEBODY")).warnings
+    assert "cosines, 12.0000 x 11.0000 x 34.0000 Å at 78.46, 95.74, 72.54°; if CHARMM" in warning
+    assert "12.0042 x " in warning
+    for stored, title in (
+        (numbers, NAMD),
+        ([12.0, 0.0, 11.0, 0.0, 0.0, 34.0], "*"),
+        ([12.0, 60.0, 11.0, 90.0, 90.0, 34.0], "*"),
+    ):
+        assert dcd.content(save(tmp_path / "t.dcd", stored, FRAMES, title=title)).warnings == ()
+
+
+def test_numbers_that_are_no_cosines_of_a_cell_are_a_matrix(tmp_path: Path) -> None:
+    """Angles of 37° and 60° and a third of 107° close no cell."""
+    matrix = np.array([[12.0, 0.5, -0.3], [0.5, 11.0, 0.8], [-0.3, 0.8, 34.0]])
+    path = save(tmp_path / "t.dcd", matrix[np.tril_indices(3)].tolist(), FRAMES, title="*")
+    piece = next(dcd.content(path).pieces(9))
+    assert piece.cells is not None
+    assert piece.cells[0] == pytest.approx(matrix)
+    assert dcd.content(path).warnings == ()

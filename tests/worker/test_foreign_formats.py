@@ -1,6 +1,7 @@
 """Every format of other programs gives the positions, cell and times that were written, or a sentence."""
 
 import gzip
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from foreign_files import ATOMS, BOHR, CELL, ELEMENTS, FRAMES, NAMES, NUMBERS, P
 
 from mlipbench_hpc.cli.direct import TRAJECTORIES
 from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.worker.foreign import vasp
 from mlipbench_hpc.worker.foreign.formats import FORMATS
 from mlipbench_hpc.worker.foreign.trajectory import Foreign, open_foreign
 
@@ -123,6 +125,32 @@ def test_xdatcar(tmp_path: Path, headers: bool) -> None:
     source, positions = all_of(request(path))
     np.testing.assert_allclose(positions, POSITIONS[:4], atol=1e-6)
     assert "goes back from step 3 to step 2" in source.warnings[0]
+
+
+@pytest.mark.parametrize("headers", [False, True])
+def test_xdatcar_with_a_blank_title(tmp_path: Path, headers: bool) -> None:
+    text = files.xdatcar(list(range(1, FRAMES + 1)), headers=headers).replace("slab\n", "\n")
+    (path := tmp_path / "XDATCAR").write_text(text)
+    right(request(path))
+    early = re.sub(r"Direct configuration=.*\n", "\n", files.xdatcar(list(range(FRAMES))))
+    path.write_text(early + "\n" * headers)
+    right(request(path))
+
+
+def test_xdatcar_at_constant_pressure(tmp_path: Path) -> None:
+    """Each frame has its own cell, twice the scale: the cells and Cartesian positions of every frame."""
+    cells = [CELL * [[1.0], [1.0], [1.0 + 0.01 * index]] for index in range(FRAMES)]
+    text = ""
+    for index, cell in enumerate(cells):
+        one = files.xdatcar([index + 1], POSITIONS[index : index + 1])
+        edges = "\n".join(" ".join(f"{value / 2:.10f}" for value in row) for row in CELL)
+        text += one.replace(edges, "\n".join(" ".join(f"{value / 2:.10f}" for value in row) for row in cell))
+    (path := tmp_path / "XDATCAR").write_text(text)
+    pieces = list(vasp.content(path).pieces(3))
+    read = np.concatenate([piece.cells for piece in pieces if piece.cells is not None])
+    np.testing.assert_allclose(read, cells, atol=1e-9)
+    places = POSITIONS * (np.diagonal(np.array(cells), axis1=1, axis2=2) / np.diag(CELL))[:, None]
+    np.testing.assert_allclose(np.concatenate([piece.positions for piece in pieces]), places, atol=1e-6)
 
 
 def test_ase_trajectories(tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ def test_names_of_pseudopotentials_in_an_xdatcar(tmp_path: Path) -> None:
         (["78", "8", "1"], "78=Pt 8=O 1=H, if they are atomic numbers"),
         (["K+", "C1"], "K+=K"),
         (["4", "6"], "4=O"),
+        (["29"], "29=Cu, if they are atomic numbers"),
     ],
 )
 def test_the_example_of_elements_fits_the_names(words: list[str], example: str) -> None:

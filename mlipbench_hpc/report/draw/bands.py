@@ -91,7 +91,7 @@ def _line(
     label += "" if reached else ", unusable"
     seen = np.fmax(2 * table["se"], width if reached else 0.0)
     height = room(axes, average - seen, average + seen)
-    fits = spread is not None and (reached or bool(np.nanmax(width) < height))
+    fits = spread is not None and (reached or bool(np.nanmax(width, initial=0.0) < height))
     if fits and reached:
         _band(axes, x, average, width, TRAINING, label)
     elif fits:

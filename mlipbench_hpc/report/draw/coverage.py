@@ -22,9 +22,9 @@ def coverage(finals: list[Round]) -> Figure | None:
         _draw(axes[name], rows)
     about = "; ".join(_about(final) for final in finals if final.committee in by_committee)
     caption = (
-        f"Coverage on the validation set ({about}): share of the errors within k·α·s, s the standard "
-        "deviation over the "
-        "members; below the dotted line errors exceed the calibrated spread."
+        f"Coverage on the validation set ({about}): share of the structures whose energy error, of the mean "
+        "over members against the label, is within k·α·s, s the standard deviation over the members; below "
+        "the dotted line, that of normal errors, errors exceed the calibrated spread."
     )
     parts = [
         ({"committee": name, "set": kind}, {"k": table[:, 0], "share": table[:, 1], "normal": table[:, 2]})

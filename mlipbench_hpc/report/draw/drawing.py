@@ -156,9 +156,10 @@ def finish(name: str, title: str, caption: str, columns: dict[str, list[Any]], c
 def render(canvas: Canvas, name: str) -> tuple[str, bytes]:
     """Render SVG and PDF without dates; the salt keeps equal figures equal and different ones apart."""
     svg, pdf = io.StringIO(), io.BytesIO()
-    if layout := canvas.get_layout_engine():  # Once: otherwise each file draws the figure twice for it.
+    if layout := canvas.get_layout_engine():
         layout.execute(canvas)
-        canvas.set_layout_engine("none")
+        # Once: any engine, even "none", makes each file draw the figure twice.
+        canvas.set_layout_engine(None)
     with mpl.rc_context({"svg.hashsalt": name}):
         canvas.savefig(svg, format="svg", dpi=160, transparent=True, metadata={"Date": None, "Creator": None})
         canvas.savefig(

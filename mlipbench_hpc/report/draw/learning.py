@@ -30,8 +30,12 @@ def _curves(finals: list[Round], column: str, title: str, label: str, shared: bo
     for name, lines in by_committee.items():
         _draw(axes[name], lines)
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
-    whose = "validation set" if shared else "training set"
-    caption = f"{title} on the {whose}, one line for each member ({about})."
+    what = (
+        "Force RMSE in meV/Å against the labels of the validation set, on one scale"
+        if shared
+        else "Loss on the training set, which each architecture defines otherwise: panels cannot be compared"
+    )
+    caption = f"{what}; one line for each member ({about})."
     rows = [
         ({"committee": name, "member": member}, {"epoch": epochs, column: values})
         for name, lines in by_committee.items()

@@ -138,7 +138,9 @@ def _training(axes: Axes, profile: Band, look: Look, height: float) -> None:
 
 def _fits(profile: Band, height: float) -> bool:
     """True where a training band is drawn: it is usable or does not exceed the axis range."""
-    return profile.usable or profile.training is None or bool(np.nanmax(profile.training) < height)
+    return (
+        profile.usable or profile.training is None or bool(np.nanmax(profile.training, initial=0.0) < height)
+    )
 
 
 def _same_stretch(axes: dict[Observable, Axes], bands: Bands) -> None:

@@ -17,7 +17,7 @@ Predictions = dict[int, dict[str, Any]]
 Forces = dict[str, tuple[Floats, Floats]]
 
 
-def parity(finals: list[Round]) -> list[Figure]:
+def parity_plots(finals: list[Round]) -> list[Figure]:
     """Energies and forces of all evaluated members on the test set, whose files are read once."""
     predictions = {final.committee: _test_predictions(final) for final in finals}
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
@@ -29,7 +29,7 @@ def _test_predictions(final: Round) -> Predictions:
     predictions = {
         m.number: m.evaluate.arrays("predictions-test.npz") for m in final.members if m.evaluate is not None
     }
-    needed = {"energies", "forces", "reference_energies", "reference_forces", "offsets"}
+    needed = {"energies", "forces", "label_energies", "label_forces", "offsets"}
     return {member: arrays for member, arrays in predictions.items() if needed <= set(arrays)}
 
 
@@ -46,9 +46,8 @@ def energy_parity(predictions: dict[str, Predictions], about: str) -> Figure | N
     for name in shown:
         _scatter(axes[name], tables[name])
     caption = (
-        f"Energies of the test set ({about}). Labels and predictions of each member are relative to "
-        "their mean, which "
-        "removes constant energy offsets."
+        f"Energies in meV/atom predicted by each member against the labels of the test set ({about}), both "
+        "relative to their mean over all frames, which removes constant energy offsets."
     )
     rows = [
         ({"committee": name, "member": member}, table)
@@ -73,7 +72,7 @@ def _scatter(axes: Axes, tables: dict[int, dict[str, Any]]) -> None:
 def _energy_columns(arrays: dict[str, Any]) -> dict[str, Any]:
     """Finite energies in meV/atom, labels and predictions each less their own mean."""
     atoms = np.diff(arrays["offsets"])
-    label, predicted = (1000 * arrays[name] / atoms for name in ("reference_energies", "energies"))
+    label, predicted = (1000 * arrays[name] / atoms for name in ("label_energies", "energies"))
     known = np.isfinite(label) & np.isfinite(predicted)
     return {
         "frame": arrays["indices"][known],
@@ -107,9 +106,8 @@ def force_parity(predictions: dict[str, Predictions], about: str) -> Figure | No
         for name, own in counts.items()
     ]
     caption = (
-        f"Force components of the test set, all evaluated members of a committee together ({about}); "
-        "outside the axes: "
-        f"{', '.join(lost)}."
+        "Force components in eV/Å predicted against the labels of the test set, all evaluated members of a "
+        f"committee together ({about}); outside the axes: {', '.join(lost)}."
     )
     rows = [({"committee": name}, _occupied(edges, own)) for name, own in counts.items()]
     return finish("parity-force", "Forces: prediction against label, test set", caption, joined(rows), canvas)
@@ -117,7 +115,7 @@ def force_parity(predictions: dict[str, Predictions], about: str) -> Figure | No
 
 def _components(predictions: Predictions) -> tuple[Floats, Floats]:
     """Finite labels and predictions (K,) of all members in eV/Å."""
-    parts = [(a["reference_forces"].ravel(), a["forces"].ravel()) for a in predictions.values()]
+    parts = [(a["label_forces"].ravel(), a["forces"].ravel()) for a in predictions.values()]
     labels, predicted = (np.concatenate(column) for column in zip(*parts, strict=True))
     known = np.isfinite(labels) & np.isfinite(predicted)
     return labels[known], predicted[known]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mlipbench_hpc.report import comparison, convergence, crosscheck
+from mlipbench_hpc.report import comparison, convergence, crosscheck, layers, stationary
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -19,7 +19,8 @@ from mlipbench_hpc.report.section import (
     Table,
     cautions,
 )
-from mlipbench_hpc.report.significance import quantities, unmatched
+from mlipbench_hpc.report.significance import primary, quantities, unmatched
+from mlipbench_hpc.report.starts import close_replicas, common_past
 from mlipbench_hpc.report.text import COLUMNS, wrapped
 
 
@@ -27,10 +28,11 @@ def build(results: Results) -> Content:
     """Figures, agreement and tests of reweighting for each group of runs."""
     compared = groups(results)
     blocks = [block for group in compared for block in _blocks(results, group)]
-    blocks += [Paragraph(convergence.CRITERIA, "caption")] if compared else []
+    notes = [convergence.CRITERIA, stationary.account(compared)] if compared else []
+    blocks += [Paragraph(words, "caption") for words in notes if words]
     return Content(
         blocks,
-        {"comparisons": comparison.numbers(results)},
+        {"comparisons": comparison.numbers(results), "stationarity": stationary.numbers(compared)},
         [convergence.verdict(group) for group in compared],
         [*_cautions(compared), *_unmatched(results)],
         summary=[line for group in compared for line in ["", *_summary(group)]],
@@ -43,13 +45,19 @@ def _cautions(compared: list[Group]) -> list[Caution]:
     for group in compared:
         for line in group.drawn:
             about = f"MD {line.name}, {line.title(group.drawn)} ({line.about()})"
-            for reason in convergence.reasons(line, group.interface):
-                worst = group.interface and reason == convergence.not_stationary(line)
-                consequence = Consequence.WRONG if worst else Consequence.ERROR_UNKNOWN
-                every += cautions(line.name, about, [f"{reason}."], consequence)
+            for failed in convergence.reasons(line, group.interface):
+                every += cautions(line.name, about, [f"{failed.sentence}."], failed.consequence)
+            every += cautions(line.name, about, _shared_pasts(group, line), Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
         every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
     return every
+
+
+def _shared_pasts(group: Group, line: Line) -> list[str]:
+    """Sentences on close starts of a line's replicas, and of its runs and those it is compared with."""
+    others = {test.other.name: test.other for test in primary(group) if test.line is line}
+    every = [close_replicas(line), *(common_past(line, other) for other in others.values())]
+    return [f"{past.sentence}." for past in every if past]
 
 
 def _unmatched(results: Results) -> list[Caution]:
@@ -73,6 +81,8 @@ def _blocks(results: Results, group: Group) -> list[Block]:
         blocks.append(Points(agreements))
     if table := comparison.table(group):
         blocks.append(_two_lines(table))
+    if ions := layers.table(group):
+        blocks.append(ions)
     if (sentences := crosscheck.sentences(group)) and (checked := crosscheck.table(group)):
         blocks += [Points(sentences), checked]
     return blocks

@@ -50,10 +50,17 @@ def numbers(results: Results) -> dict[str, Any]:
 def _split_numbers(item: Item) -> dict[str, Any]:
     split = split_of(item)
     sizes = {name: len(split[name]) for name in ("validation", "test") if name in split}
+    offsets = item.values.get("offsets", {})
     return sizes | {
+        "offsets": {name: entry | _undetermined(entry) for name, entry in offsets.items()},
         "train": [len(member) for member in split.get("members", [])],
         "reference_energies_eV": split.get("reference_energies", {}),
     }
+
+
+def _undetermined(offset: dict[str, Any]) -> dict[str, None]:
+    """Numbers of an energy offset that a single frame does not determine."""
+    return {} if offset["frames"] > 1 else {"scatter_meV_per_atom": None}
 
 
 def warnings(results: Results) -> list[Caution]:

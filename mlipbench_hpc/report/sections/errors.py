@@ -3,7 +3,7 @@
 from mlipbench_hpc.report import models
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
-from mlipbench_hpc.report.draw.parity import parity
+from mlipbench_hpc.report.draw.parity import parity_plots
 from mlipbench_hpc.report.section import Block, Content, Folded, Gallery, Section
 
 VALIDATION = "Errors on the validation set (monitored during training, not fitted)"
@@ -21,10 +21,11 @@ def build(results: Results) -> Content:
     blocks: list[Block] = [
         *([judged] if judged else []),
         models.errors(finals, "test"),
+        *([tails] if (tails := models.tails(finals, "test")) else []),
         Folded(MEMBERS, members),
         Folded(VALIDATION, [models.errors(finals, "validation")]),
     ]
-    return Content([*blocks, Gallery(parity(finals), NOTHING, wide=True)])
+    return Content([*blocks, Gallery(parity_plots(finals), NOTHING, wide=True)])
 
 
 SECTION = Section("errors", "Errors", 70, build)

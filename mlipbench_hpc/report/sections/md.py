@@ -2,22 +2,16 @@
 
 from typing import Any
 
-import numpy as np
-
-from mlipbench_hpc.analysis.inference import ErrorTerm, welch
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
-from mlipbench_hpc.report.combine import degrees, pooled
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.draw.runs import SERIES, series
 from mlipbench_hpc.report.driving import about_md, driving_potential
 from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.section import Caution, Consequence, Content, Gallery, Section, Table, cautions
-from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus
+from mlipbench_hpc.report.temperatures import DEFINITION, deviations, in_words, mean_in_words, named
+from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
 
-TEMPERATURE_SIGMAS = 4.0
-SPECIES_LEVEL, SPECIES_SHARE = 0.01, 0.05
-COLD = "mean temperature off its target: not equilibrated; use a longer equilibration."
-UNEQUAL = "species at different temperatures: no equipartition; use a longer equilibration."
+COLD = "mean temperature off its target: the run relaxes or is too short; use a longer equilibration."
 OF_INTERRUPTIONS = ("segments",)
 
 
@@ -73,14 +67,19 @@ def _verdict(results: Results, name: str) -> list[str]:
 def warnings(results: Results) -> list[Caution]:
     """Warnings about the runs of each entry of `md`."""
     every: list[Caution] = []
+    compared = {line.name for group in groups(results) for line in group.drawn}
     for name in results.names("md"):
-        for sentences, consequence, kind in (
-            (_temperatures(results, name), Consequence.WRONG, COLD),
-            (_species(results, name), Consequence.WRONG, UNEQUAL),
-            (_of_analyses(results, name), Consequence.LIMITED, ""),
-        ):
-            own = of_replicas(results, name, sentences)
-            every += cautions(name, about(results, name), own, consequence, kind)
+        words, value = about(results, name), _ranges(results, name)
+        mean = _over_replicas(results, name)
+        # Of a single run its mean is that over replicas, and convergence criteria of compared runs name it.
+        alone = bool(mean) and len(results.of("analyse", md=name)) == 1
+        if not (alone and name in compared):
+            cold = of_replicas(results, name, _temperatures(results, name))
+            every += [Caution(name, words, own, Consequence.WRONG, COLD, value) for own in cold]
+        if not alone and name not in compared:
+            every += cautions(name, words, mean, Consequence.WRONG)
+        noted = of_replicas(results, name, _of_analyses(results, name))
+        every += cautions(name, words, noted, Consequence.LIMITED)
     return every
 
 
@@ -105,54 +104,28 @@ def _of_analyses(results: Results, name: str) -> list[str]:
 
 
 def _temperatures(results: Results, name: str) -> list[str]:
-    target, sentences = float(results.asked("md", name)["temperature"]), []
-    for analysis in results.of("analyse", md=name):
-        replica = f"replica {analysis.subject['replica']}"
-        temperature = analysis.statistics("temperature_K")
-        mean, error = temperature.get("mean"), temperature.get("se")
-        if mean is not None and error and abs(mean - target) > TEMPERATURE_SIGMAS * error:
-            sentences.append(
-                f"{replica}: the mean temperature {plus_minus(mean, error)} K "
-                f"deviates from the target {number(target)} K by more than {TEMPERATURE_SIGMAS:.0f} standard "
-                "errors: not equilibrated; use a longer equilibration."
-            )
-    return sentences
-
-
-def _species(results: Results, name: str) -> list[str]:
-    """A sentence where species deviate from the target over all replicas: no equipartition.
-
-    Energy passes slowly between metal and water, so that in one short run each keeps more or less of it than
-    its share: only over replicas does that average out.
-    """
+    """Temperatures of each replica that are off their target."""
     target = float(results.asked("md", name)["temperature"])
-    runs = [by_species(analysis) for analysis in results.of("analyse", md=name)]
-    known = {
-        symbol: [own for run in runs if (own := run.get(symbol)) and own["mean"] and own["se"]]
-        for symbol in dict.fromkeys(symbol for run in runs for symbol in run)
-    }
-    means = {symbol: _over_replicas(own) for symbol, own in known.items() if own}
-    apart = [
-        f"{symbol} {plus_minus(mean, term.error)} K"
-        for symbol, (mean, term) in means.items()
-        if abs(mean - target) > SPECIES_SHARE * target and welch(mean - target, [term]).p <= SPECIES_LEVEL
-    ]
-    if not apart:
-        return []
-    return [
-        f"the kinetic temperature of {listed(apart)} (mean over {count(len(runs), 'replica')}) deviates from "
-        f"the target {number(target)} K by more than {100 * SPECIES_SHARE:.0f} % (p ≤ {SPECIES_LEVEL:g}): no "
-        "equipartition between species; use a longer equilibration."
-    ]
+    every = ((item.subject["replica"], in_words(item, target)) for item in results.of("analyse", md=name))
+    return [f"replica {replica}: {words}" for replica, words in every if words]
 
 
-def _over_replicas(own: list[dict[str, Any]]) -> tuple[float, ErrorTerm]:
-    """Mean over replicas, and the larger of its errors from their scatter and from each replica's own."""
-    means, errors = np.array([(statistics["mean"], statistics["se"]) for statistics in own]).T
-    weights = np.ones(len(own))
-    mean, error = pooled(means, errors, weights)
-    dof = degrees(errors, weights, float(error), [statistics.get("dof") or 1.0 for statistics in own])
-    return float(mean), ErrorTerm(float(error), dof)
+def _ranges(results: Results, name: str) -> str:
+    """Least and greatest mean of the replicas that are off: `all atoms 350 to 389 K, O 402 to 471 K`."""
+    target = float(results.asked("md", name)["temperature"])
+    off: dict[str, list[float]] = {}
+    for item in results.of("analyse", md=name):
+        for own in named(item, target):
+            off.setdefault(own.whose, []).append(own.mean)
+    spans = {whose: [number(mean) for mean in (min(means), max(means))] for whose, means in off.items()}
+    return ", ".join(f"{whose} {' to '.join(dict.fromkeys(span))} K" for whose, span in spans.items())
+
+
+def _over_replicas(results: Results, name: str) -> list[str]:
+    """A sentence where temperatures over all replicas are off their target."""
+    target, items = float(results.asked("md", name)["temperature"]), results.of("analyse", md=name)
+    off = deviations(items, target)
+    return [f"{mean_in_words(off, len(items))}: use a longer equilibration or longer runs."] if off else []
 
 
 def table(results: Results) -> Table:
@@ -164,7 +137,8 @@ def table(results: Results) -> Table:
               "largest deviation of conserved energy, meV/atom"]  # fmt: skip
     caption = (
         "NVT runs. Mean ± standard error (the larger of blocks and autocorrelation) over the analysed "
-        "frames; deviation of the conserved energy from its initial value, over the whole run."
+        "frames; deviation of the conserved energy from its initial value, over the whole run. Analysed: "
+        f"frames after equilibration in whole blocks. {DEFINITION}"
     )
     return Table(caption, header, [_md_row(results, item) for item in items], words=5)
 
@@ -190,8 +164,8 @@ def _md_row(results: Results, item: Item) -> list[str]:
         number(spec["temperature"]),
         number(spec["length"]),
         number(values.get("analysed_ps")),
-        plus_minus(temperature.get("mean"), temperature.get("se")),
-        plus_minus(potential.get("mean"), potential.get("se")),
+        with_error(temperature.get("mean"), temperature.get("se")),
+        with_error(potential.get("mean"), potential.get("se")),
         number(values.get("thermo", {}).get("conserved_drift_meV_per_atom_per_ps")),
         number(item.values.get("largest_conserved_deviation_meV_per_atom")),
     ]
@@ -200,7 +174,7 @@ def _md_row(results: Results, item: Item) -> list[str]:
 def species_temperatures(analysis: Item | None) -> str:
     """`Au 299 ± 2, H 301 ± 3`; a dash where nothing is known."""
     cells = [
-        f"{name} {plus_minus(statistics['mean'], statistics['se'])}"
+        f"{name} {with_error(statistics.get('mean'), statistics.get('se'))}"
         for name, statistics in (by_species(analysis) if analysis else {}).items()
     ]
     return ", ".join(cells) or NOTHING

@@ -114,14 +114,30 @@ def _errors(results: Results, final: Round) -> str:
     known = [member.errors("test") for member in final.members if member.errors("test")]
     if not known:
         return "No member is evaluated yet."
-    force, deviation = mean_and_deviation([values["force"]["all"]["rmse_meV_per_A"] for values in known])
+    cells = [values["force"]["all"] for values in known]
+    force, deviation = mean_and_deviation([cell["rmse_meV_per_A"] for cell in cells])
     if force is None:
         return "Predictions on the test set are not finite: lower the learning rate or train in float64."
     judgement = models.judgement(results, final)
     return (
-        f"Force RMSE on {count(known[0]['frames'], 'test frame')} {plus_minus(force, deviation)} meV/Å"
-        f"{_energies(known)}. {judgement.sentence() if judgement else ''}"
+        f"Force RMSE on all {count(known[0]['frames'], 'test frame')} "
+        f"{plus_minus(force, deviation)} meV/Å{_tail(cells)}{_energies(known)}. "
+        f"{judgement.sentence() if judgement else ''}"
     ).rstrip()
+
+
+def _tail(cells: list[dict[str, Any]]) -> str:
+    """Median of the force errors and what the largest carry, in parentheses; empty where it is not known."""
+    median, share = (
+        mean_and_deviation([cell.get(name) for cell in cells])[0]
+        for name in ("median_meV_per_A", "share_of_largest")
+    )
+    if median is None or share is None:
+        return ""
+    return (
+        f" (median absolute error {number(median)} meV/Å; the largest 1\u00a0% of the components carry "
+        f"{100 * share:.0f}\u00a0% of the squared error)"
+    )
 
 
 def _energies(known: list[dict[str, Any]]) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.section import Content, Section, Table
-from mlipbench_hpc.report.text import duration, number
+from mlipbench_hpc.report.text import NOTHING, duration, number
 
 
 def build(results: Results) -> Content:
@@ -29,18 +29,28 @@ def timing(results: Results) -> dict[str, Any]:
 
 
 def timings(results: Results) -> Table:
-    """Wall and CPU time and peak memory by verb."""
+    """Wall and CPU time and peak memory by verb, and by run or committee where a task is of one."""
     rows = []
-    for verb in dict.fromkeys(item.reported.verb for item in results.items):
-        clocks = [item.result["timing"] for item in results.of(verb) if item.result.get("timing")]
+    for verb, of in dict.fromkeys((item.reported.verb, _owner(item)) for item in results.items):
+        own = [item for item in results.of(verb) if _owner(item) == of]
+        clocks = [item.result["timing"] for item in own if item.result.get("timing")]
         wall, cpu, peak = (
             [clock.get(name) or 0.0 for clock in clocks] for name in ("wall_s", "cpu_s", "peak_bytes")
         )
         if clocks:
-            rows.append([verb, str(len(clocks)), duration(sum(wall)), duration(max(wall)), duration(sum(cpu)),
-                         f"{number(max(peak) / 2**30, 2)} GiB"])  # fmt: skip
-    header = ["verb", "tasks", "wall, all", "wall, longest", "CPU, all", "peak memory"]
-    return Table("Committed attempts only; interrupted attempts are not counted.", header, rows)
+            times = map(duration, (sum(wall), max(wall), sum(cpu)))
+            rows.append([verb, of, str(len(clocks)), *times, f"{number(max(peak) / 2**30, 2)} GiB"])
+    header = ["verb", "run or committee", "tasks", "wall, all", "wall, longest", "CPU, all", "peak memory"]
+    caption = (
+        "Committed attempts only; interrupted attempts are not counted. Wall and CPU time summed over the "
+        "tasks of each verb and of each run or committee, and their largest memory."
+    )
+    return Table(caption, header, rows, words=2)
+
+
+def _owner(item: Item) -> str:
+    """Run or committee that a task is of; a dash for tasks on data."""
+    return str(item.subject.get("md") or item.subject.get("committee") or NOTHING)
 
 
 SECTION = Section("timings", "Timings", 120, build)

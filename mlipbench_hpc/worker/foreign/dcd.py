@@ -10,7 +10,7 @@ import numpy as np
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.trajectory import cell_vectors
-from mlipbench_hpc.worker.foreign import record
+from mlipbench_hpc.worker.foreign import lattice, record
 from mlipbench_hpc.worker.foreign.record import PS, Clock, Content, Frame, Labels
 
 # A time step from this on is taken as fs, a smaller one as ps.
@@ -21,17 +21,24 @@ IN_AKMA = ("NAMD", "CHARMM", "OPENMM")
 UNKNOWN = 1.0
 # Degrees. Where a number in place of an angle is smaller, and not all are cosines, they form a matrix in Å.
 SMALLEST_ANGLE = 10.0
+# CHARMM's version in the header, beyond which the cell is a shape matrix, as chemfiles reads it: other
+# programs write 24. Programs that write cosines.
+LAST_WITH_ANGLES, WITH_COSINES = 25, ("NAMD", "OPENMM", "DCD PLUGIN")
+# Bytes from the beginning of the number of frames, after `CORD`, and of CHARMM's version.
+FRAMES_AT, VERSION_AT = 8, 84
 
 
 def content(path: Path) -> Content:
     """Content of a DCD. Raises InputFailure where it is none, or holds velocities."""
     reader = open_reader(path)
     header = reader._file.header
-    frames, expected = len(reader), _frames_in_header(path)
+    frames, expected = len(reader), _header_integer(path, FRAMES_AT)
     rest = f"its header says {expected} frames" if expected > frames else ""
+    known = any(name in str(header["remarks"]).upper() for name in WITH_COSINES)
     return Content(
         path, "DCD", frames, Labels(), _clock(header, frames), rest,
         lambda size: record.gather(_frames(path), size, path),
+        warnings=() if known or not frames else tuple(_ambiguity(path)),
     )  # fmt: skip
 
 
@@ -83,39 +90,78 @@ def _clock(header: dict[str, Any], frames: int) -> Clock:
 
 
 def _frames(path: Path) -> Iterator[Frame]:
+    matrix, stored, cell = _is_matrix(path), np.zeros(0), None
+    for numbers, positions in _stored(path):
+        if not np.array_equal(numbers, stored):
+            stored, cell = numbers, _cell(numbers, matrix)
+        yield Frame(positions, cell)
+
+
+def _stored(path: Path) -> Iterator[tuple[Floats, record.Positions]]:
+    """Six numbers of the cell and positions (N, 3) Å of each frame."""
     from MDAnalysis.lib.formats.libdcd import DCDFile
 
-    stored, cell = np.zeros(0), None
     with DCDFile(str(path)) as file:
         for frame in file:
-            if not np.array_equal(frame.unitcell, stored):
-                stored = np.array(frame.unitcell, dtype=float)
-                cell = _cell(stored)
-            yield Frame(frame.xyz.copy(), cell)
+            yield np.array(frame.unitcell, dtype=float), frame.xyz.copy()
 
 
-def _cell(stored: Floats) -> Floats | None:
+def _is_matrix(path: Path) -> bool:
+    """True for a file that CHARMM itself wrote, by the version in its header."""
+    return _header_integer(path, VERSION_AT) > LAST_WITH_ANGLES
+
+
+def _cell(stored: Floats, matrix: bool) -> Floats | None:
     """Cell (3, 3) Å from the six numbers of a frame; None for lengths of zero.
 
     They are A, γ, B, β, α, C with angles in degrees or as cosines, or the lower triangle of CHARMM's
     symmetric shape matrix. Its rows are the lattice vectors in the axes of the positions. MDAnalysis keeps
-    their lengths and angles alone, which turns the cell, but not the positions.
+    their lengths and angles alone, which turns the cell, but not the positions. matrix: by the header.
     """
     lengths, angles = stored[[0, 2, 5]], stored[[4, 3, 1]]
     if not lengths.all():
         return None
-    if (np.abs(angles) <= 1.0).all():
-        angles = 90.0 - np.degrees(np.arcsin(angles))
-    elif (angles < SMALLEST_ANGLE).any() or (angles > 180.0).any():
-        return np.asarray(stored[[[0, 1, 3], [1, 2, 4], [3, 4, 5]]])
+    shape = _shape(stored)
+    definite = bool((np.linalg.eigvalsh(shape) > 0.0).all())
+    cosines = bool((np.abs(angles) <= 1.0).all())
+    unlike = bool((angles < SMALLEST_ANGLE).any() or (angles > 180.0).any())
+    if (unlike and not cosines) or (matrix and definite):
+        return shape
+    cell = _of_angles(lengths, 90.0 - np.degrees(np.arcsin(angles)) if cosines else angles)
+    return shape if cosines and definite and not np.isfinite(cell).all() else cell
+
+
+def _shape(stored: Floats) -> Floats:
+    """Symmetric matrix (3, 3) Å of its lower triangle."""
+    return np.asarray(stored[[[0, 1, 3], [1, 2, 4], [3, 4, 5]]])
+
+
+def _of_angles(lengths: Floats, angles: Floats) -> Floats:
     # In single precision, as MDAnalysis reads it.
     box = np.concatenate([lengths, angles]).astype(np.float32).astype(float)
-    return np.asarray(cell_vectors(box[None, :3], box[None, 3:])[0])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(cell_vectors(box[None, :3], box[None, 3:])[0])
 
 
-def _frames_in_header(path: Path) -> int:
-    """Integer after `CORD`; its byte order is that of the first record's length, 84, which is `T`."""
+def _ambiguity(path: Path) -> Iterator[str]:
+    """Warning where cosines may as well be a shape matrix in Å, which nothing in the header decides."""
+    stored, _ = next(_stored(path))
+    cell, shape = _cell(stored, _is_matrix(path)), _shape(stored)
+    cosines = (np.abs(stored[[4, 3, 1]]) <= 1.0).all() and not _is_matrix(path)
+    if cell is None or not cosines or not (np.linalg.eigvalsh(shape) > 0.0).all():
+        return
+    apart = lattice.lattice_of(cell).cell - lattice.lattice_of(shape).cell
+    if np.abs(apart).max() > lattice.NOISE:
+        yield (
+            f"the cell of {path.name} is taken as lengths and cosines, {lattice.edges(cell)}; if CHARMM "
+            f"wrote its shape matrix, it is {lattice.edges(shape)}, and heights and bonds across its "
+            "boundary are wrong: check, and write the DCD anew with angles in degrees"
+        )
+
+
+def _header_integer(path: Path, place: int) -> int:
+    """Integer of the header; its byte order is that of the first record's length, 84, which is `T`."""
     with path.open("rb") as stream:
-        start = stream.read(12)
+        start = stream.read(place + 4)
     order: Literal["little", "big"] = "little" if start[:1] == b"T" else "big"
-    return int.from_bytes(start[8:12], order)
+    return int.from_bytes(start[place : place + 4], order)

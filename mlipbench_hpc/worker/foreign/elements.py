@@ -119,13 +119,16 @@ def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> 
 
 
 def _example(unknown: list[str], names: list[str]) -> str:
-    """`NAME=Symbol` of a name by its letters, of atomic numbers where O's is among them, else of oxygen."""
+    """`NAME=Symbol` of a name by its letters, of what may be atomic numbers, else of oxygen.
+
+    Numbers may be these where O's is among them, or all exceed it and the number of types.
+    """
     for name in unknown:
         symbol = re.sub(r"[^A-Za-z]", "", name).capitalize()
         if symbol in atomic_numbers:
             return f"{name}={symbol}"
     charges = [int(name) for name in names if name.isdecimal() and 0 < int(name) < len(chemical_symbols)]
-    if len(charges) == len(names) and OXYGEN in charges:
+    if len(charges) == len(names) and (OXYGEN in charges or min(charges) > max(OXYGEN, len(names))):
         words = (f"{name}={chemical_symbols[int(name)]}" for name in unknown)
         return f"{' '.join(words)}, if they are atomic numbers"
     return f"{unknown[0]}=O"

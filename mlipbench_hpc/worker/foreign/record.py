@@ -80,7 +80,7 @@ class Content:
 
     frames: number of whole ones; rest: reason for missing frames, "" in a whole file; facts: units and the
     like, in words; pieces: the frames, so many at a time, atoms by id; it raises CutShort; periodic: along
-    each lattice vector, true where the format does not say it.
+    each lattice vector, true where the format does not say it; warnings: in words.
     """
 
     path: Path
@@ -92,6 +92,7 @@ class Content:
     pieces: Callable[[int], Iterator[Piece]]
     facts: tuple[str, ...] = ()
     periodic: Periodic = PERIODIC
+    warnings: tuple[str, ...] = ()
 
 
 def periodicity(path: Path, frames: list[Periodic]) -> Periodic:

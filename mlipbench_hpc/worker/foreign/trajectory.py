@@ -172,10 +172,12 @@ def _open(request: dict[str, Any], folder: Path) -> Foreign:
     for content in contents:
         check_lengths(content.path, species.numbers, next(content.pieces(1)).positions[0], cell)
     facts = [*species.facts, *(fact for content in contents for fact in content.facts), *facts]
+    warnings = [line for content in contents for line in content.warnings]
     atoms = species.numbers > 0
     return Foreign(
         contents, species.numbers[atoms], atoms, cell, bool(request["cell"]), run.selection, run.times, cut,
-        list(dict.fromkeys(facts)), [*species.warnings, *run.warnings, *boundary_warnings(contents)],
+        list(dict.fromkeys(facts)),
+        [*species.warnings, *warnings, *run.warnings, *boundary_warnings(contents)],
     )  # fmt: skip
 
 

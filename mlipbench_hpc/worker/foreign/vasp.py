@@ -43,21 +43,28 @@ def content(path: Path) -> Content:
 
 
 def blocks(path: Path) -> Iterator[tuple[Header, str | None, list[str]]]:
-    """Header, number and rows (fractional) of each whole configuration; a header holds until the next."""
+    """Header, number and rows (fractional) of each whole configuration; a header holds until the next.
+
+    Early versions of VASP separate configurations by a blank line. A number by itself below it is the scale
+    of another header, whose title is blank.
+    """
     header: Header | None = None
     with path.open(errors="replace") as stream:
         for line in stream:
             match = BEGINS.match(line)
-            # Early versions of VASP separate configurations by a blank line.
-            if header is not None and (match or not line.strip()):
-                rows = rows_of(stream, len(header.species))
-                yield header, match[1] if match else None, rows
-            else:
-                header = _header(path, line, stream)
+            if header is not None and match:
+                yield header, match[1], rows_of(stream, len(header.species))
+                continue
+            below = stream.readline()
+            if header is None or line.strip() or len(below.split()) == 1:
+                header = _header(path, line, below, stream)
+            elif below.strip():
+                yield header, None, [below, *rows_of(stream, len(header.species) - 1)]
 
 
-def _header(path: Path, title: str, stream: TextIO) -> Header:
-    lines = [stream.readline() for _ in range(6)]
+def _header(path: Path, title: str, scale_line: str, stream: TextIO) -> Header:
+    """Header with this title, whose scale has been read."""
+    lines = [scale_line, *(stream.readline() for _ in range(5))]
     if not lines[-1].endswith("\n"):
         raise CutShort(HALF)
     try:
@@ -66,9 +73,9 @@ def _header(path: Path, title: str, stream: TextIO) -> Header:
         symbols = [POTCAR.sub("", word) for word in lines[4].split()]
         species = tuple(name for name, n in zip(symbols, amounts, strict=True) for _ in range(n))
     except ValueError as error:
+        place = f"`{title.strip()}`" if title.strip() else "a blank title"
         raise InputFailure(
-            f"{path}: under `{title.strip()}` expected a scale, three vectors, species and their numbers: "
-            f"{error}"
+            f"{path}: under {place} expected a scale, three vectors, species and their numbers: {error}"
         ) from error
     factor = scale if scale > 0 else (-scale / abs(np.linalg.det(cell))) ** (1 / 3)
     return Header(factor * cell, species)

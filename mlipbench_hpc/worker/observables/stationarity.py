@@ -1,17 +1,17 @@
 """Stationarity of a run: P_z, first layer, height of each ion, temperatures and energy over time."""
 
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from mlipbench_hpc.analysis.layer import COSINE
 from mlipbench_hpc.analysis.onepass import BlockSums
 from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
-from mlipbench_hpc.analysis.slab import FIRST_LAYER
-from mlipbench_hpc.analysis.stationarity import Stationarity, stationarity, transitions
+from mlipbench_hpc.analysis.stationarity import Stationarity, stationarity
+from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.data.observable import STATIONARITY, WATERS
+from mlipbench_hpc.data.observable import ION_HEIGHTS, STATIONARITY, WATERS
 from mlipbench_hpc.worker.dynamics import Motion, motion_of, spacing
 from mlipbench_hpc.worker.observables.profiles import block_sums
 from mlipbench_hpc.worker.observables.thermo import FILE, POTENTIAL, Thermo
@@ -19,7 +19,6 @@ from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 from mlipbench_hpc.worker.stretch import ROUNDING_PS, after, number
 
 FEWEST_FRAMES = 20
-MARGIN_A = 0.5  # beyond the border of the first layer, so that vibrations there are no transitions
 Series = dict[str, Floats]
 
 
@@ -42,18 +41,28 @@ def _surface(run: Run) -> bool:
 
 
 def finish(run: Run, step: float, motion: Motion | None, sums: BlockSums | None) -> Produced:
-    """Tests of each series by name, and for each species of ions transitions and starts."""
+    """Tests of each series by name, and the species of ions, whose heights are written for the report."""
     every = of_thermo(run)
-    ions: dict[str, Any] = {}
     if motion is not None and sums is not None:
         every |= {TOTAL_ORIENTATION: sums.dipole, COSINE: motion.cosines, WATERS: motion.waters}
         for symbol, species in motion.ions.items():
             every |= {f"{symbol} {place}": row for place, row in enumerate(species.heights.T)}
-            counts, below = transitions(species.heights, FIRST_LAYER, MARGIN_A)
-            ions[symbol] = {"transitions": counts.tolist(), "starts_in_first_layer": below.tolist()}
+        write_heights(run.context.folder / ION_HEIGHTS, motion)
     known = {name: series for name, series in every.items() if np.isfinite(series).all()}
     values = {name: described(stationarity(series), step) for name, series in known.items()}
+    ions = list(motion.ions) if motion else []
     return Produced({"frame_ps": step, "series": values, "ions": ions})
+
+
+def write_heights(path: Path, motion: Motion) -> None:
+    """Write heights (T, K) Å of each species of ions, float32; no file without ions.
+
+    Their layers are those of all runs that are compared, so the report determines them.
+    """
+    if motion.ions:
+        with writing(path) as stream:
+            heights = {symbol: ions.heights.astype(np.float32) for symbol, ions in motion.ions.items()}
+            np.savez(stream, allow_pickle=False, **heights)
 
 
 def of_thermo(run: Run) -> Series:

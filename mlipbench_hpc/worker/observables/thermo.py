@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.data import chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols
+from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.correlation import SeriesAverage, series_average
-from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker import series
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, after
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, after, number
 
 PART, FILE = "thermo", "thermo.csv"
 TEMPERATURE = Observable("temperature_K", "Temperature", "T", "K", path=(PART, "temperature_K"), order=1)
@@ -45,8 +46,11 @@ def finish(run: Run) -> Produced:
     species = (of_species(chemical_symbols[number]) for number in np.unique(atoms))
     temperatures = {observable.name: observable for observable in (TEMPERATURE, *species)}
     own = [temperatures[column] for column in thermo.names if column in temperatures]
+    mobile = atoms[mobile_atoms(run.stretch)]
     values: dict[str, Any] = {
-        observable.name: averaged(series_average(thermo[observable.name][rows], run.blocks), run.notes)
+        observable.name: kinetic(
+            series_average(thermo[observable.name][rows], run.blocks), of(observable, mobile), run.notes
+        )
         for observable in own
     }
     potential = series_average(thermo["potential_eV"][rows] / len(atoms), run.blocks)
@@ -54,6 +58,25 @@ def finish(run: Run) -> Produced:
     conserved = thermo["conserved_eV"][rows] / len(atoms) * 1000
     values["conserved_drift_meV_per_atom_per_ps"] = slope(times[rows], conserved)
     return Produced(values, [*own, POTENTIAL])
+
+
+def mobile_atoms(stretch: Stretch) -> NDArray[np.bool_]:
+    """Mask (N,) of atoms that are not where they were between the first and the last analysed frame."""
+    first, last = (np.asarray(stretch.trajectory.positions[int(stretch.chosen[end])]) for end in (0, -1))
+    return np.asarray((first != last).any(axis=1))
+
+
+def of(observable: Observable, mobile: Ints) -> int:
+    """Number of mobile atoms, given by atomic number, whose temperature it is."""
+    return int((mobile == atomic_numbers[observable.species]).sum()) if observable.species else len(mobile)
+
+
+def kinetic(average: SeriesAverage, atoms: int, notes: Notes) -> dict[str, Any]:
+    """Values of a temperature, with what its canonical standard error T √(2/(3 N n)) needs.
+
+    atoms: N mobile ones; independent: n independent frames.
+    """
+    return averaged(average, notes) | {"atoms": atoms, "independent": number(average.independent)}
 
 
 class Thermo:
