@@ -163,7 +163,10 @@ def bonds(frames: Frames) -> Bonds | None:
 
 
 def _of_others(frames: Frames) -> Bonds | None:
-    """Bonds of nearest neighbours, in 50 frames evenly over the data and where forces point outward."""
+    """Bonds of nearest neighbours, in 50 frames evenly over the data and where forces point outward.
+
+    Frames whose forces point inward are looked at without them.
+    """
     cosine = outward(frames)
     even = np.linspace(0, len(frames) - 1, MOST_FRAMES).astype(np.int64)
     chosen = np.union1d(even, np.flatnonzero(cosine > OUTWARD)[:MOST_FRAMES]).tolist()
@@ -172,11 +175,10 @@ def _of_others(frames: Frames) -> Bonds | None:
         near = Neighbours(frames, index)
         for kind in near.kinds():
             tables[kind].append(near.nearest(kind))
+    looked = len(np.union1d(chosen, np.flatnonzero(np.isfinite(cosine))))
     joined = {kind: Stretches.join(parts) for kind, parts in tables.items()}
     every = [
-        _bonds(kind, table, 0.0, len(chosen), cosine)
-        for kind, table in joined.items()
-        if len(table) >= FEWEST
+        _bonds(kind, table, 0.0, looked, cosine) for kind, table in joined.items() if len(table) >= FEWEST
     ]
     return max(every, key=lambda bonds: abs(bonds.correlation), default=None)
 

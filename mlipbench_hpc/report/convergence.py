@@ -62,6 +62,14 @@ def converged(group: Group) -> bool:
     return bool(group.drawn) and not any(reasons(line, group.interface) for line in group.drawn)
 
 
+def state(group: Group) -> str:
+    """Word on a group's convergence for headings.
+
+    The error of a run that is too short grows with the run until it has seen what moves slowly.
+    """
+    return "converged" if converged(group) else "not converged: errors are lower bounds"
+
+
 @remembered
 def reasons(line: Line, interface: bool) -> list[Criterion]:
     """Criteria that a line fails; [] where it meets all."""

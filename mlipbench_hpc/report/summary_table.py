@@ -6,6 +6,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import Comparison
 from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.combine import numbered
 from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
@@ -126,7 +127,7 @@ def table(groups: list[Group]) -> Table | None:
     marks: dict[tuple[int, int], str] = {}
     for group in compared:
         titles.append(len(rows))
-        rows.append([group.title, *[""] * len(columns)])
+        rows.append([f"{group.title} ({convergence.state(group)})", *[""] * len(columns)])
         for line in group.drawn:
             cells = [_cell(group, line, quantity) for quantity in columns]
             marks |= {(len(rows), 1 + place): mark for place, (_, mark) in enumerate(cells) if mark}

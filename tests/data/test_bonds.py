@@ -200,12 +200,14 @@ def dimers(count: int) -> Frames:
 
 def test_unlike_bonds_of_a_crystal_raise_no_alarm() -> None:
     """In two frames longer bonds are compressed and shorter ones stretched: a static structure."""
-    frames = dimers(40)
+    frames = dimers(60)
+    assert (every := bonds(frames)) is not None
+    assert every.looked == 60
     first = bonds(frames.select([0, 1] * 10))
     assert first is not None
     assert first.stiffness < 0.0
     assert wrong(frames) == []
-    sign = np.where(np.isin(np.arange(40), [7, 20, 33]), -1.0, 1.0)[frames.frame_of_atom()]
+    sign = np.where(np.isin(np.arange(60), [7, 20, 33]), -1.0, 1.0)[frames.frame_of_atom()]
     (sentence,) = wrong(replace(frames, forces=frames.forces * sign[:, None]))
     assert "(the first is 7), unlike the others" in sentence
 

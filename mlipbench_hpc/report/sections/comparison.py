@@ -71,10 +71,9 @@ def _unmatched(results: Results) -> list[Caution]:
 
 
 def _blocks(results: Results, group: Group) -> list[Block]:
-    converged = convergence.converged(group)
     drawn = [overlay(results, group), *crosscheck.figures(group)]
     blocks: list[Block] = [
-        Heading(group.title, "converged" if converged else "not converged", open=not converged),
+        Heading(group.title, convergence.state(group), open=not convergence.converged(group)),
         Gallery([figure for figure in drawn if figure], "All runs are excluded.", wide=True),
     ]
     if agreements := comparison.agreements(group):
@@ -96,7 +95,7 @@ def _two_lines(table: Table) -> Table:
 
 def _summary(group: Group) -> list[str]:
     """Heading with the state of convergence, then a block for each line."""
-    worth = "converged" if convergence.converged(group) else "not converged"
+    worth = convergence.state(group)
     title = group.title + worth.rjust(max(len(worth) + 2, COLUMNS - len(group.title)))
     lines = [title, "-" * COLUMNS]
     checked = [
