@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "reference")
+ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "jax", "reference")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
 LOCKS["mace-cuda"] = ROOT / "containers/mace/requirements.cuda.lock"
 LOCKS["deepmd-cuda"] = ROOT / "containers/deepmd/requirements.cuda.lock"
@@ -21,6 +21,7 @@ FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "test
 FOLLOWS["mace-cuda"] = ["mace"]
 FOLLOWS["lammps"] = ["mace"]
 FOLLOWS["deepmd"] = ["analysis"]
+FOLLOWS["jax"] = ["mace"]
 FOLLOWS["deepmd-cuda"] = ["deepmd"]
 # torch has a local version in one of them, and tensorflow-cpu 2.21.0 refuses the h5py of the others.
 OWN = ("torch==", "h5py==")

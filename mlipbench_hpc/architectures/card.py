@@ -26,6 +26,7 @@ from mlipbench_hpc.contract.versions import Source, Version, package_folder, ver
 GROUP = "mlipbench_hpc.architectures"
 BUILT_IN = Path(__file__).parent
 BITWISE = "bitwise"
+ORDERS = ("correlation", "l_max", "L_max")
 Claim = str | float
 Problem = tuple[str, str]
 
@@ -73,7 +74,8 @@ class Card:
     environment: image or venv in which it runs. devices: cpu, cuda; no other is used. citation: works to
     cite, an entry each. restart: exactness of continued tasks. receptive_field: names of the hyperparameters
     for cutoff (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). elements: atomic numbers it
-    is limited to; empty: all elements of its training set.
+    is limited to; empty: all elements of its training set. expansion: orders of its descriptors, numbers or
+    names of hyperparameters (see expansion.py); empty: not stated.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Card:
     receptive_field: Mapping[str, str]
     cost: Laws
     elements: tuple[int, ...] = field(default=())
+    expansion: Mapping[str, int | str] = field(default_factory=dict)
 
 
 def load_card(path: Path) -> Card:
@@ -127,11 +130,13 @@ def _read(data: dict[str, Any]) -> Card:
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
-    wrong = check_keys(data, "", {item.name for item in fields(Card)}, {"elements"})
+    wrong = check_keys(data, "", {item.name for item in fields(Card)}, {"elements", "expansion"})
     if "restart" in data:
         wrong += _restart(data["restart"])
     if "cost" in data and not isinstance(data["cost"], dict):
         wrong.append(("cost", f"expected a table of laws, received {data['cost']!r}"))
+    if "expansion" in data:
+        wrong += _expansion(data["expansion"])
     return wrong + check_settings(data.get("hyperparameters", {}), "hyperparameters")
 
 
@@ -159,6 +164,12 @@ def _restart(claims: Any) -> list[Problem]:
         for name, claim in claims.items()
         if name in names and claim != BITWISE and not (isinstance(claim, float) and 0 < claim < 1)
     ]
+
+
+def _expansion(orders: Any) -> list[Problem]:
+    if not isinstance(orders, dict):
+        return [("expansion", f"expected a table with {', '.join(ORDERS)}, received {orders!r}")]
+    return check_keys(orders, "expansion", set(ORDERS), {"l_max", "L_max"})
 
 
 def check_keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[str]) -> list[Problem]:
@@ -190,6 +201,11 @@ def _inconsistent(card: Card) -> list[Problem]:
     for role, name in card.receptive_field.items():
         if name not in card.hyperparameters:
             wrong.append((f"receptive_field.{role}", f"no hyperparameter is called {name!r}"))
+    wrong += [
+        (f"expansion.{order}", f"expected a number or an int hyperparameter's name, received {entry!r}")
+        for order, entry in card.expansion.items()
+        if type(entry) is not int and _type(card, str(entry)) != "int"
+    ]
     return (
         wrong
         or [

@@ -109,6 +109,17 @@ def complete_from(
     return complete(settings, values)
 
 
+def updates_per_epoch(values: Mapping[str, Any], frames: int) -> int:
+    """Gradient updates of one pass over `frames` training frames: batches that hold all of them."""
+    return -(-frames // int(values.get("batch_size", 1)))
+
+
+def training_epochs(values: Mapping[str, Any], frames: int) -> int:
+    """Passes over `frames` training frames: enough for `updates` where above 0, else `epochs` (default 1)."""
+    updates = int(values.get("updates", 0))
+    return -(-updates // updates_per_epoch(values, frames)) if updates else int(values.get("epochs", 1))
+
+
 def legacy_values(settings: Settings) -> dict[str, Any]:
     """Legacy value of every hyperparameter that has one."""
     return {

@@ -13,7 +13,8 @@ A reference potential's card has `label` (a frame of `atoms` atoms) and `sample`
 are taken from) in place of `train` and `evaluate`.
 
 Training takes `epochs` passes in batches of `batch_size` frames where an architecture has hyperparameters of
-these names, else one pass in batches of one.
+these names, else one pass in batches of one. A hyperparameter `updates` above 0 is instead its number of
+batches, rounded up to whole passes (hyperparameters.training_epochs).
 """
 
 import ast

@@ -5,7 +5,7 @@ from typing import Any
 
 from mlipbench_hpc.architectures import law
 from mlipbench_hpc.architectures.card import Card, CardError
-from mlipbench_hpc.architectures.hyperparameters import complete
+from mlipbench_hpc.architectures.hyperparameters import complete, training_epochs
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.plan.graph import Cost
 from mlipbench_hpc.potentials.card import Card as PotentialCard
@@ -87,7 +87,7 @@ def train(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: i
     size = min(frames, hyperparameters.get("batch_size", 1))
     law_s = laws(card, parameters, facts, size)
     epoch_s = law_s["train"] * frames / size + law_s["evaluate"] * validation / size
-    work_s = epoch_s * hyperparameters.get("epochs", 1)
+    work_s = epoch_s * training_epochs(hyperparameters, frames)
     return _of(law_s["start"], work_s, bytes=3_000_000, inodes=8)
 
 

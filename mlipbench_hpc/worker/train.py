@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.architectures.hyperparameters import training_epochs, updates_per_epoch
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.contract.folder import read_json, write_bytes
 from mlipbench_hpc.contract.task import InputFailure, TaskFailure
@@ -29,11 +30,12 @@ class Curve:
     """Learning curve, one row an epoch, kept inside the checkpoints: a resumed attempt has all of it.
 
     An adapter saves an epoch's state before it reports its row: the state is kept until then, and both are
-    written as one checkpoint.
+    written as one checkpoint. Progress is counted in gradient updates where the hyperparameter `updates` says
+    how long the training is, else in epochs. frames: number of training frames.
     """
 
     context: Context
-    epochs: int
+    frames: int
     rows: list[dict[str, float]] = field(default_factory=list)
     _pending: tuple[int, dict[str, bytes]] | None = None
 
@@ -62,8 +64,17 @@ class Curve:
             epoch, files = self._pending
             self.context.save_checkpoint(epoch, {**files, CURVE: json.dumps(self.rows).encode()})
             self._pending = None
-        self.context.progress(len(self.rows), self.epochs, "epochs")
+        self.context.progress(*self.progress())
         self.context.check()
+
+    def progress(self) -> tuple[int, int, str]:
+        """Epochs or updates that are done, their total, and the unit."""
+        hyperparameters = self.context.hyperparameters
+        done, epochs = len(self.rows), training_epochs(hyperparameters, self.frames)
+        if not hyperparameters.get("updates"):
+            return done, epochs, "epochs"
+        updates = updates_per_epoch(hyperparameters, self.frames)
+        return done * updates, epochs * updates, "updates"
 
     def write(self, path: Path) -> None:
         """Write curve.csv, whole or not at all."""
@@ -77,8 +88,8 @@ class Curve:
 def run(context: Context) -> dict[str, Any]:
     """Write model file(s) and curve.csv; returns values of the adapter and the last errors."""
     parameters = context.parameters
-    curve = Curve(context, context.hyperparameters.get("epochs", 1))
     train, validation, reference = training_data(context)
+    curve = Curve(context, len(train))
     job = TrainingJob(
         folder=context.folder,
         train=train,

@@ -201,6 +201,18 @@ def test_all_mistakes_come_at_once_and_none_where_there_is_none(card: Card) -> N
         (", md = 1e-6", "", "restart.md: is missing"),
         ("md = 1e-6", "md = 1e-6, mdd = 1e-6", "restart.mdd: unknown key; did you mean md?"),
         ("[cost]", "[cost", "card.toml"),
+        ("[cost]", "[expansion]\nl_max = 1\n[cost]", "expansion.correlation: is missing"),
+        (
+            "[cost]",
+            "[expansion]\ncorelation = 1\n[cost]",
+            "corelation: unknown key; did you mean correlation?",
+        ),
+        (
+            "[cost]",
+            '[expansion]\ncorrelation = "slope"\n[cost]',
+            "or an int hyperparameter's name, received 'slope'",
+        ),
+        ("default_preset", "expansion = 3\ndefault_preset", "expansion: expected a table with correlation"),
         ('md_ase = "evaluate"', "", "cost.md_ase: is missing"),
         ("train / 10", "tran / 10", "cost.evaluate: 'tran / 10': 'tran' is no hyperparameter"),
         (

@@ -121,6 +121,8 @@ MEASURED: list[tuple[str, dict[str, Any], int | str, str, float, float | None, f
     ("dp", {"neuron": [50, 100, 200], "axis_neuron": 16}, 158, "float32", 0.401, 0.0703, 0.064),
     ("dp", SMALL, 158, "float64", 0.383, 0.0522, 0.06),
     ("dp", {}, "water", "float32", 0.05, 0.0315, 0.0271),
+    ("dp-mp", {}, 156, "float32", 0.046, 0.022, None),
+    ("dp-jax", {"rcut": 5.0}, 156, "float32", 0.018, 0.0075, None),
     ("mace", PAPER_MACE, 156, "float32", 5.4, None, None),
     ("mace", PAPER_MACE, 384, "float32", 13.4, None, None),
     ("mace", PAPER_MACE | {"num_channels": 16, "max_L": 1}, 156, "float32", 0.64, None, None),
@@ -178,6 +180,16 @@ def test_an_epoch_trains_and_validates(flat: Card) -> None:
         parameters = asked(flat, {"epochs": 2, "batch_size": batch})
         costs = cost.train(flat, parameters, facts(156), 5, 2)
         assert (costs.core_s, costs.start_s) == (pytest.approx(2 * (5 * 156 + 2 * 39) + 3), 3)
+
+
+@pytest.mark.parametrize(("frames", "epochs"), [(50, 8824), (1000, 450)])
+def test_a_training_in_updates_costs_the_epochs_that_hold_them(frames: int, epochs: int) -> None:
+    """150,000 updates in batches of 3 (Table S-I of the paper): 17 of them an epoch, or 334; 1 s each."""
+    card = replace(CARDS["dp-mp"], cost={"start": 3, "train": 1, "evaluate": 0, "md_ase": 0, "md_lammps": 0})
+    parameters = asked(card, {"preset": "paper-efficiency"})
+    assert cost.train(card, parameters, facts(384), frames, 0).core_s == pytest.approx(
+        3 + epochs * frames / 3
+    )
 
 
 def test_what_a_step_costs_besides_its_atoms_is_paid_once_a_batch(flat: Card) -> None:

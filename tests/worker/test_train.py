@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mlipbench_hpc.contract.folder import Store, checkpoints, outputs, read_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_INTERRUPTED, Architecture, Task
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.__main__ import attempt
+from mlipbench_hpc.worker.train import Curve
 
 ADAPTER = """
 import os, signal
@@ -124,6 +126,24 @@ def test_a_resumed_attempt_has_the_whole_curve(
     assert float((folder / "model.txt").read_text()) == 460.0
     rows = list(csv.DictReader((folder / "curve.csv").read_text().splitlines()))
     assert [float(row["loss"]) for row in rows] == [106.0, 218.0, 336.0, 460.0]
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "progress"),
+    [
+        ({"epochs": 4}, (2, 4, "epochs")),
+        ({"epochs": 4, "updates": 0, "batch_size": 3}, (2, 4, "epochs")),
+        ({"epochs": 4, "updates": 20, "batch_size": 3}, (8, 20, "updates")),
+        ({"updates": 25}, (20, 30, "updates")),
+    ],
+)
+def test_progress_counts_updates_where_they_say_how_long_it_takes(
+    hyperparameters: dict[str, int], progress: tuple[int, int, str]
+) -> None:
+    """Two epochs of ten frames, in batches of three (four updates each) or of one."""
+    context = SimpleNamespace(hyperparameters=hyperparameters)
+    curve = Curve(context, 10, rows=[{}, {}])  # type: ignore[arg-type]
+    assert curve.progress() == progress
 
 
 def test_divergence_is_a_failure_that_says_so(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
+from mlipbench_hpc.architectures.hyperparameters import training_epochs
 from mlipbench_hpc.architectures.interface import TrainingJob
 
 
@@ -20,11 +21,11 @@ class Trainer(Protocol):
 
 
 def run_epochs(job: TrainingJob, trainer: Trainer) -> int:
-    """Train up to the hyperparameter `epochs`, from the checkpoint that the job resumes; returns that number.
+    """Train all epochs of the hyperparameters, from the checkpoint to resume; returns their number.
 
     Errors of job.report are raised after the epoch's checkpoint is on disk.
     """
-    epochs: int = job.hyperparameters["epochs"]
+    epochs = training_epochs(job.hyperparameters, len(job.train))
     finished = trainer.restore(job.resume) if job.resume else 0
     for number in range(finished + 1, epochs + 1):
         row = trainer.epoch(number)

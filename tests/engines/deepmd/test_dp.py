@@ -57,9 +57,12 @@ class TestDp(Conformance):
         np.testing.assert_allclose(other[0], model.evaluate(frames, 2)[0], rtol=0, atol=1e-6)
         np.testing.assert_allclose(other[1], model.evaluate(frames, 2)[1], rtol=0, atol=1e-6)
 
-    @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-5), ("float32", 1e-4)])
+    @pytest.mark.parametrize(
+        ("dtype", "tolerance", "one_side"),
+        [("float64", 1e-5, True), ("float32", 1e-4, True), ("float64", 1e-5, False)],
+    )
     def test_compressed_equals_uncompressed(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, tolerance: float
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, tolerance: float, one_side: bool
     ) -> None:
         """Tables of fifth-order polynomials stand for the embedding net."""
         frozen: list[Path] = []
@@ -71,7 +74,8 @@ class TestDp(Conformance):
 
         compress = dp_model.compress
         monkeypatch.setattr(dp_model, "compress", spy)
-        adapter.train(self.job(tmp_path / "model", dtype=dtype))
+        hyperparameters = self.hyperparameters(type_one_side=one_side)
+        adapter.train(self.job(tmp_path / "model", dtype=dtype, hyperparameters=hyperparameters))
         frames = water(4, seed=22)
         (system,) = systems(frames, [1, 8], 3.0)
         whole = DeepPot(str(frozen[0])).eval(system.coordinates, system.boxes, system.types)
@@ -79,6 +83,19 @@ class TestDp(Conformance):
         np.testing.assert_allclose(energies, whole[0][:, 0], rtol=0, atol=18 * tolerance)
         np.testing.assert_allclose(forces[system.order], whole[1], rtol=0, atol=tolerance)
         assert frozen[0].read_bytes() != (tmp_path / "model" / "model.pb").read_bytes()
+
+    def test_embedding_nets_of_both_ends_obey_too(self, tmp_path: Path) -> None:
+        """G of Eq. 8 for each ordered pair of H and O: two nets of widths 1-4-8 more than with one end."""
+        parameters = [
+            adapter.train(self.job(tmp_path / str(one_side), hyperparameters=chosen))["parameters"]
+            for one_side in (True, False)
+            for chosen in [self.hyperparameters(type_one_side=one_side, epochs=1)]
+        ]
+        assert parameters[1] - parameters[0] == 2 * (1 * 4 + 4 + 4 * 8 + 8)
+        pairs = adapter.load(tmp_path / "False", {}, "cpu", "float64")
+        self.test_forces_are_minus_the_gradient_of_the_energy(pairs)
+        self.test_rotation_turns_the_forces(pairs)
+        self.test_frames_of_several_sizes_go_into_one_batch(pairs)
 
     @pytest.mark.parametrize(
         ("changes", "words"),

@@ -70,6 +70,14 @@ def test_lammps_computes_what_the_evaluator_does(models: Any, dtype: str, pbc: l
     assert np.abs(engine.answer().forces).max() > 1e-2
 
 
+def test_lammps_computes_embedding_nets_of_both_ends(tmp_path: Path) -> None:
+    """`type_one_side: false`, the nets of the paper, with an element that no frame holds."""
+    job = Small.job(tmp_path / "model", hyperparameters=Small.hyperparameters(type_one_side=False))
+    adapter.train(replace(job, reference_energies={**REFERENCE, 11: 0.0}))
+    where, evaluator = system(), adapter.load(job.folder, {}, "cpu", "float64")
+    Parity(evaluator, where, "lammps", TOLERANCES["float64"]).check(native(job.folder, where))
+
+
 def test_a_frame_with_one_of_its_elements_only(models: Any) -> None:
     """LAMMPS's one atom type is then not the model's first."""
     start = system().start[[0, 3]]

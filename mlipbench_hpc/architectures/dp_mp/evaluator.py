@@ -1,0 +1,73 @@
+"""A trained model at work: on frames, and step by step in MD."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from mlipbench_hpc.architectures.dp_mp.graphs import Graph, graph, graphs, pad
+from mlipbench_hpc.architectures.dp_mp.jax_library import device, jax, use_threads
+from mlipbench_hpc.architectures.dp_mp.model import COMPUTE, load_model
+from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
+from mlipbench_hpc.architectures.shared.labels import require_known
+from mlipbench_hpc.data.frames import Floats, Frames, Ints
+
+
+class JaxEvaluator:
+    """One loaded model on one device and in one dtype; reference energies are added in float64.
+
+    As many threads as OMP_NUM_THREADS says, which the runtime sets from the task.
+    """
+
+    def __init__(self, name: str, folder: Path, kind: str, dtype: str) -> None:
+        self.name, self.dtype = name, dtype
+        self.record, weights = load_model(name, folder, dtype)
+        use_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+        self.device = device(kind)
+        self.parameters = jax.device_put((self.record.constants(dtype), weights), self.device)
+        self._reference = np.array(self.record.reference_energies)
+
+    def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
+        """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element.
+
+        Frames are computed one by one, whatever `batch_size` is: together they take as long on a CPU, and
+        each number of frames would need a program of its own, which compiles for seconds.
+        """
+        require_known(self.name, frames.species(), self.record.numbers)
+        results = [self.compute(item) for item in graphs(frames, self.record.numbers, self.record.cutoff)]
+        energies, forces = zip(*results, strict=True)
+        reference = np.add.reduceat(self.reference(frames.numbers), frames.offsets[:-1])
+        return np.array(energies) + reference, np.concatenate(forces)
+
+    def compute(self, item: Graph) -> tuple[float, Floats]:
+        """Energy (eV) without reference energies, and forces (N, 3) eV/Å of one frame."""
+        arrays = pad(item, item.shape.ceiling(), self.record.cutoff).arrays(self.dtype)
+        energy, forces = COMPUTE(*self.parameters, jax.device_put(arrays, self.device))
+        return float(energy), np.asarray(forces, dtype=np.float64)[item.slots]
+
+    def reference(self, numbers: Ints) -> Floats:
+        """eV: the reference energy of each atomic number."""
+        energies: Floats = self._reference[np.searchsorted(self.record.numbers, numbers)]
+        return energies
+
+    def calculator(self) -> "JaxCalculator":
+        """An ASE calculator with energy and forces."""
+        return JaxCalculator(self)
+
+
+class JaxCalculator(EnergyAndForces):
+    """One structure at a time."""
+
+    def __init__(self, evaluator: JaxEvaluator) -> None:
+        super().__init__()
+        self.evaluator = evaluator
+
+    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
+        model, numbers = self.evaluator, atoms.numbers
+        elements, cutoff = model.record.numbers, model.record.cutoff
+        require_known(model.name, numbers.tolist(), elements)
+        item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, elements, cutoff)
+        energy, forces = model.compute(item)
+        return energy + float(model.reference(numbers).sum()), forces

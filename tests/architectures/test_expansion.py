@@ -1,0 +1,65 @@
+"""Receptive fields and body orders of Table II of arXiv:2602.22931, and `mlipbench architectures`."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from mlipbench_hpc.architectures.card import find, merge
+from mlipbench_hpc.architectures.expansion import Expansion, expansion
+from mlipbench_hpc.cli import main
+
+CARDS = {name: architecture.card for name, architecture in find().items()}
+PAPER_MACE = {"r_max": 5.0, "num_interactions": 2, "correlation": 3, "max_ell": 3, "max_L": 2}
+# Cutoff Å, layers, ν, l_max, L_max, receptive field Å, body order.
+TABLE_II: list[tuple[str, str, dict[str, Any], tuple[float | None, ...]]] = [
+    ("dp", "tiny", {}, (6, 1, 2, 1, None, 6, 3)),
+    ("dp-jax", "paper-full", {}, (6, 1, 2, 1, None, 6, 3)),
+    ("dp-mp", "paper-full", {}, (5, 2, 2, 2, 0, 10, 7)),
+    ("mace", "tiny", PAPER_MACE, (5, 2, 3, 3, 2, 10, 13)),
+]
+
+
+@pytest.mark.parametrize(("name", "preset", "changes", "values"), TABLE_II)
+def test_cards_give_the_rows_of_table_ii(
+    name: str, preset: str, changes: dict[str, Any], values: tuple[float | None, ...]
+) -> None:
+    model = expansion(CARDS[name], merge(CARDS[name], preset, changes))
+    orders = (model.cutoff, model.layers, model.correlation, model.l_max, model.L_max)
+    assert (*orders, model.receptive_field, model.body_order) == values
+
+
+@pytest.mark.parametrize(
+    ("layers", "correlation", "receptive_field", "body_order"), [(1, 4, 6, 5), (4, 1, 24, 5)]
+)
+def test_rows_of_table_ii_without_a_card(
+    layers: int, correlation: int, receptive_field: float, body_order: int
+) -> None:
+    """GRACE-1L and eSEN-OC25, both with c = 6 Å."""
+    model = Expansion(6.0, layers, correlation)
+    assert (model.receptive_field, model.body_order) == (receptive_field, body_order)
+
+
+@pytest.mark.parametrize(("layers", "correlation"), list(itertools.product((1, 2, 3), repeat=2)))
+def test_the_body_order_counts_the_atoms_of_a_graph(layers: int, correlation: int) -> None:
+    """Fig. 1 of the paper: every atom of a layer branches into ν atoms of the next."""
+    atoms = newest = [()]
+    for _ in range(layers):
+        newest = [(*atom, branch) for atom in newest for branch in range(correlation)]
+        atoms = atoms + newest
+    assert Expansion(5.0, layers, correlation).body_order == len(set(atoms))
+
+
+def test_the_command_prints_a_row_for_each_preset_and_what_to_cite(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["architectures"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["model", "c", "/"]
+    rows = {tuple(line.split()[:2]): line.split()[2:] for line in lines[: lines.index("")]}
+    assert set(rows) == {(name, preset) for name, card in CARDS.items() for preset in card.presets}
+    assert rows["dp", "tiny"] == ["6", "1", "2", "1", "–", "6", "3"]
+    assert rows["dp-mp", "paper-efficiency"] == ["5", "2", "2", "2", "0", "10", "7"]
+    text = "\n".join(lines)
+    assert "mace: environment mace; engines ase, lammps; devices cpu, cuda; float32, float64;" in text
+    assert "  arXiv:2602.22931, Eqs. 8-11" in text

@@ -1,0 +1,80 @@
+"""MD driven by DP-MP in cells shorter than twice its cutoff: engines agree, restarts give the same bits."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from driving import same_bits
+
+import mlipbench_hpc.architectures.dp_mp as package
+from mlipbench_hpc.architectures.card import load_card, merge
+from mlipbench_hpc.architectures.dp_mp import adapter
+from mlipbench_hpc.architectures.dp_mp.model import Record, save_model
+from mlipbench_hpc.architectures.dp_mp.weights import initial_weights
+from mlipbench_hpc.worker.engines.ase import AseEngine
+from mlipbench_hpc.worker.engines.lammps import LammpsEngine
+from mlipbench_hpc.worker.engines.lammps_forces import Asked
+from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
+from mlipbench_hpc.worker.engines.system import System
+
+SMALL = {"rcut": 4.0, "neuron": [4, 8], "axis_neuron": 2, "message_neuron": [8, 8], "fitting_neuron": [8, 8]}
+CHAIN = {"kind": "nose-hoover-chain", "damping": 0.05, "length": 3}
+LANGEVIN = {"kind": "langevin", "friction": 5.0}
+BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Random weights, whose energies are scaled down so that molecules stay whole."""
+    folder = tmp_path_factory.mktemp("model")
+    hyperparameters = merge(load_card(Path(package.__file__).parent / "card.toml"), None, SMALL)
+    weights = initial_weights(hyperparameters, 2, np.random.default_rng(0))
+    weights["fitting"][-1]["weight"] *= 0.02
+    save_model(folder, Record(hyperparameters, [1, 8], [0.0, 0.0], 30.0, 0.2), weights)
+    return folder, hyperparameters
+
+
+def engine(
+    model: tuple[Path, dict[str, Any]], dtype: str, thermostat: dict[str, Any], lammps: bool = False
+) -> AseEngine | LammpsEngine:
+    """Eight water molecules in 6.4 Å, the first one fixed."""
+    box = Atoms(cell=[6.4] * 3, pbc=True)
+    for site in np.ndindex(2, 2, 2):
+        water = molecule("H2O")
+        water.translate(3.2 * np.array(site))
+        box += water
+    parameters = {"seed": 1, "replica": 0, "temperature": 300.0, "timestep": 0.0005, "thermostat": thermostat}
+    calculator = adapter.load(*model, "cpu", dtype).calculator()
+    system = System.prepare(box, [0, 1, 2])
+    if lammps:
+        return LammpsEngine(system, Asked(system, calculator), parameters)
+    return AseEngine(system, calculator, parameters)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("thermostat", "lammps"),
+    [(CHAIN, False), (LANGEVIN, False), (CHAIN, True)],
+    ids=["ase chain", "ase langevin", "lammps chain"],
+)
+def test_a_restart_gives_the_same_bits(
+    model: tuple[Path, dict[str, Any]], dtype: str, thermostat: dict[str, Any], lammps: bool
+) -> None:
+    through, fresh = (engine(model, dtype, thermostat, lammps) for _ in range(2))
+    start = through.conserved()
+    same_bits(through, fresh, (1, 5), 6)
+    assert abs(through.conserved() - start) / 24 < 2e-4
+
+
+@BOTH
+def test_engines_see_what_the_evaluator_computes(model: tuple[Path, dict[str, Any]], dtype: str) -> None:
+    engines = [engine(model, dtype, CHAIN, lammps) for lammps in (False, True)]
+    gate = Parity(adapter.load(*model, "cpu", dtype), engines[0].system, "any", TOLERANCES[dtype])
+    for driven in engines:
+        gate.check(driven)
+        driven.advance(10)
+    paths = [driven.sample().positions for driven in engines]
+    np.testing.assert_allclose(paths[0], paths[1], rtol=0, atol=1e-4)
