@@ -30,9 +30,11 @@ def timing(results: Results) -> dict[str, Any]:
 
 def timings(results: Results) -> Table:
     """Wall and CPU time and peak memory by verb, and by run or committee where a task is of one."""
+    by_owner: dict[tuple[str, str], list[Item]] = {}
+    for item in results.items:
+        by_owner.setdefault((item.reported.verb, _owner(item)), []).append(item)
     rows = []
-    for verb, of in dict.fromkeys((item.reported.verb, _owner(item)) for item in results.items):
-        own = [item for item in results.of(verb) if _owner(item) == of]
+    for (verb, of), own in by_owner.items():
         clocks = [item.result["timing"] for item in own if item.result.get("timing")]
         wall, cpu, peak = (
             [clock.get(name) or 0.0 for clock in clocks] for name in ("wall_s", "cpu_s", "peak_bytes")
