@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from mlipbench_hpc.data.frames import Floats, Ints
 
@@ -49,6 +47,8 @@ def transitions(visits: Ints) -> Ints:
 
 def density(heights: Floats) -> tuple[Floats, Floats]:
     """Heights (B,) Å and probability density (B,) 1/Å of heights (any shape), smoothed by 0.2 Å."""
+    from scipy.ndimage import gaussian_filter1d
+
     values = np.ravel(heights)
     margin = 5 * SMOOTHING_A
     edges = np.arange(values.min() - margin, values.max() + margin + BIN_A, BIN_A)
@@ -62,6 +62,9 @@ def ion_layers(heights: Floats) -> IonLayers | None:
     The inner and outer layer are those of the two highest peaks that a minimum of at most half the lower one
     separates; the border is at that minimum. A core begins where the density has half the height of its peak.
     """
+    # Here, because a report without ions does without scipy.signal, which takes seconds to import.
+    from scipy.signal import find_peaks
+
     z, rho = density(heights)
     tops = [int(top) for top in find_peaks(rho, height=SMALLEST_PEAK * rho.max())[0]]
     highest = max(tops, key=lambda top: rho[top], default=0)
