@@ -20,6 +20,9 @@ ATOMS, FEWEST_JUMPS = 48, 12
 # lie: in an unrelated frame of liquid water one hydrogen of eight, and one oxygen of fourteen does.
 JUMP_A, SAME_PLACE_A = 2.5, 0.8
 SHARE = 0.3
+# Å. A step no longer than this along any axis is 1.21 Å long at most. Where most atoms make such steps their
+# median is one too, and none of them is a jump from it.
+SHORT_A = 0.7
 
 
 class Continuity:
@@ -49,13 +52,14 @@ class Continuity:
         self._check_unit(path, positions, frame)
         before = np.concatenate([self.last[None], positions[:-1]])
         for atoms in self.samples.values():
-            steps = minimum_image(positions[:, atoms] - before[:, atoms].astype(float), self.cell)
-            drift = np.median(steps, axis=1, keepdims=True)
-            jumps = np.linalg.norm(steps - drift, axis=2) > JUMP_A
-            for index in np.flatnonzero(jumps.sum(axis=1) >= max(FEWEST_JUMPS, SHARE * len(atoms))):
-                self._check_order(
-                    path, before[index], positions[index], atoms[jumps[index]], frame + int(index)
-                )
+            moves, needed = positions[:, atoms] - before[:, atoms], max(FEWEST_JUMPS, SHARE * len(atoms))
+            far = (np.abs(moves) > SHORT_A).any(axis=2).sum(axis=1)
+            suspect = np.flatnonzero(far >= min(needed, len(atoms) // 2))
+            steps = minimum_image(moves[suspect].astype(float), self.cell)
+            jumps = np.linalg.norm(steps - np.median(steps, axis=1, keepdims=True), axis=2) > JUMP_A
+            for place in np.flatnonzero(jumps.sum(axis=1) >= needed):
+                index, jumping = int(suspect[place]), atoms[jumps[place]]
+                self._check_order(path, before[index], positions[index], jumping, frame + index)
         self.last = np.array(positions[-1])
 
     def _lengths(self, positions: Positions) -> Floats:
