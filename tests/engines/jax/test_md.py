@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import molecule
 from driving import same_bits
+from water_engines import water_engine
 
 import mlipbench_hpc.architectures.dp_mp as package
 from mlipbench_hpc.architectures.card import load_card, merge
@@ -16,9 +15,7 @@ from mlipbench_hpc.architectures.dp_mp.model import Record, save_model
 from mlipbench_hpc.architectures.dp_mp.weights import initial_weights
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
-from mlipbench_hpc.worker.engines.lammps_forces import Asked
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
-from mlipbench_hpc.worker.engines.system import System
 
 SMALL = {"rcut": 4.0, "neuron": [4, 8], "axis_neuron": 2, "message_neuron": [8, 8], "fitting_neuron": [8, 8]}
 CHAIN = {"kind": "nose-hoover-chain", "damping": 0.05, "length": 3}
@@ -40,18 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 def engine(
     model: tuple[Path, dict[str, Any]], dtype: str, thermostat: dict[str, Any], lammps: bool = False
 ) -> AseEngine | LammpsEngine:
-    """Eight water molecules in 6.4 Å, the first one fixed."""
-    box = Atoms(cell=[6.4] * 3, pbc=True)
-    for site in np.ndindex(2, 2, 2):
-        water = molecule("H2O")
-        water.translate(3.2 * np.array(site))
-        box += water
-    parameters = {"seed": 1, "replica": 0, "temperature": 300.0, "timestep": 0.0005, "thermostat": thermostat}
-    calculator = adapter.load(*model, "cpu", dtype).calculator()
-    system = System.prepare(box, [0, 1, 2])
-    if lammps:
-        return LammpsEngine(system, Asked(system, calculator), parameters)
-    return AseEngine(system, calculator, parameters)
+    return water_engine(adapter.load(*model, "cpu", dtype).calculator(), thermostat, lammps)
 
 
 @BOTH

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
-from ase.build import molecule
+from water_engines import water_engine
 
 import mlipbench_hpc.architectures.mace as package
 from mlipbench_hpc.architectures.card import load_card, merge
@@ -15,10 +14,8 @@ from mlipbench_hpc.architectures.mace import adapter
 from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
 from mlipbench_hpc.worker.engines.ase import AseEngine
 from mlipbench_hpc.worker.engines.lammps import LammpsEngine
-from mlipbench_hpc.worker.engines.lammps_forces import Asked
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
 from mlipbench_hpc.worker.engines.restart import pack
-from mlipbench_hpc.worker.engines.system import System
 
 SMALL = {"r_max": 3.0, "num_channels": 4, "correlation": 2, "radial_MLP": [8], "num_radial_basis": 4}
 THERMOSTATS = [
@@ -41,18 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 def engine(
     model: tuple[Path, dict[str, Any]], dtype: str, thermostat: dict[str, Any], lammps: bool = False
 ) -> AseEngine | LammpsEngine:
-    """Eight water molecules, the first one fixed."""
-    box = Atoms(cell=[6.4] * 3, pbc=True)
-    for site in np.ndindex(2, 2, 2):
-        one = molecule("H2O")
-        one.translate(3.2 * np.array(site))
-        box += one
-    parameters = {"seed": 1, "replica": 0, "temperature": 300.0, "timestep": 0.0005, "thermostat": thermostat}
-    calculator = adapter.load(*model, "cpu", dtype).calculator()
-    system = System.prepare(box, [0, 1, 2])
-    if lammps:
-        return LammpsEngine(system, Asked(system, calculator), parameters)
-    return AseEngine(system, calculator, parameters)
+    return water_engine(adapter.load(*model, "cpu", dtype).calculator(), thermostat, lammps)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,0 +1,29 @@
+"""Engines that drive a small box of water by an architecture's calculator."""
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.calculator import Calculator
+
+from mlipbench_hpc.worker.engines.ase import AseEngine
+from mlipbench_hpc.worker.engines.lammps import LammpsEngine
+from mlipbench_hpc.worker.engines.lammps_forces import Asked
+from mlipbench_hpc.worker.engines.system import System
+
+
+def water_engine(
+    calculator: Calculator, thermostat: dict[str, Any], lammps: bool
+) -> AseEngine | LammpsEngine:
+    """Eight water molecules in 6.4 Å, the first one fixed, driven in ASE or by callback from LAMMPS."""
+    box = Atoms(cell=[6.4] * 3, pbc=True)
+    for site in np.ndindex(2, 2, 2):
+        water = molecule("H2O")
+        water.translate(3.2 * np.array(site))
+        box += water
+    parameters = {"seed": 1, "replica": 0, "temperature": 300.0, "timestep": 0.0005, "thermostat": thermostat}
+    system = System.prepare(box, [0, 1, 2])
+    if lammps:
+        return LammpsEngine(system, Asked(system, calculator), parameters)
+    return AseEngine(system, calculator, parameters)
