@@ -30,25 +30,21 @@ class Kind:
     @property
     def places(self) -> list[str]:
         """Names of the places concerned, with the replicas or members that the sentences name, and values."""
-        own = self._by_place()
-        values = {place: self._values(cautions) for place, cautions in own.items()}
-        return [f"{_name(place, own[place])}{f': {values[place]}' * bool(values[place])}" for place in own]
+        gaps = self._gaps()
+        return [_named(place, own, _values(own, gaps)) for place, own in self.by_place().items()]
 
-    def _by_place(self) -> dict[str, list[Caution]]:
+    def by_place(self) -> dict[str, list[Caution]]:
+        """Warnings of each place."""
         by_place: dict[str, list[Caution]] = {}
         for caution in self.cautions:
             by_place.setdefault(caution.place, []).append(caution)
         return by_place
 
-    def _values(self, own: list[Caution]) -> str:
-        """Values of one place for the gaps of the sentence, in their order; where stated, those stated."""
-        if own[0].kind:
-            return own[0].value
-        if len(self._by_place()) == 1:
-            return ""
-        shared = {column for column, values in enumerate(_columns(self.cautions)) if len(set(values)) == 1}
-        spans = [_span(values) for column, values in enumerate(_columns(own)) if column not in shared]
-        return listed(spans)
+    def _gaps(self) -> list[int]:
+        """Columns of the numbers for which the sentence has `…`; [] where values are stated."""
+        if self.cautions[0].kind or len(self.by_place()) == 1:
+            return []
+        return [column for column, values in enumerate(_columns(self.cautions)) if len(set(values)) > 1]
 
     def line(self) -> str:
         """Sentence of the warning, followed by the places concerned."""
@@ -60,9 +56,18 @@ class Kind:
         return f"{_capital(self.sentence)} [{words}]"
 
 
-def _name(place: str, own: list[Caution]) -> str:
+def _values(own: list[Caution], gaps: list[int]) -> str:
+    """Values of one place for the gaps of the sentence, in their order; where stated, those stated."""
+    if own[0].kind:
+        return own[0].value
+    columns = _columns(own) if gaps else []
+    return listed([_span(columns[gap]) for gap in gaps])
+
+
+def _named(place: str, own: list[Caution], values: str) -> str:
     whose = dict.fromkeys(named[1] for caution in own if (named := WHOSE.match(caution.sentence)))
-    return f"{place} ({_joined(list(whose))})" if whose else place
+    name = f"{place} ({_joined(list(whose))})" if whose else place
+    return f"{name}: {values}" if values else name
 
 
 def _columns(own: list[Caution]) -> list[tuple[str, ...]]:
@@ -77,7 +82,8 @@ def kinds(contents: Iterable[Content]) -> list[Kind]:
         shape = caution.kind or VARIABLE.sub("#", _bare(caution))
         by_kind.setdefault((caution.consequence, shape), []).append(caution)
     together = {key: Kind(own[0].kind or merged(own), own) for key, own in by_kind.items()}
-    return [together[key] for key in sorted(together, key=lambda key: (key[0], -len(together[key].places)))]
+    rank = {key: (key[0], -len(kind.by_place())) for key, kind in together.items()}
+    return [together[key] for key in sorted(together, key=rank.__getitem__)]
 
 
 def blocks(every: list[Kind]) -> list[Block]:
