@@ -135,7 +135,7 @@ def slowest(run: Run) -> tuple[float, float, str]:
 
 def _blocks(line: Line) -> str:
     every = [slowest(run) for run in line.runs]
-    worst = max(every, key=lambda one: np.nan_to_num(one[0] - one[1]))
+    worst = max(every, key=lambda pair: np.nan_to_num(pair[0] - pair[1]))
     if not worst[0] > worst[1]:
         return ""
     return (
