@@ -13,7 +13,7 @@ from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.layers import conditional
-from mlipbench_hpc.report.models import judgement
+from mlipbench_hpc.report.models import Judgement, judgement
 from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.significance import unmatched
 from mlipbench_hpc.report.starts import common_past
@@ -258,21 +258,23 @@ def _seconds_per_ps(results: Results, line: Line) -> float | None:
     return wall / length if wall > 0 and length > 0 else None
 
 
-def _train_first(results: Results, unusable: list[str], short: list[Line]) -> str:
+def _train_first(results: Results, unusable: dict[str, Judgement], short: list[Line]) -> str:
     """Proposal to train committees that are not usable for MD, then to extend the short MD of the others."""
+    near = [name for name, verdict in unusable.items() if verdict.provisional]
+    reserved = f" Provisional for {listed(near)}: the limit lies within two standard errors." * bool(near)
     first = (
-        f"Next: train {listed(unusable)} longer or on more structures: errors on test frames are above the "
-        "limit for MD, and more MD does not help."
+        f"Next: train {listed(list(unusable))} longer or on more structures: errors on test frames are above "
+        f"the limit for MD, and more MD does not help.{reserved}"
     )
     return f"{first} {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else first
 
 
-def _not_usable(results: Results, lines: list[Line]) -> list[str]:
-    """Committees that drive these lines and are not usable for MD, by their errors on test frames."""
+def _not_usable(results: Results, lines: list[Line]) -> dict[str, Judgement]:
+    """Verdicts on committees that drive these lines and are not usable for MD, by name."""
     names = dict.fromkeys(line.potential.name for line in lines if not line.potential.reference)
     finals = {name: final_round(results, name) for name in names}
     judged = {name: judgement(results, final) for name, final in finals.items() if final}
-    return [name for name, verdict in judged.items() if verdict and verdict.verdict == "not usable"]
+    return {name: verdict for name, verdict in judged.items() if verdict and verdict.verdict == "not usable"}
 
 
 def _extend(results: Results, chosen: list[Line], why: str, word: str = "Next:") -> str:
