@@ -123,11 +123,10 @@ def test_more_data_keep_the_held_out_frames_and_what_was_trained_on(tmp_path: Pa
 # Counted by hand from each file: tasks by verb.
 EXAMPLE_TASKS = {
     "quickstart": {
-        # Three systems, joined; sampled once each; four members of two committees; of the reference
-        # two runs with four starts, of the models two with one and two with four; all members are evaluated
-        # on each neutral run of a model.
+        # Three systems, joined; sampled once each; four members of two committees; of the reference and
+        # of each model two runs with four starts; all members are evaluated on each neutral run of a model.
         "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 8, "evaluate": 8,
-        "calibrate": 2, "md": 18, "analyse": 18, "reevaluate": 2, "reweight": 2,
+        "calibrate": 2, "md": 24, "analyse": 24, "reevaluate": 8, "reweight": 8,
     },
     "water": {
         "build": 1, "label": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
