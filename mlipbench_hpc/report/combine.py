@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.committee import band_factor
+from mlipbench_hpc.analysis.correlation import SeriesAverage
 from mlipbench_hpc.analysis.inference import (
     Comparison,
     ErrorTerm,
@@ -344,6 +345,15 @@ def degrees(errors: Floats, weights: Floats, se: float, own: list[float]) -> flo
     if len(errors) > 1 and not np.isclose(within, se):
         return len(errors) - 1
     return float(sum(own))
+
+
+def numbered_runs(runs: list[Run], averages: list[SeriesAverage]) -> Number:
+    """Number of several runs from the average of a series in each, weighted as `POOLING` says."""
+    means, errors = (np.array([(own.mean, own.error) for own in averages])[:, place] for place in (0, 1))
+    weights = _weights(runs)
+    mean, error = pooled(means, errors, weights)
+    dof = degrees(errors, weights, float(error), [own.dof for own in averages])
+    return Number(float(mean), float(error), dof)
 
 
 def scalar(run: Run, name: str) -> tuple[float, float]:

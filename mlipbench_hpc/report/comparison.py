@@ -137,10 +137,10 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
 
 
 def _condition(line: Line, other: Line) -> str:
-    """What a comparison of two lines is conditional on: layers of ions, temperatures that are not known."""
+    """What a comparison of two lines is conditional on: where ions began, temperatures that are not known."""
     every = [(own.name, reason) for own in (line, other) for reason in (conditional(own), unclear(own))]
     reasons = [f"{name}: {reason}" for name, reason in every if reason]
-    return f"conditional on the ions' layers and temperatures ({'; '.join(reasons)})" if reasons else ""
+    return f"conditional on where ions began and on temperatures ({'; '.join(reasons)})" if reasons else ""
 
 
 @remembered

@@ -597,7 +597,7 @@ def test_statements_on_ions_are_conditional_on_their_layer(
         for replica in range(2):
             put_ions(compared, name, replica, [hopping(1 - starts[replica], changes[replica])])
     group = by_title(compared)[CHARGED]
-    assert ("conditional on the ions' layers" in agreements(group)[0]) == conditional
+    assert ("conditional on where ions began" in agreements(group)[0]) == conditional
     assert bool(on_layers(group.lines[0])) == conditional
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mlipbench_hpc.report import comparison, convergence, crosscheck, layers, stationary
+from mlipbench_hpc.report import comparison, convergence, crosscheck, heights, layers, stationary
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -80,8 +80,7 @@ def _blocks(results: Results, group: Group) -> list[Block]:
         blocks.append(Points(agreements))
     if table := comparison.table(group):
         blocks.append(_two_lines(table))
-    if ions := layers.table(group):
-        blocks.append(ions)
+    blocks += [ions for ions in (layers.table(group), heights.table(group)) if ions]
     if (sentences := crosscheck.sentences(group)) and (checked := crosscheck.table(group)):
         blocks += [Points(sentences), checked]
     return blocks
