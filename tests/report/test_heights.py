@@ -88,7 +88,7 @@ def test_the_page_names_heights_and_no_layers(
     for run in results.of("analyse", md="charged"):
         run.values["profiles"]["first_layer"]["peak_g_per_cm3"]["mean"] += 50.0
     assert any(
-        "Conditional on the heights where the ions of truth and charged began." in own
+        "Conditional on the heights where the ions of charged and truth began." in own
         for own in conclusions.sentences(results)
     )
     build_report(leaving.document, leaving.tasks, leaving.store, tmp_path)
