@@ -22,9 +22,9 @@ from mlipbench_hpc.report.text import NOTHING, listed, number, with_error
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
-    "the committee times its calibration factor α, without α times Student's t; in parentheses, and ignored, "
-    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left; not determined where "
-    "no run is reweighted to the other members, and where they differ by no more than sampling noise). "
+    "the committee times its calibration factor α, without α times Student's t; not determined where std(h) "
+    "exceeds 2 kT, fewer than 30 independent effective frames are left, no run is reweighted to the other "
+    "members, or these differ by no more than sampling noise). "
     "Differs: Welch's t test gives p ≤ 0.05 after Holm's correction over the primary table: the differences "
     "that the campaign declares under `analysis.comparisons`, by default all cells. Against the reference, "
     "whose own sampling error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit "
@@ -81,12 +81,9 @@ def definition(group: Group) -> str:
 
 
 def with_errors(own: Number) -> str:
-    """Mean of a model ± SE ± training error, the latter in parentheses where it is unusable."""
-    value = with_error(own.mean, own.se)
-    if own.training is None:
-        return f"{value} ± not determined"
-    training = number(own.training, 2)
-    return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
+    """Mean of a model ± SE ± training error, where reweighting reaches the members and they differ."""
+    value, training = with_error(own.mean, own.se), own.training if own.usable else None
+    return f"{value} ± {'not determined' if training is None else number(training, 2)}"
 
 
 def against_reference(group: Group, line: Line, quantity: Observable) -> PrimaryTest | None:
@@ -132,7 +129,7 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
     parts += [condition] if (condition := _condition(line, other)) else []
     parts += [past.sentence] if (past := common_past(line, other)) else []
     both = reached(line) and (truth or reached(other))
-    errors = "" if both else " (sampling errors alone, training band unusable)"
+    errors = "" if both else " (sampling errors alone, training band not determined)"
     return f"{line.title(group.drawn)} ({line.about()}): {'; '.join(parts)}{errors}."
 
 
@@ -196,7 +193,8 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "tests": [_test_numbers(test) for test in primary(group) if test.line is line],
         "numbers": {
             quantity.name: {
-                "mean": own.mean, "se": own.se, "training": own.training, "training_usable": own.usable,
+                "mean": own.mean, "se": own.se, "training": own.training if own.usable else None,
+                "training_usable": own.usable,
                 "differs_from_reference": differs(group, line, quantity),
                 "p_holm": None if test is None or np.isnan(test.p) else test.p,
                 "control": _control_numbers(checked) if checked else None,
