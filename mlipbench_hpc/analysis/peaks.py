@@ -51,7 +51,7 @@ def first_maximum(z: Floats, blocks: Floats) -> tuple[int | None, list[int]]:
     for place in above:
         if mean[place] > mean[top]:
             top = int(place)
-        elif mean[top] >= least and _lower(blocks, place, top):
+        elif mean[top] >= least and _lower(blocks, int(place), top):
             last = place
             break
     if last is None or z[top] > FIRST_LAYER:

@@ -78,7 +78,7 @@ def _provisional(compared: Iterable[Group]) -> str:
 
 
 def _condition(chosen: list[Difference]) -> str:
-    """Reservations: layers or heights where ions began, temperatures that are not known, controls, common starts."""
+    """Reservations: where ions began, temperatures that are not known, controls, common starts."""
     lines = {line.name: line for difference in chosen for line in (difference.line, difference.other)}
     bound: dict[str, list[str]] = {}
     for name, line in lines.items():

@@ -70,10 +70,12 @@ def sentence(results: Results, name: str) -> str:
     if own is None or not own.systematic:
         return ""
     limit = 1000 * float((results.asked("md", name).get("stability") or {}).get("conserved_energy") or 0.0)
-    after = f", the limit of {number(limit)} meV/atom after {number(limit / abs(own.mean), 2)} ps" * bool(limit)
+    after = f", the limit of {number(limit)} meV/atom after {number(limit / abs(own.mean), 2)} ps" * bool(
+        limit
+    )
     return (
-        f"conserved energy drifts by {plus_minus(own.mean, own.error)} meV/atom/ps, a systematic error of the "
-        f"integration or of the forces (Student's t over {own.runs} runs, p = {own.p:.1g}): "
+        f"conserved energy drifts by {plus_minus(own.mean, own.error)} meV/atom/ps, a systematic error of "
+        f"the integration or of the forces (Student's t over {own.runs} runs, p = {own.p:.1g}): "
         f"{number(own.mean * LONG_PS, 2)} meV/atom in {number(LONG_PS)} ps{after}; a smaller time step or "
         "tighter convergence of the forces tells which."
     )

@@ -32,7 +32,7 @@ class Heights:
     """Heights of the K ions of a species in all runs of a line, Å.
 
     drift: second half of each run less the first; outwards: number of ions that it moves outwards; passes: of
-    all ions between the lowest and the highest quarter of the heights; both: number of ions that were in both.
+    all ions between the lowest and the highest quarter of the heights; both: number of ions in both.
     """
 
     lowest: float
@@ -92,7 +92,7 @@ def _halves(heights: Floats) -> tuple[Floats, Floats]:
 
 
 def _drift(parts: list[tuple[Run, Floats]]) -> Number:
-    """Second half less the first, of the mean over ions; its error from the halves of each run and between runs.
+    """Second half less the first, of the mean over ions, with the larger error, within or between runs.
 
     Runs count alike.
     """
@@ -161,7 +161,7 @@ def _apart(line: Line, symbol: str) -> Number | None:
 
 
 def sentences(groups: list[Group]) -> list[str]:
-    """Sentence for each system whose ions have not mixed, on their heights and drifts, for the first screen."""
+    """Sentence on heights and drifts of ions for each system in which they have not mixed."""
     return [words for group in groups for symbol in _symbols(group) if (words := _sentence(group, symbol))]
 
 
@@ -199,8 +199,8 @@ def table(group: Group) -> Table | None:
         for symbol in species(line)
         if (own := heights_of(line, symbol))
     ]  # fmt: skip
-    header = ["committee, training, MD", "ion", "heights, Å", "mean, Å", "less the reference's, Å", "drift, Å",
-              "outwards", "passes", "mixed"]  # fmt: skip
+    header = ["committee, training, MD", "ion", "heights, Å", "mean, Å", "less the reference's, Å",
+              "drift, Å", "outwards", "passes", "mixed"]  # fmt: skip
     return Table(CAPTION, header, rows) if rows else None
 
 

@@ -85,13 +85,14 @@ def visibility(results: Results) -> Table | None:
             words = words if share >= ENOUGH_SEEN else "for few of the waters"
             rows.append([item.subject["committee"], model, formula, words, number(values["radius_A"]),
                          number(part["frames"]), number(share)])  # fmt: skip
-    header = ["committee", "model", "composition",
-              "all ions within the receptive field", "receptive field, Å", "frames", "mean share"]  # fmt: skip
+    header = ["committee", "model", "composition", "all ions within the receptive field",
+              "receptive field, Å", "frames", "mean share"]  # fmt: skip
     caption = (
         "Receptive field (cutoff × number of layers), before any training: share of interfacial waters "
         "(0 < z ≤ 4.5 Å) whose receptive field contains every ion of the cell. The number of ions sets the "
-        "surface charge; energies of atoms whose receptive field lacks an ion do not depend on it. An ion within "
-        "it can be seen; whether the model has learned what it does is not said by this. No model, no MD."
+        "surface charge; energies of atoms whose receptive field lacks an ion do not depend on it. An ion "
+        "within it can be seen; whether the model has learned what it does is not said by this. No model, no "
+        "MD."
     )
     return Table(caption, header, rows, words=4) if rows else None
 

@@ -430,7 +430,10 @@ def test_a_training_band_out_of_reach_counts_for_nothing(campaign: Any) -> None:
     assert "(sampling errors alone, training band not determined)" in agreements(group)[0]
     figure = overlay(collected(campaign), group)
     assert figure is not None
-    assert "Training band of mace not determined and not drawn: std(h), the standard deviation over frames" in figure.caption
+    assert (
+        "Training band of mace not determined and not drawn: std(h), the standard deviation over frames"
+        in figure.caption
+    )
 
 
 def test_a_run_that_was_not_reweighted_has_one_band(campaign: Any, plain: None, tmp_path: Path) -> None:

@@ -23,12 +23,13 @@ def thermo(values: tuple[float, ...]) -> bytes:
 def run(campaign: Any, drifts: tuple[float, ...], equilibrate: dict[str, float] | None) -> Any:
     """One `md` with a run for each drift."""
     campaign.document["campaign"]["md"]["drawn"] = {
-        "committee": None, "potential": "spc-fw", "temperature": 300.0, "length": 0.2, "start": {"system": "box"},
+        "committee": None, "potential": "spc-fw", "temperature": 300.0, "length": 0.2,
+        "start": {"system": "box"},
         "replicas": len(drifts), "equilibrate": equilibrate, "stability": {"conserved_energy": 0.004},
     }  # fmt: skip
     for replica, drift in enumerate(drifts):
-        values = {"outcome": "completed", "cause": None, "time_ps": 0.2, "steps": 400, "frames": 5, "atoms": 10,
-                  "conserved_drift_meV_per_atom_per_ps": drift,
+        values = {"outcome": "completed", "cause": None, "time_ps": 0.2, "steps": 400, "frames": 5,
+                  "atoms": 10, "conserved_drift_meV_per_atom_per_ps": drift,
                   "largest_conserved_deviation_meV_per_atom": 0.1}  # fmt: skip
         subject = {"md": "drawn", "replica": replica, "potential": "spc-fw"}
         campaign.commit("md", subject, values, {"thermo.csv": thermo(ROWS)})

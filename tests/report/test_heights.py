@@ -1,4 +1,4 @@
-"""Heights of ions where no layers are told apart: range, mean, drift and mixing, of heights made up by hand."""
+"""Heights of ions where no layers are told apart: range, mean, drift and mixing, of heights by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def charged_of(campaign: Any) -> Group:
 
 
 def test_range_mean_and_drift_are_those_of_the_ions(leaving: Any) -> None:
-    """By hand: means of the runs 4.75 + 0.6 and 4.75 + 1.0 Å; drift (0.6 + 1.0)/2, ± 0.4/√2/√2 between runs."""
+    """By hand: means of runs 4.75 + 0.6 and 4.75 + 1.0 Å; drift (0.6 + 1.0)/2 Å, ± 0.2 Å between runs."""
     truth, charged = charged_of(leaving).lines
     own = heights.heights_of(charged, "Na")
     assert own is not None

@@ -204,9 +204,9 @@ def caption(group: Group, series: bool = False) -> str:
         )
     if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
         sentences.append(
-            f"Training band of {listed(lost)} not determined and not drawn: std(h), the standard deviation over frames of the "
-            "energy difference between a member and the driving member, exceeds 2 kT, or fewer than "
-            f"{FEWEST_FRAMES:g} independent effective frames are left."
+            f"Training band of {listed(lost)} not determined and not drawn: std(h), the "
+            "standard deviation over frames of the energy difference between a member and the driving "
+            f"member, exceeds 2 kT, or fewer than {FEWEST_FRAMES:g} independent effective frames are left."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{POOLING}.")

@@ -43,7 +43,9 @@ def series(results: Results, names: list[str], kind: str, title: str, label: str
         for name, own in lines.items()
         for replica, (times, values) in own.items()
     ]
-    caption = f"{title} of each run ({about}); {every}.{_draws(results, list(lines)) if kind == CONSERVED else ''}"
+    caption = (
+        f"{title} of each run ({about}); {every}.{_draws(results, list(lines)) if kind == CONSERVED else ''}"
+    )
     return finish(f"md-{kind}", title, caption, joined(parts), canvas)
 
 
@@ -132,9 +134,9 @@ def _normalisation(surfaces: list[str]) -> str:
     if not surfaces:
         return ""
     return (
-        f" In {listed(surfaces)}, with a surface, g is relative to the mean density of the whole cell, metal and "
-        "vacuum included, as in a homogeneous liquid: it is larger than in the film's liquid, does not tend "
-        "to 1, and is to be compared between runs in one cell alone."
+        f" In {listed(surfaces)}, with a surface, g is relative to the mean density of the whole cell, metal "
+        "and vacuum included, as in a homogeneous liquid: it is larger than in the film's liquid, does not "
+        "tend to 1, and is to be compared between runs in one cell alone."
     )
 
 

@@ -142,12 +142,13 @@ def table(results: Results) -> Table:
               "largest deviation of conserved energy, meV/atom",
               "energy exchanged by draws of momenta, meV/atom"]  # fmt: skip
     caption = (
-        "NVT runs. Mean ± standard error (the larger of blocks and autocorrelation) and drift of the conserved "
-        "energy over the analysed frames: those after equilibration in whole blocks. Largest deviation of the "
-        "conserved energy: from its first value after the last draw of momenta (`equilibrate`), in all frames "
-        "after it; without draws from that of the first frame. Exchanged: change of the conserved energy from "
-        "the first frame to the first after the last draw, by which the draws took out (negative) or gave "
-        f"energy while the start relaxed on the potential that drives the run. {DEFINITION}"
+        "NVT runs. Mean ± standard error (the larger of blocks and autocorrelation) and drift of the "
+        "conserved energy over the analysed frames: those after equilibration in whole blocks. Largest "
+        "deviation of the conserved energy: from its first value after the last draw of momenta "
+        "(`equilibrate`), in all frames after it; without draws from that of the first frame. Exchanged: "
+        "change of the conserved energy from the first frame to the first after the last draw, by which the "
+        f"draws took out (negative) or gave energy while the start relaxed on the potential that drives the "
+        f"run. {DEFINITION}"
     )
     return Table(caption, header, [_md_row(results, item) for item in items], words=5)
 

@@ -24,14 +24,14 @@ from mlipbench_hpc.worker.stretch import number
 
 PART, ROOM, FILE = "profiles", "first_layer", "first_layer.npz"
 PEAK = (
-    "First peak: first maximum of the water density from the metal, of at least a tenth of the layer's highest "
-    "density, below which the density falls by more than two standard errors; not given where a maximum more "
-    "than 0.6 Å away agrees with it within two standard errors (ambiguous)."
+    "First peak: first maximum of the water density from the metal, of at least a tenth of the layer's "
+    "highest density, below which the density falls by more than two standard errors; not given where a "
+    "maximum more than 0.6 Å away agrees with it within two standard errors (ambiguous)."
 )
 FIT = (
-    "Its position and density are those of a Gaussian fitted to bins within 0.6 Å, without the averaging over "
-    "a bin, so that the density may exceed that of every bin; of a Gaussian the bias is below 1 % in bins up "
-    "to 0.3 Å, that of an asymmetric peak is not in the error."
+    "Its position and density are those of a Gaussian fitted to bins within 0.6 Å, without the averaging "
+    "over a bin, so that the density may exceed that of every bin; of a Gaussian the bias is below 1 % in "
+    "bins up to 0.3 Å, that of an asymmetric peak is not in the error."
 )
 
 
