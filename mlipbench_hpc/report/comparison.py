@@ -7,7 +7,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import LEVEL, Control
 from mlipbench_hpc.data.observable import Observable
-from mlipbench_hpc.report import convergence, crosscheck, layers
+from mlipbench_hpc.report import convergence, crosscheck, layers, widths
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -19,6 +19,7 @@ from mlipbench_hpc.report.significance import PrimaryTest, primary, quantities
 from mlipbench_hpc.report.starts import common_past
 from mlipbench_hpc.report.temperatures import unclear
 from mlipbench_hpc.report.text import NOTHING, listed, number, with_error
+from mlipbench_hpc.report.widths import wide
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
@@ -41,15 +42,19 @@ def table(group: Group) -> Table | None:
     compared = quantities(group)
     if not compared:
         return None
+    fluctuating = wide(group.drawn, compared)
     header = ["committee, training, MD", *(quantity.heading for quantity in compared)]
+    header += [f"width of {quantity.symbol or quantity.phrase}" for quantity in fluctuating]
     rows = [
         [
             f"{line.title(group.drawn)}: {line.about()}",
             *(cell(group, line, quantity) for quantity in compared),
+            *(widths.cell(line, quantity.name) for quantity in fluctuating),
         ]
         for line in group.drawn
     ]
-    caption = " ".join([CAPTION, *(quantity.definition for quantity in compared if quantity.definition)])
+    known = [quantity.definition for quantity in compared if quantity.definition]
+    caption = " ".join([CAPTION, *known, *[widths.DEFINITION] * bool(fluctuating)])
     return Table(caption, header, rows)
 
 
@@ -194,17 +199,23 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "numbers": {
             quantity.name: {
                 "mean": own.mean, "se": own.se, "training": own.training if own.usable else None,
-                "training_usable": own.usable,
+                "training_usable": own.usable, "width_within": within, "width_between": between,
                 "differs_from_reference": differs(group, line, quantity),
                 "p_holm": None if test is None or np.isnan(test.p) else test.p,
                 "control": _control_numbers(checked) if checked else None,
             }
             for quantity in quantities(group)
             for own in [numbered(line, quantity.name)]
+            for within, between in [_known(widths.widths(line, quantity.name))]
             for test in [against_reference(group, line, quantity)]
             for checked in [controls(group).get((line.name, quantity.name))]
         },
     }  # fmt: skip
+
+
+def _known(values: tuple[float, ...]) -> list[float | None]:
+    """Values for JSON, None for NaN."""
+    return [value if np.isfinite(value) else None for value in values]
 
 
 def _control_numbers(checked: Control) -> dict[str, Any]:

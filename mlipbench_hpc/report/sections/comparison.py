@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mlipbench_hpc.report import comparison, convergence, crosscheck, heights, layers, stationary
+from mlipbench_hpc.report import charge, comparison, convergence, crosscheck, heights, layers, stationary
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -20,7 +20,7 @@ from mlipbench_hpc.report.section import (
     cautions,
 )
 from mlipbench_hpc.report.significance import primary, quantities, unmatched
-from mlipbench_hpc.report.starts import close_replicas, common_past
+from mlipbench_hpc.report.starts import close_replicas, common_past, one_structure
 from mlipbench_hpc.report.text import COLUMNS, wrapped
 
 
@@ -47,7 +47,8 @@ def _cautions(compared: list[Group]) -> list[Caution]:
             about = f"MD {line.name}, {line.title(group.drawn)} ({line.about()})"
             for failed in convergence.reasons(line, group.interface):
                 every += cautions(line.name, about, [f"{failed.sentence}."], failed.consequence)
-            every += cautions(line.name, about, _shared_pasts(group, line), Consequence.ERROR_UNKNOWN)
+            shared = [*_shared_pasts(group, line), *([f"{one}."] if (one := one_structure(line)) else [])]
+            every += cautions(line.name, about, shared, Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
         every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
     return every
@@ -76,6 +77,7 @@ def _blocks(results: Results, group: Group) -> list[Block]:
         Heading(group.title, convergence.state(group), open=not convergence.converged(group)),
         Gallery([figure for figure in drawn if figure], "All runs are excluded.", wide=True),
     ]
+    blocks += [Paragraph(words) for words in [charge.sentence(group)] if words]
     if agreements := comparison.agreements(group):
         blocks.append(Points(agreements))
     if table := comparison.table(group):
