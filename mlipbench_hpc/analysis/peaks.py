@@ -90,7 +90,8 @@ def ambiguity(z: Floats, blocks: Floats) -> str:
     heights = " and ".join(f"{z[place]:.2f}" for place in sorted([top, *others]))
     return (
         f"first peak of water ambiguous: maxima of its density at {heights} Å agree within "
-        f"{SIGNIFICANT_SE:g} standard errors, so its height and density are not determined; use longer runs"
+        f"{SIGNIFICANT_SE:g} standard errors, so its position and density are not determined, and means over "
+        "runs are without this one; use longer runs"
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, skewnorm
 
 from mlipbench_hpc.analysis import peaks
 from mlipbench_hpc.analysis.blocks import jackknife
@@ -68,6 +68,21 @@ def test_without_a_first_peak_there_is_none() -> None:
     assert np.isnan(peaks.centre(z, equal(rising)))
     assert np.isnan(peaks.first_layer(z, profiles(rising), np.nan)[1:]).all()
     assert np.isnan(peaks.fit(z, np.zeros_like(z), 3.0)).all()
+
+
+def test_the_bias_of_a_skewed_peak_is_what_the_report_states() -> None:
+    """A skew normal of shape 4, width 0.3 Å and height 6, at all places of bins of 0.25 Å."""
+    edges, fine = bins(0.25), np.linspace(1.5, 4.5, 6001)
+    z, shape = (edges[1:] + edges[:-1]) / 2, skewnorm(4, 2.55, 0.3)
+    highest, scale = fine[shape.pdf(fine).argmax()], 6 / shape.pdf(fine).max()
+    bias = []
+    for shift in np.linspace(0, 0.25, 9):
+        density = scale * np.diff(shape.cdf(edges - shift)) / 0.25
+        height, top = peaks.fit(z, density, peaks.centre(z, equal(density)))
+        bias.append([height - highest - shift, top / 6 - 1])
+    far, low = np.array(bias).T
+    assert 0.03 < far.min() < far.max() < 0.09
+    assert -0.15 < low.min() < low.max() < 0.01
 
 
 # Profiles of the quickstart: bins of 0.25 Å, densities and standard errors in g/cm³ from 2.125 Å on.

@@ -30,8 +30,9 @@ PEAK = (
 )
 FIT = (
     "Its position and density are those of a Gaussian fitted to bins within 0.6 Å, without the averaging "
-    "over a bin, so that the density may exceed that of every bin; of a Gaussian the bias is below 1 % in "
-    "bins up to 0.3 Å, that of an asymmetric peak is not in the error."
+    "over a bin, so that the density may exceed that of every bin. In bins up to 0.3 Å the bias is below "
+    "1 % of a Gaussian; a peak that falls off slowly (skew normal of shape 4 and width 0.3 Å, bins of 0.25 "
+    "Å) is placed 0.03 to 0.09 Å too far out and its density up to 15 % too low, which is not in the error."
 )
 
 
@@ -75,7 +76,14 @@ def finish(run: Run, sums: BlockSums, motion: Motion | None) -> Produced:
         numbers[layer.COSINE] |= _error(cosines, numbers[layer.COSINE]["se_blocks"], run.blocks)
         with writing(run.context.folder / FILE) as stream:
             np.savez(stream, allow_pickle=False, time_ps=run.stretch.times, **{layer.COSINE: cosines})
-    return Produced({ROOM: numbers}, OBSERVABLES)
+    return Produced({ROOM: numbers}, [with_bins(own, sums.profiler.width) for own in OBSERVABLES])
+
+
+def with_bins(observable: Observable, width: float) -> Observable:
+    """The observable; of the peak's density the definition also says the width (Å) of the profile's bins."""
+    if observable.name != layer.PEAK_DENSITY:
+        return observable
+    return replace(observable, definition=f"{observable.definition} Bins here: {width:g} Å.")
 
 
 def _error(cosines: Floats, jackknifed: float | None, blocks: int) -> dict[str, float | None]:
