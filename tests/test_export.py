@@ -108,7 +108,9 @@ def test_a_handout_that_fails_leaves_nothing(
 ) -> None:
     """The worker ends with an error when it has written half of the folder."""
 
-    def half(_environments: object, _name: str, _module: str, request: dict[str, str], **_more: object) -> bool:
+    def half(
+        _environments: object, _name: str, _module: str, request: dict[str, str], **_more: object
+    ) -> bool:
         folder = Path(request["out"])
         folder.mkdir(parents=True)
         (folder / "member-000").write_text("half")

@@ -31,7 +31,8 @@ class Site(Spec):
     scheduler: Literal["local", "slurm", "pbs"]
     threads_per_task: Count = Field(1, description="Threads of each task; part of the task's key.")
     hardware: Name | None = Field(
-        None, description="A word for its machines, such as A100; part of the keys of timings (default: name)."
+        None,
+        description="A word for its machines, such as A100; part of the keys of timings (default: name).",
     )
     store: str = Field("store", description="The folder of task folders; one user, one driver at a time.")
     environments: dict[Name, str] = Field(

@@ -96,9 +96,7 @@ def of_plan(plan: list[Planned], committee: str) -> Round:
         if subject.get("committee") == committee and "round" in subject and not item.maybe
     ]
     last = max(number for number, _, _ in tasks)
-    own = sorted(
-        (member, item.task.verb, item.key, item) for number, member, item in tasks if number == last
-    )
+    own = sorted((member, item.task.verb, item.key, item) for number, member, item in tasks if number == last)
     by_verb: dict[str, list[Planned]] = {}
     for _, verb, _, item in own:
         by_verb.setdefault(verb, []).append(item)

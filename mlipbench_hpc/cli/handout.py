@@ -1,4 +1,4 @@
-"""README.md of an exported committee: what it is, where it comes from, how it is used, and under which licence."""
+"""README.md of an exported committee: what it is, where it comes from, how it is used, its licences."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def _use(folder: Path, record: dict[str, Any]) -> list[str]:
         "In an environment with the packages above, in this folder:",
         "",
         "```",
-        "python committee.py                   # members' energies of check.extxyz, compared with the campaign's",
-        "python committee.py my.extxyz         # energies, and how far members' forces differ, of your structures",
+        "python committee.py              # members' energies of check.extxyz, compared with the campaign's",
+        "python committee.py my.extxyz    # energies, and how far members' forces differ, of your structures",
     ]
     if (folder / LAMMPS).exists():
-        lines.append("lmp -in in.lammps                     # some steps of MD from structure.data")
+        lines.append("lmp -in in.lammps                # some steps of MD from structure.data")
     lines += ["```", "", "From Python: `from committee import calculator, committee`.", ""]
     return [*lines, *(f"- {note}" for note in record["notes"])]
 
@@ -110,11 +110,13 @@ def _alpha(session: Session, final: Round) -> str:
         return f"There is no calibration factor α: {estimate['why']}."
     low, high = estimate["interval"]
     text = (
-        f"Calibration factor α = {number(estimate['alpha'])} ({number(low)} to {number(high)}): errors of the "
-        "committee's mean energy are α times the standard deviation over the members (ddof = 1), on held-out "
-        "frames, mean errors of each composition removed (arXiv:2602.22931, Eq. S11)."
+        f"Calibration factor α = {number(estimate['alpha'])} ({number(low)} to {number(high)}): errors of "
+        "the committee's mean energy are α times the standard deviation over the members (ddof = 1), on "
+        "held-out frames, mean errors of each composition removed (arXiv:2602.22931, Eq. S11)."
     )
-    return f"{text} It is not to be used for a band: {estimate['withheld']}." if estimate["withheld"] else text
+    return (
+        f"{text} It is not to be used for a band: {estimate['withheld']}." if estimate["withheld"] else text
+    )
 
 
 def _files(session: Session, final: Round, folder: Path) -> Iterator[str]:
@@ -133,8 +135,8 @@ def _files(session: Session, final: Round, folder: Path) -> Iterator[str]:
 def _licences(session: Session, final: Round, record: dict[str, Any]) -> Iterator[str]:
     yield f"- code that reads these files: {record['licence']}"
     yield (
-        "- the models: made from the training data named above; whoever owns these data says under which terms "
-        "the models may be passed on. mlipbench-hpc (MIT) claims no right in them."
+        "- the models: made from the training data named above; whoever owns these data says under which "
+        "terms the models may be passed on. mlipbench-hpc (MIT) claims no right in them."
     )
 
 

@@ -99,7 +99,9 @@ class Scan:
             return _end("copies", f"{most} copies were asked for at most")
         needed, left = self.memory(), machine.free_bytes() + machine.used_bytes()
         if needed > left:
-            return _end("memory", f"{copies} copies need about {needed / GIB:.1f} GiB of {left / GIB:.1f} GiB")
+            return _end(
+                "memory", f"{copies} copies need about {needed / GIB:.1f} GiB of {left / GIB:.1f} GiB"
+            )
         if self.context.smaller_by > 1:
             return _end("memory", f"an attempt with {copies} copies or more was ended for want of memory")
         needed_s, limit_s = self.seconds(), self.context.parameters["scan_time"]
@@ -125,7 +127,9 @@ class Scan:
             size = self.timed(repeats)
         except Exploded as explosion:
             if not self.sizes:
-                raise TaskFailure(f"the start is not stable in MD with this model: {explosion}") from explosion
+                raise TaskFailure(
+                    f"the start is not stable in MD with this model: {explosion}"
+                ) from explosion
             return _end("unstable", f"{copies} copies: {explosion}")
         except Exception as error:
             if not self.sizes or not is_out_of_memory(error):
@@ -176,7 +180,7 @@ class Scan:
         return engine, energy, first_s
 
     def require_same(self, energy: float) -> None:
-        """Raise TaskFailure where the energy of a copy (eV) is not that of the start: a size is not computed."""
+        """Raise TaskFailure where the energy of a copy (eV) is not that of the start: a size is wrong."""
         if not self.sizes:
             return
         first = self.sizes[0]
@@ -184,9 +188,9 @@ class Scan:
         apart = abs(energy - first["energy_eV"]) / first["atoms"]
         if not apart <= limit:
             raise TaskFailure(
-                f"energy of each of {2 * self.sizes[-1]['copies']} copies {energy:.9g} eV, of the start alone "
-                f"{first['energy_eV']:.9g} eV: {apart:.2g} eV/atom apart, limit {limit:g}; the engine does "
-                "not compute systems of this size"
+                f"energy of each of {2 * self.sizes[-1]['copies']} copies {energy:.9g} eV, "
+                f"of the start alone {first['energy_eV']:.9g} eV: {apart:.2g} eV/atom apart, "
+                f"limit {limit:g}; the engine does not compute systems of this size"
             )
 
     def blocks(self, engine: Engine, steps: int) -> Iterator[float]:

@@ -19,7 +19,12 @@ from mlipbench_hpc.plan.graph import Cost, Planned, Snapshot, states
 
 SPEED = """\
 speed:
-  steps: {committee: pairs, start: {dataset: argon, frames: [3]}, temperature: 40 K, timestep: 2 fs, scan_time: 1 min}
+  steps:
+    committee: pairs
+    start: {dataset: argon, frames: [3]}
+    temperature: 40 K
+    timestep: 2 fs
+    scan_time: 1 min
 """
 TIMED = TOY.replace("analysis:\n", f"{SPEED}analysis:\n")
 
@@ -59,14 +64,14 @@ def test_another_machine_times_again_and_runs_nothing_else_again(tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("committee: pairs, start: {dataset: argon, f", "committee: pears, start: {dataset: argon, f"), "speed.steps.committee"),
+        (("pairs\n    start: {dataset: argon, f", "pears\n    start: {dataset: argon, f"), "speed.steps.commi"),
         (("frames: [3]", "frames: [99]"), "speed.steps.start.frames.0"),
         (("scan_time: 1 min", "blocks: 4"), "speed.steps.blocks"),
         (("frames: [3]", "frames: [3, 4]"), "speed.steps.start"),
         (("scan_time: 1 min", "engine: lammps"), "speed.steps.engine"),
         (("scan_time: 1 min", "length: 1 ps"), "speed.steps.length"),
         (("scan_time: 1 min", "scan_time: 60"), "speed.steps.scan_time"),
-        (("timestep: 2 fs, s", "timestep: 20 fs, s"), "speed.steps.timestep"),
+        (("timestep: 2 fs\n    scan", "timestep: 20 fs\n    scan"), "speed.steps.timestep"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_timed_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
@@ -78,7 +83,7 @@ def test_what_cannot_be_timed_is_refused(tmp_path: Path, change: tuple[str, str]
 
 
 def test_the_cost_is_that_of_the_sizes_that_fit() -> None:
-    """A step takes 0.2 s by the law: one size (1 + 5) x 0.2 + 5 x 2 s, the next 2.4 + 10 s, then 4.8 + 10 s."""
+    """A step takes 0.2 s by the law: one size (1 + 5) 0.2 + 5 x 2 s, the next 2.4 + 10 s, then 4.8 + 10 s."""
     toy = find()["toy"].card
     card = replace(toy, cost={**toy.cost, "md_ase": "0.002 * atoms"})
     facts = DatasetFacts("", (100,), {"Ar100": 1}, (18,))

@@ -30,7 +30,8 @@ def content(campaign: Any, *sizes: dict[str, Any], by: str = "time") -> Content:
         "timestep_ps": 0.0005,
     }  # fmt: skip
     parameters = {
-        "dtype": "float32", "device": "cpu", "threads": 1, "hyperparameters": {"r_max": 4.5}, "thermostat": {},
+        "dtype": "float32", "device": "cpu", "threads": 1, "hyperparameters": {"r_max": 4.5},
+        "thermostat": {},
     }  # fmt: skip
     campaign.document["campaign"]["speed"] = {"steps": ENTRY}
     campaign.commit("speed", {"speed": "steps", "committee": "mace"}, values, {}, None, parameters)
@@ -47,7 +48,7 @@ def test_without_an_entry_there_is_no_section(campaign: Any) -> None:
 
 
 def test_units(campaign: Any) -> None:
-    """2 ms for 100 atoms: 20 µs/atom; 43.2 million steps a day of 0.5 fs: 21.6 ns. 5 ms for 200: 25 and 8.64."""
+    """2 ms for 100 atoms: 20 µs/atom; 43.2 million steps of 0.5 fs a day: 21.6 ns. 5 ms for 200: 25, 8.64."""
     own = content(campaign, *TWO)
     table, conditions, *_ = own.blocks
     assert [row[2:9] for row in table.rows] == [

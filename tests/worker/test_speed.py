@@ -1,9 +1,10 @@
 """speed as the worker runs it: sizes, what ends a scan, an interruption, and engines that miscompute."""
 
+import ctypes
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -99,22 +100,40 @@ def neighbours(atoms: Atoms) -> int:
     return count
 
 
-def test_a_step_takes_what_it_takes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A calculator that sleeps 30 ms in each step, and half a second before the first forces."""
-    calls = []
+def clocked(monkeypatch: pytest.MonkeyPatch, first_s: float, step_s: float) -> None:
+    """A clock that stands still but while the calculator computes: `first_s` at first, then `step_s` each."""
+    now = [0.0]
 
-    def slow(self: Argon, *given: Any, **more: Any) -> None:
-        calls.append(time.sleep(0.03 if calls else 0.5))
+    def computing(self: Argon, *given: Any, **more: Any) -> None:
+        now[0] += step_s if now[0] else first_s
         computed(self, *given, **more)
 
     computed = Argon.calculate
-    monkeypatch.setattr(Argon, "calculate", slow)
+    monkeypatch.setattr(Argon, "calculate", computing)
     monkeypatch.setattr(speed.Parity, "check", lambda *given: None)
+    monkeypatch.setattr(speed, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+
+def test_a_step_takes_what_it_takes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second until first forces, then 30 ms each: four steps are the fewest that take 0.1 s."""
+    clocked(monkeypatch, 0.5, 0.03)
     (size,) = run(store, task(store, copies=1, block_time=0.1))["sizes"]
-    assert 0.03 < np.median(size["seconds_per_step"]) < 0.06
-    assert size["first_s"] > 0.5
-    assert 0.06 < size["warm_up_s"] < 0.4
-    assert size["steps_per_block"] in (2, 3, 4)
+    assert size["first_s"] == pytest.approx(0.5)
+    assert size["warm_up_s"] == pytest.approx(2 * 0.03)
+    assert size["steps_per_block"] == 4
+    assert size["seconds_per_step"] == pytest.approx([0.03] * 5)
+
+
+def test_a_scan_ends_before_the_size_that_would_take_too_long(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start alone takes 0.5 + 2 x 1 + 5 x 1 s, two copies at most 2 x 2.5 + 5 x 2 s more: 22.5 s."""
+    for limit, sizes in ((22.4, 1), (22.6, 2)):
+        with monkeypatch.context() as patch:
+            clocked(patch, 0.5, 1.0)
+            values = run(store, task(store, copies=2, scan_time=limit))
+        assert len(values["sizes"]) == sizes
+        assert values["ended"]["by"] == ("time" if sizes == 1 else "copies")
 
 
 def test_time_ends_a_scan(store: Store) -> None:
@@ -125,7 +144,7 @@ def test_time_ends_a_scan(store: Store) -> None:
 
 
 def test_memory_that_would_not_do_ends_a_scan(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """30 GiB at the start as it is, of which 1 GiB before: twice 29 and 1 are more than the 40 that are left."""
+    """30 GiB with the start alone, 1 GiB of it before: twice 29 and 1 are more than the 40 that are left."""
     gib = 2**30
     monkeypatch.setattr(machine, "used_bytes", lambda: gib)
     monkeypatch.setattr(machine, "peak_bytes", lambda: 30 * gib)
@@ -150,8 +169,13 @@ def broken(monkeypatch: pytest.MonkeyPatch, atoms: int, error: Exception) -> Non
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError("none left"), RuntimeError("CUDA out of memory. Tried"), RuntimeError("RESOURCE_EXHAUSTED: x")]
-)  # fmt: skip
+    "error",
+    [
+        MemoryError("none left"),
+        RuntimeError("CUDA out of memory. Tried"),
+        RuntimeError("RESOURCE_EXHAUSTED: x"),
+    ],
+)
 def test_memory_that_runs_out_ends_a_scan(
     store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -234,12 +258,15 @@ def test_films_grow_along_the_surface_and_fixed_atoms_with_them() -> None:
     assert doubled(system, (1, 2, 1), is_film=True) == (2, 2, 1)
     both = repeated(system, (1, 2, 1))
     np.testing.assert_array_equal(both.mobile, [1, 2, 3, 5, 6, 7])
-    np.testing.assert_allclose(both.start.positions[4:], system.start.positions + [0.0, 8.0, 0.0])
+    np.testing.assert_allclose(both.start.positions[4:], system.start.positions + np.array([0.0, 8.0, 0.0]))
     np.testing.assert_allclose(both.start.cell.lengths(), [9.0, 16.0, 3.0])
 
 
 def test_what_linux_says_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {"PROCESSOR": "processor\t: 0\nmodel name\t: Xeon 9 @ 2 GHz\n", "MEMORY": "MemAvailable:   2048 kB\n"}
+    files = {
+        "PROCESSOR": "processor\t: 0\nmodel name\t: Xeon 9 @ 2 GHz\n",
+        "MEMORY": "MemAvailable:   2048 kB\n",
+    }
     files |= {"LIMIT": "max\n", "CURRENT": "100\n"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -250,6 +277,20 @@ def test_what_linux_says_of_the_machine(tmp_path: Path, monkeypatch: pytest.Monk
     assert machine.free_bytes() == 1000
     (tmp_path / "PROCESSOR").unlink()
     assert machine.processor() == machine.platform.machine()
+
+
+def test_a_gpu_is_named_by_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def name(buffer: Any, _length: int, _device: Any) -> int:
+        buffer.value = b"NVIDIA H200"
+        return 0
+
+    library = SimpleNamespace(
+        cuInit=lambda flags: 0, cuDeviceGet=lambda device, number: 0, cuDeviceGetName=name
+    )
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    assert machine.hardware("cuda")["gpu"] == "NVIDIA H200"
+    library.cuInit = lambda flags: 100
+    assert machine.gpu() is None
 
 
 def test_the_record_is_json_without_surprises(store: Store) -> None:

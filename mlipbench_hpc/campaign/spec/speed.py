@@ -25,7 +25,7 @@ MANY_STEPS = 1_000_000
 
 
 class Speed(Spec):
-    """Steps of MD by the first member of a committee, timed with the start as it is, then with 2, 4, … copies.
+    """Steps of MD by the first member of a committee, timed with the start alone, then with 2, 4, … copies.
 
     Keys that `md` has too mean the same here.
     """

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.report.committees import final_round, mean_and_deviation
 from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.committees import final_round, mean_and_deviation
 from mlipbench_hpc.report.draw.drawing import SIZE, Figure, colour_of, finish, joined, logarithmic, new_axes
 from mlipbench_hpc.report.speeds import Timed
 
@@ -42,7 +42,7 @@ def scaling(timed: list[Timed], about: str) -> Figure | None:
 
 
 def accuracy_and_cost(results: Results, timed: list[Timed]) -> Figure | None:
-    """Force error on the test set against the time of a step, a point for each entry whose model is evaluated."""
+    """Force error on the test set against the time of a step, a point for each entry with an evaluation."""
     rows = []
     for entry in timed:
         final = final_round(results, entry.committee)
@@ -61,7 +61,9 @@ def accuracy_and_cost(results: Results, timed: list[Timed]) -> Figure | None:
     axes.set_ylim(bottom=0)
     axes.legend()
     names = ("speed", "us_per_atom", "force_rmse_meV_per_A", "std_over_members_meV_per_A")
-    columns = {name: list(column) for name, column in zip(names, list(zip(*rows, strict=True))[:4], strict=True)}
+    columns = {
+        name: list(column) for name, column in zip(names, list(zip(*rows, strict=True))[:4], strict=True)
+    }
     caption = (
         "Force RMSE on the test set, mean ± std over the members, against the time of a step of the start "
         f"as it is ({'; '.join(row[4] for row in rows)})."

@@ -1,4 +1,4 @@
-"""Speed of MD with every model that was timed, its growth with the number of atoms, and its price in errors."""
+"""Speed of MD with every model that was timed, against the number of atoms and against errors."""
 
 from typing import Any
 
@@ -48,11 +48,13 @@ def speeds(entries: list[Timed]) -> Table:
     """One row for each size of each entry."""
     rows = [_row(entry, size) for entry in entries for size in entry.sizes]
     header = ["speed", "engine, precision", "atoms", "edges", "cutoff + skin, Å", "step, ms", "blocks, ms",
-              "µs/atom/step", "ns/day", "blocks x steps", "first forces", "warm-up", "peak memory"]  # fmt: skip
+              "µs/atom/step", "ns/day", "blocks x steps", "first forces", "warm-up",
+              "peak memory"]  # fmt: skip
     caption = (
-        "MD steps, timed: medians of the blocks, and their fastest and slowest. First forces: engine set up and "
-        "forces computed once, with whatever is compiled for this size; warm-up: further steps before the "
-        f"blocks. Edges: pairs within the cutoff, both directions. Of the whole process: memory ({about(entries)})."
+        "MD steps, timed: medians of the blocks, and their fastest and slowest. First forces: engine set up "
+        "and forces computed once, with all that is compiled for the size; warm-up: further steps before the "
+        "blocks. Edges: pairs within the cutoff, both directions. Memory is that of the process "
+        f"({about(entries)})."
     )
     return Table(caption, header, rows, words=2, open=True)
 
@@ -141,8 +143,8 @@ def _disturbed(entry: Timed) -> list[str]:
     if uneven:
         worst = max(uneven, key=lambda size: size.spread)
         sentences.append(
-            f"blocks differ by {100 * worst.spread:.0f} % of their median at {number(worst.atoms)} atoms: use a "
-            "longer block_time or a quiet machine."
+            f"blocks differ by {100 * worst.spread:.0f} % of the median at {number(worst.atoms)} atoms: use "
+            "a longer block_time or a quiet machine."
         )
     return sentences
 

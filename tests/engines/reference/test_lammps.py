@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,16 @@ def engines(atoms: Atoms, fixed: list[int] | None = None, **changes: Any) -> dic
 def native(atoms: Atoms, style: LammpsStyle, fixed: list[int] | None = None, **changes: Any) -> LammpsEngine:
     system = System.prepare(atoms, fixed or [])
     return LammpsEngine(system, Native(system, style), MD | changes)
+
+
+def test_engines_say_how_far_their_lists_of_neighbours_go() -> None:
+    """LAMMPS's own default in metal units, unless the style says otherwise; the calculator keeps no list."""
+    assert {name: engine.skin for name, engine in engines(argon()).items()} == {
+        "ase": 0.0, "native": 2.0, "asked": 0.0,
+    }  # fmt: skip
+    style = lammps(Path(), {}, [18])
+    wide = replace(style, commands=("neighbor 0.7 bin", *style.commands))
+    assert native(argon(), wide).skin == 0.7
 
 
 SKEW = np.array([[10.8, 0, 0], [5.0, 11.0, 0], [-4.0, 3.0, 12.0]])
