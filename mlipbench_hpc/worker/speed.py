@@ -111,7 +111,8 @@ class Scan:
 
     def memory(self) -> float:
         """Bytes that this process would need: as many more as the largest size has taken, doubled."""
-        return self.base + 2.0 * max(0, self.sizes[-1]["peak_bytes"] - self.base)
+        peak: int = self.sizes[-1]["peak_bytes"]
+        return self.base + 2.0 * max(0, peak - self.base)
 
     def seconds(self) -> float:
         """Seconds of all sizes until the end of the next one, which takes twice as long for each step."""

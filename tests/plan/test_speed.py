@@ -64,8 +64,8 @@ def test_another_machine_times_again_and_runs_nothing_else_again(tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("pairs\n    start: {dataset: argon, f", "pears\n    start: {dataset: argon, f"), "speed.steps.commi"),
-        (("frames: [3]", "frames: [99]"), "speed.steps.start.frames.0"),
+        (("pairs\n    start: {dataset: argon, ", "pears\n    start: {dataset: argon, "), "steps.committee"),
+        (("frames: [3]", "frames: [99]"), "speed.steps.start.frames[0]"),
         (("scan_time: 1 min", "blocks: 4"), "speed.steps.blocks"),
         (("frames: [3]", "frames: [3, 4]"), "speed.steps.start"),
         (("scan_time: 1 min", "engine: lammps"), "speed.steps.engine"),

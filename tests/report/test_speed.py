@@ -84,7 +84,7 @@ def test_figures(campaign: Any) -> None:
     ("sizes", "by", "words"),
     [
         ([size(1, [2.0] * 5, load=3.4)], "time", "load average up to 3.4 on 2 cores"),
-        ([size(1, [2.0] * 4 + [3.0])], "time", "blocks differ by 50 % of their median at 100 atoms"),
+        ([size(1, [2.0] * 4 + [3.0])], "time", "blocks differ by 50 % of the median at 100 atoms"),
         ([size(1, [2.0] * 5)], "unstable", "it took too long."),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.speed import accuracy_and_cost, scaling
 from mlipbench_hpc.report.section import (
+    Block,
     Caution,
     Consequence,
     Content,
@@ -32,7 +33,7 @@ def build(results: Results) -> Content:
     numbers = {"speed": {entry.name: _numbers(entry) for entry in entries}}
     versions = Folded("Versions of all packages that were loaded", [packages(entries)])
     summary = [line for entry in entries for line in wrapped(_line(entry))]
-    blocks = [speeds(entries), conditions(entries), gallery, versions] if entries else [gallery]
+    blocks: list[Block] = [speeds(entries), conditions(entries), gallery, versions] if entries else [gallery]
     return Content(blocks, numbers, warnings=warnings(entries), summary=summary)
 
 
