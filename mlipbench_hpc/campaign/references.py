@@ -28,6 +28,9 @@ REFERENCES = {
     ("md", "committee"): "committees",
     ("md", "start", "system"): "systems",
     ("md", "start", "dataset"): "datasets",
+    ("speed", "committee"): "committees",
+    ("speed", "start", "system"): "systems",
+    ("speed", "start", "dataset"): "datasets",
     ("analysis", "md"): "md",
 }
 Architectures = Mapping[str, "Card"]
@@ -79,9 +82,9 @@ def check_references(
         wrong += _model(("models", name), model, architectures)
     for name, committee in campaign.committees.items():
         wrong += _committee(("committees", name), committee, campaign, facts, architectures)
-    for name, md in campaign.md.items():
-        wrong += check_md(("md", name), md, campaign, facts, systems, potentials)
-        wrong += check_engine(("md", name), md, campaign, architectures, potentials)
+    for place, run in campaign.simulations.items():
+        wrong += check_md(place, run, campaign, facts, systems, potentials)
+        wrong += check_engine(place, run, campaign, architectures, potentials)
     wrong += check_comparisons(campaign, facts, systems)
     wrong += _reweighted(campaign)
     wrong += check_vacuum(campaign, architectures, potentials)

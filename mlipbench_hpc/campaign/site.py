@@ -30,6 +30,10 @@ class Site(Spec):
     name: Name
     scheduler: Literal["local", "slurm", "pbs"]
     threads_per_task: Count = Field(1, description="Threads of each task; part of the task's key.")
+    hardware: Name | None = Field(
+        None,
+        description="A word for its machines, such as A100; part of the keys of timings (default: name).",
+    )
     store: str = Field("store", description="The folder of task folders; one user, one driver at a time.")
     environments: dict[Name, str] = Field(
         {}, description="Virtual environments by name (default: beside the login one)."

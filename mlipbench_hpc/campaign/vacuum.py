@@ -38,11 +38,11 @@ def check_vacuum(
         if system.slab and longest and system.slab.vacuum <= longest.cutoff:
             received = f"{system.slab.vacuum:g} Å from the wall above the film to the next image of the metal"
             yield _mistake(("systems", name, "slab", "vacuum"), received, longest)
-    for name, md in campaign.md.items():
-        reach, left = _driver(md, campaign, architectures, potentials), _above_wall(md, campaign)
+    for place, run in campaign.simulations.items():
+        reach, left = _driver(run, campaign, architectures, potentials), _above_wall(run, campaign)
         if reach and LEAST_ROOM_A <= left <= reach.cutoff:
-            received = f"{md.wall:g} Å, {left:.1f} Å below the next image of the metal"
-            yield _mistake(("md", name, "wall"), received, reach)
+            received = f"{run.wall:g} Å, {left:.1f} Å below the next image of the metal"
+            yield _mistake((*place, "wall"), received, reach)
 
 
 def _mistake(place: tuple[str, ...], received: str, reach: Reach) -> Mistake:
@@ -60,8 +60,8 @@ def _uses(
     for committee in campaign.committees.values():
         if split := campaign.splits.get(committee.split):
             yield behind(split.dataset, campaign), _model(committee.model, campaign, architectures)
-    for md in campaign.md.values():
-        yield starts(md, campaign), _driver(md, campaign, architectures, potentials)
+    for run in campaign.simulations.values():
+        yield starts(run, campaign), _driver(run, campaign, architectures, potentials)
 
 
 def _above_wall(md: MolecularDynamics, campaign: Campaign) -> float:

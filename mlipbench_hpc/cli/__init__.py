@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlipbench_hpc.cli import architectures, campaign, clean, direct, doctor, images, plan, run, task
+from mlipbench_hpc.cli import architectures, campaign, clean, direct, doctor, export, images, plan, run, task
 from mlipbench_hpc.cli.session import Session
 from mlipbench_hpc.contract.folder import NotAStore
 from mlipbench_hpc.contract.printing import WhileRead
@@ -15,7 +15,7 @@ from mlipbench_hpc.runtime.trouble import Trouble
 EXIT_UNFINISHED = 1
 EXIT_REFUSED = 2
 EXIT_STOPPED = 130
-ROOMS = (campaign, plan, run, task, architectures, images, doctor, direct, clean)
+ROOMS = (campaign, plan, run, task, export, architectures, images, doctor, direct, clean)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -107,7 +107,8 @@ class Session:
         identities = {name: environment.identity for name, environment in self.environments.items()}
         facts = self.validated.datasets, self.validated.systems, self.architectures
         threads, installed = self.site.threads_per_task, (self.potentials, foreign_versions())
-        return Setting(*facts, identities, verb_versions(), threads, self.devices, *installed)
+        hardware = self.site.hardware or self.site.name
+        return Setting(*facts, identities, verb_versions(), threads, self.devices, *installed, hardware)
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Planned]:
         """Task graph. decisions: by key of a committed `decide` task, True where its committee is ready."""

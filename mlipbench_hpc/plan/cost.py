@@ -129,6 +129,20 @@ def md(card: Card | PotentialCard, parameters: dict[str, Any], facts: DatasetFac
     return _of(law_s["start"], work_s, round(size) + RECORDS_BYTES, MD_INODES)
 
 
+def speed(card: Card, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
+    """Steps timed with the start as it is, then with twice as many copies of it while time allows."""
+    law_s = laws(card, parameters, facts)
+    step_s = law_s[f"md_{parameters['engine']}"]
+    work_s, copies = 0.0, 1
+    while copies <= parameters["copies"]:
+        own_s = (1 + parameters["warm_up"]) * copies * step_s
+        own_s += parameters["blocks"] * max(parameters["block_time"], copies * step_s)
+        if work_s and work_s + own_s > parameters["scan_time"]:
+            break
+        work_s, copies = work_s + own_s, 2 * copies
+    return Cost(law_s["start"] + work_s, RECORDS_BYTES, 5, law_s["start"], step_s)
+
+
 def analyse(frames: float) -> Cost:
     """Observables of one trajectory of so many frames."""
     return Cost(core_s=2.0 + ANALYSIS_S_PER_FRAME * frames, bytes=50_000, inodes=6)

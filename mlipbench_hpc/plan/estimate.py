@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal, NamedTuple
 
 from mlipbench_hpc.campaign.site import Site
@@ -61,16 +62,24 @@ def estimate(plan: Sequence[Planned], seen: Snapshot, states: Mapping[str, State
 
 
 class _Speeds:
-    """Ratios of the time that finished tasks took to that of their laws: by model, and by architecture."""
+    """Ratios of the time that finished tasks took to that of their laws: by model, and by architecture.
+
+    A step that a `speed` task timed counts as one of MD, so little that finished runs decide where there are
+    some.
+    """
 
     def __init__(self, plan: Sequence[Planned], seen: Snapshot) -> None:
         self.pairs: defaultdict[tuple[Speed, bool, str], list[tuple[float, float]]] = defaultdict(list)
         for item in plan:
             if item.key in seen.spent:
-                for model in (_model(item), ANY):
-                    self.pairs[speed(item), _works(item), model].append(
-                        (seen.spent[item.key], item.cost.core_s)
-                    )
+                self._add(item, speed(item), _works(item), seen.spent[item.key], item.cost.core_s)
+            if step_s := timed_step(item, seen):
+                steps = speed(item)._replace(verb="md")
+                self._add(item, steps, True, step_s, item.cost.step_s)
+
+    def _add(self, item: Planned, of: Speed, works: bool, spent: float, law_s: float) -> None:
+        for model in (_model(item), ANY):
+            self.pairs[of, works, model].append((spent, law_s))
 
     def factor(self, item: Planned) -> tuple[Source, float]:
         """Where a task's speed comes from, and its seconds over those of its law."""
@@ -79,6 +88,12 @@ class _Speeds:
             if pairs := self.pairs.get((speed(item), _works(item), model)):
                 return source, sum(spent for spent, _ in pairs) / sum(law_s for _, law_s in pairs)
         return "card", 1.0
+
+
+def timed_step(item: Planned, seen: Snapshot) -> float | None:
+    """Seconds of a step of MD that a `speed` task has measured with its start as it is; None without."""
+    sizes = seen.results.get(item.key, {}).get("values", {}).get("sizes")
+    return median(sizes[0]["seconds_per_step"]) if sizes and item.cost.step_s else None
 
 
 def _works(item: Planned) -> bool:

@@ -13,13 +13,15 @@ State = Literal["done", "stale", "failed", "running", "ready", "waiting", "block
 class Cost:
     """An estimate before the fact: core-seconds, bytes and inodes in the store.
 
-    start_s: the core-seconds among them before the work begins, which do not grow with it.
+    start_s: the core-seconds among them before the work begins, which do not grow with it. step_s: where
+    steps of MD are timed, core-seconds of one of them with the start as it is; else 0.
     """
 
     core_s: float = 1.0
     bytes: int = 20_000
     inodes: int = 5
     start_s: float = 0.0
+    step_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -129,8 +129,8 @@ EXAMPLE_TASKS = {
         "calibrate": 2, "md": 24, "analyse": 24, "reevaluate": 8, "reweight": 8,
     },
     "water": {
-        "build": 1, "label": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
-        "reevaluate": 2, "reweight": 2,
+        "build": 1, "label": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "speed": 1,
+        "analyse": 2, "reevaluate": 2, "reweight": 2,
     },
     "own-data": {
         "build": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,

@@ -15,7 +15,7 @@ from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_fi
 
 ANCHORS = [
     "overview", "comparison", "missing", "asked", "data", "models", "errors", "uncertainty", "md",
-    "structure", "profiles", "cite", "timings", "provenance",
+    "speed", "structure", "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip
 TOY = """
 import numpy as np

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.dp.evaluator import DpEvaluator
+from mlipbench_hpc.architectures.dp.handout import handout
 from mlipbench_hpc.architectures.dp.model import FROZEN, NAME, load_record
 from mlipbench_hpc.architectures.dp.training import train
 from mlipbench_hpc.architectures.interface import Evaluator, LammpsStyle
 from mlipbench_hpc.architectures.shared.labels import require_known, symbols
 
-__all__ = ["lammps", "load", "train"]
+__all__ = ["handout", "lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> DpEvaluator:

@@ -5,12 +5,13 @@ from typing import Any
 
 from mlipbench_hpc.architectures.interface import LammpsStyle
 from mlipbench_hpc.architectures.mace.evaluator import MaceCommittee, MaceEvaluator
+from mlipbench_hpc.architectures.mace.handout import handout
 from mlipbench_hpc.architectures.mace.model import NAME
 from mlipbench_hpc.architectures.mace.training import train
 from mlipbench_hpc.architectures.mace.unified import NEEDED, Unified
 from mlipbench_hpc.architectures.shared.labels import require_known
 
-__all__ = ["committee", "lammps", "load", "train"]
+__all__ = ["committee", "handout", "lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> MaceEvaluator:

@@ -20,7 +20,7 @@ package imports it.
 import pytest
 
 # pytest shows values of a failed assertion only in modules registered before their import.
-pytest.register_assert_rewrite(f"{__name__}.conformance", f"{__name__}.resumes")
+pytest.register_assert_rewrite(f"{__name__}.conformance", f"{__name__}.handouts", f"{__name__}.resumes")
 
 from mlipbench_hpc.architectures.testing.conformance import Conformance  # noqa: E402
 from mlipbench_hpc.architectures.testing.frames import REFERENCE, harmonic, water  # noqa: E402

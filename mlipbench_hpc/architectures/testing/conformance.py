@@ -9,6 +9,7 @@ import pytest
 from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.architectures.shared.members import load_committee
 from mlipbench_hpc.architectures.testing.frames import REFERENCE, harmonic, water
+from mlipbench_hpc.architectures.testing.handouts import Handouts
 from mlipbench_hpc.architectures.testing.resumes import Resumes
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import concatenate
@@ -19,7 +20,7 @@ COLUMNS = {
 }  # fmt: skip
 
 
-class Conformance(Resumes):
+class Conformance(Resumes, Handouts):
     """Inherit it as `class TestMine(Conformance)` and state the attributes of `Subject`.
 
     With a model that fails a test here, MD would drift, errors would depend on batches, or an interrupted

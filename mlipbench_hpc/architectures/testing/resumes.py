@@ -135,12 +135,16 @@ def commit(store: Store, role: str, files: Mapping[str, bytes]) -> str:
     return task.key
 
 
-def process(*words: str, folder: Path) -> None:
-    """Run Python on one thread with this process's path; raises AssertionError with its output."""
+def process(*words: str, folder: Path, code: int = EXIT_COMMITTED) -> str:
+    """Run Python on one thread with this process's path; returns what it prints.
+
+    Raises AssertionError with its output for another exit code than `code`.
+    """
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *words]
     ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
-    assert ended.returncode == EXIT_COMMITTED, ended.stdout + ended.stderr
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 def force_deviation(whole: Evaluator, parts: Evaluator) -> float:

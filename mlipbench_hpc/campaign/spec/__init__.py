@@ -35,6 +35,7 @@ from mlipbench_hpc.campaign.spec.md import (
 )
 from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Growth, Model, Sets, Split
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
+from mlipbench_hpc.campaign.spec.speed import Speed
 
 __all__ = [
     "Analysis",
@@ -65,6 +66,7 @@ __all__ = [
     "Sha256",
     "Slab",
     "Spec",
+    "Speed",
     "Split",
     "Stability",
     "Start",

@@ -7,10 +7,11 @@ from mlipbench_hpc.campaign.spec.base import Name, Spec
 from mlipbench_hpc.campaign.spec.data import Dataset, System
 from mlipbench_hpc.campaign.spec.md import MolecularDynamics
 from mlipbench_hpc.campaign.spec.models import Committee, Model, Split
+from mlipbench_hpc.campaign.spec.speed import Speed
 
 
 class Campaign(Spec):
-    """One YAML file: systems, datasets, splits, models, committees, md, evaluation, analysis."""
+    """One YAML file: systems, datasets, splits, models, committees, md, speed, evaluation, analysis."""
 
     name: Name
     description: str = ""
@@ -20,5 +21,12 @@ class Campaign(Spec):
     models: dict[Name, Model] = {}
     committees: dict[Name, Committee] = {}
     md: dict[Name, MolecularDynamics] = {}
+    speed: dict[Name, Speed] = {}
     evaluation: Evaluation = Evaluation()
     analysis: Analysis = Analysis()
+
+    @property
+    def simulations(self) -> dict[tuple[str, str], MolecularDynamics]:
+        """Runs of `md`, and those of which `speed` times some steps, by their place in the file."""
+        timed = {("speed", name): entry.run for name, entry in self.speed.items()}
+        return {("md", name): run for name, run in self.md.items()} | timed

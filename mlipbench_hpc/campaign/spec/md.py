@@ -19,6 +19,9 @@ def _engine(name: str) -> str:
 EngineName = Annotated[Name, AfterValidator(_engine)]
 
 
+WallHeight = Length | Literal["none"] | None
+
+
 class Start(Spec):
     """Where MD begins: a built system, or frames of a dataset (replica r takes frames[r mod n])."""
 
@@ -105,7 +108,7 @@ class MolecularDynamics(UsesPotential):
     fixed_layers: Annotated[int, Field(ge=0, strict=True)] = Field(
         0, description="The lowest so many layers of the metal (analysis.profiles.metal) stay where they are."
     )
-    wall: Length | Literal["none"] | None = Field(
+    wall: WallHeight = Field(
         None,
         description="Reflecting wall: its z in the start (default: the one that the start was built with).",
     )

@@ -6,7 +6,7 @@ from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.verbs import verb_of, verbs
 from mlipbench_hpc.plan.cost import analyse
-from mlipbench_hpc.plan.expand import data, md, models
+from mlipbench_hpc.plan.expand import data, md, models, speed
 from mlipbench_hpc.plan.expand.graph import TaskGraph
 from mlipbench_hpc.plan.expand.setting import Setting
 from mlipbench_hpc.plan.graph import Planned
@@ -50,6 +50,8 @@ def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) 
     committees = {name: models.committee(graph, name, decisions) for name in campaign.committees}
     for name in campaign.md:
         md.md(graph, name, committees)
+    for name in campaign.speed:
+        speed.speed(graph, name, committees)
     _add_verbs_from_outside(graph)
     return list(graph.planned.values())
 

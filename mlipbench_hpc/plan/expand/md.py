@@ -29,7 +29,7 @@ def md(graph: TaskGraph, name: str, committees: Mapping[str, Trained]) -> None:
 
 def _of_reference(graph: TaskGraph, run: MolecularDynamics, subject: dict[str, Any]) -> None:
     """A replica that a reference potential runs."""
-    key = _simulate(graph, run, subject, {"start": _start(graph, run)}, None, maybe=False)
+    key = _simulate(graph, run, subject, {"start": start(graph, run)}, None, maybe=False)
     _analyse(graph, run, subject, key, maybe=False)
 
 
@@ -47,19 +47,21 @@ class Replica:
 def _of_member(replica: Replica) -> None:
     """The replica, its analysis, and what the other members say of its frames."""
     graph, run, trained = replica.graph, replica.run, replica.trained
-    upstream = {"model": trained.train[run.driving_member], "start": _start(graph, run)}
+    upstream = {"model": trained.train[run.driving_member], "start": start(graph, run)}
     key = _simulate(graph, run, replica.subject, upstream, replica.model, trained.maybe)
     _analyse(graph, run, replica.subject, key, trained.maybe)
     _reweight(replica, key)
 
 
-def _start(graph: TaskGraph, run: MolecularDynamics) -> str:
+def start(graph: TaskGraph, run: MolecularDynamics) -> str:
+    """Key of the task that leaves the frames in which a run starts."""
     if run.start.system:
         return data.system(graph, run.start.system)
     return data.dataset(graph, str(run.start.dataset))
 
 
-def _start_facts(graph: TaskGraph, run: MolecularDynamics) -> DatasetFacts:
+def start_facts(graph: TaskGraph, run: MolecularDynamics) -> DatasetFacts:
+    """What these frames hold."""
     if run.start.system:
         return graph.setting.systems[run.start.system]
     return graph.setting.facts[str(run.start.dataset)]
@@ -73,24 +75,13 @@ def _simulate(
     model: Model | None,
     maybe: bool,
 ) -> str:
-    replica, frames = subject["replica"], run.start.frames
-    metal = graph.campaign.analysis.profiles.metal
     card = graph.card(model) if model else graph.labeller(str(run.potential))
     parameters: dict[str, Any] = {
-        "replica": replica,
-        "seed": seed(subject["md"], run.seed, replica),
-        "temperature": run.temperature,
-        "timestep": run.timestep,
         "steps": round(run.length / run.timestep),
         "frame_every": round(run.frame_every / run.timestep),
         "checkpoint_every": checkpoint_every(run),
-        "thermostat": run.thermostat.model_dump(),
-        "fixed_atoms": run.fixed_atoms,
-        "fixed_layers": {"count": run.fixed_layers, "metal": metal} if run.fixed_layers else None,
-        "wall": run.wall or "start",
         "stability": run.stability.model_dump(),
-        "start_frame": frames[replica % len(frames)],
-        "engine": run.engine or card.engines[0],
+        **protocol(graph, run, subject["md"], subject["replica"], card.engines[0]),
         **(graph.engine(model) if model else {"potential": run.potential}),
     }
     if run.equilibrate:
@@ -98,8 +89,27 @@ def _simulate(
         parameters["equilibrate"] = {name: round(time / run.timestep) for name, time in times.items()}
     if run.potential:
         parameters = graph.labeller(run.potential).with_options("md", parameters, run.options)
-    costs = cost.md(card, parameters, _start_facts(graph, run))
+    costs = cost.md(card, parameters, start_facts(graph, run))
     return graph.add("md", subject, parameters, upstream, costs, model, run.potential, maybe=maybe)
+
+
+def protocol(
+    graph: TaskGraph, run: MolecularDynamics, name: str, replica: int, engine: str
+) -> dict[str, Any]:
+    """Parameters that an engine and its start are made of; `engine` where the run names none."""
+    frames, metal = run.start.frames, graph.campaign.analysis.profiles.metal
+    return {
+        "replica": replica,
+        "seed": seed(name, run.seed, replica),
+        "temperature": run.temperature,
+        "timestep": run.timestep,
+        "thermostat": run.thermostat.model_dump(),
+        "fixed_atoms": run.fixed_atoms,
+        "fixed_layers": {"count": run.fixed_layers, "metal": metal} if run.fixed_layers else None,
+        "wall": run.wall or "start",
+        "start_frame": frames[replica % len(frames)],
+        "engine": run.engine or engine,
+    }
 
 
 def seed(name: str, number: int, replica: int) -> int:
@@ -155,7 +165,7 @@ def _reevaluate(replica: Replica, key: str, stride: int) -> str:
         **graph.engine(model),
     }
     frames = (run.length - _equilibration(run)) / run.frame_every / stride
-    facts = _start_facts(graph, run)
+    facts = start_facts(graph, run)
     costs = cost.reevaluate(graph.card(model), parameters, facts, frames, len(trained.train))
     upstream = {"md": key} | members(trained.train)
     return graph.add("reevaluate", replica.subject, parameters, upstream, costs, model, maybe=trained.maybe)

@@ -13,7 +13,8 @@ from mlipbench_hpc.potentials.card import InstalledPotential
 class Setting:
     """facts and systems: what datasets and systems hold; identities and devices (cpu where none is named): by
     environment; versions: by verb; threads: of each task; architectures, potentials: by name, as installed;
-    observables: versions of those from other packages, by entry point.
+    observables: versions of those from other packages, by entry point; hardware: a word for the machines,
+    which enters keys of timings alone.
     """
 
     facts: Mapping[str, DatasetFacts]
@@ -25,3 +26,4 @@ class Setting:
     devices: Mapping[str, str] = field(default_factory=dict)
     potentials: Mapping[str, InstalledPotential] = field(default_factory=dict)
     observables: Mapping[str, Version] = field(default_factory=dict)
+    hardware: str = ""

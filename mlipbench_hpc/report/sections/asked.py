@@ -15,12 +15,13 @@ UNITS = {
     "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "contact": ("Å", 1.0), "distance": ("Å", 1.0),
     "lattice_constant": ("Å", 1.0), "vacuum": ("Å", 1.0), "wall": ("Å", 1.0), "coordination": ("Å", 1.0),
     "conserved_energy": ("meV/atom", 1000.0),
+    "block_time": ("s", 1.0), "scan_time": ("s", 1.0),
     "force": ("eV/Å", 1.0), "energy": ("meV/atom", 1000.0),
     "force_rmse": ("meV/Å", 1000.0), "largest_force": ("eV/Å", 1.0),
 }  # fmt: skip
 
 
-KINDS = ("systems", "datasets", "splits", "models", "committees", "md")
+KINDS = ("systems", "datasets", "splits", "models", "committees", "md", "speed")
 
 
 def build(results: Results) -> Content:

@@ -15,7 +15,7 @@ def build(results: Results) -> Content:
 def timing(results: Results) -> dict[str, Any]:
     """Values by task that two equal runs need not share (times, hosts, attempts, files that record them)."""
     return {
-        "note": "everything here may differ between two equal runs; nothing outside may",
+        "note": "everything here and under speed may differ between two equal runs; nothing else may",
         "site": results.document["site"],
         "tasks": {
             item.reported.label: {

@@ -40,6 +40,11 @@ class AseEngine:
         )
 
     @property
+    def skin(self) -> float:
+        """Å beyond the cutoff in neighbour lists of the calculator; 0 where it makes them at every step."""
+        return float(getattr(self.embedding.full.calc, "skin", 0.0))
+
+    @property
     def stride(self) -> int:
         """One step, because Python has control after every step."""
         return 1

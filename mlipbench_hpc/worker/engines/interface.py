@@ -37,7 +37,10 @@ class DrivingPotential(Protocol):
 
 
 class Engine(Protocol):
-    """One NVT simulation. Every method but `momenta` and `forget` may raise Exploded."""
+    """One NVT simulation. Every method but `momenta` and `forget` may raise Exploded.
+
+    An engine may have a property `skin`: Å beyond the cutoff in its neighbour lists.
+    """
 
     system: System
     steps_done: int

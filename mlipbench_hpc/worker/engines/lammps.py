@@ -93,6 +93,11 @@ class LammpsEngine:
         self.forces.check()
 
     @property
+    def skin(self) -> float:
+        """Å beyond the cutoff in neighbour lists."""
+        return self.forces.skin
+
+    @property
     def stride(self) -> int:
         """One step where Python is called at each anyway, else a number from the speed of the last steps."""
         return max(1, int(self.forces.patience / self._pace)) if self._pace else 1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ASKED = "mlipbench_asked"
 NOTHING = LammpsStyle(())
+METAL_SKIN = 2.0
 
 
 def missing(lammps: "lammps", style: LammpsStyle) -> list[str]:
@@ -63,6 +64,12 @@ class Native:
     style: LammpsStyle
     patience: float = 0.25
     thermo: str = "step pe"
+
+    @property
+    def skin(self) -> float:
+        """Å beyond the cutoff in LAMMPS's neighbour lists: of its metal units where `style` sets no other."""
+        own = [command.split()[1] for command in self.style.commands if command.startswith("neighbor ")]
+        return float(own[-1]) if own else METAL_SKIN
 
     @property
     def atoms(self) -> "Atoms":
@@ -124,6 +131,11 @@ class Asked:
     def __post_init__(self) -> None:
         self.embedding = Embedding(self.system, self.calculator)
         self._positions: Floats = self.system.start.positions[self.system.mobile]
+
+    @property
+    def skin(self) -> float:
+        """Å beyond the cutoff in neighbour lists of the calculator; 0 where it makes them at every step."""
+        return float(getattr(self.calculator, "skin", 0.0))
 
     @property
     def atoms(self) -> "Atoms":

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,33 @@ def engines(atoms: Atoms, fixed: list[int] | None = None, **changes: Any) -> dic
 def native(atoms: Atoms, style: LammpsStyle, fixed: list[int] | None = None, **changes: Any) -> LammpsEngine:
     system = System.prepare(atoms, fixed or [])
     return LammpsEngine(system, Native(system, style), MD | changes)
+
+
+def test_engines_say_how_far_their_lists_of_neighbours_go() -> None:
+    """LAMMPS's own default in metal units, unless the style says otherwise; the calculator keeps no list."""
+    assert {name: engine.skin for name, engine in engines(argon()).items()} == {
+        "ase": 0.0, "native": 2.0, "asked": 0.0,
+    }  # fmt: skip
+    style = lammps(Path(), {}, [18])
+    wide = replace(style, commands=("neighbor 0.7 bin", *style.commands))
+    assert native(argon(), wide).skin == 0.7
+
+
+def test_steps_are_timed_in_lammps_too(tmp_path: Path) -> None:
+    """Own pair style: two copies have twice the energy, lists go to LAMMPS's skin beyond the cutoff."""
+    store = Store(tmp_path / "store")
+    store.create()
+    timing = {"warm_up": 2, "blocks": 5, "block_time": 0.02, "scan_time": 60.0, "copies": 2}
+    drawn = md(store, argon(), fixed_layers=None, wall="none")
+    asked = replace(
+        drawn, verb="speed", parameters=drawn.parameters | timing | {"cutoff": 5.2, "hardware": ""}
+    )
+    folder = store.begin(asked)
+    assert attempt(folder, None, commit=True) == 0, (folder / "failure.json").read_text()
+    one, two = (store.result(asked.key) or {})["values"]["sizes"]
+    assert (one["atoms"], two["atoms"], one["skin_A"], len(two["seconds_per_step"])) == (32, 64, 2.0, 5)
+    assert two["energy_eV"] == pytest.approx(2 * one["energy_eV"])
+    assert one["steps_per_block"] * min(one["seconds_per_step"]) > 0.002
 
 
 SKEW = np.array([[10.8, 0, 0], [5.0, 11.0, 0], [-4.0, 3.0, 12.0]])

@@ -1,0 +1,71 @@
+"""Cost of MD against the number of atoms, and against the error of the forces."""
+
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.committees import final_round, mean_and_deviation
+from mlipbench_hpc.report.draw.drawing import SIZE, Figure, colour_of, finish, joined, logarithmic, new_axes
+from mlipbench_hpc.report.speeds import Timed
+
+LABEL = "time of a step / µs/atom"
+
+
+def scaling(timed: list[Timed], about: str) -> Figure | None:
+    """Microseconds for an atom and step against atoms: medians, and the range of the blocks."""
+    if not timed:
+        return None
+    canvas, axes = new_axes(SIZE, "atoms", LABEL)
+    parts: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for place, entry in enumerate(timed):
+        atoms = np.array([size.atoms for size in entry.sizes])
+        middle, low, high = (
+            np.array([getattr(size, name) for size in entry.sizes])
+            for name in ("microseconds", "least_microseconds", "most_microseconds")
+        )
+        axes.errorbar(
+            atoms, middle, yerr=[middle - low, high - middle], color=colour_of(place), label=entry.name,
+            marker="o", markersize=3.5, capsize=2.0,
+        )  # fmt: skip
+        table = {"atoms": atoms, "us_per_atom": middle, "least": low, "most": high}
+        parts.append(({"speed": entry.name}, table))
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:g}")
+    logarithmic(axes)
+    axes.legend()
+    caption = (
+        "Time of a step of MD over the number of atoms: medians of the blocks, bars from the fastest to the "
+        f"slowest block ({about})."
+    )
+    return finish("speed-scaling", "Cost against atoms", caption, joined(parts), canvas)
+
+
+def accuracy_and_cost(results: Results, timed: list[Timed]) -> Figure | None:
+    """Force error on the test set against the time of a step, a point for each entry with an evaluation."""
+    rows = []
+    for entry in timed:
+        final = final_round(results, entry.committee)
+        errors = [errors for member in final.members if (errors := member.errors("test"))] if final else []
+        error, spread = mean_and_deviation([one["force"]["all"]["rmse_meV_per_A"] for one in errors])
+        if error is not None and final is not None:
+            words = f"{entry.name}: {final.describe()}"
+            rows.append((entry.name, entry.sizes[0].microseconds, error, spread or 0.0, words))
+    if not rows:
+        return None
+    canvas, axes = new_axes(SIZE, LABEL, "force RMSE on the test set / meV/Å")
+    for place, (name, cost, error, spread, _) in enumerate(rows):
+        axes.errorbar(cost, error, yerr=spread, color=colour_of(place), label=name, marker="o", capsize=2.0)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    names = ("speed", "us_per_atom", "force_rmse_meV_per_A", "std_over_members_meV_per_A")
+    columns = {
+        name: list(column) for name, column in zip(names, list(zip(*rows, strict=True))[:4], strict=True)
+    }
+    caption = (
+        "Force RMSE on the test set, mean ± std over the members, against the time of a step of the start "
+        f"as it is ({'; '.join(row[4] for row in rows)})."
+    )
+    return finish("speed-accuracy", "Accuracy and cost", caption, columns, canvas)
