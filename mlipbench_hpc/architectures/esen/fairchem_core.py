@@ -1,4 +1,4 @@
-"""fairchem-core, imported in one place without its messages; torch's default dtype and random numbers."""
+"""fairchem-core, imported in one place without its warnings; torch's default dtype and random numbers."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,7 +13,8 @@ __all__ = [
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
-# Warnings of packages that fairchem-core imports, about each other: none depends on the user's input.
+# Warnings of packages that fairchem-core imports, about each other: none depends on the user's input. Where
+# there is no GPU, Warp writes so to stderr, past Python.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fairchem.core.datasets.atomic_data import AtomicData

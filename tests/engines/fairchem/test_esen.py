@@ -16,13 +16,13 @@ from fairchem.core.units.mlip_unit import InferenceSettings, load_predict_unit
 
 from mlipbench_hpc.architectures.esen import adapter
 from mlipbench_hpc.architectures.esen.evaluator import EsenEvaluator
-from mlipbench_hpc.architectures.esen.graphs import DATASET
+from mlipbench_hpc.architectures.esen.graphs import DATASET, batch, graph
 from mlipbench_hpc.architectures.esen.model import Blueprint
 from mlipbench_hpc.architectures.esen.training import schedule
 from mlipbench_hpc.architectures.testing import Conformance, water
 from mlipbench_hpc.contract.folder import checkpoints
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, InputFailure
-from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.__main__ import attempt
 
 # An attempt that vanishes before one of its updates. Arguments: its folder, the number of updates before.
@@ -164,34 +164,28 @@ class TestEsen(Conformance):
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_an_atom_feels_others_one_cutoff_beyond_its_layers(tmp_path: Path, layers: int) -> None:
-    """A chain of atoms that see the next ones only.
+def test_an_atom_feels_others_one_cutoff_beyond_its_layers(layers: int) -> None:
+    """A chain of atoms that see the next ones only, and the features that the first one's energy is made of.
 
-    What an atom begins with is summed over its neighbours, so its energy depends on atoms `layers + 1` links
-    away, and a force on atoms twice as far: through the energy of the atom in the middle.
+    What an atom begins with is already summed over its neighbours: it feels one link more than it has layers.
     """
-    chosen = TestEsen.hyperparameters(num_layers=layers, epochs=1, batch_size=6)
-    adapter.train(TestEsen.job(tmp_path, hyperparameters=chosen))
-    model = adapter.load(tmp_path, chosen, "cpu", "float64")
-    reach, atoms = 2 * (layers + 1), 2 * (layers + 1) + 2
+    chosen = TestEsen.hyperparameters(num_layers=layers)
+    torch.manual_seed(0)
+    model = Blueprint(chosen, [1, 8], [0.0, 0.0], 1.0, 0.0).build("float64").eval()
+    line = 0.7 * chosen["cutoff"] * np.arange(layers + 3)[:, None] * [[1.0, 0.0, 0.0]]
 
-    def force(moved: int | None = None) -> Floats:
-        positions = 0.8 * chosen["cutoff"] * np.arange(atoms)[:, None] * [[1.0, 0.0, 0.0]]
-        if moved is not None:
-            positions[moved] += [0.1, 0.3, 0.0]
-        return model.evaluate(chain(positions), 1)[1][0]
+    def features(positions: Floats) -> torch.Tensor:
+        numbers, open_ends = np.where(np.arange(len(line)) % 2, 1, 8), np.zeros(3, dtype=bool)
+        item = graph(numbers, positions, np.zeros((3, 3)), open_ends, chosen["cutoff"])
+        return model.backbone(batch([item], "float64", "cpu"))["node_embedding"][0].detach()
 
-    changes = [float(np.abs(force(atom) - force()).max()) for atom in range(1, atoms)]
-    assert [change > 1e-13 for change in changes] == [atom <= reach for atom in range(1, atoms)], changes
-
-
-def chain(positions: Floats) -> Frames:
-    """One frame of isolated atoms, oxygen and hydrogen in turn."""
-    count = len(positions)
-    return Frames(
-        np.array([0, count]), np.where(np.arange(count) % 2, 1, 8), positions, np.zeros((1, 3, 3)),
-        np.zeros((1, 3), dtype=bool), np.zeros(1), np.zeros((count, 3)),
-    )  # fmt: skip
+    changes = []
+    for atom in range(1, len(line)):
+        moved = line.copy()
+        moved[atom] += [0.1, 0.3, 0.0]
+        changes.append(float((features(moved) - features(line)).abs().max()))
+    felt = [change > 1e-12 for change in changes]
+    assert felt == [atom <= layers + 1 for atom in range(1, len(line))], changes
 
 
 def test_the_learning_rate_rises_from_a_fifth_and_falls_to_one_percent() -> None:
