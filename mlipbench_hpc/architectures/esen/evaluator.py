@@ -1,6 +1,6 @@
 """Evaluation of a trained eSEN model: many frames at once, or step by step in MD."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from mlipbench_hpc.architectures.esen.graphs import Graph, batch, graph, graphs
 from mlipbench_hpc.architectures.esen.model import NAME, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.labels import require_known
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 
@@ -25,19 +26,38 @@ class EsenEvaluator:
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element."""
-        require_known(NAME, frames.species(), self.blueprint.numbers)
-        items, results = list(graphs(frames, self.blueprint.cutoff)), []
-        for start in range(0, len(items), batch_size):
-            results.append(self.compute(items[start : start + batch_size]))
+        results = [self.compute(items) for items in self.batches(frames, batch_size)]
         energies, forces = zip(*results, strict=True)
-        offsets = np.add.reduceat(self.offset(frames.numbers), frames.offsets[:-1])
-        return np.concatenate(energies) + offsets, np.concatenate(forces)
+        return np.concatenate(energies) + self.frame_offsets(frames), np.concatenate(forces)
+
+    def batches(self, frames: Frames, batch_size: int) -> Iterator[list[Graph]]:
+        """Graphs, at most `batch_size` at a time; raises InputFailure for an unknown element."""
+        require_known(NAME, frames.species(), self.blueprint.numbers)
+        items = list(graphs(frames, self.blueprint.cutoff))
+        for start in range(0, len(items), batch_size):
+            yield items[start : start + batch_size]
 
     def compute(self, items: Sequence[Graph]) -> tuple[Floats, Floats]:
         """Energies (B,) eV without offsets, and forces (A, 3) eV/Å, of one batch of graphs."""
         return compute(self.model, items, self.blueprint.scale, self.dtype, self.device)
 
-    def offset(self, numbers: Ints) -> Floats:
+    def energies(self, items: Sequence[Graph]) -> Floats:
+        """Energies (B,) eV without offsets of one batch of graphs, without the backward pass."""
+        settings = self.model.backbone.regress_config
+        settings.forces = False
+        try:
+            with torch.no_grad(), repeatable(self.device):
+                answers = self.model(batch(items, self.dtype, self.device))
+        finally:
+            settings.forces = True
+        return self.blueprint.scale * to_float64(answers["energy"]["energy"])
+
+    def frame_offsets(self, frames: Frames) -> Floats:
+        """(F,) eV: offsets of each frame's atoms."""
+        sums: Floats = np.add.reduceat(self.atomic_offsets(frames.numbers), frames.offsets[:-1])
+        return sums
+
+    def atomic_offsets(self, numbers: Ints) -> Floats:
         """eV: reference energy and shift of each atomic number."""
         energies: Floats = self._offsets[numbers]
         return energies
@@ -45,6 +65,25 @@ class EsenEvaluator:
     def calculator(self) -> "EsenCalculator":
         """ASE calculator with energy and forces."""
         return EsenCalculator(self)
+
+
+class EsenCommittee:
+    """Members of one committee, evaluated on the same graphs."""
+
+    def __init__(self, members: Sequence[EsenEvaluator]) -> None:
+        self.members = members
+        if len({(tuple(member.blueprint.numbers), member.blueprint.cutoff) for member in members}) > 1:
+            raise InputFailure("members of one committee differ in elements or cutoff; train them together")
+
+    def energies(self, frames: Frames, batch_size: int) -> Floats:
+        """Energies (M, F) eV, float64; raises InputFailure for an unknown element."""
+        parts = [
+            [member.energies(items) for member in self.members]
+            for items in self.members[0].batches(frames, batch_size)
+        ]
+        return np.concatenate(parts, axis=1) + np.stack(
+            [member.frame_offsets(frames) for member in self.members]
+        )
 
 
 class EsenCalculator(EnergyAndForces):
@@ -60,7 +99,7 @@ class EsenCalculator(EnergyAndForces):
         require_known(NAME, numbers.tolist(), model.blueprint.numbers)
         item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, model.blueprint.cutoff)
         energies, forces = model.compute([item])
-        return float(energies[0] + model.offset(numbers).sum()), forces
+        return float(energies[0] + model.atomic_offsets(numbers).sum()), forces
 
 
 def compute(

@@ -1,5 +1,7 @@
 """fairchem-core, imported in one place without its warnings; torch's default dtype and random numbers."""
 
+import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,11 @@ __all__ = [
 ]  # fmt: skip
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+# At import fairchem-core and Warp make folders for what this suite never asks of them, downloads and compiled
+# kernels: in the user's home unless told otherwise, which in a container is not writable.
+for variable in ("FAIRCHEM_CACHE_DIR", "WARP_CACHE_PATH"):
+    os.environ.setdefault(variable, f"{tempfile.gettempdir()}/fairchem-{os.getuid()}")
 
 # Warnings of packages that fairchem-core imports, about each other: none depends on the user's input. Where
 # there is no GPU, Warp writes so to stderr, past Python.
