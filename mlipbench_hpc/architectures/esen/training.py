@@ -75,7 +75,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), max_norm=limit)
         self.optimizer.step()
         self.average.update_parameters(self.model)
-        return loss.item()
+        return float(loss.detach())
 
     def validate(self) -> dict[str, float]:
         """Errors of the averaged weights on the validation set."""
