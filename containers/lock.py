@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "jax", "reference")
+ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "jax", "reference", "fairchem")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
 LOCKS["mace-cuda"] = ROOT / "containers/mace/requirements.cuda.lock"
 LOCKS["deepmd-cuda"] = ROOT / "containers/deepmd/requirements.cuda.lock"
@@ -22,6 +22,7 @@ FOLLOWS["mace-cuda"] = ["mace"]
 FOLLOWS["lammps"] = ["mace"]
 FOLLOWS["deepmd"] = ["analysis"]
 FOLLOWS["jax"] = ["mace"]
+FOLLOWS["fairchem"] = ["jax"]  # not mace, whose e3nn it refuses
 FOLLOWS["deepmd-cuda"] = ["deepmd"]
 # torch has a local version in one of them, and tensorflow-cpu 2.21.0 refuses the h5py of the others.
 OWN = ("torch==", "h5py==")

@@ -1,0 +1,1 @@
+"""eSEN through fairchem-core: equivariant message passing in the frames of the edges (see card.toml)."""
