@@ -116,11 +116,20 @@ def require_possible(shape: Hyperparameters) -> None:
 
 
 def built(blueprint: Blueprint, loss: Any = None) -> Any:
-    """A fresh model with random weights, and its programs, which are compiled when they are called."""
+    """A fresh model with random weights."""
     return TensorPotential(
         potential=blueprint.instructions(), loss_function=loss, param_dtype=tf.as_dtype(blueprint.dtype),
-        global_batch_size=1, fit_config={},
+        global_batch_size=1, fit_config={}, eager_mode=True, jit_compile=False,
     )  # fmt: skip
+
+
+def compiled(potential: Any, function: Any) -> Any:
+    """A function of a batch, compiled for each size. What it calls holds no `if` on tensors to be rewritten.
+
+    tensorpotential's own compiled functions look for some all the same, which takes as long as the rest.
+    """
+    signature = potential.get_model_grad_signatures()
+    return tf.function(function, [signature], jit_compile=True, reduce_retracing=True, autograph=False)
 
 
 def huber_loss() -> Any:
@@ -136,6 +145,7 @@ class Program:
         self.potential = built(blueprint, loss)
         self.weights = list(self.potential.model.variables_to_train)
         self.names = set(self.potential.get_model_grad_signatures())
+        self.predict = compiled(self.potential, self.potential.predict)
         self._present: Weights | None = None
 
     def use(self, weights: Weights) -> None:
@@ -147,7 +157,7 @@ class Program:
 
     def compute(self, arrays: Arrays) -> tuple[Floats, Floats]:
         """Energies (structures,) eV without constants, and forces (atoms, 3) eV/Å of a batch."""
-        answers = self.potential.predict(self.known(arrays))
+        answers = self.predict(self.known(arrays))
         energies = answers[constants.PREDICT_TOTAL_ENERGY].numpy().ravel()
         return energies, answers[constants.PREDICT_FORCES].numpy()
 

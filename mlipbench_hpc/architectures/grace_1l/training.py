@@ -17,6 +17,7 @@ from mlipbench_hpc.architectures.grace_1l.model import (
     Hyperparameters,
     Program,
     Record,
+    compiled,
     huber_loss,
     initial_weights,
     listed,
@@ -49,11 +50,12 @@ class Learner(Program):
         self.optimizer = tf.keras.optimizers.Adam(amsgrad=True)
         self.optimizer.build(self.weights)
         self.average = [tf.Variable(weight) for weight in self.weights]
-        self.update = tf.function(self._update)
+        self.model_grad = compiled(self.potential, self.potential.model_grad)
+        self.update = tf.function(self._update, autograph=False)
 
     def _update(self, arrays: Arrays, clip: NDArray[Any], decay: NDArray[Any]) -> Any:
         """One step of Adam on one batch; the loss before it."""
-        loss, _, slopes, _ = self.potential.model_grad(arrays)
+        loss, _, slopes, _ = self.model_grad(arrays)
         gradients, _ = tf.clip_by_global_norm([tf.convert_to_tensor(slope) for slope in slopes], clip)
         self.optimizer.apply_gradients(zip(gradients, self.weights, strict=True))
         for mean, weight in zip(self.average, self.weights, strict=True):
