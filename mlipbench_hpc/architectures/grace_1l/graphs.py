@@ -48,7 +48,7 @@ class Graph:
     def room(self) -> Room:
         """Its own, rounded up to SIGNIFICANT_BITS, so that few programs serve all frames and steps of MD.
 
-        It depends on the structure alone: the same one always meets the same program, and gives the same bits.
+        It depends on the structure alone: the same one always meets the same program and gives the same bits.
         """
         return sufficient(1, len(self.kinds), len(self.centres))
 

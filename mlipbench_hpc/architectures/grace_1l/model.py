@@ -1,4 +1,4 @@
-"""A model's files: model.json (its hyperparameters and constants) and weights.npz; and its compiled programs."""
+"""A model's files: model.json (its hyperparameters and constants), weights.npz; and its compiled programs."""
 
 import io
 from collections.abc import Mapping, Sequence

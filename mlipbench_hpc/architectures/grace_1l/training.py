@@ -96,13 +96,13 @@ def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
 
 @lru_cache(maxsize=2)
 def learner(blueprint: Blueprint) -> Learner:
-    """One for all trainings of this construction in this process: it compiles once for each size of a batch."""
+    """One for all trainings of this construction in this process: it compiles once for each size of batch."""
     return Learner(blueprint)
 
 
 @dataclass(frozen=True)
 class LabelledGraphs:
-    """F structures with energies (F,) eV without constants and forces (N, 3) eV/Å of each; room for a batch."""
+    """F structures with energies (F,) eV without constants and forces (N, 3) eV/Å of each; room of a batch."""
 
     items: Sequence[Graph]
     energies: Floats
@@ -167,7 +167,10 @@ class Trainer:
                 energy, force = self.learner.compute(arrays)
                 frames, atoms = (int(arrays[name]) for name in REAL)
                 counts = np.bincount(arrays[constants.ATOMS_TO_STRUCTURE_MAP])[:frames]
-                labels = arrays[constants.DATA_REFERENCE_ENERGY].ravel(), arrays[constants.DATA_REFERENCE_FORCES]
+                labels = (
+                    arrays[constants.DATA_REFERENCE_ENERGY].ravel(),
+                    arrays[constants.DATA_REFERENCE_FORCES],
+                )
                 energies.append((energy - labels[0])[:frames] / counts)
                 forces.append((force - labels[1])[:atoms].ravel())
         return {
@@ -263,9 +266,7 @@ def measure(job: TrainingJob, elements: list[int], items: Sequence[Graph], shift
     """
     bonds = sum(len(item.centres) for item in items)
     if not bonds:
-        raise InputFailure(
-            f"no two atoms are within rcut = {job.hyperparameters['rcut']} Å of each other"
-        )
+        raise InputFailure(f"no two atoms are within rcut = {job.hyperparameters['rcut']} Å of each other")
     energies = [job.reference_energies[number] + shift for number in elements]
     scale = max(root_mean_square([job.train.forces]), SMALLEST_SCALE)
     neighbours = bonds / len(job.train.numbers)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from mlipbench_hpc.architectures.grace_1l import adapter as one_layer
+from mlipbench_hpc.architectures.grace_1l.graphs import graphs
+from mlipbench_hpc.architectures.grace_1l.model import load_model
 from mlipbench_hpc.architectures.grace_1l.training import (
     labelled,
     learner,
@@ -18,8 +20,6 @@ from mlipbench_hpc.architectures.grace_1l.training import (
     loss_parameters,
     rounded,
 )
-from mlipbench_hpc.architectures.grace_1l.graphs import graphs
-from mlipbench_hpc.architectures.grace_1l.model import load_model
 from mlipbench_hpc.architectures.grace_2l import adapter as two_layers
 from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.architectures.testing import Conformance, water
@@ -74,7 +74,7 @@ class TestGrace1L(Shared):
     def test_the_loss_is_the_mean_over_real_atoms_and_frames(
         self, trained: dict[str, Path], model: Evaluator
     ) -> None:
-        """Of frames of two sizes in one batch: ½ x² below huber_delta, huber_delta (x - ½ huber_delta) above."""
+        """Frames of two sizes in one batch: ½ x² below δ = huber_delta, δ (x - ½ δ) above."""
         frames = concatenate([water(1, 6, seed=40), water(1, 2, seed=41)])
         record, weights = load_model(self.title, trained["float64"], "float64")
         items = list(graphs(frames, record.numbers, record.cutoff))
@@ -115,7 +115,9 @@ class TestGrace1L(Shared):
         """Seven updates in batches of two: three epochs of three updates for six frames."""
         chosen = self.hyperparameters(updates=7, late_fraction=0.0)
         rows: list[dict[str, float]] = []
-        assert self.adapter.train(self.job(tmp_path, hyperparameters=chosen, report=rows.append))["epochs"] == 3
+        assert (
+            self.adapter.train(self.job(tmp_path, hyperparameters=chosen, report=rows.append))["epochs"] == 3
+        )
         assert rows[-1]["learning_rate"] == pytest.approx(chosen["stop_lr"])
 
     def test_single_precision_agrees_in_spite_of_large_energies(
