@@ -102,7 +102,7 @@ def learner(blueprint: Blueprint) -> Learner:
 
 @dataclass(frozen=True)
 class LabelledGraphs:
-    """F structures with energies (F,) eV without constants and forces (N, 3) eV/Å of each; room of a batch."""
+    """F structures: energies (F,) eV without constants, forces (N, 3) eV/Å of each; room of a batch."""
 
     items: Sequence[Graph]
     energies: Floats
