@@ -1,15 +1,17 @@
 """What every image must pass before it counts as built; each environment's acceptance.py imports this.
 
-Runs inside the image with this package bound and on PYTHONPATH; standard library and numpy only.
+Runs inside the image with this package bound and on PYTHONPATH; standard library, numpy and packaging only.
 """
 
 import re
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 LOCK = Path("/opt/recipe/requirements.lock")
 Arrays = NDArray[np.float64]
@@ -22,6 +24,28 @@ def versions() -> None:
     assert pins, f"{LOCK} names no package"
     assert not wrong, "; ".join(wrong)
     print(f"{len(pins)} packages as locked")
+
+
+def requirements(unmet: set[str]) -> None:
+    """Every package has what it requires, but for those that are known to work without.
+
+    unmet: `package: requirement` by their names.
+    """
+    found = {
+        f"{canonicalize_name(package.name)}: {canonicalize_name(requirement.name)}"
+        for package in distributions()
+        for requirement in map(Requirement, package.requires or ())
+        if (requirement.marker is None or requirement.marker.evaluate({"extra": ""})) and not met(requirement)
+    }
+    assert found == unmet, f"requirements that are not met: {sorted(found)}, expected {sorted(unmet)}"
+
+
+def met(requirement: Requirement) -> bool:
+    """Whether a version that fits is installed."""
+    try:
+        return requirement.specifier.contains(version(requirement.name), prereleases=True)
+    except PackageNotFoundError:
+        return False
 
 
 def gradient(label: Callable[[Arrays], tuple[float, Arrays]], positions: Arrays, tolerance: float) -> None:

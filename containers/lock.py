@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "jax", "reference", "fairchem")
+ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "jax", "grace", "reference", "fairchem")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
 LOCKS["mace-cuda"] = ROOT / "containers/mace/requirements.cuda.lock"
 LOCKS["deepmd-cuda"] = ROOT / "containers/deepmd/requirements.cuda.lock"
@@ -21,6 +21,7 @@ FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "test
 FOLLOWS["mace-cuda"] = ["mace"]
 FOLLOWS["lammps"] = ["mace"]
 FOLLOWS["deepmd"] = ["analysis"]
+FOLLOWS["grace"] = ["jax"]
 FOLLOWS["jax"] = ["mace"]
 FOLLOWS["fairchem"] = ["jax"]  # not mace, whose e3nn it refuses
 FOLLOWS["deepmd-cuda"] = ["deepmd"]
@@ -51,6 +52,12 @@ def source_of(env: str) -> Path:
     return LOCKS[env].with_name(f"requirements{flavour}.in")
 
 
+def overrides(origin: Path) -> list[str]:
+    """Where requirements that packages state wrongly are replaced: overrides.in, beside requirements.in."""
+    path = origin.with_name("overrides.in")
+    return ["--override", str(path)] if path.exists() else []
+
+
 def compiled(env: str, uv: str, source: list[str]) -> str:
     """The text of one lock; the options that its requirements.in gives to pip are kept, in their order."""
     origin = source_of(env)
@@ -58,7 +65,7 @@ def compiled(env: str, uv: str, source: list[str]) -> str:
         constraints.writelines(f"{pin}\n" for other in FOLLOWS.get(env, ()) for pin in pins(LOCKS[other]))
         constraints.flush()
         options = [*PLATFORM.split(), *FORM.split(), *source, "--constraint", constraints.name]
-        command = [uv, "pip", "compile", str(origin), *options]
+        command = [uv, "pip", "compile", str(origin), *options, *overrides(origin)]
         body = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     kept = [line + "\n" for line in origin.read_text().splitlines() if line.startswith("--")]
     return HEADER.format(source=origin.relative_to(ROOT)) + "".join(kept) + body

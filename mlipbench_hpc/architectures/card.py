@@ -75,7 +75,8 @@ class Card:
     cite, an entry each. restart: exactness of continued tasks. receptive_field: names of the hyperparameters
     for cutoff (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). elements: atomic numbers it
     is limited to; empty: all elements of its training set. expansion: orders of its descriptors, numbers or
-    names of hyperparameters (see expansion.py); empty: not stated.
+    names of hyperparameters (see expansion.py); empty: not stated. licence: what its library's licence does
+    not allow every user; empty: nothing.
     """
 
     name: str
@@ -92,6 +93,12 @@ class Card:
     cost: Laws
     elements: tuple[int, ...] = field(default=())
     expansion: Mapping[str, int | str] = field(default_factory=dict)
+    licence: str = ""
+
+    @property
+    def notices(self) -> list[str]:
+        """What a user has to be told: works to cite, and a licence that restricts use."""
+        return [*self.citation, *([f"licence: {self.licence}"] if self.licence else [])]
 
 
 def load_card(path: Path) -> Card:
@@ -130,7 +137,7 @@ def _read(data: dict[str, Any]) -> Card:
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
-    wrong = check_keys(data, "", {item.name for item in fields(Card)}, {"elements", "expansion"})
+    wrong = check_keys(data, "", {item.name for item in fields(Card)}, {"elements", "expansion", "licence"})
     if "restart" in data:
         wrong += _restart(data["restart"])
     if "cost" in data and not isinstance(data["cost"], dict):

@@ -47,7 +47,7 @@ def cells(model: Expansion) -> Iterator[str]:
 
 
 def paragraph(card: Card) -> list[str]:
-    """Where it runs, and the works to cite."""
+    """Where it runs, the works to cite, and a licence that restricts use."""
     names = [
         f"environment {card.environment}",
         f"engines {', '.join(card.engines)}",
@@ -56,7 +56,7 @@ def paragraph(card: Card) -> list[str]:
         f"default preset {card.default_preset}",
         f"restart: {card.restart.describe()}",
     ]
-    return [f"{card.name}: {'; '.join(names)}", *(f"  {work}" for work in card.citation)]
+    return [f"{card.name}: {'; '.join(names)}", *(f"  {work}" for work in card.notices)]
 
 
 def align(table: Sequence[Sequence[str]]) -> list[str]:

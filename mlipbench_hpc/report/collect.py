@@ -65,7 +65,7 @@ def document(
 
 
 def _card(card: Card) -> dict[str, Any]:
-    return {"citation": list(card.citation), "restart": card.restart.describe()}
+    return {"citation": card.notices, "restart": card.restart.describe()}
 
 
 def reported(

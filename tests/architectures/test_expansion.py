@@ -16,6 +16,7 @@ TABLE_II: list[tuple[str, str, tuple[float | None, ...]]] = [
     ("dp-jax", "paper-full", (6, 1, 2, 1, None, 6, 3)),
     ("dp-mp", "paper-full", (5, 2, 2, 2, 0, 10, 7)),
     ("esen", "paper-full", (6, 4, 1, 2, 2, 24, 5)),
+    ("grace-1l", "paper-full", (6, 1, 4, 4, None, 6, 5)),
     ("mace", "paper-efficiency", (5, 2, 3, 3, 2, 10, 13)),
     ("mace", "paper-full", (5, 2, 3, 3, 2, 10, 13)),
 ]
@@ -28,15 +29,18 @@ def test_cards_give_the_rows_of_table_ii(name: str, preset: str, values: tuple[f
     assert (*orders, model.receptive_field, model.body_order) == values
 
 
-@pytest.mark.parametrize(
-    ("layers", "correlation", "receptive_field", "body_order"), [(1, 4, 6, 5), (4, 1, 24, 5)]
-)
-def test_rows_of_table_ii_without_a_card(
-    layers: int, correlation: int, receptive_field: float, body_order: int
-) -> None:
-    """GRACE-1L and eSEN-OC25, both with c = 6 Å."""
-    model = Expansion(6.0, layers, correlation)
-    assert (model.receptive_field, model.body_order) == (receptive_field, body_order)
+def test_the_row_of_table_ii_without_a_card() -> None:
+    """eSEN-OC25."""
+    model = Expansion(6.0, 4, 1)
+    assert (model.receptive_field, model.body_order) == (24, 5)
+
+
+def test_grace_2l_is_the_model_of_figure_s6() -> None:
+    """c = 5 Å and L_max = 1; four neighbours in each layer: 1 + 4 + 4² bodies."""
+    card = CARDS["grace-2l"]
+    for preset in ("paper-efficiency", "paper-full"):
+        model = expansion(card, merge(card, preset, {}))
+        assert (model.cutoff, model.L_max, model.receptive_field, model.body_order) == (5, 1, 10, 21)
 
 
 @pytest.mark.parametrize(("layers", "correlation"), list(itertools.product((1, 2, 3), repeat=2)))
@@ -62,3 +66,4 @@ def test_the_command_prints_a_row_for_each_preset_and_what_to_cite(
     text = "\n".join(lines)
     assert "mace: environment mace; engines ase, lammps; devices cpu, cuda; float32, float64;" in text
     assert "  arXiv:2602.22931, Eqs. 8-11" in text
+    assert text.count("  licence: tensorpotential (gracemaker) is under the Academic Software Licence") == 2

@@ -1,0 +1,1 @@
+"""GRACE of two layers through tensorpotential (see card.toml): the code of grace_1l."""
