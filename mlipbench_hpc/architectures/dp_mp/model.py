@@ -10,7 +10,7 @@ import numpy as np
 
 from mlipbench_hpc.architectures.dp_mp.energy import energy_and_forces
 from mlipbench_hpc.architectures.dp_mp.graphs import Arrays
-from mlipbench_hpc.architectures.dp_mp.jax_library import jax
+from mlipbench_hpc.architectures.shared.jax_library import jax
 from mlipbench_hpc.architectures.dp_mp.weights import (
     Hyperparameters,
     Tree,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.architectures.dp_mp.energy import Weights, neighbour_weight
 from mlipbench_hpc.architectures.dp_mp.graphs import Arrays, Graph, graphs, pad, stack, union
-from mlipbench_hpc.architectures.dp_mp.jax_library import Array, device, jax, jnp, use_threads
+from mlipbench_hpc.architectures.shared.jax_library import Array, device, jax, jnp, use_threads
 from mlipbench_hpc.architectures.dp_mp.model import (
     COMPUTE_BATCH,
     NAMES,
