@@ -207,9 +207,9 @@ def test_noise_differs_between_replicas_and_seeds() -> None:
 
 
 def fall(weight: Any, arrays: Any, positions: Any) -> Any:
-    """Every atom is pulled down by `weight` eV/Å; there is no force above 9.06 Å, or below 0."""
+    """Every atom is pulled down by `weight` eV/Å; there is no force above 9.11 Å, or below 0."""
     heights = positions[:, 2]
-    forces = jnp.zeros_like(positions).at[:, 2].set(jnp.where(heights < 9.06, -weight, jnp.nan))
+    forces = jnp.zeros_like(positions).at[:, 2].set(jnp.where(heights < 9.11, -weight, jnp.nan))
     return weight * heights.sum(), forces
 
 
@@ -256,7 +256,7 @@ def test_a_heavy_atom_turns_where_its_whole_step_s_velocity_does() -> None:
 
 
 def test_a_force_that_is_no_number_ends_at_its_step() -> None:
-    """With the wall at 12 Å the atom is above 9.06 Å, where the force is not known, after eleven steps."""
+    """With the wall at 12 Å the atom is above 9.11 Å, where the force is not known, after eleven steps."""
     engine = thrown(0.0, INERT, True, height=12.0)
     engine.advance(10)
     with pytest.raises(Exploded, match="a force or a position is not a finite number"):
