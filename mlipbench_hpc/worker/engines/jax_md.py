@@ -40,8 +40,9 @@ class JaxMdEngine:
         self.thermometer = Thermometer.of(system)
         bath = {"kT": self.thermostat.kT, "friction": self.thermostat.friction}
         self._numbers = self._put(numbers_of(system, parameters, wall) | bath)
+        self._moment: Moment
         self._listed: Numbers | None = None
-        self._pace: float | None = None
+        self._pace = 0.0
         start: State = {
             "step": np.int64(0),
             "positions": system.start.positions[system.mobile],
@@ -54,7 +55,7 @@ class JaxMdEngine:
 
     @property
     def stride(self) -> int:
-        """Number from the speed of the last steps; one while that is not known."""
+        """Number from the speed of the last steps, whose program may have been compiled meanwhile."""
         return max(1, int(PATIENCE_S / self._pace)) if self._pace else 1
 
     @property
@@ -71,9 +72,7 @@ class JaxMdEngine:
         if not ended.sound:
             raise Exploded("a force or a position is not a finite number")
         particles = moment.particles.set(force=ended.moment.particles.force)
-        return moment._replace(
-            particles=particles, energy=ended.moment.energy, forces=ended.moment.forces
-        )
+        return moment._replace(particles=particles, energy=ended.moment.energy, forces=ended.moment.forces)
 
     def _put(self, numbers: Any) -> Any:
         """The same on the device of the potential, floats in float64.
@@ -110,8 +109,7 @@ class JaxMdEngine:
 
     def advance(self, steps: int) -> None:
         """Advance by so many timesteps; raises Exploded when forces are not finite."""
-        moment, programs, begin = self.moment, ADVANCE._cache_size(), time.perf_counter()
-        left = steps
+        moment, left, begin = self.moment, steps, time.perf_counter()
         while left:
             ended = self._run(self._numbers, moment, left)
             moment, done = ended.moment, int(ended.done)
@@ -122,8 +120,7 @@ class JaxMdEngine:
             if not ended.near:
                 self._listed = self._list(np.asarray(ended.ahead))
         self._moment = moment
-        if ADVANCE._cache_size() == programs:  # Else a program was compiled meanwhile.
-            self._pace = (time.perf_counter() - begin) / steps
+        self._pace = (time.perf_counter() - begin) / steps
 
     def momenta(self) -> Floats:
         """Momenta (M, 3) of the mobile atoms, ASE units."""
