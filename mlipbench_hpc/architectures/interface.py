@@ -10,7 +10,10 @@ and, where LAMMPS has a pair style of its own for the architecture,
     def lammps(folder: Path, hyperparameters, numbers: list[int], evaluator: Evaluator) -> LammpsStyle
 
 Without it the engine `lammps` calls the evaluator's calculator at every step. numbers: the atomic numbers
-of LAMMPS's atom types 1, 2, …, ascending. evaluator: the result of `load`.
+of LAMMPS's atom types 1, 2, …, ascending. evaluator: the result of `load`. For the engine `jax-md`, which
+has no other way, an architecture in JAX defines
+
+    def jax_md(folder: Path, hyperparameters, numbers: list[int], evaluator: Evaluator) -> JaxForces
 
 Where members can share work on the same frames, or give energies without forces, it defines
 
@@ -43,6 +46,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mlipbench_hpc.data.frames import Floats, Frames
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from ase.calculators.calculator import Calculator
     from lammps import lammps
 
@@ -136,3 +140,24 @@ class Handout:
     licence: str
     lammps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JaxForces:
+    """Energy and forces as a function that JAX traces, for programs of many steps of MD.
+
+    compute: (parameters, arrays, positions) to the energy in eV and the forces (N, 3) in eV/Å on all N atoms
+    at positions (N, 3) Å, in float64. It has to be a function of a module: a program is compiled for each
+    function and each shape of its arguments, and serves all runs.
+    parameters: arrays on `device` (of JAX) that a run does not change.
+    cutoff: Å, beyond which no pair acts directly.
+    arrange: (atoms, reach) to the arrays of these atoms and of all their pairs within `reach` Å, periodic
+    images among them. They serve positions at which every pair within the cutoff is one of them. Their shapes
+    have to follow from the atoms alone, and there should be few, since each is a program of its own.
+    """
+
+    compute: Callable[[Any, Any, Any], tuple[Any, Any]]
+    parameters: Any
+    device: Any
+    cutoff: float
+    arrange: "Callable[[Atoms, float], Any]"

@@ -115,7 +115,8 @@ def _offered(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, 
 def _without_thermostat(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, ...]) -> Mistake:
     kind, engine = md.thermostat.kind, md.engine or engines[0]
     able = [name for name, entry in ENGINES.items() if kind in entry.thermostats]
-    message = f"only the engine{'s' * (len(able) > 1)} {' and '.join(able)} has it"
+    subject = f"engines {' and '.join(able)} have" if len(able) > 1 else f"engine {able[0]} has"
+    message = f"only the {subject} it"
     received = f"{kind} in engine {engine}{'' if md.engine else f', the first that {who} offers'}"
     instead = [f"engine: {name}" for name in able if name in engines]
     return Mistake(place, message, received, " or ".join([*ENGINES[engine].thermostats, *instead]))

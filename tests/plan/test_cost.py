@@ -171,6 +171,14 @@ def test_laws_are_within_a_factor_of_two_of_measured_seconds(
         assert 0.5 < (planned.core_s - planned.start_s) / measured < 2.0
 
 
+@pytest.mark.parametrize(("name", "measured"), [("dp-mp", 0.0070), ("dp-jax", 0.0031)])
+def test_laws_of_jax_md_are_within_a_factor_of_two_of_measured_seconds(name: str, measured: float) -> None:
+    """158 atoms of the quickstart at 300 K in steps of 0.5 fs, lists of neighbours included."""
+    card = CARDS[name]
+    costs = cost.md(card, asked(card, {}, engine="jax-md", steps=1000, frame_every=10), facts(158))
+    assert 0.5 < (costs.core_s - costs.start_s) / (1000 * measured) < 2.0
+
+
 FLAT = {"start": 3, "train": "atoms", "evaluate": "atoms / 4", "md_ase": "atoms / 10"}
 
 

@@ -199,7 +199,7 @@ def test_the_schema_tells_names_and_options() -> None:
     generate, label, md = (schema[name] for name in names)
     assert generate["properties"]["potential"]["enum"] == ["electrode", "lennard-jones", "spc-fw"]
     assert md["properties"]["potential"]["enum"][-1] is None
-    assert md["properties"]["engine"]["enum"] == ["ase", "lammps", None]
+    assert md["properties"]["engine"]["enum"] == ["ase", "lammps", "jax-md", None]
     gold = generate["properties"]["gold"]
     assert (gold["enum"], gold["default"]) == (("mobile", "rigid"), "mobile")
     assert "gold" not in label["properties"]

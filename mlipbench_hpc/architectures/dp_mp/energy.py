@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlipbench_hpc.architectures.dp_mp.graphs import ATOMS
-from mlipbench_hpc.architectures.dp_mp.jax_library import Array, jax, jnp
+from mlipbench_hpc.architectures.shared.jax_library import Array, jax, jnp
 
 Weights = Mapping[str, Any]
 Arrays = Mapping[str, Array]

@@ -7,9 +7,9 @@ import numpy as np
 from ase import Atoms
 
 from mlipbench_hpc.architectures.dp_mp.graphs import Graph, graph, graphs, pad
-from mlipbench_hpc.architectures.dp_mp.jax_library import device, jax, use_threads
 from mlipbench_hpc.architectures.dp_mp.model import COMPUTE, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
+from mlipbench_hpc.architectures.shared.jax_library import device, jax, use_threads
 from mlipbench_hpc.architectures.shared.labels import require_known
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from mlipbench_hpc.architectures.dp_mp.energy import energy_and_forces
 from mlipbench_hpc.architectures.dp_mp.graphs import Arrays
-from mlipbench_hpc.architectures.dp_mp.jax_library import jax
 from mlipbench_hpc.architectures.dp_mp.weights import (
     Hyperparameters,
     Tree,
@@ -18,6 +17,7 @@ from mlipbench_hpc.architectures.dp_mp.weights import (
     leaves,
     with_leaves,
 )
+from mlipbench_hpc.architectures.shared.jax_library import jax
 from mlipbench_hpc.architectures.shared.record import read_record, write_record
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mlipbench_hpc.architectures.dp_mp.energy import Weights, neighbour_weight
 from mlipbench_hpc.architectures.dp_mp.graphs import Arrays, Graph, graphs, pad, stack, union
-from mlipbench_hpc.architectures.dp_mp.jax_library import Array, device, jax, jnp, use_threads
 from mlipbench_hpc.architectures.dp_mp.model import (
     COMPUTE_BATCH,
     NAMES,
@@ -29,6 +28,7 @@ from mlipbench_hpc.architectures.dp_mp.weights import (
 from mlipbench_hpc.architectures.hyperparameters import training_epochs, updates_per_epoch
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
+from mlipbench_hpc.architectures.shared.jax_library import Array, device, jax, jnp, use_threads
 from mlipbench_hpc.architectures.shared.labels import require_known, require_labels
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.energies import without_reference

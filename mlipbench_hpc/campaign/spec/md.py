@@ -100,7 +100,7 @@ class MolecularDynamics(UsesPotential):
     )
     engine: EngineName | None = Field(
         None,
-        description="What integrates (default: the first on the card of what drives). Langevin: ase.",
+        description="What integrates (default: the first on the card of what drives). Langevin: ase, jax-md.",
         json_schema_extra={"enum": [*ENGINES, None]},
     )
     thermostat: Thermostat = NoseHooverChain(kind="nose-hoover-chain")

@@ -9,7 +9,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
-from mlipbench_hpc.architectures.interface import LammpsStyle
+from mlipbench_hpc.architectures.interface import JaxForces, LammpsStyle
 from mlipbench_hpc.data.frames import Frames
 
 SIGMA, EPSILON, CUTOFF = 3.4, 0.0104, 5.2
@@ -66,3 +66,12 @@ def lammps(
     epsilon = EPSILON * own.pop("strength", 1.0)
     commands = (f"pair_style lj/smooth/linear {CUTOFF}", f"pair_coeff * * {epsilon} {SIGMA}")
     return LammpsStyle(commands, **own)
+
+
+def jax_md(
+    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: Evaluator | None = None
+) -> JaxForces:
+    """The same in JAX."""
+    from .jax_forces import argon_forces
+
+    return argon_forces()

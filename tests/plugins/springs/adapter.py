@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from numpy.typing import NDArray
 
+from mlipbench_hpc.architectures.interface import JaxForces
 from mlipbench_hpc.data.frames import Frames
 
 
@@ -87,3 +88,12 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
         at, kind = text.split()
         own["trouble"] = {"at": int(at), "kind": kind}
     return Evaluator(Springs(np.load(folder / "sites.npy", allow_pickle=False), **own), lie)
+
+
+def jax_md(
+    folder: Path, hyperparameters: dict[str, Any], numbers: list[int], evaluator: Evaluator
+) -> JaxForces:
+    """The same in JAX."""
+    from .jax_forces import springs_forces
+
+    return springs_forces(evaluator.calculator())

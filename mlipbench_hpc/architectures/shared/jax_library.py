@@ -2,9 +2,10 @@
 
 import os
 
-# XLA hands small products of matrices to YNNPACK, where those of this model's gradient take four times as
-# long as in XLA's own loops (jaxlib 0.10.2). With LLVM's optimisation level 1 a step of training compiles in
-# 8 s instead of 14 s and is no slower. XLA reads flags once, when it starts; the last of equal ones wins.
+# XLA hands small products of matrices to YNNPACK, which jaxlib 0.10.2 does wrong for large arrays
+# (jax-ml/jax#39103), and where those of DP-MP's gradient take four times as long as in XLA's own loops: so it
+# is told not to. With LLVM's optimisation level 1 a step of training compiles in 8 s instead of 14 s and is
+# no slower. XLA reads flags once, when it starts; the last of equal ones wins.
 # No flag comes twice, for they are part of the key under which JAX keeps a program.
 os.environ["XLA_FLAGS"] = " ".join(
     dict.fromkeys(
