@@ -203,7 +203,7 @@ def root_mean_square(parts: Sequence[Floats]) -> float:
 
 def early_epochs(hyperparameters: Hyperparameters, epochs: int) -> int:
     """Epochs before the switch of weights and learning rate."""
-    return round(epochs * (1.0 - hyperparameters["late_fraction"]))
+    return round(epochs * (1.0 - float(hyperparameters["late_fraction"])))
 
 
 def learning_rate(hyperparameters: Hyperparameters, progress: float, epochs: int, updates: int) -> float:
