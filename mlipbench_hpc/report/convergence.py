@@ -7,20 +7,30 @@ import numpy as np
 from mlipbench_hpc.analysis.layer import COSINE
 from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, TOLERATED_STD
+from mlipbench_hpc.analysis.stationarity import FEWEST_INDEPENDENT
 from mlipbench_hpc.data.observable import STATIONARITY, WATERS
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
+from mlipbench_hpc.report.correlation_times import series
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.layers import ENOUGH_TRANSITIONS, conditional
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Consequence
-from mlipbench_hpc.report.stationary import SERIES_WORDS, not_stationary, phrase, series
-from mlipbench_hpc.report.temperatures import deviations, mean_in_words
-from mlipbench_hpc.report.text import number, plus_minus
+from mlipbench_hpc.report.stationary import SERIES_WORDS, changes, phrase, too_short
+from mlipbench_hpc.report.temperatures import deviations, mean_in_words, unequal
+from mlipbench_hpc.report.text import listed, number, plus_minus
 
 LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
 COMPARED = (COSINE, TOTAL_ORIENTATION)
+MOVING = (
+    "not stationary, the mean changes between halves of the runs",
+    "use longer runs or a longer equilibration",
+)
+UNTESTED = (
+    f"too short for a test of stationarity, fewer than {FEWEST_INDEPENDENT:g} independent frames",
+    "use longer runs",
+)
 CRITERIA = (
     f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, runs "
     "are stationary and at their temperature, the autocorrelation times (statistical inefficiency times the "
@@ -35,10 +45,15 @@ CRITERIA = (
 
 @dataclass(frozen=True)
 class Criterion:
-    """Criterion that a line fails, with quantity, limit and next step, and what follows for its numbers."""
+    """Criterion that a line fails, with quantity, limit and next step, and what follows for its numbers.
+
+    kind: what several lines have in common where their sentences differ; value: then this line's own.
+    """
 
     sentence: str
     consequence: Consequence
+    kind: str = ""
+    value: str = ""
 
 
 def verdict(group: Group) -> list[str]:
@@ -76,9 +91,10 @@ def reasons(line: Line, interface: bool) -> list[Criterion]:
     failed = [_too_short(line), _few_frames(line)]
     if interface:
         failed[1:1] = [_blocks(line), conditional(line), _replicas(line), _orientation(line)]
-    worst = [_off_temperature(line), _moving(line) if interface else ""]
+    cold = _off_temperature(line)
     return [
-        *(Criterion(reason, Consequence.WRONG) for reason in worst if reason),
+        *(Criterion(reason, Consequence.WRONG) for reason in [cold] if reason),
+        *(_moving(line) if interface else []),
         *(Criterion(reason, Consequence.ERROR_UNKNOWN) for reason in failed if reason),
     ]
 
@@ -94,16 +110,24 @@ def _too_short(line: Line) -> str:
 
 
 def _off_temperature(line: Line) -> str:
-    """Temperatures over all runs that are off their target, resolved or not."""
+    """Temperatures over all runs that are off their target, resolved or not, and species that differ."""
     off = deviations([run.analysis for run in line.runs], line.temperature)
-    return f"{mean_in_words(off, len(line.runs))}: use a longer equilibration or longer runs" if off else ""
+    parts = [mean_in_words(off, len(line.runs)) if off else "", unequal(line)]
+    words = "; ".join(part for part in parts if part)
+    return f"{words}: use a longer equilibration or longer runs" if words else ""
 
 
-def _moving(line: Line) -> str:
-    """Reason and next step for the first compared number that is not stationary."""
-    every = (not_stationary(line, name) for name in COMPARED)
-    first = next((own.words for own in every if own), "")
-    return f"{first}: use longer runs or a longer equilibration" if first else ""
+def _moving(line: Line) -> list[Criterion]:
+    """Criteria on all series whose mean changes, and on all that the runs are too short to test."""
+    kinds = [(MOVING, changes(line)), (UNTESTED, too_short(line))]
+    skipped = [run.analysis.values.get(STATIONARITY, {}).get("skipped") for run in line.runs]
+    every = [
+        Criterion(f"{what}: {listed(own)}; {step}", Consequence.WRONG, f"{what}; {step}.", listed(own))
+        for (what, step), own in kinds
+        if own
+    ]
+    reasons = dict.fromkeys(reason for reason in skipped if reason)
+    return every + [Criterion(f"not tested for stationarity: {own}", Consequence.WRONG) for own in reasons]
 
 
 def correlation_ps(run: Run) -> tuple[float, float]:

@@ -46,7 +46,8 @@ def _cautions(compared: list[Group]) -> list[Caution]:
         for line in group.drawn:
             about = f"MD {line.name}, {line.title(group.drawn)} ({line.about()})"
             for failed in convergence.reasons(line, group.interface):
-                every += cautions(line.name, about, [f"{failed.sentence}."], failed.consequence)
+                sentence, worst = f"{failed.sentence}.", failed.consequence
+                every.append(Caution(line.name, about, sentence, worst, failed.kind, failed.value))
             every += cautions(line.name, about, _shared_pasts(group, line), Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
         every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
@@ -80,6 +81,8 @@ def _blocks(results: Results, group: Group) -> list[Block]:
         blocks.append(Points(agreements))
     if table := comparison.table(group):
         blocks.append(_two_lines(table))
+    if tests := comparison.tests(group):
+        blocks.append(tests)
     if ions := layers.table(group):
         blocks.append(ions)
     if (sentences := crosscheck.sentences(group)) and (checked := crosscheck.table(group)):
