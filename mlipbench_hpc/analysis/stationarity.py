@@ -90,13 +90,15 @@ def together(parts: Sequence[Stationarity]) -> Stationarity:
     Errors are averaged, as if the series moved together; the slowest decides the independent frames.
     """
     return Stationarity(
-        parts[0].frames,
-        max(own.discard for own in parts),
-        max(own.inefficiency for own in parts),
-        min(own.independent for own in parts),
-        *(float(np.mean([getattr(own, name) for own in parts])) for name in ("first", "second", "error")),
-        min(own.dof for own in parts),
-        float(np.mean([own.slope for own in parts])),
+        frames=parts[0].frames,
+        discard=max(own.discard for own in parts),
+        inefficiency=max(own.inefficiency for own in parts),
+        independent=min(own.independent for own in parts),
+        first=float(np.mean([own.first for own in parts])),
+        second=float(np.mean([own.second for own in parts])),
+        error=float(np.mean([own.error for own in parts])),
+        dof=min(own.dof for own in parts),
+        slope=float(np.mean([own.slope for own in parts])),
     )
 
 
