@@ -120,14 +120,16 @@ def equilibration(series: Floats) -> tuple[int, float]:
 def change(runs: Sequence[Stationarity]) -> Comparison:
     """Mean change from the first to the second halves of runs, tested; p at least 1e-4.
 
-    Of three runs or more its error is the scatter from run to run, for which no autocorrelation time is
-    needed; of fewer that of the correlated frames of each. p is NaN without an error.
+    Its error is that of the correlated frames of each run; of three runs or more the scatter from run to run,
+    where that is larger or no other is known. The scatter of few runs is small by chance too often. p is NaN
+    without an error.
     """
     apart = np.array([run.second - run.first for run in runs])
+    terms = [ErrorTerm(run.error / len(runs), run.dof) for run in runs]
     if len(runs) >= FEWEST_RUNS:
-        terms = [ErrorTerm(float(apart.std(ddof=1)) / math.sqrt(len(runs)), len(runs) - 1)]
-    else:
-        terms = [ErrorTerm(run.error / len(runs), run.dof) for run in runs]
+        scatter = ErrorTerm(float(apart.std(ddof=1)) / math.sqrt(len(runs)), len(runs) - 1)
+        within = math.hypot(*(term.error for term in terms))
+        terms = terms if within > scatter.error else [scatter]
     whole = welch(float(apart.mean()), terms)
     if not apart.any() and whole.error == 0:  # every series is constant
         return replace(whole, p=1.0)

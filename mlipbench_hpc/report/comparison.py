@@ -32,9 +32,9 @@ CAPTION = (
     "of σ, model against model with σ/√M of each; where reweighting does not reach the members, the driving "
     "member alone, with sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary, too "
     "short to tell, or off its temperature. Other cells are not tested. Drift: change of the mean between "
-    "halves of the runs, where it exceeds the standard error. Control: where more windows of the reference, "
-    "one statistical inefficiency apart, differ from its other windows than chance allows (binomial, "
-    "p ≤ 0.05), the test is too liberal for runs so short; then the standard deviation of the windows' means "
+    "halves of the runs, where it exceeds the standard error and twice its own. Control: where more windows "
+    "of the reference, one statistical inefficiency apart, differ from its other windows than chance allows "
+    "(binomial, p ≤ 0.05), the test is too liberal for runs so short; then the standard deviation of the windows' means "
     "over √(number of the model's runs) counts as its sampling error where that is larger."
 )
 TESTS = (

@@ -1,6 +1,5 @@
 """Conclusions in three sentences: resolved and unresolved differences, and the next run with its cost."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -77,7 +76,7 @@ def _members(tested: list[Difference]) -> str:
     """Sentence on the models of which one member alone ran and is tested; empty where committees are."""
     subjects = [own.test.subject for own in tested if own.test and not own.line.potential.reference]
     alone = list(dict.fromkeys(subject for subject in subjects if subject.startswith("member")))
-    return f" Tested are {listed(alone)} alone, not their committees." * bool(alone)
+    return f" Of the models {listed(alone)} alone ran, not the committees." * bool(alone)
 
 
 def _provisional(compared: Iterable[Group]) -> str:
@@ -107,7 +106,7 @@ def _drifts(chosen: list[Difference]) -> str:
         if (words := drift_words(line, difference.quantity.name))
     ]
     every = listed(list(dict.fromkeys(parts)))
-    return f" Between halves of the runs by more than the standard error drift {every}." * bool(parts)
+    return f" Still drifting between halves of the runs: {every}." * bool(parts)
 
 
 def _controls(chosen: list[Difference]) -> str:
@@ -188,9 +187,14 @@ def _unresolved(tested: list[Difference]) -> str:
 
 
 def _withheld(chosen: list[Difference]) -> str:
-    """Number of withheld differences for each cause."""
-    causes = Counter(own.test.withheld.cause for own in chosen if own.test and own.test.withheld)
-    return "".join(f" Withheld, because {cause}: {amount}." for cause, amount in causes.items())
+    """Withheld differences for each cause."""
+    causes: dict[Cause, list[Difference]] = {}
+    for own in chosen:
+        if own.test and own.test.withheld:
+            causes.setdefault(own.test.withheld.cause, []).append(own)
+    return "".join(
+        f" Withheld, because {cause}: {len(own)}. {_by_line(own)}." for cause, own in causes.items()
+    )
 
 
 def _share(word: str, chosen: list[Difference], tested: list[Difference]) -> str:
@@ -292,9 +296,10 @@ def _train_first(results: Results, unusable: dict[str, Judgement], short: list[L
     reserved = f" Provisional for {listed(near)}: the limit lies within two standard errors." * bool(near)
     first = (
         f"Next: train {listed(list(unusable))} longer or on more structures: errors on test frames are above "
-        f"the limit for MD, and more MD does not help.{reserved}"
+        f"the limit for MD that this suite sets, and more MD of these members does not help.{reserved}"
     )
-    return f"{first} {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else first
+    after = f" Then run the MD of {listed(list(unusable))} anew, as long as the reference's"
+    return f"{first}{after}. {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else f"{first}{after}."
 
 
 def _not_usable(results: Results, lines: list[Line]) -> dict[str, Judgement]:
@@ -323,7 +328,10 @@ def _cost(extensions: list[Extension]) -> str:
         return ""
     longest = max(known, key=lambda name: known[name])
     each = f", of which {longest} {duration(known[longest])}" if len(known) > 1 else ""
-    return f", {duration(sum(known.values()))} of wall time at the speed measured in this store{each}"
+    return (
+        f", {duration(sum(known.values()))} of run time, one run after another, at the speed measured in "
+        f"this store{each}"
+    )
 
 
 def _train(results: Results, committees: list[str]) -> str:

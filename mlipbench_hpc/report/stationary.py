@@ -179,15 +179,19 @@ def state(line: Line, name: str) -> str:
 
 
 def drift(line: Line, name: str) -> Comparison | None:
-    """Change of a number between halves of the runs, where it exceeds its standard error; else None."""
+    """Change of a number between halves of the runs; None where it is small beside either error.
+
+    That is at most the number's standard error, or twice its own: without any drift it is twice the standard
+    error on average.
+    """
     own = judgements(line).get(name)
-    if own is None or not own.change.error > 0 or not abs(own.change.difference) > numbered(line, name).se:
+    if own is None or not abs(own.change.difference) > max(numbered(line, name).se, 2 * own.change.error):
         return None
     return own.change
 
 
 def drift_words(line: Line, name: str) -> str:
-    """`drift +0.74 ± 0.16` where it exceeds the number's standard error, else nothing."""
+    """`drift +0.74 ± 0.16` where it exceeds both errors, else nothing."""
     own = drift(line, name)
     return f"drift {_change(own)}" if own else ""
 
@@ -196,7 +200,7 @@ def phrase(line: Line, name: str) -> str:
     """Words for an observable or a series of a line's runs."""
     words = line.phrase(name)
     if words != name:
-        return words
+        return words[0].lower() + words[1:] if name.startswith(OF_THE_RUN) else words
     return f"the height of {name}" if name in ions_of(line) else SERIES_WORDS.get(name, name)
 
 
@@ -213,13 +217,13 @@ def account(compared: list[Group]) -> str:
         f"{count(own['tests'], 'test').capitalize()} at p ≤ {STATIONARY_LEVEL:g} of the change between first "
         f"and second halves, of which at most {number(own['expected_by_chance'], 2)} are rejected by chance "
         f"and {rejected} {'is' if rejected == 1 else 'are'}. Not corrected over series, because a drift that "
-        "is missed does more harm than a conclusion withheld. Of three runs or more the error of the change "
-        "is the scatter from run to run, of fewer that of correlated frames; p is not stated below "
+        "is missed does more harm than a conclusion withheld. The error of the change is that of correlated "
+        "frames or, of three runs or more, the scatter from run to run, the larger; p is not stated below "
         f"{LEAST_P:.4f}. Of {short} series that are not rejected the runs hold fewer than "
         f"{FEWEST_INDEPENDENT:g} independent frames, by their own autocorrelation or, where it is longer, "
         "that in the longest runs of the same atoms, cell and temperature or in the sampling run: too short "
         "to tell, and conclusions from them are withheld. Drift: that change, where it exceeds the standard "
-        "error of the number beside it."
+        "error of the number beside it and twice its own."
     )
 
 

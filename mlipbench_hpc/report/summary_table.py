@@ -26,7 +26,7 @@ VERDICTS = (
     "● differs: p ≤ 0.05 of Welch's t test, Holm-corrected over the primary table; ○ unresolved: "
     "p > 0.05; ✕ withheld: a run is not stationary, too short to tell, or off its temperature; · not in the "
     "primary table, so not tested. Drift: change between halves of the runs, where it exceeds the standard "
-    "error."
+    "error and twice its own."
 )
 TRUTH = "from the reference potential"
 EACH_OTHER = "models against each other, from the first row, because no reference potential ran the system"

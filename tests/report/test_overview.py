@@ -109,7 +109,7 @@ def test_three_sentences_say_what_is_resolved_and_what_to_run(campaign: Any) -> 
         sum(run.result["timing"]["wall_s"] for run in own) / (2.0 * len(own)) * 98.4 * len(own) / 3600
         for own in runs.values()
     )
-    assert f"{hours:.1f} h of wall time" in following or f"{60 * hours:.1f} min of wall time" in following
+    assert f"{hours:.1f} h of run time" in following or f"{60 * hours:.1f} min of run time" in following
     assert "truth, charged and neutral to 100 ps" in following
 
 

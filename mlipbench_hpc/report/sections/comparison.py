@@ -120,9 +120,13 @@ def _heading(group: Group, line: Line) -> list[str]:
 def _numbers(group: Group, line: Line) -> list[str]:
     compared = quantities(group)
     wide = max(len(quantity.heading) for quantity in compared)
+    indent = " " * (wide + 8)
     return [
-        f"    {quantity.heading.ljust(wide)}  {comparison.cell(group, line, quantity)}"
+        text
         for quantity in compared
+        for text in wrapped(
+            f"{quantity.heading.ljust(wide)}  {comparison.cell(group, line, quantity)}", indent, "    "
+        )
     ]
 
 
