@@ -34,8 +34,8 @@ CAPTION = (
     "short to tell, or off its temperature. Other cells are not tested. Drift: change of the mean between "
     "halves of the runs, where it exceeds the standard error and twice its own. Control: where more windows "
     "of the reference, one statistical inefficiency apart, differ from its other windows than chance allows "
-    "(binomial, p ≤ 0.05), the test is too liberal for runs so short; then the standard deviation of the windows' means "
-    "over √(number of the model's runs) counts as its sampling error where that is larger."
+    "(binomial, p ≤ 0.05), the test is too liberal for runs so short; then the standard deviation of the "
+    "windows' means over √(number of the model's runs) counts as its sampling error where that is larger."
 )
 TESTS = (
     "Primary table: differences declared before there were numbers. ± after the difference: its standard "

@@ -28,8 +28,8 @@ def build(results: Results) -> Content:
     """Figures, agreement and tests of reweighting for each group of runs."""
     compared = groups(results)
     blocks = [block for group in compared for block in _blocks(results, group)]
-    notes = [convergence.CRITERIA, stationary.account(compared)] if compared else []
-    blocks += [Paragraph(words, "caption") for words in notes if words]
+    blocks += [table for table in [convergence.table(compared)] if table]
+    blocks += [Paragraph(words, "caption") for words in [stationary.account(compared)] if words]
     return Content(
         blocks,
         {"comparisons": comparison.numbers(results), "stationarity": stationary.numbers(compared)},
@@ -45,7 +45,7 @@ def _cautions(compared: list[Group]) -> list[Caution]:
     for group in compared:
         for line in group.drawn:
             about = f"MD {line.name}, {line.title(group.drawn)} ({line.about()})"
-            for failed in convergence.reasons(line, group.interface):
+            for failed in convergence.remaining(line, group.interface):
                 sentence, worst = f"{failed.sentence}.", failed.consequence
                 every.append(Caution(line.name, about, sentence, worst, failed.kind, failed.value))
             every += cautions(line.name, about, _shared_pasts(group, line), Consequence.ERROR_UNKNOWN)
