@@ -69,8 +69,8 @@ def about_length(name: str, frames: int, error: Floats, tolerance: float, interv
     time = "" if interval is None else f", {more * interval / 1000:.3g} ns"
     times = f"{needed / frames:.3g} times as many as now"
     return (
-        f"{now}; the tolerance of {tolerance:.3g}, by default {RELATIVE_TOLERANCE:.0%} of the largest average, "
-        f"takes at least {more} more frames{time} ({times})."
+        f"{now}; the tolerance of {tolerance:.3g}, by default {RELATIVE_TOLERANCE:.0%} of the largest "
+        f"average, takes at least {more} more frames{time} ({times})."
     )
 
 

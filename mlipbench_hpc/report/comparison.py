@@ -15,7 +15,7 @@ from mlipbench_hpc.report.layers import conditional
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.series import control
-from mlipbench_hpc.report.significance import PrimaryTest, primary, quantities
+from mlipbench_hpc.report.significance import PrimaryTest, at_temperature, primary, quantities
 from mlipbench_hpc.report.starts import common_past
 from mlipbench_hpc.report.stationary import drift, drift_words, state
 from mlipbench_hpc.report.temperatures import unclear
@@ -42,7 +42,8 @@ TESTS = (
     "error; 95 % interval of the difference; t: difference over standard error; p of Welch's t, where each "
     "source of error brings its degrees of freedom (Cochran: Σ e² t_ν(p)/Σ e² = t); degrees of freedom: "
     "those with which Student's t gives this p; Holm: p corrected for the number of differences in the "
-    "table, withheld ones included, of which no p is stated."
+    "table, withheld ones included, of which no p is stated; last, uncorrected p without the runs of which a "
+    "temperature is off its target, and how many are left of both."
 )
 
 
@@ -71,21 +72,31 @@ def tests(group: Group) -> Table | None:
             test.quantity.heading,
             test.verdict,
             plus_minus(test.whole.difference, test.whole.error),
-            *(_tested(test) if test.verdict in ("differs", "unresolved") else [NOTHING] * 5),
+            *(_tested(test) if test.verdict in ("differs", "unresolved") else [NOTHING] * 6),
         ]
         for test in primary(group)
     ]
     header = ["compared (committee, training, MD)", "observable", "verdict", "difference", "95 % interval",
-              "t", "degrees of freedom", "p", "p, Holm (tests)"]  # fmt: skip
+              "t", "degrees of freedom", "p", "p, Holm (tests)",
+              "p without runs off temperature"]  # fmt: skip
     return Table(TESTS, header, rows, words=3, open=True) if rows else None
 
 
 def _tested(test: PrimaryTest) -> list[str]:
-    """Interval, t, degrees of freedom, p and corrected p of a test."""
+    """Interval, t, degrees of freedom, p, corrected p of a test, and p without runs off their temperature."""
     whole = test.whole
     ends = [number(whole.difference + side * whole.interval) for side in (-1, 1)]
     corrected = f"{number(test.p, 2)} ({test.family})"
-    return [" to ".join(ends), *(number(own, 2) for own in (whole.t, whole.dof, whole.p)), corrected]
+    known = [number(own, 2) for own in (whole.t, whole.dof, whole.p)]
+    return [" to ".join(ends), *known, corrected, _at_temperature(test)]
+
+
+def _at_temperature(test: PrimaryTest) -> str:
+    """`0.03 (3 and 2 runs)`, `same` where all runs are at their temperature."""
+    if (part := at_temperature(test)) is None:
+        return "same"
+    whole, own, its = part
+    return f"{number(whole.p, 2)} ({own} and {count(its, 'run')})"
 
 
 def _other(group: Group, test: PrimaryTest) -> str:
@@ -273,16 +284,14 @@ def _control_numbers(checked: Control) -> dict[str, Any]:
 
 
 def _test_numbers(test: PrimaryTest) -> dict[str, Any]:
-    whole, told = test.whole, test.verdict in ("differs", "unresolved")
-    values = {"difference": whole.difference, "error": whole.error, "p_holm": test.p} | {
-        name: value if told else np.nan
-        for name, value in (
-            ("t", whole.t),
-            ("dof", whole.dof),
-            ("p", whole.p),
-            ("interval_95", whole.interval),
-        )
-    }
+    whole = test.whole
+    values = {"difference": whole.difference, "error": whole.error, "p_holm": test.p}
+    result = {"t": whole.t, "dof": whole.dof, "p": whole.p, "interval_95": whole.interval}
+    if test.verdict not in ("differs", "unresolved"):
+        result = dict.fromkeys(result, np.nan)
+    elif part := at_temperature(test):
+        result["p_at_temperature"] = part[0].p
+    values |= result
     return {
         "compared": test.subject,
         "against": test.other.name,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlipbench_hpc.analysis.inference import LEVEL
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
@@ -14,7 +15,7 @@ from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.layers import conditional
 from mlipbench_hpc.report.models import Judgement, judgement
 from mlipbench_hpc.report.series import control
-from mlipbench_hpc.report.significance import unmatched
+from mlipbench_hpc.report.significance import at_temperature, unmatched
 from mlipbench_hpc.report.starts import common_past
 from mlipbench_hpc.report.stationary import Cause, drift_words, withheld
 from mlipbench_hpc.report.summary_table import Difference, differences
@@ -94,7 +95,18 @@ def _condition(chosen: list[Difference]) -> str:
     cold = [name for name, line in lines.items() if unclear(line)]
     parts += [f"temperatures of {listed(cold)}, which are not determined"] * bool(cold)
     words = f" Conditional on {', and on '.join(parts)}." * bool(parts)
-    return words + _drifts(chosen) + _common_past(chosen)
+    return words + _drifts(chosen) + _of_cold_runs(chosen) + _common_past(chosen)
+
+
+def _of_cold_runs(chosen: list[Difference]) -> str:
+    """Sentence on differences that runs off their temperature alone resolve."""
+    parts = [
+        f"{_pair(own)} in {own.quantity.phrase} (p = {number(part[0].p, 2)})"
+        for own in chosen
+        if own.test and own.verdict == "differs" and (part := at_temperature(own.test))
+        if not part[0].p <= LEVEL
+    ]
+    return f" Not resolved without the runs off their temperature: {listed(parts)}." * bool(parts)
 
 
 def _drifts(chosen: list[Difference]) -> str:

@@ -34,6 +34,18 @@ def frame_ps(run: Run) -> float:
 
 
 @remembered
+def _longest(line: Line) -> dict[str, list[float]]:
+    """Autocorrelation times, ps, of each series in the longest runs of a line's group, by name."""
+    runs = [run for peer in line.peers or [line] for run in peer.runs]
+    longest = AS_LONG * max((run.analysed_ps for run in runs), default=0.0)
+    times: dict[str, list[float]] = {}
+    for run in runs:
+        for name, own in series(run).items() if run.analysed_ps >= longest else ():
+            times.setdefault(name, []).append(own.inefficiency * frame_ps(run))
+    return times
+
+
+@remembered
 def known_ps(line: Line, name: str) -> float:
     """Autocorrelation time, ps, of a series in the longest runs of the same atoms, cell and temperature.
 
@@ -41,13 +53,7 @@ def known_ps(line: Line, name: str) -> float:
     none is known. A run shorter than the correlation cannot show it.
     """
     lines = line.peers or [line]
-    runs = [run for peer in lines for run in peer.runs]
-    longest = AS_LONG * max((run.analysed_ps for run in runs), default=0.0)
-    times = [
-        own.inefficiency * frame_ps(run)
-        for run in runs
-        if run.analysed_ps >= longest and (own := series(run).get(name)) is not None
-    ]
+    times = _longest(lines[0]).get(name, [])
     quantity = SAMPLED.get(name, f"height of {name}")
     sampled = [
         start.times_ps[quantity]

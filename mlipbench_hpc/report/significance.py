@@ -9,10 +9,11 @@ from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, numbered
-from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.groups import Group, Line, Run, groups
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.stationary import Withholding, withheld
+from mlipbench_hpc.report.temperatures import of_run
 from mlipbench_hpc.report.text import listed, plus_minus
 
 Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
@@ -59,6 +60,26 @@ class PrimaryTest:
         if numbered(self.line, name).reached and both:
             return f"committee mean of {potential.name}"
         return f"member {potential.member} of {potential.name}"
+
+
+def at_temperature(test: PrimaryTest) -> tuple[Comparison, int, int] | None:
+    """The comparison without runs off their temperature, and how many are left; None where all are on.
+
+    Of temperatures of the runs by themselves, of all atoms and of each species; NaN where no run is left.
+    """
+    sides = [
+        replace(line, runs=[run for run in line.runs if _on(run, line)]) for line in (test.line, test.other)
+    ]
+    own, its = (len(side.runs) for side in sides)
+    if (own, its) == (len(test.line.runs), len(test.other.runs)):
+        return None
+    nothing = Comparison(np.nan, np.nan, np.nan)
+    return tested(sides[0], sides[1], test.quantity) if own and its else nothing, own, its
+
+
+def _on(run: Run, line: Line) -> bool:
+    """True where no temperature of a run is off its target."""
+    return not any(own.off for own in of_run(run.analysis, line.temperature))
 
 
 def quantities(group: Group) -> list[Observable]:

@@ -64,16 +64,25 @@ def _by_observable(run: Run, ions: list[str]) -> dict[str, list[Stationarity]]:
     return every
 
 
-def _in_run(line: Line, run: Run) -> dict[str, Stationarity]:
-    """Stationarity of each series of a run, with the autocorrelation times of the longest runs where longer.
+@remembered
+def _in_runs(line: Line) -> list[tuple[float, dict[str, Stationarity]]]:
+    """Interval of frames, ps, and stationarity of each series, of each run.
 
-    Ions of an element cannot be told apart, so that the mean of their heights is tested.
+    With the autocorrelation times of the longest runs where they are longer. Ions of an element cannot be
+    told apart, so that the mean of their heights is tested.
     """
-    step, ions = frame_ps(run), ions_of(line)
-    return {
-        name: together([own.judged_with(_known_ps(line, name, len(parts)) / step) for own in parts])
-        for name, parts in _by_observable(run, ions).items()
-    }
+    ions = ions_of(line)
+    return [
+        (
+            step,
+            {
+                name: together([own.judged_with(_known_ps(line, name, len(parts)) / step) for own in parts])
+                for name, parts in _by_observable(run, ions).items()
+            },
+        )
+        for run in line.runs
+        for step in [frame_ps(run)]
+    ]
 
 
 def _known_ps(line: Line, name: str, ions: int) -> float:
@@ -84,15 +93,14 @@ def _known_ps(line: Line, name: str, ions: int) -> float:
 @remembered
 def judgements(line: Line) -> dict[str, Judgement]:
     """Stationarity of each series over all runs of a line that have it."""
-    every = [_in_run(line, run) for run in line.runs]
+    every = [own for _, own in _in_runs(line)]
     names = dict.fromkeys(name for own in every for name in own)
     return {name: judgement([own[name] for own in every if name in own]) for name in names}
 
 
 def correlated_ps(line: Line, name: str) -> float:
     """Longest autocorrelation time, ps, with which a series of a line is judged."""
-    every = [(frame_ps(run), _in_run(line, run).get(name)) for run in line.runs]
-    return max(step * own.inefficiency for step, own in every if own is not None)
+    return max(step * own[name].inefficiency for step, own in _in_runs(line) if name in own)
 
 
 @remembered
@@ -112,7 +120,7 @@ def not_stationary(line: Line, name: str) -> Withholding | None:
     """Withholding of a number because it, the potential energy, a temperature or an ion's height changes.
 
     Or because the runs are too short to tell; of ions' heights a change alone counts, because layers are
-    judged by their transitions.
+    judged by their transitions, unless the number has no series of its own.
     """
     for run in line.runs:
         if reason := run.analysis.values.get(STATIONARITY, {}).get("skipped"):
@@ -120,7 +128,7 @@ def not_stationary(line: Line, name: str) -> Withholding | None:
     if changing := next(iter(_relevant(line, name, lambda own: own.changing)), None):
         words = f"not stationary in {phrase(line, changing)}: {change_words(line, changing)}"
         return Withholding(Cause.NOT_STATIONARY, line.name, words)
-    ions = ions_of(line)
+    ions = ions_of(line) if IN_PLACE.get(name, name) in judgements(line) else []
     short = [own for own in _relevant(line, name, lambda own: own.too_short) if own not in ions]
     if short:
         words = f"too short for a test of {phrase(line, short[0])}: {length_words(line, short[0])}"

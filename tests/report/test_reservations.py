@@ -17,11 +17,12 @@ from mlipbench_hpc.report import conclusions, convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Committee, Number
 from mlipbench_hpc.report.comparison import agreements, controls, with_errors
+from mlipbench_hpc.report.correlation_times import known_ps
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.layers import layers_of, stays_of
 from mlipbench_hpc.report.section import Consequence
-from mlipbench_hpc.report.significance import primary
+from mlipbench_hpc.report.significance import at_temperature, primary
 from mlipbench_hpc.report.starts import close_replicas, common_past
 from mlipbench_hpc.report.stationary import Cause, judgements
 from mlipbench_hpc.report.summary_table import differences
@@ -329,7 +330,7 @@ def test_a_drift_stands_beside_the_number(campaign: Any, plain: None, tmp_path: 
     assert stats.ttest_1samp(rises, 0.0).pvalue == pytest.approx(0.018, abs=0.001)
     add(campaign, "truth", None, replicas=4)
     for replica, rise in enumerate(rises):
-        series = movement(total_orientation=moves(second=float(rise)))
+        series = movement(total_orientation=moves(second=float(rise)) | {"error": 0.1})
         change(campaign, "analyse", "truth", replica, stationarity=series)
     _, results, summary = build(campaign, tmp_path)
     error = rises.std(ddof=1) / 2
@@ -357,3 +358,73 @@ def test_species_that_differ_are_named_where_all_atoms_are_right(compared: Any) 
         words == "no equipartition: O 330.0 ± 2.8 K and H 270.0 ± 2.8 K (p < 0.0001), all atoms 300.0 ± 1.4 K"
     )
     assert any(words in own.sentence for own in convergence.reasons(line, True))
+
+
+def test_the_sampling_run_counts_where_it_is_slower(compared: Any) -> None:
+    """P_z every 0.1 ps with g = 6 is 0.6 ps, longer than 0.02 ps in the runs; g = 1.4 resolves no time."""
+    for name in ("charged", "truth"):
+        compared.document["campaign"]["md"][name]["start"] = {"dataset": "spcfw", "frames": [10, 30]}
+        for replica in range(2):
+            change(compared, "analyse", name, replica, stationarity=movement())
+    row = {"temperature_K": 300.0, "frames": 150, "every_ps": 0.1, "statistical_inefficiency": 6.0,
+           "slowest": "P_z", "inefficiencies": {"P_z": 6.0, "potential energy": 1.4}}  # fmt: skip
+    results = collected(compared)
+    results.of("label", dataset="spcfw")[0].values["sampling"] = [row, row | {"temperature_K": 350.0}]
+    truth = next(own for own in groups(results) if own.title == CHARGED).lines[0]
+    assert known_ps(truth, "total_orientation") == pytest.approx(0.6)
+    assert known_ps(truth, "potential_eV_per_atom") == pytest.approx(0.02)
+    # two runs of 1.6 ps
+    assert judgements(truth)["total_orientation"].independent == pytest.approx(3.2 / 0.6)
+    assert judgements(truth)["total_orientation"].too_short
+
+
+def test_criteria_by_run_stand_in_a_table(compared: Any, plain: None, tmp_path: Path) -> None:
+    """Every run is shorter than 100 ps: one warning names the criteria, the table says which are met."""
+    for replica in range(2):
+        change(compared, "analyse", "truth", replica, stationarity=movement(cosine=moves(p=1e-4)))
+    page, _, summary = build(compared, tmp_path)
+    table = convergence.table(groups(collected(compared)))
+    assert table is not None
+    (own,) = [row for row in table.rows if row[0].startswith("reference potential electrode")]
+    truth = dict(zip(table.header, own, strict=True))
+    assert (truth["stationary"], truth["length"], truth["temperature"]) == ("fails", "fails", "met")
+    assert len(table.rows) == 3
+    lines = " ".join(summary.split())
+    assert lines.count("Criteria of sampling that runs fail") == 1
+    assert "below the required 100 ps" not in lines
+    assert "below the required 100 ps" in page
+
+
+def test_the_comparison_without_runs_off_their_temperature(compared: Any) -> None:
+    """Replica 1 of the model is at 400 K and has another ⟨cos θ⟩: without it replica 0 is compared."""
+    warm(compared, "charged", 300.0, 2.0)
+    hot = {"mean": 400.0, "se": 30.0, "dof": 2.0, "atoms": 142, "independent": 50.0}
+    values = collected(compared).of("analyse", md="charged", replica=1)[0].values["profiles"]
+    layer = values["first_layer"] | {"cosine": {"mean": 0.5, "se": 0.02}}
+    profiles = values | {"first_layer": layer}
+    change(compared, "analyse", "charged", 1, thermo={"temperature_K": hot}, profiles=profiles)
+    group = charged_of(compared)
+    test = next(own for own in primary(group) if own.quantity.name == "cosine")
+    part = at_temperature(test)
+    assert part is not None
+    whole, own, its = part
+    truth, cool = (collected(compared).of("analyse", md=md)[0].values for md in ("truth", "charged"))
+    means = [values["profiles"]["first_layer"]["cosine"]["mean"] for values in (truth, cool)]
+    assert (own, its) == (1, 2)
+    assert whole.difference == pytest.approx(means[1] - means[0])
+    assert test.whole.difference == pytest.approx((means[1] + 0.5) / 2 - means[0])
+
+
+def test_what_runs_off_their_temperature_alone_resolve_is_said(compared: Any) -> None:
+    """Both replicas of the model lie 50 g/cm³ off, and both are at 350 ± 100 K: none is left without them."""
+    warm(compared, "charged", 350.0, 100.0)
+    for replica in range(2):
+        values = collected(compared).of("analyse", md="charged", replica=replica)[0].values["profiles"]
+        layer = values["first_layer"] | {"peak_g_per_cm3": {"mean": 52.6, "se": 0.08}}
+        change(compared, "analyse", "charged", replica, profiles=values | {"first_layer": layer})
+    resolved = conclusions.sentences(collected(compared))[0]
+    assert "Resolved: 1 of 4 differences" in resolved
+    words = (
+        "Not resolved without the runs off their temperature: member 0 of mace in density at the first peak"
+    )
+    assert f"{words} (p = –)." in resolved

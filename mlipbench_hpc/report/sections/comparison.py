@@ -120,14 +120,19 @@ def _heading(group: Group, line: Line) -> list[str]:
 def _numbers(group: Group, line: Line) -> list[str]:
     compared = quantities(group)
     wide = max(len(quantity.heading) for quantity in compared)
-    indent = " " * (wide + 8)
     return [
         text
         for quantity in compared
-        for text in wrapped(
-            f"{quantity.heading.ljust(wide)}  {comparison.cell(group, line, quantity)}", indent, "    "
-        )
+        for text in _fitting(f"    {quantity.heading.ljust(wide)}  ", comparison.cell(group, line, quantity))
     ]
+
+
+def _fitting(name: str, cell: str) -> list[str]:
+    """A name with a cell on one line, or what stands behind the number on a second one."""
+    value, _, remarks = cell.partition(", ")
+    if len(name + cell) <= COLUMNS or not remarks:
+        return [name + cell]
+    return [f"{name}{value},", *wrapped(remarks, " " * len(name), first=" " * len(name))]
 
 
 SECTION = Section("comparison", "Models and reference", 10, build)
