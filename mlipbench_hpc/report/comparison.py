@@ -68,27 +68,26 @@ def tests(group: Group) -> Table | None:
     """One row for each difference of the primary table in this group; None without any."""
     rows = [
         [
-            f"{test.subject} against {_other(group, test)}\n({test.line.about()})",
+            f"{test.subject} against {_other(group, test)} ({test.line.about()})",
             test.quantity.heading,
             test.verdict,
             plus_minus(test.whole.difference, test.whole.error),
-            *(_tested(test) if test.verdict in ("differs", "unresolved") else [NOTHING] * 6),
+            *(_tested(test) if test.verdict in ("differs", "unresolved") else [NOTHING] * 5),
         ]
         for test in primary(group)
     ]
     header = ["compared (committee, training, MD)", "observable", "verdict", "difference", "95 % interval",
-              "t", "degrees of freedom", "p", "p, Holm (tests)",
-              "p without runs off temperature"]  # fmt: skip
-    return Table(TESTS, header, rows, words=3, open=True) if rows else None
+              "t (degrees of freedom)", "p", "Holm p (tests)", "p without runs off temperature"]  # fmt: skip
+    return Table(TESTS, header, rows, words=3) if rows else None
 
 
 def _tested(test: PrimaryTest) -> list[str]:
-    """Interval, t, degrees of freedom, p, corrected p of a test, and p without runs off their temperature."""
+    """Interval, t with its degrees of freedom, p, corrected p, and p without runs off their temperature."""
     whole = test.whole
     ends = [number(whole.difference + side * whole.interval) for side in (-1, 1)]
     corrected = f"{number(test.p, 2)} ({test.family})"
-    known = [number(own, 2) for own in (whole.t, whole.dof, whole.p)]
-    return [" to ".join(ends), *known, corrected, _at_temperature(test)]
+    t = f"{number(whole.t, 2)} ({number(whole.dof, 2)})"
+    return [" to ".join(ends), t, number(whole.p, 2), corrected, _at_temperature(test)]
 
 
 def _at_temperature(test: PrimaryTest) -> str:

@@ -12,7 +12,7 @@ from mlipbench_hpc.data.observable import STATIONARITY, WATERS
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.correlation_times import series
 from mlipbench_hpc.report.groups import Group, Line, Run
-from mlipbench_hpc.report.layers import ENOUGH_TRANSITIONS, conditional
+from mlipbench_hpc.report.layers import ENOUGH_TRANSITIONS, conditional, ions_of
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Consequence, Table
 from mlipbench_hpc.report.stationary import SERIES_WORDS, changes, phrase, too_short
@@ -114,14 +114,17 @@ def table(compared: list[Group]) -> Table | None:
         for group in compared
         for line in group.drawn
     ]
-    return Table(CRITERIA, ["potential, system, MD", *NAMES], rows, open=True) if rows else None
+    return Table(CRITERIA, ["potential, system, MD", *NAMES], rows) if rows else None
 
 
 def _states(line: Line, interface: bool) -> list[str]:
-    """`fails` or `met` for each criterion; a dash for those of an interface where there is none."""
+    """`fails` or `met` for each criterion; a dash for those of what the line does not have."""
     failed = {own.name for own in reasons(line, interface)}
-    known = NAMES if interface else WITHOUT_SURFACE
-    return [("fails" if name in failed else "met") if name in known else NOTHING for name in NAMES]
+    without = {"ions"} if not ions_of(line) else set()
+    without |= {"replicas"} if len(line.runs) < 2 else set()
+    without |= {"training band"} if not reweighted_runs(line) else set()
+    without |= set() if interface else set(NAMES) - set(WITHOUT_SURFACE)
+    return ["fails" if name in failed else NOTHING if name in without else "met" for name in NAMES]
 
 
 def remaining(line: Line, interface: bool) -> list[Criterion]:

@@ -210,7 +210,7 @@ def test_the_tests_of_stationarity_are_counted(compared: Any, plain: None, tmp_p
     assert own["results"]["truth"]["cosine"]["p"] == 1e-4
     assert "Stationarity: 6 series of 4 runs" in page
     assert "6 tests at p ≤ 0.01 of the change" in page
-    assert "at most 0.060 are rejected by chance and 1 is" in page
+    assert "at most 0.060 are rejected by chance, and 1 is" in page
 
 
 def sampled(campaign: Any) -> Results:
@@ -388,6 +388,7 @@ def test_criteria_by_run_stand_in_a_table(compared: Any, plain: None, tmp_path: 
     (own,) = [row for row in table.rows if row[0].startswith("reference potential electrode")]
     truth = dict(zip(table.header, own, strict=True))
     assert (truth["stationary"], truth["length"], truth["temperature"]) == ("fails", "fails", "met")
+    assert (truth["ions"], truth["training band"], truth["replicas"]) == ("–", "–", "met")
     assert len(table.rows) == 3
     lines = " ".join(summary.split())
     assert lines.count("Criteria of sampling that runs fail") == 1
