@@ -224,14 +224,14 @@ def account(compared: list[Group]) -> str:
         "and the mean height of the ions of each element. "
         f"{count(own['tests'], 'test').capitalize()} at p ≤ {STATIONARY_LEVEL:g} of the change between first "
         f"and second halves, of which at most {number(own['expected_by_chance'], 2)} are rejected by "
-        f"chance, and {rejected} {'is' if rejected == 1 else 'are'}. Not corrected over series, because a drift that "
-        "is missed does more harm than a conclusion withheld. The error of the change is that of correlated "
-        "frames or, of three runs or more, the scatter from run to run, the larger; p is not stated below "
-        f"{LEAST_P:.4f}. Of {short} series that are not rejected the runs hold fewer than "
+        f"chance, and {rejected} {'is' if rejected == 1 else 'are'}. Not corrected over series, because a "
+        "drift that is missed does more harm than a conclusion withheld. The error of the change is that of "
+        "correlated frames or, of three runs or more, the scatter from run to run, the larger; p is not "
+        f"stated below {LEAST_P:.4f}. Of {short} series that are not rejected the runs hold fewer than "
         f"{FEWEST_INDEPENDENT:g} independent frames, by their own autocorrelation or, where it is longer, "
         "that in the longest runs of the same atoms, cell and temperature or in the sampling run: too short "
-        "to tell, and conclusions from them are withheld (from heights of ions conditional). Drift: that change, where it exceeds the standard "
-        "error of the number beside it and twice its own."
+        "to tell, and conclusions from them are withheld (from heights of ions conditional). Drift: that "
+        "change, where it exceeds the standard error of the number beside it and twice its own."
     )
 
 
