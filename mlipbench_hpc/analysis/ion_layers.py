@@ -45,6 +45,16 @@ def transitions(visits: Ints) -> Ints:
     return np.asarray((np.diff(visits, axis=0) != 0).sum(axis=0))
 
 
+def passes(heights: Floats, low: float, high: float) -> tuple[Ints, Ints]:
+    """Passes (K,) of each ion between heights up to `low` and from `high` on; 1 where it was in both, else 0.
+
+    heights (T, K), low and high in Å. An ion in the interval between counts where it was last.
+    """
+    visits = IonLayers((low, high), (low + high) / 2, (low, high)).visits(heights)
+    both = (heights <= low).any(axis=0) & (heights >= high).any(axis=0)
+    return transitions(visits), np.asarray(both, dtype=np.int64)
+
+
 def density(heights: Floats) -> tuple[Floats, Floats]:
     """Heights (B,) Å and probability density (B,) 1/Å of heights (any shape), smoothed by 0.2 Å."""
     from scipy.ndimage import gaussian_filter1d
@@ -78,12 +88,6 @@ def ion_layers(heights: Floats) -> IonLayers | None:
     below = inner + np.flatnonzero(rho[inner : border + 1] >= CORE * rho[inner]).max()
     above = border + np.flatnonzero(rho[border : outer + 1] >= CORE * rho[outer]).min()
     return IonLayers((float(z[inner]), float(z[outer])), float(z[border]), (float(z[below]), float(z[above])))
-
-
-def peak(heights: Floats) -> float:
-    """Height in Å of the highest peak of the density of heights (any shape) Å."""
-    z, rho = density(heights)
-    return float(z[rho.argmax()])
 
 
 def _valley(rho: Floats, first: int, second: int) -> float:

@@ -7,6 +7,7 @@
     elements = [1, 8, 11, 79]     # atomic numbers that it labels; left out: all
     cutoff = 9.0                  # Å, of pair interactions; left out: none
     answers = ["dipole"]          # labels beyond energy and forces, of ANSWERS
+    description = "what it is"    # for the report: force field, charges, images, cutoffs; left out: none
 
     [[needs]]                     # an element that every frame has to contain
     element = 79
@@ -54,6 +55,7 @@ BUILT_IN = Path(__file__).parent
 ANSWERS = ("charges", "potential", "dipole")
 KINDS: dict[str, type] = {
     "name": str, "environment": str, "samples": bool, "engines": list, "cost": dict, "elements": list,
+    "description": str,
 }  # fmt: skip
 Use = Literal["generate", "label", "md"]
 
@@ -78,6 +80,7 @@ class Card:
     elements: tuple[int, ...] = ()
     cutoff: float | None = None
     answers: tuple[str, ...] = ()
+    description: str = ""
     needs: tuple[Need, ...] = ()
     options: Mapping[str, Hyperparameter] = field(default_factory=dict)
     sampling: Mapping[str, Hyperparameter] = field(default_factory=dict)

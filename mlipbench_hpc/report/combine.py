@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.committee import band_factor
+from mlipbench_hpc.analysis.correlation import SeriesAverage
 from mlipbench_hpc.analysis.inference import (
     Comparison,
     ErrorTerm,
@@ -34,8 +35,8 @@ class Band:
     """One observable of a line along x (B,): mean and standard error (B,).
 
     training: half width (B,) of the training band, α·σ, or Student's t times σ where there is no α, NaN where
-    σ is not determined; committee: the mean (B,) of all members. Both None where nothing was reweighted.
-    usable: whether reweighting reaches the members.
+    σ is not determined; committee: the mean (B,) of all members. Both None where reweighting does not reach
+    the members, or nothing was reweighted.
     """
 
     x: Floats
@@ -43,12 +44,11 @@ class Band:
     se: Floats
     training: Floats | None = None
     committee: Floats | None = None
-    usable: bool = True
 
     @property
     def together(self) -> Floats | None:
-        """Half width (B,) of both errors, √((2 SE)² + (α·σ)²); None without a usable training band."""
-        if self.training is None or not self.usable:
+        """Half width (B,) of both errors, √((2 SE)² + (α·σ)²); None without a training band."""
+        if self.training is None:
             return None
         return np.hypot(np.nan_to_num(2 * self.se), np.nan_to_num(self.training))
 
@@ -190,10 +190,10 @@ def band(line: Line, name: str) -> Band | None:
         return None
     own = _pooled_band(curves)
     members = _reweighted_curves(line, name, len(own.x))
-    if members is None:
+    if members is None or not reached(line):
         return own
     width = members.spread.determined * band_factor(alpha(line), members.count)
-    return Band(own.x, own.mean, own.se, width, own.mean + members.shifts.mean(axis=0), reached(line))
+    return Band(own.x, own.mean, own.se, width, own.mean + members.shifts.mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -344,6 +344,15 @@ def degrees(errors: Floats, weights: Floats, se: float, own: list[float]) -> flo
     if len(errors) > 1 and not np.isclose(within, se):
         return len(errors) - 1
     return float(sum(own))
+
+
+def numbered_runs(runs: list[Run], averages: list[SeriesAverage]) -> Number:
+    """Number of several runs from the average of a series in each, weighted as `POOLING` says."""
+    means, errors = (np.array([(own.mean, own.error) for own in averages])[:, place] for place in (0, 1))
+    weights = _weights(runs)
+    mean, error = pooled(means, errors, weights)
+    dof = degrees(errors, weights, float(error), [own.dof for own in averages])
+    return Number(float(mean), float(error), dof)
 
 
 def scalar(run: Run, name: str) -> tuple[float, float]:

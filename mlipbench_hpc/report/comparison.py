@@ -7,7 +7,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, Control
 from mlipbench_hpc.data.observable import Observable
-from mlipbench_hpc.report import convergence, crosscheck, layers
+from mlipbench_hpc.report import convergence, crosscheck, layers, widths
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -20,12 +20,13 @@ from mlipbench_hpc.report.starts import common_past
 from mlipbench_hpc.report.stationary import drift, drift_words, state
 from mlipbench_hpc.report.temperatures import unclear
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
+from mlipbench_hpc.report.widths import wide
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
-    "the committee times its calibration factor α, without α times Student's t; in parentheses, and ignored, "
-    "where std(h) exceeds 2 kT or fewer than 30 independent effective frames are left; not determined where "
-    "no run is reweighted to the other members, and where they differ by no more than sampling noise). "
+    "the committee times its calibration factor α, without α times Student's t; not determined where std(h) "
+    "exceeds 2 kT, fewer than 30 independent effective frames are left, no run is reweighted to the other "
+    "members, or these differ by no more than sampling noise). "
     "Differs: Welch's t test gives p ≤ 0.05 after Holm's correction over the primary table: the differences "
     "that the campaign declares under `analysis.comparisons`, by default all cells. Against the reference, "
     "whose own sampling error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit "
@@ -52,15 +53,19 @@ def table(group: Group) -> Table | None:
     compared = quantities(group)
     if not compared:
         return None
+    fluctuating = wide(group.drawn, compared)
     header = ["committee, training, MD", *(quantity.heading for quantity in compared)]
+    header += [f"width of {quantity.symbol or quantity.phrase}" for quantity in fluctuating]
     rows = [
         [
             f"{line.title(group.drawn)}: {line.about()}",
             *(cell(group, line, quantity) for quantity in compared),
+            *(widths.cell(line, quantity.name) for quantity in fluctuating),
         ]
         for line in group.drawn
     ]
-    caption = " ".join([CAPTION, *(quantity.definition for quantity in compared if quantity.definition)])
+    known = [quantity.definition for quantity in compared if quantity.definition]
+    caption = " ".join([CAPTION, *known, *[widths.DEFINITION] * bool(fluctuating)])
     return Table(caption, header, rows)
 
 
@@ -132,12 +137,9 @@ def definition(group: Group) -> str:
 
 
 def with_errors(own: Number) -> str:
-    """Mean of a model ± SE ± training error, the latter in parentheses where it is unusable."""
-    value = with_error(own.mean, own.se)
-    if own.training is None:
-        return f"{value} ± not determined"
-    training = number(own.training, 2)
-    return f"{value} ± {training}" if own.usable else f"{value} ± ({training})"
+    """Mean of a model ± SE ± training error, where reweighting reaches the members and they differ."""
+    value, training = with_error(own.mean, own.se), own.training if own.usable else None
+    return f"{value} ± {'not determined' if training is None else number(training, 2)}"
 
 
 def against_reference(group: Group, line: Line, quantity: Observable) -> PrimaryTest | None:
@@ -183,15 +185,15 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
     parts += [condition] if (condition := _condition(line, other)) else []
     parts += [past.sentence] if (past := common_past(line, other)) else []
     both = reached(line) and (truth or reached(other))
-    errors = "" if both else " (sampling errors alone, training band unusable)"
+    errors = "" if both else " (sampling errors alone, training band not determined)"
     return f"{line.title(group.drawn)} ({line.about()}): {'; '.join(parts)}{errors}."
 
 
 def _condition(line: Line, other: Line) -> str:
-    """What a comparison of two lines is conditional on: layers of ions, temperatures that are not known."""
+    """What a comparison of two lines is conditional on: where ions began, temperatures that are not known."""
     every = [(own.name, reason) for own in (line, other) for reason in (conditional(own), unclear(own))]
     reasons = [f"{name}: {reason}" for name, reason in every if reason]
-    return f"conditional on the ions' layers and temperatures ({'; '.join(reasons)})" if reasons else ""
+    return f"conditional on where ions began and on temperatures ({'; '.join(reasons)})" if reasons else ""
 
 
 @remembered
@@ -260,7 +262,8 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "tests": [_test_numbers(test) for test in primary(group) if test.line is line],
         "numbers": {
             quantity.name: {
-                "mean": own.mean, "se": own.se, "training": own.training, "training_usable": own.usable,
+                "mean": own.mean, "se": own.se, "training": own.training if own.usable else None,
+                "training_usable": own.usable, "width_within": within, "width_between": between,
                 "differs_from_reference": differs(group, line, quantity),
                 "p_holm": None if test is None or np.isnan(test.p) else test.p,
                 "drift": _drift_numbers(drift(line, quantity.name)),
@@ -268,6 +271,7 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
             }
             for quantity in quantities(group)
             for own in [numbered(line, quantity.name)]
+            for within, between in [_known(widths.widths(line, quantity.name))]
             for test in [against_reference(group, line, quantity)]
             for checked in [controls(group).get((line.name, quantity.name))]
         },
@@ -276,6 +280,11 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
 
 def _drift_numbers(own: Comparison | None) -> dict[str, float] | None:
     return {"change": own.difference, "error": own.error} if own else None
+
+
+def _known(values: tuple[float, ...]) -> list[float | None]:
+    """Values for JSON, None for NaN."""
+    return [value if np.isfinite(value) else None for value in values]
 
 
 def _control_numbers(checked: Control) -> dict[str, Any]:

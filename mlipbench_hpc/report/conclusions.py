@@ -12,7 +12,7 @@ from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.comparison import scatter_words
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line, groups
-from mlipbench_hpc.report.layers import conditional
+from mlipbench_hpc.report.layers import beginning, conditional
 from mlipbench_hpc.report.models import Judgement, judgement
 from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.significance import at_temperature, unmatched
@@ -88,10 +88,13 @@ def _provisional(compared: Iterable[Group]) -> str:
 
 
 def _condition(chosen: list[Difference]) -> str:
-    """Reservations: layers where ions began, temperatures that are not known, drift, common starts."""
+    """Reservations: where ions began, temperatures that are not known, drift, common starts."""
     lines = {line.name: line for difference in chosen for line in (difference.line, difference.other)}
-    bound = [name for name, line in lines.items() if conditional(line)]
-    parts = [f"the layers where the ions of {listed(bound)} began"] * bool(bound)
+    bound: dict[str, list[str]] = {}
+    for name, line in lines.items():
+        if conditional(line):
+            bound.setdefault(beginning(line), []).append(name)
+    parts = [f"the {place} where the ions of {listed(names)} began" for place, names in bound.items()]
     cold = [name for name, line in lines.items() if unclear(line)]
     parts += [f"temperatures of {listed(cold)}, which are not determined"] * bool(cold)
     words = f" Conditional on {', and on '.join(parts)}." * bool(parts)

@@ -40,8 +40,8 @@ CRITERIA = (
     "are stationary and at their temperature, the autocorrelation times (statistical inefficiency times the "
     "interval between frames) of P_z, of the first layer and of the ions' heights are at most the block "
     "length, runs began with different numbers of ions in the inner layer and agree, ions changed between "
-    f"the layers at least {ENOUGH_TRANSITIONS} times, replicas agree within {DISAGREEMENT:.0f} standard "
-    "errors, 2 SE of ⟨cos θ⟩ "
+    f"the layers at least {ENOUGH_TRANSITIONS} times (where no layers are identified nothing shows that all "
+    f"heights were visited), replicas agree within {DISAGREEMENT:.0f} standard errors, 2 SE of ⟨cos θ⟩ "
     f"of the first layer is at most {COSINE_TWO_SE}, std(h) is at most 2 kT, and the training band is based "
     f"on at least {ENOUGH_FRAMES:.0f} independent effective frames."
 )

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.correlation import series_average
+from mlipbench_hpc.analysis.correlation import SeriesAverage, series_average
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, ErrorTerm, holm, welch
-from mlipbench_hpc.analysis.ion_layers import INNER, IonLayers, ion_layers, peak, transitions
+from mlipbench_hpc.analysis.ion_layers import INNER, IonLayers, ion_layers, transitions
 from mlipbench_hpc.analysis.layer import COSINE
 from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.data.observable import ION_HEIGHTS, STATIONARITY
-from mlipbench_hpc.report.combine import Number, blocks_of, degrees, numbered, pooled
+from mlipbench_hpc.report import heights
+from mlipbench_hpc.report.combine import Number, blocks_of, numbered, numbered_runs
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
@@ -55,34 +55,26 @@ class Stay:
         return int((self.visits == layer).any(axis=0).sum())
 
     @property
-    def share(self) -> Number:
+    def share(self) -> SeriesAverage:
         """Share of ions in the inner layer, averaged over time."""
-        average = series_average((self.visits == INNER).mean(axis=1), blocks_of(self.run))
-        return Number(average.mean, average.error, average.dof)
+        return series_average((self.visits == INNER).mean(axis=1), blocks_of(self.run))
 
 
 def ions_of(line: Line) -> list[str]:
     """Species of ions in the runs of a line."""
-    every = (run.analysis.values.get(STATIONARITY, {}).get("ions", []) for run in line.runs)
-    return list(dict.fromkeys(symbol for symbols in every for symbol in symbols))
-
-
-def _heights(line: Line, symbol: str) -> list[tuple[Run, Floats]]:
-    """Heights (T, K) Å of the ions of a species, of each run that has them."""
-    every = ((run, run.analysis.arrays(ION_HEIGHTS).get(symbol)) for run in line.runs)
-    return [(run, heights) for run, heights in every if heights is not None and heights.size]
+    return heights.species(line)
 
 
 def _together(lines: list[Line], symbol: str) -> Floats:
     """Heights (frames times ions,) Å in all runs of lines."""
-    parts = [np.ravel(heights) for line in lines for _, heights in _heights(line, symbol)]
+    parts = [np.ravel(own) for line in lines for _, own in heights.by_run(line, symbol)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def _sources(line: Line, symbol: str) -> list[list[Line]]:
     """Lines whose ions define the layers: the reference's of the group, then all of them."""
     peers = line.peers or [line]
-    references = [peer for peer in peers if peer.potential.reference and _heights(peer, symbol)]
+    references = [peer for peer in peers if peer.potential.reference and heights.by_run(peer, symbol)]
     return [references, peers] if references else [peers]
 
 
@@ -93,8 +85,8 @@ def layers_of(line: Line, symbol: str) -> IonLayers | None:
     Of the reference's runs; where these show one layer, of all runs.
     """
     for lines in _sources(line, symbol):
-        heights = _together(lines, symbol)
-        if len(heights) and (layers := ion_layers(heights)):
+        together = _together(lines, symbol)
+        if len(together) and (layers := ion_layers(together)):
             return layers
     return None
 
@@ -103,24 +95,33 @@ def layers_of(line: Line, symbol: str) -> IonLayers | None:
 def stays_of(line: Line, symbol: str) -> list[Stay]:
     """Layers of the ions of a species in each run; [] where there is one layer."""
     layers = layers_of(line, symbol)
-    return [Stay(run, layers.visits(heights)) for run, heights in _heights(line, symbol)] if layers else []
+    return [Stay(run, layers.visits(own)) for run, own in heights.by_run(line, symbol)] if layers else []
 
 
 @remembered
 def conditional(line: Line) -> str:
-    """Dependence of a line's numbers on the layers where ions began, in words; empty without any."""
+    """Dependence of a line's numbers on where ions began, in words; empty without any."""
     return "; ".join(reason for symbol in ions_of(line) if (reason := _reason(line, symbol)))
+
+
+@remembered
+def beginning(line: Line) -> str:
+    """`layers` or, where none can be told apart, `heights` on which a line's numbers depend."""
+    every = [layers_of(line, symbol) for symbol in ions_of(line) if _reason(line, symbol)]
+    return "layers" if any(every) else "heights"
 
 
 def _reason(line: Line, symbol: str) -> str:
     """Reason why numbers depend on the layers of a species: equal starts, few transitions, disagreement.
+
+    Without layers: heights between which ions have not mixed.
 
     Ions of a species are exchangeable, so that runs with an ion in each layer all start alike: only starts
     with different numbers of ions in the inner layer can show a dependence on them.
     """
     layers, stays = layers_of(line, symbol), stays_of(line, symbol)
     if layers is None or not stays:
-        return _single(line, symbol)
+        return heights.reason(line, symbol)
     changes, starts = sum(stay.transitions for stay in stays), sorted({stay.inner for stay in stays})
     if changes < ENOUGH_TRANSITIONS or len(starts) < 2:
         return (
@@ -139,16 +140,6 @@ def _starts(stays: list[Stay]) -> str:
     runs = f" ({' or '.join(each)} inner in each run)" if len(stays) > 1 else ""
     start = "starts" if inner == 1 else "start"
     return f"{count(inner, 'ion')} {start} in the inner layer and {ions - inner} in the outer{runs}"
-
-
-def _single(line: Line, symbol: str) -> str:
-    """Reason where all ions of the group stay in one layer."""
-    heights = _together([line], symbol)
-    where = f" at {number(peak(heights))} Å" if len(heights) else ""
-    return (
-        f"{symbol}: its ions visit one layer{where} in all runs, 0 transitions: whether others are populated "
-        "is not known, and numbers depend on where its ions began; use longer runs or other starts"
-    )
 
 
 def _disagreement(line: Line, symbol: str) -> str:
@@ -183,12 +174,7 @@ def _disagreement(line: Line, symbol: str) -> str:
 
 def _share(stays: list[Stay]) -> Number:
     """Share of ions in the inner layer over several runs, with its error."""
-    every = [stay.share for stay in stays]
-    means, errors = (np.array(values) for values in zip(*((own.mean, own.se) for own in every), strict=True))
-    weights = np.array([float(len(stay.visits)) for stay in stays])
-    mean, error = pooled(means, errors, weights)
-    dof = degrees(errors, weights, float(error), [own.dof for own in every])
-    return Number(float(mean), float(error), dof)
+    return numbered_runs([stay.run for stay in stays], [stay.share for stay in stays])
 
 
 def between(first: Line, second: Line, name: str) -> Comparison:
@@ -232,6 +218,7 @@ def numbers(line: Line) -> dict[str, Any]:
             "peaks_A": layers.peaks if layers else None,
             "border_A": layers.border if layers else None,
             "cores_A": layers.cores if layers else None,
+            "heights_A": heights.numbers(line, symbol),
             "runs": [
                 {
                     "replica": stay.run.replica,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mlipbench_hpc.report.convergence import slowest
 from mlipbench_hpc.report.groups import Line
 from mlipbench_hpc.report.origins import Start
-from mlipbench_hpc.report.text import number
+from mlipbench_hpc.report.text import count, number
 
 Pair = tuple[Start, Start]
 
@@ -47,6 +47,20 @@ def close_replicas(line: Line) -> CommonPast | None:
     """Starts of a line's replicas within the slowest autocorrelation time; None without any."""
     starts = line.starts
     return _past(line, line, [(own, its) for place, own in enumerate(starts) for its in starts[:place]])
+
+
+def one_structure(line: Line) -> str:
+    """Reservation where all runs of a line start in one sampling run, so from one structure; else empty."""
+    if len(line.runs) < 2 or len(line.starts) < len(line.runs):
+        return ""
+    if len({start.sampling for start in line.starts}) > 1:
+        return ""
+    runs, times = len(line.runs), len({start.time_ps for start in line.starts})
+    return (
+        f"one initial structure: its {runs} runs start at {count(times, 'time')} of one sampling run "
+        f"({line.starts[0].sampling}), with velocities of their own, so that {runs} is an upper bound of the "
+        "number of independent runs; use starts from several structures"
+    )
 
 
 def _past(line: Line, other: Line, pairs: list[Pair]) -> CommonPast | None:

@@ -22,7 +22,8 @@ ALPHA_CAPTION = (
     "training bands use the centred α of the composition and temperature of the MD, from frames that are "
     f"not rattled. No calibrated band: fewer than {BAND_MEMBERS} members (for M ≤ 5 the estimate of α² has "
     f"no finite variance: train more) or than {BAND_FRAMES} independent frames (sample more of that "
-    "composition at the MD's temperature); bands are then Student's t times σ. Independent: structures that "
+    "composition at the MD's temperature); bands are then Student's t times σ, and of so few frames no α is "
+    "given. Independent: structures that "
     "count as independent, by the slowest of energy, P_z and ions' heights. Interval: parametric simulation "
     "of the model behind Eq. S11. Share: part of Σ (error/σ)² in the largest 1 % of the structures, at "
     "least one structure. No MD."
@@ -63,15 +64,13 @@ def _alpha_cells(estimate: dict[str, Any]) -> list[str]:
     if "refused" in estimate:
         counts = [number(estimate["structures"]), number(estimate["independent"])]
         return [f"refused: {estimate['why']}", *counts, NOTHING, NOTHING, NOTHING]
+    words = f"no calibrated band: {estimate['withheld']}" if estimate["withheld"] else ""
+    counts = [number(estimate["structures"]), number(estimate["independent"])]
+    if estimate["independent"] < BAND_FRAMES:
+        return [words, *counts, NOTHING, NOTHING, NOTHING]
     low, high = estimate["interval"]
-    return [
-        f"no calibrated band: {estimate['withheld']}" if estimate["withheld"] else "",
-        number(estimate["structures"]),
-        number(estimate["independent"]),
-        number(estimate["alpha"]),
-        f"{number(low)} to {number(high)}",
-        f"{100 * estimate['share_of_largest']:.0f} %",
-    ]
+    share = f"{100 * estimate['share_of_largest']:.0f} %"
+    return [words, *counts, number(estimate["alpha"]), f"{number(low)} to {number(high)}", share]
 
 
 def visibility(results: Results) -> Table | None:
@@ -82,16 +81,18 @@ def visibility(results: Results) -> Table | None:
         for formula, part in values.get("compositions", {}).items():
             model = results.asked("committees", item.subject["committee"])["model"]
             share = part["share"]
-            words = "charge resolved" if share >= ALL_SEEN else "charge partly resolved"
-            words = words if share >= ENOUGH_SEEN else "charge mostly unresolved"
+            words = "yes" if share >= ALL_SEEN else "for a part of the waters"
+            words = words if share >= ENOUGH_SEEN else "for few of the waters"
             rows.append([item.subject["committee"], model, formula, words, number(values["radius_A"]),
                          number(part["frames"]), number(share)])  # fmt: skip
-    header = ["committee", "model", "composition", "result", "receptive field, Å", "frames", "mean share"]
+    header = ["committee", "model", "composition", "all ions within the receptive field",
+              "receptive field, Å", "frames", "mean share"]  # fmt: skip
     caption = (
         "Receptive field (cutoff × number of layers), before any training: share of interfacial waters "
         "(0 < z ≤ 4.5 Å) whose receptive field contains every ion of the cell. The number of ions sets the "
-        "surface charge; energies of atoms whose receptive field lacks an ion do not depend on it. No model, "
-        "no MD."
+        "surface charge; energies of atoms whose receptive field lacks an ion do not depend on it. An ion "
+        "within it can be seen; whether the model has learned what it does is not said by this. No model, no "
+        "MD."
     )
     return Table(caption, header, rows, words=4) if rows else None
 

@@ -277,8 +277,9 @@ def first_layers(weights: Weights, interface: BlockSums, counts: Floats) -> Floa
     parts = {name: averages(weights, part, counts) for name, part in interface.sums.items()}
     shape = next(iter(parts.values())).shape[:2]
     rows = layered({name: part.reshape(-1, part.shape[-1]) for name, part in parts.items()})
-    z = interface.profiler.z
-    around = peaks.centre(z, rows[0])
+    z, length = interface.profiler.z, weights.length
+    blocks = layered({name: part[:, 0] / length for name, part in interface.sums.items()})
+    around = peaks.centre(z, blocks)
     layers = np.array([peaks.first_layer(z, profiles, around) for profiles in rows])
     return layers.reshape(*shape, -1)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlipbench_hpc.analysis.ion_layers import IonLayers, ion_layers, peak, transitions
+from mlipbench_hpc.analysis.ion_layers import IonLayers, ion_layers, passes, transitions
 
 
 def heights_of(*layers: tuple[float, float, int]) -> np.ndarray:
@@ -46,7 +46,18 @@ def test_of_three_layers_the_two_highest_count() -> None:
 )
 def test_a_single_layer_has_no_border(heights: np.ndarray) -> None:
     assert ion_layers(heights) is None
-    assert peak(heights) == pytest.approx(4.2, abs=0.3)
+
+
+def test_a_pass_ends_where_the_other_quarter_begins() -> None:
+    """Up to 4 Å and from 6 Å on: there and back are two passes, up to 5.9 Å is none."""
+    heights = np.array([
+        [4.0, 5.9, 4.1, 3.9, 5.0],
+        [3.0, 6.0, 5.0, 6.5, 4.0],
+        [5.0, 7.0, 5.0, 5.0, 7.0],
+    ]).T  # fmt: skip
+    between, both = passes(heights, 4.0, 6.0)
+    assert between.tolist() == [0, 2, 0]
+    assert both.tolist() == [0, 1, 0]
 
 
 def test_a_transition_counts_in_the_core_of_the_other_layer() -> None:

@@ -1,6 +1,5 @@
 """An observable that a package outside this one adds: planned, averaged, reweighted and reported, by hand."""
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,7 +186,7 @@ def test_the_report_shows_it(campaign: Any, species: Path, tmp_path: Path) -> No
     lines = results["comparisons"][TITLE]["lines"]
     own, truth = (lines[name]["numbers"]["sodium_height"] for name in ("charged", "truth"))
     assert (own["mean"], own["se"]) == (pytest.approx(3.15, abs=1e-5), pytest.approx(SE, abs=1e-5))
-    assert 0 < own["training"] < 1.5 * np.std(MEMBERS, ddof=1)
+    assert (own["training"], own["training_usable"]) == (None, False), "40 frames in blocks are too few"
     assert truth["mean"] == pytest.approx(3.65, abs=1e-5)
     # 0.5 Å off, SE of both 0.066 Å: resolved, did the rise of the ions leave ten independent frames
     assert own["differs_from_reference"] is None
@@ -199,7 +198,7 @@ def test_the_report_shows_it(campaign: Any, species: Path, tmp_path: Path) -> No
     assert "Mean height of Na, Å</th>" in page
     assert "✕ z" not in page, "a z would be read as the conclusion that is withheld"
     summary = (tmp_path / "out/summary.txt").read_text(encoding="utf-8")
-    assert re.search(r"3\.150 ± 0\.066 ± \(0\.0\d+\), withheld", summary), "40 frames in blocks are too few"
+    assert "3.150 ± 0.066 ± not determined, withheld" in summary
     columns = {name: np.array(values) for name, values in results["figures"][f"overlay-{slug()}"].items()}
     assert {"species", "sodium_height"} <= set(columns["observable"])
     curve = (columns["observable"] == "species") & (columns["md"] == "charged")

@@ -111,8 +111,9 @@ def test_a_temperature_far_off_is_named_however_large_its_error(
     assert "the run relaxes or is too short" in named[0]
     assert "[charged (replicas 0 and 1): all atoms 381 K]" in " ".join(summary.split())
     # over both replicas 381 ± 18 K with 4 degrees of freedom: t = 4.4, p = 0.012
-    assert "conditional on the ions' layers and temperatures (charged: all atoms 381 ± 18 K" in page.replace(
-        "&#39;", "'"
+    assert (
+        "conditional on where ions began and on temperatures (charged: all atoms 381 ± 18 K"
+        in page.replace("&#39;", "'")
     )
 
 

@@ -16,6 +16,7 @@ from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.draw.bands import of_run
 from mlipbench_hpc.report.draw.drawing import new_axes, room
 from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.uncertainty import _alpha_cells
 
 ABOUT = "M = 4, 120 training structures each; 10.0 ps of MD"
 
@@ -26,7 +27,7 @@ def coverage() -> list[list[float]]:
 
 def calibration(alpha: float) -> dict[str, Any]:
     one = {
-        "structures": 20, "independent": 17.5, "alpha": alpha, "interval": [0.8 * alpha, 1.3 * alpha],
+        "structures": 30, "independent": 27.5, "alpha": alpha, "interval": [0.8 * alpha, 1.3 * alpha],
         "share_of_largest": 0.31, "coverage": coverage(), "withheld": "M = 4 members, at least 6 are needed",
     }  # fmt: skip
     return {"raw": one | {"alpha": 3 * alpha}, "centred": one}
@@ -238,14 +239,15 @@ def test_a_model_that_cannot_see_the_charge_is_warned_of(
 ) -> None:
     page, results = build(with_uncertainty(campaign, share=share), tmp_path)
     assert any("do not depend on the number of ions" in warning for warning in results["warnings"]) == warned
-    assert ("charge mostly unresolved" in page) == warned
+    assert ("for few of the waters" in page) == warned
+    assert "charge resolved" not in page
 
 
 def test_a_model_that_sees_the_charge_in_part_is_not_praised(
     campaign: Any, plain: None, tmp_path: Path
 ) -> None:
     page, results = build(with_uncertainty(campaign, share=0.58), tmp_path)
-    assert "charge partly resolved" in page
+    assert "for a part of the waters" in page
     assert any("0.580 in" in one and "the energies of the other waters" in one for one in results["warnings"])
 
 
@@ -259,17 +261,25 @@ def test_profiles_without_a_committee_have_one_band(campaign: Any, tmp_path: Pat
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize(
-    ("alpha", "std", "drawn"), [(1.3, 3.0, True), (100.0, 1.5, True), (100.0, 3.0, False)]
-)
-def test_a_band_out_of_reach_does_not_fill_the_frame(
-    campaign: Any, alpha: float, std: float, drawn: bool
+@pytest.mark.parametrize(("std", "reached"), [(1.5, True), (3.0, False)])
+def test_averages_of_members_out_of_reach_are_neither_drawn_nor_exported(
+    campaign: Any, std: float, reached: bool
 ) -> None:
-    with_uncertainty(campaign, alpha=alpha, std=std)
+    with_uncertainty(campaign, std=std)
     results = collect(campaign.document, campaign.tasks, campaign.store)
     run = results.of("md", md="bulk", replica=0)[0]
     density = next(f for f in of_run(results, run) if f is not None and f.name.endswith("density"))
-    assert ("exceeds the axis range and is not drawn" not in density.caption) == drawn
+    assert ("Training band and averages of other members are not determined" in density.caption) != reached
+    assert (set(density.columns) == {"z_A", "driving_member", "se"}) != reached
+
+
+@pytest.mark.parametrize(("independent", "given"), [(23.9, False), (24.0, True)])
+def test_alpha_of_too_few_frames_is_no_number(independent: float, given: bool) -> None:
+    """Two structures gave 1.31, 0.309 to 99.5; a band needs 24 independent ones."""
+    own = calibration(1.3)["centred"] | {"structures": 30, "independent": independent}
+    cells = _alpha_cells(own)
+    assert cells[1] == "30"
+    assert cells[3:] == (["1.30", "1.04 to 1.69", "31 %"] if given else ["–"] * 3)
 
 
 def test_room_by_hand() -> None:

@@ -86,25 +86,24 @@ def _line(
     blocks = results.document["campaign"]["analysis"]["blocks"]
     x, average = table[axis.column], table["driving_member"]
     _band(axes, x, average, 2 * table["se"], SAMPLING, f"± 2 SE (sampling, {blocks} blocks)")
-    width, label = training_band(table, spread) if spread else (np.zeros_like(x), "")
-    reached = spread is None or spread["verdict"] not in UNUSABLE
-    label += "" if reached else ", unusable"
-    seen = np.fmax(2 * table["se"], width if reached else 0.0)
-    height = room(axes, average - seen, average + seen)
-    fits = spread is not None and (reached or bool(np.nanmax(width, initial=0.0) < height))
-    if fits and reached:
+    lost = spread is not None and spread["verdict"] in UNUSABLE
+    if lost:  # averages of members that reweighting does not reach are no densities
+        table = {name: table[name] for name in (axis.column, "driving_member", "se")}
+    banded = spread if not lost else None
+    width, label = training_band(table, banded) if banded else (np.zeros_like(x), "")
+    seen = np.fmax(2 * table["se"], width)
+    room(axes, average - seen, average + seen)
+    if banded:
         _band(axes, x, average, width, TRAINING, label)
-    elif fits:
-        _outline(axes, x, average, width, label)
     axes.plot(x, average, color=SAMPLING, label=_drawn_by(results, run))
-    if fits:
+    if banded:
         axes.plot(x, table["mean"], color=TRAINING, linestyle="--", linewidth=1.0, label="committee mean")
     if axis == HEIGHT:
         _frame(axes, x, average)
     axes.legend()
     caption = f"{observable.title} of {_whose(results, run)}"
     caption += f". {_method(spread)}" if spread else ". Sampling error only."
-    caption += " The training band exceeds the axis range and is not drawn." if spread and not fits else ""
+    caption += " Training band and averages of other members are not determined." if lost else ""
     columns = {column: values.tolist() for column, values in table.items()}
     return finish(f"{place(run)}-{observable.name}", _title(observable, run), caption, columns, canvas)
 
@@ -144,12 +143,6 @@ def _method(spread: dict[str, Any]) -> str:
 
 def _band(axes: Axes, x: Floats, centre: Floats, half: Floats, colour: str, label: str) -> None:
     axes.fill_between(x, centre - half, centre + half, color=colour, alpha=0.25, linewidth=0, label=label)
-
-
-def _outline(axes: Axes, x: Floats, centre: Floats, half: Floats, label: str) -> None:
-    """Draw the edges of an unusable training band."""
-    for edge, text in ((centre - half, label), (centre + half, None)):
-        axes.plot(x, edge, color=TRAINING, linestyle=(0, (4, 2)), linewidth=0.6, label=text)
 
 
 def _frame(axes: Axes, x: Floats, average: Floats) -> None:

@@ -109,10 +109,10 @@ def _draw(axes: Axes, observable: Observable, profiles: dict[str, Band], drawn: 
         np.concatenate([profile.mean + sign * profile.height for profile in profiles.values()])
         for sign in (-1, 1)
     ]
-    height = room(axes, *ends)
+    room(axes, *ends)
     for line, profile in profiles.items():
         look = drawn[line]
-        _training(axes, profile, look, height)
+        _training(axes, profile, look)
         low, high = profile.mean - 2 * profile.se, profile.mean + 2 * profile.se
         axes.fill_between(profile.x, low, high, color=look.colour, alpha=0.22, linewidth=0)
         if profile.together is not None:
@@ -121,26 +121,19 @@ def _draw(axes: Axes, observable: Observable, profiles: dict[str, Band], drawn: 
     for line, profile in profiles.items():
         look = drawn[line]
         axes.plot(profile.x, profile.mean, color=look.colour, linestyle=look.dash, linewidth=look.width)
-        if profile.committee is not None and observable.species and _fits(profile, height):
+        if profile.committee is not None and observable.species:
             axes.plot(profile.x, profile.committee, color=look.colour, linestyle=":", linewidth=0.8)
 
 
-def _training(axes: Axes, profile: Band, look: Look, height: float) -> None:
-    """Draw a training band: hatched where usable, dashed outline where not, none beyond the axis range."""
-    if profile.training is None or not _fits(profile, height):
+def _training(axes: Axes, profile: Band, look: Look) -> None:
+    """Draw a training band, hatched, where there is one."""
+    if profile.training is None:
         return
-    style: dict[str, Any] = {"hatch": look.hatch} if profile.usable else {"linestyle": (0, (4, 2))}
     low, high = profile.mean - profile.training, profile.mean + profile.training
     axes.fill_between(
-        profile.x, low, high, facecolor="none", edgecolor=look.colour, linewidth=0.6, alpha=0.75, **style
-    )
-
-
-def _fits(profile: Band, height: float) -> bool:
-    """True where a training band is drawn: it is usable or does not exceed the axis range."""
-    return (
-        profile.usable or profile.training is None or bool(np.nanmax(profile.training, initial=0.0) < height)
-    )
+        profile.x, low, high, facecolor="none", edgecolor=look.colour, linewidth=0.6, alpha=0.75,
+        hatch=look.hatch,
+    )  # fmt: skip
 
 
 def _same_stretch(axes: dict[Observable, Axes], bands: Bands) -> None:
@@ -192,7 +185,7 @@ def _handle(group: Group, line: Line, look: Look) -> Line2D:
     if reweighted_runs(line):
         known = alpha(line)
         scale = ", not calibrated: Student's t · σ" if known is None else f", α = {number(known)}"
-        scale += "" if reached(line) else ", training band unusable"
+        scale += "" if reached(line) else ", training band not determined"
     about = textwrap.wrap(f"{line.about()}{scale}", LEGEND_COLUMNS)
     label = "\n".join([f"{line.title(group.drawn)}:", *about])
     return Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=look.width, label=label)
@@ -211,10 +204,9 @@ def caption(group: Group, series: bool = False) -> str:
         )
     if lost := [line.title(group.drawn) for line in group.drawn if not reached(line)]:
         sentences.append(
-            f"Training band of {listed(lost)} unusable: std(h), the standard deviation over frames of the "
-            "energy difference between a member and the driving member, exceeds 2 kT, or fewer than "
-            f"{FEWEST_FRAMES:g} independent effective frames are left. It is drawn as a dashed outline, "
-            "omitted where it exceeds the axis range."
+            f"Training band of {listed(lost)} not determined and not drawn: std(h), the "
+            "standard deviation over frames of the energy difference between a member and the driving "
+            f"member, exceeds 2 kT, or fewer than {FEWEST_FRAMES:g} independent effective frames are left."
         )
     if any(len(line.runs) > 1 for line in group.drawn):
         sentences.append(f"{POOLING}.")

@@ -6,14 +6,16 @@ from matplotlib.axes import Axes
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import DISTANCE, Observable
 from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.conserved import last_draw_ps
 from mlipbench_hpc.report.draw.drawing import ROWS_DRAWN, Figure, colour_of, finish, joined, side_by_side
 from mlipbench_hpc.report.driving import about_md
+from mlipbench_hpc.report.text import listed, number
 
-PANEL_HEIGHT = 2.2
+PANEL_HEIGHT, CONSERVED = 2.2, "conserved"
 SERIES = (
     ("temperature", "Temperature", "temperature / K"),
     ("potential", "Potential energy", "potential energy − mean / meV/atom"),
-    ("conserved", "Conserved energy", "conserved energy − first / meV/atom"),
+    (CONSERVED, "Conserved energy", "conserved energy − first / meV/atom"),
 )
 
 
@@ -41,7 +43,22 @@ def series(results: Results, names: list[str], kind: str, title: str, label: str
         for name, own in lines.items()
         for replica, (times, values) in own.items()
     ]
-    return finish(f"md-{kind}", title, f"{title} of each run ({about}); {every}.", joined(parts), canvas)
+    caption = (
+        f"{title} of each run ({about}); {every}.{_draws(results, list(lines)) if kind == CONSERVED else ''}"
+    )
+    return finish(f"md-{kind}", title, caption, joined(parts), canvas)
+
+
+def _draws(results: Results, names: list[str]) -> str:
+    """Sentence on the draws of momenta, at which the conserved energy jumps; empty without any."""
+    times = {name: last_draw_ps(results, name) for name in names}
+    drawn = [f"{name} up to {number(last)} ps" for name, last in times.items() if last]
+    if not drawn:
+        return ""
+    return (
+        f" It jumps where momenta are drawn again ({listed(drawn)}); the largest deviation in the table is "
+        "of the frames after that."
+    )
 
 
 def _lines(results: Results, name: str, kind: str) -> dict[int, tuple[Floats, Floats]]:
@@ -86,13 +103,17 @@ def radial(results: Results, observable: Observable) -> Figure | None:
     if not lines:
         return None
     blocks = results.document["campaign"]["analysis"]["blocks"]
+    surfaces = [name for name in lines if _surface(results, name)]
     canvas, axes = side_by_side(list(lines), DISTANCE.title, observable.label, PANEL_HEIGHT)
     for name, own in lines.items():
         _draw_radial(axes[name], own, "± 2 SE")
+        if name not in surfaces:  # what it tends to in a liquid
+            axes[name].axhline(1.0, color="#9aa5b1", linewidth=0.8, linestyle=":")
     about = "; ".join(f"{name}: {about_md(results, name)}" for name in lines)
     caption = (
         f"{observable.title} of each run, replicas not pooled ({about}). "
         f"Bands: ± 2 standard errors, from {blocks} blocks or from autocorrelation, the larger."
+        f"{_normalisation(surfaces)}"
     )
     parts = [
         ({"md": name, "replica": replica}, table)
@@ -100,6 +121,23 @@ def radial(results: Results, observable: Observable) -> Figure | None:
         for replica, table in own.items()
     ]
     return finish(observable.name, observable.title, caption, joined(parts), canvas)
+
+
+def _surface(results: Results, name: str) -> bool:
+    """True where runs of an `md` have a surface."""
+    every = (item.values.get("profiles", {}) for item in results.of("analyse", md=name))
+    return any(profiles.get("faces") for profiles in every)
+
+
+def _normalisation(surfaces: list[str]) -> str:
+    """Sentence on what g(r) of runs with a surface is relative to; empty without any."""
+    if not surfaces:
+        return ""
+    return (
+        f" In {listed(surfaces)}, with a surface, g is relative to the mean density of the whole cell, metal "
+        "and vacuum included, as in a homogeneous liquid: it is larger than in the film's liquid, does not "
+        "tend to 1, and is to be compared between runs in one cell alone."
+    )
 
 
 def _radial_lines(results: Results, name: str, observable: Observable) -> dict[int, dict[str, Floats]]:
@@ -122,6 +160,5 @@ def _draw_radial(axes: Axes, lines: dict[int, dict[str, Floats]], band: str) -> 
         low, high = table["g"] - 2 * table["se"], table["g"] + 2 * table["se"]
         axes.fill_between(r, low, high, color=colour, alpha=0.22, linewidth=0, label=band)
         band = ""
-    axes.axhline(1.0, color="#9aa5b1", linewidth=0.8, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.legend()

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mlipbench_hpc.report import comparison, convergence, crosscheck, layers, stationary
+from mlipbench_hpc.report import charge, comparison, convergence, crosscheck, heights, layers, stationary
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -20,7 +20,7 @@ from mlipbench_hpc.report.section import (
     cautions,
 )
 from mlipbench_hpc.report.significance import primary, quantities, unmatched
-from mlipbench_hpc.report.starts import close_replicas, common_past
+from mlipbench_hpc.report.starts import close_replicas, common_past, one_structure
 from mlipbench_hpc.report.text import COLUMNS, wrapped
 
 
@@ -48,7 +48,8 @@ def _cautions(compared: list[Group]) -> list[Caution]:
             for failed in convergence.remaining(line, group.interface):
                 sentence, worst = f"{failed.sentence}.", failed.consequence
                 every.append(Caution(line.name, about, sentence, worst, failed.kind, failed.value))
-            every += cautions(line.name, about, _shared_pasts(group, line), Consequence.ERROR_UNKNOWN)
+            shared = [*_shared_pasts(group, line), *([f"{one}."] if (one := one_structure(line)) else [])]
+            every += cautions(line.name, about, shared, Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
         every += cautions(group.title, group.title, group.left_out, Consequence.LIMITED)
     return every
@@ -77,14 +78,14 @@ def _blocks(results: Results, group: Group) -> list[Block]:
         Heading(group.title, convergence.state(group), open=not convergence.converged(group)),
         Gallery([figure for figure in drawn if figure], "All runs are excluded.", wide=True),
     ]
+    blocks += [Paragraph(words) for words in [charge.sentence(group)] if words]
     if agreements := comparison.agreements(group):
         blocks.append(Points(agreements))
     if table := comparison.table(group):
         blocks.append(_two_lines(table))
     if tests := comparison.tests(group):
         blocks.append(tests)
-    if ions := layers.table(group):
-        blocks.append(ions)
+    blocks += [ions for ions in (layers.table(group), heights.table(group)) if ions]
     if (sentences := crosscheck.sentences(group)) and (checked := crosscheck.table(group)):
         blocks += [Points(sentences), checked]
     return blocks

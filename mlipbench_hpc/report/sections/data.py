@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mlipbench_hpc.potentials.card import cards
 from mlipbench_hpc.report import dipoles, sampling, uncertainty
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import only, split_of
@@ -11,6 +12,7 @@ from mlipbench_hpc.report.section import (
     Consequence,
     Content,
     Gallery,
+    Paragraph,
     Section,
     Table,
     cautions,
@@ -24,7 +26,7 @@ NO_DIPOLE = "No frame with surface, intact water and slab dipole."
 
 def build(results: Results) -> Content:
     """Tables of the datasets and splits, and the figures of their dipoles."""
-    blocks: list[Block] = [data(results)]
+    blocks: list[Block] = [data(results), *(Paragraph(words) for words in potentials(results))]
     blocks += [table for table in [sampling.table(results)] if table]
     if compared := dipoles.table(results):
         blocks += [compared, Gallery(dipoles.figures(results), NO_DIPOLE)]
@@ -32,6 +34,20 @@ def build(results: Results) -> Content:
     blocks += [table for table in [separation(results), offsets(results)] if table]
     blocks += [table for table in [uncertainty.visibility(results)] if table]
     return Content(blocks, numbers(results), warnings=warnings(results))
+
+
+def potentials(results: Results) -> list[str]:
+    """Description of each reference potential that samples, labels or runs MD, from its card."""
+    campaign = results.document["campaign"]
+    entries = [*(campaign.get("datasets") or {}).values(), *(campaign.get("md") or {}).values()]
+    uses = [use for entry in entries for use in (entry, *entry.values()) if isinstance(use, dict)]
+    names = dict.fromkeys(str(use["potential"]) for use in uses if use.get("potential"))
+    known = cards()
+    return [
+        f"Reference potential {name}: {known[name].description}"
+        for name in names
+        if name in known and known[name].description
+    ]
 
 
 def numbers(results: Results) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mlipbench_hpc.report import conserved
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.draw.runs import SERIES, series
@@ -35,10 +36,12 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
         "potential": spec.get("potential"),
         "members_trained": len(final.trained) if final else 0,
         "training_structures": final.structures if final else [],
+        "conserved_drift_meV_per_atom_per_ps": conserved.numbers(results, name),
         "replicas": {
             str(item.subject["replica"]): {
                 "md": {name: value for name, value in item.values.items() if name not in OF_INTERRUPTIONS},
                 "analyse": next((a.values for a in analyses(results, item)), {}),
+                "exchanged_by_draws_meV_per_atom": conserved.exchanged(results, item),
                 "reweight": reweighting.values if (reweighting := reweighted(results, item)) else {},
             }
             for item in results.of("md", md=name)
@@ -78,6 +81,8 @@ def warnings(results: Results) -> list[Caution]:
             every += [Caution(name, words, own, Consequence.WRONG, COLD, value) for own in cold]
         if not alone and name not in compared:
             every += cautions(name, words, mean, Consequence.WRONG)
+        if sentence := conserved.sentence(results, name):
+            every += cautions(name, words, [sentence], Consequence.LIMITED)
         noted = of_replicas(results, name, _of_analyses(results, name))
         every += cautions(name, words, noted, Consequence.LIMITED)
     return every
@@ -134,11 +139,16 @@ def table(results: Results) -> Table:
     header = ["run", "driven by, for", "replica", "outcome", "temperature of each species, K", "target, K",
               "requested, ps", "analysed, ps", "temperature, K", "potential energy, eV/atom",
               "drift of conserved energy, meV/atom/ps",
-              "largest deviation of conserved energy, meV/atom"]  # fmt: skip
+              "largest deviation of conserved energy, meV/atom",
+              "energy exchanged by draws of momenta, meV/atom"]  # fmt: skip
     caption = (
-        "NVT runs. Mean ± standard error (the larger of blocks and autocorrelation) over the analysed "
-        "frames; deviation of the conserved energy from its initial value, over the whole run. Analysed: "
-        f"frames after equilibration in whole blocks. {DEFINITION}"
+        "NVT runs. Mean ± standard error (the larger of blocks and autocorrelation) and drift of the "
+        "conserved energy over the analysed frames: those after equilibration in whole blocks. Largest "
+        "deviation of the conserved energy: from its first value after the last draw of momenta "
+        "(`equilibrate`), in all frames after it; without draws from that of the first frame. Exchanged: "
+        "change of the conserved energy from the first frame to the first after the last draw, by which the "
+        f"draws took out (negative) or gave energy while the start relaxed on the potential that drives the "
+        f"run. {DEFINITION}"
     )
     return Table(caption, header, [_md_row(results, item) for item in items], words=5)
 
@@ -168,6 +178,7 @@ def _md_row(results: Results, item: Item) -> list[str]:
         with_error(potential.get("mean"), potential.get("se")),
         number(values.get("thermo", {}).get("conserved_drift_meV_per_atom_per_ps")),
         number(item.values.get("largest_conserved_deviation_meV_per_atom")),
+        number(conserved.exchanged(results, item)),
     ]
 
 

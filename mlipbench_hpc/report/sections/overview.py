@@ -1,6 +1,6 @@
 """First screen of the page: conclusions, a picture of the cell, and the table of models and observables."""
 
-from mlipbench_hpc.report import conclusions, summary_table
+from mlipbench_hpc.report import conclusions, heights, summary_table
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.cell import cell
 from mlipbench_hpc.report.groups import groups
@@ -9,7 +9,7 @@ from mlipbench_hpc.report.section import Block, Columns, Content, Gallery, Point
 
 def build(results: Results) -> Content:
     """Content of the first screen; empty where neither a run has started nor potentials are compared."""
-    sentences = conclusions.sentences(results)
+    sentences = [*conclusions.sentences(results), *heights.sentences(groups(results))]
     table = summary_table.table(groups(results))
     picture = cell(results)
     words: list[Block] = [Points(sentences)] if sentences else []

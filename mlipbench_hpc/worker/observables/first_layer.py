@@ -23,6 +23,17 @@ from mlipbench_hpc.worker.series import averaged
 from mlipbench_hpc.worker.stretch import number
 
 PART, ROOM, FILE = "profiles", "first_layer", "first_layer.npz"
+PEAK = (
+    "First peak: first maximum of the water density from the metal, of at least a tenth of the layer's "
+    "highest density, below which the density falls by more than two standard errors; not given where a "
+    "maximum more than 0.6 Å away agrees with it within two standard errors (ambiguous)."
+)
+FIT = (
+    "Its position and density are those of a Gaussian fitted to bins within 0.6 Å, without the averaging "
+    "over a bin, so that the density may exceed that of every bin. In bins up to 0.3 Å the bias is below "
+    "1 % of a Gaussian; a peak that falls off slowly (skew normal of shape 4 and width 0.3 Å, bins of 0.25 "
+    "Å) is placed 0.03 to 0.09 Å too far out and its density up to 15 % too low, which is not in the error."
+)
 
 
 def of_layer(name: str, title: str, symbol: str, unit: str, order: int, definition: str = "") -> Observable:
@@ -41,8 +52,8 @@ OBSERVABLES = [
         ),
         file=FILE, column=layer.COSINE,
     ),
-    of_layer(layer.PEAK_Z, "height of the first peak", "z", "Å", 80),
-    of_layer(layer.PEAK_DENSITY, "density at the first peak", "ρ", "g/cm³", 81),
+    of_layer(layer.PEAK_Z, "position of the first peak", "z", "Å", 80, PEAK),
+    of_layer(layer.PEAK_DENSITY, "density at the first peak", "ρ", "g/cm³", 81, FIT),
 ]  # fmt: skip
 
 
@@ -58,12 +69,21 @@ def start(run: Run) -> Finish | None:
 def finish(run: Run, sums: BlockSums, motion: Motion | None) -> Produced:
     """Write first_layer.npz: time_ps (T,) and cosine (T,), whose mean is the layer's ⟨cos θ⟩."""
     numbers = first_layer(sums.profiler, sums.averages)
+    if words := peaks.ambiguity(sums.profiler.z, layered(sums.averages.means)):
+        run.notes.say(words)
     cosines = motion.cosines if motion else np.full(1, np.nan)
     if np.isfinite(cosines).all():
         numbers[layer.COSINE] |= _error(cosines, numbers[layer.COSINE]["se_blocks"], run.blocks)
         with writing(run.context.folder / FILE) as stream:
             np.savez(stream, allow_pickle=False, time_ps=run.stretch.times, **{layer.COSINE: cosines})
-    return Produced({ROOM: numbers}, OBSERVABLES)
+    return Produced({ROOM: numbers}, [with_bins(own, sums.profiler.width) for own in OBSERVABLES])
+
+
+def with_bins(observable: Observable, width: float) -> Observable:
+    """The observable; of the peak's density the definition also says the width (Å) of the profile's bins."""
+    if observable.name != layer.PEAK_DENSITY:
+        return observable
+    return replace(observable, definition=f"{observable.definition} Bins here: {width:g} Å.")
 
 
 def _error(cosines: Floats, jackknifed: float | None, blocks: int) -> dict[str, float | None]:
@@ -81,7 +101,7 @@ def first_layer(interface: Profiler, averages: ProfileAverages) -> dict[str, dic
     in all of them (`analysis.peaks`).
     """
     blocks = layered(averages.means)
-    around = peaks.centre(interface.z, blocks.mean(axis=0))
+    around = peaks.centre(interface.z, blocks)
 
     def numbers(profiles: Floats) -> Floats:
         return peaks.first_layer(interface.z, profiles, around)
