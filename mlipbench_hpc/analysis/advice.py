@@ -53,7 +53,7 @@ def frames_needed(frames: int, error: Floats, tolerance: float) -> int | None:
 
 
 def about_length(name: str, frames: int, error: Floats, tolerance: float, interval: float | None) -> str:
-    """Advice on the length of the run, in words.
+    """Advice on the length of the run, in words; the error of a run that is too short is itself too small.
 
     error (B,) and tolerance in the unit of `name`, interval ps between frames. error: the larger of the
     driving member's and the committee mean's; for members out of reach the driving member's alone.
@@ -68,7 +68,10 @@ def about_length(name: str, frames: int, error: Floats, tolerance: float, interv
     more = needed - frames
     time = "" if interval is None else f", {more * interval / 1000:.3g} ns"
     times = f"{needed / frames:.3g} times as many as now"
-    return f"{now}; the tolerance of {tolerance:.3g} takes about {more} more frames{time} ({times})."
+    return (
+        f"{now}; the tolerance of {tolerance:.3g}, by default {RELATIVE_TOLERANCE:.0%} of the largest "
+        f"average, takes at least {more} more frames{time} ({times})."
+    )
 
 
 def about_kinds(

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from mlipbench_hpc.analysis.correlation import series_average
+from mlipbench_hpc.analysis.correlation import series_average, statistical_inefficiency
 from mlipbench_hpc.data.frames import Floats
 
 LEVEL = 0.05
@@ -24,11 +24,47 @@ class ErrorTerm:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A difference with its standard error and two-sided p, NaN where no error or no degrees are known."""
+    """A difference with its standard error and two-sided p, NaN where no error or no degrees are known.
+
+    terms: independent sources of the error.
+    """
 
     difference: float
     error: float
     p: float
+    terms: tuple[ErrorTerm, ...] = field(default=(), repr=False)
+
+    @property
+    def t(self) -> float:
+        """The difference over its standard error; NaN without one."""
+        return self.difference / self.error if self.error > 0 else math.nan
+
+    @property
+    def dof(self) -> float:
+        """Degrees of freedom with which Student's distribution of `t` gives `p`; NaN without p."""
+        if not math.isfinite(self.p) or not self.terms:
+            return math.nan
+        from scipy.optimize import brentq
+        from scipy.special import stdtr
+
+        low, high = (function(term.dof for term in self.terms) for function in (min, max))
+
+        def excess(dof: float) -> float:
+            return 2 * float(stdtr(dof, -abs(self.t))) - self.p
+
+        if high <= low * (1 + 1e-9) or excess(low) <= 0:
+            return low
+        return high if excess(high) >= 0 else float(brentq(excess, low, high))
+
+    @property
+    def interval(self) -> float:
+        """Half width of the 95 % interval of the difference: what is critical at p = 0.05; NaN without p."""
+        if not math.isfinite(self.p) or not self.terms:
+            return math.nan
+        from scipy.special import stdtrit
+
+        parts = [term.error**2 * -float(stdtrit(term.dof, LEVEL / 2)) for term in self.terms]
+        return sum(parts) / self.error
 
 
 def welch(difference: float, terms: Sequence[ErrorTerm]) -> Comparison:
@@ -45,7 +81,8 @@ def welch(difference: float, terms: Sequence[ErrorTerm]) -> Comparison:
     error = math.sqrt(total) if total >= 0 else math.nan
     if not np.isfinite([difference, total, *dofs]).all() or total <= 0:
         return Comparison(difference, error, math.nan)
-    return Comparison(difference, error, _p(abs(difference) / error, squares / total, dofs))
+    p = _p(abs(difference) / error, squares / total, dofs)
+    return Comparison(difference, error, p, tuple(terms))
 
 
 def _p(t: float, shares: Floats, dofs: Floats) -> float:
@@ -106,14 +143,16 @@ def mean_error(sigma: float, members: int) -> ErrorTerm:
 
 @dataclass(frozen=True)
 class Control:
-    """Disjoint windows of the reference's runs, and how many of them differ from the rest at p ≤ 0.05.
+    """Windows of the reference's runs, and how many of them differ from the other ones at p ≤ 0.05.
 
-    scatter: standard deviation (ddof = 1) of their means, which is the error of a single run as long.
+    scatter: standard deviation (ddof = 1) of their means, which is the error of a single run as long; gap:
+    frames between neighbouring windows.
     """
 
     windows: int
     failed: int
     scatter: float
+    gap: int = 0
 
     @property
     def expected(self) -> float:
@@ -138,13 +177,16 @@ class Control:
 
 
 def equal_windows(runs: Sequence[Floats], window: int, blocks: int) -> Control | None:
-    """Control: windows of the reference's runs, as long as the model's, that differ from their rest.
+    """Control: windows of the reference's runs, as long as the model's, that differ from the other windows.
 
     runs: series (T,) each, in time order; window: frames of the model's run; blocks: of either. Errors are
-    those of runs, the larger of blocks and autocorrelation; that of the rest follows from all windows. None
-    for fewer than five windows, or windows of fewer frames than blocks.
+    those of runs, the larger of blocks and autocorrelation; that of the others follows from all windows. As
+    many frames are left out between windows as count as one independent frame, the mean over runs: adjoining
+    windows of slow series are not independent, and their failures not binomial. None for fewer than five
+    windows, or windows of fewer frames than blocks.
     """
-    parts = [part for series in runs for part in _windows(series, window)] if window >= blocks else []
+    gap = round(float(np.mean([statistical_inefficiency(series) for series in runs]))) - 1 if len(runs) else 0
+    parts = [part for series in runs for part in _windows(series, window, gap)] if window >= blocks else []
     count = len(parts)
     if count < FEWEST_WINDOWS:
         return None
@@ -156,10 +198,10 @@ def equal_windows(runs: Sequence[Floats], window: int, blocks: int) -> Control |
         welch(float(own), [ErrorTerm(side.error, side.dof), rest])
         for own, side in zip(apart, short, strict=True)
     ]
-    return Control(count, sum(test.p <= LEVEL for test in tests), float(means.std(ddof=1)))
+    return Control(count, sum(test.p <= LEVEL for test in tests), float(means.std(ddof=1)), gap)
 
 
-def _windows(series: Floats, window: int) -> Floats:
-    """Disjoint windows (n, window) of series (T,); frames after the last whole one are left out."""
-    number = len(series) // window
-    return np.asarray(series[: number * window]).reshape(number, window)
+def _windows(series: Floats, window: int, gap: int) -> list[Floats]:
+    """Windows (window,) of series (T,), `gap` frames apart; frames after the last whole one are left out."""
+    starts = range(0, len(series) - window + 1, window + gap)
+    return [np.asarray(series[start : start + window]) for start in starts]

@@ -1,28 +1,31 @@
 """Stationarity of series: equilibration, difference of halves, drift."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mlipbench_hpc.analysis.correlation import correlated_error, statistical_inefficiency
-from mlipbench_hpc.analysis.inference import ErrorTerm, welch
+from mlipbench_hpc.analysis.inference import Comparison, ErrorTerm, welch
 from mlipbench_hpc.data.frames import Floats
 
 CANDIDATES, MOST_POINTS = 50, 20_000
 FEWEST_INDEPENDENT = 10.0
 STATIONARY_LEVEL = 0.01
 FEWEST_RUNS = 3  # for a comparison of halves from run to run
+# Below it p is not stated: means of a few correlated frames are not normal that far out.
+LEAST_P = 1e-4
 
 
 @dataclass(frozen=True)
 class Stationarity:
-    """Tests of stationarity of one series of T frames.
+    """Equilibration and halves of one series of T frames.
 
-    discard: frames before the equilibration detected in it; inefficiency: statistical inefficiency after it;
-    independent: number of independent frames, the smaller of those after it and of all. first, second: means
-    of both halves. p: smaller p, times the number of known ones, of Welch's test between the halves and of
-    the discarded frames against the rest; NaN where neither is known. slope: least squares, per frame.
+    discard: frames before the equilibration detected in it; inefficiency: statistical inefficiency of all
+    frames; independent: number of independent frames, the smaller of those after `discard` and of all.
+    first, second: means of both halves; error, dof: standard error of their difference and its degrees of
+    freedom, NaN where a half has fewer than two independent frames. slope: least squares, per frame.
     """
 
     frames: int
@@ -31,44 +34,72 @@ class Stationarity:
     independent: float
     first: float
     second: float
-    p: float
+    error: float
+    dof: float
     slope: float
+
+    @property
+    def p(self) -> float:
+        """Two-sided p of Student's t test between the halves, at least 1e-4; NaN without an error."""
+        return change([self]).p
+
+    def judged_with(self, inefficiency: float) -> "Stationarity":
+        """The same series with a statistical inefficiency that is at least as large, known from elsewhere.
+
+        A run shorter than its correlation shows too little of it: it looks like one of many fast frames.
+        """
+        own = self.frames / 2 / (self.dof + 1)  # of the slower half
+        factor = inefficiency / own if inefficiency > own else 1.0
+        dof = (self.dof + 1) / factor - 1
+        error = self.error * math.sqrt(factor) if dof >= 1 else math.nan
+        return replace(
+            self,
+            inefficiency=max(self.inefficiency, inefficiency),
+            independent=min(self.independent, self.frames / inefficiency)
+            if inefficiency
+            else self.independent,
+            error=error,
+            dof=dof if dof >= 1 else math.nan,
+        )
 
 
 def stationarity(series: Floats) -> Stationarity:
-    """Tests of stationarity of series (T,), any unit, equally spaced, T ≥ 4."""
-    series = np.asarray(series, dtype=float)
-    discard, inefficiency = equilibration(series)
-    halves = series[: len(series) // 2], series[len(series) // 2 :]
-    means = [float(half.mean()) for half in halves]
-    terms = [
-        ErrorTerm(correlated_error(half), len(half) / statistical_inefficiency(half) - 1) for half in halves
-    ]
-    tests = [
-        welch(means[1] - means[0], terms).p if all(term.dof >= 1 for term in terms) else math.nan,
-        _start(series, discard, inefficiency),
-    ]
-    known = [p for p in tests if math.isfinite(p)]
-    slope = float(np.polyfit(np.arange(len(series)), series, 1)[0])
-    independent = min((len(series) - discard) / inefficiency, len(series) / statistical_inefficiency(series))
-    p = min(1.0, len(known) * min(known)) if known else math.nan
-    return Stationarity(len(series), discard, inefficiency, independent, means[0], means[1], p, slope)
+    """Equilibration and halves of series (T,), any unit, equally spaced, T ≥ 4.
 
-
-def _start(series: Floats, discard: int, inefficiency: float) -> float:
-    """p of the mean of the discarded frames against the rest; NaN where the rest is too short.
-
-    The error of that mean is that of as many frames of the rest, because the discarded ones are too few for
-    an estimate of their own.
+    The halves are fixed beforehand. Where the detected equilibration ends is chosen for a quiet rest, so that
+    a test of the frames before it against that rest has no level: a slow series that happens to rest at its
+    end gave p = 1e-28 with three independent frames.
     """
-    rest = series[discard:]
-    dof = len(rest) / inefficiency - 1
-    if not discard or dof < 1:
-        return math.nan
-    width = float(rest.std(ddof=1))
-    frames = max(1.0, discard / inefficiency), len(rest) / inefficiency
-    terms = [ErrorTerm(width / math.sqrt(count), dof) for count in frames]
-    return welch(float(series[:discard].mean() - rest.mean()), terms).p
+    series = np.asarray(series, dtype=float)
+    discard, settled = equilibration(series)
+    inefficiency = statistical_inefficiency(series)
+    halves = series[: len(series) // 2], series[len(series) // 2 :]
+    first, second = (float(half.mean()) for half in halves)
+    error = math.hypot(*(correlated_error(half) for half in halves))
+    dof = min(len(half) / statistical_inefficiency(half) for half in halves) - 1
+    slope = float(np.polyfit(np.arange(len(series)), series, 1)[0])
+    independent = min((len(series) - discard) / settled, len(series) / inefficiency)
+    if dof < 1:
+        error = dof = math.nan
+    return Stationarity(len(series), discard, inefficiency, independent, first, second, error, dof, slope)
+
+
+def together(parts: Sequence[Stationarity]) -> Stationarity:
+    """Stationarity of the mean of several series of one run, such as the heights of an element's ions.
+
+    Errors are averaged, as if the series moved together; the slowest decides the independent frames.
+    """
+    return Stationarity(
+        frames=parts[0].frames,
+        discard=max(own.discard for own in parts),
+        inefficiency=max(own.inefficiency for own in parts),
+        independent=min(own.independent for own in parts),
+        first=float(np.mean([own.first for own in parts])),
+        second=float(np.mean([own.second for own in parts])),
+        error=float(np.mean([own.error for own in parts])),
+        dof=min(own.dof for own in parts),
+        slope=float(np.mean([own.slope for own in parts])),
+    )
 
 
 def equilibration(series: Floats) -> tuple[int, float]:
@@ -86,39 +117,58 @@ def equilibration(series: Floats) -> tuple[int, float]:
     return int(starts[best]) * stride, inefficiencies[best] * stride if stride > 1 else inefficiencies[best]
 
 
-def nonstationary(runs: list[Stationarity]) -> str:
-    """Reason why runs are not stationary in one series, in words; empty where no test says so.
+def change(runs: Sequence[Stationarity]) -> Comparison:
+    """Mean change from the first to the second halves of runs, tested; p at least 1e-4.
 
-    Means are compared within each run; of three runs or more, those of halves from run to run (paired
-    Student's t), where errors need no autocorrelation time; at p ≤ 0.01, over all runs. An equilibration that
-    is detected late is no reason by itself: of a few autocorrelation times it often is, without any drift.
+    Its error is that of the correlated frames of each run; of three runs or more the scatter from run to run,
+    where that is larger or no other is known. The scatter of few runs is small by chance too often. p is NaN
+    without an error.
     """
-    independent = sum(run.independent for run in runs)
-    if reason := changing(runs):
-        return reason
-    if independent < FEWEST_INDEPENDENT:
-        return (
-            f"{independent:.2g} independent frames, at least {FEWEST_INDEPENDENT:g} are needed to tell "
-            "whether it is stationary"
-        )
-    return ""
-
-
-def changing(runs: list[Stationarity]) -> str:
-    """Change of the mean of one series during the runs, in words; empty where it is not resolved."""
-    p = change(runs)
-    return f"its mean changes on the way (p = {p:.1g})" if p <= STATIONARY_LEVEL else ""
-
-
-def change(runs: list[Stationarity]) -> float:
-    """p of the change of the mean over all runs; NaN where it is not known.
-
-    Of three runs or more from their halves, paired from run to run; else the smallest p of the runs times
-    their number.
-    """
+    apart = np.array([run.second - run.first for run in runs])
+    terms = [ErrorTerm(run.error / len(runs), run.dof) for run in runs]
     if len(runs) >= FEWEST_RUNS:
-        apart = np.array([run.second - run.first for run in runs])
-        error = float(apart.std(ddof=1)) / math.sqrt(len(runs))
-        return welch(float(apart.mean()), [ErrorTerm(error, len(runs) - 1)]).p
-    known = [run.p for run in runs if math.isfinite(run.p)]
-    return min(1.0, len(known) * min(known)) if known else math.nan
+        scatter = ErrorTerm(float(apart.std(ddof=1)) / math.sqrt(len(runs)), len(runs) - 1)
+        within = math.hypot(*(term.error for term in terms))
+        terms = terms if within > scatter.error else [scatter]
+    whole = welch(float(apart.mean()), terms)
+    if not apart.any() and whole.error == 0:  # every series is constant
+        return replace(whole, p=1.0)
+    return replace(whole, p=max(LEAST_P, whole.p)) if math.isfinite(whole.p) else whole
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Stationarity of one series over runs of a kind: its change, and all their independent frames."""
+
+    change: Comparison
+    independent: float
+    runs: int
+
+    @property
+    def enough(self) -> bool:
+        """True with at least 10 independent frames: with fewer, a change that is not seen means nothing."""
+        return self.independent >= FEWEST_INDEPENDENT
+
+    @property
+    def tested(self) -> bool:
+        """True where p is known; of fewer than three runs it takes enough independent frames."""
+        return math.isfinite(self.change.p) and (self.enough or self.runs >= FEWEST_RUNS)
+
+    @property
+    def changing(self) -> bool:
+        """True where the mean changes at p ≤ 0.01."""
+        return self.tested and self.change.p <= STATIONARY_LEVEL
+
+    @property
+    def too_short(self) -> bool:
+        """True where no change is resolved, and the runs are too short to resolve one."""
+        return not self.changing and not (self.enough and self.tested)
+
+
+def judgement(runs: Sequence[Stationarity]) -> Judgement:
+    """Stationarity of one series over all runs.
+
+    An equilibration that is detected late is no reason by itself: of a few autocorrelation times it often is,
+    without any drift; it leaves fewer independent frames.
+    """
+    return Judgement(change(runs), sum(run.independent for run in runs), len(runs))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.inference import LEVEL, Control
+from mlipbench_hpc.analysis.inference import LEVEL, Comparison, Control
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report import convergence, crosscheck, layers, widths
 from mlipbench_hpc.report.collect import Results
@@ -15,10 +15,11 @@ from mlipbench_hpc.report.layers import conditional
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.series import control
-from mlipbench_hpc.report.significance import PrimaryTest, primary, quantities
+from mlipbench_hpc.report.significance import PrimaryTest, at_temperature, primary, quantities
 from mlipbench_hpc.report.starts import common_past
+from mlipbench_hpc.report.stationary import drift, drift_words, state
 from mlipbench_hpc.report.temperatures import unclear
-from mlipbench_hpc.report.text import NOTHING, listed, number, with_error
+from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
 from mlipbench_hpc.report.widths import wide
 
 CAPTION = (
@@ -30,10 +31,20 @@ CAPTION = (
     "that the campaign declares under `analysis.comparisons`, by default all cells. Against the reference, "
     "whose own sampling error counts, the committee's mean is tested with √(α² + 1/M) times the upper limit "
     "of σ, model against model with σ/√M of each; where reweighting does not reach the members, the driving "
-    "member alone, with sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary or "
-    "off its temperature. Other cells are not tested. Control: where more windows of the reference differ "
-    "from its rest than chance allows (binomial, p ≤ 0.05), the test is too liberal for runs so short, and "
-    "the scatter of these windows counts in it where that is larger."
+    "member alone, with sampling errors alone. Unresolved: p > 0.05. Withheld: a run is not stationary, too "
+    "short to tell, or off its temperature. Other cells are not tested. Drift: change of the mean between "
+    "halves of the runs, where it exceeds the standard error and twice its own. Control: where more windows "
+    "of the reference, one statistical inefficiency apart, differ from its other windows than chance allows "
+    "(binomial, p ≤ 0.05), the test is too liberal for runs so short; then the standard deviation of the "
+    "windows' means over √(number of the model's runs) counts as its sampling error where that is larger."
+)
+TESTS = (
+    "Primary table: differences declared before there were numbers. ± after the difference: its standard "
+    "error; 95 % interval of the difference; t: difference over standard error; p of Welch's t, where each "
+    "source of error brings its degrees of freedom (Cochran: Σ e² t_ν(p)/Σ e² = t); degrees of freedom: "
+    "those with which Student's t gives this p; Holm: p corrected for the number of differences in the "
+    "table, withheld ones included, of which no p is stated; last, uncorrected p without the runs of which a "
+    "temperature is off its target, and how many are left of both."
 )
 
 
@@ -58,17 +69,57 @@ def table(group: Group) -> Table | None:
     return Table(caption, header, rows)
 
 
+def tests(group: Group) -> Table | None:
+    """One row for each difference of the primary table in this group; None without any."""
+    rows = [
+        [
+            f"{test.subject} against {_other(group, test)} ({test.line.about()})",
+            test.quantity.heading,
+            test.verdict,
+            plus_minus(test.whole.difference, test.whole.error),
+            *(_tested(test) if test.verdict in ("differs", "unresolved") else [NOTHING] * 5),
+        ]
+        for test in primary(group)
+    ]
+    header = ["compared (committee, training, MD)", "observable", "verdict", "difference", "95 % interval",
+              "t (degrees of freedom)", "p", "Holm p (tests)", "p without runs off temperature"]  # fmt: skip
+    return Table(TESTS, header, rows, words=3) if rows else None
+
+
+def _tested(test: PrimaryTest) -> list[str]:
+    """Interval, t with its degrees of freedom, p, corrected p, and p without runs off their temperature."""
+    whole = test.whole
+    ends = [number(whole.difference + side * whole.interval) for side in (-1, 1)]
+    corrected = f"{number(test.p, 2)} ({test.family})"
+    t = f"{number(whole.t, 2)} ({number(whole.dof, 2)})"
+    return [" to ".join(ends), t, number(whole.p, 2), corrected, _at_temperature(test)]
+
+
+def _at_temperature(test: PrimaryTest) -> str:
+    """`0.03 (3 and 2 runs)`, `same` where all runs are at their temperature."""
+    if (part := at_temperature(test)) is None:
+        return "same"
+    whole, own, its = part
+    return f"{number(whole.p, 2)} ({own} and {count(its, 'run')})"
+
+
+def _other(group: Group, test: PrimaryTest) -> str:
+    return "the reference" if test.other.potential.reference else test.other.title(group.drawn)
+
+
 def cell(group: Group, line: Line, quantity: Observable) -> str:
     """`−0.29 ± 0.03 ± 0.05, unresolved`, `…, differs from dp` where models are tested against each other."""
     own = numbered(line, quantity.name)
     if not own.known:
         return NOTHING
     value = with_error(own.mean, own.se) if line.potential.reference else with_errors(own)
-    return value + "".join(
-        f", {test.verdict}{_from(group, test)}"
+    verdicts = [
+        f"{test.verdict}{_from(group, test)}"
         for test in primary(group)
         if test.line is line and test.quantity.name == quantity.name and test.verdict != "unknown"
-    )
+    ]
+    remarks = [drift_words(line, quantity.name), *verdicts, state(line, quantity.name)]
+    return ", ".join([value, *(remark for remark in remarks if remark)])
 
 
 def _from(group: Group, test: PrimaryTest) -> str:
@@ -121,7 +172,7 @@ def _agreement(group: Group, tests: list[PrimaryTest]) -> str:
     """One sentence on a line against another; empty where nothing could be tested."""
     line, other = tests[0].line, tests[0].other
     truth = other.potential.reference
-    what = "the reference" if truth else other.title(group.drawn)
+    what = _other(group, tests[0])
     resolved = [test.phrase for test in tests if test.verdict == "differs"]
     unresolved = [test.phrase for test in tests if test.verdict == "unresolved"]
     withheld = {test.withheld.sentence for test in tests if test.withheld}
@@ -163,11 +214,24 @@ def _about_control(group: Group, line: Line) -> str:
     if not own:
         return ""
     shares = [f"{checked.failed} of {checked.windows} for {words}" for words, checked in own.items()]
-    failing = [words for words, checked in own.items() if checked.fails]
+    failing = [
+        f"{named[name]} ({scatter_words(line, name, checked)})"
+        for (run, name), checked in controls(group).items()
+        if run == line.name and checked.fails
+    ]
     return (
-        f"control, windows of the reference as long as a run of {line.name} that differ from its rest at p ≤ "
-        f"{LEVEL}: {listed(shares)}"
+        f"control, windows of the reference as long as a run of {line.name} that differ from its others at "
+        f"p ≤ {LEVEL}: {listed(shares)}"
     ) + f", more than chance allows for {listed(failing)}" * bool(failing)
+
+
+def scatter_words(line: Line, name: str, checked: Control) -> str:
+    """`their scatter is worth ± 0.011 for the mean of 4 runs, these have ± 0.019: the larger counts`."""
+    scatter, own = checked.error(len(line.runs)).error, numbered(line, name).se
+    return (
+        f"their scatter is worth ± {number(scatter, 2)} for the mean of {count(len(line.runs), 'run')}, "
+        f"which has ± {number(own, 2)}: the larger counts"
+    )
 
 
 def numbers(results: Results) -> dict[str, Any]:
@@ -202,6 +266,7 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
                 "training_usable": own.usable, "width_within": within, "width_between": between,
                 "differs_from_reference": differs(group, line, quantity),
                 "p_holm": None if test is None or np.isnan(test.p) else test.p,
+                "drift": _drift_numbers(drift(line, quantity.name)),
                 "control": _control_numbers(checked) if checked else None,
             }
             for quantity in quantities(group)
@@ -211,6 +276,10 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
             for checked in [controls(group).get((line.name, quantity.name))]
         },
     }  # fmt: skip
+
+
+def _drift_numbers(own: Comparison | None) -> dict[str, float] | None:
+    return {"change": own.difference, "error": own.error} if own else None
 
 
 def _known(values: tuple[float, ...]) -> list[float | None]:
@@ -223,11 +292,20 @@ def _control_numbers(checked: Control) -> dict[str, Any]:
 
 
 def _test_numbers(test: PrimaryTest) -> dict[str, Any]:
-    values = {"difference": test.whole.difference, "error": test.whole.error, "p_holm": test.p}
+    whole = test.whole
+    values = {"difference": whole.difference, "error": whole.error, "p_holm": test.p}
+    result = {"t": whole.t, "dof": whole.dof, "p": whole.p, "interval_95": whole.interval}
+    if test.verdict not in ("differs", "unresolved"):
+        result = dict.fromkeys(result, np.nan)
+    elif part := at_temperature(test):
+        result["p_at_temperature"] = part[0].p
+    values |= result
     return {
+        "compared": test.subject,
         "against": test.other.name,
         "observable": test.quantity.name,
         "verdict": test.verdict,
+        "tests": test.family,
         "withheld": test.withheld.sentence if test.withheld else None,
         "cause": test.withheld.cause.name.lower() if test.withheld else None,
         **{name: None if np.isnan(value) else value for name, value in values.items()},

@@ -1,25 +1,26 @@
 """Conclusions in three sentences: resolved and unresolved differences, and the next run with its cost."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from mlipbench_hpc.analysis.inference import LEVEL
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
+from mlipbench_hpc.report.comparison import scatter_words
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.layers import beginning, conditional
 from mlipbench_hpc.report.models import Judgement, judgement
 from mlipbench_hpc.report.series import control
-from mlipbench_hpc.report.significance import unmatched
+from mlipbench_hpc.report.significance import at_temperature, unmatched
 from mlipbench_hpc.report.starts import common_past
-from mlipbench_hpc.report.stationary import Cause, withheld
+from mlipbench_hpc.report.stationary import Cause, drift_words, withheld
 from mlipbench_hpc.report.summary_table import Difference, differences
 from mlipbench_hpc.report.temperatures import unclear
-from mlipbench_hpc.report.text import count, duration, listed, number
+from mlipbench_hpc.report.text import count, duration, listed, number, plus_minus
 
 # Four times the length halves a standard error.
 LONGER = 4.0
@@ -65,9 +66,18 @@ def _resolved(tested: list[Difference]) -> str:
     """Sentence on the differences of the primary table that the tests resolve, with their reservations."""
     chosen = [difference for difference in tested if difference.verdict == "differs"]
     if not chosen:
-        return f"Resolved: none of {count(len(tested), 'difference')} in the primary table."
+        resolved = f"Resolved: none of {count(len(tested), 'difference')} in the primary table."
+        return resolved + _members(tested)
     reserved = _provisional({difference.group.title: difference.group for difference in chosen}.values())
-    return f"{_share('Resolved', chosen, tested)}. {_by_line(chosen)}.{reserved}{_condition(chosen)}"
+    words = f"{_share('Resolved', chosen, tested)}. {_by_line(chosen, sized=True)}.{reserved}"
+    return f"{_controls(chosen)}{words}{_condition(chosen)}"
+
+
+def _members(tested: list[Difference]) -> str:
+    """Sentence on the models of which one member alone ran and is tested; empty where committees are."""
+    subjects = [own.test.subject for own in tested if own.test and not own.line.potential.reference]
+    alone = list(dict.fromkeys(subject for subject in subjects if subject.startswith("member")))
+    return f" Of the models {listed(alone)} alone ran, not the committees." * bool(alone)
 
 
 def _provisional(compared: Iterable[Group]) -> str:
@@ -78,7 +88,7 @@ def _provisional(compared: Iterable[Group]) -> str:
 
 
 def _condition(chosen: list[Difference]) -> str:
-    """Reservations: where ions began, temperatures that are not known, controls, common starts."""
+    """Reservations: where ions began, temperatures that are not known, drift, common starts."""
     lines = {line.name: line for difference in chosen for line in (difference.line, difference.other)}
     bound: dict[str, list[str]] = {}
     for name, line in lines.items():
@@ -88,26 +98,45 @@ def _condition(chosen: list[Difference]) -> str:
     cold = [name for name, line in lines.items() if unclear(line)]
     parts += [f"temperatures of {listed(cold)}, which are not determined"] * bool(cold)
     words = f" Conditional on {', and on '.join(parts)}." * bool(parts)
-    return words + _controls(chosen) + _common_past(chosen)
+    return words + _drifts(chosen) + _of_cold_runs(chosen) + _common_past(chosen)
+
+
+def _of_cold_runs(chosen: list[Difference]) -> str:
+    """Sentence on differences that runs off their temperature alone resolve."""
+    parts = [
+        f"{_pair(own)} in {own.quantity.phrase} (p = {number(part[0].p, 2)})"
+        for own in chosen
+        if own.test and own.verdict == "differs" and (part := at_temperature(own.test))
+        if not part[0].p <= LEVEL
+    ]
+    return f" Not resolved without the runs off their temperature: {listed(parts)}." * bool(parts)
+
+
+def _drifts(chosen: list[Difference]) -> str:
+    """Sentence on changes between halves of runs that exceed the standard error of their mean."""
+    parts = [
+        f"{line.name} in {difference.quantity.phrase} ({words.removeprefix('drift ')})"
+        for difference in chosen
+        for line in (difference.line, difference.other)
+        if (words := drift_words(line, difference.quantity.name))
+    ]
+    every = listed(list(dict.fromkeys(parts)))
+    return f" Still drifting between halves of the runs: {every}." * bool(parts)
 
 
 def _controls(chosen: list[Difference]) -> str:
     """Sentence on the controls that fail: the test is too liberal for runs so short."""
     parts = [
         f"{checked.failed} of {checked.windows} windows of {difference.other.name} as long as a run of "
-        f"{difference.line.name} differ from its rest in {difference.quantity.phrase} "
-        f"({number(checked.expected, 2)} expected)"
+        f"{difference.line.name} differ from its others in {difference.quantity.phrase} "
+        f"({number(checked.expected, 2)} expected; "
+        f"{scatter_words(difference.line, difference.quantity.name, checked)})"
         for difference in chosen
         if difference.other.potential.reference
         and (checked := control(difference.line, difference.quantity.name))
         and checked.fails
     ]
-    if not parts:
-        return ""
-    return (
-        f" The control fails, so the error is the scatter of its windows where that is larger: "
-        f"{'; '.join(parts)}."
-    )
+    return f"The test fails its own control: {'; '.join(parts)}. " * bool(parts)
 
 
 def _common_past(chosen: list[Difference]) -> str:
@@ -124,8 +153,11 @@ def _common_past(chosen: list[Difference]) -> str:
     )
 
 
-def _by_line(chosen: list[Difference]) -> str:
-    """`In Au48 O36 H72, 300 K, dp in mean P_z; mace in ⟨cos θ⟩ of the first layer`, system by system."""
+def _by_line(chosen: list[Difference], sized: bool = False) -> str:
+    """`In Au48 O36 H72, 300 K, member 0 of dp in mean P_z; …`, system by system.
+
+    sized: with the difference and its 95 % interval.
+    """
     parts = []
     for group in {difference.group.title: difference.group for difference in chosen}.values():
         pairs: dict[tuple[str, str], list[Difference]] = {}
@@ -133,17 +165,26 @@ def _by_line(chosen: list[Difference]) -> str:
             if difference.group is group:
                 pairs.setdefault((difference.line.name, difference.other.name), []).append(difference)
         words = [
-            f"{_pair(own[0])} in {listed([difference.quantity.phrase for difference in own])}"
+            f"{_pair(own[0])} in {listed([_size(one) if sized else one.quantity.phrase for one in own])}"
             for own in pairs.values()
         ]
         parts.append(f"In {group.title}, {'; '.join(words)}")
     return ". ".join(parts)
 
 
+def _size(difference: Difference) -> str:
+    """`mean P_z (+3.2 ± 0.6, 95 %)`."""
+    whole = difference.whole
+    size = "+" * (whole.difference > 0) + plus_minus(whole.difference, whole.interval)
+    return f"{difference.quantity.phrase} ({size}, 95 %)"
+
+
 def _pair(difference: Difference) -> str:
-    """Title of the line, and of the other one unless that is the reference potential."""
+    """Potential that is tested, with its entry of `md` where others are alike, and the other one."""
     line, other, among = difference.line, difference.other, difference.group.drawn
-    title = line.title(among)
+    twins = sum(own.potential.title == line.potential.title for own in among) > 1
+    subject = difference.test.subject if difference.test else line.title(among)
+    title = f"{subject} ({line.name})" if twins else subject
     return title if other.potential.reference else f"{title} against {other.title(among)}"
 
 
@@ -161,14 +202,21 @@ def _unresolved(tested: list[Difference]) -> str:
 
 
 def _withheld(chosen: list[Difference]) -> str:
-    """Number of withheld differences for each cause."""
-    causes = Counter(own.test.withheld.cause for own in chosen if own.test and own.test.withheld)
-    return "".join(f" Withheld, because {cause}: {amount}." for cause, amount in causes.items())
+    """Withheld differences for each cause."""
+    causes: dict[Cause, list[Difference]] = {}
+    for own in chosen:
+        if own.test and own.test.withheld:
+            causes.setdefault(own.test.withheld.cause, []).append(own)
+    return "".join(
+        f" Withheld, because {cause}: {len(own)}. {_by_line(own)}." for cause, own in causes.items()
+    )
 
 
 def _share(word: str, chosen: list[Difference], tested: list[Difference]) -> str:
     """`Resolved: 7 of 12 differences in the primary table`."""
-    return f"{word}: {len(chosen)} of {count(len(tested), 'difference')} in the primary table"
+    known = sum(difference.verdict in ("differs", "unresolved") for difference in tested)
+    share = f"{word}: {len(chosen)} of {count(len(tested), 'difference')} in the primary table"
+    return share if known == len(tested) else f"{share}, of which {known} could be tested"
 
 
 @dataclass(frozen=True)
@@ -263,9 +311,10 @@ def _train_first(results: Results, unusable: dict[str, Judgement], short: list[L
     reserved = f" Provisional for {listed(near)}: the limit lies within two standard errors." * bool(near)
     first = (
         f"Next: train {listed(list(unusable))} longer or on more structures: errors on test frames are above "
-        f"the limit for MD, and more MD does not help.{reserved}"
+        f"the limit for MD that this suite sets, and more MD of these members does not help.{reserved}"
     )
-    return f"{first} {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else first
+    after = f" Then run the MD of {listed(list(unusable))} anew, as long as the reference's"
+    return f"{first}{after}. {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else f"{first}{after}."
 
 
 def _not_usable(results: Results, lines: list[Line]) -> dict[str, Judgement]:
@@ -294,7 +343,10 @@ def _cost(extensions: list[Extension]) -> str:
         return ""
     longest = max(known, key=lambda name: known[name])
     each = f", of which {longest} {duration(known[longest])}" if len(known) > 1 else ""
-    return f", {duration(sum(known.values()))} of wall time at the speed measured in this store{each}"
+    return (
+        f", {duration(sum(known.values()))} of run time, one run after another, at the speed measured in "
+        f"this store{each}"
+    )
 
 
 def _train(results: Results, committees: list[str]) -> str:

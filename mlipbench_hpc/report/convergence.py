@@ -7,20 +7,34 @@ import numpy as np
 from mlipbench_hpc.analysis.layer import COSINE
 from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, TOLERATED_STD
+from mlipbench_hpc.analysis.stationarity import FEWEST_INDEPENDENT
 from mlipbench_hpc.data.observable import STATIONARITY, WATERS
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
+from mlipbench_hpc.report.correlation_times import series
 from mlipbench_hpc.report.groups import Group, Line, Run
-from mlipbench_hpc.report.layers import ENOUGH_TRANSITIONS, conditional
+from mlipbench_hpc.report.layers import ENOUGH_TRANSITIONS, conditional, ions_of
 from mlipbench_hpc.report.memory import remembered
-from mlipbench_hpc.report.section import Consequence
-from mlipbench_hpc.report.stationary import SERIES_WORDS, not_stationary, phrase, series
-from mlipbench_hpc.report.temperatures import deviations, mean_in_words
-from mlipbench_hpc.report.text import number, plus_minus
+from mlipbench_hpc.report.section import Consequence, Table
+from mlipbench_hpc.report.stationary import SERIES_WORDS, changes, phrase, too_short
+from mlipbench_hpc.report.temperatures import deviations, mean_in_words, unequal
+from mlipbench_hpc.report.text import NOTHING, listed, number, plus_minus
 
 LONG_ENOUGH_PS = 100.0
 COSINE_TWO_SE = 0.05
 DISAGREEMENT = 3.0
 COMPARED = (COSINE, TOTAL_ORIENTATION)
+MOVING = (
+    "not stationary, the mean changes between halves of the runs",
+    "use longer runs or a longer equilibration",
+)
+UNTESTED = (
+    f"too short for a test of stationarity, fewer than {FEWEST_INDEPENDENT:g} independent frames",
+    "use longer runs",
+)
+WITHOUT_SURFACE = ("temperature", "length", "training band")
+SAMPLING = ("length", "blocks", "replicas", "⟨cos θ⟩", "training band")
+NAMES = ("temperature", "stationary", "length", "blocks", "ions", "replicas", "⟨cos θ⟩", "training band")
+INSUFFICIENT = "criteria of sampling that runs fail, so that errors may be too small; values: page's verdict."
 CRITERIA = (
     f"Convergence criteria: the longest run has at least {LONG_ENOUGH_PS:.0f} ps after equilibration, runs "
     "are stationary and at their temperature, the autocorrelation times (statistical inefficiency times the "
@@ -35,10 +49,17 @@ CRITERIA = (
 
 @dataclass(frozen=True)
 class Criterion:
-    """Criterion that a line fails, with quantity, limit and next step, and what follows for its numbers."""
+    """Criterion that a line fails, with quantity, limit and next step, and what follows for its numbers.
 
+    name: of the criterion; kind: what several lines have in common where their sentences differ; value: then
+    this line's own.
+    """
+
+    name: str
     sentence: str
     consequence: Consequence
+    kind: str = ""
+    value: str = ""
 
 
 def verdict(group: Group) -> list[str]:
@@ -73,14 +94,48 @@ def state(group: Group) -> str:
 @remembered
 def reasons(line: Line, interface: bool) -> list[Criterion]:
     """Criteria that a line fails; [] where it meets all."""
-    failed = [_too_short(line), _few_frames(line)]
+    failed = {"length": _too_short(line)}
     if interface:
-        failed[1:1] = [_blocks(line), conditional(line), _replicas(line), _orientation(line)]
-    worst = [_off_temperature(line), _moving(line) if interface else ""]
+        failed |= {"blocks": _blocks(line), "ions": conditional(line), "replicas": _replicas(line)}
+        failed |= {"⟨cos θ⟩": _orientation(line)}
+    failed |= {"training band": _few_frames(line)}
+    cold = _off_temperature(line)
     return [
-        *(Criterion(reason, Consequence.WRONG) for reason in worst if reason),
-        *(Criterion(reason, Consequence.ERROR_UNKNOWN) for reason in failed if reason),
+        *(Criterion("temperature", reason, Consequence.WRONG) for reason in [cold] if reason),
+        *(_moving(line) if interface else []),
+        *(Criterion(name, words, Consequence.ERROR_UNKNOWN) for name, words in failed.items() if words),
     ]
+
+
+def table(compared: list[Group]) -> Table | None:
+    """One row for each line: the criteria that it fails; None without any line."""
+    rows = [
+        [f"{line.title(group.drawn)}, {group.title}: {line.about()}", *_states(line, group.interface)]
+        for group in compared
+        for line in group.drawn
+    ]
+    return Table(CRITERIA, ["potential, system, MD", *NAMES], rows) if rows else None
+
+
+def _states(line: Line, interface: bool) -> list[str]:
+    """`fails` or `met` for each criterion; a dash for those of what the line does not have."""
+    failed = {own.name for own in reasons(line, interface)}
+    without = {"ions"} if not ions_of(line) else set()
+    without |= {"replicas"} if len(line.runs) < 2 else set()
+    without |= {"training band"} if not reweighted_runs(line) else set()
+    without |= set() if interface else set(NAMES) - set(WITHOUT_SURFACE)
+    return ["fails" if name in failed else NOTHING if name in without else "met" for name in NAMES]
+
+
+def remaining(line: Line, interface: bool) -> list[Criterion]:
+    """Criteria for warnings: those of sampling alone as one, because the table of criteria says them."""
+    failed = reasons(line, interface)
+    sampling = [own for own in failed if own.name in SAMPLING]
+    if not sampling:
+        return failed
+    sentence, names = "; ".join(own.sentence for own in sampling), listed([own.name for own in sampling])
+    together = Criterion("sampling", sentence, Consequence.ERROR_UNKNOWN, INSUFFICIENT, names)
+    return [*(own for own in failed if own not in sampling), together]
 
 
 def _too_short(line: Line) -> str:
@@ -94,16 +149,28 @@ def _too_short(line: Line) -> str:
 
 
 def _off_temperature(line: Line) -> str:
-    """Temperatures over all runs that are off their target, resolved or not."""
+    """Temperatures over all runs that are off their target, resolved or not, and species that differ."""
     off = deviations([run.analysis for run in line.runs], line.temperature)
-    return f"{mean_in_words(off, len(line.runs))}: use a longer equilibration or longer runs" if off else ""
+    parts = [mean_in_words(off, len(line.runs)) if off else "", unequal(line)]
+    words = "; ".join(part for part in parts if part)
+    return f"{words}: use a longer equilibration or longer runs" if words else ""
 
 
-def _moving(line: Line) -> str:
-    """Reason and next step for the first compared number that is not stationary."""
-    every = (not_stationary(line, name) for name in COMPARED)
-    first = next((own.words for own in every if own), "")
-    return f"{first}: use longer runs or a longer equilibration" if first else ""
+def _moving(line: Line) -> list[Criterion]:
+    """Criteria on all series whose mean changes, and on all that the runs are too short to test."""
+    kinds = [(MOVING, changes(line)), (UNTESTED, too_short(line))]
+    skipped = [run.analysis.values.get(STATIONARITY, {}).get("skipped") for run in line.runs]
+    every = [
+        Criterion(
+            "stationary", f"{what}: {listed(own)}; {step}", Consequence.WRONG, f"{what}; {step}.", listed(own)
+        )
+        for (what, step), own in kinds
+        if own
+    ]
+    return every + [
+        Criterion("stationary", f"not tested for stationarity: {own}", Consequence.WRONG)
+        for own in dict.fromkeys(reason for reason in skipped if reason)
+    ]
 
 
 def correlation_ps(run: Run) -> tuple[float, float]:

@@ -246,7 +246,7 @@ class Judgement:
         meaning = {
             "usable": f"at most {_percent(USABLE)}: usable for MD by this criterion.",
             "doubtful": f"between {_percent(USABLE)} and {_percent(UNUSABLE)}: doubtful for MD; {more}",
-            "not usable": f"above {_percent(UNUSABLE)}: not usable for MD; {more}",
+            "not usable": f"above {_percent(UNUSABLE)}, a limit of this suite: not usable for MD; {more}",
         }
         amount = f"{count(self.frames, 'frame')}, {count(self.components, 'component')}"
         what = FORCES[self.forces] + (f" in {self.composition}" if self.composition else "")
@@ -308,7 +308,9 @@ def strata_errors(results: Results, finals: list[Round]) -> Table | None:
         "Stiff O-H bonds dominate the forces on atoms; how molecules move is up to their net forces (sum "
         "over O and its two H). A model is judged by the worst of molecules and ions in any composition, "
         f"because means over compositions hide it: usable for MD up to {_percent(USABLE)} of σ, not usable "
-        f"above {_percent(UNUSABLE)}. ± of RMSE / σ: from the number of components, a lower limit."
+        f"above {_percent(UNUSABLE)}, limits that this suite sets and no reference gives. The worst of "
+        "several is biased upwards, the more the fewer frames. ± of RMSE / σ: from the number of components, "
+        "a lower limit."
     )
     return Table(caption, header, rows, words=4) if rows else None
 

@@ -1,6 +1,6 @@
 """Primary table: differences that the campaign declares, tested and Holm-corrected together."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -9,10 +9,11 @@ from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, numbered
-from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.groups import Group, Line, Run, groups
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.stationary import Withholding, withheld
+from mlipbench_hpc.report.temperatures import of_run
 from mlipbench_hpc.report.text import listed, plus_minus
 
 Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
@@ -22,7 +23,8 @@ Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
 class PrimaryTest:
     """One difference of a line to another in one quantity; p: Holm-corrected, NaN where it was not tested.
 
-    withheld: why it was not; None where it was, or where there is no number or no error.
+    withheld: why it was not; None where it was, or where there is no number or no error. family: number of
+    differences in the primary table, for which p is corrected.
     """
 
     line: Line = field(repr=False)
@@ -31,6 +33,7 @@ class PrimaryTest:
     whole: Comparison
     withheld: Withholding | None = None
     p: float = np.nan
+    family: int = 1
 
     @property
     def verdict(self) -> Verdict:
@@ -46,6 +49,38 @@ class PrimaryTest:
         """`mean P_z (by −1.9 ± 0.4)`."""
         return f"{self.quantity.phrase} (by {plus_minus(self.whole.difference, self.whole.error)})"
 
+    @property
+    def subject(self) -> str:
+        """`member 0 of mace` where it alone is tested, else `committee mean of mace`."""
+        potential, other = self.line.potential, self.other
+        if potential.reference:
+            return potential.title
+        name = self.quantity.name
+        both = other.potential.reference or numbered(other, name).reached
+        if numbered(self.line, name).reached and both:
+            return f"committee mean of {potential.name}"
+        return f"member {potential.member} of {potential.name}"
+
+
+def at_temperature(test: PrimaryTest) -> tuple[Comparison, int, int] | None:
+    """The comparison without runs off their temperature, and how many are left; None where all are on.
+
+    Of temperatures of the runs by themselves, of all atoms and of each species; NaN where no run is left.
+    """
+    sides = [
+        replace(line, runs=[run for run in line.runs if _on(run, line)]) for line in (test.line, test.other)
+    ]
+    own, its = (len(side.runs) for side in sides)
+    if (own, its) == (len(test.line.runs), len(test.other.runs)):
+        return None
+    nothing = Comparison(np.nan, np.nan, np.nan)
+    return tested(sides[0], sides[1], test.quantity) if own and its else nothing, own, its
+
+
+def _on(run: Run, line: Line) -> bool:
+    """True where no temperature of a run is off its target."""
+    return not any(own.off for own in of_run(run.analysis, line.temperature))
+
 
 def quantities(group: Group) -> list[Observable]:
     """The observables of a group that are single numbers."""
@@ -57,14 +92,16 @@ def primary(group: Group) -> list[PrimaryTest]:
     """Tests of a group in the primary table, corrected over the whole of it.
 
     The campaign declares the differences before there are numbers; without a declaration every model is
-    tested against the reference in every number of every group.
+    tested against the reference in every number of every group. What is withheld or has no error counts in
+    the number of tests, as with p = 1: how many there are must not depend on the data.
     """
     every = [test for member in group.every or [group] for test in _tests(member)]
-    adjusted = holm(np.array([np.nan if test.withheld else test.whole.p for test in every]))
+    p = np.array([np.nan if test.withheld else test.whole.p for test in every])
+    adjusted = np.where(np.isnan(p), np.nan, holm(np.where(np.isnan(p), 1.0, p)))
     own = {(test.line.name, test.other.name, test.quantity.name) for test in _tests(group)}
     return [
-        PrimaryTest(test.line, test.other, test.quantity, test.whole, test.withheld, float(p))
-        for test, p in zip(every, adjusted, strict=True)
+        replace(test, p=float(corrected), family=len(every))
+        for test, corrected in zip(every, adjusted, strict=True)
         if (test.line.name, test.other.name, test.quantity.name) in own and test.line in group.drawn
     ]
 

@@ -30,9 +30,7 @@ class CommonPast:
         same = self.line == self.other
         where = f"starts of replicas lie {self.apart} ps from each other"
         where = where if same else f"starts lie {self.apart} ps from those of {self.other}"
-        what = (
-            "their scatter may be too small an error" if same else "what both inherit is in neither's error"
-        )
+        what = "their scatter may be too small an error" if same else "what they share is in neither's error"
         return (
             f"{where} in the same sampling run ({self.sampling}), less than the slowest autocorrelation time "
             f"{self.time}: these runs share their past and are not independent, and {what}; choose starts "

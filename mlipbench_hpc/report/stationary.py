@@ -1,26 +1,31 @@
 """Stationarity of the series of runs: which conclusions are withheld, and how many tests that takes."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.analysis.inference import Comparison
 from mlipbench_hpc.analysis.layer import COSINE, PEAK_DENSITY, PEAK_Z
 from mlipbench_hpc.analysis.stationarity import (
     FEWEST_INDEPENDENT,
+    LEAST_P,
     STATIONARY_LEVEL,
+    Judgement,
     Stationarity,
-    change,
-    changing,
-    nonstationary,
+    judgement,
+    together,
 )
 from mlipbench_hpc.data.observable import STATIONARITY, WATERS
+from mlipbench_hpc.report.combine import numbered
+from mlipbench_hpc.report.correlation_times import frame_ps, known_ps, series
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.layers import ions_of
 from mlipbench_hpc.report.memory import remembered
-from mlipbench_hpc.report.temperatures import relaxing
-from mlipbench_hpc.report.text import count, number
+from mlipbench_hpc.report.temperatures import p_words, relaxing
+from mlipbench_hpc.report.text import count, number, plus_minus
 
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
 # Series that also have to be stationary: of the whole run, and in place of numbers without a series.
@@ -50,45 +55,59 @@ class Withholding:
         return f"{self.line} is {self.words}"
 
 
-def series(run: Run) -> dict[str, Stationarity]:
-    """Stationarity of each series of a run, by name; {} where nothing was tested."""
-    values = run.analysis.values.get(STATIONARITY, {}).get("series", {})
-    return {name: _stationarity(own) for name, own in values.items()}
-
-
-def _stationarity(own: dict[str, Any]) -> Stationarity:
-    """Stationarity from result.json, in which null stands for NaN."""
-    names = [field.name for field in fields(Stationarity)]
-    values: dict[str, Any] = {name: np.nan if own[name] is None else own[name] for name in names}
-    return Stationarity(**values)
+def _by_observable(run: Run, ions: list[str]) -> dict[str, list[Stationarity]]:
+    """Series of a run, those of the ions of an element together under its symbol."""
+    every: dict[str, list[Stationarity]] = {}
+    for name, own in series(run).items():
+        symbol = name.partition(" ")[0]
+        every.setdefault(symbol if symbol in ions else name, []).append(own)
+    return every
 
 
 @remembered
-def by_series(line: Line) -> dict[str, list[Stationarity]]:
-    """Stationarity of each series in all runs of a line that have it."""
-    every = [series(run) for run in line.runs]
-    names = dict.fromkeys(name for own in every for name in own)
-    return {name: [own[name] for own in every if name in own] for name in names}
+def _in_runs(line: Line) -> list[tuple[float, dict[str, Stationarity]]]:
+    """Interval of frames, ps, and stationarity of each series, of each run.
 
-
-@remembered
-def reasons(line: Line) -> dict[str, str]:
-    """Reason why a series of a line is not stationary, in words, by name of the series; empty where it is.
-
-    Of ions' heights a change of the mean alone counts, because layers are judged by their transitions.
+    With the autocorrelation times of the longest runs where they are longer. Ions of an element cannot be
+    told apart, so that the mean of their heights is tested.
     """
     ions = ions_of(line)
-    return {
-        name: changing(runs) if name.partition(" ")[0] in ions else nonstationary(runs)
-        for name, runs in by_series(line).items()
-    }
+    return [
+        (
+            step,
+            {
+                name: together([own.judged_with(_known_ps(line, name, len(parts)) / step) for own in parts])
+                for name, parts in _by_observable(run, ions).items()
+            },
+        )
+        for run in line.runs
+        for step in [frame_ps(run)]
+    ]
+
+
+def _known_ps(line: Line, name: str, ions: int) -> float:
+    """Autocorrelation time of a series, or the longest of those of the ions of an element."""
+    return max(known_ps(line, own) for own in (name, *(f"{name} {place}" for place in range(ions))))
+
+
+@remembered
+def judgements(line: Line) -> dict[str, Judgement]:
+    """Stationarity of each series over all runs of a line that have it."""
+    every = [own for _, own in _in_runs(line)]
+    names = dict.fromkeys(name for own in every for name in own)
+    return {name: judgement([own[name] for own in every if name in own]) for name in names}
+
+
+def correlated_ps(line: Line, name: str) -> float:
+    """Longest autocorrelation time, ps, with which a series of a line is judged."""
+    return max(step * own[name].inefficiency for step, own in _in_runs(line) if name in own)
 
 
 @remembered
 def withheld(line: Line, name: str) -> Withholding | None:
     """Withholding of conclusions from a number of a line; None where there is no cause.
 
-    It is not stationary, or the temperature over all runs is off its target.
+    It is not stationary, its runs are too short to tell, or the temperature over all runs is off its target.
     """
     if moving := not_stationary(line, name):
         return moving
@@ -98,73 +117,154 @@ def withheld(line: Line, name: str) -> Withholding | None:
 
 
 def not_stationary(line: Line, name: str) -> Withholding | None:
-    """Withholding of a number because it, the potential energy, a temperature or an ion's height changes."""
+    """Withholding of a number because it, the potential energy, a temperature or an ion's height changes.
+
+    Or because the runs are too short to tell; of ions' heights a change alone counts, because layers are
+    judged by their transitions, unless the number has no series of its own.
+    """
     for run in line.runs:
         if reason := run.analysis.values.get(STATIONARITY, {}).get("skipped"):
             return Withholding(Cause.NOT_TESTED, line.name, f"not tested for stationarity: {reason}")
-    ions = ions_of(line)
-    for series_name, reason in reasons(line).items():
-        own = series_name == IN_PLACE.get(name, name) or series_name.startswith(OF_THE_RUN)
-        if reason and (own or series_name.partition(" ")[0] in ions):
-            words = f"not stationary in {phrase(line, series_name)}: {reason}"
-            return Withholding(Cause.NOT_STATIONARY, line.name, words)
+    if changing := next(iter(_relevant(line, name, lambda own: own.changing)), None):
+        words = f"not stationary in {phrase(line, changing)}: {change_words(line, changing)}"
+        return Withholding(Cause.NOT_STATIONARY, line.name, words)
+    ions = ions_of(line) if IN_PLACE.get(name, name) in judgements(line) else []
+    short = [own for own in _relevant(line, name, lambda own: own.too_short) if own not in ions]
+    if short:
+        words = f"too short for a test of {phrase(line, short[0])}: {length_words(line, short[0])}"
+        return Withholding(Cause.NOT_TESTED, line.name, words)
     return None
+
+
+def _relevant(line: Line, name: str, chosen: Callable[[Judgement], bool]) -> list[str]:
+    """Chosen series on which a number depends, its own first."""
+    own, ions = IN_PLACE.get(name, name), ions_of(line)
+    names = [
+        other
+        for other, judged in judgements(line).items()
+        if chosen(judged) and (other == own or other.startswith(OF_THE_RUN) or other in ions)
+    ]
+    return sorted(names, key=lambda other: other != own)
+
+
+def change_words(line: Line, name: str) -> str:
+    """`its mean changes by +3.0 ± 0.6 between halves of the runs (p = 0.002)`."""
+    own = judgements(line)[name].change
+    return f"its mean changes by {_change(own)} between halves of the runs (p {p_words(own.p)})"
+
+
+def length_words(line: Line, name: str) -> str:
+    """`5.5 independent frames, at least 10 are needed (autocorrelation time 0.22 ps)`."""
+    return (
+        f"{judgements(line)[name].independent:.2g} independent frames, at least {FEWEST_INDEPENDENT:g} are "
+        f"needed (autocorrelation time {number(correlated_ps(line, name), 2)} ps)"
+    )
+
+
+def _change(own: Comparison) -> str:
+    """`+3.0 ± 0.6`."""
+    return "+" * (own.difference > 0) + plus_minus(own.difference, own.error)
+
+
+def changes(line: Line) -> list[str]:
+    """Every series of a line whose mean changes, with the change, in words."""
+    own = {name: judged.change for name, judged in judgements(line).items() if judged.changing}
+    return [f"{phrase(line, name)} ({_change(whole)}, p {p_words(whole.p)})" for name, whole in own.items()]
+
+
+def too_short(line: Line) -> list[str]:
+    """Every series of a line that its runs are too short to test, with its independent frames, in words."""
+    every = {name: judged.independent for name, judged in judgements(line).items() if judged.too_short}
+    return [f"{phrase(line, name)} ({independent:.2g})" for name, independent in every.items()]
+
+
+def state(line: Line, name: str) -> str:
+    """`not stationary`, `too short to test`, or nothing, of a number's own series."""
+    own = judgements(line).get(IN_PLACE.get(name, name))
+    if own is None:
+        return ""
+    return "not stationary" if own.changing else "too short to test" * own.too_short
+
+
+def drift(line: Line, name: str) -> Comparison | None:
+    """Change of a number between halves of the runs; None where it is small beside either error.
+
+    That is at most the number's standard error, or twice its own: without any drift it is twice the standard
+    error on average.
+    """
+    own = judgements(line).get(name)
+    if own is None or not abs(own.change.difference) > max(numbered(line, name).se, 2 * own.change.error):
+        return None
+    return own.change
+
+
+def drift_words(line: Line, name: str) -> str:
+    """`drift +0.74 ± 0.16` where it exceeds both errors, else nothing."""
+    own = drift(line, name)
+    return f"drift {_change(own)}" if own else ""
 
 
 def phrase(line: Line, name: str) -> str:
     """Words for an observable or a series of a line's runs."""
-    symbol, _, place = name.partition(" ")
     words = line.phrase(name)
-    other = SERIES_WORDS.get(name, f"the height of {symbol} {place}" if place else name)
-    return other if words == name else words
-
-
-def _changing(line: Line) -> list[str]:
-    """Series of a line whose mean changes at the level of the test."""
-    return [name for name, runs in by_series(line).items() if changing(runs)]
+    if words != name:
+        return words[0].lower() + words[1:] if name.startswith(OF_THE_RUN) else words
+    return f"the height of {name}" if name in ions_of(line) else SERIES_WORDS.get(name, name)
 
 
 def account(compared: list[Group]) -> str:
     """Level and number of the tests of stationarity, and the rejections expected by chance, in words."""
     own = numbers(compared)
-    if not own["tests"]:
+    if not own["series"]:
         return ""
-    rejected = own["rejected"]
+    rejected, short = own["rejected"], own["too_short"]
     return (
-        f"Stationarity: {count(own['tests'], 'test')} at p ≤ {STATIONARY_LEVEL:g}, one for each series of "
-        f"each line over all its runs ({count(own['runs'], 'run')} of {count(own['lines'], 'line')}; series "
-        "of temperatures, potential energy, P_z, the first layer and the height of each ion). Of three runs "
-        "or more, p is that of halves paired from run to run; of fewer it is corrected for the number of "
-        "runs and for two comparisons in each (Bonferroni). Over the series it is not corrected, because a "
-        "drift that is missed does more harm than a conclusion withheld: at most "
-        f"{number(own['expected_by_chance'], 2)} rejections are expected by chance, {rejected} "
-        f"{'is' if rejected == 1 else 'are'} observed. Of {own['too_short']} more series the runs have fewer "
-        f"than {FEWEST_INDEPENDENT:g} independent frames, too few to tell."
+        f"Stationarity: {own['series']} series of {count(own['runs'], 'run')}, those of equal potential and "
+        f"system together ({own['lines']} such sets): temperatures, potential energy, P_z, the first layer, "
+        "and the mean height of the ions of each element. "
+        f"{count(own['tests'], 'test').capitalize()} at p ≤ {STATIONARY_LEVEL:g} of the change between first "
+        f"and second halves, of which at most {number(own['expected_by_chance'], 2)} are rejected by "
+        f"chance, and {rejected} {'is' if rejected == 1 else 'are'}. Not corrected over series, because a "
+        "drift that is missed does more harm than a conclusion withheld. The error of the change is that of "
+        "correlated frames or, of three runs or more, the scatter from run to run, the larger; p is not "
+        f"stated below {LEAST_P:.4f}. Of {short} series that are not rejected the runs hold fewer than "
+        f"{FEWEST_INDEPENDENT:g} independent frames, by their own autocorrelation or, where it is longer, "
+        "that in the longest runs of the same atoms, cell and temperature or in the sampling run: too short "
+        "to tell, and conclusions from them are withheld (from heights of ions conditional). Drift: that "
+        "change, where it exceeds the standard error of the number beside it and twice its own."
     )
 
 
 def numbers(compared: list[Group]) -> dict[str, Any]:
     """Level, number and results of the tests of stationarity of all lines, for results.json."""
-    lines = {line.name: line for group in compared for line in group.drawn if by_series(line)}
-    tests = {name: _tested(line) for name, line in lines.items()}
-    changes = {name: _changing(line) for name, line in lines.items()}
-    total, rejected = (sum(map(len, own.values())) for own in (tests, changes))
-    doubted = sum(sum(map(bool, reasons(line).values())) for line in lines.values())
+    lines = {line.name: line for group in compared for line in group.drawn if judgements(line)}
+    every = [own for line in lines.values() for own in judgements(line).values()]
+    tests = sum(own.tested for own in every)
     return {
         "level": STATIONARY_LEVEL,
-        "correction": "Bonferroni over the runs of a line and the two comparisons in each; none over series",
+        "least_p": LEAST_P,
+        "correction": "none over series",
         "lines": len(lines),
         "runs": sum(len(line.runs) for line in lines.values()),
-        "tests": total,
-        "expected_by_chance": STATIONARY_LEVEL * total,
-        "rejected": rejected,
-        "too_short": doubted - rejected,
-        "p": tests,
-        "changing": changes,
+        "series": len(every),
+        "tests": tests,
+        "expected_by_chance": STATIONARY_LEVEL * tests,
+        "rejected": sum(own.changing for own in every),
+        "too_short": sum(own.too_short for own in every),
+        "results": {name: _results(line) for name, line in lines.items()},
     }
 
 
-def _tested(line: Line) -> dict[str, float]:
-    """p of the change of the mean, by series, where it is known."""
-    every = {name: change(runs) for name, runs in by_series(line).items()}
-    return {name: p for name, p in every.items() if np.isfinite(p)}
+def _results(line: Line) -> dict[str, dict[str, Any]]:
+    """Independent frames, change between halves, and p of each series of a line."""
+    return {
+        name: {
+            "independent": own.independent,
+            "autocorrelation_ps": correlated_ps(line, name),
+            "change": own.change.difference,
+            "change_error": own.change.error if np.isfinite(own.change.error) else None,
+            "p": own.change.p if own.tested else None,
+            "state": "changing" if own.changing else "too short" if own.too_short else "stationary",
+        }
+        for name, own in judgements(line).items()
+    }

@@ -12,6 +12,7 @@ from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.significance import PrimaryTest, Verdict, controlled, primary, quantities, tested
+from mlipbench_hpc.report.stationary import drift_words, state
 from mlipbench_hpc.report.text import NOTHING, number, with_error
 
 SYMBOLS: dict[Verdict | None, str] = {"differs": "●", "unresolved": "○", "withheld": "✕"}
@@ -23,8 +24,9 @@ ERRORS = (
 )
 VERDICTS = (
     "● differs: p ≤ 0.05 of Welch's t test, Holm-corrected over the primary table; ○ unresolved: "
-    "p > 0.05; ✕ withheld: a run is not stationary or off its temperature; · not in the primary table, so "
-    "not tested."
+    "p > 0.05; ✕ withheld: a run is not stationary, too short to tell, or off its temperature; · not in the "
+    "primary table, so not tested. Drift: change between halves of the runs, where it exceeds the standard "
+    "error and twice its own."
 )
 TRUTH = "from the reference potential"
 EACH_OTHER = "models against each other, from the first row, because no reference potential ran the system"
@@ -140,7 +142,8 @@ def _cell(group: Group, line: Line, quantity: Observable) -> tuple[str, str]:
     """Value ± error with symbol and z below it, and the cell's mark."""
     if quantity not in quantities(group) or not numbered(line, quantity.name).known:
         return NOTHING, ""
-    value = with_error(*shown(group, line, quantity))
+    remarks = [drift_words(line, quantity.name), state(line, quantity.name)]
+    value = "\n".join([with_error(*shown(group, line, quantity)), *(own for own in remarks if own)])
     other = basis(group)
     if line is other:
         return f"{value}\n{'reference' if line.potential.reference else 'compared with'}", "basis"
@@ -156,4 +159,5 @@ def _cell(group: Group, line: Line, quantity: Observable) -> tuple[str, str]:
         return value, ""
     if difference.verdict not in MARKED:  # a z would be read as a conclusion
         return f"{value}\n{SYMBOLS.get(difference.verdict, '·')}", ""
-    return f"{value}\n{SYMBOLS[difference.verdict]} z = {number(difference.z, 2)}", difference.verdict
+    z = f"z = {number(difference.z, 2)}, p = {number(difference.test.p, 2)}" if difference.test else ""
+    return f"{value}\n{SYMBOLS[difference.verdict]} {z}", difference.verdict

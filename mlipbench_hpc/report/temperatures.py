@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.inference import ErrorTerm, welch
+from mlipbench_hpc.analysis.stationarity import LEAST_P
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.combine import degrees, pooled
 from mlipbench_hpc.report.groups import Line
@@ -14,7 +15,7 @@ from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
 # Five per cent, 15 K at 300 K, moves neither structure nor dynamics of water beyond what runs of this kind
-# resolve. Few atoms in a short run scatter by more: there the canonical standard error of the mean counts,
+# resolve. Few atoms in a short run scatter by more: there the expected canonical fluctuation counts,
 # three times, because a report judges some hundred temperatures (p = 0.003 each).
 SHARE, CANONICAL_SE = 0.05, 3.0
 LEVEL = 0.01
@@ -22,10 +23,12 @@ LEVEL = 0.01
 SIGMAS = 4.0
 TOTAL, WHOLE = "temperature_K", "all atoms"
 DEFINITION = (
-    f"A mean temperature is off its target where it deviates by more than {100 * SHARE:.0f} % and by more "
-    f"than {CANONICAL_SE:.0f} canonical standard errors of the mean, T √(2/(3 N n)) of N mobile atoms in n "
-    "independent frames, however large its own error is. Conclusions from runs whose mean over replicas is "
-    f"off are withheld where a test resolves it (p ≤ {LEVEL:g}), else conditional."
+    f"A mean temperature is named where it deviates from the target by more than {100 * SHARE:.0f} % and by "
+    f"more than {CANONICAL_SE:.0f} times its expected canonical fluctuation, T √(2/(3 N n)) of N mobile "
+    "atoms in n independent frames, however large its own error is; p: Student's t of the mean over replicas "
+    f"against the target. Conclusions are withheld at p ≤ {LEVEL:g}, else conditional. No equipartition: the "
+    "hottest and the coldest species differ, at the same level over all pairs, though the temperature of all "
+    "atoms is right."
 )
 
 
@@ -50,18 +53,24 @@ class Temperature:
     @property
     def resolved(self) -> bool:
         """True where a test resolves the deviation: p ≤ 0.01."""
-        return welch(self.mean - self.target, [self.error]).p <= LEVEL
+        return self.p <= LEVEL
+
+    @property
+    def p(self) -> float:
+        """p of Student's t against the target; NaN without an error."""
+        return welch(self.mean - self.target, [self.error]).p
 
     def words(self) -> str:
-        """`O 471 ± 18 K`; where the deviation is not resolved, with what its error allows to say."""
-        known, value = self.error.error > 0, plus_minus(self.mean, self.error.error)
-        if self.resolved:
-            return f"{self.whose} {value} K"
-        why = f"its error is {number(self.error.error, 2)} K" if known else "its error is not determined"
-        return (
-            f"{self.whose} {value} K (cannot be told from the target {number(self.target)} K, {why}: too "
-            "short to say)"
-        )
+        """`O 471 ± 18 K (171 K above, p = 0.0007)`."""
+        apart = self.mean - self.target
+        side = f"{number(abs(apart), 2)} K {'above' if apart > 0 else 'below'}"
+        p = "error not determined" if np.isnan(self.p) else f"p {p_words(self.p)}"
+        return f"{self.whose} {plus_minus(self.mean, self.error.error)} K ({side}, {p})"
+
+
+def p_words(p: float) -> str:
+    """`= 0.02`, `< 0.0001`."""
+    return f"< {LEAST_P:.4f}" if p <= LEAST_P else f"= {number(p, 1)}"
 
 
 def of_run(analysis: Item, target: float) -> list[Temperature]:
@@ -76,10 +85,10 @@ def named(analysis: Item, target: float) -> list[Temperature]:
 
 
 def rule(target: float) -> str:
-    """`off the target 300 K by more than 5 % and 3 canonical standard errors`."""
+    """`beyond 5 % and 3 expected canonical fluctuations from the target 300 K`."""
     return (
-        f"off the target {number(target)} K by more than {100 * SHARE:.0f} % and {CANONICAL_SE:.0f} "
-        "canonical standard errors"
+        f"beyond {100 * SHARE:.0f} % and {CANONICAL_SE:.0f} expected canonical fluctuations from the target "
+        f"{number(target)} K"
     )
 
 
@@ -88,9 +97,8 @@ def in_words(analysis: Item, target: float) -> str:
     every = named(analysis, target)
     if off := [own for own in every if own.off]:
         return (
-            f"mean temperature of {listed([own.words() for own in off])} is {rule(target)}: the run relaxes "
-            "or is too short, and its averages are those at that temperature; use a longer equilibration or "
-            "longer runs."
+            f"mean temperature {rule(target)}, {listed([own.words() for own in off])}: the run relaxes or is "
+            "too short; use a longer equilibration or longer runs."
         )
     if every:
         value = plus_minus(every[0].mean, every[0].error.error)
@@ -141,11 +149,32 @@ def _of_line(line: Line) -> list[Temperature]:
 
 
 def mean_in_words(off: list[Temperature], replicas: int) -> str:
-    """`kinetic temperature of O 471 ± 18 K (mean over 5 replicas) is off the target 300 K by …`."""
+    """`kinetic temperature (mean over 5 replicas) beyond … from the target 300 K, O 471 ± 18 K (…)`."""
     return (
-        f"kinetic temperature of {listed([own.words() for own in off])} (mean over "
-        f"{count(replicas, 'replica')}) is {rule(off[0].target)}"
+        f"kinetic temperature (mean over {count(replicas, 'replica')}) {rule(off[0].target)}, "
+        f"{listed([own.words() for own in off])}"
     )
+
+
+@remembered
+def unequal(line: Line) -> str:
+    """`no equipartition: O 355 ± 5 K and Au 259 ± 12 K (p = …), all atoms 301 ± 2 K`; empty where there is.
+
+    Of the hottest and the coldest species, Bonferroni over all pairs; where all atoms are off their target,
+    that is said and not this.
+    """
+    every = over_replicas([run.analysis for run in line.runs], line.temperature)
+    whole = next((own for own in every if own.whose == WHOLE), None)
+    species = sorted((own for own in every if own.whose != WHOLE), key=lambda own: own.mean)
+    if whole is None or whole.off or len(species) < 2:
+        return ""
+    cold, hot = species[0], species[-1]
+    pairs = len(species) * (len(species) - 1) / 2
+    p = pairs * welch(hot.mean - cold.mean, [hot.error, cold.error]).p
+    if not p <= LEVEL:
+        return ""
+    known = [f"{own.whose} {plus_minus(own.mean, own.error.error)} K" for own in (hot, cold, whole)]
+    return f"no equipartition: {known[0]} and {known[1]} (p {p_words(p)}), {known[2]}"
 
 
 def _statistics(analysis: Item) -> dict[str, dict[str, Any]]:

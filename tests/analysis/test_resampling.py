@@ -183,7 +183,7 @@ def test_advice_on_length_by_hand() -> None:
     """2·SE = 0.2 at most; for 0.05 it takes 4² = 16 times the 1000 frames: 15000 more, 0.15 ns at 10 fs."""
     error = np.array([0.1, 0.02, np.nan])
     assert advice.frames_needed(1000, error, 0.05) == 16_000
-    assert "takes about 15000 more frames, 0.15 ns (16 times" in advice.about_length(
+    assert "takes at least 15000 more frames, 0.15 ns (16 times" in advice.about_length(
         "ρ", 1000, error, 0.05, 0.01
     )
     assert advice.about_length("ρ", 1000, error, 0.2, None).endswith("within the tolerance of 0.2.")

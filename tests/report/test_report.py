@@ -298,17 +298,14 @@ def test_temperature_off_its_target_is_a_warning(campaign: Any, plain: None, tmp
 @pytest.mark.parametrize(
     ("means", "message"),
     [
-        ({"Au": (213.0, 8.0), "O": (341.0, 9.0), "H": (302.0, 3.0)}, "O 341.0 ± 9.0 K and Au 213.0 ± 8.0 K"),
-        ({"Na": (320.0, 4.0)}, "Na 320.0 ± 4.0 K"),
+        # Student's p of 9 degrees: 41/9 is 1.4e-3, 87/8 below 1e-4, 20/4 7.4e-4, 20/7 0.019
         (
-            {"Na": (320.0, 7.0)},
-            "Na 320.0 ± 7.0 K (cannot be told from the target 300 K, its error is 7.0 K: too short to say)",
+            {"Au": (213.0, 8.0), "O": (341.0, 9.0), "H": (302.0, 3.0)},
+            "O 341.0 ± 9.0 K (41 K above, p = 0.001) and Au 213.0 ± 8.0 K (87 K below, p < 0.0001)",
         ),
-        (
-            {"Cl": (9.0, None)},
-            "Cl 9.000 K (cannot be told from the target 300 K, its error is "
-            "not determined: too short to say)",
-        ),
+        ({"Na": (320.0, 4.0)}, "Na 320.0 ± 4.0 K (20 K above, p = 7e−04)"),
+        ({"Na": (320.0, 7.0)}, "Na 320.0 ± 7.0 K (20 K above, p = 0.02)"),
+        ({"Cl": (9.0, None)}, "Cl 9.000 K (291 K below, error not determined)"),
         ({"Na": (314.0, 1.0), "H": (313.0, 1.0), "Au": (0.0, 0.0), "O": (None, None)}, ""),
     ],
     ids=["cold metal, hot water", "a species", "within 3 SE", "no error", "within 5 %, fixed, unknown"],
@@ -324,7 +321,7 @@ def test_species_at_temperatures_of_their_own_are_a_warning(
     text = [one.sentence for one in warnings(results) if "kinetic temperature" in one.sentence]
     assert len(text) == bool(message)
     if message:
-        assert f"kinetic temperature of {message} (mean over" in text[0]
+        assert f"fluctuations from the target 300 K, {message}: use" in text[0]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_a_model_without_reweighting_has_no_training_error_and_the_reference_nee
     numbers = results["comparisons"][CHARGED]["lines"]["model"]["numbers"]
     assert {own["training"] for own in numbers.values()} == {None}
     model, truth = (
-        re.search(rf"{name}.*?mean P_z +([^\n]*)", summary, re.DOTALL) for name in ("  mace", "electrode")
+        re.search(rf"{name}: .*?mean P_z +([^\n]*)", summary, re.DOTALL) for name in ("  mace", "electrode")
     )
     assert model is not None
     assert truth is not None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from profiled import analysed, reweighted
+from scipy import stats
 
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.collect import Results, collect
@@ -65,12 +66,13 @@ def change(campaign: Any, verb: str, name: str, replica: int, **values: Any) -> 
 
 
 def moves(
-    p: float | None = 0.5, independent: float = 50.0, discard: int = 0, **means: float
+    p: float | None = 1.0, independent: float = 50.0, discard: int = 0, **means: float
 ) -> dict[str, Any]:
-    """What `analyse` says of one series; means: first and second."""
-    halves = {"first": 0.0, "second": 0.0} | means
-    return {"frames": 160, "discard": discard, "inefficiency": 2.0, "independent": independent, "p": p,
-            "slope": 0.0, **halves}  # fmt: skip
+    """What `analyse` says of one series whose halves differ at `p`; means: first and second."""
+    halves = {"first": 0.0, "second": 0.0 if p is None else float(stats.t.isf(p / 2, 39))} | means
+    return {"frames": 160, "discard": discard, "inefficiency": 2.0, "independent": independent,
+            "error": None if p is None else 1.0, "dof": None if p is None else 39.0, "slope": 0.0,
+            **halves}  # fmt: skip
 
 
 def movement(ions: list[str] | None = None, **series: dict[str, Any]) -> dict[str, Any]:

@@ -28,8 +28,8 @@ def build(results: Results) -> Content:
     """Figures, agreement and tests of reweighting for each group of runs."""
     compared = groups(results)
     blocks = [block for group in compared for block in _blocks(results, group)]
-    notes = [convergence.CRITERIA, stationary.account(compared)] if compared else []
-    blocks += [Paragraph(words, "caption") for words in notes if words]
+    blocks += [table for table in [convergence.table(compared)] if table]
+    blocks += [Paragraph(words, "caption") for words in [stationary.account(compared)] if words]
     return Content(
         blocks,
         {"comparisons": comparison.numbers(results), "stationarity": stationary.numbers(compared)},
@@ -45,8 +45,9 @@ def _cautions(compared: list[Group]) -> list[Caution]:
     for group in compared:
         for line in group.drawn:
             about = f"MD {line.name}, {line.title(group.drawn)} ({line.about()})"
-            for failed in convergence.reasons(line, group.interface):
-                every += cautions(line.name, about, [f"{failed.sentence}."], failed.consequence)
+            for failed in convergence.remaining(line, group.interface):
+                sentence, worst = f"{failed.sentence}.", failed.consequence
+                every.append(Caution(line.name, about, sentence, worst, failed.kind, failed.value))
             shared = [*_shared_pasts(group, line), *([f"{one}."] if (one := one_structure(line)) else [])]
             every += cautions(line.name, about, shared, Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
@@ -82,6 +83,8 @@ def _blocks(results: Results, group: Group) -> list[Block]:
         blocks.append(Points(agreements))
     if table := comparison.table(group):
         blocks.append(_two_lines(table))
+    if tests := comparison.tests(group):
+        blocks.append(tests)
     blocks += [ions for ions in (layers.table(group), heights.table(group)) if ions]
     if (sentences := crosscheck.sentences(group)) and (checked := crosscheck.table(group)):
         blocks += [Points(sentences), checked]
@@ -119,9 +122,18 @@ def _numbers(group: Group, line: Line) -> list[str]:
     compared = quantities(group)
     wide = max(len(quantity.heading) for quantity in compared)
     return [
-        f"    {quantity.heading.ljust(wide)}  {comparison.cell(group, line, quantity)}"
+        text
         for quantity in compared
+        for text in _fitting(f"    {quantity.heading.ljust(wide)}  ", comparison.cell(group, line, quantity))
     ]
+
+
+def _fitting(name: str, cell: str) -> list[str]:
+    """A name with a cell on one line, or what stands behind the number on a second one."""
+    value, _, remarks = cell.partition(", ")
+    if len(name + cell) <= COLUMNS or not remarks:
+        return [name + cell]
+    return [f"{name}{value},", *wrapped(remarks, " " * len(name), first=" " * len(name))]
 
 
 SECTION = Section("comparison", "Models and reference", 10, build)

@@ -85,6 +85,8 @@ def described(result: Stationarity, step: float) -> dict[str, float | None]:
         "independent": number(result.independent),
         "first": number(result.first),
         "second": number(result.second),
+        "error": number(result.error),
+        "dof": number(result.dof),
         "p": number(result.p),
         "slope": number(result.slope),
         "equilibration_ps": number(result.discard * step),
