@@ -1,5 +1,7 @@
 """The whole campaign."""
 
+from typing import Any
+
 from pydantic import Field
 
 from mlipbench_hpc.campaign.spec.analysis import Analysis, Evaluation
@@ -10,7 +12,11 @@ from mlipbench_hpc.campaign.spec.models import Committee, Model, Split
 
 
 class Campaign(Spec):
-    """One YAML file: systems, datasets, splits, models, committees, md, evaluation, analysis."""
+    """One YAML file: systems, datasets, splits, models, committees, md, evaluation, analysis, studies.
+
+    studies: as written, each by the schema of its kind (campaign/studies.py). What they make stands among the
+    other entries.
+    """
 
     name: Name
     description: str = ""
@@ -22,3 +28,4 @@ class Campaign(Spec):
     md: dict[Name, MolecularDynamics] = {}
     evaluation: Evaluation = Evaluation()
     analysis: Analysis = Analysis()
+    studies: dict[Name, dict[str, Any]] = {}
