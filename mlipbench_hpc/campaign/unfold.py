@@ -1,7 +1,7 @@
 """Unfold the studies of a campaign into ordinary entries: pure functions of the document."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,26 +70,43 @@ def unfold(document: Any) -> Unfolded:
         return Unfolded(document)
     copied = {key: dict(value) if isinstance(value, dict) else value for key, value in document.items()}
     unfolded, table = Unfolded(copied), studies()
-    for name, content in written.items():
-        if isinstance(content, dict) and re.fullmatch(NAME, name):
-            _unfold(unfolded, name, content, table)
+    named = {
+        name: content
+        for name, content in written.items()
+        if isinstance(content, dict) and re.fullmatch(NAME, name)
+    }
+    for name, content in named.items():
+        _unfold(unfolded, name, content, table)
+    for name, content in named.items():
+        unfolded.wrong.extend(_lost(unfolded.document, name, content, table))
     _reweight_own_runs(unfolded)
     return unfolded
 
 
 def _unfold(unfolded: Unfolded, name: str, content: dict[str, Any], table: Mapping[str, Study[Any]]) -> None:
     """Add the entries of one study, and its mistakes."""
-    place, kind = (STUDIES, name), content.get("kind")
-    study = table.get(kind) if isinstance(kind, str) else None
+    place, study = (STUDIES, name), _kind_of(content, table)
     if study is None:
-        unfolded.wrong.append(_unknown((*place, "kind"), kind, table))
+        unfolded.wrong.append(_unknown((*place, "kind"), content.get("kind"), table))
         return
     spec, wrong = conform(content, study.spec)
     unfolded.wrong.extend(replace(mistake, place=(*place, *mistake.place)) for mistake in wrong)
-    for key, section in study.references.items():
-        unfolded.wrong.extend(lost(unfolded.document, (*place, key), content.get(key), section))
     if spec is not None:
         _add(unfolded, name, content, study.unfold(Asked(name, spec, content)))
+
+
+def _kind_of(content: Mapping[str, Any], table: Mapping[str, Study[Any]]) -> Study[Any] | None:
+    kind = content.get("kind")
+    return table.get(kind) if isinstance(kind, str) else None
+
+
+def _lost(
+    document: Any, name: str, content: Mapping[str, Any], table: Mapping[str, Study[Any]]
+) -> Iterator[Mistake]:
+    """References of a study to entries that are not there, once every study has made its own."""
+    study = _kind_of(content, table)
+    for key, section in study.references.items() if study else ():
+        yield from lost(document, (STUDIES, name, key), content.get(key), section)
 
 
 def _unknown(place: Place, kind: object, table: Iterable[str]) -> Mistake:

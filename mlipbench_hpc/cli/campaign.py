@@ -49,14 +49,12 @@ def validate(session: Session) -> int:
 def made(campaign: Campaign) -> list[str]:
     """Number of entries that each study makes, one line each."""
     from mlipbench_hpc.campaign.unfold import unfold
-    from mlipbench_hpc.report.text import listed
 
-    entries = unfold({"studies": campaign.studies})
-    counts = {
-        name: listed([f"{len(names)} {section}" for section, names in entries.made(name).items()])
-        for name in campaign.studies
-    }
-    return [f"  study {name}: {spec['kind']}, {counts[name]}" for name, spec in campaign.studies.items()]
+    entries, lines = unfold({"studies": campaign.studies}), list[str]()
+    for name, spec in campaign.studies.items():
+        counts = [f"{section} {len(names)}" for section, names in entries.made(name).items()]
+        lines.append(f"  study {name}: {spec['kind']}; makes {', '.join(counts) or 'nothing of its own'}")
+    return lines
 
 
 def unfolded(session: Session) -> int:

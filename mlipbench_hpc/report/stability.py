@@ -138,7 +138,7 @@ class Curve:
 
 def compared(part: Part) -> list[Group]:
     """The groups of equal atoms, cell and temperature of the study's runs and of the reference's."""
-    return groups(part.with_run(part.spec.reference))
+    return groups(part.with_runs([part.spec.reference] if part.spec.reference else []))
 
 
 def reference_of(part: Part, group: Group) -> Line | None:

@@ -29,10 +29,10 @@ class Part:
     spec: Any
     results: Results
 
-    def with_run(self, name: str | None) -> Results:
-        """The part's results, and those of one more entry of `md`."""
+    def with_runs(self, names: Iterable[str]) -> Results:
+        """The part's results, and those of more entries of `md`."""
         mine = {kind: set(self.results.names(kind)) for kind in MADE}
-        mine["md"] |= {name} if name else set()
+        mine["md"].update(names)
         return _chosen(self.results, mine)
 
 

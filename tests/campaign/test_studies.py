@@ -175,6 +175,28 @@ def test_names_that_are_taken_are_refused(tmp_path: Path, old: str, new: str, st
     assert problem.expected == "another name for the study, or for that entry"
 
 
+@pytest.mark.parametrize(
+    ("runs", "path", "said"),
+    [
+        ("[crystal, heat-chian]", "studies.motion.runs[1]", "did you mean `heat-chain`?"),
+        ("[crystal, crystal]", "studies.motion", "each of `runs` once"),
+    ],
+)
+def test_a_study_that_makes_nothing_names_runs_that_are_there(
+    tmp_path: Path, runs: str, path: str, said: str
+) -> None:
+    text = f"{STUDIED}  motion: {{kind: dynamics, runs: {runs}}}\n"
+    (problem,) = problems_of(tmp_path, text)
+    assert (problem.path, problem.line) == (path, len(text.splitlines()))
+    assert said in str(problem)
+    assert load_campaign(write_studied(tmp_path, text.replace(runs, "[crystal, heat-chain]")))
+
+
+def test_a_study_may_refer_to_what_a_later_one_makes(tmp_path: Path) -> None:
+    text = STUDIED.replace("reference: crystal", "reference: heat-chain")
+    assert load_campaign(write_studied(tmp_path, text)).studies["hold"]["reference"] == "heat-chain"
+
+
 def test_two_studies_that_make_one_name_are_refused(tmp_path: Path) -> None:
     """`learning` with a model `pairs-4`, and `learning-pairs` with a model `4`."""
     text = TOY.replace("{architecture: toy}", "{architecture: toy}\n  pairs-4: {architecture: toy}")
@@ -215,8 +237,8 @@ def test_studies_that_are_no_mapping(tmp_path: Path, studies_so: str) -> None:
 def test_validate_says_what_studies_make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(write_studied(tmp_path)), "--store", str(tmp_path / "none")]) == 0
     said = capsys.readouterr().out
-    assert "  study learning: data-efficiency, 2 splits and 2 committees\n" in said
-    assert "  study hold: stability, 1 splits, 1 committees and 2 md\n" in said
+    assert "  study learning: data-efficiency; makes splits 2, committees 2\n" in said
+    assert "  study hold: stability; makes splits 1, committees 1, md 2\n" in said
 
 
 def test_the_schema_describes_every_study() -> None:
@@ -227,7 +249,7 @@ def test_the_schema_describes_every_study() -> None:
         schema["$defs"][one["$ref"].rpartition("/")[2]]["properties"]["kind"]["const"]
         for one in choices["oneOf"]
     }
-    assert kinds == set(studies()) == {"data-efficiency", "stability", "thermostats"}
+    assert kinds == set(studies()) == {"data-efficiency", "dynamics", "stability", "thermostats"}
     plain = Campaign.model_json_schema()
     assert {**schema, "$defs": None, "properties": None} == {**plain, "$defs": None, "properties": None}
     assert plain["$defs"].items() <= schema["$defs"].items()

@@ -14,7 +14,8 @@ from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_figures, all_sections, together
 
 ANCHORS = [
-    "overview", "comparison", "missing", "data_efficiency", "stability", "thermostats", "asked",
+    "overview", "comparison", "missing", "data_efficiency", "stability", "thermostats",
+    "dynamics", "asked",
     "data", "models", "errors", "uncertainty", "md",
     "structure", "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip

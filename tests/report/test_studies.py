@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 from charged import add, collected
-from profiled import THERMO, analysed, csv_bytes
+from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes
 
 from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Split
 from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.contract.folder import read_json
-from mlipbench_hpc.report import data_efficiency, stability, thermostats
+from mlipbench_hpc.report import data_efficiency, dynamics, stability, thermostats
 from mlipbench_hpc.report.draw.thermostats import moving_average
 from mlipbench_hpc.report.extremes import Extremes
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.sections.data_efficiency import SECTION as LEARNING
+from mlipbench_hpc.report.sections.dynamics import SECTION as MOTION
 from mlipbench_hpc.report.sections.stability import SECTION as HOLD
 from mlipbench_hpc.report.sections.thermostats import SECTION as HEAT
 from mlipbench_hpc.report.studies import own, parts
@@ -40,6 +41,7 @@ STUDIES: dict[str, Any] = {
                       "thermostat": {"kind": "langevin", "friction": "0.2 1/ps"}},
         },
     },
+    "motion": {"kind": "dynamics", "runs": ["truth", "charged", "neutral"]},
 }  # fmt: skip
 SCHEMAS: dict[str, Any] = {"splits": Split, "committees": Committee, "md": MolecularDynamics}
 # By model and size: energies in meV/atom and forces in meV/Å of each repeat.
@@ -109,7 +111,7 @@ def test_a_study_has_the_results_of_its_own_entries_and_the_rest_has_not(studied
 def test_a_campaign_without_studies_has_no_such_sections(campaign: Any) -> None:
     results = collected(campaign)
     assert own(results) is results
-    for section in (LEARNING, HOLD, HEAT):
+    for section in (LEARNING, HOLD, HEAT, MOTION):
         content = section.build(results)
         assert (content.blocks, content.numbers, content.verdict, content.warnings) == ([], {}, [], [])
 
@@ -331,6 +333,53 @@ def test_a_moving_average_follows_a_step_exponentially() -> None:
     step = np.concatenate([np.zeros(1), np.ones(50)])
     np.testing.assert_allclose(moving_average(step, 10.0), 1 - np.exp(-np.arange(51) / 10.0))
     np.testing.assert_allclose(moving_average(np.full(5, 3.0), 2.0), 3.0)
+
+
+def move(campaign: Any) -> None:
+    """Charged runs, two of a model and two of the reference; a neutral one in which water stays less long."""
+    add(campaign, "charged", "mace")
+    add(campaign, "truth", None)
+    campaign.document["campaign"]["md"]["neutral"] = campaign.document["campaign"]["md"]["charged"]
+    subject = {"md": "neutral", "replica": 0, "committee": "mace"}
+    campaign.commit("md", subject, {"outcome": "completed", "cause": None, "time_ps": 2.0}, {})
+    values, files = analysed(ions=0)
+    errors = np.full(len(LAGS), DYNAMICS_SE["survival"])
+    files["survival.csv"] = csv_bytes({"lag_ps": LAGS, "survival": 1 - LAGS, "se_survival": errors})
+    campaign.commit("analyse", subject, values, files)
+
+
+def test_dynamics_by_potential_and_number_of_ions(studied: Any) -> None:
+    """At 0.5 ps, the longest lag: e^(-0.5/0.4) = 0.287, 1 - 0.5/2 = 0.75, and 0.5 without ions."""
+    move(studied)
+    (part,) = parts(collected(studied), "dynamics")
+    every = dynamics.motions(part)
+    assert [(own.line.name, own.ions) for own in every] == [("neutral", 0), ("truth", 1), ("charged", 1)]
+    rows = {row[0]: row[3:] for row in dynamics.table(part, every).rows}
+    assert rows["neutral"] == ["0", "0.287 ± 0.020", "0.500 ± 0.030"]
+    assert rows["charged"] == ["1", "0.287 ± 0.014", "0.750 ± 0.021"]
+    beside = dynamics.paper(part, every)
+    assert beside is not None
+    assert beside.rows == [
+        ["mace", "C_dip(0.500 ps)", "0 to 1 ion", "increases", "0.000 ± 0.024", "unresolved"],
+        ["mace", "P_surv(0.500 ps)", "0 to 1 ion", "increases", "0.250 ± 0.037", "increases"],
+    ]
+    assert dynamics.sentence(part, every) == (
+        "Study motion (dynamics): 3 of 3 runs with C_dip or P_surv. C_dip of mace unresolved with ions; "
+        "P_surv of mace increases with ions."
+    )
+
+
+def test_the_figure_of_dynamics_holds_both_functions_of_every_run(studied: Any) -> None:
+    move(studied)
+    content = MOTION.build(collected(studied))
+    (figure,) = content.figures
+    columns = {name: np.array(values) for name, values in figure.columns.items()}
+    assert len(columns["run"]) == 2 * 3 * len(LAGS)
+    own = (columns["function"] == "survival") & (columns["run"] == "neutral")
+    np.testing.assert_allclose(columns["value"][own].astype(float), 1 - LAGS)
+    np.testing.assert_allclose(columns["two_se"][own].astype(float), 0.06)
+    values = content.numbers["dynamics"]["motion"]["runs"]["charged"]["values"]
+    assert values["survival"]["0.5"]["mean"] == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize(
