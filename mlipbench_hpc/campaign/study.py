@@ -91,7 +91,8 @@ def json_schema() -> dict[str, Any]:
 
     specs: list[type[Spec]] = [study.spec for study in studies().values()]
     # Together, so that models of equal names in several packages have names of their own.
-    references, together = models_json_schema([(spec, "validation") for spec in (Campaign, *specs)])
+    every: list[type[Spec]] = [Campaign, *specs]
+    references, together = models_json_schema([(spec, "validation") for spec in every])
     definitions = together["$defs"]
     schema: dict[str, Any] = definitions.pop(references[Campaign, "validation"]["$ref"].rpartition("/")[2])
     choices = {"oneOf": [references[spec, "validation"] for spec in specs]}

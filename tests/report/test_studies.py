@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from charged import add, collected
+from charged import add, change, collected
 from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes
 
 from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Split
@@ -304,6 +304,17 @@ def test_temperatures_and_their_variance_beside_the_canonical_one(studied: Any) 
         "300.00 ± 0.71", "300",
     ]  # fmt: skip
     assert "langevin (friction 0.2 1/ps)" in rows[2][1]
+
+
+def test_an_unstable_run_has_no_part_in_temperatures(studied: Any) -> None:
+    heat(studied)
+    change(studied, "md", "heat-chain", 1, outcome="unstable")
+    change(studied, "md", "heat-noise", 0, outcome="unstable")
+    change(studied, "md", "heat-noise", 1, outcome="unstable")
+    (part,) = parts(collected(studied), "thermostats")
+    every = thermostats.kinetics(part)
+    assert [(own.case, own.temperature.error.error) for own in every] == [("chain", 1.0)] * 2
+    assert thermostats.sentence(part, every).endswith("Unstable, left out: 3 of 4 runs.")
 
 
 def test_the_verdict_on_thermostats_names_species_and_cases(studied: Any) -> None:
