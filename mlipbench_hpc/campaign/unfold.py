@@ -34,7 +34,7 @@ class Home:
 class Unfolded:
     """A campaign's document in which the entries that studies make stand beside the user's own.
 
-    wrong: mistakes in the studies themselves; homes: by section and name, the home of each entry made.
+    wrong: mistakes in the studies themselves; homes: by section and name, the home of each of these entries.
     """
 
     document: Any
@@ -50,7 +50,7 @@ class Unfolded:
         """The document without `studies`: an ordinary campaign with the same tasks."""
         return {key: value for key, value in self.document.items() if key != STUDIES}
 
-    def made(self, study: str) -> dict[str, list[str]]:
+    def entries(self, study: str) -> dict[str, list[str]]:
         """Names of the entries that a study made, by section."""
         names: dict[str, list[str]] = {}
         for (section, name), home in self.homes.items():
@@ -133,14 +133,14 @@ def _add(unfolded: Unfolded, name: str, content: Mapping[str, Any], entries: Ite
 
 def _reweight_own_runs(unfolded: Unfolded) -> None:
     """State the runs that are reweighted by default, where studies make runs: the user's own."""
-    document, made = unfolded.document, {name for section, name in unfolded.homes if section == "md"}
-    analysis = document.setdefault("analysis", {}) if made else None
+    document, theirs = unfolded.document, {name for section, name in unfolded.homes if section == "md"}
+    analysis = document.setdefault("analysis", {}) if theirs else None
     reweight = analysis.get("reweight", {}) if isinstance(analysis, dict) else None
     if not isinstance(analysis, dict) or not isinstance(reweight, dict) or "md" in reweight:
         return
     own = [
         name
         for name, run in document["md"].items()
-        if name not in made and isinstance(run, dict) and run.get("committee") is not None
+        if name not in theirs and isinstance(run, dict) and run.get("committee") is not None
     ]
     analysis["reweight"] = reweight | {"md": own}

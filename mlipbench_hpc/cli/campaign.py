@@ -41,18 +41,18 @@ def validate(session: Session) -> int:
     for name, facts in session.validated.datasets.items():
         print(f"  dataset {name}: {facts.describe()}")
         print_lines(f"    {line}" for line in facts.understood)
-    print_lines(made(campaign))
+    print_lines(studies(campaign))
     print_lines(remarks(session.validated))
     return 0
 
 
-def made(campaign: Campaign) -> list[str]:
+def studies(campaign: Campaign) -> list[str]:
     """Number of entries that each study makes, one line each."""
     from mlipbench_hpc.campaign.unfold import unfold
 
-    entries, lines = unfold({"studies": campaign.studies}), list[str]()
+    unfolded, lines = unfold({"studies": campaign.studies}), list[str]()
     for name, spec in campaign.studies.items():
-        counts = [f"{section} {len(names)}" for section, names in entries.made(name).items()]
+        counts = [f"{section} {len(names)}" for section, names in unfolded.entries(name).items()]
         lines.append(f"  study {name}: {spec['kind']}; makes {', '.join(counts) or 'nothing of its own'}")
     return lines
 

@@ -65,7 +65,7 @@ def document(
         "mlipbench": version(mlipbench_hpc.__name__),
         "architectures": {name: _card(architectures[name].card) for name in used},
         "studies": {
-            name: {"kind": asked["kind"], "made": unfolded.made(name)}
+            name: {"kind": asked["kind"], "entries": unfolded.entries(name)}
             for name, asked in campaign.studies.items()
         },
     }

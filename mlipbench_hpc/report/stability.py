@@ -149,11 +149,11 @@ def reference_of(part: Part, group: Group) -> Line | None:
 def curves(part: Part, group: Group, every: list[Repeats], observable: str) -> list[Curve]:
     """Profiles of every model at every size that has a stable run."""
     lines = {line.name: line for line in group.drawn}
-    found = [
+    profiles = [
         (own, [band(lines[name], observable) for name in own.names(part.name) if name in lines])
         for own in every
     ]
-    known = [(own, [one for one in bands if one is not None]) for own, bands in found]
+    known = [(own, [one for one in bands if one is not None]) for own, bands in profiles]
     return [_curve(own, bands) for own, bands in known if bands]
 
 

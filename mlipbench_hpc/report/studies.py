@@ -9,16 +9,16 @@ from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.section import Caution, Content, Heading
 from mlipbench_hpc.report.sections import md, models
 
-MADE = ("committees", "md")
+KINDS = ("committees", "md")
 
 
 def own(results: Results) -> Results:
     """The results of the campaign's own committees and runs, without those that studies made."""
-    made = [study["made"] for study in _made(results).values()]
-    theirs = {kind: {name for entries in made for name in entries.get(kind, [])} for kind in MADE}
+    entries = [study["entries"] for study in _unfolded(results).values()]
+    theirs = {kind: {name for own in entries for name in own.get(kind, [])} for kind in KINDS}
     if not any(theirs.values()):
         return results
-    return _chosen(results, {kind: set(results.names(kind)) - theirs[kind] for kind in MADE})
+    return _chosen(results, {kind: set(results.names(kind)) - theirs[kind] for kind in KINDS})
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Part:
 
     def with_runs(self, names: Iterable[str]) -> Results:
         """The part's results, and those of more entries of `md`."""
-        mine = {kind: set(self.results.names(kind)) for kind in MADE}
+        mine = {kind: set(self.results.names(kind)) for kind in KINDS}
         mine["md"].update(names)
         return _chosen(self.results, mine)
 
@@ -40,20 +40,20 @@ def parts(results: Results, kind: str) -> list[Part]:
     """The studies of one kind, in the order of the campaign."""
     spec = studies()[kind].spec
     return [
-        Part(name, spec.model_validate(results.asked("studies", name)), _of_study(results, study["made"]))
-        for name, study in _made(results).items()
+        Part(name, spec.model_validate(results.asked("studies", name)), _of_study(results, study["entries"]))
+        for name, study in _unfolded(results).items()
         if study["kind"] == kind
     ]
 
 
-def _made(results: Results) -> Mapping[str, Any]:
+def _unfolded(results: Results) -> Mapping[str, Any]:
     """By study its kind, and the names of the entries that it made."""
-    made: Mapping[str, Any] = results.document.get("studies") or {}
-    return made
+    unfolded: Mapping[str, Any] = results.document.get("studies") or {}
+    return unfolded
 
 
-def _of_study(results: Results, made: Mapping[str, list[str]]) -> Results:
-    return _chosen(results, {kind: set(made.get(kind, [])) for kind in MADE})
+def _of_study(results: Results, entries: Mapping[str, list[str]]) -> Results:
+    return _chosen(results, {kind: set(entries.get(kind, [])) for kind in KINDS})
 
 
 def _chosen(results: Results, names: Mapping[str, set[str]]) -> Results:

@@ -63,7 +63,7 @@ def plain(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture
 def studied(campaign: Any) -> Any:
-    """The made-up campaign with three studies, of which nothing has run."""
+    """The made-up campaign with a study of each kind, of which nothing has run."""
     document = campaign.document["campaign"]
     document["models"]["local"] = {"architecture": "dp", "preset": "tiny", "dtype": "float32"}
     campaign.document["architectures"]["dp"] = {"citation": [], "restart": "training bitwise"}
@@ -73,7 +73,7 @@ def studied(campaign: Any) -> Any:
         entry = SCHEMAS[section].model_validate(unfolded.document[section][name])
         document[section][name] = entry.model_dump(mode="json")
     campaign.document["studies"] = {
-        name: {"kind": study["kind"], "made": unfolded.made(name)} for name, study in STUDIES.items()
+        name: {"kind": study["kind"], "entries": unfolded.entries(name)} for name, study in STUDIES.items()
     }
     return campaign
 

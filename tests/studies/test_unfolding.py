@@ -22,10 +22,10 @@ def test_figure_2_is_four_models_at_four_sizes_mace_once() -> None:
     result = unfolded(
         kind="data-efficiency", models=MODELS, sizes=sizes, repeats=3, repeats_of={"mace": 1}, **DRAW
     )
-    made = result.made("paper")
-    assert made["splits"] == [f"paper-{size}x{repeats}" for size in sizes for repeats in (3, 1)]
-    assert len(made["committees"]) == 16
-    assert set(made) == {"splits", "committees"}
+    entries = result.entries("paper")
+    assert entries["splits"] == [f"paper-{size}x{repeats}" for size in sizes for repeats in (3, 1)]
+    assert len(entries["committees"]) == 16
+    assert set(entries) == {"splits", "committees"}
     splits, committees = result.document["splits"], result.document["committees"]
     assert splits["paper-500x3"] == DRAW | {"train": 500, "members": 3}
     assert splits["paper-500x1"] == DRAW | {"train": 500, "members": 1}
@@ -37,7 +37,7 @@ def test_figure_2_is_four_models_at_four_sizes_mace_once() -> None:
 
 def test_models_that_all_repeat_otherwise_need_no_split_of_the_default() -> None:
     result = unfolded(kind="data-efficiency", models=["mace"], sizes=[50], repeats_of={"mace": 1}, **DRAW)
-    assert result.made("paper") == {"splits": ["paper-50x1"], "committees": ["paper-mace-50"]}
+    assert result.entries("paper") == {"splits": ["paper-50x1"], "committees": ["paper-mace-50"]}
 
 
 def test_figure_3_is_three_runs_of_each_model_at_three_sizes() -> None:
@@ -49,7 +49,7 @@ def test_figure_3_is_three_runs_of_each_model_at_three_sizes() -> None:
     assert runs["paper-dp-mp-100-2"] == run | {
         "committee": "paper-dp-mp-100", "member": 2, "start": {"dataset": "starts", "frames": [9]},
     }  # fmt: skip
-    assert len(result.made("paper")["committees"]) == 12
+    assert len(result.entries("paper")["committees"]) == 12
 
 
 def test_a_system_is_the_start_of_all_repeats() -> None:

@@ -53,18 +53,18 @@ def committee_name(study: str, model: str, size: int) -> str:
 def trained(asked: Asked[Any]) -> Iterator[Entry]:
     """A split for each size and number of repeats, and a committee for each model and size."""
     spec: Sized = asked.spec
-    said_by: dict[int, Place] = {spec.repeats_for(model): ("repeats_of", model) for model in spec.models}
-    said_by |= {spec.repeats: ("repeats",)} if spec.repeats in said_by else {}
+    sources: dict[int, Place] = {spec.repeats_for(model): ("repeats_of", model) for model in spec.models}
+    sources |= {spec.repeats: ("repeats",)} if spec.repeats in sources else {}
     for place, size in enumerate(spec.sizes):
-        for repeats, said in said_by.items():
-            yield _split(asked, place, size, repeats, said)
+        for repeats, source in sources.items():
+            yield _split(asked, place, size, repeats, source)
         for number, model in enumerate(spec.models):
             yield _committee(asked, number, size, split_name(asked.name, size, spec.repeats_for(model)))
 
 
-def _split(asked: Asked[Any], place: int, size: int, repeats: int, said: Place) -> Entry:
+def _split(asked: Asked[Any], place: int, size: int, repeats: int, source: Place) -> Entry:
     draw = {key: asked.written[key] for key in Draw.model_fields if key in asked.written}
-    origins: dict[Place, Place] = {("train",): ("sizes", place), ("members",): said}
+    origins: dict[Place, Place] = {("train",): ("sizes", place), ("members",): source}
     content = draw | {"train": size, "members": repeats}
     return Entry("splits", split_name(asked.name, size, repeats), content, origins)
 
