@@ -4,7 +4,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -17,6 +17,19 @@ PATTERNS = {
     r"^[0-9a-f]{64}$": ("is not a sha256", "64 hexadecimal digits"),
     r"^[A-Z][a-z]?$": ("is not an element symbol", "a symbol such as `O` or `Na`"),
 }
+
+
+Conforming = TypeVar("Conforming", bound=BaseModel)
+
+
+def conform(document: object, model: type[Conforming]) -> tuple[Conforming | None, list[Mistake]]:
+    """`document` as `model`, or None and every mistake against its schema."""
+    if not isinstance(document, dict):
+        return None, [Mistake((), "the file is no mapping", shown(document), "`name: value` lines")]
+    try:
+        return model.model_validate(document), []
+    except ValidationError as error:
+        return None, mistakes(error, model, document)
 
 
 def mistakes(error: ValidationError, model: type[BaseModel], document: object) -> list[Mistake]:

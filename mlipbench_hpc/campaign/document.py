@@ -6,6 +6,7 @@ Only `true` and `false` are booleans; `yes`, `no`, `on`, `off`, dates and `12:30
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,38 @@ def _refused(path: Path, line: int, message: str, expected: str = "") -> Campaig
     return CampaignError([Problem(path, line, "", message, expected=expected)])
 
 
+def _plain(text: str) -> Any:
+    """Meaning of a scalar without quotes."""
+    if text in WORDS:
+        return WORDS[text]
+    if INTEGER.fullmatch(text) and len(text) <= 100:
+        return int(text)
+    return float(text) if FLOAT.fullmatch(text) else text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what `parse` reads back as the same values."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write every value out."""
+        return True
+
+
+def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Words in quotes where `parse` would read them as a number or as nothing."""
+    return dumper.represent_scalar(f"{STANDARD}str", text, style=None if _plain(text) == text else "'")
+
+
+_Dumper.add_representer(str, _text_node)
+
+
+def written(document: Mapping[str, Any]) -> str:
+    """A document of plain values as YAML, which `parse` reads back as the same values."""
+    return yaml.dump(
+        document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110
+    )
+
+
 @dataclass
 class _Tree:
     """Turns nodes into values, noting lines and mistakes; aliases are counted each time they are used."""
@@ -119,15 +152,10 @@ class _Tree:
         text: str = node.value
         if node.style is not None:
             return text
-        if text in WORDS:
-            return WORDS[text]
-        if INTEGER.fullmatch(text) and len(text) <= 100:
-            return int(text)
-        if FLOAT.fullmatch(text):
-            if math.isinf(number := float(text)):
-                self._note(place, node, "the number is too large", text)
-            return number
-        return text
+        value = _plain(text)
+        if isinstance(value, float) and math.isinf(value):
+            self._note(place, node, "the number is too large", text)
+        return value
 
     def _note(
         self, place: Place, node: yaml.Node, message: str, received: str = "", expected: str = ""

@@ -1,13 +1,13 @@
 """Load a campaign (or any file of a given schema) and find every mistake in it at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from mlipbench_hpc.campaign.complaints import mistakes
+from mlipbench_hpc.campaign.complaints import conform
 from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.facts import (
     DatasetFacts,
@@ -18,9 +18,10 @@ from mlipbench_hpc.campaign.facts import (
 )
 from mlipbench_hpc.campaign.files import Brought, file_facts, repeated
 from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
-from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem, shown
+from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
+from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.potentials.card import cards
 
 SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md", "speed")
@@ -53,7 +54,7 @@ class _Part(Campaign):
 def load(path: Path, model: type[Model]) -> tuple[Model, Lines]:
     """Read a YAML file of any schema; raises CampaignError with every mistake against that schema."""
     document, lines, problems = parse(path)
-    value, wrong = _conform(document, model)
+    value, wrong = conform(document, model)
     problems += [lines.problem(mistake) for mistake in wrong]
     if value is None or problems:
         raise CampaignError(problems)
@@ -74,10 +75,12 @@ def validate(path: Path, cache: Path | None = None) -> Validated:
 
 
 def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
-    document, lines, problems = parse(path)
-    campaign, wrong = _conform(document, Campaign)
+    source, lines, problems = parse(path)
+    unfolded = unfold(source)
+    document = unfolded.document
+    campaign, wrong = conform(document, Campaign)
     written, potentials = document if isinstance(document, dict) else {}, cards()
-    wrong += [*check_names(written), *check_potentials(written, potentials)]
+    wrong += [*unfolded.wrong, *check_names(written), *check_potentials(written, potentials)]
     known = _Known(campaign or _sound_part(document, wrong), path.parent, potentials)
     if known.campaign:
         known.look(cache, with_data)
@@ -85,23 +88,14 @@ def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
         wrong += check_references(
             known.campaign, known.datasets, known.systems, _architectures(known.campaign), potentials
         )
-    problems += [lines.problem(mistake) for mistake in _once(wrong)]
+    problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
     if campaign is None or problems:
         raise CampaignError(problems)
     return Validated(campaign, known.datasets, known.systems, known.files)
 
 
-def _once(wrong: list[Mistake]) -> list[Mistake]:
+def _once(wrong: Iterable[Mistake]) -> list[Mistake]:
     return list(dict.fromkeys(wrong))
-
-
-def _conform(document: object, model: type[Model]) -> tuple[Model | None, list[Mistake]]:
-    if not isinstance(document, dict):
-        return None, [Mistake((), "the file is no mapping", shown(document), "`name: value` lines")]
-    try:
-        return model.model_validate(document), []
-    except ValidationError as error:
-        return None, mistakes(error, model, document)
 
 
 def _sound_part(document: object, wrong: list[Mistake]) -> Campaign | None:

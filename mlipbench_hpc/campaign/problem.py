@@ -38,6 +38,10 @@ class CampaignError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class StudyError(ValueError):
+    """An entry point that leads to no study, or two studies of one kind; their author has to correct it."""
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A mistake whose line is not known yet: `place` is its path in the document."""

@@ -42,7 +42,7 @@ def check_names(document: Mapping[str, Any]) -> list[Mistake]:
         mistake
         for (section, *keys), target in REFERENCES.items()
         for name, entry in _entries(document, section).items()
-        for mistake in _lost(document, (section, name, *keys), _at(entry, keys), target)
+        for mistake in lost(document, (section, name, *keys), _at(entry, keys), target)
     ]
 
 
@@ -57,10 +57,11 @@ def _at(entry: object, keys: list[str]) -> object:
     return entry
 
 
-def _lost(document: Mapping[str, Any], place: Place, name: object, target: str) -> Iterator[Mistake]:
+def lost(document: Mapping[str, Any], place: Place, name: object, target: str) -> Iterator[Mistake]:
+    """Where `name`, or one of a list, is no entry of the document's section `target`."""
     known = _entries(document, target)
     for index, one in enumerate(name if isinstance(name, list) else []):
-        yield from _lost(document, (*place, index), one, target)
+        yield from lost(document, (*place, index), one, target)
     if isinstance(name, str) and name not in known:
         expected = f"one of {', '.join(known)}" if known else f"an entry under `{target}`, which is empty"
         yield Mistake(place, f"no such entry in `{target}`", repr(name), expected, near(name, known))

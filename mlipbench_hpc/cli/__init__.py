@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def carried_out(options: argparse.Namespace) -> int:
     """The exit code; mistakes of the user give 2 and words, never a traceback."""
     from mlipbench_hpc.architectures.card import CardError
-    from mlipbench_hpc.campaign.problem import CampaignError
+    from mlipbench_hpc.campaign.problem import CampaignError, StudyError
     from mlipbench_hpc.contract.verbs import VerbError
     from mlipbench_hpc.report.text import count
 
@@ -46,7 +46,7 @@ def carried_out(options: argparse.Namespace) -> int:
         return int(options.function(Session(options.campaign, options)))
     except CampaignError as error:
         print(f"{error}\n{count(len(error.problems), 'mistake')}; nothing was run", file=sys.stderr)
-    except (InputFailure, NotAStore, CardError, VerbError, Trouble) as error:
+    except (InputFailure, NotAStore, CardError, StudyError, VerbError, Trouble) as error:
         print(str(error), file=sys.stderr)
     except BrokenPipeError:
         raise

@@ -1,4 +1,4 @@
-"""`mlipbench validate`, `environments` and `schema`: what needs a campaign's file and no task."""
+"""`mlipbench validate`, `unfold`, `environments` and `schema`: what needs a campaign's file and no task."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from mlipbench_hpc.cli.options import add_campaign_verb
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydantic import BaseModel
-
     from mlipbench_hpc.campaign.load import Validated
+    from mlipbench_hpc.campaign.spec import Campaign
     from mlipbench_hpc.cli.session import Session, Subparsers
 
 
 def add_verbs(verbs: Subparsers) -> None:
-    """The three verbs."""
+    """The four verbs."""
     text = "check a campaign and its data: every mistake at once, nothing is run"
     # It runs nothing, so that it needs no site; without one the models are judged for this machine.
     add_campaign_verb(verbs, "validate", validate, text).set_defaults(needs_site=False)
+    text = "print the campaign with the entries that its studies make in their place"
+    add_campaign_verb(verbs, "unfold", unfolded, text).set_defaults(needs_site=False)
     add_campaign_verb(verbs, "environments", environments, "the environments a campaign needs, one a line")
     text = "JSON Schema of campaigns or sites, for editors"
     schemas = verbs.add_parser("schema", help=text, description=text)
@@ -40,7 +41,30 @@ def validate(session: Session) -> int:
     for name, facts in session.validated.datasets.items():
         print(f"  dataset {name}: {facts.describe()}")
         print_lines(f"    {line}" for line in facts.understood)
+    print_lines(studies(campaign))
     print_lines(remarks(session.validated))
+    return 0
+
+
+def studies(campaign: Campaign) -> list[str]:
+    """Number of entries that each study makes, one line each."""
+    from mlipbench_hpc.campaign.unfold import unfold
+
+    unfolded, lines = unfold({"studies": campaign.studies}), list[str]()
+    for name, spec in campaign.studies.items():
+        counts = [f"{section} {len(names)}" for section, names in unfolded.entries(name).items()]
+        lines.append(f"  study {name}: {spec['kind']}; makes {', '.join(counts) or 'nothing of its own'}")
+    return lines
+
+
+def unfolded(session: Session) -> int:
+    """Print it as YAML, with paths of files as they are written: relative to the campaign's folder."""
+    from mlipbench_hpc.campaign.document import parse, written
+    from mlipbench_hpc.campaign.load import load_campaign
+    from mlipbench_hpc.campaign.unfold import unfold
+
+    load_campaign(session.path)
+    print(written(unfold(parse(session.path)[0]).plain()), end="")
     return 0
 
 
@@ -78,8 +102,8 @@ def environments(session: Session) -> int:
 def schema(session: Session) -> int:
     """Print it as JSON."""
     from mlipbench_hpc.campaign.site import KINDS
-    from mlipbench_hpc.campaign.spec import Campaign
+    from mlipbench_hpc.campaign.study import json_schema
 
-    documents: dict[str, type[BaseModel]] = {"campaign": Campaign, **KINDS}
-    print(json.dumps(documents[session.options.of].model_json_schema(), indent=1))
+    chosen = session.options.of
+    print(json.dumps(json_schema() if chosen == "campaign" else KINDS[chosen].model_json_schema(), indent=1))
     return 0

@@ -1,7 +1,7 @@
 """Results of the campaign's tasks in the store, indexed: plain values, no figures, no sentences."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -15,6 +15,7 @@ import mlipbench_hpc
 from mlipbench_hpc.architectures.card import Card, InstalledArchitecture
 from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.contract.folder import SMALL_BYTES, Store, damaged, read_json
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable, by_name
@@ -50,8 +51,10 @@ def document(
 ) -> dict[str, Any]:
     """The campaign's file and specification, the site, and the version of this suite.
 
-    With the citation and restart of the cards of all architectures in use.
+    With the citation and restart of the cards of all architectures in use, and by study its kind and the
+    names of the entries that it made.
     """
+    unfolded = unfold({"studies": campaign.studies})
     used = sorted({model.architecture for model in campaign.models.values()})
     return {
         "name": campaign.name,
@@ -61,6 +64,10 @@ def document(
         "site": site.model_dump(mode="json"),
         "mlipbench": version(mlipbench_hpc.__name__),
         "architectures": {name: _card(architectures[name].card) for name in used},
+        "studies": {
+            name: {"kind": asked["kind"], "entries": unfolded.entries(name)}
+            for name, asked in campaign.studies.items()
+        },
     }
 
 
@@ -160,12 +167,14 @@ class Item:
 class Results:
     """All items of one campaign, and `document`: name, description, yaml, campaign, site, mlipbench.
 
+    chosen: by section of the campaign, the names that the report is to show; all where a section is left out.
     indices: items by verb, names in their subject, and the values of these names.
     memory: values of functions decorated with `remembered`.
     """
 
     document: dict[str, Any]
     items: list[Item]
+    chosen: Mapping[str, Collection[str]] = field(default_factory=dict, repr=False)
     indices: dict[tuple[str, ...], Index] = field(default_factory=dict, init=False, repr=False)
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False)
 
@@ -194,8 +203,9 @@ class Results:
         return self.indices[kind]
 
     def names(self, kind: str) -> list[str]:
-        """Names in the campaign's section `kind` (datasets, committees, md, …), in its order."""
-        return list(self.document["campaign"].get(kind) or {})
+        """Names in the campaign's section `kind` (datasets, committees, md, …), in its order; chosen ones."""
+        every = list(self.document["campaign"].get(kind) or {})
+        return [name for name in every if name in self.chosen[kind]] if kind in self.chosen else every
 
     def asked(self, kind: str, name: str) -> dict[str, Any]:
         """Entry of the campaign under `kind` and `name`."""

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlipbench_hpc.contract.folder import Store, write_bytes, write_json
+from mlipbench_hpc.report import studies
 from mlipbench_hpc.report.cautions import blocks, kinds
 from mlipbench_hpc.report.collect import Reported, Results, collect
 from mlipbench_hpc.report.draw.drawing import STYLE
@@ -59,8 +60,9 @@ def build_report(document: dict[str, Any], tasks: list[Reported], store: Store, 
 
 def build(results: Results) -> Built:
     """Every section with its content, in the order of the page; their figures are drawn."""
+    own = studies.own(results)
     with mpl.rc_context(STYLE):
-        return [(section, _content(section, results)) for section in all_sections()]
+        return [(section, _content(section, own)) for section in all_sections()]
 
 
 def _content(section: Section, results: Results) -> Content:

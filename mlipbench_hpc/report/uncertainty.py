@@ -76,7 +76,8 @@ def _alpha_cells(estimate: dict[str, Any]) -> list[str]:
 def visibility(results: Results) -> Table | None:
     """Share of interfacial waters with every ion in the receptive field; None without ions."""
     rows = []
-    for item in results.of("visibility"):
+    known = results.names("committees")
+    for item in [item for item in results.of("visibility") if item.subject["committee"] in known]:
         values = item.values
         for formula, part in values.get("compositions", {}).items():
             model = results.asked("committees", item.subject["committee"])["model"]

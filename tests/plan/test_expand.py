@@ -136,11 +136,19 @@ EXAMPLE_TASKS = {
         "build": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
         "reevaluate": 2, "reweight": 2,
     },
+    "studies": {
+        # Splits of four sizes for three repeats and for one. DP: 4 x 3 members, shared by both studies; MACE:
+        # 4 once, and 2 x 3 for the runs. Calibrated: what has three members, 4 of DP and 2 of MACE. MD: three
+        # of the reference, 2 x 2 x 3 of stability, one of each engine; nothing is reweighted.
+        "build": 1, "label": 1, "dipole": 1, "split": 8, "train": 22, "evaluate": 22, "calibrate": 6,
+        "md": 17, "analyse": 17,
+    },
 }  # fmt: skip
 EXAMPLE_ENVIRONMENTS = {
     "quickstart": ["analysis", "deepmd", "mace", "reference"],
     "water": ["analysis", "mace", "reference"],
     "own-data": ["analysis", "mace"],
+    "studies": ["analysis", "deepmd", "mace", "reference"],
 }
 
 

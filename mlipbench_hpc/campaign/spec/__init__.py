@@ -29,11 +29,12 @@ from mlipbench_hpc.campaign.spec.md import (
     LangevinThermostat,
     MolecularDynamics,
     NoseHooverChain,
+    RunProtocol,
     Stability,
     Start,
     Thermostat,
 )
-from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Growth, Model, Sets, Split
+from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Draw, Growth, Model, Sets, Split
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.campaign.spec.speed import Speed
 
@@ -44,6 +45,7 @@ __all__ = [
     "Committee",
     "Count",
     "Dataset",
+    "Draw",
     "Dynamics",
     "Evaluation",
     "FileDataset",
@@ -61,6 +63,7 @@ __all__ = [
     "RadialDistribution",
     "Rattle",
     "Reweight",
+    "RunProtocol",
     "Seed",
     "Sets",
     "Sha256",

@@ -1,5 +1,7 @@
 """The whole campaign."""
 
+from typing import Any
+
 from pydantic import Field
 
 from mlipbench_hpc.campaign.spec.analysis import Analysis, Evaluation
@@ -11,7 +13,11 @@ from mlipbench_hpc.campaign.spec.speed import Speed
 
 
 class Campaign(Spec):
-    """One YAML file: systems, datasets, splits, models, committees, md, speed, evaluation, analysis."""
+    """One YAML file, by its sections.
+
+    studies: as written, each by the schema of its kind (campaign/studies.py). What they make stands among the
+    other entries.
+    """
 
     name: Name
     description: str = ""
@@ -24,6 +30,7 @@ class Campaign(Spec):
     speed: dict[Name, Speed] = {}
     evaluation: Evaluation = Evaluation()
     analysis: Analysis = Analysis()
+    studies: dict[Name, dict[str, Any]] = {}
 
     @property
     def simulations(self) -> dict[tuple[str, str], MolecularDynamics]:

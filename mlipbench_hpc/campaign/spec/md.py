@@ -76,8 +76,8 @@ class Equilibrate(Spec):
     every: Time = Field(0.1, description="Between two draws.")
 
 
-class MolecularDynamics(UsesPotential):
-    """NVT driven by one member of a committee, or by a reference potential itself."""
+class Driven(UsesPotential):
+    """A start, and what drives MD from it: one member of a committee, or a reference potential itself."""
 
     use = "md"
     committee: Name | None = None
@@ -87,6 +87,22 @@ class MolecularDynamics(UsesPotential):
     )
     potential: Name | None = Field(None, description="A reference potential that runs MD.")
     start: Start
+
+    @property
+    def driving_member(self) -> int:
+        """The member of the committee that drives."""
+        return self.member or 0
+
+    @model_validator(mode="after")
+    def _one_potential(self) -> "Driven":
+        if (self.committee is None) == (self.potential is None):
+            raise ValueError("expected exactly one of `committee` and `potential`")
+        return self
+
+
+class RunProtocol(Spec):
+    """How MD is run, whatever drives it and wherever it starts."""
+
     temperature: Temperature = 300.0
     timestep: Time = 0.0005
     length: Time
@@ -112,17 +128,11 @@ class MolecularDynamics(UsesPotential):
         None,
         description="Reflecting wall: its z in the start (default: the one that the start was built with).",
     )
-    replicas: Annotated[int, Field(gt=0, le=10_000, strict=True)] = 1
     stability: Stability = Stability()
     seed: Seed = 0
 
-    @property
-    def driving_member(self) -> int:
-        """The member of the committee that drives."""
-        return self.member or 0
 
-    @model_validator(mode="after")
-    def _one_potential(self) -> "MolecularDynamics":
-        if (self.committee is None) == (self.potential is None):
-            raise ValueError("expected exactly one of `committee` and `potential`")
-        return self
+class MolecularDynamics(RunProtocol, Driven):
+    """NVT driven by one member of a committee, or by a reference potential itself."""
+
+    replicas: Annotated[int, Field(gt=0, le=10_000, strict=True)] = 1

@@ -41,12 +41,11 @@ class Blocks(Spec):
         return self
 
 
-class Split(Spec):
-    """Validation first, then test, then `members` training sets drawn from what remains.
+class Draw(Spec):
+    """Frames of a dataset of which validation comes first, then test, and training sets from what remains.
 
-    Stratified by composition and seeded. With `disjoint` no frame serves two members. With `only` all sets
-    come from the frames with exactly so many atoms of each element named: one dataset gives sets that are
-    specific (to one charge state) and mixed ones.
+    Stratified by composition and seeded. With `only` all sets come from the frames with exactly so many atoms
+    of each element named: one dataset gives sets that are specific (to one charge state) and mixed ones.
     """
 
     dataset: Name
@@ -59,9 +58,6 @@ class Split(Spec):
     )
     validation: Count | None = None
     test: Count | None = None
-    train: Count
-    members: Count = 4
-    disjoint: StrictBool = False
     seed: Seed = 0
     reference_energies: Literal["fit", "isolated atoms"] | dict[Symbol, ReferenceEnergy] | None = Field(
         None,
@@ -70,13 +66,21 @@ class Split(Spec):
     )
 
     @model_validator(mode="after")
-    def _held_out(self) -> "Split":
+    def _held_out(self) -> "Draw":
         sizes = self.validation, self.test
         if self.sets and (any(sizes) or self.group_by):
             raise ValueError("expected either `sets`, or `validation` and `test` with or without `group_by`")
         if not self.sets and not all(sizes):
             raise ValueError("expected `validation` and `test`, the frames of each, or `sets`")
         return self
+
+
+class Split(Draw):
+    """A draw of `members` training sets. With `disjoint` no frame serves two members."""
+
+    train: Count
+    members: Count = 4
+    disjoint: StrictBool = False
 
 
 class Model(Spec):

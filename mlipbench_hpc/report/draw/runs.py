@@ -64,11 +64,12 @@ def _draws(results: Results, names: list[str]) -> str:
 def _lines(results: Results, name: str, kind: str) -> dict[int, tuple[Floats, Floats]]:
     """Times in ps and values by replica."""
     runs = [run for run in results.of("md", md=name) if run.done]
-    by_replica = {int(run.subject["replica"]): _series_values(run, kind) for run in runs}
+    by_replica = {int(run.subject["replica"]): series_values(run, kind) for run in runs}
     return {replica: values for replica, values in by_replica.items() if values is not None}
 
 
-def _series_values(run: Item, kind: str) -> tuple[Floats, Floats] | None:
+def series_values(run: Item, kind: str) -> tuple[Floats, Floats] | None:
+    """Times in ps and values of one of SERIES, in its unit; None where the run has none."""
     table = run.table("thermo.csv")
     column = "temperature_K" if kind == "temperature" else f"{kind}_eV"
     if column not in table or len(table[column]) == 0:

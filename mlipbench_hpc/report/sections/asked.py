@@ -21,7 +21,7 @@ UNITS = {
 }  # fmt: skip
 
 
-KINDS = ("systems", "datasets", "splits", "models", "committees", "md", "speed")
+KINDS = ("systems", "datasets", "splits", "models", "committees", "md", "speed", "studies")
 
 
 def build(results: Results) -> Content:
@@ -30,7 +30,7 @@ def build(results: Results) -> Content:
     site = json.dumps(document["site"], indent=1, ensure_ascii=False)
     campaign = {name: document[name] for name in ("name", "description")} | {"asked": document["campaign"]}
     nothing = "The campaign defines neither committees nor MD: data only."
-    alone = not results.names("committees") and not results.names("md")
+    alone = not any(results.names(kind) for kind in ("committees", "md", "studies"))
     return Content(
         [
             asked(results),
@@ -46,9 +46,9 @@ def asked(results: Results) -> Table:
     """Table of the campaign, one row for each entry, with units."""
     campaign = results.document["campaign"]
     rows = [
-        [kind if first == 0 else "", name, "; ".join(phrases(spec))]
+        [kind if first == 0 else "", name, "; ".join(phrases(results.asked(kind, name)))]
         for kind in KINDS
-        for first, (name, spec) in enumerate((campaign.get(kind) or {}).items())
+        for first, name in enumerate(results.names(kind))
     ]
     rows += [
         [kind, "", "; ".join(phrases(campaign[kind]))]

@@ -24,11 +24,12 @@ def build(results: Results) -> Content:
     gallery = Gallery([figure for figure in drawn if figure], nothing, wide=True)
     compared = {line.name for group in groups(results) for line in group.lines}
     verdict = [[sentence] for name in names if name not in compared for sentence in _verdict(results, name)]
-    numbers = {"md": {name: _numbers(results, name) for name in names}}
+    numbers = {"md": {name: numbers_of(results, name) for name in names}}
     return Content([*([table(results)] if names else []), gallery], numbers, verdict, warnings(results))
 
 
-def _numbers(results: Results, name: str) -> dict[str, Any]:
+def numbers_of(results: Results, name: str) -> dict[str, Any]:
+    """Numbers of one entry for results.json."""
     spec = results.asked("md", name)
     final = driving_potential(results, name).final
     return {

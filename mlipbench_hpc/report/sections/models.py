@@ -39,7 +39,7 @@ def build(results: Results) -> Content:
     blocks += [Paragraph(f"Committee {name}: no task is planned.", "nothing") for name in absent]
     drawn = [draw(list(planned.values())) for draw in (loss_curves, force_curves)]
     blocks.append(Gallery([figure for figure in drawn if figure], NOTHING_TRAINED, wide=True))
-    numbers = {name: _numbers(results, name) for name in names}
+    numbers = {name: numbers_of(results, name) for name in names}
     verdict = [[sentence] for name in names for sentence in _verdict(results, name)]
     return Content(blocks, {"committees": numbers}, verdict, warnings(results))
 
@@ -75,18 +75,19 @@ def _used(planned: dict[str, Round]) -> dict[str, dict[str, Any]]:
     return {name: values for name, values in by_name.items() if values}
 
 
-def _numbers(results: Results, name: str) -> dict[str, Any]:
+def numbers_of(results: Results, name: str) -> dict[str, Any]:
+    """Numbers of one entry for results.json."""
     final = final_round(results, name)
     judgement = models.judgement(results, final) if final else None
     return {
         "judgement": asdict(judgement) if judgement else None,
         "asked": results.asked("committees", name),
         "visibility": next((item.values for item in results.of("visibility", committee=name)), None),
-        "rounds": {str(stage.number): _numbers_of(stage) for stage in rounds(results, name)},
+        "rounds": {str(stage.number): _of_round(stage) for stage in rounds(results, name)},
     }
 
 
-def _numbers_of(stage: Round) -> dict[str, Any]:
+def _of_round(stage: Round) -> dict[str, Any]:
     return {
         "members_asked": len(stage.members),
         "members_trained": len(stage.trained),

@@ -1,0 +1,52 @@
+"""C_dip and P_surv of several runs, as Fig. S3 and S4 of arXiv:2602.22931."""
+
+from matplotlib.axes import Axes
+
+from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, joined, side_by_side
+from mlipbench_hpc.report.draw.overlay import BLACK, DASHES
+from mlipbench_hpc.report.dynamics import FUNCTIONS, Motion
+
+
+def functions(study: str, every: list[Motion]) -> Figure | None:
+    """A panel for each function, a colour for each potential, a dash for each number of ions."""
+    known = {name for own in every for name in own.bands}
+    panels = {name: f"{symbol}(τ)" for name, symbol in FUNCTIONS.items() if name in known}
+    if not panels:
+        return None
+    canvas, axes = side_by_side(list(panels.values()), "lag τ / ps", "", shared=False)
+    for function, title in panels.items():
+        _draw(axes[title], function, [own for own in every if function in own.bands])
+    next(iter(axes.values())).legend(fontsize=7)
+    lines = "; ".join(f"{own.title}: {own.line.about()}" for own in every)
+    caption = (
+        "Dipole correlation and survival probability of first-layer water against the lag, one colour for "
+        f"each potential, dashed with more ions. Bands: ± 2 SE, sampling. {lines}."
+    )
+    parts = [
+        ({"function": function, "run": own.line.name, "ions": own.ions}, _rows(own, function))
+        for function in panels
+        for own in every
+        if function in own.bands
+    ]
+    return finish(f"dynamics-{study}", f"{study}: interfacial dynamics", caption, joined(parts), canvas)
+
+
+def _rows(own: Motion, function: str) -> dict[str, object]:
+    known = own.bands[function]
+    return {"lag_ps": known.x, "value": known.mean, "two_se": 2 * known.se}
+
+
+def _draw(axes: Axes, function: str, every: list[Motion]) -> None:
+    models = list(
+        dict.fromkeys(own.line.potential.title for own in every if not own.line.potential.reference)
+    )
+    charges = sorted({own.ions for own in every})
+    for own in every:
+        potential, known = own.line.potential, own.bands[function]
+        colour = BLACK if potential.reference else colour_of(models.index(potential.title))
+        later = known.x > 0  # The axis is logarithmic.
+        x, mean, width = known.x[later], known.mean[later], 2 * known.se[later]
+        dash = DASHES[charges.index(own.ions) % len(DASHES)]
+        axes.plot(x, mean, color=colour, linestyle=dash, label=own.title)
+        axes.fill_between(x, mean - width, mean + width, color=colour, alpha=0.2, linewidth=0)
+    axes.set_xscale("log")

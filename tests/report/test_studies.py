@@ -1,0 +1,425 @@
+"""Sections of studies, from stores made by hand: numbers, figures, what stands beside the paper's."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from charged import add, change, collected
+from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes
+
+from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Split
+from mlipbench_hpc.campaign.unfold import unfold
+from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.report import data_efficiency, dynamics, stability, thermostats
+from mlipbench_hpc.report.draw.thermostats import moving_average
+from mlipbench_hpc.report.extremes import Extremes
+from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.sections.data_efficiency import SECTION as LEARNING
+from mlipbench_hpc.report.sections.dynamics import SECTION as MOTION
+from mlipbench_hpc.report.sections.stability import SECTION as HOLD
+from mlipbench_hpc.report.sections.thermostats import SECTION as HEAT
+from mlipbench_hpc.report.studies import own, parts
+
+DRAW = {"dataset": "spcfw", "validation": 20, "test": 40}
+STUDIES: dict[str, Any] = {
+    "learning": DRAW | {
+        "kind": "data-efficiency", "models": ["local", "tiny"], "sizes": [20, 10], "repeats": 2,
+        "repeats_of": {"tiny": 1},
+    },
+    "hold": DRAW | {
+        "kind": "stability", "models": ["tiny"], "sizes": [10], "repeats": 3, "reference": "truth",
+        "start": {"dataset": "spcfw", "frames": [0, 1, 2]}, "md": {"length": "2 ps"},
+    },
+    "heat": {
+        "kind": "thermostats", "start": {"system": "box"}, "replicas": 2,
+        "md": {"length": "10 ps", "equilibration": "1 ps"},
+        "cases": {
+            "chain": {"committee": "mace", "engine": "ase"},
+            "noise": {"committee": "mace", "engine": "ase",
+                      "thermostat": {"kind": "langevin", "friction": "0.2 1/ps"}},
+        },
+    },
+    "motion": {"kind": "dynamics", "runs": ["truth", "charged", "neutral"]},
+}  # fmt: skip
+SCHEMAS: dict[str, Any] = {"splits": Split, "committees": Committee, "md": MolecularDynamics}
+# By model and size: energies in meV/atom and forces in meV/Å of each repeat.
+ENERGIES = {
+    ("local", 10): (8.0, 10.0), ("local", 20): (5.0, 6.0), ("tiny", 10): (4.0,), ("tiny", 20): (1.5,),
+}  # fmt: skip
+FORCES = {
+    ("local", 10): (200.0, 240.0), ("local", 20): (100.0, 130.0), ("tiny", 10): (90.0,),
+    ("tiny", 20): (50.0,),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def plain(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time for rendering, except where a test writes the whole report."""
+    if request.node.get_closest_marker("whole") is None:
+        monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
+
+
+@pytest.fixture
+def studied(campaign: Any) -> Any:
+    """The made-up campaign with a study of each kind, of which nothing has run."""
+    document = campaign.document["campaign"]
+    document["models"]["local"] = {"architecture": "dp", "preset": "tiny", "dtype": "float32"}
+    campaign.document["architectures"]["dp"] = {"citation": [], "restart": "training bitwise"}
+    document["studies"] = STUDIES
+    unfolded = unfold({"studies": STUDIES})
+    for section, name in unfolded.homes:
+        entry = SCHEMAS[section].model_validate(unfolded.document[section][name])
+        document[section][name] = entry.model_dump(mode="json")
+    campaign.document["studies"] = {
+        name: {"kind": study["kind"], "entries": unfolded.entries(name)} for name, study in STUDIES.items()
+    }
+    return campaign
+
+
+def learn(campaign: Any) -> dict[tuple[str, int], list[float]]:
+    """Train and evaluate what `learning` asks for; returns the wall times in s by model and size."""
+    (errors, *_) = collected(campaign).of("evaluate", committee="mace")
+    seconds: dict[tuple[str, int], list[float]] = {}
+    for (model, size), energies in ENERGIES.items():
+        for member, (energy, force) in enumerate(zip(energies, FORCES[model, size], strict=True)):
+            subject = {"committee": f"learning-{model}-{size}", "round": 0, "member": member, "train": size}
+            key = campaign.commit("train", subject, {"frames": size}, {})
+            values = copy.deepcopy(errors.values)
+            values["test"]["energy"] |= {"rmse_meV_per_atom": energy, "centred_rmse_meV_per_atom": energy / 2}
+            values["test"]["force"]["all"]["rmse_meV_per_A"] = force
+            campaign.commit("evaluate", subject, values, {}, {"model": key})
+            seconds.setdefault((model, size), []).append(campaign.store.result(key)["timing"]["wall_s"])
+    return seconds
+
+
+def test_a_study_has_the_results_of_its_own_entries_and_the_rest_has_not(studied: Any) -> None:
+    results = collected(studied)
+    assert own(results).names("committees") == ["mace"]
+    assert own(results).names("md") == ["bulk"]
+    (learning,) = parts(own(results), "data-efficiency")
+    assert learning.results.names("committees") == [
+        f"learning-{model}-{size}" for size in (20, 10) for model in ("local", "tiny")
+    ]
+    assert learning.results.names("md") == []
+    (hold,) = parts(results, "stability")
+    assert hold.results.names("md") == [f"hold-tiny-10-{repeat}" for repeat in range(3)]
+    assert (hold.spec.md.length, hold.spec.reference) == (2.0, "truth")
+
+
+def test_a_campaign_without_studies_has_no_such_sections(campaign: Any) -> None:
+    results = collected(campaign)
+    assert own(results) is results
+    for section in (LEARNING, HOLD, HEAT, MOTION):
+        content = section.build(results)
+        assert (content.blocks, content.numbers, content.verdict, content.warnings) == ([], {}, [], [])
+
+
+def test_errors_against_training_structures(studied: Any) -> None:
+    seconds = learn(studied)
+    (part,) = parts(collected(studied), "data-efficiency")
+    every = data_efficiency.points(part)
+    assert [(point.model, point.size) for point in every] == [
+        ("local", 20), ("local", 10), ("tiny", 20), ("tiny", 10),
+    ]  # fmt: skip
+    assert every[1].force == Extremes(220.0, 200.0, 240.0, 2)
+    assert every[1].energy == Extremes(9.0, 8.0, 10.0, 2)
+    assert every[1].centred == Extremes(4.5, 4.0, 5.0, 2)
+    times = [second / 3600 for second in seconds["local", 10]]
+    assert every[1].hours is not None
+    assert every[1].hours.mean == pytest.approx(sum(times) / 2)
+    assert (every[1].hours.least, every[1].hours.greatest) == pytest.approx((min(times), max(times)))
+    rows = data_efficiency.table(part, every).rows
+    assert [row[:6] for row in rows[1:3]] == [
+        ["local", "10", "2 of 2", "9.00 (8.00 to 10.0)", "4.50 (4.00 to 5.00)", "220 (200 to 240)"],
+        ["tiny", "20", "1 of 1", "1.50", "0.750", "50.0"],
+    ]
+    assert "the 40 frames of the test set" in data_efficiency.table(part, every).caption
+    assert data_efficiency.sentence(part, every) == (
+        "Study learning (data efficiency): 6 of 6 members evaluated. At n = 20 the lowest force RMSE on the "
+        "40 frames of the test set is that of tiny, 50.0 meV/Å (mean, least to greatest over 1 repeat)."
+    )
+
+
+def test_errors_beside_what_the_paper_says(studied: Any) -> None:
+    """The paper: 1 h of DP and 4 h of MACE at n = 1000; MACE of 50 structures is better than DP of 1000."""
+    seconds = learn(studied)
+    (part,) = parts(collected(studied), "data-efficiency")
+    beside = data_efficiency.paper(part, data_efficiency.points(part))
+    assert beside is not None
+    dp, mace = (sum(seconds[model, 20]) / len(seconds[model, 20]) for model in ("local", "tiny"))
+    cells = {row[0]: row[1:] for row in beside.rows}
+    assert cells["training of local, h"][0] == "1 (n = 1000)"
+    assert float(cells["training of tiny, h"][2]) == pytest.approx(mace / 3600 / 4, rel=0.01)
+    assert float(cells["training time, MACE / DP"][1]) == pytest.approx(mace / dp, rel=0.01)
+    below = cells["force RMSE, MACE of the smallest / DP of the largest training set"]
+    assert below == ["below 1 (n = 50 and 1000)", "0.783 (n = 10 and 20)", "–"], "90 / 115"
+    assert "Systems differ" in beside.caption
+
+
+def test_numbers_and_figure_of_errors_are_those_of_the_table_without_times(studied: Any) -> None:
+    learn(studied)
+    content = LEARNING.build(collected(studied))
+    (figure,) = content.figures
+    assert figure.name == "data-efficiency-learning"
+    owners = [*zip(figure.columns["model"], figure.columns["training_structures"], strict=True)]
+    place = owners.index(("local", 10))
+    ends = [figure.columns[f"force_rmse_{end}_meV_per_A"][place] for end in ("mean", "least", "greatest")]
+    assert ends == [220.0, 200.0, 240.0]
+    numbers = content.numbers["data_efficiency"]["learning"]
+    assert numbers["errors"]["local"]["10"]["force_rmse_meV_per_A"]["mean"] == 220.0
+    assert set(numbers["committees"]) == {f"learning-{m}-{n}" for m in ("local", "tiny") for n in (10, 20)}
+    assert "hours" not in str(numbers["errors"]) + str(list(figure.columns))
+
+
+def test_a_study_that_has_not_run_says_so(studied: Any) -> None:
+    results = collected(studied)
+    content = LEARNING.build(results)
+    assert content.figures == []
+    assert content.verdict == [
+        ["Study learning (data efficiency): 0 of 6 members evaluated. No errors at n = 20 yet."]
+    ]
+    assert HOLD.build(results).verdict == [["Study hold (stability): 0 of 3 runs of 2.00 ps done."]]
+    assert HEAT.build(results).verdict == [["Study heat (thermostats): no run is analysed."]]
+
+
+def hold(campaign: Any) -> dict[str, np.ndarray]:
+    """Two stable runs, one that fails at 0.7 ps, and the reference's two; returns their densities."""
+    add(campaign, "truth", None, ions=0)
+    for repeat, shift in enumerate((0.0, 2.0, 9.0)):
+        subject = {"md": f"hold-tiny-10-{repeat}", "replica": 0, "committee": "hold-tiny-10"}
+        outcome = {"outcome": "completed", "cause": None, "time_ps": 2.0}
+        if repeat == 2:
+            outcome = {"outcome": "unstable", "cause": "conserved energy", "time_ps": 0.7}
+        outcome["largest_conserved_deviation_meV_per_atom"] = float(repeat + 1)
+        campaign.commit("md", subject, outcome, {})
+        campaign.commit("analyse", subject, *analysed(ions=0, shift=shift, seed=repeat))
+    tables = {
+        f"{item.subject['md']}-{item.subject['replica']}": item.table("profiles.csv")
+        for item in collected(campaign).of("analyse")
+        if item.subject["md"] != "bulk"
+    }
+    return {name: table["density_g_per_cm3"] for name, table in tables.items()}
+
+
+def test_unstable_runs_are_counted_and_enter_no_profile(
+    studied: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    densities = hold(studied)
+    canvases: list[Any] = []
+
+    def finish(name: str, *_: Any) -> Any:
+        canvases.append((name, _[-1]))
+        return finished(name, *_)
+
+    from mlipbench_hpc.report.draw import stability as drawn
+
+    finished = drawn.finish
+    monkeypatch.setattr(drawn, "finish", finish)
+    (part,) = parts(collected(studied), "stability")
+    every, (group,) = stability.repeats(part), stability.compared(part)
+    (row,) = stability.table(part, every).rows
+    assert row == ["tiny", "10", "conserved energy", "3 of 3", "1", "0.700", "2.00 (1.00 to 3.00)"]
+    (curve,) = stability.curves(part, group, every, "density")
+    pair = np.array([densities["hold-tiny-10-0-0"], densities["hold-tiny-10-1-0"]])
+    np.testing.assert_allclose(curve.mean, pair.mean(axis=0))
+    np.testing.assert_allclose(curve.least, pair.min(axis=0))
+    np.testing.assert_allclose(curve.greatest, pair.max(axis=0))
+    figures = drawn.profiles(part, group, every)
+    assert [figure.name for figure in figures] == [
+        f"stability-hold-{name}-Au36-O24-H48-300-K" for name in ("density", "orientation")
+    ]
+    (panel,) = canvases[0][1].axes
+    assert [text.get_text() for text in panel.texts] == ["× 1 of 3 tiny"]
+    assert panel.get_title(loc="left") == "n = 10"
+    np.testing.assert_allclose(figures[0].columns["mean"], pair.mean(axis=0))
+    assert set(figures[0].columns["stable_runs"]) == {2}
+
+
+def test_profiles_are_measured_against_the_reference(studied: Any) -> None:
+    densities = hold(studied)
+    content = HOLD.build(collected(studied))
+    numbers = content.numbers["stability"]["hold"]
+    truth = (densities["truth-0"] + densities["truth-1"]) / 2
+    rms = [np.sqrt(np.mean((densities[f"hold-tiny-10-{r}-0"] - truth) ** 2)) for r in (0, 1)]
+    own_rms = numbers["rms_from_reference"]["Au36 O24 H48, 300 K"]["density"]["tiny"]["10"]
+    assert own_rms["mean"] == pytest.approx(np.mean(rms))
+    assert (own_rms["least"], own_rms["greatest"]) == pytest.approx((min(rms), max(rms)))
+    assert numbers["runs"]["tiny"]["10"] == {
+        "asked": 3, "done": 3, "failures": {"2": {"time_ps": 0.7, "cause": "conserved energy"}},
+    }  # fmt: skip
+    assert content.verdict == [
+        ["Study hold (stability): 3 of 3 runs of 2.00 ps done, unstable: tiny at n = 10: 1 of 3."]
+    ]
+    beside = next(block for block in content.blocks if "beside the paper" in getattr(block, "caption", ""))
+    assert beside.rows == [["tiny", "0 of 3", "1 of 3 (n = 10)"]]
+    assert "Systems and criteria differ" in beside.caption
+
+
+def test_a_reference_of_other_atoms_is_named(studied: Any) -> None:
+    hold(studied)
+    for item in [task for task in studied.tasks if task.subject.get("md") == "truth"]:
+        studied.tasks.remove(item)
+    (caution,) = [c for c in HOLD.build(collected(studied)).warnings if "reference truth" in c.sentence]
+    assert "has not run, or is of other atoms" in caution.sentence
+
+
+def heat(campaign: Any) -> None:
+    """Both cases: of 48 atoms, temperatures 300 K + (10, -10, 30, -30 K) in turn, twice as far in `noise`."""
+    times = 0.01 * np.arange(1001)
+    for case, scale in (("chain", 1.0), ("noise", 2.0)):
+        for replica in range(2):
+            subject = {"md": f"heat-{case}", "replica": replica, "committee": "mace"}
+            shape = np.tile([10.0, -10.0, 30.0, -30.0], 251)[:1001] * scale
+            columns = {"time_ps": times, "temperature_K": 300 + shape, "temperature_O_K": 330 + shape}
+            outcome = {"outcome": "completed", "cause": None, "time_ps": 10.0}
+            campaign.commit("md", subject, outcome, {"thermo.csv": csv_bytes(columns)})
+            thermo = {
+                "temperature_K": {"mean": 300.0, "se": 1.0, "atoms": 48, "independent": 900.0, "dof": 9.0},
+                "temperature_O_K": {"mean": 330.0, "se": 1.0, "atoms": 16, "independent": 900.0, "dof": 9.0},
+            }
+            described = [one.to_json() for one in THERMO if one.name in thermo]
+            values = {"thermo": thermo, "descriptors": described, "equilibration_ps": 1.0, "analysed_ps": 9.0}
+            campaign.commit("analyse", subject, values, {})
+
+
+def test_temperatures_and_their_variance_beside_the_canonical_one(studied: Any) -> None:
+    """2 T²/(3 N): 1250 K² of 48 atoms, 3750 K² of 16; the series' own (10² + 30²)/2 = 500 K²."""
+    heat(studied)
+    (part,) = parts(collected(studied), "thermostats")
+    every = {(own.case, own.temperature.whose): own for own in thermostats.kinetics(part)}
+    assert set(every) == {(case, whose) for case in ("chain", "noise") for whose in ("all atoms", "O")}
+    for case, variance in (("chain", 500.0), ("noise", 2000.0)):
+        for whose, canonical in (("all atoms", 1250.0), ("O", 3750.0)):
+            known = every[case, whose]
+            assert known.canonical_variance == pytest.approx(canonical)
+            assert known.fluctuation is not None
+            assert known.fluctuation.ratio == pytest.approx(variance / canonical, rel=0.01)
+    assert not every["chain", "all atoms"].temperature.off
+    assert every["chain", "O"].temperature.off
+    rows = thermostats.table(part, [*every.values()]).rows
+    assert rows[0][:6] == [
+        "chain", "mace, ase, nose-hoover-chain (damping 100 fs, length 3)", "all atoms", "48",
+        "300.00 ± 0.71", "300",
+    ]  # fmt: skip
+    assert "langevin (friction 0.2 1/ps)" in rows[2][1]
+
+
+def test_an_unstable_run_has_no_part_in_temperatures(studied: Any) -> None:
+    heat(studied)
+    change(studied, "md", "heat-chain", 1, outcome="unstable")
+    change(studied, "md", "heat-noise", 0, outcome="unstable")
+    change(studied, "md", "heat-noise", 1, outcome="unstable")
+    (part,) = parts(collected(studied), "thermostats")
+    every = thermostats.kinetics(part)
+    assert [(own.case, own.temperature.error.error) for own in every] == [("chain", 1.0)] * 2
+    assert thermostats.sentence(part, every).endswith("Unstable, left out: 3 of 4 runs.")
+
+
+def test_the_verdict_on_thermostats_names_species_and_cases(studied: Any) -> None:
+    heat(studied)
+    content = HEAT.build(collected(studied))
+    ((sentence,),) = content.verdict
+    assert "off their target: O 330.00 ± 0.71 K in chain and O 330.00 ± 0.71 K in noise" in sentence
+    assert "all atoms in chain 0.40" in sentence
+    (figure,) = content.figures
+    assert set(figure.columns["species"]) == {"all atoms", "O"}
+    assert len(figure.columns["time_ps"]) == 2 * 2 * 501, "every second row, of two cases and two species"
+    numbers = content.numbers["thermostats"]["heat"]
+    assert numbers["temperatures"]["noise"]["O"]["canonical_variance_K2"] == pytest.approx(3750.0)
+    assert set(numbers["md"]) == {"heat-chain", "heat-noise"}
+
+
+def test_independent_normal_temperatures_fluctuate_as_nvt() -> None:
+    """A Γ distribution of 3 N / 2 degrees of freedom, which is that of the kinetic energy."""
+    generator, atoms, kelvin = np.random.default_rng(4), 20, 300.0
+    series = generator.gamma(1.5 * atoms, kelvin / (1.5 * atoms), size=20_000)
+    known = thermostats.fluctuation(series, atoms, kelvin)
+    assert abs(known.ratio - 1) < 4 * known.error
+    assert 0.005 < known.error < 0.02
+
+
+def test_a_moving_average_follows_a_step_exponentially() -> None:
+    step = np.concatenate([np.zeros(1), np.ones(50)])
+    np.testing.assert_allclose(moving_average(step, 10.0), 1 - np.exp(-np.arange(51) / 10.0))
+    np.testing.assert_allclose(moving_average(np.full(5, 3.0), 2.0), 3.0)
+
+
+def move(campaign: Any) -> None:
+    """Charged runs, two of a model and two of the reference; a neutral one in which water stays less long."""
+    add(campaign, "charged", "mace")
+    add(campaign, "truth", None)
+    campaign.document["campaign"]["md"]["neutral"] = campaign.document["campaign"]["md"]["charged"]
+    subject = {"md": "neutral", "replica": 0, "committee": "mace"}
+    campaign.commit("md", subject, {"outcome": "completed", "cause": None, "time_ps": 2.0}, {})
+    values, files = analysed(ions=0)
+    errors = np.full(len(LAGS), DYNAMICS_SE["survival"])
+    files["survival.csv"] = csv_bytes({"lag_ps": LAGS, "survival": 1 - LAGS, "se_survival": errors})
+    campaign.commit("analyse", subject, values, files)
+
+
+def test_dynamics_by_potential_and_number_of_ions(studied: Any) -> None:
+    """At 0.5 ps, the longest lag: e^(-0.5/0.4) = 0.287, 1 - 0.5/2 = 0.75, and 0.5 without ions."""
+    move(studied)
+    (part,) = parts(collected(studied), "dynamics")
+    every = dynamics.motions(part)
+    assert [(own.line.name, own.ions) for own in every] == [("neutral", 0), ("truth", 1), ("charged", 1)]
+    rows = {row[0]: row[3:] for row in dynamics.table(part, every).rows}
+    assert rows["neutral"] == ["0", "0.287 ± 0.020", "0.500 ± 0.030"]
+    assert rows["charged"] == ["1", "0.287 ± 0.014", "0.750 ± 0.021"]
+    beside = dynamics.paper(part, every)
+    assert beside is not None
+    assert beside.rows == [
+        ["mace", "C_dip(0.500 ps)", "0 to 1 ion", "increases", "0.000 ± 0.024", "unresolved"],
+        ["mace", "P_surv(0.500 ps)", "0 to 1 ion", "increases", "0.250 ± 0.037", "increases"],
+    ]
+    assert dynamics.sentence(part, every) == (
+        "Study motion (dynamics): 3 of 3 runs with C_dip or P_surv. C_dip of mace unresolved with ions; "
+        "P_surv of mace increases with ions."
+    )
+
+
+def test_the_figure_of_dynamics_holds_both_functions_of_every_run(studied: Any) -> None:
+    move(studied)
+    content = MOTION.build(collected(studied))
+    (figure,) = content.figures
+    columns = {name: np.array(values) for name, values in figure.columns.items()}
+    assert len(columns["run"]) == 2 * 3 * len(LAGS)
+    own = (columns["function"] == "survival") & (columns["run"] == "neutral")
+    np.testing.assert_allclose(columns["value"][own].astype(float), 1 - LAGS)
+    np.testing.assert_allclose(columns["two_se"][own].astype(float), 0.06)
+    values = content.numbers["dynamics"]["motion"]["runs"]["charged"]["values"]
+    assert values["survival"]["0.5"]["mean"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "words"),
+    [((2.0, None, 4.0), Extremes(3.0, 2.0, 4.0, 2), "3.00 (2.00 to 4.00)"),
+     ((5.0,), Extremes(5.0, 5.0, 5.0, 1), "5.00"),
+     ((None, float("nan")), None, "")],
+)  # fmt: skip
+def test_extremes(values: Any, expected: Extremes | None, words: str) -> None:
+    extremes = Extremes.of(values)
+    assert extremes == expected
+    assert not extremes or extremes.words() == words
+
+
+@pytest.mark.whole
+def test_the_whole_report_with_studies(studied: Any, tmp_path: Path) -> None:
+    """Each section on the page and in results.json; the general sections show the campaign's own entries."""
+    learn(studied)
+    hold(studied)
+    heat(studied)
+    page = build_report(studied.document, studied.tasks, studied.store, tmp_path / "out").read_text("utf-8")
+    results = read_json(tmp_path / "out/results.json")
+    for name in ("data_efficiency", "stability", "thermostats"):
+        assert f'<section id="{name}"' in page
+        assert len(results[name]) == 1
+    assert set(results["committees"]) == {"mace"}
+    assert set(results["md"]) == {"bulk", "truth"}
+    assert set(results["campaign"]["asked"]["studies"]) == set(STUDIES)
+    assert "hold-tiny-10-0" in results["campaign"]["asked"]["md"]
+    assert {"data-efficiency-learning", "thermostats-heat"} <= set(results["figures"])
+    assert (tmp_path / "out/figures/data-efficiency-learning.pdf").read_bytes().startswith(b"%PDF")
+    assert any(words.startswith("Study hold (stability)") for words in results["verdict"])

@@ -1,0 +1,93 @@
+"""What each study unfolds into, counted by hand from the paper's protocol."""
+
+from typing import Any
+
+import pytest
+
+from mlipbench_hpc.campaign.unfold import Unfolded, unfold
+
+MODELS = ["dp", "dp-mp", "grace-1l", "mace"]
+DRAW = {"dataset": "neutral", "validation": 100, "test": 200, "seed": 3}
+
+
+def unfolded(**entry: Any) -> Unfolded:
+    """The study `paper` alone."""
+    result = unfold({"studies": {"paper": entry}})
+    assert result.wrong == []
+    return result
+
+
+def test_figure_2_is_four_models_at_four_sizes_mace_once() -> None:
+    sizes = [50, 100, 500, 1000]
+    result = unfolded(
+        kind="data-efficiency", models=MODELS, sizes=sizes, repeats=3, repeats_of={"mace": 1}, **DRAW
+    )
+    entries = result.entries("paper")
+    assert entries["splits"] == [f"paper-{size}x{repeats}" for size in sizes for repeats in (3, 1)]
+    assert len(entries["committees"]) == 16
+    assert set(entries) == {"splits", "committees"}
+    splits, committees = result.document["splits"], result.document["committees"]
+    assert splits["paper-500x3"] == DRAW | {"train": 500, "members": 3}
+    assert splits["paper-500x1"] == DRAW | {"train": 500, "members": 1}
+    assert committees["paper-mace-500"] == {"model": "mace", "split": "paper-500x1"}
+    assert committees["paper-dp-mp-500"] == {"model": "dp-mp", "split": "paper-500x3"}
+    trained = sum(splits[committee["split"]]["members"] for committee in committees.values())
+    assert trained == 3 * 4 * 3 + 4
+
+
+def test_models_that_all_repeat_otherwise_need_no_split_of_the_default() -> None:
+    result = unfolded(kind="data-efficiency", models=["mace"], sizes=[50], repeats_of={"mace": 1}, **DRAW)
+    assert result.entries("paper") == {"splits": ["paper-50x1"], "committees": ["paper-mace-50"]}
+
+
+def test_figure_3_is_three_runs_of_each_model_at_three_sizes() -> None:
+    run = {"length": "100 ps", "timestep": "0.5 fs", "fixed_layers": 2}
+    start = {"dataset": "starts", "frames": [7, 8, 9]}
+    result = unfolded(kind="stability", models=MODELS, sizes=[50, 100, 500], start=start, md=run, **DRAW)
+    runs = result.document["md"]
+    assert len(runs) == 4 * 3 * 3
+    assert runs["paper-dp-mp-100-2"] == run | {
+        "committee": "paper-dp-mp-100", "member": 2, "start": {"dataset": "starts", "frames": [9]},
+    }  # fmt: skip
+    assert len(result.entries("paper")["committees"]) == 12
+
+
+def test_a_system_is_the_start_of_all_repeats() -> None:
+    result = unfolded(
+        kind="stability", models=["dp"], sizes=[5], start={"system": "box"}, md={"length": "1 ps"}, **DRAW
+    )
+    assert [run["start"] for run in result.document["md"].values()] == [{"system": "box"}] * 3
+
+
+def test_figure_s5_is_a_run_for_each_engine() -> None:
+    chain = {"kind": "nose-hoover-chain", "damping": "50 fs"}
+    cases = {
+        "lammps": {"committee": "mace", "engine": "lammps", "thermostat": chain},
+        "ase": {"potential": "electrode", "engine": "ase"},
+    }
+    start, run = {"dataset": "neutral"}, {"length": "100 ps", "temperature": "300 K"}
+    result = unfolded(kind="thermostats", start=start, replicas=2, md=run, cases=cases)
+    shared = run | {"start": start, "replicas": 2}
+    assert result.document["md"] == {
+        "paper-lammps": shared | cases["lammps"], "paper-ase": shared | cases["ase"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"md": {"length": "1 ps", "engine": "ase"}}, "`engine` under each of `cases`"),
+        ({"cases": {"one": {"engine": "ase"}}}, "exactly one of `committee` and `potential`"),
+        ({"cases": {}}, "at least one entry"),
+    ],
+)
+def test_cases_that_say_too_much_or_too_little_are_refused(entry: dict[str, Any], said: str) -> None:
+    good = {
+        "kind": "thermostats", "start": {"dataset": "neutral"}, "md": {"length": "1 ps"},
+        "cases": {"one": {"committee": "mace", "engine": "ase"}},
+    }  # fmt: skip
+    result = unfold({"studies": {"paper": good | entry}})
+    (mistake,) = result.wrong
+    assert mistake.place[:2] == ("studies", "paper")
+    assert said in mistake.expected
+    assert result.homes == {}
