@@ -6,6 +6,8 @@ from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, joined,
 from mlipbench_hpc.report.draw.overlay import BLACK, DASHES
 from mlipbench_hpc.report.dynamics import FUNCTIONS, Motion
 
+PANEL_HEIGHT, LEGEND_ROW = 2.7, 0.2  # inches
+
 
 def functions(study: str, every: list[Motion]) -> Figure | None:
     """A panel for each function, a colour for each potential, a dash for each number of ions."""
@@ -13,10 +15,12 @@ def functions(study: str, every: list[Motion]) -> Figure | None:
     panels = {name: f"{symbol}(τ)" for name, symbol in FUNCTIONS.items() if name in known}
     if not panels:
         return None
-    canvas, axes = side_by_side(list(panels.values()), "lag τ / ps", "", shared=False)
+    height = PANEL_HEIGHT + LEGEND_ROW * -(-len(every) // 2)
+    canvas, axes = side_by_side(list(panels.values()), "lag τ / ps", "", height, shared=False)
     for function, title in panels.items():
         _draw(axes[title], function, [own for own in every if function in own.bands])
-    next(iter(axes.values())).legend(fontsize=7)
+    entries = max((pane.get_legend_handles_labels() for pane in axes.values()), key=lambda pair: len(pair[0]))
+    canvas.legend(*entries, loc="outside lower left", ncols=2)
     lines = "; ".join(f"{own.title}: {own.line.about()}" for own in every)
     caption = (
         "Dipole correlation and survival probability of first-layer water against the lag, one colour for "
