@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, joined, side_by_side
 from mlipbench_hpc.report.draw.overlay import BLACK, DASHES
 from mlipbench_hpc.report.dynamics import FUNCTIONS, Motion
+from mlipbench_hpc.report.text import count
 
 PANEL_HEIGHT, LEGEND_ROW = 2.7, 0.2  # inches
 
@@ -40,6 +41,10 @@ def _rows(own: Motion, function: str) -> dict[str, object]:
     return {"lag_ps": known.x, "value": known.mean, "two_se": 2 * known.se}
 
 
+def _label(own: Motion) -> str:
+    return f"{own.line.title(own.group.drawn)}, {count(own.ions, 'ion')}"
+
+
 def _draw(axes: Axes, function: str, every: list[Motion]) -> None:
     models = list(
         dict.fromkeys(own.line.potential.title for own in every if not own.line.potential.reference)
@@ -51,6 +56,6 @@ def _draw(axes: Axes, function: str, every: list[Motion]) -> None:
         later = known.x > 0  # The axis is logarithmic.
         x, mean, width = known.x[later], known.mean[later], 2 * known.se[later]
         dash = DASHES[charges.index(own.ions) % len(DASHES)]
-        axes.plot(x, mean, color=colour, linestyle=dash, label=own.title)
+        axes.plot(x, mean, color=colour, linestyle=dash, label=_label(own))
         axes.fill_between(x, mean - width, mean + width, color=colour, alpha=0.2, linewidth=0)
     axes.set_xscale("log")
