@@ -169,8 +169,8 @@ def sentence(part: Part, every: list[Motion]) -> str:
     runs = f"{len(every)} of {count(len(part.spec.runs), 'run')}"
     state = f"Study {part.name} (dynamics): {runs} with C_dip or P_surv."
     words = [
-        f"{FUNCTIONS[change.function]} of {change.potential} {_sign(change)} with ions"
+        f"{FUNCTIONS[change.function]} of {change.potential} {_sign(change)}"
         for change in changes(every)
         if _sign(change) != NOTHING
     ]
-    return f"{state} {'; '.join(words)}." if words else state
+    return f"{state} From the fewest ions to the most: {'; '.join(words)}." if words else state

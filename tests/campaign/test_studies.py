@@ -192,6 +192,12 @@ def test_a_study_that_makes_nothing_names_runs_that_are_there(
     assert load_campaign(write_studied(tmp_path, text.replace(runs, "[crystal, heat-chain]")))
 
 
+def test_polarization_is_of_datasets_that_are_there(tmp_path: Path) -> None:
+    text = f"{STUDIED}  answer: {{kind: polarization, datasets: [argn]}}\n"
+    (problem,) = problems_of(tmp_path, text)
+    assert (problem.path, problem.hint) == ("studies.answer.datasets[0]", "argon")
+
+
 def test_a_study_may_refer_to_what_a_later_one_makes(tmp_path: Path) -> None:
     text = STUDIED.replace("reference: crystal", "reference: heat-chain")
     assert load_campaign(write_studied(tmp_path, text)).studies["hold"]["reference"] == "heat-chain"
@@ -249,7 +255,9 @@ def test_the_schema_describes_every_study() -> None:
         schema["$defs"][one["$ref"].rpartition("/")[2]]["properties"]["kind"]["const"]
         for one in choices["oneOf"]
     }
-    assert kinds == set(studies()) == {"data-efficiency", "dynamics", "stability", "thermostats"}
+    assert (
+        kinds == set(studies()) == {"data-efficiency", "dynamics", "polarization", "stability", "thermostats"}
+    )
     plain = Campaign.model_json_schema()
     assert {**schema, "$defs": None, "properties": None} == {**plain, "$defs": None, "properties": None}
     assert plain["$defs"].items() <= schema["$defs"].items()

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 from charged import add, change, collected
-from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes
+from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes, npz
 
 from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Split
 from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.contract.folder import read_json
-from mlipbench_hpc.report import data_efficiency, dynamics, stability, thermostats
+from mlipbench_hpc.report import data_efficiency, dynamics, polarization, stability, thermostats
 from mlipbench_hpc.report.draw.thermostats import moving_average
 from mlipbench_hpc.report.extremes import Extremes
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.sections.data_efficiency import SECTION as LEARNING
 from mlipbench_hpc.report.sections.dynamics import SECTION as MOTION
+from mlipbench_hpc.report.sections.polarization import SECTION as POLAR
 from mlipbench_hpc.report.sections.stability import SECTION as HOLD
 from mlipbench_hpc.report.sections.thermostats import SECTION as HEAT
 from mlipbench_hpc.report.studies import own, parts
@@ -42,6 +43,7 @@ STUDIES: dict[str, Any] = {
         },
     },
     "motion": {"kind": "dynamics", "runs": ["truth", "charged", "neutral"]},
+    "polar": {"kind": "polarization", "datasets": ["film"]},
 }  # fmt: skip
 SCHEMAS: dict[str, Any] = {"splits": Split, "committees": Committee, "md": MolecularDynamics}
 # By model and size: energies in meV/atom and forces in meV/Å of each repeat.
@@ -111,7 +113,7 @@ def test_a_study_has_the_results_of_its_own_entries_and_the_rest_has_not(studied
 def test_a_campaign_without_studies_has_no_such_sections(campaign: Any) -> None:
     results = collected(campaign)
     assert own(results) is results
-    for section in (LEARNING, HOLD, HEAT, MOTION):
+    for section in (LEARNING, HOLD, HEAT, MOTION, POLAR):
         content = section.build(results)
         assert (content.blocks, content.numbers, content.verdict, content.warnings) == ([], {}, [], [])
 
@@ -375,8 +377,8 @@ def test_dynamics_by_potential_and_number_of_ions(studied: Any) -> None:
         ["mace", "P_surv(0.500 ps)", "0 to 1 ion", "increases", "0.250 ± 0.037", "increases"],
     ]
     assert dynamics.sentence(part, every) == (
-        "Study motion (dynamics): 3 of 3 runs with C_dip or P_surv. C_dip of mace unresolved with ions; "
-        "P_surv of mace increases with ions."
+        "Study motion (dynamics): 3 of 3 runs with C_dip or P_surv. From the fewest ions to the "
+        "most: C_dip of mace unresolved; P_surv of mace increases."
     )
 
 
@@ -391,6 +393,86 @@ def test_the_figure_of_dynamics_holds_both_functions_of_every_run(studied: Any) 
     np.testing.assert_allclose(columns["two_se"][own].astype(float), 0.06)
     values = content.numbers["dynamics"]["motion"]["runs"]["charged"]["values"]
     assert values["survival"]["0.5"]["mean"] == pytest.approx(0.75)
+
+
+NEUTRAL, CHARGED = "Au36H48O24", "Au36H48Na1O24"
+
+
+def polarize(campaign: Any, labelled: bool = True) -> dict[str, np.ndarray]:
+    """Forty frames in turn without and with an ion, the latter with the water below the metal.
+
+    Returns P_z, Σqz of ions along the outward normal, slab dipoles and potentials, the last two with noise.
+    """
+    generator, charged = np.random.default_rng(8), np.arange(40) % 2 == 1
+    across, ions = generator.normal(-3, 2, size=40), np.where(charged, generator.normal(5, 2, size=40), 0.0)
+    across = across + 0.4 * (ions - 5) * charged
+    dipoles = 0.5 * across + 0.8 * ions + generator.normal(scale=0.1, size=40)
+    potentials = 1 - 0.04 * across - 0.06 * ions + generator.normal(scale=0.005, size=40)
+    along_z = np.where(charged, -1.0, 1.0)
+    parts = np.stack([along_z * (dipoles - ions), along_z * ions, np.zeros(40)], axis=1)
+    labels = {"labels.npz": npz(dipoles=along_z * dipoles, potentials=potentials, parts=parts)}
+    key = campaign.commit("label", {"dataset": "film"}, {"frames": 40}, labels if labelled else {})
+    order = np.concatenate([np.flatnonzero(charged), np.flatnonzero(~charged)])
+    columns = {
+        "frame": order, "composition": (~charged[order]).astype(int), "P_z": across[order],
+        "dipole_eA": dipoles[order],
+    }  # fmt: skip
+    values = {
+        "blocks": 10, "frames": 40, "without": 0, "reasons": {},
+        "compositions": {name: {"frames": 20, "area_A2": 91.66} for name in (NEUTRAL, CHARGED)},
+    }  # fmt: skip
+    files = {"dipoles.csv": csv_bytes(columns)}
+    campaign.commit("dipole", {"frames": "film"}, values, files, {"frames": key})
+    return {"P_z": across, "ions": ions, "dipoles": dipoles, "potentials": potentials}
+
+
+def test_slopes_against_orientation_with_the_ions_taken_out(studied: Any) -> None:
+    """Least squares by numpy's own solver; without ions P_z alone."""
+    series = polarize(studied)
+    (part,) = parts(collected(studied), "polarization")
+    charged, neutral = polarization.frames(part)
+    assert (neutral.formula, charged.formula) == (NEUTRAL, CHARGED)
+    assert (neutral.charged, charged.charged) == (False, True)
+    odd = {name: values[1::2] for name, values in series.items()}
+    np.testing.assert_allclose(charged.ions, odd["ions"])
+    design = np.stack([odd["P_z"], odd["ions"], np.ones(20)], axis=1)
+    for name in ("dipoles", "potentials"):
+        fitted = np.linalg.lstsq(design, odd[name], rcond=None)[0]
+        slope = charged.at_fixed_ions(getattr(charged, name))
+        assert slope is not None
+        assert slope[0] == pytest.approx(fitted[0])
+        without = np.polyfit(series["P_z"][::2], series[name][::2], 1)[0]
+        alone = neutral.at_fixed_ions(getattr(neutral, name))
+        assert alone == neutral.alone(getattr(neutral, name))
+        assert alone is not None
+        assert alone[0] == pytest.approx(without)
+    residual = charged.without_ions(charged.potentials)
+    assert abs(np.polyfit(charged.across, residual, 1)[0] + 0.04) < 0.01, "the ions' part is gone"
+
+
+def test_polarization_beside_the_paper_in_its_area(studied: Any) -> None:
+    """A cell of half the paper's area: 0.04 eV here are 0.02 eV there, a tenth of its 0.2 eV."""
+    polarize(studied)
+    content = POLAR.build(collected(studied))
+    beside = next(block for block in content.blocks if "beside the paper" in getattr(block, "caption", ""))
+    assert [row[:3] for row in beside.rows] == [["film", CHARGED, "0.2"], ["film", NEUTRAL, "0.2"]]
+    assert all(float(row[-1]) == pytest.approx(0.1, rel=0.1) for row in beside.rows)
+    slopes = content.numbers["polarization"]["polar"]["slopes"]["film"][CHARGED]
+    assert slopes["potential_V_per_P_z_at_fixed_ions"][0] == pytest.approx(-0.04, abs=0.004)
+    (figure,) = content.figures
+    assert figure.name == "polarization-polar"
+    assert len(figure.columns["P_z"]) == 2 * 40
+
+
+def test_dipoles_of_a_file_have_no_potential(studied: Any) -> None:
+    polarize(studied, labelled=False)
+    (part,) = parts(collected(studied), "polarization")
+    every = polarization.frames(part)
+    assert polarization.paper(part, every) is None
+    assert [row[5:] for row in polarization.table(part, every).rows] == [["–", "–"]] * 2
+    assert polarization.sentence(part, every) == (
+        "Study polar (polarization): 2 compositions. No electrode potential is known."
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,9 @@ from matplotlib.axes import Axes
 from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, joined, side_by_side
 from mlipbench_hpc.report.draw.overlay import BLACK, DASHES
 from mlipbench_hpc.report.dynamics import FUNCTIONS, Motion
+from mlipbench_hpc.report.text import count
+
+PANEL_HEIGHT, LEGEND_ROW = 2.7, 0.2  # inches
 
 
 def functions(study: str, every: list[Motion]) -> Figure | None:
@@ -13,10 +16,12 @@ def functions(study: str, every: list[Motion]) -> Figure | None:
     panels = {name: f"{symbol}(τ)" for name, symbol in FUNCTIONS.items() if name in known}
     if not panels:
         return None
-    canvas, axes = side_by_side(list(panels.values()), "lag τ / ps", "", shared=False)
+    height = PANEL_HEIGHT + LEGEND_ROW * -(-len(every) // 2)
+    canvas, axes = side_by_side(list(panels.values()), "lag τ / ps", "", height, shared=False)
     for function, title in panels.items():
         _draw(axes[title], function, [own for own in every if function in own.bands])
-    next(iter(axes.values())).legend(fontsize=7)
+    entries = max((pane.get_legend_handles_labels() for pane in axes.values()), key=lambda pair: len(pair[0]))
+    canvas.legend(*entries, loc="outside lower left", ncols=2)
     lines = "; ".join(f"{own.title}: {own.line.about()}" for own in every)
     caption = (
         "Dipole correlation and survival probability of first-layer water against the lag, one colour for "
@@ -36,6 +41,10 @@ def _rows(own: Motion, function: str) -> dict[str, object]:
     return {"lag_ps": known.x, "value": known.mean, "two_se": 2 * known.se}
 
 
+def _label(own: Motion) -> str:
+    return f"{own.line.title(own.group.drawn)}, {count(own.ions, 'ion')}"
+
+
 def _draw(axes: Axes, function: str, every: list[Motion]) -> None:
     models = list(
         dict.fromkeys(own.line.potential.title for own in every if not own.line.potential.reference)
@@ -47,6 +56,6 @@ def _draw(axes: Axes, function: str, every: list[Motion]) -> None:
         later = known.x > 0  # The axis is logarithmic.
         x, mean, width = known.x[later], known.mean[later], 2 * known.se[later]
         dash = DASHES[charges.index(own.ions) % len(DASHES)]
-        axes.plot(x, mean, color=colour, linestyle=dash, label=own.title)
+        axes.plot(x, mean, color=colour, linestyle=dash, label=_label(own))
         axes.fill_between(x, mean - width, mean + width, color=colour, alpha=0.2, linewidth=0)
     axes.set_xscale("log")
