@@ -24,13 +24,16 @@ SIZES = "sizes.json"
 LOOSER = 10.0
 OUT_OF_MEMORY = ("out of memory", "resource_exhausted", "failed to allocate", "cannot allocate memory")
 GIB = 2**30
+# A call of LAMMPS takes 0.1 ms beside its steps.
+CALL_COUNTS_S, MOST_AT_ONCE = 0.01, 30
 Size = dict[str, Any]
 
 
 def run(context: Context) -> dict[str, Any]:
     """Times in s of a step by number of atoms (`sizes`), why there are no more (`ended`), and the machine.
 
-    Of each size: `first_s` until the first forces are there, compilation included; `warm_up_s`;
+    Of each size: `first_s` until the first forces are there, compilation included; `warm_up_s` of steps
+    before the blocks, those among them that show how many steps a block has;
     `seconds_per_step` of each block; `skin_A` beyond the cutoff in the engine's neighbour lists, None where
     it does not say. A size that ran is kept by a later attempt on the same hardware.
     """
@@ -151,7 +154,7 @@ class Scan:
         engine, energy, first_s = self.prepared(start)
         self.require_same(energy / copies)
         warm_up = [seconds(engine, 1) for _ in range(self.context.parameters["warm_up"])]
-        steps = max(1, ceil(self.context.parameters["block_time"] / median(warm_up)))
+        steps, tried_s = self.block_length(engine, median(warm_up))
         return {
             "copies": copies,
             "repeats": list(repeats),
@@ -161,13 +164,29 @@ class Scan:
             "skin_A": getattr(engine, "skin", None),
             "energy_eV": energy,
             "first_s": first_s,
-            "warm_up_s": sum(warm_up),
+            "warm_up_s": sum(warm_up) + tried_s,
             "steps_per_block": steps,
             "seconds_per_step": list(self.blocks(engine, steps)),
             "load_average": load,
             "peak_bytes": machine.peak_bytes(),
             "wall_s": time.perf_counter() - begin,
         }
+
+    def block_length(self, engine: Engine, pace: float) -> tuple[int, float]:
+        """Steps of a block, and seconds spent to find out; pace: s of a step that is called alone.
+
+        Where a step is so short that the call counts, more and more steps are tried in one call: twice, for
+        other work may stop one of them.
+        """
+        wanted = self.context.parameters["block_time"]
+        steps, spent = max(1, ceil(wanted / pace)), 0.0
+        while pace < CALL_COUNTS_S:
+            times = [seconds(engine, steps) for _ in range(2)]
+            spent += sum(times)
+            if min(times) >= wanted / 2:
+                break
+            steps = ceil(min(steps * wanted / min(times), MOST_AT_ONCE * steps))
+        return steps, spent
 
     def prepared(self, start: Start) -> tuple[Engine, float, float]:
         """Engine, its energy in eV at the start, and the seconds until it was known."""

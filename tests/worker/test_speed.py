@@ -124,6 +124,19 @@ def test_a_step_takes_what_it_takes(store: Store, monkeypatch: pytest.MonkeyPatc
     assert size["seconds_per_step"] == pytest.approx([0.03] * 5)
 
 
+def test_blocks_are_as_long_as_they_should_be_where_a_call_takes_longer_than_a_step() -> None:
+    """0.2 ms for a call, 5 µs for a step: 100 ms are 19,960 steps, not the 488 that single ones suggest."""
+    now = [0.0]
+    engine = SimpleNamespace(advance=lambda steps: now.__setitem__(0, now[0] + 2e-4 + 5e-6 * steps))
+    scan = object.__new__(speed.Scan)
+    scan.context = SimpleNamespace(parameters={"block_time": 0.1})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speed, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+        steps, spent = scan.block_length(engine, 2.05e-4)
+    assert 0.05 < 2e-4 + 5e-6 * steps < 0.12
+    assert spent == pytest.approx(now[0])
+
+
 def test_a_scan_ends_before_the_size_that_would_take_too_long(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,7 +70,7 @@ def test_steps_are_timed_in_lammps_too(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     store.create()
     timing = {"warm_up": 2, "blocks": 5, "block_time": 0.02, "scan_time": 60.0, "copies": 2}
-    drawn = md(store, argon(), fixed_layers=None, wall="none")
+    drawn = md(store, argon())
     asked = replace(
         drawn, verb="speed", parameters=drawn.parameters | timing | {"cutoff": 5.2, "hardware": ""}
     )
