@@ -55,10 +55,12 @@ def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFi
     for low, sigma, high, observed in zip(
         *(bands[name] for name in ("sigma_low", "sigma", "sigma_high", "sigma_observed")), strict=True
     ):
-        assert 0 <= low <= sigma <= min(high, observed)
+        assert low == 0 if sigma is None else 0 <= low <= sigma <= min(high, observed)
+    assert bands["sigma"].count(None) == 1
     np.testing.assert_allclose(bands["mean"], np.mean(cea, axis=0))
     np.testing.assert_allclose(
-        bands["combined"], np.hypot(bands["se_driving_member"], 2 * np.array(bands["sigma"]))
+        bands["combined"],
+        np.hypot(bands["se_driving_member"], [2 * (sigma or 0.0) for sigma in bands["sigma"]]),
     )
     plain = n.std(axis=0, ddof=1) / np.sqrt(2000)  # the frames are independent
     assert np.mean(np.array(bands["se_driving_member"]) / plain) == pytest.approx(1, rel=0.4)
@@ -68,6 +70,7 @@ def test_numbers_are_those_of_the_formulas(files: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert "Run member 3 directly next" in text
     assert "3 frames after the last whole block were dropped" in text
+    assert "In 1 of 5 bins members differ by no more than their sampling noise: σ is not determined" in text
     assert "more frames" in text
     assert " ns " in text
 

@@ -12,6 +12,12 @@ and, where LAMMPS has a pair style of its own for the architecture,
 Without it the engine `lammps` calls the evaluator's calculator at every step. numbers: the atomic numbers
 of LAMMPS's atom types 1, 2, …, ascending. evaluator: the result of `load`.
 
+Where members can share work on the same frames, or give energies without forces, it defines
+
+    def committee(folders: list[Path], hyperparameters, device: str, dtype: str) -> Committee
+
+Without it every member is loaded and evaluated by itself (shared/members.py).
+
 `train` writes the model's file(s) into job.folder and returns JSON values (`epochs`, `parameters`); it calls
 job.report after every epoch, and continues from job.resume when that is given, as exactly as the card claims
 under `restart`.
@@ -67,6 +73,13 @@ class Evaluator(Protocol):
 
     def calculator(self) -> "Calculator":
         """ASE calculator with energy and forces."""
+
+
+class Committee(Protocol):
+    """All members of a committee, loaded."""
+
+    def energies(self, frames: Frames, batch_size: int) -> Floats:
+        """Energies (M, F) eV of every member on all frames, in order."""
 
 
 @dataclass(frozen=True)

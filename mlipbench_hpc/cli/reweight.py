@@ -18,6 +18,7 @@ from mlipbench_hpc.contract.folder import write_json
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.arrays import Unusable, read_npy
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.summary import number
 
 FEWEST_MEMBERS = 2
 LEAST, MOST = 1e-6, 1e9
@@ -174,7 +175,7 @@ def compute(arrays: Arrays, options: argparse.Namespace) -> dict[str, Any]:
         "members": members,
         "driven_by": "mean of the members" if arrays.place is None else f"member {arrays.place}",
         "bands": _bands(average, error, options.alpha),
-        "notes": _notes(average, frames - used, options) + _short(others, weights.length),
+        "notes": _notes(average, error, frames - used, options) + _short(others, weights.length),
         "advice": _advice(others, average, error, used, options),
         "next_member": advice.next_member(others),
     }
@@ -189,30 +190,37 @@ def _profiles(average: Reweighted, error: Sampling, member: int) -> dict[str, li
     return {name: values.tolist() for name, values in columns.items()}
 
 
-def _bands(average: Reweighted, error: Sampling, alpha: float | None) -> dict[str, list[float]]:
+def _bands(average: Reweighted, error: Sampling, alpha: float | None) -> dict[str, list[float | None]]:
     """Centre lines, and the sampling and the training error apart and combined.
 
-    sigma: without sampling noise; sigma_observed: with it. training: α·σ, without α Student's factor times σ.
+    sigma: without sampling noise, None where members differ by no more than that; sigma_observed: with it.
+    training: α·σ, without α Student's factor times σ; combined: without it where σ is None.
     """
-    sigma, limits = error.spread.sigma, error.spread.limits
+    sigma, limits = error.spread.determined, error.spread.limits
     training = sigma * band_factor(alpha, average.cea.shape[-2])
     columns = {
         "driving_member": average.driving, "se_driving_member": error.driving,
         "mean": average.mean, "se_mean": error.mean,
         "sigma": sigma, "sigma_low": limits[0], "sigma_high": limits[1], "sigma_observed": average.sigma,
         "sampling_2se": 2 * error.driving, "training": training,
-        "combined": combined(error.driving, training),
+        "combined": combined(error.driving, np.nan_to_num(training)),
     }  # fmt: skip
-    return {name: values.tolist() for name, values in columns.items()}
+    return {name: [number(value) for value in values] for name, values in columns.items()}
 
 
-def _notes(average: Reweighted, dropped: int, options: argparse.Namespace) -> list[str]:
+def _notes(average: Reweighted, error: Sampling, dropped: int, options: argparse.Namespace) -> list[str]:
     notes = []
     if dropped:
         notes.append(f"{dropped} frames after the last whole block were dropped.")
     negative = int(((average.cea < 0) & (average.driving >= 0)).any(axis=0).sum())
     if negative:
         notes.append(f"In {negative} bins CEA is negative; the values are not clipped.")
+    lost = int(np.isnan(error.spread.determined).sum())
+    if lost:
+        notes.append(
+            f"In {lost} of {len(average.mean)} bins members differ by no more than their sampling noise: "
+            "σ is not determined there (`sigma` null; `sigma_high` is its upper limit)."
+        )
     if options.alpha is None:
         factor = band_factor(None, average.cea.shape[-2])
         notes.append(

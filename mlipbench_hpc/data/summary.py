@@ -20,12 +20,13 @@ def summary(frames: Frames) -> dict[str, Any]:
         "frames": len(frames),
         "atoms": int(frames.offsets[-1]),
         "compositions": dict(Counter(strata(frames))),
-        "energy_mean_eV_per_atom": _number(energies.mean()),
-        "energy_std_eV_per_atom": _number(energies.std()),
-        "force_std_eV_per_A": _number(frames.forces.std()),
-        "force_largest_eV_per_A": _number(np.abs(frames.forces).max()),
+        "energy_mean_eV_per_atom": number(energies.mean()),
+        "energy_std_eV_per_atom": number(energies.std()),
+        "force_std_eV_per_A": number(frames.forces.std()),
+        "force_largest_eV_per_A": number(np.abs(frames.forces).max()),
     }
 
 
-def _number(value: np.floating[Any]) -> float | None:
+def number(value: float | np.floating[Any]) -> float | None:
+    """Float for JSON: None where it is not finite."""
     return float(value) if np.isfinite(value) else None

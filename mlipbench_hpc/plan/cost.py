@@ -97,18 +97,22 @@ def evaluate(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames
     return _pass(card, parameters, facts, frames, size, inodes=6)
 
 
-def reevaluate(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: float) -> Cost:
-    """One member on so many stored frames."""
-    return _pass(card, parameters, facts, frames, RECORDS_BYTES + round(16 * frames), inodes=5)
+def reevaluate(
+    card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: float, members: int
+) -> Cost:
+    """So many members on so many stored frames, in one process."""
+    size = RECORDS_BYTES + round(8 * (1 + members) * frames)
+    return _pass(card, parameters, facts, frames, size, inodes=5, members=members)
 
 
 def _pass(
-    card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: float, size: int, inodes: int
-) -> Cost:
-    """Energies and forces of `frames` in batches."""
+    card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: float, size: int, inodes: int,
+    members: int = 1,
+) -> Cost:  # fmt: skip
+    """Energies and forces of `frames` by every member in batches."""
     batch = min(max(frames, 1), parameters["batch_size"])
     law_s = laws(card, parameters, facts, batch)
-    return _of(law_s["start"], law_s["evaluate"] * frames / batch, size, inodes)
+    return _of(law_s["start"], law_s["evaluate"] * frames / batch * members, size, inodes)
 
 
 def _of(start_s: float, work_s: float, bytes: int, inodes: int) -> Cost:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlipbench_hpc.analysis.inference import LEVEL
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.layers import conditional
-from mlipbench_hpc.report.models import judgement
+from mlipbench_hpc.report.models import Judgement, judgement
 from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.significance import unmatched
 from mlipbench_hpc.report.starts import common_past
@@ -74,21 +73,18 @@ def _resolved(tested: list[Difference]) -> str:
 def _provisional(compared: Iterable[Group]) -> str:
     """Reservation about the sentence on differences where runs fail criteria of convergence."""
     open_groups = [group.title for group in compared if not convergence.converged(group)]
-    if not open_groups:
-        return ""
-    return (
-        f" Provisional: in {listed(open_groups)} runs fail criteria of convergence, so that errors "
-        "may be too small and more MD may change this."
-    )
+    where = f" in {listed(open_groups)}"
+    return f" Provisional, because runs{where} are not converged: more MD may change it." * bool(open_groups)
 
 
 def _condition(chosen: list[Difference]) -> str:
     """Reservations: layers where ions began, temperatures that are not known, controls, common starts."""
     lines = {line.name: line for difference in chosen for line in (difference.line, difference.other)}
     bound = [name for name, line in lines.items() if conditional(line)]
-    words = f" Conditional on the layers where the ions of {listed(bound)} began." * bool(bound)
+    parts = [f"the layers where the ions of {listed(bound)} began"] * bool(bound)
     cold = [name for name, line in lines.items() if unclear(line)]
-    words += f" Conditional on temperatures of {listed(cold)} that are not determined." * bool(cold)
+    parts += [f"temperatures of {listed(cold)}, which are not determined"] * bool(cold)
+    words = f" Conditional on {', and on '.join(parts)}." * bool(parts)
     return words + _controls(chosen) + _common_past(chosen)
 
 
@@ -96,7 +92,7 @@ def _controls(chosen: list[Difference]) -> str:
     """Sentence on the controls that fail: the test is too liberal for runs so short."""
     parts = [
         f"{checked.failed} of {checked.windows} windows of {difference.other.name} as long as a run of "
-        f"{difference.line.name} differ from its rest in {difference.quantity.phrase} at p ≤ {LEVEL} "
+        f"{difference.line.name} differ from its rest in {difference.quantity.phrase} "
         f"({number(checked.expected, 2)} expected)"
         for difference in chosen
         if difference.other.potential.reference
@@ -106,8 +102,8 @@ def _controls(chosen: list[Difference]) -> str:
     if not parts:
         return ""
     return (
-        f" The control fails: {'; '.join(parts)}: the test is too liberal for runs so short, and the scatter "
-        "of these windows is taken as error where it is larger."
+        f" The control fails, so the error is the scatter of its windows where that is larger: "
+        f"{'; '.join(parts)}."
     )
 
 
@@ -119,8 +115,8 @@ def _common_past(chosen: list[Difference]) -> str:
         if past := common_past(line, other):
             together.setdefault((past.other, past.apart, past.time), []).append(past.line)
     return "".join(
-        f" Not independent of {other}: {listed(lines)}, whose starts lie {apart} ps from its own, within the "
-        f"autocorrelation time {time}."
+        f" Not independent of {other}: {listed(lines)}, whose starts lie {apart} ps from its own "
+        f"(autocorrelation time {time})."
         for (other, apart, time), lines in together.items()
     )
 
@@ -258,21 +254,23 @@ def _seconds_per_ps(results: Results, line: Line) -> float | None:
     return wall / length if wall > 0 and length > 0 else None
 
 
-def _train_first(results: Results, unusable: list[str], short: list[Line]) -> str:
+def _train_first(results: Results, unusable: dict[str, Judgement], short: list[Line]) -> str:
     """Proposal to train committees that are not usable for MD, then to extend the short MD of the others."""
+    near = [name for name, verdict in unusable.items() if verdict.provisional]
+    reserved = f" Provisional for {listed(near)}: the limit lies within two standard errors." * bool(near)
     first = (
-        f"Next: train {listed(unusable)} longer or on more structures: errors on test frames are above the "
-        "limit for MD, and more MD does not help."
+        f"Next: train {listed(list(unusable))} longer or on more structures: errors on test frames are above "
+        f"the limit for MD, and more MD does not help.{reserved}"
     )
     return f"{first} {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else first
 
 
-def _not_usable(results: Results, lines: list[Line]) -> list[str]:
-    """Committees that drive these lines and are not usable for MD, by their errors on test frames."""
+def _not_usable(results: Results, lines: list[Line]) -> dict[str, Judgement]:
+    """Verdicts on committees that drive these lines and are not usable for MD, by name."""
     names = dict.fromkeys(line.potential.name for line in lines if not line.potential.reference)
     finals = {name: final_round(results, name) for name in names}
     judged = {name: judgement(results, final) for name, final in finals.items() if final}
-    return [name for name, verdict in judged.items() if verdict and verdict.verdict == "not usable"]
+    return {name: verdict for name, verdict in judged.items() if verdict and verdict.verdict == "not usable"}
 
 
 def _extend(results: Results, chosen: list[Line], why: str, word: str = "Next:") -> str:

@@ -14,7 +14,6 @@ from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION, Samples
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, resampled, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
 from mlipbench_hpc.analysis.spread import Spread, spread
-from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints, composition
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.worker.context import Context
@@ -105,18 +104,9 @@ def _interval(stretch: Stretch) -> float | None:
 
 
 def member_energies(context: Context) -> tuple[Ints, Floats]:
-    """Indices (K,) into the trajectory and energies (M, K) eV of all members there.
-
-    Raises InputFailure where members were evaluated on different frames.
-    """
-    members = []
-    for role in context.upstream_roles("member-"):
-        with np.load(context.upstream(role) / ENERGIES, allow_pickle=False) as archive:
-            members.append((archive["indices"], archive["energies"]))
-    indices = members[0][0]
-    if any(not np.array_equal(indices, other) for other, _ in members):
-        raise InputFailure("the members were evaluated on different frames of the run; plan again")
-    return indices, np.array([energies for _, energies in members])
+    """Indices (K,) into the trajectory and energies (M, K) eV of all members there."""
+    with np.load(context.upstream("energies") / ENERGIES, allow_pickle=False) as archive:
+        return archive["indices"], archive["energies"]
 
 
 def alpha_of(context: Context, formula: str, notes: Notes) -> float | None:

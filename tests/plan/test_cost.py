@@ -199,8 +199,9 @@ def test_what_a_step_costs_besides_its_atoms_is_paid_once_a_batch(flat: Card) ->
         parameters = asked(card, {"epochs": 1, "batch_size": batch}) | {"batch_size": batch}
         assert cost.train(card, parameters, facts(156), 8, 0).core_s == pytest.approx(3 + 10 * steps)
         assert cost.evaluate(card, parameters, facts(156), 8).core_s == pytest.approx(3 + 10 * steps)
-        assert cost.reevaluate(card, parameters, facts(156), 8.0).core_s == pytest.approx(3 + 10 * steps)
-    assert cost.reevaluate(card, parameters, facts(156), 0.0).core_s == pytest.approx(3)
+        pass_s = cost.reevaluate(card, parameters, facts(156), 8.0, members=4).core_s
+        assert pass_s == pytest.approx(3 + 4 * 10 * steps)
+    assert cost.reevaluate(card, parameters, facts(156), 0.0, members=4).core_s == pytest.approx(3)
 
 
 def test_md_s_folder_does_not_grow_with_its_checkpoints(flat: Card) -> None:

@@ -143,10 +143,11 @@ def test_a_committee_that_is_not_usable_is_trained_before_it_runs_longer(
     add(campaign, "truth", None)
     short = conclusions.sentences(collected(campaign))[2]
     assert short.startswith("Next: extend the MD truth and charged to 100 ps")
-    bad = SimpleNamespace(verdict="not usable")
+    bad = SimpleNamespace(verdict="not usable", provisional=True)
     monkeypatch.setattr(conclusions, "judgement", lambda *_: bad)
     following = conclusions.sentences(collected(campaign))[2]
     assert following.startswith("Next: train mace longer or on more structures")
+    assert "Provisional for mace: the limit lies within two standard errors." in following
     assert "Then extend the MD truth to 100 ps" in following
 
 

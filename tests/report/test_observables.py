@@ -118,11 +118,8 @@ def simulate(campaign: Any, name: str, committee: str | None, shift: float) -> t
 def reweight(campaign: Any, subject: dict[str, Any], run: str) -> Any:
     """Member i's energy is SLOPES[i] · kT/Å · height of the ion, so that h is SLOPES[i] · height."""
     energies = np.outer(SLOPES, heights()) * kB * TEMPERATURE
-    files = [npz(indices=np.arange(BLOCKS * LENGTH), energies=row) for row in energies]
-    upstream = {
-        f"member-{member:03d}": commit(campaign.store, "reevaluate", {}, {"energies.npz": content})
-        for member, content in enumerate(files)
-    }
+    content = npz(indices=np.arange(BLOCKS * LENGTH), energies=energies)
+    upstream = {"energies": commit(campaign.store, "reevaluate", {}, {"energies.npz": content})}
     stratum = {"composition": "Au27H6Na1O3", "temperature_K": None, "alpha": 1.5, "withheld": None}
     calibration = commit(campaign.store, "calibrate", {"members": len(SLOPES), "strata": [stratum]})
     upstream |= {"md": run, "calibration": calibration}

@@ -167,7 +167,7 @@ def test_a_control_that_fails_widens_the_error_and_is_said(campaign: Any) -> Non
     assert difference.shares[0] == pytest.approx(checked.scatter**2 / 2 / test.whole.error**2)
     words = "16 of 16 windows of truth as long as a run of charged differ from its rest in mean P_z"
     assert any(words in sentence for sentence in conclusions.sentences(results))
-    assert any("the test is too liberal for runs so short" in own for own in conclusions.sentences(results))
+    assert any("The control fails, so the error is" in own for own in conclusions.sentences(results))
 
 
 def test_another_sampling_error_where_it_is_larger() -> None:

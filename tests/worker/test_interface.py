@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ HEIGHTS = np.linspace(2.05, 12.05, 21).tolist()
 INTERFACE = slab(HEIGHTS, np.linspace(-0.9, 0.9, 21).tolist(), [(4.0, 4.0, 5.05)])
 TRUST = {"rdf": {"pairs": [["O", "O"]], "r_max": 4.0, "bin": 0.5}, "profiles": {"metal": "Au", "bin": 0.1}}
 ADAPTER = """
+import json
+
 import numpy as np
 
 class Evaluator:
@@ -44,7 +48,7 @@ class Evaluator:
         return self.slope * oxygen[:, 0, 2] + 100 * self.slope, np.zeros_like(frames.positions)
 
 def load(folder, hyperparameters, device, dtype):
-    return Evaluator(hyperparameters["slope"], hyperparameters.get("stop"))
+    return Evaluator(json.loads((folder / "slope.json").read_text()), hyperparameters.get("stop"))
 """
 
 
@@ -261,36 +265,43 @@ def test_without_metal_densities_alone_and_that_is_said(store: Store) -> None:
     assert "cosine" not in read(folder / "profiles.csv")
 
 
-def reevaluate(store: Store, key: str, slope: float | None, **changes: Any) -> tuple[Any, Path]:
+def models(store: Store, slopes: Sequence[float | None]) -> dict[str, str]:
+    """Committed members whose energies rise with the first molecule's height by these slopes, eV/Å."""
+    files = [{"slope.json": json.dumps(slope).encode()} for slope in slopes]
+    return {f"member-{m:03d}": commit(store, "train", {}, own) for m, own in enumerate(files)}
+
+
+def reevaluate(store: Store, key: str, slopes: Sequence[float | None], **changes: Any) -> tuple[Any, Path]:
     given = {
         "stride": STRIDE, "equilibration": 0.0, "batch_size": 5, "device": "cpu", "dtype": "float64",
-        "hyperparameters": {"slope": slope}, "threads": 1,
+        "hyperparameters": {}, "threads": 1,
     }  # fmt: skip
-    return run(store, "reevaluate", given | changes, {"md": key, "model": commit(store, "train", {})})
+    return run(store, "reevaluate", given | changes, {"md": key} | models(store, slopes))
 
 
 def test_reevaluate_takes_the_stored_frames_in_batches(store: Store) -> None:
-    values, folder = reevaluate(store, md(store), 0.5)
+    values, folder = reevaluate(store, md(store), [0.5, -2.0])
     assert values == {"frames": FRAMES // STRIDE, "not_finite": 0}
     with np.load(folder / "energies.npz", allow_pickle=False) as saved:
         np.testing.assert_array_equal(saved["indices"], np.arange(0, FRAMES, STRIDE))
         height = 5.8 + HEIGHTS[0] + trajectory()[1][::STRIDE]
-        np.testing.assert_allclose(saved["energies"], 0.5 * height + 50, atol=1e-5)
+        np.testing.assert_allclose(saved["energies"], [0.5 * height + 50, -2 * height - 200], atol=1e-5)
 
 
 def test_reevaluate_goes_on_where_it_was(store: Store) -> None:
     given = {
         "stride": 1, "equilibration": 0.0, "batch_size": 5, "device": "cpu", "dtype": "float64", "threads": 1,
-        "hyperparameters": {"slope": 1.0, "stop": 4},
+        "hyperparameters": {"stop": 4},
     }  # fmt: skip
-    upstream = {"md": md(store), "model": commit(store, "train", {})}
+    upstream = {"md": md(store)} | models(store, [1.0, 2.0])
     task = Task("reevaluate", 1, "tests", "0" * 64, given, upstream, architecture=ARCHITECTURE)
     first = store.begin(task)
     assert attempt(first, None, commit=True) not in (EXIT_COMMITTED, EXIT_INTERRUPTED)
     assert list((first / "checkpoint").glob("*/energies.npz"))
     assert attempt(store.begin(task), None, commit=True) == EXIT_COMMITTED
     with np.load(store.task(task.key) / "energies.npz", allow_pickle=False) as saved:
-        np.testing.assert_allclose(saved["energies"], 105.8 + HEIGHTS[0] + trajectory()[1], atol=1e-5)
+        expected = 105.8 + HEIGHTS[0] + trajectory()[1]
+        np.testing.assert_allclose(saved["energies"], [expected, 2 * expected], atol=1e-5)
 
 
 def calibration(store: Store, alpha: float | None) -> str:
@@ -305,8 +316,7 @@ def reweight(
     store: Store, slopes: list[float | None], alpha: float | None = 1.5, key: str = "", driver: int = 0
 ) -> tuple[Any, Path]:
     key = key or md(store)
-    members = [reevaluate(store, key, slope)[1].name for slope in slopes]
-    upstream = {f"member-{m:03d}": name for m, name in enumerate(members)}
+    upstream = {"energies": reevaluate(store, key, slopes)[1].name}
     given = TRUST | {"blocks": 10, "equilibration": 0.0, "temperature": 300.0, "stride": STRIDE}
     given |= {"driving_member": driver}
     return run(store, "reweight", given, {"md": key, "calibration": calibration(store, alpha)} | upstream)
@@ -407,7 +417,7 @@ def test_a_committee_without_alpha_says_so(store: Store) -> None:
 
 def test_an_unstable_run_is_neither_evaluated_nor_reweighted(store: Store) -> None:
     key = md(store, "unstable")
-    assert reevaluate(store, key, 1.0)[0]["frames"] == 0
+    assert reevaluate(store, key, [1.0])[0]["frames"] == 0
     assert "unstable" in reweight(store, SLOPES, key=key)[0]["skipped"]
 
 

@@ -24,6 +24,7 @@ from mlipbench_hpc.architectures.dp.deepmd_kit import (
 )
 from mlipbench_hpc.architectures.dp.model import NAME, Record, export, require_possible, script
 from mlipbench_hpc.architectures.dp.systems import System, systems
+from mlipbench_hpc.architectures.hyperparameters import training_epochs
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
 from mlipbench_hpc.architectures.shared.labels import require_known, require_labels, symbols
@@ -172,7 +173,8 @@ def prepare(job: TrainingJob, known: list[int], scratch: Path) -> Trainer:
     for system, folder in zip(learn, folders, strict=True):
         system.write(folder, symbols(known))
     size = job.hyperparameters["batch_size"]
-    steps = job.hyperparameters["epochs"] * sum(-(-len(system.frames) // size) for system in learn)
+    epochs = training_epochs(job.hyperparameters, len(job.train))
+    steps = epochs * sum(-(-len(system.frames) // size) for system in learn)
     most = max(len(system.frames) for system in learn)
     settings = script(job, known, [folder.name for folder in folders], steps, most)
     (scratch / "input.json").write_text(json.dumps(settings, indent=1))

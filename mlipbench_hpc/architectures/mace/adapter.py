@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.interface import LammpsStyle
-from mlipbench_hpc.architectures.mace.evaluator import MaceEvaluator
+from mlipbench_hpc.architectures.mace.evaluator import MaceCommittee, MaceEvaluator
 from mlipbench_hpc.architectures.mace.model import NAME
 from mlipbench_hpc.architectures.mace.training import train
 from mlipbench_hpc.architectures.mace.unified import NEEDED, Unified
 from mlipbench_hpc.architectures.shared.labels import require_known
 
-__all__ = ["lammps", "load", "train"]
+__all__ = ["committee", "lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> MaceEvaluator:
@@ -19,6 +19,11 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     The model's own file contains its construction: `hyperparameters` are not needed.
     """
     return MaceEvaluator(folder, device, dtype)
+
+
+def committee(folders: list[Path], hyperparameters: dict[str, Any], device: str, dtype: str) -> MaceCommittee:
+    """Load members that are evaluated on the same neighbour lists; raises InputFailure as `load` does."""
+    return MaceCommittee([MaceEvaluator(folder, device, dtype) for folder in folders])
 
 
 def lammps(

@@ -1,5 +1,6 @@
 """Evaluation of a trained MACE model: many frames at once, or step by step in MD."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from mlipbench_hpc.architectures.mace.mace_torch import data, use_repeatable_exe
 from mlipbench_hpc.architectures.mace.model import NAME, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.labels import require_known
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 
@@ -29,16 +31,27 @@ class MaceEvaluator:
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element."""
-        require_known(NAME, frames.species(), self.known)
         energies, forces = [], []
         with width(self.dtype):
-            for start in range(0, len(frames), batch_size):
-                part = frames.select(list(range(start, min(start + batch_size, len(frames)))))
-                batch = next(iter(loader(list(graphs(part, self.known, self.cutoff)), batch_size)))
-                energy, force = self.forward(batch.to(self.device).to_dict())
+            for batch in self.batches(frames, batch_size):
+                energy, force = self.forward(batch)
                 energies.append(energy)
                 forces.append(force)
         return np.concatenate(energies) + self.reference(frames), np.concatenate(forces)
+
+    def batches(self, frames: Frames, batch_size: int) -> Iterator[dict[str, torch.Tensor]]:
+        """Graphs of at most `batch_size` frames each; raises InputFailure for an unknown element."""
+        require_known(NAME, frames.species(), self.known)
+        for start in range(0, len(frames), batch_size):
+            part = frames.select(list(range(start, min(start + batch_size, len(frames)))))
+            batch = next(iter(loader(list(graphs(part, self.known, self.cutoff)), batch_size)))
+            yield batch.to(self.device).to_dict()
+
+    def energies(self, graph: dict[str, torch.Tensor]) -> Floats:
+        """Interaction energies (frames,) eV of one batch of graphs, without the backward pass."""
+        with torch.no_grad():
+            answers = self.model(graph, training=False, compute_force=False)
+        return to_float64(answers["interaction_energy"])
 
     def forward(self, graph: dict[str, torch.Tensor]) -> tuple[Floats, Floats]:
         """Interaction energies (frames,) eV and forces (atoms, 3) eV/Å of one batch of graphs."""
@@ -57,6 +70,25 @@ class MaceEvaluator:
     def calculator(self) -> "MaceCalculator":
         """ASE calculator with energy and forces."""
         return MaceCalculator(self)
+
+
+class MaceCommittee:
+    """Members of one committee, evaluated on the same graphs."""
+
+    def __init__(self, members: Sequence[MaceEvaluator]) -> None:
+        self.members = members
+        if len({(tuple(member.known), member.cutoff) for member in members}) > 1:
+            raise InputFailure("members of one committee differ in elements or cutoff; train them together")
+
+    def energies(self, frames: Frames, batch_size: int) -> Floats:
+        """Energies (M, F) eV, float64; raises InputFailure for an unknown element."""
+        first = self.members[0]
+        with width(first.dtype):
+            parts = [
+                [member.energies(batch) for member in self.members]
+                for batch in first.batches(frames, batch_size)
+            ]
+        return np.concatenate(parts, axis=1) + np.stack([member.reference(frames) for member in self.members])
 
 
 class Inputs:

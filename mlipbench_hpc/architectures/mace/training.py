@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch_ema import ExponentialMovingAverage
 
+from mlipbench_hpc.architectures.hyperparameters import training_epochs
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader
 from mlipbench_hpc.architectures.mace.mace_torch import (
@@ -47,7 +48,7 @@ class LossMean:
 
 @dataclass
 class Trainer:
-    """State of the training (model, optimizer, average) and its graphs."""
+    """State of the training (model, optimizer, average) and its graphs. epochs: of the whole training."""
 
     job: TrainingJob
     model: torch.nn.Module
@@ -55,11 +56,12 @@ class Trainer:
     average: ExponentialMovingAverage
     train: list[Any]
     validation: Any
+    epochs: int
 
     def epoch(self, number: int) -> dict[str, float]:
         """Train one pass over the training set, in an order fixed by (seed, epoch); returns curve's row."""
         chosen = self.job.hyperparameters
-        rate = learning_rate(number, chosen["epochs"], chosen["warmup_epochs"], chosen["lr"])
+        rate = learning_rate(number, self.epochs, chosen)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss, log = self.loss(number), LossMean()
@@ -80,11 +82,12 @@ class Trainer:
         return {"epoch": number, "loss": log.mean(), **self.validate(loss), "learning_rate": rate}
 
     def loss(self, number: int) -> torch.nn.Module:
-        """Loss of energies and forces, with another weight of energies in the last part of the epochs."""
+        """Loss of energies and forces, with other weights in the last part of the epochs."""
         chosen = self.job.hyperparameters
-        late = number > chosen["epochs"] * (1.0 - chosen["late_fraction"])
-        weight = chosen["late_energy_weight"] if late else chosen["energy_weight"]
-        loss: torch.nn.Module = modules.WeightedEnergyForcesLoss(weight, chosen["forces_weight"])
+        energies, forces = chosen["energy_weight"], chosen["forces_weight"]
+        if number > early_epochs(self.epochs, chosen):
+            energies, forces = chosen["late_energy_weight"], chosen["late_forces_weight"] or forces
+        loss: torch.nn.Module = modules.WeightedEnergyForcesLoss(energies, forces)
         return loss.to(self.job.device)
 
     def validate(self, loss: torch.nn.Module) -> dict[str, float]:
@@ -147,7 +150,8 @@ def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
     blueprint = measure(job, known, learn)
     model = blueprint.build().to(job.device)
     average = ExponentialMovingAverage(model.parameters(), decay=chosen["ema_decay"])
-    return blueprint, Trainer(job, model, optimizer(model, chosen), average, learn, check)
+    epochs = training_epochs(chosen, len(job.train))
+    return blueprint, Trainer(job, model, optimizer(model, chosen), average, learn, check, epochs)
 
 
 def measure(job: TrainingJob, known: list[int], learn: list[Any]) -> Blueprint:
@@ -173,9 +177,21 @@ def optimizer(model: torch.nn.Module, chosen: dict[str, Any]) -> torch.optim.Opt
     return result
 
 
-def learning_rate(epoch: int, epochs: int, warmup: int, peak: float) -> float:
-    """Linear rise over `warmup` epochs to `peak`, then a half cosine down to 1 % of it at the last epoch."""
+def early_epochs(epochs: int, chosen: dict[str, Any]) -> float:
+    """Number of epochs before the late_fraction of them, in which weights and learning rate switch."""
+    return float(epochs * (1.0 - chosen["late_fraction"]))
+
+
+def learning_rate(epoch: int, epochs: int, chosen: dict[str, Any]) -> float:
+    """Linear rise over warmup_epochs to lr, a half cosine down to stop_lr_share of it, then late_lr.
+
+    The cosine ends with the last epoch before the switch, or with the last of all where late_lr is 0.
+    """
+    warmup, peak, least = chosen["warmup_epochs"], chosen["lr"], chosen["stop_lr_share"]
+    early = early_epochs(epochs, chosen) if chosen["late_lr"] else float(epochs)
+    if epoch > early:
+        return float(chosen["late_lr"])
     if epoch <= warmup:
-        return peak * epoch / (warmup + 1)
-    progress = (epoch - warmup - 1) / max(epochs - warmup - 1, 1)
-    return float(peak * (0.01 + 0.99 * 0.5 * (1.0 + np.cos(np.pi * progress))))
+        return float(peak * epoch / (warmup + 1))
+    progress = (epoch - warmup - 1) / max(int(early) - warmup - 1, 1)
+    return float(peak * (least + (1.0 - least) * 0.5 * (1.0 + np.cos(np.pi * progress))))

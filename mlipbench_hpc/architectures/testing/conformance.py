@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mlipbench_hpc.architectures.interface import Evaluator
+from mlipbench_hpc.architectures.shared.members import load_committee
 from mlipbench_hpc.architectures.testing.frames import REFERENCE, harmonic, water
 from mlipbench_hpc.architectures.testing.resumes import Resumes
 from mlipbench_hpc.contract.task import InputFailure
@@ -190,3 +191,14 @@ class Conformance(Resumes):
         self.adapter.train(self.job(tmp_path / "other", seed=4))
         other = (tmp_path / "other" / self.weights).read_bytes()
         assert (other != (trained[self.widest()] / self.weights).read_bytes()) == self.seeded
+        self.check_committee([trained[self.widest()], tmp_path / "other"])
+
+    def check_committee(self, folders: list[Path]) -> None:
+        """A committee's energies are those of its members, in their order, on frames of several sizes."""
+        frames = concatenate([water(2, seed=5), water(2, molecules=4, seed=6)])
+        loaded = load_committee(self.adapter, folders, self.hyperparameters(), "cpu", self.widest())
+        members = [
+            self.adapter.load(folder, self.hyperparameters(), "cpu", self.widest()) for folder in folders
+        ]
+        expected = [member.evaluate(frames, 2)[0] for member in members]
+        np.testing.assert_allclose(loaded.energies(frames, 2), expected, rtol=1e-9, atol=self.sums)

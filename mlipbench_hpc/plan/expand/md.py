@@ -138,18 +138,16 @@ def _reweight(replica: Replica, key: str) -> None:
         return
     if spec.md is not None and replica.subject["md"] not in spec.md:
         return
-    energies = [
-        _reevaluate(replica, number, {"md": key, "model": member}, spec.stride)
-        for number, member in enumerate(trained.train)
-    ]
+    energies = _reevaluate(replica, key, spec.stride)
     parameters = _observables(graph, run) | {"stride": spec.stride, "driving_member": run.driving_member}
-    upstream = {"md": key, "calibration": trained.calibrate} | members(energies)
+    upstream = {"md": key, "calibration": trained.calibrate, "energies": energies}
     costs = cost.analyse(run.length / run.frame_every)
     graph.add("reweight", replica.subject, parameters, upstream, costs, maybe=trained.maybe)
 
 
-def _reevaluate(replica: Replica, member: int, upstream: dict[str, str], stride: int) -> str:
-    graph, run, model = replica.graph, replica.run, replica.model
+def _reevaluate(replica: Replica, key: str, stride: int) -> str:
+    """Key of the task that evaluates all members on the frames of the run with this key."""
+    graph, run, model, trained = replica.graph, replica.run, replica.model, replica.trained
     parameters = {
         "stride": stride,
         "equilibration": _equilibration(run),
@@ -157,9 +155,10 @@ def _reevaluate(replica: Replica, member: int, upstream: dict[str, str], stride:
         **graph.engine(model),
     }
     frames = (run.length - _equilibration(run)) / run.frame_every / stride
-    costs = cost.reevaluate(graph.card(model), parameters, _start_facts(graph, run), frames)
-    subject = replica.subject | {"member": member}
-    return graph.add("reevaluate", subject, parameters, upstream, costs, model, maybe=replica.trained.maybe)
+    facts = _start_facts(graph, run)
+    costs = cost.reevaluate(graph.card(model), parameters, facts, frames, len(trained.train))
+    upstream = {"md": key} | members(trained.train)
+    return graph.add("reevaluate", replica.subject, parameters, upstream, costs, model, maybe=trained.maybe)
 
 
 def _equilibration(run: MolecularDynamics) -> float:

@@ -20,9 +20,11 @@ ATOMS, FEWEST_JUMPS = 48, 12
 # lie: in an unrelated frame of liquid water one hydrogen of eight, and one oxygen of fourteen does.
 JUMP_A, SAME_PLACE_A = 2.5, 0.8
 SHARE = 0.3
-# Å. A step no longer than this along any axis is 1.21 Å long at most. Where most atoms make such steps their
-# median is one too, and none of them is a jump from it.
-SHORT_A = 0.7
+# Å. Where most atoms make steps no longer than this, no component of their median is longer, so none of these
+# steps is a jump from it.
+SHORT_A = 0.9
+# Relative to the first frame's: where half of a frame's bonds are between these, it is in no other unit.
+SAME_LENGTHS = 0.75, 1.5
 
 
 class Continuity:
@@ -36,7 +38,8 @@ class Continuity:
         owner_of = owners(numbers, np.asarray(first, dtype=float), cell)
         bonds = sample(np.flatnonzero((numbers == HYDROGEN) & (owner_of >= 0)), BONDS)
         self.bonds = np.stack([bonds, owner_of[bonds]])
-        self.length = float(np.median(self._lengths(first[None]))) if len(bonds) else 0.0
+        vectors = first[None, self.bonds[0]] - first[None, self.bonds[1]]
+        self.length = float(np.median(self._lengths(vectors))) if len(bonds) else 0.0
         same = {int(number): np.flatnonzero(numbers == number) for number in np.unique(numbers)}
         self.elements = {
             number: atoms for number, atoms in same.items() if number > 0 and len(atoms) >= FEWEST_JUMPS
@@ -50,36 +53,44 @@ class Continuity:
         frame: index of the first of these frames in the file, for messages.
         """
         self._check_unit(path, positions, frame)
-        before = np.concatenate([self.last[None], positions[:-1]])
         for atoms in self.samples.values():
-            moves, needed = positions[:, atoms] - before[:, atoms], max(FEWEST_JUMPS, SHARE * len(atoms))
-            far = (np.abs(moves) > SHORT_A).any(axis=2).sum(axis=1)
+            own, needed = positions[:, atoms], max(FEWEST_JUMPS, SHARE * len(atoms))
+            moves = np.diff(own, axis=0, prepend=self.last[None, atoms])
+            far = (squares(moves) > SHORT_A**2).sum(axis=1)
             suspect = np.flatnonzero(far >= min(needed, len(atoms) // 2))
             steps = minimum_image(moves[suspect].astype(float), self.cell)
             jumps = np.linalg.norm(steps - np.median(steps, axis=1, keepdims=True), axis=2) > JUMP_A
             for place in np.flatnonzero(jumps.sum(axis=1) >= needed):
                 index, jumping = int(suspect[place]), atoms[jumps[place]]
-                self._check_order(path, before[index], positions[index], jumping, frame + index)
+                before = positions[index - 1] if index else self.last
+                self._check_order(path, before, positions[index], jumping, frame + index)
         self.last = np.array(positions[-1])
 
-    def _lengths(self, positions: Positions) -> Floats:
-        """Lengths (f, B) in Å of the bonds that are followed."""
-        hydrogens, oxygens = self.bonds
-        vectors = np.asarray(positions[:, hydrogens] - positions[:, oxygens], dtype=float)
-        return np.asarray(np.linalg.norm(minimum_image(vectors, self.cell), axis=2))
+    def _lengths(self, vectors: Floats) -> Floats:
+        """Lengths (f, B) in Å of bonds with these vectors (f, B, 3), of any periodic images."""
+        return np.asarray(np.linalg.norm(minimum_image(np.asarray(vectors, dtype=float), self.cell), axis=2))
 
     def _check_unit(self, path: Path, positions: Positions, frame: int) -> None:
         if self.bonds.shape[1] < FEWEST_BONDS:
             return
-        low, median, high = np.quantile(self._lengths(positions), [0.25, 0.5, 0.75], axis=1) / self.length
+        vectors = positions[:, self.bonds[0]] - positions[:, self.bonds[1]]
+        shortest, longest = (float(bound * self.length) ** 2 for bound in SAME_LENGTHS)
+        lengths = squares(vectors)
+        same = ((lengths > shortest) & (lengths < longest)).sum(axis=1)
+        suspect = np.flatnonzero(2 * same <= len(self.bonds[0]))
+        if not len(suspect):
+            return
+        quartiles = np.quantile(self._lengths(vectors[suspect]), [0.25, 0.5, 0.75], axis=1) / self.length
+        low, median, high = quartiles
         for unit, ratio in RATIOS.items():
             near = np.abs(median / ratio - 1) < MEDIAN_TOLERANCE
             near &= (low > ratio * (1 - QUARTILE_TOLERANCE)) & (high < ratio * (1 + QUARTILE_TOLERANCE))
             if near.any():
                 index = int(near.argmax())
                 raise InputFailure(
-                    f"{path}: O-H bonds of frame {frame + index} are {median[index] * self.length:.3g} Å "
-                    f"long, those of the first frame {self.length:.3g} Å: lengths are in {unit}; convert it"
+                    f"{path}: O-H bonds of frame {frame + suspect[index]} are "
+                    f"{median[index] * self.length:.3g} Å long, those of the first frame "
+                    f"{self.length:.3g} Å: lengths are in {unit}; convert it"
                 )
 
     def _check_order(self, path: Path, before: Positions, now: Positions, atoms: Ints, frame: int) -> None:
@@ -95,6 +106,11 @@ class Continuity:
                 f"before, where others of that element stood {np.median(nearest):.2g} Å away: its rows "
                 "are in another order, so atoms cannot be followed; write ids, or sort the rows"
             )
+
+
+def squares(vectors: Positions) -> Positions:
+    """Squared lengths (f, K) of vectors (f, K, 3)."""
+    return np.asarray(np.einsum("fkx,fkx->fk", vectors, vectors))
 
 
 def sample(atoms: Ints, most: int) -> Ints:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from mlipbench_hpc.architectures.card import merge
+from mlipbench_hpc.architectures.hyperparameters import training_epochs
 from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.architectures.mace import adapter
-from mlipbench_hpc.architectures.mace.training import learning_rate
+from mlipbench_hpc.architectures.mace.training import Trainer, learning_rate
 from mlipbench_hpc.architectures.testing import Conformance, water
 from mlipbench_hpc.contract.task import InputFailure
 
@@ -59,8 +61,27 @@ class TestMace(Conformance):
 
 
 def test_the_learning_rate_rises_and_falls_to_one_percent() -> None:
-    rates = [learning_rate(epoch, 40, 3, 0.01) for epoch in range(1, 41)]
+    chosen = merge(TestMace.card(), "tiny", {"lr": 0.01, "warmup_epochs": 3})
+    rates = [learning_rate(epoch, 40, chosen) for epoch in range(1, 41)]
     assert rates[:4] == pytest.approx([0.0025, 0.005, 0.0075, 0.01])
     assert all(later < earlier for earlier, later in pairwise(rates[3:]))
     assert rates[-1] == pytest.approx(1e-4)
-    assert learning_rate(1, 1, 0, 0.01) == pytest.approx(0.01)
+    assert learning_rate(1, 1, chosen | {"warmup_epochs": 0}) == pytest.approx(0.01)
+
+
+def test_the_paper_s_switch_comes_after_three_hundred_epochs(tmp_path: Path) -> None:
+    """Table S-II of arXiv:2602.22931: rate 0.01 and weights 1 and 10, then 0.001, 1000 and 100."""
+    chosen = merge(TestMace.card(), "paper-full", {})
+    assert {learning_rate(epoch, 500, chosen) for epoch in range(1, 301)} == {0.01}
+    assert {learning_rate(epoch, 500, chosen) for epoch in range(301, 501)} == {0.001}
+    job = TestMace.job(tmp_path / "job", hyperparameters=chosen)
+    trainer = Trainer(job, *[None] * 5, epochs=500)  # type: ignore[arg-type] (what the loss does not ask for)
+    for epoch, weights in ((300, (1.0, 10.0)), (301, (1000.0, 100.0))):
+        loss = trainer.loss(epoch)
+        assert (float(loss.energy_weight), float(loss.forces_weight)) == weights
+
+
+def test_updates_of_the_paper_count_batches() -> None:
+    """Table S-I: 800 epochs of 500 frames and 400 of 1000, in batches of three."""
+    chosen = merge(TestMace.card(), "paper-efficiency", {})
+    assert [training_epochs(chosen, frames) for frames in (500, 1000)] == [800, 400]
