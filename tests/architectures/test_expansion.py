@@ -16,6 +16,7 @@ TABLE_II: list[tuple[str, str, tuple[float | None, ...]]] = [
     ("dp-jax", "paper-full", (6, 1, 2, 1, None, 6, 3)),
     ("dp-mp", "paper-full", (5, 2, 2, 2, 0, 10, 7)),
     ("esen", "paper-full", (6, 4, 1, 2, 2, 24, 5)),
+    ("grace-1l", "paper-efficiency", (6, 1, 4, 4, None, 6, 5)),
     ("grace-1l", "paper-full", (6, 1, 4, 4, None, 6, 5)),
     ("mace", "paper-efficiency", (5, 2, 3, 3, 2, 10, 13)),
     ("mace", "paper-full", (5, 2, 3, 3, 2, 10, 13)),
