@@ -4,16 +4,12 @@ D = Σ q z along the outward normal. Crossing the film outwards the electrostati
 so the work function falls by e·D/(ε0 A): it falls with P_z (H-up water) and with the height of cations.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.blocks import jackknife
-from mlipbench_hpc.analysis.onepass import block_means
-from mlipbench_hpc.analysis.profiles import Profiler
-from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.data.frames import Floats
 
 # e/ε0 in V·Å (CODATA 2018): a layer of μ e·Å on A Å² raises the potential by this times μ/A beyond it.
 VOLT_A = 180.95128
@@ -51,21 +47,6 @@ class Plane:
 def work_function_change(dipole: float, area: float) -> float:
     """Change of the work function in eV by a dipole (e·Å, along the outward normal) on `area` Å²."""
     return -VOLT_A * dipole / area
-
-
-def total_dipole(
-    numbers: Ints, positions: NDArray[np.floating], cell: Floats, metal: int | Sequence[int]
-) -> tuple[float, float]:
-    """P_z of one frame along the outward normal of the (upper) face, and that normal: +1 or -1 along z.
-
-    numbers (N,), positions (N, 3) Å, cell (3, 3) Å, lower triangular. Raises ValueError where there is no
-    surface or no intact molecule.
-    """
-    profiler = Profiler.of(numbers, positions, cell, metal, float(cell[2, 2]))
-    if not profiler.faces or len(profiler.waters.intact) == 0:
-        raise ValueError("no surface with intact molecules of water")
-    _, series = block_means(profiler, [positions[None]], 1, 1)
-    return float(series[0]), profiler.faces[0].normal
 
 
 def trend(across: Floats, dipoles: Floats, blocks: int) -> Trend | None:

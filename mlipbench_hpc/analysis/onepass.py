@@ -12,7 +12,7 @@ from mlipbench_hpc.analysis.ownership import owners_of
 from mlipbench_hpc.analysis.pieces import piece_of, shares
 from mlipbench_hpc.analysis.profiles import Profiler, Samples
 from mlipbench_hpc.analysis.visits import Visits
-from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.frames import Floats, Ints
 
 Part = NDArray[np.floating]
 
@@ -144,3 +144,18 @@ def feed(parts: Iterable[Part], takers: Sequence[Callable[[Part], None]], thread
 def _finish(running: list[Future[None]]) -> None:
     for one in running:
         one.result()
+
+
+def total_dipole(
+    numbers: Ints, positions: Part, cell: Floats, metal: int | Sequence[int]
+) -> tuple[float, float]:
+    """P_z of one frame along the outward normal of the (upper) face, and that normal: +1 or -1 along z.
+
+    numbers (N,), positions (N, 3) Å, cell (3, 3) Å, lower triangular. Raises ValueError where there is no
+    surface or no intact molecule.
+    """
+    profiler = Profiler.of(numbers, positions, cell, metal, float(cell[2, 2]))
+    if not profiler.faces or len(profiler.waters.intact) == 0:
+        raise ValueError("no surface with intact molecules of water")
+    _, series = block_means(profiler, [positions[None]], 1, 1)
+    return float(series[0]), profiler.faces[0].normal

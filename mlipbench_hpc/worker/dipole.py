@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.dipole import VOLT_A, plane, total_dipole, trend, work_function_change
+from mlipbench_hpc.analysis.dipole import VOLT_A, plane, trend, work_function_change
+from mlipbench_hpc.analysis.onepass import total_dipole
 from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers

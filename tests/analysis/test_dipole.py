@@ -5,7 +5,8 @@ import pytest
 from interface import CELL, LZ, slab
 from scipy.stats import linregress
 
-from mlipbench_hpc.analysis.dipole import VOLT_A, plane, total_dipole, trend, work_function_change
+from mlipbench_hpc.analysis.dipole import VOLT_A, plane, trend, work_function_change
+from mlipbench_hpc.analysis.onepass import total_dipole
 
 GOLD = 79
 
