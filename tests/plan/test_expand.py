@@ -136,6 +136,11 @@ EXAMPLE_TASKS = {
         "build": 1, "split": 1, "train": 4, "evaluate": 4, "calibrate": 1, "md": 2, "analyse": 2,
         "reevaluate": 2, "reweight": 2,
     },
+    "architectures": {
+        # Data as in the quickstart; four committees of four members and five of one; reaches of 5, 6, 8 and 10 Å.
+        "build": 4, "label": 3, "dipole": 1, "split": 2, "visibility": 4, "train": 21, "evaluate": 21,
+        "calibrate": 4, "speed": 8,
+    },
     "studies": {
         # Splits of four sizes for three repeats and for one. DP: 4 x 3 members, shared by both studies; MACE:
         # 4 once, and 2 x 3 for the runs. Calibrated: what has three members, 4 of DP and 2 of MACE. MD: three
@@ -148,6 +153,7 @@ EXAMPLE_ENVIRONMENTS = {
     "quickstart": ["analysis", "deepmd", "mace", "reference"],
     "water": ["analysis", "mace", "reference"],
     "own-data": ["analysis", "mace"],
+    "architectures": ["analysis", "deepmd", "fairchem", "grace", "jax", "mace", "reference"],
     "studies": ["analysis", "deepmd", "mace", "reference"],
 }
 
