@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from charged import CHARGED, change, collected, interfaces
-from profiled import SCALARS
+from profiled import G_OO, SCALARS
 
 from mlipbench_hpc.report import charge, comparison, widths
+from mlipbench_hpc.report.draw.runs import _normalisation, _surface, radial
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.sections.data import potentials
 from mlipbench_hpc.report.starts import one_structure
+from mlipbench_hpc.worker.observables.first_layer import OBSERVABLES, with_bins
 
 
 @pytest.fixture
@@ -74,3 +76,24 @@ def test_runs_from_one_sampling_run_are_of_one_structure(
     words = one_structure(line)
     assert words.startswith("one initial structure: its 2 runs start at 2 times of one sampling run") == said
     assert bool(words) == said
+
+
+def test_g_of_runs_with_a_surface_is_said_to_be_of_the_whole_cell(
+    compared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bulk's g tends to 1, that of the interfaces beside it does not."""
+    monkeypatch.setattr("mlipbench_hpc.report.draw.drawing.render", lambda *_: ("<svg ></svg>", b""))
+    assert _surface(collected(compared), "charged")
+    assert not _surface(collected(compared), "bulk")
+    assert _normalisation([]) == ""
+    figure = radial(collected(compared), G_OO)
+    assert figure is not None
+    names = [name for name in ("charged", "truth", "neutral") if name in set(figure.columns["md"])]
+    assert ("relative to the mean density of the whole cell" in figure.caption) == bool(names)
+    assert "In bulk" not in figure.caption
+
+
+def test_the_width_of_bins_stands_with_the_density_of_the_peak() -> None:
+    cosine, height, density = (with_bins(own, 0.25) for own in OBSERVABLES)
+    assert density.definition.endswith("Bins here: 0.25 Å.")
+    assert (cosine, height) == tuple(OBSERVABLES[:2])
