@@ -25,7 +25,8 @@ REWEIGHT = ("reweight: null", "reweight: {stride: 5}")
 
 
 def setting(validated: Any, **changes: Any) -> Setting:
-    identities = {name: f"venv:{name}" for name in ("analysis", "reference", "mace", "deepmd")}
+    installed = ("analysis", "reference", "mace", "deepmd", "jax", "grace", "fairchem")
+    identities = {name: f"venv:{name}" for name in installed}
     facts = validated.datasets, validated.systems, find(), identities, verb_versions()
     return Setting(*facts, potentials=potentials(), **changes)
 
