@@ -26,7 +26,7 @@ from mlipbench_hpc.contract.versions import Source, Version, package_folder, ver
 GROUP = "mlipbench_hpc.architectures"
 BUILT_IN = Path(__file__).parent
 BITWISE = "bitwise"
-ORDERS = ("correlation", "l_max", "L_max")
+ORDERS = ("correlation", "l_max", "L_max", "embedding")
 Claim = str | float
 Problem = tuple[str, str]
 
@@ -176,7 +176,7 @@ def _restart(claims: Any) -> list[Problem]:
 def _expansion(orders: Any) -> list[Problem]:
     if not isinstance(orders, dict):
         return [("expansion", f"expected a table with {', '.join(ORDERS)}, received {orders!r}")]
-    return check_keys(orders, "expansion", set(ORDERS), {"l_max", "L_max"})
+    return check_keys(orders, "expansion", set(ORDERS), {"l_max", "L_max", "embedding"})
 
 
 def check_keys(table: Mapping[str, Any], where: str, known: set[str], optional: set[str]) -> list[Problem]:

@@ -5,6 +5,7 @@ A card's [expansion] holds, each as a whole number or as the name of a hyperpara
     correlation = 2     # ν: neighbours that are multiplied together in one layer
     l_max = "max_ell"   # degree of the spherical harmonics in which a neighbour's direction is expanded
     L_max = "max_L"     # degree of the messages between layers; left out where there is one layer
+    embedding = 1       # sums over neighbours before the first layer, each a cutoff further; left out: none
 """
 
 from collections.abc import Mapping
@@ -23,11 +24,12 @@ class Expansion:
     correlation: int | None = None
     l_max: int | None = None
     L_max: int | None = None
+    embedding: int = 0
 
     @property
     def receptive_field(self) -> float:
         """Å: the largest distance of an atom on which an atom's energy depends."""
-        return self.cutoff * self.layers
+        return self.cutoff * (self.layers + self.embedding)
 
     @property
     def body_order(self) -> int | None:

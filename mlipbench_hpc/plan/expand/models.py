@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlipbench_hpc.architectures.card import merge
+from mlipbench_hpc.architectures.expansion import expansion
 from mlipbench_hpc.campaign.facts import atomic_number
 from mlipbench_hpc.campaign.spec import Model, Split
 from mlipbench_hpc.campaign.splits import sizes_of
@@ -81,10 +82,9 @@ def visibility(graph: TaskGraph, name: str) -> None:
     if not slab & species or not species - slab:
         return
     card = graph.card(model)
-    hyperparameters = merge(card, model.preset, model.hyperparameters)
-    cutoff, layers = (hyperparameters[card.receptive_field[role]] for role in ("cutoff", "layers"))
+    reach = expansion(card, merge(card, model.preset, model.hyperparameters)).receptive_field
     upstream = {"frames": data.dataset(graph, split.dataset)}
-    parameters = {"metal": profiles.metal, "radius": float(cutoff * layers), "only": split.only}
+    parameters = {"metal": profiles.metal, "radius": float(reach), "only": split.only}
     graph.add("visibility", {"committee": name}, parameters, upstream, cost.analyse(facts.frames))
 
 
