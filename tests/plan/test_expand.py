@@ -138,7 +138,7 @@ EXAMPLE_TASKS = {
         "reevaluate": 2, "reweight": 2,
     },
     "architectures": {
-        # Data as in the quickstart; four committees of four members, five of one; reaches of 5, 6, 8, 10 and 12 Å.
+        # The quickstart's data; four committees of four members, five of one; reaches of 5, 6, 8, 10, 12 Å.
         "build": 4, "label": 3, "dipole": 1, "split": 2, "visibility": 5, "train": 21, "evaluate": 21,
         "calibrate": 4, "speed": 8,
     },
