@@ -122,6 +122,8 @@ MEASURED: list[tuple[str, dict[str, Any], int | str, str, float, float | None, f
     ("dp", SMALL, 158, "float64", 0.383, 0.0522, 0.06),
     ("dp", {}, "water", "float32", 0.05, 0.0315, 0.0271),
     ("dp-mp", {}, 156, "float32", 0.046, 0.022, None),
+    ("grace-1l", {}, 156, "float32", 0.053, 0.019, None),
+    ("grace-2l", {}, 156, "float32", 0.05, 0.016, None),
     ("dp-jax", {"rcut": 5.0}, 156, "float32", 0.018, 0.0075, None),
     ("esen", {}, 156, "float32", 0.2, 0.064, None),
     ("esen", {"preset": "small"}, 156, "float32", 0.7, 0.213, None),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from mlipbench_hpc.architectures.grace_1l.graphs import Graph, graph, graphs
+from mlipbench_hpc.architectures.grace_1l.graphs import Graph, Room, graph, graphs, shared_rooms
 from mlipbench_hpc.architectures.grace_1l.model import energy_and_forces, load_model, program
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.labels import require_known
@@ -28,18 +28,20 @@ class GraceEvaluator:
         """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element.
 
         Frames are computed one by one, whatever `batch_size` is: together they take as long on a CPU, and
-        each number of frames would need a program of its own, which compiles for seconds.
+        each number of frames would need a program of its own, which compiles for seconds. Frames of about
+        one size share a program.
         """
         require_known(self.name, frames.species(), self.record.numbers)
-        results = [self.compute(item) for item in graphs(frames, self.record.numbers, self.record.cutoff)]
+        items = list(graphs(frames, self.record.numbers, self.record.cutoff))
+        results = [self.compute(item, room) for item, room in zip(items, shared_rooms(items), strict=True)]
         energies, forces = zip(*results, strict=True)
         constant = np.add.reduceat(self.constant(frames.numbers), frames.offsets[:-1])
         return np.array(energies) + constant, np.concatenate(forces)
 
-    def compute(self, item: Graph) -> tuple[float, Floats]:
+    def compute(self, item: Graph, room: Room) -> tuple[float, Floats]:
         """Energy (eV) without constants, and forces (N, 3) eV/Å of one structure."""
         self.program.use(self.weights)
-        return energy_and_forces(self.program, item, self.record.cutoff)
+        return energy_and_forces(self.program, item, room, self.record.cutoff)
 
     def constant(self, numbers: Ints) -> Floats:
         """eV: the constant energy of an atom of each atomic number."""
@@ -64,5 +66,5 @@ class GraceCalculator(EnergyAndForces):
         elements, cutoff = model.record.numbers, model.record.cutoff
         require_known(model.name, numbers.tolist(), elements)
         item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, elements, cutoff)
-        energy, forces = model.compute(item)
+        energy, forces = model.compute(item, item.room)
         return energy + float(model.constant(numbers).sum()), forces

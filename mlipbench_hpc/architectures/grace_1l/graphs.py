@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mlipbench_hpc.architectures.grace_1l.tensor_potential import constants
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
-SIGNIFICANT_BITS = 4
+SIGNIFICANT_BITS, COARSE_BITS = 4, 2
 # Room for small structures: they share one program, and to large ones it adds nothing.
 LEAST_ATOMS, LEAST_BONDS = 64, 1024
 Arrays = Mapping[str, NDArray[Any]]
@@ -62,10 +62,20 @@ def sufficient(structures: int, atoms: int, bonds: int) -> Room:
     )
 
 
-def ceiling(count: int) -> int:
-    """The next number of at most SIGNIFICANT_BITS binary digits, zeros behind them apart."""
-    unit = 1 << max(count.bit_length() - SIGNIFICANT_BITS, 0)
+def ceiling(count: int, bits: int = SIGNIFICANT_BITS) -> int:
+    """The next number of at most `bits` binary digits, zeros behind them apart."""
+    unit = 1 << max(count.bit_length() - bits, 0)
     return -(-count // unit) * unit
+
+
+def shared_rooms(items: Sequence[Graph]) -> list[Room]:
+    """Room for each structure alone, the same for all of about one size: the largest of them decides."""
+    groups: dict[tuple[int, ...], list[Graph]] = {}
+    keys = [tuple(ceiling(count, COARSE_BITS) for count in counts_of(item)) for item in items]
+    for key, item in zip(keys, items, strict=True):
+        groups.setdefault(key, []).append(item)
+    rooms = {key: common_room(group, 1) for key, group in groups.items()}
+    return [rooms[key] for key in keys]
 
 
 def common_room(items: Sequence[Graph], size: int) -> Room:

@@ -172,9 +172,8 @@ def program(blueprint: Blueprint) -> Program:
     return Program(blueprint)
 
 
-def energy_and_forces(model: Program, item: Graph, cutoff: float) -> tuple[float, Floats]:
+def energy_and_forces(model: Program, item: Graph, room: Room, cutoff: float) -> tuple[float, Floats]:
     """Energy (eV) without constants, and forces (N, 3) eV/Å of one structure. cutoff Å."""
-    room: Room = item.room
     energies, forces = model.compute(batch([item], room, cutoff))
     return float(energies[0]), forces[: len(item.kinds)].astype(np.float64)
 
