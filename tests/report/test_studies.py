@@ -323,7 +323,10 @@ def test_the_verdict_on_thermostats_names_species_and_cases(studied: Any) -> Non
     heat(studied)
     content = HEAT.build(collected(studied))
     ((sentence,),) = content.verdict
-    assert "off their target: O 330.00 ± 0.71 K in chain and O 330.00 ± 0.71 K in noise" in sentence
+    assert (
+        "off their target: O 330.00 ± 0.71 K (30 K above, p < 0.0001) in chain and O 330.00 ± 0.71 K"
+        in sentence
+    )
     assert "all atoms in chain 0.40" in sentence
     (figure,) = content.figures
     assert set(figure.columns["species"]) == {"all atoms", "O"}
