@@ -7,7 +7,7 @@ import numpy as np
 
 from mlipbench_hpc.data import outliers, zeros
 from mlipbench_hpc.data.bonds import SHARE, energy_spread
-from mlipbench_hpc.data.check import DataProblem, check_frames
+from mlipbench_hpc.data.check import OTHER_UNIT, DataProblem, check_frames
 from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Frames, Ints
@@ -34,7 +34,9 @@ def check_source(
         problem for problem in check_frames(source.frames, largest_force) if not _is_covered(problem, absent)
     ]
     stated = [DataProblem(None, sentence) for sentence in (*source.wrong, *_unconverged(source.unconverged))]
-    return stated + absent + rest + list(_impossible(relations))
+    # Nothing about forces can be concluded from positions in another unit.
+    known = not any(problem.message == OTHER_UNIT for problem in rest)
+    return stated + absent + rest + (list(_impossible(relations)) if known else [])
 
 
 def _absent(source: Source, bound: Frames, labels: Mapping[str, str | None]) -> Iterator[DataProblem]:
