@@ -23,11 +23,15 @@ FEWEST_FOR_MEAN = 3
 
 @dataclass(frozen=True)
 class Stretches:
-    """B bonds: frame (B,), stretch (B,) Å from the typical length, pull (B,) eV/Å that lengthens the bond."""
+    """B bonds: frame (B,), stretch (B,) Å from the typical length, pull (B,) eV/Å that lengthens the bond.
+
+    bond (B,): number of the pair of atoms, the same in all frames in which it was followed; -1 where unknown.
+    """
 
     frame: Ints
     stretch: Floats
     pull: Floats
+    bond: Ints
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -35,12 +39,13 @@ class Stretches:
     @classmethod
     def join(cls, parts: list["Stretches"]) -> "Stretches":
         """All bonds of the parts, in their order."""
-        none = cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+        none = cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
         every = [none, *parts]
         return cls(
             np.concatenate([part.frame for part in every]),
             np.concatenate([part.stretch for part in every]),
             np.concatenate([part.pull for part in every]),
+            np.concatenate([part.bond for part in every]),
         )
 
 
@@ -83,7 +88,8 @@ class Neighbours:
         if not len(length):
             return Stretches.join([])
         pull = 0.5 * ((self.forces[second] - self.forces[first]) * self.direction[chosen]).sum(axis=1)
-        return Stretches(np.full(len(length), self.index), length - length.mean(), pull)
+        unknown = np.full(len(length), -1)
+        return Stretches(np.full(len(length), self.index), length - length.mean(), pull, unknown)
 
 
 def of_hydrogen(frames: Frames) -> tuple[dict[int, Stretches], int]:
@@ -148,7 +154,9 @@ def _along(frames: Frames, group: Ints, pairs: Ints, length: float) -> Stretches
     near = (np.abs(lengths - length) < STRETCH_A) & forces.any(axis=2)
     pull = -(forces * directions).sum(axis=2)
     index = np.broadcast_to(group[:, None], near.shape)
-    return Stretches(index[near], lengths[near] - length, pull[near])
+    # Numbers of atoms in all frames are unique: a bond has that of its H in the first frame.
+    bond = np.broadcast_to(frames.offsets[group[0]] + pairs[0], near.shape)
+    return Stretches(index[near], lengths[near] - length, pull[near], bond[near])
 
 
 def outward(frames: Frames) -> Floats:
