@@ -6,7 +6,7 @@ C are 7.8, 6.4 and 4.8 mdyn/Å (Wilson, Decius, Cross: Molecular Vibrations, 195
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,9 @@ OUTWARD = 0.2
 # Frames whose energies have a spread; eV, spread of the bonds' energies that says anything; smallest share
 # of it that energies have.
 FEWEST_FRAMES, LEAST_EV, SHARE = 8, 0.02, 0.3
+# Slope of energies over the bonds' energies, plus three standard errors, from which units are doubted. Longer
+# O-H bonds have stronger hydrogen bonds, so it may be less than one.
+LEAST_SLOPE = 0.6
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,8 @@ class Bonds:
         stretch, pull = (
             values - (np.bincount(inverse, values) / counts)[inverse] for values in (self.stretch, self.pull)
         )
-        parts = (values[own] for values in (self.frame, stretch, pull, self.bond))
-        return Bonds(self.name, *parts, self.expected, self.looked, self.outward)
+        frame, bond = self.frame[own], self.bond[own]
+        return replace(self, frame=frame, stretch=stretch[own], pull=pull[own], bond=bond)
 
     def odd_frames(self) -> list[int]:
         """Indices of frames whose own bonds contradict the expectation as a single mistake would.
@@ -213,8 +216,10 @@ def _bonds(kind: tuple[int, int], table: Stretches, expected: float, looked: int
     return Bonds(name, table.frame, table.stretch, table.pull, table.bond, expected, looked, cosine)
 
 
-def energy_spread(frames: Frames, bonds: Bonds) -> Iterator[tuple[str, float, float]]:
+def energy_spread(frames: Frames, bonds: Bonds) -> Iterator[tuple[str, float, float, float, float]]:
     """(composition, spread of the energies, spread of those of its bonds), eV, where the latter is known.
+
+    Then the slope of the energies over those of the bonds, and its standard error.
 
     A bond holds -½ pull · stretch. Whatever else varies only adds to the spread of the energies.
     """
@@ -226,4 +231,14 @@ def energy_spread(frames: Frames, bonds: Bonds) -> Iterator[tuple[str, float, fl
         own = looked & (formulas == formula)
         spread = float(energy[own].std())
         if own.sum() >= FEWEST_FRAMES and spread > LEAST_EV:
-            yield str(formula), float(frames.energies[own].std()), spread
+            slope, error = _slope(energy[own], frames.energies[own])
+            yield str(formula), float(frames.energies[own].std()), spread, slope, error
+
+
+def _slope(x: Floats, y: Floats) -> tuple[float, float]:
+    """Slope of y (K,) over x (K,) by least squares, and its standard error."""
+    across, along = y - y.mean(), x - x.mean()
+    square = float(along @ along)
+    slope = float(across @ along) / square
+    rest = across - slope * along
+    return slope, float(np.sqrt(rest @ rest / (len(x) - 2) / square))

@@ -1,6 +1,7 @@
 """Bond lengths and the forces along them, frame by frame, and displacements from a mean structure."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,6 +167,14 @@ def outward(frames: Frames) -> Floats:
     structure. NaN where fewer than three periodic frames give a mean.
     """
     cosine = np.full(len(frames), np.nan)
+    for group, steps, forces in from_mean(frames):
+        size = np.sqrt((steps**2).sum(axis=(1, 2)) * (forces**2).sum(axis=(1, 2)))
+        cosine[group] = (steps * forces).sum(axis=(1, 2)) / np.where(size > 0.0, size, np.inf)
+    return cosine
+
+
+def from_mean(frames: Frames) -> Iterator[tuple[Ints, Floats, Floats]]:
+    """Periodic frames (G,) of the same atoms, displacements (G, N, 3) Å from their mean, forces (G, N, 3)."""
     for every in same_atoms(frames):
         group = every[frames.pbc[every].all(axis=1)]
         if len(group) < FEWEST_FOR_MEAN:
@@ -175,7 +184,4 @@ def outward(frames: Frames) -> Floats:
         shares = frames.positions[atoms] @ np.linalg.pinv(cells)
         shares = shares - np.rint(shares - shares[0])
         shares = shares - (shares - shares[0]).mean(axis=1, keepdims=True)
-        steps = (shares - shares.mean(axis=0)) @ cells
-        size = np.sqrt((steps**2).sum(axis=(1, 2)) * (forces**2).sum(axis=(1, 2)))
-        cosine[group] = (steps * forces).sum(axis=(1, 2)) / np.where(size > 0.0, size, np.inf)
-    return cosine
+        yield group, (shares - shares.mean(axis=0)) @ cells, forces

@@ -84,7 +84,20 @@ def test_energies_in_hartree_beside_right_forces_are_remarked() -> None:
     odd = replace(frames, energies=frames.energies / HA)
     assert wrong(odd) == []
     (sentence,) = remarks(odd)
-    assert "are energies in Hartree or Ry?" in sentence
+    assert "are energies in Hartree or Ry, or per atom?" in sentence
+
+
+def test_energies_in_rydberg_that_vary_otherwise_too_are_remarked() -> None:
+    """Energies of bonds and, three times as much, of all else: in Ry their spread is not small enough."""
+    frames = water(60)
+    rest = np.random.default_rng(8).normal(0, 3.0 * float(frames.energies.std()), 60)
+    energies = frames.energies + rest
+    assert not any("are energies in" in sentence for sentence in remarks(replace(frames, energies=energies)))
+    energies = frames.energies + 2.0 * (frames.energies - frames.energies.mean())
+    assert not any("are energies in" in sentence for sentence in remarks(replace(frames, energies=energies)))
+    energies = energies - frames.energies.mean() + rest / 9.0
+    (sentence,) = remarks(replace(frames, energies=energies / 7.0))
+    assert "of those of its O-H bonds; expected about 1: are energies in Ry or Hartree" in sentence
 
 
 def test_forces_of_other_frames_are_doubted() -> None:

@@ -75,6 +75,13 @@ def test_labels_in_other_units_than_stated(energy: float, force: float, length: 
     assert words in sentence
 
 
+def test_energies_per_atom_are_named() -> None:
+    """Twelve atoms on springs: a twelfth of the work, which no unit explains."""
+    frames = springs()
+    (sentence,) = wrong(replace(frames, energies=frames.energies / frames.sizes))
+    assert "the file has energies per atom" in sentence.split("expected 1: ")[1].split(" or ")[0]
+
+
 def test_random_labels_say_nothing() -> None:
     frames = springs()
     noise = np.random.default_rng(1).normal(size=frames.forces.shape)
