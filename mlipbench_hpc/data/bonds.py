@@ -6,12 +6,12 @@ C are 7.8, 6.4 and 4.8 mdyn/Å (Wilson, Decius, Cross: Molecular Vibrations, 195
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
-from mlipbench_hpc.data.stretches import KNOWN, Neighbours, Stretches, of_hydrogen, outward
+from mlipbench_hpc.data.stretches import FEWEST_FOR_MEAN, KNOWN, Neighbours, Stretches, of_hydrogen, outward
 from mlipbench_hpc.data.summary import strata
 from mlipbench_hpc.data.units import ENERGY_EV, FORCE_EV_PER_A
 
@@ -25,24 +25,31 @@ STIFF = 4.0
 MOST_FRAMES, FEWEST, FEWEST_IN_FRAME = 50, 30, 8
 # Correlations of force and length: certain, certain in a single frame, and none.
 CERTAIN, CERTAIN_IN_FRAME, NONE = 0.5, 0.8, 0.2
+# Bonds of H whose lengths at rest differ little.
+ALIKE = "O-H"
 # Cosine between forces and displacements from the mean structure from which forces point outward.
 OUTWARD = 0.2
 # Frames whose energies have a spread; eV, spread of the bonds' energies that says anything; smallest share
 # of it that energies have.
 FEWEST_FRAMES, LEAST_EV, SHARE = 8, 0.02, 0.3
+# Slope of energies over the bonds' energies, plus three standard errors, from which units are doubted. Longer
+# O-H bonds have stronger hydrogen bonds, so it may be less than one.
+LEAST_SLOPE = 0.6
 
 
 @dataclass(frozen=True)
 class Bonds:
     """B bonds between two elements: frame (B,), stretch (B,) Å from the typical length, pull (B,) eV/Å, the
     force that lengthens the bond. expected: stiffness in eV/Å², 0 where only its sign is known; looked:
-    number of frames; outward (F,): cosines as of `outward` of all frames, where only the sign is known.
+    number of frames; outward (F,): cosines as of `outward` of all frames, where only the sign is known;
+    bond (B,): as of `Stretches`.
     """
 
     name: str
     frame: Ints
     stretch: Floats
     pull: Floats
+    bond: Ints
     expected: float
     looked: int
     outward: Floats
@@ -74,8 +81,27 @@ class Bonds:
             return stiffness > 0.0
         return self.expected / STIFF < stiffness < self.expected * STIFF
 
+    def comparable(self) -> "Bonds":
+        """Bonds whose lengths differ by displacements alone, as the bonds within a frame are compared.
+
+        Those of water are alike. Others of H have lengths of their own in each molecule, by more than
+        residual forces stretch them: these are relative to the means of each over three frames or more.
+        """
+        if not self.expected or self.name == ALIKE:
+            return self
+        inverse, counts = np.unique(self.bond, return_inverse=True, return_counts=True)[1:]
+        own = (counts >= FEWEST_FOR_MEAN)[inverse] & (self.bond >= 0)
+        stretch, pull = (
+            values - (np.bincount(inverse, values) / counts)[inverse] for values in (self.stretch, self.pull)
+        )
+        frame, bond = self.frame[own], self.bond[own]
+        return replace(self, frame=frame, stretch=stretch[own], pull=pull[own], bond=bond)
+
     def odd_frames(self) -> list[int]:
-        """Indices of frames whose own bonds contradict the expectation as a single mistake would."""
+        """Indices of frames whose own bonds contradict the expectation as a single mistake would.
+
+        To be asked of `comparable` bonds.
+        """
         order = np.argsort(self.frame, kind="stable")
         indices, starts = np.unique(self.frame[order], return_index=True)
         rows = zip(indices.tolist(), np.split(order, starts[1:]), strict=True)
@@ -107,9 +133,9 @@ class Bonds:
         """
         if self.is_contradictory:
             value, where = self.stiffness, f"{len(self.frame)} {self.name} distances"
-        elif odd := self.odd_frames():
-            own = np.isin(self.frame, odd)
-            value = _fit(self.stretch[own], self.pull[own])[1]
+        elif odd := (part := self.comparable()).odd_frames():
+            own = np.isin(part.frame, odd)
+            value = _fit(part.stretch[own], part.pull[own])[1]
             first = f"the first is {places[odd[0]]}"
             where = f"{self.name} distances of {len(odd)} frames ({first}), unlike the others"
         else:
@@ -187,11 +213,13 @@ def _bonds(kind: tuple[int, int], table: Stretches, expected: float, looked: int
     from ase.data import chemical_symbols
 
     name = "-".join(chemical_symbols[number] for number in reversed(kind))
-    return Bonds(name, table.frame, table.stretch, table.pull, expected, looked, cosine)
+    return Bonds(name, table.frame, table.stretch, table.pull, table.bond, expected, looked, cosine)
 
 
-def energy_spread(frames: Frames, bonds: Bonds) -> Iterator[tuple[str, float, float]]:
+def energy_spread(frames: Frames, bonds: Bonds) -> Iterator[tuple[str, float, float, float, float]]:
     """(composition, spread of the energies, spread of those of its bonds), eV, where the latter is known.
+
+    Then the slope of the energies over those of the bonds, and its standard error.
 
     A bond holds -½ pull · stretch. Whatever else varies only adds to the spread of the energies.
     """
@@ -203,4 +231,14 @@ def energy_spread(frames: Frames, bonds: Bonds) -> Iterator[tuple[str, float, fl
         own = looked & (formulas == formula)
         spread = float(energy[own].std())
         if own.sum() >= FEWEST_FRAMES and spread > LEAST_EV:
-            yield str(formula), float(frames.energies[own].std()), spread
+            slope, error = _slope(energy[own], frames.energies[own])
+            yield str(formula), float(frames.energies[own].std()), spread, slope, error
+
+
+def _slope(x: Floats, y: Floats) -> tuple[float, float]:
+    """Slope of y (K,) over x (K,) by least squares, and its standard error."""
+    across, along = y - y.mean(), x - x.mean()
+    square = float(along @ along)
+    slope = float(across @ along) / square
+    rest = across - slope * along
+    return slope, float(np.sqrt(rest @ rest / (len(x) - 2) / square))

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlipbench_hpc.data import lengths
 from mlipbench_hpc.data.cells import RULE, is_valid
 from mlipbench_hpc.data.duplicates import duplicates
 from mlipbench_hpc.data.frames import Floats, Frames
 
 SHOWN = 5
 CLOSEST_A = 0.3
+OTHER_UNIT = "positions are in another unit"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def check_frames(frames: Frames, largest_force: float) -> list[DataProblem]:
         _masses,
         _cells,
         _close_atoms,
+        _other_lengths,
         _duplicates,
     )
     return [problem for kind in kinds for problem in _first(list(kind(frames)))]
@@ -51,7 +54,7 @@ def check_frames(frames: Frames, largest_force: float) -> list[DataProblem]:
 
 def check_structure(frames: Frames) -> list[DataProblem]:
     """Mistakes in a structure without labels."""
-    kinds = (_empty, _ghosts, _masses, _positions, _cells, _close_atoms)
+    kinds = (_empty, _ghosts, _masses, _positions, _cells, _close_atoms, _other_lengths)
     return [problem for kind in kinds for problem in _first(list(kind(frames)))]
 
 
@@ -147,6 +150,12 @@ def _close_atoms(frames: Frames) -> Iterator[DataProblem]:
             received = f"{distance:.3f} Å between atoms {pair[0]} and {pair[1]}"
             expected = f"at least {CLOSEST_A} Å: check the unit of positions, or leave the frame out"
             yield DataProblem(index, "atoms on top of each other", received, expected)
+
+
+def _other_lengths(frames: Frames) -> Iterator[DataProblem]:
+    """Positions in another unit of length than stated."""
+    if words := lengths.contradiction(frames):
+        yield DataProblem(None, OTHER_UNIT, *words)
 
 
 def closest_pair(positions: Floats, cell: Floats, pbc: NDArray[np.bool_]) -> tuple[float, tuple[int, int]]:

@@ -23,6 +23,7 @@ CORRELATED, UNRELATED = 0.95, 0.5
 LEAST_CHANGE_EV, LAST_DIGITS, SINGLE = 0.01, 5.0, 0.1
 CONSISTENT = (0.6, 1.6)
 MATCHING = 0.25
+Pair = tuple[float, float, float, int]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Consistency:
     """Slope of energy differences over the forces' work, between `pairs` of neighbouring frames.
 
     close: number of pairs within 0.1 Å, and close_correlation that of these, NaN where they decide nothing.
+    of_totals: the slope if the energies are per atom, and are multiplied by the numbers of atoms.
     """
 
     slope: float
@@ -37,6 +39,7 @@ class Consistency:
     pairs: int
     close: int
     close_correlation: float
+    of_totals: float
 
     @property
     def is_unrelated(self) -> bool:
@@ -78,8 +81,10 @@ class Consistency:
         if self.slope < 0 and CONSISTENT[0] < size < CONSISTENT[1]:
             yield gradients
             return
-        for mistake, slope in mistakes():
-            if abs(np.log(size / slope)) < MATCHING:
+        every = [(abs(np.log(size / slope)), mistake) for mistake, slope in mistakes()]
+        every.append((abs(np.log(abs(self.of_totals))), "energies per atom"))
+        for distance, mistake in sorted(every):
+            if distance < MATCHING:
                 yield f"the file has {mistake}" + (f", and {gradients}" if self.slope < 0 else "")
 
 
@@ -103,7 +108,7 @@ def consistency(frames: Frames) -> Consistency | None:
         pairs = _compared(frames, _nearest(frames))
     if len(pairs) < FEWEST_PAIRS:
         return None
-    distance, work, change = np.array(pairs).T
+    distance, work, change, atoms = np.array(pairs).T
     if not work.any() or not change.any():
         return None
     close = distance < CLOSE_A
@@ -113,6 +118,7 @@ def consistency(frames: Frames) -> Consistency | None:
         len(pairs),
         int(close.sum()),
         _close_correlation(work[close], change[close], frames.energies),
+        float(work @ (atoms * change) / (work @ work)),
     )
 
 
@@ -133,7 +139,7 @@ def _close_correlation(work: Floats, change: Floats, energies: Floats) -> float:
     return _cosine(work, change)
 
 
-def _compared(frames: Frames, pairs: Iterable[tuple[int, int]]) -> list[tuple[float, float, float]]:
+def _compared(frames: Frames, pairs: Iterable[tuple[int, int]]) -> list[Pair]:
     """`_pair` of all pairs that are near."""
     return [known for pair in pairs if (known := _pair(frames, *pair)) is not None]
 
@@ -165,14 +171,14 @@ def _phases(frames: Frames, index: int) -> Floats:
     return np.concatenate([np.cos(angles), np.sin(angles)])
 
 
-def _pair(frames: Frames, index: int, other: int) -> tuple[float, float, float] | None:
-    """Distance (Å) from one frame to another, work -½ (F + F')·Δr, and their difference in energy, eV."""
+def _pair(frames: Frames, index: int, other: int) -> Pair | None:
+    """Distance (Å) of two frames, work -½ (F + F')·Δr and difference in energy, eV, and number of atoms."""
     step = displacement(frames, index, other)
     if step is None or (distance := float(np.sqrt((step**2).sum(axis=1).mean()))) > NEAR_A:
         return None
     mean = 0.5 * (frames.forces[frames.atoms_of(index)] + frames.forces[frames.atoms_of(other)])
     work = -float((mean * step).sum())
-    return distance, work, float(frames.energies[other] - frames.energies[index])
+    return distance, work, float(frames.energies[other] - frames.energies[index]), len(step)
 
 
 def displacement(frames: Frames, index: int, other: int) -> Floats | None:

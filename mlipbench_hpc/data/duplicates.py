@@ -14,7 +14,9 @@ from mlipbench_hpc.data.frames import Floats, Frames, concatenate
 # Largest distance in Å between two atoms that count as the same.
 TOLERANCE_A = 8e-4
 # Largest difference of invariants, as positions rounded to 1e-3 Å cause it.
-SIMILAR = 1e-3
+SIMILAR, CELL_SCALE = 1e-3, 0.03
+# Å and eV. Difference of equal cells, of cells rounded to 1e-3 Å, and of energies of one structure.
+SAME_CELL_A, TWICE_ROUNDED_A, SAME_ENERGY_EV = 1e-4, 2e-3, 1e-3
 # Å. Length that replaces the period along an open direction in the invariants.
 OPEN_A = 30.0
 WAVES = np.array(
@@ -24,15 +26,16 @@ WAVES = np.array(
 
 def duplicates(frames: Frames) -> list[tuple[int, int]]:
     """(first, later) of each frame that repeats an earlier one, later ones ascending."""
-    groups: dict[tuple[str, bytes, bytes], list[int]] = defaultdict(list)
+    groups: dict[tuple[str, bytes], list[int]] = defaultdict(list)
     for index in range(len(frames)):
         if _is_comparable(frames, index):
-            cell = (np.round(frames.cells[index], 2) + 0.0).tobytes()
-            groups[frames.formula(index), cell, frames.pbc[index].tobytes()].append(index)
+            groups[frames.formula(index), frames.pbc[index].tobytes()].append(index)
     first: dict[int, int] = {}
     for group in groups.values():
         for one, other in _alike(frames, group):
-            if one not in first and other not in first and _is_shifted(frames, one, other):
+            if one in first or other in first or not _has_same_cell(frames, one, other):
+                continue
+            if _is_shifted(frames, one, other):
                 first[other] = one
     return sorted(((one, other) for other, one in first.items()), key=lambda pair: pair[1])
 
@@ -71,6 +74,19 @@ def _alike(frames: Frames, group: list[int]) -> Iterator[tuple[int, int]]:
         yield group[first], group[second]
 
 
+def _has_same_cell(frames: Frames, one: int, other: int) -> bool:
+    """True where two cells are equal to 1e-4 Å, or to 2e-3 Å with energies that do not tell them apart.
+
+    Cells of an equation of state differ by more, or else their energies do.
+    """
+    if not frames.pbc[one].any():
+        return True
+    difference = float(np.abs(frames.cells[one] - frames.cells[other]).max())
+    energies = float(abs(frames.energies[one] - frames.energies[other]))
+    same = not energies > SAME_ENERGY_EV  # a frame may have none
+    return difference < SAME_CELL_A or (difference < TWICE_ROUNDED_A and same)
+
+
 def _shares(frames: Frames, index: int) -> tuple[Floats, Floats]:
     """Fractional positions (N, 3) and the vectors (3, 3) Å of their units, as rows.
 
@@ -84,10 +100,15 @@ def _shares(frames: Frames, index: int) -> tuple[Floats, Floats]:
 
 
 def _invariants(frames: Frames, index: int) -> Floats:
-    """|Σ exp(2πi k·s)| per atom of each species, for some k: invariant under shifts, images and order."""
+    """|Σ exp(2πi k·s)| per atom of each species, for some k: invariant under shifts, images and order.
+
+    A periodic cell, scaled so that lengths rounded to 1e-3 Å differ by less than `SIMILAR`, follows them.
+    """
     numbers = frames.numbers[frames.atoms_of(index)]
     phases = np.exp(2j * np.pi * _shares(frames, index)[0] @ WAVES.T)
-    return np.concatenate([np.abs(phases[numbers == kind].mean(axis=0)) for kind in np.unique(numbers)])
+    cell = CELL_SCALE * frames.cells[index].ravel() * frames.pbc[index].any()
+    waves = [np.abs(phases[numbers == kind].mean(axis=0)) for kind in np.unique(numbers)]
+    return np.concatenate([*waves, cell])
 
 
 def _is_shifted(frames: Frames, one: int, other: int) -> bool:

@@ -2,12 +2,13 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 
-from mlipbench_hpc.data import outliers, zeros
-from mlipbench_hpc.data.bonds import SHARE, energy_spread
-from mlipbench_hpc.data.check import DataProblem, check_frames
+from mlipbench_hpc.data import directions, outliers, zeros
+from mlipbench_hpc.data.bonds import LEAST_SLOPE, SHARE, energy_spread
+from mlipbench_hpc.data.check import OTHER_UNIT, DataProblem, check_frames
 from mlipbench_hpc.data.consistency import CORRELATED, FEWEST_PAIRS, NEAR_A
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Frames, Ints
@@ -34,7 +35,9 @@ def check_source(
         problem for problem in check_frames(source.frames, largest_force) if not _is_covered(problem, absent)
     ]
     stated = [DataProblem(None, sentence) for sentence in (*source.wrong, *_unconverged(source.unconverged))]
-    return stated + absent + rest + list(_impossible(relations))
+    # Nothing about forces can be concluded from positions in another unit.
+    known = not any(problem.message == OTHER_UNIT for problem in rest)
+    return stated + absent + rest + (list(_impossible(relations)) if known else [])
 
 
 def _absent(source: Source, bound: Frames, labels: Mapping[str, str | None]) -> Iterator[DataProblem]:
@@ -82,12 +85,23 @@ def _impossible(relations: Relations) -> Iterator[DataProblem]:
     elif len(part) >= FEWEST_ENERGIES and np.ptp(part.energies) == 0.0:
         received = f"{part.energies[0]:.6f} eV in {len(part)} frames"
         yield DataProblem(None, "all energies are equal", received, "each frame's own energy")
-    elif (fit := relations.consistency) and not fit.is_consistent:
+    else:
+        yield from islice(_contradictions(relations), 1)
+
+
+def _contradictions(relations: Relations) -> Iterator[DataProblem]:
+    """Forces that contradict the energies or the positions, the most certain first."""
+    part = relations.frames
+    for words in directions.missing(part):
+        yield DataProblem(None, "a component of the forces is missing", *words)
+    if (fit := relations.consistency) and not fit.is_consistent:
         yield DataProblem(None, "energies and forces contradict each other", *fit.words())
-    elif fit and fit.is_unrelated:
+    if fit and fit.is_unrelated:
         yield DataProblem(None, "forces do not belong to the positions", *fit.misfit())
-    elif (known := relations.bonds) and (words := known.contradiction(relations.places)):
-        yield DataProblem(None, "forces contradict the distances between atoms", *words)
+    if (known := relations.bonds) and (words_of := known.contradiction(relations.places)):
+        yield DataProblem(None, "forces contradict the distances between atoms", *words_of)
+    if order := directions.disorder(part):
+        yield DataProblem(None, "forces are those of other atoms", *order)
 
 
 def remarks(relations: Relations) -> list[str]:
@@ -104,6 +118,7 @@ def remarks(relations: Relations) -> list[str]:
         *_doubtful_bonds(relations),
         *_zero_energies(part, places),
         *_zero_forces(part, places),
+        *directions.absent(part),
         *_constant_energies(part),
         *_repeated_forces(part, places),
         *zeros.energy_zeros(part),
@@ -144,11 +159,16 @@ def _doubtful_bonds(relations: Relations) -> Iterator[str]:
             f"force of {len(known.frame)} {known.name} bonds; expected -0.5 or less: check that the forces "
             "of each frame are its own, in the order of its atoms"
         )
-    for formula, energies, expected in energy_spread(relations.frames, known):
+    for formula, energies, expected, slope, error in energy_spread(relations.frames, known):
         if energies < SHARE * expected:
             yield (
                 f"energies of {formula} vary by {energies:.2g} eV between frames, those of its {known.name} "
-                f"bonds alone by {expected:.2g} eV: are energies in Hartree or Ry?"
+                f"bonds alone by {expected:.2g} eV: are energies in Hartree or Ry, or per atom?"
+            )
+        elif energies < expected and slope + 3.0 * error < LEAST_SLOPE:
+            yield (
+                f"energies of {formula} change by {slope:.2g} ± {error:.1g} of those of its {known.name} "
+                "bonds; expected about 1: are energies in Ry or Hartree, or per atom?"
             )
 
 

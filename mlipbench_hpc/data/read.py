@@ -27,7 +27,15 @@ from mlipbench_hpc.data.records import (
     vectors_of,
     word_of,
 )
-from mlipbench_hpc.data.settings import UNUSED, settings, unconverged, unused
+from mlipbench_hpc.data.settings import (
+    UNUSED,
+    deciding,
+    described,
+    settings,
+    unconverged,
+    unused,
+    varying,
+)
 from mlipbench_hpc.data.sniff import sniff
 from mlipbench_hpc.data.units import FACTORS, composed, contradictions, stated
 
@@ -47,7 +55,8 @@ class Source:
     dipoles (F,) e·Å along z, NaN where unknown. names: number of frames with each number and each vector of
     the atoms. extent: in words, the part that was read and the rest. wrong: sentences about data that no
     model here uses, or that contradict the units; remarks: interpretations that a person should check.
-    unconverged: indices in the file of frames that say so of themselves.
+    unconverged: indices in the file of frames that say so of themselves. varying: in words, what differs
+    between frames beside the labels and is told to no model.
     """
 
     frames: Frames
@@ -57,6 +66,7 @@ class Source:
     wrong: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     unconverged: tuple[int, ...] = ()
+    varying: str = ""
 
 
 def read(
@@ -89,7 +99,16 @@ def read(
     converted = _without_lone_forces(converted)
     wrong = (*source.wrong, *contradictions(source.stated, units), *_near_images(converted, source.isolated))
     dipoles = source.dipoles * factors["dipole"]
-    return Source(converted, dipoles, source.names, source.extent, wrong, source.remarks, source.unconverged)
+    return Source(
+        converted,
+        dipoles,
+        source.names,
+        source.extent,
+        wrong,
+        source.remarks,
+        source.unconverged,
+        source.varying,
+    )
 
 
 def _near_images(frames: Frames, isolated: tuple[int, ...]) -> Iterator[str]:
@@ -238,11 +257,14 @@ def _stack(
         forces = each(lambda record: vectors_of(record, str(labels["forces"])))
         dipoles, unread = _dipoles(each, str(labels["dipole"]))
         named = each(_names_isolated)
+    read_names = {str(name) for name in labels.values() if name}
+    differing = varying(whole, (*ignore, *read_names))
     return Stated(
         _frames(whole, np.array(energies), np.concatenate(forces), labels),
         np.array(dipoles),
         dict(_names(whole)),
-        wrong=(*unused(whole, ignore), *settings(whole, ignore, differ=True)),
+        wrong=(*unused(whole, ignore), *settings(whole, ignore, differ=True), *deciding(differing)),
+        varying=described(differing),
         unconverged=tuple(unconverged(whole)),
         remarks=(*unread, *_remarks(whole, labels), *settings(whole, ignore, differ=False)),
         stated=tuple(_stated(whole, labels)),

@@ -1,6 +1,8 @@
 """Settings of the reference method that decide the labels of a frame, and that no model here uses."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,39 @@ SETTINGS: dict[str, float] = {
     "tot_charge": 0.0, "charge_state": 0.0, "q": 0.0, "nelect": np.nan, "spin": 0.0, "multiplicity": 1.0,
     "e_field": 0.0, "applied_potential": 0.0,
 }  # fmt: skip
+# Words in a name that make it a setting of the method or the electrode, and those that make it a result.
+DECIDING = {
+    "charge", "charges", "qtot", "electrons", "nelect", "nelectrons", "potential", "voltage", "field",
+    "efield", "functional", "xc", "smearing", "electronic",
+}  # fmt: skip
+RESULTS = {"energy", "energies", "potentials", "mulliken", "bader", "std", "error", "interatomic"}
+# Names that are settings where they take few values, and results where every frame has its own, as the dipole
+# moment, the energy or the Fermi level have.
+EITHER = {"u", "mu", "sigma", "bias", "fermi", "efermi", "ntot", "ne", "theory"}
+FEW = 0.25  # of the number of frames
+# Of the words of a name: those of quantities that any model is told or that only name a frame.
+HARMLESS = {
+    "time", "step", "steps", "timestep", "frame", "frames", "index", "idx", "id", "ids", "uid", "uuid",
+    "number", "name", "names", "temperature", "temp", "pressure", "density", "volume", "enthalpy",
+    "entropy", "force", "forces", "stress", "virial", "dipole", "config", "type", "formula", "label",
+    "source", "file", "filename", "path", "comment", "weight", "pbc", "lattice", "cell", "momenta",
+    "momentum", "date", "hash", "group", "set", "split", "trajectory", "iteration", "image", "md", "e",
+    "natoms", "atoms", "mass", "masses", "converged", "origin", "virials", "stresses", "smiles",
+    "properties",
+}  # fmt: skip
+# Electrons belong to the composition.
+OF_COMPOSITION = {"electrons", "nelect", "nelectrons", "ntot", "ne"}
 # Flags of a converged calculation, in lower case.
 CONVERGED = {"converged", "scf_converged", "is_converged", "scfconverged", "electronic_converged"}
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Varying:
+    """Different values in words, and the number of frames that were compared."""
+
+    values: tuple[str, ...]
+    frames: int
 
 
 def unused(records: Sequence[Record], ignore: tuple[str, ...]) -> Iterator[str]:
@@ -63,6 +96,69 @@ def settings(records: Sequence[Record], ignore: tuple[str, ...], differ: bool) -
         differs = len(set(zip(owners, values, strict=True))) > len(set(owners))
         if differs == differ:
             yield _sentence(name, sorted(set(values) - {""}), differs)
+
+
+def _words(name: str) -> list[str]:
+    """Words of a name in lower case: `potential_V`, `electrodePotential` and `n_electrons` have two each."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z]+", " ", name)
+    return apart.lower().split()
+
+
+def varying(records: Sequence[Record], ignore: tuple[str, ...]) -> dict[str, Varying]:
+    """Numbers, vectors and words beside the frames that differ between them, by name.
+
+    Those whose name says that they are a time, a label or a name of the frame are left out, as are frames
+    of isolated atoms, which are computed otherwise.
+    """
+    whole = [record for record in records if len(record.numbers) > 1]
+    names = dict.fromkeys(key for record in whole for key in record.values)
+    known = {*SETTINGS, *UNUSED, *(name.lower() for name in ignore)} | CONVERGED
+    found: dict[str, Varying] = {}
+    for name in names:
+        words = set(_words(name))
+        harmless = words & RESULTS or (words & HARMLESS and not words & (DECIDING | EITHER))
+        if name.lower() in known or harmless:
+            continue
+        values = [_plain(record.values.get(name), len(record.numbers)) for record in whole]
+        if None in values or not _differ(name, whole, values):
+            continue
+        found[name] = Varying(tuple(sorted({str(value) for value in values})), len(whole))
+    return found
+
+
+def _differ(name: str, records: Sequence[Record], values: Sequence[str | None]) -> bool:
+    of_composition = bool(set(_words(name)) & OF_COMPOSITION)
+    owners = [str(sorted(record.numbers.tolist())) if of_composition else "" for record in records]
+    given = [(owner, "" if value == "0.0" else value) for owner, value in zip(owners, values, strict=True)]
+    return len(set(given)) > len(set(owners))
+
+
+def _plain(value: Any, atoms: int) -> str | None:
+    """A number, a word or a short vector as text, "" for nothing; None for what describes each atom."""
+    if value is None:
+        return ""
+    if np.size(value) > 3 or (np.ndim(value) and len(value) == atoms):
+        return None
+    try:
+        return str(np.asarray(value, dtype=float).tolist())
+    except (TypeError, ValueError):
+        return str(value)[:30]
+
+
+def deciding(differing: Mapping[str, Varying]) -> Iterator[str]:
+    """Sentences on values that decide the labels by their names, and that differ between frames."""
+    for name, values in differing.items():
+        words = set(_words(name))
+        few = len(values.values) <= FEW * values.frames
+        if words & DECIDING or (few and words & EITHER):
+            yield _sentence(name, [value for value in values.values if value], True)
+
+
+def described(differing: Mapping[str, Varying]) -> str:
+    """What differs between frames and is told to no model, in words; empty for nothing."""
+    parts = [f"{name} ({len(values.values)} values)" for name, values in differing.items()]
+    more = f" and {len(parts) - SHOWN} more" if len(parts) > SHOWN else ""
+    return ", ".join(parts[:SHOWN]) + more
 
 
 def _sentence(name: str, values: list[str], differs: bool) -> str:

@@ -1,6 +1,7 @@
 """Bond lengths and the forces along them, frame by frame, and displacements from a mean structure."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +24,15 @@ FEWEST_FOR_MEAN = 3
 
 @dataclass(frozen=True)
 class Stretches:
-    """B bonds: frame (B,), stretch (B,) Å from the typical length, pull (B,) eV/Å that lengthens the bond."""
+    """B bonds: frame (B,), stretch (B,) Å from the typical length, pull (B,) eV/Å that lengthens the bond.
+
+    bond (B,): number of the pair of atoms, the same in all frames in which it was followed; -1 where unknown.
+    """
 
     frame: Ints
     stretch: Floats
     pull: Floats
+    bond: Ints
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -35,12 +40,13 @@ class Stretches:
     @classmethod
     def join(cls, parts: list["Stretches"]) -> "Stretches":
         """All bonds of the parts, in their order."""
-        none = cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+        none = cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
         every = [none, *parts]
         return cls(
             np.concatenate([part.frame for part in every]),
             np.concatenate([part.stretch for part in every]),
             np.concatenate([part.pull for part in every]),
+            np.concatenate([part.bond for part in every]),
         )
 
 
@@ -83,7 +89,8 @@ class Neighbours:
         if not len(length):
             return Stretches.join([])
         pull = 0.5 * ((self.forces[second] - self.forces[first]) * self.direction[chosen]).sum(axis=1)
-        return Stretches(np.full(len(length), self.index), length - length.mean(), pull)
+        unknown = np.full(len(length), -1)
+        return Stretches(np.full(len(length), self.index), length - length.mean(), pull, unknown)
 
 
 def of_hydrogen(frames: Frames) -> tuple[dict[int, Stretches], int]:
@@ -148,7 +155,9 @@ def _along(frames: Frames, group: Ints, pairs: Ints, length: float) -> Stretches
     near = (np.abs(lengths - length) < STRETCH_A) & forces.any(axis=2)
     pull = -(forces * directions).sum(axis=2)
     index = np.broadcast_to(group[:, None], near.shape)
-    return Stretches(index[near], lengths[near] - length, pull[near])
+    # Numbers of atoms in all frames are unique: a bond has that of its H in the first frame.
+    bond = np.broadcast_to(frames.offsets[group[0]] + pairs[0], near.shape)
+    return Stretches(index[near], lengths[near] - length, pull[near], bond[near])
 
 
 def outward(frames: Frames) -> Floats:
@@ -158,6 +167,14 @@ def outward(frames: Frames) -> Floats:
     structure. NaN where fewer than three periodic frames give a mean.
     """
     cosine = np.full(len(frames), np.nan)
+    for group, steps, forces in from_mean(frames):
+        size = np.sqrt((steps**2).sum(axis=(1, 2)) * (forces**2).sum(axis=(1, 2)))
+        cosine[group] = (steps * forces).sum(axis=(1, 2)) / np.where(size > 0.0, size, np.inf)
+    return cosine
+
+
+def from_mean(frames: Frames) -> Iterator[tuple[Ints, Floats, Floats]]:
+    """Periodic frames (G,) of the same atoms, displacements (G, N, 3) Å from their mean, forces (G, N, 3)."""
     for every in same_atoms(frames):
         group = every[frames.pbc[every].all(axis=1)]
         if len(group) < FEWEST_FOR_MEAN:
@@ -167,7 +184,4 @@ def outward(frames: Frames) -> Floats:
         shares = frames.positions[atoms] @ np.linalg.pinv(cells)
         shares = shares - np.rint(shares - shares[0])
         shares = shares - (shares - shares[0]).mean(axis=1, keepdims=True)
-        steps = (shares - shares.mean(axis=0)) @ cells
-        size = np.sqrt((steps**2).sum(axis=(1, 2)) * (forces**2).sum(axis=(1, 2)))
-        cosine[group] = (steps * forces).sum(axis=(1, 2)) / np.where(size > 0.0, size, np.inf)
-    return cosine
+        yield group, (shares - shares.mean(axis=0)) @ cells, forces

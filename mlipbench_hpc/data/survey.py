@@ -32,6 +32,8 @@ def _lines(source: Source, relations: Relations) -> Iterator[str]:
         yield "numbers and vectors in it: " + ", ".join(
             f"{name} ({count})" for name, count in sorted(source.names.items())
         )
+    if source.varying:
+        yield f"differs between frames, and is told to no model: {source.varying}"
     if len(alone := isolated_atoms(frames)):
         atoms = ", ".join(sorted({frames.formula(index) for index in alone.tolist()}))
         yield f"{len(alone)} frames of isolated atoms ({atoms}): reference energies, not trained on"

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.correlation import SeriesAverage, series_average
-from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.worker.stretch import Notes, number
 
 BINS = 40
 ERRORS_DIFFER = 1.5
+# Spread in units of the largest value that sums of rounded positions leave to a constant series.
+ROUNDING = 1e-12
 
 
 def summary(name: str, series: Floats, blocks: int, notes: Notes) -> dict[str, Any]:
@@ -19,7 +21,7 @@ def summary(name: str, series: Floats, blocks: int, notes: Notes) -> dict[str, A
     """
     average = series_average(series, blocks)
     error, other = float(average.blocks.standard_error), average.correlated
-    counts, edges = np.histogram(series, BINS)
+    counts, edges = histogram(series)
     if error > 0 and other > 0 and not 1 / ERRORS_DIFFER <= error / other <= ERRORS_DIFFER:
         notes.say(
             f"{name}: its error from blocks ({error:.3g}) and from autocorrelation ({other:.3g}) differ by "
@@ -30,6 +32,17 @@ def summary(name: str, series: Floats, blocks: int, notes: Notes) -> dict[str, A
         "width": number(series.std(ddof=1)) if len(series) > 1 else None,
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
     }
+
+
+def histogram(series: Floats) -> tuple[Ints, Floats]:
+    """Counts (40,) and edges (41,) of a series (T,); one that is constant to rounding is in the middle.
+
+    Its spread has no room for 40 different edges.
+    """
+    low, high = float(series.min()), float(series.max())
+    if high - low > ROUNDING * max(abs(low), abs(high)):
+        return np.histogram(series, BINS)
+    return np.histogram(np.full(len(series), low), BINS)
 
 
 def averaged(average: SeriesAverage) -> dict[str, float | None]:

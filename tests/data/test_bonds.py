@@ -84,7 +84,20 @@ def test_energies_in_hartree_beside_right_forces_are_remarked() -> None:
     odd = replace(frames, energies=frames.energies / HA)
     assert wrong(odd) == []
     (sentence,) = remarks(odd)
-    assert "are energies in Hartree or Ry?" in sentence
+    assert "are energies in Hartree or Ry, or per atom?" in sentence
+
+
+def test_energies_in_rydberg_that_vary_otherwise_too_are_remarked() -> None:
+    """Energies of bonds and, three times as much, of all else: in Ry their spread is not small enough."""
+    frames = water(60)
+    rest = np.random.default_rng(8).normal(0, 3.0 * float(frames.energies.std()), 60)
+    energies = frames.energies + rest
+    assert not any("are energies in" in sentence for sentence in remarks(replace(frames, energies=energies)))
+    energies = frames.energies + 2.0 * (frames.energies - frames.energies.mean())
+    assert not any("are energies in" in sentence for sentence in remarks(replace(frames, energies=energies)))
+    energies = energies - frames.energies.mean() + rest / 9.0
+    (sentence,) = remarks(replace(frames, energies=energies / 7.0))
+    assert "of those of its O-H bonds; expected about 1: are energies in Ry or Hartree" in sentence
 
 
 def test_forces_of_other_frames_are_doubted() -> None:
@@ -180,6 +193,63 @@ def test_residual_forces_of_relaxed_bonds_raise_no_alarm() -> None:
     """Bonds relaxed by another method differ by 4 mÅ and are 1 % too short for these labels."""
     frames = water(size=0.003)
     assert wrong(replace(frames, forces=-0.01 * frames.forces)) == []
+
+
+def isomers() -> Frames:
+    """Nine frames of C4H12, relaxed by another method: bonds of 1.014 and 1.09 Å with residual forces.
+
+    Which H stands at which C, and how many bonds are short, differs between frames.
+    """
+    random = np.random.default_rng(4)
+    images, forces = [], []
+    for index in range(9):
+        sites = 5.0 * np.stack(np.meshgrid([0, 1.0], [0, 1.0], [0.0]), -1).reshape(-1, 3)
+        owner = random.permutation(np.repeat(np.arange(4), 3))
+        length = np.where(np.arange(12) < 1 + index % 3, 1.014, 1.09) + random.normal(0, 0.003, 12)
+        axis = random.normal(size=(12, 3))
+        axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+        ends = sites[owner] + length[:, None] * axis
+        pull = -1.3 * (length - 1.08)[:, None] * axis
+        net = np.stack([-pull[owner == atom].sum(axis=0) for atom in range(4)])
+        images.append(Atoms("C4H12", np.concatenate([sites, ends]), cell=[20.0] * 3, pbc=True))
+        forces.append(np.concatenate([net, pull]))
+    return Frames.from_atoms(images, np.arange(9.0), np.concatenate(forces))
+
+
+def test_unlike_bonds_of_isomers_raise_no_alarm() -> None:
+    frames = isomers()
+    known = bonds(frames)
+    assert known is not None
+    assert known.name == "C-H"
+    assert known.odd_frames()  # of lengths that differ at rest
+    assert known.comparable().odd_frames() == []
+
+
+def methane(count: int = 40) -> Frames:
+    """Eight molecules whose four bonds have rest lengths of their own, 1.05 to 1.11 Å, k = 30 eV/Å²."""
+    random = np.random.default_rng(6)
+    sites = 5.0 * np.stack(np.meshgrid(*[[0.0, 1.0]] * 3), -1).reshape(-1, 1, 3)
+    corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1.0]]) / np.sqrt(3.0)
+    rest = np.array([1.05, 1.07, 1.09, 1.11])[:, None]
+    images, energies, forces = [], [], []
+    for _ in range(count):
+        stretch = random.normal(0, 0.03, (8, 4, 1))
+        axes = corners @ np.linalg.qr(random.normal(size=(8, 3, 3)))[0]  # no two frames are near
+        ends = sites + (rest + stretch) * axes
+        pull = -30.0 * stretch * axes
+        places = np.concatenate([sites, ends], axis=1).reshape(-1, 3)
+        images.append(Atoms("CH4" * 8, places, cell=[10.0] * 3, pbc=True))
+        energies.append(15.0 * float((stretch**2).sum()))
+        forces.append(np.concatenate([-pull.sum(axis=1, keepdims=True), pull], axis=1).reshape(-1, 3))
+    return Frames.from_atoms(images, np.array(energies), np.concatenate(forces))
+
+
+def test_gradients_in_some_frames_of_one_molecule_are_named() -> None:
+    frames = methane()
+    assert wrong(frames) == []
+    sign = np.where(np.isin(np.arange(40), [4, 9]), -1.0, 1.0)[frames.frame_of_atom()]
+    (sentence,) = wrong(replace(frames, forces=frames.forces * sign[:, None]))
+    assert "of 2 frames (the first is 4)" in sentence
 
 
 def dimers(count: int) -> Frames:

@@ -75,6 +75,13 @@ def test_labels_in_other_units_than_stated(energy: float, force: float, length: 
     assert words in sentence
 
 
+def test_energies_per_atom_are_named() -> None:
+    """Twelve atoms on springs: a twelfth of the work, which no unit explains."""
+    frames = springs()
+    (sentence,) = wrong(replace(frames, energies=frames.energies / frames.sizes))
+    assert "the file has energies per atom" in sentence.split("expected 1: ")[1].split(" or ")[0]
+
+
 def test_random_labels_say_nothing() -> None:
     frames = springs()
     noise = np.random.default_rng(1).normal(size=frames.forces.shape)
@@ -154,6 +161,20 @@ def test_a_shifted_copy_is_a_duplicate_and_a_strained_one_is_not(pbc: bool) -> N
     moved.positions[3, 1] += 0.01
     frames = Frames.from_atoms([first, moved, shuffled, shifted])
     assert duplicates(frames) == [(0, 2), (0, 3)]
+
+
+@pytest.mark.parametrize("step", [1e-3, 3e-4, 5e-5])
+def test_an_equation_of_state_has_no_duplicates(step: float) -> None:
+    """Cubes of eight atoms, E = 500 eV (s - 1)² per cell of s times the edge 7 Å; one stands there twice."""
+    scales = 1.0 + 0.02 + step * np.arange(6)
+    sites = np.stack(np.meshgrid(*[[0.0, 0.5]] * 3), -1).reshape(-1, 3)
+    images = [Atoms("Cu8", 7.0 * s * sites, cell=[7.0 * s] * 3, pbc=True) for s in scales]
+    frames = Frames.from_atoms(images, 500.0 * 8 * (scales - 1.0) ** 2, np.zeros((48, 3)))
+    assert duplicates(frames) == []
+    assert duplicates(concatenate([frames, frames.select([2])])) == [(2, 6)]
+    assert duplicates(replace(frames, energies=np.full(6, np.nan))) == (
+        [] if 7.0 * step > 2e-3 else [(0, index) for index in range(1, 1 + int(2e-3 / (7.0 * step)))]
+    )
 
 
 def test_frames_left_out_by_rule() -> None:

@@ -51,6 +51,67 @@ def test_settings_that_differ_are_refused_and_equal_settings_are_remarked(tmp_pa
     assert f"`{key}` is 2.0 in these frames" in equal.remarks[0]
 
 
+WORDS = [
+    ("electrode_potential", "-0.5", "0.5"), ("potential_V", "0", "1"), ("fermi_shift", "0.1", "0.2"),
+    ("voltage", "1", "2"), ("bias", "0", "1"), ("U", "3", "4"), ("mu", "0", "1"), ("surfaceCharge", "0", "1"),
+    ("Qtot", "0", "1"), ("charges_total", "0", "1"), ("excess-charge", "0", "1"), ("n_electrons", "10", "11"),
+    ("field", '"0 0 0"', '"0 0 0.1"'), ("electronic_temperature", "300", "600"), ("sigma", "0.1", "0.2"),
+    ("smearing", "fermi", "mp"), ("functional", "PBE", "RPBE"), ("xc", "PBE", "RPBE"),
+    ("level_of_theory", "a", "b"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "first", "second"), WORDS)
+def test_a_setting_is_known_by_the_words_of_its_name(
+    tmp_path: Path, name: str, first: str, second: str
+) -> None:
+    mixed = [f"energy=-1 {name}={first}"] * 6 + [f"energy=-2 {name}={second}"] * 6
+    content = source(tmp_path / "a.xyz", mixed)
+    (sentence,) = content.wrong
+    assert sentence.startswith(f"`{name}` differs between frames (")
+    assert content.varying == f"{name} (2 values)"
+    assert source(tmp_path / "a.xyz", mixed, ignore=(name,)).wrong == ()
+    some = source(tmp_path / "a.xyz", [mixed[-1]] * 4 + ["energy=-2"] * 8)
+    assert len(some.wrong) == 1  # frames without it have another value or none
+    assert source(tmp_path / "a.xyz", [mixed[-1]] * 12).wrong == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "time", "step", "md_step", "temperature", "Temperature_K", "pressure", "config_type", "frame_id",
+        "potential_energy", "electronic_energy", "fermi_energy", "electrostatic_energy", "dipole_z",
+        "virial_trace", "charge_energy",
+    ],
+)  # fmt: skip
+def test_results_and_names_of_frames_are_no_settings(tmp_path: Path, name: str) -> None:
+    content = source(tmp_path / "a.xyz", [f"energy=-1 {name}={index % 2}" for index in range(12)])
+    assert (content.wrong, content.varying) == ((), "")
+
+
+@pytest.mark.parametrize("name", ["mu", "U", "sigma", "efermi", "magmom", "gap"])
+def test_what_may_be_a_result_of_each_frame_is_named_and_passes(tmp_path: Path, name: str) -> None:
+    content = source(tmp_path / "a.xyz", [f"energy=-1 {name}=0.{index}" for index in range(1, 9)])
+    assert (content.wrong, content.varying) == ((), f"{name} (8 values)")
+
+
+def test_electrons_belong_to_the_composition_and_isolated_atoms_have_settings_of_their_own(
+    tmp_path: Path,
+) -> None:
+    atom = "1\n{} energy=-1 functional=LDA Properties=species:S:1:pos:R:3:forces:R:3\n{} 0 0 0 0 0 0\n"
+    pair = "2\n{} energy=-1 n_electrons={} functional=PBE Properties=species:S:1:pos:R:3:forces:R:3\n{}"
+    rows = {"Ne": "Ne 0 0 0 0 0 0\nNe 0 0 3 0 0 0\n", "Ar": "Ar 0 0 0 0 0 0\nAr 0 0 3 0 0 0\n"}
+    lone = 'Lattice="19 0 0 0 19 0 0 0 19" pbc="T T T"'
+    path = tmp_path / "a.xyz"
+    path.write_text(
+        atom.format(lone, "Ne") + pair.format(EDGE, 16, rows["Ne"]) + pair.format(EDGE, 32, rows["Ar"])
+    )
+    assert read(path, "extxyz", UNITS, LABELS, None).wrong == ()
+    path.write_text(pair.format(EDGE, 16, rows["Ne"]) + pair.format(EDGE, 17, rows["Ne"]))
+    (sentence,) = read(path, "extxyz", UNITS, LABELS, None).wrong
+    assert "`n_electrons` differs" in sentence
+
+
 def test_neutral_settings_say_nothing(tmp_path: Path) -> None:
     comments = ['energy=-1 Charge=0 multiplicity=1 E_field="0 0 0"', "energy=-2"]
     content = source(tmp_path / "a.xyz", comments)

@@ -10,7 +10,9 @@ import pytest
 from foreign_files import ATOMS, CELL, FRAMES, NAMES, NUMBERS, POSITIONS, lattice, request
 
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.worker.foreign.elements import Naming, resolve
+from mlipbench_hpc.worker.foreign.elements import Naming, numbers_of, resolve
+from mlipbench_hpc.worker.foreign.pdb import topology
+from mlipbench_hpc.worker.foreign.record import Labels
 from mlipbench_hpc.worker.foreign.trajectory import open_foreign
 
 SPECIES = {79: 3, 8: 1, 1: 2, 11: 4}
@@ -78,7 +80,7 @@ def test_species_of_h5md_by_number_and_by_name(tmp_path: Path) -> None:
     path = h5md(tmp_path / "t.h5md", edges, None)
     with pytest.raises(
         InputFailure,
-        match="no element for types 3, 1, 2, 4; pass --elements 3=… 1=… 2=… 4=…, with symbols such as 3=O",
+        match="no element for types 3, 1, 2, 4; pass --elements 3=… 1=… 2=… 4=…, with symbols of elements",
     ):
         open_foreign(request(path))
     names = {symbol: SPECIES[number] for symbol, number in zip(NAMES, NUMBERS, strict=True)}
@@ -122,11 +124,72 @@ def test_names_of_pseudopotentials_in_an_xdatcar(tmp_path: Path) -> None:
     ("words", "example"),
     [
         (["78", "8", "1"], "78=Pt 8=O 1=H, if they are atomic numbers"),
-        (["K+", "C1"], "K+=K"),
-        (["4", "6"], "4=O"),
+        (["k_ion", "na.p"], "of elements"),
+        (["au_s"], "of elements"),
+        (["AU", "xx7"], "AU=Au"),
+        (["4", "6"], "of elements"),
         (["29"], "29=Cu, if they are atomic numbers"),
     ],
 )
 def test_the_example_of_elements_fits_the_names(words: list[str], example: str) -> None:
-    with pytest.raises(InputFailure, match=re.escape(f", with symbols such as {example}") + "$"):
+    words_of = example if example == "of elements" else f"such as {example}"
+    with pytest.raises(InputFailure, match=re.escape(f", with symbols {words_of}") + "$"):
         resolve(Path("a"), tuple(words), "types", Naming({}, frozenset(), frozenset()))
+
+
+@pytest.mark.parametrize("kind", ["names", "species", "types"])
+@pytest.mark.parametrize(
+    ("word", "symbol"),
+    [("K+", "K"), ("Na3", "Na"), ("Fe2+", "Fe"), ("Cl-", "Cl"), ("SOD", "Na"), ("CLA", "Cl"), ("Hg1", "Hg")],
+)
+def test_ions_as_people_write_them(kind: str, word: str, symbol: str) -> None:
+    naming = Naming({}, frozenset({"Au", "O", "H"}), frozenset({"Au"}))
+    symbols = resolve(Path("a"), ("Au", "OW", "HW1", word), kind, naming)
+    assert symbols == {"Au": "Au", "OW": "O", "HW1": "H", word: symbol}
+
+
+def test_types_are_atomic_numbers_where_they_exceed_the_number_of_types() -> None:
+    naming = Naming({}, frozenset({"Au", "O", "H"}), frozenset({"Au"}))
+    symbols = resolve(Path("a"), ("79", "8", "1", "11"), "types", naming)
+    assert symbols == {"79": "Au", "8": "O", "1": "H", "11": "Na"}
+    carbon = Naming({}, frozenset({"C", "O", "H"}), frozenset({"C"}))
+    with pytest.raises(InputFailure, match="no element for types"):
+        resolve(Path("a"), tuple("12345678"), "types", carbon)
+
+
+ROW = "ATOM  {:5d} {:<4s} SOL A{:4d}    {:8.3f}{:8.3f}{:8.3f}{:6.2f}{:6.2f}          {:>2s}"
+
+
+def protein_data_bank(path: Path, rows: list[tuple[str, str]]) -> Labels:
+    """Labels of a file of one frame with these names and elements, 2 Å apart."""
+    lines = [ROW.format(k + 1, name, 1, 2.0 * k, 0, 0, 1, 0, symbol) for k, (name, symbol) in enumerate(rows)]
+    path.write_text("\n".join([*lines, "END"]) + "\n")
+    return topology(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "words"),
+    [
+        ("NA", "N", "atoms called NA have N in the element column, which is taken; if they are Na, pass"),
+        ("CL", "C", "--elements C=Cl"),
+        ("HG", "", "atoms called HG are read as H; if they are Hg, pass --elements HG=Hg"),
+        ("NA", "NA", ""),
+        ("ND", "N", "if they are Nd"),
+        ("NB1", "N", "if they are Nb"),
+        ("CX", "C", ""),
+    ],
+)
+def test_names_and_elements_of_a_pdb(tmp_path: Path, name: str, symbol: str, words: str) -> None:
+    rows = [("AU", "AU"), ("OW", "O"), ("HW1", "H"), (name, symbol)]
+    labels = protein_data_bank(tmp_path / "t.pdb", rows)
+    naming = Naming({}, frozenset({"Au", "O", "H"}), frozenset({"Au"}))
+    warnings = numbers_of(tmp_path / "t.pdb", labels, None, None, naming).warnings
+    assert len(warnings) == bool(words)
+    assert words in " ".join(warnings)
+
+
+def test_a_name_of_another_element_is_refused(tmp_path: Path) -> None:
+    labels = protein_data_bank(tmp_path / "t.pdb", [("AU", "AU"), ("O", "H"), ("HW1", "H")])
+    naming = Naming({}, frozenset({"Au", "O", "H"}), frozenset({"Au"}))
+    with pytest.raises(InputFailure, match="an atom called O has H in the element column"):
+        numbers_of(tmp_path / "t.pdb", labels, None, None, naming)

@@ -100,11 +100,7 @@ class LeaveOut(Spec):
     )
 
 
-Ignored = Literal[
-    "charge", "total_charge", "net_charge", "system_charge", "fparam", "aparam", "spin", "electric_field",
-    "external_field", "efield", "tot_charge", "charge_state", "q", "nelect", "multiplicity", "e_field",
-    "applied_potential",
-]  # fmt: skip
+Ignored = Annotated[str, Field(min_length=1)]
 
 
 class FileDataset(Spec):

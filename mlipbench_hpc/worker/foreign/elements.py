@@ -1,7 +1,7 @@
 """Atomic numbers from names and types; contradictions are refused."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from mlipbench_hpc.worker.foreign.record import Labels
 OXYGEN = 8
 # Symbol of massless sites, as in ASE, and their names in TIP4P and TIP5P of GROMACS and Amber.
 VIRTUAL, VIRTUAL_NAMES = "X", re.compile(r"(?:MW|IW|VW|EPW?|LP|X)\d*")
+PLAIN = re.compile(r"[A-Z][a-z]?\d*[+-]*")
+# Names of ions in CHARMM's force fields.
+IONS = {"LIT": "Li", "SOD": "Na", "POT": "K", "RUB": "Rb", "CES": "Cs", "CAL": "Ca", "CLA": "Cl"}
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,15 @@ class Naming:
             return self.elements[name]
         letters = re.sub(r"[^A-Za-z]", "", name)
         symbol = letters.capitalize()
-        plain = name in self.requested or len(name) == len(letters)
-        if name in atomic_numbers and name != "X" and plain and name.istitle():
-            return name
+        # `Na`, `Na3`, `Na+` and `Fe2+`.
+        if letters in atomic_numbers and letters != "X" and PLAIN.fullmatch(name):
+            return letters
         if symbol in self.requested:
             return symbol
         if VIRTUAL_NAMES.fullmatch(name):
             return VIRTUAL
+        if name in IONS:
+            return IONS[name]
         return symbol[:1] if symbol[:1] in ("O", "H") else None
 
 
@@ -83,7 +88,39 @@ def numbers_of(
     if other is not None and topology is not None:
         _same_names(path, own, topology, numbers, naming)
     _same_types(path, own, numbers, f"{kind} of {source.name}", naming)
+    warnings += [*_ambiguous(symbols, kind, naming), *_names_beside(source, labels, naming)]
     return Species(numbers, facts, warnings)
+
+
+def _ambiguous(symbols: Mapping[str, str], kind: str, naming: Naming) -> Iterator[str]:
+    """Warnings of names that are read as O or H by their first letter, and are symbols of other elements."""
+    for name, symbol in symbols.items():
+        own = name.title()
+        is_guess = kind == "names" and name not in naming.elements and symbol in ("O", "H")
+        if is_guess and own in atomic_numbers and own != symbol and own not in ("D", "T"):
+            yield f"atoms called {name} are read as {symbol}; if they are {own}, pass --elements {name}={own}"
+
+
+def _names_beside(source: Path, labels: Labels, naming: Naming) -> Iterator[str]:
+    """Warnings of names that are the symbol of another element than the file's element column says.
+
+    CA is an α carbon as well as calcium. Raises InputFailure where a name does not even begin with the
+    element, as O beside H.
+    """
+    if labels.kind != "elements" or is_default(labels):
+        return
+    for name, element in dict.fromkeys(zip(labels.beside, labels.names, strict=False)):
+        own = re.sub(r"[^A-Za-z]", "", name).title()
+        if own not in atomic_numbers or own == element or element in naming.elements or element in ("D", "T"):
+            continue
+        if not own.startswith(element[0]):
+            raise InputFailure(
+                f"{source}: an atom called {name} has {element} in the element column; correct one of the two"
+            )
+        yield (
+            f"{source.name}: atoms called {name} have {element} in the element column, which is taken; if "
+            f"they are {own}, pass --elements {element}={own}"
+        )
 
 
 def is_default(labels: Labels) -> bool:
@@ -97,8 +134,11 @@ def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> 
     symbols = {name: naming.element(name) for name in names}
     charges = {name: int(name) for name in names if name.isdecimal() and int(name) < len(chemical_symbols)}
     surfaces = {atomic_numbers[symbol] for symbol in naming.surfaces}
-    # LAMMPS writes its types into the same column: numbers count as atomic numbers only if plausible.
-    if kind == "species" and {OXYGEN, *surfaces} <= set(charges.values()):
+    # LAMMPS writes its types into the same column: numbers count as atomic numbers only if plausible. Types
+    # are so where some exceed the number of types.
+    beyond = bool(surfaces) and len(charges) == len(names) and max(charges.values(), default=0) > len(names)
+    plausible = kind == "species" or (kind == "types" and beyond)
+    if plausible and {OXYGEN, *surfaces} <= set(charges.values()):
         symbols |= {
             name: chemical_symbols[charge]
             for name, charge in charges.items()
@@ -106,32 +146,34 @@ def resolve(source: Path, words: tuple[str, ...], kind: str, naming: Naming) -> 
         }
     unknown = [name for name, symbol in symbols.items() if symbol is None]
     # NA may be a nitrogen, CL a carbon: they count as ions where all unknown names are such symbols.
-    if kind == "names" and all(name.isupper() and name.title() in atomic_numbers for name in unknown):
+    if kind in ("names", "species") and all(
+        name.isupper() and name.title() in atomic_numbers for name in unknown
+    ):
         symbols |= {name: name.title() for name in unknown}
         unknown = []
     if unknown:
         raise InputFailure(
             f"{source}: no element for {kind} {', '.join(unknown[:8])}; pass --elements "
             + " ".join(f"{name}=…" for name in unknown[:8])
-            + f", with symbols such as {_example(unknown, names)}"
+            + f", with symbols {_example(unknown, names)}"
         )
     return {name: str(symbol) for name, symbol in symbols.items()}
 
 
 def _example(unknown: list[str], names: list[str]) -> str:
-    """`NAME=Symbol` of a name by its letters, of what may be atomic numbers, else of oxygen.
+    """`NAME=Symbol` of a name by its letters, of what may be atomic numbers, else no example.
 
     Numbers may be these where O's is among them, or all exceed it and the number of types.
     """
     for name in unknown:
         symbol = re.sub(r"[^A-Za-z]", "", name).capitalize()
         if symbol in atomic_numbers:
-            return f"{name}={symbol}"
+            return f"such as {name}={symbol}"
     charges = [int(name) for name in names if name.isdecimal() and 0 < int(name) < len(chemical_symbols)]
     if len(charges) == len(names) and (OXYGEN in charges or min(charges) > max(OXYGEN, len(names))):
         words = (f"{name}={chemical_symbols[int(name)]}" for name in unknown)
-        return f"{' '.join(words)}, if they are atomic numbers"
-    return f"{unknown[0]}=O"
+        return f"such as {' '.join(words)}, if they are atomic numbers"
+    return "of elements"
 
 
 def _same_names(path: Path, own: Labels, topology: Path, numbers: Ints, naming: Naming) -> None:

@@ -77,14 +77,19 @@ def _labels(path: Path, rows: list[str]) -> Labels:
     ids, labels = serials([row[6:11] for row in rows]), _named(rows)
     if ids is None:
         return labels
-    return Labels(tuple(labels.names[index] for index in order_of(path, 0, ids)), labels.kind)
+    order = order_of(path, 0, ids)
+    names, beside = (
+        tuple(words[index] for index in order) if words else () for words in (labels.names, labels.beside)
+    )
+    return Labels(names, labels.kind, beside=beside)
 
 
 def _named(rows: list[str]) -> Labels:
     elements = tuple(row[76:78].strip().title() for row in rows)
+    names = tuple(row[12:16].strip() for row in rows)
     if all(element in atomic_numbers for element in elements):
-        return Labels(elements, "elements")
-    return Labels(tuple(row[12:16].strip() for row in rows), "names")
+        return Labels(elements, "elements", beside=names)
+    return Labels(names, "names")
 
 
 def _frames(path: Path, amount: int) -> Iterator[Frame]:

@@ -51,12 +51,13 @@ class Piece:
 class Labels:
     """Names of atoms (N,) in the order of their ids, () where there are none; LAMMPS' types (N,) likewise.
 
-    kind: of names: species, elements, names.
+    kind: of names: species, elements, names. beside: names of the atoms (N,) that stand beside elements.
     """
 
     names: tuple[str, ...] = ()
     kind: str = "names"
     types: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
