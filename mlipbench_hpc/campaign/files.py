@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.read import Source
     from mlipbench_hpc.data.relations import Relations
 
-FACTS_VERSION = 10
+FACTS_VERSION = 11
 # Of the reader of users' files: raised when it may understand a file in another way.
-READER = 4
+READER = 5
 Field = Literal["path", "sha256"]
 Brought = FileDataset | Structure | Structures
 

@@ -435,7 +435,7 @@ def test_structures_of_the_user_s_are_read_and_then_labelled(tmp_path: Path) -> 
     text = TOY.replace("splits:", f"{given.replace('argon', 'water')}splits:")
     result = plan(tmp_path, text)
     (build,) = [item for item in of("build", result) if item.subjects == ({"dataset": "raw"},)]
-    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5, "reader": 4}
+    assert build.task.parameters == {"kind": "structures", "format": "extxyz", "frames": 5, "reader": 5}
     (label,) = of("label", result)
     assert label.task.upstream == {"frames": build.key}
     sha256 = hashlib.sha256((tmp_path / "water.extxyz").read_bytes()).hexdigest()
