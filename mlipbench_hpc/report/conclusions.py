@@ -31,17 +31,35 @@ LONGER_WHY = (
 )
 
 
+@dataclass(frozen=True)
+class Conclusion:
+    """statement: what a hurried reader takes away; reservations: sentences on what it hangs on, or empty."""
+
+    statement: str
+    reservations: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Both, one after the other."""
+        return f"{self.statement} {self.reservations}".strip()
+
+
 def sentences(results: Results) -> list[str]:
     """Three sentences of conclusions; [] where no potential is compared with another."""
+    return [own.sentence for own in conclusions(results)]
+
+
+def conclusions(results: Results) -> list[Conclusion]:
+    """What is resolved, what is not, and what to run next; [] where no potential is compared with another."""
     compared = groups(results)
     every = [difference for group in compared for difference in differences(group)]
     absent = unmatched(results)
     if not every:
-        return [_no_test(compared, absent)] if absent else []
+        return [Conclusion(_no_test(compared, absent))] if absent else []
     tested = [difference for difference in every if difference.test]
     if not tested:
-        return [_no_test(compared, absent), next_run(results, compared, every)]
-    return [_resolved(tested), _unresolved(tested), next_run(results, compared, every)]
+        return [Conclusion(_no_test(compared, absent)), Conclusion(next_run(results, compared, every))]
+    return [_resolved(tested), _unresolved(tested), Conclusion(next_run(results, compared, every))]
 
 
 def _no_test(compared: list[Group], absent: list[str]) -> str:
@@ -62,15 +80,18 @@ def _no_test(compared: list[Group], absent: list[str]) -> str:
     )
 
 
-def _resolved(tested: list[Difference]) -> str:
-    """Sentence on the differences of the primary table that the tests resolve, with their reservations."""
+def _resolved(tested: list[Difference]) -> Conclusion:
+    """Differences of the primary table that the tests resolve, with their reservations."""
     chosen = [difference for difference in tested if difference.verdict == "differs"]
     if not chosen:
         resolved = f"Resolved: none of {count(len(tested), 'difference')} in the primary table."
-        return resolved + _members(tested)
+        return Conclusion(resolved + _members(tested))
     reserved = _provisional({difference.group.title: difference.group for difference in chosen}.values())
-    words = f"{_share('Resolved', chosen, tested)}. {_by_line(chosen, sized=True)}.{reserved}"
-    return f"{_controls(chosen)}{words}{_condition(chosen)}"
+    failing, reserved = _controls(chosen), f"{reserved}{_condition(chosen)}"
+    word = "Resolved, although the test fails its own control" if failing else "Resolved"
+    word += ", with reservations" * bool(reserved and not failing)
+    words = f"{_share(word, chosen, tested)}. {_by_line(chosen, sized=True)}."
+    return Conclusion(words, f"{failing}{reserved}".strip())
 
 
 def _members(tested: list[Difference]) -> str:
@@ -136,7 +157,7 @@ def _controls(chosen: list[Difference]) -> str:
         and (checked := control(difference.line, difference.quantity.name))
         and checked.fails
     ]
-    return f"The test fails its own control: {'; '.join(parts)}. " * bool(parts)
+    return f"The test fails its own control: {'; '.join(parts)}." * bool(parts)
 
 
 def _common_past(chosen: list[Difference]) -> str:
@@ -188,8 +209,8 @@ def _pair(difference: Difference) -> str:
     return title if other.potential.reference else f"{title} against {other.title(among)}"
 
 
-def _unresolved(tested: list[Difference]) -> str:
-    """Sentence on differences without a result: unresolved, withheld, or without a number."""
+def _unresolved(tested: list[Difference]) -> Conclusion:
+    """Differences without a result: unresolved, withheld, or without a number."""
     by_verdict = {
         verdict: [difference for difference in tested if difference.verdict == verdict]
         for verdict in ("unresolved", "withheld", "unknown")
@@ -197,8 +218,9 @@ def _unresolved(tested: list[Difference]) -> str:
     rest = _withheld(by_verdict["withheld"])
     rest += f" Without a number or an error: {len(by_verdict['unknown'])}." * bool(by_verdict["unknown"])
     if not (chosen := by_verdict["unresolved"]):
-        return rest.strip() or "Not resolved: no tested difference."
-    return f"{_share('Not resolved', chosen, tested)}. {_by_line(chosen)}.{_condition(chosen)}{rest}"
+        return Conclusion(rest.strip() or "Not resolved: no tested difference.")
+    words = f"{_share('Not resolved', chosen, tested)}. {_by_line(chosen)}.{rest}"
+    return Conclusion(words, _condition(chosen).strip())
 
 
 def _withheld(chosen: list[Difference]) -> str:
