@@ -82,7 +82,7 @@ def test_import_then_split(store: Store, tmp_path: Path):
 def test_one_dataset_gives_specific_and_mixed_sets(store: Store, tmp_path: Path):
     """Waters alone and beside one or two Na, in turn: a specific set knows its own frames and no others."""
     images = [
-        Atoms("OH2" + "Na" * (i % 3), [[0.02 * i * z, 0, 2 * z] for z in range(3 + i % 3)]) for i in range(30)
+        Atoms("OH2" + "Na" * (i % 3), [[0.02 * i * z, 0, z] for z in range(3 + i % 3)]) for i in range(30)
     ]
     for image in images:
         sodium = image.symbols.count("Na")
