@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from mlipbench_hpc.data.cells import is_valid
+from mlipbench_hpc.data.cells import is_placed
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Floats, Frames, concatenate
 
@@ -28,7 +28,7 @@ def duplicates(frames: Frames) -> list[tuple[int, int]]:
     """(first, later) of each frame that repeats an earlier one, later ones ascending."""
     groups: dict[tuple[str, bytes], list[int]] = defaultdict(list)
     for index in range(len(frames)):
-        if _is_comparable(frames, index):
+        if is_placed(frames, index):
             groups[frames.formula(index), frames.pbc[index].tobytes()].append(index)
     first: dict[int, int] = {}
     for group in groups.values():
@@ -56,12 +56,6 @@ def across(parts: Mapping[str, Frames]) -> str:
         f"frame {index - starts[owner]} of {names[owner]}" for index, owner in zip(same, owners, strict=True)
     ]
     return f"{where[0]} and {where[1]} are the same structure; leave one out of its dataset (`leave_out`)"
-
-
-def _is_comparable(frames: Frames, index: int) -> bool:
-    positions = frames.positions[frames.atoms_of(index)]
-    known = len(positions) > 0 and bool(np.isfinite(positions).all())
-    return known and is_valid(frames.cells[index], frames.pbc[index])
 
 
 def _alike(frames: Frames, group: list[int]) -> Iterator[tuple[int, int]]:

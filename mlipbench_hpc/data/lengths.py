@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from mlipbench_hpc.data.cells import is_valid
+from mlipbench_hpc.data.cells import is_placed
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.stretches import KNOWN, Neighbours
 
@@ -35,11 +35,7 @@ def contradiction(frames: Frames) -> tuple[str, str] | None:
 
 
 def _is_usable(frames: Frames, index: int) -> bool:
-    own = frames.atoms_of(index)
-    known = bool(np.isfinite(frames.positions[own]).all()) and is_valid(
-        frames.cells[index], frames.pbc[index]
-    )
-    return known and bool((frames.numbers[own] == 1).any())
+    return is_placed(frames, index) and bool((frames.numbers[frames.atoms_of(index)] == 1).any())
 
 
 def _lengths(frames: Frames, index: int) -> Floats:

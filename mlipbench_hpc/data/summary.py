@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.data.frames import Frames
+from mlipbench_hpc.data.frames import Floats, Frames
 
 
 def strata(frames: Frames) -> list[str]:
@@ -27,6 +27,6 @@ def summary(frames: Frames) -> dict[str, Any]:
     }
 
 
-def number(value: float | np.floating[Any]) -> float | None:
+def number(value: float | Floats | np.floating[Any]) -> float | None:
     """Float for JSON: None where it is not finite."""
     return float(value) if np.isfinite(value) else None

@@ -7,6 +7,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, Control
 from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.data.summary import number as json_number
 from mlipbench_hpc.report import convergence, crosscheck, layers, widths
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
@@ -284,7 +285,7 @@ def _drift_numbers(own: Comparison | None) -> dict[str, float] | None:
 
 def _known(values: tuple[float, ...]) -> list[float | None]:
     """Values for JSON, None for NaN."""
-    return [value if np.isfinite(value) else None for value in values]
+    return [json_number(value) for value in values]
 
 
 def _control_numbers(checked: Control) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker.context import Context
-from mlipbench_hpc.worker.stretch import number, write_csv
+from mlipbench_hpc.worker.stretch import write_csv
 
 TABLE = "dipoles.csv"
 PARTS = ("molecules", "ions", "metal")

@@ -16,9 +16,10 @@ from mlipbench_hpc.analysis.pieces import Errors
 from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 from mlipbench_hpc.worker.series import averaged
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, number, write_csv
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, write_csv
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
 FORMS = {"continuous": True, "intermittent": False}

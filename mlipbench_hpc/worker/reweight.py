@@ -16,6 +16,7 @@ from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduc
 from mlipbench_hpc.analysis.spread import Spread, spread
 from mlipbench_hpc.data.frames import Floats, Ints, composition
 from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.framewise import FrameSums
 from mlipbench_hpc.worker.observables import first_layer, outside, profiles, total_orientation
@@ -24,7 +25,7 @@ from mlipbench_hpc.worker.observables.rdf import species
 from mlipbench_hpc.worker.observing import Run, descriptors, watched
 from mlipbench_hpc.worker.profiles import layered
 from mlipbench_hpc.worker.reevaluate import ENERGIES
-from mlipbench_hpc.worker.stretch import Notes, Stretch, number, write_csv
+from mlipbench_hpc.worker.stretch import Notes, Stretch, write_csv
 
 FEWEST_FRAMES = 2
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from mlipbench_hpc.analysis.correlation import SeriesAverage, series_average
 from mlipbench_hpc.data.frames import Floats, Ints
-from mlipbench_hpc.worker.stretch import Notes, number
+from mlipbench_hpc.data.summary import number
+from mlipbench_hpc.worker.stretch import Notes
 
 BINS = 40
 ERRORS_DIFFER = 1.5

@@ -154,11 +154,6 @@ def as_frames(trajectory: Trajectory, indices: Ints) -> Frames:
     )
 
 
-def number(value: float | Floats) -> float | None:
-    """Float for JSON: None where it is not finite."""
-    return float(value) if np.isfinite(value) else None
-
-
 def write_csv(path: Path, columns: Mapping[str, Iterable[float]]) -> None:
     """Write columns of equal length, some rows at a time."""
     rows = zip(*columns.values(), strict=True)

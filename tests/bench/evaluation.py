@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.architectures.mace.evaluator import MaceEvaluator
-from mlipbench_hpc.architectures.mace.mace_torch import data, tools, width
+from mlipbench_hpc.architectures.mace.mace_torch import data, tools
+from mlipbench_hpc.architectures.shared.torch_dtype import width
 from mlipbench_hpc.contract.folder import Store
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.data.frames import Frames

@@ -15,10 +15,10 @@ from ase.geometry import complete_cell
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
+from mlipbench_hpc.architectures.shared.structures import ceiling, structures
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 EDGES, ROWS, ATOMS = 4, 16, 16
-SIGNIFICANT_BITS = 4
 # Chunks of edges come in multiples of this: small frames share one program, to large ones it adds little.
 CHUNKS = 8
 Arrays = Mapping[str, NDArray[Any]]
@@ -32,7 +32,7 @@ class Shape:
     edges: int
 
     def ceiling(self) -> "Shape":
-        """Rounded up to SIGNIFICANT_BITS, so that few programs serve all frames and all steps of MD.
+        """Rounded up by `ceiling`, so that few programs serve all frames and all steps of MD.
 
         It depends on the frame alone: the same frame always meets the same program, and gives the same bits.
         """
@@ -87,12 +87,6 @@ class Graph:
         }
 
 
-def ceiling(count: int) -> int:
-    """The next number of at most SIGNIFICANT_BITS binary digits, zeros behind them apart."""
-    unit = 1 << max(count.bit_length() - SIGNIFICANT_BITS, 0)
-    return -(-count // unit) * unit
-
-
 def union(items: Sequence[Graph]) -> Shape:
     """Room for any of them."""
     shapes = [item.shape for item in items]
@@ -101,9 +95,7 @@ def union(items: Sequence[Graph]) -> Shape:
 
 def graphs(frames: Frames, elements: Sequence[int], cutoff: float) -> Iterator[Graph]:
     """One for each frame, as small as it can be. elements: sorted atomic numbers; cutoff Å."""
-    for index in range(len(frames)):
-        atoms = frames.atoms_of(index)
-        structure = frames.numbers[atoms], frames.positions[atoms], frames.cells[index], frames.pbc[index]
+    for structure in structures(frames):
         yield graph(*structure, elements, cutoff)
 
 

@@ -1,4 +1,4 @@
-"""fairchem-core, imported in one place without its warnings; torch's default dtype and random numbers."""
+"""fairchem-core, imported in one place without its warnings, and its random numbers."""
 
 import os
 import tempfile
@@ -10,10 +10,8 @@ import torch
 
 __all__ = [
     "AtomicData", "CosineLRLambda", "HydraModel", "MLIPInferenceCheckpoint", "compute_loss", "instantiate",
-    "repeatable", "width",
+    "repeatable",
 ]  # fmt: skip
-
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 # At import fairchem-core and Warp make folders for what this suite never asks of them, downloads and compiled
 # kernels: in the user's home unless told otherwise, which in a container is not writable.
@@ -30,17 +28,6 @@ with warnings.catch_warnings():
     from fairchem.core.units.mlip_unit.api.inference import MLIPInferenceCheckpoint
     from fairchem.core.units.mlip_unit.mlip_unit import compute_loss
     from hydra.utils import instantiate
-
-
-@contextmanager
-def width(dtype: str) -> Iterator[None]:
-    """Set torch's default dtype, in which fairchem-core builds tables, and restore the old one afterwards."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(DTYPES[dtype])
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 @contextmanager

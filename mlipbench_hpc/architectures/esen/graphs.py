@@ -13,7 +13,9 @@ from ase.geometry import complete_cell
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
-from mlipbench_hpc.architectures.esen.fairchem_core import DTYPES, AtomicData
+from mlipbench_hpc.architectures.esen.fairchem_core import AtomicData
+from mlipbench_hpc.architectures.shared.structures import structures
+from mlipbench_hpc.architectures.shared.torch_dtype import DTYPES
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 # fairchem-core's models serve several datasets at once, each under its name; ours know this one.
@@ -40,10 +42,8 @@ class Graph:
 
 def graphs(frames: Frames, cutoff: float) -> Iterator[Graph]:
     """One graph for each frame. cutoff: Å."""
-    for index in range(len(frames)):
-        own = frames.atoms_of(index)
-        structure = frames.numbers[own], frames.positions[own], frames.cells[index], frames.pbc[index]
-        yield graph(*structure, cutoff, float(frames.energies[index]), frames.forces[own])
+    for index, structure in enumerate(structures(frames)):
+        yield graph(*structure, cutoff, float(frames.energies[index]), frames.forces[frames.atoms_of(index)])
 
 
 def graph(

@@ -12,14 +12,13 @@ from typing import Any
 import torch
 
 from mlipbench_hpc.architectures.esen.fairchem_core import (
-    DTYPES,
     HydraModel,
     MLIPInferenceCheckpoint,
     instantiate,
-    width,
 )
 from mlipbench_hpc.architectures.esen.graphs import DATASET
 from mlipbench_hpc.architectures.shared.record import read_record, write_record
+from mlipbench_hpc.architectures.shared.torch_dtype import DTYPES, width
 from mlipbench_hpc.contract.folder import write_bytes
 from mlipbench_hpc.contract.task import InputFailure
 

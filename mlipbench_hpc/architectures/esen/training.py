@@ -16,7 +16,6 @@ from mlipbench_hpc.architectures.esen.fairchem_core import (
     CosineLRLambda,
     compute_loss,
     instantiate,
-    width,
 )
 from mlipbench_hpc.architectures.esen.graphs import Graph, batch, graphs
 from mlipbench_hpc.architectures.esen.model import NAME, Blueprint, require_possible, save_model
@@ -24,6 +23,7 @@ from mlipbench_hpc.architectures.hyperparameters import training_epochs, updates
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
 from mlipbench_hpc.architectures.shared.labels import require_known, require_labels
+from mlipbench_hpc.architectures.shared.torch_dtype import width
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.energies import without_reference
 from mlipbench_hpc.data.frames import Floats, Frames

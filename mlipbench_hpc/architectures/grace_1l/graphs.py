@@ -14,9 +14,10 @@ from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
 from mlipbench_hpc.architectures.grace_1l.tensor_potential import constants
+from mlipbench_hpc.architectures.shared.structures import ceiling, structures
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
-SIGNIFICANT_BITS, COARSE_BITS = 4, 2
+COARSE_BITS = 2
 # Room for small structures: they share one program, and to large ones it adds nothing.
 LEAST_ATOMS, LEAST_BONDS = 64, 1024
 Arrays = Mapping[str, NDArray[Any]]
@@ -46,7 +47,7 @@ class Graph:
 
     @property
     def room(self) -> Room:
-        """Its own, rounded up to SIGNIFICANT_BITS, so that few programs serve all frames and steps of MD.
+        """Its own, rounded up by `ceiling`, so that few programs serve all frames and steps of MD.
 
         It depends on the structure alone: the same one always meets the same program and gives the same bits.
         """
@@ -60,12 +61,6 @@ def sufficient(structures: int, atoms: int, bonds: int) -> Room:
         max(ceiling(atoms + 1), LEAST_ATOMS),
         max(ceiling(bonds), LEAST_BONDS),
     )
-
-
-def ceiling(count: int, bits: int = SIGNIFICANT_BITS) -> int:
-    """The next number of at most `bits` binary digits, zeros behind them apart."""
-    unit = 1 << max(count.bit_length() - bits, 0)
-    return -(-count // unit) * unit
 
 
 def shared_rooms(items: Sequence[Graph]) -> list[Room]:
@@ -91,9 +86,7 @@ def counts_of(item: Graph) -> tuple[int, int]:
 
 def graphs(frames: Frames, elements: Sequence[int], cutoff: float) -> Iterator[Graph]:
     """One for each frame. elements: sorted atomic numbers; cutoff Å."""
-    for index in range(len(frames)):
-        atoms = frames.atoms_of(index)
-        structure = frames.numbers[atoms], frames.positions[atoms], frames.cells[index], frames.pbc[index]
+    for structure in structures(frames):
         yield graph(*structure, elements, cutoff)
 
 

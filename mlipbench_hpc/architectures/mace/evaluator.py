@@ -9,10 +9,11 @@ import torch
 from ase import Atoms
 
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader
-from mlipbench_hpc.architectures.mace.mace_torch import data, use_repeatable_executor, width
+from mlipbench_hpc.architectures.mace.mace_torch import data, use_repeatable_executor
 from mlipbench_hpc.architectures.mace.model import NAME, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.labels import require_known
+from mlipbench_hpc.architectures.shared.torch_dtype import width
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 

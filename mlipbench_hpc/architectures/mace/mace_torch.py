@@ -1,4 +1,4 @@
-"""mace-torch, imported in one place without its messages; its default dtype and TorchScript executor."""
+"""mace-torch, imported in one place without its messages, and its TorchScript executor."""
 
 import io
 import warnings
@@ -9,10 +9,8 @@ import torch
 
 __all__ = [
     "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch",
-    "use_repeatable_executor", "width",
+    "use_repeatable_executor",
 ]  # fmt: skip
-
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @contextmanager
@@ -46,14 +44,3 @@ def use_repeatable_executor(device: str) -> None:
     """
     if device == "cpu":
         torch._C._jit_set_profiling_executor(False)
-
-
-@contextmanager
-def width(dtype: str) -> Iterator[None]:
-    """Set torch's default dtype, in which mace-torch builds tensors, and restore the old one afterwards."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(DTYPES[dtype])
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)

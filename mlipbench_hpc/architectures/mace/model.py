@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlipbench_hpc.architectures.mace.mace_torch import modules, o3, quiet, width
+from mlipbench_hpc.architectures.mace.mace_torch import modules, o3, quiet
 from mlipbench_hpc.architectures.shared.record import read_record, write_record
+from mlipbench_hpc.architectures.shared.torch_dtype import width
 from mlipbench_hpc.contract.folder import write_bytes
 
 NAME, SCHEMA = "MACE", 1

@@ -20,11 +20,11 @@ from mlipbench_hpc.architectures.mace.mace_torch import (
     scripts_utils,
     train_one_epoch,
     use_repeatable_executor,
-    width,
 )
 from mlipbench_hpc.architectures.mace.model import NAME, Blueprint, save_model
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
 from mlipbench_hpc.architectures.shared.labels import require_known, require_labels
+from mlipbench_hpc.architectures.shared.torch_dtype import width
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.energies import without_reference
 

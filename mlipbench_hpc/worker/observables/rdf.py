@@ -9,9 +9,10 @@ from ase.data import atomic_numbers
 from mlipbench_hpc.analysis.rdf import RadialDistribution, largest_radius, radial_distribution
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import DISTANCE, Observable
+from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.data.trajectory import Trajectory
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.stretch import Notes, number, write_csv
+from mlipbench_hpc.worker.stretch import Notes, write_csv
 
 FILE = "rdf.csv"
 Pair = tuple[str, str]

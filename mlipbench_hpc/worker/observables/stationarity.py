@@ -12,11 +12,12 @@ from mlipbench_hpc.analysis.stationarity import Stationarity, stationarity
 from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import ION_HEIGHTS, STATIONARITY, WATERS
+from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker.dynamics import Motion, motion_of, spacing
 from mlipbench_hpc.worker.observables.profiles import block_sums
 from mlipbench_hpc.worker.observables.thermo import FILE, POTENTIAL, Thermo
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, after, number
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, after
 
 FEWEST_FRAMES = 20
 Series = dict[str, Floats]

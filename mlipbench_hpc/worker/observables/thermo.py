@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from mlipbench_hpc.analysis.correlation import SeriesAverage, series_average
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker import series
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
-from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, after, number
+from mlipbench_hpc.worker.stretch import ROUNDING_PS, Notes, Stretch, after
 
 PART, FILE = "thermo", "thermo.csv"
 TEMPERATURE = Observable("temperature_K", "Temperature", "T", "K", path=(PART, "temperature_K"), order=1)
