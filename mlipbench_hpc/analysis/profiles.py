@@ -20,6 +20,7 @@ MOL_PER_L = 1660.5390671738467
 # Atoms of a surface layer in the frames in which they are outside it, as a species.
 ABSENT = "absent"
 DENSITY, ORIENTATION, TOTAL_ORIENTATION = "density", "orientation", "total_orientation"
+ORIENTATION_WIDTH = "total_orientation_width"
 # Part of a bin that may be missing from a whole one by rounding.
 EDGE = 1e-9
 Samples = dict[str, Floats]

@@ -9,6 +9,7 @@ from mlipbench_hpc.campaign.runs import start_of
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.campaign.spec.analysis import Comparison
 from mlipbench_hpc.campaign.splits import Facts
+from mlipbench_hpc.data.observable import HEIGHT_OF, height_of
 
 PLACE: Place = ("analysis", "comparisons")
 
@@ -47,8 +48,10 @@ def _runs(place: Place, comparison: Comparison, campaign: Campaign) -> Iterator[
 def _observables(place: Place, comparison: Comparison) -> Iterator[Mistake]:
     known = single_numbers()
     for index, name in enumerate(comparison.observables):
-        if name not in known:
-            expected = f"one of {', '.join(known)}"
+        if name not in known and not _height(name):
+            expected = (
+                f"one of {', '.join(known)}, or {height_of('X')} of an ion X, such as {height_of('Na')}"
+            )
             where = (*place, "observables", index)
             yield Mistake(where, "no such single number", repr(name), expected, near(name, known))
 
@@ -64,20 +67,33 @@ def single_numbers() -> list[str]:
 def of_interface() -> list[str]:
     """Names of the suite's single numbers, which belong to water on a slab."""
     from mlipbench_hpc.analysis.layer import NAMES
-    from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
+    from mlipbench_hpc.analysis.profiles import ORIENTATION_WIDTH, TOTAL_ORIENTATION
 
-    return [*NAMES, TOTAL_ORIENTATION]
+    return [*NAMES, TOTAL_ORIENTATION, ORIENTATION_WIDTH]
+
+
+def _height(name: str) -> str:
+    """Element whose mean height a number is; empty where it is another number."""
+    from ase.data import atomic_numbers
+
+    symbol = name.removeprefix(HEIGHT_OF)
+    return symbol if symbol != name and symbol in atomic_numbers else ""
 
 
 def _without_surface(
     place: Place, comparison: Comparison, campaign: Campaign, facts: Facts, systems: Facts
 ) -> Iterator[Mistake]:
     """Numbers of an interface for a start without the slab's element or water: nothing would match."""
-    own = [name for name in comparison.observables if name in of_interface()]
+    own = [name for name in comparison.observables if name in of_interface() or _height(name)]
     start = start_of(campaign.md[comparison.run], facts, systems)
     if not own or start is None:
         return
     metals, species = campaign.analysis.profiles.metals, set(start.species)
+    for index, name in enumerate(comparison.observables):
+        if (symbol := _height(name)) and atomic_number(symbol) not in species:
+            where, expected = (*place, "observables", index), f"a start with {symbol}"
+            yield Mistake(where, f"no {symbol} in its start", f"a start of {symbols(species)}", expected)
+            return
     received = f"{', '.join(own)} of a start of {symbols(species)}"
     if not {1, 8} <= species:
         yield Mistake((*place, "run"), "no water in its start", received, "a start with water above a slab")

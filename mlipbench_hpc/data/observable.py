@@ -10,8 +10,8 @@ Compared = Literal["interface", "bulk", "everywhere", ""]
 
 # Key of the tests of stationarity among result.json's values, and one of the series tested.
 STATIONARITY, WATERS = "stationarity", "waters_in_first_layer"
-# File of `analyse` with the heights (T, K) Å of the ions of each species, by symbol.
-ION_HEIGHTS = "ion_heights.npz"
+# File of `analyse` with the heights (T, K) Å of the ions of each species by symbol, and their means (T,).
+ION_HEIGHTS, HEIGHT_OF = "ion_heights.npz", "height_"
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,11 @@ class Observable:
         axis = Axis(**own["axis"]) if own.get("axis") else None
         parts = {name: tuple(own.get(name, ())) for name in ("path", "needs")}
         return cls(**own | parts | {"axis": axis})
+
+
+def height_of(symbol: str) -> str:
+    """Name of the mean height of the ions of an element: `height_Na`."""
+    return f"{HEIGHT_OF}{symbol}"
 
 
 def by_name(descriptors: Iterable[Mapping[str, Any]]) -> dict[str, Observable]:

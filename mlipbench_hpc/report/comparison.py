@@ -7,8 +7,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, Control
 from mlipbench_hpc.data.observable import Observable
-from mlipbench_hpc.data.summary import number as json_number
-from mlipbench_hpc.report import convergence, crosscheck, layers, widths
+from mlipbench_hpc.report import convergence, crosscheck, layers
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, alpha, numbered, reached
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -21,7 +20,6 @@ from mlipbench_hpc.report.starts import common_past
 from mlipbench_hpc.report.stationary import drift, drift_words, state
 from mlipbench_hpc.report.temperatures import unclear
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
-from mlipbench_hpc.report.widths import wide
 
 CAPTION = (
     "Mean ± SE (standard error, sampling) ± α·σ (training error: standard deviation σ over the members of "
@@ -54,19 +52,16 @@ def table(group: Group) -> Table | None:
     compared = quantities(group)
     if not compared:
         return None
-    fluctuating = wide(group.drawn, compared)
     header = ["committee, training, MD", *(quantity.heading for quantity in compared)]
-    header += [f"width of {quantity.symbol or quantity.phrase}" for quantity in fluctuating]
     rows = [
         [
             f"{line.title(group.drawn)}: {line.about()}",
             *(cell(group, line, quantity) for quantity in compared),
-            *(widths.cell(line, quantity.name) for quantity in fluctuating),
         ]
         for line in group.drawn
     ]
     known = [quantity.definition for quantity in compared if quantity.definition]
-    caption = " ".join([CAPTION, *known, *[widths.DEFINITION] * bool(fluctuating)])
+    caption = " ".join([CAPTION, *known])
     return Table(caption, header, rows)
 
 
@@ -264,7 +259,7 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "numbers": {
             quantity.name: {
                 "mean": own.mean, "se": own.se, "training": own.training if own.usable else None,
-                "training_usable": own.usable, "width_within": within, "width_between": between,
+                "training_usable": own.usable,
                 "differs_from_reference": differs(group, line, quantity),
                 "p_holm": None if test is None or np.isnan(test.p) else test.p,
                 "drift": _drift_numbers(drift(line, quantity.name)),
@@ -272,7 +267,6 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
             }
             for quantity in quantities(group)
             for own in [numbered(line, quantity.name)]
-            for within, between in [_known(widths.widths(line, quantity.name))]
             for test in [against_reference(group, line, quantity)]
             for checked in [controls(group).get((line.name, quantity.name))]
         },
@@ -281,11 +275,6 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
 
 def _drift_numbers(own: Comparison | None) -> dict[str, float] | None:
     return {"change": own.difference, "error": own.error} if own else None
-
-
-def _known(values: tuple[float, ...]) -> list[float | None]:
-    """Values for JSON, None for NaN."""
-    return [json_number(value) for value in values]
 
 
 def _control_numbers(checked: Control) -> dict[str, Any]:

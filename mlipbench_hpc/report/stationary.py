@@ -9,6 +9,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import Comparison
 from mlipbench_hpc.analysis.layer import COSINE, PEAK_DENSITY, PEAK_Z
+from mlipbench_hpc.analysis.profiles import ORIENTATION_WIDTH, TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.stationarity import (
     FEWEST_INDEPENDENT,
     LEAST_P,
@@ -18,7 +19,7 @@ from mlipbench_hpc.analysis.stationarity import (
     judgement,
     together,
 )
-from mlipbench_hpc.data.observable import STATIONARITY, WATERS
+from mlipbench_hpc.data.observable import HEIGHT_OF, STATIONARITY, WATERS
 from mlipbench_hpc.report.combine import numbered
 from mlipbench_hpc.report.correlation_times import frame_ps, known_ps, series
 from mlipbench_hpc.report.groups import Group, Line, Run
@@ -30,7 +31,7 @@ from mlipbench_hpc.report.text import count, number, plus_minus
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
 # Series that also have to be stationary: of the whole run, and in place of numbers without a series.
 OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
-IN_PLACE = {PEAK_Z: WATERS, PEAK_DENSITY: WATERS}
+IN_PLACE = {PEAK_Z: WATERS, PEAK_DENSITY: WATERS, ORIENTATION_WIDTH: TOTAL_ORIENTATION}
 
 
 class Cause(StrEnum):
@@ -128,17 +129,28 @@ def not_stationary(line: Line, name: str) -> Withholding | None:
     if changing := next(iter(_relevant(line, name, lambda own: own.changing)), None):
         words = f"not stationary in {phrase(line, changing)}: {change_words(line, changing)}"
         return Withholding(Cause.NOT_STATIONARY, line.name, words)
-    ions = ions_of(line) if IN_PLACE.get(name, name) in judgements(line) else []
-    short = [own for own in _relevant(line, name, lambda own: own.too_short) if own not in ions]
+    tested = _tested(name)
+    others = set(ions_of(line)) - {tested} if tested in judgements(line) else set()
+    short = [own for own in _relevant(line, name, lambda own: own.too_short) if own not in others]
     if short:
         words = f"too short for a test of {phrase(line, short[0])}: {length_words(line, short[0])}"
         return Withholding(Cause.NOT_TESTED, line.name, words)
     return None
 
 
+def _series(name: str) -> str:
+    """Name of the series of a number; of a mean height the element, under which its ions are tested."""
+    return name.removeprefix(HEIGHT_OF)
+
+
+def _tested(name: str) -> str:
+    """Name of the series whose stationarity counts for a number."""
+    return IN_PLACE.get(name, _series(name))
+
+
 def _relevant(line: Line, name: str, chosen: Callable[[Judgement], bool]) -> list[str]:
     """Chosen series on which a number depends, its own first."""
-    own, ions = IN_PLACE.get(name, name), ions_of(line)
+    own, ions = _tested(name), ions_of(line)
     names = [
         other
         for other, judged in judgements(line).items()
@@ -180,7 +192,7 @@ def too_short(line: Line) -> list[str]:
 
 def state(line: Line, name: str) -> str:
     """`not stationary`, `too short to test`, or nothing, of a number's own series."""
-    own = judgements(line).get(IN_PLACE.get(name, name))
+    own = judgements(line).get(_tested(name))
     if own is None:
         return ""
     return "not stationary" if own.changing else "too short to test" * own.too_short
@@ -192,7 +204,7 @@ def drift(line: Line, name: str) -> Comparison | None:
     That is at most the number's standard error, or twice its own: without any drift it is twice the standard
     error on average.
     """
-    own = judgements(line).get(name)
+    own = judgements(line).get(_series(name))
     if own is None or not abs(own.change.difference) > max(numbered(line, name).se, 2 * own.change.error):
         return None
     return own.change

@@ -10,16 +10,16 @@ from mlipbench_hpc.analysis import advice, layer, peaks, rdf
 from mlipbench_hpc.analysis.committee import band_factor, student_factor
 from mlipbench_hpc.analysis.onepass import BlockSums, feed
 from mlipbench_hpc.analysis.pieces import errors, of_mean
-from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION, Samples
+from mlipbench_hpc.analysis.profiles import ORIENTATION_WIDTH, TOTAL_ORIENTATION, Samples, concentration
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, resampled, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
 from mlipbench_hpc.analysis.spread import Spread, spread
 from mlipbench_hpc.data.frames import Floats, Ints, composition
-from mlipbench_hpc.data.observable import Observable
+from mlipbench_hpc.data.observable import Observable, height_of
 from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.framewise import FrameSums
-from mlipbench_hpc.worker.observables import first_layer, outside, profiles, total_orientation
+from mlipbench_hpc.worker.observables import first_layer, ion_heights, outside, profiles, total_orientation
 from mlipbench_hpc.worker.observables.rdf import observable as radial_distribution
 from mlipbench_hpc.worker.observables.rdf import species
 from mlipbench_hpc.worker.observing import Run, descriptors, watched
@@ -28,6 +28,7 @@ from mlipbench_hpc.worker.reevaluate import ENERGIES
 from mlipbench_hpc.worker.stretch import Notes, Stretch, write_csv
 
 FEWEST_FRAMES = 2
+SQUARE = "square of P_z"
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,9 @@ def scalars(sums: Sums, weights: Weights, alpha: float | None) -> dict[str, Any]
     if sums.interface:
         layers = first_layers(weights, sums.interface, counts)
         values |= {name: layers[..., place] for place, name in enumerate(layer.NAMES)}
+        values |= mean_heights(weights, sums.interface, counts)
+    if SQUARE in values:
+        values[ORIENTATION_WIDTH] = widths(values[TOTAL_ORIENTATION], values.pop(SQUARE))
     return {name: _scalar(rows, weights.blocks, alpha) for name, rows in values.items()}
 
 
@@ -283,6 +287,25 @@ def first_layers(weights: Weights, interface: BlockSums, counts: Floats) -> Floa
     around = peaks.centre(z, blocks)
     layers = np.array([peaks.first_layer(z, profiles, around) for profiles in rows])
     return layers.reshape(*shape, -1)
+
+
+def mean_heights(weights: Weights, interface: BlockSums, counts: Floats) -> dict[str, Floats]:
+    """Mean height (C, 1 + M) Å of each species of ions by name, from the reweighted concentrations.
+
+    Heights are those of the bins' centres: members are compared with the driving one in the same bins.
+    """
+    z, heights = interface.profiler.z, {}
+    for symbol in interface.profiler.ions:
+        profile = averages(weights, interface.sums[concentration(symbol)], counts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            heights[height_of(symbol)] = profile @ z / profile.sum(axis=-1)
+    return heights
+
+
+def widths(mean: Floats, square: Floats) -> Floats:
+    """Standard deviation from averages of a number and of its square; NaN where CEA leaves none."""
+    variance = square - np.square(mean)
+    return np.sqrt(np.where(variance >= 0, variance, np.nan))
 
 
 def _scalar(values: Floats, blocks: int, alpha: float | None) -> dict[str, Any]:
@@ -321,14 +344,21 @@ def summed(run: Run, weights: Weights) -> Sums:
     if takers := [sums.add for sums in (own, foreign) if sums is not None]:
         feed(watched(run.context, run.stretch), takers)
     curves = of_profiles(own) if own else radial(run, weights)
-    averages = weights.sums([{TOTAL_ORIENTATION: own.dipole[:, None]}]) if own else {}
-    numbers = [total_orientation.OBSERVABLE, *first_layer.OBSERVABLES] if own else []
+    averages, numbers = of_interface(own, weights) if own else ({}, [])
     if foreign is not None:
         curves += of_packages(foreign)
         averages |= {name: foreign.sums[name] for name in foreign.series}
         numbers += [framewise.described for framewise in foreign.framewise if not framewise.bins]
     places = [replace(observable, file="", path=("scalars", observable.name)) for observable in numbers]
     return Sums(curves, averages, own, places)
+
+
+def of_interface(own: BlockSums, weights: Weights) -> tuple[dict[str, Floats], list[Observable]]:
+    """Weighted block sums of P_z and of its square, and the single numbers of an interface."""
+    dipole = own.dipole[:, None]
+    heights = [ion_heights.observable(symbol, 90 + place) for place, symbol in enumerate(own.profiler.ions)]
+    numbers = [total_orientation.OBSERVABLE, total_orientation.WIDTH, *first_layer.OBSERVABLES, *heights]
+    return weights.sums([{TOTAL_ORIENTATION: dipole, SQUARE: dipole**2}]), numbers
 
 
 def of_packages(foreign: FrameSums) -> list[Curve]:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from charged import CHARGED, change, collected, interfaces
-from profiled import G_OO, SCALARS
+from charged import CHARGED, collected, interfaces
+from profiled import G_OO
 
-from mlipbench_hpc.report import charge, comparison, widths
+from mlipbench_hpc.report import charge
 from mlipbench_hpc.report.draw.runs import _normalisation, _surface, radial
 from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.sections.data import potentials
@@ -32,27 +32,6 @@ def test_the_surface_charge_of_two_ions(compared: Any) -> None:
     words = charge.sentence(group)
     assert "2 Na on 115.3 Å² of the cell are +0.0173 e/Å²" in words
     assert "carries −0.0173 e/Å², −27.8 µC/cm²" in words
-
-
-def test_widths_within_and_between_runs(compared: Any) -> None:
-    """Within: √((3² + 4²)/2); between two means 1.6 apart: 1.6/√2."""
-    for replica, width in enumerate((3.0, 4.0)):
-        run = collected(compared).of("analyse", md="charged", replica=replica)[0]
-        values = run.values["profiles"]
-        own = values["total_orientation"] | {
-            "width": width, "mean": SCALARS["total_orientation"] + 1.6 * replica,
-        }  # fmt: skip
-        change(compared, "analyse", "charged", replica, profiles=values | {"total_orientation": own})
-    group = charged_of(compared)
-    line = next(line for line in group.drawn if line.name == "charged")
-    assert widths.widths(line, "total_orientation") == pytest.approx((12.5**0.5, 1.6 / 2**0.5))
-    table = comparison.table(group)
-    assert table is not None
-    assert table.header[-1].startswith("width of")
-    assert "3.54 within, 1.13 between runs" in table.rows[group.drawn.index(line)][-1]
-    own = comparison.numbers(collected(compared))[CHARGED]["lines"]["charged"]["numbers"]
-    assert own["total_orientation"]["width_between"] == pytest.approx(1.6 / 2**0.5)
-    assert own["cosine"]["width_within"] is None
 
 
 def test_the_reference_potential_is_described(compared: Any) -> None:

@@ -65,7 +65,8 @@ class Comparison(Spec):
     against: Name
     observables: list[str] = Field(
         min_length=1,
-        description="Of the suite: cosine, peak_z_A, peak_g_per_cm3 (first layer) and dipole (P_z).",
+        description="Of the suite: cosine, peak_z_A, peak_g_per_cm3 (first layer), total_orientation (mean "
+        "P_z), total_orientation_width (its width) and height_X (mean height of the ions X).",
     )
 
 

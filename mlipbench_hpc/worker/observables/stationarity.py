@@ -1,7 +1,6 @@
 """Stationarity of a run: P_z, first layer, height of each ion, temperatures and energy over time."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -9,9 +8,8 @@ from mlipbench_hpc.analysis.layer import COSINE
 from mlipbench_hpc.analysis.onepass import BlockSums
 from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.stationarity import Stationarity, stationarity
-from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.data.observable import ION_HEIGHTS, STATIONARITY, WATERS
+from mlipbench_hpc.data.observable import STATIONARITY, WATERS
 from mlipbench_hpc.data.summary import number
 from mlipbench_hpc.worker.dynamics import Motion, motion_of, spacing
 from mlipbench_hpc.worker.observables.profiles import block_sums
@@ -42,28 +40,16 @@ def _surface(run: Run) -> bool:
 
 
 def finish(run: Run, step: float, motion: Motion | None, sums: BlockSums | None) -> Produced:
-    """Tests of each series by name, and the species of ions, whose heights are written for the report."""
+    """Tests of each series by name, and the species of ions."""
     every = of_thermo(run)
     if motion is not None and sums is not None:
         every |= {TOTAL_ORIENTATION: sums.dipole, COSINE: motion.cosines, WATERS: motion.waters}
         for symbol, species in motion.ions.items():
             every |= {f"{symbol} {place}": row for place, row in enumerate(species.heights.T)}
-        write_heights(run.context.folder / ION_HEIGHTS, motion)
     known = {name: series for name, series in every.items() if np.isfinite(series).all()}
     values = {name: described(stationarity(series), step) for name, series in known.items()}
     ions = list(motion.ions) if motion else []
     return Produced({"frame_ps": step, "series": values, "ions": ions})
-
-
-def write_heights(path: Path, motion: Motion) -> None:
-    """Write heights (T, K) Å of each species of ions, float32; no file without ions.
-
-    Their layers are those of all runs that are compared, so the report determines them.
-    """
-    if motion.ions:
-        with writing(path) as stream:
-            heights = {symbol: ions.heights.astype(np.float32) for symbol, ions in motion.ions.items()}
-            np.savez(stream, allow_pickle=False, **heights)
 
 
 def of_thermo(run: Run) -> Series:
