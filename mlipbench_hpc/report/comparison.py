@@ -42,7 +42,7 @@ TESTS = (
     "error; 95 % interval of the difference; t: difference over standard error; p of Welch's t, where each "
     "source of error brings its degrees of freedom (Cochran: Σ e² t_ν(p)/Σ e² = t); degrees of freedom: "
     "those with which Student's t gives this p; Holm: p corrected for the number of differences in the "
-    "table, withheld ones included, of which no p is stated; last, uncorrected p without the runs of which a "
+    "table, withheld ones included, of which no p is stated; last, the same without the runs of which a "
     "temperature is off its target, and how many are left of both."
 )
 
@@ -78,7 +78,7 @@ def tests(group: Group) -> Table | None:
         for test in primary(group)
     ]
     header = ["compared (committee, training, MD)", "observable", "verdict", "difference", "95 % interval",
-              "t (degrees of freedom)", "p", "Holm p (tests)", "p without runs off temperature"]  # fmt: skip
+              "t (degrees of freedom)", "p", "Holm p (tests)", "Holm p at temperature"]  # fmt: skip
     return Table(TESTS, header, rows, words=3) if rows else None
 
 
@@ -95,8 +95,8 @@ def _at_temperature(test: PrimaryTest) -> str:
     """`0.03 (3 and 2 runs)`, `same` where all runs are at their temperature."""
     if (part := at_temperature(test)) is None:
         return "same"
-    whole, own, its = part
-    return f"{number(whole.p, 2)} ({own} and {count(its, 'run')})"
+    _, own, its = part
+    return f"{number(test.p_at_temperature, 2)} ({own} and {count(its, 'run')})"
 
 
 def _other(group: Group, test: PrimaryTest) -> str:
@@ -259,7 +259,7 @@ def _line_numbers(group: Group, line: Line) -> dict[str, Any]:
         "numbers": {
             quantity.name: {
                 "mean": own.mean, "se": own.se, "training": own.training if own.usable else None,
-                "training_usable": own.usable,
+                "training_usable": own.usable if own.training is not None else None,
                 "differs_from_reference": differs(group, line, quantity),
                 "p_holm": None if test is None or np.isnan(test.p) else test.p,
                 "drift": _drift_numbers(drift(line, quantity.name)),
@@ -288,7 +288,7 @@ def _test_numbers(test: PrimaryTest) -> dict[str, Any]:
     if test.verdict not in ("differs", "unresolved"):
         result = dict.fromkeys(result, np.nan)
     elif part := at_temperature(test):
-        result["p_at_temperature"] = part[0].p
+        result |= {"p_at_temperature": part[0].p, "p_holm_at_temperature": test.p_at_temperature}
     values |= result
     return {
         "compared": test.subject,

@@ -1,42 +1,39 @@
 """Conclusions in three sentences: resolved and unresolved differences, and the next run with its cost."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from mlipbench_hpc.analysis.inference import LEVEL
+from mlipbench_hpc.analysis.inference import LEVEL, Comparison
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.comparison import scatter_words
-from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.layers import beginning, conditional
-from mlipbench_hpc.report.models import Judgement, judgement
+from mlipbench_hpc.report.next_run import next_run
 from mlipbench_hpc.report.series import control
-from mlipbench_hpc.report.significance import at_temperature, unmatched
+from mlipbench_hpc.report.significance import PrimaryTest, at_temperature, unmatched
 from mlipbench_hpc.report.starts import common_past
-from mlipbench_hpc.report.stationary import Cause, drift_words, withheld
+from mlipbench_hpc.report.stationary import Cause, change_of, drift_words
 from mlipbench_hpc.report.summary_table import Difference, differences
 from mlipbench_hpc.report.temperatures import unclear
-from mlipbench_hpc.report.text import count, duration, listed, number, plus_minus
+from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
-# Four times the length halves a standard error.
-LONGER = 4.0
-CRITERIA_WHY = f"the criteria ask for {number(LONG_ENOUGH_PS)} ps after equilibration"
-LONGER_WHY = (
-    "sampling is the largest part of the error of the unresolved differences; "
-    f"{LONGER:g} times the length halves it"
-)
+FEWEST_MOVES, NORMAL_95 = 3, 1.96
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """statement: what a hurried reader takes away; reservations: sentences on what it hangs on, or empty."""
+    """statement: what a hurried reader takes away; reservations: sentences on what it hangs on, or empty.
+
+    brief: the reservations in a few words, for those who do not read them.
+    """
 
     statement: str
     reservations: str = ""
+    brief: str = ""
 
     @property
     def sentence(self) -> str:
@@ -86,12 +83,20 @@ def _resolved(tested: list[Difference]) -> Conclusion:
     if not chosen:
         resolved = f"Resolved: none of {count(len(tested), 'difference')} in the primary table."
         return Conclusion(resolved + _members(tested))
-    reserved = _provisional({difference.group.title: difference.group for difference in chosen}.values())
-    failing, reserved = _controls(chosen), f"{reserved}{_condition(chosen)}"
-    word = "Resolved, although the test fails its own control" if failing else "Resolved"
-    word += ", with reservations" * bool(reserved and not failing)
+    kinds = {
+        "not converged": _provisional({own.group.title: own.group for own in chosen}.values()),
+        "errors of single runs too small": _controls(chosen),
+        "runs still relaxing": _relaxing(tested),
+    } | _conditions(chosen)
+    word = "Resolved, with reservations" if any(kinds.values()) else "Resolved"
     words = f"{_share(word, chosen, tested)}. {_by_line(chosen, sized=True)}."
-    return Conclusion(words, f"{failing}{reserved}".strip())
+    return _reserved(words, kinds)
+
+
+def _reserved(statement: str, kinds: dict[str, str]) -> Conclusion:
+    """Conclusion with its reservations; kinds: their sentences by a few words for each, empty where none."""
+    known = {brief: words.strip() for brief, words in kinds.items() if words}
+    return Conclusion(statement, " ".join(known.values()), "; ".join(known))
 
 
 def _members(tested: list[Difference]) -> str:
@@ -105,32 +110,84 @@ def _provisional(compared: Iterable[Group]) -> str:
     """Reservation about the sentence on differences where runs fail criteria of convergence."""
     open_groups = [group.title for group in compared if not convergence.converged(group)]
     where = f" in {listed(open_groups)}"
-    return f" Provisional, because runs{where} are not converged: more MD may change it." * bool(open_groups)
+    return f"Provisional, because runs{where} are not converged: more MD may change it." * bool(open_groups)
 
 
-def _condition(chosen: list[Difference]) -> str:
-    """Reservations: where ions began, temperatures that are not known, drift, common starts."""
+def _conditions(chosen: list[Difference]) -> dict[str, str]:
+    """Reservations: where ions began, temperatures, drift, common starts, unstable runs."""
     lines = {line.name: line for difference in chosen for line in (difference.line, difference.other)}
     bound: dict[str, list[str]] = {}
     for name, line in lines.items():
         if conditional(line):
             bound.setdefault(beginning(line), []).append(name)
     parts = [f"the {place} where the ions of {listed(names)} began" for place, names in bound.items()]
-    cold = [name for name, line in lines.items() if unclear(line)]
-    parts += [f"temperatures of {listed(cold)}, which are not determined"] * bool(cold)
-    words = f" Conditional on {', and on '.join(parts)}." * bool(parts)
-    return words + _drifts(chosen) + _of_cold_runs(chosen) + _common_past(chosen)
+    cold = [f"{name} ({words})" for name, line in lines.items() if (words := unclear(line))]
+    return {
+        "conditional on where ions began": f"Conditional on {', and on '.join(parts)}." * bool(parts),
+        "temperatures off": f"Off their temperature, though no test resolves it: {'; '.join(cold)}."
+        * bool(cold),
+        "drifting": _drifts(chosen),
+        "not resolved without runs off their temperature": _of_cold_runs(chosen),
+        "starts not independent": _common_past(chosen),
+        "of surviving runs": _survivors(lines.values()),
+    }
 
 
 def _of_cold_runs(chosen: list[Difference]) -> str:
-    """Sentence on differences that runs off their temperature alone resolve."""
+    """Sentence on differences that runs off their temperature alone resolve, in the same corrected table."""
     parts = [
-        f"{_pair(own)} in {own.quantity.phrase} (p = {number(part[0].p, 2)})"
+        f"{_pair(own)} in {own.quantity.phrase} of {own.group.title} ({_without(part[0], own.test)})"
         for own in chosen
         if own.test and own.verdict == "differs" and (part := at_temperature(own.test))
-        if not part[0].p <= LEVEL
+        if not own.test.p_at_temperature <= LEVEL
     ]
-    return f" Not resolved without the runs off their temperature: {listed(parts)}." * bool(parts)
+    return (
+        f"Not resolved without the runs off their temperature (Holm-corrected; few runs are left): "
+        f"{'; '.join(parts)}."
+    ) * bool(parts)
+
+
+def _without(left: Comparison, test: PrimaryTest) -> str:
+    """`−0.357 ± 0.055, p = 0.07`; `no run is left`."""
+    if np.isnan(test.p_at_temperature):
+        return "no run is left"
+    size = "+" * (left.difference > 0) + plus_minus(left.difference, left.error)
+    return f"{size}, p = {number(test.p_at_temperature, 2)}"
+
+
+def _survivors(lines: Iterable[Line]) -> str:
+    """Sentence on lines of which runs are excluded: their numbers are those of the rest."""
+    parts = [
+        f"{len(line.left_out)} of {count(len(line.left_out) + len(line.runs), 'run')} of {line.name}"
+        for line in lines
+        if line.left_out
+    ]
+    return f"Excluded, so that numbers are those of the other runs alone: {listed(parts)}." * bool(parts)
+
+
+def _relaxing(tested: list[Difference]) -> str:
+    """Sentence on runs of models that, taken together, still move away from what they are compared with.
+
+    Change of each number between halves of the runs, outwards from the other line, weighted by its error;
+    over at least three differences, at p ≤ 0.05 of a normal distribution.
+    """
+    moves = []
+    for own in tested:
+        moved, sign = change_of(own.line, own.quantity.name), np.sign(own.whole.difference)
+        if moved and moved.error > 0 and sign and own.whole.error > 0:
+            scale = abs(own.whole.difference)
+            moves.append((sign * moved.difference / scale, moved.error / scale))
+    if len(moves) < FEWEST_MOVES:
+        return ""
+    changes, errors = np.array(moves).T
+    mean, error = np.average(changes, weights=errors**-2.0), float(np.sum(errors**-2.0) ** -0.5)
+    if mean < NORMAL_95 * error:
+        return ""
+    return (
+        "Runs of models still move away from what they are compared with: between halves the differences "
+        f"grow by {100 * mean:.0f} ± {math.ceil(100 * error)} % (weighted mean of {len(moves)}): longer "
+        "runs may show larger ones."
+    )
 
 
 def _drifts(chosen: list[Difference]) -> str:
@@ -142,11 +199,11 @@ def _drifts(chosen: list[Difference]) -> str:
         if (words := drift_words(line, difference.quantity.name))
     ]
     every = listed(list(dict.fromkeys(parts)))
-    return f" Still drifting between halves of the runs: {every}." * bool(parts)
+    return f"Still drifting between halves of the runs: {every}." * bool(parts)
 
 
 def _controls(chosen: list[Difference]) -> str:
-    """Sentence on the controls that fail: the test is too liberal for runs so short."""
+    """Sentence on the controls that fail: errors within single runs are too small for runs so short."""
     parts = [
         f"{checked.failed} of {checked.windows} windows of {difference.other.name} as long as a run of "
         f"{difference.line.name} differ from its others in {difference.quantity.phrase} "
@@ -157,7 +214,7 @@ def _controls(chosen: list[Difference]) -> str:
         and (checked := control(difference.line, difference.quantity.name))
         and checked.fails
     ]
-    return f"The test fails its own control: {'; '.join(parts)}." * bool(parts)
+    return f"Errors within single runs are too small, by the control: {'; '.join(parts)}." * bool(parts)
 
 
 def _common_past(chosen: list[Difference]) -> str:
@@ -167,8 +224,8 @@ def _common_past(chosen: list[Difference]) -> str:
     for line, other in pairs.values():
         if past := common_past(line, other):
             together.setdefault((past.other, past.apart, past.time), []).append(past.line)
-    return "".join(
-        f" Not independent of {other}: {listed(lines)}, whose starts lie {apart} ps from its own "
+    return " ".join(
+        f"Not independent of {other}: {listed(lines)}, whose starts lie {apart} ps from its own "
         f"(autocorrelation time {time})."
         for (other, apart, time), lines in together.items()
     )
@@ -220,7 +277,7 @@ def _unresolved(tested: list[Difference]) -> Conclusion:
     if not (chosen := by_verdict["unresolved"]):
         return Conclusion(rest.strip() or "Not resolved: no tested difference.")
     words = f"{_share('Not resolved', chosen, tested)}. {_by_line(chosen)}.{rest}"
-    return Conclusion(words, _condition(chosen).strip())
+    return _reserved(words, _conditions(chosen))
 
 
 def _withheld(chosen: list[Difference]) -> str:
@@ -239,148 +296,3 @@ def _share(word: str, chosen: list[Difference], tested: list[Difference]) -> str
     known = sum(difference.verdict in ("differs", "unresolved") for difference in tested)
     share = f"{word}: {len(chosen)} of {count(len(tested), 'difference')} in the primary table"
     return share if known == len(tested) else f"{share}, of which {known} could be tested"
-
-
-@dataclass(frozen=True)
-class Extension:
-    """Extension of a line's runs to `length_ps` each; seconds: its wall time, None if unknown."""
-
-    line: Line
-    length_ps: float
-    seconds: float | None
-
-
-def next_run(results: Results, compared: list[Group], every: list[Difference]) -> str:
-    """Next MD or training: of the largest effect on unresolved differences, with its measured cost."""
-    if absent := [item for item in results.items if not item.done]:
-        tasks = f"{count(len(absent), 'task')} of {len(results.items)}"
-        return f"Next: run the campaign to its end, {tasks} without result."
-    lines = [line for group in compared for line in group.drawn]
-    unusable = _not_usable(results, lines)
-    useful = [line for line in lines if line.potential.name not in unusable]
-    short = [line for line in useful if longest_ps(line) < LONG_ENOUGH_PS]
-    if unusable:
-        return _train_first(results, unusable, short)
-    if short:
-        return _extend(results, short, CRITERIA_WHY)
-    if moving := _from_withheld(every):
-        why = listed([f"{cause}" for cause in dict.fromkeys(moving.values())])
-        lines_withheld = [line for line in lines if line.name in moving]
-        return _extend(results, lines_withheld, f"conclusions are withheld, because {why}")
-    limiting = _limiting([difference for difference in every if difference.verdict == "unresolved"])
-    if limiting:
-        longer = [line for line, _ in limiting if line is not None]
-        committees = [committee for _, committee in limiting]
-        return _extend(results, longer, LONGER_WHY) if longer else _train(results, committees)
-    return (
-        f"Next: no run proposed; every line has a run of at least {number(LONG_ENOUGH_PS)} ps after "
-        "equilibration, and no tested difference is unresolved or withheld."
-    )
-
-
-def _from_withheld(every: list[Difference]) -> dict[str, Cause]:
-    """Cause of each line for which a tested difference is withheld, by name."""
-    causes: dict[str, Cause] = {}
-    for difference in every:
-        if difference.verdict != "withheld":
-            continue
-        for line in (difference.line, difference.other):
-            if own := withheld(line, difference.quantity.name):
-                causes.setdefault(line.name, own.cause)
-    return causes
-
-
-def longest_ps(line: Line) -> float:
-    """Length of the longest run of a line after equilibration, ps."""
-    return max(run.production_ps for run in line.runs)
-
-
-def _limiting(chosen: list[Difference]) -> list[tuple[Line | None, str]]:
-    """Largest part of each difference's error: the line to sample longer, or the committee.
-
-    Of the training part its lower limit counts, because more MD lowers the upper one.
-    """
-    parts: dict[tuple[str, str], tuple[Line | None, str]] = {}
-    for difference in chosen:
-        lines = (difference.line, difference.other, None)
-        line = lines[int(np.argmax(np.nan_to_num(difference.least_shares)))]
-        name = difference.line.potential.name
-        parts[line.name if line else "", name] = line, name
-    return list(parts.values())
-
-
-def _extension(results: Results, line: Line) -> Extension:
-    """Extension to the least length of the criteria, or to four times the present length beyond that."""
-    present = longest_ps(line)
-    length = max(LONG_ENOUGH_PS, present) if present < LONG_ENOUGH_PS else LONGER * present
-    seconds = _seconds_per_ps(results, line)
-    missing = sum(max(0.0, length - run.production_ps) for run in line.runs)
-    return Extension(line, length, None if seconds is None else seconds * missing)
-
-
-def _seconds_per_ps(results: Results, line: Line) -> float | None:
-    """Measured wall time of the line's runs over their length, with earlier attempts; None if unknown."""
-    runs = [run.md for run in line.runs]
-    clocks = [run.result.get("timing", {}) for run in runs]
-    wall = sum((clock.get("wall_s") or 0.0) + (clock.get("earlier_wall_s") or 0.0) for clock in clocks)
-    length = sum(float(run.values.get("time_ps") or 0.0) for run in runs)
-    return wall / length if wall > 0 and length > 0 else None
-
-
-def _train_first(results: Results, unusable: dict[str, Judgement], short: list[Line]) -> str:
-    """Proposal to train committees that are not usable for MD, then to extend the short MD of the others."""
-    near = [name for name, verdict in unusable.items() if verdict.provisional]
-    reserved = f" Provisional for {listed(near)}: the limit lies within two standard errors." * bool(near)
-    first = (
-        f"Next: train {listed(list(unusable))} longer or on more structures: errors on test frames are above "
-        f"the limit for MD that this suite sets, and more MD of these members does not help.{reserved}"
-    )
-    after = f" Then run the MD of {listed(list(unusable))} anew, as long as the reference's"
-    return f"{first}{after}. {_extend(results, short, CRITERIA_WHY, 'Then')}" if short else f"{first}{after}."
-
-
-def _not_usable(results: Results, lines: list[Line]) -> dict[str, Judgement]:
-    """Verdicts on committees that drive these lines and are not usable for MD, by name."""
-    names = dict.fromkeys(line.potential.name for line in lines if not line.potential.reference)
-    finals = {name: final_round(results, name) for name in names}
-    judged = {name: judgement(results, final) for name, final in finals.items() if final}
-    return {name: verdict for name, verdict in judged.items() if verdict and verdict.verdict == "not usable"}
-
-
-def _extend(results: Results, chosen: list[Line], why: str, word: str = "Next:") -> str:
-    lines = {line.name: _extension(results, line) for line in chosen}
-    lengths = [number(extension.length_ps) for extension in lines.values()]
-    if len(set(lengths)) == 1:
-        what = f"{listed(list(lines))} to {lengths[0]} ps"
-    else:
-        what = listed([f"{name} to {length} ps" for name, length in zip(lines, lengths, strict=True)])
-    return f"{word} extend the MD {what}{_cost(list(lines.values()))}; {why}."
-
-
-def _cost(extensions: list[Extension]) -> str:
-    """Wall time of all extensions, and of the longest; empty where a speed is not known."""
-    seconds = {extension.line.name: extension.seconds for extension in extensions}
-    known = {name: time for name, time in seconds.items() if time is not None}
-    if len(known) < len(seconds):
-        return ""
-    longest = max(known, key=lambda name: known[name])
-    each = f", of which {longest} {duration(known[longest])}" if len(known) > 1 else ""
-    return (
-        f", {duration(sum(known.values()))} of run time, one run after another, at the speed measured in "
-        f"this store{each}"
-    )
-
-
-def _train(results: Results, committees: list[str]) -> str:
-    """Proposal to train on more frames, with the wall time that the present members took."""
-    names = list(dict.fromkeys(committees))
-    clocks = [
-        item.result.get("timing", {}).get("wall_s") or 0.0
-        for name in names
-        for item in results.of("train", committee=name)
-    ]
-    return (
-        f"Next: train {listed(names)} on more frames, because the spread between members is the largest "
-        "part of the error of the unresolved differences; training the present members took "
-        f"{duration(sum(clocks))} of wall time."
-    )

@@ -74,7 +74,8 @@ def sentence(results: Results, name: str) -> str:
         limit
     )
     return (
-        f"conserved energy drifts by {plus_minus(own.mean, own.error)} meV/atom/ps, a systematic error of "
+        f"conserved energy drifts by {plus_minus(own.mean, own.error)} meV/atom/ps over the whole runs after "
+        "the last draw of momenta (the table states the analysed part), a systematic error of "
         f"the integration or of the forces (Student's t over {own.runs} runs, p = {own.p:.1g}): "
         f"{number(own.mean * LONG_PS, 2)} meV/atom in {number(LONG_PS)} ps{after}; a smaller time step or "
         "tighter convergence of the forces tells which."

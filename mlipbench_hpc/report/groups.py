@@ -78,7 +78,8 @@ class Line:
     def about(self) -> str:
         """Committee size, training structures and MD length; of a reference potential its length."""
         runs = length([run.md for run in self.runs])
-        return runs if self.potential.reference else f"{self.potential.models()}; {runs}"
+        own = self.potential
+        return runs if own.reference else f"member {own.member} of {own.models()}; {runs}"
 
     def phrase(self, name: str) -> str:
         """Words for an observable of its runs; its name where none has it."""

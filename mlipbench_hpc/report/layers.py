@@ -23,7 +23,8 @@ CAPTION = (
     "Layers of ions. Their border is the minimum of the density of heights between its two highest peaks, of "
     "the reference's runs where these show two, else of all runs, and the same for all rows of a system. An "
     "ion changes layer when it reaches the core of the other one (where the density has half the height of "
-    "its peak), so that vibrations at the border are no transitions. The first layer of water, 0 < z ≤ 4.5 "
+    "its peak), so that vibrations at the border are no transitions. Peaks of few ions that never passed "
+    "between them need not be layers. The first layer of water, 0 < z ≤ 4.5 "
     "Å, plays no part in it. Starts: first analysed frame."
 )
 

@@ -240,6 +240,11 @@ class Judgement:
             share.components, near, untested,
         )  # fmt: skip
 
+    @property
+    def doubts_md(self) -> bool:
+        """True where the limit for MD is exceeded, or lies within two standard errors above."""
+        return self.ratio + NEAR * self.error * self.provisional > UNUSABLE
+
     def sentence(self) -> str:
         """What is judged, by how many numbers, and the verdict with its limit."""
         more = "train longer or on more structures."
@@ -300,7 +305,7 @@ def strata_errors(results: Results, finals: list[Round]) -> Table | None:
         for stratum in strata(results, final)
         for share in stratum.shares
     ]  # fmt: skip
-    header = ["committee", "test frames", "composition", "forces", "frames", "components",
+    header = ["committee", "test frames", "composition", "forces", "frames in all", "components",
               "RMSE, meV/Å, mean ± std over members", "σ of the labels, meV/Å", "RMSE / σ"]  # fmt: skip
     about = "; ".join(f"{final.committee}: {final.describe()}" for final in finals)
     caption = (

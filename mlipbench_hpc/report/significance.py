@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm
+from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, numbered
@@ -23,6 +24,7 @@ Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
 class PrimaryTest:
     """One difference of a line to another in one quantity; p: Holm-corrected, NaN where it was not tested.
 
+    p_at_temperature: the same over the table without the runs off their temperature, NaN where none is left.
     withheld: why it was not; None where it was, or where there is no number or no error. family: number of
     differences in the primary table, for which p is corrected.
     """
@@ -33,6 +35,7 @@ class PrimaryTest:
     whole: Comparison
     withheld: Withholding | None = None
     p: float = np.nan
+    p_at_temperature: float = np.nan
     family: int = 1
 
     @property
@@ -96,14 +99,25 @@ def primary(group: Group) -> list[PrimaryTest]:
     the number of tests, as with p = 1: how many there are must not depend on the data.
     """
     every = [test for member in group.every or [group] for test in _tests(member)]
-    p = np.array([np.nan if test.withheld else test.whole.p for test in every])
-    adjusted = np.where(np.isnan(p), np.nan, holm(np.where(np.isnan(p), 1.0, p)))
+    adjusted = _corrected([np.nan if test.withheld else test.whole.p for test in every])
+    cold = _corrected([np.nan if test.withheld else _p_at_temperature(test) for test in every])
     own = {(test.line.name, test.other.name, test.quantity.name) for test in _tests(group)}
     return [
-        replace(test, p=float(corrected), family=len(every))
-        for test, corrected in zip(every, adjusted, strict=True)
+        replace(test, p=float(p), p_at_temperature=float(at), family=len(every))
+        for test, p, at in zip(every, adjusted, cold, strict=True)
         if (test.line.name, test.other.name, test.quantity.name) in own and test.line in group.drawn
     ]
+
+
+def _corrected(p: list[float]) -> Floats:
+    """Holm's p (K,) of a table; tests without p count in their number and keep none."""
+    own = np.array(p)
+    return np.asarray(np.where(np.isnan(own), np.nan, holm(np.where(np.isnan(own), 1.0, own))))
+
+
+def _p_at_temperature(test: PrimaryTest) -> float:
+    part = at_temperature(test)
+    return part[0].p if part else test.whole.p
 
 
 @remembered

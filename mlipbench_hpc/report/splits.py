@@ -56,12 +56,13 @@ def warnings(results: Results) -> list[str]:
     for item in results.of("split"):
         record, name = item.values.get("separation"), str(item.subject["split"])
         independent = inefficiency(results, name) if record else None
-        near = nearness(record, independent)[1] if record else None
+        beside, near = nearness(record, independent) if record else (0, None)
         if near and independent:
-            per_member = near / item.values["members"]
+            members = item.values["members"]
             sentences.append(
-                f"split {name}: {number(per_member)} of {number(item.values['test'])} test frames lie nearer "
-                "to a training frame of the same trajectory than independent frames do "
+                f"split {name}: {number(beside / members)} of {number(item.values['test'])} "
+                "test frames are next to a training frame of the same trajectory, and "
+                f"{number(near / members)} nearer than independent frames of the slowest trajectory are "
                 f"({number(independent)} frames): errors on them may be too small; use `group_by`, or "
                 "increase `every`."
             )

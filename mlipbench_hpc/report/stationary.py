@@ -29,8 +29,10 @@ from mlipbench_hpc.report.temperatures import p_words, relaxing
 from mlipbench_hpc.report.text import count, number, plus_minus
 
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
-# Series that also have to be stationary: of the whole run, and in place of numbers without a series.
+# Series that also have to be stationary: of the whole run, those that a number is an average over, and in
+# place of numbers without a series.
 OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
+AVERAGED_OVER = {COSINE: WATERS}
 IN_PLACE = {PEAK_Z: WATERS, PEAK_DENSITY: WATERS, ORIENTATION_WIDTH: TOTAL_ORIENTATION}
 
 
@@ -151,10 +153,11 @@ def _tested(name: str) -> str:
 def _relevant(line: Line, name: str, chosen: Callable[[Judgement], bool]) -> list[str]:
     """Chosen series on which a number depends, its own first."""
     own, ions = _tested(name), ions_of(line)
+    counted = {own, AVERAGED_OVER.get(name), *ions}
     names = [
         other
         for other, judged in judgements(line).items()
-        if chosen(judged) and (other == own or other.startswith(OF_THE_RUN) or other in ions)
+        if chosen(judged) and (other in counted or other.startswith(OF_THE_RUN))
     ]
     return sorted(names, key=lambda other: other != own)
 
@@ -192,10 +195,16 @@ def too_short(line: Line) -> list[str]:
 
 def state(line: Line, name: str) -> str:
     """`not stationary`, `too short to test`, or nothing, of a number's own series."""
-    own = judgements(line).get(_tested(name))
-    if own is None:
-        return ""
-    return "not stationary" if own.changing else "too short to test" * own.too_short
+    names = (_tested(name), AVERAGED_OVER.get(name, ""))
+    own = [judged for other in names if (judged := judgements(line).get(other))]
+    changing, short = any(one.changing for one in own), any(one.too_short for one in own)
+    return "not stationary" if changing else "too short to test" * short
+
+
+def change_of(line: Line, name: str) -> Comparison | None:
+    """Change of a number's series between halves of the runs; None where it has no series of its own."""
+    own = judgements(line).get(_series(name))
+    return own.change if own else None
 
 
 def drift(line: Line, name: str) -> Comparison | None:
@@ -204,10 +213,10 @@ def drift(line: Line, name: str) -> Comparison | None:
     That is at most the number's standard error, or twice its own: without any drift it is twice the standard
     error on average.
     """
-    own = judgements(line).get(_series(name))
-    if own is None or not abs(own.change.difference) > max(numbered(line, name).se, 2 * own.change.error):
+    own = change_of(line, name)
+    if own is None or not np.isfinite(own.error):
         return None
-    return own.change
+    return own if abs(own.difference) > max(numbered(line, name).se, 2 * own.error) else None
 
 
 def drift_words(line: Line, name: str) -> str:
@@ -235,8 +244,8 @@ def account(compared: list[Group]) -> str:
         f"system together ({own['lines']} such sets): temperatures, potential energy, P_z, the first layer, "
         "and the mean height of the ions of each element. "
         f"{count(own['tests'], 'test').capitalize()} at p ≤ {STATIONARY_LEVEL:g} of the change between first "
-        f"and second halves, of which at most {number(own['expected_by_chance'], 2)} are rejected by "
-        f"chance, and {rejected} {'is' if rejected == 1 else 'are'}. Not corrected over series, because a "
+        f"and second halves; {number(own['expected_by_chance'], 2)} would be rejected by chance on average, "
+        f"and {rejected} {'is' if rejected == 1 else 'are'}. Not corrected over series, because a "
         "drift that is missed does more harm than a conclusion withheld. The error of the change is that of "
         "correlated frames or, of three runs or more, the scatter from run to run, the larger; p is not "
         f"stated below {LEAST_P:.4f}. Of {short} series that are not rejected the runs hold fewer than "

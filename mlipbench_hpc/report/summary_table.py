@@ -1,4 +1,4 @@
-"""First table of the page: models and observables with value, error, and z of the difference."""
+"""First table of the page: models and observables with value, error, and t of the difference."""
 
 from dataclasses import dataclass, field
 
@@ -20,11 +20,13 @@ MARKED = ("differs", "unresolved")
 ERRORS = (
     "Value ± error: of a model whose members reweighting reaches the committee's mean, with √(α² + 1/M)·σ "
     "where a reference potential ran and σ/√M, without α, where models stand against each other; else the "
-    "driving member, with sampling errors alone. z: the difference over its error"
+    "driving member, with sampling errors alone. t: the difference over its error "
+    "(degrees of freedom), p: Holm-corrected"
 )
 VERDICTS = (
     "● differs: p ≤ 0.05 of Welch's t test, Holm-corrected over the primary table; ○ unresolved: "
-    "p > 0.05; ✕ withheld: a run is not stationary, too short to tell, or off its temperature; · not in the "
+    "p > 0.05; ✕ withheld: the number's series, the first layer's population, an energy, a temperature or a "
+    "height of ions changes, or the runs are too short to tell, or off their temperature; · not in the "
     "primary table, so not tested. Drift: change between halves of the runs, where it exceeds the standard "
     "error and twice its own."
 )
@@ -112,7 +114,7 @@ def shown(group: Group, line: Line, quantity: Observable) -> tuple[float, float]
 
 
 def caption(shown_groups: list[Group]) -> str:
-    """Definition of values, z and symbols for these systems."""
+    """Definition of values, t and symbols for these systems."""
     truths = {group.reference is not None for group in shown_groups}
     bases = [TRUTH] * (True in truths) + [EACH_OTHER] * (False in truths)
     return f"{ERRORS}, {'; without one '.join(bases)}. {VERDICTS}"
@@ -159,5 +161,10 @@ def _cell(group: Group, line: Line, quantity: Observable) -> tuple[str, str]:
         return value, ""
     if difference.verdict not in MARKED:  # a z would be read as a conclusion
         return f"{value}\n{SYMBOLS.get(difference.verdict, '·')}", ""
-    z = f"z = {number(difference.z, 2)}, p = {number(difference.test.p, 2)}" if difference.test else ""
-    return f"{value}\n{SYMBOLS[difference.verdict]} {z}", difference.verdict
+    return f"{value}\n{SYMBOLS[difference.verdict]} {_tested(difference)}", difference.verdict
+
+
+def _tested(difference: Difference) -> str:
+    """`t = −5.9 (2.3), p = 0.03`: with its degrees of freedom, p Holm-corrected."""
+    own = f"t = {number(difference.whole.t, 2)} ({number(difference.whole.dof, 2)})"
+    return f"{own}, p = {number(difference.test.p, 2)}" if difference.test else own

@@ -249,7 +249,7 @@ def _blind(values: Mapping[str, Any], training: str) -> list[str]:
     shares = listed([f"{number(share)} in {formula}" for formula, share in low.items()])
     at_worst = "" if max(low.values()) < ENOUGH_SEEN else "at worst "
     limit = f"{at_worst}below {ENOUGH_SEEN}" if min(low.values()) < ENOUGH_SEEN else f"below {ALL_SEEN}"
-    judged = f"{limit}: the energies of the other waters do not depend on the number of ions"
+    judged = f"{limit}: the energies of the other waters do not depend on every ion"
     return [
         f"{training} mixes numbers of ions, but the share of interfacial waters with all ions inside "
         f"the receptive field of {number(values['radius_A'])} Å is {shares}, {judged}. "

@@ -143,13 +143,13 @@ def _tail(cells: list[dict[str, Any]]) -> str:
 
 def _energies(known: list[dict[str, Any]]) -> str:
     raw, centred = (
-        mean_and_deviation([values["energy"][name] for values in known])[0]
+        mean_and_deviation([values["energy"][name] for values in known])
         for name in ("rmse_meV_per_atom", "centred_rmse_meV_per_atom")
     )
-    if raw is None:
+    if raw[0] is None:
         return ""
-    less = f", {number(centred)} after removal of the mean error" if centred is not None else ""
-    return f"; energy RMSE {number(raw)} meV/atom{less}"
+    less = f", {plus_minus(*centred)} after removal of the mean error of each composition"
+    return f"; energy RMSE {plus_minus(*raw)} meV/atom{less * (centred[0] is not None)}"
 
 
 def warnings(results: Results) -> list[Caution]:

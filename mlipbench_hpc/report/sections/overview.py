@@ -13,8 +13,14 @@ def build(results: Results) -> Content:
     reserved = [conclusion.reservations for conclusion in own if conclusion.reservations]
     table = summary_table.table(groups(results))
     picture = cell(results)
-    words: list[Block] = [Points([*(conclusion.statement for conclusion in own), *more])] if own else []
-    words += [Folded("Reservations", [Points(reserved)])] if reserved else []
+    statements = [
+        f"{conclusion.statement} Reservations: {conclusion.brief}."
+        if conclusion.brief
+        else conclusion.statement
+        for conclusion in own
+    ]
+    words: list[Block] = [Points([*statements, *more])] if own else []
+    words += [Folded("Reservations in full", [Points(reserved)])] if reserved else []
     pictures: list[Block] = [Gallery([picture], "")] if picture else []
     blocks: list[Block] = [Columns(words, pictures)] if words and pictures else words + pictures
     return Content(
