@@ -61,7 +61,7 @@ def test_the_driver_warns_before_any_training_has_ended(blind: tuple[Path, str])
     first = next(i for i, line in enumerate(lines) if "train committee=pairs" in line and " done in " in line)
     assert message < first
     text = " ".join(line.strip() for line in lines[message:first])
-    words = "below 0.5: the energies of the other waters do not depend on the number of ions"
+    words = "below 0.5: the energies of the other waters do not depend on every ion"
     assert f"is 0 in Au27H12Na1O6, {words}" in text
     assert max(map(len, lines[message:first])) <= 92
 

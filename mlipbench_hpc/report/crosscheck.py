@@ -46,7 +46,8 @@ class Pair:
     def about(self) -> str:
         """Committee, training structures, and the MD of both."""
         name = self.own.potential.member
-        return f"{self.driven.about()}; MD of member {name}: {self.own.about().rpartition('; ')[2]}"
+        models, own = self.driven.potential.models(), self.driven.about().rpartition("; ")[2]
+        return f"{models}; {own}; MD of member {name}: {self.own.about().rpartition('; ')[2]}"
 
     @property
     def outcome(self) -> tuple[float, str]:

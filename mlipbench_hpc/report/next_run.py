@@ -113,7 +113,7 @@ def _train_first(results: Results, unusable: dict[str, Judgement], short: list[L
     near = [name for name, verdict in unusable.items() if verdict.provisional]
     reserved = f" (of {listed(near)} within two standard errors of it)" * bool(near)
     first = (
-        f"Next: train {listed(list(unusable))} longer or on more structures: errors on test frames are beyond "
+        f"Next: train {listed(list(unusable))} longer or on more structures: errors on test frames are above "
         f"the limit for MD that this suite sets{reserved}, and more MD of these members does not help."
     )
     after = (
@@ -124,11 +124,17 @@ def _train_first(results: Results, unusable: dict[str, Judgement], short: list[L
 
 
 def _not_usable(results: Results, lines: list[Line]) -> dict[str, Judgement]:
-    """Verdicts on committees that drive these lines and are, or may be, not usable for MD, by name."""
+    """Verdicts on committees that drive these lines and are not usable for MD, by name.
+
+    Where there is one, those within two standard errors of the limit go with it: they are no better known.
+    """
     names = dict.fromkeys(line.potential.name for line in lines if not line.potential.reference)
     finals = {name: final_round(results, name) for name in names}
     judged = {name: judgement(results, final) for name, final in finals.items() if final}
-    return {name: verdict for name, verdict in judged.items() if verdict and verdict.doubts_md}
+    known = {name: verdict for name, verdict in judged.items() if verdict}
+    if not any(verdict.verdict == "not usable" for verdict in known.values()):
+        return {}
+    return {name: verdict for name, verdict in known.items() if verdict.doubts_md}
 
 
 def _extend(results: Results, chosen: list[Line], why: str, word: str = "Next:") -> str:

@@ -30,7 +30,7 @@ from mlipbench_hpc.report.section import Consequence
 from mlipbench_hpc.report.significance import primary
 from mlipbench_hpc.report.stationary import Cause
 
-ABOUT = "M = 4, 120 training structures each; 2 runs of 2.00 ps"
+ABOUT = "member 0 of M = 4, 120 training structures each; 2 runs of 2.00 ps"
 
 
 @pytest.fixture

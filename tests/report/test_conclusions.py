@@ -10,9 +10,9 @@ from charged import CHARGED, NEUTRAL, add, change, collected, interfaces, moveme
 from ion_heights import hopping, put_ions
 from profiled import ERRORS, SCALARS
 
-from mlipbench_hpc.analysis.inference import ErrorTerm
+from mlipbench_hpc.analysis.inference import Comparison, ErrorTerm
 from mlipbench_hpc.contract.folder import read_json
-from mlipbench_hpc.report import conclusions, summary_table
+from mlipbench_hpc.report import conclusions, next_run, summary_table
 from mlipbench_hpc.report.combine import Committee, Number, numbered
 from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.html import build_report
@@ -143,11 +143,11 @@ def test_a_committee_that_is_not_usable_is_trained_before_it_runs_longer(
     add(campaign, "truth", None)
     short = conclusions.sentences(collected(campaign))[2]
     assert short.startswith("Next: extend the MD truth and charged to 100 ps")
-    bad = SimpleNamespace(verdict="not usable", provisional=True)
-    monkeypatch.setattr(conclusions, "judgement", lambda *_: bad)
+    bad = SimpleNamespace(verdict="not usable", provisional=True, doubts_md=True)
+    monkeypatch.setattr(next_run, "judgement", lambda *_: bad)
     following = conclusions.sentences(collected(campaign))[2]
     assert following.startswith("Next: train mace longer or on more structures")
-    assert "Provisional for mace: the limit lies within two standard errors." in following
+    assert "(of mace within two standard errors of it)" in following
     assert "Then extend the MD truth to 100 ps" in following
 
 
@@ -185,6 +185,7 @@ def test_a_resolved_difference_is_conditional_on_the_layer(campaign: Any) -> Non
         run.values["profiles"]["first_layer"]["peak_g_per_cm3"]["mean"] += 50.0
     resolved = conclusions.sentences(results)[0]
     assert "Conditional on the layers where the ions of charged began." in resolved
+    assert "conditional on where ions began" in conclusions.conclusions(results)[0].brief
 
 
 def test_the_training_part_counts_with_its_lower_limit(campaign: Any) -> None:
@@ -198,3 +199,18 @@ def test_the_training_part_counts_with_its_lower_limit(campaign: Any) -> None:
         assert own.least_shares[:2] == own.shares[:2]
         assert own.least_shares[2] == pytest.approx(least * own.shares[2])
         assert own.shares[2] > 0.5
+
+
+@pytest.mark.parametrize(("change", "said"), [(-0.03, "grow by 10 ± 2 %"), (0.03, ""), (-0.005, "")])
+def test_runs_that_move_away_together_are_said(
+    monkeypatch: pytest.MonkeyPatch, change: float, said: str
+) -> None:
+    """Three differences of -0.3 that change by -0.03 ± 0.01 grow by 10 ± 3.3/√3 %; 1.7 % is chance."""
+    moved = Comparison(change, 0.01, 0.1)
+    own = SimpleNamespace(
+        line=None, quantity=SimpleNamespace(name="cosine"), whole=Comparison(-0.3, 0.05, 0.01)
+    )
+    monkeypatch.setattr(conclusions, "change_of", lambda *_: moved)
+    words = conclusions._relaxing([own] * 3)  # type: ignore[list-item]
+    assert said in words if said else words == ""
+    assert conclusions._relaxing([own] * 2) == ""  # type: ignore[list-item]

@@ -94,7 +94,9 @@ def test_the_page_names_heights_and_no_layers(
     build_report(leaving.document, leaving.tasks, leaving.store, tmp_path)
     summary = " ".join((tmp_path / "summary.txt").read_text(encoding="utf-8").split())
     values = read_json(tmp_path / "results.json") or {}
-    assert f"Ions: heights of Na in {CHARGED}: " in summary
+    assert (
+        f"Ions: mean heights of Na in {CHARGED}, from the lowest to the highest ion of each run: " in summary
+    )
     assert "No equilibrium distribution in mace, where ions have not mixed." in summary
     ions = values["comparisons"][CHARGED]["lines"]["charged"]["ions"]["Na"]
     assert ions["peaks_A"] is None
@@ -103,3 +105,15 @@ def test_the_page_names_heights_and_no_layers(
     apart = heights.table(charged_of(leaving))
     assert apart is not None
     assert apart.rows[1][4].startswith("+0.5")  # 5.55 Å less the mean of numbers between 4 and 6 Å
+
+
+def test_ions_stand_in_order_with_the_time_beyond_the_reference_s(leaving: Any) -> None:
+    """Replicas: means 5.1 and 5.6, 5.5 and 6.0 Å, so 5.3 and 5.8, each ± 0.4/2.
+
+    The reference's are between 4 and 6 Å; above are 0, 1/6, 1/4 and 1/2 of the four ions' times.
+    """
+    (words,) = heights.sentences([charged_of(leaving)])
+    assert "mace 5.30 ± 0.20 and 5.80 ± 0.20 Å (drift of the mean" in words
+    share = (1 / 6 + 1 / 4 + 1 / 2) / 4
+    assert f", {100 * share:.0f} % of their time outside the heights of the reference's ions (4.0" in words
+    assert words.count("outside") == 1

@@ -312,7 +312,7 @@ def test_two_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_module_is_a_family() -> None:
     assert sorted(family.part for family in families()) == [
-        "dynamics", "dynamics", "dynamics", "profiles", "profiles", "profiles", "profiles",
+        "dynamics", "dynamics", "dynamics", "ion_heights", "profiles", "profiles", "profiles", "profiles",
         "rdf", "scalars", "stationarity", "thermo",
     ]  # fmt: skip
 

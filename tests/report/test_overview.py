@@ -91,7 +91,7 @@ def test_z_is_the_difference_over_both_errors(campaign: Any) -> None:
     assert table.titles == [0, 3]
     assert table.rows[1][0].startswith("reference potential electrode\n2 runs of 2.00 ps")
     assert table.rows[1][1] == f"{SCALARS['cosine']:.3f} ± 0.014\nreference".replace("-", "−")
-    assert "○ z = " in table.rows[2][1]
+    assert "○ t = " in table.rows[2][1]
     assert table.marks[2, 1] == "unresolved"
     # nothing to compare the neutral interface with
     assert "z" not in table.rows[4][1]

@@ -11,7 +11,7 @@ from ion_heights import INNER_A, OUTER_A, hopping, put_ions
 from profiled import THERMO, npz
 from scipy import stats
 
-from mlipbench_hpc.analysis.inference import ErrorTerm
+from mlipbench_hpc.analysis.inference import ErrorTerm, holm
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report import conclusions, convergence
 from mlipbench_hpc.report.collect import Results
@@ -181,8 +181,11 @@ def test_a_control_that_fails_widens_the_error_and_is_said(campaign: Any) -> Non
     for item in results.of("analyse", md="charged"):
         item.values["profiles"]["total_orientation"]["mean"] += 500.0
     first = conclusions.sentences(replace(results))[0]
-    assert first.startswith("Resolved, although the test fails its own control: 1 of 4 differences")
-    assert f"The test fails its own control: {words} (0.40 expected; their scatter is" in first
+    assert first.startswith("Resolved, with reservations: 1 of 4 differences")
+    assert (
+        f"Errors within single runs are too small, by the control: {words} (0.40 expected; their scatter"
+        in first
+    )
 
 
 def test_another_sampling_error_where_it_is_larger() -> None:
@@ -211,7 +214,7 @@ def test_the_tests_of_stationarity_are_counted(compared: Any, plain: None, tmp_p
     assert own["results"]["truth"]["cosine"]["p"] == 1e-4
     assert "Stationarity: 6 series of 4 runs" in page
     assert "6 tests at p ≤ 0.01 of the change" in page
-    assert "at most 0.060 are rejected by chance, and 1 is" in page
+    assert "0.060 would be rejected by chance on average, and 1 is" in page
 
 
 def sampled(campaign: Any) -> Results:
@@ -415,6 +418,9 @@ def test_the_comparison_without_runs_off_their_temperature(compared: Any) -> Non
     assert (own, its) == (1, 2)
     assert whole.difference == pytest.approx(means[1] - means[0])
     assert test.whole.difference == pytest.approx((means[1] + 0.5) / 2 - means[0])
+    every = [own for own in primary(group) if own.quantity.name != "cosine"]
+    cold = [at_temperature(own)[0].p for own in every if at_temperature(own)]
+    assert test.p_at_temperature == pytest.approx(holm(np.array([whole.p, *cold]))[0])
 
 
 def test_what_runs_off_their_temperature_alone_resolve_is_said(compared: Any) -> None:
@@ -426,7 +432,5 @@ def test_what_runs_off_their_temperature_alone_resolve_is_said(compared: Any) ->
         change(compared, "analyse", "charged", replica, profiles=values | {"first_layer": layer})
     resolved = conclusions.sentences(collected(compared))[0]
     assert "Resolved, with reservations: 1 of 4 differences" in resolved
-    words = (
-        "Not resolved without the runs off their temperature: member 0 of mace in density at the first peak"
-    )
-    assert f"{words} (p = –)." in resolved
+    words = f"member 0 of mace in density at the first peak of {CHARGED} (no run is left)."
+    assert f"(Holm-corrected; few runs are left): {words}" in resolved

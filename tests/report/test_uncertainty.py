@@ -238,7 +238,7 @@ def test_a_model_that_cannot_see_the_charge_is_warned_of(
     campaign: Any, plain: None, tmp_path: Path, share: float, warned: bool
 ) -> None:
     page, results = build(with_uncertainty(campaign, share=share), tmp_path)
-    assert any("do not depend on the number of ions" in warning for warning in results["warnings"]) == warned
+    assert any("do not depend on every ion" in warning for warning in results["warnings"]) == warned
     assert ("for few of the waters" in page) == warned
     assert "charge resolved" not in page
 

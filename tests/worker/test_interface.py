@@ -202,6 +202,14 @@ def test_waters_and_ions_that_come_and_go(store: Store) -> None:
     assert moves["ions"] == ["Na"]
     with np.load(folder / "ion_heights.npz", allow_pickle=False) as saved:
         assert saved["Na"] == pytest.approx(np.where(away, 7.0, 3.0)[:, None], abs=0.1)
+        assert saved["height_Na"] == pytest.approx(saved["Na"][:, 0], abs=1e-5)
+        mean = float(saved["height_Na"].mean())
+    # Deviations of ± 2 Å: σ √(g/T) = 2 √(5.3/100) with T - 1 in place of T.
+    height = values["ion_heights"]["Na"]
+    assert (height["mean"], height["se_autocorrelation"]) == pytest.approx(
+        (mean, 2 * (5.3 / 99) ** 0.5), rel=0.02
+    )
+    assert values["profiles"]["total_orientation_width"]["mean"] == pytest.approx(0, abs=1e-3)
     height = moves["series"]["Na 0"]
     assert (height["first"], height["second"]) == pytest.approx((5.0, 5.0), abs=0.5)
     assert height["autocorrelation_ps"] == pytest.approx(0.1 * height["inefficiency"])
@@ -399,7 +407,11 @@ def test_reweighted_numbers_follow_from_the_reweighted_profiles(store: Store) ->
     assert result["cosine"]["noise"] > 0
     # the molecule that moves does not turn, so the total dipole does not change
     assert result["total_orientation"]["members"] == pytest.approx([0.0] * 4, abs=1e-3)
-    assert set(result) == {"total_orientation", "cosine", "peak_z_A", "peak_g_per_cm3"}
+    numbers = {"total_orientation", "total_orientation_width", "height_Na"}
+    assert set(result) == {"cosine", "peak_z_A", "peak_g_per_cm3", *numbers}
+    # nor its width, and the ion stays at 5.05 Å
+    assert all(abs(own or 0.0) < 1e-3 for own in result["total_orientation_width"]["members"])
+    assert result["height_Na"]["members"] == pytest.approx([5.05] * 4, abs=1e-6)
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(0.001, "caution"), (0.2, "run it directly")])
