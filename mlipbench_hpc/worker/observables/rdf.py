@@ -15,6 +15,10 @@ from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 from mlipbench_hpc.worker.stretch import Notes, write_csv
 
 FILE = "rdf.csv"
+DEFINITION = (
+    "g(r): over the mean density of the whole cell, vacuum and metal included, so that it tends to 1 in a "
+    "homogeneous system alone."
+)
 Pair = tuple[str, str]
 
 
@@ -22,7 +26,7 @@ def observable(pair: Pair, order: int = 50) -> Observable:
     """g(r) of one pair of species."""
     words = "-".join(pair)
     return Observable(
-        f"g_{words}", f"{words} radial distribution", f"g(r), {words}", axis=DISTANCE, file=FILE,
+        f"g_{words}", f"{words} radial distribution", f"g(r), {words}", definition=DEFINITION, axis=DISTANCE, file=FILE,
         column=f"g_{words}", error=f"se_{words}", needs=tuple(dict.fromkeys(pair)), drawn="line",
         compared="bulk", positive=True, reweighted=True, order=order,
     )  # fmt: skip
