@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interface_frames import write_frames
 from toy import TOY, argon_frames
 
 from mlipbench_hpc.architectures.card import find
@@ -142,6 +143,11 @@ EXAMPLE_TASKS = {
         "build": 4, "label": 3, "dipole": 1, "split": 2, "visibility": 5, "train": 21, "evaluate": 21,
         "calibrate": 4, "speed": 8,
     },
+    "new-interface": {
+        # Two splits, four committees of six members, and three starts of each; two reaches of two splits.
+        "build": 1, "split": 2, "visibility": 4, "train": 24, "evaluate": 24, "calibrate": 4, "md": 12,
+        "analyse": 12, "reevaluate": 12, "reweight": 12,
+    },
     "studies": {
         # Splits of four sizes for three repeats and for one. DP: 4 x 3 members, shared by both studies; MACE:
         # 4 once, and 2 x 3 for the runs. Calibrated: what has three members, 4 of DP and 2 of MACE. MD: three
@@ -154,6 +160,7 @@ EXAMPLE_ENVIRONMENTS = {
     "quickstart": ["analysis", "deepmd", "mace", "reference"],
     "water": ["analysis", "mace", "reference"],
     "own-data": ["analysis", "mace"],
+    "new-interface": ["analysis", "deepmd", "mace"],
     "architectures": ["analysis", "deepmd", "fairchem", "grace", "jax", "mace", "reference"],
     "studies": ["analysis", "deepmd", "mace", "reference"],
 }
@@ -165,10 +172,12 @@ def test_every_example_campaign_is_counted_by_hand() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLE_TASKS)
 def test_an_example_campaign_has_the_tasks_counted_by_hand(tmp_path: Path, name: str) -> None:
-    text = (EXAMPLES / f"{name}.yaml").read_text().replace("../data/water.extxyz", "water.extxyz")
+    text = (EXAMPLES / f"{name}.yaml").read_text().replace("path: ../data/", "path: ")
     (tmp_path / "example.yaml").write_text(text)
     if "water.extxyz" in text:
         water_frames(tmp_path / "water.extxyz")
+    if "interface.extxyz" in text:
+        write_frames(tmp_path / "interface.extxyz", "Pt", "K", {0: 160, 1: 160, 2: 160}, 20)
     validated = validate(tmp_path / "example.yaml")
     tasks = expand(validated.campaign, setting(validated), {})
     assert Counter(item.task.verb for item in tasks) == EXAMPLE_TASKS[name]

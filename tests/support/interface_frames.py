@@ -1,0 +1,50 @@
+"""Stand-in for DFT frames of an interface that a user brings: a slab, water and ions on springs."""
+
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import fcc111
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+
+WATER = np.array([[0.0, 0.0, 0.0], [0.76, 0.0, 0.58], [-0.76, 0.0, 0.58]])
+SPACING = 3.0
+
+
+def interface(metal: str, ion: str, ions: int, size: tuple[int, int, int] = (3, 4, 3)) -> Atoms:
+    """Slab with a layer of four waters and one of ions and waters above it, vacuum along z, at rest."""
+    slab = fcc111(metal, size, orthogonal=True)
+    slab.cell[2, 2] = 30.0
+    slab.pbc = True
+    top = float(slab.positions[:, 2].max())
+    sites = [(x, y) for x in (1.5, 5.0) for y in (1.5, 5.5)]
+    frame = slab.copy()
+    for x, y in sites:
+        frame += Atoms("OH2", WATER + (x, y, top + SPACING))
+    for number, (x, y) in enumerate(sites):
+        place = (x, y, top + 2.2 * SPACING)
+        frame += Atoms(ion, [place]) if number < ions else Atoms("OH2", WATER + place)
+    return frame
+
+
+def labelled(rest: Atoms, generator: np.random.Generator) -> Atoms:
+    """The frame shifted at random, with the energy and forces of springs of 80 eV/Å² to where it rests."""
+    shifts = generator.normal(scale=0.02, size=(len(rest), 3))
+    shifts -= shifts.mean(axis=0)
+    frame = rest.copy()
+    frame.positions += shifts
+    frame.calc = SinglePointCalculator(frame, energy=40 * float((shifts**2).sum()), forces=-80 * shifts)
+    return frame
+
+
+def write_frames(path: Path, metal: str, ion: str, counts: dict[int, int], each: int) -> None:
+    """Extended XYZ with so many frames of each number of ions, in trajectories (`run`) of `each` frames."""
+    generator = np.random.default_rng(0)
+    frames = []
+    for ions, amount in counts.items():
+        rest = interface(metal, ion, ions)
+        for number in range(amount):
+            frames.append(labelled(rest, generator))
+            frames[-1].info["run"] = f"ions{ions}-{number // each}"
+    write(path, frames, format="extxyz")
