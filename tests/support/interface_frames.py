@@ -19,11 +19,11 @@ def interface(metal: str, ion: str, ions: int, size: tuple[int, int, int] = (3, 
     slab.pbc = True
     top = float(slab.positions[:, 2].max())
     sites = [(x, y) for x in (1.5, 5.0) for y in (1.5, 5.5)]
-    frame = slab.copy()
+    frame = Atoms(slab.symbols, slab.positions, cell=slab.cell, pbc=True)
     for x, y in sites:
-        frame += Atoms("OH2", WATER + (x, y, top + SPACING))
+        frame += Atoms("OH2", WATER + np.array([x, y, top + SPACING]))
     for number, (x, y) in enumerate(sites):
-        place = (x, y, top + 2.2 * SPACING)
+        place = np.array([x, y, top + 2.2 * SPACING])
         frame += Atoms(ion, [place]) if number < ions else Atoms("OH2", WATER + place)
     return frame
 

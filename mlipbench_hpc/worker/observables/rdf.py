@@ -26,7 +26,8 @@ def observable(pair: Pair, order: int = 50) -> Observable:
     """g(r) of one pair of species."""
     words = "-".join(pair)
     return Observable(
-        f"g_{words}", f"{words} radial distribution", f"g(r), {words}", definition=DEFINITION, axis=DISTANCE, file=FILE,
+        f"g_{words}", f"{words} radial distribution", f"g(r), {words}",
+        definition=DEFINITION, axis=DISTANCE, file=FILE,
         column=f"g_{words}", error=f"se_{words}", needs=tuple(dict.fromkeys(pair)), drawn="line",
         compared="bulk", positive=True, reweighted=True, order=order,
     )  # fmt: skip
