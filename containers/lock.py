@@ -13,18 +13,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "jax", "grace", "reference", "fairchem")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
-LOCKS["mace-cuda"] = ROOT / "containers/mace/requirements.cuda.lock"
-LOCKS["deepmd-cuda"] = ROOT / "containers/deepmd/requirements.cuda.lock"
+ON_GPUS = ("mace", "deepmd", "jax", "grace", "fairchem")
+LOCKS |= {f"{env}-cuda": ROOT / f"containers/{env}/requirements.cuda.lock" for env in ON_GPUS}
 LOCKS["lammps"] = ROOT / "containers/lammps/requirements.lock"  # what compiles it, no environment
 LOCKS["tests"] = ROOT / "tests/requirements.lock"
 FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
-FOLLOWS["mace-cuda"] = ["mace"]
 FOLLOWS["lammps"] = ["mace"]
 FOLLOWS["deepmd"] = ["analysis"]
 FOLLOWS["grace"] = ["jax"]
 FOLLOWS["jax"] = ["mace"]
 FOLLOWS["fairchem"] = ["jax"]  # not mace, whose e3nn it refuses
-FOLLOWS["deepmd-cuda"] = ["deepmd"]
+FOLLOWS |= {f"{env}-cuda": [env] for env in ON_GPUS}
 # torch has a local version in one of them, and tensorflow-cpu 2.21.0 refuses the h5py of the others.
 OWN = ("torch==", "h5py==")
 PLATFORM = "--python-version 3.11 --python-platform x86_64-manylinux_2_28 --index-strategy unsafe-best-match"
@@ -53,8 +52,8 @@ def source_of(env: str) -> Path:
 
 
 def overrides(origin: Path) -> list[str]:
-    """Where requirements that packages state wrongly are replaced: overrides.in, beside requirements.in."""
-    path = origin.with_name("overrides.in")
+    """Where requirements that packages state wrongly are replaced: overrides.in beside requirements.in."""
+    path = origin.with_name(origin.name.replace("requirements", "overrides"))
     return ["--override", str(path)] if path.exists() else []
 
 

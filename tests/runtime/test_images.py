@@ -5,6 +5,7 @@ import io
 import json
 import lzma
 import os
+import re
 import struct
 import tarfile
 from dataclasses import replace
@@ -16,7 +17,7 @@ from mlipbench_hpc.campaign.site import LocalSite
 from mlipbench_hpc.runtime import base
 from mlipbench_hpc.runtime.images import Entry, Image, ImageRefused, Images
 from mlipbench_hpc.runtime.places import locate_all
-from mlipbench_hpc.runtime.recipe import RecipeError, base_from, known, pinned, recipe, split
+from mlipbench_hpc.runtime.recipe import CONTAINERS, RecipeError, base_from, known, pinned, recipe, split
 from mlipbench_hpc.runtime.sif import NotAnImage, digests
 from mlipbench_hpc.runtime.staging import NotStaged, ready, staged
 
@@ -180,14 +181,39 @@ def test_a_recipe_names_no_path_and_changes_with_all_that_it_is_made_of() -> Non
 
 
 def test_every_recipe_can_be_rendered() -> None:
-    assert {"analysis-cpu", "deepmd-cpu", "deepmd-cuda", "mace-cpu", "mace-cuda", "reference-cpu"} <= set(
-        known()
-    )
+    on_gpus = {f"{name}-cuda" for name in ("deepmd", "fairchem", "grace", "jax", "mace")}
+    assert {"analysis-cpu", "reference-cpu", *on_gpus} <= set(known())
     for name in known():
         one = recipe(*name.rsplit("-", 1), base_from("debian"))
         assert pinned(one.files["requirements.lock"]) == {
             **pinned(one.files["wheels.txt"]), **pinned(one.files["source.txt"]),
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", known())
+def test_a_lock_is_complete_and_holds_what_its_requirements_name(name: str) -> None:
+    """Every package by hash, every pin of the requirements, CUDA's libraries in the flavour for GPUs alone."""
+    environment, flavour = name.rsplit("-", 1)
+    files = recipe(environment, flavour, base_from("debian")).files
+    lock = files["requirements.lock"]
+    packages = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]
+    assert [package for package in packages if "--hash=sha256:" not in package] == []
+    asked = CONTAINERS / environment / f"requirements{'.cuda' if flavour == 'cuda' else ''}.in"
+    pins = dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", asked.read_text(), flags=re.MULTILINE))
+    assert pins.items() <= pinned(lock).items()
+    assert any(package.startswith("nvidia-cudnn") for package in packages) is (flavour == "cuda")
+
+
+@pytest.mark.parametrize("name", [name for name in known() if name.endswith("-cuda")])
+def test_both_flavours_hold_the_same_versions(name: str) -> None:
+    """But for CUDA's own packages; torch's version says for what it was built."""
+    one, other = (
+        pinned(recipe(name.removesuffix("-cuda"), flavour, base_from("debian")).files["requirements.lock"])
+        for flavour in ("cpu", "cuda")
+    )
+    differing = {package for package in one.keys() & other.keys() if one[package] != other[package]}
+    assert differing <= {"torch"}
+    assert one.keys() - other.keys() <= {"tensorflow-cpu"}
 
 
 def test_packages_without_a_wheel_come_last() -> None:
