@@ -1,12 +1,13 @@
-"""What every image must pass before it counts as built; each environment's acceptance.py imports this.
+"""What every image must pass before it counts as built; each environment's accept.py imports this.
 
 Runs inside the image with this package bound and on PYTHONPATH; standard library, numpy and packaging only.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,13 @@ from packaging.utils import canonicalize_name
 
 LOCK = Path("/opt/recipe/requirements.lock")
 Arrays = NDArray[np.float64]
+Matrix = NDArray[np.floating[Any]]
+
+
+def packages(unmet: Collection[str] = ()) -> None:
+    """Every package is there as the lock says, with what it requires but for `unmet` (see requirements)."""
+    versions()
+    requirements(unmet)
 
 
 def versions() -> None:
@@ -26,10 +34,10 @@ def versions() -> None:
     print(f"{len(pins)} packages as locked")
 
 
-def requirements(unmet: set[str]) -> None:
-    """Every package has what it requires, but for those that are known to work without.
+def requirements(unmet: Collection[str]) -> None:
+    """Every package has what it requires (`pip check`), but for those that are known to work without.
 
-    unmet: `package: requirement` by their names.
+    unmet: `package: requirement` by their names, all that may be missing or have another version.
     """
     found = {
         f"{canonicalize_name(package.name)}: {canonicalize_name(requirement.name)}"
@@ -37,7 +45,7 @@ def requirements(unmet: set[str]) -> None:
         for requirement in map(Requirement, package.requires or ())
         if (requirement.marker is None or requirement.marker.evaluate({"extra": ""})) and not met(requirement)
     }
-    assert found == unmet, f"requirements that are not met: {sorted(found)}, expected {sorted(unmet)}"
+    assert found == set(unmet), f"requirements that are not met: {sorted(found)}, expected {sorted(unmet)}"
 
 
 def met(requirement: Requirement) -> bool:
@@ -61,3 +69,19 @@ def gradient(label: Callable[[Arrays], tuple[float, Arrays]], positions: Arrays,
     assert abs(along) > tolerance, f"a force of {along} eV/Å tests nothing"
     assert abs(slope + along) < tolerance, f"force {along} eV/Å, minus the gradient {-slope} eV/Å"
     print(f"force {along:.6f} eV/Å, minus the gradient {-slope:.6f} eV/Å")
+
+
+def products(product: Callable[[Matrix, Matrix], Matrix]) -> None:
+    """Matrices are multiplied in their own precision, whatever the packages set when they are imported.
+
+    product: of two matrices (64, 64), by the library that the models are written in. TF32 keeps ten bits of
+    the mantissa of float32, and errs a hundred times more than is allowed here.
+    """
+    for dtype in (np.float32, np.float64):
+        one, other = np.random.default_rng(5).normal(size=(2, 64, 64)).astype(dtype)
+        exact = one.astype(np.longdouble) @ other.astype(np.longdouble)
+        result = np.asarray(product(one, other))
+        assert result.dtype == dtype, f"a product of {np.dtype(dtype)} comes as {result.dtype}"
+        error = float(np.abs(result - exact).max() / np.abs(exact).max())
+        assert error < 16 * np.finfo(dtype).eps, f"a product of {np.dtype(dtype)} errs by {error:.1e}"
+    print("matrices are multiplied in their own precision")

@@ -6,10 +6,10 @@ from pathlib import Path
 import MDAnalysis
 import numpy as np
 import scipy.stats
-from acceptance import versions
+from acceptance import packages
 from numba import njit
 
-versions()
+packages()
 noise = np.random.default_rng(3).normal(size=4096)
 assert scipy.stats.kstest(noise, "norm").pvalue > 1e-3
 assert abs(np.linalg.norm(np.fft.fft(noise)) / 64 - np.linalg.norm(noise)) < 1e-9

@@ -1,9 +1,9 @@
 """The image of `deepmd` works."""
 
-from acceptance import versions
-from training import train_and_evaluate
+from acceptance import packages
+from training import accept
 
 from mlipbench_hpc.architectures.dp import adapter
 
-versions()
-train_and_evaluate(adapter, 1e-5, rcut=3.5, neuron=[4, 8], axis_neuron=2, fitting_neuron=[8, 8])
+packages()
+accept(adapter, 1e-5, rcut=3.5, neuron=[4, 8], axis_neuron=2, fitting_neuron=[8, 8])

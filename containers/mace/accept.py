@@ -1,12 +1,12 @@
 """The image of `mace` works."""
 
-from acceptance import versions
-from training import train_and_evaluate
+from acceptance import packages
+from training import accept
 
 from mlipbench_hpc.architectures.mace import adapter
 
-versions()
-train_and_evaluate(
+packages()
+accept(
     adapter,
     1e-5,
     r_max=3.5,

@@ -192,7 +192,7 @@ def test_every_recipe_can_be_rendered() -> None:
 
 @pytest.mark.parametrize("name", known())
 def test_a_lock_is_complete_and_holds_what_its_requirements_name(name: str) -> None:
-    """Every package by hash, every pin of the requirements, CUDA's libraries in the flavour for GPUs alone."""
+    """Every package by hash, every pin of the requirements, CUDA's libraries in one flavour alone."""
     environment, flavour = name.rsplit("-", 1)
     files = recipe(environment, flavour, base_from("debian")).files
     lock = files["requirements.lock"]
