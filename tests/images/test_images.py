@@ -6,12 +6,10 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import running
-from contained import image_in, site
+from contained import contents, image_in, site
 
 from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.runtime.build import Builder, BuildError
@@ -86,20 +84,6 @@ def test_list_verify_and_export(images: Path, campaign: Path, tmp_path: Path) ->
     again = running.run(campaign, "images", "verify", site=site(elsewhere / "images"))
     assert again.returncode == 0
     assert sorted(Images(elsewhere / "images").entries) == ["analysis-cpu"]
-
-
-def contents(folder: Path) -> dict[str, Any]:
-    """Every number of every committed task by label; npz as arrays, since their deflate is the system's."""
-    result: dict[str, Any] = {}
-    for path in (folder / "store" / "tasks").glob("*/result.json"):
-        label = json.loads((path.parent / "task.json").read_text())["label"]
-        result[label] = json.loads(path.read_text())["values"]
-        for file in sorted(path.parent.glob("*.npz")):
-            arrays = dict(np.load(file))
-            result[label, file.name] = {name: (a.dtype.str, a.tobytes()) for name, a in arrays.items()}
-        for file in sorted(path.parent.glob("*.nc")):
-            result[label, file.name] = file.read_bytes()
-    return result
 
 
 def test_a_campaign_gives_the_numbers_of_virtual_environments(images: Path, campaign: Path) -> None:
