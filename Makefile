@@ -92,7 +92,7 @@ test: python  ## the same, every engine's suite, whole campaigns, and a cluster'
 	@$(SETUP) login tests pytest analysis
 	@.venvs/tests/bin/python tests/run.py test
 
-test-full: python  ## the same, and the rest of twenty rounds of kills
+test-full: python  ## the same, the rest of twenty rounds of kills, the images of all environments that train
 	@$(SETUP) login tests pytest analysis
 	@.venvs/tests/bin/python tests/run.py full
 
