@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "jax", "grace", "reference", "fairchem")
+ENVIRONMENTS = ("mace", "symmetrix", "login", "analysis", "deepmd", "jax", "grace", "reference", "fairchem")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
 LOCKS["mace-cuda"] = ROOT / "containers/mace/requirements.cuda.lock"
 LOCKS["deepmd-cuda"] = ROOT / "containers/deepmd/requirements.cuda.lock"
@@ -20,6 +20,7 @@ LOCKS["tests"] = ROOT / "tests/requirements.lock"
 FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
 FOLLOWS["mace-cuda"] = ["mace"]
 FOLLOWS["lammps"] = ["mace"]
+FOLLOWS["symmetrix"] = ["mace"]
 FOLLOWS["deepmd"] = ["analysis"]
 FOLLOWS["grace"] = ["jax"]
 FOLLOWS["jax"] = ["mace"]
