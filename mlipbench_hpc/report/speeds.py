@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.committees import evaluator_of
 
 SECONDS_A_DAY = 86_400.0
 
@@ -93,9 +94,8 @@ def timed(results: Results) -> list[Timed]:
     for name in results.names("speed"):
         committee = str(results.asked("speed", name)["committee"])
         model = results.asked("models", results.asked("committees", committee)["model"])
-        evaluator = "/".join(filter(None, (model["architecture"], model.get("kernel"))))
         for item in [item for item in results.of("speed", speed=name) if item.done]:
             timestep = float(item.values["timestep_ps"])
             sizes = [Size(values, timestep) for values in item.values["sizes"]]
-            entries.append(Timed(name, committee, evaluator, item, sizes))
+            entries.append(Timed(name, committee, evaluator_of(model), item, sizes))
     return entries

@@ -1,11 +1,16 @@
 """Kernels on a card: their mistakes, and what computes a model."""
 
+import argparse
 from pathlib import Path
 
 import pytest
 
+from mlipbench_hpc.architectures import kernel
 from mlipbench_hpc.architectures.card import CardError, find, load_card
 from mlipbench_hpc.architectures.kernel import compiler_version, computing
+from mlipbench_hpc.cli.architectures import paragraph
+from mlipbench_hpc.cli.session import Session
+from mlipbench_hpc.runtime.trouble import Trouble
 
 TOY = Path(__file__).parents[1] / "plugins/mlipbench_toy/card.toml"
 
@@ -22,9 +27,9 @@ def test_a_kernel_brings_its_environment_engines_cost_and_claim() -> None:
 
 def test_it_has_a_version_of_its_own() -> None:
     mace = find()["mace"]
-    kernel = mace.by("symmetrix")
-    assert kernel.module == "mlipbench_hpc.architectures.mace_symmetrix"
-    assert isinstance(kernel.version, int)
+    own = mace.by("symmetrix")
+    assert own.module == "mlipbench_hpc.architectures.mace_symmetrix"
+    assert isinstance(own.version, int)
     assert mace.by(None) is mace
 
 
@@ -35,9 +40,9 @@ def test_one_of_a_third_party_is_known_by_the_digest_of_its_source() -> None:
 def test_names_lead_to_architectures_and_kernels() -> None:
     installed = find()
     assert computing(installed, "mace") is installed["mace"]
-    kernel = computing(installed, "mace/symmetrix")
-    assert kernel is not None
-    assert kernel.name == "mace/symmetrix"
+    own = computing(installed, "mace/symmetrix")
+    assert own is not None
+    assert own.name == "mace/symmetrix"
     assert computing(installed, "mace/other") is None
     assert computing(installed, "other") is None
 
@@ -84,3 +89,27 @@ def test_a_compiler_says_its_version_in_one_line() -> None:
         compiler_version("false")
     with pytest.raises(FileNotFoundError):
         compiler_version("no-such-compiler")
+
+
+def test_a_compiler_that_is_missing_is_named_with_the_model(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.write_text(toy.read_text().replace("{architecture: toy}", "{architecture: toy, kernel: twin}"))
+
+    def lacking(program: str) -> str:
+        raise FileNotFoundError(2, "No such file or directory", program)
+
+    session = Session(toy, argparse.Namespace(needs_site=False, site=None, store=str(toy.parent / "store")))
+    assert session.compilers["sed"].startswith("sed")
+    monkeypatch.setattr(kernel, "compiler_version", lacking)
+    again = Session(toy, session.options)
+    with pytest.raises(Trouble, match="kernel twin of model `pairs` is compiled by the system's sed, which"):
+        again.compilers  # noqa: B018 (a property that raises)
+
+
+def test_the_listing_says_which_presets_fit() -> None:
+    lines = paragraph(find()["mace"].card)
+    (line,) = [line for line in lines if line.startswith("  kernel symmetrix: ")]
+    assert "environment symmetrix; engines ase; devices cpu; compiler g++" in line
+    assert "needs num_interactions 2, max_ell 3, correlation 3" in line
+    assert line.endswith("presets tiny-l3, paper-efficiency, paper-full, 16l1, 64l0")
