@@ -42,11 +42,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     The model has random weights, and forces of some tenths of eV/Å; it lies in `model` of the folder.
     """
 
-    def prepare(dtype: str, frames: Frames | None = None, **changes: Any) -> tuple[Path, dict[str, Any]]:
+    def prepare(
+        dtype: str, frames: Frames | None = None, numbers: tuple[int, ...] = (1, 8), **changes: Any
+    ) -> tuple[Path, dict[str, Any]]:
         folder = tmp_path_factory.mktemp(dtype)
         chosen = merge(CARD, "tiny-l3", {**SMALL, **changes})
         torch.manual_seed(0)
-        blueprint = Blueprint(chosen, [1, 8], [-13.5, -432.25], 10.0, 0.5, 0.1)
+        energies = [-13.5, -432.25, -5.0, -3.0][: len(numbers)]
+        blueprint = Blueprint(chosen, list(numbers), energies, 10.0, 0.5, 0.1)
         (folder / "model").mkdir()
         save_model(folder / "model", blueprint, blueprint.build())
         job = KernelJob(folder, folder / "model", chosen, frames or water(3, seed=21), dtype, "g++")
@@ -98,6 +101,20 @@ class TestSymmetrix(Subject):
         film = replace(frames, pbc=np.tile([True, True, False], (2, 1)))
         own, other = MaceEvaluator(folder / "model", "cpu", "float64"), self.load(trained, "float64")
         for some in (cluster, film):
+            for one, same in zip(own.evaluate(some, 1), other.evaluate(some, 1), strict=True):
+                np.testing.assert_allclose(same, one, rtol=0, atol=2e-5)
+
+    def test_elements_may_be_absent_and_come_back(self, prepared: Prepared) -> None:
+        """Radial functions are tabulated for the elements that are there; orders of frames do not matter."""
+        plain = water(3, seed=17)
+        salt = replace(plain, numbers=np.where(np.arange(54) % 18 == 4, 11, plain.numbers))
+        gold = replace(salt, numbers=np.where(np.arange(54) % 9 == 0, 79, salt.numbers))
+        folder, _ = prepared("float64", gold, (1, 8, 11, 79))
+        own, other = (
+            MaceEvaluator(folder / "model", "cpu", "float64"),
+            adapter.load(folder, {}, "cpu", "float64"),
+        )
+        for some in (plain, gold, salt, plain):
             for one, same in zip(own.evaluate(some, 1), other.evaluate(some, 1), strict=True):
                 np.testing.assert_allclose(same, one, rtol=0, atol=2e-5)
 
