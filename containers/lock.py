@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = ("mace", "login", "analysis", "deepmd", "jax", "grace", "reference", "fairchem")
+ENVIRONMENTS = ("mace", "symmetrix", "login", "analysis", "deepmd", "jax", "grace", "reference", "fairchem")
 LOCKS = {env: ROOT / f"containers/{env}/requirements.cpu.lock" for env in ENVIRONMENTS}
 ON_GPUS = ("mace", "deepmd", "jax", "grace", "fairchem")
 LOCKS |= {f"{env}-cuda": ROOT / f"containers/{env}/requirements.cuda.lock" for env in ON_GPUS}
@@ -19,6 +19,7 @@ LOCKS["lammps"] = ROOT / "containers/lammps/requirements.lock"  # what compiles 
 LOCKS["tests"] = ROOT / "tests/requirements.lock"
 FOLLOWS = {"login": ["mace"], "analysis": ["mace"], "reference": ["mace"], "tests": ["mace", "login"]}
 FOLLOWS["lammps"] = ["mace"]
+FOLLOWS["symmetrix"] = ["mace"]
 FOLLOWS["deepmd"] = ["analysis"]
 FOLLOWS["grace"] = ["jax"]
 FOLLOWS["jax"] = ["mace"]

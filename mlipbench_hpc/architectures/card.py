@@ -6,7 +6,7 @@
 import difflib
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,9 +19,10 @@ from mlipbench_hpc.architectures.hyperparameters import (
     merged,
     settings_of,
 )
+from mlipbench_hpc.architectures.kernel import BY, Kernel, kernels_of, wrong_keys, wrong_values
 from mlipbench_hpc.architectures.law import Laws, complaints
 from mlipbench_hpc.contract.engines import ENGINES
-from mlipbench_hpc.contract.versions import Source, Version, package_folder, version
+from mlipbench_hpc.contract.versions import Kind, Source, Version, package_folder, version
 
 GROUP = "mlipbench_hpc.architectures"
 BUILT_IN = Path(__file__).parent
@@ -76,7 +77,7 @@ class Card:
     for cutoff (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). elements: atomic numbers it
     is limited to; empty: all elements of its training set. expansion: orders of its descriptors, numbers or
     names of hyperparameters (see expansion.py); empty: not stated. licence: what its library's licence does
-    not allow every user; empty: nothing.
+    not allow every user; empty: nothing. kernels: other programs that compute its trained models, by name.
     """
 
     name: str
@@ -94,6 +95,18 @@ class Card:
     elements: tuple[int, ...] = field(default=())
     expansion: Mapping[str, int | str] = field(default_factory=dict)
     licence: str = ""
+    kernels: Mapping[str, Kernel] = field(default_factory=dict)
+
+    def by(self, kernel: str | None) -> "Card":
+        """The card of its models where that kernel computes them; itself without one, or an unknown one."""
+        if kernel is None or kernel not in self.kernels:
+            return self
+        own = self.kernels[kernel]
+        return replace(
+            self, name=f"{self.name}{BY}{kernel}", environment=own.environment, engines=own.engines,
+            devices=own.devices, citation=own.citation, restart=replace(self.restart, md=own.restart),
+            cost=own.cost, kernels={}, licence="",
+        )  # fmt: skip
 
     @property
     def notices(self) -> list[str]:
@@ -131,19 +144,25 @@ def checked_card(
 
 def _read(data: dict[str, Any]) -> Card:
     plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
-    tables = {"hyperparameters": settings_of(data), "restart": Restart(**data["restart"])}
+    tables = {
+        "hyperparameters": settings_of(data),
+        "restart": Restart(**data["restart"]),
+        "kernels": kernels_of(data),
+    }
     return Card(**(plain | tables))
 
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
-    wrong = check_keys(data, "", {item.name for item in fields(Card)}, {"elements", "expansion", "licence"})
+    optional = {"elements", "expansion", "kernels", "licence"}
+    wrong = check_keys(data, "", {item.name for item in fields(Card)}, optional)
     if "restart" in data:
         wrong += _restart(data["restart"])
     if "cost" in data and not isinstance(data["cost"], dict):
         wrong.append(("cost", f"expected a table of laws, received {data['cost']!r}"))
     if "expansion" in data:
         wrong += _expansion(data["expansion"])
+    wrong += wrong_keys(data.get("kernels", {}))
     return wrong + check_settings(data.get("hyperparameters", {}), "hyperparameters")
 
 
@@ -196,6 +215,8 @@ def _inconsistent(card: Card) -> list[Problem]:
         if value is not None and (complaint := setting.complaint(value))
     ]
     wrong += unknown_engines(card.engines)
+    for kernel in card.kernels.values():
+        wrong += unknown_engines(kernel.engines)
     wrong += [
         (f"hyperparameters.{name}.less_than", f"no number among the hyperparameters is called {other!r}")
         for name, other in _ordered(card)
@@ -233,7 +254,8 @@ def unknown_engines(names: tuple[str, ...]) -> list[Problem]:
 def _unlawful(card: Card) -> list[Problem]:
     """Mistakes in the laws of cost, evaluated for every preset."""
     presets = {preset: merge(card, preset, {}) for preset in card.presets}
-    return [(f"cost.{name}", message) for name, message in complaints(card.cost, card.engines, presets)]
+    wrong = [(f"cost.{name}", message) for name, message in complaints(card.cost, card.engines, presets)]
+    return wrong + wrong_values(card.kernels, card.hyperparameters, presets)
 
 
 def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Problem]:
@@ -296,18 +318,34 @@ def problems(card: Card, preset: str | None, overrides: Mapping[str, Any]) -> li
 
 @dataclass(frozen=True)
 class InstalledArchitecture:
-    """Installed architecture: dotted module, its folder, and its card."""
+    """Installed architecture, or one of its kernels: dotted module, its folder, and its card."""
 
     name: str
     module: str
     folder: Path
     card: Card
+    kind: Kind = "architectures"
+
+    def by(self, kernel: str | None) -> "InstalledArchitecture":
+        """What computes its models in evaluation and MD: the kernel of that name, itself without one.
+
+        Raises CardError where the package of the kernel is not there.
+        """
+        if kernel is None:
+            return self
+        module = self.card.kernels[kernel].package(self.module)
+        folder = package_folder(module)
+        if folder is None:
+            raise CardError(f"kernel {kernel} of {self.name}: no package {module} can be found here")
+        card = self.card.by(kernel)
+        return InstalledArchitecture(card.name, module, folder, card, "kernels")
 
     @cached_property
     def version(self) -> Version:
         """Version for keys: that of verbs.lock, or the digest of this source where it has none there."""
         source = Source.here().package(self.module, self.folder)
-        return version("architectures", self.name, source, legacy_values(self.card.hyperparameters))
+        legacy = {} if self.kind == "kernels" else legacy_values(self.card.hyperparameters)
+        return version(self.kind, self.name, source, legacy)
 
 
 def find() -> dict[str, InstalledArchitecture]:

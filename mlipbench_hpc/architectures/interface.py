@@ -29,11 +29,10 @@ models: folders that `train` left, member by member; numbers: atomic numbers tha
 writes the members' files into `out`. Without it the models are copied as they are, and read by the adapter
 (shared/handout.py).
 
-Where members can share work on the same frames, or give energies without forces, it defines
+A kernel (kernel.py) has an adapter of its own, in a package named on the architecture's card. It defines
+`load`, of the folder in which this left its files of a model that the architecture trained:
 
-    def committee(folders: list[Path], hyperparameters, device: str, dtype: str) -> Committee
-
-Without it every member is loaded and evaluated by itself (shared/members.py).
+    def prepare(job: KernelJob) -> dict[str, Any]
 
 `train` writes the model's file(s) into job.folder and returns JSON values (`epochs`, `parameters`); it calls
 job.report after every epoch, and continues from job.resume when that is given, as exactly as the card claims
@@ -81,6 +80,23 @@ class TrainingJob:
     resume: Path | None
     save: Callable[[int, dict[str, bytes]], None]
     report: Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class KernelJob:
+    """What a kernel loads, to be made of one trained model.
+
+    model: folder that the architecture's `train` left. frames: to be kept with the answers of the
+    architecture's own library in float64, which every `load` has to reproduce (shared/probes.py). compiler:
+    the program. hyperparameters: here and in `load` of a kernel without those at their card's legacy value.
+    """
+
+    folder: Path
+    model: Path
+    hyperparameters: dict[str, Any]
+    frames: Frames
+    dtype: str
+    compiler: str
 
 
 class Evaluator(Protocol):

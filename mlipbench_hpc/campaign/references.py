@@ -171,6 +171,28 @@ def _model(place: Place, model: Model, architectures: Architectures) -> Iterator
     if model.dtype not in card.dtypes:
         expected = f"one of {', '.join(card.dtypes)}"
         yield Mistake((*place, "dtype"), f"{card.name} does not offer it", repr(model.dtype), expected)
+    if model.kernel:
+        yield from _kernel((*place, "kernel"), model, card)
+
+
+def _kernel(place: Place, model: Model, card: "Card") -> Iterator[Mistake]:
+    """A kernel that the architecture does not have, or that does not compute models of this shape."""
+    from mlipbench_hpc.architectures.card import merge, problems
+
+    name = str(model.kernel)
+    kernel = card.kernels.get(name)
+    if kernel is None:
+        known = ", ".join(card.kernels)
+        expected = f"one of {known}" if known else f"no `kernel`: {card.name} has none"
+        message = f"{card.name} has no such kernel"
+        yield Mistake(place, message, repr(name), expected, near(name, card.kernels))
+    elif not problems(card, model.preset, model.hyperparameters):
+        values = merge(card, model.preset, model.hyperparameters)
+        if unfit := kernel.unfit(values):
+            fitting = [one for one in card.presets if not kernel.unfit(merge(card, one, {}))]
+            received = ", ".join(f"{key} {values[key]}" for key in unfit)
+            expected = f"{kernel.needed}, as in the presets {', '.join(fitting)}"
+            yield Mistake(place, "it does not compute models of this shape", received, expected)
 
 
 def _committee(

@@ -100,7 +100,10 @@ def _card(
     """The card of what drives a run; None where that is not known."""
     committee = campaign.committees.get(md.committee or "")
     model = campaign.models.get(committee.model) if committee else None
-    return architectures.get(model.architecture) if model else potentials.get(md.potential or "")
+    if model is None:
+        return potentials.get(md.potential or "")
+    card = architectures.get(model.architecture)
+    return card.by(model.kernel) if card else None
 
 
 def _offered(place: Place, md: MolecularDynamics, who: str, engines: tuple[str, ...]) -> Iterator[Mistake]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from mlipbench_hpc.architectures.card import Card
     from mlipbench_hpc.architectures.expansion import Expansion
+    from mlipbench_hpc.architectures.kernel import Kernel
     from mlipbench_hpc.cli.session import Session, Subparsers
 
 HEAD = ("model", "c / Å", "layers", "ν", "l_max", "L_max", "receptive field / Å", "body order")
@@ -47,16 +48,33 @@ def cells(model: Expansion) -> Iterator[str]:
 
 
 def paragraph(card: Card) -> list[str]:
-    """Where it runs, the works to cite, and a licence that restricts use."""
+    """Where it runs, the works to cite, a licence that restricts use, and its kernels."""
     names = [
-        f"environment {card.environment}",
-        f"engines {', '.join(card.engines)}",
-        f"devices {', '.join(card.devices)}",
+        *places(card),
         ", ".join(card.dtypes),
         f"default preset {card.default_preset}",
         f"restart: {card.restart.describe()}",
     ]
-    return [f"{card.name}: {'; '.join(names)}", *(f"  {work}" for work in card.notices)]
+    lines = [f"{card.name}: {'; '.join(names)}", *(f"  {work}" for work in card.notices)]
+    return lines + [line for name, own in card.kernels.items() for line in of_kernel(card, name, own)]
+
+
+def places(card: Card | Kernel) -> list[str]:
+    """Where it runs."""
+    return [
+        f"environment {card.environment}",
+        f"engines {', '.join(card.engines)}",
+        f"devices {', '.join(card.devices)}",
+    ]
+
+
+def of_kernel(card: Card, name: str, own: Kernel) -> list[str]:
+    """Where a kernel computes its models in evaluation and MD, which ones, and the works to cite."""
+    from mlipbench_hpc.architectures.card import merge
+
+    fitting = [preset for preset in card.presets if not own.unfit(merge(card, preset, {}))]
+    names = [*places(own), f"compiler {own.compiler}", f"needs {own.needed}", f"presets {', '.join(fitting)}"]
+    return [f"  kernel {name}: {'; '.join(names)}", *(f"    {work}" for work in own.citation)]
 
 
 def align(table: Sequence[Sequence[str]]) -> list[str]:

@@ -77,8 +77,10 @@ class Session:
 
     @property
     def adapters(self) -> list[InstalledArchitecture | InstalledPotential]:
-        """Architectures and reference potentials that are installed."""
-        return [*self.architectures.values(), *self.potentials.values()]
+        """Architectures, their kernels and reference potentials that are installed."""
+        own = self.architectures.values()
+        kernels = [one.by(kernel) for one in own for kernel in one.card.kernels]
+        return [*own, *kernels, *self.potentials.values()]
 
     @cached_property
     def environments(self) -> Mapping[str, Environment | Image]:
@@ -108,7 +110,25 @@ class Session:
         facts = self.validated.datasets, self.validated.systems, self.architectures
         threads, installed = self.site.threads_per_task, (self.potentials, foreign_versions())
         hardware = self.site.hardware or self.site.name
-        return Setting(*facts, identities, verb_versions(), threads, self.devices, *installed, hardware)
+        return Setting(
+            *facts, identities, verb_versions(), threads, self.devices, *installed, hardware, self.compilers
+        )
+
+    @cached_property
+    def compilers(self) -> Mapping[str, str]:
+        """Versions of compilers that kernels of the campaign need. Raises Trouble where one is missing."""
+        from mlipbench_hpc.architectures.kernel import compiler_version
+
+        versions = {}
+        for name, model in self.validated.campaign.models.items():
+            if model.kernel:
+                program = self.architectures[model.architecture].card.kernels[model.kernel].compiler
+                try:
+                    versions[program] = compiler_version(program)
+                except OSError as error:
+                    what = f"kernel {model.kernel} of model `{name}` is compiled by the system's {program}"
+                    raise Trouble(f"{what}, which does not run here ({error}): install it") from error
+        return versions
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Planned]:
         """Task graph. decisions: by key of a committed `decide` task, True where its committee is ready."""

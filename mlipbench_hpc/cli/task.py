@@ -78,6 +78,7 @@ def with_adapter(task: Task, potentials: Mapping[str, InstalledPotential]) -> Ta
 
 def require_present_source(session: Session, task: Task) -> None:
     """Raise Trouble where the code here is not that of the task's key: its result would not belong to it."""
+    from mlipbench_hpc.architectures.kernel import computing
     from mlipbench_hpc.contract.versions import Version, verb_versions
     from mlipbench_hpc.data.framewise import foreign_versions
 
@@ -85,7 +86,7 @@ def require_present_source(session: Session, task: Task) -> None:
         (f"verb {task.verb}", task.version, verb_versions().get(task.verb))
     ]
     if adapter := task.architecture:
-        present = session.architectures.get(adapter.name)
+        present = computing(session.architectures, adapter.name)
         versions.append(
             (f"architecture {adapter.name}", adapter.version, present.version if present else None)
         )

@@ -1,4 +1,4 @@
-"""Versions of verbs, architectures and reference potentials: verbs.lock records each with its source digest.
+"""Versions of verbs, architectures, kernels, reference potentials: verbs.lock records each with its digest.
 
 The digest is that of the meaning of a source: the syntax tree of every module that is imported, without
 comments, docstrings and layout. While it equals the recorded digest, keys hold the recorded version. After
@@ -23,7 +23,7 @@ from mlipbench_hpc.contract.key import digest, file_digest
 from mlipbench_hpc.contract.verbs import Verb, VerbError, verbs
 
 Version = int | str
-Kind = Literal["verbs", "architectures", "potentials"]
+Kind = Literal["verbs", "architectures", "kernels", "potentials"]
 PACKAGE = __name__.partition(".")[0]
 FOLDER = Path(__file__).parent.parent
 LOCK = FOLDER / "verbs.lock"
@@ -182,7 +182,7 @@ def version(kind: Kind, name: str, source: str, legacy: Mapping[str, Any] | None
     legacy: an architecture's hyperparameters that keys leave out at these values. A recorded one must stay
     what it was, or keys of other models would become the same; otherwise the key holds a digest of both.
     """
-    entry = recorded()[kind].get(name)
+    entry = recorded().get(kind, {}).get(name)
     values = dict(legacy or {})
     if entry is None or any(values.get(key) != value for key, value in entry.get("legacy", {}).items()):
         return digest([source, values]) if values else source

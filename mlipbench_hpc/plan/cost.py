@@ -91,6 +91,12 @@ def train(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: i
     return _of(law_s["start"], work_s, bytes=3_000_000, inodes=8)
 
 
+def kernel(card: Card, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
+    """What a kernel loads, made of one trained model, and its answers on a few frames."""
+    law_s = laws(card, parameters, facts)
+    return _of(law_s["start"], law_s["kernel"], bytes=1_500_000, inodes=8)
+
+
 def evaluate(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: int) -> Cost:
     """One pass over the held-out frames."""
     size = RECORDS_BYTES + round(32 * per_frame(facts) * frames)

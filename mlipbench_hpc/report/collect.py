@@ -55,7 +55,9 @@ def document(
     names of the entries that it made.
     """
     unfolded = unfold({"studies": campaign.studies})
-    used = sorted({model.architecture for model in campaign.models.values()})
+    models = campaign.models.values()
+    cards = {model.architecture: architectures[model.architecture].card for model in models}
+    cards |= {model.evaluator: cards[model.architecture].by(model.kernel) for model in models}
     return {
         "name": campaign.name,
         "description": campaign.description,
@@ -63,7 +65,7 @@ def document(
         "campaign": campaign.model_dump(mode="json"),
         "site": site.model_dump(mode="json"),
         "mlipbench": version(mlipbench_hpc.__name__),
-        "architectures": {name: _card(architectures[name].card) for name in used},
+        "architectures": {name: _card(cards[name]) for name in sorted(cards)},
         "studies": {
             name: {"kind": asked["kind"], "entries": unfolded.entries(name)}
             for name, asked in campaign.studies.items()

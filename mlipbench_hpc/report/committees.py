@@ -61,6 +61,12 @@ class Round:
         return f"{size}, {sizes} training structures each" + (f", {self.only}" if self.only else "")
 
 
+def evaluator_of(model: dict[str, Any]) -> str:
+    """What computes a model of the campaign in evaluation and MD: architecture, or architecture/kernel."""
+    kernel = model.get("kernel")
+    return f"{model['architecture']}/{kernel}" if kernel else str(model["architecture"])
+
+
 @remembered
 def rounds(results: Results, committee: str) -> list[Round]:
     """Planned rounds of a committee, first to last."""

@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 from mlipbench_hpc.report.collect import Item, Results
+from mlipbench_hpc.report.committees import evaluator_of
 
 SECONDS_A_DAY = 86_400.0
 
@@ -96,5 +97,5 @@ def timed(results: Results) -> list[Timed]:
         for item in [item for item in results.of("speed", speed=name) if item.done]:
             timestep = float(item.values["timestep_ps"])
             sizes = [Size(values, timestep) for values in item.values["sizes"]]
-            entries.append(Timed(name, committee, model["architecture"], item, sizes))
+            entries.append(Timed(name, committee, evaluator_of(model), item, sizes))
     return entries

@@ -39,11 +39,14 @@ def refused(
     devices: Mapping[str, str],
     site: str,
 ) -> Iterator[Mistake]:
-    """Models on a device that their architecture's card does not list."""
+    """Models on a device that the card of their architecture, or of their kernel, does not list."""
     for name, model in campaign.models.items():
-        card = architectures[model.architecture].card
-        if (device := devices[card.environment]) not in card.devices:
+        own = architectures[model.architecture].card
+        for key, card in {"architecture": own, "kernel": own.by(model.kernel)}.items():
+            device = devices[card.environment]
+            if device in card.devices or (key == "kernel" and card is own):
+                continue
             message = f"site `{site}` computes model `{name}` on {device}, which {card.name} does not offer"
             offers = " or ".join(card.devices)
-            expected = f"{offers}: choose a site with `flavour: {card.devices[0]}`, or another architecture"
-            yield Mistake(("models", name, "architecture"), message, device, expected)
+            expected = f"{offers}: choose a site with `flavour: {card.devices[0]}`, or another {key}"
+            yield Mistake(("models", name, key), message, device, expected)

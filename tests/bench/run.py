@@ -43,6 +43,13 @@ BENCHES = (
         })
         for environment, name in (("mace", "MACE"), ("deepmd", "DP"))
     ),
+    ("kernel.py", "symmetrix", {
+        "float32_speed_up": (-4.0, "speed of MACE's MD by symmetrix over that by mace-torch, float32"),
+        "float64_speed_up": (-4.0, "the same in float64"),
+        "deviations": (1.0, "its forces' deviation from float64 over mace-torch's, both in float32"),
+        "float32_plan_off_by": (2.0, "planned time of a step over measured, or the reverse, float32"),
+        "float64_plan_off_by": (2.0, "the same in float64"),
+    }),
     ("report.py", "login", {"report_s": (5.0, "s of CPU time, report of 4,800 tasks, 480 of them MD runs")}),
     ("evaluation.py", "mace", {
         "suite_over_bare": (1.1, "CPU time of evaluation over the bare batched loop"),

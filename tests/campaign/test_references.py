@@ -8,6 +8,7 @@ import pytest
 from ase import Atoms
 
 from mlipbench_hpc.architectures.card import Card, Hyperparameter, Restart
+from mlipbench_hpc.architectures.kernel import Kernel
 from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts, frames_facts, joined_facts
 from mlipbench_hpc.campaign.problem import Mistake, dotted
 from mlipbench_hpc.campaign.references import check_names, check_references
@@ -28,6 +29,11 @@ CARD = Card(
     default_preset="stiff",
     receptive_field={},
     cost={},
+    kernels={
+        "fast": Kernel(
+            "fast_springs", "tests", ("ase",), ("cpu",), "cc", {"stiffness": 9.0}, "bitwise", (), {}
+        )
+    },
 )
 WATER = DatasetFacts("0" * 64, (24,) * 30 + (48,) * 10, {"H16O8": 30, "H32O16": 10}, (1, 8))
 SODIUM = DatasetFacts("1" * 64, (25,) * 4, {"H16NaO8": 4}, (1, 8, 11))
@@ -104,6 +110,25 @@ GENERATE = {"system": "box", "potential": "spc-fw", "temperatures": ["300 K", "3
             ["did you mean stiff"],
         ),
         ({"models__a__dtype": "float32"}, "models.a.dtype", ["does not offer", "float32", "one of float64"]),
+        (
+            {"models__a__kernel": "fats"},
+            "models.a.kernel",
+            ["no such kernel", "'fats'", "one of fast; fast"],
+        ),
+        (
+            {"models__a__kernel": "fast", "models__a__hyperparameters": {"stiffness": 8}},
+            "models.a.kernel",
+            [
+                "does not compute models of this shape",
+                "stiffness 8.0",
+                "stiffness 9.0, as in the presets stiff",
+            ],
+        ),
+        (
+            {"models__a__kernel": "fast", "md__bulk__engine": "lammps"},
+            "md.bulk.engine",
+            ["spring/fast does not run in it", "'lammps'", "one of ase"],
+        ),
         (
             {"committees__first__grow": {"force_rmse": "0.1 eV/Å", "step": 5, "at_most": 4}},
             "committees.first.grow.at_most",
@@ -701,3 +726,13 @@ def test_masses_follow_the_order_of_atoms():
     assert built.lightest_mass(0, hydrogens | {4, 7}) == 22.98976928
     both = joined_facts({"file": known, "slab": built})
     assert [both.lightest_mass(1, {0, 2}), both.lightest_mass(2, hydrogens)] == [15.999, 15.999]
+
+
+def test_a_model_that_a_kernel_computes_is_sound() -> None:
+    assert mistakes_of(campaign(models__a__kernel="fast")) == []
+
+
+def test_an_architecture_without_kernels_says_so() -> None:
+    (mistake,) = mistakes_of(campaign(models__a__kernel="fast"), replace(CARD, kernels={}))
+    assert dotted(mistake.place) == "models.a.kernel"
+    assert mistake.expected == "no `kernel`: spring has none"

@@ -492,3 +492,47 @@ def test_no_two_runs_share_a_draw_of_momenta(tmp_path: Path) -> None:
     assert len(seeds[0]) == len(set(seeds[0])) == 4
     assert seeds[0] == seeds[1]
     assert all(0 <= seed < 2**48 for seed in seeds[0])
+
+
+TWIN = ("{architecture: toy}", "{architecture: toy, kernel: twin}")
+SED = {"sed": "sed 4"}
+
+
+def test_a_kernel_stands_between_training_and_all_that_loads_the_model(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "twin").mkdir()
+    own = plan(tmp_path / "own", TOY.replace(*REWEIGHT))
+    twin = plan(tmp_path / "twin", TOY.replace(*REWEIGHT).replace(*TWIN), compilers=SED)
+    kernels = [item.key for item in of("kernel", twin)]
+    trained = [item.key for item in of("train", own)]
+    assert [item.key for item in of("train", twin)] == trained
+    assert [item.task.upstream["model"] for item in of("kernel", twin)] == trained
+    assert [item.task.upstream["model"] for item in of("evaluate", twin)] == kernels
+    assert {item.task.upstream["model"] for item in of("md", twin)} == {kernels[0]}
+    (energies, *_) = of("reevaluate", twin)
+    assert [energies.task.upstream[f"member-00{member}"] for member in (0, 1)] == kernels
+    for verb in ("kernel", "evaluate", "md", "reevaluate"):
+        for item in of(verb, twin):
+            assert item.task.architecture is not None
+            assert item.task.architecture.name == "toy/twin"
+            assert item.task.architecture.module == "mlipbench_toy_twin"
+
+
+def test_another_compiler_makes_another_kernel_and_trains_nothing_again(tmp_path: Path) -> None:
+    first, second = (
+        plan(tmp_path, TOY.replace(*TWIN), compilers={"sed": version}) for version in ("sed 4", "sed 5")
+    )
+    new = {item.key for item in second} - {item.key for item in first}
+    touched = {item.task.verb for item in second if item.key in new}
+    assert touched == {"kernel", "evaluate", "calibrate", "md", "analyse"}
+    assert of("kernel", first)[0].task.parameters["compiler"] == {"program": "sed", "version": "sed 4"}
+
+
+def test_the_environment_of_a_kernel_is_needed_beside_the_architecture_s(tmp_path: Path) -> None:
+    argon_frames(tmp_path)
+    (tmp_path / "toy.yaml").write_text(TOY.replace(*TWIN))
+    campaign = validate(tmp_path / "toy.yaml").campaign
+    toy = find()["toy"]
+    kernel = replace(toy.card.kernels["twin"], environment="twins")
+    other = replace(toy, card=replace(toy.card, kernels={"twin": kernel}))
+    assert environments(campaign, {"toy": other}, potentials()) == ["analysis", "twins"]

@@ -71,3 +71,17 @@ def test_a_card_that_lists_gpus_only_is_refused_on_a_cpu(toy: Path) -> None:
 def test_an_image_still_to_be_built_is_judged_by_its_recipe(tmp_path: Path) -> None:
     where = LocalSite(name="x", scheduler="local", images=str(tmp_path / "none"), flavour="cuda")
     assert [device(name, where) for name in ("mace", "analysis")] == ["cuda", "cpu"]
+
+
+def test_a_kernel_is_judged_by_its_own_devices(toy: Path) -> None:
+    """The architecture computes on a GPU, its kernel, in an environment of its own, does not."""
+    toy.write_text(toy.read_text().replace("{architecture: toy}", "{architecture: toy, kernel: twin}"))
+    own = find()["toy"]
+    kernel = replace(own.card.kernels["twin"], environment="twins")
+    both = replace(own, card=replace(own.card, devices=("cpu", "cuda"), kernels={"twin": kernel}))
+    (mistake,) = refused(load_campaign(toy), {"toy": both}, {"analysis": "cuda", "twins": "cuda"}, "here")
+    assert mistake.place == ("models", "pairs", "kernel")
+    assert mistake.message == "site `here` computes model `pairs` on cuda, which toy/twin does not offer"
+    assert (
+        list(refused(load_campaign(toy), {"toy": both}, {"analysis": "cuda", "twins": "cpu"}, "here")) == []
+    )

@@ -90,6 +90,16 @@ class Model(Spec):
     preset: Name | None = None
     hyperparameters: dict[str, Any] = {}
     dtype: Literal["float32", "float64"] = "float64"
+    kernel: Name | None = Field(
+        None,
+        description="Another program that computes the trained models in evaluation and MD, of those that "
+        "`mlipbench architectures` lists with the architecture (default: the architecture's own).",
+    )
+
+    @property
+    def evaluator(self) -> str:
+        """What computes it in evaluation and MD: architecture, or architecture/kernel."""
+        return f"{self.architecture}/{self.kernel}" if self.kernel else self.architecture
 
 
 class Growth(Spec):

@@ -26,9 +26,10 @@ def environments(
     used = [use.potential for use in (*campaign.md.values(), *sources) if use and use.potential]
     names |= {potentials[potential].card.environment for potential in used}
     names |= {verb.environment for verb in verbs().values() if verb.is_foreign}
-    return sorted(
-        names | {architectures[model.architecture].card.environment for model in campaign.models.values()}
-    )
+    for model in campaign.models.values():
+        card = architectures[model.architecture].card
+        names |= {card.environment, card.by(model.kernel).environment}
+    return sorted(names)
 
 
 def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) -> list[Planned]:

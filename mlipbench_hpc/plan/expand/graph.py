@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlipbench_hpc.architectures.card import Card, merge
+from mlipbench_hpc.architectures.card import Card, InstalledArchitecture, merge
 from mlipbench_hpc.architectures.hyperparameters import keyed
 from mlipbench_hpc.campaign.facts import DatasetFacts, drawn
 from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, Split
@@ -39,7 +39,7 @@ class TaskGraph:
         model, potential: what its adapter computes, if any. maybe: a decision may still prune it; a task that
         also serves somebody for certain stays.
         """
-        adapter = self.setting.architectures[model.architecture] if model else None
+        adapter = self.adapter(model) if model else None
         labeller = self.setting.potentials[potential] if potential else None
         card = adapter.card if adapter else labeller.card if labeller else None
         environment = card.environment if card else verb_of(verb).environment
@@ -65,9 +65,13 @@ class TaskGraph:
             self.planned[task.key] = replace(known, subjects=subjects, maybe=known.maybe and maybe)
         return task.key
 
+    def adapter(self, model: Model) -> InstalledArchitecture:
+        """What computes a model: its kernel, or its architecture where it has none."""
+        return self.setting.architectures[model.architecture].by(model.kernel)
+
     def card(self, model: Model) -> Card:
-        """Card of a model's architecture."""
-        return self.setting.architectures[model.architecture].card
+        """Card of what computes a model."""
+        return self.adapter(model).card
 
     def labeller(self, potential: str) -> PotentialCard:
         """The card of a reference potential."""

@@ -47,7 +47,7 @@ class Replica:
 def _of_member(replica: Replica) -> None:
     """The replica, its analysis, and what the other members say of its frames."""
     graph, run, trained = replica.graph, replica.run, replica.trained
-    upstream = {"model": trained.train[run.driving_member], "start": start(graph, run)}
+    upstream = {"model": trained.models[run.driving_member], "start": start(graph, run)}
     key = _simulate(graph, run, replica.subject, upstream, replica.model, trained.maybe)
     _analyse(graph, run, replica.subject, key, trained.maybe)
     _reweight(replica, key)
@@ -166,8 +166,8 @@ def _reevaluate(replica: Replica, key: str, stride: int) -> str:
     }
     frames = (run.length - _equilibration(run)) / run.frame_every / stride
     facts = start_facts(graph, run)
-    costs = cost.reevaluate(graph.card(model), parameters, facts, frames, len(trained.train))
-    upstream = {"md": key} | members(trained.train)
+    costs = cost.reevaluate(graph.card(model), parameters, facts, frames, len(trained.models))
+    upstream = {"md": key} | members(trained.models)
     return graph.add("reevaluate", replica.subject, parameters, upstream, costs, model, maybe=trained.maybe)
 
 

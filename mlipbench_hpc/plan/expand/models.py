@@ -1,7 +1,7 @@
-"""Tasks of committees: visibility, training, evaluation, calibration, and decisions to add data."""
+"""Tasks of committees: visibility, training, kernels, evaluation, calibration, and decisions to add data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlipbench_hpc.architectures.card import merge
@@ -19,10 +19,12 @@ from mlipbench_hpc.plan.graph import Cost
 class Trained:
     """Keys of the tasks of a committee's last round, member by member.
 
-    calibrate: None for a single model. maybe: a decision may still prune this round.
+    models: those that left what is loaded: the trainings, or the kernels made of them. calibrate: None for a
+    single model. maybe: a decision may still prune this round.
     """
 
     train: list[str]
+    models: list[str]
     evaluate: list[str]
     calibrate: str | None
     maybe: bool
@@ -40,7 +42,7 @@ def committee(graph: TaskGraph, name: str, decisions: Mapping[str, bool]) -> Tra
         if enough:
             break
         maybe = maybe or enough is None
-    return Trained(trained.train, trained.evaluate, trained.calibrate, maybe)
+    return replace(trained, maybe=maybe)
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,11 @@ def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
         for member in range(split.members)
     ]
     trained = [_train(shared, subject) for subject in subjects]
-    evaluated = [_evaluate(shared, subject, key) for subject, key in zip(subjects, trained, strict=True)]
-    return Trained(trained, evaluated, _calibrate(shared, name, number, evaluated), maybe)
+    models = trained
+    if shared.model.kernel:
+        models = [_kernel(shared, subject, key) for subject, key in zip(subjects, trained, strict=True)]
+    evaluated = [_evaluate(shared, subject, key) for subject, key in zip(subjects, models, strict=True)]
+    return Trained(trained, models, evaluated, _calibrate(shared, name, number, evaluated), maybe)
 
 
 def visibility(graph: TaskGraph, name: str) -> None:
@@ -106,13 +111,26 @@ def _conditions(shared: Round) -> list[dict[str, Any]]:
 
 
 def _train(shared: Round, subject: dict[str, Any]) -> str:
-    graph, model, split = shared.graph, shared.model, shared.split
+    graph, split = shared.graph, shared.split
+    model = shared.model.model_copy(update={"kernel": None})  # It trains as without one, under the same key.
     seed = split.seed * 1000 + subject["member"]
     parameters = {"member": subject["member"], "seed": seed, **graph.engine(model)}
     facts = graph.drawn(split)
     validation = sizes_of(split, facts).validation
     costs = cost.train(graph.card(model), parameters, facts, subject["train"], validation)
     return graph.add("train", subject, parameters, shared.upstream, costs, model, maybe=shared.maybe)
+
+
+def _kernel(shared: Round, subject: dict[str, Any], trained: str) -> str:
+    """Key of the task that makes of a trained model what its kernel loads."""
+    graph, model = shared.graph, shared.model
+    card = graph.card(shared.model.model_copy(update={"kernel": None}))
+    program = card.kernels[str(model.kernel)].compiler
+    compiler = {"program": program, "version": graph.setting.compilers[program]}
+    parameters = {"compiler": compiler, **graph.engine(model)}
+    costs = cost.kernel(graph.card(model), parameters, graph.drawn(shared.split))
+    upstream = shared.upstream | {"model": trained}
+    return graph.add("kernel", subject, parameters, upstream, costs, model, maybe=shared.maybe)
 
 
 def _evaluate(shared: Round, subject: dict[str, Any], trained: str) -> str:

@@ -14,7 +14,7 @@ class Setting:
     """facts and systems: what datasets and systems hold; identities and devices (cpu where none is named): by
     environment; versions: by verb; threads: of each task; architectures, potentials: by name, as installed;
     observables: versions of those from other packages, by entry point; hardware: a word for the machines,
-    which enters keys of timings alone.
+    which enters keys of timings alone; compilers: versions of those that kernels need, by program.
     """
 
     facts: Mapping[str, DatasetFacts]
@@ -27,3 +27,4 @@ class Setting:
     potentials: Mapping[str, InstalledPotential] = field(default_factory=dict)
     observables: Mapping[str, Version] = field(default_factory=dict)
     hardware: str = ""
+    compilers: Mapping[str, str] = field(default_factory=dict)

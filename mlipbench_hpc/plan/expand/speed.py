@@ -26,7 +26,7 @@ def speed(graph: TaskGraph, name: str, committees: Mapping[str, Trained]) -> Non
         "hardware": graph.setting.hardware,
         **graph.engine(model),
     }
-    upstream = {"model": trained.train[0], "start": md.start(graph, run)}
+    upstream = {"model": trained.models[0], "start": md.start(graph, run)}
     costs = cost.speed(card, parameters, md.start_facts(graph, run))
     subject = {"speed": name, "committee": entry.committee}
     graph.add("speed", subject, parameters, upstream, costs, model, maybe=trained.maybe)

@@ -5,7 +5,7 @@ from typing import Any
 
 from mlipbench_hpc.report import models
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.committees import Round, final_round, mean_and_deviation, rounds
+from mlipbench_hpc.report.committees import Round, evaluator_of, final_round, mean_and_deviation, rounds
 from mlipbench_hpc.report.draw.learning import force_curves, loss_curves
 from mlipbench_hpc.report.section import (
     Block,
@@ -50,8 +50,9 @@ def _committees(results: Results, planned: dict[str, Round]) -> Table:
     for name, final in planned.items():
         model = results.asked("committees", name)["model"]
         chosen = results.asked("models", model)
-        claim = results.document["architectures"][chosen["architecture"]]["restart"]
-        own = [chosen["architecture"], chosen.get("preset") or NOTHING, chosen.get("dtype") or NOTHING]
+        evaluator = evaluator_of(chosen)
+        claim = results.document["architectures"][evaluator]["restart"]
+        own = [evaluator, chosen.get("preset") or NOTHING, chosen.get("dtype") or NOTHING]
         rows.append([name, model, *own, final.describe(), claim])
     header = [
         "committee",

@@ -1,0 +1,54 @@
+"""Frames that a kernel keeps with the answers of the architecture's own library, and its agreement."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.architectures.interface import Evaluator
+from mlipbench_hpc.contract.task import TaskFailure
+from mlipbench_hpc.data.frames import Frames
+
+NAME = "probes.npz"
+# eV/Å: where forces are smaller on the mean, deviations are of this.
+LEAST_FORCE = 0.01
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Largest deviation from float64: eV/atom of an energy, and of a force component over the rms of all.
+
+    The second is what MACE itself shows in float32, and in float64 what interpolated radial functions add.
+    """
+
+    energy: float
+    force: float
+
+
+TOLERANCES = {"float32": Tolerance(1e-6, 2e-5), "float64": Tolerance(1e-8, 5e-6)}
+
+
+def keep(folder: Path, frames: Frames, reference: Evaluator) -> None:
+    """Write the frames with the answers of `reference`, which computes in float64."""
+    energies, forces = reference.evaluate(frames, 1)
+    replace(frames, energies=energies, forces=forces).save(folder / NAME)
+
+
+def require_agreement(name: str, folder: Path, evaluator: Evaluator, dtype: str) -> dict[str, Any]:
+    """Largest deviations of `evaluator` from the kept answers, for result.json.
+
+    Raises TaskFailure where one is above its tolerance: nothing is computed by such a kernel.
+    """
+    probes, tolerance = Frames.load(folder / NAME), TOLERANCES[dtype]
+    energies, forces = evaluator.evaluate(probes, 1)
+    energy = float(np.max(np.abs(energies - probes.energies) / probes.sizes))
+    scale = max(float(np.sqrt(np.mean(probes.forces**2))), LEAST_FORCE)
+    force = float(np.max(np.abs(forces - probes.forces))) / scale
+    if not (energy <= tolerance.energy and force <= tolerance.force):
+        raise TaskFailure(
+            f"{name} does not compute this model: on {len(probes)} frames it is up to {energy:.2g} eV/atom "
+            f"and {force:.2g} of the rms force from the architecture's own float64 (limits in {dtype}: "
+            f"{tolerance.energy:g} eV/atom and {tolerance.force:g}); leave `kernel` out of the model"
+        )
+    return {"energy_deviation_eV_per_atom": energy, "force_deviation_of_rms": force, "probes": len(probes)}
