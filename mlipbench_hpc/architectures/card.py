@@ -76,7 +76,8 @@ class Card:
     for cutoff (Å) and layers. cost: laws of core-seconds on a CPU (see law.py). elements: atomic numbers it
     is limited to; empty: all elements of its training set. expansion: orders of its descriptors, numbers or
     names of hyperparameters (see expansion.py); empty: not stated. licence: what its library's licence does
-    not allow every user; empty: nothing.
+    not allow every user; empty: nothing. initial: hyperparameters that a model from which a training starts
+    has to share; empty: no training starts from one.
     """
 
     name: str
@@ -94,6 +95,13 @@ class Card:
     elements: tuple[int, ...] = field(default=())
     expansion: Mapping[str, int | str] = field(default_factory=dict)
     licence: str = ""
+    initial: tuple[str, ...] = ()
+
+    @property
+    def decisive(self) -> tuple[str, ...]:
+        """Hyperparameters that decide receptive field and body order, which a trained model cannot change."""
+        orders = [order for order in self.expansion.values() if isinstance(order, str)]
+        return tuple(dict.fromkeys([*self.receptive_field.values(), *orders]))
 
     @property
     def notices(self) -> list[str]:
@@ -137,7 +145,9 @@ def _read(data: dict[str, Any]) -> Card:
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
-    wrong = check_keys(data, "", {item.name for item in fields(Card)}, {"elements", "expansion", "licence"})
+    wrong = check_keys(
+        data, "", {item.name for item in fields(Card)}, {"elements", "expansion", "licence", "initial"}
+    )
     if "restart" in data:
         wrong += _restart(data["restart"])
     if "cost" in data and not isinstance(data["cost"], dict):
@@ -208,6 +218,11 @@ def _inconsistent(card: Card) -> list[Problem]:
     for role, name in card.receptive_field.items():
         if name not in card.hyperparameters:
             wrong.append((f"receptive_field.{role}", f"no hyperparameter is called {name!r}"))
+    wrong += [
+        (f"initial.{name}", "no hyperparameter is called so")
+        for name in card.initial
+        if name not in card.hyperparameters
+    ]
     wrong += [
         (f"expansion.{order}", f"expected a number or an int hyperparameter's name, received {entry!r}")
         for order, entry in card.expansion.items()

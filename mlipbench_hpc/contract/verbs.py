@@ -56,23 +56,26 @@ BUILT_IN = (
         "visibility", "analysis", ("build", "label"),
         "unknown whether this model resolves the surface charge",
     ),
-    Verb("train", "", ("build", "label", "split"), "a smaller committee, or MD without driving member"),
-    Verb("evaluate", "", ("train", "split"), "no errors of this member; means are over the others"),
+    Verb("adopt", "", (), "no model from this file, nor one trained from it"),
+    Verb(
+        "train", "", ("build", "label", "split", "adopt"), "a smaller committee, or MD without driving member"
+    ),
+    Verb("evaluate", "", ("train", "adopt", "split"), "no errors of this member; means are over the others"),
     Verb(
         "calibrate", "analysis", ("build", "label", "evaluate"),
         "no α for this committee, and no reweighting of its MD",
     ),
     Verb("decide", "analysis", ("evaluate",), "no decision on another round"),
     Verb(
-        "md", "", ("build", "label", "train"), "no energies, temperatures or structure of this run",
+        "md", "", ("build", "label", "train", "adopt"), "no energies, temperatures or structure of this run",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
     Verb(
-        "speed", "", ("build", "label", "train"), "no measured speed of this model",
+        "speed", "", ("build", "label", "train", "adopt"), "no measured speed of this model",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
     Verb("analyse", "analysis", ("md",), "no averages, radial distributions or profiles of this run"),
-    Verb("reevaluate", "", ("md", "train"), "no reweighting of this run to the other members"),
+    Verb("reevaluate", "", ("md", "train", "adopt"), "no reweighting of this run to the other members"),
     Verb("reweight", "analysis", ("md", "reevaluate", "calibrate"), "no training band for this run"),
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 from mlipbench_hpc.architectures.card import merge
 from mlipbench_hpc.architectures.expansion import expansion
 from mlipbench_hpc.campaign.facts import atomic_number
-from mlipbench_hpc.campaign.spec import Model, Split
+from mlipbench_hpc.campaign.spec import Checkpoint, Model, Split
 from mlipbench_hpc.campaign.splits import sizes_of
 from mlipbench_hpc.plan import cost, sources
 from mlipbench_hpc.plan.expand import data
@@ -19,7 +19,8 @@ from mlipbench_hpc.plan.graph import Cost
 class Trained:
     """Keys of the tasks of a committee's last round, member by member.
 
-    calibrate: None for a single model. maybe: a decision may still prune this round.
+    train: of the tasks that leave a model, by training or from a file of the user's. calibrate: None for a
+    single model. maybe: a decision may still prune this round.
     """
 
     train: list[str]
@@ -63,11 +64,15 @@ def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
         "split": data.split(graph, spec.split, train, maybe),
     }
     shared = Round(graph, graph.model_of(spec), split, upstream, maybe)
-    subjects = [
-        {"committee": name, "round": number, "member": member, "train": train}
-        for member in range(split.members)
-    ]
-    trained = [_train(shared, subject) for subject in subjects]
+    if files := graph.campaign.adopted(name):
+        subjects = [{"committee": name, "round": number, "member": member} for member in range(len(files))]
+        trained = [_adopt(shared, subject, file) for subject, file in zip(subjects, files, strict=True)]
+    else:
+        subjects = [
+            {"committee": name, "round": number, "member": member, "train": train}
+            for member in range(split.members)
+        ]
+        trained = [_train(shared, subject) for subject in subjects]
     evaluated = [_evaluate(shared, subject, key) for subject, key in zip(subjects, trained, strict=True)]
     return Trained(trained, evaluated, _calibrate(shared, name, number, evaluated), maybe)
 
@@ -105,6 +110,23 @@ def _conditions(shared: Round) -> list[dict[str, Any]]:
     return sources.conditions(datasets, facts, shared.split.dataset)
 
 
+def _adopt(shared: Round, subject: dict[str, Any], file: Checkpoint, initial: bool = False) -> str:
+    """Key of the task that examines a user's model; initial: a training starts from it."""
+    graph, model, facts = shared.graph, shared.model, shared.graph.drawn(shared.split)
+    engine = graph.engine(model)
+    parameters = {name: engine[name] for name in ("hyperparameters", "dtype", "threads")}
+    parameters |= {"species": list(facts.species)} | ({"initial": True} if initial else {})
+    costs = cost.adopt(graph.card(model), parameters, facts)
+    inputs = {"checkpoint": str(file.sha256)}
+    return graph.add("adopt", subject, parameters, {}, costs, model, inputs=inputs, maybe=shared.maybe)
+
+
+def _initial(shared: Round, committee: str) -> dict[str, str]:
+    """Upstream of a training that starts from a user's model."""
+    file = shared.model.initial
+    return {"initial": _adopt(shared, {"initial": committee}, file, initial=True)} if file else {}
+
+
 def _train(shared: Round, subject: dict[str, Any]) -> str:
     graph, model, split = shared.graph, shared.model, shared.split
     seed = split.seed * 1000 + subject["member"]
@@ -112,7 +134,8 @@ def _train(shared: Round, subject: dict[str, Any]) -> str:
     facts = graph.drawn(split)
     validation = sizes_of(split, facts).validation
     costs = cost.train(graph.card(model), parameters, facts, subject["train"], validation)
-    return graph.add("train", subject, parameters, shared.upstream, costs, model, maybe=shared.maybe)
+    upstream = shared.upstream | _initial(shared, subject["committee"])
+    return graph.add("train", subject, parameters, upstream, costs, model, maybe=shared.maybe)
 
 
 def _evaluate(shared: Round, subject: dict[str, Any], trained: str) -> str:
