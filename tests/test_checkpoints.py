@@ -105,7 +105,7 @@ def test_keys_know_the_bytes_and_no_path(finished: Path) -> None:
 
 def test_the_report_says_what_they_are(finished: Path) -> None:
     report = finished / "store/reports/own"
-    summary = (report / "summary.txt").read_text()
+    summary = " ".join((report / "summary.txt").read_text().split())
     assert (
         "Committee single: M = 1, a model of the user's. One model, used as it is: there is no spread"
         in summary

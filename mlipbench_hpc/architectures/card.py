@@ -103,6 +103,11 @@ class Card:
         orders = [order for order in self.expansion.values() if isinstance(order, str)]
         return tuple(dict.fromkeys([*self.receptive_field.values(), *orders]))
 
+    def stated(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Hyperparameters that a model.json states, which may be the cutoff (Å) alone."""
+        cutoff = {self.receptive_field["cutoff"]: record["cutoff"]} if "cutoff" in record else {}
+        return cutoff | dict(record.get("hyperparameters") or {})
+
     @property
     def notices(self) -> list[str]:
         """What a user has to be told: works to cite, and a licence that restricts use."""

@@ -118,10 +118,11 @@ def _shape(
     from mlipbench_hpc.architectures.card import merge, problems
     from mlipbench_hpc.architectures.hyperparameters import differences
 
-    own = found.record.get("hyperparameters")
-    if not isinstance(own, dict) or problems(card, model.preset, model.hyperparameters):
+    if problems(card, model.preset, model.hyperparameters):
         return
-    different = differences(own, merge(card, model.preset, model.hyperparameters), names)
+    different = differences(
+        card.stated(found.record), merge(card, model.preset, model.hyperparameters), names
+    )
     if different:
         here = ", ".join(f"{name} {asked!r}" for name, (_, asked) in different.items())
         there = ", ".join(f"{name}: {value!r}" for name, (value, _) in different.items())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.architectures.card import load_card
+from mlipbench_hpc.architectures.card import Card, load_card
 from mlipbench_hpc.architectures.hyperparameters import differences
 from mlipbench_hpc.architectures.interface import Adopted
 from mlipbench_hpc.architectures.shared.adoption import adopt_folder
@@ -27,8 +27,9 @@ def run(context: Context) -> dict[str, Any]:
     source, sha256 = context.input("checkpoint"), context.task.inputs["checkpoint"]
     if (found := tree_digest(source)) != sha256:
         raise InputFailure(f"{source} was changed: expected sha256 {sha256}, found {found}; run again")
-    name, adopted = load_card(card_of(context)).name, adopted_by(context, source)
-    require_shape(context, name, adopted)
+    card = load_card(Path(context.adapter().__file__ or "").with_name("card.toml"))
+    name, adopted = card.name, adopted_by(context, source, card)
+    require_shape(context, card, adopted)
     species = context.parameters["species"]
     if adopted.numbers and (strange := sorted(set(species) - set(adopted.numbers))):
         raise InputFailure(
@@ -39,17 +40,12 @@ def run(context: Context) -> dict[str, Any]:
     return {"parameters": adopted.parameters, "numbers": adopted.numbers, "source_sha256": sha256}
 
 
-def card_of(context: Context) -> Path:
-    """The card beside the adapter."""
-    return Path(context.adapter().__file__ or "").with_name("card.toml")
-
-
-def adopted_by(context: Context, source: Path) -> Adopted:
+def adopted_by(context: Context, source: Path, card: Card) -> Adopted:
     """What the adapter makes of the source: a folder as a training leaves one, or a file of its library."""
     adapter, dtype = context.adapter(), context.parameters["dtype"]
     try:
         if source.is_dir():
-            return adopt_folder(source, context.folder)
+            return adopt_folder(source, context.folder, card)
         if hasattr(adapter, "adopt"):
             adopted: Adopted = adapter.adopt(source, context.folder, dtype)
             return adopted
@@ -63,15 +59,14 @@ def adopted_by(context: Context, source: Path) -> Adopted:
     )
 
 
-def require_shape(context: Context, name: str, adopted: Adopted) -> None:
+def require_shape(context: Context, card: Card, adopted: Adopted) -> None:
     """Raise InputFailure where the model differs from what the campaign says in what cannot be changed."""
-    card = load_card(card_of(context))
     names = card.initial if context.parameters.get("initial") else card.decisive
     if different := differences(adopted.hyperparameters, context.hyperparameters, names):
         there = ", ".join(f"{key}: {value!r}" for key, (value, _) in different.items())
         here = ", ".join(f"{key}: {asked!r}" for key, (_, asked) in different.items())
         raise InputFailure(
-            f"the {name} model there has {there}, the campaign says {here}: write "
+            f"the {card.name} model there has {there}, the campaign says {here}: write "
             f"`hyperparameters: {{{there}}}` in the campaign's model"
         )
 
