@@ -23,6 +23,16 @@ ONE = """\
     architecture: toy
     checkpoint: {pinned}
 """
+STUDY = """\
+studies:
+  large:
+    kind: foundation
+    model: one
+    split: main
+    start: {dataset: argon}
+    md: {temperature: 40 K, timestep: 2 fs, length: 0.4 ps, frame_every: 4 fs, checkpoint_every: 80 fs}
+    against: [crystal]
+"""
 
 
 def pinned(folder: Path, member: int) -> str:
@@ -52,12 +62,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own(folder: Path, text: str) -> str:
     """The same campaign with the exported members, and with one of them as a model."""
     files = "".join(f"      - {pinned(folder, member)}\n" for member in range(4))
-    run = text[text.index("  crystal:") : text.index("analysis:")]
     text = text.replace("name: toy", "name: own").replace("committees:\n", f"{ONE}committees:\n{MINE}{files}")
     text = text.replace("{pinned}", pinned(folder, 1))
     text = text.replace("  pairs: {model: pairs, split: main}\n", "  single: {model: one, split: main}\n")
-    single = run.replace("crystal:", "single:").replace("pairs", "single")
-    return text.replace("committee: pairs", "committee: mine").replace("analysis:", f"{single}analysis:")
+    return text.replace("committee: pairs", "committee: mine") + STUDY
 
 
 def tasks(folder: Path, verb: str, **words: Any) -> list[Path]:
@@ -117,6 +125,18 @@ def test_the_report_says_what_they_are(finished: Path) -> None:
     )
     committee = json.loads((report / "results.json").read_text())["committees"]["mine"]["rounds"]["0"]
     assert (committee["members_trained"], committee["members"]["0"]["training_structures"]) == (4, None)
+
+
+def test_a_foundation_model_is_compared_with_the_committee(finished: Path) -> None:
+    """Bulk argon: no interface, so that the temperature and the energy are compared, and errors."""
+    results = json.loads((finished / "store/reports/own/results.json").read_text())
+    large = results["foundation"]["large"]
+    assert large["against"]["crystal"]["system"] == "Ar32, 40.0 K"
+    assert set(large["md"]) == {"large"}
+    assert large["committees"]["large"]["rounds"]["0"]["members_trained"] == 1
+    assert any(
+        words.startswith("Study large (foundation): compared with 1 run") for words in results["verdict"]
+    )
 
 
 def test_they_can_be_exported_again(finished: Path) -> None:
