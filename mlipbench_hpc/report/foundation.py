@@ -123,10 +123,14 @@ def peak(line: Line, name: str) -> Value:
     return Value(float(np.abs(own.mean[place])), float(own.se[place]))
 
 
+def others(part: Part) -> list[str]:
+    """Names of the runs that the study's is compared with, and of the reference's."""
+    return [*part.spec.against, *([part.spec.reference] if part.spec.reference else [])]
+
+
 def compared(part: Part) -> list[Group]:
     """Groups that hold the study's run, with the others'."""
-    names = [*part.spec.against, *([part.spec.reference] if part.spec.reference else [])]
-    every = groups(part.with_runs(names))
+    every = groups(part.beside(others(part)))
     return [group for group in every if any(line.name == part.name for line in group.drawn)]
 
 
@@ -136,8 +140,9 @@ def beside(part: Part, group: Group) -> list[Beside]:
     return [Beside(group, lines[part.name], lines[name]) for name in part.spec.against if name in lines]
 
 
-def errors(results: Results, part: Part) -> Table:
+def errors(part: Part) -> Table:
     """Errors on the test frames, of the study's model and of those it is compared with."""
+    results = part.beside(part.spec.against)
     runs = [results.asked("md", name) for name in part.spec.against]
     names = dict.fromkeys([part.name, *(run["committee"] for run in runs if run.get("committee"))])
     header = ["committee", "models", "split", "test frames", "force RMSE, meV/Å",

@@ -591,14 +591,14 @@ def test_the_width_of_the_neutral_interface_is_unresolved_where_it_is_equal(comp
 def test_its_errors_stand_beside_those_of_the_same_frames(compared: Any) -> None:
     results = collected(compared)
     charged, _ = parts(results, "foundation")
-    own, other = foundation.errors(results, charged).rows
-    assert own[:4] == ["large-3", "M = 1, a model of the user's", "main", "40"]
+    mine, other = foundation.errors(charged).rows
+    assert mine[:4] == ["large-3", "M = 1, a model of the user's", "main", "40"]
     assert other[0] == "mace"
-    assert float(own[4].split()[0]) > float(other[4].split()[0])
+    assert float(mine[4].split()[0]) > float(other[4].split()[0])
 
 
 def test_the_section_of_foundation_models(compared: Any) -> None:
-    content = FOUNDATION.build(collected(compared))
+    content = FOUNDATION.build(own(collected(compared)))
     numbers = content.numbers["foundation"]
     assert set(numbers) == {"large-3", "large-0"}
     assert numbers["large-3"]["against"]["charged"]["figure_8"]["mean P_z"]["verdict"] == "larger"
@@ -617,6 +617,6 @@ def test_the_section_of_foundation_models(compared: Any) -> None:
 
 def test_a_run_of_another_system_is_not_compared(compared: Any) -> None:
     compared.document["campaign"]["studies"]["large-0"]["against"] = ["charged", "neutral"]
-    content = FOUNDATION.build(collected(compared))
+    content = FOUNDATION.build(own(collected(compared)))
     words = [caution.sentence for caution in content.warnings if caution.place == "large-0"]
     assert any("charged is not compared: it has not run, or is of other atoms" in one for one in words)

@@ -2,7 +2,17 @@
 
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.overlay import overlay
-from mlipbench_hpc.report.foundation import Beside, beside, compared, errors, numbers, paper, sentence, table
+from mlipbench_hpc.report.foundation import (
+    Beside,
+    beside,
+    compared,
+    errors,
+    numbers,
+    others,
+    paper,
+    sentence,
+    table,
+)
 from mlipbench_hpc.report.groups import Group
 from mlipbench_hpc.report.section import (
     Block,
@@ -23,14 +33,15 @@ NOTHING = "No figure: the study's run is not analysed."
 
 def build(results: Results) -> Content:
     """Figure of averages, tables of errors and differences."""
-    return together("foundation", [(part, _content(results, part)) for part in parts(results, STUDY.kind)])
+    return together("foundation", [(part, _content(part)) for part in parts(results, STUDY.kind)])
 
 
-def _content(results: Results, part: Part) -> Content:
+def _content(part: Part) -> Content:
     found = compared(part)
     every = [two for group in found for two in beside(part, group)]
-    figures = [figure for group in found if (figure := overlay(results, group, f"{part.name}-"))]
-    tables = [errors(results, part), table(part, every), paper(part, every)]
+    around = part.beside(others(part))
+    figures = [figure for group in found if (figure := overlay(around, group, f"{part.name}-"))]
+    tables = [errors(part), table(part, every), paper(part, every)]
     blocks: list[Block] = [
         Gallery(figures, NOTHING, wide=True),
         *(block for block in tables if block),
@@ -43,10 +54,9 @@ def _content(results: Results, part: Part) -> Content:
 def _cautions(part: Part, found: list[Group], every: list[Beside]) -> list[Caution]:
     """A warning for each run that is of other atoms, another cell or temperature, or has not run."""
     there = {two.other.name for two in every} | {line.name for group in found for line in group.drawn}
-    asked = [*part.spec.against, *([part.spec.reference] if part.spec.reference else [])]
     words = [
         f"{name} is not compared: it has not run, or is of other atoms, another cell or temperature."
-        for name in asked
+        for name in others(part)
         if name not in there
     ]
     return cautions(part.name, f"Study {part.name}", words, Consequence.LIMITED)
