@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.profiles import ORIENTATION, concentration
+from mlipbench_hpc.analysis.layer import PEAK_DENSITY
+from mlipbench_hpc.analysis.profiles import ORIENTATION, ORIENTATION_WIDTH, TOTAL_ORIENTATION, concentration
 from mlipbench_hpc.analysis.slab import FIRST_LAYER
 from mlipbench_hpc.data.summary import number as json_number
 from mlipbench_hpc.report.collect import Results
@@ -17,9 +18,7 @@ from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.significance import quantities
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
-from mlipbench_hpc.report.widths import widths
 
-P_Z, PEAK = "total_orientation", "peak_g_per_cm3"
 DENSE = "density at the first peak, g/cm³"
 HIGHEST = f"at its highest, 0 < z ≤ {FIRST_LAYER:g} Å"
 SIGNIFICANT = 2.0
@@ -79,17 +78,19 @@ class Beside:
         ]
 
     def paper(self) -> list[Difference]:
-        """What the paper says of eSEN-OC25 against specific MACE, without ions or with them."""
+        """What the paper says of eSEN-OC25 against specific MACE at a surface, without ions or with them."""
+        if not self.group.interface:
+            return []
         ions = [symbol for symbol in self.group.species if symbol not in (*self.group.metals, *WATER)]
         if not ions:
             return [
-                self._of(DENSE, "agrees closely", lambda line: mean(line, PEAK)),
-                self._of("width of P_z", "slightly smaller", width),
+                self._of(DENSE, "agrees closely", lambda line: mean(line, PEAK_DENSITY)),
+                self._of("width of P_z", "slightly smaller", lambda line: mean(line, ORIENTATION_WIDTH)),
             ]
         return [
             *(self._of(f"{symbol} {HIGHEST}, mol/L", "larger", self._ion(symbol)) for symbol in ions),
             self._of(f"|ρ·cos θ| {HIGHEST}, g/cm³", "slightly smaller", lambda line: peak(line, ORIENTATION)),
-            self._of("mean P_z", "larger (less negative)", lambda line: mean(line, P_Z)),
+            self._of("mean P_z", "larger (less negative)", lambda line: mean(line, TOTAL_ORIENTATION)),
         ]
 
     @staticmethod
@@ -104,11 +105,6 @@ def mean(line: Line, name: str) -> Value:
     """Mean of a single number over the line's runs."""
     own = numbered(line, name)
     return Value(own.mean, own.se)
-
-
-def width(line: Line) -> Value:
-    """Standard deviation of P_z within runs; its error is that of the mean over √2, as of a normal series."""
-    return Value(widths(line, P_Z)[0], numbered(line, P_Z).se / np.sqrt(2.0))
 
 
 def peak(line: Line, name: str) -> Value:
@@ -248,4 +244,6 @@ def sentence(part: Part, every: list[Beside]) -> str:
     ]
     if not every:
         return f"{state} None has equal atoms, cell and temperature and is done."
-    return f"{state} {listed(words)}." if words else f"{state} No difference is resolved."
+    known = any(one.verdict != NOTHING for two in every for one in two.differences())
+    without = "No difference is resolved." if known else "They have no single number with errors in common."
+    return f"{state} {listed(words)}." if words else f"{state} {without}"

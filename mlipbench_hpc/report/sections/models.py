@@ -130,8 +130,12 @@ def _errors(results: Results, final: Round) -> str:
     return (
         f"Force RMSE on all {count(known[0]['frames'], 'test frame')} "
         f"{plus_minus(force, deviation)} meV/Å{_tail(cells)}{_energies(known)}. "
-        f"{judgement.sentence() if judgement else ''}"
+        f"{judgement.sentence(_advice(final)) if judgement else ''}"
     ).rstrip()
+
+
+def _advice(final: Round) -> str:
+    return models.OTHERWISE if final.adopted else models.MORE
 
 
 def _tail(cells: list[dict[str, Any]]) -> str:
