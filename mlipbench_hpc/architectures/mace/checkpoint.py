@@ -36,9 +36,10 @@ def adopt(file: Path, folder: Path, dtype: str) -> Adopted:
     The file is unpickled here, and nowhere later. Raises InputFailure for what is no ScaleShiftMACE of one
     head, or has a construction that is not rebuilt: energy or forces of a cluster of its elements differ.
     """
+    # Before anything runs: functions that ran in one executor fail in the other.
+    use_repeatable_executor("cpu")
     whole = unpickled(file)
     blueprint = blueprint_of(whole)
-    use_repeatable_executor("cpu", blueprint.repeatable)
     with width("float64"):
         model = blueprint.build()
         try:

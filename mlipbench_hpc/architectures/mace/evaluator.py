@@ -22,8 +22,8 @@ class MaceEvaluator:
     """One loaded model on one device and in one dtype; reference energies are always added in float64."""
 
     def __init__(self, folder: Path, device: str, dtype: str) -> None:
+        use_repeatable_executor(device)
         blueprint, self.model = load_model(folder, device, dtype)
-        use_repeatable_executor(device, blueprint.repeatable)
         self.known = blueprint.numbers
         self.cutoff = float(blueprint.hyperparameters["r_max"])
         self.device, self.dtype = device, dtype

@@ -34,13 +34,13 @@ with quiet(), redirect_stdout(io.StringIO()):
     from e3nn import o3  # isort: skip
 
 
-def use_repeatable_executor(device: str, can_be: bool = True) -> None:
+def use_repeatable_executor(device: str) -> None:
     """On a CPU, make the first call in a process give the same bits as the thousandth for the same input.
 
     TorchScript's profiling executor runs e3nn's compiled functions once or twice unoptimized and rewrites
     them afterwards, which changes the last digits: a new process that continues a training or an MD then
     differs from a process without interruption. The older executor optimizes once, before the first call. On
-    a GPU sums have no fixed order anyway, so torch's default stays. can_be: False for models that the older
-    one fails to differentiate, which are repeatable from the third call on.
+    a GPU sums have no fixed order anyway, so torch's default stays.
     """
-    torch._C._jit_set_profiling_executor(device != "cpu" or not can_be)
+    if device == "cpu":
+        torch._C._jit_set_profiling_executor(False)

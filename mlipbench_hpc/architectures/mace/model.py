@@ -42,11 +42,6 @@ class Blueprint:
         """Reference energies, eV by atomic number."""
         return dict(zip(self.numbers, self.reference_energies, strict=True))
 
-    @property
-    def repeatable(self) -> bool:
-        """False where torch's repeatable executor fails: on mace-torch's repulsion at short distances."""
-        return not self.construction.get("pair_repulsion")
-
     def build(self) -> torch.nn.Module:
         """ScaleShiftMACE with random weights, in torch's default dtype."""
         with quiet():

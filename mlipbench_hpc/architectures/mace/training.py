@@ -127,6 +127,7 @@ class Trainer:
 def train(job: TrainingJob) -> dict[str, Any]:
     """Train, checkpoint after every epoch, and write the averaged weights (see interface.py)."""
     torch.set_num_threads(job.threads)
+    use_repeatable_executor(job.device)
     torch.manual_seed(job.seed)
     with width(job.dtype):
         blueprint, trainer = prepare(job)
@@ -142,7 +143,6 @@ def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
     With job.initial its constants and weights are those of that model.
     """
     initial = blueprint_from(job, job.initial) if job.initial else None
-    use_repeatable_executor(job.device, initial is None or initial.repeatable)
     chosen, reference = job.hyperparameters, initial.references if initial else job.reference_energies
     known = sorted(reference)
     for frames in (job.train, job.validation):
