@@ -78,6 +78,8 @@ class Card:
     is limited to; empty: all elements of its training set. expansion: orders of its descriptors, numbers or
     names of hyperparameters (see expansion.py); empty: not stated. licence: what its library's licence does
     not allow every user; empty: nothing. kernels: other programs that compute its trained models, by name.
+    initial: hyperparameters that a model from which a training starts has to share; empty: no training
+    starts from one.
     """
 
     name: str
@@ -96,6 +98,18 @@ class Card:
     expansion: Mapping[str, int | str] = field(default_factory=dict)
     licence: str = ""
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
+    initial: tuple[str, ...] = ()
+
+    @property
+    def decisive(self) -> tuple[str, ...]:
+        """Hyperparameters that decide receptive field and body order, which a trained model cannot change."""
+        orders = [order for order in self.expansion.values() if isinstance(order, str)]
+        return tuple(dict.fromkeys([*self.receptive_field.values(), *orders]))
+
+    def stated(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Hyperparameters that a model.json states, which may be the cutoff (Å) alone."""
+        cutoff = {self.receptive_field["cutoff"]: record["cutoff"]} if "cutoff" in record else {}
+        return cutoff | dict(record.get("hyperparameters") or {})
 
     def by(self, kernel: str | None) -> "Card":
         """The card of its models where that kernel computes them; itself without one, or an unknown one."""
@@ -154,7 +168,7 @@ def _read(data: dict[str, Any]) -> Card:
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
-    optional = {"elements", "expansion", "kernels", "licence"}
+    optional = {"elements", "expansion", "initial", "kernels", "licence"}
     wrong = check_keys(data, "", {item.name for item in fields(Card)}, optional)
     if "restart" in data:
         wrong += _restart(data["restart"])
@@ -229,6 +243,11 @@ def _inconsistent(card: Card) -> list[Problem]:
     for role, name in card.receptive_field.items():
         if name not in card.hyperparameters:
             wrong.append((f"receptive_field.{role}", f"no hyperparameter is called {name!r}"))
+    wrong += [
+        (f"initial.{name}", "no hyperparameter is called so")
+        for name in card.initial
+        if name not in card.hyperparameters
+    ]
     wrong += [
         (f"expansion.{order}", f"expected a number or an int hyperparameter's name, received {entry!r}")
         for order, entry in card.expansion.items()

@@ -4,7 +4,7 @@ This is all that the worker needs of a card.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,17 @@ def keyed(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values that enter a task's key: all that are not at their legacy value."""
     legacy = legacy_values(settings)
     return {name: value for name, value in values.items() if name not in legacy or value != legacy[name]}
+
+
+def differences(
+    there: Mapping[str, Any], asked: Mapping[str, Any], names: Iterable[str]
+) -> dict[str, tuple[Any, Any]]:
+    """Those of `names` whose value is known there and is not the one asked for: both values by name."""
+    return {
+        name: (there[name], asked[name])
+        for name in names
+        if name in there and name in asked and there[name] != asked[name]
+    }
 
 
 def complete(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,14 @@ Where members can share work on the same frames, or give energies without forces
 
 Without it every member is loaded and evaluated by itself (shared/members.py).
 
+Where the library of the architecture has files of its own for trained models, which users bring,
+
+    def adopt(file: Path, folder: Path, dtype: str) -> Adopted
+
+It leaves in `folder` what `load` reads, and raises InputFailure, in a sentence, for a file that is no such
+model. The user said `trust: true` of the file: it may be unpickled. Folders that `train` left are copied
+without it (shared/adoption.py).
+
 For `mlipbench export`, where a committee can be used without this package,
 
     def handout(models: list[Path], hyperparameters, numbers: list[int], dtype: str, out: Path) -> Handout
@@ -36,7 +44,8 @@ A kernel (kernel.py) has an adapter of its own, in a package named on the archit
 
 `train` writes the model's file(s) into job.folder and returns JSON values (`epochs`, `parameters`); it calls
 job.report after every epoch, and continues from job.resume when that is given, as exactly as the card claims
-under `restart`.
+under `restart`. Where the card's `initial` names hyperparameters, a training starts from the model in
+job.initial, whose values of these are the job's own.
 
 An architecture is one folder: card.toml and adapter.py, here or in a package of its own, which offers it by
 an entry point `name = module` of the group `mlipbench_hpc.architectures`. Its requirements, the claims of
@@ -65,7 +74,8 @@ class TrainingJob:
     save(epoch, files): keep a checkpoint (named byte strings). report(row): one row of the learning curve,
     {"epoch": int, "loss": float, "validation_energy_rmse_meV_per_atom": float,
     "validation_force_rmse_meV_per_A": float, "learning_rate": float}; raises Interrupted when the training
-    has to stop (call it after save), TaskFailure when a number is not finite.
+    has to stop (call it after save), TaskFailure when a number is not finite. initial: folder of the model
+    from which the training starts, or None.
     """
 
     folder: Path
@@ -80,6 +90,19 @@ class TrainingJob:
     resume: Path | None
     save: Callable[[int, dict[str, bytes]], None]
     report: Callable[[dict[str, float]], None]
+    initial: Path | None = None
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A user's model, as far as its file says: atomic numbers that it knows, ascending, [] where they are not
+    known; hyperparameters of the architecture that are known from it; number of its parameters, 0 where that
+    is not known.
+    """
+
+    numbers: list[int]
+    hyperparameters: dict[str, Any]
+    parameters: int = 0
 
 
 @dataclass(frozen=True)

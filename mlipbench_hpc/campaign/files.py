@@ -98,11 +98,28 @@ def _frames(source: Path, dataset: Brought) -> "Frames":
     return _left(source, dataset)[0].frames
 
 
+def remembered_digest(source: Path, cache: Path | None) -> str:
+    """sha256 of a file or folder that is not read as data; ValueError for links and the like."""
+    memory = cache / f"{digest(['digest', _seen(source)])}.json" if cache else None
+    known = read_json(memory) if memory else None
+    if isinstance(known, dict):
+        return str(known["sha256"])
+    sha256 = tree_digest(source)
+    if memory:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        write_json(memory, {"sha256": sha256})
+    return sha256
+
+
 def _state(source: Path, dataset: Brought) -> str:
     """Digest of what the file system says of the file(s), without reading them, and of how they are read."""
+    return digest([FACTS_VERSION, *_seen(source), read_parameters(dataset)])
+
+
+def _seen(source: Path) -> list[Any]:
+    """What the file system says of the file(s)."""
     files = plain_files(source) if source.is_dir() else [source]
-    marks = [(str(path), *_marks(path.stat())) for path in files]
-    return digest([FACTS_VERSION, str(source.resolve()), marks, read_parameters(dataset)])
+    return [str(source.resolve()), [(str(path), *_marks(path.stat())) for path in files]]
 
 
 def _marks(stat: os.stat_result) -> tuple[int, int, int, int]:

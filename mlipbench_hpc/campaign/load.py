@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from mlipbench_hpc.campaign.checkpoints import CheckpointFacts, check_checkpoints, checkpoint_facts
 from mlipbench_hpc.campaign.complaints import conform
 from mlipbench_hpc.campaign.document import parse
 from mlipbench_hpc.campaign.facts import (
@@ -30,18 +31,24 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Validated:
-    """A campaign without a mistake: what each dataset and system holds, and where the user's files lie."""
+    """A campaign without a mistake: what each dataset and system holds, and where the user's files lie.
+
+    files: of datasets and systems; models: trained ones; both by their place in the campaign.
+    """
 
     campaign: Campaign
     datasets: Mapping[str, DatasetFacts]
     systems: Mapping[str, DatasetFacts]
     files: Mapping[Place, Path]
+    models: Mapping[Place, Path] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[tuple[Path, str]]:
         """The user's files, each with its sha256."""
         facts = {"datasets": self.datasets, "systems": self.systems}
-        return [(path, facts[str(place[0])][str(place[1])].sha256) for place, path in self.files.items()]
+        data = [(path, facts[str(place[0])][str(place[1])].sha256) for place, path in self.files.items()]
+        pinned = self.campaign.checkpoints
+        return data + [(path, str(pinned[place].sha256)) for place, path in self.models.items()]
 
 
 class _Part(Campaign):
@@ -85,13 +92,13 @@ def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
     if known.campaign:
         known.look(cache, with_data)
         wrong += known.wrong
-        wrong += check_references(
-            known.campaign, known.datasets, known.systems, _architectures(known.campaign), potentials
-        )
+        architectures = _architectures(known.campaign)
+        wrong += check_references(known.campaign, known.datasets, known.systems, architectures, potentials)
+        wrong += check_checkpoints(known.campaign, known.checkpoints, known.datasets, architectures)
     problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
     if campaign is None or problems:
         raise CampaignError(problems)
-    return Validated(campaign, known.datasets, known.systems, known.files)
+    return Validated(campaign, known.datasets, known.systems, known.files, known.models)
 
 
 def _once(wrong: Iterable[Mistake]) -> list[Mistake]:
@@ -128,6 +135,7 @@ class _Known:
     potentials: Potentials
     systems: dict[str, DatasetFacts] = field(default_factory=dict)
     datasets: dict[str, DatasetFacts] = field(default_factory=dict)
+    checkpoints: dict[Place, CheckpointFacts] = field(default_factory=dict)
     wrong: list[Mistake] = field(default_factory=list)
 
     @property
@@ -148,13 +156,25 @@ class _Known:
         """Where they lie."""
         return {place: self.folder / _at_home(one.path) for place, one in self.brought.items()}
 
+    @property
+    def models(self) -> dict[Place, Path]:
+        """Where trained models lie."""
+        pinned = self.campaign.checkpoints if self.campaign else {}
+        return {place: self.folder / _at_home(one.path) for place, one in pinned.items()}
+
     def look(self, cache: Path | None, with_data: bool) -> None:
-        """Fill in `systems`, `datasets` and `wrong`; files are only looked at `with_data`."""
+        """Fill in `systems`, `datasets`, `checkpoints`, `wrong`; files are only looked at `with_data`."""
         assert self.campaign is not None
         built = {name: built_facts(system) for name, system in self.campaign.systems.items()}
         self.systems |= {name: facts for name, facts in built.items() if facts}
         for place, one in self.brought.items() if with_data else ():
             self._look_at(place, one, cache)
+        for place, pinned in self.campaign.checkpoints.items() if with_data else ():
+            found = checkpoint_facts(place, self.models[place], pinned, cache)
+            if isinstance(found, Mistake):
+                self.wrong.append(found)
+            else:
+                self.checkpoints[place] = found
         for name, dataset in self.campaign.datasets.items():
             if dataset.generate and set(dataset.generate.origins) <= set(self.systems):
                 self.datasets[name] = generated_facts(

@@ -218,10 +218,9 @@ def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator
     """A driving member that the committee does not have."""
     if md.potential and md.member is not None:
         yield Mistake((*place, "member"), "a reference potential has no members", str(md.member), "left out")
-    committee = campaign.committees.get(md.committee or "")
-    split = campaign.splits.get(committee.split) if committee else None
-    if split and md.driving_member >= split.members:
-        expected = f"0 to {split.members - 1}"
+    members = campaign.members(md.committee) if md.committee in campaign.committees else None
+    if members and md.driving_member >= members:
+        expected = f"0 to {members - 1}"
         yield Mistake(
             (*place, "member"), f"{md.committee} has no such member", str(md.driving_member), expected
         )

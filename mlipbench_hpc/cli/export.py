@@ -26,7 +26,9 @@ CHECKED = 3
 
 @dataclass(frozen=True)
 class Round:
-    """The last round of a committee: its tasks, by member. calibrate: None for a single model."""
+    """The last round of a committee: its tasks, by member. train: those that leave a model, a user's file
+    among them. calibrate: None for a single model.
+    """
 
     committee: str
     train: list[Planned]
@@ -101,7 +103,7 @@ def of_plan(plan: list[Planned], committee: str) -> Round:
     for _, verb, _, item in own:
         by_verb.setdefault(verb, []).append(item)
     calibrate = by_verb.get("calibrate", [None])[0]
-    return Round(committee, by_verb["train"], by_verb["evaluate"], calibrate)
+    return Round(committee, by_verb.get("train") or by_verb["adopt"], by_verb["evaluate"], calibrate)
 
 
 def require_done(final: Round, states: dict[str, State], session: Session) -> None:
@@ -130,7 +132,7 @@ def request_of(session: Session, final: Round, architecture: InstalledArchitectu
     """Request to worker/handout.py, but for its folder."""
     from mlipbench_hpc.architectures.hyperparameters import complete
 
-    store, first = session.store, final.train[0].task
+    store, first = session.store, final.evaluate[0].task
     split = json.loads((store.task(first.upstream["split"]) / "split.json").read_text(encoding="utf-8"))
     hyperparameters = complete(architecture.card.hyperparameters, first.parameters["hyperparameters"])
     return {

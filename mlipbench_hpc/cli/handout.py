@@ -76,13 +76,16 @@ def _data(session: Session, final: Round) -> Iterator[str]:
     campaign = session.validated.campaign
     split = campaign.splits[specification(session, final).split]
     dataset, facts = campaign.datasets[split.dataset], session.validated.datasets[split.dataset]
-    sizes = _values(session, final.train[0].task.upstream["split"])
+    sizes = _values(session, final.evaluate[0].task.upstream["split"])
+    adopted = final.train[0].task.verb == "adopt"
     yield f"- dataset {split.dataset}: {facts.describe()}"
     source = dataset.generate or dataset.label
     if source:
         yield f"- labels: reference potential {source.potential}, which stands in for DFT"
+    training = "the members are files of the user's, whose training data this campaign does not know"
+    training = training if adopted else f"{sizes['train']} training frames for each member"
     yield (
-        f"- split {specification(session, final).split}: {sizes['train']} training frames for each member, "
+        f"- split {specification(session, final).split}: {training}, "
         f"{sizes['validation']} for validation, {sizes['test']} for tests"
     )
 

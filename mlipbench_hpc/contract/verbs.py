@@ -56,27 +56,37 @@ BUILT_IN = (
         "visibility", "analysis", ("build", "label"),
         "unknown whether this model resolves the surface charge",
     ),
-    Verb("train", "", ("build", "label", "split"), "a smaller committee, or MD without driving member"),
+    Verb("adopt", "", (), "no model from this file, nor one trained from it"),
     Verb(
-        "kernel", "", ("build", "label", "split", "train"),
+        "train", "", ("build", "label", "split", "adopt"), "a smaller committee, or MD without driving member"
+    ),
+    Verb(
+        "kernel", "", ("build", "label", "split", "train", "adopt"),
         "no errors of this member, nor MD that it drives",
     ),
-    Verb("evaluate", "", ("train", "kernel", "split"), "no errors of this member; means are over the others"),
+    Verb(
+        "evaluate", "", ("train", "adopt", "kernel", "split"),
+        "no errors of this member; means are over the others",
+    ),
     Verb(
         "calibrate", "analysis", ("build", "label", "evaluate"),
         "no α for this committee, and no reweighting of its MD",
     ),
     Verb("decide", "analysis", ("evaluate",), "no decision on another round"),
     Verb(
-        "md", "", ("build", "label", "train", "kernel"), "no energies, temperatures or structure of this run",
+        "md", "", ("build", "label", "train", "adopt", "kernel"),
+        "no energies, temperatures or structure of this run",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
     Verb(
-        "speed", "", ("build", "label", "train", "kernel"), "no measured speed of this model",
+        "speed", "", ("build", "label", "train", "adopt", "kernel"), "no measured speed of this model",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
     Verb("analyse", "analysis", ("md",), "no averages, radial distributions or profiles of this run"),
-    Verb("reevaluate", "", ("md", "train", "kernel"), "no reweighting of this run to the other members"),
+    Verb(
+        "reevaluate", "", ("md", "train", "adopt", "kernel"),
+        "no reweighting of this run to the other members",
+    ),
     Verb("reweight", "analysis", ("md", "reevaluate", "calibrate"), "no training band for this run"),
 )  # fmt: skip
 

@@ -44,6 +44,17 @@ def without_reference(frames: Frames, reference: Mapping[int, float]) -> Frames:
     return replace(frames, energies=frames.energies - np.add.reduceat(single, frames.offsets[:-1]))
 
 
+def moved_reference(frames: Frames, predicted: Floats, reference: Mapping[int, float]) -> Energies:
+    """Reference energies, eV by atomic number, with which a model's energies have the frames' energy zero.
+
+    predicted: (F,) eV, by the model with `reference`. What the frames' energies differ from them by is shared
+    out among their elements by least squares; other elements keep theirs.
+    """
+    away = replace(frames, energies=frames.energies - predicted)
+    moves = reference_energies(away, range(len(frames)))
+    return {number: energy + moves.get(number, 0.0) for number, energy in reference.items()}
+
+
 def isolated_atoms(frames: Frames) -> Ints:
     """Indices of frames with one atom that has no neighbour within 6 Å, its own images included."""
     alone = [int(index) for index in np.flatnonzero(frames.sizes == 1) if _is_isolated(frames, int(index))]

@@ -97,6 +97,11 @@ def kernel(card: Card, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
     return _of(law_s["start"], law_s["kernel"], bytes=1_500_000, inodes=8)
 
 
+def adopt(card: Card, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
+    """A model is loaded, and evaluated once."""
+    return _of(laws(card, parameters, facts)["start"], 0.0, bytes=3_000_000, inodes=6)
+
+
 def evaluate(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: int) -> Cost:
     """One pass over the held-out frames."""
     size = RECORDS_BYTES + round(32 * per_frame(facts) * frames)

@@ -127,14 +127,18 @@ def committees(plan: Sequence[Planned], states: Mapping[str, State]) -> list[str
         (str(subject["committee"]), item.task.verb, states[item.key])
         for item in plan
         for subject in item.subjects
-        if item.task.verb in ("train", "evaluate") and "committee" in subject and states[item.key] != "maybe"
+        if item.task.verb in ("train", "adopt", "evaluate")
+        and "committee" in subject
+        and states[item.key] != "maybe"
     ]
     lines = []
     for name in dict.fromkeys(task[0] for task in tasks):
         count = Counter(task[1:] for task in tasks if task[0] == name)
-        members = sum(task[:2] == (name, "train") for task in tasks)
+        own = "adopt" if any(task[:2] == (name, "adopt") for task in tasks) else "train"
+        members = sum(task[:2] == (name, own) for task in tasks)
+        word = {"adopt": "examined", "train": "trained"}[own]
         failed = sum(number for (_, state), number in count.items() if state == "failed")
-        text = f"{count['train', 'done']} of {members} members trained, {count['evaluate', 'done']} evaluated"
+        text = f"{count[own, 'done']} of {members} members {word}, {count['evaluate', 'done']} evaluated"
         lines.append(f"  {name}: {text}" + (f", {failed} failed" if failed else ""))
     return lines
 

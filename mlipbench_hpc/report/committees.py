@@ -11,7 +11,7 @@ from mlipbench_hpc.report.memory import remembered
 
 @dataclass(frozen=True)
 class Member:
-    """One model of a committee: its training and evaluation."""
+    """One model of a committee: the task that left it, a training or `adopt`, and its evaluation."""
 
     number: int
     train: Item | None
@@ -20,8 +20,13 @@ class Member:
 
     @property
     def trained(self) -> bool:
-        """True where the training of the member is done."""
+        """True where the member has a model."""
         return self.train is not None and self.train.done
+
+    @property
+    def adopted(self) -> bool:
+        """True where the model is a file of the user's."""
+        return self.train is not None and self.train.reported.verb == "adopt"
 
     def errors(self, part: str) -> dict[str, Any]:
         """Errors on `validation` or `test`; {} when not evaluated."""
@@ -53,12 +58,22 @@ class Round:
         """The different sizes of the members' training sets."""
         return sorted({member.structures for member in self.members if member.structures is not None})
 
+    @property
+    def adopted(self) -> bool:
+        """True where the members are files of the user's, which nothing here trained."""
+        return any(member.adopted for member in self.members)
+
     def describe(self) -> str:
         """Committee size and training structures, for the text beside each number of this committee."""
+        if self.adopted:
+            return f"{self._size()}, {'models' if len(self.members) > 1 else 'a model'} of the user's"
         sizes = " or ".join(str(size) for size in self.structures) or "unknown many"
+        only = f", {self.only}" if self.only else ""
+        return f"{self._size()}, {sizes} training structures each{only}"
+
+    def _size(self) -> str:
         trained, asked = len(self.trained), len(self.members)
-        size = f"M = {asked}" if trained == asked else f"M = {trained} of {asked} asked"
-        return f"{size}, {sizes} training structures each" + (f", {self.only}" if self.only else "")
+        return f"M = {asked}" if trained == asked else f"M = {trained} of {asked} asked"
 
 
 def evaluator_of(model: dict[str, Any]) -> str:
@@ -70,7 +85,7 @@ def evaluator_of(model: dict[str, Any]) -> str:
 @remembered
 def rounds(results: Results, committee: str) -> list[Round]:
     """Planned rounds of a committee, first to last."""
-    planned = results.of("train", committee=committee)
+    planned = _models(results, committee=committee)
     numbers = sorted({int(item.subject.get("round", 0)) for item in planned})
     return [_round(results, committee, number) for number in numbers]
 
@@ -81,6 +96,11 @@ def final_round(results: Results, committee: str) -> Round | None:
     planned = rounds(results, committee)
     begun = [stage for stage in planned if stage.trained]
     return begun[-1] if begun else next(iter(planned), None)
+
+
+def _models(results: Results, **subject: Any) -> list[Item]:
+    """Tasks that leave a member's model, by training or from a file of the user's."""
+    return [*results.of("train", **subject), *results.of("adopt", **subject)]
 
 
 def _round(results: Results, committee: str, number: int) -> Round:
@@ -96,7 +116,7 @@ def _round(results: Results, committee: str, number: int) -> Round:
             ),
             structures=train.subject.get("train") or _training_structures(results, train),
         )
-        for train in results.of("train", committee=committee, round=number)
+        for train in _models(results, committee=committee, round=number)
     ]
     decision, calibration = (
         next(iter(results.of(verb, committee=committee, round=number)), None)

@@ -208,6 +208,9 @@ def _at(kelvin: float, known: list[dict[str, Any]]) -> list[Stratum]:
     return [Stratum.of(f"for {number(kelvin)} K on all test frames (none was sampled {at})", known)]
 
 
+MORE, OTHERWISE = "train longer or on more structures.", "take other models, or train from them (`initial`)."
+
+
 @dataclass(frozen=True)
 class Judgement:
     """Whether models are good enough for MD, by their largest relative error.
@@ -245,9 +248,8 @@ class Judgement:
         """True where the limit for MD is exceeded, or lies within two standard errors above."""
         return self.ratio + NEAR * self.error * self.provisional > UNUSABLE
 
-    def sentence(self) -> str:
-        """What is judged, by how many numbers, and the verdict with its limit."""
-        more = "train longer or on more structures."
+    def sentence(self, more: str = MORE) -> str:
+        """What is judged, by how many numbers, and the verdict with its limit; more: what to do about it."""
         meaning = {
             "usable": f"at most {_percent(USABLE)}: usable for MD by this criterion.",
             "doubtful": f"between {_percent(USABLE)} and {_percent(UNUSABLE)}: doubtful for MD; {more}",

@@ -112,8 +112,13 @@ def _train_first(results: Results, unusable: dict[str, Judgement], short: list[L
     """Proposal to train committees that are not usable for MD, then to extend the short MD of the others."""
     near = [name for name, verdict in unusable.items() if verdict.provisional]
     reserved = f" (of {listed(near)} within two standard errors of it)" * bool(near)
+    final = {name: final_round(results, name) for name in unusable}
+    theirs = [name for name, own in final.items() if own and own.adopted]
+    trained = [name for name in unusable if name not in theirs]
+    ways = [f"train {listed(trained)} longer or on more structures"] * bool(trained)
+    ways += [f"take other models than {listed(theirs)}, or train from them (`initial`)"] * bool(theirs)
     first = (
-        f"Next: train {listed(list(unusable))} longer or on more structures: errors on test frames are above "
+        f"Next: {listed(ways)}: errors on test frames are above "
         f"the limit for MD that this suite sets{reserved}, and more MD of these members does not help."
     )
     after = (

@@ -35,6 +35,14 @@ class Part:
         mine["md"].update(names)
         return _chosen(self.results, mine)
 
+    def beside(self, names: Iterable[str]) -> Results:
+        """As `with_runs`, and with the committees that drive these."""
+        runs = self.with_runs(names)
+        drive = {runs.asked("md", name).get("committee") for name in runs.names("md")}
+        mine = {kind: set(runs.names(kind)) for kind in KINDS}
+        mine["committees"].update(name for name in drive if name)
+        return _chosen(self.results, mine)
+
 
 def parts(results: Results, kind: str) -> list[Part]:
     """The studies of one kind, in the order of the campaign."""

@@ -103,6 +103,7 @@ def run(context: Context) -> dict[str, Any]:
         resume=curve.resume(),
         save=curve.save,
         report=curve.report,
+        initial=context.upstream("initial") if "initial" in context.task.upstream else None,
     )
     values: dict[str, Any] = context.adapter().train(job)
     curve.write(context.folder / "curve.csv")

@@ -73,7 +73,7 @@ def test_a_package_outside_the_tree_inherits_the_suite(tmp_path: Path) -> None:
     assert code == 0, output
     tally = re.search(r"(\d+) passed in", output)
     assert tally
-    assert int(tally[1]) == 19
+    assert int(tally[1]) == 20
     assert "skipped" not in output
 
 

@@ -1,4 +1,5 @@
 import hashlib
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from toy import TOY, argon_frames
 from mlipbench_hpc.architectures.card import find
 from mlipbench_hpc.campaign.load import validate
 from mlipbench_hpc.campaign.spec.analysis import Profiles
+from mlipbench_hpc.contract.key import tree_digest
 from mlipbench_hpc.contract.versions import verb_versions
 from mlipbench_hpc.plan.expand import Setting, environments, expand
 from mlipbench_hpc.plan.graph import Planned
@@ -536,3 +538,34 @@ def test_the_environment_of_a_kernel_is_needed_beside_the_architecture_s(tmp_pat
     kernel = replace(toy.card.kernels["twin"], environment="twins")
     other = replace(toy, card=replace(toy.card, kernels={"twin": kernel}))
     assert environments(campaign, {"toy": other}, potentials()) == ["analysis", "twins"]
+
+
+def with_models(folder: Path, name: str = "model") -> str:
+    """The toy's campaign with two models of the user's."""
+    files = []
+    for member in range(2):
+        path = folder / f"{name}-{member}"
+        path.mkdir(parents=True)
+        (path / "model.json").write_text(json.dumps({"member": member}))
+        files.append(f"{{path: {path}, sha256: {tree_digest(path)}, trust: true}}")
+    return TOY.replace("split: main}", f"split: main, checkpoints: [{', '.join(files)}]}}")
+
+
+def test_each_file_is_a_task_in_place_of_a_training(tmp_path: Path) -> None:
+    result = plan(tmp_path, with_models(tmp_path))
+    assert of("train", result) == []
+    adopted = of("adopt", result)
+    assert [item.task.upstream for item in adopted] == [{}, {}]
+    assert [item.task.parameters["species"] for item in adopted] == [[18], [18]]
+    evaluated = of("evaluate", result)
+    assert [item.task.upstream["model"] for item in evaluated] == [item.key for item in adopted]
+    assert len(of("calibrate", result)) == 1
+    assert {item.task.upstream["model"] for item in of("md", result)} == {adopted[0].key}
+
+
+def test_keys_hold_the_bytes_and_not_the_place(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first = plan(tmp_path / "a", with_models(tmp_path / "a"))
+    second = plan(tmp_path / "b", with_models(tmp_path / "b", "another-name"))
+    assert [item.key for item in first] == [item.key for item in second]

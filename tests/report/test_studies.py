@@ -12,12 +12,20 @@ from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes, npz
 from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Split
 from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.contract.folder import read_json
-from mlipbench_hpc.report import data_efficiency, dynamics, polarization, stability, thermostats
+from mlipbench_hpc.report import (
+    data_efficiency,
+    dynamics,
+    foundation,
+    polarization,
+    stability,
+    thermostats,
+)
 from mlipbench_hpc.report.draw.thermostats import moving_average
 from mlipbench_hpc.report.extremes import Extremes
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.sections.data_efficiency import SECTION as LEARNING
 from mlipbench_hpc.report.sections.dynamics import SECTION as MOTION
+from mlipbench_hpc.report.sections.foundation import SECTION as FOUNDATION
 from mlipbench_hpc.report.sections.polarization import SECTION as POLAR
 from mlipbench_hpc.report.sections.stability import SECTION as HOLD
 from mlipbench_hpc.report.sections.thermostats import SECTION as HEAT
@@ -113,7 +121,7 @@ def test_a_study_has_the_results_of_its_own_entries_and_the_rest_has_not(studied
 def test_a_campaign_without_studies_has_no_such_sections(campaign: Any) -> None:
     results = collected(campaign)
     assert own(results) is results
-    for section in (LEARNING, HOLD, HEAT, MOTION, POLAR):
+    for section in (LEARNING, HOLD, HEAT, MOTION, POLAR, FOUNDATION):
         content = section.build(results)
         assert (content.blocks, content.numbers, content.verdict, content.warnings) == ([], {}, [], [])
 
@@ -508,3 +516,107 @@ def test_the_whole_report_with_studies(studied: Any, tmp_path: Path) -> None:
     assert {"data-efficiency-learning", "thermostats-heat"} <= set(results["figures"])
     assert (tmp_path / "out/figures/data-efficiency-learning.pdf").read_bytes().startswith(b"%PDF")
     assert any(words.startswith("Study hold (stability)") for words in results["verdict"])
+
+
+@pytest.fixture
+def compared(studied: Any) -> Any:
+    """A foundation model's runs of the charged and the neutral interface beside the committee's."""
+    campaign, document = studied, studied.document["campaign"]
+    document["models"]["oc25"] = {"architecture": "mace", "preset": "tiny", "dtype": "float64"}
+    add(campaign, "charged", "mace")
+    add(campaign, "truth", None)
+    add(campaign, "neutral", "mace", replicas=1, ions=0)
+    entries = {}
+    for name, against, changes in (
+        ("large-3", "charged", {"shift": 8.0}),
+        ("large-0", "neutral", {"ions": 0}),
+    ):
+        document["studies"][name] = {
+            "kind": "foundation", "model": "oc25", "split": "main", "start": {"system": "box"},
+            "md": {"length": "2 ps"}, "against": [against],
+            **({"reference": "truth"} if against == "charged" else {}),
+        }  # fmt: skip
+        document["committees"][name] = {"model": "oc25", "split": "main", "grow": None}
+        entries[name] = {"kind": "foundation", "entries": {"committees": [name], "md": [name]}}
+        adopt(campaign, name)
+        add(campaign, name, name, **changes)
+    campaign.document["studies"].update(entries)
+    return campaign
+
+
+def adopt(campaign: Any, committee: str) -> None:
+    """The committee's one member, from a user's file, and its errors: those of another, doubled."""
+    subject = {"committee": committee, "round": 0, "member": 0}
+    key = campaign.commit("adopt", subject, {"parameters": 7, "numbers": [1, 8, 11, 79]}, {})
+    (errors, *_) = collected(campaign).of("evaluate", committee="mace")
+    values = copy.deepcopy(errors.values)
+    values["test"]["force"]["all"]["rmse_meV_per_A"] *= 2
+    campaign.commit("evaluate", subject, values, {}, {"model": key})
+
+
+def test_a_foundation_model_beside_a_specific_one(compared: Any) -> None:
+    """Runs shifted by eight of their errors differ, by hand: 8 of 1, less 0, over √2 of two runs each."""
+    results = collected(compared)
+    charged, neutral = parts(results, "foundation")
+    assert (charged.name, neutral.name) == ("large-3", "large-0")
+    (group,) = foundation.compared(charged)
+    (two,) = foundation.beside(charged, group)
+    assert (two.own.name, two.other.name) == ("large-3", "charged")
+    (across,) = [one for one in two.differences() if "P_z" in one.quantity]
+    assert across.verdict == "larger"
+    expected = (
+        foundation.numbered(two.own, "total_orientation").mean
+        - foundation.numbered(two.other, "total_orientation").mean
+    )
+    assert across.change.mean == pytest.approx(expected)
+    assert expected > 0
+    rows = {row[1]: row for row in foundation.paper(charged, [two]).rows}  # type: ignore[union-attr]
+    assert rows["mean P_z"][2::4] == ["larger (less negative)", "larger"]
+    ions = rows["Na at its highest, 0 < z ≤ 4.5 Å, mol/L"]
+    assert (ions[2], ions[-1]) == ("larger", "larger")
+    assert float(ions[3].split()[0]) > float(ions[4].split()[0])
+
+
+def test_the_neutral_interface_has_other_words_of_the_paper(compared: Any) -> None:
+    """Equal numbers are unresolved; the width of P_z, which these made-up runs do not have, is not known."""
+    results = collected(compared)
+    _, neutral = parts(results, "foundation")
+    (two,) = foundation.beside(neutral, *foundation.compared(neutral))
+    density, width = two.paper()
+    assert (density.paper, density.verdict) == ("agrees closely", "unresolved")
+    assert (width.quantity, width.paper, width.verdict) == ("width of P_z", "slightly smaller", "–")
+    assert np.isnan(width.own.mean)
+
+
+def test_its_errors_stand_beside_those_of_the_same_frames(compared: Any) -> None:
+    results = collected(compared)
+    charged, _ = parts(results, "foundation")
+    mine, other = foundation.errors(charged).rows
+    assert mine[:4] == ["large-3", "M = 1, a model of the user's", "main", "40"]
+    assert other[0] == "mace"
+    assert float(mine[4].split()[0]) > float(other[4].split()[0])
+
+
+def test_the_section_of_foundation_models(compared: Any) -> None:
+    content = FOUNDATION.build(own(collected(compared)))
+    numbers = content.numbers["foundation"]
+    assert set(numbers) == {"large-3", "large-0"}
+    assert numbers["large-3"]["against"]["charged"]["figure_8"]["mean P_z"]["verdict"] == "larger"
+    names = [figure.name for figure in content.figures]
+    assert [name.startswith(f"overlay-{study}-") for name, study in zip(names, numbers, strict=True)] == [
+        True
+    ] * 2
+    figure = content.figures[0]
+    assert {"large-3", "charged", "truth"} == set(figure.columns["md"])
+    (sentence, _) = [words for paragraph in content.verdict for words in paragraph]
+    assert sentence.startswith("Study large-3 (foundation): compared with 1 run. ")
+    assert "P_z larger than in charged" in sentence
+    own_words = [caution.sentence for caution in content.warnings]
+    assert any("which frames the user's models were trained on is not known" in words for words in own_words)
+
+
+def test_a_run_of_another_system_is_not_compared(compared: Any) -> None:
+    compared.document["campaign"]["studies"]["large-0"]["against"] = ["charged", "neutral"]
+    content = FOUNDATION.build(own(collected(compared)))
+    words = [caution.sentence for caution in content.warnings if caution.place == "large-0"]
+    assert any("charged is not compared: it has not run, or is of other atoms" in one for one in words)

@@ -52,6 +52,42 @@ def test_figure_3_is_three_runs_of_each_model_at_three_sizes() -> None:
     assert len(result.entries("paper")["committees"]) == 12
 
 
+def test_figure_8_is_a_run_of_the_model_beside_those_of_others() -> None:
+    run = {"length": "1 ns", "timestep": "1 fs", "fixed_layers": 2}
+    start = {"dataset": "charged", "frames": [3]}
+    result = unfold(
+        {
+            "md": {"mace-3": {}, "dft": {}},
+            "studies": {
+                "large": {"kind": "foundation", "model": "oc25", "split": "three", "start": start, "md": run,
+                          "replicas": 2, "against": ["mace-3"], "reference": "dft"}
+            },
+        }
+    )  # fmt: skip
+    assert result.wrong == []
+    assert result.entries("large") == {"committees": ["large"], "md": ["large"]}
+    assert result.document["committees"]["large"] == {"model": "oc25", "split": "three"}
+    assert result.document["md"]["large"] == run | {"committee": "large", "start": start, "replicas": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "words"),
+    [
+        ({"against": ["mace-4"]}, ("against", 0), "no such entry in `md`"),
+        ({"reference": "mace-3"}, (), "each run once"),
+        ({"against": ["mace-3", "mace-3"]}, (), "each run once"),
+    ],
+)
+def test_what_a_foundation_study_cannot_compare_is_refused(
+    changes: dict[str, Any], path: tuple[str | int, ...], words: str
+) -> None:
+    entry = {"kind": "foundation", "model": "oc25", "split": "three", "start": {"system": "box"},
+             "md": {"length": "1 ns"}, "against": ["mace-3"]}  # fmt: skip
+    (mistake,) = unfold({"md": {"mace-3": {}}, "studies": {"large": entry | changes}}).wrong
+    assert mistake.place == ("studies", "large", *path)
+    assert words in f"{mistake.message} {mistake.expected}"
+
+
 def test_a_system_is_the_start_of_all_repeats() -> None:
     result = unfolded(
         kind="stability", models=["dp"], sizes=[5], start={"system": "box"}, md={"length": "1 ps"}, **DRAW

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.architectures.dp.checkpoint import adopt
 from mlipbench_hpc.architectures.dp.evaluator import DpEvaluator
 from mlipbench_hpc.architectures.dp.handout import handout
 from mlipbench_hpc.architectures.dp.model import FROZEN, NAME, load_record
@@ -10,7 +11,7 @@ from mlipbench_hpc.architectures.dp.training import train
 from mlipbench_hpc.architectures.interface import Evaluator, LammpsStyle
 from mlipbench_hpc.architectures.shared.labels import require_known, symbols
 
-__all__ = ["handout", "lammps", "load", "train"]
+__all__ = ["adopt", "handout", "lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> DpEvaluator:

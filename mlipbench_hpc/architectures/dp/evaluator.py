@@ -10,7 +10,7 @@ from mlipbench_hpc.architectures.dp.deepmd_kit import DeepPot, use_threads
 from mlipbench_hpc.architectures.dp.model import FROZEN, NAME, load_record, require_dtype
 from mlipbench_hpc.architectures.dp.systems import systems
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
-from mlipbench_hpc.architectures.shared.labels import require_known
+from mlipbench_hpc.architectures.shared.labels import require_known, symbols
 from mlipbench_hpc.data.frames import Floats, Frames
 
 
@@ -22,6 +22,9 @@ class DpEvaluator:
         require_dtype(self.record, dtype)
         use_threads(int(os.environ["OMP_NUM_THREADS"]))
         self.potential = DeepPot(str(folder / FROZEN), auto_batch_size=False)
+        # Types of a graph that somebody else made may come in any order.
+        names = self.potential.get_type_map()
+        self._types = np.array([names.index(symbol) for symbol in symbols(self.record.numbers)])
 
     def evaluate(self, frames: Frames, batch_size: int) -> tuple[Floats, Floats]:
         """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element.
@@ -34,7 +37,7 @@ class DpEvaluator:
             for start in range(0, len(system.frames), batch_size):
                 part = slice(start, start + batch_size)
                 energy, force, _ = self.potential.eval(
-                    system.coordinates[part], system.boxes[part], system.types
+                    system.coordinates[part], system.boxes[part], self._types[system.types]
                 )
                 energies[system.frames[part]] = energy[:, 0]
                 forces[system.order[part]] = force

@@ -20,8 +20,9 @@ PREFACTORS = ("start_pref_e", "limit_pref_e", "start_pref_f", "limit_pref_f")
 class Record:
     """model.json: properties of the model that the frozen graph lacks, or gives only when it is loaded.
 
-    numbers: sorted atomic numbers it knows (deepmd-kit's types, in that order). reference_energies: eV, in
-    that order; they are part of the graph's own atomic bias, so that its energies are total ones. cutoff: Å.
+    numbers: sorted atomic numbers it knows (of a graph made here, deepmd-kit's types in that order).
+    reference_energies: eV, in that order; they are part of the graph's own atomic bias, so that its energies
+    are total ones. cutoff: Å.
     """
 
     numbers: list[int]

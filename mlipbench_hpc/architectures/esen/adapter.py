@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from mlipbench_hpc.architectures.esen.checkpoint import adopt, loaded
 from mlipbench_hpc.architectures.esen.evaluator import EsenCommittee, EsenEvaluator
 from mlipbench_hpc.architectures.esen.training import train
 
-__all__ = ["committee", "load", "train"]
+__all__ = ["adopt", "committee", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> EsenEvaluator:
@@ -14,9 +15,9 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
 
     The model's own file contains its construction: `hyperparameters` are not needed.
     """
-    return EsenEvaluator(folder, device, dtype)
+    return loaded(folder, device, dtype)
 
 
 def committee(folders: list[Path], hyperparameters: dict[str, Any], device: str, dtype: str) -> EsenCommittee:
     """Load members that are evaluated on the same neighbour lists; raises InputFailure as `load` does."""
-    return EsenCommittee([EsenEvaluator(folder, device, dtype) for folder in folders])
+    return EsenCommittee([loaded(folder, device, dtype) for folder in folders])

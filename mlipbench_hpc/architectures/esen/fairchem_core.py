@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import torch
 
 __all__ = [
-    "AtomicData", "CosineLRLambda", "HydraModel", "MLIPInferenceCheckpoint", "compute_loss", "instantiate",
-    "repeatable",
+    "AtomicData", "CosineLRLambda", "HydraModel", "InferenceSettings", "MLIPInferenceCheckpoint",
+    "compute_loss", "instantiate", "load_predict_unit", "repeatable",
 ]  # fmt: skip
 
 # At import fairchem-core and Warp make folders for what this suite never asks of them, downloads and compiled
@@ -25,7 +25,8 @@ with warnings.catch_warnings():
     from fairchem.core.datasets.atomic_data import AtomicData
     from fairchem.core.models.base import HydraModel
     from fairchem.core.modules.scheduler import CosineLRLambda
-    from fairchem.core.units.mlip_unit.api.inference import MLIPInferenceCheckpoint
+    from fairchem.core.units.mlip_unit import load_predict_unit
+    from fairchem.core.units.mlip_unit.api.inference import InferenceSettings, MLIPInferenceCheckpoint
     from fairchem.core.units.mlip_unit.mlip_unit import compute_loss
     from hydra.utils import instantiate
 

@@ -63,8 +63,11 @@ def graph(
     return Graph(numbers, positions, box, pbc, edges, images, energy, labels)
 
 
-def batch(items: Sequence[Graph], dtype: str, device: str) -> AtomicData:
-    """Graphs as one batch whose real numbers have `dtype`; energies and forces may be NaN."""
+def batch(items: Sequence[Graph], dtype: str, device: str, dataset: str = DATASET) -> AtomicData:
+    """Graphs as one batch whose real numbers have `dtype`; energies and forces may be NaN.
+
+    dataset: name of the one that the model serves.
+    """
     sizes, edges = [len(item.numbers) for item in items], [item.edges.shape[1] for item in items]
     first = np.cumsum([0, *sizes[:-1]])
     zeros = torch.zeros(sum(sizes), dtype=torch.long)
@@ -92,7 +95,7 @@ def batch(items: Sequence[Graph], dtype: str, device: str) -> AtomicData:
         forces=real([item.forces for item in items]),
         batch=torch.repeat_interleave(torch.arange(len(items)), torch.tensor(sizes)),
         sid=[""] * len(items),
-        dataset=[DATASET] * len(items),
+        dataset=[dataset] * len(items),
     )
-    data.dataset_name = [DATASET] * len(items)  # compute_loss looks here.
+    data.dataset_name = [dataset] * len(items)  # compute_loss looks here.
     return data.to(device)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,22 @@ import torch
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mlipbench_hpc.architectures.esen.evaluator import compute
+from mlipbench_hpc.architectures.esen.checkpoint import WHOLE
+from mlipbench_hpc.architectures.esen.evaluator import EsenEvaluator, compute
 from mlipbench_hpc.architectures.esen.fairchem_core import (
     CosineLRLambda,
     compute_loss,
     instantiate,
 )
 from mlipbench_hpc.architectures.esen.graphs import Graph, batch, graphs
-from mlipbench_hpc.architectures.esen.model import NAME, Blueprint, require_possible, save_model
+from mlipbench_hpc.architectures.esen.model import NAME, Blueprint, load_model, require_possible, save_model
 from mlipbench_hpc.architectures.hyperparameters import training_epochs, updates_per_epoch
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
 from mlipbench_hpc.architectures.shared.labels import require_known, require_labels
 from mlipbench_hpc.architectures.shared.torch_dtype import width
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.energies import without_reference
+from mlipbench_hpc.data.energies import moved_reference, without_reference
 from mlipbench_hpc.data.frames import Floats, Frames
 
 STATE = "state.pt"
@@ -133,18 +134,25 @@ def train(job: TrainingJob) -> dict[str, Any]:
 
 
 def prepare(job: TrainingJob) -> Trainer:
-    """Graphs, constants measured on the training set, and a fresh model with its optimizer."""
-    hyperparameters, known = job.hyperparameters, sorted(job.reference_energies)
+    """Graphs, constants measured on the training set, and a fresh model with its optimizer.
+
+    With job.initial its constants and weights are those of that model.
+    """
+    initial = blueprint_from(job, job.initial) if job.initial else None
+    hyperparameters = job.hyperparameters
+    known = initial.numbers if initial else sorted(job.reference_energies)
     for frames in (job.train, job.validation):
         require_known(NAME, frames.species(), known)
         require_labels(frames)
-    blueprint = measure(job, known)
+    blueprint = initial or measure(job, known)
     offsets = {number: blueprint.offsets[number] for number in known}
     sets = [without_reference(frames, offsets) for frames in (job.train, job.validation)]
     learn, check = (list(graphs(frames, blueprint.cutoff)) for frames in sets)
     if not any(item.edges.size for item in learn):
         raise InputFailure(f"no two atoms are within cutoff = {blueprint.cutoff} Å of each other")
     model = blueprint.build(job.dtype).to(job.device).train()
+    if job.initial:
+        model.load_state_dict(load_model(job.initial, job.device, job.dtype)[1].state_dict())
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=hyperparameters["lr"], weight_decay=hyperparameters["weight_decay"]
     )
@@ -156,6 +164,27 @@ def prepare(job: TrainingJob) -> Trainer:
     return Trainer(
         job, blueprint, model, optimizer, average, tasks, schedule(hyperparameters, len(learn)), learn, check
     )
+
+
+def blueprint_from(job: TrainingJob, folder: Path) -> Blueprint:
+    """Construction of the model in `folder`, with reference energies that fit the training set's energies.
+
+    Raises InputFailure for a model of another maker, whose construction only fairchem-core knows.
+    """
+    if (folder / WHOLE).exists():
+        raise InputFailure(
+            f"a training cannot start from this {NAME} checkpoint, whose construction differs from the "
+            "models that are trained here; it can be used as it is (`checkpoint:`)"
+        )
+    evaluator = EsenEvaluator(folder, job.device, job.dtype)
+    blueprint = evaluator.blueprint
+    for frames in (job.train, job.validation):
+        require_known(NAME, frames.species(), blueprint.numbers)
+        require_labels(frames)
+    predicted, _ = evaluator.evaluate(job.train, job.hyperparameters["batch_size"])
+    references = dict(zip(blueprint.numbers, blueprint.reference_energies, strict=True))
+    energies = list(moved_reference(job.train, predicted, references).values())
+    return replace(blueprint, hyperparameters=job.hyperparameters, reference_energies=energies)
 
 
 def schedule(hyperparameters: dict[str, Any], frames: int) -> CosineLRLambda:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.interface import LammpsStyle
+from mlipbench_hpc.architectures.mace.checkpoint import adopt
 from mlipbench_hpc.architectures.mace.evaluator import MaceCommittee, MaceEvaluator
 from mlipbench_hpc.architectures.mace.handout import handout
 from mlipbench_hpc.architectures.mace.model import NAME
@@ -11,7 +12,7 @@ from mlipbench_hpc.architectures.mace.training import train
 from mlipbench_hpc.architectures.mace.unified import NEEDED, Unified
 from mlipbench_hpc.architectures.shared.labels import require_known
 
-__all__ = ["committee", "handout", "lammps", "load", "train"]
+__all__ = ["adopt", "committee", "handout", "lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> MaceEvaluator:

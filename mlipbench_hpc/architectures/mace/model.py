@@ -1,7 +1,7 @@
 """MACE models from plain numbers, and their files: model.json (construction), model.pt (weights)."""
 
 import io
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ from mlipbench_hpc.architectures.shared.torch_dtype import width
 from mlipbench_hpc.contract.folder import write_bytes
 
 NAME, SCHEMA = "MACE", 1
+# What models of other makers may be built with, by mace-torch's names; ours are as below.
+BLOCK = "RealAgnosticResidualInteractionBlock"
+CLASSES = {"interaction_cls_first": BLOCK, "interaction_cls": BLOCK}
+OPTIONS = ("radial_type", "distance_transform", "pair_repulsion", "use_reduced_cg")
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Blueprint:
 
     numbers: sorted atomic numbers it knows. reference_energies: eV, in that order. scale (eV) and shift
     (eV/atom) act on the interaction energy of each atom; neighbours is the mean number within r_max.
+    construction: of a model that mace-torch made for somebody, names of CLASSES and OPTIONS; else {}.
     """
 
     hyperparameters: dict[str, Any]
@@ -30,6 +35,12 @@ class Blueprint:
     neighbours: float
     scale: float
     shift: float
+    construction: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def references(self) -> dict[int, float]:
+        """Reference energies, eV by atomic number."""
+        return dict(zip(self.numbers, self.reference_energies, strict=True))
 
     def build(self) -> torch.nn.Module:
         """ScaleShiftMACE with random weights, in torch's default dtype."""
@@ -37,14 +48,13 @@ class Blueprint:
             return self._build(self.hyperparameters)
 
     def _build(self, chosen: dict[str, Any]) -> torch.nn.Module:
-        block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
+        more = CLASSES | self.construction
+        blocks = {name: modules.interaction_classes[more.pop(name)] for name in CLASSES}
         model: torch.nn.Module = modules.ScaleShiftMACE(
             r_max=chosen["r_max"],
             num_bessel=chosen["num_radial_basis"],
             num_polynomial_cutoff=chosen["num_cutoff_basis"],
             max_ell=chosen["max_ell"],
-            interaction_cls=block,
-            interaction_cls_first=block,
             num_interactions=chosen["num_interactions"],
             num_elements=len(self.numbers),
             hidden_irreps=hidden_irreps(chosen["num_channels"], chosen["max_L"]),
@@ -58,6 +68,8 @@ class Blueprint:
             radial_MLP=chosen["radial_MLP"],
             atomic_inter_scale=self.scale,
             atomic_inter_shift=self.shift,
+            **blocks,
+            **more,
         )
         return model
 
@@ -72,7 +84,8 @@ def save_model(folder: Path, blueprint: Blueprint, model: torch.nn.Module) -> No
     stream = io.BytesIO()
     torch.save(model.state_dict(), stream)
     write_bytes(folder / "model.pt", stream.getvalue())
-    write_record(folder, SCHEMA, asdict(blueprint))
+    record = asdict(blueprint)
+    write_record(folder, SCHEMA, {name: value for name, value in record.items() if value != {}})
 
 
 def load_model(folder: Path, device: str, dtype: str) -> tuple[Blueprint, torch.nn.Module]:

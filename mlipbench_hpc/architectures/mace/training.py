@@ -3,7 +3,7 @@
 import argparse
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch_ema import ExponentialMovingAverage
 
 from mlipbench_hpc.architectures.hyperparameters import training_epochs
 from mlipbench_hpc.architectures.interface import TrainingJob
+from mlipbench_hpc.architectures.mace.evaluator import MaceEvaluator
 from mlipbench_hpc.architectures.mace.graphs import graphs, loader
 from mlipbench_hpc.architectures.mace.mace_torch import (
     evaluate,
@@ -21,12 +22,12 @@ from mlipbench_hpc.architectures.mace.mace_torch import (
     train_one_epoch,
     use_repeatable_executor,
 )
-from mlipbench_hpc.architectures.mace.model import NAME, Blueprint, save_model
+from mlipbench_hpc.architectures.mace.model import NAME, Blueprint, load_model, save_model
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
 from mlipbench_hpc.architectures.shared.labels import require_known, require_labels
 from mlipbench_hpc.architectures.shared.torch_dtype import width
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.energies import without_reference
+from mlipbench_hpc.data.energies import moved_reference, without_reference
 
 OUTPUTS = {"forces": True, "virials": False, "stress": False}
 
@@ -137,21 +138,39 @@ def train(job: TrainingJob) -> dict[str, Any]:
 
 
 def prepare(job: TrainingJob) -> tuple[Blueprint, Trainer]:
-    """Graphs, constants measured on the training set, and a fresh model with its optimizer."""
-    chosen, known = job.hyperparameters, sorted(job.reference_energies)
+    """Graphs, constants measured on the training set, and a fresh model with its optimizer.
+
+    With job.initial its constants and weights are those of that model.
+    """
+    initial = blueprint_from(job, job.initial) if job.initial else None
+    chosen, reference = job.hyperparameters, initial.references if initial else job.reference_energies
+    known = sorted(reference)
     for frames in (job.train, job.validation):
         require_known(NAME, frames.species(), known)
         require_labels(frames)
-    train, validation = (
-        without_reference(frames, job.reference_energies) for frames in (job.train, job.validation)
-    )
+    train, validation = (without_reference(frames, reference) for frames in (job.train, job.validation))
     learn = list(graphs(train, known, chosen["r_max"]))
     check = loader(list(graphs(validation, known, chosen["r_max"])), chosen["batch_size"])
-    blueprint = measure(job, known, learn)
+    blueprint = initial or measure(job, known, learn)
     model = blueprint.build().to(job.device)
+    if job.initial:
+        model.load_state_dict(load_model(job.initial, job.device, job.dtype)[1].state_dict())
     average = ExponentialMovingAverage(model.parameters(), decay=chosen["ema_decay"])
     epochs = training_epochs(chosen, len(job.train))
     return blueprint, Trainer(job, model, optimizer(model, chosen), average, learn, check, epochs)
+
+
+def blueprint_from(job: TrainingJob, folder: Path) -> Blueprint:
+    """Construction of the model in `folder`, with reference energies that fit the training set's energies."""
+    blueprint, _ = load_model(folder, "cpu", job.dtype)
+    for frames in (job.train, job.validation):
+        require_known(NAME, frames.species(), blueprint.numbers)
+        require_labels(frames)
+    evaluator = MaceEvaluator(folder, job.device, job.dtype)
+    predicted, _ = evaluator.evaluate(job.train, job.hyperparameters["batch_size"])
+    moved = moved_reference(job.train, predicted, blueprint.references)
+    energies = [moved[number] for number in blueprint.numbers]
+    return replace(blueprint, hyperparameters=job.hyperparameters, reference_energies=energies)
 
 
 def measure(job: TrainingJob, known: list[int], learn: list[Any]) -> Blueprint:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mlipbench_hpc.architectures.interface import Evaluator
+from mlipbench_hpc.architectures.shared.adoption import adopt_folder
 from mlipbench_hpc.architectures.shared.members import load_committee
 from mlipbench_hpc.architectures.testing.frames import REFERENCE, harmonic, water
 from mlipbench_hpc.architectures.testing.handouts import Handouts
@@ -154,6 +155,19 @@ class Conformance(Resumes, Handouts):
     def test_a_folder_without_model_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(InputFailure, match=f"holds no {self.title} model"):
             self.adapter.load(tmp_path, {}, "cpu", "float64")
+
+    def test_a_folder_of_the_user_s_is_used_as_it_is(self, trained: dict[str, Path], tmp_path: Path) -> None:
+        """As `train` left it, beside records of its task: the copy computes the same bits."""
+        source = trained[self.widest()]
+        adopted = adopt_folder(source, tmp_path, self.card())
+        assert not adopted.numbers or adopted.numbers == sorted(REFERENCE)
+        assert set(adopted.hyperparameters) <= set(self.hyperparameters())
+        frames = water(2, seed=34)
+        models = [
+            self.adapter.load(at, self.hyperparameters(), "cpu", self.widest()) for at in (source, tmp_path)
+        ]
+        for first, second in zip(*(model.evaluate(frames, 2) for model in models), strict=True):
+            np.testing.assert_array_equal(first, second)
 
     def test_training_lowers_the_error(self, tmp_path: Path) -> None:
         """Forces of a harmonic O-H bond are learnt: the last error is far below the first."""

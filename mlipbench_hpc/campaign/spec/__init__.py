@@ -34,7 +34,16 @@ from mlipbench_hpc.campaign.spec.md import (
     Start,
     Thermostat,
 )
-from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Draw, Growth, Model, Sets, Split
+from mlipbench_hpc.campaign.spec.models import (
+    Blocks,
+    Checkpoint,
+    Committee,
+    Draw,
+    Growth,
+    Model,
+    Sets,
+    Split,
+)
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.campaign.spec.speed import Speed
 
@@ -42,6 +51,7 @@ __all__ = [
     "Analysis",
     "Blocks",
     "Campaign",
+    "Checkpoint",
     "Committee",
     "Count",
     "Dataset",

@@ -8,7 +8,7 @@ from mlipbench_hpc.campaign.spec.analysis import Analysis, Evaluation
 from mlipbench_hpc.campaign.spec.base import Name, Spec
 from mlipbench_hpc.campaign.spec.data import Dataset, System
 from mlipbench_hpc.campaign.spec.md import MolecularDynamics
-from mlipbench_hpc.campaign.spec.models import Committee, Model, Split
+from mlipbench_hpc.campaign.spec.models import Checkpoint, Committee, Model, Split
 from mlipbench_hpc.campaign.spec.speed import Speed
 
 
@@ -37,3 +37,29 @@ class Campaign(Spec):
         """Runs of `md`, and those of which `speed` times some steps, by their place in the file."""
         timed = {("speed", name): entry.run for name, entry in self.speed.items()}
         return {("md", name): run for name, run in self.md.items()} | timed
+
+    def adopted(self, committee: str) -> list[Checkpoint]:
+        """The files that a committee's members are, member by member; empty where they are trained."""
+        spec = self.committees[committee]
+        model = self.models.get(spec.model)
+        return spec.checkpoints or ([model.checkpoint] if model and model.checkpoint else [])
+
+    def members(self, committee: str) -> int | None:
+        """Number of a committee's members; None where its split has a mistake."""
+        split = self.splits.get(self.committees[committee].split)
+        return len(self.adopted(committee)) or (split.members if split else None)
+
+    @property
+    def checkpoints(self) -> dict[tuple[str | int, ...], Checkpoint]:
+        """Every file of a trained model that the campaign names, by its place in the file."""
+        files: dict[tuple[str | int, ...], Checkpoint] = {
+            ("models", name, key): file
+            for name, model in self.models.items()
+            for key, file in (("initial", model.initial), ("checkpoint", model.checkpoint))
+            if file
+        }
+        return files | {
+            ("committees", name, "checkpoints", index): file
+            for name, committee in self.committees.items()
+            for index, file in enumerate(committee.checkpoints or [])
+        }

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from mlipbench_hpc.campaign.quantity import Force, ReferenceEnergy
-from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Spec, Symbol
+from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Sha256, Spec, Symbol
 
 
 def _several(value: object) -> object:
@@ -83,8 +83,33 @@ class Split(Draw):
     disjoint: StrictBool = False
 
 
+class Checkpoint(Spec):
+    """A trained model of yours: a file of its library, or a folder as `export` or a training leaves one.
+
+    `sha256` (of the file, or of the folder's sorted listing) is required; a campaign without it is told what
+    it is. To load a model can run what its file says, so only a file with `trust: true` is loaded.
+    """
+
+    path: str
+    sha256: Sha256 | None = Field(None, description="Required.")
+    trust: StrictBool = Field(False, description="Required to be true, where you know who made the file.")
+
+    @model_validator(mode="after")
+    def _trusted(self) -> "Checkpoint":
+        if not self.trust:
+            raise ValueError(
+                "expected `trust: true`: to load a model can run what its file says, so say it only of a "
+                "file whose origin you know"
+            )
+        return self
+
+
 class Model(Spec):
-    """An architecture with its preset and whatever hyperparameters differ from it (see its card)."""
+    """An architecture with its preset and whatever hyperparameters differ from it (see its card).
+
+    With `initial` a training starts from a model of the same shape. With `checkpoint` nothing is trained:
+    the model is used as it is, and its committees have one member.
+    """
 
     architecture: Name
     preset: Name | None = None
@@ -95,6 +120,16 @@ class Model(Spec):
         description="Another program that computes the trained models in evaluation and MD, of those that "
         "`mlipbench architectures` lists with the architecture (default: the architecture's own).",
     )
+    initial: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None
+
+    @model_validator(mode="after")
+    def _one_use(self) -> "Model":
+        if self.initial and self.checkpoint:
+            raise ValueError(
+                "expected either `initial`, from which a training starts, or `checkpoint`, used as it is"
+            )
+        return self
 
     @property
     def evaluator(self) -> str:
@@ -111,8 +146,18 @@ class Growth(Spec):
 
 
 class Committee(Spec):
-    """One model trained on each of a split's training sets."""
+    """One model trained on each of a split's training sets; or your own models, one file for each member.
+
+    The latter are evaluated on the split's validation and test frames; its training sets are not used.
+    """
 
     model: Name
     split: Name
     grow: Growth | None = None
+    checkpoints: list[Checkpoint] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _grows_where_trained(self) -> "Committee":
+        if self.checkpoints and self.grow:
+            raise ValueError("expected no `grow` beside `checkpoints`: nothing is trained")
+        return self

@@ -7,7 +7,7 @@ from typing import Any
 from mlipbench_hpc.architectures.card import merge
 from mlipbench_hpc.architectures.expansion import expansion
 from mlipbench_hpc.campaign.facts import atomic_number
-from mlipbench_hpc.campaign.spec import Model, Split
+from mlipbench_hpc.campaign.spec import Checkpoint, Model, Split
 from mlipbench_hpc.campaign.splits import sizes_of
 from mlipbench_hpc.plan import cost, sources
 from mlipbench_hpc.plan.expand import data
@@ -19,7 +19,8 @@ from mlipbench_hpc.plan.graph import Cost
 class Trained:
     """Keys of the tasks of a committee's last round, member by member.
 
-    models: those that left what is loaded: the trainings, or the kernels made of them. calibrate: None for a
+    train: of the tasks that leave a model, by training or from a file of the user's. models: those that left
+    what is loaded: these, or the kernels made of them. calibrate: None for a
     single model. maybe: a decision may still prune this round.
     """
 
@@ -65,11 +66,15 @@ def _round(graph: TaskGraph, name: str, number: int, maybe: bool) -> Trained:
         "split": data.split(graph, spec.split, train, maybe),
     }
     shared = Round(graph, graph.model_of(spec), split, upstream, maybe)
-    subjects = [
-        {"committee": name, "round": number, "member": member, "train": train}
-        for member in range(split.members)
-    ]
-    trained = [_train(shared, subject) for subject in subjects]
+    if files := graph.campaign.adopted(name):
+        subjects = [{"committee": name, "round": number, "member": member} for member in range(len(files))]
+        trained = [_adopt(shared, subject, file) for subject, file in zip(subjects, files, strict=True)]
+    else:
+        subjects = [
+            {"committee": name, "round": number, "member": member, "train": train}
+            for member in range(split.members)
+        ]
+        trained = [_train(shared, subject) for subject in subjects]
     models = trained
     if shared.model.kernel:
         models = [_kernel(shared, subject, key) for subject, key in zip(subjects, trained, strict=True)]
@@ -110,21 +115,43 @@ def _conditions(shared: Round) -> list[dict[str, Any]]:
     return sources.conditions(datasets, facts, shared.split.dataset)
 
 
+def _without_kernel(shared: Round) -> Model:
+    """The model as its architecture computes it: trained and examined so, under the same keys."""
+    return shared.model.model_copy(update={"kernel": None})
+
+
+def _adopt(shared: Round, subject: dict[str, Any], file: Checkpoint, initial: bool = False) -> str:
+    """Key of the task that examines a user's model; initial: a training starts from it."""
+    graph, model, facts = shared.graph, _without_kernel(shared), shared.graph.drawn(shared.split)
+    engine = graph.engine(model)
+    parameters = {name: engine[name] for name in ("hyperparameters", "dtype", "threads")}
+    parameters |= {"species": list(facts.species)} | ({"initial": True} if initial else {})
+    costs = cost.adopt(graph.card(model), parameters, facts)
+    inputs = {"checkpoint": str(file.sha256)}
+    return graph.add("adopt", subject, parameters, {}, costs, model, inputs=inputs, maybe=shared.maybe)
+
+
+def _initial(shared: Round, committee: str) -> dict[str, str]:
+    """Upstream of a training that starts from a user's model."""
+    file = shared.model.initial
+    return {"initial": _adopt(shared, {"initial": committee}, file, initial=True)} if file else {}
+
+
 def _train(shared: Round, subject: dict[str, Any]) -> str:
-    graph, split = shared.graph, shared.split
-    model = shared.model.model_copy(update={"kernel": None})  # It trains as without one, under the same key.
+    graph, split, model = shared.graph, shared.split, _without_kernel(shared)
     seed = split.seed * 1000 + subject["member"]
     parameters = {"member": subject["member"], "seed": seed, **graph.engine(model)}
     facts = graph.drawn(split)
     validation = sizes_of(split, facts).validation
     costs = cost.train(graph.card(model), parameters, facts, subject["train"], validation)
-    return graph.add("train", subject, parameters, shared.upstream, costs, model, maybe=shared.maybe)
+    upstream = shared.upstream | _initial(shared, subject["committee"])
+    return graph.add("train", subject, parameters, upstream, costs, model, maybe=shared.maybe)
 
 
 def _kernel(shared: Round, subject: dict[str, Any], trained: str) -> str:
     """Key of the task that makes of a trained model what its kernel loads."""
     graph, model = shared.graph, shared.model
-    card = graph.card(shared.model.model_copy(update={"kernel": None}))
+    card = graph.card(_without_kernel(shared))
     program = card.kernels[str(model.kernel)].compiler
     compiler = {"program": program, "version": graph.setting.compilers[program]}
     parameters = {"compiler": compiler, **graph.engine(model)}

@@ -67,8 +67,11 @@ def looks(results: Results, lines: list[Line]) -> dict[str, Look]:
     return by_line
 
 
-def overlay(results: Results, group: Group) -> Figure | None:
-    """A panel for each observable in which the group's potentials are compared."""
+def overlay(results: Results, group: Group, prefix: str = "") -> Figure | None:
+    """A panel for each observable in which the group's potentials are compared.
+
+    prefix: of the figure's name, where another section draws the same group.
+    """
     bands = {
         observable: _bands(group.drawn, observable.name)
         for observable in group.observables
@@ -94,7 +97,7 @@ def overlay(results: Results, group: Group) -> Figure | None:
         _draw_histograms(axes[observable], observable, lines, drawn)
     _legend(canvas, spare, group, drawn, ions=any(observable.species for observable in bands))
     columns = _columns(group.drawn, bands, series)
-    return finish(f"overlay-{group.slug}", group.title, caption(group, bool(series)), columns, canvas)
+    return finish(f"overlay-{prefix}{group.slug}", group.title, caption(group, bool(series)), columns, canvas)
 
 
 def _bands(lines: list[Line], name: str) -> dict[str, Band]:

@@ -109,7 +109,14 @@ def _verdict(results: Results, name: str) -> list[str]:
     final = final_round(results, name)
     if final is None or not final.trained:
         return [f"No member of the committee {name} is trained: no errors, and no MD driven by it."]
-    return [f"Committee {name}: {final.describe()}. {_errors(results, final)}"]
+    return [f"Committee {name}: {final.describe()}. {_single(final)}{_errors(results, final)}"]
+
+
+def _single(final: Round) -> str:
+    """Sentence on a committee that is one model of the user's; empty for others."""
+    if not final.adopted or len(final.members) > 1:
+        return ""
+    return "One model, used as it is: there is no spread of members, and no α. "
 
 
 def _errors(results: Results, final: Round) -> str:
@@ -124,8 +131,12 @@ def _errors(results: Results, final: Round) -> str:
     return (
         f"Force RMSE on all {count(known[0]['frames'], 'test frame')} "
         f"{plus_minus(force, deviation)} meV/Å{_tail(cells)}{_energies(known)}. "
-        f"{judgement.sentence() if judgement else ''}"
+        f"{judgement.sentence(_advice(final)) if judgement else ''}"
     ).rstrip()
+
+
+def _advice(final: Round) -> str:
+    return models.OTHERWISE if final.adopted else models.MORE
 
 
 def _tail(cells: list[dict[str, Any]]) -> str:
@@ -162,6 +173,7 @@ def warnings(results: Results) -> list[Caution]:
             every += cautions(place, about, _not_finite(stage), Consequence.WRONG)
             every += cautions(place, about, _few_members(stage), Consequence.LIMITED)
             every += cautions(place, about, _left_out(stage), Consequence.NOTE)
+            every += cautions(place, about, _adopted(stage), Consequence.LIMITED)
         every += cautions(place, about, _never_enough(planned), Consequence.LIMITED)
     return every
 
@@ -186,6 +198,27 @@ def _few_members(stage: Round) -> list[str]:
         return []
     trained = f"{len(stage.trained)} of {len(stage.members)} members are trained"
     return [f"{_name(stage)}: {trained}; means are over the trained members."]
+
+
+def _adopted(stage: Round) -> list[str]:
+    """What is not known of models that were trained elsewhere, or from one model."""
+    if stage.adopted:
+        return [
+            f"{_name(stage)}: which frames the user's models were trained on is not known; errors are too "
+            "small where test frames are among them, and differ by an energy zero where their labels do."
+        ]
+    starts = {key for member in stage.members if member.train and (key := _initial(member.train.task))}
+    if starts and len(stage.members) > 1:
+        return [
+            f"{_name(stage)}: all members started from the same model, so that errors which they share are "
+            "not in their spread."
+        ]
+    return []
+
+
+def _initial(task: dict[str, Any]) -> str | None:
+    key: str | None = task.get("upstream", {}).get("initial")
+    return key
 
 
 def _not_finite(stage: Round) -> list[str]:

@@ -57,6 +57,29 @@ class TestDp(Conformance):
         np.testing.assert_allclose(other[0], model.evaluate(frames, 2)[0], rtol=0, atol=1e-6)
         np.testing.assert_allclose(other[1], model.evaluate(frames, 2)[1], rtol=0, atol=1e-6)
 
+    def test_a_graph_alone_is_a_model_whatever_the_order_of_its_types(
+        self, trained: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Evaluator
+    ) -> None:
+        """As a user brings one: types O, H, which deepmd-kit's training takes as they are given."""
+        found = adapter.adopt(trained["float64"] / "model.pb", tmp_path, "float64")
+        assert (found.numbers, found.hyperparameters) == ([1, 8], {"rcut": 3.0})
+        frames = water(2, seed=22)
+        again = adapter.load(tmp_path, {}, "cpu", "float64")
+        np.testing.assert_array_equal(again.evaluate(frames, 2)[1], model.evaluate(frames, 2)[1])
+        with pytest.raises(InputFailure, match="was frozen in float64, float32 was asked for"):
+            adapter.load(tmp_path, {}, "cpu", "float32")
+        seen = []
+
+        def evaluated(coordinates: Any, _boxes: Any, types: Any) -> tuple[Any, Any, None]:
+            seen.append(types)
+            return np.zeros((len(coordinates), 1)), np.zeros((len(coordinates), 18, 3)), None
+
+        monkeypatch.setattr(DeepPot, "get_type_map", lambda _self: ["O", "H"])
+        turned = adapter.load(tmp_path, {}, "cpu", "float64")
+        monkeypatch.setattr(turned.potential, "eval", evaluated)
+        turned.evaluate(frames, 2)
+        assert seen[0].tolist() == [1] * 12 + [0] * 6, "sorted as H, O; O is the graph's first type"
+
     @pytest.mark.parametrize(
         ("dtype", "tolerance", "one_side"),
         [("float64", 1e-5, True), ("float32", 1e-4, True), ("float64", 1e-5, False)],

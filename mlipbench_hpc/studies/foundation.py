@@ -1,0 +1,44 @@
+"""foundation: MD of a model trained on much else beside models of one system (Fig. 8 of arXiv:2602.22931)."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mlipbench_hpc.campaign.problem import Place
+from mlipbench_hpc.campaign.spec import Name, RunProtocol, Spec, Start
+from mlipbench_hpc.campaign.study import Asked, Entry, Study
+
+KIND = "foundation"
+
+
+class Foundation(Spec):
+    """A model on one system, as it is or trained further, beside runs of models for this system alone."""
+
+    kind: Literal["foundation"]
+    model: Name = Field(description="An entry of `models`, with `checkpoint` or `initial`.")
+    split: Name = Field(description="Whose test frames errors are of: that of the models compared with.")
+    start: Start
+    md: RunProtocol
+    replicas: Annotated[int, Field(gt=0, le=10_000, strict=True)] = 1
+    against: list[Name] = Field(min_length=1, description="Entries of `md` driven by models of this system.")
+    reference: Name | None = Field(None, description="An entry of `md`, such as that of the reference.")
+
+    @model_validator(mode="after")
+    def _once(self) -> "Foundation":
+        if len(set(self.against)) < len(self.against) or self.reference in self.against:
+            raise ValueError("expected each run once, under `against` or as `reference`")
+        return self
+
+
+def unfold(asked: Asked[Foundation]) -> Iterator[Entry]:
+    """A committee and a run, both of the study's name."""
+    name, written = asked.name, asked.written
+    yield Entry("committees", name, {"model": asked.spec.model, "split": asked.spec.split})
+    content: dict[str, Any] = {"committee": name, "start": written["start"], **written["md"]}
+    origins: dict[Place, Place] = {(key,): ("md", key) for key in written["md"]}
+    yield Entry("md", name, content | {"replicas": asked.spec.replicas}, origins)
+
+
+REFERENCES = {"against": "md", "reference": "md"}
+STUDY = Study(KIND, "Foundation models", Foundation, unfold, REFERENCES)
