@@ -25,6 +25,7 @@ from mlipbench_hpc.campaign.spec.data import (
     Units,
     WaterBox,
 )
+from mlipbench_hpc.campaign.spec.locality import Locality
 from mlipbench_hpc.campaign.spec.md import (
     LangevinThermostat,
     MolecularDynamics,
@@ -36,6 +37,7 @@ from mlipbench_hpc.campaign.spec.md import (
 )
 from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Draw, Growth, Model, Sets, Split
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
+from mlipbench_hpc.campaign.spec.scan import Scan, ScanProtocol
 from mlipbench_hpc.campaign.spec.speed import Speed
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "Labels",
     "LangevinThermostat",
     "LeaveOut",
+    "Locality",
     "Model",
     "MolecularDynamics",
     "Name",
@@ -64,6 +67,8 @@ __all__ = [
     "Rattle",
     "Reweight",
     "RunProtocol",
+    "Scan",
+    "ScanProtocol",
     "Seed",
     "Sets",
     "Sha256",
