@@ -60,9 +60,9 @@ def _first_layer(waters: Ints, positions: Floats, cell: Floats, outside: Surface
     return waters[inside] if inside.any() else waters
 
 
-def shifts(length: float, points: int) -> Floats:
-    """Shifts (points,) Å along a scan, from -length/2 to length/2."""
-    return np.asarray(np.linspace(-length / 2, length / 2, points))
+def shifts(distance: float, points: int) -> Floats:
+    """Shifts (points,) Å along a scan, from -distance/2 to distance/2."""
+    return np.asarray(np.linspace(-distance / 2, distance / 2, points))
 
 
 def smooth(force: Floats, step: float) -> Floats:

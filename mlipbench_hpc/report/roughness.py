@@ -121,7 +121,7 @@ def table(part: Part, every: list[Scans]) -> Table:
     header += ["difference to the reference, meV/Å"]
     window = f"{2 * half_of(every[0].step) * every[0].step:.2g} Å" if every else f"{2 * HALF_A:g} Å"
     caption = (
-        f"{part.name}: one water or ion is moved as a whole, {number(part.spec.length / 2)} Å to either "
+        f"{part.name}: one water or ion is moved as a whole, {number(part.spec.distance / 2)} Å to either "
         "side. Roughness ρ: root mean square of the net force along the scan less its least-squares "
         f"polynomial of degree {DEGREE} over {window} around each point, over all scans and members. ± "
         "standard error, the larger of that over frames and over members. A real force has some of it: "

@@ -56,7 +56,7 @@ def run(context: Context) -> dict[str, Any]:
     if not scans:
         raise InputFailure(f"no {' or '.join(given['particles'])} in these frames: nothing is moved")
     potential = driving_potential(context, start.atoms(given["frames"][0]))
-    along, parts = shifts(given["length"], given["points"]), list[tuple[Floats, Floats]]()
+    along, parts = shifts(given["distance"], given["points"]), list[tuple[Floats, Floats]]()
     for done, scan in enumerate(scans):
         context.check()
         context.progress(done, len(scans), "scans")

@@ -74,7 +74,7 @@ def test_a_scan_is_a_task_of_each_member_and_one_of_a_potential(tmp_path: Path) 
     trained = [item.key for item in of("train", after)]
     assert [item.task.upstream.get("model") for item in scans] == [*trained, None]
     assert len({item.task.upstream["start"] for item in scans}) == 1
-    shared = {"frames": [3, 5], "particles": ["ion"], "each": 4, "length": 1.0, "points": 101, "seed": 0}
+    shared = {"frames": [3, 5], "particles": ["ion"], "each": 4, "distance": 1.0, "points": 101, "seed": 0}
     for item in scans:
         assert shared.items() <= item.task.parameters.items()
     assert scans[2].task.parameters["epsilon"] == 0.0104

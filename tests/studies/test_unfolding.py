@@ -94,7 +94,7 @@ def test_cases_that_say_too_much_or_too_little_are_refused(entry: dict[str, Any]
 
 
 def test_figure_s9_is_the_same_scans_by_every_potential() -> None:
-    scan = {"start": {"dataset": "neutral", "frames": [3, 9]}, "each": 3, "length": "1.2 Å", "points": 121}
+    scan = {"start": {"dataset": "neutral", "frames": [3, 9]}, "each": 3, "distance": "1.2 Å", "points": 121}
     result = unfolded(kind="roughness", committees=["dp-50", "mace-50"], reference="electrode", **scan)
     assert result.document["scans"] == {
         "paper-dp-50": scan | {"committee": "dp-50"}, "paper-mace-50": scan | {"committee": "mace-50"},
@@ -130,8 +130,8 @@ FLOOR = {"split": "m", "potential": "e", "radii": ["6 Å"]}
 @pytest.mark.parametrize(
     ("entry", "place", "said"),
     [
-        (SCAN | {"length": "0.5 Å"}, (), "0.8 Å"),
-        (SCAN | {"points": 21, "length": "2 Å"}, (), "0.05 Å apart"),
+        (SCAN | {"distance": "0.5 Å"}, (), "0.8 Å"),
+        (SCAN | {"points": 21, "distance": "2 Å"}, (), "0.05 Å apart"),
         (SCAN | {"committees": ["dp", "dp"]}, (), "once"),
         (SCAN | {"committees": ["electrode"], "reference": "electrode"}, (), "once"),
         (SCAN | {"start": {"dataset": "n", "frames": [1, 1]}}, ("start",), "`frames` once"),

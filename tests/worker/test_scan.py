@@ -16,7 +16,7 @@ from mlipbench_hpc.worker.__main__ import attempt
 
 ASKED: dict[str, Any] = {
     "frames": [0], "particles": ["water", "ion"], "directions": ["normal", "surface"], "each": 1,
-    "length": 1.0, "points": 41, "seed": 5, "metal": "Au", "batch_size": 16,
+    "distance": 1.0, "points": 41, "seed": 5, "metal": "Au", "batch_size": 16,
 }  # fmt: skip
 # Of tests/plugins/springs: tie, coupling and quartic of every atom to its site and the others.
 TIE, COUPLING, QUARTIC = 3.0, 0.3, 20.0
@@ -72,7 +72,7 @@ def test_the_force_is_minus_the_slope_of_the_energy(store: Store) -> None:
     atoms = Atoms(
         "Ar4", 3.8 * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]]), cell=[12, 12, 12], pbc=True
     )
-    values, arrays = run(store, task(store, atoms, "argon", each=3, points=201, length=0.8))
+    values, arrays = run(store, task(store, atoms, "argon", each=3, points=201, distance=0.8))
     assert len(values["scans"]) == 6
     assert len({one["atom"] for one in values["scans"]}) == 3
     slope = np.gradient(arrays["energy"], arrays["shift"], axis=1)

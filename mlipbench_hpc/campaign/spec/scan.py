@@ -25,7 +25,9 @@ class ScanProtocol(Spec):
         ["normal", "surface"], min_length=1, description="Along z, along the first lattice vector."
     )
     each: Count = Field(2, description="Waters (of the first layer, where there is one) and ions of a frame.")
-    length: Length = Field(1.0, description="From half of it on one side of the start to half on the other.")
+    distance: Length = Field(
+        1.0, description="From half of it on one side of the start to half on the other."
+    )
     points: Annotated[int, Field(ge=21, le=10_001, strict=True)] = 101
     seed: Seed = Field(0, description="Of the choice of waters and ions.")
 
@@ -45,10 +47,10 @@ class ScanProtocol(Spec):
 
     @model_validator(mode="after")
     def _fine_enough(self) -> "ScanProtocol":
-        apart = self.length / (self.points - 1)
-        if self.length < SHORTEST_A or apart > WIDEST_A:
+        apart = self.distance / (self.points - 1)
+        if self.distance < SHORTEST_A or apart > WIDEST_A:
             raise ValueError(
-                f"expected a length of at least {SHORTEST_A:g} Å and points at most {WIDEST_A:g} Å apart"
+                f"expected a distance of at least {SHORTEST_A:g} Å and points at most {WIDEST_A:g} Å apart"
             )
         return self
 

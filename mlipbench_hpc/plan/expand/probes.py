@@ -10,7 +10,7 @@ from mlipbench_hpc.plan.expand import data
 from mlipbench_hpc.plan.expand.graph import TaskGraph
 from mlipbench_hpc.plan.expand.models import Trained
 
-SCAN = {"particles", "directions", "each", "length", "points", "seed"}
+SCAN = {"particles", "directions", "each", "distance", "points", "seed"}
 LOCALITY = {"radii", "hosts", "waters", "donors", "temperature", "tolerance", "seed"}
 
 

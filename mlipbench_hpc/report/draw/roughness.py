@@ -29,9 +29,9 @@ def curves(study: str, every: list[Scans]) -> Figure | None:
         kind: next(key for key in every[0].keys if (key[1], key[3]) == kind) for kind in kinds(every[:1])
     }
     titles = {
-        (kind, name): f"{words.partition(' /')[0]}, {kind[0]} along the {kind[1]}"
-        for kind in shown
+        (kind, name): f"{words.split()[0]}: {kind[0]}, {kind[1]}"
         for name, words in QUANTITIES.items()
+        for kind in shown
     }
     height = PANEL_HEIGHT + LEGEND_ROW
     canvas, axes = side_by_side(list(titles.values()), "shift / Å", "", height, shared=False)
