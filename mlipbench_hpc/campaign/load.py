@@ -25,7 +25,7 @@ from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
 from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.potentials.card import cards
 
-SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md", "speed")
+SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md", "speed", "scans", "locality")
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -5,7 +5,14 @@ from typing import Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
-from mlipbench_hpc.campaign.spec import GeneratedDataset, LabelledDataset, MolecularDynamics, UsesPotential
+from mlipbench_hpc.campaign.spec import (
+    GeneratedDataset,
+    LabelledDataset,
+    Locality,
+    MolecularDynamics,
+    Scan,
+    UsesPotential,
+)
 from mlipbench_hpc.potentials.card import Card, Use
 
 Potentials = Mapping[str, Card]
@@ -14,6 +21,8 @@ USES: tuple[tuple[str, str | None, type[UsesPotential]], ...] = (
     ("datasets", "generate", GeneratedDataset),
     ("datasets", "label", LabelledDataset),
     ("md", None, MolecularDynamics),
+    ("scans", None, Scan),
+    ("locality", None, Locality),
 )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.campaign.comparisons import check_comparisons
 from mlipbench_hpc.campaign.potentials import Potentials, symbols
+from mlipbench_hpc.campaign.probes import check_probes
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
 from mlipbench_hpc.campaign.sources import check_dataset, check_system
@@ -31,6 +32,10 @@ REFERENCES = {
     ("speed", "committee"): "committees",
     ("speed", "start", "system"): "systems",
     ("speed", "start", "dataset"): "datasets",
+    ("scans", "committee"): "committees",
+    ("scans", "start", "system"): "systems",
+    ("scans", "start", "dataset"): "datasets",
+    ("locality", "split"): "splits",
     ("analysis", "md"): "md",
 }
 Architectures = Mapping[str, "Card"]
@@ -86,6 +91,7 @@ def check_references(
     for place, run in campaign.simulations.items():
         wrong += check_md(place, run, campaign, facts, systems, potentials)
         wrong += check_engine(place, run, campaign, architectures, potentials)
+    wrong += check_probes(campaign, facts, systems, potentials)
     wrong += check_comparisons(campaign, facts, systems)
     wrong += _reweighted(campaign)
     wrong += check_vacuum(campaign, architectures, potentials)

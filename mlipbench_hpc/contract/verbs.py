@@ -82,6 +82,10 @@ BUILT_IN = (
         "speed", "", ("build", "label", "train", "adopt", "kernel"), "no measured speed of this model",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
+    Verb(
+        "scan", "", ("build", "label", "train", "adopt", "kernel"), "no energy and force of this model along scans"
+    ),
+    Verb("locality", "", ("build", "label", "split"), "unknown what a water feels from beyond a radius"),
     Verb("analyse", "analysis", ("md",), "no averages, radial distributions or profiles of this run"),
     Verb(
         "reevaluate", "", ("md", "train", "adopt", "kernel"),

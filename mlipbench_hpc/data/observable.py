@@ -12,6 +12,8 @@ Compared = Literal["interface", "bulk", "everywhere", ""]
 STATIONARITY, WATERS = "stationarity", "waters_in_first_layer"
 # File of `analyse` with the heights (T, K) Å of the ions of each species by symbol, and their means (T,).
 ION_HEIGHTS, HEIGHT_OF = "ion_heights.npz", "height_"
+# File of `analyse` with the numbers (T, K) of oxygens near the ions of each species, by symbol.
+ION_COORDINATION = "ion_coordination.npz"
 
 
 @dataclass(frozen=True)

@@ -157,3 +157,21 @@ def speed(card: Card, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
 def analyse(frames: float) -> Cost:
     """Observables of one trajectory of so many frames."""
     return Cost(core_s=2.0 + ANALYSIS_S_PER_FRAME * frames, bytes=50_000, inodes=6)
+
+
+def scan(card: Card | PotentialCard, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
+    """Every point of every scan, of each particle along each direction."""
+    scans = len(parameters["frames"]) * len(parameters["particles"]) * len(parameters["directions"])
+    points = scans * parameters["each"] * parameters["points"]
+    size = RECORDS_BYTES + 100 * points
+    if isinstance(card, Card):
+        return _pass(card, parameters, facts, points, size, inodes=5)
+    law_s = laws(card, parameters, facts)
+    return _of(law_s["start"], law_s["label"] * points, size, inodes=5)
+
+
+def locality(card: PotentialCard, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
+    """Labels of all composed frames, of the host's charge and of any."""
+    law_s, waters = laws(card, parameters, facts), parameters["hosts"] * parameters["waters"]
+    frames = 2 * waters * parameters["donors"] * len(parameters["radii"])
+    return _of(law_s["start"], law_s["label"] * frames, RECORDS_BYTES + 80 * frames, inodes=5)

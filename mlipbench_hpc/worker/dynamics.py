@@ -151,14 +151,15 @@ def spacing(times: Floats, rounding: float = ROUNDING_PS) -> float:
 class Ions:
     """Ions of one species: membership in the first layer, and numbers of oxygens within a distance (Å).
 
-    Of every frame two sums over the ions are stored, in the smallest integers that hold them.
+    Of every frame the number of ions inside and each ion's oxygens are stored, in the smallest integers that
+    hold them.
     """
 
     def __init__(self, atoms: Ints, reach: float) -> None:
         self.atoms, self.reach, self.stays = atoms, reach, Visits(len(atoms))
         self.counts = np.zeros(0, dtype=np.int64)
         self.inside: list[Ints] = []
-        self.neighbours: list[Ints] = []
+        self._neighbours: list[Ints] = []
         self._heights: list[Floats] = []
 
     def add(self, profiler: Profiler, positions: NDArray[Any]) -> None:
@@ -171,9 +172,13 @@ class Ions:
         counts = np.bincount(neighbours.astype(np.int64).ravel(), minlength=len(self.counts))
         counts[: len(self.counts)] += self.counts
         self.counts = counts
-        for sums, of in ((self.inside, inside), (self.neighbours, neighbours)):
-            most = len(self.atoms) * max(1, len(profiler.waters.oxygens))
-            sums.append(of.sum(axis=1).astype(np.min_scalar_type(most)))
+        self.inside.append(inside.sum(axis=1).astype(np.min_scalar_type(len(self.atoms))))
+        self._neighbours.append(neighbours.astype(np.min_scalar_type(len(profiler.waters.oxygens))))
+
+    @property
+    def neighbours(self) -> Ints:
+        """Number (T, K) of oxygens within reach of each ion."""
+        return np.concatenate(self._neighbours)
 
     @property
     def heights(self) -> Floats:
@@ -183,12 +188,13 @@ class Ions:
     def summary(self, step: float, blocks: int) -> dict[str, Any]:
         """Coordination number with its error and histogram; of each ion, its stays in the layer."""
         share, average = (
-            averaged(series_average(np.concatenate(sums) / len(self.atoms), blocks))
-            for sums in (self.inside, self.neighbours)
+            averaged(series_average(sums / len(self.atoms), blocks))
+            for sums in (np.concatenate(self.inside), self.neighbours.sum(axis=1, dtype=np.int64))
         )
         stays, counts = self.stays, self.counts
         return {
             "atoms": len(self.atoms),
+            "indices": self.atoms.tolist(),
             "coordination": average,
             "coordination_within_A": self.reach,
             "coordination_shares": (counts / counts.sum()).tolist(),

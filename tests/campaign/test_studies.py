@@ -255,7 +255,10 @@ def test_the_schema_describes_every_study() -> None:
         schema["$defs"][one["$ref"].rpartition("/")[2]]["properties"]["kind"]["const"]
         for one in choices["oneOf"]
     }
-    known = {"data-efficiency", "dynamics", "foundation", "polarization", "stability", "thermostats"}
+    known = {
+        "data-efficiency", "dynamics", "foundation", "polarization", "roughness", "solvation", "stability",
+        "thermostats", "visibility",
+    }  # fmt: skip
     assert kinds == set(studies()) == known
     plain = Campaign.model_json_schema()
     assert {**schema, "$defs": None, "properties": None} == {**plain, "$defs": None, "properties": None}

@@ -150,6 +150,12 @@ EXAMPLE_TASKS = {
         "build": 1, "split": 2, "visibility": 4, "train": 24, "evaluate": 24, "calibrate": 4, "md": 12,
         "analyse": 12, "reevaluate": 12, "reweight": 12,
     },
+    "ions": {
+        # Three systems, joined; two committees of two members; three replicas of the reference. Scans by four
+        # members and the reference; composed frames are one task.
+        "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 4, "evaluate": 4,
+        "calibrate": 2, "md": 3, "scan": 5, "locality": 1, "analyse": 3,
+    },
     "studies": {
         # Splits of four sizes for three repeats and for one. DP: 4 x 3 members, shared by both studies; MACE:
         # 4 once, and 2 x 3 for the runs. Calibrated: what has three members, 4 of DP and 2 of MACE. MD: three
@@ -164,6 +170,7 @@ EXAMPLE_ENVIRONMENTS = {
     "own-data": ["analysis", "mace"],
     "new-interface": ["analysis", "deepmd", "mace"],
     "architectures": ["analysis", "deepmd", "fairchem", "grace", "jax", "mace", "reference"],
+    "ions": ["analysis", "deepmd", "mace", "reference"],
     "studies": ["analysis", "deepmd", "mace", "reference"],
 }
 

@@ -147,7 +147,7 @@ def test_mlipbench_label_takes_it_too(tmp_path: Path, capfd: Any) -> None:
 def test_mlipbench_label_names_the_potentials_there_are(tmp_path: Path, capfd: Any) -> None:
     written(tmp_path)
     assert main(["label", str(tmp_path / "argon.extxyz"), "--potential", "electrod"]) == 2
-    expected = "--potential: received electrod, expected one of electrode, lennard-jones, spc-fw"
+    expected = "--potential: received electrod, expected one of electrode, lennard-jones, screened, spc-fw"
     assert f"{expected}; did you mean electrode?" in capfd.readouterr().err
 
 
@@ -197,7 +197,7 @@ def test_the_schema_tells_names_and_options() -> None:
     schema = Campaign.model_json_schema()["$defs"]
     names = "GeneratedDataset", "LabelledDataset", "MolecularDynamics"
     generate, label, md = (schema[name] for name in names)
-    assert generate["properties"]["potential"]["enum"] == ["electrode", "lennard-jones", "spc-fw"]
+    assert generate["properties"]["potential"]["enum"] == ["electrode", "lennard-jones", "screened", "spc-fw"]
     assert md["properties"]["potential"]["enum"][-1] is None
     assert md["properties"]["engine"]["enum"] == ["ase", "lammps", "jax-md", None]
     gold = generate["properties"]["gold"]

@@ -15,8 +15,8 @@ from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_fi
 
 ANCHORS = [
     "overview", "comparison", "missing", "data_efficiency", "stability", "thermostats", "dynamics",
-    "polarization", "foundation", "asked", "data", "models", "errors", "uncertainty", "md", "speed",
-    "structure", "profiles", "cite", "timings", "provenance",
+    "polarization", "foundation", "solvation", "visibility", "roughness", "asked", "data", "models", "errors",
+    "uncertainty", "md", "speed", "structure", "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip
 TOY = """
 import numpy as np

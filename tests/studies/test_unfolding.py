@@ -127,3 +127,59 @@ def test_cases_that_say_too_much_or_too_little_are_refused(entry: dict[str, Any]
     assert mistake.place[:2] == ("studies", "paper")
     assert said in mistake.expected
     assert result.homes == {}
+
+
+def test_figure_s9_is_the_same_scans_by_every_potential() -> None:
+    scan = {"start": {"dataset": "neutral", "frames": [3, 9]}, "each": 3, "distance": "1.2 Å", "points": 121}
+    result = unfolded(kind="roughness", committees=["dp-50", "mace-50"], reference="electrode", **scan)
+    assert result.document["scans"] == {
+        "paper-dp-50": scan | {"committee": "dp-50"}, "paper-mace-50": scan | {"committee": "mace-50"},
+        "paper-electrode": scan | {"potential": "electrode"},
+    }  # fmt: skip
+    assert result.entries("paper") == {"scans": ["paper-dp-50", "paper-mace-50", "paper-electrode"]}
+    alone = unfolded(kind="roughness", committees=["dp-50"], start={"system": "film"})
+    assert alone.document["scans"] == {"paper-dp-50": {"start": {"system": "film"}, "committee": "dp-50"}}
+
+
+def beside(entry: dict[str, Any]) -> Unfolded:
+    """The study `paper` beside entries to which it may refer."""
+    return unfold({"studies": {"paper": entry}, "committees": {"dp": {}}, "md": {"truth": {}, "a": {}}})
+
+
+def test_figure_5_is_a_task_of_composed_frames_where_a_floor_is_asked_for() -> None:
+    floor = {"split": "mixed", "potential": "electrode", "radii": ["6 Å", "10 Å"], "gold": "rigid"}
+    result = beside({"kind": "visibility", "committees": ["dp"], "floor": floor})
+    assert (result.wrong, result.document["locality"]) == ([], {"paper": floor})
+    assert beside({"kind": "visibility", "committees": ["dp"]}).entries("paper") == {}
+
+
+def test_solvation_makes_nothing() -> None:
+    result = beside({"kind": "solvation", "runs": ["truth"], "bin": "0.1 Å"})
+    assert (result.wrong, result.homes) == ([], {})
+
+
+SCAN = {"kind": "roughness", "committees": ["dp"], "start": {"dataset": "n"}}
+SIGHT = {"kind": "visibility", "committees": ["dp"]}
+FLOOR = {"split": "m", "potential": "e", "radii": ["6 Å"]}
+
+
+@pytest.mark.parametrize(
+    ("entry", "place", "said"),
+    [
+        (SCAN | {"distance": "0.5 Å"}, (), "0.8 Å"),
+        (SCAN | {"points": 21, "distance": "2 Å"}, (), "0.05 Å apart"),
+        (SCAN | {"committees": ["dp", "dp"]}, (), "once"),
+        (SCAN | {"committees": ["electrode"], "reference": "electrode"}, (), "once"),
+        (SCAN | {"start": {"dataset": "n", "frames": [1, 1]}}, ("start",), "`frames` once"),
+        (SIGHT | {"floor": FLOOR | {"radii": []}}, ("floor", "radii"), "at least one"),
+        (SIGHT | {"floor": FLOOR | {"radii": ["6 Å", "6 Å"]}}, ("floor",), "once"),
+        (SIGHT | {"committees": ["dp", "dp"]}, (), "once"),
+        ({"kind": "solvation", "runs": ["a", "a"]}, (), "once"),
+    ],
+)
+def test_probes_that_say_too_much_or_too_little_are_refused(
+    entry: dict[str, Any], place: tuple[str, ...], said: str
+) -> None:
+    (mistake,) = beside(entry).wrong
+    assert mistake.place == ("studies", "paper", *place)
+    assert said in mistake.expected

@@ -171,6 +171,10 @@ def test_the_first_layer_that_rests_keeps_its_direction_and_its_waters(store: St
     near = (np.linalg.norm(vectors, axis=-1) <= 3.2).sum(axis=1)
     assert near.mean() > 0
     assert sodium["coordination"]["mean"] == pytest.approx(near.mean())
+    with np.load(folder / "ion_coordination.npz", allow_pickle=False) as saved:
+        assert saved["Na"].tolist() == near[:, None].tolist()
+    assert sodium["indices"] == np.flatnonzero(INTERFACE.numbers == 11).tolist()
+    assert values["dynamics"]["first_frame"] == 0
     assert sodium["coordination_shares"] == pytest.approx(np.bincount(near) / FRAMES)
     assert [sodium["in_first_layer"][name] for name in ("mean", "se", "dof")] == [0.0, 0.0, 9.0]
     assert sodium["stays"] == [{"share": 0.0, "number": 0, "mean_ps": None}]

@@ -25,6 +25,7 @@ from mlipbench_hpc.campaign.spec.data import (
     Units,
     WaterBox,
 )
+from mlipbench_hpc.campaign.spec.locality import Locality
 from mlipbench_hpc.campaign.spec.md import (
     LangevinThermostat,
     MolecularDynamics,
@@ -45,6 +46,7 @@ from mlipbench_hpc.campaign.spec.models import (
     Split,
 )
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
+from mlipbench_hpc.campaign.spec.scan import Scan, ScanProtocol
 from mlipbench_hpc.campaign.spec.speed import Speed
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "Labels",
     "LangevinThermostat",
     "LeaveOut",
+    "Locality",
     "Model",
     "MolecularDynamics",
     "Name",
@@ -74,6 +77,8 @@ __all__ = [
     "Rattle",
     "Reweight",
     "RunProtocol",
+    "Scan",
+    "ScanProtocol",
     "Seed",
     "Sets",
     "Sha256",

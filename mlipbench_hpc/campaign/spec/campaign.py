@@ -7,8 +7,10 @@ from pydantic import Field
 from mlipbench_hpc.campaign.spec.analysis import Analysis, Evaluation
 from mlipbench_hpc.campaign.spec.base import Name, Spec
 from mlipbench_hpc.campaign.spec.data import Dataset, System
+from mlipbench_hpc.campaign.spec.locality import Locality
 from mlipbench_hpc.campaign.spec.md import MolecularDynamics
 from mlipbench_hpc.campaign.spec.models import Checkpoint, Committee, Model, Split
+from mlipbench_hpc.campaign.spec.scan import Scan
 from mlipbench_hpc.campaign.spec.speed import Speed
 
 
@@ -28,6 +30,8 @@ class Campaign(Spec):
     committees: dict[Name, Committee] = {}
     md: dict[Name, MolecularDynamics] = {}
     speed: dict[Name, Speed] = {}
+    scans: dict[Name, Scan] = {}
+    locality: dict[Name, Locality] = {}
     evaluation: Evaluation = Evaluation()
     analysis: Analysis = Analysis()
     studies: dict[Name, dict[str, Any]] = {}

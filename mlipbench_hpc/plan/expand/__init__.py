@@ -6,7 +6,7 @@ from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.verbs import verb_of, verbs
 from mlipbench_hpc.plan.cost import analyse
-from mlipbench_hpc.plan.expand import data, md, models, speed
+from mlipbench_hpc.plan.expand import data, md, models, probes, speed
 from mlipbench_hpc.plan.expand.graph import TaskGraph
 from mlipbench_hpc.plan.expand.setting import Setting
 from mlipbench_hpc.plan.graph import Planned
@@ -24,6 +24,8 @@ def environments(
     names = {verb_of(verb).environment for verb in ("build", "split", "analyse")}
     sources = [dataset.generate or dataset.label for dataset in campaign.datasets.values()]
     used = [use.potential for use in (*campaign.md.values(), *sources) if use and use.potential]
+    used += [use.potential for use in campaign.locality.values()]
+    used += [use.potential for use in campaign.scans.values() if use.potential]
     names |= {potentials[potential].card.environment for potential in used}
     names |= {verb.environment for verb in verbs().values() if verb.is_foreign}
     for model in campaign.models.values():
@@ -53,6 +55,10 @@ def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) 
         md.md(graph, name, committees)
     for name in campaign.speed:
         speed.speed(graph, name, committees)
+    for name in campaign.scans:
+        probes.scan(graph, name, committees)
+    for name in campaign.locality:
+        probes.locality(graph, name)
     _add_verbs_from_outside(graph)
     return list(graph.planned.values())
 

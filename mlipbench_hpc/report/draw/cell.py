@@ -70,7 +70,7 @@ def _draw(results: Results, group: Group, name: str, atoms: Atoms, wall: float |
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= x.max() + MARGIN])
     axes.set_xlim(float(x.min()) - MARGIN, float(x.max()) + MARGIN + room)
     axes.grid(False)
-    _spheres(axes, group, atoms)
+    spheres(axes, group, atoms)
     if wall is not None:
         axes.plot([x.min() - MARGIN, x.max() + MARGIN], [wall, wall], color=WALL, linestyle=(0, (4, 2)))
     _labels(axes, float(x.max()), _names(results, group, name, atoms, wall))
@@ -84,11 +84,11 @@ def _draw(results: Results, group: Group, name: str, atoms: Atoms, wall: float |
     return finish("cell", f"Cell of {group.title}", caption, columns, canvas)
 
 
-def _spheres(axes: Axes, group: Group, atoms: Atoms) -> None:
-    """Draw circles as wide as the atoms, the farthest first; ions last, because they are few."""
+def spheres(axes: Axes, group: Group, atoms: Atoms) -> None:
+    """Draw circles as wide as the atoms, seen along y, the farthest first; ions last, as they are few."""
     ion = np.array([symbol not in (*group.metals, *WATER) for symbol in atoms.symbols])
     order = np.lexsort((-atoms.positions[:, 1], ion))
-    styles = [_style(group, atoms.symbols[place]) for place in order]
+    styles = [style(group, atoms.symbols[place]) for place in order]
     diameters = [2 * radius for radius, _ in styles]
     circles = EllipseCollection(
         diameters, diameters, np.zeros(len(order)), units="xy", offsets=atoms.positions[order][:, [0, 2]],
@@ -108,7 +108,8 @@ def _spheres(axes: Axes, group: Group, atoms: Atoms) -> None:
         )
 
 
-def _style(group: Group, symbol: str) -> tuple[float, str]:
+def style(group: Group, symbol: str) -> tuple[float, str]:
+    """Radius in Å and colour of an atom."""
     if symbol in group.metals:
         return METAL_RADIUS, METAL
     if symbol in WATER:

@@ -13,7 +13,8 @@ UNITS = {
     "dipole_correlation": ("ps", 1.0), "survival": ("ps", 1.0), "friction": ("1/ps", 1.0),
     "temperature": ("K", 1.0), "temperatures": ("K", 1.0), "density": ("g/cm³", 1.0), "r_max": ("Å", 1.0),
     "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "contact": ("Å", 1.0), "distance": ("Å", 1.0),
-    "lattice_constant": ("Å", 1.0), "vacuum": ("Å", 1.0), "wall": ("Å", 1.0), "coordination": ("Å", 1.0),
+    "lattice_constant": ("Å", 1.0), "radii": ("Å", 1.0), "vacuum": ("Å", 1.0), "wall": ("Å", 1.0),
+    "coordination": ("Å", 1.0),
     "conserved_energy": ("meV/atom", 1000.0),
     "block_time": ("s", 1.0), "scan_time": ("s", 1.0),
     "force": ("eV/Å", 1.0), "energy": ("meV/atom", 1000.0),
@@ -21,7 +22,9 @@ UNITS = {
 }  # fmt: skip
 
 
-KINDS = ("systems", "datasets", "splits", "models", "committees", "md", "speed", "studies")
+KINDS = (
+    "systems", "datasets", "splits", "models", "committees", "md", "speed", "scans", "locality", "studies",
+)  # fmt: skip
 
 
 def build(results: Results) -> Content:

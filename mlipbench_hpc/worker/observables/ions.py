@@ -2,7 +2,10 @@
 
 from functools import partial
 
-from mlipbench_hpc.data.observable import Observable
+import numpy as np
+
+from mlipbench_hpc.contract.folder import writing
+from mlipbench_hpc.data.observable import ION_COORDINATION, Observable
 from mlipbench_hpc.worker.dynamics import Motion, motion_of
 from mlipbench_hpc.worker.observing import Family, Finish, Produced, Run
 
@@ -29,9 +32,13 @@ def start(run: Run) -> Finish:
 
 
 def finish(run: Run, motion: Motion) -> Produced:
-    """Numbers and stays of each species, with lags and origins."""
+    """Numbers and stays of each species, with lags and origins; writes the oxygens near each ion."""
+    if motion.ions:
+        with writing(run.context.folder / ION_COORDINATION) as stream:
+            near = {symbol: species.neighbours for symbol, species in motion.ions.items()}
+            np.savez(stream, allow_pickle=False, **near)
     return Produced(
-        motion.summary(run.notes),
+        motion.summary(run.notes) | {"first_frame": int(run.stretch.chosen[0])},
         [observable for symbol in motion.ions for observable in observables(symbol)],
     )
 

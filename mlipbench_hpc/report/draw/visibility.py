@@ -1,0 +1,87 @@
+"""Locality floor against the radius, with models' errors on the same waters, and what models see."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, joined, logarithmic, new_axes
+from mlipbench_hpc.report.draw.overlay import BLACK, DASHES
+from mlipbench_hpc.report.visibility import KINDS, Composed, Sight, WaterErrors
+
+SIZE = (6.4, 3.9)
+BARS = (6.4, 3.1)
+
+
+def shares(study: str, seen: list[Sight]) -> Figure | None:
+    """Share of waters that see all ions against the receptive field, a colour for each composition."""
+    formulas = list(dict.fromkeys(name for sight in seen for name in sight.shares))
+    if not formulas:
+        return None
+    canvas, axes = new_axes(BARS, "receptive field / Å", "share of waters that see all ions")
+    for place, formula in enumerate(formulas):
+        own = [sight for sight in seen if formula in sight.shares]
+        radii, values = [sight.radius for sight in own], [sight.shares[formula][1] for sight in own]
+        axes.plot(radii, values, "o", color=colour_of(place), label=formula)
+    for sight in seen:
+        top = max((share for _, share in sight.shares.values()), default=0.0)
+        axes.annotate(sight.committee, (sight.radius, top), (0, 6), textcoords="offset points", fontsize=8,
+                      ha="center")  # fmt: skip
+    axes.set_ylim(-0.05, 1.2)
+    axes.legend()
+    caption = (
+        "Share of first-layer waters whose receptive field (cutoff × layers) holds every ion, by "
+        "composition, of each committee's model."
+    )
+    rows = [
+        (
+            {"committee": sight.committee, "composition": formula},
+            {"receptive_field_A": [sight.radius], "share": [share]},
+        )
+        for sight in seen
+        for formula, (_, share) in sight.shares.items()
+    ]
+    name = f"visibility-{study}"
+    return finish(name, f"{study}: what models see of the ions", caption, joined(rows), canvas)
+
+
+def floors(study: str, own: Composed, errors: list[WaterErrors]) -> Figure | None:
+    """The floor of each kind against the radius; each model's error from its receptive field to twice it."""
+    known = {kind: [own.floor(radius, kind) for radius in own.radii] for kind in own.kinds}
+    if not any(one.waters for every in known.values() for one in every):
+        return None
+    canvas, axes = new_axes(SIZE, "radius / Å", "force on a water / meV/Å")
+    for place, (kind, every) in enumerate(known.items()):
+        values, widths = (np.array([getattr(one, name) for one in every]) for name in ("value", "error"))
+        axes.errorbar(own.radii, values, 2 * np.nan_to_num(widths), color=BLACK, linestyle=DASHES[place],
+                      marker="o", markersize=3, capsize=2, label=f"floor, {KINDS[kind]}")  # fmt: skip
+    for place, error in enumerate(errors):
+        _draw(axes, error, colour_of(place))
+    if all(one.value > 0 for every in known.values() for one in every if one.waters):
+        logarithmic(axes)
+    axes.legend()
+    caption = (
+        "Locality floor: spread of a component of the net force on a first-layer water when all within the "
+        "radius stays and the rest comes from other reference frames (± 2 SE over hosts). Coloured: force "
+        "RMSE of models on the same waters in their hosts, from the receptive field to twice it, the "
+        "farthest that a force can depend on."
+    )
+    parts = [
+        ({"curve": f"floor, {KINDS[kind]}"}, {
+            "radius_A": own.radii, "force_meV_per_A": [one.value for one in every],
+            "two_se": [2 * one.error for one in every], "waters": [one.waters for one in every],
+        })
+        for kind, every in known.items()
+    ]  # fmt: skip
+    parts += [
+        ({"curve": error.committee}, {
+            "radius_A": [error.radius, 2 * error.radius], "force_meV_per_A": [error.rmse] * 2,
+            "two_se": [2 * error.se] * 2, "waters": [error.waters] * 2,
+        })
+        for error in errors
+    ]  # fmt: skip
+    return finish(f"locality-{study}", f"{study}: locality floor", caption, joined(parts), canvas)
+
+
+def _draw(axes: Axes, error: WaterErrors, colour: str) -> None:
+    ends = [error.radius, 2 * error.radius]
+    axes.plot(ends, [error.rmse] * 2, color=colour, label=f"{error.committee}, RMSE")
+    axes.plot(ends, [error.rmse] * 2, "|", color=colour)

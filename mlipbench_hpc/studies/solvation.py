@@ -1,0 +1,37 @@
+"""solvation: oxygens around ions against height, and snapshots (Fig. 7 of arXiv:2602.22931)."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from mlipbench_hpc.campaign.quantity import Length
+from mlipbench_hpc.campaign.spec import Name, Spec
+from mlipbench_hpc.campaign.study import Asked, Entry, Study
+
+KIND = "solvation"
+
+
+class Solvation(Spec):
+    """Coordination of ions by oxygens in runs that the campaign, or another study, has under `md`.
+
+    What counts as coordinated is `analysis.dynamics.coordination`.
+    """
+
+    kind: Literal["solvation"]
+    runs: list[Name] = Field(min_length=1, description="Entries of `md` with ions above a surface.")
+    bin: Length = Field(0.2, description="Width of the bins of height.")
+
+    @model_validator(mode="after")
+    def _once(self) -> "Solvation":
+        if len(set(self.runs)) < len(self.runs):
+            raise ValueError("expected each of `runs` once")
+        return self
+
+
+def unfold(_: Asked[Any]) -> Iterator[Entry]:
+    """Nothing: `analyse` leaves height and coordination of every ion."""
+    return iter(())
+
+
+STUDY = Study(KIND, "Solvation of ions", Solvation, unfold, references={"runs": "md"})
