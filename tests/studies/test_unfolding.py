@@ -91,3 +91,30 @@ def test_cases_that_say_too_much_or_too_little_are_refused(entry: dict[str, Any]
     assert mistake.place[:2] == ("studies", "paper")
     assert said in mistake.expected
     assert result.homes == {}
+
+
+def test_table_i_is_a_timing_of_each_committee_and_engine() -> None:
+    protocol = {"start": {"dataset": "neutral", "frames": [4]}, "timestep": "0.5 fs", "scan_time": "10 min"}
+    engines = {"dp": ["lammps", "jax-md"]}
+    result = unfolded(kind="speed", committees=["dp", "mace"], engines=engines, against="mace", **protocol)
+    assert result.document["speed"] == {
+        "paper-dp-lammps": protocol | {"committee": "dp", "engine": "lammps"},
+        "paper-dp-jax-md": protocol | {"committee": "dp", "engine": "jax-md"},
+        "paper-mace": protocol | {"committee": "mace"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"committees": ["dp", "dp"]}, "each of `committees` once"),
+        ({"engines": {"dp": []}}, "each of `engines.dp` once, and one at least"),
+        ({"engines": {"pd": ["ase"]}}, "under `engines` only what `committees` lists, not pd"),
+        ({"against": "mace"}, "under `against` only what `committees` lists, not mace"),
+        ({"start": {"dataset": "neutral", "frames": [1, 2]}}, "one frame"),
+    ],
+)
+def test_timings_that_cannot_be_made_are_refused(entry: dict[str, Any], said: str) -> None:
+    good = {"kind": "speed", "committees": ["dp"], "start": {"dataset": "neutral"}}
+    result = unfold({"studies": {"paper": good | entry}})
+    assert [said in f"{mistake.message} {mistake.expected}" for mistake in result.wrong] == [True]

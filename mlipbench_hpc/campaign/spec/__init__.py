@@ -36,7 +36,7 @@ from mlipbench_hpc.campaign.spec.md import (
 )
 from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Draw, Growth, Model, Sets, Split
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
-from mlipbench_hpc.campaign.spec.speed import Speed
+from mlipbench_hpc.campaign.spec.speed import Speed, SpeedProtocol
 
 __all__ = [
     "Analysis",
@@ -70,6 +70,7 @@ __all__ = [
     "Slab",
     "Spec",
     "Speed",
+    "SpeedProtocol",
     "Split",
     "Stability",
     "Start",
