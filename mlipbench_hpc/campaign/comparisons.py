@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from mlipbench_hpc.campaign.facts import atomic_number, atoms_in
+from mlipbench_hpc.campaign.facts import atomic_number
 from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.runs import start_of
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.campaign.spec.analysis import Comparison
 from mlipbench_hpc.campaign.splits import Facts
+from mlipbench_hpc.data.formulas import atoms_in
 from mlipbench_hpc.data.observable import HEIGHT_OF, height_of
 
 PLACE: Place = ("analysis", "comparisons")

@@ -14,9 +14,9 @@ from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_figures, all_sections, together
 
 ANCHORS = [
-    "overview", "comparison", "missing", "data_efficiency", "speed_studies", "stability", "thermostats",
-    "dynamics", "polarization", "asked", "data", "models", "errors", "uncertainty", "md", "speed",
-    "structure", "profiles", "cite", "timings", "provenance",
+    "overview", "comparison", "missing", "data_efficiency", "speed_studies", "stability",
+    "mixed_vs_specific", "thermostats", "dynamics", "polarization", "asked", "data", "models", "errors",
+    "uncertainty", "md", "speed", "structure", "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip
 TOY = """
 import numpy as np

@@ -118,3 +118,71 @@ def test_timings_that_cannot_be_made_are_refused(entry: dict[str, Any], said: st
     good = {"kind": "speed", "committees": ["dp"], "start": {"dataset": "neutral"}}
     result = unfold({"studies": {"paper": good | entry}})
     assert [said in f"{mistake.message} {mistake.expected}" for mistake in result.wrong] == [True]
+
+
+MIX: dict[str, Any] = {
+    "kind": "mixed-vs-specific", "models": ["dp", "mace"], "counts": [0, 1, 2, 3, 4], "train": 500,
+    "members": 5, "md": {"length": "1 ns"}, "replicas": 2, "held_out": [3],
+    "targets": [
+        {"ions": 0, "start": {"dataset": "all", "frames": [1, 2]}},
+        {"ions": 3, "start": {"dataset": "all", "frames": [8, 9]}},
+    ],
+} | DRAW | {"dataset": "all"}  # fmt: skip
+
+
+def test_figures_4_and_6_are_specific_and_mixed_committees_run_at_their_targets() -> None:
+    """Two specific splits, mixed with 5 x 500 and with 500 in all, and 4 x 500 without three ions.
+
+    By hand: five splits, two committees each, of five members; runs: at 0 of three arms, at 3 of four.
+    """
+    result = unfolded(**MIX)
+    entries = result.entries("paper")
+    assert entries["splits"] == [
+        "paper-specific-0", "paper-specific-3", "paper-mixed", "paper-small-mixed", "paper-without-3",
+    ]  # fmt: skip
+    assert len(entries["committees"]) == 10
+    assert len(entries["md"]) == 2 * (3 + 4)
+    splits = result.document["splits"]
+    draw = DRAW | {"dataset": "all", "members": 5}
+    counts = {"train": {"Na": [0, 1, 2, 3, 4]}}
+    own = {"Na": [3]}
+    assert splits["paper-specific-3"] == draw | {"train": 500, "restrict": {"train": own, "held_out": own}}
+    assert splits["paper-mixed"] == draw | {"train": 2500, "equal": "Na", "restrict": counts}
+    assert splits["paper-small-mixed"] == draw | {"train": 500, "equal": "Na", "restrict": counts}
+    assert splits["paper-without-3"] == draw | {
+        "train": 2000, "equal": "Na", "restrict": {"train": {"Na": [0, 1, 2, 4]}},
+    }  # fmt: skip
+    assert result.document["md"]["paper-without-3-mace-at-3"] == {
+        "committee": "paper-without-3-mace", "start": {"dataset": "all", "frames": [8, 9]}, "replicas": 2,
+        "length": "1 ns",
+    }  # fmt: skip
+    assert "paper-without-3-mace-at-0" not in result.document["md"]
+    assert "paper-specific-0-mace-at-3" not in result.document["md"]
+
+
+def test_runs_of_specific_and_mixed_models_are_reweighted_as_the_user_s_own() -> None:
+    hold = {
+        "kind": "stability", "models": ["dp"], "sizes": [5], "start": {"system": "box"}, "repeats": 1,
+        "md": {"length": "1 ps"},
+    } | DRAW  # fmt: skip
+    result = unfold({"studies": {"paper": MIX, "hold": hold}, "md": {"mine": {"committee": "dp"}}})
+    runs = ["mine", *result.entries("paper")["md"]]
+    assert result.document["analysis"]["reweight"]["md"] == runs
+    alone = unfold({"studies": {"paper": MIX}})
+    assert "analysis" not in alone.document, "all runs are reweighted by default"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"counts": [0, 3, 3]}, "each of `counts` once"),
+        ({"counts": [0, 1]}, "among `counts`, not [3]"),
+        ({"held_out": [1]}, "ions of `targets`, not [1]"),
+        ({"counts": [0, 3]}, "at least three `counts`"),
+        ({"targets": [MIX["targets"][0]] * 2}, "each of `ions of targets` once"),
+    ],
+)
+def test_charge_states_that_cannot_be_compared_are_refused(entry: dict[str, Any], said: str) -> None:
+    result = unfold({"studies": {"paper": MIX | entry}})
+    (mistake,) = result.wrong
+    assert said in mistake.expected

@@ -34,7 +34,16 @@ from mlipbench_hpc.campaign.spec.md import (
     Start,
     Thermostat,
 )
-from mlipbench_hpc.campaign.spec.models import Blocks, Committee, Draw, Growth, Model, Sets, Split
+from mlipbench_hpc.campaign.spec.models import (
+    Blocks,
+    Committee,
+    Draw,
+    Growth,
+    Model,
+    Restriction,
+    Sets,
+    Split,
+)
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.campaign.spec.speed import Speed, SpeedProtocol
 
@@ -62,6 +71,7 @@ __all__ = [
     "Profiles",
     "RadialDistribution",
     "Rattle",
+    "Restriction",
     "Reweight",
     "RunProtocol",
     "Seed",
