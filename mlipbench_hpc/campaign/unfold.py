@@ -106,7 +106,8 @@ def _lost(
     """References of a study to entries that are not there, once every study has made its own."""
     study = _kind_of(content, table)
     for key, section in study.references.items() if study else ():
-        yield from lost(document, (STUDIES, name, key), content.get(key), section)
+        beside = "trajectories" if section == "md" else ""
+        yield from lost(document, (STUDIES, name, key), content.get(key), section, beside)
 
 
 def _unknown(place: Place, kind: object, table: Iterable[str]) -> Mistake:

@@ -108,7 +108,10 @@ class Session:
         facts = self.validated.datasets, self.validated.systems, self.architectures
         threads, installed = self.site.threads_per_task, (self.potentials, foreign_versions())
         hardware = self.site.hardware or self.site.name
-        return Setting(*facts, identities, verb_versions(), threads, self.devices, *installed, hardware)
+        recorded = self.validated.recorded
+        return Setting(
+            *facts, identities, verb_versions(), threads, self.devices, *installed, hardware, recorded
+        )
 
     def expand(self, decisions: Mapping[str, bool]) -> list[Planned]:
         """Task graph. decisions: by key of a committed `decide` task, True where its committee is ready."""

@@ -67,11 +67,15 @@ BUILT_IN = (
         "md", "", ("build", "label", "train"), "no energies, temperatures or structure of this run",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
+    Verb("record", "analysis", (), "no reference run from this file of yours"),
     Verb(
         "speed", "", ("build", "label", "train"), "no measured speed of this model",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
-    Verb("analyse", "analysis", ("md",), "no averages, radial distributions or profiles of this run"),
+    Verb(
+        "analyse", "analysis", ("md", "record"),
+        "no averages, radial distributions or profiles of this run",
+    ),
     Verb("reevaluate", "", ("md", "train"), "no reweighting of this run to the other members"),
     Verb("reweight", "analysis", ("md", "reevaluate", "calibrate"), "no training band for this run"),
 )  # fmt: skip

@@ -159,9 +159,10 @@ EXAMPLE_TASKS = {
     "charge": {
         # Three systems, joined. Five splits: specific to none and to two ions, mixed, small mixed, without
         # two; two models of four members on each. Visibility of two reaches, for two ions and for all; MD of
-        # the reference, 2 x 2; of three arms at none, four at two, two models, two starts: all reweighted.
+        # the reference, 2 x 2; of three arms at none, four at two, two models, two starts: all reweighted,
+        # and two runs of two models to another committee, by two evaluations each.
         "build": 4, "label": 3, "dipole": 1, "split": 5, "visibility": 4, "train": 40, "evaluate": 40,
-        "calibrate": 10, "md": 32, "analyse": 32, "reevaluate": 28, "reweight": 28,
+        "calibrate": 10, "md": 32, "analyse": 32, "reevaluate": 36, "reweight": 32,
     },
 }  # fmt: skip
 EXAMPLE_ENVIRONMENTS = {

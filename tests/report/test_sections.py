@@ -15,8 +15,9 @@ from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_fi
 
 ANCHORS = [
     "overview", "comparison", "missing", "data_efficiency", "speed_studies", "stability",
-    "mixed_vs_specific", "thermostats", "dynamics", "polarization", "asked", "data", "models", "errors",
-    "uncertainty", "md", "speed", "structure", "profiles", "cite", "timings", "provenance",
+    "mixed_vs_specific", "thermostats", "dynamics", "reweighting_check", "polarization", "asked", "data",
+    "models", "errors", "uncertainty", "md", "speed", "structure", "profiles", "cite", "timings",
+    "provenance",
 ]  # fmt: skip
 TOY = """
 import numpy as np

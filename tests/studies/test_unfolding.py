@@ -186,3 +186,11 @@ def test_charge_states_that_cannot_be_compared_are_refused(entry: dict[str, Any]
     result = unfold({"studies": {"paper": MIX | entry}})
     (mistake,) = result.wrong
     assert said in mistake.expected
+
+
+def test_figure_s2_is_a_reweighting_of_each_case() -> None:
+    cases = {"dp": {"run": "specific-dp", "against": "mixed-dp"}, "mace": {"run": "a", "against": "b"}}
+    result = unfolded(kind="reweighting-check", cases=cases, stride=5)
+    assert result.document["reweighting"] == {
+        "paper-dp": cases["dp"] | {"stride": 5}, "paper-mace": cases["mace"] | {"stride": 5},
+    }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from mlipbench_hpc.campaign.spec.analysis import (
     Analysis,
+    CrossReweighting,
     Dynamics,
     Evaluation,
     Profiles,
@@ -46,6 +47,7 @@ from mlipbench_hpc.campaign.spec.models import (
 )
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.campaign.spec.speed import Speed, SpeedProtocol
+from mlipbench_hpc.campaign.spec.trajectory import RecordedRun
 
 __all__ = [
     "Analysis",
@@ -53,6 +55,7 @@ __all__ = [
     "Campaign",
     "Committee",
     "Count",
+    "CrossReweighting",
     "Dataset",
     "Draw",
     "Dynamics",
@@ -71,6 +74,7 @@ __all__ = [
     "Profiles",
     "RadialDistribution",
     "Rattle",
+    "RecordedRun",
     "Restriction",
     "Reweight",
     "RunProtocol",

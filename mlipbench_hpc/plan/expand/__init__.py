@@ -6,7 +6,7 @@ from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.verbs import verb_of, verbs
 from mlipbench_hpc.plan.cost import analyse
-from mlipbench_hpc.plan.expand import data, md, models, speed
+from mlipbench_hpc.plan.expand import data, md, models, recorded, reweighting, speed
 from mlipbench_hpc.plan.expand.graph import TaskGraph
 from mlipbench_hpc.plan.expand.setting import Setting
 from mlipbench_hpc.plan.graph import Planned
@@ -48,8 +48,11 @@ def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) 
             graph, name
         )  # Of all, before any is trained: tasks run in this order where they can.
     committees = {name: models.committee(graph, name, decisions) for name in campaign.committees}
-    for name in campaign.md:
-        md.md(graph, name, committees)
+    runs = {name: md.md(graph, name, committees) for name in campaign.md}
+    for name in campaign.trajectories:
+        recorded.recorded(graph, name)
+    for name in campaign.reweighting:
+        reweighting.reweighting(graph, name, runs, committees)
     for name in campaign.speed:
         speed.speed(graph, name, committees)
     _add_verbs_from_outside(graph)

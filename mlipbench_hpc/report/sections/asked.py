@@ -21,7 +21,7 @@ UNITS = {
 }  # fmt: skip
 
 
-KINDS = ("systems", "datasets", "splits", "models", "committees", "md", "speed", "studies")
+KINDS = ("systems", "datasets", "splits", "models", "committees", "md", "speed", "reweighting", "studies")
 
 
 def build(results: Results) -> Content:
