@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -74,9 +74,23 @@ def test_temperatures_fluctuate_as_the_run_s_own_rows_say(finished: Path) -> Non
     assert own["variance_over_canonical"] == pytest.approx(np.var(analysed, ddof=1) / (2 * 1600 / 96))
 
 
+def test_speeds_of_a_study_are_those_of_its_timings(finished: Path) -> None:
+    speeds = results(finished)["speed_studies"]["cost"]["speeds"]
+    assert set(speeds) == {"cost-pairs", "cost-hold-pairs-4-ase"}
+    steps = {}
+    for name in speeds:
+        ((_, values),) = committed(finished, "speed", lambda label, name=name: f"speed={name} " in label)
+        steps[name] = [median(size["seconds_per_step"]) for size in values["sizes"]]
+        derived = [one["ns_per_day"] for one in speeds[name]["sizes"]]
+        assert derived == pytest.approx([2e-6 * 86_400 / seconds for seconds in steps[name]])
+    ratio = speeds["cost-hold-pairs-4-ase"]["ratio"]["median"]
+    assert ratio == pytest.approx(steps["cost-pairs"][0] / steps["cost-hold-pairs-4-ase"][0])
+    assert "speed" not in results(finished), "the section of the campaign's own timings"
+
+
 def test_the_page_has_a_section_for_each_study_and_no_study_s_run_elsewhere(finished: Path) -> None:
     page = (finished / "store/reports/toy/report.html").read_text()
-    for name in ("data_efficiency", "stability", "thermostats"):
+    for name in ("data_efficiency", "stability", "thermostats", "speed_studies"):
         assert f'<section id="{name}"' in page
     result = results(finished)
     assert (set(result["md"]), set(result["committees"])) == ({"crystal"}, {"pairs"})
@@ -88,4 +102,4 @@ def test_the_unfolded_campaign_has_nothing_left_to_do(finished: Path) -> None:
     assert unfolded.returncode == 0, unfolded.stderr
     (finished / "plain.yaml").write_text(unfolded.stdout)
     planned = running.run(finished, "plan", "plain.yaml").stdout
-    assert "25 done, 0 to run" in planned
+    assert "27 done, 0 to run" in planned

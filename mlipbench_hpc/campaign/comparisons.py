@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from mlipbench_hpc.campaign.facts import atomic_number, atoms_in
+from mlipbench_hpc.campaign.facts import atomic_number
 from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.runs import start_of
-from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.campaign.spec import Campaign, RecordedRun
 from mlipbench_hpc.campaign.spec.analysis import Comparison
 from mlipbench_hpc.campaign.splits import Facts
+from mlipbench_hpc.data.formulas import atoms_in
 from mlipbench_hpc.data.observable import HEIGHT_OF, height_of
 
 PLACE: Place = ("analysis", "comparisons")
@@ -20,7 +21,7 @@ def check_comparisons(campaign: Campaign, facts: Facts, systems: Facts) -> Itera
     for index, comparison in enumerate(campaign.analysis.comparisons):
         place = (*PLACE, index)
         wrong = [*_runs(place, comparison, campaign), *_observables(place, comparison)]
-        wrong = wrong or [*_unlike(place, comparison, campaign, facts, systems)]
+        wrong = wrong or [*unlike(place, comparison.run, comparison.against, campaign, facts, systems)]
         yield from wrong or _without_surface(place, comparison, campaign, facts, systems)
         pair = frozenset((comparison.run, comparison.against))
         for observable in comparison.observables:
@@ -32,12 +33,12 @@ def check_comparisons(campaign: Campaign, facts: Facts, systems: Facts) -> Itera
 
 
 def _runs(place: Place, comparison: Comparison, campaign: Campaign) -> Iterator[Mistake]:
-    for key, name in (("run", comparison.run), ("against", comparison.against)):
-        if name not in campaign.md:
-            expected = f"one of {', '.join(campaign.md)}" if campaign.md else "an entry under `md`"
-            yield Mistake(
-                (*place, key), "no such entry in `md`", repr(name), expected, near(name, campaign.md)
-            )
+    every = [*campaign.md, *campaign.trajectories]
+    named = {"run": (comparison.run, list(campaign.md)), "against": (comparison.against, every)}
+    for key, (name, known) in named.items():
+        if name not in known:
+            expected = f"one of {', '.join(known)}" if known else "an entry under `md`"
+            yield Mistake((*place, key), "no such entry in `md`", repr(name), expected, near(name, known))
     if comparison.run == comparison.against:
         yield Mistake((*place, "against"), "a run against itself", repr(comparison.run), "another run")
     elif comparison.run in campaign.md and campaign.md[comparison.run].potential:
@@ -105,14 +106,16 @@ def _without_surface(
         yield Mistake((*place, "run"), "no surface in its start", received, expected, hint)
 
 
-def _unlike(
-    place: Place, comparison: Comparison, campaign: Campaign, facts: Facts, systems: Facts
+def unlike(
+    place: Place, run: str, against: str, campaign: Campaign, facts: Facts, systems: Facts
 ) -> Iterator[Mistake]:
     """Runs at two temperatures, or of different atoms: their difference is not the models'."""
-    own, other = campaign.md[comparison.run], campaign.md[comparison.against]
+    own, other = campaign.md[run], campaign.md.get(against) or campaign.trajectories[against]
     if own.temperature != other.temperature:
         received = f"{own.temperature:g} and {other.temperature:g} K"
         yield Mistake(place, "runs at two temperatures", received, "one temperature")
+    if isinstance(other, RecordedRun):
+        return
     starts = [start_of(md, facts, systems) for md in (own, other)]
     used = [
         {start.formulas[frame] for frame in md.start.frames[: md.replicas] if frame < start.frames}

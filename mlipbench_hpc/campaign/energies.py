@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from mlipbench_hpc.campaign.facts import DatasetFacts, atoms_in
+from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place
+from mlipbench_hpc.data.formulas import atoms_in
 
 # eV/atom. Bonds hold up to about 10 eV/atom; other units or another method leave far more.
 MOST_BOUND_EV = 20.0

@@ -1,7 +1,6 @@
 """Facts of datasets: read and checked before anything runs, remembered while their files do not change."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.campaign.spec import GeneratedDataset, Slab, System
+from mlipbench_hpc.data.formulas import atoms_in
 
 if TYPE_CHECKING:
     from mlipbench_hpc.data.frames import Frames
@@ -298,11 +298,6 @@ def atomic_number(symbol: str) -> int:
     from ase.data import atomic_numbers
 
     return int(atomic_numbers[symbol])
-
-
-def atoms_in(formula: str) -> dict[str, int]:
-    """Number of atoms by symbol of a composition such as H128O64."""
-    return {symbol: int(count or 1) for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula)}
 
 
 def frames_facts(frames: "Frames") -> DatasetFacts:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlipbench_hpc.data.read import Source
     from mlipbench_hpc.data.relations import Relations
 
-FACTS_VERSION = 11
+FACTS_VERSION = 12
 # Of the reader of users' files: raised when it may understand a file in another way.
 READER = 5
 Field = Literal["path", "sha256"]
@@ -67,6 +67,20 @@ def file_facts(source: Path, dataset: Brought, cache: Path | None) -> DatasetFac
         expected = f"{dataset.sha256} (correct `sha256` if the data were meant to change, else restore them)"
         return [FileProblem("sha256", f"{source} is not the pinned data", facts.sha256, expected)]
     return facts
+
+
+def path_digest(source: Path, cache: Path | None) -> str:
+    """sha256 of a file, remembered in the folder `cache` while the file does not change."""
+    state = digest(["content", str(source.resolve()), _marks(source.stat())])
+    memory = cache / f"{state}.json" if cache else None
+    known = read_json(memory) if memory else None
+    if isinstance(known, dict) and "sha256" in known:
+        return str(known["sha256"])
+    sha256 = tree_digest(source)
+    if memory:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        write_json(memory, {"sha256": sha256})
+    return sha256
 
 
 def repeated(parts: Mapping[str, tuple[Path, Brought]], cache: Path | None) -> str:
@@ -132,7 +146,8 @@ def _remembered(memory: Path | None) -> DatasetFacts | None:
         return None
     plain: dict[str, Any] = {one.name: known[one.name] for one in fields(DatasetFacts)}
     lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
-    return DatasetFacts(**(plain | lists))
+    # In their order, by which `kinds` counts: JSON here sorts the keys of a mapping.
+    return DatasetFacts(**(plain | lists | {"compositions": dict(plain["compositions"])}))
 
 
 def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFacts | list[FileProblem]:
@@ -153,7 +168,7 @@ def _looked_at(source: Path, dataset: Brought, memory: Path | None) -> DatasetFa
     )
     if memory:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        write_json(memory, asdict(facts))
+        write_json(memory, asdict(facts) | {"compositions": list(facts.compositions.items())})
     return facts
 
 

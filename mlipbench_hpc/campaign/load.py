@@ -20,12 +20,17 @@ from mlipbench_hpc.campaign.facts import (
 from mlipbench_hpc.campaign.files import Brought, file_facts, repeated
 from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem
+from mlipbench_hpc.campaign.recorded import SECTION as RECORDED
+from mlipbench_hpc.campaign.recorded import RecordedFiles, look
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
 from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.potentials.card import cards
 
-SECTIONS = ("systems", "datasets", "splits", "models", "committees", "md", "speed", "scans", "locality")
+SECTIONS = (
+    "systems", "datasets", "splits", "models", "committees", "md", "trajectories", "speed", "reweighting",
+    "scans", "locality",
+)  # fmt: skip
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -41,6 +46,7 @@ class Validated:
     systems: Mapping[str, DatasetFacts]
     files: Mapping[Place, Path]
     models: Mapping[Place, Path] = field(default_factory=dict)
+    recorded: Mapping[str, RecordedFiles] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[tuple[Path, str]]:
@@ -48,7 +54,9 @@ class Validated:
         facts = {"datasets": self.datasets, "systems": self.systems}
         data = [(path, facts[str(place[0])][str(place[1])].sha256) for place, path in self.files.items()]
         pinned = self.campaign.checkpoints
-        return data + [(path, str(pinned[place].sha256)) for place, path in self.models.items()]
+        own = data + [(path, str(pinned[place].sha256)) for place, path in self.models.items()]
+        every = [one for files in self.recorded.values() for one in files.every]
+        return own + [(one.path, one.sha256) for one in every]
 
 
 class _Part(Campaign):
@@ -98,7 +106,7 @@ def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
     problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
     if campaign is None or problems:
         raise CampaignError(problems)
-    return Validated(campaign, known.datasets, known.systems, known.files, known.models)
+    return Validated(campaign, known.datasets, known.systems, known.files, known.models, known.recorded)
 
 
 def _once(wrong: Iterable[Mistake]) -> list[Mistake]:
@@ -137,6 +145,7 @@ class _Known:
     datasets: dict[str, DatasetFacts] = field(default_factory=dict)
     checkpoints: dict[Place, CheckpointFacts] = field(default_factory=dict)
     wrong: list[Mistake] = field(default_factory=list)
+    recorded: dict[str, RecordedFiles] = field(default_factory=dict)
 
     @property
     def brought(self) -> dict[Place, Brought]:
@@ -182,6 +191,10 @@ class _Known:
                 )
         self._derived()
         self._compare_joined(cache)
+        for name, entry in self.campaign.trajectories.items() if with_data else ():
+            files, wrong = look((RECORDED, name), entry, self.folder, cache)
+            self.wrong += wrong
+            self.recorded |= {name: files} if files else {}
 
     def _look_at(self, place: Place, one: Brought, cache: Path | None) -> None:
         facts = file_facts(self.files[place], one, cache)

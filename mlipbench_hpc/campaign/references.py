@@ -8,6 +8,8 @@ from mlipbench_hpc.campaign.comparisons import check_comparisons
 from mlipbench_hpc.campaign.potentials import Potentials, symbols
 from mlipbench_hpc.campaign.probes import check_probes
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
+from mlipbench_hpc.campaign.recorded import check_recorded
+from mlipbench_hpc.campaign.reweighting import check_reweighting
 from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
 from mlipbench_hpc.campaign.sources import check_dataset, check_system
 from mlipbench_hpc.campaign.spec import Campaign, Committee, Model
@@ -36,6 +38,8 @@ REFERENCES = {
     ("scans", "start", "system"): "systems",
     ("scans", "start", "dataset"): "datasets",
     ("locality", "split"): "splits",
+    ("reweighting", "run"): "md",
+    ("reweighting", "against"): "md",
     ("analysis", "md"): "md",
 }
 Architectures = Mapping[str, "Card"]
@@ -62,11 +66,13 @@ def _at(entry: object, keys: list[str]) -> object:
     return entry
 
 
-def lost(document: Mapping[str, Any], place: Place, name: object, target: str) -> Iterator[Mistake]:
-    """Where `name`, or one of a list, is no entry of the document's section `target`."""
-    known = _entries(document, target)
+def lost(
+    document: Mapping[str, Any], place: Place, name: object, target: str, beside: str = ""
+) -> Iterator[Mistake]:
+    """Where `name`, or one of a list, is no entry of the document's section `target`, nor of `beside`."""
+    known = _entries(document, target) | _entries(document, beside)
     for index, one in enumerate(name if isinstance(name, list) else []):
-        yield from lost(document, (*place, index), one, target)
+        yield from lost(document, (*place, index), one, target, beside)
     if isinstance(name, str) and name not in known:
         expected = f"one of {', '.join(known)}" if known else f"an entry under `{target}`, which is empty"
         yield Mistake(place, f"no such entry in `{target}`", repr(name), expected, near(name, known))
@@ -94,6 +100,7 @@ def check_references(
     wrong += check_probes(campaign, facts, systems, potentials)
     wrong += check_comparisons(campaign, facts, systems)
     wrong += _reweighted(campaign)
+    wrong += [*check_reweighting(campaign, facts, systems), *check_recorded(campaign)]
     wrong += check_vacuum(campaign, architectures, potentials)
     wrong += [*_elements(campaign), *_rdf(("analysis", "rdf"), campaign, facts, systems)]
     return wrong + list(_profiles(("analysis", "profiles"), campaign))

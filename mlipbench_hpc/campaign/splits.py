@@ -7,16 +7,35 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlipbench_hpc.campaign.energies import check_energies
-from mlipbench_hpc.campaign.facts import DatasetFacts, atoms_in, drawn
+from mlipbench_hpc.campaign.facts import DatasetFacts, drawn
 from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.spec import Blocks, Split
+from mlipbench_hpc.data.formulas import atoms_in
+from mlipbench_hpc.data.selection import admits
 
 Facts = Mapping[str, DatasetFacts]
 
 
 def facts_of(split: Split, facts: Facts) -> DatasetFacts | None:
-    """Facts of the frames that a split draws from; None where they are not known, or there are no frames."""
+    """Facts of the frames that a split's sets may hold; None where they are not known, or there are none."""
+    divided = _divided_facts(split, facts)
+    known = held(split, divided) if divided else None
+    return known if known and known.frames else None
+
+
+def held(split: Split, divided: DatasetFacts) -> DatasetFacts:
+    """Of the frames that a split divides, those that one of its sets may hold."""
+    if split.restrict is None:
+        return divided
+    ways = split.restrict.train, split.restrict.held_out
+    suitable = {name for name in divided.compositions if any(admits(name, way) for way in ways)}
+    chosen = [index for index, formula in enumerate(divided.formulas) if formula in suitable]
+    return divided.select(chosen)
+
+
+def _divided_facts(split: Split, facts: Facts) -> DatasetFacts | None:
+    """Facts of the frames that a split divides; None where they are not known, or there are none."""
     known = drawn(facts[split.dataset], split.only) if split.dataset in facts else None
     return known if known and known.frames else None
 
@@ -51,6 +70,10 @@ def split_parameters(split: Split, train: int, known: DatasetFacts) -> dict[str,
         parameters["group_by"] = (
             {"block": blocks.block, "gap": blocks.gap} if blocks else {"block": None, "gap": 0}
         )
+    if split.restrict:
+        parameters["restrict"] = split.restrict.model_dump()
+    if split.equal:
+        parameters["equal"] = split.equal
     if split.reference_energies:
         parameters["reference_energies"] = split.reference_energies
     if runs := known.runs:
@@ -60,13 +83,16 @@ def split_parameters(split: Split, train: int, known: DatasetFacts) -> dict[str,
 
 def check_split(place: Place, split: Split, train: int, facts: Facts) -> Iterator[Mistake]:
     """A split with `train` frames a member (more than at first when a committee grows)."""
-    if wrong := [*_only((*place, "only"), split, facts), *_sets((*place, "sets"), split, facts)]:
+    wrong = [*_only((*place, "only"), split, facts), *_sets((*place, "sets"), split, facts)]
+    if wrong := wrong or [*_restrict((*place, "restrict"), split, facts), *_equal(place, split, facts)]:
         yield from wrong
-    elif known := facts_of(split, facts):
+    elif known := _divided_facts(split, facts):
         whose = f" with {_counts(split.only)}" if split.only else ""
         wrong = list(_sizes(place, split, train, known, f"`{split.dataset}`{whose}"))
         yield from wrong or _divided(place, split, train, known)
-        yield from _references((*place, "reference_energies"), split, facts[split.dataset], known)
+        yield from _references(
+            (*place, "reference_energies"), split, facts[split.dataset], held(split, known)
+        )
 
 
 def _only(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
@@ -74,13 +100,49 @@ def _only(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
 
     strange = [symbol for symbol in split.only if symbol not in atomic_numbers]
     for symbol in strange:
-        hint = near(symbol, atomic_numbers)
-        yield Mistake((*place, symbol), "no such element", repr(symbol), "a symbol such as O or Na", hint)
-    if strange or split.dataset not in facts or facts_of(split, facts):
+        yield _no_element((*place, symbol), symbol)
+    if strange or split.dataset not in facts or _divided_facts(split, facts):
         return
     there = "; ".join(_occurring(symbol, facts[split.dataset]) for symbol in split.only)
     message = f"no frame of `{split.dataset}` has so many atoms"
     yield Mistake(place, message, _counts(split.only), f"numbers that occur: {there}")
+
+
+def _no_element(place: Place, symbol: str) -> Mistake:
+    from ase.data import atomic_numbers
+
+    hint = near(symbol, atomic_numbers)
+    return Mistake(place, "no such element", repr(symbol), "a symbol such as O or Na", hint)
+
+
+def _restrict(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
+    """Elements that there are not, and numbers of atoms that no frame has."""
+    from ase.data import atomic_numbers
+
+    known = _divided_facts(split, facts)
+    if split.restrict is None or known is None:
+        return
+    for key, amounts in split.restrict.model_dump().items():
+        for symbol, numbers in amounts.items():
+            if symbol not in atomic_numbers:
+                yield _no_element((*place, key, symbol), symbol)
+                continue
+            there = {atoms_in(formula).get(symbol, 0) for formula in known.compositions}
+            for index, number in enumerate(numbers):
+                if number not in there:
+                    expected = f"numbers that occur: {_occurring(symbol, known)}"
+                    where = (*place, key, symbol, index)
+                    yield Mistake(where, "no frame has so many atoms", f"{symbol}{number}", expected)
+
+
+def _equal(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
+    """An element of which all frames have equally many."""
+    known = _divided_facts(split, facts)
+    if split.equal and known and len({atoms_in(name).get(split.equal, 0) for name in known.compositions}) < 2:
+        received = f"{split.equal}: {_occurring(split.equal, known)}"
+        yield Mistake(
+            (*place, "equal"), "all frames have the same number", received, "another element, or none"
+        )
 
 
 def _sets(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
@@ -173,7 +235,7 @@ def _divided(place: Place, split: Split, train: int, known: DatasetFacts) -> Ite
         return
     numbers = {formula: {atomic_numbers[s] for s in atoms_in(formula)} for formula in known.compositions}
     seen = [set[int]().union(*(numbers[formulas[index]] for index in member)) for member in parts.members]
-    if strange := set(known.species) - seen[0].intersection(*seen):
+    if strange := set(held(split, known).species) - seen[0].intersection(*seen):
         message = f"some member may be trained on no frame with {symbols(strange)}"
         yield Mistake((*place, "train"), message, f"{train} frames", "more frames a member")
 

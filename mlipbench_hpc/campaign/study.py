@@ -49,7 +49,8 @@ class Study(Generic[SpecOf]):
 
     kind: its word in campaigns; spec: schema of an entry, whose `kind` is this word; unfold: the entries that
     it makes, named after the study; a pure function. references: by key of an entry, the section of the
-    campaign where its value has to be, for keys that no made entry holds.
+    campaign where its value has to be, for keys that no made entry holds. reweighted: whether its runs are
+    reweighted to all members, as the campaign's own are by default.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Study(Generic[SpecOf]):
     spec: type[SpecOf]
     unfold: Callable[[Asked[SpecOf]], Iterable[Entry]]
     references: Mapping[str, str] = field(default_factory=dict)
+    reweighted: bool = False
 
 
 def studies() -> dict[str, Study[Any]]:

@@ -1,7 +1,7 @@
 """Unfold the studies of a campaign into ordinary entries: pure functions of the document."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -62,8 +62,8 @@ class Unfolded:
 def unfold(document: Any) -> Unfolded:
     """The document with the entries of its studies; those with mistakes make none.
 
-    Unless `analysis.reweight.md` says which runs are reweighted, those of studies are not: their runs are
-    many and compared by the study.
+    Unless `analysis.reweight.md` says which runs are reweighted, those of studies are only where the study
+    says so: their runs are many.
     """
     written = document.get(STUDIES) if isinstance(document, dict) else None
     if not isinstance(written, dict) or not written:
@@ -79,7 +79,7 @@ def unfold(document: Any) -> Unfolded:
         _unfold(unfolded, name, content, table)
     for name, content in named.items():
         unfolded.wrong.extend(_lost(unfolded.document, name, content, table))
-    _reweight_own_runs(unfolded)
+    _reweight_runs(unfolded, {name for name in named if _reweights(named[name], table)})
     return unfolded
 
 
@@ -106,7 +106,8 @@ def _lost(
     """References of a study to entries that are not there, once every study has made its own."""
     study = _kind_of(content, table)
     for key, section in study.references.items() if study else ():
-        yield from lost(document, (STUDIES, name, key), content.get(key), section)
+        beside = "trajectories" if section == "md" else ""
+        yield from lost(document, (STUDIES, name, key), content.get(key), section, beside)
 
 
 def _unknown(place: Place, kind: object, table: Iterable[str]) -> Mistake:
@@ -131,9 +132,18 @@ def _add(unfolded: Unfolded, name: str, content: Mapping[str, Any], entries: Ite
         unfolded.homes[entry.section, entry.name] = Home(name, frozenset(content), entry.origins)
 
 
-def _reweight_own_runs(unfolded: Unfolded) -> None:
-    """State the runs that are reweighted by default, where studies make runs: the user's own."""
-    document, theirs = unfolded.document, {name for section, name in unfolded.homes if section == "md"}
+def _reweights(content: Mapping[str, Any], table: Mapping[str, Study[Any]]) -> bool:
+    study = _kind_of(content, table)
+    return study is not None and study.reweighted
+
+
+def _reweight_runs(unfolded: Unfolded, reweighting: Collection[str]) -> None:
+    """State the runs that are reweighted by default, where studies make runs.
+
+    They are the user's own, and those of the studies in `reweighting`.
+    """
+    document, homes = unfolded.document, unfolded.homes.items()
+    theirs = {name for (section, name), home in homes if section == "md" and home.study not in reweighting}
     analysis = document.setdefault("analysis", {}) if theirs else None
     reweight = analysis.get("reweight", {}) if isinstance(analysis, dict) else None
     if not isinstance(analysis, dict) or not isinstance(reweight, dict) or "md" in reweight:

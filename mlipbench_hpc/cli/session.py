@@ -110,9 +110,11 @@ class Session:
         facts = self.validated.datasets, self.validated.systems, self.architectures
         threads, installed = self.site.threads_per_task, (self.potentials, foreign_versions())
         hardware = self.site.hardware or self.site.name
+        recorded = self.validated.recorded
         return Setting(
-            *facts, identities, verb_versions(), threads, self.devices, *installed, hardware, self.compilers
-        )
+            *facts, identities, verb_versions(), threads, self.devices, *installed, hardware, self.compilers,
+            recorded,
+        )  # fmt: skip
 
     @cached_property
     def compilers(self) -> Mapping[str, str]:

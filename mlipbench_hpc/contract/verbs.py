@@ -78,15 +78,20 @@ BUILT_IN = (
         "no energies, temperatures or structure of this run",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
+    Verb("record", "analysis", (), "no reference run from this file of yours"),
     Verb(
         "speed", "", ("build", "label", "train", "adopt", "kernel"), "no measured speed of this model",
         imports=tuple(entry.module for entry in ENGINES.values()),
     ),
     Verb(
-        "scan", "", ("build", "label", "train", "adopt", "kernel"), "no energy and force of this model along scans"
+        "scan", "", ("build", "label", "train", "adopt", "kernel"),
+        "no energy and force of this model along scans",
     ),
     Verb("locality", "", ("build", "label", "split"), "unknown what a water feels from beyond a radius"),
-    Verb("analyse", "analysis", ("md",), "no averages, radial distributions or profiles of this run"),
+    Verb(
+        "analyse", "analysis", ("md", "record"),
+        "no averages, radial distributions or profiles of this run",
+    ),
     Verb(
         "reevaluate", "", ("md", "train", "adopt", "kernel"),
         "no reweighting of this run to the other members",

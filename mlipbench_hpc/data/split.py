@@ -9,6 +9,7 @@ import numpy as np
 
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.grouping import Grouping, groups_of
+from mlipbench_hpc.data.selection import EVERYTHING, Selection
 
 Strata = Sequence[str]
 Parts = dict[str, list[int]]
@@ -60,18 +61,20 @@ def holding(frames: Frames, only: dict[str, int]) -> list[int]:
 
 @dataclass(frozen=True)
 class Plan:
-    """Division of frames: sizes, and either names of the sets or a grouping."""
+    """Division of frames: sizes, either names of the sets or a grouping, and what the sets keep."""
 
     sizes: Sizes
     sets: Mapping[str, Sequence[str]] | None = None
     grouping: Grouping | None = None
+    selection: Selection = EVERYTHING
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> "Plan":
         """Plan from the parameters of a `split` task."""
         sizes = Sizes(**{field.name: parameters[field.name] for field in fields(Sizes)})
         grouping = parameters.get("group_by")
-        return cls(sizes, parameters.get("sets"), Grouping(**grouping) if grouping else None)
+        selection = Selection(**(parameters.get("restrict") or {}), equal=parameters.get("equal") or "")
+        return cls(sizes, parameters.get("sets"), Grouping(**grouping) if grouping else None, selection)
 
 
 def divide(
@@ -87,29 +90,37 @@ def divide(
             raise ValueError(
                 "the data name no set of their frames: `labels: {set: …}` of the file, or `join`"
             )
-        return split_by_sets(strata, labels, plan.sets, plan.sizes)
+        return split_by_sets(strata, labels, plan.sets, plan.sizes, plan.selection)
     if plan.grouping:
         if (runs is None or not any(runs)) and plan.grouping.block is None:
             raise ValueError(
                 "the data name no trajectory of their frames: `labels: {trajectory: …}`, or blocks"
             )
-        return split_by_groups(strata, runs or [""] * len(strata), plan.grouping, plan.sizes)
+        return split_by_groups(strata, runs or [""] * len(strata), plan.grouping, plan.sizes, plan.selection)
     sizes = plan.sizes
     return split(
-        strata, sizes.validation or 0, sizes.test or 0, sizes.train, sizes.members, sizes.disjoint, sizes.seed
-    )
+        strata, sizes.validation or 0, sizes.test or 0, sizes.train, sizes.members, sizes.disjoint,
+        sizes.seed, plan.selection,
+    )  # fmt: skip
 
 
 def split(
-    strata: Strata, validation: int, test: int, train: int, members: int, disjoint: bool, seed: int
+    strata: Strata,
+    validation: int,
+    test: int,
+    train: int,
+    members: int,
+    disjoint: bool,
+    seed: int,
+    selection: Selection = EVERYTHING,
 ) -> Split:
     """Validation first, then test, then `members` training sets of `train` frames, stratified and seeded.
 
     strata: one label (composition) per frame. Held-out sets take the largest-remainder share of each
     stratum. A member's set is a prefix of its own stratified order of the pool: for one seed it is contained
     in every larger one. Unless `disjoint`, member m's set does not depend on how many members there are.
-    Where strata tie, the seed decides. Raises ValueError when the frames do not suffice, or when two members
-    would get the same set.
+    Where strata tie, the seed decides. selection: what sets keep of this division. Raises ValueError when
+    the frames do not suffice, or when two members would get the same set.
     """
     sizes = Sizes(validation, test, train, members, disjoint, seed)
     if validation + test + sizes.drawn > len(strata):
@@ -122,11 +133,15 @@ def split(
     held_out, groups = _take(groups, validation, ranks)
     tested, groups = _take(groups, test, ranks)
     pool = sorted(index for group in groups.values() for index in group)
-    return Split(held_out, tested, pool, training_sets(strata, pool, sizes))
+    return _from_pool(strata, held_out, tested, pool, sizes, selection)
 
 
 def split_by_sets(
-    strata: Strata, labels: Sequence[str], sets: Mapping[str, Sequence[str]], sizes: Sizes
+    strata: Strata,
+    labels: Sequence[str],
+    sets: Mapping[str, Sequence[str]],
+    sizes: Sizes,
+    selection: Selection = EVERYTHING,
 ) -> Split:
     """Validation and test are the frames whose label is listed under that name in `sets`; members draw from
     those listed under `train`. labels: (F,) the set that each frame names.
@@ -140,10 +155,16 @@ def split_by_sets(
     for name, chosen in sets.items():
         if not parts[name]:
             raise ValueError(f"no frame is of the set {' or '.join(chosen)}, which is to give {name}")
-    return _from_pool(strata, parts["validation"], parts["test"], parts["train"], sizes)
+    return _from_pool(strata, parts["validation"], parts["test"], parts["train"], sizes, selection)
 
 
-def split_by_groups(strata: Strata, runs: Sequence[str], grouping: Grouping, sizes: Sizes) -> Split:
+def split_by_groups(
+    strata: Strata,
+    runs: Sequence[str],
+    grouping: Grouping,
+    sizes: Sizes,
+    selection: Selection = EVERYTHING,
+) -> Split:
     """Split as by `split`, with all frames of a group in one of validation, test and pool, or in none.
 
     runs: (F,) the trajectory of each frame, whose frames follow in order. Groups are taken in an order that
@@ -157,7 +178,8 @@ def split_by_groups(strata: Strata, runs: Sequence[str], grouping: Grouping, siz
     waiting = [groups[place] for place in order]
     held_out = _fill(waiting, sizes.validation or 0, "validation", len(groups))
     tested = _fill(waiting, sizes.test or 0, "test", len(groups))
-    return _from_pool(strata, held_out, tested, sorted(index for group in waiting for index in group), sizes)
+    pool = sorted(index for group in waiting for index in group)
+    return _from_pool(strata, held_out, tested, pool, sizes, selection)
 
 
 def _fill(waiting: list[list[int]], count: int, name: str, groups: int) -> list[int]:
@@ -171,22 +193,38 @@ def _fill(waiting: list[list[int]], count: int, name: str, groups: int) -> list[
 
 
 def _from_pool(
-    strata: Strata, validation: list[int], test: list[int], pool: list[int], sizes: Sizes
+    strata: Strata,
+    validation: list[int],
+    test: list[int],
+    pool: list[int],
+    sizes: Sizes,
+    selection: Selection,
 ) -> Split:
+    """The sets as they stay after the selection. Raises ValueError where frames do not suffice."""
     if sizes.drawn > len(pool):
         raise ValueError(f"{len(pool)} frames are left for training, {sizes.drawn} are needed")
-    return Split(validation, test, pool, training_sets(strata, pool, sizes))
+    judged, tested = (selection.judged(strata, part) for part in (validation, test))
+    if selection.held_out and not (judged and tested):
+        raise ValueError("validation or test has no frame with the numbers of atoms that `held_out` states")
+    members = training_sets(strata, pool, sizes, selection)
+    return Split(judged, tested, selection.learnt(strata, pool), members)
 
 
-def training_sets(strata: Strata, pool: list[int], sizes: Sizes) -> list[list[int]]:
-    """One set of frames for each member, drawn from `pool`. Raises ValueError where two are the same."""
+def training_sets(
+    strata: Strata, pool: list[int], sizes: Sizes, selection: Selection = EVERYTHING
+) -> list[list[int]]:
+    """One set of frames for each member, drawn from `pool`. Raises ValueError where two are the same.
+
+    A member's order of the pool is the same whatever the selection keeps of it.
+    """
     seed, members = sizes.seed, sizes.members
     if sizes.disjoint:
         parts = _deal(_shuffled(strata, pool, _generator(seed, 1)), members, _generator(seed, 3, 1))
     else:
         parts = [_shuffled(strata, pool, _generator(seed, 2, member)) for member in range(members)]
     ranks = [_ranks(strata, _generator(seed, 3, 2, member)) for member in range(members)]
-    drawn = [_interleaved(part, rank)[: sizes.train] for part, rank in zip(parts, ranks, strict=True)]
+    orders = [_interleaved(part, rank) for part, rank in zip(parts, ranks, strict=True)]
+    drawn = [selection.first(strata, order, sizes.train) for order in orders]
     sets = [sorted(part) for part in drawn]
     _require_different(sets, len(pool))
     return sets

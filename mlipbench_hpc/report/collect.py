@@ -26,6 +26,8 @@ SHOWN: dict[State, Status] = {"done": "done", "failed": "failed", "stale": "stal
 Index = dict[tuple[Any, ...], list["Item"]]
 # Several figures read profiles and curves; thermo.csv is long and read for one figure only.
 CACHED_BYTES = 262_144
+# Reads a trajectory of the user, which stands where a run stands.
+RECORD = "record"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def document(
         "name": campaign.name,
         "description": campaign.description,
         "yaml": path.read_text(encoding="utf-8"),
-        "campaign": campaign.model_dump(mode="json"),
+        "campaign": _specification(campaign),
         "site": site.model_dump(mode="json"),
         "mlipbench": version(mlipbench_hpc.__name__),
         "architectures": {name: _card(cards[name]) for name in sorted(cards)},
@@ -71,6 +73,19 @@ def document(
             for name, asked in campaign.studies.items()
         },
     }
+
+
+def _specification(campaign: Campaign) -> dict[str, Any]:
+    """The campaign as plain values; the user's trajectories stand among the runs, by nobody's committee."""
+    content = campaign.model_dump(mode="json")
+    content["md"] |= {
+        name: {
+            "committee": None, "potential": None, "recorded": spec, "start": None, "length": None,
+            "temperature": spec["temperature"], "replicas": len(spec["files"]),
+        }
+        for name, spec in content["trajectories"].items()
+    }  # fmt: skip
+    return content
 
 
 def _card(card: Card) -> dict[str, Any]:
@@ -85,7 +100,8 @@ def reported(
     def in_words(item: Planned, subject: Mapping[str, Any]) -> Reported:
         state = SHOWN.get(states[item.key], "missing")
         task, failure = item.task, failures.get(item.key)
-        return Reported(task.label, task.verb, item.key, dict(subject), task.environment, state, failure)
+        verb = "md" if task.verb == RECORD else task.verb
+        return Reported(task.label, verb, item.key, dict(subject), task.environment, state, failure)
 
     wanted = [item for item in plan if states[item.key] != "maybe"]
     return [in_words(item, subject) for item in wanted for subject in item.subjects]

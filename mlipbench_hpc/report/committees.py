@@ -128,9 +128,19 @@ def _round(results: Results, committee: str, number: int) -> Round:
 
 def only(results: Results, split: str) -> str:
     """Restriction of a split to some frames, such as `only Na2` or `only without Na`; "" for all."""
-    asked = results.asked("splits", split).get("only") or {}
-    words = [f"{symbol}{count}" if count else f"without {symbol}" for symbol, count in asked.items()]
+    asked = results.asked("splits", split)
+    restricted = (asked.get("restrict") or {}).get("train") or {}
+    counts = {symbol: [count] for symbol, count in (asked.get("only") or {}).items()} | restricted
+    words = [_counts(symbol, numbers) for symbol, numbers in counts.items()]
     return f"only {' and '.join(words)}" if words else ""
+
+
+def _counts(symbol: str, numbers: list[int]) -> str:
+    """`Na2`, `without Na`, `Na0, Na1 or Na4`."""
+    words = [f"{symbol}{number}" for number in numbers]
+    if len(words) == 1:
+        return words[0] if numbers[0] else f"without {symbol}"
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _training_structures(results: Results, train: Item) -> int | None:

@@ -30,7 +30,10 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class Pair:
-    """Runs driven by one member, the runs of another member as target, and their common observables."""
+    """Runs driven by one member, the runs of another as target, and their common observables.
+
+    Both are of one committee, or the first one's runs were reweighted to the members of the second one's.
+    """
 
     driven: Line
     own: Line
@@ -38,16 +41,33 @@ class Pair:
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
+    def within(self) -> bool:
+        """True for two members of one committee."""
+        return self.driven.potential.name == self.own.potential.name
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """`member 0` and `member 2`, or of two committees `specific, member 0` and `mixed, member 0`."""
+        names = [f"member {line.potential.member}" for line in (self.driven, self.own)]
+        if not self.within:
+            names = [
+                f"{line.potential.name}, {name}"
+                for line, name in zip((self.driven, self.own), names, strict=True)
+            ]
+        return names[0], names[1]
+
+    @property
     def title(self) -> str:
         """`mace: member 0 to member 2`."""
-        source, target = self.driven.potential, self.own.potential
-        return f"{target.name}: member {source.member} to member {target.member}"
+        source, target = self.ends
+        return f"{self.own.potential.name}: {source} to {target}" if self.within else f"{source} to {target}"
 
     def about(self) -> str:
         """Committee, training structures, and the MD of both."""
-        name = self.own.potential.member
         models, own = self.driven.potential.models(), self.driven.about().rpartition("; ")[2]
-        return f"{models}; {own}; MD of member {name}: {self.own.about().rpartition('; ')[2]}"
+        target = self.own.about().rpartition("; ")[2]
+        target = target if self.within else f"{self.own.potential.models()}; {target}"
+        return f"{models}; {own}; MD of {self.ends[1]}: {target}"
 
     @property
     def outcome(self) -> tuple[float, str]:
@@ -152,11 +172,16 @@ def _check(pair: Pair, observable: Observable) -> Check | None:
 
 def table(group: Group) -> Table | None:
     """One row for each pair and observable; None where no two members of a committee drove."""
+    return table_of(pairs(group))
+
+
+def table_of(every: list[Pair]) -> Table | None:
+    """One row for each pair and observable; None without any."""
     rows = [
         [f"{pair.title} ({pair.about()})", check.observable.label, pair.outcome[1], check.words,
          *(number(value) for value in (pair.outcome[0], check.before, check.after, check.sampling)),
          f"{100 * check.inside:.0f} %"]
-        for pair in pairs(group)
+        for pair in every
         for check in checks(pair)
     ]  # fmt: skip
     header = ["from, to (committee, training, MD)", "observable", "verdict", "result", "std(h), kT",
@@ -166,11 +191,16 @@ def table(group: Group) -> Table | None:
 
 def sentences(group: Group) -> list[str]:
     """One sentence for each pair, with the result for each observable."""
+    return sentences_of(pairs(group))
+
+
+def sentences_of(every: list[Pair]) -> list[str]:
+    """One sentence for each pair, with the result for each observable."""
     lines = []
-    for pair in pairs(group):
+    for pair in every:
         parts = [f"{check.observable.title}: {check.words}" for check in checks(pair)]
         if parts:
-            target = f"against MD of member {pair.own.potential.member}"
+            target = f"against MD of {pair.ends[1]}"
             lines.append(
                 f"Reweighting {pair.title} ({pair.about()}; verdict: {pair.outcome[1]}), {target}. "
                 f"{'; '.join(parts)}."
@@ -180,6 +210,11 @@ def sentences(group: Group) -> list[str]:
 
 def numbers(group: Group) -> list[dict[str, Any]]:
     """Numbers of each pair and observable for results.json, in the observable's unit."""
+    return numbers_of(pairs(group))
+
+
+def numbers_of(every: list[Pair]) -> list[dict[str, Any]]:
+    """Numbers of each pair and observable for results.json, in the observable's unit."""
     return [
         {
             "committee": pair.own.potential.name, "from": pair.driven.potential.member,
@@ -188,17 +223,18 @@ def numbers(group: Group) -> list[dict[str, Any]]:
             "rms_before": check.before, "rms_after": check.after, "rms_sampling": check.sampling,
             "inside_two_se": check.inside,
         }
-        for pair in pairs(group)
+        for pair in every
         for check in checks(pair)
     ]  # fmt: skip
 
 
 def figures(group: Group) -> list[Figure]:
     """Figures of all pairs, each with all its observables."""
-    return [_draw(group, pair, checks(pair)) for pair in pairs(group) if checks(pair)]
+    return [draw(group, pair, checks(pair)) for pair in pairs(group) if checks(pair)]
 
 
-def _draw(group: Group, pair: Pair, checked: list[Check]) -> Figure:
+def draw(group: Group, pair: Pair, checked: list[Check], study: str = "") -> Figure:
+    """A panel for each observable of a pair; study: of which the pair is, "" for the campaign's own."""
     canvas, axes, spare = panels(len(checked), 3)
     for place, check in zip(axes, checked, strict=True):
         _panel(place, check, pair)
@@ -214,11 +250,14 @@ def _draw(group: Group, pair: Pair, checked: list[Check]) -> Figure:
         f"Verdict before this MD: {pair.outcome[1]}, std(h) = {number(pair.outcome[0])} kT."
     )
     name = f"reweighting-{group.slug}-{pair.own.potential.name}-{ends}"
-    return finish(name, "Validation of reweighting", caption, columns, canvas)
+    title = "Validation of reweighting"
+    if study:
+        name, title = f"{study}-{name}", f"{study}: validation of reweighting"
+    return finish(name, title, caption, columns, canvas)
 
 
 def _panel(axes: Axes, check: Check, pair: Pair) -> None:
-    source, target = pair.driven.potential.member, pair.own.potential.member
+    source, target = pair.ends
     axis = check.observable.axis
     axes.set_xlabel(axis.title if axis else "")
     axes.set_ylabel(check.observable.label)
@@ -229,10 +268,10 @@ def _panel(axes: Axes, check: Check, pair: Pair) -> None:
     for each, colour in zip(drawn, (GREY, COLOURS[1]), strict=True):
         low, high = each.mean - 2 * each.se, each.mean + 2 * each.se
         axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
-    label = f"MD of member {target}"
+    label = f"MD of {target}"
     axes.plot(x, check.own.mean, color=GREY, linewidth=2.6, alpha=0.6, label=label)
-    axes.plot(x, check.driving.mean, color=COLOURS[0], linewidth=1.0, label=f"MD of member {source}, driving")
-    label = f"member {source} reweighted to member {target}"
+    axes.plot(x, check.driving.mean, color=COLOURS[0], linewidth=1.0, label=f"MD of {source}, driving")
+    label = f"{source} reweighted to {target}"
     axes.plot(x, check.reweighted.mean, color=COLOURS[1], linestyle=(0, (5, 1.5)), label=label)
     occupied = x[check.judged]
     if axis == HEIGHT:

@@ -10,7 +10,7 @@ from mlipbench_hpc.report.text import count, number
 
 @dataclass(frozen=True)
 class DrivingPotential:
-    """A reference potential, or one member of a committee.
+    """A reference potential, a trajectory of another program as reference, or one member of a committee.
 
     final: the committee's last trained round; None for a reference potential and where nothing is planned.
     """
@@ -19,10 +19,13 @@ class DrivingPotential:
     reference: bool
     final: Round | None = None
     member: int = 0
+    recorded: bool = False
 
     @property
     def title(self) -> str:
-        """`mace`, `reference potential electrode`."""
+        """`mace`, `reference potential electrode`, `trajectory dft`."""
+        if self.recorded:
+            return f"trajectory {self.name}"
         return f"reference potential {self.name}" if self.reference else self.name
 
     def models(self) -> str:
@@ -33,6 +36,8 @@ class DrivingPotential:
 
     def drives(self) -> str:
         """Driving potential in words, beside numbers of an MD run."""
+        if self.recorded:
+            return f"{self.title}, by another program"
         if self.reference:
             return f"driven by the {self.models()}"
         return f"driven by member {self.member} of {self.name} ({self.models()})"
@@ -43,6 +48,8 @@ def driving_potential(results: Results, md: str) -> DrivingPotential:
     """The potential that drives one entry of `md`."""
     spec = results.asked("md", md)
     committee = spec.get("committee")
+    if spec.get("recorded"):
+        return DrivingPotential(md, reference=True, recorded=True)
     if committee is None:
         return DrivingPotential(str(spec.get("potential")), reference=True)
     final = final_round(results, committee)

@@ -1,5 +1,6 @@
 """C_dip and P_surv of the runs of one study of dynamics, by driving potential and number of ions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,11 +47,16 @@ class Motion:
 def motions(part: Part) -> list[Motion]:
     """The study's runs that have either function, by number of ions, then in the order of the study."""
     order = {name: place for place, name in enumerate(part.spec.runs)}
+    return motions_of(groups(part.with_runs(part.spec.runs)), order)
+
+
+def motions_of(every_group: list[Group], order: Mapping[str, int]) -> list[Motion]:
+    """Runs of groups with either function, by number of ions, then by `order`; others are left out."""
     every = [
         Motion(group, line, _ions(group), bands)
-        for group in groups(part.with_runs(part.spec.runs))
+        for group in every_group
         for line in group.drawn
-        if (bands := _bands(line))
+        if line.name in order and (bands := _bands(line))
     ]
     return sorted(every, key=lambda own: (own.ions, order[own.line.name]))
 

@@ -234,6 +234,8 @@ def _lines(results: Results, name: str) -> dict[Key, Line]:
 
 
 def _constraints(spec: dict[str, Any]) -> str:
+    if spec.get("recorded"):
+        return "fixed atoms not known"
     layers, atoms = spec.get("fixed_layers") or 0, len(spec.get("fixed_atoms") or [])
     parts = [count(layers, "fixed layer")] * bool(layers) + [count(atoms, "fixed atom")] * bool(atoms)
     return " and ".join(parts) or "no fixed atoms"

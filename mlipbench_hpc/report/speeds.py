@@ -46,7 +46,20 @@ class Size:
     @property
     def ns_per_day(self) -> float:
         """Nanoseconds of MD in a day at the median."""
-        return 1e-3 * self.timestep * SECONDS_A_DAY / median(self.seconds)
+        return self._ns_per_day(median(self.seconds))
+
+    @property
+    def least_ns_per_day(self) -> float:
+        """The same of the slowest block."""
+        return self._ns_per_day(max(self.seconds))
+
+    @property
+    def most_ns_per_day(self) -> float:
+        """The same of the fastest block."""
+        return self._ns_per_day(min(self.seconds))
+
+    def _ns_per_day(self, seconds: float) -> float:
+        return 1e-3 * self.timestep * SECONDS_A_DAY / seconds
 
     @property
     def spread(self) -> float:

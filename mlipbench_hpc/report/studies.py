@@ -9,11 +9,11 @@ from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.section import Caution, Content, Heading
 from mlipbench_hpc.report.sections import md, models
 
-KINDS = ("committees", "md")
+KINDS = ("committees", "md", "speed")
 
 
 def own(results: Results) -> Results:
-    """The results of the campaign's own committees and runs, without those that studies made."""
+    """The results of the campaign's own committees, runs and timings, without those that studies made."""
     entries = [study["entries"] for study in _unfolded(results).values()]
     theirs = {kind: {name for own in entries for name in own.get(kind, [])} for kind in KINDS}
     if not any(theirs.values()):

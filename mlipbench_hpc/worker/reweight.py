@@ -1,4 +1,4 @@
-"""reweight: averages of every other committee member from the frames of the driving one."""
+"""reweight: averages of other committee members from the frames of the driving one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from mlipbench_hpc.analysis.profiles import ORIENTATION_WIDTH, TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.resampling import Weights, bootstrap, combined, resampled, reweighted
 from mlipbench_hpc.analysis.reweighting import SEVERITY, Quality, quality, reduced
 from mlipbench_hpc.analysis.spread import Spread, spread
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Ints, composition
 from mlipbench_hpc.data.observable import Observable, height_of
 from mlipbench_hpc.data.summary import number
@@ -30,14 +31,16 @@ FEWEST_FRAMES = 2
 def run(context: Context) -> dict[str, Any]:
     """Write reweighted-NAME.csv of each curve: profiles where there is a slab, else every g(r).
 
-    `skipped` gives the reason where reweighting is impossible.
+    Members are those of the driving committee, among which `driving_member` drove, or, where that is None,
+    those of another one; then the energies of what drove are upstream as `driving`. `skipped` gives the
+    reason where reweighting is impossible.
     """
     parameters, notes = context.parameters, Notes()
     if context.upstream_values("md").get("outcome") == "unstable":
         return {"skipped": "the run was unstable: it is left out"}
     stretch = Stretch.of(context.upstream("md"), parameters["equilibration"], parameters["blocks"])
-    indices, energies = member_energies(context)
-    known = np.isfinite(energies).all(axis=0)
+    indices, energies, driving = member_energies(context)
+    known = np.isfinite(energies).all(axis=0) & np.isfinite(driving)
     if not known.all():
         notes.say(f"{int((~known).sum())} frames where a member's energy is not finite were left out")
     known &= np.isin(indices, stretch.chosen)
@@ -46,8 +49,7 @@ def run(context: Context) -> dict[str, Any]:
         reason = f"{len(rows)} of {len(stretch)} frames have energies of all members"
         return {"skipped": f"{reason}, fewer than {FEWEST_FRAMES}: use longer runs"}
     notes.dropped(stretch.dropped)
-    energies = energies[:, known]
-    h = reduced(energies, energies[parameters["driving_member"]], parameters["temperature"])
+    h = reduced(energies[:, known], driving[known], parameters["temperature"])
     qualities = {
         member: quality(row) for member, row in enumerate(h) if member != parameters["driving_member"]
     }
@@ -78,9 +80,19 @@ def _interval(stretch: Stretch) -> float | None:
     return float(np.ptp(stretch.times)) / (len(stretch) - 1) if len(stretch) > 1 else None
 
 
-def member_energies(context: Context) -> tuple[Ints, Floats]:
-    """Indices (K,) into the trajectory and energies (M, K) eV of all members there."""
-    with np.load(context.upstream("energies") / ENERGIES, allow_pickle=False) as archive:
+def member_energies(context: Context) -> tuple[Ints, Floats, Floats]:
+    """Indices (K,) into the trajectory, energies (M, K) eV of all members there, and (K,) of what drove."""
+    indices, energies = _energies(context, "energies")
+    if (member := context.parameters["driving_member"]) is not None:
+        return indices, energies, energies[member]
+    same, driving = _energies(context, "driving")
+    if not np.array_equal(indices, same):
+        raise InputFailure("the driving member was evaluated on other frames than the others; plan again")
+    return indices, energies, driving[0]
+
+
+def _energies(context: Context, role: str) -> tuple[Ints, Floats]:
+    with np.load(context.upstream(role) / ENERGIES, allow_pickle=False) as archive:
         return archive["indices"], archive["energies"]
 
 

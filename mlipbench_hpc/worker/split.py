@@ -36,7 +36,8 @@ def run(context: Context) -> dict[str, Any]:
     chosen = frames.select(drawn)
     parts = drawn_parts(chosen, parameters, [runs[index] for index in drawn] if runs else None)
     require_learned(chosen, parts)
-    source, energies = references(frames, chosen, parts.pool, parameters)
+    learnt = chosen.select(sorted({*parts.validation, *parts.test, *parts.pool})).species()
+    source, energies = references(frames, chosen, parts.pool, learnt, parameters)
     residuals = offsets(chosen, parts.pool, energies)
     parts = parts.of(drawn)
     record = {"validation": parts.validation, "test": parts.test, "members": parts.members}
@@ -83,9 +84,9 @@ def drawn_parts(frames: Frames, parameters: dict[str, Any], runs: Sequence[str] 
 
 
 def references(
-    frames: Frames, chosen: Frames, pool: list[int], parameters: dict[str, Any]
+    frames: Frames, chosen: Frames, pool: list[int], species: list[int], parameters: dict[str, Any]
 ) -> tuple[str, Energies]:
-    """Source of the reference energies, in a word, and eV by atomic number of all species in chosen.
+    """Source of the reference energies, in a word, and eV by atomic number of all `species` of the sets.
 
     Isolated atoms are taken where the data hold any, else a fit to the pool. Raises InputFailure for a
     species without an energy.
@@ -94,7 +95,8 @@ def references(
 
     asked, alone = parameters.get("reference_energies"), isolated_atoms(frames)
     if asked == FIT or (asked is None and not len(alone)):
-        return FIT, reference_energies(chosen, pool)
+        fitted = reference_energies(chosen, pool)
+        return FIT, {number: fitted[number] for number in species}
     try:
         source = "stated" if isinstance(asked, dict) else ISOLATED
         energies = (
@@ -104,12 +106,12 @@ def references(
         )
     except ValueError as error:
         raise InputFailure(str(error)) from error
-    if lost := set(chosen.species()) - set(energies):
+    if lost := set(species) - set(energies):
         names = ", ".join(chemical_symbols[number] for number in sorted(lost))
         raise InputFailure(
             f"no reference energy of {names} ({source}): give it under `reference_energies`, or `fit`"
         )
-    return source, {number: energies[number] for number in chosen.species()}
+    return source, {number: energies[number] for number in species}
 
 
 def separations(runs: list[str], parts: Split) -> dict[str, Any]:

@@ -194,6 +194,18 @@ def test_facts_are_remembered_until_the_file_or_the_way_of_reading_changes(tmp_p
     assert facts_of(data, cache) == first
 
 
+def test_remembered_frames_keep_their_compositions(tmp_path: Path):
+    """Methane-like frames come last in the file, and first in the alphabet."""
+    text = extxyz(3) + extxyz(6)[len(extxyz(3)) :].replace("\nO ", "\nC ")
+    write(tmp_path, text)
+    data, cache = tmp_path / "data" / "water.xyz", tmp_path / "cache"
+    looked, remembered = facts_of(data, cache), facts_of(data, cache)
+    assert isinstance(looked, DatasetFacts), looked
+    assert isinstance(remembered, DatasetFacts)
+    assert remembered.formulas == looked.formulas
+    assert len(set(looked.formulas)) == 2
+
+
 def test_a_second_look_at_much_data_is_quick(tmp_path: Path):
     folder = tmp_path / "npy"
     (folder / "set.000").mkdir(parents=True)

@@ -61,11 +61,11 @@ def test_what_studies_make_stands_among_the_other_entries(tmp_path: Path) -> Non
 
 def test_equal_tasks_of_studies_are_one(tmp_path: Path) -> None:
     """By hand: of the toy 11; n = 4 adds a split, two trainings, two evaluations, a calibration; n = 8
-    nothing, for the campaign's own committee is that one; each of the four runs is analysed.
+    nothing, for the campaign's own committee is that one; each of the four runs is analysed; two timings.
     """
     tasks = plan(write_studied(tmp_path))
     assert Counter(item.task.verb for item in tasks) == {
-        "build": 1, "split": 2, "train": 4, "evaluate": 4, "calibrate": 2, "md": 6, "analyse": 6,
+        "build": 1, "split": 2, "train": 4, "evaluate": 4, "calibrate": 2, "md": 6, "analyse": 6, "speed": 2,
     }  # fmt: skip
     shared = [item.subjects for item in tasks if item.task.verb == "train"]
     names = [{subject["committee"] for subject in subjects} for subjects in shared]
@@ -137,6 +137,12 @@ def test_a_campaign_without_studies_is_not_touched() -> None:
          "no such entry in `committees`", "pairs"),
         ("chain: {committee: pairs, engine: ase", "chain: {committee: pairs, engine: as", 25,
          "heat.cases.chain.engine", "one of ase, lammps", ""),
+        ("committees: [pairs, h", "committees: [pears, h", 29, "cost.committees[0]", "no such entry",
+         "pairs"),
+        ("engines: {hold-pairs-4: [ase]}", "engines: {hold-pairs-4: [lammps]}", 30,
+         "cost.engines.hold-pairs-4[0]", "toy does not run in it", ""),
+        ("    block_time: 0.05 s", "    block_tme: 0.05 s", 34, "cost.block_tme", "unknown key",
+         "block_time"),
         ("chain: {committee: pairs", "chain: {potential: spc-fw", 25, "heat.cases.chain.potential",
          "species that spc-fw does not know: Ar", ""),
     ],
@@ -245,6 +251,7 @@ def test_validate_says_what_studies_make(tmp_path: Path, capsys: pytest.CaptureF
     said = capsys.readouterr().out
     assert "  study learning: data-efficiency; makes splits 2, committees 2\n" in said
     assert "  study hold: stability; makes splits 1, committees 1, md 2\n" in said
+    assert "  study cost: speed; makes speed 2\n" in said
 
 
 def test_the_schema_describes_every_study() -> None:
@@ -256,8 +263,8 @@ def test_the_schema_describes_every_study() -> None:
         for one in choices["oneOf"]
     }
     known = {
-        "data-efficiency", "dynamics", "foundation", "polarization", "roughness", "solvation", "stability",
-        "thermostats", "visibility",
+        "data-efficiency", "dynamics", "foundation", "mixed-vs-specific", "polarization",
+        "reweighting-check", "roughness", "solvation", "speed", "stability", "thermostats", "visibility",
     }  # fmt: skip
     assert kinds == set(studies()) == known
     plain = Campaign.model_json_schema()

@@ -159,9 +159,18 @@ EXAMPLE_TASKS = {
     "studies": {
         # Splits of four sizes for three repeats and for one. DP: 4 x 3 members, shared by both studies; MACE:
         # 4 once, and 2 x 3 for the runs. Calibrated: what has three members, 4 of DP and 2 of MACE. MD: three
-        # of the reference, 2 x 2 x 3 of stability, one of each engine; nothing is reweighted.
+        # of the reference, 2 x 2 x 3 of stability, one of each engine; nothing is reweighted. Timed: DP in
+        # two engines, MACE in one.
         "build": 1, "label": 1, "dipole": 1, "split": 8, "train": 22, "evaluate": 22, "calibrate": 6,
-        "md": 17, "analyse": 17,
+        "md": 17, "analyse": 17, "speed": 3,
+    },
+    "charge": {
+        # Three systems, joined. Five splits: specific to none and to two ions, mixed, small mixed, without
+        # two; two models of four members on each. Visibility of two reaches, for two ions and for all; MD of
+        # the reference, 2 x 2; of three arms at none, four at two, two models, two starts: all reweighted,
+        # and two runs of two models to another committee, by two evaluations each.
+        "build": 4, "label": 3, "dipole": 1, "split": 5, "visibility": 4, "train": 40, "evaluate": 40,
+        "calibrate": 10, "md": 32, "analyse": 32, "reevaluate": 36, "reweight": 32,
     },
 }  # fmt: skip
 EXAMPLE_ENVIRONMENTS = {
@@ -172,6 +181,7 @@ EXAMPLE_ENVIRONMENTS = {
     "architectures": ["analysis", "deepmd", "fairchem", "grace", "jax", "mace", "reference"],
     "ions": ["analysis", "deepmd", "mace", "reference"],
     "studies": ["analysis", "deepmd", "mace", "reference"],
+    "charge": ["analysis", "deepmd", "mace", "reference"],
 }
 
 

@@ -14,9 +14,10 @@ from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_figures, all_sections, together
 
 ANCHORS = [
-    "overview", "comparison", "missing", "data_efficiency", "stability", "thermostats", "dynamics",
-    "polarization", "foundation", "solvation", "visibility", "roughness", "asked", "data", "models", "errors",
-    "uncertainty", "md", "speed", "structure", "profiles", "cite", "timings", "provenance",
+    "overview", "comparison", "missing", "data_efficiency", "speed_studies", "stability",
+    "mixed_vs_specific", "thermostats", "dynamics", "reweighting_check", "polarization", "foundation",
+    "solvation", "visibility", "roughness", "asked", "data", "models", "errors", "uncertainty", "md",
+    "speed", "structure", "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip
 TOY = """
 import numpy as np

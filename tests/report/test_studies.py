@@ -9,7 +9,7 @@ import pytest
 from charged import add, change, collected
 from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes, npz
 
-from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Split
+from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Speed, Split
 from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report import (
@@ -17,6 +17,7 @@ from mlipbench_hpc.report import (
     dynamics,
     foundation,
     polarization,
+    speed_ratios,
     stability,
     thermostats,
 )
@@ -27,6 +28,8 @@ from mlipbench_hpc.report.sections.data_efficiency import SECTION as LEARNING
 from mlipbench_hpc.report.sections.dynamics import SECTION as MOTION
 from mlipbench_hpc.report.sections.foundation import SECTION as FOUNDATION
 from mlipbench_hpc.report.sections.polarization import SECTION as POLAR
+from mlipbench_hpc.report.sections.speed import SECTION as SPEED
+from mlipbench_hpc.report.sections.speed_studies import SECTION as COST
 from mlipbench_hpc.report.sections.stability import SECTION as HOLD
 from mlipbench_hpc.report.sections.thermostats import SECTION as HEAT
 from mlipbench_hpc.report.studies import own, parts
@@ -52,8 +55,14 @@ STUDIES: dict[str, Any] = {
     },
     "motion": {"kind": "dynamics", "runs": ["truth", "charged", "neutral"]},
     "polar": {"kind": "polarization", "datasets": ["film"]},
+    "cost": {
+        "kind": "speed", "start": {"system": "box"}, "committees": ["learning-local-20", "mace"],
+        "engines": {"learning-local-20": ["lammps", "ase"]},
+    },
 }  # fmt: skip
-SCHEMAS: dict[str, Any] = {"splits": Split, "committees": Committee, "md": MolecularDynamics}
+SCHEMAS: dict[str, Any] = {
+    "splits": Split, "committees": Committee, "md": MolecularDynamics, "speed": Speed,
+}  # fmt: skip
 # By model and size: energies in meV/atom and forces in meV/Å of each repeat.
 ENERGIES = {
     ("local", 10): (8.0, 10.0), ("local", 20): (5.0, 6.0), ("tiny", 10): (4.0,), ("tiny", 20): (1.5,),
@@ -81,7 +90,7 @@ def studied(campaign: Any) -> Any:
     unfolded = unfold({"studies": STUDIES})
     for section, name in unfolded.homes:
         entry = SCHEMAS[section].model_validate(unfolded.document[section][name])
-        document[section][name] = entry.model_dump(mode="json")
+        document.setdefault(section, {})[name] = entry.model_dump(mode="json")
     campaign.document["studies"] = {
         name: {"kind": study["kind"], "entries": unfolded.entries(name)} for name, study in STUDIES.items()
     }
@@ -121,7 +130,7 @@ def test_a_study_has_the_results_of_its_own_entries_and_the_rest_has_not(studied
 def test_a_campaign_without_studies_has_no_such_sections(campaign: Any) -> None:
     results = collected(campaign)
     assert own(results) is results
-    for section in (LEARNING, HOLD, HEAT, MOTION, POLAR, FOUNDATION):
+    for section in (LEARNING, HOLD, HEAT, MOTION, POLAR, FOUNDATION, COST):
         content = section.build(results)
         assert (content.blocks, content.numbers, content.verdict, content.warnings) == ([], {}, [], [])
 
@@ -292,6 +301,79 @@ def heat(campaign: Any) -> None:
             described = [one.to_json() for one in THERMO if one.name in thermo]
             values = {"thermo": thermo, "descriptors": described, "equilibration_ps": 1.0, "analysed_ps": 9.0}
             campaign.commit("analyse", subject, values, {})
+
+
+def time(campaign: Any, processors: tuple[str, str, str] = ("Xeon 9",) * 3) -> None:
+    """Steps of 1, 2 and 8 ms of 100 atoms by DP in LAMMPS, DP in ASE and MACE, blocks 10 % about them."""
+    committees = ("learning-local-20", "learning-local-20", "mace")
+    names = ("cost-learning-local-20-lammps", "cost-learning-local-20-ase", "cost-mace")
+    for name, committee, ms, processor in zip(names, committees, (1.0, 2.0, 8.0), processors, strict=True):
+        sizes = [
+            {"copies": copies, "repeats": [copies, 1, 1], "atoms": 100 * copies, "mobile": 90, "edges": 4000,
+             "skin_A": 0.0, "energy_eV": -1.0, "first_s": 8.0, "warm_up_s": 0.4, "steps_per_block": 40,
+             "seconds_per_step": [1e-3 * ms * copies * part for part in (1.0, 0.9, 1.1, 1.0, 1.0)],
+             "load_average": 0.5, "peak_bytes": 2**29, "wall_s": 20.0}
+            for copies in (1, 2)
+        ]  # fmt: skip
+        values = {
+            "sizes": sizes, "ended": {"by": "copies", "sentence": "all asked"}, "load_s": 3.0,
+            "hardware": {"processor": processor, "cores": 2, "gpu": None}, "cutoff_A": 4.5,
+            "engine": "lammps" if "lammps" in name else "ase", "timestep_ps": 0.0005,
+        }  # fmt: skip
+        parameters: dict[str, Any] = {"dtype": "float32", "device": "cpu", "threads": 1}
+        parameters |= {"hyperparameters": {}, "thermostat": {}}
+        campaign.commit("speed", {"speed": name, "committee": committee}, values, {}, None, parameters)
+
+
+def test_speeds_are_divided_by_that_of_mace(studied: Any) -> None:
+    """8 ms over 1 ms; the slowest block of 1.1 ms to the fastest of MACE's, 7.2 ms: 6.55, and 8.8/0.9: 9.78.
+
+    0.5 fs a step of 1 ms: 86.4 million steps a day, 43.2 ns. The paper: almost 20.
+    """
+    learn(studied)
+    time(studied)
+    (part,) = parts(collected(studied), "speed")
+    every = speed_ratios.costs(part)
+    rows = speed_ratios.table(part, every).rows
+    assert [row[3:7] for row in rows] == [
+        ["100", "10.0", "43.2", "8.00 (6.55 to 9.78)"],
+        ["100", "20.0", "21.6", "4.00 (3.27 to 4.89)"],
+        ["100", "80.0", "5.40", "1.00"],
+    ]
+    assert [row[7] for row in rows[:2]] == ["115 (100 to 130)"] * 2
+    beside = speed_ratios.paper(part, every)
+    assert beside is not None
+    assert beside.rows[1] == ["speed, cost-learning-local-20-lammps / mace", "almost 20", "8.00", "0.400"]
+    assert beside.rows[0] == ["engine of cost-learning-local-20-lammps", "deepmd-jax, JAX-MD", "lammps", "–"]
+    assert "Systems differ" in beside.caption
+
+
+def test_the_section_of_speed_has_figures_of_its_own_and_no_times_in_its_verdict(studied: Any) -> None:
+    learn(studied)
+    time(studied)
+    results = collected(studied)
+    content = COST.build(results)
+    bars, accuracy, scaling = content.figures
+    assert bars.name == "speed-cost-ns-per-day"
+    assert bars.columns["ratio"] == pytest.approx([8.0, 4.0, 1.0])
+    assert bars.columns["least"] == pytest.approx([43.2 / 1.1, 21.6 / 1.1, 5.4 / 1.1])
+    assert accuracy.columns["force_rmse_meV_per_A"][0] == pytest.approx(115)
+    assert scaling.columns["atoms"] == [100, 200] * 3
+    assert content.verdict == [["Study cost (speed): 3 of 3 timings done."]]
+    assert content.summary[0].startswith("Study cost: cost-learning-local-20-lammps 43.2 ns/day, 8.00 x of")
+    numbers = content.numbers["speed_studies"]["cost"]["speeds"]["cost-learning-local-20-ase"]
+    assert numbers["ratio"]["median"] == pytest.approx(4.0)
+    assert SPEED.build(own(results)).blocks == [], "the campaign's own section times nothing"
+
+
+def test_no_ratio_between_two_machines(studied: Any) -> None:
+    time(studied, ("Xeon 9", "EPYC", "Xeon 9"))
+    content = COST.build(collected(studied))
+    speeds = content.numbers["speed_studies"]["cost"]["speeds"]
+    assert speeds["cost-learning-local-20-ase"]["ratio"] is None
+    assert speeds["cost-learning-local-20-lammps"]["ratio"]["median"] == pytest.approx(8.0)
+    (caution,) = content.warnings
+    assert "cost-learning-local-20-ase has no ratio to mace" in caution.sentence
 
 
 def test_temperatures_and_their_variance_beside_the_canonical_one(studied: Any) -> None:

@@ -183,3 +183,106 @@ def test_probes_that_say_too_much_or_too_little_are_refused(
     (mistake,) = beside(entry).wrong
     assert mistake.place == ("studies", "paper", *place)
     assert said in mistake.expected
+
+
+def test_table_i_is_a_timing_of_each_committee_and_engine() -> None:
+    protocol = {"start": {"dataset": "neutral", "frames": [4]}, "timestep": "0.5 fs", "scan_time": "10 min"}
+    engines = {"dp": ["lammps", "jax-md"]}
+    result = unfolded(kind="speed", committees=["dp", "mace"], engines=engines, against="mace", **protocol)
+    assert result.document["speed"] == {
+        "paper-dp-lammps": protocol | {"committee": "dp", "engine": "lammps"},
+        "paper-dp-jax-md": protocol | {"committee": "dp", "engine": "jax-md"},
+        "paper-mace": protocol | {"committee": "mace"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"committees": ["dp", "dp"]}, "each of `committees` once"),
+        ({"engines": {"dp": []}}, "each of `engines.dp` once, and one at least"),
+        ({"engines": {"pd": ["ase"]}}, "under `engines` only what `committees` lists, not pd"),
+        ({"against": "mace"}, "under `against` only what `committees` lists, not mace"),
+        ({"start": {"dataset": "neutral", "frames": [1, 2]}}, "one frame"),
+    ],
+)
+def test_timings_that_cannot_be_made_are_refused(entry: dict[str, Any], said: str) -> None:
+    good = {"kind": "speed", "committees": ["dp"], "start": {"dataset": "neutral"}}
+    result = unfold({"studies": {"paper": good | entry}})
+    assert [said in f"{mistake.message} {mistake.expected}" for mistake in result.wrong] == [True]
+
+
+MIX: dict[str, Any] = {
+    "kind": "mixed-vs-specific", "models": ["dp", "mace"], "counts": [0, 1, 2, 3, 4], "train": 500,
+    "members": 5, "md": {"length": "1 ns"}, "replicas": 2, "held_out": [3],
+    "targets": [
+        {"ions": 0, "start": {"dataset": "all", "frames": [1, 2]}},
+        {"ions": 3, "start": {"dataset": "all", "frames": [8, 9]}},
+    ],
+} | DRAW | {"dataset": "all"}  # fmt: skip
+
+
+def test_figures_4_and_6_are_specific_and_mixed_committees_run_at_their_targets() -> None:
+    """Two specific splits, mixed with 5 x 500 and with 500 in all, and 4 x 500 without three ions.
+
+    By hand: five splits, two committees each, of five members; runs: at 0 of three arms, at 3 of four.
+    """
+    result = unfolded(**MIX)
+    entries = result.entries("paper")
+    assert entries["splits"] == [
+        "paper-specific-0", "paper-specific-3", "paper-mixed", "paper-small-mixed", "paper-without-3",
+    ]  # fmt: skip
+    assert len(entries["committees"]) == 10
+    assert len(entries["md"]) == 2 * (3 + 4)
+    splits = result.document["splits"]
+    draw = DRAW | {"dataset": "all", "members": 5}
+    counts = {"train": {"Na": [0, 1, 2, 3, 4]}}
+    own = {"Na": [3]}
+    assert splits["paper-specific-3"] == draw | {"train": 500, "restrict": {"train": own, "held_out": own}}
+    assert splits["paper-mixed"] == draw | {"train": 2500, "equal": "Na", "restrict": counts}
+    assert splits["paper-small-mixed"] == draw | {"train": 500, "equal": "Na", "restrict": counts}
+    assert splits["paper-without-3"] == draw | {
+        "train": 2000, "equal": "Na", "restrict": {"train": {"Na": [0, 1, 2, 4]}},
+    }  # fmt: skip
+    assert result.document["md"]["paper-without-3-mace-at-3"] == {
+        "committee": "paper-without-3-mace", "start": {"dataset": "all", "frames": [8, 9]}, "replicas": 2,
+        "length": "1 ns",
+    }  # fmt: skip
+    assert "paper-without-3-mace-at-0" not in result.document["md"]
+    assert "paper-specific-0-mace-at-3" not in result.document["md"]
+
+
+def test_runs_of_specific_and_mixed_models_are_reweighted_as_the_user_s_own() -> None:
+    hold = {
+        "kind": "stability", "models": ["dp"], "sizes": [5], "start": {"system": "box"}, "repeats": 1,
+        "md": {"length": "1 ps"},
+    } | DRAW  # fmt: skip
+    result = unfold({"studies": {"paper": MIX, "hold": hold}, "md": {"mine": {"committee": "dp"}}})
+    runs = ["mine", *result.entries("paper")["md"]]
+    assert result.document["analysis"]["reweight"]["md"] == runs
+    alone = unfold({"studies": {"paper": MIX}})
+    assert "analysis" not in alone.document, "all runs are reweighted by default"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"counts": [0, 3, 3]}, "each of `counts` once"),
+        ({"counts": [0, 1]}, "among `counts`, not [3]"),
+        ({"held_out": [1]}, "ions of `targets`, not [1]"),
+        ({"counts": [0, 3]}, "at least three `counts`"),
+        ({"targets": [MIX["targets"][0]] * 2}, "each of `ions of targets` once"),
+    ],
+)
+def test_charge_states_that_cannot_be_compared_are_refused(entry: dict[str, Any], said: str) -> None:
+    result = unfold({"studies": {"paper": MIX | entry}})
+    (mistake,) = result.wrong
+    assert said in mistake.expected
+
+
+def test_figure_s2_is_a_reweighting_of_each_case() -> None:
+    cases = {"dp": {"run": "specific-dp", "against": "mixed-dp"}, "mace": {"run": "a", "against": "b"}}
+    result = unfolded(kind="reweighting-check", cases=cases, stride=5)
+    assert result.document["reweighting"] == {
+        "paper-dp": cases["dp"] | {"stride": 5}, "paper-mace": cases["mace"] | {"stride": 5},
+    }  # fmt: skip

@@ -33,6 +33,15 @@ studies:
     cases:
       chain: {{committee: pairs, engine: ase}}
       noise: {{committee: pairs, engine: ase, thermostat: {{kind: langevin, friction: 1 1/ps}}}}
+  cost:
+    kind: speed
+    committees: [pairs, hold-pairs-4]
+    engines: {{hold-pairs-4: [ase]}}
+    start: {{dataset: argon}}
+    temperature: 40 K
+    timestep: 2 fs
+    block_time: 0.05 s
+    copies: 2
 """
 STUDIED = TOY + STUDIES
 

@@ -105,6 +105,12 @@ def test_one_dataset_gives_specific_and_mixed_sets(store: Store, tmp_path: Path)
     assert sorted(result["none"]["reference_energies"]) == ["1", "8"]
     assert sorted(result["two"]["reference_energies"]) == ["1", "11", "8"]
     assert result["mixed"]["reference_energies"]["11"] == pytest.approx(-2.0)
+    own = {"train": {"Na": [0]}, "held_out": {"Na": [0]}}
+    restricted = {"only": {}, "validation": 6, "test": 6, "restrict": own}
+    divide = task("split", sizes | restricted, upstream={"frames": build.key})
+    assert run(store, divide)["values"]["pool"] == 6, "10 waters alone, of which 2 + 2 are held out"
+    parts = json.loads((store.task(divide.key) / "split.json").read_text())
+    assert sorted(parts["reference_energies"]) == ["1", "8"], "no sodium, which no set holds"
     divide = task("split", sizes | {"only": {"Na": 3}}, upstream={"frames": build.key})
     assert "frames with Na3: 0 frames cannot give 8" in run(store, divide)["message"]
 

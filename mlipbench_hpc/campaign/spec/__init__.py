@@ -2,6 +2,7 @@
 
 from mlipbench_hpc.campaign.spec.analysis import (
     Analysis,
+    CrossReweighting,
     Dynamics,
     Evaluation,
     Profiles,
@@ -42,12 +43,14 @@ from mlipbench_hpc.campaign.spec.models import (
     Draw,
     Growth,
     Model,
+    Restriction,
     Sets,
     Split,
 )
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.campaign.spec.scan import Scan, ScanProtocol
-from mlipbench_hpc.campaign.spec.speed import Speed
+from mlipbench_hpc.campaign.spec.speed import Speed, SpeedProtocol
+from mlipbench_hpc.campaign.spec.trajectory import RecordedRun
 
 __all__ = [
     "Analysis",
@@ -56,6 +59,7 @@ __all__ = [
     "Checkpoint",
     "Committee",
     "Count",
+    "CrossReweighting",
     "Dataset",
     "Draw",
     "Dynamics",
@@ -75,6 +79,8 @@ __all__ = [
     "Profiles",
     "RadialDistribution",
     "Rattle",
+    "RecordedRun",
+    "Restriction",
     "Reweight",
     "RunProtocol",
     "Scan",
@@ -85,6 +91,7 @@ __all__ = [
     "Slab",
     "Spec",
     "Speed",
+    "SpeedProtocol",
     "Split",
     "Stability",
     "Start",

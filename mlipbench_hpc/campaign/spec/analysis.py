@@ -58,6 +58,17 @@ class Reweight(Spec):
     md: list[Name] | None = Field(None, description="Of these entries of `md` (default: of all committees).")
 
 
+class CrossReweighting(Spec):
+    """The frames of a run, reweighted to the members of another committee: of the one that drives `against`.
+
+    What they give stands beside that run, the other committee's own MD.
+    """
+
+    run: Name
+    against: Name
+    stride: Count = Field(10, description="Members are evaluated on every so many-th stored frame.")
+
+
 class Comparison(Spec):
     """A difference that is asked for before there are numbers: of `run` to `against`, in each observable."""
 

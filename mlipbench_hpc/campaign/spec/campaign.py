@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from mlipbench_hpc.campaign.spec.analysis import Analysis, Evaluation
+from mlipbench_hpc.campaign.spec.analysis import Analysis, CrossReweighting, Evaluation
 from mlipbench_hpc.campaign.spec.base import Name, Spec
 from mlipbench_hpc.campaign.spec.data import Dataset, System
 from mlipbench_hpc.campaign.spec.locality import Locality
@@ -12,6 +12,7 @@ from mlipbench_hpc.campaign.spec.md import MolecularDynamics
 from mlipbench_hpc.campaign.spec.models import Checkpoint, Committee, Model, Split
 from mlipbench_hpc.campaign.spec.scan import Scan
 from mlipbench_hpc.campaign.spec.speed import Speed
+from mlipbench_hpc.campaign.spec.trajectory import RecordedRun
 
 
 class Campaign(Spec):
@@ -29,9 +30,11 @@ class Campaign(Spec):
     models: dict[Name, Model] = {}
     committees: dict[Name, Committee] = {}
     md: dict[Name, MolecularDynamics] = {}
+    trajectories: dict[Name, RecordedRun] = {}
     speed: dict[Name, Speed] = {}
     scans: dict[Name, Scan] = {}
     locality: dict[Name, Locality] = {}
+    reweighting: dict[Name, CrossReweighting] = {}
     evaluation: Evaluation = Evaluation()
     analysis: Analysis = Analysis()
     studies: dict[Name, dict[str, Any]] = {}

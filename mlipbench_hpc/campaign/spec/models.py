@@ -75,12 +75,37 @@ class Draw(Spec):
         return self
 
 
+Amount = Annotated[int, Field(ge=0, strict=True)]
+Amounts = dict[Symbol, Annotated[list[Amount], Field(min_length=1)]]
+
+
+class Restriction(Spec):
+    """Frames that sets keep once all frames of the dataset are divided, by their numbers of atoms.
+
+    So the sets of several splits with one seed are parts of one another: one test set for models that are
+    specific to a charge state, and for mixed ones.
+    """
+
+    train: Amounts = Field({}, description="Of training sets, such as {Na: [0, 1, 2]}.")
+    held_out: Amounts = Field({}, description="Of validation and test.")
+
+    @model_validator(mode="after")
+    def _something(self) -> "Restriction":
+        if not self.train and not self.held_out:
+            raise ValueError("expected `train` or `held_out`")
+        return self
+
+
 class Split(Draw):
     """A draw of `members` training sets. With `disjoint` no frame serves two members."""
 
     train: Count
     members: Count = 4
     disjoint: StrictBool = False
+    restrict: Restriction | None = None
+    equal: Symbol | None = Field(
+        None, description="Training sets hold equally many frames of each number of this element."
+    )
 
 
 class Checkpoint(Spec):

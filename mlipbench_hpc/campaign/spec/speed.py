@@ -24,19 +24,15 @@ SHARED = (
 MANY_STEPS = 1_000_000
 
 
-class Speed(Spec):
-    """Steps of MD by the first member of a committee, timed with the start alone, then with 2, 4, … copies.
+class SpeedProtocol(Spec):
+    """How steps of MD are timed, whatever drives them: with the start alone, then with 2, 4, … copies.
 
     Keys that `md` has too mean the same here.
     """
 
-    committee: Name
     start: Start
     temperature: Temperature = 300.0
     timestep: Time = 0.0005
-    engine: EngineName | None = Field(
-        None, description="What integrates (default: the first on the architecture's card)."
-    )
     thermostat: Thermostat = NoseHooverChain(kind="nose-hoover-chain")
     fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []
     fixed_layers: Annotated[int, Field(ge=0, strict=True)] = 0
@@ -58,6 +54,15 @@ class Speed(Spec):
         if len(start.frames) > 1:
             raise ValueError("expected one frame: copies of it are timed")
         return start
+
+
+class Speed(SpeedProtocol):
+    """Steps of MD by the first member of a committee, timed."""
+
+    committee: Name
+    engine: EngineName | None = Field(
+        None, description="What integrates (default: the first on the architecture's card)."
+    )
 
     @property
     def run(self) -> MolecularDynamics:

@@ -6,7 +6,7 @@ from mlipbench_hpc.architectures.card import InstalledArchitecture
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.contract.verbs import verb_of, verbs
 from mlipbench_hpc.plan.cost import analyse
-from mlipbench_hpc.plan.expand import data, md, models, probes, speed
+from mlipbench_hpc.plan.expand import data, md, models, probes, recorded, reweighting, speed
 from mlipbench_hpc.plan.expand.graph import TaskGraph
 from mlipbench_hpc.plan.expand.setting import Setting
 from mlipbench_hpc.plan.graph import Planned
@@ -51,16 +51,24 @@ def expand(campaign: Campaign, setting: Setting, decisions: Mapping[str, bool]) 
             graph, name
         )  # Of all, before any is trained: tasks run in this order where they can.
     committees = {name: models.committee(graph, name, decisions) for name in campaign.committees}
-    for name in campaign.md:
-        md.md(graph, name, committees)
-    for name in campaign.speed:
-        speed.speed(graph, name, committees)
-    for name in campaign.scans:
-        probes.scan(graph, name, committees)
-    for name in campaign.locality:
-        probes.locality(graph, name)
+    runs = {name: md.md(graph, name, committees) for name in campaign.md}
+    for name in campaign.trajectories:
+        recorded.recorded(graph, name)
+    for name in campaign.reweighting:
+        reweighting.reweighting(graph, name, runs, committees)
+    _probes(graph, committees)
     _add_verbs_from_outside(graph)
     return list(graph.planned.values())
+
+
+def _probes(graph: TaskGraph, committees: Mapping[str, models.Trained]) -> None:
+    """Timings, scans and composed frames."""
+    for name in graph.campaign.speed:
+        speed.speed(graph, name, committees)
+    for name in graph.campaign.scans:
+        probes.scan(graph, name, committees)
+    for name in graph.campaign.locality:
+        probes.locality(graph, name)
 
 
 def _add_verbs_from_outside(graph: TaskGraph) -> None:

@@ -7,6 +7,7 @@ from mlipbench_hpc.architectures.card import Card, InstalledArchitecture, merge
 from mlipbench_hpc.architectures.hyperparameters import keyed
 from mlipbench_hpc.campaign.facts import DatasetFacts, drawn
 from mlipbench_hpc.campaign.spec import Campaign, Committee, Model, Split
+from mlipbench_hpc.campaign.splits import held
 from mlipbench_hpc.contract.task import Architecture, Resources, Task
 from mlipbench_hpc.contract.verbs import verb_of
 from mlipbench_hpc.plan.expand.setting import Setting
@@ -88,8 +89,8 @@ class TaskGraph:
         }
 
     def drawn(self, split: Split) -> DatasetFacts:
-        """Facts of the frames that a split draws from."""
-        return drawn(self.setting.facts[split.dataset], split.only)
+        """Facts of the frames that a split's sets may hold."""
+        return held(split, drawn(self.setting.facts[split.dataset], split.only))
 
     def model_of(self, committee: Committee) -> Model:
         """The model that a committee's members share."""

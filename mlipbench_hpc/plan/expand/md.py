@@ -14,23 +14,25 @@ from mlipbench_hpc.plan.expand.graph import TaskGraph, members
 from mlipbench_hpc.plan.expand.models import Trained
 
 
-def md(graph: TaskGraph, name: str, committees: Mapping[str, Trained]) -> None:
-    """All replicas of one run."""
-    run = graph.campaign.md[name]
-    for replica in range(run.replicas):
-        subject = {"md": name, "replica": replica}
-        if run.committee is None:
-            _of_reference(graph, run, subject | {"potential": run.potential})
-        else:
-            subject |= {"committee": run.committee}
-            model = graph.model_of(graph.campaign.committees[run.committee])
-            _of_member(Replica(graph, run, subject, model, committees[run.committee]))
+def md(graph: TaskGraph, name: str, committees: Mapping[str, Trained]) -> list[str]:
+    """All replicas of one run; returns the key of each."""
+    return [_replica(graph, name, replica, committees) for replica in range(graph.campaign.md[name].replicas)]
 
 
-def _of_reference(graph: TaskGraph, run: MolecularDynamics, subject: dict[str, Any]) -> None:
-    """A replica that a reference potential runs."""
+def _replica(graph: TaskGraph, name: str, replica: int, committees: Mapping[str, Trained]) -> str:
+    run, subject = graph.campaign.md[name], {"md": name, "replica": replica}
+    if run.committee is None:
+        return _of_reference(graph, run, subject | {"potential": run.potential})
+    subject |= {"committee": run.committee}
+    model = graph.model_of(graph.campaign.committees[run.committee])
+    return _of_member(Replica(graph, run, subject, model, committees[run.committee]))
+
+
+def _of_reference(graph: TaskGraph, run: MolecularDynamics, subject: dict[str, Any]) -> str:
+    """Key of a replica that a reference potential runs."""
     key = _simulate(graph, run, subject, {"start": start(graph, run)}, None, maybe=False)
     _analyse(graph, run, subject, key, maybe=False)
+    return key
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,14 @@ class Replica:
     trained: Trained
 
 
-def _of_member(replica: Replica) -> None:
-    """The replica, its analysis, and what the other members say of its frames."""
+def _of_member(replica: Replica) -> str:
+    """Key of the replica, which is analysed, and evaluated by the other members."""
     graph, run, trained = replica.graph, replica.run, replica.trained
     upstream = {"model": trained.models[run.driving_member], "start": start(graph, run)}
     key = _simulate(graph, run, replica.subject, upstream, replica.model, trained.maybe)
     _analyse(graph, run, replica.subject, key, trained.maybe)
     _reweight(replica, key)
+    return key
 
 
 def start(graph: TaskGraph, run: MolecularDynamics) -> str:
@@ -118,26 +121,40 @@ def seed(name: str, number: int, replica: int) -> int:
     return int.from_bytes(digest[:6], "big")
 
 
-def _observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
+def observables(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
     """Parameters of the observables of a run, whoever drove it."""
+    return observed(graph, run.temperature, _equilibration(run))
+
+
+def observed(graph: TaskGraph, temperature: float, equilibration: float) -> dict[str, Any]:
+    """Parameters of the observables of a run at a temperature in K after `equilibration` in ps."""
     analysis, other_packages = graph.campaign.analysis, dict(graph.setting.observables)
     return ({"observables": other_packages} if other_packages else {}) | {
         "rdf": analysis.rdf.model_dump(mode="json"),
         "profiles": analysis.profiles.model_dump(mode="json"),
         "blocks": analysis.blocks,
-        "equilibration": _equilibration(run),
-        "temperature": run.temperature,
+        "equilibration": equilibration,
+        "temperature": temperature,
     }
 
 
 def _analyse(
     graph: TaskGraph, run: MolecularDynamics, subject: dict[str, Any], key: str, maybe: bool
 ) -> None:
-    dynamics = graph.campaign.analysis.dynamics.model_dump(mode="json")
-    parameters = _observables(graph, run) | {"dynamics": dynamics}
-    graph.add(
-        "analyse", subject, parameters, {"md": key}, cost.analyse(run.length / run.frame_every), maybe=maybe
-    )
+    analyse(graph, subject, observables(graph, run), key, run.length / run.frame_every, maybe)
+
+
+def analyse(
+    graph: TaskGraph,
+    subject: dict[str, Any],
+    parameters: dict[str, Any],
+    key: str,
+    frames: float,
+    maybe: bool,
+) -> None:
+    """Plan the analysis of a run of about so many frames; parameters: of its observables."""
+    parameters |= {"dynamics": graph.campaign.analysis.dynamics.model_dump(mode="json")}
+    graph.add("analyse", subject, parameters, {"md": key}, cost.analyse(frames), maybe=maybe)
 
 
 def _reweight(replica: Replica, key: str) -> None:
@@ -148,16 +165,16 @@ def _reweight(replica: Replica, key: str) -> None:
         return
     if spec.md is not None and replica.subject["md"] not in spec.md:
         return
-    energies = _reevaluate(replica, key, spec.stride)
-    parameters = _observables(graph, run) | {"stride": spec.stride, "driving_member": run.driving_member}
+    energies = reevaluate(replica, key, trained.train, spec.stride)
+    parameters = observables(graph, run) | {"stride": spec.stride, "driving_member": run.driving_member}
     upstream = {"md": key, "calibration": trained.calibrate, "energies": energies}
     costs = cost.analyse(run.length / run.frame_every)
     graph.add("reweight", replica.subject, parameters, upstream, costs, maybe=trained.maybe)
 
 
-def _reevaluate(replica: Replica, key: str, stride: int) -> str:
-    """Key of the task that evaluates all members on the frames of the run with this key."""
-    graph, run, model, trained = replica.graph, replica.run, replica.model, replica.trained
+def reevaluate(replica: Replica, key: str, models: list[str], stride: int) -> str:
+    """Key of the task that evaluates models of a replica's kind on the frames of the run with this key."""
+    graph, run, model = replica.graph, replica.run, replica.model
     parameters = {
         "stride": stride,
         "equilibration": _equilibration(run),
@@ -166,9 +183,10 @@ def _reevaluate(replica: Replica, key: str, stride: int) -> str:
     }
     frames = (run.length - _equilibration(run)) / run.frame_every / stride
     facts = start_facts(graph, run)
-    costs = cost.reevaluate(graph.card(model), parameters, facts, frames, len(trained.models))
-    upstream = {"md": key} | members(trained.models)
-    return graph.add("reevaluate", replica.subject, parameters, upstream, costs, model, maybe=trained.maybe)
+    costs = cost.reevaluate(graph.card(model), parameters, facts, frames, len(models))
+    upstream = {"md": key} | members(models)
+    maybe = replica.trained.maybe
+    return graph.add("reevaluate", replica.subject, parameters, upstream, costs, model, maybe=maybe)
 
 
 def _equilibration(run: MolecularDynamics) -> float:

@@ -94,8 +94,14 @@ def visibility(graph: TaskGraph, name: str) -> None:
     card = graph.card(model)
     reach = expansion(card, merge(card, model.preset, model.hyperparameters)).receptive_field
     upstream = {"frames": data.dataset(graph, split.dataset)}
-    parameters = {"metal": profiles.metal, "radius": float(reach), "only": split.only}
+    parameters = {"metal": profiles.metal, "radius": float(reach), "only": _counted(split)}
     graph.add("visibility", {"committee": name}, parameters, upstream, cost.analyse(facts.frames))
+
+
+def _counted(split: Split) -> dict[str, int]:
+    """Atoms by symbol of all frames that the split's sets hold, where it states them."""
+    kept = split.restrict.held_out if split.restrict else {}
+    return split.only | {symbol: numbers[0] for symbol, numbers in kept.items() if len(numbers) == 1}
 
 
 def _calibrate(shared: Round, name: str, number: int, evaluated: list[str]) -> str | None:

@@ -10,8 +10,11 @@ from mlipbench_hpc.report.text import count
 PANEL_HEIGHT, LEGEND_ROW = 2.7, 0.2  # inches
 
 
-def functions(study: str, every: list[Motion]) -> Figure | None:
-    """A panel for each function, a colour for each potential, a dash for each number of ions."""
+def functions(study: str, every: list[Motion], kind: str = "dynamics") -> Figure | None:
+    """A panel for each function, a colour for each potential, a dash for each number of ions.
+
+    kind: beginning of the figure's name.
+    """
     known = {name for own in every for name in own.bands}
     panels = {name: f"{symbol}(τ)" for name, symbol in FUNCTIONS.items() if name in known}
     if not panels:
@@ -33,7 +36,7 @@ def functions(study: str, every: list[Motion]) -> Figure | None:
         for own in every
         if function in own.bands
     ]
-    return finish(f"dynamics-{study}", f"{study}: interfacial dynamics", caption, joined(parts), canvas)
+    return finish(f"{kind}-{study}", f"{study}: interfacial dynamics", caption, joined(parts), canvas)
 
 
 def _rows(own: Motion, function: str) -> dict[str, object]:

@@ -7,13 +7,17 @@ import numpy as np
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round, mean_and_deviation
 from mlipbench_hpc.report.draw.drawing import SIZE, Figure, colour_of, finish, joined, logarithmic, new_axes
+from mlipbench_hpc.report.speed_ratios import Cost
 from mlipbench_hpc.report.speeds import Timed
 
 LABEL = "time of a step / µs/atom"
 
 
-def scaling(timed: list[Timed], about: str) -> Figure | None:
-    """Microseconds for an atom and step against atoms: medians, and the range of the blocks."""
+def scaling(timed: list[Timed], about: str, study: str = "") -> Figure | None:
+    """Microseconds for an atom and step against atoms: medians, and the range of the blocks.
+
+    study: of which these entries are; "" for the campaign's own.
+    """
     if not timed:
         return None
     canvas, axes = new_axes(SIZE, "atoms", LABEL)
@@ -38,11 +42,23 @@ def scaling(timed: list[Timed], about: str) -> Figure | None:
         "Time of a step of MD over the number of atoms: medians of the blocks, bars from the fastest to the "
         f"slowest block ({about})."
     )
-    return finish("speed-scaling", "Cost against atoms", caption, joined(parts), canvas)
+    title = _title("Cost against atoms", study)
+    return finish(_name("scaling", study), title, caption, joined(parts), canvas)
 
 
-def accuracy_and_cost(results: Results, timed: list[Timed]) -> Figure | None:
-    """Force error on the test set against the time of a step, a point for each entry with an evaluation."""
+def _name(figure: str, study: str) -> str:
+    return f"speed-{study}-{figure}" if study else f"speed-{figure}"
+
+
+def _title(title: str, study: str) -> str:
+    return f"{study}: {title[0].lower()}{title[1:]}" if study else title
+
+
+def accuracy_and_cost(results: Results, timed: list[Timed], study: str = "") -> Figure | None:
+    """Force error on the test set against the time of a step, a point for each entry with an evaluation.
+
+    study: of which these entries are; "" for the campaign's own.
+    """
     rows = []
     for entry in timed:
         final = final_round(results, entry.committee)
@@ -68,4 +84,32 @@ def accuracy_and_cost(results: Results, timed: list[Timed]) -> Figure | None:
         "Force RMSE on the test set, mean ± std over the members, against the time of a step of the start "
         f"as it is ({'; '.join(row[4] for row in rows)})."
     )
-    return finish("speed-accuracy", "Accuracy and cost", caption, columns, canvas)
+    return finish(_name("accuracy", study), _title("Accuracy and cost", study), caption, columns, canvas)
+
+
+def per_day(study: str, every: list[Cost], about: str) -> Figure | None:
+    """Bars of ns/day of the start as it is, each with the range of its blocks (Fig. 2c, S6c of the paper)."""
+    if not every:
+        return None
+    canvas, axes = new_axes((SIZE[0], 1.3 + 0.3 * len(every)), "speed of MD / ns/day", "")
+    for place, cost in enumerate(every):
+        low, middle, high = cost.start.least_ns_per_day, cost.start.ns_per_day, cost.start.most_ns_per_day
+        error = [[middle - low], [high - middle]]
+        axes.barh(place, middle, xerr=error, height=0.6, color=colour_of(place), capsize=2.0)
+        axes.annotate(f" {cost.words}", (high, place), va="center", fontsize=8)
+    axes.set_yticks(range(len(every)), [cost.entry.name for cost in every])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.45 * max(cost.start.most_ns_per_day for cost in every))
+    columns: dict[str, list[Any]] = {
+        "speed": [cost.entry.name for cost in every],
+        "atoms": [cost.start.atoms for cost in every],
+        "ns_per_day": [cost.start.ns_per_day for cost in every],
+        "least": [cost.start.least_ns_per_day for cost in every],
+        "most": [cost.start.most_ns_per_day for cost in every],
+        "ratio": [np.nan if cost.ratio is None else cost.ratio.mean for cost in every],
+    }
+    caption = (
+        "Speed of MD with the start as it is: median of the blocks, bars from the slowest to the fastest; "
+        f"beside it how often the speed of {every[0].against} it is ({about})."
+    )
+    return finish(_name("ns-per-day", study), _title("Speed of MD", study), caption, columns, canvas)

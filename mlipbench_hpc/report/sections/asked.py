@@ -23,7 +23,8 @@ UNITS = {
 
 
 KINDS = (
-    "systems", "datasets", "splits", "models", "committees", "md", "speed", "scans", "locality", "studies",
+    "systems", "datasets", "splits", "models", "committees", "md", "trajectories", "speed", "reweighting",
+    "scans", "locality", "studies",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def build(results: Results) -> Content:
 def timing(results: Results) -> dict[str, Any]:
     """Values by task that two equal runs need not share (times, hosts, attempts, files that record them)."""
     return {
-        "note": "everything here and under speed may differ between two equal runs; nothing else may",
+        "note": "here, under speed and under speed_studies two equal runs may differ; nowhere else",
         "site": results.document["site"],
         "tasks": {
             item.reported.label: {

@@ -53,7 +53,9 @@ def finish(run: Run, step: float, motion: Motion | None, sums: BlockSums | None)
 
 
 def of_thermo(run: Run) -> Series:
-    """Potential energy (eV/atom) and temperatures (K) at the analysed times."""
+    """Potential energy (eV/atom) and temperatures (K) at the analysed times; {} where they are not known."""
+    if not (run.context.upstream("md") / FILE).exists():
+        return {}
     thermo = Thermo(run.context.upstream("md") / FILE)
     times = thermo["time_ps"]
     rows = after(times, run.parameters["equilibration"]) & (times <= run.stretch.times[-1] + ROUNDING_PS)

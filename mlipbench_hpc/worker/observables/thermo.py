@@ -32,7 +32,12 @@ def of_species(symbol: str) -> Observable:
 
 
 def start(run: Run) -> Finish:
-    """Ask for no sums, because no frames are needed; unstable runs have this observable too."""
+    """Ask for no sums, because no frames are needed; unstable runs have this observable too.
+
+    ValueError for a trajectory of another program, which brings no energies and temperatures.
+    """
+    if not (run.context.upstream("md") / FILE).exists():
+        raise ValueError("a trajectory alone: its energies and temperatures are not known")
     return partial(finish, run)
 
 

@@ -1,0 +1,106 @@
+"""One study's runs reweighted to another committee, beside the MD of that committee."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mlipbench_hpc.report.collect import Item
+from mlipbench_hpc.report.crosscheck import AGREES, Pair, checks
+from mlipbench_hpc.report.groups import Group, Line, Run, groups
+from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.studies import Part
+from mlipbench_hpc.report.text import count, number
+from mlipbench_hpc.studies.reweighting_check import entry_name
+
+SYSTEMS = (
+    "The paper (Fig. S2, no numbers): 2 ns of specific models with three Na⁺, reweighted to mixed models; "
+    "similar to MD of the mixed models, with peaks exaggerated in some cases. Here: the models and runs of "
+    "this campaign. Systems differ."
+)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One case of a study in one group of runs of equal atoms, cell and temperature."""
+
+    case: str
+    group: Group
+    pair: Pair
+
+
+def checked(part: Part) -> list[Checked]:
+    """Every case whose runs and reweighting are done."""
+    return [own for case in part.spec.cases for own in _of_case(part, case)]
+
+
+def _of_case(part: Part, case: str) -> Iterator[Checked]:
+    names = part.spec.cases[case]
+    for group in groups(part.with_runs([names.run, names.against])):
+        lines = {line.name: line for line in group.drawn}
+        if {names.run, names.against} <= set(lines):
+            driven = _reweighted(part, case, lines[names.run])
+            if driven.runs:
+                yield Checked(case, group, Pair(driven, lines[names.against], group.observables))
+
+
+def _reweighted(part: Part, case: str, line: Line) -> Line:
+    """The line with its runs reweighted to the other committee; those that are not are left out."""
+    items = {item.subject["replica"]: item for item in reweightings(part, case) if item.done}
+    runs: list[Run] = [
+        replace(run, spread=items[run.replica])
+        for run in line.runs
+        if run.replica in items and "skipped" not in items[run.replica].values
+    ]
+    return replace(line, runs=runs)
+
+
+def reweightings(part: Part, case: str) -> list[Item]:
+    """Tasks that reweight the replicas of a case."""
+    return part.results.of("reweight", reweighting=entry_name(part.name, case))
+
+
+def skipped(part: Part) -> list[str]:
+    """A sentence for each replica that could not be reweighted."""
+    return [
+        f"case {case}, replica {item.subject['replica']}: {item.values['skipped']}."
+        for case in part.spec.cases
+        for item in reweightings(part, case)
+        if "skipped" in item.values
+    ]
+
+
+def paper(part: Part, every: list[Checked]) -> Table | None:
+    """Highest peaks of ions, reweighted over the other committee's own; None without ions."""
+    rows = [
+        [f"highest {check.observable.symbol}, reweighted / MD, {own.case}", "1, above it in some cases",
+         number(ratio), number(ratio)]
+        for own in every
+        for check in checks(own.pair)
+        if check.observable.species
+        if (ratio := float(np.nanmax(check.reweighted.mean) / np.nanmax(check.own.mean)))
+    ]  # fmt: skip
+    header = ["quantity", "paper", "here", "here / 1"]
+    return Table(f"{part.name}, beside the paper. {SYSTEMS}", header, rows, open=True) if rows else None
+
+
+def members(part: Part) -> dict[str, Any]:
+    """Quality of the reweighting to every member of the other committee, by case and replica."""
+    return {
+        case: {str(item.subject["replica"]): item.values.get("members") for item in reweightings(part, case)}
+        for case in part.spec.cases
+    }
+
+
+def sentence(part: Part, every: list[Checked]) -> str:
+    """How many cases are done, and how many of their observables agree within sampling."""
+    cases = len({own.case for own in every})
+    state = f"Study {part.name} (reweighting check): {cases} of {count(len(part.spec.cases), 'case')} done."
+    outcomes = [check.inside >= AGREES for own in every for check in checks(own.pair)]
+    if not outcomes:
+        return state
+    return (
+        f"{state} {sum(outcomes)} of {count(len(outcomes), 'observable')} show no difference beyond sampling "
+        "error between frames reweighted to the other committee and its own MD."
+    )

@@ -1,0 +1,53 @@
+"""Speed of MD by model and engine, for each such study."""
+
+from mlipbench_hpc.report.collect import Results
+from mlipbench_hpc.report.draw.speed import accuracy_and_cost, per_day, scaling
+from mlipbench_hpc.report.section import (
+    Block,
+    Caution,
+    Consequence,
+    Content,
+    Folded,
+    Gallery,
+    Section,
+    cautions,
+)
+from mlipbench_hpc.report.sections import speed
+from mlipbench_hpc.report.speed_ratios import Cost, costs, paper, sentence, summary, table, unlike
+from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.studies.speed import STUDY
+
+NOTHING = "No figure: no speed is measured."
+
+
+def build(results: Results) -> Content:
+    """Figures and tables of each study, all sizes and conditions below a click."""
+    return together("speed_studies", [(part, _content(part)) for part in parts(results, STUDY.kind)])
+
+
+def _content(part: Part) -> Content:
+    every = costs(part)
+    entries = [cost.entry for cost in every]
+    about, beside = speed.about(entries), paper(part, every)
+    drawn = (
+        per_day(part.name, every, about),
+        accuracy_and_cost(part.results, entries, part.name),
+        scaling(entries, about, part.name),
+    )
+    details: list[Block] = [speed.speeds(entries), speed.conditions(entries), speed.packages(entries)]
+    blocks: list[Block] = [
+        Gallery([figure for figure in drawn if figure], NOTHING),
+        *([table(part, every)] if every else []),
+        *([beside] if beside else []),
+        *([Folded("Every size, its conditions and versions", details)] if every else []),
+    ]
+    numbers = {"speeds": {cost.entry.name: cost.numbers() for cost in every}}
+    return Content(blocks, numbers, [[sentence(part, every)]], _cautions(part, every), summary(part, every))
+
+
+def _cautions(part: Part, every: list[Cost]) -> list[Caution]:
+    own = cautions(part.name, f"Study {part.name}", unlike(every), Consequence.LIMITED)
+    return [*own, *speed.warnings([cost.entry for cost in every])]
+
+
+SECTION = Section("speed_studies", STUDY.title, 30, build)

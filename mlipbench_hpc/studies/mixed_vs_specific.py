@@ -1,0 +1,158 @@
+"""mixed-vs-specific: models of one charge state and of several (Fig. 4, 6, S1, S4 and S11, Table S-III)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mlipbench_hpc.campaign.problem import Place
+from mlipbench_hpc.campaign.spec import Count, Draw, Name, RunProtocol, Spec, Start, Symbol
+from mlipbench_hpc.campaign.spec.models import Amount
+from mlipbench_hpc.campaign.study import Asked, Entry, Study
+
+KIND = "mixed-vs-specific"
+SPECIFIC, MIXED, SMALL, WITHOUT = "specific", "mixed", "small-mixed", "without"
+Many = Annotated[int, Field(gt=0, le=10_000, strict=True)]
+
+
+class Target(Spec):
+    """One charge state: its number of ions, and where MD at it starts."""
+
+    ions: Amount
+    start: Start = Field(description="With so many ions; a frame for each replica.")
+
+
+class MixedVsSpecific(Draw):
+    """Committees of one number of ions and of several, tested on the same frames, and MD by each of them.
+
+    `train` frames of its number of ions train a specific model. A mixed one has as many of every number, so
+    that it knows the target as well; a small mixed one as many in all.
+    """
+
+    kind: Literal["mixed-vs-specific"]
+    models: list[Name] = Field(min_length=1, description="Entries of `models`.")
+    element: Symbol = Field("Na", description="The ions.")
+    counts: list[Amount] = Field(min_length=2, description="Numbers of ions in the mixed training sets.")
+    targets: list[Target] = Field(min_length=1, description="Charge states that are tested and run.")
+    train: Count = Field(description="Frames of a specific training set.")
+    members: Many = Field(5, description="Of each committee; fewer than 6 give no calibrated band.")
+    held_out: list[Amount] = Field(
+        [], description="Targets at which models run that were trained on all other numbers of ions."
+    )
+    md: RunProtocol
+    replicas: Many = 1
+    references: list[Name] = Field([], description="Entries of `md` whose profiles are drawn in black.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "MixedVsSpecific":
+        targets = [target.ions for target in self.targets]
+        lists: dict[str, list[Any]] = {
+            "models": self.models, "counts": self.counts, "ions of targets": targets,
+            "held_out": self.held_out, "references": self.references,
+        }  # fmt: skip
+        for key, values in lists.items():
+            if len(set(values)) < len(values):
+                raise ValueError(f"expected each of `{key}` once")
+        if strange := sorted(set(targets) - set(self.counts)):
+            raise ValueError(f"expected ions of `targets` that are among `counts`, not {strange}")
+        if strange := sorted(set(self.held_out) - set(targets)):
+            raise ValueError(f"expected under `held_out` ions of `targets`, not {strange}")
+        if self.held_out and len(self.counts) < 3:
+            raise ValueError("expected at least three `counts`, so that two are left where one is held out")
+        return self
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to choose training data: `specific` to, or `without`, a number of ions, or mixed."""
+
+    kind: str
+    ions: int | None = None
+
+    @property
+    def label(self) -> str:
+        """`specific-3`, `mixed`, `small-mixed`, `without-3`."""
+        return self.kind if self.ions is None else f"{self.kind}-{self.ions}"
+
+    def runs_at(self, ions: int) -> bool:
+        """True where its models run at a target."""
+        return self.ions in (None, ions)
+
+
+def arms(spec: MixedVsSpecific) -> list[Arm]:
+    """Every way, specific ones first."""
+    specific = [Arm(SPECIFIC, target.ions) for target in spec.targets]
+    return [*specific, Arm(MIXED), Arm(SMALL), *(Arm(WITHOUT, ions) for ions in spec.held_out)]
+
+
+def split_name(study: str, arm: Arm) -> str:
+    """`charge-specific-3`."""
+    return f"{study}-{arm.label}"
+
+
+def committee_name(study: str, arm: Arm, model: str) -> str:
+    """`charge-specific-3-mace`."""
+    return f"{study}-{arm.label}-{model}"
+
+
+def run_name(study: str, arm: Arm, model: str, ions: int) -> str:
+    """`charge-mixed-mace-at-3`."""
+    return f"{committee_name(study, arm, model)}-at-{ions}"
+
+
+def unfold(asked: Asked[MixedVsSpecific]) -> Iterator[Entry]:
+    """A split for each arm, a committee of each model on it, and its runs at the targets."""
+    for arm in arms(asked.spec):
+        yield _split(asked, arm)
+        for number, model in enumerate(asked.spec.models):
+            yield _committee(asked, arm, number)
+            for place, target in enumerate(asked.spec.targets):
+                if arm.runs_at(target.ions):
+                    yield _run(asked, arm, model, place)
+
+
+def _split(asked: Asked[MixedVsSpecific], arm: Arm) -> Entry:
+    spec = asked.spec
+    draw = {key: asked.written[key] for key in Draw.model_fields if key in asked.written}
+    content = draw | {"members": spec.members} | _training(spec, arm)
+    origins: dict[Place, Place] = {("restrict",): ("counts",), ("equal",): ("element",)}
+    if arm.kind == SPECIFIC:
+        origins[("restrict",)] = ("targets",)
+    return Entry("splits", split_name(asked.name, arm), content, origins)
+
+
+def _training(spec: MixedVsSpecific, arm: Arm) -> dict[str, Any]:
+    """Size of the training sets of an arm, and which frames they hold."""
+    if arm.kind == SPECIFIC:
+        own = {spec.element: [arm.ions]}
+        return {"train": spec.train, "restrict": {"train": own, "held_out": own}}
+    counts = [ions for ions in spec.counts if arm.kind != WITHOUT or ions != arm.ions]
+    size = spec.train if arm.kind == SMALL else spec.train * len(counts)
+    restrict = {"train": {spec.element: counts}}
+    return {"train": size, "equal": spec.element, "restrict": restrict}
+
+
+def _committee(asked: Asked[MixedVsSpecific], arm: Arm, number: int) -> Entry:
+    model = asked.spec.models[number]
+    content = {"model": model, "split": split_name(asked.name, arm)}
+    origins: dict[Place, Place] = {("model",): ("models", number), ("split",): ("dataset",)}
+    return Entry("committees", committee_name(asked.name, arm, model), content, origins)
+
+
+def _run(asked: Asked[MixedVsSpecific], arm: Arm, model: str, place: int) -> Entry:
+    written, ions = asked.written, asked.spec.targets[place].ions
+    content: dict[str, Any] = {
+        "committee": committee_name(asked.name, arm, model),
+        "start": written["targets"][place]["start"],
+        "replicas": asked.spec.replicas,
+        **written["md"],
+    }
+    origins: dict[Place, Place] = {(key,): ("md", key) for key in written["md"]}
+    origins |= {("start",): ("targets", place, "start")}
+    return Entry("md", run_name(asked.name, arm, model, ions), content, origins)
+
+
+STUDY = Study(
+    KIND, "Mixed and specific training", MixedVsSpecific, unfold, {"references": "md"}, reweighted=True
+)
