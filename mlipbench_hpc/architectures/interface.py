@@ -29,12 +29,6 @@ models: folders that `train` left, member by member; numbers: atomic numbers tha
 writes the members' files into `out`. Without it the models are copied as they are, and read by the adapter
 (shared/handout.py).
 
-Where members can share work on the same frames, or give energies without forces, it defines
-
-    def committee(folders: list[Path], hyperparameters, device: str, dtype: str) -> Committee
-
-Without it every member is loaded and evaluated by itself (shared/members.py).
-
 `train` writes the model's file(s) into job.folder and returns JSON values (`epochs`, `parameters`); it calls
 job.report after every epoch, and continues from job.resume when that is given, as exactly as the card claims
 under `restart`.
