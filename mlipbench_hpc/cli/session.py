@@ -152,9 +152,9 @@ class Session:
     def look(self) -> tuple[Snapshot, dict[str, State]]:
         """Snapshot of the store now, and the state of every task."""
         from mlipbench_hpc.plan.graph import states
-        from mlipbench_hpc.runtime.look import snapshot
+        from mlipbench_hpc.runtime.look import snapshot_of
 
-        seen = snapshot(self.store, [item.key for item in self.plan])
+        seen = snapshot_of(self.store, self.plan)
         return seen, states(self.plan, seen)
 
     def look_at_outputs(self) -> tuple[Snapshot, dict[str, State]]:

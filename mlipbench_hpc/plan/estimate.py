@@ -4,11 +4,12 @@ import heapq
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal, NamedTuple
 
 from mlipbench_hpc.campaign.site import Site
+from mlipbench_hpc.contract.task import Task
 from mlipbench_hpc.plan.graph import Planned, Snapshot, State
 from mlipbench_hpc.plan.queue import ReadyQueue
 
@@ -65,7 +66,7 @@ class _Speeds:
     """Ratios of the time that finished tasks took to that of their laws: by model, and by architecture.
 
     A step that a `speed` task timed counts as one of MD, so little that finished runs decide where there are
-    some.
+    some. MD of other campaigns counts where this one has MD of the same model from the same start.
     """
 
     def __init__(self, plan: Sequence[Planned], seen: Snapshot) -> None:
@@ -76,6 +77,11 @@ class _Speeds:
             if step_s := timed_step(item, seen):
                 steps = speed(item)._replace(verb="md")
                 self._add(item, steps, True, step_s, item.cost.step_s)
+        twins = {_system(item): item for item in plan if item.task.verb == "md"}
+        for task, spent in seen.others:
+            if twin := twins.get(_system(Planned(task, ()))):
+                item = _of_length(twin, task)
+                self._add(item, speed(item), _works(item), spent, item.cost.core_s)
 
     def _add(self, item: Planned, of: Speed, works: bool, spent: float, law_s: float) -> None:
         for model in (_model(item), ANY):
@@ -94,6 +100,18 @@ def timed_step(item: Planned, seen: Snapshot) -> float | None:
     """Seconds of a step of MD that a `speed` task has measured with its start as it is; None without."""
     sizes = seen.results.get(item.key, {}).get("values", {}).get("sizes")
     return median(sizes[0]["seconds_per_step"]) if sizes and item.cost.step_s else None
+
+
+def _system(item: Planned) -> tuple[Speed, str, str]:
+    """All that sets the law's time of a step of MD."""
+    return speed(item), _model(item), item.task.upstream.get("start", "")
+
+
+def _of_length(twin: Planned, task: Task) -> Planned:
+    """A task of MD whose law differs from that of its twin by the number of steps alone."""
+    start_s, work_s = twin.cost.start_s, twin.cost.core_s - twin.cost.start_s
+    core_s = start_s + work_s * task.parameters["steps"] / twin.task.parameters["steps"]
+    return Planned(task, (), replace(twin.cost, core_s=core_s))
 
 
 def _works(item: Planned) -> bool:

@@ -45,7 +45,7 @@ class Snapshot:
     results: manifest and the manifests consumed; failures: the newest attempt's failure.json;
     running: attempts under a live driver, with their progress (may be empty); spent: wall seconds that all
     attempts of a done task took, where they are known; changed: files of a committed folder that are no
-    longer what was committed.
+    longer what was committed; others: MD of other campaigns with these seconds.
     """
 
     results: Mapping[str, Mapping[str, Any]]
@@ -53,6 +53,7 @@ class Snapshot:
     running: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)
     changed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    others: Sequence[tuple[Task, float]] = ()
 
 
 def states(plan: Iterable[Planned], seen: Snapshot) -> dict[str, State]:

@@ -4,11 +4,14 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.contract.folder import ENDINGS, SMALL_BYTES, Store, damaged, read_json, write_json
+from mlipbench_hpc.contract.task import Task, TaskFailure
 from mlipbench_hpc.plan.estimate import estimate, wall
 from mlipbench_hpc.plan.graph import Planned, Snapshot, states
 from mlipbench_hpc.runtime.display import Running
@@ -27,6 +30,28 @@ def snapshot(store: Store, keys: Collection[str]) -> Snapshot:
     flying = {} if since is None else {key: path for key, path in newest.items() if _is_running(path, since)}
     spent = {key: seconds for key, result in results.items() if (seconds := _spent(result)) is not None}
     return Snapshot(results, failures, {key: _progress(path) for key, path in flying.items()}, spent)
+
+
+def snapshot_of(store: Store, plan: Collection[Planned]) -> Snapshot:
+    """Snapshot of a whole plan's tasks, with MD of other campaigns."""
+    keys = {item.key for item in plan}
+    paths = [store.task(name) for name in _names(store.root / "tasks") - keys]
+    others = [finished for path in paths if (finished := _finished_md(path))]
+    return replace(snapshot(store, keys), others=others)
+
+
+@cache
+def _finished_md(path: Path) -> tuple[Task, float] | None:
+    """Task and wall seconds of committed MD; None for anything else. A committed folder is read once."""
+    record = read_json(path / "task.json")
+    if not isinstance(record, dict) or record.get("verb") != "md":
+        return None
+    result = read_json(path / "result.json")
+    try:
+        task, spent = Task.from_json(record), _spent(result) if isinstance(result, dict) else None
+    except TaskFailure:
+        return None
+    return None if spent is None else (task, spent)
 
 
 def write_notices(store: Store, lines: list[str]) -> None:
@@ -52,7 +77,7 @@ def running(store: Store, plan: Mapping[str, Planned], keys: Collection[str]) ->
 
 def time_left(store: Store, plan: list[Planned], site: Site) -> float:
     """Seconds until all is done, should the site give every slot that it has."""
-    seen = snapshot(store, [item.key for item in plan])
+    seen = snapshot_of(store, plan)
     return wall(plan, estimate(plan, seen, states(plan, seen)).seconds, site)
 
 

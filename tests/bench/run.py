@@ -10,6 +10,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SMALL = "--small"
 VENVS = ROOT / ".venvs"
+ENGINES = {"mace": "MACE", "deepmd": "DP", "jax": "DP-MP", "grace": "GRACE-1L", "fairchem": "eSEN"}
 # script, environment, {figure: (bar, what it is)}
 BENCHES = (
     ("orchestration.py", "login", {
@@ -41,7 +42,7 @@ BENCHES = (
             "evaluate_off_by": (2.0, f"{name}: the same of energies and forces of a frame"),
             "md_off_by": (2.0, f"{name}: the same of a step of MD"),
         })
-        for environment, name in (("mace", "MACE"), ("deepmd", "DP"))
+        for environment, name in ENGINES.items()
     ),
     ("kernel.py", "symmetrix", {
         "float32_speed_up": (-4.0, "speed of MACE's MD by symmetrix over that by mace-torch, float32"),
@@ -51,6 +52,18 @@ BENCHES = (
         "float64_plan_off_by": (2.0, "the same in float64"),
     }),
     ("report.py", "login", {"report_s": (5.0, "s of CPU time, report of 4,800 tasks, 480 of them MD runs")}),
+    *(
+        ("members.py", environment, {
+            "each_over_all": (-3.0, f"{name}: CPU time of a process a member over one for all four"),
+        })
+        for environment, name in (("deepmd", "DP"), ("mace", "MACE"))
+    ),
+    *(
+        ("batched.py", environment, {
+            "suite_over_own": (-0.9, f"{name}: frames evaluated a second, over its own best batches"),
+        })
+        for environment, name in ENGINES.items()
+    ),
     ("evaluation.py", "mace", {
         "suite_over_bare": (1.1, "CPU time of evaluation over the bare batched loop"),
         "process_a_frame_over_suite": (-3.0, "one process a frame over the suite (at least)"),

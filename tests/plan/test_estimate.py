@@ -1,5 +1,6 @@
 """How long and how dear what is left may be: cases that can be worked out by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,28 @@ def test_a_task_that_mostly_starts_up_says_nothing_of_a_large_model() -> None:
     assert left([small, longer], seen) == {longer.key: pytest.approx(900)}, "nor of more work of its own"
     other = learnt("d", 11, 6, **LARGE_MODEL)
     assert left([small, other], seen) == {other.key: pytest.approx(44)}, "but of other starts"
+
+
+def md(name: str, seconds: float, steps: int, start: Planned, **model: Any) -> Planned:
+    """MD of a model of architecture `line`: `seconds` by the law for all steps, after 10 s of start-up."""
+    whose = Architecture("line", "line", "0" * 64)
+    parameters = {"seed": name, "steps": steps, **model}
+    task = Task("md", 1, "analysis", "venv:0", parameters, {"start": start.key}, {}, whose)
+    return Planned(task, (), Cost(core_s=10 + seconds, start_s=10))
+
+
+def test_runs_of_another_campaign_are_measurements_of_the_same_model_from_the_same_start() -> None:
+    """Its 1000 steps are 10 + 90 s by the law and took 50 s: 10,000 steps take half of 10 + 900 s."""
+    start, elsewhere = planned("start", 1), planned("elsewhere", 1)
+    plan = [start, wanted := md("mine", 900, 10_000, start, **SMALL_MODEL)]
+    seen = done((start, 1.0))
+    twin = md("other", 90, 1_000, start, **SMALL_MODEL).task
+    measured = replace(seen, others=[(twin, 50.0)])
+    assert left(plan, measured) == {wanted.key: pytest.approx(455)}
+    assert "speeds are measured here: md line" in words_of(plan, measured)
+    for other in (md("a", 90, 1_000, start, **LARGE_MODEL), md("b", 90, 1_000, elsewhere, **SMALL_MODEL)):
+        measured = replace(seen, others=[(other.task, 50.0)])
+        assert left(plan, measured) == {wanted.key: pytest.approx(910)}
 
 
 def test_another_architecture_s_speed_is_its_own() -> None:

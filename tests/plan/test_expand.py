@@ -445,7 +445,7 @@ def test_a_reference_potential_drives_itself_and_is_analysed(tmp_path: Path) -> 
         assert not {"hyperparameters", "dtype"} & set(run.task.parameters)
     assert [run.task.parameters["start_frame"] for run in runs] == [0, 4]
     atoms = (4 * 168 + 2 * 170 + 2 * 1) / 8
-    assert runs[0].cost.core_s == pytest.approx(2.0 + 3.5e-5 * atoms * 2000)
+    assert runs[0].cost.core_s == pytest.approx(2.0 + 2e-5 * atoms * 2000)
     assert not {"reevaluate", "reweight", "train"} & {item.task.verb for item in result}
     campaign = validate(tmp_path / "toy.yaml").campaign
     without = campaign.model_copy(update={"datasets": {}})

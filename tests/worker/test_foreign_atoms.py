@@ -9,6 +9,7 @@ from foreign_files import ATOMS, CELL, ELEMENTS, FRAMES, NAMES, NUMBERS, POSITIO
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.worker.analyse_files import analyse
+from mlipbench_hpc.worker.foreign.elements import by_masses
 from mlipbench_hpc.worker.foreign.trajectory import open_foreign
 
 LAST = f"{ATOMS} 4 "
@@ -78,6 +79,51 @@ def test_an_element_column_of_c_alone_is_lammps_default(tmp_path: Path) -> None:
     assert "says C for every atom" in source.warnings[0]
     with pytest.raises(InputFailure, match="no element for types 1, 2, 3, 4;"):
         open_foreign(request(path))
+
+
+def test_a_mass_column_names_the_elements(tmp_path: Path) -> None:
+    """Unless one mass is of no element, as hydrogen's of 3 u, or `--elements` says what types are."""
+    masses = {"Au": "196.97", "O": "15.9994", "H": "1.008", "Na": "23"}
+    path = tmp_path / "t.lammpstrj"
+
+    def write(hydrogen: str) -> None:
+        words = [{**masses, "H": hydrogen}[name] for name in NAMES]
+        path.write_text(files.dump(list(range(FRAMES)), elements=words).replace("type element", "type mass"))
+
+    write("1.008")
+    source = open_foreign(request(path))
+    np.testing.assert_array_equal(source.numbers, NUMBERS)
+    assert "elements from masses of t.lammpstrj" in source.facts
+    write("3.024")
+    with pytest.raises(InputFailure, match="no element for types 1, 2, 3, 4;"):
+        open_foreign(request(path))
+    np.testing.assert_array_equal(open_foreign(request(path, elements=ELEMENTS)).numbers, NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("masses", "symbols"),
+    [
+        (("1", "16.0", "197"), ("H", "O", "Au")),
+        (("39.948", "40.078"), ()),
+        (("58.93", "58.69"), ("Co", "Ni")),
+        (("14.027",), ()),
+        ((), ()),
+    ],
+)
+def test_masses_are_those_of_one_element(masses: tuple[str, ...], symbols: tuple[str, ...]) -> None:
+    """Argon and calcium lie within 0.2 u of each other; 14.027 u are those of CH2, not of nitrogen."""
+    assert by_masses(masses) == symbols
+
+
+def test_a_topology_in_another_order_is_named_as_the_cause(tmp_path: Path) -> None:
+    """NetCDF without types holds no names: by those of a sorted topology hydrogens lie far from oxygens."""
+    files.netcdf(path := tmp_path / "t.nc", ids=False)
+    (top := tmp_path / "top.xyz").write_text(files.xyz([""], POSITIONS[:1]))
+    np.testing.assert_array_equal(open_foreign(request(path, topology=str(top))).numbers, NUMBERS)
+    names = sorted(NAMES)
+    top.write_text(files.xyz([""], POSITIONS[:1], names))
+    with pytest.raises(InputFailure, match=r"hydrogens lie .* by the names in .*top\.xyz: its atoms are in"):
+        open_foreign(request(path, topology=str(top)))
 
 
 def test_an_element_column_against_elements(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.dp.checkpoint import adopt
-from mlipbench_hpc.architectures.dp.evaluator import DpEvaluator
+from mlipbench_hpc.architectures.dp.evaluator import DpCommittee, DpEvaluator
 from mlipbench_hpc.architectures.dp.handout import handout
 from mlipbench_hpc.architectures.dp.model import FROZEN, NAME, load_record
 from mlipbench_hpc.architectures.dp.training import train
 from mlipbench_hpc.architectures.interface import Evaluator, LammpsStyle
 from mlipbench_hpc.architectures.shared.labels import require_known, symbols
 
-__all__ = ["adopt", "handout", "lammps", "load", "train"]
+__all__ = ["adopt", "committee", "handout", "lammps", "load", "train"]
 
 
 def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str) -> DpEvaluator:
@@ -20,6 +20,11 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     The frozen graph contains its construction: `hyperparameters` and `device` are not needed.
     """
     return DpEvaluator(folder, dtype)
+
+
+def committee(folders: list[Path], hyperparameters: dict[str, Any], device: str, dtype: str) -> DpCommittee:
+    """Load members that are evaluated together, energies only; raises InputFailure as `load` does."""
+    return DpCommittee([DpEvaluator(folder, dtype) for folder in folders])
 
 
 def lammps(

@@ -11,6 +11,9 @@ from typing import Any
 # order of oneDNN's sums.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# DP has no use for Keras, which TensorFlow would import with matplotlib and pandas, a fifth of the time of
+# all imports: it looks for the old Keras instead, which is not installed.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 THREADS = ("DP_INTRA_OP_PARALLELISM_THREADS", "DP_INTER_OP_PARALLELISM_THREADS")
 os.environ.setdefault(THREADS[0], os.environ["OMP_NUM_THREADS"])

@@ -1,16 +1,18 @@
 """Evaluation of a frozen DP model: many frames at once, or step by step in MD."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
-from mlipbench_hpc.architectures.dp.deepmd_kit import DeepPot, use_threads
+from mlipbench_hpc.architectures.dp.deepmd_kit import DeepPot, make_default_mesh, use_threads
 from mlipbench_hpc.architectures.dp.model import FROZEN, NAME, load_record, require_dtype
-from mlipbench_hpc.architectures.dp.systems import systems
+from mlipbench_hpc.architectures.dp.systems import System, systems
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.labels import require_known, symbols
+from mlipbench_hpc.architectures.shared.members import require_alike
 from mlipbench_hpc.data.frames import Floats, Frames
 
 
@@ -43,9 +45,47 @@ class DpEvaluator:
                 forces[system.order[part]] = force
         return energies, forces
 
+    def energies(self, system: System, part: slice) -> Floats:
+        """Energies (B,) eV of some of a system's frames: the session runs nothing that forces alone need."""
+        types, coordinates, backend = system.types, system.coordinates[part], self.potential.deep_eval
+        counts = np.bincount(types, minlength=len(self.record.numbers))
+        values = {
+            "natoms": np.concatenate([[len(types), len(types)], counts]),
+            "type": np.tile(types, len(coordinates)),
+            "coord": coordinates.ravel(),
+            "box": system.boxes[part].ravel(),
+            "mesh": make_default_mesh(True, False),
+        }
+        feed = {backend.tensors[name]: value for name, value in values.items()}
+        energies: Floats = backend.sess.run(backend.output_tensors["energy_redu"], feed).ravel()
+        return energies
+
     def calculator(self) -> "DpCalculator":
         """An ASE calculator with energy and forces."""
         return DpCalculator(self)
+
+
+class DpCommittee:
+    """Members of one committee, evaluated on the same systems, without forces.
+
+    Each builds its own neighbour lists: they are an operation of its graph.
+    """
+
+    def __init__(self, members: Sequence[DpEvaluator]) -> None:
+        self.members = members
+        require_alike((member.record.numbers, member.record.cutoff) for member in members)
+
+    def energies(self, frames: Frames, batch_size: int) -> Floats:
+        """Energies (M, F) eV, float64; raises InputFailure for an unknown element."""
+        record = self.members[0].record
+        require_known(NAME, frames.species(), record.numbers)
+        energies = np.zeros((len(self.members), len(frames)))
+        for system in systems(frames, record.numbers, record.cutoff):
+            for start in range(0, len(system.frames), batch_size):
+                part = slice(start, start + batch_size)
+                for row, member in zip(energies, self.members, strict=True):
+                    row[system.frames[part]] = member.energies(system, part)
+        return energies
 
 
 class DpCalculator(EnergyAndForces):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from mlipbench_hpc.architectures.dp_mp.graphs import Graph, graph, graphs, pad
+from mlipbench_hpc.architectures.dp_mp.graphs import Graph, Shape, graph, graphs, pad, shared_shapes
 from mlipbench_hpc.architectures.dp_mp.model import COMPUTE, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.jax_library import device, jax, use_threads
@@ -32,17 +32,19 @@ class JaxEvaluator:
         """Energies (F,) eV and forces (A, 3) eV/Å, float64; raises InputFailure for an unknown element.
 
         Frames are computed one by one, whatever `batch_size` is: together they take as long on a CPU, and
-        each number of frames would need a program of its own, which compiles for seconds.
+        each number of frames would need a program of its own, which compiles for seconds. Frames of about
+        one size share a program.
         """
         require_known(self.name, frames.species(), self.record.numbers)
-        results = [self.compute(item) for item in graphs(frames, self.record.numbers, self.record.cutoff)]
+        items = list(graphs(frames, self.record.numbers, self.record.cutoff))
+        results = [self.compute(*pair) for pair in zip(items, shared_shapes(items), strict=True)]
         energies, forces = zip(*results, strict=True)
         reference = np.add.reduceat(self.reference(frames.numbers), frames.offsets[:-1])
         return np.array(energies) + reference, np.concatenate(forces)
 
-    def compute(self, item: Graph) -> tuple[float, Floats]:
+    def compute(self, item: Graph, shape: Shape) -> tuple[float, Floats]:
         """Energy (eV) without reference energies, and forces (N, 3) eV/Å of one frame."""
-        arrays = pad(item, item.shape.ceiling(), self.record.cutoff).arrays(self.dtype)
+        arrays = pad(item, shape, self.record.cutoff).arrays(self.dtype)
         energy, forces = COMPUTE(*self.parameters, jax.device_put(arrays, self.device))
         return float(energy), np.asarray(forces, dtype=np.float64)[item.slots]
 
@@ -69,5 +71,5 @@ class JaxCalculator(EnergyAndForces):
         elements, cutoff = model.record.numbers, model.record.cutoff
         require_known(model.name, numbers.tolist(), elements)
         item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, elements, cutoff)
-        energy, forces = model.compute(item)
+        energy, forces = model.compute(item, item.shape.ceiling())
         return energy + float(model.reference(numbers).sum()), forces

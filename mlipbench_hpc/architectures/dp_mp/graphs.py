@@ -15,7 +15,12 @@ from ase.geometry import complete_cell
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
-from mlipbench_hpc.architectures.shared.structures import ceiling, structures
+from mlipbench_hpc.architectures.shared.structures import (
+    COARSE_BITS,
+    SIGNIFICANT_BITS,
+    ceiling,
+    structures,
+)
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 EDGES, ROWS, ATOMS = 4, 16, 16
@@ -31,12 +36,12 @@ class Shape:
     atoms: int
     edges: int
 
-    def ceiling(self) -> "Shape":
+    def ceiling(self, bits: int = SIGNIFICANT_BITS) -> "Shape":
         """Rounded up by `ceiling`, so that few programs serve all frames and all steps of MD.
 
         It depends on the frame alone: the same frame always meets the same program, and gives the same bits.
         """
-        return Shape(ceiling(self.atoms), ceiling(self.edges))
+        return Shape(ceiling(self.atoms, bits), ceiling(self.edges, bits))
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,16 @@ def union(items: Sequence[Graph]) -> Shape:
     """Room for any of them."""
     shapes = [item.shape for item in items]
     return Shape(max(shape.atoms for shape in shapes), max(shape.edges for shape in shapes))
+
+
+def shared_shapes(items: Sequence[Graph]) -> list[Shape]:
+    """Room for each, the same for all of about one size: the largest of them decides."""
+    groups: dict[Shape, list[Graph]] = {}
+    keys = [item.shape.ceiling(COARSE_BITS) for item in items]
+    for key, item in zip(keys, items, strict=True):
+        groups.setdefault(key, []).append(item)
+    shapes = {key: union(group).ceiling() for key, group in groups.items()}
+    return [shapes[key] for key in keys]
 
 
 def graphs(frames: Frames, elements: Sequence[int], cutoff: float) -> Iterator[Graph]:

@@ -12,7 +12,7 @@ from mlipbench_hpc.architectures.esen.graphs import Graph, batch, graph, graphs
 from mlipbench_hpc.architectures.esen.model import NAME, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.labels import require_known
-from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.architectures.shared.members import require_alike
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 
@@ -72,8 +72,7 @@ class EsenCommittee:
 
     def __init__(self, members: Sequence[EsenEvaluator]) -> None:
         self.members = members
-        if len({(tuple(member.blueprint.numbers), member.blueprint.cutoff) for member in members}) > 1:
-            raise InputFailure("members of one committee differ in elements or cutoff; train them together")
+        require_alike((member.blueprint.numbers, member.blueprint.cutoff) for member in members)
 
     def energies(self, frames: Frames, batch_size: int) -> Floats:
         """Energies (M, F) eV, float64; raises InputFailure for an unknown element."""

@@ -14,10 +14,9 @@ from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
 from mlipbench_hpc.architectures.grace_1l.tensor_potential import constants
-from mlipbench_hpc.architectures.shared.structures import ceiling, structures
+from mlipbench_hpc.architectures.shared.structures import COARSE_BITS, ceiling, structures
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
-COARSE_BITS = 2
 # Room for small structures: they share one program, and to large ones it adds nothing.
 LEAST_ATOMS, LEAST_BONDS = 64, 1024
 Arrays = Mapping[str, NDArray[Any]]

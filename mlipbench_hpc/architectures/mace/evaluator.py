@@ -13,8 +13,8 @@ from mlipbench_hpc.architectures.mace.mace_torch import data, use_repeatable_exe
 from mlipbench_hpc.architectures.mace.model import NAME, load_model
 from mlipbench_hpc.architectures.shared.calculator import EnergyAndForces
 from mlipbench_hpc.architectures.shared.labels import require_known
+from mlipbench_hpc.architectures.shared.members import require_alike
 from mlipbench_hpc.architectures.shared.torch_dtype import width
-from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 
@@ -78,8 +78,7 @@ class MaceCommittee:
 
     def __init__(self, members: Sequence[MaceEvaluator]) -> None:
         self.members = members
-        if len({(tuple(member.known), member.cutoff) for member in members}) > 1:
-            raise InputFailure("members of one committee differ in elements or cutoff; train them together")
+        require_alike((member.known, member.cutoff) for member in members)
 
     def energies(self, frames: Frames, batch_size: int) -> Floats:
         """Energies (M, F) eV, float64; raises InputFailure for an unknown element."""

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 SIGNIFICANT_BITS = 4
+# Of frames that share one program, for the largest of them.
+COARSE_BITS = 2
 
 
 def structures(frames: Frames) -> Iterator[tuple[Ints, Floats, Floats, NDArray[np.bool_]]]:

@@ -125,7 +125,7 @@ def _labels(path: Path, columns: list[str], rows: list[str]) -> Labels:
             return ()
         return tuple(words[index][columns.index(name)] for index in order)
 
-    return Labels(column("element"), "elements", column("type"))
+    return Labels(column("element"), "elements", column("type"), masses=column("mass"))
 
 
 def _frames(path: Path, amount: int) -> Iterator[Frame]:

@@ -1,18 +1,20 @@
 """Atomic numbers from names and types; contradictions are refused."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Ints
 from mlipbench_hpc.worker.foreign.record import Labels
 
 OXYGEN = 8
+# How near (u, or relative to it) a mass is to an element's, and how far (u) from any other's.
+NEAR_U, NEAR, APART_U = 0.01, 1e-3, 0.2
 # Symbol of massless sites, as in ASE, and their names in TIP4P and TIP5P of GROMACS and Amber.
 VIRTUAL, VIRTUAL_NAMES = "X", re.compile(r"(?:MW|IW|VW|EPW?|LP|X)\d*")
 PLAIN = re.compile(r"[A-Z][a-z]?\d*[+-]*")
@@ -70,6 +72,8 @@ def numbers_of(
             "element`: types were taken instead"
         )
         words = ()
+    if not words and not set(labels.types) & set(naming.elements):
+        words, kind = by_masses(labels.masses), "masses"
     if not words:
         words, kind = labels.types, "types"
     if not words:
@@ -90,6 +94,20 @@ def numbers_of(
     _same_types(path, own, numbers, f"{kind} of {source.name}", naming)
     warnings += [*_ambiguous(symbols, kind, naming), *_names_beside(source, labels, naming)]
     return Species(numbers, facts, warnings)
+
+
+def by_masses(masses: Sequence[str]) -> tuple[str, ...]:
+    """Symbols (N,) of the elements of such masses (u); () where one mass is of no element, or of two.
+
+    Repartitioned masses (3 and 10 u for H and O) and those of united atoms are of none.
+    """
+    symbols = {}
+    for word in dict.fromkeys(masses):
+        distances = np.abs(atomic_masses[1:] - float(word))
+        if distances.min() > max(NEAR_U, NEAR * float(word)) or (distances < APART_U).sum() > 1:
+            return ()
+        symbols[word] = chemical_symbols[1 + int(distances.argmin())]
+    return tuple(symbols[word] for word in masses)
 
 
 def _ambiguous(symbols: Mapping[str, str], kind: str, naming: Naming) -> Iterator[str]:

@@ -15,14 +15,19 @@ from mlipbench_hpc.worker.foreign.record import Piece, Positions
 SAMPLE = 200
 # Limits in Å, by unit, of the median distance from H to the nearest O, and of all these distances.
 UNITS = {"bohr": (1.6, 2.1, 1.5, np.inf), "nm": (0.08, 0.12, 0.0, 0.2)}
+# Hydrogens of an oxygen up to which nearly all must be bound to one, and Å of a bond that is none.
+WATERS, BROKEN = 2.5, 1.3
 # The same limits for lengths in Å that were converted as if they were in bohr.
 TWICE = (0.42, 0.62, 0.0, 0.75)
 
 
-def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats) -> None:
-    """Raise InputFailure where the bonds of one frame have their lengths in bohr or nm.
+def check_lengths(
+    path: Path, numbers: Ints, positions: Positions, cell: Floats, topology: Path | None = None
+) -> None:
+    """Raise InputFailure where the bonds of one frame have their lengths in bohr or nm, or are none.
 
-    numbers (N,), positions (N, 3) Å, cell (3, 3) Å.
+    numbers (N,), positions (N, 3) Å, cell (3, 3) Å. topology: file that alone names the atoms; in another
+    order its names part hydrogens from the oxygens of their waters.
     """
     hydrogens, oxygens = np.flatnonzero(numbers == HYDROGEN), np.flatnonzero(numbers == OXYGEN)
     if len(hydrogens) == 0 or len(oxygens) == 0:
@@ -41,6 +46,11 @@ def check_lengths(path: Path, numbers: Ints, positions: Positions, cell: Floats)
         raise InputFailure(
             f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen: its lengths are said "
             "to be in bohr, and are in Å; correct what the file says"
+        )
+    if topology and len(hydrogens) <= WATERS * len(oxygens) and np.median(nearest) > BROKEN:
+        raise InputFailure(
+            f"{path}: hydrogens lie {np.median(nearest):.3g} Å from the nearest oxygen by the names in "
+            f"{topology}: its atoms are in another order, or of another system"
         )
 
 

@@ -52,12 +52,14 @@ class Labels:
     """Names of atoms (N,) in the order of their ids, () where there are none; LAMMPS' types (N,) likewise.
 
     kind: of names: species, elements, names. beside: names of the atoms (N,) that stand beside elements.
+    masses: as written (N,), in u.
     """
 
     names: tuple[str, ...] = ()
     kind: str = "names"
     types: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    masses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,11 @@ def _open(request: dict[str, Any], folder: Path) -> Foreign:
     run = timeline(contents, request["frame_every"], requested)
     cell, cut, facts = cell_of(contents, species.numbers, request)
     for content in contents:
-        check_lengths(content.path, species.numbers, next(content.pieces(1)).positions[0], cell)
+        named = bool(content.labels.names or content.labels.types)
+        check_lengths(
+            content.path, species.numbers, next(content.pieces(1)).positions[0], cell,
+            None if named else topology,
+        )  # fmt: skip
     facts = [*species.facts, *(fact for content in contents for fact in content.facts), *facts]
     warnings = [line for content in contents for line in content.warnings]
     atoms = species.numbers > 0
