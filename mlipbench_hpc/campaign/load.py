@@ -17,6 +17,7 @@ from mlipbench_hpc.campaign.facts import (
     labelled_facts,
 )
 from mlipbench_hpc.campaign.files import Brought, file_facts, repeated
+from mlipbench_hpc.campaign.parts import check_parts
 from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
@@ -88,6 +89,7 @@ def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
         wrong += check_references(
             known.campaign, known.datasets, known.systems, _architectures(known.campaign), potentials
         )
+        wrong += check_parts(written, known.campaign)
     problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
     if campaign is None or problems:
         raise CampaignError(problems)
