@@ -1,4 +1,4 @@
-"""campaigns/truth.yaml cut to seconds: the same entries of one architecture, with next to no frames and steps."""
+"""campaigns/truth.yaml cut to seconds: some entries of one architecture, with next to no frames and steps."""
 
 import re
 from pathlib import Path
@@ -54,7 +54,11 @@ def _dataset(name: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(md: dict[str, Any], replicas: int) -> dict[str, Any]:
-    short = {"length": "0.6 ps", "equilibration": "0.3 ps", "equilibrate": {"length": "0.15 ps", "every": "0.015 ps"}}
+    short = {
+        "length": "0.6 ps",
+        "equilibration": "0.3 ps",
+        "equilibrate": {"length": "0.15 ps", "every": "0.015 ps"},
+    }
     frames = {"start": {"dataset": "validation", "frames": [17, 22]}, "frame_every": "15 fs"}
     stability = {"conserved_energy": "1 eV/atom", "temperature": "100000 K", "contact": None}
     return md | short | frames | {"stability": stability} | ({"replicas": replicas} if replicas else {})
