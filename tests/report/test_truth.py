@@ -170,7 +170,11 @@ def test_the_check_compares_the_reference_with_itself(campaign: Path) -> None:
     assert cosine.passed
     assert total.limit == 0.1
     runs = compact("")["runs"] | {"light": {"0": run(3.0)}}
-    assert not judge.checks(studies(campaign, runs=runs))[0].passed
+    wide = judge.checks(studies(campaign, runs=runs))[0]
+    assert not wide.passed
+    assert wide.verdict == "not decided: longer runs"
+    runs = compact("")["runs"] | {"light": {"0": run(9.0), "1": run(9.0)}}
+    assert judge.checks(studies(campaign, runs=runs))[0].verdict == "no"
 
 
 def test_coverage_counts_the_independent_committees(campaign: Path) -> None:

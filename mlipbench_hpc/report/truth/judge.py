@@ -249,6 +249,12 @@ class Checked:
         """True where the difference is within its limit."""
         return abs(self.difference) < self.limit
 
+    @property
+    def verdict(self) -> str:
+        """`yes`, `no`, or `not decided` where the difference exceeds its limit by less than two errors."""
+        beyond = abs(self.difference) - self.limit
+        return "yes" if self.passed else "no" if beyond > 2 * self.error else "not decided: longer runs"
+
 
 def checks(every: list[Study]) -> list[Checked]:
     """Checks of the timestep that the studies ask for, where both runs have numbers."""

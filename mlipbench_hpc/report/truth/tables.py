@@ -110,7 +110,7 @@ def checks(rows: list[Checked]) -> Table | None:
     header = ["study", "against", "number", "difference", "limit", "within it"]
     cells = [
         [row.study, row.run, WORDS[row.number], plus_minus(row.difference, row.error), number(row.limit),
-         "yes" if row.passed else "no"]
+         row.verdict]
         for row in rows
     ]  # fmt: skip
     return Table(caption, header, cells, words=3, open=True) if cells else None
@@ -203,10 +203,13 @@ def sentences(
 ) -> list[str]:
     """What is resolved and what is not."""
     lines = [f"{study.name}: {study.gate}" for study in every if study.gate]
-    failed = [
-        f"{WORDS[row.number]} by {plus_minus(row.difference, row.error)}" for row in check if not row.passed
-    ]
-    lines += [f"The check of the timestep fails: {listed(failed)}."] * bool(failed)
+    for verdict, words in (("no", "fails"), ("not decided: longer runs", "is not decided")):
+        chosen = [
+            f"{WORDS[row.number]} by {plus_minus(row.difference, row.error)}, limit {number(row.limit)}"
+            for row in check
+            if row.verdict == verdict
+        ]
+        lines += [f"The check of the timestep {words}: {listed(chosen)}."] * bool(chosen)
     for study in every:
         own = [test for test in tests if test.study == study.name]
         for verdict, words in (
