@@ -116,6 +116,9 @@ def unlike(
         yield Mistake(place, "runs at two temperatures", received, "one temperature")
     if isinstance(other, RecordedRun):
         return
+    if own.restraints != other.restraints:
+        received, expected = "two states", "the same `restraints` in both"
+        yield Mistake(place, "runs with different restraints of heights", received, expected)
     starts = [start_of(md, facts, systems) for md in (own, other)]
     used = [
         {start.formulas[frame] for frame in md.start.frames[: md.replicas] if frame < start.frames}

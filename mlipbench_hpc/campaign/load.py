@@ -18,6 +18,7 @@ from mlipbench_hpc.campaign.facts import (
     labelled_facts,
 )
 from mlipbench_hpc.campaign.files import Brought, file_facts, repeated
+from mlipbench_hpc.campaign.parts import check_parts
 from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem
 from mlipbench_hpc.campaign.recorded import SECTION as RECORDED
@@ -103,6 +104,7 @@ def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
         architectures = _architectures(known.campaign)
         wrong += check_references(known.campaign, known.datasets, known.systems, architectures, potentials)
         wrong += check_checkpoints(known.campaign, known.checkpoints, known.datasets, architectures)
+        wrong += check_parts(written, known.campaign)
     problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
     if campaign is None or problems:
         raise CampaignError(problems)

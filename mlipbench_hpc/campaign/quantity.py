@@ -16,6 +16,8 @@ UNITS: dict[str, dict[str, float]] = {
     "density": {"g/cm3": 1.0, "g/cm^3": 1.0, "kg/m3": 1e-3},
     "energy per atom": {"eV/atom": 1.0, "meV/atom": 1e-3},
     "force": {"eV/Å": 1.0, "eV/A": 1.0, "meV/Å": 1e-3, "meV/A": 1e-3},
+    "spring": {"eV/Å²": 1.0, "eV/Å^2": 1.0, "eV/Å2": 1.0, "eV/A^2": 1.0, "eV/A2": 1.0, "meV/Å²": 1e-3},
+    "mass": {"u": 1.0, "Da": 1.0},
 }
 EXAMPLES = {
     "time": "0.5 fs",
@@ -26,6 +28,8 @@ EXAMPLES = {
     "density": "0.997 g/cm3",
     "energy per atom": "4 meV/atom",
     "force": "100 meV/Å",
+    "spring": "1 eV/Å²",
+    "mass": "4 u",
 }
 ENERGIES_EV = {"eV": 1.0, "Hartree": 27.211386245988, "Ry": 13.605693122994}
 SMALLEST, LARGEST = 1e-9, 1e9
@@ -34,7 +38,7 @@ NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
 def parse(kind: str, value: object) -> float:
-    """A number with unit as float in ps, s, 1/ps, Å, K, g/cm³, eV/atom or eV/Å.
+    """A number with unit as float in ps, s, 1/ps, Å, K, g/cm³, eV/atom, eV/Å, eV/Å² or u.
 
     Raises ValueError naming what was expected.
     """
@@ -88,6 +92,8 @@ Temperature = Annotated[float, BeforeValidator(_reader("temperature")), _schema(
 Density = Annotated[float, BeforeValidator(_reader("density")), _schema("density")]
 EnergyPerAtom = Annotated[float, BeforeValidator(_reader("energy per atom")), _schema("energy per atom")]
 Force = Annotated[float, BeforeValidator(_reader("force")), _schema("force")]
+Spring = Annotated[float, BeforeValidator(_reader("spring")), _schema("spring")]
+Mass = Annotated[float, BeforeValidator(_reader("mass")), _schema("mass")]
 ReferenceEnergy = Annotated[
     float,
     BeforeValidator(reference_energy),

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.origins import origins
 from mlipbench_hpc.campaign.potentials import Potentials, check_species, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, shown
+from mlipbench_hpc.campaign.restraints import check_hydrogen_mass, check_restraints
 from mlipbench_hpc.campaign.sources import HYDROGEN_U, empty_above, multiple, short_enough, state_of
-from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, System
+from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics
 from mlipbench_hpc.campaign.splits import Facts, facts_of
 from mlipbench_hpc.contract.engines import ENGINES
 
@@ -46,6 +48,7 @@ def check_md(
     used = [frame for frame in md.start.frames[: md.replicas] if frame < start.frames]
     fixed = frozenset(md.fixed_atoms)
     lightest = min((start.lightest_mass(frame, fixed) for frame in used), default=HYDROGEN_U)
+    lightest = max(lightest, md.hydrogen_mass or 0.0)
     if math.isfinite(lightest):
         yield from short_enough(place, md.timestep, lightest)
     for index, frame in enumerate(md.start.frames):
@@ -56,6 +59,8 @@ def check_md(
     begun = start.select(used) if used else start
     yield from _layers(place, md, campaign, begun)
     yield from _wall(place, md, campaign)
+    yield from check_restraints(place, md, campaign, begun)
+    yield from check_hydrogen_mass(place, md, begun)
     yield from _member(place, md, campaign)
     if md.potential:
         name = str(md.start.system or md.start.dataset)
@@ -224,32 +229,6 @@ def _member(place: Place, md: MolecularDynamics, campaign: Campaign) -> Iterator
         yield Mistake(
             (*place, "member"), f"{md.committee} has no such member", str(md.driving_member), expected
         )
-
-
-def origins(md: MolecularDynamics, campaign: Campaign) -> list[System]:
-    """The systems that the start may come from, so far as that is known."""
-    return [campaign.systems[name] for name in starts(md, campaign)]
-
-
-def starts(md: MolecularDynamics, campaign: Campaign) -> list[str]:
-    """Their names."""
-    if md.start.dataset:
-        return behind(md.start.dataset, campaign)
-    return [md.start.system] if md.start.system in campaign.systems else []
-
-
-def behind(dataset: str, campaign: Campaign) -> list[str]:
-    """The systems that a dataset's frames come from, so far as that is known."""
-    waiting, seen, names = [dataset], set[str](), list[str]()
-    while waiting:
-        name = waiting.pop(0)
-        here = campaign.datasets.get(name)
-        if here is None or name in seen:
-            continue
-        seen.add(name)
-        names += here.generate.origins if here.generate else []
-        waiting += [here.label.frames] if here.label else here.join or []
-    return [name for name in dict.fromkeys(names) if name in campaign.systems]
 
 
 def _species(

@@ -9,9 +9,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlipbench_hpc.campaign.origins import behind, origins, starts
 from mlipbench_hpc.campaign.potentials import Potentials
 from mlipbench_hpc.campaign.problem import Mistake
-from mlipbench_hpc.campaign.runs import LEAST_ROOM_A, behind, origins, starts
+from mlipbench_hpc.campaign.runs import LEAST_ROOM_A
 from mlipbench_hpc.campaign.sources import empty_above
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics
 

@@ -5,7 +5,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlipbench_hpc.cli import architectures, campaign, clean, direct, doctor, export, images, plan, run, task
+from mlipbench_hpc.cli import (
+    architectures,
+    campaign,
+    clean,
+    direct,
+    doctor,
+    export,
+    images,
+    plan,
+    run,
+    task,
+    truth,
+)
 from mlipbench_hpc.cli.session import Session
 from mlipbench_hpc.contract.folder import NotAStore
 from mlipbench_hpc.contract.printing import WhileRead
@@ -15,13 +27,13 @@ from mlipbench_hpc.runtime.trouble import Trouble
 EXIT_UNFINISHED = 1
 EXIT_REFUSED = 2
 EXIT_STOPPED = 130
-ROOMS = (campaign, plan, run, task, export, architectures, images, doctor, direct, clean)
+ROOMS = (campaign, plan, run, task, export, truth, architectures, images, doctor, direct, clean)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; every option that a Session reads has a value for every verb."""
     top = argparse.ArgumentParser(prog="mlipbench", description=__doc__)
-    top.set_defaults(campaign=Path(), store=None, needs_site=True, take_over=False, submitted=False)
+    top.set_defaults(campaign=Path(), store=None, needs_site=True, take_over=False, submitted=False, part="")
     verbs = top.add_subparsers(dest="verb", required=True)
     for room in ROOMS:
         room.add_verbs(verbs)

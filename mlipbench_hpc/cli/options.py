@@ -31,6 +31,12 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", help="the store's folder (default: the site's)")
 
 
+def add_part(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of a part of the campaign."""
+    text = "one of the campaign's `parts` with all that it needs, in place of the whole"
+    parser.add_argument("--part", default="", metavar="NAME", help=text)
+
+
 def add_lock(parser: argparse.ArgumentParser) -> None:
     """Add the options of verbs that lock the store."""
     text = "take the store's lock from a driver on a host that no longer runs"

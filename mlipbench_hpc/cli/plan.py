@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mlipbench_hpc.cli.campaign import remarks
-from mlipbench_hpc.cli.options import KEY_SHOWN, add_campaign_verb, is_yes
+from mlipbench_hpc.cli.options import KEY_SHOWN, add_campaign_verb, add_part, is_yes
 from mlipbench_hpc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ def add_verbs(verbs: Subparsers) -> None:
     text = "show the task graph: what is done, what is to run, what it may cost"
     parser = add_campaign_verb(verbs, "plan", plan, text)
     parser.add_argument("-v", "--verbose", action="store_true", help="list every task")
+    add_part(parser)
     text = "what is done, running and failed, read from the folders alone"
     parser = add_campaign_verb(verbs, "status", status, text)
     parser.add_argument("--watch", action="store_true", help="again every few seconds until all is done")
+    add_part(parser)
 
 
 def plan(session: Session) -> int:

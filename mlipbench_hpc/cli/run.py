@@ -7,7 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from mlipbench_hpc.cli.options import add_campaign_verb, add_lock
+from mlipbench_hpc.cli.options import add_campaign_verb, add_lock, add_part
 from mlipbench_hpc.cli.plan import ask_beyond_budget, is_something_left, show_plan
 from mlipbench_hpc.runtime.trouble import OUT_OF_TIME, Trouble, WorkersLost
 
@@ -24,7 +24,8 @@ def add_verbs(verbs: Subparsers) -> None:
     parser.add_argument("--submit", action="store_true", help="drive from a small job of its own")
     parser.add_argument("--submitted", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--yes", action="store_true", help="go on whatever it may cost")
-    add_campaign_verb(verbs, "report", report, "write the report anew from committed tasks")
+    add_part(parser)
+    add_part(add_campaign_verb(verbs, "report", report, "write the report anew from committed tasks"))
 
 
 def run(session: Session) -> int:
@@ -60,6 +61,7 @@ def command_line(session: Session, verb: str) -> str:
     """The full command line of another verb on the same campaign, site and store."""
     options = session.options
     place = ["--site", options.site] + (["--store", options.store] if options.store else [])
+    place += ["--part", options.part] if options.part else []
     name = "mlipbench" if sys.argv[0].endswith(".py") else sys.argv[0]
     return shlex.join([name, verb, str(session.path), *place])
 

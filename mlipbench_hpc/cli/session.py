@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.contract.folder import Store
+from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -54,12 +55,21 @@ class Session:
 
     @cached_property
     def validated(self) -> Validated:
-        """The campaign and what its data hold. Raises CampaignError."""
+        """The campaign, or its part, and what its data hold. Raises CampaignError and InputFailure."""
         from mlipbench_hpc.campaign.load import validate
 
         # A command that needs no site leaves no new store behind.
         has_store = self.options.needs_site or self.root.is_dir()
-        return validate(self.path, cache=self.store.root / "facts" if has_store else None)
+        validated = validate(self.path, cache=self.store.root / "facts" if has_store else None)
+        return self._part(validated) if self.options.part else validated
+
+    def _part(self, validated: Validated) -> Validated:
+        from mlipbench_hpc.campaign.parts import NoPart, part_of
+
+        try:
+            return replace(validated, campaign=part_of(validated.campaign, self.options.part))
+        except NoPart as error:
+            raise InputFailure(str(error)) from error
 
     @cached_property
     def architectures(self) -> Mapping[str, InstalledArchitecture]:

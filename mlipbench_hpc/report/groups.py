@@ -11,6 +11,7 @@ from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.driving import DrivingPotential, driving_potential, length
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.origins import Start, start_of
+from mlipbench_hpc.report.restraints import restraints_of
 from mlipbench_hpc.report.text import count, listed, number
 
 CELL_DIGITS = 3
@@ -60,9 +61,9 @@ class Run:
 class Line:
     """All replicas of one `md` in a group: drawn as one line.
 
-    constraints: fixed layers and atoms, in words; temperature: target, K; starts: of its runs,
-    where they come from a sampling run; left_out: reasons why other
-    replicas are excluded; peers: all lines of its group, with this line.
+    constraints: fixed layers and atoms, heavy hydrogen, in words; temperature: target, K; starts: of its
+    runs, where they come from a sampling run; left_out: reasons why other replicas are excluded; peers: all
+    lines of its group, with this line.
     """
 
     name: str
@@ -97,10 +98,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs with the same atoms, cell and temperature; the reference's line comes first.
+    """Runs with the same atoms, cell, temperature and restraints; the reference's line comes first.
 
-    species: {symbol: atoms}; cell (3, 3) Å; temperature K; comparisons: differences declared by the
-    campaign; every: all groups of the report, with this group.
+    species: {symbol: atoms}; cell (3, 3) Å; temperature K; restrained: heights, in words; comparisons:
+    differences declared by the campaign; every: all groups of the report, with this group.
     """
 
     species: dict[str, int]
@@ -109,6 +110,7 @@ class Group:
     lines: list[Line]
     metals: tuple[str, ...]
     twin: bool = False
+    restrained: str = ""
     comparisons: tuple[dict[str, Any], ...] = ()
     every: list["Group"] = field(default_factory=list, repr=False, compare=False)
     memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -120,12 +122,14 @@ class Group:
         rest = [symbol for symbol in sorted(self.species) if symbol not in first]
         atoms = " ".join(f"{symbol}{self.species[symbol]}" for symbol in first + rest)
         edges = " × ".join(f"{edge:.2f}" for edge in np.linalg.norm(self.cell, axis=1))
-        return f"{atoms}, {number(self.temperature)} K" + (f", {edges} Å" if self.twin else "")
+        title = f"{atoms}, {number(self.temperature)} K" + (f", {edges} Å" if self.twin else "")
+        return f"{title}, {self.restrained}" if self.restrained else title
 
     @property
     def slug(self) -> str:
         """The title as a part of a file's name."""
-        return self.title.replace(",", "").replace(" × ", "x").replace(" Å", "").replace(" ", "-")
+        plain = self.title.replace(",", "").replace(" × ", "x").replace(" Å²", "").replace(" Å", "")
+        return plain.replace("/", "-").replace(" ", "-")
 
     @cached_property
     def interface(self) -> bool:
@@ -167,7 +171,7 @@ class Group:
 
     @property
     def unlike(self) -> list[str]:
-        """A sentence where lines differ in their fixed atoms; [] where they do not."""
+        """A sentence where lines differ in their fixed atoms or masses; [] where they do not."""
         parts = [f"{line.constraints} in {line.title(self.drawn)}" for line in self.drawn]
         if len({line.constraints for line in self.drawn}) < 2:
             return []
@@ -199,16 +203,18 @@ def groups(results: Results) -> list[Group]:
 
 
 def _group(key: Key, lines: list[Line], results: Results, keys: list[Key]) -> Group:
-    species, cell, temperature = key
+    species, cell, temperature, restrained = key
     analysis = results.document["campaign"]["analysis"]
     metal, comparisons = analysis.get("profiles", {}).get("metal", "Au"), analysis.get("comparisons", [])
     metals = (metal,) if isinstance(metal, str) else tuple(metal)
-    twin = sum(other[0] == species and other[2] == temperature for other in keys) > 1
+    cells = {other[1] for other in keys if other[0] == species and other[2] == temperature}
     ordered = sorted(lines, key=lambda line: not line.potential.reference)
     for line in ordered:
         line.peers.extend(ordered)
     edges = np.reshape(cell, (-1, 3)).tolist()
-    return Group(dict(species), edges, temperature, ordered, metals, twin, tuple(comparisons))
+    return Group(
+        dict(species), edges, temperature, ordered, metals, len(cells) > 1, restrained, tuple(comparisons)
+    )
 
 
 def _lines(results: Results, name: str) -> dict[Key, Line]:
@@ -238,7 +244,8 @@ def _constraints(spec: dict[str, Any]) -> str:
         return "fixed atoms not known"
     layers, atoms = spec.get("fixed_layers") or 0, len(spec.get("fixed_atoms") or [])
     parts = [count(layers, "fixed layer")] * bool(layers) + [count(atoms, "fixed atom")] * bool(atoms)
-    return " and ".join(parts) or "no fixed atoms"
+    parts += [f"H of {number(mass)} u"] if (mass := spec.get("hydrogen_mass")) else []
+    return listed(parts) if parts else "no fixed atoms"
 
 
 def _key(results: Results, name: str, run: Item) -> Key:
@@ -250,6 +257,7 @@ def _key(results: Results, name: str, run: Item) -> Key:
         tuple(values["species"].items()),
         tuple(cell.tolist()),
         float(results.asked("md", name)["temperature"]),
+        restraints_of(results.asked("md", name)),
     )
 
 

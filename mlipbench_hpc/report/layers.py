@@ -15,6 +15,7 @@ from mlipbench_hpc.report import heights
 from mlipbench_hpc.report.combine import Number, blocks_of, numbered, numbered_runs
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.memory import remembered
+from mlipbench_hpc.report.restraints import all_restrained
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import count, listed, number, plus_minus, with_error
 
@@ -115,11 +116,14 @@ def beginning(line: Line) -> str:
 def _reason(line: Line, symbol: str) -> str:
     """Reason why numbers depend on the layers of a species: equal starts, few transitions, disagreement.
 
-    Without layers: heights between which ions have not mixed.
+    Without layers: heights between which ions have not mixed. None where all of them are restrained: numbers
+    are then those at given heights, whatever the start.
 
     Ions of a species are exchangeable, so that runs with an ion in each layer all start alike: only starts
     with different numbers of ions in the inner layer can show a dependence on them.
     """
+    if all(all_restrained(run.md, run.analysis, symbol) for run in line.runs):
+        return ""
     layers, stays = layers_of(line, symbol), stays_of(line, symbol)
     if layers is None or not stays:
         return heights.reason(line, symbol)

@@ -46,7 +46,8 @@ def submit(site: Site, store: Store, options: argparse.Namespace, echo: Callable
     else:
         release_dead(store.root, options.take_over, functools.partial(is_over, site, store))
     words = [sys.executable, "-m", "mlipbench_hpc.cli", "run", "--site", options.site]
-    words += ["--store", str(store.root), "--submitted", "--yes", "--", str(options.campaign)]
+    words += ["--store", str(store.root)] + (["--part", options.part] if options.part else [])
+    words += ["--submitted", "--yes", "--", str(options.campaign)]
     log, folder = shlex.quote(str(store.root / LOG)), shlex.quote(str(Path.cwd()))
     try:
         command = f"cd {folder} && {shlex.join(words)} >> {log} 2>&1"

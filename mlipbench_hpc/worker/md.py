@@ -15,6 +15,7 @@ from mlipbench_hpc.contract.engines import ENGINES
 from mlipbench_hpc.contract.folder import newest, sparser_with_age
 from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.data.trajectory import open_trajectory
 from mlipbench_hpc.worker.context import Context
 from mlipbench_hpc.worker.driving import driving_potential
 from mlipbench_hpc.worker.engines.integrators import State
@@ -24,8 +25,8 @@ from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
 from mlipbench_hpc.worker.engines.restart import STATE, Continuation, earlier_states, furthest, pack
 from mlipbench_hpc.worker.engines.stability import Limits, Watch
 from mlipbench_hpc.worker.engines.start import Start
-from mlipbench_hpc.worker.engines.system import Thermometer
-from mlipbench_hpc.worker.engines.trajectory import THERMO, Recorder
+from mlipbench_hpc.worker.engines.system import System, Thermometer
+from mlipbench_hpc.worker.engines.trajectory import THERMO, TRAJECTORY, Recorder
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def run(context: Context) -> dict[str, Any]:
         "atoms": len(system.start),
         "mobile_atoms": len(system.mobile),
         "wall_A": start.wall.height if start.wall else None,
-    }  # fmt: skip
+    } | heights(context.folder / TRAJECTORY, system)  # fmt: skip
 
 
 def start_engine(context: Context, start: Start, potential: DrivingPotential) -> Engine:
@@ -205,6 +206,32 @@ def recorded(thermo: Path, atoms: int, begin: int = 0) -> dict[str, Any]:
     times, conserved, temperature = np.loadtxt(rows, delimiter=",", usecols=(1, 4, 5), ndmin=2).T
     mean = {"temperature_K": float(temperature.mean())}
     return frames | mean | conserved_energy(times, 1000.0 * conserved / atoms)
+
+
+def heights(trajectory: Path, system: System) -> dict[str, Any]:
+    """Restrained heights: target Å and spring eV/Å² of each atom, mean and deviation Å in the later half.
+
+    Of all frames of the run; {} where nothing is restrained.
+    """
+    if (restraint := system.restraint) is None:
+        return {}
+    frames = open_trajectory(trajectory).positions
+    later = [restraint.heights(np.asarray(frame, float)) for frame in frames[len(frames) // 2 :]]
+    above = np.reshape(later, (-1, len(restraint.atoms)))
+    rows = zip(restraint.atoms.tolist(), restraint.targets.tolist(), restraint.springs.tolist(), strict=True)
+    return {
+        "restraints": [
+            {
+                "atom": atom,
+                "element": system.symbols[atom],
+                "target_A": target,
+                "spring_eV_per_A2": spring,
+                "mean_A": float(own.mean()) if len(own) else None,
+                "deviation_A": float(own.std(ddof=1)) if len(own) > 1 else None,
+            }
+            for (atom, target, spring), own in zip(rows, above.T, strict=True)
+        ]
+    }
 
 
 def conserved_energy(times: Floats, conserved: Floats) -> dict[str, float | None]:

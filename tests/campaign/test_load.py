@@ -86,8 +86,8 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "    length: 2 ps\n    timstep: 1 fs",
             "18: md.bulk.timstep: unknown key; received 'timstep'; expected one of "
             "checkpoint_every, committee, "
-            "engine, equilibrate, equilibration, fixed_atoms, fixed_layers, frame_every, length, member, "
-            "potential, replicas, "
+            "engine, equilibrate, equilibration, fixed_atoms, fixed_layers, frame_every, hydrogen_mass, "
+            "length, member, potential, replicas, restraints, "
             "seed, stability, start, temperature, thermostat, "
             "timestep, wall; did you mean `timestep`?",
         ),

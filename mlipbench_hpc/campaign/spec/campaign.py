@@ -1,6 +1,6 @@
 """The whole campaign."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ class Campaign(Spec):
     """One YAML file, by its sections.
 
     studies: as written, each by the schema of its kind (campaign/studies.py). What they make stands among the
-    other entries.
+    other entries. parts: names of runs, studies and committees, which `--part` chooses with all they need.
     """
 
     name: Name
@@ -38,6 +38,7 @@ class Campaign(Spec):
     evaluation: Evaluation = Evaluation()
     analysis: Analysis = Analysis()
     studies: dict[Name, dict[str, Any]] = {}
+    parts: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
 
     @property
     def simulations(self) -> dict[tuple[str, str], MolecularDynamics]:

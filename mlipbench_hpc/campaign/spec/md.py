@@ -4,8 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mlipbench_hpc.campaign.quantity import EnergyPerAtom, Frequency, Length, Temperature, Time
-from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Spec
+from mlipbench_hpc.campaign.quantity import (
+    EnergyPerAtom,
+    Frequency,
+    Length,
+    Mass,
+    Spring,
+    Temperature,
+    Time,
+)
+from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Spec, Symbol
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.contract.engines import ENGINES
 
@@ -69,6 +77,16 @@ class Stability(Spec):
     )
 
 
+class Restraint(Spec):
+    """Harmonic restraint k (h − t)²/2 of atoms' heights h above the surface layer, in whatever drives."""
+
+    atoms: Symbol | Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)] = Field(
+        description="All of one element, or indices (from 0)."
+    )
+    height: Length = Field(description="Target t, above the surface layer's mean height in each step.")
+    spring: Spring = Field(description="k; at a constant potential the height varies by √(kT/k).")
+
+
 class Equilibrate(Spec):
     """Momenta are drawn anew at the run's temperature, from time to time, while a start settles."""
 
@@ -123,6 +141,13 @@ class RunProtocol(Spec):
     fixed_atoms: list[Annotated[int, Field(ge=0, strict=True)]] = []
     fixed_layers: Annotated[int, Field(ge=0, strict=True)] = Field(
         0, description="The lowest so many layers of the metal (analysis.profiles.metal) stay where they are."
+    )
+    restraints: list[Restraint] = Field(
+        [], description="Of heights; profiles of these atoms are the restraint's, not the potential's."
+    )
+    hydrogen_mass: Mass | None = Field(
+        None,
+        description="Of every H, taken from its O, for longer timesteps: averages stay, times do not.",
     )
     wall: WallHeight = Field(
         None,

@@ -90,10 +90,19 @@ def _simulate(
     if run.equilibrate:
         times = {"steps": run.equilibrate.length, "every": run.equilibrate.every}
         parameters["equilibrate"] = {name: round(time / run.timestep) for name, time in times.items()}
+    parameters |= _restraints(graph, run)
     if run.potential:
         parameters = graph.labeller(run.potential).with_options("md", parameters, run.options)
     costs = cost.md(card, parameters, start_facts(graph, run))
     return graph.add("md", subject, parameters, upstream, costs, model, run.potential, maybe=maybe)
+
+
+def _restraints(graph: TaskGraph, run: MolecularDynamics) -> dict[str, Any]:
+    """Restraints of heights and heavy hydrogen, where a run has them: keys of others are what they were."""
+    metal = graph.campaign.analysis.profiles.metal
+    heights = [{"atoms": own.atoms, "target": own.height, "spring": own.spring} for own in run.restraints]
+    restraints = {"restraints": {"metal": metal, "heights": heights}} if heights else {}
+    return restraints | ({"hydrogen_mass": run.hydrogen_mass} if run.hydrogen_mass else {})
 
 
 def protocol(

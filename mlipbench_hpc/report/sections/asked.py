@@ -17,6 +17,7 @@ UNITS = {
     "coordination": ("Å", 1.0),
     "conserved_energy": ("meV/atom", 1000.0),
     "block_time": ("s", 1.0), "scan_time": ("s", 1.0),
+    "height": ("Å", 1.0), "spring": ("eV/Å²", 1.0), "hydrogen_mass": ("u", 1.0),
     "force": ("eV/Å", 1.0), "energy": ("meV/atom", 1000.0),
     "force_rmse": ("meV/Å", 1000.0), "largest_force": ("eV/Å", 1.0),
 }  # fmt: skip
@@ -69,6 +70,8 @@ def phrases(spec: dict[str, Any]) -> list[str]:
         readable_name = name.replace("_", " ")
         if isinstance(value, dict) and (inner := phrases(value)):
             parts.append(f"{readable_name} ({', '.join(inner)})")
+        elif isinstance(value, list) and value and all(isinstance(element, dict) for element in value):
+            parts.extend(f"{readable_name} ({', '.join(phrases(element))})" for element in value)
         elif value not in (None, [], {}, ""):
             parts.append(f"{readable_name} {quantity(name, value)}")
     return parts

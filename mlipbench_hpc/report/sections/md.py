@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mlipbench_hpc.report import conserved
+from mlipbench_hpc.report import conserved, restraints
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.draw.runs import SERIES, series
@@ -25,7 +25,8 @@ def build(results: Results) -> Content:
     compared = {line.name for group in groups(results) for line in group.lines}
     verdict = [[sentence] for name in names if name not in compared for sentence in _verdict(results, name)]
     numbers = {"md": {name: numbers_of(results, name) for name in names}}
-    return Content([*([table(results)] if names else []), gallery], numbers, verdict, warnings(results))
+    blocks = [table(results)] * bool(names) + ([heights] if (heights := restraints.table(results)) else [])
+    return Content([*blocks, gallery], numbers, verdict, warnings(results))
 
 
 def numbers_of(results: Results, name: str) -> dict[str, Any]:
@@ -86,6 +87,7 @@ def warnings(results: Results) -> list[Caution]:
             every += cautions(name, words, [sentence], Consequence.LIMITED)
         noted = of_replicas(results, name, _of_analyses(results, name))
         every += cautions(name, words, noted, Consequence.LIMITED)
+        every += cautions(name, words, restraints.cautions_of(results, name), Consequence.LIMITED)
     return every
 
 

@@ -88,7 +88,7 @@ class AseEngine:
             step=self.steps_done,
             positions=self.system.embed(self.atoms.positions),
             momenta=self.momenta(),
-            potential=self.embedding.get_potential_energy(self.atoms),
+            potential=self.embedding.energy(self.atoms.positions),
             conserved=self.conserved(),
         )
 
@@ -98,8 +98,8 @@ class AseEngine:
             "step": np.int64(self.steps_done),
             "positions": self.atoms.get_positions(),
             "momenta": self.momenta(),
-            "forces": self.embedding.get_forces(self.atoms),
-            "energy": np.float64(self.embedding.get_potential_energy(self.atoms)),
+            "forces": self.embedding.forces(self.atoms.positions),
+            "energy": np.float64(self.embedding.energy(self.atoms.positions)),
             **self.dynamics.state(),
         }
 

@@ -33,21 +33,27 @@ class Embedding:
         self._energy: float | None = None
 
     def get_forces(self, atoms: "Atoms") -> Floats:
-        """Forces (M, 3) eV/Å on the mobile atoms; raises Exploded when one of all (N, 3) is not finite."""
-        return self.forces(atoms.positions)
+        """Forces (M, 3) eV/Å on the mobile atoms, a restraint's among them, as integrators need them.
+
+        Raises Exploded when one of all (N, 3) is not finite.
+        """
+        forces, restraint = self.forces(atoms.positions), self.system.restraint
+        if restraint is None:
+            return forces
+        return forces + restraint.forces(self.system.embed(atoms.positions))[self.system.mobile]
 
     def forces(self, positions: Floats) -> Floats:
-        """Forces as `get_forces` at mobile positions (M, 3) Å; repeated positions are evaluated once."""
+        """Forces of the model at mobile positions (M, 3) Å; repeated positions are evaluated once."""
         if self._seen is None or not np.array_equal(positions, self._seen):
             self._evaluate(positions)
         return self._forces
 
     def get_potential_energy(self, atoms: "Atoms", force_consistent: bool = False) -> float:
-        """Energy of the whole system, eV."""
-        return self.energy(atoms.positions)
+        """Energy of the whole system, eV, with that of a restraint, as integrators need it."""
+        return self.energy(atoms.positions) + self.system.restraint_energy(self.system.embed(atoms.positions))
 
     def energy(self, positions: Floats) -> float:
-        """Energy of the whole system at mobile positions (M, 3) Å, eV."""
+        """Energy of the whole system by the model at mobile positions (M, 3) Å, eV."""
         self.forces(positions)
         if self._energy is None:
             self._energy = float(self.full.get_potential_energy())

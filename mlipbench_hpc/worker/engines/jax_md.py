@@ -133,22 +133,30 @@ class JaxMdEngine:
     def conserved(self) -> float:
         """Energy in eV of the atoms and of the thermostat."""
         bath = self.thermostat.energy(self.thermostat.state(self.moment.particles, self.moment.work))
-        return float(self.moment.energy) + self.thermometer.kinetic(self.momenta()) + bath
+        restraint = self.system.restraint_energy(self._positions())
+        return float(self.moment.energy) + self.thermometer.kinetic(self.momenta()) + bath + restraint
+
+    def _positions(self) -> Floats:
+        return self.system.embed(np.asarray(self.moment.particles.position))
 
     def sample(self) -> Sample:
         """Sample of the present step."""
         return Sample(
             step=self.steps_done,
-            positions=self.system.embed(np.asarray(self.moment.particles.position)),
+            positions=self._positions(),
             momenta=self.momenta(),
             potential=float(self.moment.energy),
             conserved=self.conserved(),
         )
 
     def state(self) -> State:
-        """State on which the next step depends; after `restore` no forces are computed again."""
+        """State on which the next step depends; after `restore` no forces are computed again.
+
+        pulled (M, 3): forces with those of a restraint, of which no other program gives the last bits.
+        """
         moment = self.moment
-        return {
+        pulled = {"pulled": np.array(moment.particles.force)} if self.system.restraint else {}
+        return pulled | {
             "step": np.int64(self.steps_done),
             "positions": np.array(moment.particles.position),
             "momenta": self.momenta(),
@@ -165,7 +173,8 @@ class JaxMdEngine:
         """Restore a `state`; the next step is then the same to the bit."""
         self.steps_done, self._has_forces = int(state["step"]), True
         forces, work = np.asarray(state["forces"]), np.float64(state.get("work", 0.0))
-        arrays = state["positions"], state["momenta"], self.thermometer.masses, forces[self.system.mobile]
+        pulled = state.get("pulled", forces[self.system.mobile])
+        arrays = state["positions"], state["momenta"], self.thermometer.masses, pulled
         particles = self.thermostat.particles(*arrays, state)
         self._moment = Moment(*self._put((particles, state["energy"], forces, work)))
         self.forget()
@@ -179,6 +188,7 @@ def numbers_of(system: System, parameters: dict[str, Any], wall: Wall | None) ->
         "mobile": system.mobile,
         "timestep": parameters["timestep"] * PS,
         "wall": plane,
+        "restraint": system.restraint.numbers if system.restraint else None,
     }
 
 

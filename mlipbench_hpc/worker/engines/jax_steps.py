@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from mlipbench_hpc.architectures.shared.jax_library import Array, jax, jnp
 from mlipbench_hpc.worker.engines.jax_md_library import simulate, space
+from mlipbench_hpc.worker.engines.restraint import pull
 
 Numbers = Mapping[str, Any]
 Compute = Callable[[Any, Any, Array], tuple[Array, Array]]
@@ -26,7 +27,8 @@ MOVE = space.free()[1]
 class Moment(NamedTuple):
     """End of a step. particles: JAX-MD's state of the mobile atoms and of what controls their temperature.
 
-    energy eV and forces (N, 3) eV/Å of all atoms. work: eV, done by a Langevin thermostat since step 0.
+    energy eV and forces (N, 3) eV/Å of all atoms by the potential, without a restraint. work: eV, done by a
+    Langevin thermostat since step 0.
     """
 
     particles: Any
@@ -56,7 +58,8 @@ def advance(
 
     listed: arrays (JaxForces.arrange) for positions of the mobile atoms within `slack` Å of reference (M, 3),
     where offsets (N, 3) have moved every atom into the cell. system: start (N, 3), where the fixed atoms are;
-    mobile (M,) rows; timestep, kT, friction; wall: height, period, reach (shared/wall.py), or None.
+    mobile (M,) rows; timestep, kT, friction; wall: height, period, reach (shared/wall.py), or None;
+    restraint: its numbers (restraint.py), or None.
     """
 
     def goes_on(progress: Progress) -> Array:
@@ -104,7 +107,10 @@ def finish(compute: Compute, parameters: Any, listed: Numbers, system: Numbers, 
     mobile = system["mobile"]
     everything = system["start"].at[mobile].set(moment.particles.position)
     energy, forces = compute(parameters, listed["arrays"], everything + listed["offsets"])
-    pulled = moment.particles.set(force=forces[mobile])
+    total = forces
+    if system["restraint"] is not None:
+        total = forces.at[:, 2].add(pull(system["restraint"], everything[:, 2]))
+    pulled = moment.particles.set(force=total[mobile])
     particles = simulate.momentum_step(pulled, system["timestep"] / 2)
     if isinstance(particles, simulate.NVTNoseHooverState):
         particles = bathe(system, particles)

@@ -19,6 +19,7 @@ from mlipbench_hpc.worker.engines.lammps_chain import BATH, read_chain
 from mlipbench_hpc.worker.engines.lammps_forces import Asked, Native, forces_of
 from mlipbench_hpc.worker.engines.lammps_setup import build
 from mlipbench_hpc.worker.engines.momenta import start_momenta
+from mlipbench_hpc.worker.engines.restraint import LammpsRestraint
 from mlipbench_hpc.worker.engines.system import Sample, System, Thermometer
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class LammpsEngine:
         self.cell = forces.cell()
         self.thermometer = Thermometer.of(system)
         self.wall = LammpsWall(wall, forces.mobile, len(self.masses)) if wall else None
+        self.restraint = restrained(system, forces)
         self._process: lammps | None = None
         self._pace = 0.0
         self._begin(self._first_state())
@@ -73,8 +75,9 @@ class LammpsEngine:
         """LAMMPS instance at this step, its energies and forces computed."""
         if self._process is None:
             self._process = build(self.forces, self.cell, self._from, self.parameters)
-            if self.wall:
-                self.wall.install(self._process)
+            for part in (self.restraint, self.wall):
+                if part:
+                    part.install(self._process)
         if not self._ready:
             self._ready = True
             self._process.commands_list(list(self.forces.style.before_setup))
@@ -132,12 +135,14 @@ class LammpsEngine:
         unwrapped = self._atoms("x") + self._passed() @ self.cell.vectors
         momenta, potential = self.momenta(), self.forces.potential(self.process)
         chain = float(self.process.extract_fix(BATH, 0, 0))
+        positions = self.system.embed(unwrapped[self.forces.mobile])
+        total = potential + self.thermometer.kinetic(momenta) + chain
         return Sample(
             step=self.steps_done,
-            positions=self.system.embed(unwrapped[self.forces.mobile]),
+            positions=positions,
             momenta=momenta,
             potential=potential,
-            conserved=potential + self.thermometer.kinetic(momenta) + chain,
+            conserved=total + self.system.restraint_energy(positions),
         )
 
     def _passed(self) -> Ints:
@@ -171,6 +176,14 @@ class LammpsEngine:
     def restore(self, state: State) -> None:
         """Continue from a `state` in a new LAMMPS instance."""
         self._begin(state)
+
+
+def restrained(system: System, forces: Native | Asked) -> LammpsRestraint | None:
+    """Restraint of the system on the atoms that LAMMPS holds; None without one."""
+    if system.restraint is None:
+        return None
+    rows = system.mobile if isinstance(forces, Asked) else np.arange(len(system.start))
+    return LammpsRestraint(system.restraint, system.start.positions, rows)
 
 
 def engine(

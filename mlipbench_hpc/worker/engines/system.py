@@ -1,6 +1,7 @@
 """Simulated system: atoms, some of them fixed, and a sample of one step."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
@@ -10,17 +11,21 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.cells import RULE, is_valid
 from mlipbench_hpc.data.frames import Floats, Ints
 
+if TYPE_CHECKING:
+    from mlipbench_hpc.worker.engines.restraint import Restraint
+
 
 @dataclass(frozen=True)
 class System:
     """N atoms, M of them mobile, in the standard orientation of the cell.
 
     start: all atoms at the start, with masses of their own where the data have some; mobile (M,): indices of
-    the mobile ones, ascending.
+    the mobile ones, ascending; restraint: of atoms' heights, an energy besides the potential's.
     """
 
     start: Atoms
     mobile: Ints
+    restraint: "Restraint | None" = None
 
     @classmethod
     def prepare(cls, atoms: Atoms, fixed: list[int]) -> "System":
@@ -44,6 +49,10 @@ class System:
         symbols: list[str] = self.start.get_chemical_symbols()
         return symbols
 
+    def restraint_energy(self, positions: Floats) -> float:
+        """Energy in eV of the restraint at positions (N, 3) Å, 0 without one."""
+        return self.restraint.energy(positions) if self.restraint else 0.0
+
     def mobile_atoms(self) -> Atoms:
         """Mobile atoms alone, at rest at the start, in the same cell."""
         chosen: Atoms = self.start[self.mobile]
@@ -58,7 +67,10 @@ class System:
 
 @dataclass(frozen=True)
 class Sample:
-    """One step: positions (N, 3) Å; momenta (M, 3) of the mobile atoms, ASE units; energies in eV."""
+    """One step: positions (N, 3) Å; momenta (M, 3) of the mobile atoms, ASE units; energies in eV.
+
+    potential: without the restraint's; conserved: with it.
+    """
 
     step: int
     positions: Floats

@@ -117,7 +117,8 @@ class Recorder:
         self._record["cell_lengths"] = system.start.cell.lengths() if has_cell else 0.0
         self._record["cell_angles"] = system.start.cell.angles() if has_cell else 90.0
         self._trajectory = Growing(folder / TRAJECTORY, header(system.start.numbers))
-        self._thermo = Growing(folder / THERMO, thermo_header(thermometer))
+        self._restraint = system.restraint_energy if system.restraint else None
+        self._thermo = Growing(folder / THERMO, thermo_header(thermometer, restrained=bool(self._restraint)))
         write_topology(folder / TOPOLOGY, system)
 
     def adopt(self, attempt: Path, segments: list[Segment]) -> None:
@@ -135,7 +136,8 @@ class Recorder:
         self._record["time"] = time_ps
         self._record["coordinates"] = sample.positions
         self._trajectory.append(self._record.tobytes())
-        self._thermo.append(thermo_row(sample, time_ps, self.thermometer))
+        own = [self._restraint(sample.positions)] if self._restraint else []
+        self._thermo.append(thermo_row(sample, time_ps, self.thermometer, own))
         self.frames += 1
 
     def time(self, step: int) -> float:
@@ -163,18 +165,18 @@ class Recorder:
         self._thermo.stream.close()
 
 
-def thermo_header(thermometer: Thermometer) -> bytes:
-    """First line of thermo.csv."""
+def thermo_header(thermometer: Thermometer, restrained: bool = False) -> bytes:
+    """First line of thermo.csv; the restraint's energy is no part of the potential's."""
     names = ["step", "time_ps", "potential_eV", "kinetic_eV", "conserved_eV", "temperature_K"]
-    names += [f"temperature_{symbol}_K" for symbol in thermometer.species]
+    names += [f"temperature_{symbol}_K" for symbol in thermometer.species] + ["restraint_eV"] * restrained
     return (",".join(names) + "\n").encode("ascii")
 
 
-def thermo_row(sample: Sample, time_ps: float, thermometer: Thermometer) -> bytes:
-    """One line of thermo.csv; every number reads back to the same bits."""
+def thermo_row(sample: Sample, time_ps: float, thermometer: Thermometer, more: list[float]) -> bytes:
+    """One line of thermo.csv; every number reads back to the same bits. more: at the end."""
     momenta = sample.momenta
     numbers = [time_ps, sample.potential, thermometer.kinetic(momenta), sample.conserved]
-    numbers += [thermometer.temperature(momenta), *thermometer.by_species(momenta)]
+    numbers += [thermometer.temperature(momenta), *thermometer.by_species(momenta), *more]
     return (",".join([str(sample.step), *map(repr, numbers)]) + "\n").encode("ascii")
 
 

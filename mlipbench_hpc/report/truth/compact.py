@@ -1,0 +1,208 @@
+"""Compact results of studies of the kind `truth`: numbers and block averages, no host and no path."""
+
+import hashlib
+from typing import Any, cast
+
+import numpy as np
+
+from mlipbench_hpc.analysis.blocks import jackknife
+from mlipbench_hpc.campaign.study import studies
+from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.report import layers
+from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
+from mlipbench_hpc.report.groups import groups
+from mlipbench_hpc.report.numbers import as_json
+from mlipbench_hpc.studies.truth import KIND, NUMBERS
+
+SCHEMA = 1
+PROFILES = ("density", "orientation")
+COARSE_A = 0.5
+# Series of which blocks are kept, by number: file and array.
+SERIES = {"cosine": ("first_layer.npz", "cosine"), "total_orientation": ("total_orientation.npz", "P_z")}
+WIDTH = "total_orientation_width"
+
+
+def compact(results: Results) -> dict[str, Any]:
+    """All that the tables of `truth` need of what this store has of a campaign, for JSON."""
+    names = results.names("md")
+    content = {
+        "schema": SCHEMA,
+        "campaign": results.document["name"],
+        "campaign_sha256": digest(results.document["yaml"]),
+        "mlipbench": results.document["mlipbench"],
+        "runs": {name: runs for name in names if (runs := _runs(results, name))},
+        "ions": _ions(results),
+        "committees": {
+            name: own for name in results.names("committees") if (own := _committee(results, name))
+        },
+        "cost": _cost(results),
+    }
+    return cast(dict[str, Any], as_json(content))
+
+
+def digest(yaml: str) -> str:
+    """sha256 of a campaign's text, by which compact results of one campaign are known."""
+    return hashlib.sha256(yaml.encode()).hexdigest()
+
+
+def specs(document: dict[str, Any]) -> dict[str, Any]:
+    """Studies of the kind `truth` among a campaign's `studies`, by name, by their schema."""
+    spec = studies()[KIND].spec
+    written = document.get("studies") or {}
+    return {name: spec.model_validate(own) for name, own in written.items() if own.get("kind") == KIND}
+
+
+def _runs(results: Results, name: str) -> dict[str, Any]:
+    """By replica, what a finished run gave."""
+    done = [item for item in results.of("md", md=name) if item.done]
+    return {str(item.subject["replica"]): _run(results, item) for item in done}
+
+
+def _run(results: Results, item: Item) -> dict[str, Any]:
+    values, analysis = item.values, next((own for own in analyses(results, item) if own.done), None)
+    run = {
+        name: values.get(name)
+        for name in ("outcome", "cause", "time_ps", "restraints", "temperature_K",
+                     "largest_conserved_deviation_meV_per_atom")
+    }  # fmt: skip
+    if analysis is None or "skipped" in analysis.values:
+        return run
+    own = analysis.values
+    run |= {name: own.get(name) for name in ("species", "analysed_ps", "equilibration_ps", "blocks")}
+    run["temperatures_K"] = _temperatures(analysis)
+    run["numbers"] = {name: _number(analysis, name) for name in NUMBERS}
+    run["profiles"] = {name: curve for name in PROFILES if (curve := _profile(analysis, name))}
+    return run | {"reweight": _reweight(reweighted(results, item))}
+
+
+def _temperatures(analysis: Item) -> dict[str, Any]:
+    thermo: dict[str, Any] = analysis.values.get("thermo", {})
+    return {
+        name.removeprefix("temperature_").removesuffix("K").rstrip("_") or "all": own
+        for name, own in thermo.items()
+        if name.startswith("temperature_")
+    }
+
+
+def _number(analysis: Item, name: str) -> dict[str, Any]:
+    """Mean, standard error, degrees of freedom, and averages of blocks where there is a series."""
+    blocks = int(analysis.values.get("blocks", 10))
+    own = {key: analysis.statistics(name).get(key) for key in ("mean", "se", "dof")}
+    file, array = SERIES.get(name.removesuffix("_width"), ("", ""))
+    series = analysis.arrays(file).get(array) if file else None
+    if series is None or len(series) < blocks:
+        return own
+    if name == WIDTH:
+        return _width(np.asarray(series, float), blocks) if own["mean"] is None else own
+    length = len(series) // blocks
+    means = np.asarray(series, float)[: length * blocks].reshape(blocks, length).mean(axis=1)
+    return own | {"block_means": means.tolist()}
+
+
+def _width(series: Floats, blocks: int) -> dict[str, Any]:
+    """Standard deviation of a series (T,) with its jackknife error over blocks."""
+    length = len(series) // blocks
+    moments = np.array([series, series**2])[:, : length * blocks].reshape(2, blocks, length).mean(axis=2)
+    value, error = jackknife(moments.T, lambda own: np.sqrt(np.maximum(0.0, own[1] - own[0] ** 2)))
+    return {"mean": float(value), "se": float(error), "dof": float(blocks - 1)}
+
+
+def _profile(analysis: Item, name: str) -> dict[str, Any] | None:
+    """Averages over bins of 0.5 Å, z at their middle; errors as if neighbours moved together."""
+    observable = analysis.observables.get(name)
+    table = analysis.table(observable.file) if observable and observable.axis else {}
+    if observable is None or observable.axis is None or not table:
+        return None
+    z, own, se = (table[key] for key in (observable.axis.column, observable.column, observable.error))
+    several = max(1, round(COARSE_A / float(z[1] - z[0])))
+    first = int(np.argmax(np.isclose((z - (z[1] - z[0]) / 2) % COARSE_A, 0, atol=1e-6)))
+    count = (len(z) - first) // several
+    rows = [column[first : first + count * several].reshape(count, several) for column in (z, own, se)]
+    return {key: rows[place].mean(axis=1).tolist() for place, key in enumerate(("z_A", "mean", "se"))}
+
+
+def _reweight(item: Item | None) -> dict[str, Any] | None:
+    """What the run's frames say of the other members."""
+    if item is None or "skipped" in item.values:
+        return None
+    scalars = {
+        name: {key: own.get(key) for key in ("driving_member", "members", "sigma", "se_mean")}
+        for name, own in item.values.get("scalars", {}).items()
+        if name in NUMBERS
+    }
+    own = item.values
+    return {"verdict": own.get("verdict"), "members": own.get("members"), "scalars": scalars}
+
+
+def _ions(results: Results) -> dict[str, Any]:
+    """Layers, stays and transitions of ions, of each run whose heights are not restrained."""
+    return {
+        line.name: layers.numbers(line)
+        for group in groups(results)
+        for line in group.drawn
+        if not group.restrained and layers.ions_of(line)
+    }
+
+
+def _committee(results: Results, name: str) -> dict[str, Any] | None:
+    """α by composition and temperature, errors of members by composition, training structures and time."""
+    trained = [item for item in results.of("train", committee=name) if item.done]
+    if not trained:
+        return None
+    calibration = next((item for item in results.of("calibrate", committee=name) if item.done), None)
+    keys = (
+        "composition",
+        "temperature_K",
+        "structures",
+        "independent",
+        "alpha",
+        "interval",
+        "withheld",
+        "why",
+    )
+    strata = calibration.values.get("strata", []) if calibration else []
+    return {
+        "members": len(trained),
+        "structures": trained[0].subject.get("train"),
+        "train_s": [_seconds(item) for item in trained],
+        "alpha": [{key: own.get(key) for key in keys} for own in strata],
+        "errors": [_errors(item) for item in results.of("evaluate", committee=name) if item.done],
+    }
+
+
+def _errors(item: Item) -> dict[str, Any]:
+    """Force RMSE of one member on test frames, all and by composition and temperature, meV/Å."""
+    test = item.values.get("test", {})
+    return {
+        "member": item.subject.get("member"),
+        "energy": {
+            key: test.get("energy", {}).get(key) for key in ("rmse_meV_per_atom", "centred_rmse_meV_per_atom")
+        },
+        "force": _force(test),
+        "strata": [
+            {key: own.get(key) for key in ("composition", "temperature_K", "frames")} | {"force": _force(own)}
+            for own in test.get("strata", [])
+        ],
+    }
+
+
+def _force(values: dict[str, Any]) -> dict[str, Any]:
+    whole = values.get("force", {}).get("all", {})
+    return {key: whole.get(key) for key in ("rmse_meV_per_A", "std_meV_per_A") if key in whole}
+
+
+def _cost(results: Results) -> dict[str, Any]:
+    """Tasks, core-seconds and earlier attempts by verb; each task once, whatever it serves."""
+    cost: dict[str, Any] = {}
+    for key, item in {item.reported.key: item for item in results.items if item.done}.items():
+        own = cost.setdefault(item.reported.verb, {"tasks": {}})
+        attempt = str(item.result.get("attempt", "")).rpartition("-")[2]
+        own["tasks"][key[:16]] = [_seconds(item), int(attempt) if attempt.isdigit() else 0]
+    return cost
+
+
+def _seconds(item: Item) -> float | None:
+    """Core-seconds of a task with those of its earlier attempts, where they are known."""
+    timing = item.result.get("timing") or {}
+    cpu = timing.get("cpu_s")
+    return None if cpu is None else round(float(cpu) + float(timing.get("earlier_wall_s") or 0.0), 3)

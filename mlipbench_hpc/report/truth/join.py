@@ -1,0 +1,66 @@
+"""Compact results of several stores joined into one: each run, committee and task once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlipbench_hpc.report.truth.compact import SCHEMA
+
+SHARED = ("schema", "campaign", "campaign_sha256")
+
+
+class NotJoinable(ValueError):
+    """Compact results that do not belong together, or are none; the message names the file."""
+
+
+def joined(parts: Mapping[str, Any], sha256: str) -> dict[str, Any]:
+    """One compact result of all `parts`, by file name; of equal entries the first counts.
+
+    sha256: of the campaign's text. `twice`: entries that several parts hold with other numbers. Raises
+    NotJoinable for no parts, and for parts of another campaign or schema.
+    """
+    if not parts:
+        raise NotJoinable("no compact results: name at least one file")
+    for name, part in parts.items():
+        _check(name, part, sha256)
+    first = next(iter(parts.values()))
+    twice: list[str] = []
+    runs, ions, committees = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+    for name, part in parts.items():
+        for run, replicas in part["runs"].items():
+            _add(runs.setdefault(run, {}), replicas, f"{name}: run {run}, replica", twice)
+        _add(ions, part["ions"], f"{name}: ions of", twice)
+        _add(committees, part["committees"], f"{name}: committee", twice)
+    head = {key: first[key] for key in (*SHARED, "mlipbench")}
+    content = {"runs": runs, "ions": ions, "committees": committees, "twice": twice}
+    return head | content | {"cost": cost([part["cost"] for part in parts.values()])}
+
+
+def _check(name: str, part: Any, sha256: str) -> None:
+    if not isinstance(part, dict) or not set(SHARED) <= set(part):
+        raise NotJoinable(f"{name}: no compact results, expected a file that `mlipbench compact` wrote")
+    if part["schema"] != SCHEMA:
+        raise NotJoinable(f"{name}: schema {part['schema']}, expected {SCHEMA}: write it anew")
+    if part["campaign_sha256"] != sha256:
+        raise NotJoinable(
+            f"{name}: results of another text of campaign `{part['campaign']}` than this file's"
+        )
+
+
+def _add(known: dict[str, Any], more: Mapping[str, Any], what: str, twice: list[str]) -> None:
+    for name, own in more.items():
+        if name in known and known[name] != own:
+            twice.append(f"{what} {name}")
+        known.setdefault(name, own)
+
+
+def cost(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Tasks, core-hours and earlier attempts by verb; a task that several parts ran costs each time."""
+    total: dict[str, dict[str, float]] = {}
+    for part in parts:
+        for verb, own in part.items():
+            row = total.setdefault(verb, {"tasks": 0, "core_hours": 0.0, "earlier_attempts": 0})
+            for seconds, attempts in own["tasks"].values():
+                row["tasks"] += 1
+                row["core_hours"] += (seconds or 0.0) / 3600
+                row["earlier_attempts"] += attempts
+    return total

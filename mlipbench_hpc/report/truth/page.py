@@ -1,0 +1,153 @@
+"""The page of joined results in Markdown: question, protocol, figures, tables, what is resolved, limits."""
+
+from dataclasses import asdict
+from typing import Any, cast
+
+import numpy as np
+
+from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.report.numbers import as_json
+from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.text import listed, number
+from mlipbench_hpc.report.truth import judge, tables
+from mlipbench_hpc.report.truth.compact import specs
+from mlipbench_hpc.report.truth.figures import Drawing, drawings
+from mlipbench_hpc.report.truth.judge import Compact, Study
+
+LIMITS = (
+    "This truth is a reference potential's: SPC/Fw water of fixed charges, ions without polarisability, a "
+    "metal that is an ideal conductor.",
+    "A check by DFT would tell whether labels that hold electronic response are learned as these are; here "
+    "none was made.",
+    "Polarisable water screens the metal's charge: a local model would miss less, or other things.",
+    "A 6x4 cell has waters farther from ions than two layers of message passing reach: what MACE shows "
+    "here, where it sees every ion, is its best case.",
+    "A model with long-range electrostatics, or one that is told the charge, sees what both of these have "
+    "to guess; it was not trained here.",
+)
+
+
+def studies_of(campaign: Campaign, compact: Compact) -> list[Study]:
+    """Studies of the kind `truth` of a campaign, with the joined results."""
+    own = specs({"studies": campaign.studies})
+    return [Study(name, spec, compact) for name, spec in own.items()]
+
+
+def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], list[Drawing]]:
+    """Markdown, content of results.json, and figures, which the page shows as NAME.png."""
+    every = studies_of(campaign, compact)
+    tests, rows, check = judge.primary(every), judge.covered(every), judge.checks(every)
+    drawn = drawings(every, rows)
+    lines = tables.sentences(every, tests, rows, check)
+    shown = [
+        *(tables.averages(study) for study in every), tables.checks(check), tables.heights(every),
+        tables.ions(compact), tables.errors(compact), tables.cost(compact),
+    ]  # fmt: skip
+    parts = [
+        f"# {campaign.name}",
+        campaign.description.strip(),
+        "## Protocol",
+        *_protocol(campaign, every),
+        "## What is resolved, and what is not",
+        *(f"- {line}" for line in lines),
+        *(f"![{own.title}]({own.name}.png)\n\n{own.caption}" for own in drawn),
+        "## Primary table",
+        markdown(tables.primary(tests)),
+        "## Does the band cover the truth?",
+        *([markdown(table)] if (table := tables.coverage(rows)) else ["No independent committees ran."]),
+        "## Numbers",
+        *(markdown(own) for own in shown if own),
+        "## What could change it",
+        *(f"- {line}" for line in LIMITS),
+        *_twice(compact),
+    ]
+    text = "\n\n".join(part for part in parts if part)
+    return text.replace("\n\n- ", "\n- ") + "\n", results(compact, every, tests, rows, check), drawn
+
+
+def _protocol(campaign: Campaign, every: list[Study]) -> list[str]:
+    lines = []
+    for study in every:
+        spec, md = study.spec, study.spec.md
+        begun = md.length / 10 if md.equilibration is None else md.equilibration
+        held = [
+            f"{own.atoms} at {number(own.height)} Å by {number(own.spring)} eV/Å²" for own in md.restraints
+        ]
+        words = f"{study.name}: {spec.members} members each of {listed(spec.committees)}, each "
+        words += f"{number(md.length)} ps of own MD at {number(md.timestep * 1e3)} fs and "
+        words += f"{number(md.temperature)} K, {number(begun)} ps dropped"
+        words += f", hydrogen of {number(md.hydrogen_mass)} u" if md.hydrogen_mass else ""
+        words += f", heights restrained ({listed(held)})" if held else ""
+        reference = campaign.md[spec.reference]
+        words += (
+            f"; truth: {reference.replicas} runs of {number(reference.length)} ps of {reference.potential}."
+        )
+        lines.append(f"- {words}")
+    return lines
+
+
+def _twice(compact: Compact) -> list[str]:
+    """Entries that several parts hold with other numbers, of which the first counted."""
+    if not compact.get("twice"):
+        return []
+    return [
+        "## Joined",
+        f"In several parts with other numbers, the first counts: {listed(compact['twice'])}.",
+    ]
+
+
+def markdown(table: Table) -> str:
+    """A table in Markdown, its caption above."""
+    rows = [table.header, ["---"] * len(table.header), *table.rows]
+    return "\n".join(
+        [table.caption, "", *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows)]
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def results(
+    compact: Compact,
+    every: list[Study],
+    tests: list[judge.Judgement],
+    rows: list[judge.Covered],
+    check: list[judge.Checked],
+) -> dict[str, Any]:
+    """All numbers of the page and the joined compact results, for JSON."""
+    content = {
+        "primary": [
+            {
+                "study": test.study, "of": test.committee, "against": test.against, "number": test.number,
+                "verdict": test.verdict, "withheld": test.withheld, "p_holm": test.p,
+                **(_comparison(test) if test.comparison else {}),
+            }
+            for test in tests
+        ],
+        "coverage": {row.number: asdict(row) for row in rows},
+        "checks": [asdict(row) | {"passed": row.passed} for row in check],
+        "gates": {study.name: study.gate or "open" for study in every},
+        "averages": {study.name: _averages(study) for study in every},
+        "joined": compact,
+    }  # fmt: skip
+    return cast(dict[str, Any], as_json(content))
+
+
+def _comparison(test: judge.Judgement) -> dict[str, Any]:
+    own = test.comparison
+    return (
+        {} if own is None else {"difference": own.difference, "error": own.error, "p": own.p, "dof": own.dof}
+    )
+
+
+def _averages(study: Study) -> dict[str, Any]:
+    own: dict[str, Any] = {study.spec.reference: {}}
+    for name in study.spec.numbers:
+        truth = study.reference(name)
+        own[study.spec.reference][name] = asdict(truth) if truth else None
+        for committee in study.spec.committees:
+            one = study.own(committee, name)
+            values = {"mean": one.mean, "sampling": one.sampling, "sigma": one.sigma} if one else None
+            own.setdefault(committee, {"alpha": study.alpha(committee) or np.nan})[name] = values
+    return own

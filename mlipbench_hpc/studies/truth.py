@@ -1,0 +1,97 @@
+"""truth: MD by every member of committees against the reference potential's own, the truth."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from mlipbench_hpc.campaign.problem import Place
+from mlipbench_hpc.campaign.spec import Count, Name, RunProtocol, Spec, Start
+from mlipbench_hpc.campaign.study import Asked, Entry, Study
+
+KIND = "truth"
+Number = Literal["cosine", "total_orientation", "total_orientation_width", "peak_z_A", "peak_g_per_cm3"]
+NUMBERS: tuple[Number, ...] = get_args(Number)
+
+
+class Gate(Spec):
+    """Committees that have to agree with the truth before any other of the study is judged."""
+
+    committees: list[Name] = Field(min_length=1)
+    cosine: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.05, description="Largest difference of the first layer's ⟨cos θ⟩."
+    )
+
+
+class Check(Spec):
+    """A run of the reference potential that differs in timestep and masses alone, and the limits for it."""
+
+    run: Name
+    cosine: Annotated[float, Field(gt=0, le=1)] = Field(0.01, description="Of the first layer's ⟨cos θ⟩.")
+    total_orientation: Annotated[float, Field(gt=0)] = Field(0.1, description="Of mean P_z.")
+
+
+class Truth(Spec):
+    """Members' own MD against a run of the reference potential: differences, and whether bands cover them.
+
+    The primary table is declared here: every committee under `compare` against the reference, and the pairs
+    of `pairs` against each other, each in `numbers`.
+    """
+
+    kind: Literal["truth"]
+    reference: Name = Field(description="An entry of `md` that the reference potential drives.")
+    committees: list[Name] = Field(min_length=1, description="All that run.")
+    members: Count = Field(6, description="So many first members of each run, each from a frame of its own.")
+    start: Start
+    md: RunProtocol
+    numbers: list[Number] = Field(list(NUMBERS), min_length=1)
+    compare: list[Name] = Field([], description="Of these committees, against the reference.")
+    pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
+        [], description="Two committees each, against each other."
+    )
+    gate: Gate | None = None
+    check: Check | None = None
+    coverage: list[Name] = Field(
+        [], description="Independent committees: how often their bands cover the truth."
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> "Truth":
+        for key, values in (("committees", self.committees), ("numbers", self.numbers)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"expected each of `{key}` once")
+        named = [*self.compare, *self.coverage, *(one for pair in self.pairs for one in pair)]
+        named += self.gate.committees if self.gate else []
+        if strange := sorted(set(named) - set(self.committees)):
+            raise ValueError(f"expected only what `committees` lists, not {', '.join(strange)}")
+        if any(first == second for first, second in self.pairs):
+            raise ValueError("expected two different committees in each of `pairs`")
+        if self.start.dataset and len(set(self.start.frames)) < self.members:
+            raise ValueError(f"expected {self.members} different `frames` under `start`, one for each member")
+        return self
+
+
+def run_name(study: str, committee: str, member: int) -> str:
+    """`inner-dp-mixed-0`: the first member of `dp-mixed`."""
+    return f"{study}-{committee}-{member}"
+
+
+def unfold(asked: Asked[Truth]) -> Iterator[Entry]:
+    """A run of each member of each committee."""
+    for place, committee in enumerate(asked.spec.committees):
+        for member in range(asked.spec.members):
+            yield _run(asked, place, committee, member)
+
+
+def _run(asked: Asked[Truth], place: int, committee: str, member: int) -> Entry:
+    start, frames = dict(asked.written["start"]), asked.spec.start.frames
+    if "frames" in start:
+        start["frames"] = [frames[member % len(frames)]]
+    content: dict[str, Any] = {"committee": committee, "member": member, "start": start}
+    origins: dict[Place, Place] = {(key,): ("md", key) for key in asked.written["md"]}
+    origins |= {("start", "frames", 0): ("start", "frames", member % len(frames)), ("member",): ("members",)}
+    origins[("committee",)] = ("committees", place)
+    return Entry("md", run_name(asked.name, committee, member), content | asked.written["md"], origins)
+
+
+STUDY = Study(KIND, "Truth", Truth, unfold, references={"reference": "md", "committees": "committees"})
