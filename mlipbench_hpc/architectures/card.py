@@ -21,14 +21,13 @@ from mlipbench_hpc.architectures.hyperparameters import (
 )
 from mlipbench_hpc.architectures.kernel import BY, Kernel, kernels_of, wrong_keys, wrong_values
 from mlipbench_hpc.architectures.law import Laws, complaints
+from mlipbench_hpc.architectures.restart import BITWISE, Restart
 from mlipbench_hpc.contract.engines import ENGINES
 from mlipbench_hpc.contract.versions import Kind, Source, Version, package_folder, version
 
 GROUP = "mlipbench_hpc.architectures"
 BUILT_IN = Path(__file__).parent
-BITWISE = "bitwise"
 ORDERS = ("correlation", "l_max", "L_max", "embedding")
-Claim = str | float
 Problem = tuple[str, str]
 
 
@@ -45,27 +44,6 @@ class Named(Protocol):
 
 
 CardOf = TypeVar("CardOf", bound=Named)
-
-
-@dataclass(frozen=True)
-class Restart:
-    """Exactness of an interrupted task continued in a new process, on a CPU with one thread.
-
-    Each claim is `bitwise`, or the largest deviation from the task without interruption: training, of forces
-    over their rms; md, of positions over the largest displacement. testing.Conformance tests it.
-    """
-
-    training: Claim
-    md: Claim
-
-    def describe(self) -> str:
-        """Both claims in words."""
-        words = [f"{name} {_degree(claim)}" for name, claim in (("training", self.training), ("MD", self.md))]
-        return " and ".join(words)
-
-
-def _degree(claim: Claim) -> str:
-    return claim if isinstance(claim, str) else f"to a relative {claim:.3g}"
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,9 @@ def test_a_compiler_that_is_missing_is_named_with_the_model(
     def lacking(program: str) -> str:
         raise FileNotFoundError(2, "No such file or directory", program)
 
-    session = Session(toy, argparse.Namespace(needs_site=False, site=None, store=str(toy.parent / "store")))
+    session = Session(
+        toy, argparse.Namespace(needs_site=False, part=None, site=None, store=str(toy.parent / "store"))
+    )
     assert session.compilers["sed"].startswith("sed")
     monkeypatch.setattr(kernel, "compiler_version", lacking)
     again = Session(toy, session.options)

@@ -78,7 +78,8 @@ def test_the_good_campaign_is_good(tmp_path: Path):
             "nme: water\nname: water",
             "1: nme: unknown key; received 'nme'; expected one of analysis, "
             "committees, datasets, description, "
-            "evaluation, locality, md, models, name, scans, speed, splits, studies, systems; did you mean "
+            "evaluation, locality, md, models, name, parts, reweighting, scans, speed, splits, studies, "
+            "systems, trajectories; did you mean "
             "`name`?",
         ),
         (

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from mlipbench_hpc.architectures.card import Card, Hyperparameter, Restart
+from mlipbench_hpc.architectures.card import Card, Hyperparameter
 from mlipbench_hpc.architectures.kernel import Kernel
+from mlipbench_hpc.architectures.restart import Restart
 from mlipbench_hpc.campaign.facts import DatasetFacts, built_facts, frames_facts, joined_facts
 from mlipbench_hpc.campaign.problem import Mistake, dotted
 from mlipbench_hpc.campaign.references import check_names, check_references

@@ -264,7 +264,8 @@ def test_the_schema_describes_every_study() -> None:
     }
     known = {
         "data-efficiency", "dynamics", "foundation", "mixed-vs-specific", "polarization",
-        "reweighting-check", "roughness", "solvation", "speed", "stability", "thermostats", "visibility",
+        "reweighting-check", "roughness", "solvation", "speed", "stability", "thermostats", "truth",
+        "visibility",
     }  # fmt: skip
     assert kinds == set(studies()) == known
     plain = Campaign.model_json_schema()

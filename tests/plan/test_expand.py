@@ -186,7 +186,8 @@ EXAMPLE_ENVIRONMENTS = {
 
 
 def test_every_example_campaign_is_counted_by_hand() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.yaml")} == set(EXAMPLE_TASKS)
+    """The truth, in parts, has tests of its own."""
+    assert {path.stem for path in EXAMPLES.glob("*.yaml")} == {*EXAMPLE_TASKS, "truth"}
 
 
 @pytest.mark.parametrize("name", EXAMPLE_TASKS)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlipbench_hpc.architectures.card import BITWISE, Claim
 from mlipbench_hpc.architectures.interface import Evaluator
+from mlipbench_hpc.architectures.restart import BITWISE, Claim
 from mlipbench_hpc.architectures.testing.frames import REFERENCE, water
 from mlipbench_hpc.architectures.testing.subject import Subject
 from mlipbench_hpc.contract.folder import Store, outputs, read_json, write_bytes, write_json

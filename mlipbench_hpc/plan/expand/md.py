@@ -174,7 +174,7 @@ def _reweight(replica: Replica, key: str) -> None:
         return
     if spec.md is not None and replica.subject["md"] not in spec.md:
         return
-    energies = reevaluate(replica, key, trained.train, spec.stride)
+    energies = reevaluate(replica, key, trained.models, spec.stride)
     parameters = observables(graph, run) | {"stride": spec.stride, "driving_member": run.driving_member}
     upstream = {"md": key, "calibration": trained.calibrate, "energies": energies}
     costs = cost.analyse(run.length / run.frame_every)

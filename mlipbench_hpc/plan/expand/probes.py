@@ -26,7 +26,7 @@ def scan(graph: TaskGraph, name: str, committees: Mapping[str, Trained]) -> None
     model = graph.model_of(graph.campaign.committees[str(entry.committee)])
     parameters |= {"batch_size": graph.campaign.evaluation.batch_size, **graph.engine(model)}
     costs = cost.scan(graph.card(model), parameters, _facts(graph, entry))
-    for member, key in enumerate(trained.train):
+    for member, key in enumerate(trained.models):
         own = subject | {"committee": entry.committee, "member": member}
         upstream = {"start": _start(graph, entry), "model": key}
         graph.add("scan", own, parameters, upstream, costs, model, maybe=trained.maybe)

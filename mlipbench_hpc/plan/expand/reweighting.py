@@ -30,8 +30,8 @@ def reweighting(
         )
         upstream = {
             "md": key,
-            "driving": reevaluate(driving, key, [own.train[run.driving_member]], entry.stride),
-            "energies": reevaluate(members, key, theirs.train, entry.stride),
+            "driving": reevaluate(driving, key, [own.models[run.driving_member]], entry.stride),
+            "energies": reevaluate(members, key, theirs.models, entry.stride),
             "calibration": str(theirs.calibrate),
         }
         parameters: dict[str, Any] = {"stride": entry.stride, "driving_member": None}
