@@ -1,12 +1,12 @@
 """Declared comparisons that cannot be made: pure functions of a campaign and of what its starts hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mlipbench_hpc.campaign.facts import atomic_number
+from mlipbench_hpc.campaign.facts import DatasetFacts, atomic_number
 from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.runs import start_of
-from mlipbench_hpc.campaign.spec import Campaign, RecordedRun
+from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, RecordedRun
 from mlipbench_hpc.campaign.spec.analysis import Comparison
 from mlipbench_hpc.campaign.splits import Facts
 from mlipbench_hpc.data.formulas import atoms_in
@@ -90,10 +90,11 @@ def _without_surface(
     if not own or start is None:
         return
     metals, species = campaign.analysis.profiles.metals, set(start.species)
+    ions = _ions(start, campaign.md[comparison.run], metals)
     for index, name in enumerate(comparison.observables):
-        if (symbol := _height(name)) and atomic_number(symbol) not in species:
-            where, expected = (*place, "observables", index), f"a start with {symbol}"
-            yield Mistake(where, f"no {symbol} in its start", f"a start of {symbols(species)}", expected)
+        if (symbol := _height(name)) and symbol not in ions:
+            where, expected = (*place, "observables", index), f"one of {', '.join(ions) or 'no ions'}"
+            yield Mistake(where, "no such ion in its starts", repr(symbol), expected)
             return
     received = f"{', '.join(own)} of a start of {symbols(species)}"
     if not {1, 8} <= species:
@@ -104,6 +105,13 @@ def _without_surface(
         hint = f"analysis.profiles.metal: {max(amounts, key=lambda own: amounts[own])}" if amounts else ""
         expected = f"a start with a slab of {' or '.join(metals)}"
         yield Mistake((*place, "run"), "no surface in its start", received, expected, hint)
+
+
+def _ions(start: DatasetFacts, run: MolecularDynamics, metals: Sequence[str]) -> list[str]:
+    """Elements in the frames that a run starts from, other than the slab's, hydrogen and oxygen."""
+    frames = [frame for frame in run.start.frames[: run.replicas] if frame < start.frames] or [0]
+    every = {symbol for frame in frames for symbol in atoms_in(start.formulas[frame])}
+    return sorted(every - {"H", "O", *metals})
 
 
 def unlike(

@@ -283,12 +283,14 @@ def _members(spread: Item | None, name: str) -> tuple[Floats, Floats] | None:
 
 @remembered
 def numbered(line: Line, name: str) -> Number:
-    """Pooled number of a line for an observable that is a single number."""
+    """Pooled number of a line for an observable that is a single number; NaN where a run lacks it.
+
+    The runs that happen to have it are not a fair choice: of widths the slowest have none.
+    """
     values = [(run, *scalar(run, name)) for run in line.runs]
-    known = [(run, mean, se) for run, mean, se in values if np.isfinite(mean)]
-    if not known:
+    if not values or not all(np.isfinite(mean) for _, mean, _ in values):
         return Number(float("nan"), float("nan"))
-    runs, means, errors = zip(*known, strict=True)
+    runs, means, errors = zip(*values, strict=True)
     weights, within = _weights(list(runs)), np.array(errors)
     mean, se = pooled(np.array(means), within, weights)
     own = [run.analysis.statistics(name).get("dof") or blocks_of(run) - 1 for run in runs]

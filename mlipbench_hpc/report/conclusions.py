@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
-from mlipbench_hpc.analysis.inference import LEVEL, Comparison
+from mlipbench_hpc.analysis.inference import LEVEL, Comparison, welch
+from mlipbench_hpc.analysis.stationarity import STATIONARY_LEVEL
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.comparison import scatter_words
@@ -21,7 +23,7 @@ from mlipbench_hpc.report.summary_table import Difference, differences
 from mlipbench_hpc.report.temperatures import unclear
 from mlipbench_hpc.report.text import count, listed, number, plus_minus
 
-FEWEST_MOVES, NORMAL_95 = 3, 1.96
+FEWEST_MOVES = 3
 
 
 @dataclass(frozen=True)
@@ -168,26 +170,35 @@ def _survivors(lines: Iterable[Line]) -> str:
 def _relaxing(tested: list[Difference]) -> str:
     """Sentence on runs of models that, taken together, still move away from what they are compared with.
 
-    Change of each number between halves of the runs, outwards from the other line, weighted by its error;
-    over at least three differences, at p ≤ 0.05 of a normal distribution.
+    Of each pair of lines the first number: changes of both between the halves of their runs, outwards, with
+    the p of Student's t; over at least three pairs by Stouffer's method, at p ≤ 0.01.
     """
-    moves = []
-    for own in tested:
-        moved, sign = change_of(own.line, own.quantity.name), np.sign(own.whole.difference)
-        if moved and moved.error > 0 and sign and own.whole.error > 0:
-            scale = abs(own.whole.difference)
-            moves.append((sign * moved.difference / scale, moved.error / scale))
+    pairs = {(own.line.name, own.other.name): own for own in reversed(tested)}
+    moves = [move for own in pairs.values() if (move := _outwards(own))]
     if len(moves) < FEWEST_MOVES:
         return ""
-    changes, errors = np.array(moves).T
-    mean, error = np.average(changes, weights=errors**-2.0), float(np.sum(errors**-2.0) ** -0.5)
-    if mean < NORMAL_95 * error:
+    p = np.array([own.p / 2 if own.difference > 0 else 1 - own.p / 2 for own in moves])
+    together = 1 - NormalDist().cdf(sum(NormalDist().inv_cdf(1 - one) for one in p) / math.sqrt(len(p)))
+    if together > STATIONARY_LEVEL:
         return ""
     return (
-        "Runs of models still move away from what they are compared with: between halves the differences "
-        f"grow by {100 * mean:.0f} ± {math.ceil(100 * error)} % (weighted mean of {len(moves)}): longer "
-        "runs may show larger ones."
+        "Runs of models still move away from what they are compared with: between halves their differences "
+        f"grow in {count(len(moves), 'comparison')} taken together (Stouffer, p = {number(together, 1)}): "
+        "longer runs may show larger ones."
     )
+
+
+def _outwards(own: Difference) -> Comparison | None:
+    """Change of a difference between halves of the runs, positive where it grows; None without p."""
+    changes = [change_of(line, own.quantity.name) for line in (own.line, own.other)]
+    if None in changes or not own.whole.difference:
+        return None
+    first, second = (change for change in changes if change)
+    whole = welch(
+        math.copysign(1.0, own.whole.difference) * (first.difference - second.difference),
+        [*first.terms, *second.terms],
+    )
+    return whole if math.isfinite(whole.p) else None
 
 
 def _drifts(chosen: list[Difference]) -> str:

@@ -206,16 +206,31 @@ def _ordered(line: Line, symbol: str) -> str:
 
 
 def _outside(line: Line, symbol: str) -> str:
-    """`, 48 % of the time outside the heights of the reference's (2.56 to 8.01 Å)`; empty below 1 %."""
-    its, parts = _reference(line, symbol), _of(by_run(line, symbol))
+    """`, 48 % of their time outside the heights of the reference's ions (2.56 to 8.01 Å), of whose runs …`.
+
+    Empty without at least two runs of the reference, or where one of these lies outside the others as much:
+    lowest and highest heights grow with the length of a run.
+    """
+    others = [peer for peer in line.peers if peer.potential.reference and not line.potential.reference]
+    its = next((parts for peer in others if len(parts := _of(by_run(peer, symbol))) > 1), None)
     if its is None:
         return ""
-    together = np.concatenate([np.ravel(heights) for heights in parts])
-    share = float(np.mean((together < its.lowest) | (together > its.highest)))
-    if share < LEAST_OUTSIDE:
+    share = _beyond(_of(by_run(line, symbol)), its)
+    usual = max(_beyond([own], its[:place] + its[place + 1 :]) for place, own in enumerate(its))
+    if share <= max(usual, LEAST_OUTSIDE):
         return ""
-    span = f"{number(its.lowest)} to {number(its.highest)} Å"
-    return f", {100 * share:.0f} % of their time outside the heights of the reference's ions ({span})"
+    together = np.concatenate([np.ravel(heights) for heights in its])
+    return (
+        f", {100 * share:.0f} % of their time outside the heights of the reference's ions "
+        f"({number(together.min())} to {number(together.max())} Å; of its own runs at most "
+        f"{100 * usual:.0f} % outside those of the others)"
+    )
+
+
+def _beyond(parts: list[Floats], others: list[Floats]) -> float:
+    """Share of heights in `parts` below the lowest or above the highest in `others`."""
+    own, its = (np.concatenate([np.ravel(heights) for heights in every]) for every in (parts, others))
+    return float(np.mean((own < its.min()) | (own > its.max())))
 
 
 def table(group: Group) -> Table | None:

@@ -111,6 +111,7 @@ def _seconds_per_ps(results: Results, line: Line) -> float | None:
 def _train_first(results: Results, unusable: dict[str, Judgement], short: list[Line]) -> str:
     """Proposal to train committees that are not usable for MD, then to extend the short MD of the others."""
     near = [name for name, verdict in unusable.items() if verdict.provisional]
+    above = [name for name, verdict in unusable.items() if verdict.verdict == "not usable"]
     reserved = f" (of {listed(near)} within two standard errors of it)" * bool(near)
     final = {name: final_round(results, name) for name in unusable}
     theirs = [name for name, own in final.items() if own and own.adopted]
@@ -118,8 +119,8 @@ def _train_first(results: Results, unusable: dict[str, Judgement], short: list[L
     ways = [f"train {listed(trained)} longer or on more structures"] * bool(trained)
     ways += [f"take other models than {listed(theirs)}, or train from them (`initial`)"] * bool(theirs)
     first = (
-        f"Next: {listed(ways)}: errors on test frames are above "
-        f"the limit for MD that this suite sets{reserved}, and more MD of these members does not help."
+        f"Next: {listed(ways)}: errors of {listed(above)} on test frames are above the limit for MD that "
+        f"this suite sets{reserved}, and more MD does not change that."
     )
     after = (
         f" Then run the MD of {listed(list(unusable))} anew, as long as the reference's, of several "

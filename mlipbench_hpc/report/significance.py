@@ -99,12 +99,15 @@ def primary(group: Group) -> list[PrimaryTest]:
     the number of tests, as with p = 1: how many there are must not depend on the data.
     """
     every = [test for member in group.every or [group] for test in _tests(member)]
-    adjusted = _corrected([np.nan if test.withheld else test.whole.p for test in every])
-    cold = _corrected([np.nan if test.withheld else _p_at_temperature(test) for test in every])
+    # What matches no run counts too: how many tests there are must not depend on the data.
+    declared = sum(len(own["observables"]) for own in group.comparisons)
+    absent = [np.nan] * max(0, declared - len(every))
+    adjusted = _corrected([*(np.nan if test.withheld else test.whole.p for test in every), *absent])
+    cold = _corrected([*(np.nan if test.withheld else _p_at_temperature(test) for test in every), *absent])
     own = {(test.line.name, test.other.name, test.quantity.name) for test in _tests(group)}
     return [
-        replace(test, p=float(p), p_at_temperature=float(at), family=len(every))
-        for test, p, at in zip(every, adjusted, cold, strict=True)
+        replace(test, p=float(p), p_at_temperature=float(at), family=len(adjusted))
+        for test, p, at in zip(every, adjusted[: len(every)], cold[: len(every)], strict=True)
         if (test.line.name, test.other.name, test.quantity.name) in own and test.line in group.drawn
     ]
 

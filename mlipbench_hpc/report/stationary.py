@@ -42,6 +42,7 @@ class Cause(StrEnum):
     NOT_STATIONARY = "a run is not stationary"
     NOT_TESTED = "a run is too short for a test of stationarity"
     TEMPERATURE = "a run is off its temperature"
+    ONE_RUN = "one run alone says nothing of what starts differ by"
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,14 @@ def correlated_ps(line: Line, name: str) -> float:
 def withheld(line: Line, name: str) -> Withholding | None:
     """Withholding of conclusions from a number of a line; None where there is no cause.
 
-    It is not stationary, its runs are too short to tell, or the temperature over all runs is off its target.
+    It is not stationary, its runs are too short to tell, there is one run alone, or the temperature over all
+    runs is off its target.
     """
     if moving := not_stationary(line, name):
         return moving
+    if len(line.runs) < 2:
+        words = "one run alone, whose error does not hold what starts differ by: use `replicas`"
+        return Withholding(Cause.ONE_RUN, line.name, words)
     if reason := relaxing(line):
         return Withholding(Cause.TEMPERATURE, line.name, f"not at its temperature: {reason}")
     return None
