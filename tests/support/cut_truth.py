@@ -60,7 +60,7 @@ def _run(md: dict[str, Any], replicas: int) -> dict[str, Any]:
         "equilibrate": {"length": "0.15 ps", "every": "0.015 ps"},
     }
     frames = {"start": {"dataset": "validation", "frames": [17, 22]}, "frame_every": "15 fs"}
-    stability = {"conserved_energy": "1 eV/atom", "temperature": "100000 K", "contact": None}
+    stability = {"conserved_energy": "1000 eV/atom", "temperature": "100000 K", "contact": None}
     return md | short | frames | {"stability": stability} | ({"replicas": replicas} if replicas else {})
 
 
@@ -99,7 +99,7 @@ def smallest() -> dict[str, Any]:
         own = document["datasets"][name]["generate"]
         own |= {"systems": ["two-ions"], "temperatures": ["300 K"], "frames": frames[name], "starts": 1}
     document["datasets"] = {name: document["datasets"][name] for name in (*names, "frames")}
-    document["models"]["dp"]["hyperparameters"] |= {"updates": 18}
+    document["models"]["dp"]["hyperparameters"] |= {"updates": 150}
     document["md"] = {"truth-inner": document["md"]["truth-inner"]}
     for run in (document["md"]["truth-inner"], inner):
         run["start"] = {"dataset": "validation", "frames": [3, 6]}
