@@ -7,6 +7,9 @@ from mlipbench_hpc.campaign.problem import Mistake, near
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.campaign.unfold import unfold
 
+# Sections whose entries no part holds.
+WITHOUT = ("trajectories", "speed", "scans", "locality", "reweighting")
+
 
 class NoPart(ValueError):
     """A part that the campaign does not have; the message names those that it has."""
@@ -16,11 +19,15 @@ def check_parts(document: Mapping[str, Any], campaign: Campaign) -> Iterator[Mis
     """Names under `parts` of no run, study or committee. document: as written, with its studies."""
     sections = (document.get(name) for name in ("md", "committees", "studies"))
     known = [name for section in sections if isinstance(section, dict) for name in section]
+    made = unfold({"studies": campaign.studies})
     for part, names in campaign.parts.items():
         for index, name in enumerate(names):
             if name not in known:
                 place, expected = ("parts", part, index), "an entry of `md`, `committees` or `studies`"
                 yield Mistake(place, "no such entry", repr(name), expected, near(name, known))
+            elif lost := sorted(set(made.entries(name)) & set(WITHOUT)):
+                place, received = ("parts", part, index), f"{name}, which makes {', '.join(lost)}"
+                yield Mistake(place, "parts hold runs and committees", received, "another study")
 
 
 def part_of(campaign: Campaign, part: str) -> Campaign:
@@ -67,7 +74,7 @@ def _closed(
         "models": _chosen(campaign.models, {one.model for one in committees.values()}),
         "committees": committees,
         "md": md,
-        "speed": {},
+        **{section: {} for section in WITHOUT},
         "studies": studies,
         "analysis": campaign.analysis.model_copy(update={"reweight": reweight, "comparisons": comparisons}),
     }

@@ -103,7 +103,8 @@ def report(session: Session) -> int:
     session.forget_plan()
     seen, states = session.look()
     campaign = session.validated.campaign
-    out = session.store.root / "reports" / campaign.name
+    part = f"-{session.options.part}" if session.options.part else ""
+    out = session.store.root / "reports" / f"{campaign.name}{part}"
     if "done" not in states.values() and (out / "report.html").exists():
         raise Trouble(
             f"no task of this plan is committed yet: the earlier report stays, {out / 'report.html'}"

@@ -74,3 +74,12 @@ def test_names_that_lead_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[s
         part_of(validate(path).campaign, "x")
     assert main(["plan", str(path), "--part", "x", "--store", str(tmp_path / "store")]) == 2
     assert "no part 'x'" in capsys.readouterr().err
+
+
+def test_a_part_holds_runs_and_committees_alone(tmp_path: Path) -> None:
+    """Timings are in the whole campaign only, and a study that makes other entries is refused."""
+    document = cut()
+    document["speed"] = {"steps": {"committee": "dp-mixed", "start": {"dataset": "validation"}}}
+    path = write(tmp_path, document)
+    assert "speed" in {item.task.verb for item in plan(path)}
+    assert "speed" not in {item.task.verb for item in plan(path, "dp")}

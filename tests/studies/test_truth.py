@@ -28,10 +28,11 @@ def write(folder: Path, document: dict[str, Any]) -> Path:
 def planned(path: Path, part: str = "") -> list[Planned]:
     validated = validate(path)
     campaign = part_of(validated.campaign, part) if part else validated.campaign
-    names = ("analysis", "reference", "deepmd", "mace", "grace", "jax")
+    names = ("analysis", "reference", "deepmd", "mace", "symmetrix", "grace", "jax")
     identities = {name: f"venv:{name}" for name in names}
     facts = validated.datasets, validated.systems
-    return expand(campaign, Setting(*facts, find(), identities, verb_versions(), potentials=potentials()), {})
+    installed = {"potentials": potentials(), "compilers": {"g++": "12"}}
+    return expand(campaign, Setting(*facts, find(), identities, verb_versions(), **installed), {})
 
 
 def hours(plan: list[Planned]) -> float:

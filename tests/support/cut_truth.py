@@ -60,7 +60,7 @@ def _run(md: dict[str, Any], replicas: int) -> dict[str, Any]:
         "equilibrate": {"length": "0.15 ps", "every": "0.015 ps"},
     }
     frames = {"start": {"dataset": "validation", "frames": [17, 22]}, "frame_every": "15 fs"}
-    stability = {"conserved_energy": "1 eV/atom", "temperature": "100000 K", "contact": None}
+    stability = {"conserved_energy": "1000 eV/atom", "temperature": "100000 K", "contact": None}
     return md | short | frames | {"stability": stability} | ({"replicas": replicas} if replicas else {})
 
 
@@ -81,3 +81,27 @@ def hours(text: str) -> float:
     found = re.search(r"to run: ([0-9.]+) core-(hours|minutes)", text)
     assert found, text
     return float(found[1]) / (1 if found[2] == "hours" else 60)
+
+
+def smallest() -> dict[str, Any]:
+    """The cut with one committee of two members, and its truth, of two ions alone."""
+    document = cut()
+    inner = document["studies"]["dp-inner"]
+    inner |= {"committees": ["dp-mixed"], "compare": ["dp-mixed"], "coverage": ["dp-mixed"], "pairs": []}
+    inner.pop("gate")
+    inner.pop("check")
+    document["studies"] = {"dp-inner": inner}
+    document["committees"] = {"dp-mixed": document["committees"]["dp-mixed"]}
+    document["splits"] = {"mixed": document["splits"]["mixed"]}
+    names = ("pool", "validation", "test")
+    frames = {"pool": 24, "validation": 8, "test": 4}
+    for name in names:
+        own = document["datasets"][name]["generate"]
+        own |= {"systems": ["two-ions"], "temperatures": ["300 K"], "frames": frames[name], "starts": 1}
+    document["datasets"] = {name: document["datasets"][name] for name in (*names, "frames")}
+    document["models"]["dp"]["hyperparameters"] |= {"updates": 150}
+    document["md"] = {"truth-inner": document["md"]["truth-inner"]}
+    for run in (document["md"]["truth-inner"], inner):
+        run["start"] = {"dataset": "validation", "frames": [3, 6]}
+    document["parts"] = {"truth": ["truth-inner"], "dp": ["dp-inner"]}
+    return document

@@ -144,7 +144,7 @@ def asked(*heights: dict[str, Any]) -> dict[str, Any]:
         ([{"atoms": "Na"}, {"atoms": [49]}], "atoms [49] are named twice"),
         ([{"atoms": [48, 48]}], "atoms [48] are named twice"),
         ([{"atoms": [0]}], "atoms [0] are the slab's"),
-        ([{"atoms": "Na", "target": 8.6}], "atom 48 starts at 4.00 Å, its target is 8.6 Å: 10.6 eV"),
+        ([{"atoms": "Na", "target": 10.6}], "atom 48 starts at 4.00 Å, its target is 10.6 Å: 21.8 eV"),
     ],
 )
 def test_what_cannot_be_restrained_is_refused(heights: list[dict[str, Any]], message: str) -> None:

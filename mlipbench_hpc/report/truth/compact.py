@@ -5,9 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from mlipbench_hpc.analysis.blocks import jackknife
 from mlipbench_hpc.campaign.study import studies
-from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report import layers
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.groups import groups
@@ -19,7 +17,6 @@ PROFILES = ("density", "orientation")
 COARSE_A = 0.5
 # Series of which blocks are kept, by number: file and array.
 SERIES = {"cosine": ("first_layer.npz", "cosine"), "total_orientation": ("total_orientation.npz", "P_z")}
-WIDTH = "total_orientation_width"
 
 
 def compact(results: Results) -> dict[str, Any]:
@@ -88,23 +85,13 @@ def _number(analysis: Item, name: str) -> dict[str, Any]:
     """Mean, standard error, degrees of freedom, and averages of blocks where there is a series."""
     blocks = int(analysis.values.get("blocks", 10))
     own = {key: analysis.statistics(name).get(key) for key in ("mean", "se", "dof")}
-    file, array = SERIES.get(name.removesuffix("_width"), ("", ""))
+    file, array = SERIES.get(name, ("", ""))
     series = analysis.arrays(file).get(array) if file else None
     if series is None or len(series) < blocks:
         return own
-    if name == WIDTH:
-        return _width(np.asarray(series, float), blocks) if own["mean"] is None else own
     length = len(series) // blocks
     means = np.asarray(series, float)[: length * blocks].reshape(blocks, length).mean(axis=1)
     return own | {"block_means": means.tolist()}
-
-
-def _width(series: Floats, blocks: int) -> dict[str, Any]:
-    """Standard deviation of a series (T,) with its jackknife error over blocks."""
-    length = len(series) // blocks
-    moments = np.array([series, series**2])[:, : length * blocks].reshape(2, blocks, length).mean(axis=2)
-    value, error = jackknife(moments.T, lambda own: np.sqrt(np.maximum(0.0, own[1] - own[0] ** 2)))
-    return {"mean": float(value), "se": float(error), "dof": float(blocks - 1)}
 
 
 def _profile(analysis: Item, name: str) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FIX = "mlipbench_restraint"
 # More than this at the start would throw an atom through the film, whatever was meant.
-LARGEST_EV = 10.0
+LARGEST_EV = 20.0
 
 
 def excess(numbers: Mapping[str, Any], z: Any) -> Any:
