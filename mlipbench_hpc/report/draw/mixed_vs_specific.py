@@ -44,7 +44,7 @@ def errors(part: Part, every: list[Judged]) -> Figure | None:
     for (ions, kind), title in titles.items():
         _bars(axes[title], part, kind, [own for own in known if own.ions == ions])
         axes[title].set_ylabel(KINDS[kind])
-    next(iter(axes.values())).legend()
+    max(axes.values(), key=lambda pane: len(pane.get_legend_handles_labels()[0])).legend()
     caption = (
         "RMSE on the same test frames of each number of ions, by model and training data. Bars: mean over "
         "members, from the least to the greatest."
@@ -69,6 +69,8 @@ def _bars(axes: Axes, part: Part, kind: str, known: list[Judged]) -> None:
     width = 0.8 / len(kinds)
     for turn, name in enumerate(kinds):
         own = [one for one in known if one.arm.kind == name]
+        if not own:
+            continue
         x = [models.index(one.model) + (turn - (len(kinds) - 1) / 2) * width for one in own]
         ends = np.array([_ends(one, kind) for one in own]).reshape(-1, 3)
         spans = np.array([ends[:, 0] - ends[:, 1], ends[:, 2] - ends[:, 0]])
