@@ -70,7 +70,7 @@ class Solvated:
     def profile(self) -> Coordination:
         """Coordination number by bin of height."""
         where = [solvation.places(own.heights, self.edges) for own in self.runs]
-        return self._coordination(where, len(self.edges) - 1)
+        return self._mean([own.neighbours for own in self.runs], where, len(self.edges) - 1)
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -86,14 +86,18 @@ class Solvated:
     @cached_property
     def in_layers(self) -> Coordination:
         """Coordination number in the core of each layer."""
-        return self._coordination(self.in_cores, len(self.layers))
+        return self._mean([own.neighbours for own in self.runs], self.in_cores, len(self.layers))
 
-    def _coordination(self, where: list[Ints], number: int) -> Coordination:
+    @cached_property
+    def mean_heights(self) -> Coordination:
+        """Mean height in Å in the core of each layer; the layers' peaks may be those of other runs."""
+        return self._mean([own.heights for own in self.runs], self.in_cores, len(self.layers))
+
+    def _mean(self, values: list[Any], where: list[Ints], number: int) -> Coordination:
+        """Means of values (T, K) of each run by place."""
+        parts = zip(self.runs, values, where, strict=True)
         return solvation.coordination(
-            [
-                solvation.sums(own.neighbours, places, number, blocks_of(own.run))
-                for own, places in zip(self.runs, where, strict=True)
-            ]
+            [solvation.sums(own, places, number, blocks_of(ions.run)) for ions, own, places in parts]
         )
 
     @cached_property
@@ -157,17 +161,20 @@ def table(part: Part, every: list[Solvated]) -> Table:
     """One row for each layer of each species in each run."""
     rows = [
         [own.line.name, own.title, own.symbol, own.name(layer), number(own.layers[layer].peak),
-         _share(own, layer), _error(own.in_layers.mean[layer], own.in_layers.error[layer]),
+         _error(own.mean_heights.mean[layer], own.mean_heights.error[layer]), _share(own, layer),
+         _error(own.in_layers.mean[layer], own.in_layers.error[layer]),
          *_stay(own.stays(layer))]
         for own in every
         for layer in range(len(own.layers))
     ]  # fmt: skip
-    header = ["run", "driven by, system", "ion", "layer", "peak, Å", "share of ions", "oxygens near an ion",
-              "mean stay, ps", "departures"]  # fmt: skip
+    header = ["run", "driven by, system", "ion", "layer", "peak, Å", "mean height, Å", "share of ions",
+              "oxygens near an ion", "mean stay, ps", "departures"]  # fmt: skip
     reach = number(every[0].reach) if every else NOTHING
     caption = (
         f"{part.name}: layers of ions above the surface, and oxygens within {reach} Å of an ion in the core "
-        "of a layer (beyond half the height of its peak). ± standard error, the larger of that over blocks "
+        "of a layer (beyond half the height of its peak). Peaks are those of the reference's runs where "
+        "these show two, else of all runs, the same for all rows of a system; the mean height is of the "
+        "row's own ions. ± standard error, the larger of that over blocks "
         f"and over replicas; {UNKNOWN}: an ion was there in fewer than {solvation.FEWEST_BLOCKS} blocks, or "
         f"left fewer than {solvation.FEWEST_DEPARTURES} times. Mean stay: time in the layer over departures, "
         "so that stays cut by the end of a run count; a layer ends where the ion reaches the other's core."
@@ -197,19 +204,20 @@ def paper(part: Part, every: list[Solvated]) -> Table | None:
     rows = []
     for own in [own for own in every if len(own.layers) == len(PAPER_A)]:
         for layer, height in enumerate(PAPER_A):
-            here = own.layers[layer].peak
+            here, error = float(own.mean_heights.mean[layer]), float(own.mean_heights.error[layer])
             rows.append([own.line.name, f"{own.symbol}, {NAMES[layer]} layer, Å", number(height, 2),
-                         number(here), number(here / height)])  # fmt: skip
-        near, error = own.in_layers.mean, own.in_layers.error
-        ratio = float(near[0] / near[1])
-        scatter = ratio * float(np.hypot(*(error / near)))
+                         with_error(here, error), number(here / height)])  # fmt: skip
+        near = own.in_layers
+        ratio = float(near.mean[0] / near.mean[1])
+        scatter = ratio * float(np.hypot(*(near.error / near.mean)))
         rows.append([own.line.name, "oxygens, inner / outer layer", "below 1", with_error(ratio, scatter),
                      NOTHING])  # fmt: skip
     header = ["run", "quantity", "paper (3 Na⁺)", "here", "ratio to the paper"]
     caption = (
         f"{part.name}, beside the paper: ions at 3.4 Å are partially desolvated, within the first water "
-        "layer; those at 4.6 Å have a full first shell, above it. The paper: Au(111)/water/3 Na⁺ of 384 "
-        "atoms, models of DFT labels. Here: the potentials of this campaign. Systems differ."
+        "layer; those at 4.6 Å have a full first shell, above it. The paper: Au(111)/water/3 Na⁺ "
+        "of 384 atoms, models of DFT labels. Here: mean heights, by the potentials of this campaign. Systems "
+        "differ."
     )
     return Table(caption, header, rows, words=2, open=True) if rows else None
 
@@ -229,7 +237,8 @@ def numbers(every: list[Solvated]) -> dict[str, Any]:
 def _of_layer(own: Solvated, layer: int) -> dict[str, Any]:
     stays, share, near = own.stays(layer), own.share(layer), own.in_layers
     return {
-        "peak_A": own.layers[layer].peak, "share": share.mean, "share_se": share.se,
+        "peak_A": own.layers[layer].peak, "height_A": own.mean_heights.mean[layer],
+        "share": share.mean, "share_se": share.se,
         "coordination": near.mean[layer], "coordination_se": near.error[layer],
         "time_ps": stays.time_ps, "departures": stays.departures, "stay_ps": stays.mean_ps,
         "stay_se_ps": stays.error_ps,

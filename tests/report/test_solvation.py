@@ -80,12 +80,13 @@ def test_layers_have_their_oxygens_shares_and_stays(hopped: Any) -> None:
     assert [layer.peak for layer in own.layers] == pytest.approx([INNER_A, OUTER_A], abs=0.1)
     np.testing.assert_allclose(own.in_layers.mean, [4.0, 6.0])
     assert own.share(0).mean == pytest.approx(0.5)
+    np.testing.assert_allclose(own.mean_heights.mean, [INNER_A, OUTER_A], atol=0.05)
     departures = [own.stays(layer).departures for layer in (0, 1)]
     assert sum(departures) == 14
     assert own.stays(0).time_ps == pytest.approx(1.6)
     assert own.stays(0).mean_ps == pytest.approx(1.6 / departures[0])
     rows = solvation.table(part, [own]).rows
-    assert [(row[3], row[6], row[8]) for row in rows] == [
+    assert [(row[3], row[7], row[9]) for row in rows] == [
         ("inner", "4.000 ± not determined", "7"), ("outer", "6.000 ± not determined", "7"),
     ]  # fmt: skip
     assert "within 3.20 Å" in solvation.table(part, [own]).caption
