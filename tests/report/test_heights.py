@@ -116,4 +116,12 @@ def test_ions_stand_in_order_with_the_time_beyond_the_reference_s(leaving: Any) 
     assert "mace 5.30 ± 0.20 and 5.80 ± 0.20 Å (drift of the mean" in words
     share = (1 / 6 + 1 / 4 + 1 / 2) / 4
     assert f", {100 * share:.0f} % of their time outside the heights of the reference's ions (4.0" in words
-    assert words.count("outside") == 1
+    assert words.count("outside the heights") == 1
+    assert "of its own runs at most 1 % outside those of the others)" in words
+
+
+def test_what_the_reference_s_own_runs_do_as_much_is_not_said(leaving: Any) -> None:
+    """One run of the reference stays between 4 and 5 Å, the other goes to 6: half its time is outside."""
+    put_ions(leaving, "truth", 0, [(spread(0) + 4.0) / 2, (spread(1) + 4.0) / 2])
+    (words,) = heights.sentences([charged_of(leaving)])
+    assert "outside the heights" not in words

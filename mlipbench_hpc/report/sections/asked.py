@@ -14,7 +14,7 @@ UNITS = {
     "temperature": ("K", 1.0), "temperatures": ("K", 1.0), "density": ("g/cm³", 1.0), "r_max": ("Å", 1.0),
     "bin": ("Å", 1.0), "hydrogen_oxygen": ("Å", 1.0), "contact": ("Å", 1.0), "distance": ("Å", 1.0),
     "lattice_constant": ("Å", 1.0), "radii": ("Å", 1.0), "vacuum": ("Å", 1.0), "wall": ("Å", 1.0),
-    "coordination": ("Å", 1.0),
+    "coordination": ("Å", 1.0), "cell": ("Å", 1.0),
     "conserved_energy": ("meV/atom", 1000.0),
     "block_time": ("s", 1.0), "scan_time": ("s", 1.0),
     "height": ("Å", 1.0), "spring": ("eV/Å²", 1.0), "hydrogen_mass": ("u", 1.0),
