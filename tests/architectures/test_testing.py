@@ -25,6 +25,7 @@ class TestMine(Conformance):
     title = "toy"
     seeded = False
     forks = {forks}
+    compiles = {compiles}
 """
 # A training that is a little different after a resume, as one with a state in single precision is.
 ROUNDED = """
@@ -43,9 +44,11 @@ exact, toy.resume = toy.resume, resume
 """
 
 
-def suite(folder: Path, package: str, *words: str, forks: bool = True) -> tuple[int, str]:
+def suite(
+    folder: Path, package: str, *words: str, forks: bool = True, compiles: bool = False
+) -> tuple[int, str]:
     """Exit code and output of pytest on a suite of this package in a folder of its own."""
-    (folder / "test_mine.py").write_text(SUITE.format(package=package, forks=forks))
+    (folder / "test_mine.py").write_text(SUITE.format(package=package, forks=forks, compiles=compiles))
     path = os.pathsep.join(map(str, (ROOT, ROOT / "tests/plugins", folder)))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
     ended = subprocess.run(
@@ -92,15 +95,18 @@ def test_an_engine_with_threads_of_its_own_is_imported_for_each_attempt(tmp_path
 
 @pytest.mark.whole
 @pytest.mark.parametrize(
-    ("claim", "failures"),
+    ("claim", "compiles", "failures"),
     [
-        ('"bitwise"', {"after_two_interruptions", "in_a_new_process"}),
-        ("1e-12", {"in_a_new_process"}),
-        ("1e-3", set()),
+        ('"bitwise"', False, {"after_two_interruptions", "in_a_new_process"}),
+        ("1e-12", False, {"in_a_new_process"}),
+        ("1e-12", True, {"in_a_new_process"}),
+        ("1e-3", False, set()),
     ],
 )
-def test_a_claim_that_does_not_hold_fails(tmp_path: Path, claim: str, failures: set[str]) -> None:
-    code, output = suite(tmp_path, rounded(tmp_path, claim), "-k", "training_goes_on")
+def test_a_claim_that_does_not_hold_fails(
+    tmp_path: Path, claim: str, compiles: bool, failures: set[str]
+) -> None:
+    code, output = suite(tmp_path, rounded(tmp_path, claim), "-k", "training_goes_on", compiles=compiles)
     assert code == bool(failures), output
     names = re.findall(r"^FAILED .*::test_a_training_goes_on_(\w+)\[float64\]", output, re.MULTILINE)
     assert set(names) == failures, output

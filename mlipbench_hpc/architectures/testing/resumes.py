@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,11 @@ MD: dict[str, Any] = {
     "stability": {"conserved_energy": 1e6, "temperature": 1e9, "hydrogen_oxygen": None, "contact": None},
     "start_frame": 0,
 }
-# Every attempt is a process of its own: forked from this one, which only imports the engine.
-# A single attempt needs no fork. Arguments: the adapter's module, [[folder, True for a stop at its first
-# checkpoint], …], a file for exit codes.
+# Folder of an attempt, and True where it stops at its first checkpoint.
+Attempt = tuple[str, bool]
+# Every process is forked from this one, which only imports the engine; a single one needs no fork. Arguments:
+# the adapter's module, attempts by process as [[[folder, True for a stop at its first checkpoint], …], …], a
+# file to which exit codes are added.
 ATTEMPTS = """
 import importlib, json, os, sys
 from pathlib import Path
@@ -59,27 +61,33 @@ from mlipbench_hpc.worker import md, train
 from mlipbench_hpc.worker.__main__ import attempt, leave
 from mlipbench_hpc.worker.context import Context
 
-def run(folder, stops):
-    check = Context.check
-    def check_and_stop(context):
-        if furthest_checkpoint(context.folder) >= 0:
-            context.stop_asked = "test"
-        check(context)
-    if stops:
-        Context.check = check_and_stop
-    return attempt(Path(folder), None, commit=True)
+check = Context.check
 
-adapter, jobs, answer = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
+def check_and_stop(context):
+    if furthest_checkpoint(context.folder) >= 0:
+        context.stop_asked = "test"
+    check(context)
+
+def run(jobs):
+    codes = []
+    for folder, stops in jobs:
+        Context.check = check_and_stop if stops else check
+        codes.append(attempt(Path(folder), None, commit=True))
+    return codes
+
+adapter, parts, answer = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
 importlib.import_module(adapter)
 threads = len(os.listdir("/proc/self/task"))
-if len(jobs) > 1 and threads > 1:
+if len(parts) > 1 and threads > 1:
     sys.exit(f"{adapter} starts {threads - 1} threads when it is imported: state `forks = False`")
-codes = [run(*jobs[0])] if len(jobs) == 1 else []
-for job in jobs[len(codes):]:
-    if (child := os.fork()) == 0:
-        leave(run(*job))
-    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-answer.write_text(json.dumps(codes))
+for jobs in parts:
+    if len(parts) > 1 and (child := os.fork()):
+        os.waitpid(child, 0)
+        continue
+    codes = run(jobs)
+    with answer.open("a") as lines:
+        lines.writelines(f"{code}\\n" for code in codes)
+    leave(0)
 leave(0)
 """
 
@@ -104,7 +112,7 @@ class Run:
             store.begin(task)
         return cls(task, *stores)
 
-    def jobs(self) -> list[tuple[str, bool]]:
+    def jobs(self) -> list[Attempt]:
         """Attempts in their order, and True for those that stop at their first checkpoint."""
         folders = [*self.whole.attempts(self.task.key), *self.parts.attempts(self.task.key)]
         return [(str(folder), number == 1) for number, folder in enumerate(folders)]
@@ -122,6 +130,17 @@ class Run:
         """Number of steps (epochs) that the last attempt continued from."""
         progress = read_json(self.parts.task(self.task.key) / "progress.json")
         return float(progress["from"]) - 1.0
+
+
+def processes(runs: Sequence[Sequence[Attempt]], shared: bool) -> list[list[Attempt]]:
+    """Attempts of all runs by process: each by itself; or shared, those after an interruption in the second.
+
+    Nothing that a process knows then outlives an interruption, as where each attempt is a process of its own.
+    """
+    if not shared:
+        return [[attempt] for run in runs for attempt in run]
+    first = [attempt for run in runs for attempt in run[:-1]]
+    return [first, [run[-1] for run in runs]]
 
 
 def commit(store: Store, role: str, files: Mapping[str, bytes]) -> str:
@@ -178,19 +197,19 @@ class Resumes(Subject):
             for engine in cls.card().engines:
                 folder = cls.model_folder(trained, dtype)
                 runs[dtype, engine] = cls.md(root / f"{dtype}-{engine}", dtype, engine, folder)
-        jobs = [job for run in runs.values() for job in run.jobs()]
-        codes = cls.attempt([jobs] if cls.forks else [[job] for job in jobs], root)
-        assert codes == [EXIT_COMMITTED, EXIT_INTERRUPTED, EXIT_COMMITTED] * len(runs), failures(root)
+        parts = processes([run.jobs() for run in runs.values()], cls.compiles)
+        codes = cls.attempt([parts] if cls.forks else [[part] for part in parts], root)
+        expected = [EXIT_INTERRUPTED if stops else EXIT_COMMITTED for part in parts for _, stops in part]
+        assert codes == expected, failures(root)
         return runs
 
     @classmethod
-    def attempt(cls, parts: list[list[tuple[str, bool]]], root: Path) -> list[int]:
-        """Exit codes of all attempts; each part imports the engine once."""
-        answer, codes = root / "codes.json", []
-        for jobs in parts:
-            process("-c", ATTEMPTS, cls.adapter.__name__, json.dumps(jobs), str(answer), folder=root)
-            codes += json.loads(answer.read_text())
-        return codes
+    def attempt(cls, groups: list[list[list[Attempt]]], root: Path) -> list[int]:
+        """Exit codes of all attempts, by process; processes of a group import the engine once."""
+        answer = root / "codes"
+        for parts in groups:
+            process("-c", ATTEMPTS, cls.adapter.__name__, json.dumps(parts), str(answer), folder=root)
+        return [int(line) for line in answer.read_text().splitlines()]
 
     @classmethod
     def training(cls, root: Path, dtype: str) -> Run:

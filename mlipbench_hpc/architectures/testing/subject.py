@@ -25,6 +25,8 @@ class Subject:
     one_file: True where a model trained in one dtype can be loaded in the other.
     seeded: True where the seed decides the start of a training; False for a linear fit.
     forks: True where a process may be forked once the engine is imported; False for an engine with threads.
+    compiles: True where an engine compiles for seconds in every process: trainings and MD to be interrupted
+    and continued share two processes, one before the interruptions and one after.
     sums: largest difference (eV, eV/Å, in float64) between two orders of adding up the same numbers.
     """
 
@@ -36,6 +38,7 @@ class Subject:
     one_file: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
     forks: ClassVar[bool] = True
+    compiles: ClassVar[bool] = False
     sums: ClassVar[float] = 1e-9
 
     def disturb(self, seed: int) -> None:

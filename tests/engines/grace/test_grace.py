@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from mlipbench_hpc.architectures.grace_1l import adapter as one_layer
+from mlipbench_hpc.architectures.grace_1l import training
 from mlipbench_hpc.architectures.grace_1l.graphs import graphs
 from mlipbench_hpc.architectures.grace_1l.model import load_model
 from mlipbench_hpc.architectures.grace_1l.training import (
@@ -32,8 +34,10 @@ from mlipbench_hpc.worker.__main__ import attempt
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from mlipbench_hpc.architectures.grace_1l import training
 from mlipbench_hpc.architectures.grace_1l.training import Learner
 from mlipbench_hpc.worker.__main__ import attempt
+training.DIGITS = 1
 left, known = int(sys.argv[2]), Learner.known
 def count(self, arrays):
     global left
@@ -50,13 +54,22 @@ class Shared(Conformance):
     """What both have in common. Weights and learning rate change after the second of four epochs."""
 
     small: ClassVar[dict[str, Any]] = {
-        "rcut": 3.0, "lmax": 2, "n_rad_base": 4, "n_rad_max": 4, "prod_func_n_max": 4, "embedding_size": 4,
-        "n_mlp_dens": 2, "epochs": 4, "batch_size": 2, "late_fraction": 0.5, "late_lr": 0.002,
-        "late_energy_weight": 30.0, "late_forces_weight": 1.0,
+        "rcut": 3.0, "lmax": 1, "max_order": 3, "n_rad_base": 4, "n_rad_max": 4, "prod_func_n_max": 4,
+        "embedding_size": 4, "n_mlp_dens": 2, "epochs": 4, "batch_size": 2, "late_fraction": 0.5,
+        "late_lr": 0.002, "late_energy_weight": 30.0, "late_forces_weight": 1.0,
     }  # fmt: skip
     learning: ClassVar[dict[str, Any]] = {"epochs": 20, "batch_size": 1, "late_fraction": 0.0}
     weights = "weights.npz"
     one_file = True
+    compiles = True
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def coarse(cls) -> Iterator[None]:
+        """Constants to one digit: trainings on other frames of water, too, then share programs."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(training, "DIGITS", 1)
+            yield
 
 
 class TestGrace1L(Shared):
@@ -163,7 +176,14 @@ class TestGrace1L(Shared):
 
 class TestGrace2L(Shared):
     adapter = two_layers
-    small: ClassVar[dict[str, Any]] = {**Shared.small, "lmax_2": 1, "n_rad_max_2": 4, "indicator_lmax": 1}
+    small: ClassVar[dict[str, Any]] = {
+        **Shared.small,
+        "lmax": 2,
+        "max_order": 4,
+        "lmax_2": 1,
+        "n_rad_max_2": 4,
+        "indicator_lmax": 1,
+    }
     title = "GRACE-2L"
 
     def test_an_atom_sees_what_its_neighbours_see(self, model: Evaluator) -> None:
