@@ -222,5 +222,5 @@ def test_runs_that_move_away_together_are_said(
         for name in ("cosine", "total_orientation")
     ]  # fmt: skip
     words = conclusions._relaxing(every)  # type: ignore[arg-type]
-    assert ("grow in three comparisons taken together (Stouffer, p = 0.002)" in words) == said, words
+    assert ("grow in 3 comparisons taken together (Stouffer, p = 0.002)" in words) == said, words
     assert conclusions._relaxing(every[:4]) == ""  # type: ignore[arg-type]
