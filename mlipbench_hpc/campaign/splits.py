@@ -54,9 +54,10 @@ def sizes_of(split: Split, known: DatasetFacts) -> Sizes:
     if split.sets is None:
         validation, test = split.validation or 0, split.test or 0
         return Sizes(validation, test, known.frames - validation - test)
-    words = Counter(known.sets)
-    chosen = (split.sets.validation, split.sets.test, split.sets.train)
-    return Sizes(*(sum(words[name] for name in names) for names in chosen))
+    words, taken = Counter(known.sets), split.validation or 0
+    chosen = (split.sets.validation or [], split.sets.test, split.sets.train)
+    validation, test, pool = (sum(words[name] for name in names) for names in chosen)
+    return Sizes(validation or taken, test, pool - taken)
 
 
 def split_parameters(split: Split, train: int, known: DatasetFacts) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def split_parameters(split: Split, train: int, known: DatasetFacts) -> dict[str,
     plain = ("only", "validation", "test", "members", "disjoint", "seed")
     parameters = split.model_dump(include=set(plain)) | {"train": train}
     if split.sets:
-        parameters["sets"] = split.sets.model_dump()
+        parameters["sets"] = split.sets.model_dump(exclude_none=True)
     if split.group_by:
         blocks = split.group_by if isinstance(split.group_by, Blocks) else None
         parameters["group_by"] = (
@@ -155,7 +156,7 @@ def _sets(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
         expected = "`labels: {set: …}` of its file, or a dataset with `join`"
         yield Mistake(place, f"the frames of `{split.dataset}` name no set", "no words", expected)
         return
-    chosen = split.sets.model_dump()
+    chosen = split.sets.model_dump(exclude_none=True)
     for name, names in chosen.items():
         for word in [word for word in names if word not in words]:
             yield Mistake(
@@ -171,7 +172,7 @@ def unlisted(split: Split, facts: Facts) -> str:
     if split.sets is None or split.dataset not in facts:
         return ""
     known = facts[split.dataset]
-    listed = {word for words in split.sets.model_dump().values() for word in words}
+    listed = {word for words in split.sets.model_dump(exclude_none=True).values() for word in words}
     alone = set(known.isolated)
     words = Counter(
         word for index, word in enumerate(known.sets) if word not in listed and index not in alone

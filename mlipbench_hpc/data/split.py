@@ -144,7 +144,8 @@ def split_by_sets(
     selection: Selection = EVERYTHING,
 ) -> Split:
     """Validation and test are the frames whose label is listed under that name in `sets`; members draw from
-    those listed under `train`. labels: (F,) the set that each frame names.
+    those listed under `train`. labels: (F,) the set that each frame names. Without a list for validation,
+    sizes.validation frames of those for training are taken for it first, stratified.
 
     Raises ValueError when a set is empty, or the frames for training do not suffice.
     """
@@ -155,7 +156,12 @@ def split_by_sets(
     for name, chosen in sets.items():
         if not parts[name]:
             raise ValueError(f"no frame is of the set {' or '.join(chosen)}, which is to give {name}")
-    return _from_pool(strata, parts["validation"], parts["test"], parts["train"], sizes, selection)
+    pool, held_out = parts["train"], parts.get("validation")
+    if held_out is None:
+        groups = _shuffled(strata, pool, _generator(sizes.seed, 0))
+        held_out, groups = _take(groups, sizes.validation or 0, _ranks(strata, _generator(sizes.seed, 3, 0)))
+        pool = sorted(index for group in groups.values() for index in group)
+    return _from_pool(strata, held_out, parts["test"], pool, sizes, selection)
 
 
 def split_by_groups(

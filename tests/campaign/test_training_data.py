@@ -65,6 +65,15 @@ def test_sets_by_a_key_of_the_file(tmp_path: Path) -> None:
         )
     )
     assert "the frames of `mine` name no set" in refused(campaign(tmp_path, wells(), "", sets))
+    once = "validation once: as a word under `sets`, or as `validation`"
+    for changed in (sets.replace("members", "validation: 4, members"), sets.replace("validation: val, ", "")):
+        assert once in refused(
+            campaign(tmp_path, wells(config_type=words), ", labels: {set: config_type}", changed)
+        )
+    taken = sets.replace("validation: val, ", "").replace("members", "validation: 4, members")
+    record, _ = split(campaign(tmp_path, wells(config_type=words), ", labels: {set: config_type}", taken))
+    assert len(record["validation"]) == 4
+    assert set(record["validation"]) < set(range(25))
     assert "either `sets`, or `validation` and `test`" in refused(
         campaign(tmp_path, wells(config_type=words), "", sets.replace("members", "test: 4, members"))
     )

@@ -165,6 +165,19 @@ def test_sets_by_the_words_of_the_data():
         divide(["x"] * 16, Plan(sizes, sets))
 
 
+def test_validation_is_taken_from_the_training_frames_where_no_word_names_it():
+    """Two compositions, six and four: of five for validation three and two, as `split` would take."""
+    strata, labels = ["a"] * 6 + ["b"] * 4 + ["a"] * 2, ["train"] * 10 + ["test"] * 2
+    sets, sizes = {"train": ["train"], "test": ["test"]}, Sizes(5, None, 3, 1, False, 3)
+    parts = divide(strata, Plan(sizes, sets), labels)
+    assert parts.test == [10, 11]
+    assert [sum(strata[index] == kind for index in parts.validation) for kind in "ab"] == [3, 2]
+    assert sorted(parts.validation + parts.pool) == list(range(10))
+    assert set(parts.members[0]) < set(parts.pool)
+    with pytest.raises(ValueError, match="5 frames are left for training, 6 are needed"):
+        divide(strata, Plan(replace(sizes, train=6), sets), labels)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     runs=st.lists(st.integers(5, 30), min_size=6, max_size=12),

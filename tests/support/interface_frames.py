@@ -48,3 +48,28 @@ def write_frames(path: Path, metal: str, ion: str, counts: dict[int, int], each:
             frames.append(labelled(rest, generator))
             frames[-1].info["run"] = f"ions{ions}-{number // each}"
     write(path, frames, format="extxyz")
+
+
+def write_npy(folder: Path, metal: str, ion: str, counts: dict[int, int]) -> None:
+    """deepmd-npy folder with so many frames of each number of ions, a system each."""
+    generator = np.random.default_rng(len(str(folder)))
+    for ions, amount in counts.items():
+        rest, system = interface(metal, ion, ions, (2, 4, 2)), folder / f"ions-{ions}"
+        species = sorted(set(rest.symbols))
+        shifts = generator.normal(scale=0.02, size=(amount, len(rest), 3))
+        shifts -= shifts.mean(axis=1, keepdims=True)
+        (system / "set.000").mkdir(parents=True)
+        np.savetxt(system / "type.raw", [species.index(symbol) for symbol in rest.symbols], fmt="%d")
+        (system / "type_map.raw").write_text("\n".join(species))
+        arrays = {
+            "coord": rest.positions + shifts, "force": -80 * shifts, "energy": 40 * (shifts**2).sum((1, 2)),
+            "box": np.broadcast_to(rest.cell.array, (amount, 3, 3)),
+        }  # fmt: skip
+        for name, values in arrays.items():
+            np.save(system / "set.000" / f"{name}.npy", values.reshape(amount, -1))
+
+
+def write_trajectory(path: Path, metal: str, frames: int, seed: int) -> None:
+    """Extended XYZ of a run without ions: atoms that shake about where they rest."""
+    generator, rest = np.random.default_rng(seed), interface(metal, "Na", 0, (2, 4, 2))
+    write(path, [labelled(rest, generator) for _ in range(frames)], format="extxyz")

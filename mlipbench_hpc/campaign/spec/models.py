@@ -18,11 +18,12 @@ SetNames = Annotated[list[str], BeforeValidator(_several), Field(min_length=1)]
 
 class Sets(Spec):
     """Which frames are for what, by the word that the data give each frame (`labels: {set: config_type}`), or
-    by the name of the joined dataset that it comes from. Frames of other words are left out.
+    by the name of the joined dataset that it comes from. Frames of other words are left out. Without a word
+    for validation, the split's `validation` says how many of the training frames are taken for it first.
     """
 
     train: SetNames
-    validation: SetNames
+    validation: SetNames | None = None
     test: SetNames
 
 
@@ -68,8 +69,13 @@ class Draw(Spec):
     @model_validator(mode="after")
     def _held_out(self) -> "Draw":
         sizes = self.validation, self.test
-        if self.sets and (any(sizes) or self.group_by):
+        if self.sets and (self.test or self.group_by):
             raise ValueError("expected either `sets`, or `validation` and `test` with or without `group_by`")
+        if self.sets and (self.sets.validation is None) != bool(self.validation):
+            raise ValueError(
+                "expected validation once: as a word under `sets`, or as `validation`, the number of "
+                "training frames that are taken for it"
+            )
         if not self.sets and not all(sizes):
             raise ValueError("expected `validation` and `test`, the frames of each, or `sets`")
         return self
