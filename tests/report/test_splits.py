@@ -7,7 +7,7 @@ import pytest
 from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.sections.data import numbers
 from mlipbench_hpc.report.sections.timings import timings
-from mlipbench_hpc.report.splits import nearness, offsets
+from mlipbench_hpc.report.splits import nearness, offsets, separation
 
 RECORD = {"frames_tested": 20, "frames": {"-1": 3, "1": 8, "2": 5, "7": 4}}
 
@@ -21,6 +21,26 @@ def test_frames_nearer_than_independent_ones(
 ) -> None:
     """By hand; a trajectory without training frames (-1) is never near."""
     assert nearness(RECORD, independent) == expected
+
+
+@pytest.mark.parametrize(
+    ("pool", "train", "members", "words"),
+    [
+        (3000, 2500, 5, "83\u00a0% (2500 of 3000)"),
+        (2350, 2250, 5, "96\u00a0% (2250 of 2350)"),
+        (30, 9, 1, "–"),
+    ],
+)
+def test_what_two_members_have_in_common(
+    campaign: Any, pool: int, train: int, members: int, words: str
+) -> None:
+    """A frame of one draw of k from N is in another with probability k/N: 83 and 96 % in the paper."""
+    values = {"pool": pool, "train": train, "members": members, "test": 8}
+    campaign.commit("split", {"split": "main", "train": 8}, values, {})
+    campaign.tasks = [task for task in campaign.tasks if task.verb != "split" or task.subject["train"] == 8]
+    table = separation(collect(campaign.document, campaign.tasks, campaign.store))
+    assert table is not None
+    assert table.rows[0][-1] == words
 
 
 def test_a_single_frame_determines_no_scatter_of_energies(campaign: Any) -> None:
