@@ -62,6 +62,7 @@ def amount(plan: Sequence[Planned], costs: Estimate, site: Site, prefix: str = "
         f"to run: {prefix}{hours(cores)} core-hours, {most}{hours(gpus)} GPU-hours{paid}"
         f", {size / 1e6:.1f} MB, {inodes} inodes"
     ]
+    lines += work(left)
     if len(shares := by_architecture(plan, costs.seconds)) > 1:
         lines += ["of these hours " + ", ".join(f"{name} {hours(share)}" for name, share in shares.items())]
     if unknown:
@@ -72,6 +73,22 @@ def amount(plan: Sequence[Planned], costs: Estimate, site: Site, prefix: str = "
     wait, sources = span(wall(plan, costs.seconds, site)), "; ".join(_sources(left, costs))
     lines.append(f"{most or 'about '}{wait} at {slots} slots; speeds are {sources}")
     return lines + too_long(plan, costs, site)
+
+
+LENGTHS = {"steps", "timestep", "frame_every"}
+
+
+def work(left: Sequence[Planned]) -> list[str]:
+    """`of these 8 trainings, and 24 runs of MD with 0.116 ns and 11600 frames`; [] without either."""
+    every = [item.task.parameters for item in left if item.task.verb == "md"]
+    runs = [own for own in every if LENGTHS <= own.keys()]
+    trainings = sum(item.task.verb == "train" for item in left)
+    parts = [f"{trainings} trainings"] * bool(trainings)
+    if runs:
+        length = sum(own["steps"] * own["timestep"] for own in runs) / 1000
+        frames = sum(own["steps"] // own["frame_every"] for own in runs)
+        parts.append(f"{len(runs)} runs of MD with {length:.4g} ns and {frames} frames")
+    return [f"of these {', and '.join(parts)}"] if parts else []
 
 
 def _sources(left: Sequence[Planned], costs: Estimate) -> list[str]:

@@ -162,6 +162,15 @@ def test_a_gpu_that_nobody_measured_is_named() -> None:
     assert "nothing measured" not in known
 
 
+def test_trainings_and_nanoseconds_are_said() -> None:
+    """Two runs of 200,000 steps of 0.5 fs, a frame every 20: 0.2 ns and 20,000 frames."""
+    run = {"steps": 200_000, "timestep": 0.0005, "frame_every": 20}
+    plan = [learnt("a", HOUR), planned("b", HOUR, **run), planned("c", HOUR, **run)]
+    words = words_of(plan, Snapshot({}))
+    assert "\nof these 1 trainings, and 2 runs of MD with 0.2 ns and 20000 frames\n" in words
+    assert "trainings" not in words_of(plan[1:], Snapshot({}))
+
+
 def test_hours_by_architecture_dearest_first() -> None:
     plan = [learnt("a", HOUR), learnt("b", 3000 * HOUR, architecture="curve"), planned("c", HOUR)]
     assert "of these hours curve 3,000, line 1.00" in words_of(plan, Snapshot({}))
