@@ -81,7 +81,7 @@ LENGTHS = {"steps", "timestep", "frame_every"}
 def work(left: Sequence[Planned]) -> list[str]:
     """`of these 8 trainings, and 24 runs of MD with 0.116 ns and 11600 frames`; [] without either."""
     every = [item.task.parameters for item in left if item.task.verb == "md"]
-    runs = [own for own in every if LENGTHS <= own.keys()]
+    runs = [own for own in every if own.keys() >= LENGTHS]
     trainings = sum(item.task.verb == "train" for item in left)
     parts = [f"{trainings} trainings"] * bool(trainings)
     if runs:
