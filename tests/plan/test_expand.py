@@ -151,12 +151,6 @@ EXAMPLE_TASKS = {
         "build": 1, "split": 2, "visibility": 4, "train": 24, "evaluate": 24, "calibrate": 4, "md": 12,
         "analyse": 12, "reevaluate": 12, "reweight": 12,
     },
-    "ions": {
-        # Three systems, joined; two committees of two members; three replicas of the reference. Scans by four
-        # members and the reference; composed frames are one task.
-        "build": 4, "label": 3, "dipole": 1, "split": 1, "visibility": 2, "train": 4, "evaluate": 4,
-        "calibrate": 2, "md": 3, "scan": 5, "locality": 1, "analyse": 3,
-    },
     "paper": {
         # Six folders and four joins. Splits: two, four sizes for three repeats and for one (shared by four
         # studies), and four of `charge`. Trainings: 8 x 5; 3 x 4 x 3 and 4 of the learning curves; 3 x 4
@@ -167,21 +161,16 @@ EXAMPLE_TASKS = {
         "build": 10, "split": 14, "visibility": 6, "adopt": 1, "train": 181, "evaluate": 182, "calibrate": 39,
         "md": 77, "record": 3, "analyse": 80, "speed": 7, "scan": 10, "reevaluate": 16, "reweight": 12,
     },
-    "studies": {
-        # Splits of four sizes for three repeats and for one. DP: 4 x 3 members, shared by both studies; MACE:
-        # 4 once, and 2 x 3 for the runs. Calibrated: what has three members, 4 of DP and 2 of MACE. MD: three
-        # of the reference, 2 x 2 x 3 of stability, one of each engine; nothing is reweighted. Timed: DP in
-        # two engines, MACE in one.
-        "build": 1, "label": 1, "dipole": 1, "split": 8, "train": 22, "evaluate": 22, "calibrate": 6,
-        "md": 17, "analyse": 17, "speed": 3,
-    },
-    "charge": {
-        # Three systems, joined. Five splits: specific to none and to two ions, mixed, small mixed, without
-        # two; two models of four members on each. Visibility of two reaches, for two ions and for all; MD of
-        # the reference, 2 x 2; of three arms at none, four at two, two models, two starts: all reweighted,
-        # and two runs of two models to another committee, by two evaluations each.
-        "build": 4, "label": 3, "dipole": 1, "split": 5, "visibility": 4, "train": 40, "evaluate": 40,
-        "calibrate": 10, "md": 32, "analyse": 32, "reevaluate": 36, "reweight": 32,
+    "laptop": {
+        # Three systems, joined. Splits: one for all; three sizes for three repeats and for one; five arms of
+        # `charge`. Trainings: 8; DP 3 x 3 and MACE 3, for `hold` MACE 2 x 3 more; 5 x 2 x 4 of `charge`.
+        # Calibrated: what has three members, DP 3, MACE 2, and 5 x 2. MD: 2 x 2 of the reference; 2 x 2 x 3 of
+        # `hold`; of `charge` three arms at no ions and four at two, each 2 x 2; three
+        # engines. Reaches: 5, 6, 8, 10 and 12 Å in all films, 5 and 8 in two ions alone. Reweighted: 28 runs
+        # of `charge`, and two cases with their driver and members, of two runs each.
+        "build": 4, "label": 3, "dipole": 1, "split": 12, "visibility": 7, "train": 66, "evaluate": 66,
+        "calibrate": 15, "md": 47, "speed": 9, "scan": 9, "locality": 1, "analyse": 47, "reevaluate": 36,
+        "reweight": 32,
     },
 }  # fmt: skip
 EXAMPLE_ENVIRONMENTS = {
@@ -190,10 +179,8 @@ EXAMPLE_ENVIRONMENTS = {
     "own-data": ["analysis", "mace"],
     "new-interface": ["analysis", "deepmd", "mace"],
     "architectures": ["analysis", "deepmd", "fairchem", "grace", "jax", "mace", "reference"],
-    "ions": ["analysis", "deepmd", "mace", "reference"],
     "paper": ["analysis", "fairchem", "grace", "jax", "mace"],
-    "studies": ["analysis", "deepmd", "mace", "reference"],
-    "charge": ["analysis", "deepmd", "mace", "reference"],
+    "laptop": ["analysis", "deepmd", "fairchem", "grace", "jax", "mace", "reference"],
 }
 
 
