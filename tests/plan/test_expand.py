@@ -165,9 +165,9 @@ EXAMPLE_TASKS = {
         # Three systems, joined. Splits: one for all; three sizes for three repeats and for one; five arms of
         # `charge`. Trainings: 8; DP 3 x 3 and MACE 3, for `hold` MACE 2 x 3 more; 5 x 2 x 4 of `charge`.
         # Calibrated: what has three members, DP 3, MACE 2, and 5 x 2. MD: 2 x 2 of the reference; 2 x 2 x 3 of
-        # `hold`; of `charge` three arms at no ions and four at two, each 2 x 2; three
-        # engines. Reaches: 5, 6, 8, 10 and 12 Å in all films, 5 and 8 in two ions alone. Reweighted: 28 runs
-        # of `charge`, and two cases with their driver and members, of two runs each.
+        # `hold`; of `charge` three arms at no ions and four at two, 2 x 2 each; three engines. Reaches: 5, 6,
+        # 8, 10 and 12 Å in all films, 5 and 8 in two ions alone. Reweighted: 28 runs of `charge`, and two
+        # cases with their driver and members, of two runs each.
         "build": 4, "label": 3, "dipole": 1, "split": 12, "visibility": 7, "train": 66, "evaluate": 66,
         "calibrate": 15, "md": 47, "speed": 9, "scan": 9, "locality": 1, "analyse": 47, "reevaluate": 36,
         "reweight": 32,
