@@ -24,8 +24,10 @@ class Width:
 
     @property
     def error(self) -> float:
-        """Standard error: that of the mean square over twice the width; NaN without one."""
-        return self.squares.error / (2 * self.value) if self.value > 0 else float("nan")
+        """Standard error: half the relative one of the mean square, times the width; NaN without one."""
+        if not self.value > 0:
+            return float("nan")
+        return self.value * self.squares.error / (2 * self.squares.mean)
 
 
 def width(series: Floats, blocks: int = 10) -> Width:

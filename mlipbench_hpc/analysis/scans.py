@@ -47,10 +47,8 @@ def particles(
 
 
 def _surface(numbers: Ints, positions: Floats, cell: Floats, metal: Sequence[int]) -> Surface:
-    try:
-        return surface(numbers, positions[None], cell, Slab.of(tuple(metal)))
-    except ValueError:
-        return Surface()
+    """The surface; none without such a metal. Raises ValueError where its layers are not found."""
+    return surface(numbers, positions[None], cell, Slab.of(tuple(metal)))
 
 
 def _first_layer(waters: Ints, positions: Floats, cell: Floats, outside: Surface) -> Ints:

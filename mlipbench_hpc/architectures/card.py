@@ -87,7 +87,8 @@ class Card:
     def stated(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Hyperparameters that a model.json states, which may be the cutoff (Å) alone."""
         cutoff = {self.receptive_field["cutoff"]: record["cutoff"]} if "cutoff" in record else {}
-        return cutoff | dict(record.get("hyperparameters") or {})
+        own = record.get("hyperparameters")
+        return cutoff | (dict(own) if isinstance(own, Mapping) else {})
 
     def by(self, kernel: str | None) -> "Card":
         """The card of its models where that kernel computes them; itself without one, or an unknown one."""

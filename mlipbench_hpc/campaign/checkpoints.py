@@ -107,7 +107,9 @@ def _unsuitable(
 
 def _elements(place: Place, found: CheckpointFacts, content: DatasetFacts | None) -> Iterator[Mistake]:
     numbers = found.record.get("numbers")
-    if content and isinstance(numbers, list) and (strange := set(content.species) - set(numbers)):
+    if content is None or not isinstance(numbers, list) or not all(type(own) is int for own in numbers):
+        return
+    if strange := set(content.species) - set(numbers):
         message = f"the model there does not know {symbols(strange)}, which the split holds"
         yield Mistake(place, message, symbols(set(numbers)), f"a model for {symbols(set(content.species))}")
 

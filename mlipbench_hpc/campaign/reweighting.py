@@ -34,8 +34,7 @@ def _driven(place: Place, entry: CrossReweighting, campaign: Campaign) -> Iterat
 
 def _members(place: Place, entry: CrossReweighting, campaign: Campaign) -> Iterator[Mistake]:
     """A committee of one member, whose spread is not known."""
-    committee = campaign.committees.get(campaign.md[entry.against].committee or "")
-    split = campaign.splits.get(committee.split) if committee else None
-    if split and split.members < 2:
-        received, expected = f"{campaign.md[entry.against].committee}, one member", "two members at least"
+    name = campaign.md[entry.against].committee or ""
+    if name in campaign.committees and (campaign.members(name) or 2) < 2:
+        received, expected = f"{name}, one member", "two members at least"
         yield Mistake((*place, "against"), "a committee of one has no spread", received, expected)

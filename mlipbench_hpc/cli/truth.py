@@ -56,6 +56,8 @@ def joined(session: Session) -> int:
 
     campaign, out = session.validated.campaign, session.options.out
     parts = {path.name: _read(path) for path in session.options.compact}
+    if len(parts) < len(session.options.compact):
+        raise InputFailure("two of the files have one name: rename one")
     try:
         whole = join.joined(parts, digest(session.path.read_text(encoding="utf-8")))
     except join.NotJoinable as error:

@@ -40,7 +40,7 @@ class Selection:
         if len(chosen) < count:
             raise ValueError(f"{len(left)} frames are left for training, {count} are needed")
         if self.equal:
-            _require_equal(strata, left, chosen, self.equal)
+            _require_equal(strata, left, chosen, self.equal, self.train.get(self.equal, ()))
         return chosen
 
 
@@ -78,10 +78,14 @@ def _in_turn(strata: Sequence[str], order: Sequence[int], symbol: str) -> list[i
     return [index for _place, _turn, index in sorted(keyed)]
 
 
-def _require_equal(strata: Sequence[str], left: Sequence[int], chosen: Sequence[int], symbol: str) -> None:
-    """Raise ValueError where the frames of some number of atoms ran out."""
+def _require_equal(
+    strata: Sequence[str], left: Sequence[int], chosen: Sequence[int], symbol: str, asked: Sequence[int]
+) -> None:
+    """Raise ValueError where the frames of some number of atoms ran out; asked: numbers that are named."""
     numbers = _numbers(strata, symbol)
     there, taken = (Counter(numbers[strata[index]] for index in indices) for indices in (left, chosen))
+    for number in asked:
+        there.setdefault(number, 0)
     fewest = min(there, key=lambda number: taken[number])
     if max(taken.values()) - taken[fewest] > 1:
         need = -(-len(chosen) // len(there))

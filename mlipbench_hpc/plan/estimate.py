@@ -23,11 +23,12 @@ Source = Literal["measured", "scaled", "card"]
 
 
 class Speed(NamedTuple):
-    """Tasks that one law of cost describes: a verb, whose model or reference potential, whether on a GPU."""
+    """Tasks that one law of cost describes: verb, model or reference potential, on a GPU or not, cores."""
 
     verb: str
     whose: str
     on_gpu: bool
+    cores: int = 1
 
     @property
     def words(self) -> str:
@@ -123,7 +124,7 @@ def speed(item: Planned) -> Speed:
     """The class of tasks that one law of cost describes."""
     task = item.task
     whose = task.architecture.name if task.architecture else str(task.parameters.get("potential", ""))
-    return Speed(task.verb, whose, bool(task.resources.gpus))
+    return Speed(task.verb, whose, bool(task.resources.gpus), task.resources.cores)
 
 
 def _model(item: Planned) -> str:

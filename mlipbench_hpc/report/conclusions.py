@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, welch
-from mlipbench_hpc.analysis.stationarity import STATIONARY_LEVEL
+from mlipbench_hpc.analysis.stationarity import LEAST_P, STATIONARY_LEVEL
 from mlipbench_hpc.report import convergence
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.comparison import scatter_words
@@ -177,8 +177,11 @@ def _relaxing(tested: list[Difference]) -> str:
     moves = [move for own in pairs.values() if (move := _outwards(own))]
     if len(moves) < FEWEST_MOVES:
         return ""
-    p = np.array([own.p / 2 if own.difference > 0 else 1 - own.p / 2 for own in moves])
-    together = 1 - NormalDist().cdf(sum(NormalDist().inv_cdf(1 - one) for one in p) / math.sqrt(len(p)))
+    p = np.clip([own.p / 2 if own.difference > 0 else 1 - own.p / 2 for own in moves], LEAST_P, 1 - LEAST_P)
+    # Comparisons with one reference share its change, at most so that all are one: √K is replaced by K.
+    shared = len({own.other.name for own in pairs.values()}) < len(pairs)
+    scale = len(p) if shared else math.sqrt(len(p))
+    together = 1 - NormalDist().cdf(sum(NormalDist().inv_cdf(1 - one) for one in p) / scale)
     if together > STATIONARY_LEVEL:
         return ""
     return (

@@ -1,11 +1,12 @@
 """A foundation model's errors and MD beside those of models of one system, for one study."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from mlipbench_hpc.analysis.inference import LEVEL, holm
 from mlipbench_hpc.analysis.layer import PEAK_DENSITY
 from mlipbench_hpc.analysis.profiles import ORIENTATION, ORIENTATION_WIDTH, TOTAL_ORIENTATION, concentration
 from mlipbench_hpc.analysis.slab import FIRST_LAYER
@@ -16,12 +17,12 @@ from mlipbench_hpc.report.committees import final_round, mean_and_deviation
 from mlipbench_hpc.report.groups import WATER, Group, Line, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.significance import quantities
+from mlipbench_hpc.report.stationary import withheld
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
 
 DENSE = "density at the first peak, g/cm³"
 HIGHEST = f"at its highest, 0 < z ≤ {FIRST_LAYER:g} Å"
-SIGNIFICANT = 2.0
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,18 @@ class Value:
 
 @dataclass(frozen=True)
 class Difference:
-    """One quantity of the foundation model's run and of another one. paper: its words for theirs, if any."""
+    """One quantity of the foundation model's run and of another one. paper: its words for theirs, if any.
+
+    p: of Welch's test, Holm-corrected over the table; NaN where it is not tested, as a peak of a noisy
+    profile; withheld: why nothing is concluded.
+    """
 
     quantity: str
     own: Value
     other: Value
     paper: str = ""
+    p: float = float("nan")
+    withheld: str = ""
 
     @property
     def change(self) -> Value:
@@ -53,13 +60,14 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """larger or smaller where the difference exceeds two standard errors, else unresolved."""
-        change = self.change
-        if not (np.isfinite(change.mean) and change.error > 0):
+        """larger or smaller at p ≤ 0.05, else unresolved; withheld; a dash where it is not tested."""
+        if self.withheld:
+            return "withheld"
+        if np.isnan(self.p):
             return NOTHING
-        if abs(change.mean) <= SIGNIFICANT * change.error:
+        if self.p > LEVEL:
             return "unresolved"
-        return "larger" if change.mean > 0 else "smaller"
+        return "larger" if self.change.mean > 0 else "smaller"
 
 
 @dataclass(frozen=True)
@@ -72,10 +80,26 @@ class Beside:
 
     def differences(self) -> list[Difference]:
         """Of every observable that is a single number."""
+        names = [one.name for one in quantities(self.group)]
+        adjusted = dict(zip(names, holm(np.array([self._p(name) for name in names])), strict=True))
         return [
-            Difference(one.heading, mean(self.own, one.name), mean(self.other, one.name))
+            replace(self._single(one.name, one.heading), p=float(adjusted[one.name]))
             for one in quantities(self.group)
         ]
+
+    def _p(self, name: str) -> float:
+        if self._withheld(name):
+            return float("nan")
+        return numbered(self.own, name).versus(numbered(self.other, name)).p
+
+    def _withheld(self, name: str) -> str:
+        reason = withheld(self.own, name) or withheld(self.other, name)
+        return reason.sentence if reason else ""
+
+    def _single(self, name: str, quantity: str, paper: str = "") -> Difference:
+        """A single number, tested by itself where the paper speaks of it."""
+        values = mean(self.own, name), mean(self.other, name)
+        return Difference(quantity, *values, paper, self._p(name), self._withheld(name))
 
     def paper(self) -> list[Difference]:
         """What the paper says of eSEN-OC25 against specific MACE at a surface, without ions or with them."""
@@ -84,13 +108,13 @@ class Beside:
         ions = [symbol for symbol in self.group.species if symbol not in (*self.group.metals, *WATER)]
         if not ions:
             return [
-                self._of(DENSE, "agrees closely", lambda line: mean(line, PEAK_DENSITY)),
-                self._of("width of P_z", "slightly smaller", lambda line: mean(line, ORIENTATION_WIDTH)),
+                self._single(PEAK_DENSITY, DENSE, "agrees closely"),
+                self._single(ORIENTATION_WIDTH, "width of P_z", "slightly smaller"),
             ]
         return [
             *(self._of(f"{symbol} {HIGHEST}, mol/L", "larger", self._ion(symbol)) for symbol in ions),
             self._of(f"|ρ·cos θ| {HIGHEST}, g/cm³", "slightly smaller", lambda line: peak(line, ORIENTATION)),
-            self._of("mean P_z", "larger (less negative)", lambda line: mean(line, TOTAL_ORIENTATION)),
+            self._single(TOTAL_ORIENTATION, "mean P_z", "larger (less negative)"),
         ]
 
     @staticmethod

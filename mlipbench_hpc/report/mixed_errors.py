@@ -35,7 +35,7 @@ PAPER_RATIOS = {"energy": ("about 2", 2.0), "force": ("1.1 to 1.2", 1.15)}
 PAPER_MACE_ENERGY = (70.0, 300.0)
 # Table S-III: α of committees for three ions, and mixed.
 PAPER_ALPHA = {
-    "dp": (2.1, 5.4), "dp-mp": (1.0, 8.1), "grace-1l": (7.7, 12.0), "mace": (4.1, 6.7),
+    "dp": (2.1, 5.4), "dp-jax": (2.1, 5.4), "dp-mp": (1.0, 8.1), "grace-1l": (7.7, 12.0), "mace": (4.1, 6.7),
 }  # fmt: skip
 SYSTEMS = (
     "The paper: Au(111)/water of 376 to 384 atoms, DFT labels, M = 5; specific training sets of up to 1200 "

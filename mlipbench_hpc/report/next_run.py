@@ -45,9 +45,7 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
     if short:
         return _extend(results, short, CRITERIA_WHY)
     if moving := _from_withheld(every):
-        why = listed([f"{cause}" for cause in dict.fromkeys(moving.values())])
-        lines_withheld = [line for line in lines if line.name in moving]
-        return _extend(results, lines_withheld, f"conclusions are withheld, because {why}")
+        return _to_tell(results, lines, moving)
     limiting = _limiting([difference for difference in every if difference.verdict == "unresolved"])
     if limiting:
         longer = [line for line, _ in limiting if line is not None]
@@ -57,6 +55,15 @@ def next_run(results: Results, compared: list[Group], every: list[Difference]) -
         f"Next: no run proposed; every line has a run of at least {number(LONG_ENOUGH_PS)} ps after "
         "equilibration, and no tested difference is unresolved or withheld."
     )
+
+
+def _to_tell(results: Results, lines: list[Line], causes: dict[str, Cause]) -> str:
+    """More starts where one run is alone, which more time would not mend; else longer runs."""
+    if alone := [name for name, cause in causes.items() if cause is Cause.ONE_RUN]:
+        return f"Next: run {listed(alone)} from more starts (`replicas`), because {Cause.ONE_RUN}."
+    why = listed([f"{cause}" for cause in dict.fromkeys(causes.values())])
+    longer = [line for line in lines if line.name in causes]
+    return _extend(results, longer, f"conclusions are withheld, because {why}")
 
 
 def _from_withheld(every: list[Difference]) -> dict[str, Cause]:

@@ -100,8 +100,9 @@ def primary(group: Group) -> list[PrimaryTest]:
     """
     every = [test for member in group.every or [group] for test in _tests(member)]
     # What matches no run counts too: how many tests there are must not depend on the data.
-    declared = sum(len(own["observables"]) for own in group.comparisons)
-    absent = [np.nan] * max(0, declared - len(every))
+    known = {(test.line.name, test.other.name, test.quantity.name) for test in every}
+    declared = [(c["run"], c["against"], name) for c in group.comparisons for name in c["observables"]]
+    absent = [np.nan] * sum(difference not in known for difference in declared)
     adjusted = _corrected([*(np.nan if test.withheld else test.whole.p for test in every), *absent])
     cold = _corrected([*(np.nan if test.withheld else _p_at_temperature(test) for test in every), *absent])
     own = {(test.line.name, test.other.name, test.quantity.name) for test in _tests(group)}

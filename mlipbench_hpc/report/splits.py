@@ -40,11 +40,8 @@ def _separation_row(results: Results, item: Item) -> list[str]:
 
 
 def _common(values: dict[str, Any]) -> str:
-    """`83 % (2500 of 3000)`: training structures of a member that another has, on average; a dash for one."""
-    pool, train = values.get("pool"), values.get("train")
-    if not pool or not train or values["members"] < 2:
-        return NOTHING
-    return f"{100 * train / pool:.0f}\u00a0% ({train} of {pool})"
+    """`83 %`: training structures of a member that another has, on average; a dash for one member."""
+    return f"{100 * values['common']:.0f}\u00a0%" if values.get("common") is not None else NOTHING
 
 
 def nearness(record: dict[str, Any], independent: float | None) -> tuple[int, int | None]:

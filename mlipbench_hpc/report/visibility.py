@@ -17,6 +17,7 @@ from mlipbench_hpc.report.text import count, number, with_error
 
 FORCES, MILLI = "forces.npz", 1000.0
 SAME, ANY = 0, 1
+REACH_A = 1.0  # of a hydrogen from its oxygen, from which radii count
 KINDS = {SAME: "as many ions as the host", ANY: "any number of ions"}
 FEWEST_HOSTS = 3
 # Table II and section IV.C of arXiv:2602.22931: receptive field in Å, and how many waters see all ions.
@@ -111,6 +112,8 @@ class Composed:
 
 def composed(part: Part) -> Composed | None:
     """Composed frames of the study; None where none were asked for, or they are not there."""
+    if part.spec.floor is None:
+        return None
     item = next((own for own in part.results.of("locality", locality=part.name) if own.done), None)
     arrays = item.arrays(FORCES) if item else {}
     return Composed(item, arrays) if item and arrays else None
@@ -134,6 +137,8 @@ def water_errors(part: Part, own: Composed, seen: list[Sight]) -> list[WaterErro
     """
     radii, every = {sight.committee: sight.radius for sight in seen}, list[WaterErrors]()
     for name in part.spec.committees:
+        if not _same_dataset(part, name):  # hosts are counted in the dataset of the floor
+            continue
         final = final_round(part.results, name)
         evaluations = [member.evaluate for member in final.members if member.evaluate] if final else []
         tested = [squares for item in evaluations if len((squares := _squares(item, own))[1])]
@@ -143,6 +148,14 @@ def water_errors(part: Part, own: Composed, seen: list[Sight]) -> list[WaterErro
             radius = radii.get(name, float("nan"))
             every.append(WaterErrors(name, radius, rough.value, rough.error, rough.scans))
     return every
+
+
+def _same_dataset(part: Part, committee: str) -> bool:
+    """True where a committee was tested on frames of the dataset of the floor's hosts."""
+    asked = part.results.asked
+    splits = asked("committees", committee)["split"], part.spec.floor.split
+    own, floor = (asked("splits", split)["dataset"] for split in splits)
+    return bool(own == floor)
 
 
 def _squares(item: Item, own: Composed) -> tuple[Floats, Ints]:
@@ -211,17 +224,19 @@ def beside(part: Part, own: Composed, errors: list[WaterErrors]) -> Table:
     kind = own.kinds[-1]
     rows = [
         [one.committee, number(one.radius), number(one.waters), with_error(one.rmse, one.se),
-         *(_at(own, distance, kind) for distance in (one.radius, 2 * one.radius))]
+         *(_at(own, distance, kind) for distance in (one.radius + REACH_A, 2 * one.radius + REACH_A))]
         for one in errors
     ]  # fmt: skip
-    header = ["committee", "receptive field R, Å", "waters", "force RMSE, meV/Å", "floor at R, meV/Å",
-              "floor at 2 R, meV/Å"]  # fmt: skip
+    header = ["committee", "receptive field R, Å", "waters", "force RMSE, meV/Å", "floor at R + 1 Å, meV/Å",
+              "floor at 2 R + 1 Å, meV/Å"]  # fmt: skip
     caption = (
         f"{part.name}: net forces of models on the same waters in the hosts themselves, and the floor with "
         f"{KINDS[kind]}. The energy of each atom depends on what is within R of it, so that a force may "
-        "depend on what is within 2 R, through the energies of neighbours: the floor at 2 R bounds every "
-        "such model, that at R a model whose forces are made of what the atom's own energy sees. A dash: "
-        "beyond the radii of the study."
+        "depend on what is within 2 R, through the energies of neighbours; radii count from the oxygen, and "
+        "the net force is also that on its hydrogens, up to 1 Å from it. So the floor at 2 R + 1 Å bounds "
+        "every such model, that at R + 1 Å one whose forces are made of what the atoms' own energies see. "
+        "Between the radii of the study the floor is interpolated; a dash: beyond them. Committees tested on "
+        "another dataset than the hosts' are left out."
     )
     return Table(caption, header, rows, words=1, open=True)
 

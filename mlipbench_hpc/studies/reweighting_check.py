@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Place
 from mlipbench_hpc.campaign.spec import Count, Name, Spec
@@ -25,6 +25,13 @@ class ReweightingCheck(Spec):
     kind: Literal["reweighting-check"]
     cases: dict[Name, Case] = Field(min_length=1)
     stride: Count = Field(10, description="Members are evaluated on every so many-th stored frame.")
+
+    @model_validator(mode="after")
+    def _once(self) -> "ReweightingCheck":
+        pairs = [(case.run, case.against) for case in self.cases.values()]
+        if len(set(pairs)) < len(pairs):
+            raise ValueError("expected each pair of `run` and `against` in one case")
+        return self
 
 
 def entry_name(study: str, case: str) -> str:

@@ -74,7 +74,13 @@ def require_shape(context: Context, card: Card, adopted: Adopted) -> None:
 def require_finite(context: Context, name: str, species: list[int]) -> None:
     """Raise InputFailure unless energy and forces of a cluster of these elements are finite numbers."""
     parameters = context.parameters
-    model = context.adapter().load(context.folder, context.hyperparameters, "cpu", parameters["dtype"])
+    try:
+        model = context.adapter().load(context.folder, context.hyperparameters, "cpu", parameters["dtype"])
+    except TaskFailure:
+        raise
+    except Exception as error:
+        message = f"the folder holds no {name} model: {type(error).__name__}: {error}"
+        raise InputFailure(message) from error
     numbers = np.array(species * 2)
     places = np.zeros((len(numbers), 3))
     places[:, 0], places[:, 1] = SPACING_A * np.arange(len(numbers)), np.arange(len(numbers)) % 2

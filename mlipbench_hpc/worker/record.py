@@ -79,12 +79,14 @@ def write(context: Context, source: Foreign, step: float) -> int:
     """Write all frames (F, N, 3) Å that count, `step` ps apart, and the first one; returns their number."""
     record = record_type(len(source.numbers))
     lengths, angles = lengths_and_angles(source.cell)
-    frames = 0
+    frames, times = 0, np.asarray(source.times, dtype=float)
+    # As the file has them, gaps included: what is a step apart in the list need not be in time.
+    stamps = step + times - times[0] if len(times) else times
     with (context.folder / TRAJECTORY).open("w+b") as stream:
         stream.write(header(source.numbers))
         for positions in pieces(context, source):
             rows = np.zeros(len(positions), record)
-            rows["time"] = step * (frames + 1 + np.arange(len(positions)))
+            rows["time"] = stamps[frames : frames + len(positions)]
             rows["coordinates"], rows["cell_lengths"], rows["cell_angles"] = positions, lengths, angles
             stream.write(rows.tobytes())
             if frames == 0:

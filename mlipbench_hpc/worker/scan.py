@@ -52,7 +52,10 @@ def run(context: Context) -> dict[str, Any]:
     start = Frames.load(context.upstream("start") / "frames.npz")
     if missing := [index for index in given["frames"] if index >= len(start)]:
         raise InputFailure(f"no frame {missing[0]}: the start has {len(start)} (from 0)")
-    scans = [scan for index in given["frames"] for scan in scans_of(start, index, given)]
+    try:
+        scans = [scan for index in given["frames"] for scan in scans_of(start, index, given)]
+    except ValueError as error:
+        raise InputFailure(f"frames {given['frames']}: {error}") from error
     if not scans:
         raise InputFailure(f"no {' or '.join(given['particles'])} in these frames: nothing is moved")
     potential = driving_potential(context, start.atoms(given["frames"][0]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,18 @@ def run(context: Context) -> dict[str, Any]:
         "pool": len(parts.pool),
         "members": len(parts.members),
         "train": len(parts.members[0]),
+        "common": common(parts.members),
         "reference_energies_eV": named,
         "reference_energies": source,
         "offsets": {formula: asdict(offset) for formula, offset in residuals.items()},
         "separation": separations(runs, parts) if runs else None,
     }
+
+
+def common(members: Sequence[Sequence[int]]) -> float | None:
+    """Share of a member's frames that another member has, on average over pairs; None for one member."""
+    pairs = [len(set(a) & set(b)) / len(a) for a, b in combinations(members, 2)]
+    return sum(pairs) / len(pairs) if pairs else None
 
 
 def drawn_from(frames: Frames, only: dict[str, int]) -> list[int]:

@@ -15,6 +15,7 @@ from mlipbench_hpc.data.energies import reference_energies
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.grouping import Grouping, separation
 from mlipbench_hpc.data.split import Plan, Sizes, Split, apportion, divide, holding, split
+from mlipbench_hpc.worker.split import common
 
 STRATA = ["a"] * 50 + ["b"] * 30 + ["c"] * 20
 
@@ -217,3 +218,13 @@ def test_trajectories_must_be_known():
     plan = Plan(Sizes(1, 1, 1, 1, False, 0), None, Grouping(None, 0))
     with pytest.raises(ValueError, match="name no trajectory"):
         divide(["x"] * 9, plan)
+
+
+def test_structures_common_to_two_members_are_counted():
+    """By hand: {0, 1, 2} and {1, 2, 3} have two of three, each has one or none of {3, 4, 5}."""
+    assert common([[0, 1, 2], [1, 2, 3], [3, 4, 5]]) == pytest.approx((2 + 0 + 1) / 9)
+    assert common([[0, 1]]) is None
+    # A frame of one draw of k from N is in another with probability k/N: 83 and 96 % in the paper.
+    for train, pool in ((2500, 3000), (2250, 2350)):
+        drawn = split(["x"] * (pool + 2), 1, 1, train, 5, False, 1)
+        assert common(drawn.members) == pytest.approx(train / pool, abs=0.01)

@@ -157,17 +157,17 @@ EXAMPLE_TASKS = {
         # variants; 3 x 3 of MACE for `hold`; 4 x 4 x 5 of `charge`. Calibrated: 8; 3 x 4; 3; 16. Reaches of 6
         # and 10 Å in the three-ion data, in three ions of all charges, and in all charges. MD: 8; 4 x 3 x 3;
         # 2 x 3; 2; 4 x 6 of `charge` (of six arms at targets); one of the foundation model. Scans: members of
-        # the models of 50. Reweighted: 8 runs to their own members, 4 to others (driver and members).
+        # the models of 50. Reweighted: 12 runs to their own members, 4 to others (driver and members).
         "build": 10, "split": 14, "visibility": 6, "adopt": 1, "train": 181, "evaluate": 182, "calibrate": 39,
-        "md": 77, "record": 3, "analyse": 80, "speed": 7, "scan": 10, "reevaluate": 16, "reweight": 12,
+        "md": 77, "record": 3, "analyse": 80, "speed": 7, "scan": 10, "reevaluate": 20, "reweight": 16,
     },
     "laptop": {
         # Three systems, joined. Splits: one for all; three sizes for three repeats and for one; five arms of
         # `charge`. Trainings: 8; DP 3 x 3 and MACE 3, for `hold` MACE 2 x 3 more; 5 x 2 x 4 of `charge`.
-        # Calibrated: what has three members, DP 3, MACE 2, and 5 x 2. MD: 2 x 2 of the reference; 2 x 2 x 3 of
-        # `hold`; of `charge` three arms at no ions and four at two, 2 x 2 each; three engines. Reaches: 5, 6,
-        # 8, 10 and 12 Å in all films, 5 and 8 in two ions alone. Reweighted: 28 runs of `charge`, and two
-        # cases with their driver and members, of two runs each.
+        # Calibrated: with three members, DP 3, MACE 2, and 5 x 2. MD: 2 x 2 of the reference; 2 x 2 x 3 of
+        # `hold`; of `charge` three arms at no ions, four at two, 2 x 2 each; three engines. Reaches: 5, 6, 8,
+        # 10 and 12 Å in all films, 5 and 8 in two ions alone. Reweighted: 28 runs of `charge`, and two cases
+        # with their driver and members, of two runs each.
         "build": 4, "label": 3, "dipole": 1, "split": 12, "visibility": 7, "train": 66, "evaluate": 66,
         "calibrate": 15, "md": 47, "speed": 9, "scan": 9, "locality": 1, "analyse": 47, "reevaluate": 36,
         "reweight": 32,

@@ -215,7 +215,7 @@ def test_runs_that_move_away_together_are_said(
     monkeypatch.setattr(conclusions, "change_of", lambda line, _: changes[line.name[:5]])
     every = [
         SimpleNamespace(
-            line=SimpleNamespace(name=f"model {place}"), other=SimpleNamespace(name="truth"),
+            line=SimpleNamespace(name=f"model {place}"), other=SimpleNamespace(name=f"truth {place}"),
             quantity=SimpleNamespace(name=name), whole=Comparison(-0.3, 0.05, 0.01),
         )
         for place in range(3)
@@ -224,3 +224,6 @@ def test_runs_that_move_away_together_are_said(
     words = conclusions._relaxing(every)  # type: ignore[arg-type]
     assert ("grow in 3 comparisons taken together (Stouffer, p = 0.002)" in words) == said, words
     assert conclusions._relaxing(every[:4]) == ""  # type: ignore[arg-type]
+    for own in every:  # one reference, whose change is in all: z is 1.71, as of one comparison
+        own.other.name = "truth"
+    assert conclusions._relaxing(every) == ""  # type: ignore[arg-type]

@@ -195,9 +195,17 @@ def test_figures_hold_profiles_bands_and_free_energies(studied: Any) -> None:
     content = SECTION.build(collected(studied))
     figures = {figure.name: figure.columns for figure in content.figures}
     slug = CHARGED.replace(",", "").replace(" ", "-")
-    names = ["density", "orientation", "concentration-Na", "free-energy", "total_orientation"]
+    names = [
+        "density",
+        "orientation",
+        "concentration-Na",
+        "free-energy-concentration-Na",
+        "total_orientation",
+    ]
     assert {f"mixed-mix-{name}-{slug}" for name in names} <= set(figures)
-    profile, free = (figures[f"mixed-mix-{name}-{slug}"] for name in ("concentration-Na", "free-energy"))
+    profile, free = (
+        figures[f"mixed-mix-{name}-{slug}"] for name in ("concentration-Na", "free-energy-concentration-Na")
+    )
     chosen = np.array(profile["trained"]) == "mixed"
     density, training = (np.array(profile[name])[chosen] for name in ("mean", "training"))
     energies, widths = (np.array(free[name])[chosen] for name in ("mean", "training"))

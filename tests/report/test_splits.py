@@ -23,19 +23,9 @@ def test_frames_nearer_than_independent_ones(
     assert nearness(RECORD, independent) == expected
 
 
-@pytest.mark.parametrize(
-    ("pool", "train", "members", "words"),
-    [
-        (3000, 2500, 5, "83\u00a0% (2500 of 3000)"),
-        (2350, 2250, 5, "96\u00a0% (2250 of 2350)"),
-        (30, 9, 1, "–"),
-    ],
-)
-def test_what_two_members_have_in_common(
-    campaign: Any, pool: int, train: int, members: int, words: str
-) -> None:
-    """A frame of one draw of k from N is in another with probability k/N: 83 and 96 % in the paper."""
-    values = {"pool": pool, "train": train, "members": members, "test": 8}
+@pytest.mark.parametrize(("common", "words"), [(0.8331, "83\u00a0%"), (None, "–")])
+def test_what_two_members_have_in_common(campaign: Any, common: float | None, words: str) -> None:
+    values = {"train": 8, "members": 4, "test": 8, "common": common}
     campaign.commit("split", {"split": "main", "train": 8}, values, {})
     campaign.tasks = [task for task in campaign.tasks if task.verb != "split" or task.subject["train"] == 8]
     table = separation(collect(campaign.document, campaign.tasks, campaign.store))

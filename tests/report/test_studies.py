@@ -655,7 +655,7 @@ def test_a_foundation_model_beside_a_specific_one(compared: Any) -> None:
     rows = {row[1]: row for row in foundation.paper(charged, [two]).rows}  # type: ignore[union-attr]
     assert rows["mean P_z"][2::4] == ["larger (less negative)", "larger"]
     ions = rows["Na at its highest, 0 < z ≤ 4.5 Å, mol/L"]
-    assert (ions[2], ions[-1]) == ("larger", "larger")
+    assert (ions[2], ions[-1]) == ("larger", "–"), "the highest of noisy bins is not tested"
     assert float(ions[3].split()[0]) > float(ions[4].split()[0])
 
 

@@ -47,7 +47,11 @@ class DpEvaluator:
 
     def energies(self, system: System, part: slice) -> Floats:
         """Energies (B,) eV of some of a system's frames: the session runs nothing that forces alone need."""
-        types, coordinates, backend = system.types, system.coordinates[part], self.potential.deep_eval
+        own, backend = self._types[system.types], self.potential.deep_eval
+        rank = np.argsort(own, kind="stable")  # Atoms stand in the order of the graph's types.
+        frames = len(system.coordinates[part])
+        types = own[rank]
+        coordinates = system.coordinates[part].reshape(frames, -1, 3)[:, rank]
         counts = np.bincount(types, minlength=len(self.record.numbers))
         values = {
             "natoms": np.concatenate([[len(types), len(types)], counts]),

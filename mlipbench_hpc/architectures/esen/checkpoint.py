@@ -55,7 +55,7 @@ def like_ours(checkpoint: Any) -> tuple[Blueprint, AveragedModel] | None:
     if not set(SIZES) <= set(backbone):
         return None
     energy, forces = (task_of(checkpoint, name) for name in ("energy", "forces"))
-    if energy is None or forces is None:
+    if energy is None or forces is None or not _same_scale(energy["normalizer"], forces["normalizer"]):
         return None
     losses = zip(("energy_coef", "force_coef"), (energy, forces), strict=True)
     hyperparameters = {name: backbone[name] for name in SIZES}
@@ -71,6 +71,13 @@ def like_ours(checkpoint: Any) -> tuple[Blueprint, AveragedModel] | None:
     averaged = checkpoint.ema_state_dict.items()
     model.load_state_dict({key.removeprefix("module."): value for key, value in averaged if key != COUNT})
     return blueprint, AveragedModel(model)
+
+
+def _same_scale(energy: Any, forces: Any) -> bool:
+    """True where energy and forces are scaled alike and not shifted: forces are then our gradient."""
+    return bool(
+        energy.get("rmsd") == forces.get("rmsd") and not energy.get("mean") and not forces.get("mean")
+    )
 
 
 def task_of(checkpoint: Any, answer: str) -> Any:

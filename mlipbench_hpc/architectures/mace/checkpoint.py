@@ -1,5 +1,6 @@
 """Whole models of mace-torch (torch.save of a ScaleShiftMACE), which users bring."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ NAMES = {
 # Largest difference of energy (eV) and forces (eV/Å), in float64, between the file's model and ours.
 SAME = 1e-6
 SPACING_A = 1.9
+E0 = "atomic_energies_fn.atomic_energies"
 
 
 def adopt(file: Path, folder: Path, dtype: str) -> Adopted:
@@ -43,7 +45,9 @@ def adopt(file: Path, folder: Path, dtype: str) -> Adopted:
     with width("float64"):
         model = blueprint.build()
         try:
-            model.load_state_dict(whole.state_dict())
+            # Ours stay zero: reference energies are added in float64, so that a training learns what is left.
+            own = {E0: model.state_dict()[E0]}
+            model.load_state_dict(whole.state_dict() | own)
         except RuntimeError as error:
             raise InputFailure(f"{ELSEWISE}: {error}") from error
         require_equal(blueprint, whole.double(), model)
@@ -81,14 +85,19 @@ def blueprint_of(whole: Any) -> Blueprint:
         raise InputFailure(f"{ELSEWISE}: hidden_irreps {irreps}, expected so many copies of each degree")
     hyperparameters = {ours: _plain(found[theirs]) for theirs, ours in NAMES.items()}
     hyperparameters |= {"num_cutoff_basis": int(hyperparameters["num_cutoff_basis"])}
+    # A float32 file has 5.2 as 5.199999809, which nobody means.
+    hyperparameters["r_max"] = float(str(np.float32(hyperparameters["r_max"])))
     hyperparameters |= {"num_channels": channels, "max_L": highest}
     hyperparameters |= {"readout_width": found["MLP_irreps"].count("0e")}
+    numbers = [int(number) for number in found["atomic_numbers"]]
+    if numbers != sorted(numbers):
+        raise InputFailure(f"{ELSEWISE}: its elements are not in order of atomic number")
     construction = {name: found[name].__name__ for name in CLASSES}
     construction |= {name: _plain(found[name]) for name in OPTIONS}
     construction["distance_transform"] = construction["distance_transform"] or "None"
     return Blueprint(
         hyperparameters=hyperparameters,
-        numbers=[int(number) for number in found["atomic_numbers"]],
+        numbers=numbers,
         reference_energies=[float(energy) for energy in np.ravel(found["atomic_energies"])],
         neighbours=float(found["avg_num_neighbors"]),
         scale=float(np.ravel(found["atomic_inter_scale"])[0]),
@@ -103,11 +112,13 @@ def _plain(value: Any) -> Any:
 
 
 def require_equal(blueprint: Blueprint, whole: torch.nn.Module, model: torch.nn.Module) -> None:
-    """Raise InputFailure where both, in float64, do not agree on a cluster of all elements."""
-    numbers = np.array(blueprint.numbers * 2)
-    places = SPACING_A * np.random.default_rng(0).permutation(np.indices((6, 6, 6)).reshape(3, -1).T)
+    """Raise InputFailure where both, in float64, do not agree on a dense cluster of all elements."""
+    side = max(3, math.ceil((2 * len(blueprint.numbers)) ** (1 / 3)))
+    numbers = np.resize(blueprint.numbers, side**3)
+    shaken = np.random.default_rng(0).uniform(-0.2, 0.2, (side**3, 3))
+    places = SPACING_A * np.indices((side,) * 3).reshape(3, -1).T + shaken
     cluster = Frames(
-        np.array([0, len(numbers)]), numbers, places[: len(numbers)], np.diag([40.0] * 3)[None],
+        np.array([0, len(numbers)]), numbers, places, np.diag([40.0] * 3)[None],
         np.zeros((1, 3), bool), np.zeros(1), np.zeros((len(numbers), 3)),
     )  # fmt: skip
     cutoff = blueprint.hyperparameters["r_max"]

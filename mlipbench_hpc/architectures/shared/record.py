@@ -21,6 +21,6 @@ def read_record(architecture: str, folder: Path, schema: int) -> dict[str, Any]:
         values: dict[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
         raise InputFailure(f"{folder} holds no {architecture} model: {error}") from error
-    if values.pop("schema") != schema:
+    if values.pop("schema", None) != schema:
         raise InputFailure(f"{folder / NAME} was written by another version of this adapter: train again")
     return values

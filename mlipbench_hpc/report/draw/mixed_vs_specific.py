@@ -166,7 +166,7 @@ def ions(part: Part, state: State, observable: Observable, free: bool) -> Figure
     for key, title in titles.items():
         _ion_panel(axes[title], part, state, observable, known.get(key), free)
     _same_heights(axes.values(), [own for _, own in known.values()], free)
-    what = "Free energy of ions, −kT ln c" if free else observable.title
+    what = f"Free energy of {observable.species}, −kT ln c" if free else observable.title
     caption = (
         f"{what}, {state.group.title}, a row for each model, a column for each way of training. Dark bands: "
         "± 2 SE, sampling; light bands: ± α·σ, training (Student's t times σ without α), where reweighting "
@@ -176,7 +176,7 @@ def ions(part: Part, state: State, observable: Observable, free: bool) -> Figure
     columns = joined(
         [(_owner(place), _free(own, state) if free else _rows(own)) for place, own in known.values()]
     )
-    name = f"mixed-{part.name}-{'free-energy' if free else observable.name}-{state.group.slug}"
+    name = f"mixed-{part.name}-{'free-energy-' * free}{observable.name}-{state.group.slug}"
     return finish(name, f"{part.name}: {what}", caption + _about(state), columns, canvas)
 
 

@@ -81,8 +81,7 @@ class Study:
     def reference(self, number: str, run: str = "") -> Average | None:
         """Number of the reference's runs, or of another `run` of it; None where there is none."""
         rows = np.array([_row(own, number) for own in self.stable(run or self.spec.reference)])
-        rows = rows[np.isfinite(rows).all(axis=1)] if len(rows) else rows
-        if not len(rows):
+        if not len(rows) or not np.isfinite(rows).all():  # the runs that happen to have it are no fair choice
             return None
         weights = np.ones(len(rows))
         mean, se = pooled(rows[:, 0], rows[:, 1], weights)
@@ -95,16 +94,16 @@ class Study:
         return [own for name in names for own in self.stable(name)]
 
     def own(self, committee: str, number: str) -> OwnRuns | None:
-        """Mean over members' own runs; None for fewer than two."""
+        """Mean over members' own runs; None for fewer than two, or where one of them lacks the number."""
         rows = np.array([_row(run, number) for run in self.members(committee)]).reshape(-1, 3)
-        rows = rows[np.isfinite(rows).all(axis=1)]
-        return own_runs(*rows.T) if len(rows) > 1 else None
+        return own_runs(*rows.T) if len(rows) > 1 and np.isfinite(rows).all() else None
 
     def alpha(self, committee: str) -> float | None:
         """α at the composition and temperature of the runs; None where no band may be scaled with it."""
         runs = self.members(committee)
         species = runs[0]["species"] if runs else None
-        for own in self.compact["committees"].get(committee, {}).get("alpha", []):
+        every = self.compact["committees"].get(committee, {}).get("alpha", [])
+        for own in sorted(every, key=lambda one: one["temperature_K"] is None):  # a stated temperature first
             same = species is not None and dict(atoms_in(own["composition"])) == dict(species)
             usable = own.get("alpha") is not None and not own.get("withheld")
             if same and usable and own["temperature_K"] in (self.spec.md.temperature, None):
@@ -251,9 +250,11 @@ class Checked:
 
     @property
     def verdict(self) -> str:
-        """`yes`, `no`, or `not decided` where the difference exceeds its limit by less than two errors."""
+        """`yes` or `no` where the difference is two errors within its limit or beyond, else `not decided`."""
         beyond = abs(self.difference) - self.limit
-        return "yes" if self.passed else "no" if beyond > 2 * self.error else "not decided: longer runs"
+        if abs(beyond) <= 2 * self.error:
+            return "not decided: longer runs"
+        return "yes" if self.passed else "no"
 
 
 def checks(every: list[Study]) -> list[Checked]:
