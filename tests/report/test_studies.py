@@ -660,13 +660,13 @@ def test_a_foundation_model_beside_a_specific_one(compared: Any) -> None:
 
 
 def test_the_neutral_interface_has_other_words_of_the_paper(compared: Any) -> None:
-    """Equal numbers are unresolved; the width of P_z, which these made-up runs do not have, is not known."""
+    """One run alone says nothing; the width of P_z, which these made-up runs do not have, is not known."""
     results = collected(compared)
     _, neutral = parts(results, "foundation")
     (two,) = foundation.beside(neutral, *foundation.compared(neutral))
     density, width = two.paper()
-    assert (density.paper, density.verdict) == ("agrees closely", "unresolved")
-    assert (width.quantity, width.paper, width.verdict) == ("width of P_z", "slightly smaller", "–")
+    assert (density.paper, density.verdict) == ("agrees closely", "withheld")
+    assert (width.quantity, width.paper, width.verdict) == ("width of P_z", "slightly smaller", "withheld")
     assert np.isnan(width.own.mean)
 
 

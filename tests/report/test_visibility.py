@@ -113,8 +113,8 @@ def test_the_section_beside_the_paper(studied: Any) -> None:
         ["4.00", "any number of ions", "6"], ["8.00", "any number of ions", "6"],
     ]  # fmt: skip
     assert "60 of 200 tried" in floors.caption
-    assert beside.rows[0][4].startswith("50.2 ± 2.")
-    assert beside.rows[0][5] == "–", "the radii end at 8 Å, 2 R is 10 Å"
+    assert beside.rows[0][4].startswith("40.1 ± 2."), "R + 1 Å is 6 Å, half of the way from 60 to 20"
+    assert beside.rows[0][5] == "–", "the radii end at 8 Å, 2 R + 1 Å is 11 Å"
     assert paper.rows == [["mace", "10", "5.00", "0.500", "nearly all", "0.350"]]
     numbers = content.numbers["visibility"]["sight"]
     assert numbers["floor_meV_per_A"]["any_ions"]["4"]["value"] == pytest.approx(60.0 * TOGETHER)
