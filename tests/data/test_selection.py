@@ -56,6 +56,17 @@ def test_a_count_may_be_held_out_of_training_alone():
     assert without.test == parts_of(30).test
 
 
+def test_a_number_that_only_held_out_frames_have_is_no_equal_part():
+    """One Na occurs in the test frames alone: a mixed set of 0, 1 and 3 cannot be made."""
+    labels = ["test" if count == 1 else "train" for count in IONS]
+    labels[0] = "val"
+    sets = {"train": ["train"], "validation": ["val"], "test": ["test"]}
+    restrict = {"train": {"Na": [0, 1, 3]}, "held_out": {}}
+    plan = Plan.of(SIZES | {"train": 30, "sets": sets, "restrict": restrict, "equal": "Na"})
+    with pytest.raises(ValueError, match="0 frames with Na1 are left for training, 10 are needed"):
+        divide(STRATA, plan, labels)
+
+
 def test_disjoint_sets_and_sets_that_the_data_name_are_restricted_too():
     apart = parts_of(8, restrict=CHARGED, disjoint=True)
     assert [ions(member) for member in apart.members] == [{3: 8}] * 3

@@ -12,6 +12,7 @@ import pytest
 from mlipbench_hpc.architectures.dp import adapter
 from mlipbench_hpc.architectures.dp import model as dp_model
 from mlipbench_hpc.architectures.dp.deepmd_kit import DeepPot, default_tf_session_config
+from mlipbench_hpc.architectures.dp.evaluator import DpCommittee
 from mlipbench_hpc.architectures.dp.systems import periodic_box, systems
 from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.architectures.testing import REFERENCE, Conformance, water
@@ -79,6 +80,21 @@ class TestDp(Conformance):
         monkeypatch.setattr(turned.potential, "eval", evaluated)
         turned.evaluate(frames, 2)
         assert seen[0].tolist() == [1] * 12 + [0] * 6, "sorted as H, O; O is the graph's first type"
+        fed = []
+
+        class Session:
+            def run(self, _wanted: Any, feed: dict[Any, Any]) -> Any:
+                fed.append(feed)
+                return np.zeros(2)
+
+        backend = turned.potential.deep_eval
+        monkeypatch.setattr(backend, "sess", Session())
+        DpCommittee([turned]).energies(frames, 2)
+        types, natoms, coord = (fed[0][backend.tensors[name]] for name in ("type", "natoms", "coord"))
+        assert types.tolist() == ([0] * 6 + [1] * 12) * 2
+        assert natoms.tolist() == [18, 18, 6, 12]
+        oxygens = frames.positions[:18][frames.numbers[:18] == 8]
+        np.testing.assert_allclose(np.sort(coord[:18]), np.sort(oxygens.ravel()))
 
     @pytest.mark.parametrize(
         ("dtype", "tolerance", "one_side"),

@@ -1,5 +1,6 @@
 """Whole models of mace-torch as users bring them: used as they are, and as the start of a training."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,13 @@ def test_a_training_from_another_maker_s_model_keeps_its_elements(adopted: Path,
     assert model.known == list(ATOMS_EV)
     error = (model.evaluate(job.train, 2)[0] - job.train.energies) / job.train.sizes
     assert np.abs(error).max() < 0.5
+
+
+def test_energies_of_atoms_are_in_the_record_alone(adopted: Path) -> None:
+    """In the weights too they would count twice in what a training learns, and in kernels."""
+    state = torch.load(adopted / "model.pt", weights_only=True)
+    own = [values for name, values in state.items() if "atomic_energies" in name]
+    assert own
+    assert all(not values.any() for values in own)
+    record = json.loads((adopted / "model.json").read_text())
+    assert record["reference_energies"] == pytest.approx([ATOMS_EV[number] for number in record["numbers"]])
