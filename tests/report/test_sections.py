@@ -15,7 +15,8 @@ from mlipbench_hpc.report.section import Content, Folded, Gallery, Table, all_fi
 
 ANCHORS = [
     "overview", "comparison", "missing", "data_efficiency", "speed_studies", "stability",
-    "mixed_vs_specific", "thermostats", "dynamics", "reweighting_check", "polarization", "foundation",
+    "mixed_vs_specific", "thermostats", "dynamics", "reweighting_check", "polarization", "truth",
+    "foundation",
     "solvation", "visibility", "roughness", "asked", "data", "models", "errors", "uncertainty", "md",
     "speed", "structure", "profiles", "cite", "timings", "provenance",
 ]  # fmt: skip
