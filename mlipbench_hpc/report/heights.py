@@ -222,7 +222,7 @@ def _outside(line: Line, symbol: str) -> str:
     together = np.concatenate([np.ravel(heights) for heights in its])
     return (
         f", {100 * share:.0f} % of their time outside the heights of the reference's ions "
-        f"({number(together.min())} to {number(together.max())} Å; of its own runs at most "
+        f"({number(float(together.min()))} to {number(float(together.max()))} Å; of its own runs at most "
         f"{100 * usual:.0f} % outside those of the others)"
     )
 
