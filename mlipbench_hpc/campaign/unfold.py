@@ -107,7 +107,10 @@ def _lost(
     study = _kind_of(content, table)
     for key, section in study.references.items() if study else ():
         beside = "trajectories" if section == "md" else ""
-        yield from lost(document, (STUDIES, name, key), content.get(key), section, beside)
+        value: Any = content
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        yield from lost(document, (STUDIES, name, *key.split(".")), value, section, beside)
 
 
 def _unknown(place: Place, kind: object, table: Iterable[str]) -> Mistake:

@@ -94,4 +94,5 @@ def _run(asked: Asked[Truth], place: int, committee: str, member: int) -> Entry:
     return Entry("md", run_name(asked.name, committee, member), content | asked.written["md"], origins)
 
 
-STUDY = Study(KIND, "Truth", Truth, unfold, references={"reference": "md", "committees": "committees"})
+REFERENCES = {"reference": "md", "check.run": "md", "committees": "committees"}
+STUDY = Study(KIND, "Truth", Truth, unfold, references=REFERENCES)

@@ -121,6 +121,24 @@ def test_unstable_runs_are_left_out_and_counted(campaign: Path) -> None:
     assert {test.verdict for test in tests} == {"no numbers"}
 
 
+def test_a_committee_whose_runs_are_not_all_there_is_not_judged(campaign: Path) -> None:
+    runs = compact("")["runs"]
+    del runs["dp-inner-dp-mixed-1"]
+    (inner, _) = studies(campaign, runs=runs)
+    own = [test for test in judge.primary([inner]) if "dp-mixed" in (test.committee, test.against)]
+    assert own
+    assert {test.withheld for test in own} == {"1 of 2 runs of dp-mixed are there"}
+
+
+def test_a_number_that_one_run_lacks_is_none(campaign: Path) -> None:
+    """The runs that have it are no fair choice: of widths the slowest have none."""
+    runs = compact("")["runs"]
+    one = runs["dp-inner-dp-mixed-0"]["0"]
+    one["numbers"]["cosine"] = one["numbers"]["cosine"] | {"mean": None}
+    (inner, _) = studies(campaign, runs=runs)
+    assert inner.own("dp-mixed", "cosine") is None
+
+
 def test_the_primary_table_is_corrected_over_all_declared_differences(campaign: Path) -> None:
     """Two committees against the truth and one pair, in five numbers: fifteen tests."""
     every = studies(campaign)

@@ -56,6 +56,7 @@ def test_every_member_of_every_committee_runs_from_a_frame_of_its_own(tmp_path: 
     ("change", "message"),
     [
         ({"reference": "nobody"}, "reference: no such entry in `md`; received 'nobody'"),
+        ({"check": {"run": "lihgt"}}, "check.run: no such entry in `md`; received 'lihgt'"),
         ({"committees": ["dp-mixed", "dp-9"]}, "expected only what `committees` lists, not dp-specific-2"),
         ({"committees": ["dp-mixed", "dp-mixed"]}, "expected each of `committees` once"),
         ({"pairs": [["dp-mixed", "dp-mixed"]]}, "expected two different committees"),

@@ -6,6 +6,7 @@ from typing import Any
 from mlipbench_hpc.report.truth.compact import SCHEMA
 
 SHARED = ("schema", "campaign", "campaign_sha256")
+CONTENT = ("mlipbench", "runs", "ions", "committees", "cost")
 
 
 class NotJoinable(ValueError):
@@ -36,7 +37,7 @@ def joined(parts: Mapping[str, Any], sha256: str) -> dict[str, Any]:
 
 
 def _check(name: str, part: Any, sha256: str) -> None:
-    if not isinstance(part, dict) or not set(SHARED) <= set(part):
+    if not isinstance(part, dict) or not {*SHARED, *CONTENT} <= set(part):
         raise NotJoinable(f"{name}: no compact results, expected a file that `mlipbench compact` wrote")
     if part["schema"] != SCHEMA:
         raise NotJoinable(f"{name}: schema {part['schema']}, expected {SCHEMA}: write it anew")

@@ -98,6 +98,11 @@ class Study:
         rows = np.array([_row(run, number) for run in self.members(committee)]).reshape(-1, 3)
         return own_runs(*rows.T) if len(rows) > 1 and np.isfinite(rows).all() else None
 
+    def missing(self, committee: str) -> str:
+        """`4 of 6 runs of dp-mixed are there`, where some are not; unstable ones are."""
+        there = len(self.members(committee)) + self.unstable(committee)
+        return f"{there} of {self.spec.members} runs of {committee} are there" * (there < self.spec.members)
+
     def alpha(self, committee: str) -> float | None:
         """α at the composition and temperature of the runs; None where no band may be scaled with it."""
         runs = self.members(committee)
@@ -174,14 +179,15 @@ def _declared(study: Study) -> Iterator[Judgement]:
     spec, gate = study.spec, study.gate
     open_for = set(spec.gate.committees) if spec.gate else set(spec.committees)
     for committee in spec.compare:
-        withheld = "" if committee in open_for else gate
+        withheld = study.missing(committee) or ("" if committee in open_for else gate)
         for number in spec.numbers:
             own = to_truth(study, committee, number)
             yield Judgement(study.name, committee, spec.reference, number, own, withheld)
     for first, second in spec.pairs:
+        missing = study.missing(first) or study.missing(second)
         for number in spec.numbers:
             own = to_each_other(study, first, second, number)
-            yield Judgement(study.name, first, second, number, own, gate)
+            yield Judgement(study.name, first, second, number, own, missing or gate)
 
 
 def primary(every: list[Study]) -> list[Judgement]:
