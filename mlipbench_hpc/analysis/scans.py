@@ -106,11 +106,12 @@ class Rough:
 def over_scans(roughnesses: Floats, frames: Ints) -> Rough:
     """√⟨ρ²⟩ of the roughness (M, S) of S scans by M members; frames (S,): from which frame each starts.
 
-    Error: the larger of a jackknife over frames, since scans from one are alike, and of the members' std/√M
-    (of their own √⟨ρ²⟩); NaN for one frame and one member.
+    Error: that of a jackknife over frames, since scans from one are alike, and the members' std/√M (of their
+    own √⟨ρ²⟩), which are independent and add in squares; what both share counts twice, so it is rather too
+    large. NaN for one frame and one member.
     """
     square = np.square(roughnesses)
-    errors = [float("nan")]
+    errors = list[float]()
     own = [frames == frame for frame in np.unique(frames)]
     by_frame = np.array([(square[:, mask].mean(axis=0).sum(), mask.sum()) for mask in own])
     if len(by_frame) > 1:
@@ -118,4 +119,5 @@ def over_scans(roughnesses: Floats, frames: Ints) -> Rough:
     if len(square) > 1:
         errors.append(float(np.sqrt(square.mean(axis=1)).std(ddof=1) / np.sqrt(len(square))))
     value = float(np.sqrt(square.mean()))
-    return Rough(value, float(np.fmax.reduce(errors)), square.shape[1], len(square))
+    error = float(np.sqrt(np.square(errors).sum())) if errors else float("nan")
+    return Rough(value, error, square.shape[1], len(square))

@@ -48,7 +48,7 @@ class Study(Generic[SpecOf]):
     """One kind of study.
 
     kind: its word in campaigns; spec: schema of an entry, whose `kind` is this word; unfold: the entries that
-    it makes, named after the study; a pure function. references: by key of an entry (`check.run` within one of
+    it makes, named after the study; a pure function. references: by key of an entry (`check.run` in one of
     its mappings), the section of the campaign where its value has to be, for keys that no made entry holds.
     reweighted: whether its runs are reweighted to all members, as the campaign's own are by default.
     """

@@ -192,8 +192,9 @@ def _caption(part: Part) -> str:
     )
     text += "Without: as mixed, but none of the target. " if spec.held_out else ""
     return text + (
-        "Centred: mean error of each composition removed. α (Eq. S11): on the validation structures with so "
-        f"many {spec.element}; a dash where it is refused, or of few independent structures."
+        "Centred: mean error of each composition removed. α (Eq. S11): on the validation structures of the "
+        f"most frequent composition with so many {spec.element}; a dash where it is refused, or of few "
+        "independent structures."
     )
 
 

@@ -226,8 +226,7 @@ def numbers(every: list[Solvated]) -> dict[str, Any]:
     """Values for results.json by run, species and layer."""
     values: dict[str, Any] = {}
     for own in every:
-        values.setdefault(own.line.name, {})[own.symbol] = {
-            "system": own.group.title,
+        values.setdefault(own.line.name, {}).setdefault(own.group.title, {})[own.symbol] = {
             "within_A": own.reach,
             "layers": {own.name(layer): _of_layer(own, layer) for layer in range(len(own.layers))},
         }

@@ -9,6 +9,7 @@ from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.speeds import Size, Timed, timed
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.text import NOTHING, count, number, wrapped
+from mlipbench_hpc.studies.speed import entry_name
 
 MACE = "mace"
 # Section IV.A of arXiv:2602.22931: times the speed of MACE, in words and as a number.
@@ -85,7 +86,9 @@ class Cost:
 def costs(part: Part) -> list[Cost]:
     """Timings of the study that have run, in its order."""
     entries, against = timed(part.results), _against(part)
-    other = next((entry for entry in entries if entry.committee == against), None)
+    # In the first engine that is asked of it: another one, where that failed, is another speed.
+    name = entry_name(part.name, against, part.spec.engines_of(against)[0])
+    other = next((entry for entry in entries if entry.name == name), None)
     return [Cost(entry, against, _comparable(entry, other)) for entry in entries]
 
 
@@ -152,7 +155,7 @@ def paper(part: Part, every: list[Cost]) -> Table | None:
 
 
 def _rows(part: Part, cost: Cost) -> list[list[str]]:
-    name, rows = cost.entry.architecture, []
+    name, rows = cost.entry.architecture.partition("/")[0], list[list[str]]()
     if name in PAPER_ENGINES:
         engine = cost.entry.values["engine"]
         rows.append([f"engine of {cost.entry.name}", PAPER_ENGINES[name], engine, NOTHING])

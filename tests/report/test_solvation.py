@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from charged import add, collected
+from charged import CHARGED, add, collected
 from ion_heights import INNER_A, OUTER_A, hopping, put_ions
 from profiled import npz
 
@@ -106,7 +106,7 @@ def test_the_profile_rises_from_one_layer_to_the_other(hopped: Any) -> None:
 
 def test_snapshots_show_the_shell_across_the_cell_s_edge(hopped: Any) -> None:
     content = SECTION.build(collected(hopped))
-    figure = next(one for one in content.figures if one.name == "solvation-shells-charged-Na")
+    figure = next(one for one in content.figures if one.name.startswith("solvation-shells-charged-Na-"))
     columns = {name: np.array(values) for name, values in figure.columns.items()}
     assert set(columns["layer"]) == {"inner", "outer"}
     assert columns["element"].tolist() == ["O", "Na"] * 2
@@ -123,7 +123,7 @@ def test_beside_the_paper_and_what_is_missing(hopped: Any) -> None:
     assert [float(row[4]) for row in heights] == pytest.approx([INNER_A / 3.4, OUTER_A / 4.6], abs=0.03)
     assert beside.rows[2][3].startswith("0.6667"), "4 / 6"
     assert [caution.sentence[:5] for caution in content.warnings if caution.place == "shells"] == ["bulk "]
-    layers = content.numbers["solvation"]["shells"]["runs"]["charged"]["Na"]["layers"]
+    layers = content.numbers["solvation"]["shells"]["runs"]["charged"][CHARGED]["Na"]["layers"]
     assert layers["inner"]["coordination"] == pytest.approx(4.0)
     assert layers["outer"]["departures"] == 7
     assert content.verdict[0][0].startswith("Study shells (solvation): 1 of 2 runs with ions.")

@@ -81,7 +81,7 @@ def snapshots(study: str, own: Solvated) -> Figure | None:
         f"within {number(own.reach)} Å. {_frames(own, chosen, titles)}."
     )
     parts = [({"layer": own.name(layer)}, _table(atoms, bonds)) for layer, (atoms, bonds) in shells.items()]
-    name = f"solvation-{study}-{own.line.name}-{own.symbol}"
+    name = f"solvation-{study}-{own.line.name}-{own.symbol}-{own.group.slug}"
     return finish(name, f"{own.symbol} in {own.line.name}", caption, joined(parts), canvas)
 
 
