@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.analysis.geometry import minimum_image
+from mlipbench_hpc.analysis.molecules import ions_of
 from mlipbench_hpc.analysis.slab import Slab, interfacial
 from mlipbench_hpc.analysis.surface import Surface, surface
 from mlipbench_hpc.analysis.visibility import shortest
@@ -47,7 +48,9 @@ class Scene:
         waters = Waters.assign(numbers, positions, cell, outside)
         slab, intact = np.flatnonzero(np.isin(numbers, metal)), waters.intact
         rest = np.setdiff1d(np.arange(len(numbers)), np.concatenate([slab, intact.ravel()]))
-        if len(waters.loose) or waters.left_out or not outside.faces:
+        single = ions_of(numbers, positions, cell, outside).values()
+        alone = {int(atom) for atoms in single for atom in atoms} == set(rest.tolist())
+        if len(waters.loose) or waters.left_out or not outside.faces or not alone:
             raise ValueError("it is not all metal with a surface, water and single ions")
         return cls(numbers, positions, cell, slab, rest, intact, outside)
 

@@ -88,9 +88,13 @@ class Layer:
 
 
 def layers(heights: Floats, two: IonLayers | None) -> list[Layer]:
-    """The two layers that are known, else that of the highest peak of the density of heights (any shape)."""
+    """The two layers that are known, else that of the highest peak of the density of heights (any shape).
+
+    A known core ends as far beyond its peak as it begins before it: ions far out belong to no layer.
+    """
     if two:
-        cores = (-np.inf, two.cores[0]), (two.cores[1], np.inf)
+        (inner, outer), (end, begin) = two.peaks, two.cores
+        cores = (2 * inner - end, end), (begin, 2 * outer - begin)
         return [Layer(peak, core) for peak, core in zip(two.peaks, cores, strict=True)]
     z, rho = density(heights)
     top = int(rho.argmax())

@@ -172,7 +172,8 @@ def table(part: Part, every: list[Solvated]) -> Table:
     reach = number(every[0].reach) if every else NOTHING
     caption = (
         f"{part.name}: layers of ions above the surface, and oxygens within {reach} Å of an ion in the core "
-        "of a layer (beyond half the height of its peak). Peaks are those of the reference's runs where "
+        "of a layer (to where the density has half the height of its peak, and as far on its other side). "
+        "Peaks are those of the reference's runs where "
         "these show two, else of all runs, the same for all rows of a system; the mean height is of the "
         "row's own ions. ± standard error, the larger of that over blocks "
         f"and over replicas; {UNKNOWN}: an ion was there in fewer than {solvation.FEWEST_BLOCKS} blocks, or "

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlipbench_hpc.analysis import solvation
-from mlipbench_hpc.analysis.ion_layers import ion_layers
+from mlipbench_hpc.analysis.ion_layers import IonLayers, ion_layers
 from mlipbench_hpc.analysis.solvation import Layer, Representative, Stays
 
 
@@ -102,6 +102,14 @@ def test_equal_ions_are_all_at_the_mean() -> None:
     heights, neighbours = [np.full((2, 2), 4.0)], [np.full((2, 2), 6)]
     chosen = [np.array([[False, True], [True, True]])]
     assert solvation.representative(heights, neighbours, chosen) == Representative(0, 0, 1)
+
+
+def test_ions_far_beyond_the_outer_layer_are_in_none() -> None:
+    """Peaks at 3.4 and 4.6 Å, cores up to 3.6 and from 4.4: an ion at 9 Å is of neither layer."""
+    two = IonLayers((3.4, 4.6), 4.0, (3.6, 4.4))
+    every = solvation.layers(np.array([3.4, 4.6, 9.0]), two)
+    assert [own.core for own in every] == [pytest.approx((3.2, 3.6)), pytest.approx((4.4, 4.8))]
+    assert solvation.cores(np.array([[3.4, 4.6, 9.0, 2.0]]), every).tolist() == [[0, 1, -1, -1]]
 
 
 def test_cores_of_open_layers() -> None:

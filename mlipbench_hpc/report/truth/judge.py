@@ -211,8 +211,16 @@ class Covered:
 
 
 def covered(every: list[Study]) -> list[Covered]:
-    """Coverage over the committees that the studies name under `coverage`, number by number."""
-    chosen = [(study, committee) for study in every for committee in study.spec.coverage]
+    """Coverage over the committees that the studies name under `coverage`, number by number.
+
+    Where a study's gate is closed, or runs of a committee are not all there, they are not counted.
+    """
+    chosen = [
+        (study, committee)
+        for study in every
+        for committee in study.spec.coverage
+        if not study.missing(committee) and (study.spec.gate is None or not study.gate)
+    ]
     numbers = list(dict.fromkeys(number for study, _ in chosen for number in study.spec.numbers))
     return [own for number in numbers if (own := _covered(chosen, number))]
 
