@@ -323,6 +323,11 @@ def cautions(part: Part, own: Composed | None) -> list[Caution]:
             f"no two composed frames of a water at {radii} Å: too few frames fit each other; give more "
             "frames, or a larger `tolerance`."
         )
+    if own.item.values.get("hosts_of_one_run"):
+        words.append(
+            "donors with as many ions as the host are of its own sampling run alone, with ions about where "
+            "its own are: the floor with as many ions is a lower limit; give frames of several `starts`."
+        )
     if failed := own.item.values["without_label"]:
         words.append(f"the reference potential could not label {count(failed, 'composed frame')}.")
     return [Caution(part.name, f"Study {part.name}", one, Consequence.LIMITED) for one in words]

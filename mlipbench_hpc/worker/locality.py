@@ -16,7 +16,7 @@ from mlipbench_hpc.analysis.composition import Composed, Contacts, Scene, compos
 from mlipbench_hpc.analysis.slab import atomic_numbers_of
 from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.frames import Floats, Frames
+from mlipbench_hpc.data.frames import Floats, Frames, Ints
 from mlipbench_hpc.data.split import holding
 from mlipbench_hpc.potentials.interface import Labeller
 from mlipbench_hpc.worker.context import Context
@@ -41,12 +41,16 @@ class Wanted:
 
 @dataclass
 class Pool:
-    """Frames that can be composed, by index into the dataset; tried, refused: numbers of compositions."""
+    """Frames that can be composed, by index into the dataset; series (F,): the sampling run of each frame.
+
+    tried, refused: numbers of compositions.
+    """
 
     scenes: dict[int, Scene]
     limits: Contacts
     random: np.random.Generator
     given: dict[str, Any]
+    series: Ints
     tried: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -70,6 +74,12 @@ class Pool:
                 if counts[kind] < self.given["donors"]:
                     counts[kind] += 1
                     yield kind, frame
+
+    def of_one_run(self, host: int) -> bool:
+        """True where all donors with as many ions are of the host's own sampling run: near copies of it."""
+        charge = self.scenes[host].charge
+        donors = [index for index, scene in self.scenes.items() if scene.charge == charge and index != host]
+        return bool(donors) and all(self.series[index] == self.series[host] for index in donors)
 
     def _of_size(self, host: Scene, frame: Composed) -> bool:
         off = abs(frame.waters - len(host.waters)) <= self.given["tolerance"]
@@ -102,6 +112,7 @@ def run(context: Context) -> dict[str, Any]:
     return {
         "radii_A": given["radii"],
         "hosts": [{"frame": host, "composition": frames.formula(host)} for host in hosts],
+        "hosts_of_one_run": sum(pool.of_one_run(host) for host in hosts),
         "pool": len(pool.scenes),
         "charges": len(pool.charges),
         "composed": len(wanted),
@@ -115,7 +126,7 @@ def run(context: Context) -> dict[str, Any]:
 def pool_of(context: Context, frames: Frames) -> Pool:
     """Frames that can be composed: not rattled, of the temperature or of none that is stated."""
     given = context.parameters
-    _, temperatures, rattled = origins(frames, given["conditions"])
+    series, temperatures, rattled = origins(frames, given["conditions"])
     usable = ~rattled & (np.isnan(temperatures) | np.isclose(temperatures, given["temperature"]))
     scenes, metal = dict[int, Scene](), atomic_numbers_of(given["metal"])
     for index in np.intersect1d(np.flatnonzero(usable), holding(frames, given["only"])).tolist():
@@ -123,7 +134,7 @@ def pool_of(context: Context, frames: Frames) -> Pool:
         with suppress(ValueError, np.linalg.LinAlgError):
             scenes[index] = Scene.of(frames, index, metal)
     random = np.random.default_rng(given["seed"])
-    return Pool(scenes, contacts(list(scenes.values())), random, given)
+    return Pool(scenes, contacts(list(scenes.values())), random, given, series)
 
 
 def chosen_hosts(context: Context, frames: Frames, pool: Pool) -> list[int]:

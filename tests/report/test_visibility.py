@@ -45,8 +45,8 @@ def put_visibility(campaign: Any, arrays: dict[str, np.ndarray], **changes: Any)
     campaign.commit("visibility", {"committee": "mace"}, values, {})
     own = {
         "radii_A": RADII, "hosts": [{"frame": host, "composition": "Au36H48Na1O24"} for host in HOSTS],
-        "pool": 50, "charges": 2, "composed": len(arrays["host"]), "without_label": 0, "donors_tried": 200,
-        "donors_refused": 60, "contacts_A": [],
+        "hosts_of_one_run": 1, "pool": 50, "charges": 2, "composed": len(arrays["host"]),
+        "without_label": 0, "donors_tried": 200, "donors_refused": 60, "contacts_A": [],
     }  # fmt: skip
     campaign.commit("locality", {"locality": "sight"}, own | changes, {"forces.npz": npz(**arrays)})
 

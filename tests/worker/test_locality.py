@@ -111,6 +111,7 @@ def test_what_is_within_reach_decides_all(
     """Ions farther than 5 Å do nothing: no spread where all within 5 Å stays, some where 3 Å do."""
     values, arrays = run(store, monkeypatch, task(store, tmp_path, data()), IonsWithin())
     assert (values["pool"], values["charges"], values["without_label"]) == (24, 2, 0)
+    assert values["hosts_of_one_run"] == len(values["hosts"]), "one stretch of frames gives all donors"
     assert len(values["hosts"]) == 4
     assert {host["frame"] for host in values["hosts"]} <= set(TEST)
     assert len({host["composition"] for host in values["hosts"]}) == 2, "in turn of both charges"
