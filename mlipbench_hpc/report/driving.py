@@ -1,7 +1,10 @@
 """The potential that drives an MD run, and the description beside every number of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from mlipbench_hpc.potentials.card import cards
 from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.committees import Round, final_round
 from mlipbench_hpc.report.memory import remembered
@@ -13,6 +16,7 @@ class DrivingPotential:
     """A reference potential, a trajectory of another program as reference, or one member of a committee.
 
     final: the committee's last trained round; None for a reference potential and where nothing is planned.
+    options: of a reference potential, those that differ from its card's, in words.
     """
 
     name: str
@@ -20,13 +24,14 @@ class DrivingPotential:
     final: Round | None = None
     member: int = 0
     recorded: bool = False
+    options: str = ""
 
     @property
     def title(self) -> str:
         """`mace`, `reference potential electrode`, `trajectory dft`."""
         if self.recorded:
             return f"trajectory {self.name}"
-        return f"reference potential {self.name}" if self.reference else self.name
+        return f"reference potential {self.name}{self.options}" if self.reference else self.name
 
     def models(self) -> str:
         """Committee size and training structures, for the text beside each number."""
@@ -51,9 +56,18 @@ def driving_potential(results: Results, md: str) -> DrivingPotential:
     if spec.get("recorded"):
         return DrivingPotential(md, reference=True, recorded=True)
     if committee is None:
-        return DrivingPotential(str(spec.get("potential")), reference=True)
+        name = str(spec.get("potential"))
+        return DrivingPotential(name, reference=True, options=_options(name, spec))
     final = final_round(results, committee)
     return DrivingPotential(committee, reference=False, final=final, member=int(spec.get("member") or 0))
+
+
+def _options(name: str, spec: Mapping[str, Any]) -> str:
+    """` (electrostatics: three-periodic)`: options of an entry of `md` that are not the card's own."""
+    card = cards().get(name)
+    known = card.settings("md") if card else {}
+    stated = {key: spec[key] for key, own in known.items() if key in spec and spec[key] != own.default}
+    return f" ({', '.join(f'{key}: {value}' for key, value in stated.items())})" if stated else ""
 
 
 def length(runs: list[Item]) -> str:

@@ -244,6 +244,8 @@ def _constraints(spec: dict[str, Any]) -> str:
         return "fixed atoms not known"
     layers, atoms = spec.get("fixed_layers") or 0, len(spec.get("fixed_atoms") or [])
     parts = [count(layers, "fixed layer")] * bool(layers) + [count(atoms, "fixed atom")] * bool(atoms)
+    if (wall := spec.get("wall")) is not None:
+        parts.append("no wall" if wall == "none" else f"a wall at {number(wall)} Å")
     parts += [f"H of {number(mass)} u"] if (mass := spec.get("hydrogen_mass")) else []
     return listed(parts) if parts else "no fixed atoms"
 

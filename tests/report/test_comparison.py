@@ -103,6 +103,16 @@ def test_runs_that_hold_other_atoms_fixed_are_told(compared: Any, plain: None, t
     assert any(sentence in one for one in results["verdict"])
 
 
+def test_options_of_the_reference_and_walls_are_told(compared: Any) -> None:
+    entry = compared.document["campaign"]["md"]["truth"]
+    entry |= {"electrostatics": "three-periodic", "wall": "none"}
+    group = by_title(compared)[CHARGED]
+    assert (
+        group.lines[0].title(group.lines) == "reference potential electrode (electrostatics: three-periodic)"
+    )
+    assert group.unlike[0].startswith("Constraints differ: no wall in reference potential electrode (electro")
+
+
 def test_two_runs_of_one_committee_are_told_apart(compared: Any) -> None:
     add(compared, "again", "mace", replicas=1)
     lines = by_title(compared)[CHARGED].lines
