@@ -8,7 +8,7 @@ from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.groups import Group, Line
-from mlipbench_hpc.report.models import Judgement, judgement
+from mlipbench_hpc.report.quality import Judgement, judgement
 from mlipbench_hpc.report.stationary import Cause, withheld
 from mlipbench_hpc.report.summary_table import Difference
 from mlipbench_hpc.report.text import count, duration, listed, number

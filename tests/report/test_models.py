@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mlipbench_hpc.report import models
+from mlipbench_hpc.report import models, quality
 from mlipbench_hpc.report.collect import Item, Reported, Results, collect
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.sections import models as section
@@ -74,13 +74,13 @@ def test_the_worst_of_molecules_and_ions_at_the_temperature_of_the_md_decides(
     reported = results(strata, whole, temperatures)
     final = final_round(reported, "mace")
     assert final is not None
-    judged = models.judgement(reported, final)
+    judged = quality.judgement(reported, final)
     assert judged is not None
     assert (judged.ratio, judged.forces, judged.verdict) == (pytest.approx(ratio), forces, verdict)
     assert words in judged.condition
     assert judged.components == 30
     sentence = judged.sentence()
-    assert models.FORCES[forces] in sentence
+    assert quality.FORCES[forces] in sentence
     assert f"{100 * ratio:.0f}\u00a0%" in sentence
     assert f"{verdict} for MD" in sentence
 
@@ -89,7 +89,7 @@ def test_the_table_of_errors_lists_every_composition_at_that_temperature() -> No
     reported = results([AT_300, OF_ONE, AT_600], {"all": 199.0}, [300.0])
     final = final_round(reported, "mace")
     assert final is not None
-    table = models.strata_errors(reported, [final])
+    table = quality.strata_errors(reported, [final])
     assert table is not None
     rows = [(row[2], row[3], row[4], row[5], row[-1]) for row in table.rows]
     assert rows == [
@@ -107,7 +107,7 @@ def test_nothing_is_judged_where_labels_do_not_vary() -> None:
     reported = results([flat], {"all": 10.0}, [300.0])
     final = final_round(reported, "mace")
     assert final is not None
-    assert models.judgement(reported, final) is None
+    assert quality.judgement(reported, final) is None
 
 
 def test_the_worst_composition_decides_and_is_named() -> None:
@@ -118,7 +118,7 @@ def test_the_worst_composition_decides_and_is_named() -> None:
     reported = results([AT_300, one, two, AT_600, neutral], {"all": 199.0}, [300.0])
     final = final_round(reported, "mace")
     assert final is not None
-    judged = models.judgement(reported, final)
+    judged = quality.judgement(reported, final)
     assert judged is not None
     assert (judged.composition, judged.ratio, judged.verdict) == ("H72Na1O36", 0.51, "not usable")
     # 30 components: an error of at least 0.51/√30 = 0.093, and 0.5 is nearer than two of these
@@ -134,7 +134,7 @@ def test_a_verdict_far_from_every_limit_is_not_provisional() -> None:
     reported = results([stratum(300.0, None, {"ions": 180.0})], {"all": 199.0}, [300.0])
     final = final_round(reported, "mace")
     assert final is not None
-    judged = models.judgement(reported, final)
+    judged = quality.judgement(reported, final)
     assert judged is not None
     assert (judged.verdict, judged.provisional, judged.untested) == ("not usable", False, [])
     assert "Provisional" not in judged.sentence()
@@ -169,3 +169,18 @@ def test_energy_offsets_are_stated_for_each_committee_by_name(campaign: Any) -> 
         "member 1 −2.07 eV in H32O16 (mean of the members +0.5 eV). The raw α is of these offsets, the "
         "centred α and the bands are not."
     ]
+
+
+def test_the_span_of_members_stands_beside_their_mean() -> None:
+    """One member drives MD: of 46, 102 and 140 of 200 meV/Å the mean is 48 %, of members 23 to 70 %."""
+    members = [{"frames": 5, "force": {"ions": cell(rmse, 30), "all": cell(1.0, 30), "molecules": cell(0.0, 0)}}
+               for rmse in (46.0, 102.0, 140.0)]  # fmt: skip
+    own = quality.Stratum.of("at 300 K", members)
+    judged = quality.Judgement.of(own.judged[0].ratio or 0.0, own, own.judged[0], [])
+    assert judged.span == pytest.approx((0.23, 0.7))
+    assert (
+        "RMSE 48\u00a0% of the labels' standard deviation (members 23 to 70\u00a0%), between"
+        in judged.sentence()
+    )
+    alone = quality.Stratum.of("at 300 K", members[:1])
+    assert quality.Judgement.of(0.23, alone, alone.judged[0], []).span is None

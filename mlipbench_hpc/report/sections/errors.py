@@ -1,6 +1,6 @@
 """Errors of every committee on held-out frames."""
 
-from mlipbench_hpc.report import models
+from mlipbench_hpc.report import models, quality
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.draw.parity import parity_plots
@@ -17,7 +17,7 @@ def build(results: Results) -> Content:
     if not finals:
         return Content([Gallery([], NOTHING)])
     members: list[Block] = [models.members_errors(final, "test") for final in finals]
-    judged = models.strata_errors(results, finals)
+    judged = quality.strata_errors(results, finals)
     blocks: list[Block] = [
         *([judged] if judged else []),
         models.errors(finals, "test"),

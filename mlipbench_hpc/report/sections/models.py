@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from mlipbench_hpc.report import models
+from mlipbench_hpc.report import models, quality
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import Round, evaluator_of, final_round, mean_and_deviation, rounds
 from mlipbench_hpc.report.draw.learning import force_curves, loss_curves
@@ -79,7 +79,7 @@ def _used(planned: dict[str, Round]) -> dict[str, dict[str, Any]]:
 def numbers_of(results: Results, name: str) -> dict[str, Any]:
     """Numbers of one entry for results.json."""
     final = final_round(results, name)
-    judgement = models.judgement(results, final) if final else None
+    judgement = quality.judgement(results, final) if final else None
     return {
         "judgement": asdict(judgement) if judgement else None,
         "asked": results.asked("committees", name),
@@ -127,7 +127,7 @@ def _errors(results: Results, final: Round) -> str:
     force, deviation = mean_and_deviation([cell["rmse_meV_per_A"] for cell in cells])
     if force is None:
         return "Predictions on the test set are not finite: lower the learning rate or train in float64."
-    judgement = models.judgement(results, final)
+    judgement = quality.judgement(results, final)
     return (
         f"Force RMSE on all {count(known[0]['frames'], 'test frame')} "
         f"{plus_minus(force, deviation)} meV/Å{_tail(cells)}{_energies(known)}. "
@@ -136,7 +136,7 @@ def _errors(results: Results, final: Round) -> str:
 
 
 def _advice(final: Round) -> str:
-    return models.OTHERWISE if final.adopted else models.MORE
+    return quality.OTHERWISE if final.adopted else quality.MORE
 
 
 def _tail(cells: list[dict[str, Any]]) -> str:
