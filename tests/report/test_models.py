@@ -173,8 +173,8 @@ def test_energy_offsets_are_stated_for_each_committee_by_name(campaign: Any) -> 
 
 def test_the_span_of_members_stands_beside_their_mean() -> None:
     """One member drives MD: of 46, 102 and 140 of 200 meV/Å the mean is 48 %, of members 23 to 70 %."""
-    members = [{"frames": 5, "force": {"ions": cell(rmse, 30), "all": cell(1.0, 30), "molecules": cell(0.0, 0)}}
-               for rmse in (46.0, 102.0, 140.0)]  # fmt: skip
+    others = {"all": cell(1.0, 30), "molecules": cell(0.0, 0)}
+    members = [{"frames": 5, "force": others | {"ions": cell(rmse, 30)}} for rmse in (46.0, 102.0, 140.0)]
     own = quality.Stratum.of("at 300 K", members)
     judged = quality.Judgement.of(own.judged[0].ratio or 0.0, own, own.judged[0], [])
     assert judged.span == pytest.approx((0.23, 0.7))
