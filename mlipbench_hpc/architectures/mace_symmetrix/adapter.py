@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from mlipbench_hpc.architectures.interface import KernelJob
-from mlipbench_hpc.architectures.mace_symmetrix.evaluator import KERNEL, NAME, SymmetrixEvaluator
+from mlipbench_hpc.architectures.mace_symmetrix.evaluator import NAME, SymmetrixEvaluator
 from mlipbench_hpc.architectures.shared.probes import require_agreement
-from mlipbench_hpc.contract.task import InputFailure
 
 __all__ = ["load", "prepare"]
 
@@ -31,8 +30,6 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
     Raises InputFailure when there is nothing, TaskFailure where this machine cannot run it, or where its
     answers are not those of mace-torch. Its files contain its construction: `hyperparameters` are not needed.
     """
-    if not (folder / KERNEL).is_file():
-        raise InputFailure(f"{folder} holds no compiled kernel")
     evaluator = SymmetrixEvaluator(folder, dtype)
     require_agreement(NAME, folder, evaluator, dtype)
     return evaluator

@@ -90,8 +90,11 @@ def loaded(folder: Path, dtype: str) -> Any:
     """Symmetrix's evaluator of the model in `folder`, with its kernel.
 
     Symmetrix's own calculator would look for a kernel in a cache of its own, by the machine's processor and
-    compiler, and compile another: so the one that was compiled and compared is loaded here.
+    compiler, and compile another: so the one that was compiled and compared is loaded here. Raises
+    InputFailure where there is none.
     """
+    if not (folder / KERNEL).is_file():
+        raise InputFailure(f"{folder} holds no compiled kernel")
     symmetrix = library.native()
     if not symmetrix._kokkos_is_initialized():
         symmetrix._init_kokkos()
