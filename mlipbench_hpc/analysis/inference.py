@@ -119,6 +119,14 @@ def holm(p: Floats) -> Floats:
     return adjusted
 
 
+def holm_of_table(p: Floats) -> Floats:
+    """Holm's p (K,) of a table of which some tests are withheld: NaN counts among the tests and stays.
+
+    How many tests there are must not depend on the data.
+    """
+    return np.asarray(np.where(np.isnan(p), np.nan, holm(np.where(np.isnan(p), 1.0, p))))
+
+
 def member_error(sigma: float, members: int, alpha: float | None) -> ErrorTerm:
     """Error of one member's average against a truth, √(α² + 1)·σ (the model behind Eq. S11), M - 1 degrees.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.campaign.facts import DatasetFacts
-from mlipbench_hpc.campaign.files import remembered_digest
+from mlipbench_hpc.campaign.files import path_digest
 from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.spec import Campaign, Checkpoint, Model
@@ -41,7 +41,7 @@ def checkpoint_facts(
         expected = "a trained model: a file of its library, or a folder as `export` leaves one"
         return Mistake((*place, "path"), "no such file or folder", str(path), expected, hint)
     try:
-        sha256 = remembered_digest(path, cache)
+        sha256 = path_digest(path, cache)
     except (OSError, ValueError) as error:
         return Mistake((*place, "path"), str(error))
     if checkpoint.sha256 is None:

@@ -70,9 +70,11 @@ def file_facts(source: Path, dataset: Brought, cache: Path | None) -> DatasetFac
 
 
 def path_digest(source: Path, cache: Path | None) -> str:
-    """sha256 of a file, remembered in the folder `cache` while the file does not change."""
-    state = digest(["content", str(source.resolve()), _marks(source.stat())])
-    memory = cache / f"{state}.json" if cache else None
+    """sha256 of a file or folder that is not read as data, remembered in the folder `cache` while it stays.
+
+    Raises ValueError for links and the like.
+    """
+    memory = cache / f"{digest(['digest', _seen(source)])}.json" if cache else None
     known = read_json(memory) if memory else None
     if isinstance(known, dict) and "sha256" in known:
         return str(known["sha256"])
@@ -110,19 +112,6 @@ def _frames(source: Path, dataset: Brought) -> "Frames":
     if isinstance(dataset, Structures):
         return read_structures(source, dataset.format, dataset.frames).frames
     return _left(source, dataset)[0].frames
-
-
-def remembered_digest(source: Path, cache: Path | None) -> str:
-    """sha256 of a file or folder that is not read as data; ValueError for links and the like."""
-    memory = cache / f"{digest(['digest', _seen(source)])}.json" if cache else None
-    known = read_json(memory) if memory else None
-    if isinstance(known, dict):
-        return str(known["sha256"])
-    sha256 = tree_digest(source)
-    if memory:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        write_json(memory, {"sha256": sha256})
-    return sha256
 
 
 def _state(source: Path, dataset: Brought) -> str:

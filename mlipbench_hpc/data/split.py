@@ -188,6 +188,12 @@ def split_by_groups(
     return _from_pool(strata, held_out, tested, pool, sizes, selection)
 
 
+def common(members: Sequence[Sequence[int]]) -> float | None:
+    """Share of a member's frames that another member has, on average over pairs; None for one member."""
+    pairs = [len(set(a) & set(b)) / len(a) for a, b in combinations(members, 2)]
+    return sum(pairs) / len(pairs) if pairs else None
+
+
 def _fill(waiting: list[list[int]], count: int, name: str, groups: int) -> list[int]:
     """First `count` frames of the next groups, which are removed from `waiting`."""
     frames: list[int] = []

@@ -15,7 +15,7 @@ from mlipbench_hpc.report.layers import conditional
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.series import control
-from mlipbench_hpc.report.significance import PrimaryTest, at_temperature, primary, quantities
+from mlipbench_hpc.report.significance import PrimaryTest, primary, quantities
 from mlipbench_hpc.report.starts import common_past
 from mlipbench_hpc.report.stationary import drift, drift_words, state
 from mlipbench_hpc.report.temperatures import unclear
@@ -93,7 +93,7 @@ def _tested(test: PrimaryTest) -> list[str]:
 
 def _at_temperature(test: PrimaryTest) -> str:
     """`0.03 (3 and 2 runs)`, `same` where all runs are at their temperature."""
-    if (part := at_temperature(test)) is None:
+    if (part := test.at_temperature) is None:
         return "same"
     _, own, its = part
     return f"{number(test.p_at_temperature, 2)} ({own} and {count(its, 'run')})"
@@ -287,7 +287,7 @@ def _test_numbers(test: PrimaryTest) -> dict[str, Any]:
     result = {"t": whole.t, "dof": whole.dof, "p": whole.p, "interval_95": whole.interval}
     if test.verdict not in ("differs", "unresolved"):
         result = dict.fromkeys(result, np.nan)
-    elif part := at_temperature(test):
+    elif part := test.at_temperature:
         result |= {"p_at_temperature": part[0].p, "p_holm_at_temperature": test.p_at_temperature}
     values |= result
     return {

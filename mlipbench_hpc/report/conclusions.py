@@ -16,7 +16,7 @@ from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.layers import beginning, conditional
 from mlipbench_hpc.report.next_run import next_run
 from mlipbench_hpc.report.series import control
-from mlipbench_hpc.report.significance import PrimaryTest, at_temperature, unmatched
+from mlipbench_hpc.report.significance import PrimaryTest, unmatched
 from mlipbench_hpc.report.starts import common_past
 from mlipbench_hpc.report.stationary import Cause, change_of, drift_words
 from mlipbench_hpc.report.summary_table import Difference, differences
@@ -140,7 +140,7 @@ def _of_cold_runs(chosen: list[Difference]) -> str:
     parts = [
         f"{_pair(own)} in {own.quantity.phrase} of {own.group.title} ({_without(part[0], own.test)})"
         for own in chosen
-        if own.test and own.verdict == "differs" and (part := at_temperature(own.test))
+        if own.test and own.verdict == "differs" and (part := own.test.at_temperature)
         if not own.test.p_at_temperature <= LEVEL
     ]
     return (

@@ -64,8 +64,8 @@ class Pair:
 
     def about(self) -> str:
         """Committee, training structures, and the MD of both."""
-        models, own = self.driven.potential.models(), self.driven.about().rpartition("; ")[2]
-        target = self.own.about().rpartition("; ")[2]
+        models, own = self.driven.potential.models(), self.driven.runs_about()
+        target = self.own.runs_about()
         target = target if self.within else f"{self.own.potential.models()}; {target}"
         return f"{models}; {own}; MD of {self.ends[1]}: {target}"
 

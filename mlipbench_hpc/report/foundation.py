@@ -80,12 +80,9 @@ class Beside:
 
     def differences(self) -> list[Difference]:
         """Of every observable that is a single number."""
-        names = [one.name for one in quantities(self.group)]
-        adjusted = dict(zip(names, holm(np.array([self._p(name) for name in names])), strict=True))
-        return [
-            replace(self._single(one.name, one.heading), p=float(adjusted[one.name]))
-            for one in quantities(self.group)
-        ]
+        every = [self._single(one.name, one.heading) for one in quantities(self.group)]
+        adjusted = holm(np.array([own.p for own in every]))
+        return [replace(own, p=float(p)) for own, p in zip(every, adjusted, strict=True)]
 
     def _p(self, name: str) -> float:
         if self._withheld(name):

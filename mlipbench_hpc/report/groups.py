@@ -78,9 +78,12 @@ class Line:
 
     def about(self) -> str:
         """Committee size, training structures and MD length; of a reference potential its length."""
-        runs = length([run.md for run in self.runs])
-        own = self.potential
+        runs, own = self.runs_about(), self.potential
         return runs if own.reference else f"member {own.member} of {own.models()}; {runs}"
+
+    def runs_about(self) -> str:
+        """Number and MD length of its runs."""
+        return length([run.md for run in self.runs])
 
     def phrase(self, name: str) -> str:
         """Words for an observable of its runs; its name where none has it."""

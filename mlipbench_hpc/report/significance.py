@@ -5,8 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm
-from mlipbench_hpc.data.frames import Floats
+from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm_of_table
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.combine import Number, numbered
@@ -24,7 +23,8 @@ Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
 class PrimaryTest:
     """One difference of a line to another in one quantity; p: Holm-corrected, NaN where it was not tested.
 
-    p_at_temperature: the same over the table without the runs off their temperature, NaN where none is left.
+    at_temperature: the comparison without runs off their temperature, and how many are left of both; None
+    where all are on. p_at_temperature: its corrected p, NaN where no run is left.
     withheld: why it was not; None where it was, or where there is no number or no error. family: number of
     differences in the primary table, for which p is corrected.
     """
@@ -37,6 +37,12 @@ class PrimaryTest:
     p: float = np.nan
     p_at_temperature: float = np.nan
     family: int = 1
+    at_temperature: tuple[Comparison, int, int] | None = None
+
+    @property
+    def cool(self) -> Comparison:
+        """The comparison of the runs at their temperature, which may be all."""
+        return self.at_temperature[0] if self.at_temperature else self.whole
 
     @property
     def verdict(self) -> Verdict:
@@ -65,19 +71,17 @@ class PrimaryTest:
         return f"member {potential.member} of {potential.name}"
 
 
-def at_temperature(test: PrimaryTest) -> tuple[Comparison, int, int] | None:
+def _at_temperature(line: Line, other: Line, quantity: Observable) -> tuple[Comparison, int, int] | None:
     """The comparison without runs off their temperature, and how many are left; None where all are on.
 
     Of temperatures of the runs by themselves, of all atoms and of each species; NaN where no run is left.
     """
-    sides = [
-        replace(line, runs=[run for run in line.runs if _on(run, line)]) for line in (test.line, test.other)
-    ]
+    sides = [replace(side, runs=[run for run in side.runs if _on(run, side)]) for side in (line, other)]
     own, its = (len(side.runs) for side in sides)
-    if (own, its) == (len(test.line.runs), len(test.other.runs)):
+    if (own, its) == (len(line.runs), len(other.runs)):
         return None
     nothing = Comparison(np.nan, np.nan, np.nan)
-    return tested(sides[0], sides[1], test.quantity) if own and its else nothing, own, its
+    return tested(sides[0], sides[1], quantity) if own and its else nothing, own, its
 
 
 def _on(run: Run, line: Line) -> bool:
@@ -103,25 +107,14 @@ def primary(group: Group) -> list[PrimaryTest]:
     known = {(test.line.name, test.other.name, test.quantity.name) for test in every}
     declared = [(c["run"], c["against"], name) for c in group.comparisons for name in c["observables"]]
     absent = [np.nan] * sum(difference not in known for difference in declared)
-    adjusted = _corrected([*(np.nan if test.withheld else test.whole.p for test in every), *absent])
-    cold = _corrected([*(np.nan if test.withheld else _p_at_temperature(test) for test in every), *absent])
+    adjusted = holm_of_table(np.array([*(np.nan if own.withheld else own.whole.p for own in every), *absent]))
+    cold = holm_of_table(np.array([*(np.nan if own.withheld else own.cool.p for own in every), *absent]))
     own = {(test.line.name, test.other.name, test.quantity.name) for test in _tests(group)}
     return [
         replace(test, p=float(p), p_at_temperature=float(at), family=len(adjusted))
         for test, p, at in zip(every, adjusted[: len(every)], cold[: len(every)], strict=True)
         if (test.line.name, test.other.name, test.quantity.name) in own and test.line in group.drawn
     ]
-
-
-def _corrected(p: list[float]) -> Floats:
-    """Holm's p (K,) of a table; tests without p count in their number and keep none."""
-    own = np.array(p)
-    return np.asarray(np.where(np.isnan(own), np.nan, holm(np.where(np.isnan(own), 1.0, own))))
-
-
-def _p_at_temperature(test: PrimaryTest) -> float:
-    part = at_temperature(test)
-    return part[0].p if part else test.whole.p
 
 
 @remembered
@@ -193,7 +186,6 @@ def controlled(line: Line, other: Line, name: str) -> Number:
 
 
 def _test(line: Line, other: Line, quantity: Observable) -> PrimaryTest:
-    whole = tested(line, other, quantity)
-    return PrimaryTest(
-        line, other, quantity, whole, withheld(line, quantity.name) or withheld(other, quantity.name)
-    )
+    reason = withheld(line, quantity.name) or withheld(other, quantity.name)
+    cool = _at_temperature(line, other, quantity)
+    return PrimaryTest(line, other, quantity, tested(line, other, quantity), reason, at_temperature=cool)

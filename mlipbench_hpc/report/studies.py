@@ -1,12 +1,12 @@
 """Parts of the results: what the campaign's own entries gave, and what each study made of its entry."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlipbench_hpc.campaign.study import studies
+from mlipbench_hpc.campaign.study import Study, studies
 from mlipbench_hpc.report.collect import Results
-from mlipbench_hpc.report.section import Caution, Content, Heading
+from mlipbench_hpc.report.section import Caution, Content, Heading, Section
 from mlipbench_hpc.report.sections import md, models
 
 KINDS = ("committees", "md", "speed")
@@ -68,7 +68,17 @@ def _chosen(results: Results, names: Mapping[str, set[str]]) -> Results:
     return Results(results.document, results.items, names)
 
 
-def together(key: str, every: Iterable[tuple[Part, Content]]) -> Content:
+def section(study: Study[Any], order: int, content: Callable[[Part], Content], name: str = "") -> Section:
+    """Section of all studies of one kind, each by `content`; name: its anchor, by default after the kind."""
+    key = name or study.kind.replace("-", "_")
+
+    def build(results: Results) -> Content:
+        return _together(key, [(part, content(part)) for part in parts(results, study.kind)])
+
+    return Section(key, study.title, order, build)
+
+
+def _together(key: str, every: Iterable[tuple[Part, Content]]) -> Content:
     """One content of the studies of one kind, each below its name; key: of results.json.
 
     The numbers of a study also hold those of its committees and runs, as other sections give them of the

@@ -51,11 +51,6 @@ class Difference:
         return self.test.verdict if self.test else None
 
     @property
-    def z(self) -> float:
-        """Difference over its error; NaN without an error."""
-        return self.whole.difference / self.whole.error if self.whole.error > 0 else float("nan")
-
-    @property
     def shares(self) -> tuple[float, float, float]:
         """Parts of the squared error: sampling of the line, of the other, training. NaN without an error."""
         square = self.whole.error**2

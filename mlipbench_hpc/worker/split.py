@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from mlipbench_hpc.data.energies import (
 )
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.grouping import separation
-from mlipbench_hpc.data.split import Plan, Split, divide, holding
+from mlipbench_hpc.data.split import Plan, Split, common, divide, holding
 from mlipbench_hpc.data.summary import strata
 from mlipbench_hpc.worker.context import Context
 
@@ -56,12 +55,6 @@ def run(context: Context) -> dict[str, Any]:
         "offsets": {formula: asdict(offset) for formula, offset in residuals.items()},
         "separation": separations(runs, parts) if runs else None,
     }
-
-
-def common(members: Sequence[Sequence[int]]) -> float | None:
-    """Share of a member's frames that another member has, on average over pairs; None for one member."""
-    pairs = [len(set(a) & set(b)) / len(a) for a, b in combinations(members, 2)]
-    return sum(pairs) / len(pairs) if pairs else None
 
 
 def drawn_from(frames: Frames, only: dict[str, int]) -> list[int]:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from mlipbench_hpc.data.energies import reference_energies
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.data.grouping import Grouping, separation
-from mlipbench_hpc.data.split import Plan, Sizes, Split, apportion, divide, holding, split
-from mlipbench_hpc.worker.split import common
+from mlipbench_hpc.data.split import Plan, Sizes, Split, apportion, common, divide, holding, split
 
 STRATA = ["a"] * 50 + ["b"] * 30 + ["c"] * 20
 

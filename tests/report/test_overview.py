@@ -84,7 +84,7 @@ def test_z_is_the_difference_over_both_errors(campaign: Any) -> None:
     model = numbered(one.line, "cosine").model
     assert model is not None
     training = model.error**2
-    assert one.z == pytest.approx(0.6 * ERRORS["cosine"] / math.sqrt(sampling + training))
+    assert one.whole.t == pytest.approx(0.6 * ERRORS["cosine"] / math.sqrt(sampling + training))
     assert one.shares == pytest.approx(
         [part / (sampling + training) for part in (sampling / 2, sampling / 2, training)]
     )

@@ -22,7 +22,7 @@ from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.layers import layers_of, stays_of
 from mlipbench_hpc.report.section import Consequence
-from mlipbench_hpc.report.significance import at_temperature, primary
+from mlipbench_hpc.report.significance import primary
 from mlipbench_hpc.report.starts import close_replicas, common_past
 from mlipbench_hpc.report.stationary import Cause, judgements
 from mlipbench_hpc.report.summary_table import differences
@@ -410,7 +410,7 @@ def test_the_comparison_without_runs_off_their_temperature(compared: Any) -> Non
     change(compared, "analyse", "charged", 1, thermo={"temperature_K": hot}, profiles=profiles)
     group = charged_of(compared)
     test = next(own for own in primary(group) if own.quantity.name == "cosine")
-    part = at_temperature(test)
+    part = test.at_temperature
     assert part is not None
     whole, own, its = part
     truth, cool = (collected(compared).of("analyse", md=md)[0].values for md in ("truth", "charged"))
@@ -419,7 +419,7 @@ def test_the_comparison_without_runs_off_their_temperature(compared: Any) -> Non
     assert whole.difference == pytest.approx(means[1] - means[0])
     assert test.whole.difference == pytest.approx((means[1] + 0.5) / 2 - means[0])
     every = [own for own in primary(group) if own.quantity.name != "cosine"]
-    cold = [at_temperature(own)[0].p for own in every if at_temperature(own)]
+    cold = [own.at_temperature[0].p for own in every if own.at_temperature]
     assert test.p_at_temperature == pytest.approx(holm(np.array([whole.p, *cold]))[0])
 
 

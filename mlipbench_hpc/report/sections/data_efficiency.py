@@ -1,23 +1,18 @@
 """Data efficiency: errors against the number of training structures, for each such study."""
 
 from mlipbench_hpc.report import models
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.data_efficiency import paper, points, sentence, table
 from mlipbench_hpc.report.draw.sizes import errors
-from mlipbench_hpc.report.section import Block, Content, Folded, Gallery, Section
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.section import Block, Content, Folded, Gallery
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.studies.data_efficiency import STUDY
 
 NOTHING = "No errors: no member is evaluated."
 
 
-def build(results: Results) -> Content:
-    """Figure and tables of each study, its training below a click."""
-    return together("data_efficiency", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Figure and tables of one study, its training below a click."""
     every, results = points(part), part.results
     figure, beside = errors(part.name, every), paper(part, every)
     finals = [final for name in results.names("committees") if (final := final_round(results, name))]
@@ -33,4 +28,4 @@ def _content(part: Part) -> Content:
     return Content(blocks, {"errors": numbers}, [[sentence(part, every)]])
 
 
-SECTION = Section("data_efficiency", STUDY.title, 30, build)
+SECTION = section(STUDY, 30, _content)

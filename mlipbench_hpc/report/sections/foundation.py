@@ -1,6 +1,5 @@
 """Foundation models: errors and MD of a model trained on much else beside specific ones, for each study."""
 
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.foundation import (
     Beside,
@@ -21,22 +20,17 @@ from mlipbench_hpc.report.section import (
     Content,
     Folded,
     Gallery,
-    Section,
     cautions,
 )
 from mlipbench_hpc.report.sections import md
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.studies.foundation import STUDY
 
 NOTHING = "No figure: the study's run is not analysed."
 
 
-def build(results: Results) -> Content:
-    """Figure of averages, tables of errors and differences."""
-    return together("foundation", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Figure of averages, tables of errors and differences."""
     found = compared(part)
     every = [two for group in found for two in beside(part, group)]
     around = part.beside(others(part))
@@ -62,4 +56,4 @@ def _cautions(part: Part, found: list[Group], every: list[Beside]) -> list[Cauti
     return cautions(part.name, f"Study {part.name}", words, Consequence.LIMITED)
 
 
-SECTION = Section("foundation", STUDY.title, 35, build)
+SECTION = section(STUDY, 35, _content)

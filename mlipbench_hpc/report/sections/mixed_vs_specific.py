@@ -1,7 +1,6 @@
 """Mixed and specific training: errors, structure, dynamics and calibration, for each such study."""
 
 from mlipbench_hpc.report import uncertainty
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.drawing import Figure
 from mlipbench_hpc.report.draw.dynamics import functions
 from mlipbench_hpc.report.draw.mixed_vs_specific import errors, of_state
@@ -16,24 +15,19 @@ from mlipbench_hpc.report.section import (
     Content,
     Folded,
     Gallery,
-    Section,
     Table,
     cautions,
 )
 from mlipbench_hpc.report.sections import md
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.studies.mixed_vs_specific import STUDY
 
 NOTHING = "No errors: no member is evaluated."
 NO_RUNS = "No profiles: no stable run has any."
 
 
-def build(results: Results) -> Content:
-    """Figures and tables of each study."""
-    return together("mixed_vs_specific", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Figures and tables of one study."""
     every, known = judged(part), states(part)
     figure, beside = errors(part, every), paper(part, every)
     profiles = [figure for state in known for figure in of_state(part, state)]
@@ -94,4 +88,4 @@ def _cautions(part: Part, known: list[State]) -> list[Caution]:
     return cautions(part.name, f"Study {part.name}", words if names else [], Consequence.LIMITED)
 
 
-SECTION = Section("mixed_vs_specific", STUDY.title, 32, build)
+SECTION = section(STUDY, 32, _content)

@@ -1,21 +1,16 @@
 """Polarization: slab dipole and electrode potential against P_z, for each such study."""
 
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.polarization import against_orientation
 from mlipbench_hpc.report.polarization import frames, numbers, paper, sentence, table
-from mlipbench_hpc.report.section import Block, Content, Gallery, Section
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.section import Block, Content, Gallery
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.studies.polarization import STUDY
 
 NOTHING = "No dipoles: no frame of these datasets has metal, water and a dipole."
 
 
-def build(results: Results) -> Content:
-    """Figure and tables of each study."""
-    return together("polarization", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Figure and tables of one study."""
     every = frames(part)
     figure, beside = against_orientation(part.name, every), paper(part, every)
     blocks: list[Block] = [
@@ -26,4 +21,4 @@ def _content(part: Part) -> Content:
     return Content(blocks, {"slopes": numbers(every)}, [[sentence(part, every)]])
 
 
-SECTION = Section("polarization", STUDY.title, 34, build)
+SECTION = section(STUDY, 34, _content)

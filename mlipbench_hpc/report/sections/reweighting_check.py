@@ -1,21 +1,16 @@
 """Reweighting between committees beside the other committee's MD, for each such study."""
 
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.crosscheck import checks, draw, numbers_of, sentences_of, table_of
 from mlipbench_hpc.report.reweighting_check import Checked, checked, members, paper, sentence, skipped
-from mlipbench_hpc.report.section import Block, Consequence, Content, Gallery, Points, Section, cautions
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.section import Block, Consequence, Content, Gallery, Points, cautions
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.studies.reweighting_check import STUDY
 
 NOTHING = "No figure: no case has both runs and the reweighting."
 
 
-def build(results: Results) -> Content:
-    """Figures and tables of each study."""
-    return together("reweighting_check", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Figures and tables of one study."""
     every = checked(part)
     pairs = [own.pair for own in every]
     figures = [draw(own.group, own.pair, drawn, part.name) for own in every if (drawn := checks(own.pair))]
@@ -36,4 +31,4 @@ def _numbers(every: list[Checked]) -> dict[str, list[dict[str, object]]]:
     return content
 
 
-SECTION = Section("reweighting_check", STUDY.title, 33, build)
+SECTION = section(STUDY, 33, _content)

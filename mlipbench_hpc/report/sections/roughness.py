@@ -1,21 +1,16 @@
 """Roughness of the potential energy surface: scans of one water or ion, for each such study."""
 
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.roughness import curves, points
 from mlipbench_hpc.report.roughness import cautions, numbers, paper, scanned, sentence, table
-from mlipbench_hpc.report.section import Block, Content, Gallery, Section
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.section import Block, Content, Gallery
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.studies.roughness import STUDY
 
 NOTHING = "No scans: none of this study has run."
 
 
-def build(results: Results) -> Content:
-    """Figures and tables of each study."""
-    return together("roughness", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Figures and tables of one study."""
     every = scanned(part)
     drawn, rough, beside = curves(part.name, every), points(part.name, every), paper(part, every)
     blocks: list[Block] = [
@@ -27,4 +22,4 @@ def _content(part: Part) -> Content:
     return Content(blocks, {"scans": numbers(every)}, [[sentence(part, every)]], cautions(part, every))
 
 
-SECTION = Section("roughness", STUDY.title, 37, build)
+SECTION = section(STUDY, 37, _content)

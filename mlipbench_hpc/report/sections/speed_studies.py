@@ -1,6 +1,5 @@
 """Speed of MD by model and engine, for each such study."""
 
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.speed import accuracy_and_cost, per_day, scaling
 from mlipbench_hpc.report.section import (
     Block,
@@ -9,23 +8,18 @@ from mlipbench_hpc.report.section import (
     Content,
     Folded,
     Gallery,
-    Section,
     cautions,
 )
 from mlipbench_hpc.report.sections import speed
 from mlipbench_hpc.report.speed_ratios import Cost, costs, paper, sentence, summary, table, unlike
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.studies.speed import STUDY
 
 NOTHING = "No figure: no speed is measured."
 
 
-def build(results: Results) -> Content:
-    """Figures and tables of each study, all sizes and conditions below a click."""
-    return together("speed_studies", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Figures and tables of one study, all sizes and conditions below a click."""
     every = costs(part)
     entries = [cost.entry for cost in every]
     about, beside = speed.about(entries), paper(part, every)
@@ -50,4 +44,4 @@ def _cautions(part: Part, every: list[Cost]) -> list[Caution]:
     return [*own, *speed.warnings([cost.entry for cost in every])]
 
 
-SECTION = Section("speed_studies", STUDY.title, 30, build)
+SECTION = section(STUDY, 30, _content, name="speed_studies")

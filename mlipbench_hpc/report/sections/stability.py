@@ -1,6 +1,5 @@
 """Stability: MD with models of little training data, for each such study."""
 
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.stability import energies, profiles
 from mlipbench_hpc.report.groups import Group
 from mlipbench_hpc.report.section import (
@@ -10,7 +9,6 @@ from mlipbench_hpc.report.section import (
     Content,
     Folded,
     Gallery,
-    Section,
     cautions,
 )
 from mlipbench_hpc.report.sections import md
@@ -24,18 +22,14 @@ from mlipbench_hpc.report.stability import (
     sentence,
     table,
 )
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.studies.stability import STUDY
 
 NOTHING = "No profiles: no stable run has any."
 
 
-def build(results: Results) -> Content:
-    """Failures, profiles of the stable runs beside the reference's, energies of all runs."""
-    return together("stability", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Failures, profiles of the stable runs beside the reference's, energies of all runs."""
     every, groups = repeats(part), compared(part)
     figures = [figure for group in groups for figure in profiles(part, group, every)]
     energy, beside = energies(part, every), paper(part, every)
@@ -72,4 +66,4 @@ def _cautions(part: Part, groups: list[Group]) -> list[Caution]:
     return cautions(part.name, about, words, Consequence.LIMITED)
 
 
-SECTION = Section("stability", STUDY.title, 31, build)
+SECTION = section(STUDY, 31, _content)

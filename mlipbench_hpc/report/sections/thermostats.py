@@ -1,22 +1,17 @@
 """Thermostats: kinetic temperatures of every species in several engines, for each such study."""
 
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.thermostats import temperatures
-from mlipbench_hpc.report.section import Block, Content, Folded, Gallery, Section
+from mlipbench_hpc.report.section import Block, Content, Folded, Gallery
 from mlipbench_hpc.report.sections import md
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.report.thermostats import kinetics, sentence, table
 from mlipbench_hpc.studies.thermostats import STUDY
 
 NOTHING = "No temperatures: no run is done."
 
 
-def build(results: Results) -> Content:
-    """Temperatures over time, and their means and variances beside those of NVT."""
-    return together("thermostats", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Temperatures over time, and their means and variances beside those of NVT."""
     every, figure = kinetics(part), temperatures(part)
     blocks: list[Block] = [
         Gallery([figure] if figure else [], NOTHING, wide=True),
@@ -29,4 +24,4 @@ def _content(part: Part) -> Content:
     return Content(blocks, {"temperatures": numbers}, [[sentence(part, every)]])
 
 
-SECTION = Section("thermostats", STUDY.title, 32, build)
+SECTION = section(STUDY, 32, _content)

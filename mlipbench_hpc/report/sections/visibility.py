@@ -1,10 +1,9 @@
 """Visibility and locality: what models see of the ions, and the locality floor, for each such study."""
 
-from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.visibility import floors as draw_floors
 from mlipbench_hpc.report.draw.visibility import shares
-from mlipbench_hpc.report.section import Block, Content, Gallery, Section
-from mlipbench_hpc.report.studies import Part, parts, together
+from mlipbench_hpc.report.section import Block, Content, Gallery
+from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.report.visibility import (
     beside,
     cautions,
@@ -22,12 +21,8 @@ from mlipbench_hpc.studies.visibility import STUDY
 NOTHING = "No ions: no frame of these data has ions above a metal under water."
 
 
-def build(results: Results) -> Content:
-    """Figures and tables of each study."""
-    return together("visibility", [(part, _content(part)) for part in parts(results, STUDY.kind)])
-
-
 def _content(part: Part) -> Content:
+    """Figures and tables of one study."""
     seen, own = sights(part), composed(part)
     errors = water_errors(part, own, seen) if own else []
     figures = [shares(part.name, seen), draw_floors(part.name, own, errors) if own else None]
@@ -41,4 +36,4 @@ def _content(part: Part) -> Content:
     return Content(blocks, numbers(seen, own, errors), [[sentence(part, seen, own)]], cautions(part, own))
 
 
-SECTION = Section("visibility", STUDY.title, 36, build)
+SECTION = section(STUDY, 36, _content)

@@ -12,7 +12,7 @@ from mlipbench_hpc.analysis.inference import (
     Comparison,
     ErrorTerm,
     committee_error,
-    holm,
+    holm_of_table,
     mean_error,
     welch,
 )
@@ -194,8 +194,7 @@ def primary(every: list[Study]) -> list[Judgement]:
     """The primary table of all studies, Holm-corrected over the whole of it."""
     tests = [test for study in every for test in _declared(study)]
     p = np.array([test.comparison.p if test.comparison and not test.withheld else np.nan for test in tests])
-    adjusted = np.where(np.isnan(p), np.nan, holm(np.where(np.isnan(p), 1.0, p)))
-    return [replace(test, p=float(own)) for test, own in zip(tests, adjusted, strict=True)]
+    return [replace(test, p=float(own)) for test, own in zip(tests, holm_of_table(p), strict=True)]
 
 
 @dataclass(frozen=True)
