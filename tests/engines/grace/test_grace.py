@@ -15,6 +15,7 @@ from mlipbench_hpc.architectures.grace_1l import adapter as one_layer
 from mlipbench_hpc.architectures.grace_1l import training
 from mlipbench_hpc.architectures.grace_1l.graphs import graphs
 from mlipbench_hpc.architectures.grace_1l.model import load_model
+from mlipbench_hpc.architectures.grace_1l.tensor_potential import use_device
 from mlipbench_hpc.architectures.grace_1l.training import (
     labelled,
     learner,
@@ -213,6 +214,11 @@ SCHEDULE = {
     "lr": 0.01, "stop_lr": 0.002, "late_lr": 0.001, "late_fraction": 0.4, "energy_weight": 1.0,
     "forces_weight": 5.0, "late_energy_weight": 30.0, "late_forces_weight": 1.0, "huber_delta": 0.01,
 }  # fmt: skip
+
+
+def test_a_gpu_that_is_not_there_is_no_cpu() -> None:
+    with pytest.raises(RuntimeError, match="finds no GPU"):
+        use_device("cuda")
 
 
 def test_the_learning_rate_falls_along_half_a_cosine_and_switches_after_60_percent() -> None:
