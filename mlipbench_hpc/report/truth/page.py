@@ -41,7 +41,8 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
     lines = tables.sentences(every, tests, rows, check)
     shown = [
         *(tables.averages(study) for study in every), tables.checks(check), tables.heights(every),
-        tables.ions(compact), tables.errors(compact), tables.cost(compact),
+        tables.others(every, _others(campaign, every)), tables.ions(compact), tables.errors(compact),
+        tables.cost(compact),
     ]  # fmt: skip
     parts = [
         f"# {campaign.name}",
@@ -63,6 +64,13 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
     ]
     text = "\n\n".join(part for part in parts if part)
     return text.replace("\n\n- ", "\n- ") + "\n", results(compact, every, tests, rows, check), drawn
+
+
+def _others(campaign: Campaign, every: list[Study]) -> list[str]:
+    """Runs of the reference potential that no study names."""
+    named = {study.spec.reference for study in every}
+    named |= {study.spec.check.run for study in every if study.spec.check}
+    return [name for name, run in campaign.md.items() if run.potential and name not in named]
 
 
 def _protocol(campaign: Campaign, every: list[Study]) -> list[str]:
@@ -92,7 +100,7 @@ def _twice(compact: Compact) -> list[str]:
         return []
     return [
         "## Joined",
-        f"In several parts with other numbers, the first counts: {listed(compact['twice'])}.",
+        f"Several parts hold these with other numbers; of runs the first counts: {listed(compact['twice'])}.",
     ]
 
 
