@@ -143,7 +143,9 @@ def test_alpha_is_that_of_the_composition_and_a_withheld_one_is_none(campaign: P
 
 def test_unstable_runs_are_left_out_and_counted(campaign: Path) -> None:
     runs = compact("")["runs"]
-    runs["dp-inner-dp-mixed-1"] = {"0": {"outcome": "unstable", "cause": "hot", "time_ps": 0.1, "model": "here 1"}}
+    runs["dp-inner-dp-mixed-1"] = {
+        "0": {"outcome": "unstable", "cause": "hot", "time_ps": 0.1, "model": "here 1"}
+    }
     (inner, _) = studies(campaign, runs=runs)
     assert inner.unstable("dp-mixed") == 1
     assert len(inner.members("dp-mixed")) == 1
@@ -249,8 +251,16 @@ HOT, SHORT = judged(345.0), judged(cosine=series(independent=4.0))
 @pytest.mark.parametrize(
     ("own", "words", "others"),
     [
-        (MOVING, "dp-mixed is not stationary in ⟨cos θ⟩ of the first layer: its mean changes by +0.500", False),
-        (SHORT, "dp-mixed is too short for a test of ⟨cos θ⟩ of the first layer: 8 independent frames", False),
+        (
+            MOVING,
+            "dp-mixed is not stationary in ⟨cos θ⟩ of the first layer: its mean changes by +0.500",
+            False,
+        ),
+        (
+            SHORT,
+            "dp-mixed is too short for a test of ⟨cos θ⟩ of the first layer: 8 independent frames",
+            False,
+        ),
         (HOT, "dp-mixed is not at its temperature: kinetic temperature (mean over 2 replicas)", True),
     ],
 )
@@ -271,9 +281,11 @@ def test_nothing_is_concluded_from_runs_that_fail_as_in_a_report(
     known = [test for test in tests.values() if not test.withheld]
     np.testing.assert_allclose(
         [test.p for test in known],
-        holm(np.array([test.comparison.p if test.comparison else 1.0 for test in known] + [1.0] * (15 - len(known))))[
-            : len(known)
-        ],
+        holm(
+            np.array(
+                [test.comparison.p if test.comparison else 1.0 for test in known] + [1.0] * (15 - len(known))
+            )
+        )[: len(known)],
     )
     covered = next(row for row in judge.covered(every) if row.number == "cosine")
     assert set(covered.deviations) == {"dp-1", "dp-2"}
@@ -346,7 +358,9 @@ def test_of_one_store_the_later_file_has_the_whole_committee(campaign: Path) -> 
         whole = joined(parts, sha(campaign))
         assert whole["committees"]["dp-mixed"] == [committee()]
         assert not whole["twice"]
-    (inner, _) = studies(campaign, committees={"dp-mixed": committee(None) | {"calibrated": False, "alpha": []}})
+    (inner, _) = studies(
+        campaign, committees={"dp-mixed": committee(None) | {"calibrated": False, "alpha": []}}
+    )
     assert inner.without_alpha("dp-mixed") == "it is not calibrated yet"
 
 

@@ -20,7 +20,16 @@ from mlipbench_hpc.studies.truth import KIND, NUMBERS
 SCHEMA = 2
 PROFILES = ("density", "orientation")
 COARSE_A = 0.5
-OF_ALPHA = ("composition", "temperature_K", "structures", "independent", "alpha", "interval", "withheld", "why")
+OF_ALPHA = (
+    "composition",
+    "temperature_K",
+    "structures",
+    "independent",
+    "alpha",
+    "interval",
+    "withheld",
+    "why",
+)
 # Series of which blocks are kept, by number: file and array.
 SERIES = {"cosine": ("first_layer.npz", "cosine"), "total_orientation": ("total_orientation.npz", "P_z")}
 
@@ -145,9 +154,7 @@ def _reweight(item: Item | None) -> dict[str, Any] | None:
 def _ions(results: Results) -> dict[str, Any]:
     """Layers, stays and transitions of ions, of each run whose heights are not restrained."""
     return {
-        line.name: {
-            symbol: own | _share(line, symbol) for symbol, own in layers.numbers(line).items()
-        }
+        line.name: {symbol: own | _share(line, symbol) for symbol, own in layers.numbers(line).items()}
         for group in groups(results)
         for line in group.drawn
         if not group.restrained and layers.ions_of(line)

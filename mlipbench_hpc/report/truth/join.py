@@ -1,6 +1,6 @@
 """Compact results of several stores joined into one: each run, committee and task once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mlipbench_hpc.report.truth.compact import SCHEMA

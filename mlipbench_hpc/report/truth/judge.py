@@ -20,7 +20,7 @@ from mlipbench_hpc.analysis.inference import (
 from mlipbench_hpc.data.formulas import atoms_in
 from mlipbench_hpc.report.combine import degrees, pooled
 from mlipbench_hpc.report.groups import Line
-from mlipbench_hpc.report.text import listed, number
+from mlipbench_hpc.report.text import number
 from mlipbench_hpc.report.truth.lines import lines, reason
 from mlipbench_hpc.studies.truth import Truth, run_name
 
@@ -114,7 +114,9 @@ class Study:
         """By member, the digest of the model that its run, of whatever outcome, was driven by."""
         names = {str(member): self._run(committee, member) for member in range(self.spec.members)}
         every = {
-            member: run for member, name in names.items() for run in self.compact["runs"].get(name, {}).values()
+            member: run
+            for member, name in names.items()
+            for run in self.compact["runs"].get(name, {}).values()
         }
         return {member: str(run.get("model")) for member, run in every.items()}
 
@@ -267,7 +269,10 @@ def _declared(study: Study) -> Iterator[Judgement]:
             yield Judgement(study.name, committee, spec.reference, number, own, held)
     for first, second in spec.pairs:
         for number in spec.numbers:
-            own, held = to_each_other(study, first, second, number), study.against_each_other(first, second, number)
+            own, held = (
+                to_each_other(study, first, second, number),
+                study.against_each_other(first, second, number),
+            )
             yield Judgement(study.name, first, second, number, own, held)
 
 
@@ -355,7 +360,12 @@ def checks(every: list[Study]) -> list[Checked]:
     """Checks of the timestep that the studies ask for, where both runs have numbers."""
     return [
         Checked(
-            study.name, check.run, number, own.mean - other.mean, float(np.hypot(own.se, other.se)), limit,
+            study.name,
+            check.run,
+            number,
+            own.mean - other.mean,
+            float(np.hypot(own.se, other.se)),
+            limit,
             study.withheld(study.spec.reference, number) or study.withheld(check.run, number),
         )  # fmt: skip
         for study in every

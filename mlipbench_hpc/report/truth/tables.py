@@ -274,7 +274,9 @@ def sentences(
             chosen = [_named(test) for test in own if test.verdict == verdict]
             lines += [f"{study.name}, {words}: {'; '.join(chosen)}."] * bool(chosen)
         held = Counter(test.withheld for test in own if test.withheld and test.withheld != study.gate)
-        lines += [f"{study.name}, withheld: {count(times, 'difference')}, {why}." for why, times in held.items()]
+        lines += [
+            f"{study.name}, withheld: {count(times, 'difference')}, {why}." for why, times in held.items()
+        ]
         if gated := sum(test.withheld == study.gate for test in own if study.gate):
             lines.append(f"{study.name}: {count(gated, 'difference')} withheld by the gate.")
     for row in rows:
