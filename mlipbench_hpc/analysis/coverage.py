@@ -69,7 +69,9 @@ def own_runs(values: Floats, errors: Floats, dofs: Floats, blocks: int = 10) -> 
 class Deviation:
     """Difference of a committee's mean to the truth, with its errors; all in the unit of the number.
 
-    own, truth: sampling errors of both sides, truth_dof: degrees of freedom of the latter; scale: √(α² + 1/M);
+    own, truth: sampling errors of both sides, truth_dof: degrees of freedom of the latter; scale:
+    √(α² + 1/M).
+
     variance: over the members without the noise of their runs, below 0 where they differ by less than it.
     """
 
@@ -115,8 +117,8 @@ class Coverage:
     """Standardised deviations z of N committees against one truth: shares within 1 and 2, and their rms.
 
     expected: of N such committees whose errors are right, the mean shares and the median rms; low, high: 95 %
-    interval of the rms that errors wrong by one common factor leave, the truth being the same for all; shared:
-    part of the squared error that is the truth's, and so common to all; left_out: deviations whose error is 0.
+    interval of the rms where errors are wrong by one common factor, the truth being the same for all; shared:
+    part of the squared error that is the truth's, common to all; left_out: deviations whose error is 0.
     """
 
     number: int
@@ -130,7 +132,7 @@ class Coverage:
 
     @property
     def effective(self) -> float:
-        """Number of independent committees that tell as much: N/(1 + (N - 1)·shared²), of normal deviations."""
+        """Number of independent committees that tell as much, N/(1 + (N - 1)·shared²) of normal numbers."""
         return self.number / (1 + (self.number - 1) * self.shared**2)
 
     @property
@@ -157,14 +159,14 @@ def coverage(every: Sequence[Deviation], kind: Kind) -> Coverage:
     shared = model.truth**2 / model.both**2 if model.both > 0 else 0.0
     if not low > 0:  # Members of all committees together differ by no more than their noise.
         return Coverage(len(z), shares, rms, (*inside, math.nan), math.nan, math.nan, shared, left_out)
-    # Errors that are too small by a factor f give f times the rms of right ones: f is between rms/high and rms/low.
+    # Errors too small by a factor f give f times the rms of right ones: f is between rms/high and rms/low.
     ends = rms * middle / high, rms * middle / low
     return Coverage(len(z), shares, rms, (*inside, middle), *ends, shared, left_out)
 
 
 @dataclass(frozen=True)
 class _Model:
-    """What N deviations are made of, in one unit: see `Deviation`; sigma without noise, noise of one member."""
+    """Parts of N deviations in one unit, see `Deviation`; sigma without noise, noise of one member."""
 
     kind: Kind
     scales: tuple[float, ...]

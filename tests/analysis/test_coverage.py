@@ -78,7 +78,7 @@ def test_errors_of_zero_are_left_out_and_said() -> None:
 
 @dataclass(frozen=True)
 class World:
-    """Committees whose errors are too small by `factor`: σ = 1, runs' noise, the truth's error and degrees."""
+    """Committees whose errors are too small by `factor`: σ = 1, noise of runs, the truth's error and dof."""
 
     alpha: float
     noise: float
@@ -90,7 +90,7 @@ class World:
     def study(self, random: np.random.Generator, committees: int = 7) -> list[Deviation]:
         """Deviations of independent committees from one truth, whose error all of them share.
 
-        Members share an error α·σ·ξ and scatter by σ; each run adds noise; all deviations are `factor` too far.
+        Members share an error α·σ·ξ and scatter by σ; each run adds noise; `factor` too far.
         """
         error = self.truth * math.sqrt(random.chisquare(self.truth_dof) / self.truth_dof)
         shift = self.truth * random.normal()
@@ -142,7 +142,7 @@ def test_taken_as_independent_the_same_deviations_give_too_narrow_an_interval() 
 
 
 def test_the_effective_number_is_that_of_the_scatter_of_the_mean_square() -> None:
-    """Normal deviations with a share ρ of their squared error in common: variance of the mean z² is 2/N_eff."""
+    """Normal deviations, a share ρ of their squared error in common: variance of the mean z² is 2/N_eff."""
     random, number, shared = np.random.default_rng(5), 7, 0.6
     z = math.sqrt(1 - shared) * random.normal(size=(200_000, number))
     z += math.sqrt(shared) * random.normal(size=(200_000, 1))

@@ -316,7 +316,7 @@ def test_runs_are_judged_with_the_correlation_of_the_longest(campaign: Path) -> 
 
 
 def test_alpha_is_that_of_the_models_that_ran(campaign: Path) -> None:
-    """Two stores trained dp-mixed, with α 1.5 and 3: the runs are of the second, whichever file comes first."""
+    """Two stores trained dp-mixed, α 1.5 and 3: the runs are of the second, whichever file comes first."""
     here = compact(sha(campaign))
     first, second = committee(1.5, "first"), committee(3.0, "second")
     runs = here["runs"] | {
@@ -365,7 +365,7 @@ def test_of_one_store_the_later_file_has_the_whole_committee(campaign: Path) -> 
 
 
 def test_the_free_energy_s_interval_holds_it_in_95_percent() -> None:
-    """Two ions that change layer, four runs: ΔF from the rates is kT ln(k_out→in / k_in→out), by definition."""
+    """Two ions that change layer, four runs: ΔF of the rates is kT ln(k_out→in / k_in→out), by definition."""
     rates, kT, inside = (0.02, 0.01), 25.85, 0
     true = -kT * math.log(rates[0] / rates[1])
     for seed in range(200):
@@ -377,7 +377,7 @@ def test_the_free_energy_s_interval_holds_it_in_95_percent() -> None:
 
 
 def two_states(random: np.random.Generator, rates: tuple[float, float]) -> Any:
-    """Shares (4,) of time in the inner layer in runs of 4000 steps of two ions; rates: out and in, per step."""
+    """Shares (4,) of time in the inner layer, runs of 4000 steps of two ions; rates: out and in, per step."""
     state, inner = random.random((4, 2)) < rates[1] / sum(rates), np.zeros((4, 2))
     for draw in random.random((4000, 4, 2)):
         state = np.where(state, draw >= rates[0], draw < rates[1])

@@ -31,7 +31,7 @@ def spent(item: Item) -> Spent | None:
     aside = [path for path in folders if path not in tried]  # results that were made anew
     if not item.done and not folders:
         return None
-    timing = item.result.get("timing") or {}
+    timing: dict[str, Any] = item.result.get("timing") or {}
     own, earlier = timing.get("cpu_s"), timing.get("earlier_wall_s")
     before = _before(str(item.result.get("attempt", ""))[65:], tried)
     past = sum(map(_length, tried)) if earlier is None else float(earlier)
@@ -48,9 +48,9 @@ def _before(number: str, tried: Sequence[Path]) -> int:
 def _length(attempt: Path) -> float:
     """Core-seconds of an attempt: as its record says, else from its begin to the last file that it wrote."""
     records = (read_json(attempt / name) for name in ("result.json", *ENDINGS))
-    timing = next((own["timing"] for own in records if isinstance(own, dict) and own.get("timing")), {})
-    if (known := timing.get("cpu_s", timing.get("wall_s"))) is not None:
-        return float(known)
+    known = [own["timing"] for own in records if isinstance(own, dict) and own.get("timing")]
+    if known:
+        return float(known[0].get("cpu_s") or known[0]["wall_s"])
     times = [path.stat().st_mtime for path in attempt.rglob("*") if path.is_file()]
     begun = attempt / "task.json"
     return max(0.0, max(times) - begun.stat().st_mtime) if begun.is_file() else 0.0

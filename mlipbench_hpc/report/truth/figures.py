@@ -63,9 +63,9 @@ def differences(every: list[Study]) -> Drawing | None:
                     continue
                 held = study.against_truth(committee, name)
                 colour, face = (HELD, "white") if held else (colour_of(number), colour_of(number))
-                dot = {"color": colour, "marker": "o", "markersize": 4, "markerfacecolor": face}
+                dot: dict[str, Any] = {"color": colour, "marker": "o", "markerfacecolor": face}
                 side.errorbar(own.difference, place, xerr=own.sampling, color=colour, linewidth=3)
-                side.errorbar(own.difference, place, xerr=own.both, **dot)
+                side.errorbar(own.difference, place, xerr=own.both, markersize=4, **dot)
                 values = {
                     "difference": [own.difference], "sampling": [own.sampling], "training": [own.training],
                     "withheld": [held],

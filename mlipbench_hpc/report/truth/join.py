@@ -18,8 +18,8 @@ def joined(parts: Mapping[str, Any], sha256: str) -> dict[str, Any]:
     """One compact result of all `parts`, by file name; of equal entries the first counts.
 
     sha256: of the campaign's text. Committees are lists: of one that several stores trained, models and α of
-    each. `twice`: entries that several parts hold with other numbers. Raises NotJoinable for no parts, and for
-    parts of another campaign or schema.
+    each. `twice`: entries that several parts hold with other numbers. Raises NotJoinable for no parts, and
+    for parts of another campaign or schema.
     """
     if not parts:
         raise NotJoinable("no compact results: name at least one file")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from mlipbench_hpc.analysis.inference import (
     welch,
 )
 from mlipbench_hpc.data.formulas import atoms_in
+from mlipbench_hpc.report import text
 from mlipbench_hpc.report.combine import degrees, pooled
 from mlipbench_hpc.report.groups import Line
-from mlipbench_hpc.report.text import number
 from mlipbench_hpc.report.truth.lines import lines, reason
 from mlipbench_hpc.studies.truth import Truth, run_name
 
@@ -160,7 +161,7 @@ class Study:
         if not trained["calibrated"]:
             return "it is not calibrated yet"
         if not own:
-            return f"no validation frames of these atoms at {number(self.spec.md.temperature)} K"
+            return f"no validation frames of these atoms at {text.number(self.spec.md.temperature)} K"
         return str(own.get("withheld") or own.get("why"))
 
     @cached_property
@@ -263,17 +264,12 @@ def to_each_other(study: Study, first: str, second: str, number: str) -> Compari
 
 def _declared(study: Study) -> Iterator[Judgement]:
     spec = study.spec
-    for committee in spec.compare:
-        for number in spec.numbers:
-            own, held = to_truth(study, committee, number), study.against_truth(committee, number)
-            yield Judgement(study.name, committee, spec.reference, number, own, held)
-    for first, second in spec.pairs:
-        for number in spec.numbers:
-            own, held = (
-                to_each_other(study, first, second, number),
-                study.against_each_other(first, second, number),
-            )
-            yield Judgement(study.name, first, second, number, own, held)
+    for committee, name in product(spec.compare, spec.numbers):
+        own, held = to_truth(study, committee, name), study.against_truth(committee, name)
+        yield Judgement(study.name, committee, spec.reference, name, own, held)
+    for (first, second), name in product(spec.pairs, spec.numbers):
+        own, held = to_each_other(study, first, second, name), study.against_each_other(first, second, name)
+        yield Judgement(study.name, first, second, name, own, held)
 
 
 def primary(every: list[Study]) -> list[Judgement]:
@@ -302,7 +298,7 @@ class Covered:
 def covered(every: list[Study]) -> list[Covered]:
     """Coverage over the committees that the studies name under `coverage`, number by number.
 
-    Those that are not judged are left out and named: a closed gate, runs that are not there or not stationary.
+    Those that are not judged are left out and named: a closed gate, runs that lack or are not stationary.
     """
     chosen = [(study, committee) for study in every for committee in study.spec.coverage]
     numbers = list(dict.fromkeys(number for study, _ in chosen for number in study.spec.numbers))
@@ -359,17 +355,18 @@ class Checked:
 def checks(every: list[Study]) -> list[Checked]:
     """Checks of the timestep that the studies ask for, where both runs have numbers."""
     return [
-        Checked(
-            study.name,
-            check.run,
-            number,
-            own.mean - other.mean,
-            float(np.hypot(own.se, other.se)),
-            limit,
-            study.withheld(study.spec.reference, number) or study.withheld(check.run, number),
-        )  # fmt: skip
+        own
         for study in every
         if (check := study.spec.check)
-        for number, limit in ((COSINE, check.cosine), ("total_orientation", check.total_orientation))
-        if (own := study.reference(number)) and (other := study.reference(number, check.run))
+        for name, limit in ((COSINE, check.cosine), ("total_orientation", check.total_orientation))
+        if (own := _checked(study, check.run, name, limit))
     ]
+
+
+def _checked(study: Study, run: str, name: str, limit: float) -> Checked | None:
+    own, other = study.reference(name), study.reference(name, run)
+    if own is None or other is None:
+        return None
+    held = study.withheld(study.spec.reference, name) or study.withheld(run, name)
+    error = float(np.hypot(own.se, other.se))
+    return Checked(study.name, run, name, own.mean - other.mean, error, limit, held)

@@ -62,10 +62,11 @@ def _line(name: str, runs: Runs, kelvin: float) -> Line:
 
 def _run(name: str, place: int, run: dict[str, Any]) -> Run:
     """A run with the values of its analysis that are tested."""
-    own, values = run["judged"], {key: run.get(key) for key in ("analysed_ps", "equilibration_ps", "blocks")}
+    own = run["judged"]
+    values: dict[str, Any] = {key: run.get(key) for key in ("analysed_ps", "equilibration_ps", "blocks")}
     values |= {STATIONARITY: own[STATIONARITY], "descriptors": own["temperatures"]}
     for described in own["temperatures"]:
-        inner = values
+        inner: dict[str, Any] = values
         for key in described["path"][:-1]:
             inner = inner.setdefault(key, {})
         inner[described["path"][-1]] = described["values"]

@@ -35,13 +35,14 @@ COVERAGE = (
     "Coverage of the truth by independent committees: z is the deviation of a committee's mean over its "
     "error, of sampling alone, of training alone (√(α² + 1/M)·σ), of both. Committees are the units, each "
     "number by itself. Expected of so many committees whose errors are right, by simulation: mean shares "
-    "within one and two errors, and median rms; σ of few members scatters, so that it is more than 1. 95 % of "
+    "within one and two errors, and median rms; σ of few members scatters, so that it can exceed 1. 95 % of "
     "rms: for errors wrong by one common factor. All committees are compared with one truth: worth so many "
     "independent ones. What α itself is wrong by is part of the factor."
 )
 FREE = (
     "Free ions: layers, and ΔF = −kT ln(share outer/share inner), with its standard error and 95 % interval "
-    "from blocks, or from the scatter between runs where that is larger. Conditional: on where ions began, for "
+    "from blocks, or from the scatter between runs where that is larger. Conditional on where ions began, "
+    "for "
     "the reason in the last column; the error does not hold what other starts would give."
 )
 
@@ -243,7 +244,7 @@ def cost(compact: dict[str, Any]) -> Table:
         for verb, (tasks, hours, earlier, unknown) in every.items()
     ]
     caption = (
-        "Core-hours of all tasks, begun ones too, with all their attempts: those that were stopped or failed, "
+        "Core-hours of all tasks, begun ones too, with all attempts: those that were stopped or failed, "
         "and those that were killed, up to the last file that they wrote. Not in them: attempts of unknown "
         "length, which were killed and whose folders are removed."
     )

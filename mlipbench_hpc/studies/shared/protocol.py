@@ -80,7 +80,7 @@ def _cells(run: MolecularDynamics, campaign: Campaign) -> set[str]:
 def other_labels(
     place: Place, committee: str, run: MolecularDynamics, campaign: Campaign
 ) -> Iterator[Mistake]:
-    """A committee at `place` that learns labels of another potential, or of other options, than drives `run`."""
+    """A committee at `place` that learns labels of another potential, or other options, than drives `run`."""
     known = campaign.committees.get(committee)
     split = campaign.splits.get(known.split) if known else None
     truth = _potential(run)
