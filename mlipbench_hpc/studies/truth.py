@@ -57,6 +57,7 @@ class Truth(Spec):
     coverage: list[Name] = Field(
         [], description="Independent committees: how often their bands cover the truth."
     )
+    limits: list[str] = Field([], description="What could change the answer, for the page of joined results.")
 
     @model_validator(mode="after")
     def _known(self) -> "Truth":

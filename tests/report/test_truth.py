@@ -13,8 +13,9 @@ from scipy import stats
 
 from mlipbench_hpc.analysis.inference import holm
 from mlipbench_hpc.campaign.load import load_campaign
+from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.cli import main
-from mlipbench_hpc.report.truth import judge, tables
+from mlipbench_hpc.report.truth import judge, reweighting, tables
 from mlipbench_hpc.report.truth.compact import digest
 from mlipbench_hpc.report.truth.join import NotJoinable, joined
 from mlipbench_hpc.report.truth.page import page, studies_of
@@ -441,6 +442,39 @@ def test_parts_that_do_not_belong_are_refused(part: Any, message: str) -> None:
         joined({}, "x")
 
 
+def without_limits(path: Path) -> Campaign:
+    own = load_campaign(path)
+    studies = {
+        name: {key: one for key, one in spec.items() if key != "limits"} for name, spec in own.studies.items()
+    }
+    return own.model_copy(update={"studies": studies})
+
+
+def test_reweighting_stands_beside_own_runs(campaign: Path) -> None:
+    """Members at 20 and 24 errors, noise 1: σ² = 8 - 1; of two runs one may not be reweighted."""
+    runs = compact("")["runs"]
+    for place, verdict, sigma in ((0, "trust", 0.03), (1, "run it directly", 0.9)):
+        scalars = {"cosine": {"sigma": sigma}, "total_orientation": {"sigma": None}}
+        own = {"verdict": verdict, "members": [], "scalars": scalars}
+        runs[member("dp-mixed", place)]["0"]["reweight"] = own
+    made = reweighting.table(studies(campaign, runs=runs))
+    assert made is not None
+    cosine, total = made.rows
+    assert cosine[:3] == ["dp-inner", "dp-mixed", "⟨cos θ⟩ of the first layer"]
+    assert cosine[3:] == ["0.026", "0.030 to 0.030", "1 of 2", "trust: 1 and run it directly: 1"]
+    assert total[4] == tables.NOTHING
+    assert reweighting.table(studies(campaign)) is None
+
+
+def test_the_reference_s_other_runs_are_shown(campaign: Path) -> None:
+    runs = compact("")["runs"] | {"truth-free": {"0": run(-1.0), "1": run(1.0)}}
+    every = studies(campaign, runs=runs)
+    shown = tables.others(every, ["truth-free", "truth-outer"])
+    assert shown is not None
+    assert [row[:3] for row in shown.rows] == [["truth-free", "2", "−0.300 ± 0.010"]]
+    assert tables.others(every, []) is None
+
+
 def test_the_page_holds_the_declared_table_and_what_is_not_known(campaign: Path) -> None:
     text, numbers, drawn = page(load_campaign(campaign), studies(campaign)[0].compact)
     assert text.startswith("# truth\n")
@@ -451,6 +485,9 @@ def test_the_page_holds_the_declared_table_and_what_is_not_known(campaign: Path)
     assert "| dp-inner | truth-inner | 2 | 3.350 |" in text
     assert len(numbers["primary"]) == 15
     assert json.loads(json.dumps(numbers)) == numbers
+    assert "- A check by DFT would tell" in text
+    assert "check of truth-inner: 2 runs of 0.600 ps at 0.500 fs of electrode, 0.300 ps dropped" in text
+    assert "What could change it" not in page(without_limits(campaign), studies(campaign)[0].compact)[0]
     nothing, _, none = page(load_campaign(campaign), studies(campaign, runs={}, committees={})[0].compact)
     assert none == []
     assert "no numbers" in nothing

@@ -136,7 +136,7 @@ class Study:
             "its committees, in one store"
         )
 
-    def _stratum(self, committee: str) -> dict[str, Any]:
+    def stratum(self, committee: str) -> dict[str, Any]:
         """Calibration at the composition and temperature of the runs; {} where there is none."""
         runs, own = self.members(committee), self.trained(committee)
         species = runs[0]["species"] if runs else None
@@ -149,13 +149,13 @@ class Study:
 
     def alpha(self, committee: str) -> float | None:
         """α of the committee whose members ran, at the runs' conditions; None where no band may be scaled."""
-        own = self._stratum(committee)
+        own = self.stratum(committee)
         usable = own.get("alpha") is not None and not own.get("withheld")
         return float(own["alpha"]) if usable else None
 
     def without_alpha(self, committee: str) -> str:
         """Reason why a committee whose members ran has no α; empty where it has."""
-        own, trained = self._stratum(committee), self.trained(committee)
+        own, trained = self.stratum(committee), self.trained(committee)
         if not self.members(committee) or trained is None or self.alpha(committee) is not None:
             return ""
         if not trained["calibrated"]:

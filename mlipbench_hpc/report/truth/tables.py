@@ -21,9 +21,9 @@ WORDS = {
 AVERAGES = (
     "Reference: mean over its runs ± standard error (the larger of blocks and of the scatter between runs). "
     "Committees: mean over the members' own runs ± sampling error; σ: standard deviation over members "
-    "without the noise of their runs; α: at the composition and temperature of the MD, a dash where there "
-    "is no calibrated one (then the truth counts as one more member). Unstable runs are left out and "
-    "counted. Withheld: no conclusion is drawn from the number, for the reason stated above the tables."
+    "without the noise of their runs; α: at the composition and temperature of the MD, with its 95 % "
+    "interval, a dash where there is no calibrated one (then the truth counts as one more member). Unstable "
+    "runs are left out and counted. Withheld: no conclusion is drawn, for the reason stated above the tables."
 )
 PRIMARY = (
     "The primary table, declared in the campaign: committee's mean over own runs against the reference "
@@ -62,8 +62,17 @@ def averages(study: Study) -> Table:
             f"{with_error(one.mean, one.sampling)}; σ {number(one.sigma, 2)}" if one else NOTHING
             for one in own
         ]
-        rows.append([*row, number(study.alpha(committee)), *_held(study, committee, cells)])
+        rows.append([*row, _alpha(study, committee), *_held(study, committee, cells)])
     return Table(f"{study.name}. {AVERAGES}", header, rows, open=True)
+
+
+def _alpha(study: Study, committee: str) -> str:
+    """`1.9 (1.4 to 2.6)`, a dash where there is none."""
+    alpha, interval = study.alpha(committee), study.stratum(committee).get("interval")
+    ends = (
+        f" ({number(interval[0], 2)} to {number(interval[1], 2)})" if interval and alpha is not None else ""
+    )
+    return number(alpha) + ends
 
 
 def _held(study: Study, name: str, cells: list[str]) -> list[str]:
