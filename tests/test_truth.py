@@ -85,7 +85,7 @@ def test_runs_know_their_models_and_what_withholds_them(parts: Path) -> None:
 
 
 def joined_results(parts: Path, *names: str) -> Any:
-    out = parts / "-".join(names)
+    out = parts / f"joined-{len(names)}-{names[0]}"
     words = ["join", str(parts / "truth.yaml"), *(str(parts / name) for name in names), "--out", str(out)]
     assert main(words) == 0
     return content(out / "results.json")
