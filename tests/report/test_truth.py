@@ -245,6 +245,19 @@ def test_coverage_counts_the_independent_committees(campaign: Path) -> None:
     assert own.sampling.rms > own.both.rms
 
 
+def test_a_check_that_says_nothing_is_said(campaign: Path) -> None:
+    runs = compact("")["runs"]
+    moving = {str(place): run(0.0, judged=MOVING) for place in (0, 1)}
+    every = studies(campaign, runs=runs | {"light": moving})
+    rows = judge.checks(every)
+    assert [row.verdict for row in rows] == ["withheld", "not decided: longer runs"]
+    lines = tables.sentences(every, [], [], rows)
+    assert any("the check of the timestep is withheld, light is not stationary" in line for line in lines)
+    every = studies(campaign, runs={name: own for name, own in runs.items() if name != "light"})
+    lines = tables.sentences(every, [], [], judge.checks(every))
+    assert "dp-inner: no numbers for the check of the timestep." in lines
+
+
 MOVING = judged(cosine=series(0.0, 0.5))
 HOT, SHORT = judged(345.0), judged(cosine=series(independent=4.0))
 

@@ -267,6 +267,7 @@ def sentences(
     """What is resolved and what is not."""
     lines = [f"{study.name}: {study.gate}." for study in every if study.gate]
     lines += [line for study in every for line in _without_alpha(study)]
+    lines += _unchecked(every, check)
     for verdict, words in (("no", "fails"), ("not decided: longer runs", "is not decided")):
         chosen = [
             f"{WORDS[row.number]} by {plus_minus(row.difference, row.error)}, limit {number(row.limit)}"
@@ -301,6 +302,16 @@ def sentences(
     for why, names in _left_out(rows).items():
         lines.append(f"Left out of coverage: {why}: {'; '.join(names)}.")
     return lines or ["No run of any study is there yet: nothing is resolved."]
+
+
+def _unchecked(every: list[Study], rows: list[Checked]) -> list[str]:
+    """Checks of the timestep that say nothing: runs are not there, or nothing is concluded from them."""
+    there = {row.study for row in rows}
+    lacking = [study for study in every if study.spec.check and study.name not in there]
+    lines = [f"{study.name}: no numbers for the check of the timestep." for study in lacking]
+    held = [row for row in rows if row.withheld]
+    lines += [f"{row.study}: the check of the timestep is withheld, {row.withheld}." for row in held]
+    return list(dict.fromkeys(lines))
 
 
 def _without_alpha(study: Study) -> list[str]:
