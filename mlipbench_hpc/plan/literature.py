@@ -1,4 +1,4 @@
-"""GPU-hours by the literature, of tasks for which this store has measured no speed: pure functions to lines."""
+"""GPU-hours by the literature, of tasks for which this store has measured no speed: pure functions."""
 
 import math
 from collections import defaultdict
@@ -27,16 +27,18 @@ def lines(left: Sequence[Planned], costs: Estimate) -> list[str]:
     if not groups:
         return []
     every = [published for own in groups.values() for _, published in own]
-    parts = [f"  {name}: {_amount([item for item, _ in own])}, {hours(total([one for _, one in own]))} ({words})"
-             for (name, words), own in sorted(groups.items())]  # fmt: skip
+    parts = [
+        f"  {name}: {_amount([item for item, _ in own])}, {hours(total([one for _, one in own]))} ({words})"
+        for (name, words), own in sorted(groups.items())
+    ]
     return [_heading(every), *parts, _sum(every, [item for item in unknown if not item.cost.published])]
 
 
 def _heading(every: Sequence[Published]) -> str:
     places = sorted({f"{own.atoms:g} atoms on one {own.hardware}" for own in every})
     return (
-        f"by the literature, not measured here: {', '.join(places)}; other programs, in proportion to atoms and "
-        "steps, and no part of the hours above"
+        f"by the literature, not measured here: {', '.join(places)}; other programs, in proportion to atoms "
+        "and steps, and no part of the hours above"
     )
 
 

@@ -10,8 +10,9 @@ from mlipbench_hpc.architectures.literature import literature_of, published
 
 CARD = (Path(__file__).parents[2] / "mlipbench_hpc/architectures/grace_2l/card.toml").read_text()
 TABLE = {
-    "work": "md", "model": {"width": 64}, "dtype": "float32", "steps": 1_000_000, "hours": [2, 3], "atoms": 400,
-    "hardware": "GPU", "program": "its own", "stated": "two to three hours", "source": "somebody, 2026",
+    "work": "md", "model": {"width": 64}, "dtype": "float32", "steps": 1_000_000, "hours": [2, 3],
+    "atoms": 400, "hardware": "GPU", "program": "its own", "stated": "two to three hours",
+    "source": "somebody, 2026",
 }  # fmt: skip
 SAME: dict[str, Any] = {"hyperparameters": {"width": 64, "epochs": 7}, "dtype": "float32"}
 
@@ -59,7 +60,7 @@ def test_the_paper_s_models_are_the_presets_of_their_cards() -> None:
         ('work = "md"\n', "", "literature.0.work: is missing"),
         ('stated = "6.6 ns/day"', "stated = 6.6", "literature.0.stated: expected words, received 6.6"),
         ("model = {rcut = 5.0, ", "model = {r_cut = 5.0, ", "literature.0.model.r_cut: grace-2l has no such"),
-        ('atoms = 384\nhardware', 'atom = 384\natoms = 384\nhardware', "literature.0.atom: unknown key"),
+        ("atoms = 384\nhardware", "atom = 384\natoms = 384\nhardware", "literature.0.atom: unknown key"),
     ],
 )
 def test_what_a_card_may_not_say(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""GPU-hours by the literature in a plan: where nothing is measured, and never among hours that are planned."""
+"""GPU-hours by the literature in a plan: where nothing is measured, and never among planned hours."""
 
 from dataclasses import replace
 from typing import Any

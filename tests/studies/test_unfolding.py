@@ -141,6 +141,17 @@ def test_figure_s9_is_the_same_scans_by_every_potential() -> None:
     assert alone.document["scans"] == {"paper-dp-50": {"start": {"system": "film"}, "committee": "dp-50"}}
 
 
+def test_options_of_the_reference_stand_where_it_is_named() -> None:
+    reference = {"potential": "electrode", "electrostatics": "three-periodic"}
+    start = {"start": {"system": "film"}}
+    result = unfolded(kind="roughness", committees=["dp-50"], reference=reference, **start)
+    assert result.document["scans"]["paper-electrode"] == start | reference
+    home = result.homes["scans", "paper-electrode"]
+    for key in reference:
+        assert home.place((key,)) == ("studies", "paper", "reference", key)
+    assert home.place(("start", "system")) == ("studies", "paper", "start", "system")
+
+
 def beside(entry: dict[str, Any]) -> Unfolded:
     """The study `paper` beside entries to which it may refer."""
     return unfold({"studies": {"paper": entry}, "committees": {"dp": {}}, "md": {"truth": {}, "a": {}}})
@@ -171,6 +182,11 @@ FLOOR = {"split": "m", "potential": "e", "radii": ["6 Å"]}
         (SCAN | {"committees": ["dp", "dp"]}, (), "once"),
         (SCAN | {"committees": ["electrode"], "reference": "electrode"}, (), "once"),
         (SCAN | {"start": {"dataset": "n", "frames": [1, 1]}}, ("start",), "`frames` once"),
+        (SCAN | {"committees": ["e"], "reference": {"potential": "e"}}, (), "once"),
+        (SCAN | {"reference": {"potential": "e", "points": 21}}, ("reference",), "and points beside"),
+        (SCAN | {"reference": {"gold": "rigid"}}, ("reference", "potential"), ""),
+        (SCAN | {"reference": 3}, ("reference",), "potential"),
+        (SCAN | {"reference": "not a name"}, ("reference",), "a name"),
         (SIGHT | {"floor": FLOOR | {"radii": []}}, ("floor", "radii"), "at least one"),
         (SIGHT | {"floor": FLOOR | {"radii": ["6 Å", "6 Å"]}}, ("floor",), "once"),
         (SIGHT | {"committees": ["dp", "dp"]}, (), "once"),
