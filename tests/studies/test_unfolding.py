@@ -1,8 +1,11 @@
 """What each study unfolds into, counted by hand from the paper's protocol."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlipbench_hpc.campaign.unfold import Unfolded, unfold
 
@@ -302,3 +305,20 @@ def test_figure_s2_is_a_reweighting_of_each_case() -> None:
     assert result.document["reweighting"] == {
         "paper-dp": cases["dp"] | {"stride": 5}, "paper-mace": cases["mace"] | {"stride": 5},
     }  # fmt: skip
+
+
+def test_the_readme_leads_from_figures_to_the_paper_s_studies() -> None:
+    """Every study of paper.yaml stands behind its kind, and nothing that is not there."""
+    folder = Path(__file__).parents[2] / "campaigns"
+    rows = (folder / "README.md").read_text().split("| in the paper | write |")[1].split("\n\n")[0]
+    named = {
+        (kind, name)
+        for kind, names in re.findall(r"`([a-z-]+)`: ((?:`[a-z0-9-]+`(?:, )?)+)", rows)
+        for name in re.findall(r"`([a-z0-9-]+)`", names)
+    } | set(re.findall(r"(stability)`: `hold`; runs of 1 ns in Fig. S8: `(hold-1ns)`", rows))
+    paper, laptop = (yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in ("paper", "laptop"))
+    studies = {(entry["kind"], name) for name, entry in paper["studies"].items()}
+    others = {("polarization", "answer"), ("trajectories", "dft")}
+    assert named == studies | others
+    assert laptop["studies"]["answer"]["kind"] == "polarization"
+    assert "dft" in paper["trajectories"]
