@@ -217,10 +217,11 @@ CURVE = csv_bytes({
 
 @dataclass
 class Toys:
-    """Toy results of a campaign's tasks; campaign: the validated one."""
+    """Toy results of a campaign's tasks; share: frames are so many times fewer."""
 
     campaign: Any
     files: Files
+    share: int = 1
 
     def content(self, item: Planned) -> Content:
         """Values and files of a task."""
@@ -246,7 +247,8 @@ class Toys:
 
     def evaluate(self, subject: Any, item: Planned) -> Content:
         split = self.campaign.committees[subject["committee"]].split
-        tested = TESTED[self.campaign.splits[split].dataset]
+        every = TESTED[self.campaign.splits[split].dataset]
+        tested = {ions: frames // self.share for ions, frames in every.items()}
         values = {"test": errors(tested), "validation": errors(VALIDATED)}
         sets = {"test": tested, "validation": VALIDATED}
         return values, {
@@ -262,7 +264,7 @@ class Toys:
     def run_of(self, subject: Any) -> tuple[int, int]:
         """Frames of a run, and its ions."""
         run = self.campaign.md[subject["md"]]
-        return round(run.length / run.frame_every), 3 if run.start.dataset == "three" else 0
+        return round(run.length / run.frame_every) // self.share, 3 if run.start.dataset == "three" else 0
 
     def md(self, subject: Any, item: Planned) -> Content:
         frames, ions = self.run_of(subject)
@@ -277,7 +279,7 @@ class Toys:
             ),
             "topology.pdb": self.files.of(f"pdb-{ions}", b"ATOM\n" * len(atoms_of(ions))),
         }
-        if ions and frames == 200_000:
+        if ions:
             files["trajectory.nc"] = self.files.made(
                 f"nc-{name}", lambda path: trajectory(path, frames + 1, ions)
             )
@@ -289,7 +291,7 @@ class Toys:
 
     def analyse(self, subject: Any, item: Planned) -> Content:
         frames, ions = (5000, 0) if subject["md"] == "dft" else self.run_of(subject)
-        skipped = round(EQUILIBRATION_PS / FRAME_PS) if frames > 20_000 else frames // 10
+        skipped = frames // 10
         values, files = observed(frames - skipped, ions, hash(subject["md"]) % 7 + subject["replica"])
         return values, {name: self.files.of(f"{item.key}-{name}", own) for name, own in files.items()}
 
@@ -310,12 +312,12 @@ class Toys:
         return values, {"scans.npz": self.files.of("scans", content)}
 
 
-def commit(store: Store, plan: list[Planned], campaign: Any) -> None:
-    """Toy results of all tasks of a plan as committed folders."""
+def commit(store: Store, plan: list[Planned], campaign: Any, share: int = 1) -> None:
+    """Toy results of all tasks of a plan as committed folders; share: see `Toys`."""
     store.create()
     contents = store.root / "contents"
     contents.mkdir()
-    toys = Toys(campaign, Files(contents))
+    toys = Toys(campaign, Files(contents), share)
     for item in plan:
         values, files = toys.content(item)
         folder = store.task(item.key)
