@@ -110,9 +110,14 @@ def independent_frames(values: Floats, series: Ints, chosen: Ints) -> float:
     for number in np.unique(series[chosen]):
         own = np.atleast_2d(values)[:, series == number]
         drawn = int((series[chosen] == number).sum())
-        slowest = max(statistical_inefficiency(between_gaps(row)) for row in own)
+        slowest = slowest_inefficiency(own)
         total += drawn / (1 + (slowest - 1) * drawn / own.shape[1])
     return total
+
+
+def slowest_inefficiency(rows: Floats) -> float:
+    """Largest statistical inefficiency of rows (C, T) of quantities of one series, gaps filled."""
+    return max(statistical_inefficiency(between_gaps(row)) for row in rows)
 
 
 def between_gaps(series: Floats) -> Floats:

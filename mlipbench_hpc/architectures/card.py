@@ -21,6 +21,7 @@ from mlipbench_hpc.architectures.hyperparameters import (
 )
 from mlipbench_hpc.architectures.kernel import BY, Kernel, kernels_of, wrong_keys, wrong_values
 from mlipbench_hpc.architectures.law import Laws, complaints
+from mlipbench_hpc.architectures.literature import Timed, literature_of, wrong_entries
 from mlipbench_hpc.architectures.restart import BITWISE, Restart
 from mlipbench_hpc.contract.engines import ENGINES
 from mlipbench_hpc.contract.versions import Kind, Source, Version, package_folder, version
@@ -57,7 +58,7 @@ class Card:
     names of hyperparameters (see expansion.py); empty: not stated. licence: what its library's licence does
     not allow every user; empty: nothing. kernels: other programs that compute its trained models, by name.
     initial: hyperparameters that a model from which a training starts has to share; empty: no training
-    starts from one.
+    starts from one. literature: speeds on GPUs that others have published (see literature.py).
     """
 
     name: str
@@ -77,6 +78,7 @@ class Card:
     licence: str = ""
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
     initial: tuple[str, ...] = ()
+    literature: tuple[Timed, ...] = ()
 
     @property
     def decisive(self) -> tuple[str, ...]:
@@ -98,7 +100,7 @@ class Card:
         return replace(
             self, name=f"{self.name}{BY}{kernel}", environment=own.environment, engines=own.engines,
             devices=own.devices, citation=own.citation, restart=replace(self.restart, md=own.restart),
-            cost=own.cost, kernels={}, licence="",
+            cost=own.cost, kernels={}, licence="", literature=(),
         )  # fmt: skip
 
     @property
@@ -141,13 +143,14 @@ def _read(data: dict[str, Any]) -> Card:
         "hyperparameters": settings_of(data),
         "restart": Restart(**data["restart"]),
         "kernels": kernels_of(data),
+        "literature": literature_of(data),
     }
     return Card(**(plain | tables))
 
 
 def _unreadable(data: dict[str, Any]) -> list[Problem]:
     """Missing and unknown keys, and hyperparameters without a known type."""
-    optional = {"elements", "expansion", "initial", "kernels", "licence"}
+    optional = {"elements", "expansion", "initial", "kernels", "licence", "literature"}
     wrong = check_keys(data, "", {item.name for item in fields(Card)}, optional)
     if "restart" in data:
         wrong += _restart(data["restart"])
@@ -155,7 +158,7 @@ def _unreadable(data: dict[str, Any]) -> list[Problem]:
         wrong.append(("cost", f"expected a table of laws, received {data['cost']!r}"))
     if "expansion" in data:
         wrong += _expansion(data["expansion"])
-    wrong += wrong_keys(data.get("kernels", {}))
+    wrong += wrong_keys(data.get("kernels", {})) + wrong_entries(data.get("literature", []))
     return wrong + check_settings(data.get("hyperparameters", {}), "hyperparameters")
 
 
@@ -227,6 +230,11 @@ def _inconsistent(card: Card) -> list[Problem]:
         for name in card.initial
         if name not in card.hyperparameters
     ]
+    for place, timed in enumerate(card.literature):
+        wrong += _check_values(card, timed.model, f"literature.{place}.model")
+        if timed.dtype not in card.dtypes:
+            expected = f"expected one of {', '.join(card.dtypes)}"
+            wrong.append((f"literature.{place}.dtype", f"{expected}, received {timed.dtype!r}"))
     wrong += [
         (f"expansion.{order}", f"expected a number or an int hyperparameter's name, received {entry!r}")
         for order, entry in card.expansion.items()

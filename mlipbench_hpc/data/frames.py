@@ -1,6 +1,5 @@
 """Labelled structures as flat arrays, in one file that loads without pickle."""
 
-from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,7 +136,8 @@ def composition(numbers: Ints) -> str:
     """Formula of atomic numbers (N,), in alphabetical order of the symbols, such as H128O64."""
     from ase.data import chemical_symbols
 
-    counts = Counter(chemical_symbols[int(number)] for number in numbers)
+    every = enumerate(np.bincount(numbers).tolist())
+    counts = {chemical_symbols[number]: amount for number, amount in every if amount}
     return "".join(f"{symbol}{counts[symbol]}" for symbol in sorted(counts))
 
 

@@ -1,11 +1,13 @@
 """Cost of tasks before anything was measured: from the cards' laws, and from what files hold."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlipbench_hpc.architectures import law
 from mlipbench_hpc.architectures.card import Card, CardError
-from mlipbench_hpc.architectures.hyperparameters import complete, training_epochs
+from mlipbench_hpc.architectures.hyperparameters import complete, training_epochs, updates_per_epoch
+from mlipbench_hpc.architectures.literature import Published, published
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.plan.graph import Cost
 from mlipbench_hpc.potentials.card import Card as PotentialCard
@@ -87,8 +89,20 @@ def train(card: Card, parameters: dict[str, Any], facts: DatasetFacts, frames: i
     size = min(frames, hyperparameters.get("batch_size", 1))
     law_s = laws(card, parameters, facts, size)
     epoch_s = law_s["train"] * frames / size + law_s["evaluate"] * validation / size
-    work_s = epoch_s * training_epochs(hyperparameters, frames)
-    return _of(law_s["start"], work_s, bytes=3_000_000, inodes=8)
+    epochs = training_epochs(hyperparameters, frames)
+    own = _of(law_s["start"], epoch_s * epochs, bytes=3_000_000, inodes=8)
+    updates = epochs * updates_per_epoch(hyperparameters, frames)
+    return replace(own, published=_published(card, "train", parameters, facts, updates))
+
+
+def _published(
+    card: Card | PotentialCard, work: str, parameters: Mapping[str, Any], facts: DatasetFacts, steps: float
+) -> Published | None:
+    """What the literature says of so many steps of such a model; None of a reference potential."""
+    if isinstance(card, PotentialCard):
+        return None
+    own = {**parameters, "hyperparameters": complete(card.hyperparameters, parameters["hyperparameters"])}
+    return published(card.literature, work, own, per_frame(facts), steps)
 
 
 def kernel(card: Card, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:
@@ -137,7 +151,8 @@ def md(card: Card | PotentialCard, parameters: dict[str, Any], facts: DatasetFac
     size += CHECKPOINTS * BYTES_PER_CHECKPOINT_ATOM * atoms
     law_s = laws(card, parameters, facts)
     work_s = law_s[f"md_{parameters['engine']}"] * steps
-    return _of(law_s["start"], work_s, round(size) + RECORDS_BYTES, MD_INODES)
+    own = _of(law_s["start"], work_s, round(size) + RECORDS_BYTES, MD_INODES)
+    return replace(own, published=_published(card, "md", parameters, facts, steps))
 
 
 def speed(card: Card, parameters: dict[str, Any], facts: DatasetFacts) -> Cost:

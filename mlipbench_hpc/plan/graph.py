@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mlipbench_hpc.architectures.literature import Published
 from mlipbench_hpc.contract.task import Task
 
 State = Literal["done", "stale", "failed", "running", "ready", "waiting", "blocked", "maybe"]
@@ -22,6 +23,7 @@ class Cost:
     inodes: int = 5
     start_s: float = 0.0
     step_s: float = 0.0
+    published: Published | None = None
 
 
 @dataclass(frozen=True)

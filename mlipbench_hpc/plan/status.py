@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from mlipbench_hpc.campaign.site import Site
 from mlipbench_hpc.contract.verbs import verb_of, verbs
+from mlipbench_hpc.plan import literature
 from mlipbench_hpc.plan.estimate import (
     TO_RUN,
     Estimate,
@@ -72,7 +73,7 @@ def amount(plan: Sequence[Planned], costs: Estimate, site: Site, prefix: str = "
         ]
     wait, sources = span(wall(plan, costs.seconds, site)), "; ".join(_sources(left, costs))
     lines.append(f"{most or 'about '}{wait} at {slots} slots; speeds are {sources}")
-    return lines + too_long(plan, costs, site)
+    return lines + literature.lines(left, costs) + too_long(plan, costs, site)
 
 
 LENGTHS = {"steps", "timestep", "frame_every"}

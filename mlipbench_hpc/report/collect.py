@@ -170,13 +170,13 @@ class Item:
             self.tables[name] = columns
         return columns
 
-    def arrays(self, name: str) -> dict[str, Any]:
-        """Arrays of an .npz output; {} when it cannot be read."""
+    def arrays(self, name: str, *wanted: str) -> dict[str, Any]:
+        """Arrays of an .npz output, those `wanted` that it has, or all; {} when it cannot be read."""
         if not self.done:
             return {}
         try:
             with np.load(self.folder / name, allow_pickle=False) as archive:
-                return dict(archive)
+                return {own: archive[own] for own in archive.files if not wanted or own in wanted}
         except (OSError, ValueError, KeyError, BadZipFile):
             return {}
 
@@ -253,10 +253,29 @@ def read_table(path: Path) -> dict[str, Floats]:
     """Columns of a CSV file, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            header, *rows = csv.reader(stream)
-        return {key: np.array([_cell(row[i]) for row in rows]) for i, key in enumerate(header)}
-    except (OSError, ValueError, IndexError):
+            rows = csv.reader(stream)
+            header = next(rows)
+            if (columns := _full_columns(path, stream.readline())) is None:
+                stream.seek(0)
+                cells = list(rows)[1:]
+                columns = [np.array([_cell(row[place]) for row in cells]) for place in range(len(header))]
+        return {key: columns[place] for place, key in enumerate(header)}
+    except (OSError, StopIteration, ValueError, IndexError):
         return {}
+
+
+def _full_columns(path: Path, first: str) -> list[Floats] | None:
+    """Columns of a file with a number in every cell, many times faster than cell by cell; None of others.
+
+    first: its first line below the header.
+    """
+    if not first.strip():
+        return None
+    try:
+        table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, comments=None, encoding="utf-8")
+    except ValueError:
+        return None
+    return [np.ascontiguousarray(column) for column in table.T]
 
 
 def _cell(text: str) -> float:

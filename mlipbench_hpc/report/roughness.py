@@ -73,8 +73,8 @@ class Scans:
 
 def scanned(part: Part) -> list[Scans]:
     """Scans by the reference, then by each committee, of those that have run."""
-    names = [*([part.spec.reference] if part.spec.reference else []), *part.spec.committees]
-    every = [_scans(part, name, name == part.spec.reference) for name in names]
+    names = [*([part.spec.reference_name] if part.spec.reference_name else []), *part.spec.committees]
+    every = [_scans(part, name, name == part.spec.reference_name) for name in names]
     return [own for own in every if own is not None]
 
 
@@ -217,5 +217,5 @@ def cautions(part: Part, every: list[Scans]) -> list[Caution]:
 
 
 def _items(part: Part) -> list[Item]:
-    names = [*part.spec.committees, *([part.spec.reference] if part.spec.reference else [])]
+    names = [*part.spec.committees, *([part.spec.reference_name] if part.spec.reference_name else [])]
     return [item for name in names for item in part.results.of("scan", scan=scan_name(part.name, name))]

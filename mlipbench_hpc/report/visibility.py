@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.composition import Floor, floor
+from mlipbench_hpc.analysis.copies import FEWEST_INDEPENDENT
 from mlipbench_hpc.analysis.scans import over_scans
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.report.collect import Item
@@ -209,8 +210,10 @@ def floors(part: Part, own: Composed) -> Table:
         "host's atoms than any such pair of the data are left out; frames whose waters are then "
         "more than "
         f"{part.spec.floor.tolerance} off the host's, or with a number of ions that no frame has, are not "
-        f"used ({values['donors_refused']} of {values['donors_tried']} tried). The seam adds to the floor: "
-        "compare the last column. ± jackknife over hosts."
+        f"used ({values['donors_refused']} of {values['donors_tried']} tried). No donor is a near copy of "
+        "the host or of another donor, closer in one sampling run than its slowest correlation (left out: "
+        f"{values['donors_near']}), and no host of another ({values['hosts_near']}). The seam adds to the "
+        "floor: compare the last column. ± jackknife over hosts."
     )
     return Table(caption, header, rows, words=2, open=True)
 
@@ -320,14 +323,27 @@ def cautions(part: Part, own: Composed | None) -> list[Caution]:
     if empty or not own.kinds:
         radii = ", ".join(number(radius) for radius in dict.fromkeys(empty or own.radii))
         words.append(
-            f"no two composed frames of a water at {radii} Å: too few frames fit each other; give more "
-            "frames, or a larger `tolerance`."
+            f"no two composed frames of a water at {radii} Å: too few frames fit each other, or are no near "
+            "copies; give frames of more `starts`, or a larger `tolerance`."
         )
-    if own.item.values.get("hosts_of_one_run"):
-        words.append(
-            "donors with as many ions as the host are of its own sampling run alone, with ions about where "
-            "its own are: the floor with as many ions is a lower limit; give frames of several `starts`."
-        )
+    words += copies(own.item.values)
     if failed := own.item.values["without_label"]:
         words.append(f"the reference potential could not label {count(failed, 'composed frame')}.")
     return [Caution(part.name, f"Study {part.name}", one, Consequence.LIMITED) for one in words]
+
+
+def copies(values: dict[str, Any]) -> list[str]:
+    """Sentences on near copies among the donors that nothing can tell."""
+    if not values["runs_stated"]:
+        return [
+            "the data do not say which frames are of one trajectory: near copies among hosts and donors, "
+            "which make the floor too small, cannot be told; name each frame's run (`labels: {trajectory: "
+            "…}`)."
+        ]
+    if short := values["runs_too_short"]:
+        return [
+            f"{short} of {count(values['runs'], 'sampling run')} have fewer than {FEWEST_INDEPENDENT} "
+            "independent frames, too few to tell how long frames stay alike: what is left may still hold "
+            "near copies, and the floor is a lower limit; sample longer, or give frames of more `starts`."
+        ]
+    return []

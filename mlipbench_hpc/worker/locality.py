@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.composition import Composed, Contacts, Scene, compose, contacts
+from mlipbench_hpc.analysis.copies import Runs
 from mlipbench_hpc.analysis.slab import atomic_numbers_of
+from mlipbench_hpc.analysis.slowest import slow_rows
 from mlipbench_hpc.contract.folder import writing
 from mlipbench_hpc.contract.task import InputFailure
-from mlipbench_hpc.data.frames import Floats, Frames, Ints
+from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.split import holding
 from mlipbench_hpc.potentials.interface import Labeller
 from mlipbench_hpc.worker.context import Context
@@ -30,9 +32,10 @@ FORCES = "forces.npz"
 
 @dataclass(frozen=True)
 class Wanted:
-    """A composed frame to label: frame of the host, atoms of its water, place of the radius."""
+    """A composed frame to label: frames of host and donor, atoms of the host's water, place of the radius."""
 
     host: int
+    donor: int
     molecule: list[int]
     radius: int
     kind: str
@@ -41,45 +44,64 @@ class Wanted:
 
 @dataclass
 class Pool:
-    """Frames that can be composed, by index into the dataset; series (F,): the sampling run of each frame.
+    """Frames that can be composed, by index into the dataset; runs: the sampling runs of all frames.
 
-    tried, refused: numbers of compositions.
+    stated: whether the data say which frames follow one another. counts: compositions `tried` and `refused`,
+    donors left out as near copies of the host or of another donor (`near`), and such hosts (`hosts_near`).
     """
 
     scenes: dict[int, Scene]
     limits: Contacts
     random: np.random.Generator
     given: dict[str, Any]
-    series: Ints
-    tried: Counter[str] = field(default_factory=Counter)
+    runs: Runs
+    stated: bool
+    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def charges(self) -> set[tuple[tuple[int, int], ...]]:
         """Numbers of ions that occur."""
         return {scene.charge for scene in self.scenes.values()}
 
-    def composed(self, host: int, water: int, radius: int) -> Iterator[tuple[str, Composed]]:
-        """Compositions of a water in random order of donors, up to as many of each kind as are asked for."""
-        scene, length, counts = self.scenes[host], self.given["radii"][radius], Counter[str]()
-        kinds = KINDS if len(self.charges) > 1 else KINDS[:1]
-        for donor in self.random.permutation([index for index in self.scenes if index != host]):
-            if all(counts[kind] >= self.given["donors"] for kind in kinds):
-                return
-            self.tried["tried"] += 1
-            frame = compose(scene, self.scenes[int(donor)], water, length, self.limits)
-            if frame is None or not self._of_size(scene, frame):
-                self.tried["refused"] += 1
-                continue
-            for kind in self._kinds(scene, frame, kinds):
-                if counts[kind] < self.given["donors"]:
-                    counts[kind] += 1
-                    yield kind, frame
+    @property
+    def runs_of_scenes(self) -> set[int]:
+        """Sampling runs of these frames."""
+        return {int(self.runs.series[index]) for index in self.scenes}
 
-    def of_one_run(self, host: int) -> bool:
-        """True where all donors with as many ions are of the host's own sampling run: near copies of it."""
-        charge = self.scenes[host].charge
-        donors = [index for index, scene in self.scenes.items() if scene.charge == charge and index != host]
-        return bool(donors) and all(self.series[index] == self.series[host] for index in donors)
+    def composed(self, host: int, water: int, radius: int) -> Iterator[tuple[str, int, Composed]]:
+        """Kind, donor and composed frame, in random order of donors, as many of each kind as asked for.
+
+        No donor is a near copy of the host, nor of another donor that counts in the same kind: each would
+        make the spread too small.
+        """
+        taken: dict[str, list[int]] = {kind: [] for kind in (KINDS if len(self.charges) > 1 else KINDS[:1])}
+        for donor in self.random.permutation([index for index in self.scenes if index != host]).tolist():
+            if all(len(donors) >= self.given["donors"] for donors in taken.values()):
+                return
+            if self.runs.are_copies(host, donor):
+                self.counts["near"] += 1
+                continue
+            if frame := self._fitting(host, donor, water, radius):
+                for kind in self._kinds(self.scenes[host], frame, list(taken)):
+                    if self._counts(donor, taken[kind]):
+                        taken[kind].append(donor)
+                        yield kind, donor, frame
+
+    def _fitting(self, host: int, donor: int, water: int, radius: int) -> Composed | None:
+        scene, length = self.scenes[host], self.given["radii"][radius]
+        frame = compose(scene, self.scenes[donor], water, length, self.limits)
+        fits = frame is not None and self._of_size(scene, frame)
+        self.counts["tried"] += 1
+        self.counts["refused"] += not fits
+        return frame if fits else None
+
+    def _counts(self, donor: int, taken: list[int]) -> bool:
+        """True where more donors are asked for and this one is new; near copies are counted."""
+        if len(taken) >= self.given["donors"]:
+            return False
+        new = self.runs.is_new(donor, taken)
+        self.counts["near"] += not new
+        return new
 
     def _of_size(self, host: Scene, frame: Composed) -> bool:
         off = abs(frame.waters - len(host.waters)) <= self.given["tolerance"]
@@ -91,7 +113,8 @@ class Pool:
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write forces.npz: of each composed frame, host, molecule (3,) (in the host), radius, kind, force (3,).
+    """Write forces.npz: of each composed frame host, donor, molecule (3,) (in the host), radius, kind,
+    force (3,).
 
     Hosts are frames of the split's test set, of each composition in turn. kind: 0 where the composed frame
     has as many ions as its host, 1 where it has as many as any frame of the data. `left_out`: waters of the
@@ -112,33 +135,42 @@ def run(context: Context) -> dict[str, Any]:
     return {
         "radii_A": given["radii"],
         "hosts": [{"frame": host, "composition": frames.formula(host)} for host in hosts],
-        "hosts_of_one_run": sum(pool.of_one_run(host) for host in hosts),
         "pool": len(pool.scenes),
         "charges": len(pool.charges),
         "composed": len(wanted),
         "without_label": int((~known).sum()),
-        "donors_tried": pool.tried["tried"],
-        "donors_refused": pool.tried["refused"],
+        "donors_tried": pool.counts["tried"],
+        "donors_refused": pool.counts["refused"],
+        "donors_near": pool.counts["near"],
+        "hosts_near": pool.counts["hosts_near"],
+        "runs": len(pool.runs_of_scenes),
+        "runs_too_short": len(pool.runs_of_scenes & pool.runs.too_short),
+        "runs_stated": pool.stated,
         "contacts_A": [[*pair, distance] for pair, distance in pool.limits.items()],
     }
 
 
 def pool_of(context: Context, frames: Frames) -> Pool:
     """Frames that can be composed: not rattled, of the temperature or of none that is stated."""
-    given = context.parameters
+    given, metal = context.parameters, atomic_numbers_of(context.parameters["metal"])
     series, temperatures, rattled = origins(frames, given["conditions"])
     usable = ~rattled & (np.isnan(temperatures) | np.isclose(temperatures, given["temperature"]))
-    scenes, metal = dict[int, Scene](), atomic_numbers_of(given["metal"])
+    scenes = dict[int, Scene]()
     for index in np.intersect1d(np.flatnonzero(usable), holding(frames, given["only"])).tolist():
         context.check()
         with suppress(ValueError, np.linalg.LinAlgError):
             scenes[index] = Scene.of(frames, index, metal)
     random = np.random.default_rng(given["seed"])
-    return Pool(scenes, contacts(list(scenes.values())), random, given, series)
+    runs = Runs.of(slow_rows(frames, frames.energies, metal), series)
+    stated = frames.groups is not None or bool(np.isfinite(temperatures).all())
+    return Pool(scenes, contacts(list(scenes.values())), random, given, runs, stated)
 
 
 def chosen_hosts(context: Context, frames: Frames, pool: Pool) -> list[int]:
-    """Test frames with first-layer water, of each composition in turn until there are enough."""
+    """Test frames with first-layer water, of each composition in turn until there are enough.
+
+    None is a near copy of another: the error of the floor is that over hosts.
+    """
     split = json.loads((context.upstream("split") / "split.json").read_bytes())
     usable = [index for index in split["test"] if index in pool.scenes]
     groups: dict[str, list[int]] = {}
@@ -148,7 +180,13 @@ def chosen_hosts(context: Context, frames: Frames, pool: Pool) -> list[int]:
     ordered = [groups[name] for name in sorted(groups)]
     turns = max(map(len, ordered), default=0)
     order = [group[turn] for turn in range(turns) for group in ordered if turn < len(group)]
-    return order[: context.parameters["hosts"]]
+    hosts = list[int]()
+    for index in order:
+        if len(hosts) < context.parameters["hosts"]:
+            is_new = pool.runs.is_new(index, hosts)
+            pool.counts["hosts_near"] += not is_new
+            hosts += [index] * is_new
+    return hosts
 
 
 def compositions(pool: Pool, host: int) -> Iterator[Wanted]:
@@ -158,8 +196,8 @@ def compositions(pool: Pool, host: int) -> Iterator[Wanted]:
     for water in sorted(rows.tolist()):
         molecule = scene.waters[water].tolist()
         for radius in range(len(pool.given["radii"])):
-            for kind, frame in pool.composed(host, water, radius):
-                yield Wanted(host, molecule, radius, kind, frame)
+            for kind, donor, frame in pool.composed(host, water, radius):
+                yield Wanted(host, donor, molecule, radius, kind, frame)
 
 
 def labelled(context: Context, labeller: Labeller, frames: Frames, wanted: list[Wanted]) -> Floats:
@@ -209,6 +247,7 @@ def write(context: Context, wanted: list[Wanted], forces: Floats) -> None:
     """Write forces.npz, one row for each composed frame."""
     columns = {
         "host": [one.host for one in wanted],
+        "donor": [one.donor for one in wanted],
         "molecule": [one.molecule for one in wanted],
         "radius": [one.radius for one in wanted],
         "kind": [KINDS.index(one.kind) for one in wanted],

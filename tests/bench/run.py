@@ -52,6 +52,12 @@ BENCHES = (
         "float64_plan_off_by": (2.0, "the same in float64"),
     }),
     ("report.py", "login", {"report_s": (5.0, "s of CPU time, report of 4,800 tasks, 480 of them MD runs")}),
+    ("paper.py", "login", {
+        "plan_s": (5.0, "s of CPU time, `plan` of the paper's campaign, 646 tasks"),
+        "first_plan_s": (10.0, "s, the first one, which reads all files"),
+        "report_s": (60.0, "s of CPU time, its report: 77 runs of up to 200,000 frames"),
+        "report_GiB": (2.0, "GiB, peak memory of that"),
+    }),
     *(
         ("members.py", environment, {
             "each_over_all": (-3.0, f"{name}: CPU time of a process a member over one for all four"),

@@ -45,7 +45,8 @@ def put_visibility(campaign: Any, arrays: dict[str, np.ndarray], **changes: Any)
     campaign.commit("visibility", {"committee": "mace"}, values, {})
     own = {
         "radii_A": RADII, "hosts": [{"frame": host, "composition": "Au36H48Na1O24"} for host in HOSTS],
-        "hosts_of_one_run": 1, "pool": 50, "charges": 2, "composed": len(arrays["host"]),
+        "runs": 4, "runs_too_short": 1, "runs_stated": True, "donors_near": 7, "hosts_near": 2,
+        "pool": 50, "charges": 2, "composed": len(arrays["host"]),
         "without_label": 0, "donors_tried": 200, "donors_refused": 60, "contacts_A": [],
     }  # fmt: skip
     campaign.commit("locality", {"locality": "sight"}, own | changes, {"forces.npz": npz(**arrays)})
@@ -152,6 +153,31 @@ def test_what_a_floor_lacks_is_said(studied: Any) -> None:
         "no two composed frames of a water at 8.00 Å" in one.sentence
         for one in visibility.cautions(part, short)
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "1 of 4 sampling runs have fewer than 10 independent frames"),
+        ({"runs_too_short": 0}, None),
+        (
+            {"runs_stated": False},
+            "near copies among hosts and donors, which make the floor too small, cannot",
+        ),
+    ],
+)
+def test_near_copies_that_nothing_can_tell_are_said(
+    studied: Any, changes: dict[str, Any], said: str | None
+) -> None:
+    put_visibility(studied, composed(), **changes)
+    content = SECTION.build(collected(studied))
+    sentences = [one.sentence for one in content.warnings if "near copies" in one.sentence]
+    assert [said in one for one in sentences if said] == [True] * (said is not None)
+    assert bool(sentences) == (said is not None)
+    (caption,) = [
+        own for block in content.blocks if "locality floor" in (own := getattr(block, "caption", ""))
+    ]
+    assert "(left out: 7), and no host of another (2)" in caption
 
 
 def test_shares_without_a_floor(studied: Any) -> None:

@@ -1,8 +1,11 @@
 """What each study unfolds into, counted by hand from the paper's protocol."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlipbench_hpc.campaign.unfold import Unfolded, unfold
 
@@ -141,6 +144,17 @@ def test_figure_s9_is_the_same_scans_by_every_potential() -> None:
     assert alone.document["scans"] == {"paper-dp-50": {"start": {"system": "film"}, "committee": "dp-50"}}
 
 
+def test_options_of_the_reference_stand_where_it_is_named() -> None:
+    reference = {"potential": "electrode", "electrostatics": "three-periodic"}
+    start = {"start": {"system": "film"}}
+    result = unfolded(kind="roughness", committees=["dp-50"], reference=reference, **start)
+    assert result.document["scans"]["paper-electrode"] == start | reference
+    home = result.homes["scans", "paper-electrode"]
+    for key in reference:
+        assert home.place((key,)) == ("studies", "paper", "reference", key)
+    assert home.place(("start", "system")) == ("studies", "paper", "start", "system")
+
+
 def beside(entry: dict[str, Any]) -> Unfolded:
     """The study `paper` beside entries to which it may refer."""
     return unfold({"studies": {"paper": entry}, "committees": {"dp": {}}, "md": {"truth": {}, "a": {}}})
@@ -171,6 +185,11 @@ FLOOR = {"split": "m", "potential": "e", "radii": ["6 Å"]}
         (SCAN | {"committees": ["dp", "dp"]}, (), "once"),
         (SCAN | {"committees": ["electrode"], "reference": "electrode"}, (), "once"),
         (SCAN | {"start": {"dataset": "n", "frames": [1, 1]}}, ("start",), "`frames` once"),
+        (SCAN | {"committees": ["e"], "reference": {"potential": "e"}}, (), "once"),
+        (SCAN | {"reference": {"potential": "e", "points": 21}}, ("reference",), "and points beside"),
+        (SCAN | {"reference": {"gold": "rigid"}}, ("reference", "potential"), ""),
+        (SCAN | {"reference": 3}, ("reference",), "potential"),
+        (SCAN | {"reference": "not a name"}, ("reference",), "a name"),
         (SIGHT | {"floor": FLOOR | {"radii": []}}, ("floor", "radii"), "at least one"),
         (SIGHT | {"floor": FLOOR | {"radii": ["6 Å", "6 Å"]}}, ("floor",), "once"),
         (SIGHT | {"committees": ["dp", "dp"]}, (), "once"),
@@ -286,3 +305,20 @@ def test_figure_s2_is_a_reweighting_of_each_case() -> None:
     assert result.document["reweighting"] == {
         "paper-dp": cases["dp"] | {"stride": 5}, "paper-mace": cases["mace"] | {"stride": 5},
     }  # fmt: skip
+
+
+def test_the_readme_leads_from_figures_to_the_paper_s_studies() -> None:
+    """Every study of paper.yaml stands behind its kind, and nothing that is not there."""
+    folder = Path(__file__).parents[2] / "campaigns"
+    rows = (folder / "README.md").read_text().split("| in the paper | write |")[1].split("\n\n")[0]
+    named = {
+        (kind, name)
+        for kind, names in re.findall(r"`([a-z-]+)`: ((?:`[a-z0-9-]+`(?:, )?)+)", rows)
+        for name in re.findall(r"`([a-z0-9-]+)`", names)
+    } | set(re.findall(r"(stability)`: `hold`; runs of 1 ns in Fig. S8: `(hold-1ns)`", rows))
+    paper, laptop = (yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in ("paper", "laptop"))
+    studies = {(entry["kind"], name) for name, entry in paper["studies"].items()}
+    others = {("polarization", "answer"), ("trajectories", "dft")}
+    assert named == studies | others
+    assert laptop["studies"]["answer"]["kind"] == "polarization"
+    assert "dft" in paper["trajectories"]

@@ -52,7 +52,7 @@ def write_frames(path: Path, metal: str, ion: str, counts: dict[int, int], each:
 
 def write_npy(folder: Path, metal: str, ion: str, counts: dict[int, int]) -> None:
     """deepmd-npy folder with so many frames of each number of ions, a system each."""
-    generator = np.random.default_rng(len(str(folder)))
+    generator = np.random.default_rng(len(folder.name))
     for ions, amount in counts.items():
         rest, system = interface(metal, ion, ions, (2, 4, 2)), folder / f"ions-{ions}"
         species = sorted(set(rest.symbols))

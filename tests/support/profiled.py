@@ -139,14 +139,15 @@ def analysed(
     analysed_ps: float = 1.6,
     memory: float = 4.0,
     motion: bool = True,
+    frames: int = 160,
     **changes: Any,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Values and files of an `analyse` task; shift moves numbers by so many of their errors.
 
-    memory: statistical inefficiency of P_z in frames; motion: with correlation functions. `changes` go into
-    the values.
+    memory: statistical inefficiency of P_z in frames; motion: with correlation functions; frames: analysed
+    ones. `changes` go into the values.
     """
-    noise, frames = np.random.default_rng(seed), 160
+    noise = np.random.default_rng(seed)
     columns = {"z_A": Z}
     for name in OBSERVABLES[: 3 if ions else 2]:
         line = curves(Z, name) * (Z > 1)
@@ -160,7 +161,8 @@ def analysed(
     values = {
         "species": {"Au": 36, "H": 48, **({"Na": ions} if ions else {}), "O": 24},
         "cell_A": [[8.65, 0, 0], [0, 9.99, 0], [0, 0, 37.1]],
-        "frames": 200, "frames_analysed": frames, "blocks": 10, "analysed_ps": analysed_ps, "warnings": [],
+        "frames": frames + 40, "frames_analysed": frames, "blocks": 10, "analysed_ps": analysed_ps,
+        "warnings": [],
         "thermo": {"temperature_K": {"mean": 300.4, "se": 2.0}},
         "rdf": {"pairs": {}},
         "descriptors": [

@@ -111,7 +111,7 @@ def test_what_is_within_reach_decides_all(
     """Ions farther than 5 Å do nothing: no spread where all within 5 Å stays, some where 3 Å do."""
     values, arrays = run(store, monkeypatch, task(store, tmp_path, data()), IonsWithin())
     assert (values["pool"], values["charges"], values["without_label"]) == (24, 2, 0)
-    assert values["hosts_of_one_run"] == len(values["hosts"]), "one stretch of frames gives all donors"
+    assert (values["runs"], values["runs_stated"]) == (2, True), "one stretch of each composition"
     assert len(values["hosts"]) == 4
     assert {host["frame"] for host in values["hosts"]} <= set(TEST)
     assert len({host["composition"] for host in values["hosts"]}) == 2, "in turn of both charges"
@@ -171,6 +171,39 @@ def test_rattled_frames_and_other_temperatures_take_no_part(
     )
     assert values["pool"] == 12
     assert not set(arrays["host"]) & {3, 7}
+
+
+def repeated(times: int) -> Frames:
+    """Frames of one charge, each of which stays for so long."""
+    return data((1,)).select(np.repeat(np.arange(FRAMES // times), times))
+
+
+def test_a_near_copy_of_the_host_or_of_a_donor_is_no_donor(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each structure stays for four frames: no two of a host and the donors of its water are of one."""
+    asked = {"donors": 5, "hosts": 8, "radii": [3.0]}
+    values, arrays = run(store, monkeypatch, task(store, tmp_path, repeated(4), **asked), IonsWithin())
+    assert values["donors_near"] > 0
+    assert values["hosts_near"] == len(TEST) - len(values["hosts"]) > 0
+    assert values["runs_too_short"] == values["runs"] == 1, "six structures are fewer than ten"
+    for host in np.unique(arrays["host"]):
+        for oxygen in np.unique(arrays["molecule"][arrays["host"] == host, 0]):
+            own = (arrays["host"] == host) & (arrays["molecule"][:, 0] == oxygen)
+            places = np.sort([host, *arrays["donor"][own]])
+            assert np.diff(places).min() >= 2
+            assert len(places) <= 6
+
+
+def test_a_dataset_that_names_no_runs_is_named(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conditions = [{"frames": FRAMES, "temperature": None, "rattle_every": None}]
+    asked = task(store, tmp_path, data(), conditions=conditions)
+    assert run(store, monkeypatch, asked, IonsWithin())[0]["runs_stated"] is False
+    frames = replace(data(), groups=np.array(["a", "b"] * (FRAMES // 2)))
+    asked = task(store, tmp_path, frames, conditions=conditions, seed=2)
+    assert run(store, monkeypatch, asked, IonsWithin())[0]["runs_stated"] is True
 
 
 def test_frames_that_cannot_be_labelled_are_counted(
