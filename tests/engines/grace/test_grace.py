@@ -74,7 +74,7 @@ class Shared(Conformance):
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def coarse(cls) -> Iterator[None]:
-        """Constants of CONSTANTS only: trainings on any frames of water share programs, with processes too."""
+        """No constants but CONSTANTS: trainings on any frames of water share programs, with processes too."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(training, "rounded", lambda value: min(CONSTANTS, key=partial(ratio, value)))
             yield
