@@ -53,23 +53,14 @@ class JaxEvaluator:
         energies: Floats = self._reference[np.searchsorted(self.record.numbers, numbers)]
         return energies
 
-    def calculator(self) -> "JaxCalculator":
-        """An ASE calculator with energy and forces."""
-        return JaxCalculator(self)
-
-
-class JaxCalculator(EnergyAndForces):
-    """One structure at a time."""
-
-    def __init__(self, evaluator: JaxEvaluator) -> None:
-        super().__init__()
-        self.evaluator = evaluator
-
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
-        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        model, numbers = self.evaluator, atoms.numbers
-        elements, cutoff = model.record.numbers, model.record.cutoff
-        require_known(model.name, numbers.tolist(), elements)
+    def answer(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å of one structure; raises InputFailure for an unknown element."""
+        numbers, elements, cutoff = atoms.numbers, self.record.numbers, self.record.cutoff
+        require_known(self.name, numbers.tolist(), elements)
         item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, elements, cutoff)
-        energy, forces = model.compute(item, item.shape.ceiling())
-        return energy + float(model.reference(numbers).sum()), forces
+        energy, forces = self.compute(item, item.shape.ceiling())
+        return energy + float(self.reference(numbers).sum()), forces
+
+    def calculator(self) -> EnergyAndForces:
+        """ASE calculator with energy and forces."""
+        return EnergyAndForces(self.answer)
