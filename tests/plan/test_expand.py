@@ -168,7 +168,7 @@ EXAMPLE_TASKS = {
         # Calibrated: with three members, DP 3, MACE 2, and 5 x 2. MD: 2 x 2 of the reference; 2 x 2 x 3 of
         # `hold`; of `charge` three arms at no ions, four at two, 2 x 2 each; three engines. Reaches: 5, 6, 8,
         # 10 and 12 Å in all films, 5 and 8 in two ions alone. Reweighted: 28 runs of `charge`, and two cases
-        # with their driver and members, of two runs each. The user's model: two runs, beside two recorded ones.
+        # with their driver and members, of two runs each. The user's model: two, and two recorded ones.
         "build": 4, "label": 3, "dipole": 1, "split": 12, "visibility": 7, "adopt": 1, "train": 66,
         "evaluate": 67, "calibrate": 15, "md": 49, "record": 2, "speed": 9, "scan": 9, "locality": 1,
         "analyse": 51, "reevaluate": 36, "reweight": 32,
