@@ -1,6 +1,7 @@
 """Labelled structures as flat arrays, in one file that loads without pickle."""
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,9 +135,14 @@ class Frames:
 
 def composition(numbers: Ints) -> str:
     """Formula of atomic numbers (N,), in alphabetical order of the symbols, such as H128O64."""
+    return _composition(np.asarray(numbers, dtype=np.int64).tobytes())
+
+
+@lru_cache(maxsize=256)  # Thousands of frames of a dataset are of a few lists of atoms.
+def _composition(numbers: bytes) -> str:
     from ase.data import chemical_symbols
 
-    every = enumerate(np.bincount(numbers).tolist())
+    every = enumerate(np.bincount(np.frombuffer(numbers, dtype=np.int64)).tolist())
     counts = {chemical_symbols[number]: amount for number, amount in every if amount}
     return "".join(f"{symbol}{counts[symbol]}" for symbol in sorted(counts))
 

@@ -1,7 +1,7 @@
 """Errors and calibration of one study's specific and mixed committees, at each number of ions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -159,9 +159,10 @@ def on_ions(evaluated: Item, element: str, targets: list[int]) -> dict[int, Test
 
 
 def _errors(labelled: Frames, arrays: dict[str, Any], chosen: list[int]) -> Tested:
-    """Errors on the frames chosen; positions are of no account."""
-    energy = energy_errors(labelled.select(chosen), arrays["energies"][chosen])
-    own = np.isin(labelled.frame_of_atom(), chosen)
+    """Errors on the frames chosen; positions are of no account, and energies without a label of none."""
+    asked = np.isin(np.arange(len(labelled)), chosen)
+    only = replace(labelled, energies=np.where(asked, labelled.energies, np.nan))
+    energy, own = energy_errors(only, arrays["energies"]), asked[labelled.frame_of_atom()]
     force = MILLI * np.sqrt(np.mean((arrays["forces"][own] - arrays["label_forces"][own]) ** 2))
     raw, centred = (energy[name] for name in ("rmse_meV", "centred_rmse_meV"))
     return Tested(len(chosen), raw, centred, float(force) if np.isfinite(force) else None)
