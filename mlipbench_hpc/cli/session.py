@@ -133,8 +133,8 @@ class Session:
 
         versions = {}
         for name, model in self.validated.campaign.models.items():
-            if model.kernel:
-                program = self.architectures[model.architecture].card.kernels[model.kernel].compiler
+            kernel = self.architectures[model.architecture].card.kernels.get(str(model.kernel))
+            if kernel and (program := kernel.compiler):
                 try:
                     versions[program] = compiler_version(program)
                 except OSError as error:

@@ -582,6 +582,20 @@ def test_the_environment_of_a_kernel_is_needed_beside_the_architecture_s(tmp_pat
     kernel = replace(toy.card.kernels["twin"], environment="twins")
     other = replace(toy, card=replace(toy.card, kernels={"twin": kernel}))
     assert environments(campaign, {"toy": other}, potentials()) == ["analysis", "twins"]
+    kernel = replace(kernel, prepared_in="workshop")
+    other = replace(toy, card=replace(toy.card, kernels={"twin": kernel}))
+    assert environments(campaign, {"toy": other}, potentials()) == ["analysis", "twins", "workshop"]
+
+
+def test_a_kernel_may_be_prepared_elsewhere_and_by_no_compiler(tmp_path: Path) -> None:
+    """DP's is made beside deepmd-kit and runs beside JAX; a campaign of water needs no more than that."""
+    argon_frames(tmp_path)
+    model = "{architecture: dp, kernel: jax}"
+    text = TOY.replace(TWIN[0], model).replace("engine: ase", "engine: jax-md")
+    result = plan(tmp_path, text)
+    places = {item.task.verb: item.task.environment for item in result if item.task.architecture}
+    assert places == {"train": "deepmd", "kernel": "deepmd", "evaluate": "jax", "md": "jax"}
+    assert all("compiler" not in item.task.parameters for item in of("kernel", result))
 
 
 def with_models(folder: Path, name: str = "model") -> str:
