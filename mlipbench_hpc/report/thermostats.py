@@ -9,6 +9,7 @@ import numpy as np
 from mlipbench_hpc.analysis.correlation import series_average
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.report.collect import Item
+from mlipbench_hpc.report.exclusion import excluded, failure
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.sections.asked import phrases
 from mlipbench_hpc.report.studies import Part
@@ -84,20 +85,18 @@ def kinetics(part: Part) -> list[Kinetic]:
 
 def _of_case(part: Part, case: str) -> Iterator[Kinetic]:
     name, target = run_name(part.name, case), float(part.spec.md.temperature)
-    runs = {item.subject["replica"]: item for item in part.results.of("md", md=name) if _completed(item)}
-    analyses = [
-        item for item in part.results.of("analyse", md=name) if item.done and item.subject["replica"] in runs
-    ]
+    runs = {
+        item.subject["replica"]: item
+        for item in part.results.of("md", md=name)
+        if not excluded(part.results, item)
+    }
+    analyses = [item for item in part.results.of("analyse", md=name) if item.subject["replica"] in runs]
     for temperature in over_replicas(analyses, target) if analyses else ():
         column = column_of(temperature.whose)
         atoms = max(int(item.statistics(column).get("atoms") or 0) for item in analyses)
         series = [_analysed(runs[item.subject["replica"]], item, column) for item in analyses]
         known = [fluctuation(own, atoms, target) for own in series if atoms and len(own) > 1]
         yield Kinetic(case, temperature, atoms, Fluctuation.over(known))
-
-
-def _completed(run: Item) -> bool:
-    return run.values.get("outcome") == "completed"
 
 
 def column_of(whose: str) -> str:
@@ -123,7 +122,7 @@ def table(part: Part, every: list[Kinetic]) -> Table:
         f"{part.name}: kinetic temperatures after equilibration, {count(part.spec.replicas, 'replica')} of "
         f"{number(part.spec.md.length)} ps each. Mean ± standard error; canonical: variance 2 T²/(3 N) of "
         "3 N degrees of freedom at the target T. A thermostat that samples NVT gives a ratio of 1 for every "
-        "species. Runs that are unstable are left out."
+        "species. Runs that are unstable or decomposed are left out."
     )
     return Table(caption, header, rows, words=3, open=True)
 
@@ -149,8 +148,9 @@ def about(part: Part, case: str) -> str:
 def sentence(part: Part, every: list[Kinetic]) -> str:
     """Which species are off their temperature, and which fluctuate otherwise than NVT."""
     runs = [item for case in part.spec.cases for item in part.results.of("md", md=run_name(part.name, case))]
-    unstable = sum(item.values.get("outcome") == "unstable" for item in runs)
-    left_out = f" Unstable, left out: {unstable} of {count(len(runs), 'run')}." * bool(unstable)
+    failed = [word for item in runs if (word := failure(part.results, item))]
+    outcome = " or ".join(dict.fromkeys(failed)).capitalize()
+    left_out = f" {outcome}, left out: {len(failed)} of {count(len(runs), 'run')}." * bool(failed)
     if not every:
         return f"Study {part.name} (thermostats): no run is analysed.{left_out}"
     off = [f"{own.temperature.words()} in {own.case}" for own in every if own.temperature.off]

@@ -239,7 +239,7 @@ def test_unstable_runs_are_counted_and_enter_no_profile(
     (part,) = parts(collected(studied), "stability")
     every, (group,) = stability.repeats(part), stability.compared(part)
     (row,) = stability.table(part, every).rows
-    assert row == ["tiny", "10", "conserved energy", "3 of 3", "1", "0.700", "2.00 (1.00 to 3.00)"]
+    assert row == ["tiny", "10", "conserved energy", "3 of 3", "1", "0", "0.700", "2.00 (1.00 to 3.00)"]
     (curve,) = stability.curves(part, group, every, "density")
     pair = np.array([densities["hold-tiny-10-0-0"], densities["hold-tiny-10-1-0"]])
     np.testing.assert_allclose(curve.mean, pair.mean(axis=0))
