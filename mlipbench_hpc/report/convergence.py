@@ -72,7 +72,7 @@ def verdict(group: Group) -> list[str]:
     sentences = [
         f"{line.title(group.drawn)} ({line.about()}): {_listed(failed[line.name])}." for line in group.drawn
     ]
-    return [f"{group.title} {judged}.", *sentences, *group.unlike, *group.left_out]
+    return [f"{group.title} {judged}.", *sentences, *group.unlike, *references.apart(group), *group.left_out]
 
 
 def _listed(failed: list[Criterion]) -> str:

@@ -134,7 +134,7 @@ def paper(part: Part, every: list[Repeats]) -> Table | None:
     caption = (
         f"{part.name}, beside the paper. The paper: Au(111)/water of 384 atoms, DFT labels, runs judged by "
         "their potential energy. Here: the data and models of this campaign, runs judged by their conserved "
-        "energy and by their water. Systems and criteria differ; architectures can be ranked, counts need not "
+        "energy and their water. Systems and criteria differ; architectures can be ranked, counts need not "
         "agree."
     )
     return Table(caption, header, rows, words=3, open=True) if rows else None

@@ -20,7 +20,8 @@ def torn(whole: Interface, lost: int) -> np.ndarray:
     """Positions (N, 3) Å with a hydrogen of the first `lost` waters 20 Å above everything."""
     positions = whole.positions.copy()
     hydrogens = np.flatnonzero(whole.numbers == 1)[::2][:lost]
-    positions[hydrogens] = [[0.5 * place, 0.0, 35.0] for place in range(len(hydrogens))]
+    positions[hydrogens, 2] = 35.0
+    positions[hydrogens, 0] = 0.5 * np.arange(len(hydrogens))
     return positions
 
 

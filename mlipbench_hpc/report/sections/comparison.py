@@ -51,6 +51,7 @@ def _cautions(compared: list[Group]) -> list[Caution]:
             shared = [*_shared_pasts(group, line), *([f"{one}."] if (one := one_structure(line)) else [])]
             every += cautions(line.name, about, shared, Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
+        every += cautions(group.title, group.title, references.apart(group), Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.left_out, Consequence.WRONG)
     return every
 
