@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from mlipbench_hpc.report import charge, comparison, convergence, crosscheck, heights, layers, stationary
+from mlipbench_hpc.report import (
+    charge,
+    comparison,
+    convergence,
+    crosscheck,
+    heights,
+    layers,
+    references,
+    stationary,
+)
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
