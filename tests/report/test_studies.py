@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from charged import add, change, collected
+from charged import add, change, collected, movement, moves
 from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes, npz
+from scipy import stats
 
+from mlipbench_hpc.analysis.canonical import fluctuation
 from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Speed, Split
 from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.contract.folder import read_json
@@ -239,7 +241,7 @@ def test_unstable_runs_are_counted_and_enter_no_profile(
     (part,) = parts(collected(studied), "stability")
     every, (group,) = stability.repeats(part), stability.compared(part)
     (row,) = stability.table(part, every).rows
-    assert row == ["tiny", "10", "conserved energy", "3 of 3", "1", "0.700", "2.00 (1.00 to 3.00)"]
+    assert row == ["tiny", "10", "conserved energy", "3 of 3", "1", "0", "0.700", "2.00 (1.00 to 3.00)"]
     (curve,) = stability.curves(part, group, every, "density")
     pair = np.array([densities["hold-tiny-10-0-0"], densities["hold-tiny-10-1-0"]])
     np.testing.assert_allclose(curve.mean, pair.mean(axis=0))
@@ -409,6 +411,23 @@ def test_an_unstable_run_has_no_part_in_temperatures(studied: Any) -> None:
     assert thermostats.sentence(part, every).endswith("Unstable, left out: 3 of 4 runs.")
 
 
+def test_thermostats_of_runs_that_still_relax_are_not_judged(studied: Any) -> None:
+    """The potential energy falls in `chain`: its temperature that is off says nothing of the thermostat."""
+    heat(studied)
+    for replica in range(2):
+        falling = {"potential_eV_per_atom": moves(p=1e-6)}
+        change(studied, "analyse", "heat-chain", replica, stationarity=movement(**falling))
+        change(studied, "analyse", "heat-noise", replica, stationarity=movement())
+    content = HEAT.build(collected(studied))
+    ((sentence,),) = content.verdict
+    assert "of 2 of 4 mean temperatures that can be tested, off their target: O 330.00" in sentence
+    assert "(2 of 4 tested): all atoms in noise" in sentence
+    assert "Withheld, because runs are not equilibrated" in sentence
+    assert "chain is not stationary in potential energy" in sentence
+    rows = next(block for block in content.blocks if "kinetic" in getattr(block, "caption", "")).rows
+    assert ["withheld" in row[-1] for row in rows] == [True, True, False, False]
+
+
 def test_the_verdict_on_thermostats_names_species_and_cases(studied: Any) -> None:
     heat(studied)
     content = HEAT.build(collected(studied))
@@ -430,7 +449,7 @@ def test_independent_normal_temperatures_fluctuate_as_nvt() -> None:
     """A Γ distribution of 3 N / 2 degrees of freedom, which is that of the kinetic energy."""
     generator, atoms, kelvin = np.random.default_rng(4), 20, 300.0
     series = generator.gamma(1.5 * atoms, kelvin / (1.5 * atoms), size=20_000)
-    known = thermostats.fluctuation(series, atoms, kelvin)
+    known = fluctuation(series, atoms, kelvin)
     assert abs(known.ratio - 1) < 4 * known.error
     assert 0.005 < known.error < 0.02
 
@@ -442,16 +461,22 @@ def test_a_moving_average_follows_a_step_exponentially() -> None:
 
 
 def move(campaign: Any) -> None:
-    """Charged runs, two of a model and two of the reference; a neutral one in which water stays less long."""
+    """Charged runs, two of a model and two of the reference; two neutral in which water stays less long."""
     add(campaign, "charged", "mace")
     add(campaign, "truth", None)
     campaign.document["campaign"]["md"]["neutral"] = campaign.document["campaign"]["md"]["charged"]
-    subject = {"md": "neutral", "replica": 0, "committee": "mace"}
-    campaign.commit("md", subject, {"outcome": "completed", "cause": None, "time_ps": 2.0}, {})
-    values, files = analysed(ions=0)
-    errors = np.full(len(LAGS), DYNAMICS_SE["survival"])
-    files["survival.csv"] = csv_bytes({"lag_ps": LAGS, "survival": 1 - LAGS, "se_survival": errors})
-    campaign.commit("analyse", subject, values, files)
+    for replica in range(2):
+        subject = {"md": "neutral", "replica": replica, "committee": "mace"}
+        campaign.commit("md", subject, {"outcome": "completed", "cause": None, "time_ps": 2.0}, {})
+        values, files = analysed(ions=0, seed=replica)
+        files["survival.csv"] = survival(LAGS)
+        campaign.commit("analyse", subject, values, files)
+
+
+def survival(lags: np.ndarray) -> bytes:
+    """survival.csv of 1 - τ/1 ps, with the usual error."""
+    errors = np.full(len(lags), DYNAMICS_SE["survival"])
+    return csv_bytes({"lag_ps": lags, "survival": 1 - lags, "se_survival": errors})
 
 
 def test_dynamics_by_potential_and_number_of_ions(studied: Any) -> None:
@@ -461,18 +486,66 @@ def test_dynamics_by_potential_and_number_of_ions(studied: Any) -> None:
     every = dynamics.motions(part)
     assert [(own.line.name, own.ions) for own in every] == [("neutral", 0), ("truth", 1), ("charged", 1)]
     rows = {row[0]: row[3:] for row in dynamics.table(part, every).rows}
-    assert rows["neutral"] == ["0", "0.287 ± 0.020", "0.500 ± 0.030"]
-    assert rows["charged"] == ["1", "0.287 ± 0.014", "0.750 ± 0.021"]
+    assert rows["neutral"] == ["0", "0.0500", "0.287 ± 0.014", "0.500 ± 0.021"]
+    assert rows["charged"] == ["1", "0.0500", "0.287 ± 0.014", "0.750 ± 0.021"]
     beside = dynamics.paper(part, every)
     assert beside is not None
     assert beside.rows == [
-        ["mace", "C_dip(0.500 ps)", "0 to 1 ion", "increases", "0.000 ± 0.024", "unresolved"],
-        ["mace", "P_surv(0.500 ps)", "0 to 1 ion", "increases", "0.250 ± 0.037", "increases"],
+        ["mace", "C_dip(0.500 ps)", "0 to 1 ion", "increases", "0.000 ± 0.020", "unresolved"],
+        ["mace", "P_surv(0.500 ps)", "0 to 1 ion", "increases", "0.250 ± 0.030", "increases"],
     ]
     assert dynamics.sentence(part, every) == (
         "Study motion (dynamics): 3 of 3 runs with C_dip or P_surv. From the fewest ions to the "
         "most: C_dip of mace unresolved; P_surv of mace increases."
     )
+
+
+def test_changes_are_tested_by_welch_and_holm_and_withheld_as_comparisons_are(studied: Any) -> None:
+    """By hand: 0.25 over 0.03, 18 degrees a side; two tests, so that p is twice Student's."""
+    move(studied)
+    (part,) = parts(collected(studied), "dynamics")
+    dipole, stay = dynamics.changes(dynamics.motions(part))
+    assert stay.p == pytest.approx(4 * stats.t.sf(0.25 / 0.03, 18), rel=1e-6)
+    assert (dipole.verdict, stay.verdict) == ("unresolved", "increases")
+    few = movement(waters=moves(independent=2.7))
+    for replica in range(2):
+        change(studied, "analyse", "neutral", replica, stationarity=few)
+    (part,) = parts(collected(studied), "dynamics")
+    every = dynamics.motions(part)
+    assert [own.verdict for own in dynamics.changes(every)] == ["withheld"] * 2
+    words = "neutral is too short for a test of the first layer's population: 5.4 independent frames"
+    assert f"C_dip and P_surv of mace withheld: {words}" in dynamics.sentence(part, every)
+    assert all(words in row[-1] for row in dynamics.paper(part, every).rows)  # type: ignore[union-attr]
+
+
+def test_rows_stand_at_one_lag_and_different_intervals_are_not_compared(studied: Any) -> None:
+    """Of 1 - τ/1 ps 0.5 at 0.5 ps, between charged frames at 0.4 and 0.6 ps and neutral at 0.45 and 0.525."""
+    move(studied)
+    sparse, dense = 0.2 * np.arange(4), 0.075 * np.arange(9)
+    for name, lags in (("charged", sparse), ("neutral", dense)):
+        for task in [task for task in studied.tasks if task.verb == "analyse" and task.subject["md"] == name]:
+            values = read_json(studied.store.task(task.key) / "result.json")["values"]
+            studied.tasks.remove(task)
+            _, files = analysed(ions=int(name == "charged"))
+            files["survival.csv"] = survival(lags)
+            files["dipole_correlation.csv"] = files["survival.csv"].replace(
+                b"survival", b"dipole_correlation"
+            )
+            studied.commit("analyse", task.subject, values, files)
+    (part,) = parts(collected(studied), "dynamics")
+    every = dynamics.motions(part)
+    assert dynamics.lags(every, "survival") == [pytest.approx(0.5)]
+    own = {one.line.name: one.at("survival", 0.5).mean for one in every}
+    assert own == {"neutral": pytest.approx(0.5), "truth": pytest.approx(0.75), "charged": pytest.approx(0.5)}
+    assert (
+        "Intervals between frames differ, 0.0750 ps in neutral, 0.0500 ps in truth and 0.200 ps in charged"
+        in (dynamics.table(part, every).caption)
+    )
+    dipole, stay = dynamics.changes(every)
+    assert (dipole.verdict, stay.verdict) == ("unresolved", "withheld")
+    assert stay.withheld.startswith("frames are 0.0750 and 0.200 ps apart, on which P_surv depends")
+    numbers = dynamics.numbers(every)["charged"]
+    assert (numbers["frame_ps"], list(numbers["values"]["survival"])) == (pytest.approx(0.2), ["0.5"])
 
 
 def test_the_figure_of_dynamics_holds_both_functions_of_every_run(studied: Any) -> None:
@@ -690,7 +763,12 @@ def test_the_section_of_foundation_models(compared: Any) -> None:
     ] * 2
     figure = content.figures[0]
     assert {"large-3", "charged", "truth"} == set(figure.columns["md"])
-    (sentence, _) = [words for paragraph in content.verdict for words in paragraph]
+    (sentence, withheld) = [words for paragraph in content.verdict for words in paragraph]
+    assert withheld.startswith("Study large-0 (foundation): compared with 1 run. Withheld: ")
+    assert "because one run alone says nothing of what starts differ by" in withheld
+    (rows,) = [b.rows for b in content.blocks if getattr(b, "caption", "").startswith("large-0: averages")]
+    assert {row[-1] for row in rows} == {"withheld: one run alone says nothing of what starts differ by"}
+    assert f"Withheld: {len(rows)} of {len(rows)} differences" in withheld
     assert sentence.startswith("Study large-3 (foundation): compared with 1 run. ")
     assert "P_z larger than in charged" in sentence
     own_words = [caution.sentence for caution in content.warnings]

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, joined, side_by_side
 from mlipbench_hpc.report.draw.overlay import BLACK, DASHES
-from mlipbench_hpc.report.dynamics import FUNCTIONS, Motion
+from mlipbench_hpc.report.dynamics import FUNCTIONS, Motion, intervals_words
 from mlipbench_hpc.report.text import count
 
 PANEL_HEIGHT, LEGEND_ROW = 2.7, 0.2  # inches
@@ -28,7 +28,7 @@ def functions(study: str, every: list[Motion], kind: str = "dynamics") -> Figure
     lines = "; ".join(f"{own.title}: {own.line.about()}" for own in every)
     caption = (
         "Dipole correlation and survival probability of first-layer water against the lag, one colour for "
-        f"each potential, dashed with more ions. Bands: ± 2 SE, sampling. {lines}."
+        f"each potential, dashed with more ions. Bands: ± 2 SE, sampling. {lines}.{intervals_words(every)}"
     )
     parts = [
         ({"function": function, "run": own.line.name, "ions": own.ions}, _rows(own, function))

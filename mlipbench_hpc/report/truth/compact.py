@@ -10,6 +10,7 @@ from mlipbench_hpc.report import layers
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import Round, final_round
 from mlipbench_hpc.report.driving import driving_potential
+from mlipbench_hpc.report.exclusion import decomposed
 from mlipbench_hpc.report.groups import Line, groups
 from mlipbench_hpc.report.numbers import as_json
 from mlipbench_hpc.report.origins import start_of
@@ -100,6 +101,8 @@ def _run(results: Results, item: Item) -> dict[str, Any]:
         for name in ("outcome", "cause", "time_ps", "restraints", "temperature_K",
                      "largest_conserved_deviation_meV_per_atom")
     }  # fmt: skip
+    if reason := decomposed(results, item):  # judged as a run that failed
+        run |= {"outcome": "unstable", "cause": f"decomposed: {reason}"}
     if analysis is None or "skipped" in analysis.values:
         return run
     own = analysis.values

@@ -78,7 +78,7 @@ class Study:
         return [own for own in replicas if own.get("outcome") == "completed" and own.get("numbers")]
 
     def unstable(self, committee: str) -> int:
-        """Number of runs of a committee that were unstable."""
+        """Number of runs of a committee that were unstable or whose water decomposed."""
         names = [self._run(committee, member) for member in range(self.spec.members)]
         every = [own for name in names for own in self.compact["runs"].get(name, {}).values()]
         return sum(own.get("outcome") == "unstable" for own in every)

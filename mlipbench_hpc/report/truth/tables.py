@@ -50,7 +50,7 @@ FREE = (
 def averages(study: Study) -> Table:
     """The reference's and every committee's numbers of a study."""
     numbers = study.spec.numbers
-    header = ["", "runs", "unstable", "α", *(WORDS[name] for name in numbers)]
+    header = ["", "runs", "unstable or decomposed", "α", *(WORDS[name] for name in numbers)]
     truths = [study.reference(name) for name in numbers]
     runs = max((own.runs for own in truths if own), default=0)
     cells = [with_error(own.mean, own.se) if own else NOTHING for own in truths]
