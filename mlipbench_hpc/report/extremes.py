@@ -39,6 +39,11 @@ class Extremes:
         """Standard error of the mean; NaN of a single value."""
         return self.deviation / math.sqrt(self.repeats)
 
+    def over(self, divisor: float) -> "Extremes":
+        """The same values divided by a number above zero."""
+        parts = (own / divisor for own in (self.mean, self.least, self.greatest))
+        return Extremes(*parts, self.repeats, self.deviation / divisor)
+
     def words(self) -> str:
         """`12.3 (11.0 to 13.9)`; of a single value that alone."""
         if self.repeats == 1:

@@ -212,7 +212,7 @@ def table(part: Part, every: list[Judged]) -> Table:
     rows = [
         [f"{own.ions} {part.spec.element}", own.model, own.arm.label, own.final.describe() if own.final else
          NOTHING, number(own.frames),
-         *map(spread_in_words, (own.energy, own.centred, own.force, own.net)),
+         *map(_two_lines, (own.energy, own.centred, own.force, own.net)),
          number(own.alpha("raw")), number(own.alpha("centred"))]
         for own in every
     ]  # fmt: skip
@@ -220,6 +220,11 @@ def table(part: Part, every: list[Judged]) -> Table:
               "energy RMSE, meV/structure", "centred, meV/structure", "force RMSE, meV/Å",
               "net on water, meV/Å", "α, raw", "α, centred"]  # fmt: skip
     return Table(f"{part.name}: {_caption(part)}", header, rows, words=4, open=True)
+
+
+def _two_lines(extremes: Extremes | None) -> str:
+    """Mean ± standard deviation, and the range below it, so that the columns of an open table stay narrow."""
+    return spread_in_words(extremes).replace(" (", "\n(")
 
 
 def _caption(part: Part) -> str:

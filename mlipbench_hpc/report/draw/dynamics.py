@@ -8,10 +8,13 @@ from mlipbench_hpc.report.dynamics import FUNCTIONS, Motion
 from mlipbench_hpc.report.text import count
 
 PANEL_HEIGHT, LEGEND_ROW = 2.7, 0.2  # inches
+REFERENCES = (BLACK, "#9aa5b1")
 
 
 def functions(study: str, every: list[Motion], kind: str = "dynamics") -> Figure | None:
     """A panel for each function, a colour for each potential, a dash for each number of ions.
+
+    Potentials of reference are black, and grey from the second on, so that lines of equal ions differ.
 
     kind: beginning of the figure's name.
     """
@@ -49,13 +52,15 @@ def _label(own: Motion) -> str:
 
 
 def _draw(axes: Axes, function: str, every: list[Motion]) -> None:
-    models = list(
-        dict.fromkeys(own.line.potential.title for own in every if not own.line.potential.reference)
-    )
+    names = {
+        kind: list(dict.fromkeys(own.line.potential.title for own in every if own.line.potential.reference == kind))
+        for kind in (True, False)
+    }
     charges = sorted({own.ions for own in every})
     for own in every:
         potential, known = own.line.potential, own.bands[function]
-        colour = BLACK if potential.reference else colour_of(models.index(potential.title))
+        place = names[potential.reference].index(potential.title)
+        colour = REFERENCES[place % len(REFERENCES)] if potential.reference else colour_of(place)
         later = known.x > 0  # The axis is logarithmic.
         x, mean, width = known.x[later], known.mean[later], 2 * known.se[later]
         dash = DASHES[charges.index(own.ions) % len(DASHES)]

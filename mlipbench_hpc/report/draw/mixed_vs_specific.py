@@ -35,7 +35,7 @@ SHIFTED = (
     "curves can be compared with that minimum alone, and not with each other. "
 )
 ROW = 2.1  # inches
-KINDS = {"centred": "centred energy RMSE / meV/structure", "force": "force RMSE / meV/Å"}
+KINDS = {"centred": ("centred energies", "RMSE / meV/structure"), "force": ("forces", "RMSE / meV/Å")}
 
 
 def errors(part: Part, every: list[Judged]) -> Figure | None:
@@ -44,11 +44,11 @@ def errors(part: Part, every: list[Judged]) -> Figure | None:
     if not known:
         return None
     targets = list(dict.fromkeys(own.ions for own in known))
-    titles = {(ions, kind): f"{ions} {part.spec.element}, {KINDS[kind].partition(' /')[0]}" for ions in targets for kind in KINDS}
+    titles = {(ions, kind): f"{ions} {part.spec.element}, {KINDS[kind][0]}" for ions in targets for kind in KINDS}
     canvas, axes = grid(len(targets), len(KINDS), list(titles.values()))
     for (ions, kind), title in titles.items():
         _bars(axes[title], part, kind, [own for own in known if own.ions == ions])
-        axes[title].set_ylabel(KINDS[kind])
+        axes[title].set_ylabel(KINDS[kind][1])
     max(axes.values(), key=lambda pane: len(pane.get_legend_handles_labels()[0])).legend()
     caption = (
         "RMSE on the same test frames of each number of ions, by model and training data; of energies without "
