@@ -185,9 +185,9 @@ def _labelled(results: Results, evaluated: Item, arrays: dict[str, Any]) -> Fram
 
 @remembered
 def _dataset(results: Results, key: str | None) -> Frames | None:
-    """Frames of the task with this key, read once for all members; None without them."""
-    path = next((item.folder / FRAMES for item in results.with_key(key) if item.done), None)
-    return Frames.load(path) if path and path.exists() else None
+    """Frames of the task with this key, read once for all members; None where they cannot be read."""
+    item = next((item for item in results.with_key(key) if item.done), None)
+    return Frames.load(item.folder / FRAMES) if item and item.arrays(FRAMES) else None
 
 
 def _errors(labelled: Frames, arrays: dict[str, Any], chosen: list[int]) -> Tested:
