@@ -29,7 +29,7 @@ def shares(study: str, seen: list[Sight]) -> Figure | None:
         own = [sight for sight in seen if formula in sight.shares]
         radii, values = [sight.radius for sight in own], [sight.shares[formula][1] for sight in own]
         axes.plot(radii, values, "o", color=colour_of(place), label=formula)
-    tops = _names(seen)
+    tops = labels_of(seen)
     for (radius, top), names in tops.items():
         axes.annotate("\n".join(names), (radius, top), (0, 6), textcoords="offset points", fontsize=8,
                       ha="center")  # fmt: skip
@@ -53,7 +53,7 @@ def shares(study: str, seen: list[Sight]) -> Figure | None:
     return finish(name, f"{study}: what models see of the ions", caption, joined(rows), canvas)
 
 
-def _names(seen: list[Sight]) -> dict[tuple[float, float], list[str]]:
+def labels_of(seen: list[Sight]) -> dict[tuple[float, float], list[str]]:
     """Committees by place of their label, which those that see equally far share."""
     radii = {sight.radius for sight in seen}
     return {
