@@ -3,7 +3,8 @@
 import copy
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,7 +23,10 @@ from mlipbench_hpc.report import (
     stability,
     thermostats,
 )
+from mlipbench_hpc.report.combine import Band
 from mlipbench_hpc.report.committees import Member
+from mlipbench_hpc.report.draw.drawing import new_axes
+from mlipbench_hpc.report.draw.dynamics import draw_function
 from mlipbench_hpc.report.draw.thermostats import moving_average
 from mlipbench_hpc.report.extremes import Extremes
 from mlipbench_hpc.report.html import build_report
@@ -542,6 +546,26 @@ def test_the_figure_of_dynamics_holds_both_functions_of_every_run(studied: Any) 
     np.testing.assert_allclose(columns["two_se"][own].astype(float), 0.06)
     values = content.numbers["dynamics"]["motion"]["runs"]["charged"]["values"]
     assert values["survival"]["0.5"]["mean"] == pytest.approx(0.75)
+
+
+def test_two_references_of_equal_ions_look_different() -> None:
+    """Colour and dash of each line: two references and a model, with and without ions."""
+    band = Band(LAGS, 1 - LAGS, np.zeros(len(LAGS)))
+    every = [
+        SimpleNamespace(
+            ions=ions, bands={"survival": band}, group=SimpleNamespace(drawn=[]),
+            line=SimpleNamespace(
+                potential=SimpleNamespace(title=name, reference=name != "mace"), title=lambda _: "a line"
+            ),
+        )
+        for name in ("recorded", "electrode", "mace")
+        for ions in (0, 2)
+    ]  # fmt: skip
+    _, axes = new_axes((3.0, 2.0), "x", "y")
+    draw_function(axes, "survival", cast(Any, every))
+    looks = {(line.get_color(), str(line.get_linestyle())) for line in axes.lines}
+    assert len({colour for colour, _ in looks}) == 3
+    assert len(looks) == len(every)
 
 
 NEUTRAL, CHARGED = "Au36H48O24", "Au36H48Na1O24"

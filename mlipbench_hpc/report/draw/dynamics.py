@@ -25,7 +25,7 @@ def functions(study: str, every: list[Motion], kind: str = "dynamics") -> Figure
     height = PANEL_HEIGHT + LEGEND_ROW * -(-len(every) // 2)
     canvas, axes = side_by_side(list(panels.values()), "lag τ / ps", "", height, shared=False)
     for function, title in panels.items():
-        _draw(axes[title], function, [own for own in every if function in own.bands])
+        draw_function(axes[title], function, [own for own in every if function in own.bands])
     entries = max((pane.get_legend_handles_labels() for pane in axes.values()), key=lambda pair: len(pair[0]))
     canvas.legend(*entries, loc="outside lower left", ncols=2)
     lines = "; ".join(f"{own.title}: {own.line.about()}" for own in every)
@@ -51,7 +51,8 @@ def _label(own: Motion) -> str:
     return f"{own.line.title(own.group.drawn)}, {count(own.ions, 'ion')}"
 
 
-def _draw(axes: Axes, function: str, every: list[Motion]) -> None:
+def draw_function(axes: Axes, function: str, every: list[Motion]) -> None:
+    """Draw one function of all runs, but for lag 0: the axis is logarithmic."""
     names = {
         kind: list(dict.fromkeys(own.line.potential.title for own in every if own.line.potential.reference == kind))
         for kind in (True, False)
@@ -61,7 +62,7 @@ def _draw(axes: Axes, function: str, every: list[Motion]) -> None:
         potential, known = own.line.potential, own.bands[function]
         place = names[potential.reference].index(potential.title)
         colour = REFERENCES[place % len(REFERENCES)] if potential.reference else colour_of(place)
-        later = known.x > 0  # The axis is logarithmic.
+        later = known.x > 0
         x, mean, width = known.x[later], known.mean[later], 2 * known.se[later]
         dash = DASHES[charges.index(own.ions) % len(DASHES)]
         axes.plot(x, mean, color=colour, linestyle=dash, label=_label(own))
