@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.report.collect import Item
-from mlipbench_hpc.report.committees import Member, final_round
 from mlipbench_hpc.analysis.inference import LEVEL, holm
 from mlipbench_hpc.data.frames import Floats, Ints
+from mlipbench_hpc.report.collect import Item
+from mlipbench_hpc.report.committees import Member, final_round
 from mlipbench_hpc.report.extremes import UNKNOWN_SPREAD, Extremes, Ratio, in_words, to_json
 from mlipbench_hpc.report.quality import percent
 from mlipbench_hpc.report.section import Table
@@ -173,9 +173,9 @@ def table(part: Part, every: list[Point]) -> Table:
         f"{part.name}: errors on {_tested(every)}, the same for all models and sizes. Mean (least to "
         "greatest) over repeats, each trained on a training set of its own. Centred: mean error of each "
         "composition removed. A few large errors can carry the RMSE, so beside it stand the median absolute "
-        "error of a force component (0.67 RMSE for normal errors), the part of Σ error² in the largest 1 % of "
-        "the components (8 % for normal errors), and the test frame that carries most of it, with the RMSE of "
-        "the others. Training: wall time of all attempts."
+        "error of a force component (0.67 RMSE for normal errors), the part of Σ error² in the largest 1 % "
+        "of the components (8 % for normal errors), and the test frame that carries most of it, with the "
+        "RMSE of the others. Training: wall time of all attempts."
     )
     return Table(caption, header, rows, open=True)
 
@@ -265,6 +265,6 @@ def _order(largest: list[Point]) -> str:
     if np.isfinite(adjusted).all() and (adjusted <= LEVEL).all():
         return f" Lowest: {best.model} (p ≤ {LEVEL:g}, Welch, Holm-corrected)."
     return (
-        f" Which is lowest is not resolved (p > {LEVEL:g}, Welch, Holm-corrected): differences lie within the "
-        "spread over repeats; use more `repeats`."
+        f" Which is lowest is not resolved (p > {LEVEL:g}, Welch, Holm-corrected): differences lie within "
+        "the spread over repeats; use more `repeats`."
     )

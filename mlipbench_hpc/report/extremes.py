@@ -41,8 +41,8 @@ class Extremes:
 
     def over(self, divisor: float) -> "Extremes":
         """The same values divided by a number above zero."""
-        parts = (own / divisor for own in (self.mean, self.least, self.greatest))
-        return Extremes(*parts, self.repeats, self.deviation / divisor)
+        mean, least, greatest = (own / divisor for own in (self.mean, self.least, self.greatest))
+        return Extremes(mean, least, greatest, self.repeats, self.deviation / divisor)
 
     def words(self) -> str:
         """`12.3 (11.0 to 13.9)`; of a single value that alone."""

@@ -197,14 +197,17 @@ def _errors(labelled: Frames, arrays: dict[str, Any], chosen: list[int]) -> Test
     forces = arrays["forces"][np.isin(labelled.frame_of_atom(), chosen)]
     force = MILLI * np.sqrt(np.mean((forces - frames.forces) ** 2))
     raw, centred = (energy[name] for name in ("rmse_meV", "centred_rmse_meV"))
-    return Tested(len(chosen), raw, centred, float(force) if np.isfinite(force) else None, _net(frames, forces))
+    return Tested(
+        len(chosen), raw, centred, float(force) if np.isfinite(force) else None, _net(frames, forces)
+    )
 
 
 def _net(frames: Frames, forces: Floats) -> float | None:
     """RMSE of net forces on water molecules, meV/Å; None without molecules, or where no place is known."""
     if not np.isfinite(frames.positions).all():
         return None
-    return force_errors(frames, forces)["molecules"]["rmse_meV_per_A"]
+    error: float | None = force_errors(frames, forces)["molecules"]["rmse_meV_per_A"]
+    return error
 
 
 def table(part: Part, every: list[Judged]) -> Table:
@@ -231,18 +234,18 @@ def _caption(part: Part) -> str:
     spec = part.spec
     size, counts = number(spec.train), ", ".join(map(number, spec.counts))
     text = (
-        f"errors on the same test frames of each number of ions, mean ± standard deviation (least to greatest) "
-        "over members. "
-        f"Specific: {size} training structures with so many {spec.element}. Mixed: {size} of each of "
-        f"{counts} {spec.element}, those of the specific set among them, so that the target's structures are "
-        f"as many. Small mixed: {size} in all, in equal numbers, so that the sizes are equal. "
+        "errors on the same test frames of each number of ions, mean ± standard deviation (least to "
+        f"greatest) over members. Specific: {size} training structures with so many {spec.element}. Mixed: "
+        f"{size} of each of {counts} {spec.element}, those of the specific set among them, so that the "
+        f"target's structures are as many. Small mixed: {size} in all, in equal numbers, so that the sizes "
+        "are equal. "
     )
     text += "Without: as mixed, but none of the target. " if spec.held_out else ""
     return text + (
         "Centred: mean error of each composition removed; without that, energies are mostly a constant "
-        "offset of each member, which acts on no force. Net on water: sum over O and its two H. α (Eq. S11): on the validation structures of the "
-        f"most frequent composition with so many {spec.element}; a dash where it is refused, or of few "
-        "independent structures."
+        "offset of each member, which acts on no force. Net on water: sum over O and its two H. α (Eq. "
+        f"S11): on the validation structures of the most frequent composition with so many {spec.element}; "
+        "a dash where it is refused, or of few independent structures."
     )
 
 
@@ -252,9 +255,9 @@ def paper(part: Part, every: list[Judged]) -> Table | None:
     rows = [row for model in part.spec.models for row in _rows(part, model, by_place)]
     header = ["quantity", "paper", "here", "here / paper"]
     caption = (
-        f"{part.name}, beside the paper. {SYSTEMS} Ratios here: ± standard error over members; other numbers: "
-        "mean ± standard deviation (least to greatest) over members. Energies here without the mean error of "
-        "each composition; the paper does not say that it removes one."
+        f"{part.name}, beside the paper. {SYSTEMS} Ratios here: ± standard error over members; other "
+        "numbers: mean ± standard deviation (least to greatest) over members. Energies here without the "
+        "mean error of each composition; the paper does not say that it removes one."
     )
     return Table(caption, header, rows, open=True) if rows else None
 
@@ -316,9 +319,10 @@ def sentence(part: Part, every: list[Judged]) -> str:
         return state
     few = any(np.isnan(ratio.p) for ratio in known.values())
     return (
-        f"{state} Mixed / specific (± standard error over members; resolved at p ≤ {LEVEL:g} of Welch's test, "
-        f"Holm-corrected): {'. '.join(parts)}."
-        + " A test needs at least two members of each, which differ: train more members." * few
+        f"{state} Mixed / specific (± standard error over members; resolved at p ≤ {LEVEL:g} of Welch's "
+        f"test, Holm-corrected): {'. '.join(parts)}."
+        + " A test needs at least two members of each, which differ: train more members."
+        * few
     )
 
 

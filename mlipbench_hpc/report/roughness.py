@@ -62,11 +62,11 @@ class Scans:
         return MILLI * roughness(self.forces, self.step)
 
     def rough(self, rows: list[int]) -> Rough:
-        """Roughness over some scans, meV/Å; its error is NaN with too few frames of any particle among them."""
+        """Roughness over some scans, meV/Å; its error is NaN with too few frames of a particle in them."""
         return self._over(self.each, rows)
 
     def error(self, reference: "Scans | None", rows: list[int]) -> Rough | None:
-        """Root mean square difference of the force along scans to the reference's, meV/Å; None without one."""
+        """Rms difference of the force along scans to the reference's, meV/Å; None without one."""
         if reference is None or reference is self or reference.keys != self.keys:
             return None
         apart = np.square(self.forces - reference.forces[:1]).mean(axis=-1)
@@ -142,11 +142,11 @@ def table(part: Part, every: list[Scans]) -> Table:
     caption = (
         f"{part.name}: one water or ion is moved as a whole, {number(part.spec.distance / 2)} Å to either "
         "side. Difference: root mean square over the scans of the force less the reference's, of what is "
-        "smooth as well as of what is not. Roughness ρ: root mean square of the net force along the scan less "
-        f"its least-squares polynomial of degree {DEGREE} over {window} around each point, over all scans and "
-        "members. A real force has some of it, as where a repulsive wall is steep: compare with the "
-        "reference. ± standard error, of that over frames and that over members in squares; not determined "
-        f"from fewer than {FEWEST_FRAMES} frames with a particle."
+        "smooth as well as of what is not. Roughness ρ: root mean square of the net force along the scan "
+        f"less its least-squares polynomial of degree {DEGREE} over {window} around each point, over all "
+        "scans and members. A real force has some of it, as where a repulsive wall is steep: compare with "
+        "the reference. ± standard error, of that over frames and that over members in squares; not "
+        f"determined from fewer than {FEWEST_FRAMES} frames with a particle."
     )
     return Table(caption, header, rows, words=2, open=True)
 
@@ -214,9 +214,7 @@ def dominated(every: list[Scans], reference: Scans | None) -> list[str]:
     if reference is None:
         return []
     own = reference.rough(reference.chosen()).value ** 2
-    return [
-        one.whose for one in every if own > MOST_OF_REFERENCE * one.rough(one.chosen()).value ** 2
-    ]
+    return [one.whose for one in every if own > MOST_OF_REFERENCE * one.rough(one.chosen()).value ** 2]
 
 
 def numbers(every: list[Scans]) -> dict[str, Any]:
@@ -240,7 +238,9 @@ def numbers(every: list[Scans]) -> dict[str, Any]:
 
 
 def _numbers(rough: Rough | None) -> dict[str, Any] | None:
-    return rough and {"value": rough.value, "se": rough.error, "scans": rough.scans, "members": rough.members}
+    if rough is None:
+        return None
+    return {"value": rough.value, "se": rough.error, "scans": rough.scans, "members": rough.members}
 
 
 def sentence(part: Part, every: list[Scans]) -> str:

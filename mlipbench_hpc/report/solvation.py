@@ -188,13 +188,13 @@ def table(part: Part, every: list[Solvated]) -> Table:
         f"{part.name}: layers of ions above the surface, and oxygens within {reach} Å of an ion in the core "
         "of a layer (to where the density has half the height of its peak, and as far on its other side). "
         "Inner and outer layer: of the reference's runs where these show two, else of all runs, the same for "
-        f"all rows of a system. `{OWN}`: no two layers are known in that system; the peak is the highest of the "
-        "row's own ions, so that rows with such a name may be at different heights, and no share is given. "
-        "Mean heights are of the row's own ions: of those in the core of the layer, and of all, as in other "
-        "sections. ± standard error, the larger of that over blocks "
-        f"and over replicas; {UNKNOWN}: an ion was there in fewer than {solvation.FEWEST_BLOCKS} blocks, or "
-        f"left fewer than {solvation.FEWEST_DEPARTURES} times. Mean stay: time in the layer over departures, "
-        "so that stays cut by the end of a run count; a layer ends where the ion reaches the other's core."
+        f"all rows of a system. `{OWN}`: no two layers are known in that system; the peak is the highest of "
+        "the row's own ions, so that rows with such a name may be at different heights, and no share is "
+        "given. Mean heights are of the row's own ions: of those in the core of the layer, and of all, as "
+        f"in other sections. ± standard error, the larger of that over blocks and over replicas; {UNKNOWN}: "
+        f"an ion was there in fewer than {solvation.FEWEST_BLOCKS} blocks, or left fewer than "
+        f"{solvation.FEWEST_DEPARTURES} times. Mean stay: time in the layer over departures, so that stays "
+        "cut by the end of a run count; a layer ends where the ion reaches the other's core."
     )
     return Table(caption, header, rows, words=4, open=True)
 
@@ -224,8 +224,8 @@ def paper(part: Part, every: list[Solvated]) -> Table | None:
         f"{part.name}, beside the paper: ions at 3.4 Å are partially desolvated, within the first water "
         "layer; those at 4.6 Å have a full first shell, above it. The paper: Au(111)/water/3 Na⁺ "
         "of 384 atoms, models of DFT labels. Here: mean heights in the core, by the potentials of this "
-        f"campaign. `{OWN}`: no two layers are known here, so that which of the paper's positions it is cannot "
-        "be told, and both ratios stand there; use longer runs or other starts. Systems differ."
+        f"campaign. `{OWN}`: no two layers are known here, so that which of the paper's positions it is "
+        "cannot be told, and both ratios stand there; use longer runs or other starts. Systems differ."
     )
     return Table(caption, header, rows, words=2, open=True) if rows else None
 
@@ -290,8 +290,8 @@ def sentence(part: Part, every: list[Solvated]) -> str:
     ]
     alone = [own.line.name for own in every if len(own.layers) < len(NAMES)]
     doubt = (
-        f" No two layers are known in {listed(alone)}: heights are of each run's own peak and cannot be compared "
-        "as layers; use longer runs or other starts."
+        f" No two layers are known in {listed(alone)}: heights are of each run's own peak and cannot be "
+        "compared as layers; use longer runs or other starts."
     )
     return f"{state} {'; '.join(words)}.{doubt * bool(alone)}" if words else state
 

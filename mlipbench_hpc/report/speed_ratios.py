@@ -140,9 +140,8 @@ def table(part: Part, every: list[Cost]) -> Table:
               f"times {every[0].against if every else ''}", "force RMSE, meV/Å"]  # fmt: skip
     caption = (
         f"{part.name}: MD of the start as it is, steps of {number(1e3 * part.spec.timestep)} fs. Medians "
-        "over blocks (slowest to fastest block); the ratio of the medians (least to greatest ratio of any two "
-        "blocks). Force RMSE: on "
-        "the committee's test set, mean (least to greatest) over members."
+        "over blocks (slowest to fastest block); the ratio of the medians (least to greatest ratio of any "
+        "two blocks). Force RMSE: on the committee's test set, mean (least to greatest) over members."
     )
     return Table(caption, header, rows, words=3, open=True)
 

@@ -76,8 +76,8 @@ def warnings(results: Results) -> list[str]:
                 f"split {name}: {_mean(beside, members)} of {number(item.values['test'])} test frames"
                 f"{' (mean over members)' * (members > 1)} are next to a training frame of the same "
                 f"trajectory, and {_mean(near, members)} nearer than independent frames of the slowest "
-                f"trajectory are ({number(independent)} frames): errors on them may be too small; use `group_by`, or "
-                "increase `every`."
+                f"trajectory are ({number(independent)} frames): errors on them may be too small; use "
+                "`group_by`, or increase `every`."
             )
     return sentences
 

@@ -244,8 +244,8 @@ def floors(part: Part, own: Composed) -> Table:
         f"used ({values['donors_refused']} of {values['donors_tried']} tried). No donor is a near copy of "
         "the host or of another donor, closer in one sampling run than its slowest correlation (left out: "
         f"{values['donors_near']}), and no host of another ({values['hosts_near']}). The seam adds to the "
-        "floor: compare the last column. Waters of which all composed frames are the host itself, because the "
-        "cell has nothing beyond the radius, do not count. ± jackknife over hosts, from at least "
+        "floor: compare the last column. Waters of which all composed frames are the host itself, because "
+        "the cell has nothing beyond the radius, do not count. ± jackknife over hosts, from at least "
         f"{FEWEST_HOSTS}."
     )
     return Table(caption, header, rows, words=2, open=True)
@@ -336,13 +336,15 @@ def sentence(part: Part, seen: list[Sight], own: Composed | None) -> str:
     if own is None or not own.kinds:
         return state
     kind = own.kinds[-1]
-    known, lost = own.known(kind), [radius for radius in own.radii if own.unexchanged(radius, kind)]
+    known = own.known(kind)
     ends = known if len(known) < 2 else [known[0], known[-1]]
     floors = [f"{_words(one)} meV/Å at {number(radius)} Å" for radius, one in ends]
-    small = [number(radius) for radius in lost if radius not in dict(known)]
     state += f" Locality floor with {KINDS[kind]}: {', '.join(floors)}." if floors else " No locality floor."
-    words = f" At {listed(small)} Å nothing is exchanged: the cell is too small for a floor; use a larger one."
-    return state + words * bool(small)
+    small = [radius for radius in own.radii if radius not in dict(known) and own.unexchanged(radius, kind)]
+    if not small:
+        return state
+    at = listed([number(radius) for radius in small])
+    return f"{state} At {at} Å nothing is exchanged: the cell is too small for a floor; use a larger one."
 
 
 def cautions(part: Part, own: Composed | None) -> list[Caution]:

@@ -16,6 +16,7 @@ from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.report import mixed_errors, mixed_profiles
 from mlipbench_hpc.report.combine import Band
+from mlipbench_hpc.report.draw.mixed_vs_specific import visible
 from mlipbench_hpc.report.extremes import Extremes, Ratio
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.sections.mixed_vs_specific import SECTION
@@ -140,8 +141,8 @@ def test_errors_of_every_arm_on_the_frames_of_the_target(studied: Any) -> None:
 def test_errors_beside_the_paper(studied: Any) -> None:
     """Neutral: 4 over 2 in energies, 24 over 20 in forces; the paper about 2, and 1.1 to 1.2.
 
-    Errors of the means of two members: 1 and 0 in energies, 10 and 2 in forces, in those units: of 4 / 2 it is
-    4/2², of 24 / 20 √(2² + (1.2 10)²)/20.
+    Errors of the means of two members: 1 and 0 in energies, 10 and 2 in forces, in those units: of 4 / 2 it
+    is 4/2², of 24 / 20 √(2² + (1.2 10)²)/20.
     """
     learn(studied)
     part = part_of(studied)
@@ -166,7 +167,8 @@ def test_errors_beside_the_paper(studied: Any) -> None:
 def test_net_forces_do_not_count_what_cancels_within_a_molecule(studied: Any) -> None:
     """Errors of 30 meV/Å on O and -15 on each H cancel; 10 along y on O alone are √(100/3) a component."""
     water = Frames(
-        np.array([0, 3, 6]), np.array([8, 1, 1] * 2), np.tile([[5.0, 5, 5], [5.8, 5, 5.6], [4.2, 5, 5.6]], (2, 1)),
+        np.array([0, 3, 6]), np.array([8, 1, 1] * 2),
+        np.tile([[5.0, 5, 5], [5.8, 5, 5.6], [4.2, 5, 5.6]], (2, 1)),
         np.tile(12.0 * np.eye(3), (2, 1, 1)), np.ones((2, 3), bool), np.zeros(2), np.zeros((6, 3)),
     )  # fmt: skip
     path = studied.store.root / "water.npz"
@@ -250,6 +252,14 @@ def test_distances_do_not_depend_on_empty_bins() -> None:
     assert mixed_profiles.rms(nothing, nothing) is None
 
 
+@pytest.mark.parametrize(
+    ("widths", "drawn"),
+    [([np.nan, 1.0, 2.0], True), ([1.0, np.nan, 1.0], False), ([0.0, 0.0], False), ([np.nan] * 3, False)],
+)
+def test_a_band_is_drawn_between_two_known_neighbours(widths: list[float], drawn: bool) -> None:
+    assert visible(widths) == drawn
+
+
 def test_runs_that_failed_are_named_where_their_panel_is_empty(studied: Any) -> None:
     learn(studied)
     run(studied)
@@ -293,6 +303,7 @@ def test_figures_hold_profiles_bands_and_free_energies(studied: Any) -> None:
     errors = figures["mixed-mix-errors"]
     assert errors["centred_mean_meV"][0] == pytest.approx(2 * np.sqrt(2 / 3))
     captions = {figure.name: figure.caption for figure in content.figures}
+    assert ("± α·σ" in captions[f"mixed-mix-concentration-Na-{slug}"]) == np.isfinite(training).any()
     assert "shifted to its own minimum" in captions[f"mixed-mix-free-energy-concentration-Na-{slug}"]
     (caution,) = [c for c in content.warnings if "no such run is done" in c.sentence]
     assert "Na1" not in caution.sentence

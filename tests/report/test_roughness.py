@@ -80,7 +80,9 @@ def test_an_error_needs_three_frames_with_each_particle(studied: Any) -> None:
     _, local, mace = roughness.scanned(part)
     rows = [row for row, key in enumerate(KEYS) if key[1] == "water" or key[0] == 3]
     fewer = [
-        replace(own, keys=[KEYS[row] for row in rows], forces=own.forces[:, rows], energies=own.energies[:, rows])
+        replace(
+            own, keys=[KEYS[row] for row in rows], forces=own.forces[:, rows], energies=own.energies[:, rows]
+        )
         for own in (local, mace)
     ]
     assert [own.fewest(own.chosen()) for own in fewer] == [1, 1]
@@ -130,7 +132,9 @@ def test_the_table_and_the_paper_s_words(studied: Any) -> None:
         1000 * 0.05 / np.sqrt(2), rel=0.1
     )
     sentence = content.verdict[0][0]
-    assert sentence.startswith("Study rough (roughness): 12 scans of 3 frames. Rms difference of the force to")
+    assert sentence.startswith(
+        "Study rough (roughness): 12 scans of 3 frames. Rms difference of the force to"
+    )
     assert "Roughness in meV/Å: electrode" in sentence
 
 

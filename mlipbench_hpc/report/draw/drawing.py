@@ -10,8 +10,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -136,8 +136,8 @@ def room(axes: Axes, low: Floats, high: Floats) -> float:
 def colour_of(index: int) -> str:
     """Colour of a line: those of the palette, then the same lighter, so that lines of one figure differ."""
     turn, place = divmod(index, len(COLOURS))
-    share = 1 - PALER**turn
-    return to_hex(tuple((1 - share) * part + share for part in to_rgb(COLOURS[place])))
+    red, green, blue = (1 - PALER**turn * (1 - part) for part in to_rgb(COLOURS[place]))
+    return to_hex((red, green, blue))
 
 
 def legend_below(canvas: Canvas, axes: Axes, across: int = 3) -> None:

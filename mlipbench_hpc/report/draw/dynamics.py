@@ -54,7 +54,9 @@ def _label(own: Motion) -> str:
 def draw_function(axes: Axes, function: str, every: list[Motion]) -> None:
     """Draw one function of all runs, but for lag 0: the axis is logarithmic."""
     names = {
-        kind: list(dict.fromkeys(own.line.potential.title for own in every if own.line.potential.reference == kind))
+        kind: list(
+            dict.fromkeys(own.line.potential.title for own in every if own.line.potential.reference == kind)
+        )
         for kind in (True, False)
     }
     charges = sorted({own.ions for own in every})

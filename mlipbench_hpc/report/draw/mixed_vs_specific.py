@@ -44,15 +44,18 @@ def errors(part: Part, every: list[Judged]) -> Figure | None:
     if not known:
         return None
     targets = list(dict.fromkeys(own.ions for own in known))
-    titles = {(ions, kind): f"{ions} {part.spec.element}, {KINDS[kind][0]}" for ions in targets for kind in KINDS}
+    titles = {
+        (ions, kind): f"{ions} {part.spec.element}, {KINDS[kind][0]}" for ions in targets for kind in KINDS
+    }
     canvas, axes = grid(len(targets), len(KINDS), list(titles.values()))
     for (ions, kind), title in titles.items():
         _bars(axes[title], part, kind, [own for own in known if own.ions == ions])
         axes[title].set_ylabel(KINDS[kind][1])
-    max(axes.values(), key=lambda pane: len(pane.get_legend_handles_labels()[0])).legend()
+    _fullest(axes).legend()
     caption = (
-        "RMSE on the same test frames of each number of ions, by model and training data; of energies without "
-        "the mean error of each composition. Bars: mean over members, from the least to the greatest."
+        "RMSE on the same test frames of each number of ions, by model and training data; of energies "
+        "without the mean error of each composition. Bars: mean over members, from the least to the "
+        "greatest."
     )
     names = ("ions", "model", "trained", "centred_mean_meV", "centred_least_meV", "centred_greatest_meV",
              "force_mean_meV_per_A", "force_least_meV_per_A", "force_greatest_meV_per_A")  # fmt: skip
@@ -61,6 +64,11 @@ def errors(part: Part, every: list[Judged]) -> Figure | None:
     ]
     columns = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     return finish(f"mixed-{part.name}-errors", f"{part.name}: test errors", caption, columns, canvas)
+
+
+def _fullest(axes: dict[str, Axes]) -> Axes:
+    """The panel with most lines, whose legend therefore names those of every panel that lacks some."""
+    return max(axes.values(), key=lambda pane: len(pane.get_legend_handles_labels()[0]))
 
 
 def _ends(own: Judged, kind: str) -> tuple[float, float, float]:
@@ -120,7 +128,7 @@ def profile(part: Part, state: State, observable: Observable) -> Figure | None:
                     own.x, own.mean - 2 * own.se, own.mean + 2 * own.se, color=colour, alpha=0.22, linewidth=0
                 )
     _stretch(axes.values(), [own for _, own in known])
-    next(iter(axes.values())).legend()
+    _fullest(axes).legend()
     caption = f"{observable.title}, {state.group.title}, by training data. Bands: ± 2 SE, sampling. "
     columns = joined([(_owner(place), _rows(own)) for place, own in known])
     name = f"mixed-{part.name}-{observable.name}-{state.group.slug}"
@@ -137,17 +145,33 @@ def _rows(own: Band) -> dict[str, Floats]:
     return {"x": own.x, "mean": own.mean, "two_se": sampling, "training": training}
 
 
-def _training_words(drawn: list[Band]) -> str:
-    """Light bands as they are drawn; where there are none, that and why."""
-    if not any(np.isfinite(widths(own)[1]).any() for own in drawn):
-        return "no training bands, because reweighting does not reach the members of any of these"
-    return "light bands: ± α·σ, training (Student's t times σ without α), where reweighting reaches the members"
+def _bands(columns: dict[str, list[Any]], free: bool) -> str:
+    """What the bands are, of those that are drawn; why there are none, of the others."""
+    sampling, training = (visible(columns[name]) for name in ("two_se", "training"))
+    narrow = WHERE_NARROW * free
+    words = [
+        f"Dark bands: ± 2 SE, sampling{narrow}."
+        if sampling
+        else f"No sampling bands: 2 SE is nowhere known and small enough in two bins side by side{narrow}.",
+        "Light bands: ± α·σ, training (Student's t times σ without α), where reweighting reaches the members."
+        if training
+        else "No training bands: reweighting does not reach the members of any of these.",
+    ]
+    return " ".join(words)
+
+
+def visible(widths: list[float]) -> bool:
+    """True where two neighbours are known and one is above zero, between which a band is drawn."""
+    known = np.isfinite(np.array(widths, dtype=float))
+    wide = np.nan_to_num(np.array(widths, dtype=float)) > 0
+    return bool((known[1:] & known[:-1] & (wide[1:] | wide[:-1])).any())
 
 
 def _say(axes: Axes, words: str) -> None:
     """Words in the middle of an empty panel."""
     axes.text(0.5, 0.5, words.replace(": ", ":\n"), transform=axes.transAxes, ha="center", va="center",
-              fontsize=8, color=INK)  # fmt: skip
+              fontsize=8, color=INK,
+              bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85})  # fmt: skip
 
 
 def _about(part: Part, state: State) -> str:
@@ -192,14 +216,14 @@ def ions(part: Part, state: State, observable: Observable, free: bool) -> Figure
         _say(axes[titles[key]], words)
     _same_heights(axes.values(), [own for _, own in known.values()], free)
     what = f"Free energy of {observable.species}, −kT ln c" if free else observable.title
-    caption = (
-        f"{what}, {state.group.title}, a row for each model, a column for each way of training. Dark bands: "
-        f"± 2 SE, sampling{WHERE_NARROW * free}; {_training_words([own for _, own in known.values()])}. "
-    )
-    caption += SHIFTED * free
     columns = joined(
         [(_owner(place), _free(own, state) if free else _rows(own)) for place, own in known.values()]
     )
+    caption = (
+        f"{what}, {state.group.title}, a row for each model, a column for each way of training. "
+        f"{_bands(columns, free)} "
+    )
+    caption += SHIFTED * free
     name = f"mixed-{part.name}-{'free-energy-' * free}{observable.name}-{state.group.slug}"
     about = _about(part, state)
     return finish(name, f"{part.name}: {what}", caption + about, columns, canvas)
@@ -259,7 +283,7 @@ def distribution(part: Part, state: State, observable: Observable) -> Figure | N
             if place.arm.label == name:
                 colour = colour_of(part.spec.models.index(place.model))
                 axes[name].step(*every[place.line.name], where="mid", color=colour, label=place.model)
-    axes[names[0]].legend()
+    _fullest(axes).legend()
     caption = f"{observable.title}, {state.group.title}: all frames of all replicas, by training data. "
     columns = joined(
         [(_owner(place), dict(zip(("x", "density"), every[place.line.name], strict=True))) for place in known]

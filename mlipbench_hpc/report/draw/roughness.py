@@ -43,8 +43,9 @@ def curves(study: str, every: list[Scans]) -> Figure | None:
     canvas.legend(*first.get_legend_handles_labels(), loc="outside lower left", ncols=4)
     caption = (
         "Energy from that at the start, and net force along the scan, while one water or ion is moved as a "
-        f"whole. Drawn is the first scan of each kind, {len(shown)} of the {count(len(every[0].keys), 'scan')} "
-        f"that the numbers are of: {'; '.join(map(_scan, shown.values()))}. A line for each member of each committee; black: "
+        f"whole. Drawn is the first scan of each kind, {len(shown)} of the "
+        f"{count(len(every[0].keys), 'scan')} that the numbers are of: "
+        f"{'; '.join(map(_scan, shown.values()))}. A line for each member of each committee; black: "
         "reference potential."
     )
     parts = [
@@ -102,7 +103,8 @@ def points(study: str, every: list[Scans]) -> Figure | None:
         logarithmic(axes)
     caption = (
         "Roughness of the force along scans: root mean square of what a cubic cannot follow over half an "
-        "Ångström. Large: over all scans and members, ± 2 SE where an error is determined; small: each scan by each member."
+        "Ångström. Large: over all scans and members, ± 2 SE where an error is determined; small: each "
+        "scan by each member."
     )
     rows = [
         ({"potential": own.whose}, {

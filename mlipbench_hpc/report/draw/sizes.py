@@ -31,9 +31,9 @@ def errors(study: str, every: list[Point]) -> Figure | None:
         axes[kind].set_ylabel(label)
     axes["energy"].legend()
     caption = (
-        "Errors on the same test set against the number n of training structures. Markers: mean over repeats, "
-        "each trained on a training set of its own; bands: least to greatest, none of a single repeat, whose "
-        f"spread is not known. Repeats: {_repeats(known)}."
+        "Errors on the same test set against the number n of training structures. Markers: mean over "
+        "repeats, each trained on a training set of its own; bands: least to greatest, none of a single "
+        f"repeat, whose spread is not known. Repeats: {_repeats(known)}."
     )
     title = f"{study}: errors against training structures"
     return finish(f"data-efficiency-{study}", title, caption, _columns(known), canvas)

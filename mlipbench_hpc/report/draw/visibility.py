@@ -73,7 +73,8 @@ def floors(study: str, own: Composed, errors: list[WaterErrors]) -> Figure | Non
     canvas, axes = new_axes(SIZE, "radius / Å", "force on a water / meV/Å")
     for place, (kind, every) in enumerate(known.items()):
         values, widths = (np.array([getattr(one, name) for _, one in every]) for name in ("value", "error"))
-        axes.errorbar([radius for radius, _ in every], values, 2 * np.nan_to_num(widths), color=BLACK, linestyle=DASHES[place],
+        radii = [radius for radius, _ in every]
+        axes.errorbar(radii, values, 2 * np.nan_to_num(widths), color=BLACK, linestyle=DASHES[place],
                       marker="o", markersize=3, capsize=2, label=f"floor, {KINDS[kind]}")  # fmt: skip
     for place, error in enumerate(errors):
         _draw(axes, error, colour_of(place))

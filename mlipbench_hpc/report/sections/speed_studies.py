@@ -34,7 +34,10 @@ def _content(part: Part) -> Content:
     doubts = _doubts(entries)
     details: list[Block] = [speed.speeds(entries), speed.conditions(entries), speed.packages(entries)]
     blocks: list[Block] = [
-        *([Points([f"{listed(own)}: {words}" for words, own in doubts.items()], warnings=True)] * bool(doubts)),
+        *(
+            [Points([f"{listed(own)}: {words}" for words, own in doubts.items()], warnings=True)]
+            * bool(doubts)
+        ),
         Gallery([figure for figure in drawn if figure], NOTHING),
         *([table(part, every)] if every else []),
         *([beside] if beside else []),

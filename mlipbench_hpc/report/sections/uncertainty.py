@@ -38,8 +38,8 @@ def _nothing(results: Results) -> str:
     if not elsewhere:
         return f"{NOTHING}."
     return (
-        f"{NOTHING} outside studies. Committees of {listed(elsewhere)} are: their α is in results.json, and in "
-        "the section of a study that uses it."
+        f"{NOTHING} outside studies. Committees of {listed(elsewhere)} are: their α is in results.json, and "
+        "in the section of a study that uses it."
     )
 
 
