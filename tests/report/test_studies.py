@@ -30,7 +30,7 @@ from mlipbench_hpc.report.draw.dynamics import draw_function
 from mlipbench_hpc.report.draw.thermostats import moving_average
 from mlipbench_hpc.report.extremes import Extremes
 from mlipbench_hpc.report.html import build_report
-from mlipbench_hpc.report.section import Points
+from mlipbench_hpc.report.section import Gallery, Points
 from mlipbench_hpc.report.sections.data_efficiency import SECTION as LEARNING
 from mlipbench_hpc.report.sections.dynamics import SECTION as MOTION
 from mlipbench_hpc.report.sections.foundation import SECTION as FOUNDATION
@@ -39,6 +39,7 @@ from mlipbench_hpc.report.sections.speed import SECTION as SPEED
 from mlipbench_hpc.report.sections.speed_studies import SECTION as COST
 from mlipbench_hpc.report.sections.stability import SECTION as HOLD
 from mlipbench_hpc.report.sections.thermostats import SECTION as HEAT
+from mlipbench_hpc.report.sections.uncertainty import SECTION as UNCERTAINTY
 from mlipbench_hpc.report.studies import own, parts
 
 DRAW = {"dataset": "spcfw", "validation": 20, "test": 40}
@@ -781,3 +782,23 @@ def test_a_run_of_another_system_is_not_compared(compared: Any) -> None:
     content = FOUNDATION.build(own(collected(compared)))
     words = [caution.sentence for caution in content.warnings if caution.place == "large-0"]
     assert any("charged is not compared: it has not run, or is of other atoms" in one for one in words)
+
+
+def test_committees_that_studies_calibrate_are_named_where_the_campaign_has_none(studied: Any) -> None:
+    """Of the campaign's own committee there is no α; `learning` has one, and the page does not deny it."""
+    studied.tasks[:] = [task for task in studied.tasks if task.verb != "calibrate"]
+    nothing = _gallery(studied).nothing
+    assert nothing == "No committee of two or more members is evaluated."
+    learn(studied)
+    studied.commit("calibrate", {"committee": "learning-local-10", "round": 0}, {"compositions": {}}, {})
+    nothing = _gallery(studied).nothing
+    assert nothing.startswith(
+        "No committee of two or more members is evaluated outside studies. Committees of"
+    )
+    assert "learning are" in nothing
+
+
+def _gallery(campaign: Any) -> Gallery:
+    blocks = UNCERTAINTY.build(own(collected(campaign))).blocks
+    (gallery,) = [block for block in blocks if isinstance(block, Gallery)]
+    return gallery
