@@ -34,9 +34,14 @@ def _separation_row(results: Results, item: Item) -> list[str]:
         return [name, number(item.values.get("test")), UNKNOWN, UNKNOWN, UNKNOWN, _common(item.values)]
     near, apart = nearness(record, inefficiency(results, name)), record["frames"].get("-1", 0)
     members = item.values["members"]
-    dependent = NOTHING if near[1] is None else number(near[1] / members)
-    return [name, number(item.values["test"]), number(near[0] / members), dependent, number(apart / members),
+    dependent = NOTHING if near[1] is None else _mean(near[1], members)
+    return [name, number(item.values["test"]), _mean(near[0], members), dependent, _mean(apart, members),
             _common(item.values)]  # fmt: skip
+
+
+def _mean(total: int, members: int) -> str:
+    """Mean of a count over members: an integer where it is one, else with one decimal."""
+    return number(total // members) if total % members == 0 else f"{total / members:.1f}"
 
 
 def _common(values: dict[str, Any]) -> str:
@@ -68,11 +73,11 @@ def warnings(results: Results) -> list[str]:
         if near and independent:
             members = item.values["members"]
             sentences.append(
-                f"split {name}: {number(beside / members)} of {number(item.values['test'])} "
-                "test frames are next to a training frame of the same trajectory, and "
-                f"{number(near / members)} nearer than independent frames of the slowest trajectory are "
-                f"({number(independent)} frames): errors on them may be too small; use `group_by`, or "
-                "increase `every`."
+                f"split {name}: {_mean(beside, members)} of {number(item.values['test'])} test frames"
+                f"{' (mean over members)' * (members > 1)} are next to a training frame of the same "
+                f"trajectory, and {_mean(near, members)} nearer than independent frames of the slowest "
+                f"trajectory are ({number(independent)} frames): errors on them may be too small; use "
+                "`group_by`, or increase `every`."
             )
     return sentences
 

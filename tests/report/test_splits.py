@@ -33,6 +33,16 @@ def test_what_two_members_have_in_common(campaign: Any, common: float | None, wo
     assert table.rows[0][-1] == words
 
 
+def test_counts_are_integers_unless_they_are_means_over_members(campaign: Any) -> None:
+    """Of four members 8 test frames in all are next to a training frame, 3 of no trajectory with any."""
+    values = {"train": 8, "members": 4, "test": 20, "separation": RECORD}
+    campaign.commit("split", {"split": "main", "train": 8}, values, {})
+    campaign.tasks = [task for task in campaign.tasks if task.verb != "split" or task.subject["train"] == 8]
+    table = separation(collect(campaign.document, campaign.tasks, campaign.store))
+    assert table is not None
+    assert table.rows[0][1:5] == ["20", "2", "–", "0.8"], "3 / 4"
+
+
 def test_a_single_frame_determines_no_scatter_of_energies(campaign: Any) -> None:
     entries = {
         formula: {"frames": frames, "mean_eV": 0.5, "scatter_meV_per_atom": scatter}
