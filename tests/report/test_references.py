@@ -12,7 +12,7 @@ from mlipbench_hpc.report.sections.comparison import SECTION
 
 @pytest.mark.parametrize(("shift", "differ"), [(0.0, False), (2.0, False), (6.0, True)])
 def test_references_of_one_system_are_compared(campaign: Any, shift: float, differ: bool) -> None:
-    """Shifted by so many errors of a run, over √2 of two runs each and √2 of the difference: as many."""
+    """Shifted by so many errors of a run, which are those of a difference of two runs each: 2 and 6."""
     campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
     add(campaign, "truth", None, ions=0)
     add(campaign, "again", None, ions=0, shift=shift)
