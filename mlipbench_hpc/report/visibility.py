@@ -92,10 +92,10 @@ class Composed:
             by_host.setdefault(host, []).extend([forces] if exchanged(forces) else [])
         return floor(list(by_host.values()))
 
-    def unexchanged(self, radius: float, kind: int) -> int:
-        """Waters with several composed frames that are all the host itself."""
-        every = self._forces(radius, kind).values()
-        return sum(len(forces) > 1 and not exchanged(forces) for forces in every)
+    def too_small(self, radius: float, kind: int) -> bool:
+        """True where the cell has nothing to exchange: waters have several composed frames, all the host."""
+        every = [forces for forces in self._forces(radius, kind).values() if len(forces) > 1]
+        return bool(every) and not any(map(exchanged, every))
 
     def known(self, kind: int) -> list[tuple[float, Floor]]:
         """Radii in Å at which there is a floor, and the floors."""
@@ -223,7 +223,7 @@ def floors(part: Part, own: Composed) -> Table:
     """One row for each radius and kind of composed frames."""
     rows = [
         [number(radius), KINDS[kind], number(known.waters),
-         TOO_SMALL if not known.waters and own.unexchanged(radius, kind) else _words(known), number(left),
+         TOO_SMALL if own.too_small(radius, kind) else _words(known), number(left),
          number(own.floor(radius, kind, left).value)]
         for kind in own.kinds
         for radius in own.radii
@@ -340,11 +340,9 @@ def sentence(part: Part, seen: list[Sight], own: Composed | None) -> str:
     ends = known if len(known) < 2 else [known[0], known[-1]]
     floors = [f"{_words(one)} meV/Å at {number(radius)} Å" for radius, one in ends]
     state += f" Locality floor with {KINDS[kind]}: {', '.join(floors)}." if floors else " No locality floor."
-    small = [radius for radius in own.radii if radius not in dict(known) and own.unexchanged(radius, kind)]
-    if not small:
-        return state
-    at = listed([number(radius) for radius in small])
-    return f"{state} At {at} Å nothing is exchanged: the cell is too small for a floor; use a larger one."
+    at = [number(radius) for radius in own.radii if own.too_small(radius, kind)]
+    small = f" At {listed(at)} Å nothing is exchanged: the cell is too small for a floor; use a larger one."
+    return state + small * bool(at)
 
 
 def cautions(part: Part, own: Composed | None) -> list[Caution]:
@@ -356,7 +354,12 @@ def cautions(part: Part, own: Composed | None) -> list[Caution]:
         words.append(
             f"the floor is of {count(hosts, 'host')}: at least {FEWEST_HOSTS} are needed for an error."
         )
-    empty = [radius for radius in own.radii for kind in own.kinds if not own.floor(radius, kind).waters]
+    empty = [
+        radius
+        for radius in own.radii
+        for kind in own.kinds
+        if not (own.floor(radius, kind).waters or own.too_small(radius, kind))
+    ]
     if empty or not own.kinds:
         radii = ", ".join(number(radius) for radius in dict.fromkeys(empty or own.radii))
         words.append(

@@ -93,7 +93,8 @@ def test_a_radius_beyond_which_nothing_is_exchanged_has_no_floor(studied: Any) -
     own = visibility.composed(parts(collected(studied), "visibility")[0])
     assert own is not None
     assert own.floor(8.0, 1).waters == 0
-    assert own.unexchanged(8.0, 1) == 6
+    assert (own.too_small(8.0, 1), own.too_small(4.0, 1)) == (True, False)
+    assert not [one for one in content.warnings if "no two composed frames" in one.sentence]
     assert np.isnan(own.at(6.0, 1)[0]), "nothing to interpolate to"
     tables = [block for block in content.blocks if hasattr(block, "rows")]
     assert [row[3] for row in tables[1].rows if row[0] == "8.00"] == [visibility.TOO_SMALL] * 2
