@@ -28,7 +28,7 @@ def _sentence(group: Group, own: Line, its: Line) -> str:
     ]
     return (
         f"References differ by more than {SIGMAS:g} combined standard errors: {listed(parts)}: either they "
-        "are different potentials, or their errors are too small, and so are those of differences to them; say "
+        "are different potentials, or their errors are too small, as those of differences to them are; say "
         "which is the truth, or use longer runs."
     ) * bool(parts)
 
