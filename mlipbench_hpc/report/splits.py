@@ -9,6 +9,7 @@ from mlipbench_hpc.report.text import NOTHING, number
 
 UNKNOWN = "not known"
 MOST_OFFSETS = 12
+MOST_SPLITS = 6  # in one sentence
 
 
 def separation(results: Results) -> Table | None:
@@ -64,22 +65,27 @@ def inefficiency(results: Results, split: str) -> float | None:
 
 
 def warnings(results: Results) -> list[str]:
-    """One sentence for each split whose test frames are not independent of its training frames."""
-    sentences = []
+    """One sentence for the splits whose test frames are not independent of their training frames."""
+    parts, members = list[str](), 1
     for item in results.of("split"):
         record, name = item.values.get("separation"), str(item.subject["split"])
         independent = inefficiency(results, name) if record else None
         beside, near = nearness(record, independent) if record else (0, None)
         if near and independent:
-            members = item.values["members"]
-            sentences.append(
-                f"split {name}: {_mean(beside, members)} of {number(item.values['test'])} test frames"
-                f"{' (mean over members)' * (members > 1)} are next to a training frame of the same "
-                f"trajectory, and {_mean(near, members)} nearer than independent frames of the slowest "
-                f"trajectory are ({number(independent)} frames): errors on them may be too small; use "
-                "`group_by`, or increase `every`."
+            own, members = item.values["members"], max(members, item.values["members"])
+            parts.append(
+                f"{name}: {_mean(beside, own)} and {_mean(near, own)} of {number(item.values['test'])} "
+                f"({number(independent)} frames)"
             )
-    return sentences
+    if not parts:
+        return []
+    more = [f"{len(parts) - MOST_SPLITS} more, as the table says"] * (len(parts) > MOST_SPLITS)
+    return [
+        "test frames are next to a training frame of the same trajectory, and nearer than independent frames "
+        f"of the slowest trajectory are (in brackets): errors on them may be too small; use `group_by`, or "
+        f"increase `every`. Of the splits{' (mean over members)' * (members > 1)} "
+        f"{'; '.join(parts[:MOST_SPLITS] + more)}."
+    ]
 
 
 def offsets(results: Results) -> Table | None:
