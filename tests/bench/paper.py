@@ -30,14 +30,14 @@ def spent(*command: str) -> tuple[float, float]:
 
 
 def planned(path: Path):
-    """The campaign and its plan, as if all environments were here."""
+    """The campaign and its plan, as if all environments were here; its files are read the first time alone."""
     from mlipbench_hpc.architectures.card import find
     from mlipbench_hpc.campaign.load import validate
     from mlipbench_hpc.contract.versions import verb_versions
     from mlipbench_hpc.plan.expand import Setting, environments, expand
     from mlipbench_hpc.potentials.card import find as potentials
 
-    validated = validate(path)
+    validated = validate(path, cache=path.parent / "facts")
     names = environments(validated.campaign, find(), potentials())
     setting = Setting(
         validated.datasets, validated.systems, find(), {name: f"venv:{name}" for name in names},
