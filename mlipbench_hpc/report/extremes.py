@@ -32,7 +32,9 @@ class Extremes:
         if not known:
             return None
         spread = stdev(known) if len(known) > 1 else math.nan
-        return cls(fmean(known), min(known), max(known), len(known), spread)
+        least, greatest = min(known), max(known)
+        # The mean of equal numbers is off by a rounding, on either side of them.
+        return cls(min(max(fmean(known), least), greatest), least, greatest, len(known), spread)
 
     @property
     def error(self) -> float:

@@ -19,7 +19,7 @@ from mlipbench_hpc.studies.stability import run_name
 
 DEVIATION = "largest_conserved_deviation_meV_per_atom"
 # Section IV.B of arXiv:2602.22931, 100 ps with models of 50 structures: unstable of three, by architecture.
-PAPER_UNSTABLE, PAPER_RUNS, PAPER_SIZE, PAPER_PS = {"dp": 2, "dp-mp": 2, "mace": 0}, 3, 50, 100
+PAPER_UNSTABLE, PAPER_RUNS, PAPER_SIZE, PAPER_PS = {"dp": 2, "dp-jax": 2, "dp-mp": 2, "mace": 0}, 3, 50, 100
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ ROUNDING = 1e-9
 TOO_SMALL = "nothing beyond this radius is exchanged: the cell is too small for a floor"
 # Table II and section IV.C of arXiv:2602.22931: receptive field in Å, and how many waters see all ions.
 MOST, PART = "nearly all", "many do not"
-PAPER = {"dp": (6.0, PART), "grace-1l": (6.0, PART), "dp-mp": (10.0, MOST), "mace": (10.0, MOST)}
+PAPER = {
+    "dp": (6.0, PART), "dp-jax": (6.0, PART), "grace-1l": (6.0, PART), "dp-mp": (10.0, MOST),
+    "mace": (10.0, MOST),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

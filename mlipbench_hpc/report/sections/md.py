@@ -123,9 +123,9 @@ def about(results: Results, name: str) -> str:
 
 
 def _of_analyses(results: Results, name: str) -> list[str]:
-    """Warnings of the worker, equal ones of several replicas together."""
+    """Warnings of the reader of recorded runs and of analyses, equal ones of several replicas together."""
     by_sentence: dict[str, list[str]] = {}
-    for item in results.of("analyse", md=name):
+    for item in [*results.of("md", md=name), *results.of("analyse", md=name)]:
         for sentence in item.notes:
             by_sentence.setdefault(sentence, []).append(str(item.subject["replica"]))
     return [f"replica {listed(replicas)}: {sentence}." for sentence, replicas in by_sentence.items()]
