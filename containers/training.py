@@ -107,7 +107,7 @@ def simulate(card: Card, potential: Driving, dtype: str) -> None:
     system = System.prepare(labelled(1).atoms(0), fixed=[])
     ends = {name: step(name, potential, system, dtype) for name in card.engines}
     first, *others = ends.values()
-    apart = max(float(np.abs(other - first).max()) for other in others)
+    apart = max((float(np.abs(other - first).max()) for other in others), default=0.0)
     assert apart < APART[dtype], f"{', '.join(ends)}: {apart} Å apart after one step"
     print(f"{', '.join(ends)}: forces of the evaluator, {apart:.1e} Å apart after one step")
 

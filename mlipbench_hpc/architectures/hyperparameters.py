@@ -18,6 +18,7 @@ class Hyperparameter:
 
     The items of a list have the type of its default's first one, and the limits hold for each of them.
     less_than: the hyperparameter that this one must stay below, both of them numbers.
+    at_most: the one that it must not exceed; of a list its last item counts.
     legacy: the value that reproduces models from before this hyperparameter existed; it enters no key, so
     that a new hyperparameter does not change the keys of older models.
     """
@@ -29,6 +30,7 @@ class Hyperparameter:
     maximum: float | None = None
     choices: tuple[Any, ...] | None = None
     less_than: str | None = None
+    at_most: str | None = None
     legacy: Any = None
 
     def complaint(self, value: object) -> str | None:
@@ -58,6 +60,7 @@ class Hyperparameter:
         limits += [f"at most {self.maximum}"] if self.maximum is not None else []
         limits += [f"one of {', '.join(map(str, self.choices))}"] if self.choices is not None else []
         limits += [f"less than {self.less_than}"] if self.less_than is not None else []
+        limits += [f"at most {self.at_most}"] if self.at_most is not None else []
         kind = f"list of {self._items}, each" if self.type == "list" else self.type
         return f"{kind} {' and '.join(limits)}" if limits else kind.removesuffix(", each")
 

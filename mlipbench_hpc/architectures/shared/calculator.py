@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
@@ -29,5 +30,7 @@ class EnergyAndForces(Calculator):
         """Fill results."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         assert self.atoms is not None
-        energy, forces = self.answer(self.atoms)
+        # Neighbour lists drop pairs without a distance, which would leave the energy of isolated atoms.
+        whole = bool(np.isfinite(self.atoms.positions).all())
+        energy, forces = self.answer(self.atoms) if whole else (np.nan, np.full((len(self.atoms), 3), np.nan))
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
