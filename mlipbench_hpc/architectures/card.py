@@ -15,7 +15,9 @@ from typing import Any, Protocol, TypeVar
 from mlipbench_hpc.architectures.hyperparameters import (
     TYPES,
     Hyperparameter,
+    disorder,
     legacy_values,
+    limited,
     merged,
     settings_of,
 )
@@ -216,7 +218,7 @@ def _inconsistent(card: Card) -> list[Problem]:
         wrong += unknown_engines(kernel.engines)
     wrong += [
         (f"hyperparameters.{name}.{key}", f"no number among the hyperparameters is called {other!r}")
-        for name, other, key in _ordered(card)
+        for name, other, key in limited(card.hyperparameters)
         if not {_type(card, name), _type(card, other)} <= {"int", "float", *["list"] * (key == "at_most")}
     ]
     for preset, values in card.presets.items():
@@ -275,16 +277,6 @@ def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Pro
     return wrong
 
 
-def _ordered(card: Card) -> list[tuple[str, str, str]]:
-    """Hyperparameters that another limits, each with the name of that other and the key that says so."""
-    return [
-        (name, other, key)
-        for name, one in card.hyperparameters.items()
-        for key, other in (("less_than", one.less_than), ("at_most", one.at_most))
-        if other
-    ]
-
-
 def _type(card: Card, name: str) -> str:
     return card.hyperparameters[name].type if name in card.hyperparameters else ""
 
@@ -294,19 +286,7 @@ def _check_order(
 ) -> list[Problem]:
     """Mistakes of values that another limits, at the one of both that the campaign states."""
     values = {name: one.default for name, one in card.hyperparameters.items()} | {**chosen, **overrides}
-    wrong = []
-    for low, high, key in _ordered(card):
-        value, limit = (
-            values[name][-1] if _type(card, name) == "list" else values[name] for name in (low, high)
-        )
-        if value < limit or (value == limit and key == "at_most"):
-            continue
-        below, above = ("less than", "more than") if key == "less_than" else ("at most", "at least")
-        own = low in overrides or high not in overrides
-        name, other, words = (low, high, below) if own else (high, low, above)
-        expected = f"{words} {other}, which is {values[other]!r}"
-        wrong.append((f"{where}.{name}", f"expected {expected}, received {values[name]!r}"))
-    return wrong
+    return [(f"{where}.{name}", words) for name, words in disorder(card.hyperparameters, values, overrides)]
 
 
 def _unknown(card: Card, name: str) -> str:

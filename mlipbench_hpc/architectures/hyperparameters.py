@@ -4,7 +4,7 @@ This is all that the worker needs of a card.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,32 @@ def settings_of(data: Mapping[str, Any], section: str = "hyperparameters") -> di
 def _setting(table: Mapping[str, Any]) -> Hyperparameter:
     values: dict[str, Any] = {key: tuple(v) if key == "choices" else v for key, v in table.items()}
     return Hyperparameter(**values)
+
+
+def limited(settings: Settings) -> list[tuple[str, str, str]]:
+    """Settings that another limits, each with the name of that other and the key that says so."""
+    return [
+        (name, other, key)
+        for name, one in settings.items()
+        for key, other in (("less_than", one.less_than), ("at_most", one.at_most))
+        if other
+    ]
+
+
+def disorder(
+    settings: Settings, values: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Values beyond that of another: name and reason, at the one of both that `overrides` states."""
+    for low, high, key in limited(settings):
+        value, limit = (
+            values[name][-1] if settings[name].type == "list" else values[name] for name in (low, high)
+        )
+        if value < limit or (value == limit and key == "at_most"):
+            continue
+        below, above = ("less than", "more than") if key == "less_than" else ("at most", "at least")
+        own = low in overrides or high not in overrides
+        name, other, words = (low, high, below) if own else (high, low, above)
+        yield name, f"expected {words} {other}, which is {values[other]!r}, received {values[name]!r}"
 
 
 def merged(settings: Settings, preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
