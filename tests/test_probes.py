@@ -32,9 +32,9 @@ md:
     committee: pairs
     start: {dataset: film, frames: [1, 3]}
     timestep: 0.1 fs
-    length: 12 fs
-    frame_every: 0.4 fs
-    checkpoint_every: 4 fs
+    length: 6 fs                            # before the toy's water breaks apart
+    frame_every: 0.2 fs
+    checkpoint_every: 2 fs
     fixed_layers: 3
     stability: {temperature: 100000 K, conserved_energy: 1 eV/atom, contact: 0.5 Å}
     replicas: 2
@@ -130,7 +130,7 @@ def test_roughness_is_what_scipy_leaves_of_the_scans(finished: Path) -> None:
         rough = numbers[name]["roughness_meV_per_A"]
         assert rough["value"] == pytest.approx(1000 * np.sqrt(np.mean(np.square(own))))
     apart = 1000 * np.sqrt(np.mean(np.square(np.array(forces[:2]) - forces[2])))
-    assert numbers["pairs"]["rms_from_reference_meV_per_A"] == pytest.approx(apart)
+    assert numbers["pairs"]["rms_from_reference_meV_per_A"]["value"] == pytest.approx(apart)
 
 
 def test_coordination_is_that_of_the_trajectories(finished: Path) -> None:
@@ -138,7 +138,7 @@ def test_coordination_is_that_of_the_trajectories(finished: Path) -> None:
     for _, folder in tasks(finished, "md"):
         trajectory = open_trajectory(folder / "trajectory.nc")
         frames = np.asarray(trajectory.positions, dtype=float)
-        analysed = np.flatnonzero(trajectory.times > 0.0012 + 1e-6)
+        analysed = np.flatnonzero(trajectory.times > 0.0006 + 1e-6)
         analysed = analysed[: len(analysed) // 10 * 10]
         apart = frames[:, trajectory.numbers == 8] - frames[:, trajectory.numbers == 11]
         apart -= np.rint(apart / np.diag(CELL)) * np.diag(CELL)

@@ -114,11 +114,17 @@ def test_they_are_joined_into_one_page(parts: Path) -> None:
     assert len(verdicts) == 5
     assert verdicts["dp-mixed", "cosine"] in ("differs", "unresolved", "withheld")
     average = numbers["averages"]["dp-inner"]
-    difference = average["dp-mixed"]["cosine"]["mean"] - average["truth-inner"]["cosine"]["mean"]
+    cosines = [average[name]["cosine"] for name in ("dp-mixed", "truth-inner")]
     (own,) = (test for test in numbers["primary"] if test["number"] == "cosine")
-    assert own["difference"] == pytest.approx(difference)
+    assert cosines[1] is not None
+    if cosines[0] is None:
+        # A model trained for seconds may lose its water, which is then no average of anything.
+        assert own["verdict"] == "withheld"
+    else:
+        assert own["difference"] == pytest.approx(cosines[0]["mean"] - cosines[1]["mean"])
     page = (out / "truth.md").read_text(encoding="utf-8")
     assert socket.gethostname() not in page
     assert str(parts) not in page
-    assert (out / "truth-differences.png").exists()
-    assert (out / "truth-profiles.png").exists()
+    figures = {path.name for path in out.glob("*.png")}
+    drawn = {"truth-differences.png", "truth-profiles.png"}
+    assert figures == drawn if cosines[0] else figures < drawn

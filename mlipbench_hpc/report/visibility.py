@@ -88,12 +88,13 @@ class Composed:
     def floor(self, radius: float, kind: int, most: float = np.inf) -> Floor:
         """Floor in meV/Å, of frames from which at most so many waters were left out.
 
-        Of waters beyond whose radius something was exchanged; of no waters where that is none.
+        Of no waters where the cell has nothing to exchange beyond the radius. A water that answers to nothing
+        that was exchanged counts: to leave it out would make the floor of a short-ranged potential too high.
         """
         by_host = dict[int, list[Floats]]()
         for (host, _), forces in self._forces(radius, kind, most).items():
-            by_host.setdefault(host, []).extend([forces] if exchanged(forces) else [])
-        return floor(list(by_host.values()))
+            by_host.setdefault(host, []).append(forces)
+        return floor([] if self.too_small(radius, kind) else list(by_host.values()))
 
     def too_small(self, radius: float, kind: int) -> bool:
         """True where the cell has nothing to exchange: waters have several composed frames, all the host."""

@@ -163,7 +163,7 @@ def test_more_neighbours_than_deepmd_kit_has_places_for_are_refused() -> None:
     with pytest.raises(TaskFailure, match=MANY):
         model.evaluate(salt, 1)
     with pytest.raises(TaskFailure, match=MANY):
-        model.calculator().energy_and_forces(atoms)
+        model.calculator().answer(atoms)
     with pytest.raises(TaskFailure, match=MANY):
         adapter.jax_md(KEPT / "water", {}, [1, 8, 11], model).arrange(atoms, 4.4)
 
