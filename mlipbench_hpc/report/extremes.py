@@ -22,7 +22,11 @@ class Extremes:
     def of(cls, values: Iterable[float | None]) -> "Extremes | None":
         """Of the values that are finite numbers; None without any."""
         known = [value for value in values if value is not None and math.isfinite(value)]
-        return cls(fmean(known), min(known), max(known), len(known)) if known else None
+        if not known:
+            return None
+        least, most = min(known), max(known)
+        # The mean of equal values may be rounded past them, and no bar has an error below zero.
+        return cls(min(max(fmean(known), least), most), least, most, len(known))
 
     def words(self) -> str:
         """`12.3 (11.0 to 13.9)`; of a single value that alone."""

@@ -30,7 +30,7 @@ def spent(*command: str) -> tuple[float, float]:
 
 
 def planned(path: Path):
-    """The campaign and its plan, as if all environments were here; its files are read the first time alone."""
+    """The campaign and its plan, as if all environments were here; its files are read the first time."""
     from mlipbench_hpc.architectures.card import find
     from mlipbench_hpc.campaign.load import validate
     from mlipbench_hpc.contract.versions import verb_versions
