@@ -19,6 +19,7 @@ from mlipbench_hpc.data.frames import Floats, Frames, Ints
 
 # Å between the places of a metal atom in two frames, beyond which it is not the same one.
 SAME_SITE_A = 1.5
+FEWEST_HOSTS = 3  # of fewer, an error over hosts is half the difference of two, which is no estimate
 Contacts = Mapping[tuple[int, int], float]
 Mask = NDArray[np.bool_]
 
@@ -199,7 +200,8 @@ def floor(forces: Sequence[Sequence[Floats]]) -> Floor:
     """Of forces (D, 3) eV/Å on each water of each host, in D composed frames.
 
     √⟨σ²⟩, σ² the variance (ddof = 1) over donors of a component of the net force, averaged over components,
-    waters and hosts. Error: jackknife over hosts, since waters of one frame are alike; NaN for one host.
+    waters and hosts. Error: jackknife over hosts, since waters of one frame are alike; NaN for fewer than
+    three hosts.
     """
     from mlipbench_hpc.analysis.blocks import jackknife
 
@@ -208,7 +210,7 @@ def floor(forces: Sequence[Sequence[Floats]]) -> Floor:
     waters = int(sums[:, 1].sum())
     if not waters:
         return Floor(float("nan"), float("nan"), 0)
-    if len(sums) < 2:
-        return Floor(float(np.sqrt(sums[0, 0] / waters)), float("nan"), waters)
+    if len(sums) < FEWEST_HOSTS:
+        return Floor(float(np.sqrt(sums[:, 0].sum() / waters)), float("nan"), waters)
     value, error = jackknife(sums, lambda part: np.sqrt(part[0] / part[1]))
     return Floor(float(value), float(error), waters)

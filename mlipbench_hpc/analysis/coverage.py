@@ -1,26 +1,31 @@
-"""Coverage: how often bands hold the truth, over independent committees and numbers; own runs of members.
+"""Coverage: how often bands hold the truth, over independent committees; own runs of members.
 
 Each member i of a committee of M has its own run: averages x_i with standard errors e_i. Their variance s²
 (ddof = 1) holds the spread of training and the noise of sampling, so σ² = s² - <e²>, not below 0. The
 committee's mean then differs from a truth t ± e_t by sampling, √(<e²>/M + e_t²), and by training,
 √(α² + 1/M)·σ (the model behind Eq. S11 of arXiv:2602.22931).
 
-σ of a few members scatters: in units of an error that is estimated from M members a deviation is distributed
-like Student's t of M - 1 degrees of freedom, with M = 6 within one error in 64 %, within two in 90 %, and of
-rms 1.29, where the error itself is right.
+σ of a few members scatters, so that a deviation over its error is no normal number, and all committees are
+compared with one truth, so that its error moves all deviations together: they are not independent, however
+many there are. What to expect of N committees whose errors are right, and how far that scatters, is therefore
+simulated from the model above. Numbers of one committee depend on each other: each is counted by itself.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
 import numpy as np
 
 from mlipbench_hpc.analysis.spread import Spread, pooled_spread
 from mlipbench_hpc.data.frames import Floats
 
-INTERVAL = (0.025, 0.975)
+INTERVAL = (0.025, 0.5, 0.975)
 FEWEST = 2
+DRAWS = 8000
+Kind = Literal["sampling", "training", "both"]
 
 
 @dataclass(frozen=True)
@@ -62,54 +67,73 @@ def own_runs(values: Floats, errors: Floats, dofs: Floats, blocks: int = 10) -> 
 
 @dataclass(frozen=True)
 class Deviation:
-    """Difference of a committee's mean to the truth, with both errors; all in the unit of the number.
+    """Difference of a committee's mean to the truth, with its errors; all in the unit of the number.
 
-    sampling: of both sides; training: √(α² + 1/M)·σ.
+    own, truth: sampling errors of both sides, truth_dof: degrees of freedom of the latter; scale:
+    √(α² + 1/M).
+
+    variance: over the members without the noise of their runs, below 0 where they differ by less than it.
     """
 
     difference: float
-    sampling: float
-    training: float
+    own: float
+    truth: float
+    truth_dof: float
+    scale: float
+    variance: float
+    members: int
+
+    @property
+    def sampling(self) -> float:
+        """Sampling error of both sides."""
+        return math.hypot(self.own, self.truth)
+
+    @property
+    def training(self) -> float:
+        """√(α² + 1/M)·σ."""
+        return self.scale * math.sqrt(max(0.0, self.variance))
 
     @property
     def both(self) -> float:
         """Both errors, added in squares."""
         return math.hypot(self.sampling, self.training)
 
+    def error(self, kind: Kind) -> float:
+        """Error of that kind."""
+        return {"sampling": self.sampling, "training": self.training, "both": self.both}[kind]
 
-def deviation(own: OwnRuns, truth: float, truth_error: float, alpha: float | None) -> Deviation:
+
+def deviation(
+    own: OwnRuns, truth: float, truth_error: float, truth_dof: float, alpha: float | None
+) -> Deviation:
     """Deviation of a committee from a truth; without α the truth counts as one more member, α = 1."""
     scale = math.sqrt((1.0 if alpha is None else alpha) ** 2 + 1 / own.members)
-    return Deviation(own.mean - truth, math.hypot(own.sampling, truth_error), scale * own.sigma)
+    variance = float(own.spread.observed - own.spread.noise)
+    return Deviation(own.mean - truth, own.sampling, truth_error, truth_dof, scale, variance, own.members)
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Standardised deviations z of N independent committees: shares within 1 and 2, and their rms.
+    """Standardised deviations z of N committees against one truth: shares within 1 and 2, and their rms.
 
-    shares: of |z| ≤ 1 and ≤ 2; low, high: 95 % interval of the rms, √(Σz²/χ²) of N degrees of freedom;
-    dof: with which the errors are known; left_out: deviations whose error is 0.
+    expected: of N such committees whose errors are right, the mean shares and the median rms; low, high: 95 %
+    interval of the rms where errors are wrong by one common factor, the truth being the same for all; shared:
+    part of the squared error that is the truth's, common to all; left_out: deviations whose error is 0.
     """
 
     number: int
     shares: tuple[float, float]
     rms: float
+    expected: tuple[float, float, float]
     low: float
     high: float
-    dof: float = math.inf
+    shared: float = 0.0
     left_out: int = 0
 
     @property
-    def expected(self) -> tuple[float, float, float]:
-        """Shares within 1 and 2 and rms where errors are right: of Student's t, infinite up to 2 degrees."""
-        from scipy.special import ndtr, stdtr
-
-        inside = [
-            1.0 - 2.0 * float(ndtr(-k) if math.isinf(self.dof) else stdtr(self.dof, -k)) for k in (1.0, 2.0)
-        ]
-        if math.isinf(self.dof):
-            return inside[0], inside[1], 1.0
-        return inside[0], inside[1], math.sqrt(self.dof / (self.dof - 2)) if self.dof > 2 else math.inf
+    def effective(self) -> float:
+        """Number of independent committees that tell as much, N/(1 + (N - 1)·shared²) of normal numbers."""
+        return self.number / (1 + (self.number - 1) * self.shared**2)
 
     @property
     def covers(self) -> bool:
@@ -117,22 +141,91 @@ class Coverage:
         return self.low <= self.expected[2] <= self.high
 
 
-def coverage(differences: Sequence[float], errors: Sequence[float], dof: float = math.inf) -> Coverage:
-    """Coverage of differences (N,) by their standard errors (N,), of independent committees or numbers.
+def coverage(every: Sequence[Deviation], kind: Kind) -> Coverage:
+    """Coverage of the deviations of N committees in one number by one kind of error.
 
-    dof: degrees of freedom of the errors, M - 1 where they are of M members. The interval is exact where
-    differences are normal with the errors times one common factor: Σz² is then χ² of N degrees of freedom, N
-    because the expectation is known to be 0. NaN where fewer than two errors are above 0.
+    The committees have frames, members and runs of their own, and the truth in common. NaN where fewer than
+    two errors are above 0.
     """
-    from scipy.special import chdtri  # here, because a report without it does without
-
-    own = [(float(d), float(e)) for d, e in zip(differences, errors, strict=True)]
-    z = np.array([d / e for d, e in own if e > 0])
-    left_out = len(own) - len(z)
+    z = np.array([own.difference / own.error(kind) for own in every if own.error(kind) > 0])
+    left_out = len(every) - len(z)
     if len(z) < FEWEST:
-        return Coverage(len(z), (math.nan, math.nan), math.nan, math.nan, math.nan, dof, left_out)
-    total = float(z @ z)
-    # chdtri(n, p) is the χ² that is exceeded with probability p.
-    low, high = (math.sqrt(total / float(chdtri(len(z), p))) for p in INTERVAL)
-    shares = tuple(float((np.abs(z) <= limit).mean()) for limit in (1, 2))
-    return Coverage(len(z), (shares[0], shares[1]), math.sqrt(total / len(z)), low, high, dof, left_out)
+        nothing = (math.nan, math.nan)
+        return Coverage(len(z), nothing, math.nan, (*nothing, math.nan), math.nan, math.nan, 0.0, left_out)
+    rms = math.sqrt(float(z @ z) / len(z))
+    shares = float((np.abs(z) <= 1).mean()), float((np.abs(z) <= 2).mean())
+    model = _model(every, kind)
+    inside, low, middle, high = _simulated(model)
+    shared = model.truth**2 / model.both**2 if model.both > 0 else 0.0
+    if not low > 0:  # Members of all committees together differ by no more than their noise.
+        return Coverage(len(z), shares, rms, (*inside, math.nan), math.nan, math.nan, shared, left_out)
+    # Errors too small by a factor f give f times the rms of right ones: f is between rms/high and rms/low.
+    ends = rms * middle / high, rms * middle / low
+    return Coverage(len(z), shares, rms, (*inside, middle), *ends, shared, left_out)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Parts of N deviations in one unit, see `Deviation`; sigma without noise, noise of one member."""
+
+    kind: Kind
+    scales: tuple[float, ...]
+    members: int
+    sigma: float
+    noise: float
+    truth: float
+    truth_dof: float
+
+    @property
+    def both(self) -> float:
+        """Error of one deviation, its root mean square over committees."""
+        scale = float(np.mean(np.square(self.scales)))
+        return math.sqrt(scale * self.sigma**2 + self.noise**2 / self.members + self.truth**2)
+
+
+def _model(every: Sequence[Deviation], kind: Kind) -> _Model:
+    """Averages over the committees, which are of one kind; without the errors that `kind` leaves out."""
+    members = min(own.members for own in every)
+    sigma = math.sqrt(max(0.0, float(np.mean([own.variance for own in every]))))
+    noise = math.sqrt(members * float(np.mean([own.own**2 for own in every])))
+    truth = math.sqrt(float(np.mean([own.truth**2 for own in every])))
+    dof = min(own.truth_dof for own in every)
+    return _Model(
+        kind, tuple(own.scale for own in every), members,
+        0.0 if kind == "sampling" else sigma, noise,
+        0.0 if kind == "training" else truth, dof,
+    )  # fmt: skip
+
+
+@cache
+def _simulated(model: _Model) -> tuple[tuple[float, float], float, float, float]:
+    """Shares within 1 and 2, and quantiles 2.5 %, 50 % and 97.5 % of the rms of N committees, by simulation.
+
+    Each committee shares an error α·σ·ξ, its members scatter by σ about it and their runs by the noise; σ² is
+    estimated as s² less the noise, not below 0, and the truth's error from its degrees of freedom.
+    """
+    random = np.random.default_rng([len(model.scales), model.members])
+    shape, dof = (DRAWS, len(model.scales)), model.members - 1
+    scale, noise = np.array(model.scales), model.noise**2
+    alone = 0.0 if model.kind == "training" else noise  # the part of the noise that moves the mean
+    variance = (model.sigma**2 + noise) * random.chisquare(dof, shape) / dof - noise
+    training = (model.kind != "sampling") * np.square(scale) * np.maximum(0.0, variance)
+    truth = model.truth**2 * _over_dof(random, model.truth_dof)
+    own = np.sqrt(np.square(scale) * model.sigma**2 + alone / model.members) * random.normal(size=shape)
+    error = training + alone / model.members + truth
+    known = error > 0
+    moved = own + model.truth * random.normal(size=(DRAWS, 1))
+    squares = np.divide(moved**2, error, out=np.zeros(shape), where=known)
+    counts = known.sum(axis=1)
+    enough = counts >= FEWEST
+    rms = np.sqrt(squares.sum(axis=1)[enough] / counts[enough]) if enough.any() else np.zeros(1)
+    inside = tuple(float((squares[known] <= limit).mean()) if known.any() else math.nan for limit in (1, 4))
+    low, middle, high = (float(own) for own in np.quantile(rms, INTERVAL))
+    return (inside[0], inside[1]), low, middle, high
+
+
+def _over_dof(random: np.random.Generator, dof: float) -> Floats:
+    """χ²/dof (DRAWS, 1): how far an estimated squared error is off; 1 where the degrees are infinite."""
+    if not math.isfinite(dof):
+        return np.ones((DRAWS, 1))
+    return np.asarray(random.chisquare(dof, (DRAWS, 1)) / dof)

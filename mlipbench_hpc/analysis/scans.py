@@ -17,6 +17,7 @@ WATER, ION = "water", "ion"
 # Half width in Å of the stretch of a scan in which a smooth force is a cubic.
 HALF_A = 0.25
 DEGREE = 3
+FEWEST_FRAMES = 3  # of fewer, an error over frames is half the difference of two, which is no estimate
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,15 @@ def over_scans(roughnesses: Floats, frames: Ints) -> Rough:
 
     Error: that of a jackknife over frames, since scans from one are alike, and the members' std/√M (of their
     own √⟨ρ²⟩), which are independent and add in squares; what both share counts twice, so it is rather too
-    large. NaN for one frame and one member.
+    large. NaN for fewer than three frames, whatever members say.
     """
     square = np.square(roughnesses)
-    errors = list[float]()
+    value, error = float(np.sqrt(square.mean())), float("nan")
     own = [frames == frame for frame in np.unique(frames)]
-    by_frame = np.array([(square[:, mask].mean(axis=0).sum(), mask.sum()) for mask in own])
-    if len(by_frame) > 1:
-        errors.append(float(jackknife(by_frame, lambda part: np.sqrt(part[0] / part[1]))[1]))
-    if len(square) > 1:
-        errors.append(float(np.sqrt(square.mean(axis=1)).std(ddof=1) / np.sqrt(len(square))))
-    value = float(np.sqrt(square.mean()))
-    error = float(np.sqrt(np.square(errors).sum())) if errors else float("nan")
+    if len(own) >= FEWEST_FRAMES:
+        by_frame = np.array([(square[:, mask].mean(axis=0).sum(), mask.sum()) for mask in own])
+        error = float(jackknife(by_frame, lambda part: np.sqrt(part[0] / part[1]))[1])
+        if len(square) > 1:
+            members = np.sqrt(square.mean(axis=1)).std(ddof=1) / np.sqrt(len(square))
+            error = float(np.hypot(error, members))
     return Rough(value, error, square.shape[1], len(square))

@@ -15,7 +15,9 @@ from typing import Any, Protocol, TypeVar
 from mlipbench_hpc.architectures.hyperparameters import (
     TYPES,
     Hyperparameter,
+    disorder,
     legacy_values,
+    limited,
     merged,
     settings_of,
 )
@@ -167,7 +169,8 @@ def check_settings(settings: Mapping[str, Any], section: str) -> list[Problem]:
     wrong, known = list[Problem](), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
         where = f"{section}.{name}"
-        wrong += check_keys(table, where, known, {"minimum", "maximum", "choices", "less_than", "legacy"})
+        optional = {"minimum", "maximum", "choices", "less_than", "at_most", "legacy"}
+        wrong += check_keys(table, where, known, optional)
         if table.get("type") == "list" and not table.get("default"):
             wrong.append((f"{where}.default", "a list's default must show one item at least"))
         if table.get("type") not in TYPES:
@@ -214,9 +217,9 @@ def _inconsistent(card: Card) -> list[Problem]:
     for kernel in card.kernels.values():
         wrong += unknown_engines(kernel.engines)
     wrong += [
-        (f"hyperparameters.{name}.less_than", f"no number among the hyperparameters is called {other!r}")
-        for name, other in _ordered(card)
-        if not {_type(card, name), _type(card, other)} <= {"int", "float"}
+        (f"hyperparameters.{name}.{key}", f"no number among the hyperparameters is called {other!r}")
+        for name, other, key in limited(card.hyperparameters)
+        if not {_type(card, name), _type(card, other)} <= {"int", "float", *["list"] * (key == "at_most")}
     ]
     for preset, values in card.presets.items():
         wrong += _check_values(card, values, f"presets.{preset}")
@@ -274,11 +277,6 @@ def _check_values(card: Card, values: Mapping[str, Any], where: str) -> list[Pro
     return wrong
 
 
-def _ordered(card: Card) -> list[tuple[str, str]]:
-    """Hyperparameters that must stay below another, each with the name of that other."""
-    return [(name, one.less_than) for name, one in card.hyperparameters.items() if one.less_than]
-
-
 def _type(card: Card, name: str) -> str:
     return card.hyperparameters[name].type if name in card.hyperparameters else ""
 
@@ -286,16 +284,9 @@ def _type(card: Card, name: str) -> str:
 def _check_order(
     card: Card, chosen: Mapping[str, Any], overrides: Mapping[str, Any], where: str
 ) -> list[Problem]:
-    """Mistakes of values that must be less than another, at the one of both that the campaign states."""
+    """Mistakes of values that another limits, at the one of both that the campaign states."""
     values = {name: one.default for name, one in card.hyperparameters.items()} | {**chosen, **overrides}
-    wrong = []
-    for low, high in _ordered(card):
-        if not values[low] < values[high]:
-            name, limit = (low, "less") if low in overrides or high not in overrides else (high, "more")
-            other = high if name == low else low
-            expected = f"{limit} than {other}, which is {values[other]!r}"
-            wrong.append((f"{where}.{name}", f"expected {expected}, received {values[name]!r}"))
-    return wrong
+    return [(f"{where}.{name}", words) for name, words in disorder(card.hyperparameters, values, overrides)]
 
 
 def _unknown(card: Card, name: str) -> str:

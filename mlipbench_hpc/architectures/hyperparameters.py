@@ -4,7 +4,7 @@ This is all that the worker needs of a card.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ class Hyperparameter:
 
     The items of a list have the type of its default's first one, and the limits hold for each of them.
     less_than: the hyperparameter that this one must stay below, both of them numbers.
+    at_most: the one that it must not exceed; of a list its last item counts.
     legacy: the value that reproduces models from before this hyperparameter existed; it enters no key, so
     that a new hyperparameter does not change the keys of older models.
     """
@@ -29,6 +30,7 @@ class Hyperparameter:
     maximum: float | None = None
     choices: tuple[Any, ...] | None = None
     less_than: str | None = None
+    at_most: str | None = None
     legacy: Any = None
 
     def complaint(self, value: object) -> str | None:
@@ -58,6 +60,7 @@ class Hyperparameter:
         limits += [f"at most {self.maximum}"] if self.maximum is not None else []
         limits += [f"one of {', '.join(map(str, self.choices))}"] if self.choices is not None else []
         limits += [f"less than {self.less_than}"] if self.less_than is not None else []
+        limits += [f"at most {self.at_most}"] if self.at_most is not None else []
         kind = f"list of {self._items}, each" if self.type == "list" else self.type
         return f"{kind} {' and '.join(limits)}" if limits else kind.removesuffix(", each")
 
@@ -77,6 +80,32 @@ def settings_of(data: Mapping[str, Any], section: str = "hyperparameters") -> di
 def _setting(table: Mapping[str, Any]) -> Hyperparameter:
     values: dict[str, Any] = {key: tuple(v) if key == "choices" else v for key, v in table.items()}
     return Hyperparameter(**values)
+
+
+def limited(settings: Settings) -> list[tuple[str, str, str]]:
+    """Settings that another limits, each with the name of that other and the key that says so."""
+    return [
+        (name, other, key)
+        for name, one in settings.items()
+        for key, other in (("less_than", one.less_than), ("at_most", one.at_most))
+        if other
+    ]
+
+
+def disorder(
+    settings: Settings, values: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Values beyond that of another: name and reason, at the one of both that `overrides` states."""
+    for low, high, key in limited(settings):
+        value, limit = (
+            values[name][-1] if settings[name].type == "list" else values[name] for name in (low, high)
+        )
+        if value < limit or (value == limit and key == "at_most"):
+            continue
+        below, above = ("less than", "more than") if key == "less_than" else ("at most", "at least")
+        own = low in overrides or high not in overrides
+        name, other, words = (low, high, below) if own else (high, low, above)
+        yield name, f"expected {words} {other}, which is {values[other]!r}, received {values[name]!r}"
 
 
 def merged(settings: Settings, preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,9 +38,12 @@ writes the members' files into `out`. Without it the models are copied as they a
 (shared/handout.py).
 
 A kernel (kernel.py) has an adapter of its own, in a package named on the architecture's card. It defines
-`load`, of the folder in which this left its files of a model that the architecture trained:
+`load`, what its engines need, and `prepare`, which leaves in a folder what these read of a model that the
+architecture trained:
 
     def prepare(job: KernelJob) -> dict[str, Any]
+
+Where its card says `prepared_in`, that runs in another environment than the rest.
 
 `train` writes the model's file(s) into job.folder and returns JSON values (`epochs`, `parameters`); it calls
 job.report after every epoch, and continues from job.resume when that is given, as exactly as the card claims
@@ -111,7 +114,8 @@ class KernelJob:
 
     model: folder that the architecture's `train` left. frames: to be kept with the answers of the
     architecture's own library in float64, which every `load` has to reproduce (shared/probes.py). compiler:
-    the program. hyperparameters: here and in `load` of a kernel without those at their card's legacy value.
+    the program, empty where its card names none. hyperparameters: here and in `load` of a kernel without
+    those at their card's legacy value.
     """
 
     folder: Path
@@ -119,7 +123,7 @@ class KernelJob:
     hyperparameters: dict[str, Any]
     frames: Frames
     dtype: str
-    compiler: str
+    compiler: str = ""
 
 
 class Evaluator(Protocol):

@@ -5,10 +5,11 @@
     environment = "symmetrix"     # in which that is imported
     engines = ["ase"]             # in which it runs MD
     devices = ["cpu"]
-    compiler = "g++"              # program that compiles it for a model; its version stands in keys
-    needs = {max_ell = 3}         # values of hyperparameters without which it computes nothing
     restart = "bitwise"           # of MD, as the architecture's claim
     citation = ["work"]
+    compiler = "g++"              # program that compiles it for a model, if any; its version stands in keys
+    needs = {max_ell = 3}         # values of hyperparameters without which it computes nothing, if any
+    prepared_in = "mace"          # environment of its task, where that is another one
 
     [kernels.NAME.cost]           # core-seconds (see law.py): start, kernel (its task), evaluate, md_ENGINE
 
@@ -18,7 +19,7 @@ the kernel loads (see interface.py), and evaluation and MD use that in the archi
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.architectures.law import Laws, complaints
@@ -43,11 +44,17 @@ class Kernel:
     environment: str
     engines: tuple[str, ...]
     devices: tuple[str, ...]
-    compiler: str
-    needs: Mapping[str, Any]
     restart: str | float
     citation: tuple[str, ...]
     cost: Laws
+    compiler: str = ""
+    needs: Mapping[str, Any] = field(default_factory=dict)
+    prepared_in: str = ""
+
+    @property
+    def preparing(self) -> str:
+        """Environment of the task that makes what it loads."""
+        return self.prepared_in or self.environment
 
     def package(self, architecture: str) -> str:
         """Full name of its adapter's package; architecture: that of the architecture's."""
@@ -79,9 +86,12 @@ def wrong_keys(kernels: Any) -> list[Problem]:
     if not isinstance(kernels, dict) or not all(isinstance(table, dict) for table in kernels.values()):
         return [("kernels", f"expected a table for each kernel, received {kernels!r}")]
     known, wrong = {item.name for item in fields(Kernel)}, list[Problem]()
+    optional = {
+        item.name for item in fields(Kernel) if (item.default, item.default_factory) != (MISSING, MISSING)
+    }
     for name, table in kernels.items():
         wrong += [(f"kernels.{name}.{key}", "unknown key") for key in sorted(set(table) - known)]
-        wrong += [(f"kernels.{name}.{key}", "is missing") for key in sorted(known - set(table))]
+        wrong += [(f"kernels.{name}.{key}", "is missing") for key in sorted(known - optional - set(table))]
     return wrong
 
 

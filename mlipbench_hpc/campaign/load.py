@@ -25,7 +25,7 @@ from mlipbench_hpc.campaign.recorded import SECTION as RECORDED
 from mlipbench_hpc.campaign.recorded import RecordedFiles, look
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
-from mlipbench_hpc.campaign.unfold import unfold
+from mlipbench_hpc.campaign.unfold import check_studies, unfold
 from mlipbench_hpc.potentials.card import cards
 
 SECTIONS = (
@@ -105,6 +105,7 @@ def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
         wrong += check_references(known.campaign, known.datasets, known.systems, architectures, potentials)
         wrong += check_checkpoints(known.campaign, known.checkpoints, known.datasets, architectures)
         wrong += check_parts(written, known.campaign)
+        wrong += check_studies(known.campaign, known.datasets, known.systems)
     problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
     if campaign is None or problems:
         raise CampaignError(problems)

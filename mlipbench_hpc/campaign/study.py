@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import mlipbench_hpc
-from mlipbench_hpc.campaign.problem import Place, StudyError
+from mlipbench_hpc.campaign.facts import DatasetFacts
+from mlipbench_hpc.campaign.problem import Mistake, Place, StudyError
 from mlipbench_hpc.campaign.spec import Campaign, Spec
 from mlipbench_hpc.campaign.spec.base import NAME
 
@@ -26,6 +27,22 @@ class Asked(Generic[SpecOf]):
     name: str
     spec: SpecOf
     written: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Examined(Generic[SpecOf]):
+    """One entry of `studies` by its schema, beside the sound part of its campaign.
+
+    earlier: entries of the same kind that stand before it, by name; datasets, systems: what they hold, where
+    that is known.
+    """
+
+    name: str
+    spec: SpecOf
+    earlier: Mapping[str, SpecOf]
+    campaign: Campaign
+    datasets: Mapping[str, DatasetFacts]
+    systems: Mapping[str, DatasetFacts]
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,8 @@ class Study(Generic[SpecOf]):
     kind: its word in campaigns; spec: schema of an entry, whose `kind` is this word; unfold: the entries that
     it makes, named after the study; a pure function. references: by key of an entry (`check.run` in one of
     its mappings), the section of the campaign where its value has to be, for keys that no made entry holds.
-    reweighted: whether its runs are reweighted to all members, as the campaign's own are by default.
+    reweighted: whether its runs are reweighted to all members, as the campaign's own are by default. check:
+    mistakes that take the whole campaign to see, at places within the study's entry.
     """
 
     kind: str
@@ -59,6 +77,7 @@ class Study(Generic[SpecOf]):
     unfold: Callable[[Asked[SpecOf]], Iterable[Entry]]
     references: Mapping[str, str] = field(default_factory=dict)
     reweighted: bool = False
+    check: Callable[["Examined[SpecOf]"], Iterable[Mistake]] | None = None
 
 
 def studies() -> dict[str, Study[Any]]:

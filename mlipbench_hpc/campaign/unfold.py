@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlipbench_hpc.campaign.complaints import conform
+from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
 from mlipbench_hpc.campaign.references import lost
+from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.campaign.spec.base import NAME
-from mlipbench_hpc.campaign.study import Asked, Entry, Study, studies
+from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study, studies
 
 STUDIES = "studies"
 
@@ -81,6 +83,23 @@ def unfold(document: Any) -> Unfolded:
         unfolded.wrong.extend(_lost(unfolded.document, name, content, table))
     _reweight_runs(unfolded, {name for name in named if _reweights(named[name], table)})
     return unfolded
+
+
+def check_studies(
+    campaign: Campaign, datasets: Mapping[str, DatasetFacts], systems: Mapping[str, DatasetFacts]
+) -> Iterator[Mistake]:
+    """Mistakes of studies that take the whole campaign to see, each at its place."""
+    table, earlier = studies() if campaign.studies else {}, dict[str, dict[str, Any]]()
+    for name, content in campaign.studies.items():
+        study = _kind_of(content, table)
+        spec = conform(content, study.spec)[0] if study else None
+        if study is None or spec is None:
+            continue
+        before = earlier.setdefault(study.kind, {})
+        examined = Examined(name, spec, dict(before), campaign, datasets, systems)
+        for mistake in study.check(examined) if study.check else ():
+            yield replace(mistake, place=(STUDIES, name, *mistake.place))
+        before[name] = spec
 
 
 def _unfold(unfolded: Unfolded, name: str, content: dict[str, Any], table: Mapping[str, Study[Any]]) -> None:

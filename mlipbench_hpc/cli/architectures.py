@@ -73,7 +73,9 @@ def of_kernel(card: Card, name: str, own: Kernel) -> list[str]:
     from mlipbench_hpc.architectures.card import merge
 
     fitting = [preset for preset in card.presets if not own.unfit(merge(card, preset, {}))]
-    names = [*places(own), f"compiler {own.compiler}", f"needs {own.needed}", f"presets {', '.join(fitting)}"]
+    stated = {"prepared in": own.prepared_in, "compiler": own.compiler, "needs": own.needed}
+    names = [*places(own), *(f"{key} {value}" for key, value in stated.items() if value)]
+    names += [f"presets {', '.join(fitting)}"] if own.needs else []
     return [f"  kernel {name}: {'; '.join(names)}", *(f"    {work}" for work in own.citation)]
 
 

@@ -42,7 +42,7 @@ def validate(session: Session) -> int:
         print(f"  dataset {name}: {facts.describe()}")
         print_lines(f"    {line}" for line in facts.understood)
     print_lines(studies(campaign))
-    print_lines(remarks(session.validated))
+    print_lines([*remarks(session.validated), *session.idle_gpus])
     return 0
 
 

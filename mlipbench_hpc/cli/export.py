@@ -128,6 +128,11 @@ def architecture_of(session: Session, final: Round) -> InstalledArchitecture:
     return session.architectures[model.architecture]
 
 
+def kernel_of(session: Session, final: Round) -> str | None:
+    """What computed the committee in the place of its architecture's own program."""
+    return session.validated.campaign.models[specification(session, final).model].kernel
+
+
 def request_of(session: Session, final: Round, architecture: InstalledArchitecture) -> dict[str, Any]:
     """Request to worker/handout.py, but for its folder."""
     from mlipbench_hpc.architectures.hyperparameters import complete
@@ -141,6 +146,7 @@ def request_of(session: Session, final: Round, architecture: InstalledArchitectu
         "hyperparameters": hyperparameters,
         "numbers": sorted(int(number) for number in split["reference_energies"]),
         "dtype": first.parameters["dtype"],
+        "kernel": kernel_of(session, final),
         "frames": str(store.task(first.upstream["frames"]) / "frames.npz"),
         "indices": split["test"][:CHECKED],
         "predictions": [str(store.task(item.key) / "predictions-test.npz") for item in final.evaluate],

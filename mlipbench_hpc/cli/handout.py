@@ -6,7 +6,7 @@ from importlib.metadata import version
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from mlipbench_hpc.cli.export import specification
+from mlipbench_hpc.cli.export import kernel_of, specification
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.contract.key import file_digest, plain_files
 from mlipbench_hpc.report.text import NOTHING, number
@@ -55,6 +55,11 @@ def _identity(
     yield "| units | energy eV, force eV/Å, length Å, time ps, temperature K, mass u |"
     yield f"| trained in | {record['dtype']} |"
     yield f"| made with | {', '.join(record['needs'])}, Python 3.11 |"
+    if kernel := kernel_of(session, final):
+        yield (
+            f"| computed by | kernel {kernel} in the campaign, whose errors and energies stand here; these "
+            f"files compute by {card.name}'s own program, with other roundings |"
+        )
     yield f"| by | mlipbench-hpc {version('mlipbench-hpc')} |"
 
 

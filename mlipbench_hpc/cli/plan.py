@@ -49,7 +49,7 @@ def show_plan(session: Session) -> dict[str, State]:
     lines += words.changes(session.plan, seen)
     if any(state != "done" for state in states.values()):
         lines += again.lines(session.plan, states, earlier(session.store, session.plan))
-    print("\n".join(lines + remarks(session.validated)), flush=True)
+    print("\n".join(lines + remarks(session.validated) + session.idle_gpus), flush=True)
     return states
 
 

@@ -109,6 +109,13 @@ class Session:
         installed = self.architectures, self.potentials
         return checked_devices(self.path, self.validated.campaign, *installed, self.site)
 
+    @property
+    def idle_gpus(self) -> list[str]:
+        """A sentence where the site has GPUs that compute nothing."""
+        from mlipbench_hpc.runtime.devices import idle_gpus
+
+        return idle_gpus(list(self.devices), self.site)
+
     @cached_property
     def setting(self) -> Setting:
         """All that decides keys besides the campaign."""
@@ -133,8 +140,8 @@ class Session:
 
         versions = {}
         for name, model in self.validated.campaign.models.items():
-            if model.kernel:
-                program = self.architectures[model.architecture].card.kernels[model.kernel].compiler
+            kernel = self.architectures[model.architecture].card.kernels.get(str(model.kernel))
+            if kernel and (program := kernel.compiler):
                 try:
                     versions[program] = compiler_version(program)
                 except OSError as error:

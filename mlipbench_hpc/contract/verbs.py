@@ -27,6 +27,7 @@ class Verb:
     consumes: verbs whose results its tasks read. consequence: what a campaign lacks where such a task failed.
     parameters: of a verb from outside: those of its tasks, one for each task of the one verb it consumes.
     imports: modules that it imports by their name in a table, which its source alone does not show.
+    alone: its tasks measure times, so on one machine nothing else of a campaign runs beside them.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Verb:
     consequence: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     imports: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def is_foreign(self) -> bool:
@@ -81,7 +83,7 @@ BUILT_IN = (
     Verb("record", "analysis", (), "no reference run from this file of yours"),
     Verb(
         "speed", "", ("build", "label", "train", "adopt", "kernel"), "no measured speed of this model",
-        imports=tuple(entry.module for entry in ENGINES.values()),
+        imports=tuple(entry.module for entry in ENGINES.values()), alone=True,
     ),
     Verb(
         "scan", "", ("build", "label", "train", "adopt", "kernel"),

@@ -150,7 +150,7 @@ def wall(plan: Sequence[Planned], seconds: Mapping[str, float], site: Site) -> f
     queue, free, now, ends = ReadyQueue(list(left.values()), site), dict(site.slots), 0.0, list[_End]()
     while True:
         for kind in free:
-            while free[kind] and queue.first(kind):
+            while free[kind] and queue.first(kind, [key for _, key, where in ends if where == kind]):
                 key = queue.take(kind)
                 free[kind] -= 1
                 heapq.heappush(ends, (now + seconds[key], key, kind))

@@ -160,8 +160,9 @@ def _settings(section: str, settings: Mapping[str, Hyperparameter]) -> Iterator[
             yield f"{section}.{name}.default", complaint
         if setting.legacy is not None and (complaint := setting.complaint(setting.legacy)):
             yield f"{section}.{name}.legacy", complaint
-        if setting.less_than is not None:
-            yield f"{section}.{name}", "options have no `less_than`"
+        for key in ("less_than", "at_most"):
+            if getattr(setting, key) is not None:
+                yield f"{section}.{name}", f"options have no `{key}`"
 
 
 @dataclass(frozen=True)

@@ -109,13 +109,17 @@ def reported(
 
 @dataclass(frozen=True)
 class Item:
-    """Reported task with its committed folder; `result` and `task` are empty where it is not done."""
+    """Reported task with its committed folder; `result` and `task` are empty where it is not done.
+
+    memory: values of functions decorated with `remembered`.
+    """
 
     reported: Reported
     folder: Path
     result: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, dict[str, Floats]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def done(self) -> bool:

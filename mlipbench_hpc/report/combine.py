@@ -251,6 +251,23 @@ def _reweighted_curves(line: Line, name: str, bins: int) -> Members | None:
 
 
 @remembered
+def at_point(line: Line, name: str, x: float) -> Number:
+    """Pooled number of a line for an observable along an axis, between points of the axis linear in x.
+
+    Errors of neighbouring points are interpolated as if both moved together; NaN where a run ends before x.
+    """
+    curves = [_curve(run.analysis, name) for run in line.runs]
+    known = [own for own in curves if own is not None and own[0][0] - 1e-9 <= x <= own[0][-1] + 1e-9]
+    if not known or len(known) < len(curves):
+        return Number(float("nan"), float("nan"))
+    means, errors = (np.array([np.interp(x, own[0], own[place]) for own in known]) for place in (1, 2))
+    weights = _weights(line.runs)
+    mean, se = pooled(means, errors, weights)
+    dof = degrees(errors, weights, float(se), [blocks_of(run) - 1 for run in line.runs])
+    return Number(float(mean), float(se), dof)
+
+
+@remembered
 def as_member(line: Line, name: str, member: int) -> Band | None:
     """Reweighted average of one member over the line's runs, SE by block bootstrap; None without one."""
     column = f"member_{member}"

@@ -9,6 +9,7 @@ from mlipbench_hpc.analysis.profiles import TOTAL_ORIENTATION
 from mlipbench_hpc.analysis.reweighting import ENOUGH_FRAMES, FEWEST_FRAMES, TOLERATED_STD
 from mlipbench_hpc.analysis.stationarity import FEWEST_INDEPENDENT
 from mlipbench_hpc.data.observable import STATIONARITY, WATERS
+from mlipbench_hpc.report import references
 from mlipbench_hpc.report.combine import numbered, reached, reweighted_runs, scalar, spread_of
 from mlipbench_hpc.report.correlation_times import series
 from mlipbench_hpc.report.groups import Group, Line, Run
@@ -72,7 +73,7 @@ def verdict(group: Group) -> list[str]:
     sentences = [
         f"{line.title(group.drawn)} ({line.about()}): {_listed(failed[line.name])}." for line in group.drawn
     ]
-    return [f"{group.title} {judged}.", *sentences, *group.unlike, *group.left_out]
+    return [f"{group.title} {judged}.", *sentences, *group.unlike, *references.apart(group), *group.left_out]
 
 
 def _listed(failed: list[Criterion]) -> str:

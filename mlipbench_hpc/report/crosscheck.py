@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from mlipbench_hpc.analysis.reweighting import SEVERITY
+from mlipbench_hpc.analysis.reweighting import FEWEST_FRAMES, SEVERITY, TOLERATED_STD, UNUSABLE
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import HEIGHT, Observable
 from mlipbench_hpc.report.combine import Band, as_member, band, reweighted_runs, spread_of
@@ -16,7 +16,7 @@ from mlipbench_hpc.report.draw.overlay import GREY
 from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
-from mlipbench_hpc.report.text import number
+from mlipbench_hpc.report.text import count, number
 
 AGREES = 0.9  # share of bins within 2 SE; 95 % by chance
 CAPTION = (
@@ -24,8 +24,11 @@ CAPTION = (
     "frames of another by the cumulant expansion approximation (CEA), against MD of that member. "
     "Before, after: rms difference over the bins from that MD, of the average of the driving member and of "
     "the reweighted average; sampling: the rms difference expected from the standard errors alone. "
-    "Verdict and std(h), the standard deviation of the reduced energy difference h, do not use that MD."
+    "Verdict and std(h), the standard deviation of the reduced energy difference h, do not use that MD. "
+    f"Cannot be tested: std(h) above {TOLERATED_STD:g} kT, or fewer than {FEWEST_FRAMES:g} independent "
+    "effective frames in a run; errors of so few frames are unknown, and agreement within them says nothing."
 )
+UNTESTED = "cannot be tested"
 
 
 @dataclass(frozen=True)
@@ -72,20 +75,52 @@ class Pair:
     @property
     def outcome(self) -> tuple[float, str]:
         """Largest std(h), kT, and the worst verdict over the reweighted runs."""
+        verdicts = [quality["verdict"] for quality in self._qualities]
+        return max(quality["std_h"] for quality in self._qualities), max(verdicts, key=SEVERITY.index)
+
+    @property
+    def _qualities(self) -> list[dict[str, Any]]:
+        """Quality of the reweighting of each run to the other member."""
         member = str(self.own.potential.member)
-        qualities = [spread_of(run)["members"][member] for run in reweighted_runs(self.driven)]
-        verdicts = [quality["verdict"] for quality in qualities]
-        return max(quality["std_h"] for quality in qualities), max(verdicts, key=SEVERITY.index)
+        return [spread_of(run)["members"][member] for run in reweighted_runs(self.driven)]
+
+    @property
+    def frames(self) -> int:
+        """Number of reweighted frames of all runs."""
+        return sum(int(spread_of(run)["reweighted_frames"]) for run in reweighted_runs(self.driven))
+
+    @property
+    def independent(self) -> float:
+        """Number of independent effective frames, of the run with the fewest."""
+        return min(float(quality["independent_frames"]) for quality in self._qualities)
+
+    @property
+    def testable(self) -> bool:
+        """True where reweighting reaches the other member: std(h) ≤ 2 and 30 independent effective frames."""
+        return self.outcome[1] not in UNUSABLE
+
+    @property
+    def reach(self) -> str:
+        """`12 frames, 1.0 independent effective ones in a run (at least 30), std(h) 9.9 kT (at most 2)`."""
+        return (
+            f"{count(self.frames, 'frame')}, {number(self.independent, 2)} independent effective ones in the "
+            f"run with the fewest (at least {FEWEST_FRAMES:g}), std(h) {number(self.outcome[0], 2)} kT (at "
+            f"most {TOLERATED_STD:g})"
+        )
 
 
 @dataclass(frozen=True)
 class Check:
-    """One observable: average of the driving member, reweighted average, and MD of the other member."""
+    """One observable: average of the driving member, reweighted average, and MD of the other member.
+
+    testable: whether reweighting reaches the other member.
+    """
 
     observable: Observable
     driving: Band
     reweighted: Band
     own: Band
+    testable: bool = True
 
     @cached_property
     def judged(self) -> Any:
@@ -129,6 +164,8 @@ class Check:
 
         Sampling changes an rms distance by at most its own rms, so a smaller gain or loss states nothing.
         """
+        if not self.testable:
+            return UNTESTED
         if self.inside >= AGREES:
             return "no difference beyond sampling error"
         if abs(self.after - self.before) <= 2 * self.sampling:
@@ -166,7 +203,7 @@ def _check(pair: Pair, observable: Observable) -> Check | None:
         return None
     if not np.array_equal(driving.x, own.x) or not np.array_equal(driving.x, reweighted.x):
         return None
-    check = Check(observable, driving, reweighted, own)
+    check = Check(observable, driving, reweighted, own, pair.testable)
     return check if check.judged.any() else None
 
 
@@ -179,13 +216,15 @@ def table_of(every: list[Pair]) -> Table | None:
     """One row for each pair and observable; None without any."""
     rows = [
         [f"{pair.title} ({pair.about()})", check.observable.label, pair.outcome[1], check.words,
+         number(pair.frames), number(pair.independent),
          *(number(value) for value in (pair.outcome[0], check.before, check.after, check.sampling)),
          f"{100 * check.inside:.0f} %"]
         for pair in every
         for check in checks(pair)
     ]  # fmt: skip
-    header = ["from, to (committee, training, MD)", "observable", "verdict", "result", "std(h), kT",
-              "before", "after", "sampling", "bins within 2 SE"]  # fmt: skip
+    header = ["from, to (committee, training, MD)", "observable", "verdict", "result", "frames",
+              "independent effective frames", "std(h), kT", "before", "after", "sampling",
+              "bins within 2 SE"]  # fmt: skip
     return Table(CAPTION, header, rows, words=4) if rows else None
 
 
@@ -201,9 +240,9 @@ def sentences_of(every: list[Pair]) -> list[str]:
         parts = [f"{check.observable.title}: {check.words}" for check in checks(pair)]
         if parts:
             target = f"against MD of {pair.ends[1]}"
+            results = "; ".join(parts) if pair.testable else f"Cannot be tested: {pair.reach}"
             lines.append(
-                f"Reweighting {pair.title} ({pair.about()}; verdict: {pair.outcome[1]}), {target}. "
-                f"{'; '.join(parts)}."
+                f"Reweighting {pair.title} ({pair.about()}; verdict: {pair.outcome[1]}), {target}. {results}."
             )
     return lines
 
@@ -219,7 +258,8 @@ def numbers_of(every: list[Pair]) -> list[dict[str, Any]]:
         {
             "committee": pair.own.potential.name, "from": pair.driven.potential.member,
             "to": pair.own.potential.member, "about": pair.about(), "verdict": pair.outcome[1],
-            "std_h": pair.outcome[0], "observable": check.observable.name,
+            "std_h": pair.outcome[0], "frames": pair.frames, "independent_frames": pair.independent,
+            "result": check.words, "observable": check.observable.name,
             "rms_before": check.before, "rms_after": check.after, "rms_sampling": check.sampling,
             "inside_two_se": check.inside,
         }

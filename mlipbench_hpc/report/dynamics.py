@@ -1,18 +1,19 @@
 """C_dip and P_surv of the runs of one study of dynamics, by driving potential and number of ions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.report.combine import Band, band
+from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm_of_table
+from mlipbench_hpc.report.combine import Band, Number, at_point, band
 from mlipbench_hpc.report.groups import WATER, Group, Line, groups
 from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.stationary import DIPOLE, SURVIVAL, withheld
 from mlipbench_hpc.report.studies import Part
-from mlipbench_hpc.report.text import NOTHING, count, number, with_error
+from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
 
-DIPOLE, SURVIVAL = "dipole_correlation", "survival"
 FUNCTIONS = {DIPOLE: "C_dip", SURVIVAL: "P_surv"}
 LAG_PS = 1.0
 
@@ -31,13 +32,14 @@ class Motion:
         """`mace, Au36 O24 H48 Na1, 300 K`."""
         return f"{self.line.title(self.group.drawn)}, {self.group.title}"
 
-    def at(self, function: str, lag: float) -> tuple[float, float]:
-        """Value and standard error at the last lag up to `lag` (ps); NaN without that function."""
-        own = self.bands.get(function)
-        if own is None:
-            return float("nan"), float("nan")
-        place = int(np.flatnonzero(own.x <= lag + 1e-9)[-1])
-        return float(own.mean[place]), float(own.se[place])
+    def at(self, function: str, lag: float) -> Number:
+        """Value at `lag` (ps), between the lags of frames linear in it; NaN without it or that function."""
+        return at_point(self.line, function, lag)
+
+    @property
+    def interval(self) -> float:
+        """Interval between frames, ps; NaN without either function."""
+        return next((float(own.x[1] - own.x[0]) for own in self.bands.values() if len(own.x) > 1), np.nan)
 
     def last(self, function: str) -> float:
         """Longest lag, ps; NaN without that function."""
@@ -80,43 +82,95 @@ def table(part: Part, every: list[Motion]) -> Table:
     """One row for each run."""
     chosen = [(function, lag) for function in FUNCTIONS for lag in lags(every, function)]
     rows = [
-        [own.line.name, own.title, own.line.about(), number(own.ions),
-         *(with_error(*own.at(function, lag)) for function, lag in chosen)]
+        [own.line.name, own.title, own.line.about(), number(own.ions), number(own.interval),
+         *(with_error(value.mean, value.se) for function, lag in chosen for value in [own.at(function, lag)])]
         for own in every
     ]  # fmt: skip
-    header = ["run", "driven by, system", "models and MD", "ions"]
+    header = ["run", "driven by, system", "models and MD", "ions", "frames every, ps"]
     header += [f"{FUNCTIONS[function]}({number(lag)} ps)" for function, lag in chosen]
     caption = (
         f"{part.name}: how first-layer water, 0 < z ≤ 4.5 Å, keeps its direction (C_dip, Eq. S12) and stays "
-        "(P_surv). Mean ± standard error over replicas."
+        "(P_surv). Mean ± standard error over replicas, at equal lags, between those of frames by linear "
+        f"interpolation.{intervals_words(every)}"
     )
     return Table(caption, header, rows, words=3, open=True)
 
 
+def intervals_words(every: list[Motion]) -> str:
+    """Sentence on P_surv where frames of the runs are not equally far apart; empty where they are."""
+    known = {f"{number(own.interval)} ps in {own.line.name}": own.interval for own in every}
+    if not _apart(list(known.values())):
+        return ""
+    return (
+        f" Intervals between frames differ, {listed(list(known))}: P_surv counts a water as gone once a "
+        "frame finds it outside, so that it is lower the more frames there are, and values of "
+        "different intervals cannot be compared."
+    )
+
+
+def _apart(intervals: list[float]) -> bool:
+    return not np.allclose(intervals, intervals[0], rtol=1e-6, equal_nan=True) if intervals else False
+
+
 @dataclass(frozen=True)
 class Change:
-    """Change of a function at one lag from the fewest ions to the most, of one potential; its error."""
+    """Change of a function at one lag from the fewest ions to the most, of one potential.
+
+    p: of Welch's test, Holm-corrected over the changes of a study; NaN where it is not tested.
+    """
 
     potential: str
     function: str
     lag: float
     fewest: Motion
     most: Motion
+    p: float = np.nan
 
     @property
-    def value(self) -> float:
-        """Difference, most ions less fewest."""
-        return self.most.at(self.function, self.lag)[0] - self.fewest.at(self.function, self.lag)[0]
+    def whole(self) -> Comparison:
+        """Difference, most ions less fewest, of two independent runs."""
+        own, other = (motion.at(self.function, self.lag) for motion in (self.most, self.fewest))
+        return own.versus(other)
 
     @property
-    def error(self) -> float:
-        """Standard error of the difference of two independent runs."""
-        own, other = (motion.at(self.function, self.lag)[1] for motion in (self.most, self.fewest))
-        return float(np.hypot(own, other))
+    def withheld(self) -> str:
+        """Reason why nothing is concluded, in words; empty where there is none."""
+        both = self.fewest, self.most
+        intervals = [motion.interval for motion in both]
+        if self.function == SURVIVAL and _apart(intervals):
+            apart = " and ".join(number(interval) for interval in intervals)
+            return f"frames are {apart} ps apart, on which P_surv depends: use equal `frame_every`"
+        reasons = (withheld(motion.line, self.function) for motion in both)
+        return next((reason.sentence for reason in reasons if reason), "")
+
+    @property
+    def verdict(self) -> str:
+        """`increases`, `decreases` at p ≤ 0.05, else `unresolved`; `withheld`; a dash without an error."""
+        if self.withheld:
+            return "withheld"
+        if np.isnan(self.p):
+            return NOTHING
+        if self.p > LEVEL:
+            return "unresolved"
+        return "increases" if self.whole.difference > 0 else "decreases"
+
+    @property
+    def reasoned(self) -> str:
+        """Verdict, with the reason where it is withheld."""
+        return f"withheld: {self.withheld}" if self.withheld else self.verdict
 
 
 def changes(every: list[Motion]) -> list[Change]:
-    """Of every potential with runs at several numbers of ions, at the longest common lag."""
+    """Of every potential with runs at several numbers of ions, at the longest common lag, tested together.
+
+    What is withheld counts among the tests: how many there are must not depend on the data.
+    """
+    own = _changes(every)
+    adjusted = holm_of_table(np.array([np.nan if one.withheld else one.whole.p for one in own]))
+    return [replace(one, p=float(p)) for one, p in zip(own, adjusted, strict=True)]
+
+
+def _changes(every: list[Motion]) -> list[Change]:
     by_potential: dict[str, list[Motion]] = {}
     for own in every:
         by_potential.setdefault(own.line.potential.title, []).append(own)
@@ -134,24 +188,17 @@ def paper(part: Part, every: list[Motion]) -> Table | None:
     rows = [
         [change.potential, f"{FUNCTIONS[change.function]}({number(change.lag)} ps)",
          f"{change.fewest.ions} to {count(change.most.ions, 'ion')}", "increases",
-         with_error(change.value, change.error), _sign(change)]
+         with_error(change.whole.difference, change.whole.error), change.reasoned]
         for change in changes(every)
     ]  # fmt: skip
     header = ["driven by", "function", "from, to", "paper (0 to 3 Na⁺)", "change here", "here"]
     caption = (
         f"{part.name}, beside the paper, which calls water at the charged surface more rigid. The paper: "
         "Au(111)/water of 384 atoms and DFT labels. Systems differ: signs can be compared, values cannot. "
-        "Here: a change of more than two standard errors counts; committees' training errors are not in them."
+        f"Here: a change counts at p ≤ {LEVEL:g} of Welch's test, Holm-corrected over this table, withheld "
+        "ones among them; committees' training errors are not in them."
     )
     return Table(caption, header, rows, words=4, open=True) if rows else None
-
-
-def _sign(change: Change) -> str:
-    if not change.error > 0:
-        return NOTHING
-    if abs(change.value) <= 2 * change.error:
-        return "unresolved"
-    return "increases" if change.value > 0 else "decreases"
 
 
 def numbers(every: list[Motion]) -> dict[str, Any]:
@@ -160,9 +207,10 @@ def numbers(every: list[Motion]) -> dict[str, Any]:
         own.line.name: {
             "system": own.group.title,
             "ions": own.ions,
+            "frame_ps": own.interval,
             "values": {
-                function: {f"{lag:g}": dict(zip(("mean", "se"), own.at(function, lag), strict=True))
-                           for lag in lags(every, function)}
+                function: {f"{lag:g}": {"mean": value.mean, "se": value.se, "dof": value.dof}
+                           for lag in lags(every, function) for value in [own.at(function, lag)]}
                 for function in own.bands
             },
         }
@@ -170,13 +218,26 @@ def numbers(every: list[Motion]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def change_numbers(every: list[Motion]) -> list[dict[str, Any]]:
+    """Changes with the number of ions for results.json."""
+    return [
+        {
+            "driven_by": one.potential, "function": one.function, "lag_ps": one.lag,
+            "ions": [one.fewest.ions, one.most.ions], "difference": one.whole.difference,
+            "error": one.whole.error, "p_holm": one.p, "verdict": one.verdict,
+            "withheld": one.withheld or None,
+        }
+        for one in changes(every)
+    ]  # fmt: skip
+
+
 def sentence(part: Part, every: list[Motion]) -> str:
     """Which potentials make water more rigid at more ions."""
     runs = f"{len(every)} of {count(len(part.spec.runs), 'run')}"
     state = f"Study {part.name} (dynamics): {runs} with C_dip or P_surv."
-    words = [
-        f"{FUNCTIONS[change.function]} of {change.potential} {_sign(change)}"
-        for change in changes(every)
-        if _sign(change) != NOTHING
-    ]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for change in changes(every):
+        if change.verdict != NOTHING:
+            alike.setdefault((change.potential, change.reasoned), []).append(FUNCTIONS[change.function])
+    words = [f"{listed(names)} of {potential} {verdict}" for (potential, verdict), names in alike.items()]
     return f"{state} From the fewest ions to the most: {'; '.join(words)}." if words else state

@@ -1,12 +1,13 @@
 """A foundation model's errors and MD beside those of models of one system, for one study."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.inference import LEVEL, holm
+from mlipbench_hpc.analysis.inference import LEVEL, holm_of_table
 from mlipbench_hpc.analysis.layer import PEAK_DENSITY
 from mlipbench_hpc.analysis.profiles import ORIENTATION, ORIENTATION_WIDTH, TOTAL_ORIENTATION, concentration
 from mlipbench_hpc.analysis.slab import FIRST_LAYER
@@ -17,7 +18,7 @@ from mlipbench_hpc.report.committees import final_round, mean_and_deviation
 from mlipbench_hpc.report.groups import WATER, Group, Line, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.significance import quantities
-from mlipbench_hpc.report.stationary import withheld
+from mlipbench_hpc.report.stationary import Withholding, withheld
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
 
@@ -42,7 +43,7 @@ class Difference:
     """One quantity of the foundation model's run and of another one. paper: its words for theirs, if any.
 
     p: of Welch's test, Holm-corrected over the table; NaN where it is not tested, as a peak of a noisy
-    profile; withheld: why nothing is concluded.
+    profile; withheld: why nothing is concluded, None where there is no such reason.
     """
 
     quantity: str
@@ -50,13 +51,18 @@ class Difference:
     other: Value
     paper: str = ""
     p: float = float("nan")
-    withheld: str = ""
+    withheld: Withholding | None = None
 
     @property
     def change(self) -> Value:
         """Own less other, with the error of two independent runs."""
         error = float(np.hypot(self.own.error, self.other.error))
         return Value(self.own.mean - self.other.mean, error)
+
+    @property
+    def reasoned(self) -> str:
+        """Verdict, with the cause where it is withheld."""
+        return f"withheld: {self.withheld.cause}" if self.withheld else self.verdict
 
     @property
     def verdict(self) -> str:
@@ -81,7 +87,7 @@ class Beside:
     def differences(self) -> list[Difference]:
         """Of every observable that is a single number."""
         every = [self._single(one.name, one.heading) for one in quantities(self.group)]
-        adjusted = holm(np.array([own.p for own in every]))
+        adjusted = holm_of_table(np.array([own.p for own in every]))
         return [replace(own, p=float(p)) for own, p in zip(every, adjusted, strict=True)]
 
     def _p(self, name: str) -> float:
@@ -89,9 +95,8 @@ class Beside:
             return float("nan")
         return numbered(self.own, name).versus(numbered(self.other, name)).p
 
-    def _withheld(self, name: str) -> str:
-        reason = withheld(self.own, name) or withheld(self.other, name)
-        return reason.sentence if reason else ""
+    def _withheld(self, name: str) -> Withholding | None:
+        return withheld(self.own, name) or withheld(self.other, name)
 
     def _single(self, name: str, quantity: str, paper: str = "") -> Difference:
         """A single number, tested by itself where the paper speaks of it."""
@@ -191,14 +196,15 @@ def table(part: Part, every: list[Beside]) -> Table | None:
     """Each single number of the runs side by side; None where no run is to be compared with."""
     rows = [
         [f"{two.other.title(two.group.drawn)}, {two.group.title}", one.quantity, one.own.words(),
-         one.other.words(), one.change.words(), one.verdict]
+         one.other.words(), one.change.words(), one.reasoned]
         for two in every
         for one in two.differences()
     ]  # fmt: skip
     header = ["against, system", "quantity", part.name, "there", "difference", "here"]
     caption = (
-        f"{part.name}: averages of MD, mean ± standard error of sampling; a difference of more than two of "
-        "its standard errors counts. Training errors are in none of them; one model has no spread, no α."
+        f"{part.name}: averages of MD, mean ± standard error of sampling; a difference counts at "
+        f"p ≤ {LEVEL:g} of Welch's test, Holm-corrected over the numbers of a run, withheld ones among them. "
+        "Training errors are in none of them; one model has no spread, no α."
     )
     return Table(caption, header, rows, words=2, open=True) if rows else None
 
@@ -207,7 +213,7 @@ def paper(part: Part, every: list[Beside]) -> Table | None:
     """The paper's words for its Fig. 8 beside the same here; None where nothing is compared."""
     rows = [
         [two.other.title(two.group.drawn), one.quantity, one.paper, one.own.words(), one.other.words(),
-         ratio(one), one.verdict]
+         ratio(one), one.reasoned]
         for two in every
         for one in two.paper()
     ]  # fmt: skip
@@ -251,7 +257,7 @@ def _numbers(one: Difference) -> dict[str, Any]:
         name: {"mean": json_number(value.mean), "se": json_number(value.error)}
         for name, value in pairs.items()
     }
-    return values | {"verdict": one.verdict}
+    return values | {"verdict": one.verdict, "withheld": one.withheld.sentence if one.withheld else None}
 
 
 def sentence(part: Part, every: list[Beside]) -> str:
@@ -265,6 +271,22 @@ def sentence(part: Part, every: list[Beside]) -> str:
     ]
     if not every:
         return f"{state} None has equal atoms, cell and temperature and is done."
-    known = any(one.verdict != NOTHING for two in every for one in two.differences())
-    without = "No difference is resolved." if known else "They have no single number with errors in common."
-    return f"{state} {listed(words)}." if words else f"{state} {without}"
+    differences = [one for two in every for one in two.differences()]
+    tested = sum(one.verdict not in ("withheld", NOTHING) for one in differences)
+    if words:
+        state += f" {listed(words)}."
+    elif tested:
+        state += f" None of {count(tested, 'tested difference')} is resolved."
+    elif not any(one.withheld for one in differences):
+        state += " They have no single number with errors in common."
+    return state + withheld_words([one.withheld for one in differences])
+
+
+def withheld_words(every: list[Withholding | None]) -> str:
+    """` Withheld: 8 of 10 differences, because a run is off its temperature (8): …`; empty without any."""
+    causes = Counter(own.cause for own in every if own)
+    reasons = [f"{cause} ({amount})" for cause, amount in causes.items()]
+    return (
+        f" Withheld: {causes.total()} of {count(len(every), 'difference')}, because {listed(reasons)}: use "
+        "longer runs and a longer equilibration, or more replicas."
+    ) * bool(causes)

@@ -9,14 +9,12 @@ import numpy as np
 from mlipbench_hpc.data.observable import Observable
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.driving import DrivingPotential, driving_potential, length
+from mlipbench_hpc.report.exclusion import Key, excluded, key_of
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.origins import Start, start_of
-from mlipbench_hpc.report.restraints import restraints_of
 from mlipbench_hpc.report.text import count, listed, number
 
-CELL_DIGITS = 3
 WATER = ("O", "H")
-Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -226,14 +224,14 @@ def _lines(results: Results, name: str) -> dict[Key, Line]:
     A run that left no analysis belongs where the others of its `md` do, or under ().
     """
     runs = results.of("md", md=name)
-    keys = [_key(results, name, run) for run in runs]
+    keys = [key_of(results, run) for run in runs]
     known = next((key for key in keys if key), ())
     spec = results.asked("md", name)
     drives, constraints, target = driving_potential(results, name), _constraints(spec), spec["temperature"]
     lines: dict[Key, Line] = {}
     for run, own in zip(runs, keys, strict=True):
         line = lines.setdefault(own or known, Line(name, drives, constraints, float(target)))
-        if reason := _excluded(results, run):
+        if reason := excluded(results, run):
             line.left_out.append(f"replica {run.subject['replica']} {reason}")
         else:
             line.runs.append(Run(run, analyses(results, run)[0], reweighted(results, run)))
@@ -251,30 +249,3 @@ def _constraints(spec: dict[str, Any]) -> str:
         parts.append("no wall" if wall == "none" else f"a wall at {number(wall)} Å")
     parts += [f"H of {number(mass)} u"] if (mass := spec.get("hydrogen_mass")) else []
     return listed(parts) if parts else "no fixed atoms"
-
-
-def _key(results: Results, name: str, run: Item) -> Key:
-    values: dict[str, Any] = next((item.values for item in analyses(results, run)), {})
-    if not values.get("species"):
-        return ()
-    cell = np.round(np.ravel(values.get("cell_A", [])), CELL_DIGITS) + 0.0
-    return (
-        tuple(values["species"].items()),
-        tuple(cell.tolist()),
-        float(results.asked("md", name)["temperature"]),
-        restraints_of(results.asked("md", name)),
-    )
-
-
-def _excluded(results: Results, run: Item) -> str:
-    """Reason for excluding a run, or an empty string."""
-    if not run.done:
-        return f"is {run.status}"
-    if run.values.get("outcome") == "unstable":
-        return f"was unstable at {number(run.values.get('time_ps'))} ps ({run.values.get('cause')})"
-    analysis = next(iter(analyses(results, run)), None)
-    if analysis is None or not analysis.done:
-        return "is not analysed"
-    if "skipped" in analysis.values:
-        return f"is too short ({analysis.values['skipped']})"
-    return ""

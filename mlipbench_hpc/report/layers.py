@@ -158,7 +158,7 @@ def _disagreement(line: Line, symbol: str) -> str:
     first, second = (replace(line, runs=[stay.run for stay in part]) for part in (more, fewer))
     share = f"the share of {symbol} in the inner layer"
     tests = {line.phrase(name): between(first, second, name) for name in (COSINE, TOTAL_ORIENTATION)}
-    tests[share] = _apart(_share(more), _share(fewer))
+    tests[share] = _apart(share_of(more), share_of(fewer))
     known = {name: test for name, test in tests.items() if np.isfinite(test.p)}
     if not known:
         return (
@@ -177,7 +177,7 @@ def _disagreement(line: Line, symbol: str) -> str:
     )
 
 
-def _share(stays: list[Stay]) -> Number:
+def share_of(stays: list[Stay]) -> Number:
     """Share of ions in the inner layer over several runs, with its error."""
     return numbered_runs([stay.run for stay in stays], [stay.share for stay in stays])
 
@@ -206,7 +206,7 @@ def table(group: Group) -> Table | None:
         for line in group.drawn
         for symbol in ions_of(line)
         if (layers := layers_of(line, symbol)) and (stays := stays_of(line, symbol))
-        for own in [_share(stays)]
+        for own in [share_of(stays)]
     ]  # fmt: skip
     header = ["committee, training, MD", "ion", "inner layer, Å", "outer layer, Å", "border, Å", "starts",
               "ions that visit", "transitions", "share of ions in the inner layer"]  # fmt: skip

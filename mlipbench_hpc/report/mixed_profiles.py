@@ -7,11 +7,12 @@ import numpy as np
 
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import HEIGHT, Observable
+from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.combine import Band, Number, band, numbered
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.studies import Part
-from mlipbench_hpc.report.text import NOTHING, number, with_error
+from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
 from mlipbench_hpc.studies.mixed_vs_specific import SPECIFIC, Arm, arms, run_name
 
 
@@ -66,6 +67,31 @@ def _state(part: Part, group: Group, names: dict[str, tuple[Arm, str]]) -> State
     return State(group, group.species.get(part.spec.element, 0), places, references)
 
 
+def failed(part: Part, state: State) -> dict[tuple[str, Arm], str]:
+    """Why a model's runs of a drawn way of training have no profile there, in words, by model and arm."""
+    drawn = {(place.model, place.arm) for place in state.places}
+    return {
+        (model, arm): _why(part, run_name(part.name, arm, model, state.ions))
+        for arm in state.arms
+        for model in part.spec.models
+        if (model, arm) not in drawn
+    }
+
+
+def _why(part: Part, name: str) -> str:
+    """`all 2 runs failed: unstable`."""
+    runs = part.results.of("md", md=name)
+    causes = dict.fromkeys(_cause(run) for run in runs)
+    return f"{'all ' * (len(runs) > 1)}{count(len(runs), 'run')} failed: {listed(list(causes))}"
+
+
+def _cause(run: Item) -> str:
+    """`unstable`, the status of a run without a result, or that its analysis has nothing."""
+    if not run.done:
+        return run.status
+    return "unstable" if run.values.get("outcome") == "unstable" else "too short to analyse"
+
+
 def curves(group: Group) -> list[Observable]:
     """Observables along z that are drawn, such as density, orientation and ions."""
     return [own for own in group.observables if own.axis == HEIGHT and own.drawn == "line"]
@@ -77,10 +103,16 @@ def scalars(group: Group) -> list[Observable]:
 
 
 def rms(own: Band | None, other: Band | None) -> float | None:
-    """Root mean square difference of two profiles on the same axis; None without."""
+    """Root mean square difference of two profiles on the same axis, over bins that either occupies.
+
+    Bins that are empty in both would make profiles the more alike the larger the cell is. None without two
+    profiles, or where nothing is occupied.
+    """
     if own is None or other is None or not np.array_equal(own.x, other.x):
         return None
-    return float(np.sqrt(np.nanmean((own.mean - other.mean) ** 2)))
+    apart = own.mean - other.mean
+    occupied = np.isfinite(apart) & ((own.mean != 0) | (other.mean != 0))
+    return float(np.sqrt(np.mean(apart[occupied] ** 2))) if occupied.any() else None
 
 
 def difference(own: Number, other: Number) -> tuple[float, float]:
@@ -128,7 +160,10 @@ def distances(part: Part, every: list[State]) -> Table | None:
     ]  # fmt: skip
     header = ["system", "model", "trained", "profile", "unit", "from specific"]
     header += [f"from {name}" for name in part.spec.references]
-    caption = f"{part.name}: root mean square difference of profiles over all bins, in the profile's unit."
+    caption = (
+        f"{part.name}: root mean square difference of profiles over the bins that either of the two "
+        "occupies, in the profile's unit."
+    )
     return Table(caption, header, rows, words=5) if rows else None
 
 

@@ -90,12 +90,12 @@ def strata(results: Results, final: Round) -> list[Stratum]:
     """Test frames at the temperatures of the MD that the committee drives, all together and by composition.
 
     At a temperature without frames, those of which nobody states the temperature count, else all test frames
-    do; so they do without MD. `condition` says so.
+    do; so they do without MD. `condition` says so. Runs of studies count as the campaign's own do.
     """
     known = [errors for member in final.members if (errors := member.errors("test"))]
     if not known:
         return []
-    asked = [results.asked("md", name) for name in results.names("md")]
+    asked = list((results.document["campaign"].get("md") or {}).values())
     kelvins = sorted({spec["temperature"] for spec in asked if spec.get("committee") == final.committee})
     if not kelvins:
         return [Stratum.of("on all test frames (no MD is planned)", known)]

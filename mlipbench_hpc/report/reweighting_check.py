@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.report.collect import Item
-from mlipbench_hpc.report.crosscheck import AGREES, Pair, checks
+from mlipbench_hpc.report.crosscheck import AGREES, UNTESTED, Check, Pair, checks
 from mlipbench_hpc.report.groups import Group, Line, Run, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.studies import Part
-from mlipbench_hpc.report.text import NOTHING, count, number
+from mlipbench_hpc.report.text import NOTHING, count, with_error
 from mlipbench_hpc.studies.reweighting_check import entry_name
 
 SYSTEMS = (
@@ -75,14 +75,21 @@ def paper(part: Part, every: list[Checked]) -> Table | None:
     """Highest peaks of ions, reweighted over the other committee's own; None without ions."""
     rows = [
         [f"highest {check.observable.symbol}, reweighted / MD, {own.case}", "exaggerated in some cases",
-         number(ratio), NOTHING]
+         with_error(*highest(check)) if check.testable else UNTESTED, NOTHING]
         for own in every
         for check in checks(own.pair)
         if check.observable.species
-        if (ratio := float(np.nanmax(check.reweighted.mean) / np.nanmax(check.own.mean)))
     ]  # fmt: skip
     header = ["quantity", "paper", "here", "here / paper"]
     return Table(f"{part.name}, beside the paper. {SYSTEMS}", header, rows, open=True) if rows else None
+
+
+def highest(check: Check) -> tuple[float, float]:
+    """Greatest value of the reweighted average over that of the MD, with the sampling error of both bins."""
+    places = [(side, int(np.nanargmax(side.mean))) for side in (check.reweighted, check.own)]
+    (value, error), (its, other) = ((float(side.mean[at]), float(side.se[at])) for side, at in places)
+    ratio = value / its
+    return ratio, abs(ratio) * float(np.hypot(error / value, other / its))
 
 
 def members(part: Part) -> dict[str, Any]:
@@ -97,7 +104,10 @@ def sentence(part: Part, every: list[Checked]) -> str:
     """How many cases are done, and how many of their observables agree within sampling."""
     cases = len({own.case for own in every})
     state = f"Study {part.name} (reweighting check): {cases} of {count(len(part.spec.cases), 'case')} done."
-    outcomes = [check.inside >= AGREES for own in every for check in checks(own.pair)]
+    for own in every:
+        if not own.pair.testable:
+            state += f" Case {own.case} cannot be tested: {own.pair.reach}; {own.pair.outcome[1]}."
+    outcomes = [check.inside >= AGREES for own in every for check in checks(own.pair) if check.testable]
     if not outcomes:
         return state
     return (

@@ -1,5 +1,6 @@
 """Coordination of ions against height, their layers and stays, in the runs of one study of solvation."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,10 +18,10 @@ from mlipbench_hpc.report.groups import Group, Line, Run, groups
 from mlipbench_hpc.report.layers import layers_of
 from mlipbench_hpc.report.section import Caution, Consequence, Table
 from mlipbench_hpc.report.studies import Part
-from mlipbench_hpc.report.text import NOTHING, count, number, with_error
+from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
 
 DYNAMICS, REACH = "dynamics", "coordination_within_A"
-NAMES = ("inner", "outer")
+NAMES, OWN = ("inner", "outer"), "own peak"
 UNKNOWN = "not determined"
 # Section IV.D and Fig. 7 of arXiv:2602.22931: heights of the two positions of Na⁺, Å.
 PAPER_A = (3.4, 4.6)
@@ -131,8 +132,18 @@ class Solvated:
         )
 
     def name(self, layer: int) -> str:
-        """`inner` or `outer`; `only` where there is one layer."""
-        return NAMES[layer] if len(self.layers) > 1 else "only"
+        """`inner` or `outer`; `own peak` where no two layers are known, and the peak is that of the row."""
+        return NAMES[layer] if len(self.layers) > 1 else OWN
+
+    def words(self, layer: int) -> str:
+        """`inner layer`, `own peak`."""
+        return self.name(layer) + " layer" * (len(self.layers) > 1)
+
+    @property
+    def mean_height(self) -> Number | None:
+        """Mean height in Å of all ions, wherever they are, as elsewhere in the report."""
+        known = heights.heights_of(self.line, self.symbol)
+        return known.mean if known else None
 
 
 def solvated(part: Part) -> list[Solvated]:
@@ -161,31 +172,36 @@ def table(part: Part, every: list[Solvated]) -> Table:
     """One row for each layer of each species in each run."""
     rows = [
         [own.line.name, own.title, own.symbol, own.name(layer), number(own.layers[layer].peak),
-         _error(own.mean_heights.mean[layer], own.mean_heights.error[layer]), _share(own, layer),
+         _error(own.mean_heights.mean[layer], own.mean_heights.error[layer]),
+         with_error(own.mean_height.mean, own.mean_height.se) if own.mean_height else NOTHING,
+         _share(own, layer),
          _error(own.in_layers.mean[layer], own.in_layers.error[layer]),
          *_stay(own.stays(layer))]
         for own in every
         for layer in range(len(own.layers))
     ]  # fmt: skip
-    header = ["run", "driven by, system", "ion", "layer", "peak, Å", "mean height, Å", "share of ions",
-              "oxygens near an ion", "mean stay, ps", "departures"]  # fmt: skip
+    header = ["run", "driven by, system", "ion", "layer", "peak, Å", "mean height in the core, Å",
+              "mean height of all ions, Å", "share of ions", "oxygens near an ion", "mean stay, ps",
+              "departures"]  # fmt: skip
     reach = number(every[0].reach) if every else NOTHING
     caption = (
         f"{part.name}: layers of ions above the surface, and oxygens within {reach} Å of an ion in the core "
         "of a layer (to where the density has half the height of its peak, and as far on its other side). "
-        "Peaks are those of the reference's runs where "
-        "these show two, else of all runs, the same for all rows of a system; the mean height is of the "
-        "row's own ions. ± standard error, the larger of that over blocks "
-        f"and over replicas; {UNKNOWN}: an ion was there in fewer than {solvation.FEWEST_BLOCKS} blocks, or "
-        f"left fewer than {solvation.FEWEST_DEPARTURES} times. Mean stay: time in the layer over departures, "
-        "so that stays cut by the end of a run count; a layer ends where the ion reaches the other's core."
+        "Inner and outer layer: of the reference's runs where these show two, else of all runs, the same for "
+        f"all rows of a system. `{OWN}`: no two layers are known in that system; the peak is the highest of "
+        "the row's own ions, so that rows with such a name may be at different heights, and no share is "
+        "given. Mean heights are of the row's own ions: of those in the core of the layer, and of all, as "
+        f"in other sections. ± standard error, the larger of that over blocks and over replicas; {UNKNOWN}: "
+        f"an ion was there in fewer than {solvation.FEWEST_BLOCKS} blocks, or left fewer than "
+        f"{solvation.FEWEST_DEPARTURES} times. Mean stay: time in the layer over departures, so that stays "
+        "cut by the end of a run count; a layer ends where the ion reaches the other's core."
     )
     return Table(caption, header, rows, words=4, open=True)
 
 
 def _share(own: Solvated, layer: int) -> str:
     if len(own.layers) < 2:
-        return "1"
+        return NOTHING
     share = own.share(layer)
     return with_error(share.mean, share.se)
 
@@ -201,26 +217,40 @@ def _stay(stays: Stays) -> list[str]:
 
 
 def paper(part: Part, every: list[Solvated]) -> Table | None:
-    """Heights of the two positions that the paper prints beside those here; None without two layers."""
-    rows = []
-    for own in [own for own in every if len(own.layers) == len(PAPER_A)]:
-        for layer, height in enumerate(PAPER_A):
-            here, error = float(own.mean_heights.mean[layer]), float(own.mean_heights.error[layer])
-            rows.append([own.line.name, f"{own.symbol}, {NAMES[layer]} layer, Å", number(height, 2),
-                         with_error(here, error), number(here / height)])  # fmt: skip
-        near = own.in_layers
-        ratio = float(near.mean[0] / near.mean[1])
-        scatter = ratio * float(np.hypot(*(near.error / near.mean)))
-        rows.append([own.line.name, "oxygens, inner / outer layer", "below 1", with_error(ratio, scatter),
-                     NOTHING])  # fmt: skip
+    """Heights of the two positions that the paper prints, and their shells, beside those here."""
+    rows = [row for own in every for row in (_two(own) if len(own.layers) == len(PAPER_A) else _one(own))]
     header = ["run", "quantity", "paper (3 Na⁺)", "here", "ratio to the paper"]
     caption = (
         f"{part.name}, beside the paper: ions at 3.4 Å are partially desolvated, within the first water "
         "layer; those at 4.6 Å have a full first shell, above it. The paper: Au(111)/water/3 Na⁺ "
-        "of 384 atoms, models of DFT labels. Here: mean heights, by the potentials of this campaign. Systems "
-        "differ."
+        "of 384 atoms, models of DFT labels. Here: mean heights in the core, by the potentials of this "
+        f"campaign. `{OWN}`: no two layers are known here, so that which of the paper's positions it is "
+        "cannot be told, and both ratios stand there; use longer runs or other starts. Systems differ."
     )
     return Table(caption, header, rows, words=2, open=True) if rows else None
+
+
+def _two(own: Solvated) -> Iterator[list[str]]:
+    """Both layers beside the paper's positions, and their shells beside each other."""
+    for layer, height in enumerate(PAPER_A):
+        here, error = float(own.mean_heights.mean[layer]), float(own.mean_heights.error[layer])
+        yield [own.line.name, f"{own.symbol}, {NAMES[layer]} layer, Å", number(height, 2),
+               with_error(here, error), number(here / height)]  # fmt: skip
+    near = own.in_layers
+    ratio = float(near.mean[0] / near.mean[1])
+    scatter = ratio * float(np.hypot(*(near.error / near.mean)))
+    yield [own.line.name, "oxygens, inner / outer layer", "below 1", with_error(ratio, scatter), NOTHING]
+
+
+def _one(own: Solvated) -> Iterator[list[str]]:
+    """The one peak beside both positions, and its shell beside the paper's words."""
+    here, near = float(own.mean_heights.mean[0]), own.in_layers
+    stated = " and ".join(number(height, 2) for height in PAPER_A)
+    ratios = " and ".join(number(here / height) for height in PAPER_A)
+    yield [own.line.name, f"{own.symbol}, {OWN}, Å", stated, _error(here, own.mean_heights.error[0]), ratios]
+    words = "partly desolvated, full shell"
+    yield [own.line.name, f"oxygens near {own.symbol}, {OWN}", words, _error(near.mean[0], near.error[0]),
+           NOTHING]  # fmt: skip
 
 
 def numbers(every: list[Solvated]) -> dict[str, Any]:
@@ -253,12 +283,17 @@ def sentence(part: Part, every: list[Solvated]) -> str:
         f"{own.line.name}: "
         + ", ".join(
             f"{_error(own.in_layers.mean[layer], own.in_layers.error[layer])} oxygens near {own.symbol} at "
-            f"{number(own.layers[layer].peak)} Å"
+            f"{number(own.layers[layer].peak)} Å ({own.words(layer)})"
             for layer in range(len(own.layers))
         )
         for own in every
     ]
-    return f"{state} {'; '.join(words)}." if words else state
+    alone = [own.line.name for own in every if len(own.layers) < len(NAMES)]
+    doubt = (
+        f" No two layers are known in {listed(alone)}: heights are of each run's own peak and cannot be "
+        "compared as layers; use longer runs or other starts."
+    )
+    return f"{state} {'; '.join(words)}.{doubt * bool(alone)}" if words else state
 
 
 def cautions(part: Part, every: list[Solvated]) -> list[Caution]:

@@ -48,6 +48,12 @@ class Cost:
         return self.entry.sizes[0]
 
     @property
+    def per_day(self) -> Extremes:
+        """ns/day at the median, and of the slowest and the fastest block."""
+        own = self.start
+        return Extremes(own.ns_per_day, own.least_ns_per_day, own.most_ns_per_day, len(own.seconds))
+
+    @property
     def ratio(self) -> Extremes | None:
         """Speed over that of `against`: of the medians, and the least and greatest of any two blocks."""
         if self.reference is None:
@@ -64,8 +70,8 @@ class Cost:
 
     @property
     def words(self) -> str:
-        """`21.6 ns/day, 8.00 x`."""
-        times = f", {number(self.ratio.mean)} x" if self.ratio else ""
+        """`21.6 ns/day, 8.00 (6.9 to 9.1) x`: ratio of the medians, and least and greatest of any blocks."""
+        times = f", {self.ratio.words()} x" if self.ratio else ""
         return f"{number(self.start.ns_per_day)} ns/day{times}"
 
     def numbers(self) -> dict[str, Any]:
@@ -126,7 +132,7 @@ def table(part: Part, every: list[Cost]) -> Table:
     rows = [
         [cost.entry.name, cost.entry.architecture, f"{cost.entry.values['engine']}, "
          f"{cost.entry.parameters['dtype']}", number(cost.start.atoms), number(cost.start.microseconds),
-         number(cost.start.ns_per_day), cost.ratio.words() if cost.ratio else NOTHING,
+         cost.per_day.words(), cost.ratio.words() if cost.ratio else NOTHING,
          _errors(part, cost.entry.committee)]
         for cost in every
     ]  # fmt: skip
@@ -134,8 +140,8 @@ def table(part: Part, every: list[Cost]) -> Table:
               f"times {every[0].against if every else ''}", "force RMSE, meV/Å"]  # fmt: skip
     caption = (
         f"{part.name}: MD of the start as it is, steps of {number(1e3 * part.spec.timestep)} fs. Medians "
-        "over blocks; the ratio of the medians (least to greatest ratio of any two blocks). Force RMSE: on "
-        "the committee's test set, mean (least to greatest) over members."
+        "over blocks (slowest to fastest block); the ratio of the medians (least to greatest ratio of any "
+        "two blocks). Force RMSE: on the committee's test set, mean (least to greatest) over members."
     )
     return Table(caption, header, rows, words=3, open=True)
 
@@ -151,7 +157,8 @@ def paper(part: Part, every: list[Cost]) -> Table | None:
     """Engines, ratios and speeds that the paper states beside those here; None without its models."""
     rows = [row for cost in every for row in _rows(part, cost)]
     header = ["quantity", "paper", "here", "here / paper"]
-    return Table(f"{part.name}, beside the paper. {SYSTEMS}", header, rows, open=True) if rows else None
+    caption = f"{part.name}, beside the paper. {SYSTEMS} In parentheses: over the blocks, as above."
+    return Table(caption, header, rows, open=True) if rows else None
 
 
 def _rows(part: Part, cost: Cost) -> list[list[str]]:
@@ -161,19 +168,26 @@ def _rows(part: Part, cost: Cost) -> list[list[str]]:
         rows.append([f"engine of {cost.entry.name}", PAPER_ENGINES[name], engine, NOTHING])
     if name in PAPER_RATIOS and cost.ratio and _architecture(part, cost.against) == MACE:
         words, value = PAPER_RATIOS[name]
-        here = cost.ratio.mean
-        rows.append([f"speed, {cost.entry.name} / {cost.against}", words, number(here), number(here / value)])
+        here = cost.ratio
+        what = f"speed, {cost.entry.name} / {cost.against}"
+        rows.append([what, words, here.words(), here.over(value).words()])
     if name in PAPER_NS_PER_DAY:
-        value, here = PAPER_NS_PER_DAY[name], cost.start.ns_per_day
+        value, here = PAPER_NS_PER_DAY[name], cost.per_day
         what = f"ns/day of {cost.entry.name} ({number(cost.start.atoms)} atoms)"
-        rows.append([what, number(value), number(here), number(here / value)])
+        rows.append([what, number(value), here.words(), here.over(value).words()])
     return rows
 
 
-def sentence(part: Part, every: list[Cost]) -> str:
-    """How many timings are done; without times, which two equal runs need not share."""
+def sentence(part: Part, every: list[Cost], disturbed: int) -> str:
+    """How many timings are done, and how many of them other work disturbed; times stand in the tables."""
     asked = sum(len(part.spec.engines_of(name)) for name in part.spec.committees)
-    return f"Study {part.name} (speed): {len(every)} of {count(asked, 'timing')} done."
+    state = f"Study {part.name} (speed): {len(every)} of {count(asked, 'timing')} done."
+    if not disturbed:
+        return state
+    return (
+        f"{state} Speeds and ratios are provisional: other work ran beside {disturbed} of these or their "
+        "blocks differ by much, as the warning there says; quote ranges, and time again on a quiet machine."
+    )
 
 
 def summary(part: Part, every: list[Cost]) -> list[str]:

@@ -9,6 +9,7 @@ from mlipbench_hpc.report.text import NOTHING, number
 
 UNKNOWN = "not known"
 MOST_OFFSETS = 12
+MOST_SPLITS = 6  # in one sentence
 
 
 def separation(results: Results) -> Table | None:
@@ -34,9 +35,14 @@ def _separation_row(results: Results, item: Item) -> list[str]:
         return [name, number(item.values.get("test")), UNKNOWN, UNKNOWN, UNKNOWN, _common(item.values)]
     near, apart = nearness(record, inefficiency(results, name)), record["frames"].get("-1", 0)
     members = item.values["members"]
-    dependent = NOTHING if near[1] is None else number(near[1] / members)
-    return [name, number(item.values["test"]), number(near[0] / members), dependent, number(apart / members),
+    dependent = NOTHING if near[1] is None else _mean(near[1], members)
+    return [name, number(item.values["test"]), _mean(near[0], members), dependent, _mean(apart, members),
             _common(item.values)]  # fmt: skip
+
+
+def _mean(total: int, members: int) -> str:
+    """Mean of a count over members: an integer where it is one, else with one decimal."""
+    return number(total // members) if total % members == 0 else f"{total / members:.1f}"
 
 
 def _common(values: dict[str, Any]) -> str:
@@ -59,22 +65,27 @@ def inefficiency(results: Results, split: str) -> float | None:
 
 
 def warnings(results: Results) -> list[str]:
-    """One sentence for each split whose test frames are not independent of its training frames."""
-    sentences = []
+    """One sentence for the splits whose test frames are not independent of their training frames."""
+    parts, members = list[str](), 1
     for item in results.of("split"):
         record, name = item.values.get("separation"), str(item.subject["split"])
         independent = inefficiency(results, name) if record else None
         beside, near = nearness(record, independent) if record else (0, None)
         if near and independent:
-            members = item.values["members"]
-            sentences.append(
-                f"split {name}: {number(beside / members)} of {number(item.values['test'])} "
-                "test frames are next to a training frame of the same trajectory, and "
-                f"{number(near / members)} nearer than independent frames of the slowest trajectory are "
-                f"({number(independent)} frames): errors on them may be too small; use `group_by`, or "
-                "increase `every`."
+            own, members = item.values["members"], max(members, item.values["members"])
+            parts.append(
+                f"{name}: {_mean(beside, own)} and {_mean(near, own)} of {number(item.values['test'])} "
+                f"({number(independent)} frames)"
             )
-    return sentences
+    if not parts:
+        return []
+    more = [f"{len(parts) - MOST_SPLITS} more, as the table says"] * (len(parts) > MOST_SPLITS)
+    return [
+        "test frames are next to a training frame of the same trajectory, and nearer than independent frames "
+        f"of the slowest trajectory are (in brackets): errors on them may be too small; use `group_by`, or "
+        f"increase `every`. Of the splits{' (mean over members)' * (members > 1)} "
+        f"{'; '.join(parts[:MOST_SPLITS] + more)}."
+    ]
 
 
 def offsets(results: Results) -> Table | None:

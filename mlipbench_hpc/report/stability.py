@@ -1,6 +1,6 @@
 """Runs of one study of stability: which failed and when, and the profiles of those that did not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import HEIGHT, Observable
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.combine import Band, band
+from mlipbench_hpc.report.exclusion import DEFINITION, decomposed
 from mlipbench_hpc.report.extremes import Extremes, in_words, to_json
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.section import Table
@@ -18,22 +19,36 @@ from mlipbench_hpc.studies.stability import run_name
 
 DEVIATION = "largest_conserved_deviation_meV_per_atom"
 # Section IV.B of arXiv:2602.22931, 100 ps with models of 50 structures: unstable of three, by architecture.
-PAPER_UNSTABLE, PAPER_RUNS, PAPER_SIZE, PAPER_PS = {"dp": 2, "dp-mp": 2, "mace": 0}, 3, 50, 100
+PAPER_UNSTABLE, PAPER_RUNS, PAPER_SIZE, PAPER_PS = {"dp": 2, "dp-jax": 2, "dp-mp": 2, "mace": 0}, 3, 50, 100
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """The runs of one model at one size of the training set; runs: those that are done, by repeat."""
+    """The runs of one model at one size of the training set; runs: those that are done, by repeat.
+
+    decomposed: by repeat, the reason why a run that reached its end lost too much water.
+    """
 
     model: str
     size: int
     asked: int
     runs: dict[int, Item]
+    decomposed: dict[int, str] = field(default_factory=dict)
 
     @property
     def unstable(self) -> dict[int, Item]:
-        """Runs that failed."""
+        """Runs that ended early."""
         return {repeat: run for repeat, run in self.runs.items() if run.values.get("outcome") == "unstable"}
+
+    @property
+    def failed(self) -> int:
+        """Number of runs that ended early or whose water decomposed."""
+        return len(self.unstable) + len(self.decomposed)
+
+    def in_words(self) -> str:
+        """`3 of 3`, `3 of 3, 1 of them decomposed`."""
+        words = f"{self.failed} of {len(self.runs)}"
+        return f"{words}, {len(self.decomposed)} of them decomposed" if self.decomposed else words
 
     def names(self, study: str) -> list[str]:
         """Names of all its runs."""
@@ -44,6 +59,13 @@ class Repeats:
         failures = {
             str(repeat): {"time_ps": run.values.get("time_ps"), "cause": run.values.get("cause")}
             for repeat, run in self.unstable.items()
+        }
+        failures |= {
+            str(repeat): {
+                "time_ps": self.runs[repeat].values.get("time_ps"),
+                "cause": f"decomposed: {reason}",
+            }
+            for repeat, reason in self.decomposed.items()
         }
         return {"asked": self.asked, "done": len(self.runs), "failures": failures}
 
@@ -59,33 +81,39 @@ def _repeats(part: Part, model: str, size: int) -> Repeats:
     runs = {
         repeat: item for repeat, name in names.items() for item in part.results.of("md", md=name) if item.done
     }
-    return Repeats(model, size, asked, runs)
+    lost = {repeat: words for repeat, run in runs.items() if (words := decomposed(part.results, run))}
+    return Repeats(model, size, asked, runs, lost)
 
 
 def table(part: Part, every: list[Repeats]) -> Table:
     """One row for each model and size: how many runs failed, when and why."""
     rows = [
         [own.model, number(own.size), listed(list(_causes(own))) or NOTHING,
-         f"{len(own.runs)} of {own.asked}", number(len(own.unstable)), _times(own), in_words(_deviation(own))]
+         f"{len(own.runs)} of {own.asked}", number(len(own.unstable)), number(len(own.decomposed)),
+         _times(own), in_words(_deviation(own))]
         for own in every
     ]  # fmt: skip
-    header = ["model", "training structures", "causes", "runs done", "unstable", "time to failure, ps",
-              "largest deviation of conserved energy, meV/atom"]  # fmt: skip
+    header = ["model", "training structures", "causes", "runs done", "unstable", "decomposed",
+              "time to failure, ps", "largest deviation of conserved energy, meV/atom"]  # fmt: skip
     caption = (
         f"{part.name}: runs of {number(part.spec.md.length)} ps, each with a model trained on a training set "
         "of its own and from a start of its own. Unstable: a limit of `stability` was exceeded, or a force "
-        "was not finite; such runs end there, are counted and enter no profile. Deviation: of the conserved "
-        "energy from its value at the start, mean (least to greatest) over runs."
+        f"was not finite; such runs end there. Decomposed by the end of the run: {DEFINITION} Both are "
+        "counted as failed and enter no profile. Deviation: of the conserved energy from its value at the "
+        "start, mean (least to greatest) over runs."
     )
     return Table(caption, header, rows, words=3, open=True)
 
 
 def _causes(own: Repeats) -> dict[str, None]:
-    return dict.fromkeys(str(run.values.get("cause")) for run in own.unstable.values())
+    every = [*(str(run.values.get("cause")) for run in own.unstable.values()), *own.decomposed.values()]
+    return dict.fromkeys(every)
 
 
 def _times(own: Repeats) -> str:
-    return ", ".join(number(run.values.get("time_ps")) for run in own.unstable.values()) or NOTHING
+    times = [number(run.values.get("time_ps")) for run in own.unstable.values()]
+    times += [f"by {number(own.runs[repeat].values.get('time_ps'))}" for repeat in own.decomposed]
+    return ", ".join(times) or NOTHING
 
 
 def _deviation(own: Repeats) -> Extremes | None:
@@ -99,14 +127,15 @@ def paper(part: Part, every: list[Repeats]) -> Table | None:
     for own in smallest:
         architecture = part.results.asked("models", own.model)["architecture"]
         if architecture in PAPER_UNSTABLE:
-            here = f"{len(own.unstable)} of {len(own.runs)} (n = {own.size})"
+            here = f"{own.in_words()} (n = {own.size})"
             rows.append([own.model, f"{PAPER_UNSTABLE[architecture]} of {PAPER_RUNS}", here])
     header = ["unstable runs of", f"paper (n = {PAPER_SIZE}, {PAPER_PS} ps)",
               f"here ({number(part.spec.md.length)} ps)"]  # fmt: skip
     caption = (
         f"{part.name}, beside the paper. The paper: Au(111)/water of 384 atoms, DFT labels, runs judged by "
         "their potential energy. Here: the data and models of this campaign, runs judged by their conserved "
-        "energy. Systems and criteria differ; architectures can be ranked, counts need not agree."
+        "energy and their water. Systems and criteria differ; architectures can be ranked, counts need not "
+        "agree."
     )
     return Table(caption, header, rows, words=3, open=True) if rows else None
 
@@ -189,11 +218,8 @@ def sentence(part: Part, every: list[Repeats]) -> str:
     state = (
         f"Study {part.name} (stability): {done} of {count(asked, 'run')} of {number(part.spec.md.length)} ps"
     )
-    failed = [
-        f"{own.model} at n = {number(own.size)}: {len(own.unstable)} of {len(own.runs)}"
-        for own in every
-        if own.unstable
-    ]
+    failed = [f"{own.model} at n = {number(own.size)}: {own.in_words()}" for own in every if own.failed]
+    word = "unstable or decomposed" if any(own.decomposed for own in every) else "unstable"
     if not done:
         return f"{state} done."
-    return f"{state} done, " + (f"unstable: {'; '.join(failed)}." if failed else "all stable.")
+    return f"{state} done, " + (f"{word}: {'; '.join(failed)}." if failed else "all stable.")

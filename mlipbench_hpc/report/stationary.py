@@ -28,12 +28,14 @@ from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.temperatures import p_words, relaxing
 from mlipbench_hpc.report.text import count, number, plus_minus
 
+DIPOLE, SURVIVAL = "dipole_correlation", "survival"
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
 # Series that also have to be stationary: of the whole run, those that a number is an average over, and in
 # place of numbers without a series.
 OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
-AVERAGED_OVER = {COSINE: WATERS}
-IN_PLACE = {PEAK_Z: WATERS, PEAK_DENSITY: WATERS, ORIENTATION_WIDTH: TOTAL_ORIENTATION}
+AVERAGED_OVER = {COSINE: WATERS, DIPOLE: WATERS}
+IN_PLACE = {PEAK_Z: WATERS, PEAK_DENSITY: WATERS, ORIENTATION_WIDTH: TOTAL_ORIENTATION,
+            SURVIVAL: WATERS, DIPOLE: COSINE}  # fmt: skip
 
 
 class Cause(StrEnum):

@@ -102,4 +102,5 @@ def _entries(results: Results) -> dict[str, Any]:
 
 
 def _warnings(results: Results) -> list[Caution]:
-    return [*models.warnings(results), *md.warnings(results)]
+    decompositions = md.decompositions(results, results.names("md"))
+    return [*models.warnings(results), *md.warnings(results), *decompositions]

@@ -34,10 +34,11 @@ def plus_minus(value: object, error: object, digits: int = 2) -> str:
 def with_error(value: object, error: object, digits: int = 2) -> str:
     """A value with its error as in `plus_minus`; where there is no error above zero, it is said.
 
-    An error of zero is that of a number too short or too rare for an estimate.
+    An error of zero is that of a number too short or too rare for an estimate. Without an error nothing says
+    how many digits count: three are given.
     """
     text = plus_minus(value, error, digits)
-    return text if text == NOTHING or "±" in text else f"{text} ± not determined"
+    return text if text == NOTHING or "±" in text else f"{number(value)} (error not determined)"
 
 
 def duration(seconds: object) -> str:

@@ -1,16 +1,21 @@
 """Kinetic temperatures of the species of one study of thermostats, and how they fluctuate."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.correlation import series_average
-from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.report.collect import Item
+from mlipbench_hpc.analysis.canonical import FEWEST_INDEPENDENT, Fluctuation, fluctuation, together
+from mlipbench_hpc.analysis.inference import LEVEL, holm_of_table
+from mlipbench_hpc.report.collect import analyses
+from mlipbench_hpc.report.correlation_times import known_ps
+from mlipbench_hpc.report.driving import driving_potential
+from mlipbench_hpc.report.exclusion import excluded, failure
+from mlipbench_hpc.report.groups import Line, Run, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.sections.asked import phrases
+from mlipbench_hpc.report.stationary import not_stationary
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.temperatures import TOTAL, WHOLE, Temperature, over_replicas
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
@@ -20,42 +25,37 @@ THERMO, TIME = "thermo.csv", "time_ps"
 
 
 @dataclass(frozen=True)
-class Fluctuation:
-    """Variance of a kinetic temperature over that of the canonical ensemble, with its standard error."""
-
-    ratio: float
-    error: float
-
-    @classmethod
-    def over(cls, replicas: "list[Fluctuation]") -> "Fluctuation | None":
-        """Mean over replicas; None without any."""
-        if not replicas:
-            return None
-        errors = np.array([own.error for own in replicas])
-        return cls(
-            float(np.mean([own.ratio for own in replicas])), float(np.sqrt((errors**2).sum()) / len(errors))
-        )
-
-
-def fluctuation(temperatures: Floats, atoms: int, target: float) -> Fluctuation:
-    """Of a series (T,) in K of `atoms` mobile atoms: its variance over 2 T²/(3 N), T the target in K.
-
-    The kinetic energy of 3 N degrees of freedom has the relative variance 2/(3 N) in the canonical ensemble.
-    The error is that of the mean of (T - mean T)², from blocks or autocorrelation, the larger.
-    """
-    canonical = 2 * target**2 / (3 * atoms)
-    squares = series_average((temperatures - temperatures.mean()) ** 2)
-    return Fluctuation(float(np.var(temperatures, ddof=1)) / canonical, squares.error / canonical)
-
-
-@dataclass(frozen=True)
 class Kinetic:
-    """One species (or all atoms) in one case: mean temperature over replicas, fluctuation, mobile atoms."""
+    """One species (or all atoms) in one case: mean temperature over replicas, fluctuation, mobile atoms.
+
+    withheld: why nothing is concluded, in words; p: of χ² that the variance is the canonical one,
+    Holm-corrected over the study, NaN where it is not tested.
+    """
 
     case: str
     temperature: Temperature
     atoms: int
     fluctuation: Fluctuation | None
+    withheld: str = ""
+    p: float = np.nan
+
+    @property
+    def short(self) -> str:
+        """`12 independent frames, at least 30 are needed`, where there are too few; empty where not."""
+        own = self.fluctuation
+        if own is None or own.enough:
+            return ""
+        return f"{number(own.independent, 2)} independent frames, at least {FEWEST_INDEPENDENT:g} are needed"
+
+    @property
+    def verdict(self) -> str:
+        """What is concluded of mean and variance, in words."""
+        if self.withheld:
+            return f"withheld: {self.withheld}"
+        mean = "mean off its target" if self.temperature.off else "mean at its target"
+        if np.isnan(self.p):
+            return f"{mean}; variance cannot be tested{f', {self.short}' if self.short else ''}"
+        return f"{mean}; variance {'differs' if self.p <= LEVEL else 'not resolved from 1'}"
 
     @property
     def canonical_variance(self) -> float:
@@ -73,31 +73,61 @@ class Kinetic:
             "canonical_variance_K2": self.canonical_variance,
             "variance_over_canonical": variance.ratio if variance else None,
             "se_of_ratio": variance.error if variance else None,
+            "independent_frames": variance.independent if variance else None,
+            "p_holm": None if np.isnan(self.p) else self.p,
             "off": own.off,
+            "verdict": self.verdict,
         }
 
 
 def kinetics(part: Part) -> list[Kinetic]:
-    """Every species of every case, in the order of the study."""
-    return [own for case in part.spec.cases for own in _of_case(part, case)]
+    """Every species of every case, in the order of the study; p of variances corrected over all of them."""
+    every = [own for case in part.spec.cases for own in _of_case(part, case)]
+    p = [own.fluctuation.p if own.fluctuation and not own.withheld else np.nan for own in every]
+    return [replace(own, p=float(one)) for own, one in zip(every, holm_of_table(np.array(p)), strict=True)]
 
 
 def _of_case(part: Part, case: str) -> Iterator[Kinetic]:
-    name, target = run_name(part.name, case), float(part.spec.md.temperature)
-    runs = {item.subject["replica"]: item for item in part.results.of("md", md=name) if _completed(item)}
-    analyses = [
-        item for item in part.results.of("analyse", md=name) if item.done and item.subject["replica"] in runs
-    ]
-    for temperature in over_replicas(analyses, target) if analyses else ():
+    line = line_of(part, case)
+    every = [run.analysis for run in line.runs]
+    for temperature in over_replicas(every, line.temperature) if every else ():
         column = column_of(temperature.whose)
-        atoms = max(int(item.statistics(column).get("atoms") or 0) for item in analyses)
-        series = [_analysed(runs[item.subject["replica"]], item, column) for item in analyses]
-        known = [fluctuation(own, atoms, target) for own in series if atoms and len(own) > 1]
-        yield Kinetic(case, temperature, atoms, Fluctuation.over(known))
+        atoms = max(int(item.statistics(column).get("atoms") or 0) for item in every)
+        known = [_fluctuation(line, run, column, atoms) for run in line.runs] if atoms else []
+        replicas = [own for own in known if own]
+        reason = not_stationary(line, column)
+        yield Kinetic(case, temperature, atoms, together(replicas), reason.words if reason else "")
 
 
-def _completed(run: Item) -> bool:
-    return run.values.get("outcome") == "completed"
+def line_of(part: Part, case: str) -> Line:
+    """The runs of a case that count, among all runs of the campaign with the same atoms and cell."""
+    name, results = run_name(part.name, case), part.with_runs(part.results.document["campaign"]["md"])
+    every = (line for group in groups(results) for line in group.drawn)
+    if known := next((line for line in every if line.name == name), None):
+        return known
+    runs = [
+        Run(item, analyses(results, item)[0], None)
+        for item in results.of("md", md=name)
+        if not excluded(results, item)
+    ]
+    target = float(part.spec.md.temperature)
+    return Line(name, driving_potential(results, name), "", target, runs=runs)
+
+
+def _fluctuation(line: Line, run: Run, column: str, atoms: int) -> Fluctuation | None:
+    """Of one run after equilibration, with the autocorrelation time of the longest runs where it is longer.
+
+    None without that column.
+    """
+    rows = run.md.table(THERMO)
+    if column not in rows:
+        return None
+    later = rows[TIME] > float(run.analysis.values.get("equilibration_ps") or 0.0)
+    times, series = rows[TIME][later], rows[column][later]
+    if len(times) < 2:
+        return None
+    inefficiency = known_ps(line, column) / float(times[1] - times[0])
+    return fluctuation(series, atoms, line.temperature, max(1.0, inefficiency))
 
 
 def column_of(whose: str) -> str:
@@ -105,25 +135,19 @@ def column_of(whose: str) -> str:
     return TOTAL if whose == WHOLE else f"temperature_{whose}_K"
 
 
-def _analysed(run: Item, analysis: Item, column: str) -> Floats:
-    """Temperatures (T,) K after equilibration; (0,) without that column."""
-    rows = run.table(THERMO)
-    if column not in rows:
-        return np.zeros(0)
-    begin = float(analysis.values.get("equilibration_ps") or 0.0)
-    return np.asarray(rows[column][rows[TIME] > begin])
-
-
 def table(part: Part, every: list[Kinetic]) -> Table:
     """One row for each case and species."""
     rows = [_row(part, own) for own in every]
     header = ["case", "driven by, engine, thermostat", "species", "mobile atoms", "mean temperature, K",
-              "target, K", "variance, K²", "canonical, K²", "variance / canonical"]  # fmt: skip
+              "target, K", "variance, K²", "canonical, K²", "variance / canonical", "verdict"]  # fmt: skip
     caption = (
         f"{part.name}: kinetic temperatures after equilibration, {count(part.spec.replicas, 'replica')} of "
         f"{number(part.spec.md.length)} ps each. Mean ± standard error; canonical: variance 2 T²/(3 N) of "
-        "3 N degrees of freedom at the target T. A thermostat that samples NVT gives a ratio of 1 for every "
-        "species. Runs that are unstable are left out."
+        "3 N degrees of freedom at the target T. Variance: corrected for the run's length, its error from "
+        "the independent frames. A thermostat that samples NVT gives a ratio of 1 for every species, tested "
+        f"by χ² at p ≤ {LEVEL:g}, Holm-corrected over this table, from {FEWEST_INDEPENDENT:g} independent "
+        "frames on; withheld where runs are not equilibrated or too short to tell. Runs that are unstable or "
+        "decomposed are left out."
     )
     return Table(caption, header, rows, words=3, open=True)
 
@@ -135,7 +159,7 @@ def _row(part: Part, own: Kinetic) -> list[str]:
     error = own.temperature.error.error
     return [own.case, about(part, own.case), own.temperature.whose, number(own.atoms),
             with_error(own.temperature.mean, error), number(own.temperature.target), value,
-            number(canonical), words]  # fmt: skip
+            number(canonical), words, own.verdict]  # fmt: skip
 
 
 def about(part: Part, case: str) -> str:
@@ -147,27 +171,48 @@ def about(part: Part, case: str) -> str:
 
 
 def sentence(part: Part, every: list[Kinetic]) -> str:
-    """Which species are off their temperature, and which fluctuate otherwise than NVT."""
+    """Which species are off their temperature, which fluctuate otherwise than NVT, and what is withheld."""
     runs = [item for case in part.spec.cases for item in part.results.of("md", md=run_name(part.name, case))]
-    unstable = sum(item.values.get("outcome") == "unstable" for item in runs)
-    left_out = f" Unstable, left out: {unstable} of {count(len(runs), 'run')}." * bool(unstable)
+    failed = [word for item in runs if (word := failure(part.results, item))]
+    outcome = " or ".join(dict.fromkeys(failed)).capitalize()
+    left_out = f" {outcome}, left out: {len(failed)} of {count(len(runs), 'run')}." * bool(failed)
+    state = f"Study {part.name} (thermostats):"
     if not every:
-        return f"Study {part.name} (thermostats): no run is analysed.{left_out}"
-    off = [f"{own.temperature.words()} in {own.case}" for own in every if own.temperature.off]
-    beyond = [own for own in every if own.fluctuation and _resolved(own.fluctuation)]
+        return f"{state} no run is analysed.{left_out}"
+    return f"{state} {_temperatures(every)} {_variances(every)}{_withheld(every)}{left_out}"
+
+
+def _temperatures(every: list[Kinetic]) -> str:
+    judged = [own for own in every if not own.withheld]
+    off = [f"{own.temperature.words()} in {own.case}" for own in judged if own.temperature.off]
+    if not judged:
+        return "no mean temperature can be tested."
+    among = f"of {len(judged)} of {count(len(every), 'mean temperature')} that can be tested, "
+    return among * (len(judged) < len(every)) + (
+        f"off their target: {listed(off)}." if off else "none is off its target."
+    )
+
+
+def _variances(every: list[Kinetic]) -> str:
+    tested = sum(np.isfinite(own.p) for own in every)
+    if not tested:
+        return "No variance can be tested."
     words = [
         f"{own.temperature.whose} in {own.case} {plus_minus(own.fluctuation.ratio, own.fluctuation.error)}"
-        for own in beyond
-        if own.fluctuation
+        for own in every
+        if own.fluctuation and own.p <= LEVEL
     ]
-    temperatures = f"off their target: {listed(off)}" if off else "no species is off its target"
-    variances = (
-        f"variance over the canonical one beyond three standard errors from 1: {listed(words)}"
-        if words
-        else "no variance is resolved from the canonical one (three standard errors)"
-    )
-    return f"Study {part.name} (thermostats): {temperatures}; {variances}.{left_out}"
+    resolved = listed(words) if words else "none"
+    return f"Variance over the canonical one, resolved from 1 ({tested} of {len(every)} tested): {resolved}."
 
 
-def _resolved(own: Fluctuation) -> bool:
-    return bool(np.isfinite(own.error) and 0 < 3 * own.error < abs(own.ratio - 1))
+def _withheld(every: list[Kinetic]) -> str:
+    """Sentences on cases whose runs are not equilibrated, and on variances of too few frames."""
+    reasons = {own.case: own.withheld for own in every if own.withheld}
+    cases = "; ".join(f"{case} is {words}" for case, words in reasons.items())
+    short = {own.case: own.short for own in every if own.short and not own.withheld}
+    frames = "; ".join(f"in {case} {words}" for case, words in short.items())
+    return (
+        f" Withheld, because runs are not equilibrated or too short to tell: {cases}: use longer runs and a "
+        "longer equilibration."
+    ) * bool(cases) + f" Variances that cannot be tested: {frames}: use longer runs." * bool(frames)

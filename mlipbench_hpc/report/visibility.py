@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.composition import Floor, floor
+from mlipbench_hpc.analysis.composition import FEWEST_HOSTS, Floor, floor
 from mlipbench_hpc.analysis.copies import FEWEST_INDEPENDENT
 from mlipbench_hpc.analysis.scans import over_scans
 from mlipbench_hpc.data.frames import Floats, Ints
@@ -14,16 +14,21 @@ from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.section import Caution, Consequence, Table
 from mlipbench_hpc.report.studies import Part
-from mlipbench_hpc.report.text import count, number, with_error
+from mlipbench_hpc.report.text import count, listed, number, with_error
 
 FORCES, MILLI = "forces.npz", 1000.0
 SAME, ANY = 0, 1
 REACH_A = 1.0  # of a hydrogen from its oxygen, from which radii count
 KINDS = {SAME: "as many ions as the host", ANY: "any number of ions"}
-FEWEST_HOSTS = 3
+# Spread of forces over their size below which composed frames are the host itself, but for rounding.
+ROUNDING = 1e-9
+TOO_SMALL = "nothing beyond this radius is exchanged: the cell is too small for a floor"
 # Table II and section IV.C of arXiv:2602.22931: receptive field in Å, and how many waters see all ions.
 MOST, PART = "nearly all", "many do not"
-PAPER = {"dp": (6.0, PART), "grace-1l": (6.0, PART), "dp-mp": (10.0, MOST), "mace": (10.0, MOST)}
+PAPER = {
+    "dp": (6.0, PART), "dp-jax": (6.0, PART), "grace-1l": (6.0, PART), "dp-mp": (10.0, MOST),
+    "mace": (10.0, MOST),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,21 +86,42 @@ class Composed:
         return [kind for kind in KINDS if (self.arrays["kind"] == kind).any()]
 
     def floor(self, radius: float, kind: int, most: float = np.inf) -> Floor:
-        """Floor in meV/Å, of frames from which at most so many waters were left out."""
-        mask = self._of(radius, kind) & (self.arrays["left_out"] <= most)
-        forces, by_host = MILLI * self.arrays["forces"], dict[int, list[Floats]]()
-        for host, oxygen in self.waters:
-            by_host.setdefault(host, []).append(forces[mask & self._is(host, oxygen)])
+        """Floor in meV/Å, of frames from which at most so many waters were left out.
+
+        Of waters beyond whose radius something was exchanged; of no waters where that is none.
+        """
+        by_host = dict[int, list[Floats]]()
+        for (host, _), forces in self._forces(radius, kind, most).items():
+            by_host.setdefault(host, []).extend([forces] if exchanged(forces) else [])
         return floor(list(by_host.values()))
+
+    def too_small(self, radius: float, kind: int) -> bool:
+        """True where the cell has nothing to exchange: waters have several composed frames, all the host."""
+        every = [forces for forces in self._forces(radius, kind).values() if len(forces) > 1]
+        return bool(every) and not any(map(exchanged, every))
+
+    def known(self, kind: int) -> list[tuple[float, Floor]]:
+        """Radii in Å at which there is a floor, and the floors."""
+        every = [(radius, self.floor(radius, kind)) for radius in self.radii]
+        return [(radius, own) for radius, own in every if own.waters]
 
     def at(self, distance: float, kind: int) -> tuple[float, float]:
         """Floor in meV/Å at a distance in Å and its error, between two radii on a line; NaN outside."""
-        every = [self.floor(radius, kind) for radius in self.radii]
+        known = self.known(kind)
+        if not known:
+            return float("nan"), float("nan")
+        radii = [radius for radius, _ in known]
         value, error = (
-            np.interp(distance, self.radii, [getattr(own, name) for own in every], np.nan, np.nan)
+            np.interp(distance, radii, [getattr(own, name) for _, own in known], np.nan, np.nan)
             for name in ("value", "error")
         )
         return float(value), float(error)
+
+    def _forces(self, radius: float, kind: int, most: float = np.inf) -> dict[tuple[int, int], Floats]:
+        """Forces (D, 3) meV/Å on each water, by host and oxygen."""
+        mask = self._of(radius, kind) & (self.arrays["left_out"] <= most)
+        forces = MILLI * self.arrays["forces"]
+        return {water: forces[mask & self._is(*water)] for water in self.waters}
 
     def median_left_out(self, radius: float, kind: int) -> float:
         """Median number of the donor's waters that are left out."""
@@ -109,6 +135,13 @@ class Composed:
 
     def _is(self, host: int, oxygen: int) -> Any:
         return (self.arrays["host"] == host) & (self.arrays["molecule"][:, 0] == oxygen)
+
+
+def exchanged(forces: Floats) -> bool:
+    """True where forces (D, 3) on one water in several composed frames differ by more than rounding."""
+    if len(forces) < 2:
+        return False
+    return bool(np.ptp(forces, axis=0).max() > ROUNDING * np.abs(forces).max())
 
 
 def composed(part: Part) -> Composed | None:
@@ -192,7 +225,8 @@ def table(part: Part, seen: list[Sight]) -> Table:
 def floors(part: Part, own: Composed) -> Table:
     """One row for each radius and kind of composed frames."""
     rows = [
-        [number(radius), KINDS[kind], number(known.waters), _words(known), number(left),
+        [number(radius), KINDS[kind], number(known.waters),
+         TOO_SMALL if own.too_small(radius, kind) else _words(known), number(left),
          number(own.floor(radius, kind, left).value)]
         for kind in own.kinds
         for radius in own.radii
@@ -213,7 +247,9 @@ def floors(part: Part, own: Composed) -> Table:
         f"used ({values['donors_refused']} of {values['donors_tried']} tried). No donor is a near copy of "
         "the host or of another donor, closer in one sampling run than its slowest correlation (left out: "
         f"{values['donors_near']}), and no host of another ({values['hosts_near']}). The seam adds to the "
-        "floor: compare the last column. ± jackknife over hosts."
+        "floor: compare the last column. Waters of which all composed frames are the host itself, because "
+        "the cell has nothing beyond the radius, do not count. ± jackknife over hosts, from at least "
+        f"{FEWEST_HOSTS}."
     )
     return Table(caption, header, rows, words=2, open=True)
 
@@ -285,8 +321,7 @@ def numbers(seen: list[Sight], own: Composed | None, errors: list[WaterErrors]) 
     values["floor_meV_per_A"] = {
         names[kind]: {
             f"{radius:g}": {"value": known.value, "se": known.error, "waters": known.waters}
-            for radius in own.radii
-            for known in [own.floor(radius, kind)]
+            for radius, known in own.known(kind)
         }
         for kind in own.kinds
     }
@@ -303,11 +338,14 @@ def sentence(part: Part, seen: list[Sight], own: Composed | None) -> str:
     state += f"share of first-layer waters that see all ions: {', '.join(words)}." if words else "no ions."
     if own is None or not own.kinds:
         return state
-    kind, (first, *_, last) = own.kinds[-1], [own.radii[0], *own.radii]
-    return (
-        f"{state} Locality floor with {KINDS[kind]}: {_words(own.floor(first, kind))} meV/Å at "
-        f"{number(first)} Å, {_words(own.floor(last, kind))} at {number(last)} Å."
-    )
+    kind = own.kinds[-1]
+    known = own.known(kind)
+    ends = known if len(known) < 2 else [known[0], known[-1]]
+    floors = [f"{_words(one)} meV/Å at {number(radius)} Å" for radius, one in ends]
+    state += f" Locality floor with {KINDS[kind]}: {', '.join(floors)}." if floors else " No locality floor."
+    at = [number(radius) for radius in own.radii if own.too_small(radius, kind)]
+    small = f" At {listed(at)} Å nothing is exchanged: the cell is too small for a floor; use a larger one."
+    return state + small * bool(at)
 
 
 def cautions(part: Part, own: Composed | None) -> list[Caution]:
@@ -319,7 +357,12 @@ def cautions(part: Part, own: Composed | None) -> list[Caution]:
         words.append(
             f"the floor is of {count(hosts, 'host')}: at least {FEWEST_HOSTS} are needed for an error."
         )
-    empty = [radius for radius in own.radii for kind in own.kinds if not own.floor(radius, kind).waters]
+    empty = [
+        radius
+        for radius in own.radii
+        for kind in own.kinds
+        if not (own.floor(radius, kind).waters or own.too_small(radius, kind))
+    ]
     if empty or not own.kinds:
         radii = ", ".join(number(radius) for radius in dict.fromkeys(empty or own.radii))
         words.append(

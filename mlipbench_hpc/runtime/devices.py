@@ -1,6 +1,6 @@
 """Devices of a campaign's models at a site, refused where their architecture cannot use them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from mlipbench_hpc.architectures.card import InstalledArchitecture
@@ -31,6 +31,18 @@ def checked_devices(
         _, lines, _ = parse(path)
         raise CampaignError(map(lines.problem, wrong))
     return devices
+
+
+def idle_gpus(names: Collection[str], site: Site) -> list[str]:
+    """A sentence where a site with GPUs computes on CPUs. names: environments of a campaign."""
+    if site.flavour == "cpu" or in_images(list(names), site):
+        return []
+    missing = "" if site.runtime == "venv" else ", since not every image that the campaign needs is there"
+    return [
+        f"GPUs of site `{site.name}` compute nothing: tasks run in virtual environments, which are for CPUs"
+        f"{missing}; for GPUs make images (`mlipbench images build {' '.join(names)} --site …`) and have an "
+        "Apptainer"
+    ]
 
 
 def refused(

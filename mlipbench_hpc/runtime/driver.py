@@ -156,8 +156,9 @@ class Driver:
         return self._queue.is_any_ready
 
     def _fill_nodes(self, kind: str) -> None:
-        flying = sum(flight.kind == kind for flight in self.flights.values())
-        while not self.stopping and flying < 2 * self.slots[kind] and (key := self._queue.first(kind)):
+        flying = {key for key, flight in self.flights.items() if flight.kind == kind}
+        room = 2 * self.slots[kind]
+        while not self.stopping and len(flying) < room and (key := self._queue.first(kind, flying)):
             item = self.plan[key]
             if not self._has_space(item):
                 break
@@ -166,7 +167,7 @@ class Driver:
                 self._committed(item, result)
             else:
                 self._submit(item, kind)
-                flying += 1
+                flying.add(key)
 
     def _submit(self, item: Planned, kind: str) -> None:
         environment = self.environments[item.task.environment]

@@ -11,7 +11,7 @@ from typing import Any
 from mlipbench_hpc.contract.folder import read_json, write_bytes, write_json
 from mlipbench_hpc.contract.key import digest
 from mlipbench_hpc.runtime.own_lammps import OwnLammps
-from mlipbench_hpc.runtime.recipe import ROOT, RecipeError, base_named, recipe
+from mlipbench_hpc.runtime.recipe import ROOT, RecipeError, base_named, known, recipe
 from mlipbench_hpc.runtime.sif import Digests, NotAnImage, digests
 from mlipbench_hpc.runtime.trouble import Trouble
 
@@ -82,9 +82,10 @@ class Images:
         for name in (f"{environment}-{flavour}", f"{environment}-cpu"):
             if entry := self.entries.get(name):
                 return Image(entry, self.folder / entry.file, self.remember)
+        offered = flavour if f"{environment}-{flavour}" in known() else "cpu"
         raise ImageRefused(
-            f"{self.folder / LOCK} has no {flavour} image of `{environment}`: "
-            f"run `make image ENV={environment} FLAVOUR={flavour}`"
+            f"{self.folder / LOCK} has no {offered} image of `{environment}`: "
+            f"run `make image ENV={environment} FLAVOUR={offered}`"
         )
 
     def has(self, environments: Iterable[str], flavour: str) -> bool:

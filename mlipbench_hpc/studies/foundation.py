@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mlipbench_hpc.campaign.problem import Place
+from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Name, RunProtocol, Spec, Start
-from mlipbench_hpc.campaign.study import Asked, Entry, Study
+from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
+from mlipbench_hpc.studies.shared.protocol import other_atoms
 
 KIND = "foundation"
 
@@ -40,5 +41,22 @@ def unfold(asked: Asked[Foundation]) -> Iterator[Entry]:
     yield Entry("md", name, content | {"replicas": asked.spec.replicas}, origins)
 
 
+def check(examined: Examined[Foundation]) -> Iterator[Mistake]:
+    """A model trained from nothing, and runs of other atoms or conditions than its own."""
+    spec, campaign = examined.spec, examined.campaign
+    model, own = campaign.models.get(spec.model), campaign.md.get(examined.name)
+    if model and not (model.checkpoint or model.initial):
+        expected = "a model with `checkpoint` or `initial`"
+        yield Mistake(("model",), "trained from nothing", repr(spec.model), expected)
+    facts = (examined.datasets, examined.systems)
+    for place, name in enumerate(spec.against):
+        other = campaign.md.get(name)
+        if own and other:
+            yield from other_atoms(("against", place), other, own, campaign, facts)
+            if other.temperature != own.temperature:
+                temperatures = [f"{run.temperature:g} K" for run in (other, own)]
+                yield Mistake(("against", place), f"{name} is at another temperature", *temperatures)
+
+
 REFERENCES = {"against": "md", "reference": "md"}
-STUDY = Study(KIND, "Foundation models", Foundation, unfold, REFERENCES)
+STUDY = Study(KIND, "Foundation models", Foundation, unfold, REFERENCES, check=check)

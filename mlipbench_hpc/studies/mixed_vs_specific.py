@@ -59,7 +59,8 @@ class MixedVsSpecific(Draw):
         if strange := sorted(set(self.held_out) - set(targets)):
             raise ValueError(f"expected under `held_out` ions of `targets`, not {strange}")
         for target in self.targets:
-            if target.start.dataset and len(set(target.start.frames)) < self.replicas:
+            first = target.start.frames[: self.replicas]
+            if target.start.dataset and len(set(first)) < self.replicas:
                 raise ValueError("expected a frame of its own for each replica under `start` of `targets`")
         if self.held_out and len(self.counts) < 3:
             raise ValueError("expected at least three `counts`, so that two are left where one is held out")

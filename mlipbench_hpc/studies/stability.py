@@ -26,7 +26,8 @@ class StabilityStudy(Sized):
     @model_validator(mode="after")
     def _own_starts(self) -> "StabilityStudy":
         most = max(map(self.repeats_for, self.models))
-        if self.start.dataset and len(set(self.start.frames)) < most:
+        first = self.start.frames[:most]
+        if self.start.dataset and len(set(first)) < most:
             raise ValueError(f"expected {most} different `frames` under `start`, one for each repeat")
         return self
 

@@ -1,13 +1,16 @@
 """truth: MD by every member of committees against the reference potential's own, the truth."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from mlipbench_hpc.campaign.problem import Place
-from mlipbench_hpc.campaign.spec import Count, Name, RunProtocol, Spec, Start
-from mlipbench_hpc.campaign.study import Asked, Entry, Study
+from mlipbench_hpc.campaign.problem import Mistake, Place
+from mlipbench_hpc.campaign.spec import Count, MolecularDynamics, Name, RunProtocol, Spec, Start
+from mlipbench_hpc.campaign.splits import Facts
+from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
+from mlipbench_hpc.studies.shared.protocol import differing, other_atoms, other_labels
 
 KIND = "truth"
 Number = Literal["cosine", "total_orientation", "total_orientation_width", "peak_z_A", "peak_g_per_cm3"]
@@ -54,6 +57,7 @@ class Truth(Spec):
     coverage: list[Name] = Field(
         [], description="Independent committees: how often their bands cover the truth."
     )
+    limits: list[str] = Field([], description="What could change the answer, for the page of joined results.")
 
     @model_validator(mode="after")
     def _known(self) -> "Truth":
@@ -94,5 +98,60 @@ def _run(asked: Asked[Truth], place: int, committee: str, member: int) -> Entry:
     return Entry("md", run_name(asked.name, committee, member), content | asked.written["md"], origins)
 
 
+def check(examined: Examined[Truth]) -> Iterator[Mistake]:
+    """A reference that is none, and what besides the potential differs between it and the members' runs."""
+    spec, campaign = examined.spec, examined.campaign
+    truth = campaign.md.get(spec.reference)
+    if truth is None or truth.potential is None:
+        if truth or spec.reference in campaign.trajectories:
+            expected = "an entry of `md` with `potential`, whose protocol the members can have"
+            yield Mistake(("reference",), "driven by no reference potential", repr(spec.reference), expected)
+        return
+    yield from differing(("md",), spec.md, truth, spec.reference)
+    facts = (examined.datasets, examined.systems)
+    own = truth.model_copy(update={"start": spec.start, "replicas": spec.members})
+    yield from other_atoms(("start",), own, truth, campaign, facts)
+    for place, committee in enumerate(spec.committees):
+        yield from other_labels(("committees", place), committee, truth, campaign)
+    yield from _checked(examined, truth, facts)
+    yield from _covered(examined)
+
+
+def _checked(
+    examined: Examined[Truth], truth: MolecularDynamics, facts: tuple[Facts, Facts]
+) -> Iterator[Mistake]:
+    """A check that differs in more than timestep and masses, or not even in these."""
+    spec, campaign = examined.spec, examined.campaign
+    run = campaign.md.get(spec.check.run) if spec.check else None
+    if spec.check is None or run is None:
+        return
+    place: Place = ("check", "run")
+    if (run.potential, run.options) != (truth.potential, truth.options):
+        message = f"not driven as `{spec.reference}` is, with which it is compared"
+        yield Mistake(place, message, repr(spec.check.run), "a run of the same potential and options")
+        return
+    if (run.timestep, run.hydrogen_mass) == (truth.timestep, truth.hydrogen_mass):
+        message = "it has the timestep and masses that it is to check"
+        yield Mistake(place, message, repr(spec.check.run), "a shorter timestep, or natural masses")
+    for mistake in differing(place, run, truth, spec.reference, free=("timestep", "hydrogen_mass")):
+        received = f"{mistake.place[-1]} {mistake.received}"
+        yield replace(mistake, place=place, received=received)
+    yield from other_atoms(place, run, truth, campaign, facts)
+
+
+def _covered(examined: Examined[Truth]) -> Iterator[Mistake]:
+    """Committees that count twice in the coverage, or against another truth: of all studies it is one."""
+    known = examined.campaign.md
+    for place, committee in enumerate(examined.spec.coverage):
+        for name, other in examined.earlier.items():
+            where: Place = ("coverage", place)
+            if committee in other.coverage:
+                received = f"{committee}, also in {name}"
+                yield Mistake(where, "counted twice", received, "each committee in one study")
+            elif other.coverage and other.reference in known and other.reference != examined.spec.reference:
+                received = f"{examined.spec.reference}, and {other.reference} in {name}"
+                yield Mistake(where, "coverage of two truths", received, "one reference in all studies")
+
+
 REFERENCES = {"reference": "md", "check.run": "md", "committees": "committees"}
-STUDY = Study(KIND, "Truth", Truth, unfold, references=REFERENCES)
+STUDY = Study(KIND, "Truth", Truth, unfold, references=REFERENCES, check=check)

@@ -137,18 +137,21 @@ def test_frames_of_other_molecules_are_refused(extra: list[int]) -> None:
 
 
 def test_the_floor_by_hand() -> None:
-    """Two frames of two and one waters: variances 2, 0 and 4 of one component, averaged over three."""
+    """Three frames of two, one and one waters: variances 2, 0, 4 and 4 of one component, over three."""
     flat = np.zeros((2, 3))
     spread = [
         np.array([[1.0, 0, 0], [-1.0, 0, 0]]),
         flat,
         np.array([[0, np.sqrt(2), 0], [0, -np.sqrt(2), 0]]),
     ]
-    got = floor([[spread[0], spread[1]], [spread[2]]])
-    assert got.value == pytest.approx(np.sqrt((2 / 3 + 0 + 4 / 3) / 3))
-    assert got.waters == 3
-    without = np.array([np.sqrt(4 / 3), np.sqrt(1 / 3)])
-    assert got.error == pytest.approx(np.sqrt(1 / 2 * np.square(without - without.mean()).sum()))
+    got = floor([[spread[0], spread[1]], [spread[2]], [spread[2]]])
+    assert got.value == pytest.approx(np.sqrt((2 / 3 + 0 + 8 / 3) / 4))
+    assert got.waters == 4
+    without = np.sqrt([4 / 3, 2 / 3, 2 / 3])
+    assert got.error == pytest.approx(np.sqrt(2 / 3 * np.square(without - without.mean()).sum()))
+    few = floor([[spread[0], spread[1]], [spread[2]]])
+    assert few.value == pytest.approx(np.sqrt((2 / 3 + 0 + 4 / 3) / 3))
+    assert np.isnan(few.error), "of two frames, half their difference is no estimate"
 
 
 def test_a_floor_of_normal_forces_is_their_width() -> None:

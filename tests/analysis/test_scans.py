@@ -59,13 +59,17 @@ def test_a_force_that_is_not_finite_has_no_roughness() -> None:
 
 
 def test_over_scans_by_hand() -> None:
-    """Two members, three scans of two frames; members differ by more than frames."""
-    rough = np.array([[1.0, 1.0, 1.0], [3.0, 3.0, 3.0]])
-    got = scans.over_scans(rough, np.array([0, 0, 4]))
-    assert got == Rough(pytest.approx(np.sqrt(5)), pytest.approx(1.0), 3, 2)
-    frames = scans.over_scans(np.array([[1.0, 1.0, 5.0]]), np.array([0, 0, 4]))
+    """Two members, four scans of three frames; members differ, frames do not."""
+    rough = np.array([[1.0] * 4, [3.0] * 4])
+    got = scans.over_scans(rough, np.array([0, 0, 4, 7]))
+    assert got == Rough(pytest.approx(np.sqrt(5)), pytest.approx(1.0), 4, 2)
+    frames = scans.over_scans(np.array([[1.0, 1.0, 5.0, 3.0]]), np.array([0, 0, 4, 7]))
     assert frames.value == pytest.approx(3.0)
-    assert frames.error == pytest.approx(np.sqrt(0.5 * np.square(np.array([5, 1]) - 3.0).sum()))
+    without = np.sqrt([17.0, 11 / 3, 9.0])
+    assert frames.error == pytest.approx(np.sqrt(2 / 3 * np.square(without - without.mean()).sum()))
+    few = scans.over_scans(rough[:, :3], np.array([0, 0, 4]))
+    assert few.value == pytest.approx(np.sqrt(5))
+    assert np.isnan(few.error), "of two frames, half their difference is no estimate"
     alone = scans.over_scans(np.array([[2.0]]), np.array([0]))
     assert alone.value == 2.0
     assert np.isnan(alone.error)

@@ -168,6 +168,19 @@ def test_cards_that_contradict_themselves(tmp_path: Path, old: str, new: str, wo
         load_card(write(tmp_path, text))
 
 
+def test_what_may_be_equal_is_refused_beyond_and_of_lists_the_last_counts() -> None:
+    cards = {name: own.card for name, own in find().items()}
+    assert problems(cards["dp-mp"], None, {"start_lr": 0.001, "stop_lr": 0.001}) == []
+    (rising,) = problems(cards["dp-mp"], None, {"stop_lr": 0.1})
+    assert "expected at most start_lr, which is 0.006, received 0.1" in str(rising)
+    (falling,) = problems(cards["grace-1l"], None, {"lr": 1e-5})
+    assert "expected at least stop_lr, which is 0.0001, received 1e-05" in str(falling)
+    (wide,) = problems(cards["dp"], None, {"neuron": [8, 16], "axis_neuron": 17})
+    assert "expected at most neuron, which is [8, 16], received 17" in str(wide)
+    assert problems(cards["dp"], None, {"neuron": [8, 16], "axis_neuron": 16}) == []
+    assert len(problems(cards["esen"], None, {"lmax": 2, "mmax": 3})) == 1
+
+
 def test_dp_s_smoothing_must_begin_before_its_cutoff() -> None:
     dp = find()["dp"].card
     assert problems(dp, None, {"rcut_smth": 5.9}) == []

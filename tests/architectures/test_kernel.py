@@ -52,7 +52,7 @@ def test_names_lead_to_architectures_and_kernels() -> None:
     [
         ("cutoff = 5.0}", "cutof = 5.0}", r"kernels\.twin\.needs\.cutof: no such hyperparameter"),
         ("cutoff = 5.0}", "cutoff = 50.0}", r"kernels\.twin\.needs\.cutoff: expected float at least 1\.0"),
-        ('compiler = "sed"', "", r"kernels\.twin\.compiler: is missing"),
+        ('environment = "analysis"\nengines = ["ase"]', "", r"kernels\.twin\.environment: is missing"),
         ('compiler = "sed"', 'compiler = "sed"\nspeed = 3', r"kernels\.twin\.speed: unknown key"),
         ("kernel = 1\n", "", r"kernels\.twin\.cost\.kernel: is missing"),
         ("kernel = 1\n", 'kernel = "atoms *"\n', r"kernels\.twin\.cost\.kernel: 'atoms \*' is no expression"),
@@ -107,6 +107,24 @@ def test_a_compiler_that_is_missing_is_named_with_the_model(
     again = Session(toy, session.options)
     with pytest.raises(Trouble, match="kernel twin of model `pairs` is compiled by the system's sed, which"):
         again.compilers  # noqa: B018 (a property that raises)
+
+
+def test_one_may_need_no_compiler_and_compute_every_model(tmp_path: Path) -> None:
+    text = TOY.read_text()
+    for line in ('compiler = "sed"\n', "needs = {cutoff = 5.0}\n"):
+        assert line in text
+        text = text.replace(line, "")
+    (tmp_path / "card.toml").write_text(text)
+    twin = load_card(tmp_path / "card.toml").kernels["twin"]
+    assert (twin.compiler, twin.needs, twin.preparing) == ("", {}, "analysis")
+
+
+def test_its_task_may_run_beside_the_architecture_s_library() -> None:
+    kernel = find()["dp"].card.kernels["jax"]
+    assert (kernel.environment, kernel.preparing) == ("jax", "deepmd")
+    lines = paragraph(find()["dp"].card)
+    (line,) = [line for line in lines if line.startswith("  kernel jax: ")]
+    assert line.endswith("environment jax; engines jax-md, ase; devices cpu; prepared in deepmd")
 
 
 def test_the_listing_says_which_presets_fit() -> None:

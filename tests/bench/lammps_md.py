@@ -137,7 +137,7 @@ def asked(steps: int) -> dict[str, Any]:
     Both call the same model, so `speed_over_ase`, whose bar is 1, takes its time from those and adds each
     engine's own, measured with a model that takes none.
     """
-    atoms, parameters, calculator = water(), task_parameters(steps, 300.0), random_mace()
+    atoms, parameters, calculator = water(), task_parameters(steps, 300.0), random_mace().calculator()
 
     def ms_per_step(engine: Callable[[System, Calculator], Engine], model: Calculator, steps: int) -> float:
         model.reset()

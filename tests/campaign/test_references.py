@@ -32,7 +32,7 @@ CARD = Card(
     cost={},
     kernels={
         "fast": Kernel(
-            "fast_springs", "tests", ("ase",), ("cpu",), "cc", {"stiffness": 9.0}, "bitwise", (), {}
+            "fast_springs", "tests", ("ase",), ("cpu",), "bitwise", (), {}, "cc", {"stiffness": 9.0}
         )
     },
 )

@@ -44,6 +44,10 @@ addEventListener("load", () => {
   parent.postMessage(JSON.stringify({
     width: innerWidth, content: document.documentElement.scrollWidth, closed, figures,
     smallest: Math.min(...sizes),
+    cut: [...document.querySelectorAll("div.table")].filter(e => getComputedStyle(e).overflowX != "auto" &&
+      e.scrollWidth > e.clientWidth).length,
+    tall: Math.max(0, ...[...document.querySelectorAll("td")].filter(e => e.innerText.length > 40).map(
+      e => 15 * parseFloat(getComputedStyle(e).fontSize) - e.getBoundingClientRect().width)),
     fetched: performance.getEntriesByType("resource").map(e => e.name), bottom: first.bottom,
   }), "*");
 });
@@ -109,7 +113,9 @@ def measure(chromium: str, work: Path, report: Path, width: int, printed: bool =
 
 
 @pytest.mark.parametrize(
-    ("width", "printed"), [(1280, False), (390, False), (718, True)], ids=["desk", "telephone", "A4"]
+    ("width", "printed"),
+    [(1400, False), (1280, False), (390, False), (718, True)],
+    ids=["wide", "desk", "telephone", "A4"],
 )
 def test_page_is_readable(chromium: str, report: Path, tmp_path: Path, width: int, printed: bool) -> None:
     page = measure(chromium, tmp_path, report, width, printed)
@@ -117,6 +123,8 @@ def test_page_is_readable(chromium: str, report: Path, tmp_path: Path, width: in
     assert page["content"] <= width, "the page is wider than the screen"
     assert page["smallest"] >= (9.5 if printed else 12), "pixels of the smallest text"
     assert page["fetched"] == []
+    assert page["cut"] == 0 or printed, "tables that neither fit nor scroll"
+    assert page["tall"] < 1 or printed, "a cell of many words is squeezed into a narrow column"
     figures = {figure["id"]: figure for figure in page["figures"]}
     assert set(figures) == {
         f"figure-{name}" for name in (read_json(report / "results.json") or {})["figures"]

@@ -85,6 +85,17 @@ def test_the_worst_of_molecules_and_ions_at_the_temperature_of_the_md_decides(
     assert f"{verdict} for MD" in sentence
 
 
+def test_runs_of_studies_are_md_of_the_committee() -> None:
+    """The campaign has no MD of its own; a study runs the committee at 300 K, where ions decide."""
+    reported = results([AT_300, AT_600], {"all": 10.0}, [300.0])
+    mine = Results(reported.document, reported.items, {"md": set()})
+    final = final_round(mine, "mace")
+    assert final is not None
+    judged = quality.judgement(mine, final)
+    assert judged is not None
+    assert (judged.forces, judged.condition) == ("ions", "at 300 K, without rattled frames")
+
+
 def test_the_table_of_errors_lists_every_composition_at_that_temperature() -> None:
     reported = results([AT_300, OF_ONE, AT_600], {"all": 199.0}, [300.0])
     final = final_round(reported, "mace")

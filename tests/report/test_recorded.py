@@ -12,9 +12,11 @@ from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.report.combine import numbered
 from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.sections import md
 from mlipbench_hpc.report.significance import primary
 
 SPEC = {"files": ["dft-0.xyz", "dft-1.xyz"], "format": "extxyz", "frame_every": 0.01, "temperature": 300.0}
+CUT = "dft-0.xyz is truncated: 200 whole frames are read"
 NO_ENERGY = {"skipped": "a trajectory alone: its energies and temperatures are not known"}
 
 
@@ -35,6 +37,7 @@ def compared(campaign: Any) -> Any:
         outcome = {
             "outcome": "completed", "cause": None, "steps": None, "time_ps": 2.0, "temperature_K": None,
             "conserved_drift_meV_per_atom_per_ps": None, "largest_conserved_deviation_meV_per_atom": None,
+            "warnings": [CUT] * (replica == 0),
         }  # fmt: skip
         campaign.commit("md", subject, outcome, {})
         series = movement()
@@ -62,6 +65,11 @@ def test_a_declared_difference_to_it_is_tested_as_to_a_truth(compared: Any) -> N
     (test,) = primary(group)
     assert test.other.potential.recorded
     assert test.line.name == "charged"
+
+
+def test_what_its_reader_noticed_is_told(compared: Any) -> None:
+    told = [own.sentence for own in md.warnings(collected(compared)) if own.place == "dft"]
+    assert any(sentence.endswith(f"{CUT}.") for sentence in told), told
 
 
 @pytest.mark.whole

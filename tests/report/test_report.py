@@ -58,7 +58,7 @@ def test_complete_report(built: tuple[Any, Path]) -> None:
         assert f'id="figure-{name}"' in page
     assert set(results["figures"]) == FIGURES
     assert "Longest run 10.0 ps, below 100 ps" in " ".join(results["verdict"])
-    assert "H 301.60 ± 0.90, O 298.6" in page
+    assert "H 301.60 ± 0.90, O 299 (error not determined)" in page
     campaign = built[0]
     run = collect(campaign.document, campaign.tasks, campaign.store).of("md", md="bulk", replica=0)[0]
     energies = np.array(table(run.folder / "thermo.csv")["conserved_eV"], dtype=float)

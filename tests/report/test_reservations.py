@@ -255,7 +255,7 @@ def test_the_longest_run_is_that_after_equilibration(campaign: Any) -> None:
 
 def test_an_error_of_zero_is_not_determined() -> None:
     assert with_errors(Number(1.0, 0.1, 9)) == "1.00 ± 0.10 ± not determined"
-    expected = "1.000 ± not determined ± 0.20"
+    expected = "1.00 (error not determined) ± 0.20"
     for error in (0.0, np.nan):
         assert with_errors(Number(1.0, error, 9, training=0.2)) == expected
 

@@ -8,7 +8,7 @@ import pytest
 from charged import collected
 from profiled import Z, analysed, csv_bytes, reweighted
 
-from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.contract.folder import outputs, read_json, seal
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.sections.reweighting_check import SECTION
 
@@ -79,13 +79,46 @@ def test_frames_reweighted_to_the_other_committee_stand_beside_its_md(checked: A
     chosen = np.array(figure.columns["observable"]) == "concentration-Na"
     np.testing.assert_allclose(np.array(figure.columns["own_md"])[chosen], 4.5 * FILM)
     (row,) = content.blocks[-1].rows
+    relative = np.hypot(1.2 * 0.3 / 3, 0.3 / 4.5)  # of both errors
+    assert row[2] == f"{3 / 4.5:.3f} ± {3 / 4.5 * relative:.3f}"
     assert row[0] == "highest Na concentration, reweighted / MD, mace"
-    assert float(row[2]) == pytest.approx(3 / 4.5, abs=1e-3)
     assert content.verdict == [[
         "Study check (reweighting check): 1 of 1 case done. 0 of 3 observables show no difference beyond "
         "sampling error between frames reweighted to the other committee and its own MD."
     ]]  # fmt: skip
     assert set(numbers["members"]["mace"]["0"]) == {"0", "1", "2", "3"}
+
+
+def test_out_of_reach_nothing_is_tested(checked: Any) -> None:
+    """std(h) of 9.9 kT leaves one effective frame: agreement within its errors is no success."""
+    poor = {"std_h": 9.9, "effective_frames": 1.0, "independent_frames": 1.0, "verdict": "run it directly"}
+    (task,) = [task for task in checked.tasks if "reweighting" in task.subject]
+    values = read_json(checked.store.task(task.key) / "result.json")["values"]
+    change(checked, task, members={member: own | poor for member, own in values["members"].items()})
+    content = SECTION.build(collected(checked))
+    ((sentence,),) = content.verdict
+    reach = (
+        "1.0 independent effective ones in the run with the fewest (at least 30), std(h) 9.9 kT (at most 2)"
+    )
+    assert sentence.startswith(
+        "Study check (reweighting check): 1 of 1 case done. Case mace cannot be tested: "
+    )
+    assert sentence.endswith(f"frames, {reach}; run it directly.")
+    assert "show no difference" not in sentence
+    table = next(block for block in content.blocks if "result" in getattr(block, "header", []))
+    assert {row[table.header.index("result")] for row in table.rows} == {"cannot be tested"}
+    assert content.blocks[-1].rows[0][2] == "cannot be tested"
+    numbers = content.numbers["reweighting_check"]["check"]["checks"]["mace"]
+    assert {(one["result"], one["independent_frames"]) for one in numbers} == {("cannot be tested", 1.0)}
+
+
+def change(campaign: Any, task: Any, **values: Any) -> None:
+    """Other values in one committed result."""
+    path = campaign.store.task(task.key) / "result.json"
+    path.chmod(0o644)
+    result = read_json(path)
+    result["values"] |= values
+    seal(path.parent, result | {"outputs": outputs(path.parent)})
 
 
 def test_a_case_that_was_skipped_is_named(checked: Any) -> None:

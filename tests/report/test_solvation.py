@@ -86,8 +86,8 @@ def test_layers_have_their_oxygens_shares_and_stays(hopped: Any) -> None:
     assert own.stays(0).time_ps == pytest.approx(1.6)
     assert own.stays(0).mean_ps == pytest.approx(1.6 / departures[0])
     rows = solvation.table(part, [own]).rows
-    assert [(row[3], row[7], row[9]) for row in rows] == [
-        ("inner", "4.000 ± not determined", "7"), ("outer", "6.000 ± not determined", "7"),
+    assert [(row[3], row[8], row[10]) for row in rows] == [
+        ("inner", "4.00 (error not determined)", "7"), ("outer", "6.00 (error not determined)", "7"),
     ]  # fmt: skip
     assert "within 3.20 Å" in solvation.table(part, [own]).caption
 
@@ -121,12 +121,32 @@ def test_beside_the_paper_and_what_is_missing(hopped: Any) -> None:
     beside = next(block for block in content.blocks if "beside the paper" in getattr(block, "caption", ""))
     heights = [row for row in beside.rows if row[1].endswith("Å")]
     assert [float(row[4]) for row in heights] == pytest.approx([INNER_A / 3.4, OUTER_A / 4.6], abs=0.03)
-    assert beside.rows[2][3].startswith("0.6667"), "4 / 6"
+    assert beside.rows[2][3].startswith("0.667"), "4 / 6"
     assert [caution.sentence[:5] for caution in content.warnings if caution.place == "shells"] == ["bulk "]
     layers = content.numbers["solvation"]["shells"]["runs"]["charged"][CHARGED]["Na"]["layers"]
     assert layers["inner"]["coordination"] == pytest.approx(4.0)
     assert layers["outer"]["departures"] == 7
     assert content.verdict[0][0].startswith("Study shells (solvation): 1 of 2 runs with ions.")
+
+
+def test_one_peak_is_no_layer_and_stands_beside_both_positions_of_the_paper(campaign: Any) -> None:
+    """An ion about 4 Å: no share, no name of a layer; all ions are those in the core and beyond it."""
+    campaign.document["campaign"]["analysis"]["profiles"] = {"metal": "Au", "bin": 0.1}
+    add(campaign, "charged", "mace")
+    heights = np.random.default_rng(0).normal(4.0, 0.1, size=(2, FRAMES))
+    for replica in range(2):
+        put_shells(campaign, "charged", replica, heights[replica])
+    study = {"kind": "solvation", "runs": ["charged"]}
+    campaign.document["campaign"]["studies"] = {"shells": study}
+    campaign.document["studies"] = {"shells": {"kind": "solvation", "entries": {}}}
+    content = SECTION.build(collected(campaign))
+    (row,), (own, shell) = (block.rows for block in content.blocks if hasattr(block, "rows"))
+    assert (row[3], row[7]) == ("own peak", "–")
+    assert float(row[6].split()[0]) == pytest.approx(heights.mean(), abs=0.01)
+    assert own[1:3] == ["Na, own peak, Å", "3.4 and 4.6"]
+    assert [float(word) for word in own[4].split(" and ")] == pytest.approx([4 / 3.4, 4 / 4.6], abs=0.02)
+    assert shell[1] == "oxygens near Na, own peak"
+    assert "No two layers are known in charged" in content.verdict[0][0]
 
 
 def test_a_run_without_ions_has_no_section_of_its_own(campaign: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mlipbench_hpc.report import splits
 from mlipbench_hpc.report.collect import collect
 from mlipbench_hpc.report.sections.data import numbers
 from mlipbench_hpc.report.sections.timings import timings
@@ -31,6 +32,30 @@ def test_what_two_members_have_in_common(campaign: Any, common: float | None, wo
     table = separation(collect(campaign.document, campaign.tasks, campaign.store))
     assert table is not None
     assert table.rows[0][-1] == words
+
+
+def test_counts_are_integers_unless_they_are_means_over_members(campaign: Any) -> None:
+    """Of four members 8 test frames in all are next to a training frame, 3 of no trajectory with any."""
+    values = {"train": 8, "members": 4, "test": 20, "separation": RECORD}
+    campaign.commit("split", {"split": "main", "train": 8}, values, {})
+    campaign.tasks = [task for task in campaign.tasks if task.verb != "split" or task.subject["train"] == 8]
+    table = separation(collect(campaign.document, campaign.tasks, campaign.store))
+    assert table is not None
+    assert table.rows[0][1:5] == ["20", "2", "–", "0.8"], "3 / 4"
+
+
+def test_splits_that_are_not_independent_are_told_in_one_sentence(
+    campaign: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four members 8 / 4 test frames are next to a training frame, (8 + 5) / 4 within 2.5 frames."""
+    values = {"train": 8, "members": 4, "test": 20, "separation": RECORD}
+    campaign.commit("split", {"split": "main", "train": 8}, values, {})
+    campaign.tasks = [task for task in campaign.tasks if task.verb != "split" or task.subject["train"] == 8]
+    results = collect(campaign.document, campaign.tasks, campaign.store)
+    assert splits.warnings(results) == [], "it is not known how far apart independent frames are"
+    monkeypatch.setattr(splits, "inefficiency", lambda results, name: 2.5)
+    (sentence,) = splits.warnings(results)
+    assert sentence.endswith("(mean over members) main: 2 and 3.2 of 20 (2.50 frames).")
 
 
 def test_a_single_frame_determines_no_scatter_of_energies(campaign: Any) -> None:

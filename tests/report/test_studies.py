@@ -1,17 +1,22 @@
 """Sections of studies, from stores made by hand: numbers, figures, what stands beside the paper's."""
 
 import copy
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from charged import add, change, collected
+from charged import add, change, collected, movement, moves
 from profiled import DYNAMICS_SE, LAGS, THERMO, analysed, csv_bytes, npz
+from scipy import stats
 
+from mlipbench_hpc.analysis.canonical import fluctuation
 from mlipbench_hpc.campaign.spec import Committee, MolecularDynamics, Speed, Split
 from mlipbench_hpc.campaign.unfold import unfold
 from mlipbench_hpc.contract.folder import read_json
+from mlipbench_hpc.data.observable import WATERS
 from mlipbench_hpc.report import (
     data_efficiency,
     dynamics,
@@ -21,9 +26,14 @@ from mlipbench_hpc.report import (
     stability,
     thermostats,
 )
+from mlipbench_hpc.report.combine import Band
+from mlipbench_hpc.report.committees import Member
+from mlipbench_hpc.report.draw.drawing import new_axes
+from mlipbench_hpc.report.draw.dynamics import draw_function
 from mlipbench_hpc.report.draw.thermostats import moving_average
 from mlipbench_hpc.report.extremes import Extremes
 from mlipbench_hpc.report.html import build_report
+from mlipbench_hpc.report.section import Gallery, Points
 from mlipbench_hpc.report.sections.data_efficiency import SECTION as LEARNING
 from mlipbench_hpc.report.sections.dynamics import SECTION as MOTION
 from mlipbench_hpc.report.sections.foundation import SECTION as FOUNDATION
@@ -32,6 +42,7 @@ from mlipbench_hpc.report.sections.speed import SECTION as SPEED
 from mlipbench_hpc.report.sections.speed_studies import SECTION as COST
 from mlipbench_hpc.report.sections.stability import SECTION as HOLD
 from mlipbench_hpc.report.sections.thermostats import SECTION as HEAT
+from mlipbench_hpc.report.sections.uncertainty import SECTION as UNCERTAINTY
 from mlipbench_hpc.report.studies import own, parts
 
 DRAW = {"dataset": "spcfw", "validation": 20, "test": 40}
@@ -142,9 +153,9 @@ def test_errors_against_training_structures(studied: Any) -> None:
     assert [(point.model, point.size) for point in every] == [
         ("local", 20), ("local", 10), ("tiny", 20), ("tiny", 10),
     ]  # fmt: skip
-    assert every[1].force == Extremes(220.0, 200.0, 240.0, 2)
-    assert every[1].energy == Extremes(9.0, 8.0, 10.0, 2)
-    assert every[1].centred == Extremes(4.5, 4.0, 5.0, 2)
+    assert every[1].force == Extremes.of((200.0, 240.0))
+    assert every[1].energy == Extremes.of((8.0, 10.0))
+    assert every[1].centred == Extremes.of((4.0, 5.0))
     times = [second / 3600 for second in seconds["local", 10]]
     assert every[1].hours is not None
     assert every[1].hours.mean == pytest.approx(sum(times) / 2)
@@ -155,10 +166,49 @@ def test_errors_against_training_structures(studied: Any) -> None:
         ["tiny", "20", "1 of 1", "1.50", "0.750", "50.0"],
     ]
     assert "the 40 frames of the test set" in data_efficiency.table(part, every).caption
-    assert data_efficiency.sentence(part, every) == (
-        "Study learning (data efficiency): 6 of 6 members evaluated. At n = 20 the lowest force RMSE on the "
-        "40 frames of the test set is that of tiny, 50.0 meV/Å (mean, least to greatest over 1 repeat)."
+    sentence = data_efficiency.sentence(part, every)
+    assert "local 115 (100 to 130) meV/Å (of 2 repeats; median absolute error" in sentence
+    assert "tiny 50.0 meV/Å (spread unknown with 1 repeat; median absolute error" in sentence
+    assert sentence.endswith(
+        "Which is lower cannot be tested: tiny has one repeat, at least 2 are needed; use more `repeats`."
     )
+
+
+def point(model: str, *forces: float) -> data_efficiency.Point:
+    """Point at n = 20 with these force errors of its repeats."""
+    errors = Extremes.of(forces)
+    return data_efficiency.Point(model, 20, len(forces), errors, errors, errors, None, 40)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [((20.0, 21.0, 22.0), " Lowest: local (p ≤ 0.05, Welch, Holm-corrected)."),
+     ((9.0, 12.0, 15.0), " Which is lowest is not resolved"), ((50.0,), " Which is lower cannot be tested")],
+)  # fmt: skip
+def test_the_lowest_error_is_named_where_repeats_resolve_it(
+    studied: Any, other: tuple[float, ...], words: str
+) -> None:
+    """Means 10 and 21 with errors 1/√3; 10 and 12 with 1/√3 and √3; one repeat has no spread."""
+    (part,) = parts(collected(studied), "data-efficiency")
+    sentence = data_efficiency.sentence(part, [point("local", 9.0, 10.0, 11.0), point("tiny", *other)])
+    assert words in sentence
+
+
+def test_the_frame_that_carries_most_of_the_squared_error(studied: Any) -> None:
+    """Frames of two and one atoms, errors of 3 and 1 eV/Å along one axis: 9 of 10, and √(1/3) without it."""
+    errors = np.array([[0.0, 0, 0], [0, 3.0, 0], [1.0, 0, 0]])
+    content = npz(
+        indices=np.array([37, 4]), offsets=np.array([0, 2, 3]), forces=errors, label_forces=np.zeros((3, 3))
+    )
+    subject = {"committee": "learning-tiny-10", "round": 0, "member": 0}
+    studied.commit("evaluate", subject, {}, {"predictions-test.npz": content})
+    (item,) = collected(studied).of("evaluate", committee="learning-tiny-10")
+    worst = data_efficiency.Worst.of([Member(0, None, item, 10)])
+    assert worst is not None
+    assert (worst.frame, worst.share) == (37, pytest.approx(0.9))
+    assert worst.without == pytest.approx(1000 * np.sqrt(1 / 3))
+    assert worst.words() == "frame 37 alone 90\u00a0%, without it 577 meV/Å"
+    assert data_efficiency.Worst.of([]) is None
 
 
 def test_errors_beside_what_the_paper_says(studied: Any) -> None:
@@ -173,7 +223,8 @@ def test_errors_beside_what_the_paper_says(studied: Any) -> None:
     assert float(cells["training of tiny, h"][2]) == pytest.approx(mace / 3600 / 4, rel=0.01)
     assert float(cells["training time, MACE / DP"][1]) == pytest.approx(mace / dp, rel=0.01)
     below = cells["force RMSE, MACE of the smallest / DP of the largest training set"]
-    assert below == ["below 1 (n = 50 and 1000)", "0.783 (n = 10 and 20)", "–"], "90 / 115"
+    here = "0.783 (spread unknown: 1 repeat), cannot be tested (n = 10 and 20)"
+    assert below == ["below 1 (n = 50 and 1000)", here, "–"], "90 / 115"
     assert "Systems differ" in beside.caption
 
 
@@ -239,7 +290,7 @@ def test_unstable_runs_are_counted_and_enter_no_profile(
     (part,) = parts(collected(studied), "stability")
     every, (group,) = stability.repeats(part), stability.compared(part)
     (row,) = stability.table(part, every).rows
-    assert row == ["tiny", "10", "conserved energy", "3 of 3", "1", "0.700", "2.00 (1.00 to 3.00)"]
+    assert row == ["tiny", "10", "conserved energy", "3 of 3", "1", "0", "0.700", "2.00 (1.00 to 3.00)"]
     (curve,) = stability.curves(part, group, every, "density")
     pair = np.array([densities["hold-tiny-10-0-0"], densities["hold-tiny-10-1-0"]])
     np.testing.assert_allclose(curve.mean, pair.mean(axis=0))
@@ -303,7 +354,7 @@ def heat(campaign: Any) -> None:
             campaign.commit("analyse", subject, values, {})
 
 
-def time(campaign: Any, processors: tuple[str, str, str] = ("Xeon 9",) * 3) -> None:
+def time(campaign: Any, processors: tuple[str, str, str] = ("Xeon 9",) * 3, load: float = 0.5) -> None:
     """Steps of 1, 2 and 8 ms of 100 atoms by DP in LAMMPS, DP in ASE and MACE, blocks 10 % about them."""
     committees = ("learning-local-20", "learning-local-20", "mace")
     names = ("cost-learning-local-20-lammps", "cost-learning-local-20-ase", "cost-mace")
@@ -312,7 +363,7 @@ def time(campaign: Any, processors: tuple[str, str, str] = ("Xeon 9",) * 3) -> N
             {"copies": copies, "repeats": [copies, 1, 1], "atoms": 100 * copies, "mobile": 90, "edges": 4000,
              "skin_A": 0.0, "energy_eV": -1.0, "first_s": 8.0, "warm_up_s": 0.4, "steps_per_block": 40,
              "seconds_per_step": [1e-3 * ms * copies * part for part in (1.0, 0.9, 1.1, 1.0, 1.0)],
-             "load_average": 0.5, "peak_bytes": 2**29, "wall_s": 20.0}
+             "load_average": load, "peak_bytes": 2**29, "wall_s": 20.0}
             for copies in (1, 2)
         ]  # fmt: skip
         values = {
@@ -336,14 +387,15 @@ def test_speeds_are_divided_by_that_of_mace(studied: Any) -> None:
     every = speed_ratios.costs(part)
     rows = speed_ratios.table(part, every).rows
     assert [row[3:7] for row in rows] == [
-        ["100", "10.0", "43.2", "8.00 (6.55 to 9.78)"],
-        ["100", "20.0", "21.6", "4.00 (3.27 to 4.89)"],
-        ["100", "80.0", "5.40", "1.00"],
+        ["100", "10.0", "43.2 (39.3 to 48.0)", "8.00 (6.55 to 9.78)"],
+        ["100", "20.0", "21.6 (19.6 to 24.0)", "4.00 (3.27 to 4.89)"],
+        ["100", "80.0", "5.40 (4.91 to 6.00)", "1.00"],
     ]
     assert [row[7] for row in rows[:2]] == ["115 (100 to 130)"] * 2
     beside = speed_ratios.paper(part, every)
     assert beside is not None
-    assert beside.rows[1] == ["speed, cost-learning-local-20-lammps / mace", "almost 20", "8.00", "0.400"]
+    what = "speed, cost-learning-local-20-lammps / mace"
+    assert beside.rows[1] == [what, "almost 20", "8.00 (6.55 to 9.78)", "0.400 (0.327 to 0.489)"]
     assert beside.rows[0] == ["engine of cost-learning-local-20-lammps", "deepmd-jax, JAX-MD", "lammps", "–"]
     assert "Systems differ" in beside.caption
 
@@ -360,10 +412,22 @@ def test_the_section_of_speed_has_figures_of_its_own_and_no_times_in_its_verdict
     assert accuracy.columns["force_rmse_meV_per_A"][0] == pytest.approx(115)
     assert scaling.columns["atoms"] == [100, 200] * 3
     assert content.verdict == [["Study cost (speed): 3 of 3 timings done."]]
-    assert content.summary[0].startswith("Study cost: cost-learning-local-20-lammps 43.2 ns/day, 8.00 x of")
+    words = "Study cost: cost-learning-local-20-lammps 43.2 ns/day, 8.00 (6.55 to 9.78) x of"
+    assert content.summary[0].startswith(words)
     numbers = content.numbers["speed_studies"]["cost"]["speeds"]["cost-learning-local-20-ase"]
     assert numbers["ratio"]["median"] == pytest.approx(4.0)
     assert SPEED.build(own(results)).blocks == [], "the campaign's own section times nothing"
+
+
+def test_other_work_beside_a_timing_is_said_in_the_section_and_in_the_verdict(studied: Any) -> None:
+    learn(studied)
+    time(studied, load=9.0)
+    content = COST.build(collected(studied))
+    assert "Speeds and ratios are provisional: other work ran beside 3 of these" in content.verdict[0][0]
+    (points,) = [block for block in content.blocks if isinstance(block, Points)]
+    assert points.warnings
+    assert "load average up to 9.0" in points.sentences[0]
+    assert points.sentences[0].count("cost-") == 3, "one sentence for all of which it is true"
 
 
 def test_no_ratio_between_two_machines(studied: Any) -> None:
@@ -409,6 +473,23 @@ def test_an_unstable_run_has_no_part_in_temperatures(studied: Any) -> None:
     assert thermostats.sentence(part, every).endswith("Unstable, left out: 3 of 4 runs.")
 
 
+def test_thermostats_of_runs_that_still_relax_are_not_judged(studied: Any) -> None:
+    """The potential energy falls in `chain`: its temperature that is off says nothing of the thermostat."""
+    heat(studied)
+    for replica in range(2):
+        falling = {"potential_eV_per_atom": moves(p=1e-6)}
+        change(studied, "analyse", "heat-chain", replica, stationarity=movement(**falling))
+        change(studied, "analyse", "heat-noise", replica, stationarity=movement())
+    content = HEAT.build(collected(studied))
+    ((sentence,),) = content.verdict
+    assert "of 2 of 4 mean temperatures that can be tested, off their target: O 330.00" in sentence
+    assert "(2 of 4 tested): all atoms in noise" in sentence
+    assert "Withheld, because runs are not equilibrated" in sentence
+    assert "chain is not stationary in" in sentence
+    rows = next(block for block in content.blocks if "kinetic" in getattr(block, "caption", "")).rows
+    assert ["withheld" in row[-1] for row in rows] == [True, True, False, False]
+
+
 def test_the_verdict_on_thermostats_names_species_and_cases(studied: Any) -> None:
     heat(studied)
     content = HEAT.build(collected(studied))
@@ -430,7 +511,7 @@ def test_independent_normal_temperatures_fluctuate_as_nvt() -> None:
     """A Γ distribution of 3 N / 2 degrees of freedom, which is that of the kinetic energy."""
     generator, atoms, kelvin = np.random.default_rng(4), 20, 300.0
     series = generator.gamma(1.5 * atoms, kelvin / (1.5 * atoms), size=20_000)
-    known = thermostats.fluctuation(series, atoms, kelvin)
+    known = fluctuation(series, atoms, kelvin)
     assert abs(known.ratio - 1) < 4 * known.error
     assert 0.005 < known.error < 0.02
 
@@ -442,16 +523,22 @@ def test_a_moving_average_follows_a_step_exponentially() -> None:
 
 
 def move(campaign: Any) -> None:
-    """Charged runs, two of a model and two of the reference; a neutral one in which water stays less long."""
+    """Charged runs, two of a model and two of the reference; two neutral in which water stays less long."""
     add(campaign, "charged", "mace")
     add(campaign, "truth", None)
     campaign.document["campaign"]["md"]["neutral"] = campaign.document["campaign"]["md"]["charged"]
-    subject = {"md": "neutral", "replica": 0, "committee": "mace"}
-    campaign.commit("md", subject, {"outcome": "completed", "cause": None, "time_ps": 2.0}, {})
-    values, files = analysed(ions=0)
-    errors = np.full(len(LAGS), DYNAMICS_SE["survival"])
-    files["survival.csv"] = csv_bytes({"lag_ps": LAGS, "survival": 1 - LAGS, "se_survival": errors})
-    campaign.commit("analyse", subject, values, files)
+    for replica in range(2):
+        subject = {"md": "neutral", "replica": replica, "committee": "mace"}
+        campaign.commit("md", subject, {"outcome": "completed", "cause": None, "time_ps": 2.0}, {})
+        values, files = analysed(ions=0, seed=replica)
+        files["survival.csv"] = survival(LAGS)
+        campaign.commit("analyse", subject, values, files)
+
+
+def survival(lags: np.ndarray) -> bytes:
+    """survival.csv of 1 - τ/1 ps, with the usual error."""
+    errors = np.full(len(lags), DYNAMICS_SE["survival"])
+    return csv_bytes({"lag_ps": lags, "survival": 1 - lags, "se_survival": errors})
 
 
 def test_dynamics_by_potential_and_number_of_ions(studied: Any) -> None:
@@ -461,18 +548,64 @@ def test_dynamics_by_potential_and_number_of_ions(studied: Any) -> None:
     every = dynamics.motions(part)
     assert [(own.line.name, own.ions) for own in every] == [("neutral", 0), ("truth", 1), ("charged", 1)]
     rows = {row[0]: row[3:] for row in dynamics.table(part, every).rows}
-    assert rows["neutral"] == ["0", "0.287 ± 0.020", "0.500 ± 0.030"]
-    assert rows["charged"] == ["1", "0.287 ± 0.014", "0.750 ± 0.021"]
+    assert rows["neutral"] == ["0", "0.0500", "0.287 ± 0.014", "0.500 ± 0.021"]
+    assert rows["charged"] == ["1", "0.0500", "0.287 ± 0.014", "0.750 ± 0.021"]
     beside = dynamics.paper(part, every)
     assert beside is not None
     assert beside.rows == [
-        ["mace", "C_dip(0.500 ps)", "0 to 1 ion", "increases", "0.000 ± 0.024", "unresolved"],
-        ["mace", "P_surv(0.500 ps)", "0 to 1 ion", "increases", "0.250 ± 0.037", "increases"],
+        ["mace", "C_dip(0.500 ps)", "0 to 1 ion", "increases", "0.000 ± 0.020", "unresolved"],
+        ["mace", "P_surv(0.500 ps)", "0 to 1 ion", "increases", "0.250 ± 0.030", "increases"],
     ]
     assert dynamics.sentence(part, every) == (
         "Study motion (dynamics): 3 of 3 runs with C_dip or P_surv. From the fewest ions to the "
         "most: C_dip of mace unresolved; P_surv of mace increases."
     )
+
+
+def test_changes_are_tested_by_welch_and_holm_and_withheld_as_comparisons_are(studied: Any) -> None:
+    """By hand: 0.25 over 0.03, 18 degrees a side; two tests, so that p is twice Student's."""
+    move(studied)
+    (part,) = parts(collected(studied), "dynamics")
+    dipole, stay = dynamics.changes(dynamics.motions(part))
+    assert stay.p == pytest.approx(4 * stats.t.sf(0.25 / 0.03, 18), rel=1e-6)
+    assert (dipole.verdict, stay.verdict) == ("unresolved", "increases")
+    few = movement(**{WATERS: moves(independent=2.7)})
+    for replica in range(2):
+        change(studied, "analyse", "neutral", replica, stationarity=few)
+    (part,) = parts(collected(studied), "dynamics")
+    every = dynamics.motions(part)
+    assert [own.verdict for own in dynamics.changes(every)] == ["withheld"] * 2
+    words = "neutral is too short for a test of the first layer's population: 5.4 independent frames"
+    assert f"C_dip and P_surv of mace withheld: {words}" in dynamics.sentence(part, every)
+    assert all(words in row[-1] for row in dynamics.paper(part, every).rows)  # type: ignore[union-attr]
+
+
+def test_rows_stand_at_one_lag_and_different_intervals_are_not_compared(studied: Any) -> None:
+    """Of 1 - τ/1 ps 0.5 at 0.5 ps, between charged frames at 0.4 and 0.6 ps and neutral at 0.45 and 0.525."""
+    move(studied)
+    sparse, dense = 0.2 * np.arange(4), 0.075 * np.arange(9)
+    for name, lags in (("charged", sparse), ("neutral", dense)):
+        own = [task for task in studied.tasks if task.verb == "analyse" and task.subject["md"] == name]
+        for task in own:
+            folder = studied.store.task(task.key)
+            for path, column in ((folder / f"{column}.csv", column) for column in DYNAMICS_SE):
+                path.chmod(0o644)
+                path.write_bytes(survival(lags).replace(b"survival", column.encode()))
+            change(studied, "analyse", name, task.subject["replica"])
+    (part,) = parts(collected(studied), "dynamics")
+    every = dynamics.motions(part)
+    assert dynamics.lags(every, "survival") == [pytest.approx(0.5)]
+    values = {one.line.name: one.at("survival", 0.5).mean for one in every}
+    assert values == pytest.approx({"neutral": 0.5, "truth": 0.75, "charged": 0.5})
+    assert (
+        "Intervals between frames differ, 0.0750 ps in neutral, 0.0500 ps in truth and 0.200 ps in charged"
+        in (dynamics.table(part, every).caption)
+    )
+    dipole, stay = dynamics.changes(every)
+    assert (dipole.verdict, stay.verdict) == ("unresolved", "withheld")
+    assert stay.withheld.startswith("frames are 0.0750 and 0.200 ps apart, on which P_surv depends")
+    numbers = dynamics.numbers(every)["charged"]
+    assert (numbers["frame_ps"], list(numbers["values"]["survival"])) == (pytest.approx(0.2), ["0.5"])
 
 
 def test_the_figure_of_dynamics_holds_both_functions_of_every_run(studied: Any) -> None:
@@ -483,9 +616,29 @@ def test_the_figure_of_dynamics_holds_both_functions_of_every_run(studied: Any) 
     assert len(columns["run"]) == 2 * 3 * len(LAGS)
     own = (columns["function"] == "survival") & (columns["run"] == "neutral")
     np.testing.assert_allclose(columns["value"][own].astype(float), 1 - LAGS)
-    np.testing.assert_allclose(columns["two_se"][own].astype(float), 0.06)
+    np.testing.assert_allclose(columns["two_se"][own].astype(float), 0.06 / np.sqrt(2))
     values = content.numbers["dynamics"]["motion"]["runs"]["charged"]["values"]
     assert values["survival"]["0.5"]["mean"] == pytest.approx(0.75)
+
+
+def test_two_references_of_equal_ions_look_different() -> None:
+    """Colour and dash of each line: two references and a model, with and without ions."""
+    band = Band(LAGS, 1 - LAGS, np.zeros(len(LAGS)))
+    every = [
+        SimpleNamespace(
+            ions=ions, bands={"survival": band}, group=SimpleNamespace(drawn=[]),
+            line=SimpleNamespace(
+                potential=SimpleNamespace(title=name, reference=name != "mace"), title=lambda _: "a line"
+            ),
+        )
+        for name in ("recorded", "electrode", "mace")
+        for ions in (0, 2)
+    ]  # fmt: skip
+    _, axes = new_axes((3.0, 2.0), "x", "y")
+    draw_function(axes, "survival", cast(Any, every))
+    looks = {(line.get_color(), str(line.get_linestyle())) for line in axes.lines}
+    assert len({colour for colour, _ in looks}) == 3
+    assert len(looks) == len(every)
 
 
 NEUTRAL, CHARGED = "Au36H48O24", "Au36H48Na1O24"
@@ -570,13 +723,12 @@ def test_dipoles_of_a_file_have_no_potential(studied: Any) -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected", "words"),
-    [((2.0, None, 4.0), Extremes(3.0, 2.0, 4.0, 2), "3.00 (2.00 to 4.00)"),
-     ((5.0,), Extremes(5.0, 5.0, 5.0, 1), "5.00"),
-     ((None, float("nan")), None, "")],
+    [((2.0, None, 4.0), (3.0, 2.0, 4.0, 2, np.sqrt(2)), "3.00 (2.00 to 4.00)"),
+     ((5.0,), (5.0, 5.0, 5.0, 1, np.nan), "5.00"), ((None, float("nan")), None, "")],
 )  # fmt: skip
-def test_extremes(values: Any, expected: Extremes | None, words: str) -> None:
+def test_extremes(values: Any, expected: tuple[float, ...] | None, words: str) -> None:
     extremes = Extremes.of(values)
-    assert extremes == expected
+    assert (extremes and astuple(extremes)) == (expected and pytest.approx(expected, nan_ok=True))
     assert not extremes or extremes.words() == words
 
 
@@ -690,7 +842,12 @@ def test_the_section_of_foundation_models(compared: Any) -> None:
     ] * 2
     figure = content.figures[0]
     assert {"large-3", "charged", "truth"} == set(figure.columns["md"])
-    (sentence, _) = [words for paragraph in content.verdict for words in paragraph]
+    (sentence, withheld) = [words for paragraph in content.verdict for words in paragraph]
+    assert withheld.startswith("Study large-0 (foundation): compared with 1 run. Withheld: ")
+    assert "because one run alone says nothing of what starts differ by" in withheld
+    (rows,) = [b.rows for b in content.blocks if getattr(b, "caption", "").startswith("large-0: averages")]
+    assert {row[-1] for row in rows} == {"withheld: one run alone says nothing of what starts differ by"}
+    assert f"Withheld: {len(rows)} of {len(rows)} differences" in withheld
     assert sentence.startswith("Study large-3 (foundation): compared with 1 run. ")
     assert "P_z larger than in charged" in sentence
     own_words = [caution.sentence for caution in content.warnings]
@@ -704,8 +861,21 @@ def test_a_run_of_another_system_is_not_compared(compared: Any) -> None:
     assert any("charged is not compared: it has not run, or is of other atoms" in one for one in words)
 
 
-def test_the_mean_of_equal_values_lies_between_them() -> None:
-    """Of five times 98.798508216756 it is rounded down, or up: a figure's bar would have a negative error."""
-    numbers = np.random.default_rng(0).uniform(1, 200, size=2000).tolist()
-    every = [Extremes.of([own] * 5) for own in numbers]
-    assert all(one is not None and one.least == one.mean == one.greatest for one in every)
+def test_committees_that_studies_calibrate_are_named_where_the_campaign_has_none(studied: Any) -> None:
+    """Of the campaign's own committee there is no α; `learning` has one, and the page does not deny it."""
+    studied.tasks[:] = [task for task in studied.tasks if task.verb != "calibrate"]
+    nothing = _gallery(studied).nothing
+    assert nothing == "No committee of two or more members is evaluated."
+    learn(studied)
+    studied.commit("calibrate", {"committee": "learning-local-10", "round": 0}, {"compositions": {}}, {})
+    nothing = _gallery(studied).nothing
+    assert nothing.startswith(
+        "No committee of two or more members is evaluated outside studies. Committees of"
+    )
+    assert "learning are" in nothing
+
+
+def _gallery(campaign: Any) -> Gallery:
+    blocks = UNCERTAINTY.build(own(collected(campaign))).blocks
+    (gallery,) = [block for block in blocks if isinstance(block, Gallery)]
+    return gallery

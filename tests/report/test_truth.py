@@ -13,8 +13,9 @@ from scipy import stats
 
 from mlipbench_hpc.analysis.inference import holm
 from mlipbench_hpc.campaign.load import load_campaign
+from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.cli import main
-from mlipbench_hpc.report.truth import judge, tables
+from mlipbench_hpc.report.truth import judge, reweighting, tables
 from mlipbench_hpc.report.truth.compact import digest
 from mlipbench_hpc.report.truth.join import NotJoinable, joined
 from mlipbench_hpc.report.truth.page import page, studies_of
@@ -23,6 +24,24 @@ from mlipbench_hpc.studies.truth import NUMBERS
 SPECIES = {"Au": 48, "H": 72, "Na": 2, "O": 36}
 ERRORS = dict(zip(NUMBERS, (0.01, 0.2, 0.1, 0.02, 0.05), strict=True))
 TRUTH = dict(zip(NUMBERS, (-0.3, -6.0, 3.0, 3.0, 2.5), strict=True))
+
+
+def series(first: float = 0.0, second: float = 0.0, independent: float = 40.0) -> dict[str, Any]:
+    """One series of 1000 frames whose halves have these means, each ± 0.01."""
+    return {
+        "frames": 1000, "discard": 0, "inefficiency": 1000 / independent, "independent": independent,
+        "first": first, "second": second, "error": 0.01, "dof": independent / 2 - 1, "slope": 0.0,
+    }  # fmt: skip
+
+
+def judged(kelvin: float = 300.0, **changes: Any) -> dict[str, Any]:
+    """What a run's tests need: series that stand still, all atoms at their temperature."""
+    own = {"cosine": series(), "total_orientation": series(), "waters_in_first_layer": series()} | changes
+    values = {"mean": kelvin, "se": 1.0, "dof": 9.0, "atoms": 142, "independent": 40.0}
+    described = {"name": "temperature_K", "title": "Temperature", "symbol": "T", "unit": "K", "species": ""}
+    temperature = described | {"path": ["thermo", "temperature_K"], "values": values}
+    stationarity = {"frame_ps": 0.03, "series": own, "ions": ["Na"]}
+    return {"stationarity": stationarity, "temperatures": [temperature], "sampled": None}
 
 
 def run(shift: float = 0.0, se: float = 1.0, **changes: Any) -> dict[str, Any]:
@@ -34,17 +53,21 @@ def run(shift: float = 0.0, se: float = 1.0, **changes: Any) -> dict[str, Any]:
     profile = {"z_A": [0.25, 0.75], "mean": [0.0, 1.0 + shift], "se": [0.0, 0.1]}
     restraints = [{"atom": 156, "mean_A": 3.3 + 0.01 * shift}, {"atom": 157, "mean_A": 3.4}]
     whole = {"outcome": "completed", "cause": None, "time_ps": 30.0, "species": SPECIES, "numbers": numbers}
+    whole |= {"analysed_ps": 19.5, "equilibration_ps": 10.5, "blocks": 10, "model": None, "judged": judged()}
     return (
         whole | {"profiles": {"density": profile, "orientation": profile}, "restraints": restraints} | changes
     )
 
 
-def committee(alpha: float | None = 2.0) -> dict[str, Any]:
+def committee(alpha: float | None = 2.0, store: str = "here") -> dict[str, Any]:
+    """Two members, trained in a store."""
     stratum = {"composition": "Au48H72Na2O36", "temperature_K": 300.0, "alpha": alpha, "withheld": None}
     force = {"rmse_meV_per_A": 150.0, "std_meV_per_A": 1200.0}
     strata = [{"composition": "Au48H72Na2O36", "temperature_K": 300.0, "frames": 24, "force": force}]
     errors = [{"member": 0, "energy": {}, "force": force, "strata": strata}]
-    return {"members": 2, "structures": 18, "train_s": [9.0, 9.0], "alpha": [stratum], "errors": errors}
+    models = {member: f"{store} {member}" for member in ("0", "1")}
+    own = {"members": 2, "structures": 18, "models": models, "calibrated": True}
+    return own | {"alpha": [stratum], "errors": errors}
 
 
 # Shifts of both members of each committee, in units of the errors of their runs.
@@ -52,13 +75,22 @@ SHIFTS = {"dp-specific-2": (1.0, 3.0), "dp-mixed": (20.0, 24.0), "dp-1": (-2.0, 
 STUDY = {"dp-specific-2": "dp-inner", "dp-mixed": "dp-inner", "dp-1": "cover-a", "dp-2": "cover-a"}
 
 
+def member(name: str, place: int) -> str:
+    return f"{STUDY[name]}-{name}-{place}"
+
+
+def driven(place: int, shift: float, store: str = "here", **changes: Any) -> dict[str, Any]:
+    """Run of one member of the committee that a store trained."""
+    return run(shift, model=f"{store} {place}", **changes)
+
+
 def compact(sha256: str, **changes: Any) -> dict[str, Any]:
     """Two runs of the truth, whose means are 0 ± 1/√2 errors, and all members' runs."""
     runs = {"truth-inner": {"0": run(-1.0), "1": run(1.0)}, "light": {"0": run(0.0), "1": run(0.5)}}
     for name, shifts in SHIFTS.items():
-        runs |= {f"{STUDY[name]}-{name}-{place}": {"0": run(own)} for place, own in enumerate(shifts)}
-    cost = {"md": {"tasks": {"a": [3600.0, 0], "b": [1800.0, 2]}}}
-    head = {"schema": 1, "campaign": "truth", "campaign_sha256": sha256, "mlipbench": "1"}
+        runs |= {member(name, place): {"0": driven(place, own)} for place, own in enumerate(shifts)}
+    cost = {"md": {"a": [3600.0, 0, 0], "b": [1800.0, 2, 1]}}
+    head = {"schema": 2, "campaign": "truth", "campaign_sha256": sha256, "mlipbench": "1", "store": "s"}
     own = {"runs": runs, "ions": {}, "committees": {name: committee() for name in SHIFTS}, "cost": cost}
     return head | own | changes
 
@@ -112,13 +144,15 @@ def test_alpha_is_that_of_the_composition_and_a_withheld_one_is_none(campaign: P
 
 def test_unstable_runs_are_left_out_and_counted(campaign: Path) -> None:
     runs = compact("")["runs"]
-    runs["dp-inner-dp-mixed-1"] = {"0": {"outcome": "unstable", "cause": "hot", "time_ps": 0.1}}
+    runs["dp-inner-dp-mixed-1"] = {
+        "0": {"outcome": "unstable", "cause": "hot", "time_ps": 0.1, "model": "here 1"}
+    }
     (inner, _) = studies(campaign, runs=runs)
     assert inner.unstable("dp-mixed") == 1
     assert len(inner.members("dp-mixed")) == 1
     assert inner.own("dp-mixed", "cosine") is None
     tests = [test for test in judge.primary([inner]) if test.committee == "dp-mixed"]
-    assert {test.verdict for test in tests} == {"no numbers"}
+    assert {test.verdict for test in tests} == {"withheld"}
 
 
 def test_a_committee_whose_runs_are_not_all_there_is_not_judged(campaign: Path) -> None:
@@ -158,7 +192,7 @@ def test_without_training_errors_the_test_is_welch_s(campaign: Path) -> None:
     """Members that agree: t of the difference with the sampling errors alone has at least Welch's p."""
     runs = compact("")["runs"]
     for place in (0, 1):
-        runs[f"dp-inner-dp-mixed-{place}"] = {"0": run(9.0)}
+        runs[f"dp-inner-dp-mixed-{place}"] = {"0": driven(place, 9.0)}
     (inner, _) = studies(campaign, runs=runs)
     own = judge.to_truth(inner, "dp-mixed", "cosine")
     assert own is not None
@@ -171,7 +205,7 @@ def test_a_closed_gate_withholds_all_but_its_own(campaign: Path) -> None:
     """The specific committee is 0.12 off, above 0.05: it is judged, the mixed one and the pair are not."""
     runs = compact("")["runs"]
     for place in (0, 1):
-        runs[f"dp-inner-dp-specific-2-{place}"] = {"0": run(12.0 + place)}
+        runs[f"dp-inner-dp-specific-2-{place}"] = {"0": driven(place, 12.0 + place)}
     every = studies(campaign, runs=runs)
     assert "differs from the truth by +0.125, more than 0.05" in every[0].gate
     tests = judge.primary(every)
@@ -187,7 +221,7 @@ def test_the_check_compares_the_reference_with_itself(campaign: Path) -> None:
     assert cosine.difference == pytest.approx(-0.25 * 0.01)
     assert cosine.passed
     assert total.limit == 0.1
-    runs = compact("")["runs"] | {"light": {"0": run(3.0)}}
+    runs = compact("")["runs"] | {"light": {"0": run(1.0), "1": run(4.5)}}
     wide = judge.checks(studies(campaign, runs=runs))[0]
     assert not wide.passed
     assert wide.verdict == "not decided: longer runs"
@@ -200,12 +234,193 @@ def test_coverage_counts_the_independent_committees(campaign: Path) -> None:
     rows = {row.number: row for row in judge.covered(studies(campaign))}
     own = rows["cosine"]
     assert set(own.deviations) == {"dp-mixed", "dp-1", "dp-2"}
-    assert (own.both.number, own.both.dof) == (3, 1)
+    assert (own.both.number, own.left_out) == (3, {})
+    assert own.both.shared == pytest.approx(
+        1 / (1.5 + 4.5 * (7.0 + 31.0 + 7.0) / 3), rel=1e-6
+    )  # the truth's ± 1 of all squared errors
     z = []
     for mean, variance in ((22.0, 8.0), (2.0, 32.0), (-2.0, 8.0)):
         z.append(mean / math.sqrt(1.5 + 4.5 * (variance - 1.0)))
     assert own.both.rms == pytest.approx(math.sqrt(np.mean(np.square(z))))
     assert own.sampling.rms > own.both.rms
+
+
+def test_a_check_that_says_nothing_is_said(campaign: Path) -> None:
+    runs = compact("")["runs"]
+    moving = {str(place): run(0.0, judged=MOVING) for place in (0, 1)}
+    every = studies(campaign, runs=runs | {"light": moving})
+    rows = judge.checks(every)
+    assert [row.verdict for row in rows] == ["withheld", "not decided: longer runs"]
+    lines = tables.sentences(every, [], [], rows)
+    assert any("the check of the timestep is withheld, light is not stationary" in line for line in lines)
+    every = studies(campaign, runs={name: own for name, own in runs.items() if name != "light"})
+    lines = tables.sentences(every, [], [], judge.checks(every))
+    assert "dp-inner: no numbers for the check of the timestep." in lines
+
+
+MOVING = judged(cosine=series(0.0, 0.5))
+HOT, SHORT = judged(345.0), judged(cosine=series(independent=4.0))
+
+
+@pytest.mark.parametrize(
+    ("own", "words", "others"),
+    [
+        (
+            MOVING,
+            "dp-mixed is not stationary in ⟨cos θ⟩ of the first layer: its mean changes by +0.500",
+            False,
+        ),
+        (
+            SHORT,
+            "dp-mixed is too short for a test of ⟨cos θ⟩ of the first layer: 8 independent frames",
+            False,
+        ),
+        (HOT, "dp-mixed is not at its temperature: kinetic temperature (mean over 2 replicas)", True),
+    ],
+)
+def test_nothing_is_concluded_from_runs_that_fail_as_in_a_report(
+    campaign: Path, own: dict[str, Any], words: str, others: bool
+) -> None:
+    """A number whose series moves or is too short is withheld alone; all of runs off their temperature."""
+    runs = compact("")["runs"]
+    for place, shift in enumerate(SHIFTS["dp-mixed"]):
+        runs[member("dp-mixed", place)] = {"0": driven(place, shift, judged=own)}
+    every = studies(campaign, runs=runs)
+    tests = {(test.committee, test.against, test.number): test for test in judge.primary(every)}
+    assert words in tests["dp-mixed", "truth-inner", "cosine"].withheld
+    assert words in tests["dp-mixed", "dp-specific-2", "cosine"].withheld
+    total = tests["dp-mixed", "truth-inner", "total_orientation"]
+    assert bool(total.withheld) == others
+    assert not tests["dp-specific-2", "truth-inner", "cosine"].withheld
+    known = [test for test in tests.values() if not test.withheld]
+    np.testing.assert_allclose(
+        [test.p for test in known],
+        holm(
+            np.array(
+                [test.comparison.p if test.comparison else 1.0 for test in known] + [1.0] * (15 - len(known))
+            )
+        )[: len(known)],
+    )
+    covered = next(row for row in judge.covered(every) if row.number == "cosine")
+    assert set(covered.deviations) == {"dp-1", "dp-2"}
+    assert words in covered.left_out["dp-mixed"]
+    text = "\n".join(tables.sentences(every, judge.primary(every), judge.covered(every), []))
+    assert f"Left out of coverage: {words}" in text
+    assert "(withheld)" in str(tables.averages(every[0]).rows)
+
+
+def test_a_reference_that_moves_closes_the_gate(campaign: Path) -> None:
+    runs = compact("")["runs"]
+    runs["truth-inner"] = {str(place): run(0.0, judged=MOVING) for place in (0, 1)}
+    every = studies(campaign, runs=runs)
+    assert every[0].gate.startswith("the gate: truth-inner is not stationary")
+    tests = [test for test in judge.primary(every) if test.number == "cosine"]
+    assert {test.verdict for test in tests} == {"withheld"}
+    assert "cosine" not in {row.number for row in judge.covered(every)}
+
+
+def test_runs_are_judged_with_the_correlation_of_the_longest(campaign: Path) -> None:
+    """20 independent frames by their own light; the truth's runs show 7 ps, of which 19.5 ps hold 2.8."""
+    runs = compact("")["runs"]
+    slow = judged(cosine=series(independent=1000 * 0.03 / 7.0))
+    runs["truth-inner"] = {str(place): run(0.0, judged=slow, analysed_ps=89.0) for place in range(4)}
+    (inner, _) = studies(campaign, runs=runs)
+    assert "too short for a test" in inner.withheld("dp-mixed", "cosine")
+    assert not inner.withheld("dp-mixed", "total_orientation")
+
+
+def test_alpha_is_that_of_the_models_that_ran(campaign: Path) -> None:
+    """Two stores trained dp-mixed, α 1.5 and 3: the runs are of the second, whichever file comes first."""
+    here = compact(sha(campaign))
+    first, second = committee(1.5, "first"), committee(3.0, "second")
+    runs = here["runs"] | {
+        member("dp-mixed", place): {"0": driven(place, own, "second")}
+        for place, own in enumerate(SHIFTS["dp-mixed"])
+    }
+    without = {name: own for name, own in runs.items() if "dp-mixed" not in name}
+    a = here | {"runs": without, "committees": here["committees"] | {"dp-mixed": first}}
+    b = here | {"runs": runs, "committees": {"dp-mixed": second}}
+    for parts in ({"a": a, "b": b}, {"b": b, "a": a}):
+        whole = joined(parts, sha(campaign))
+        (inner, _) = studies_of(load_campaign(campaign), whole)
+        assert inner.alpha("dp-mixed") == 3.0
+        last = list(parts)[-1]
+        assert whole["twice"] == [
+            f"{last}: committee dp-mixed, trained again: α and errors are those of the models that ran"
+        ]
+
+
+def test_runs_of_models_of_two_stores_are_no_committee(campaign: Path) -> None:
+    here = compact(sha(campaign))
+    runs = here["runs"] | {member("dp-mixed", 1): {"0": driven(1, 24.0, "second")}}
+    other = {"store": "t", "runs": {}, "committees": {"dp-mixed": committee(3.0, "second")}}
+    whole = joined({"a": here | {"runs": runs}, "b": here | other}, sha(campaign))
+    every = studies_of(load_campaign(campaign), whole)
+    assert every[0].alpha("dp-mixed") is None
+    held = {test.withheld for test in judge.primary(every) if test.committee == "dp-mixed"}
+    assert len(held) == 1
+    assert "runs of dp-mixed are of models that no joined file has together" in held.pop()
+    assert "dp-mixed" in judge.covered(every)[0].left_out
+
+
+def test_of_one_store_the_later_file_has_the_whole_committee(campaign: Path) -> None:
+    """A file written while it was half trained and not calibrated, and one afterwards."""
+    here, half = compact(sha(campaign)), committee(None) | {"calibrated": False, "alpha": [], "members": 1}
+    half["models"] = {"0": "here 0"}
+    early = here | {"runs": {}, "committees": {"dp-mixed": half}}
+    for parts in ({"a": early, "b": here}, {"b": here, "a": early}):
+        whole = joined(parts, sha(campaign))
+        assert whole["committees"]["dp-mixed"] == [committee()]
+        assert not whole["twice"]
+    (inner, _) = studies(
+        campaign, committees={"dp-mixed": committee(None) | {"calibrated": False, "alpha": []}}
+    )
+    assert inner.without_alpha("dp-mixed") == "it is not calibrated yet"
+
+
+def test_the_free_energy_s_interval_holds_it_in_95_percent() -> None:
+    """Two ions that change layer, four runs: ΔF of the rates is kT ln(k_out→in / k_in→out), by definition."""
+    rates, kT, inside = (0.02, 0.01), 25.85, 0
+    true = -kT * math.log(rates[0] / rates[1])
+    for seed in range(200):
+        shares = two_states(np.random.default_rng([seed, 11]), rates)
+        own = tables.free_energy(float(shares.mean()), float(shares.std(ddof=1)) / 2, 3.0, kT)
+        assert own is not None
+        inside += own[2] <= true <= own[3]
+    assert inside / 200 == pytest.approx(0.95, abs=0.04)
+
+
+def two_states(random: np.random.Generator, rates: tuple[float, float]) -> Any:
+    """Shares (4,) of time in the inner layer, runs of 4000 steps of two ions; rates: out and in, per step."""
+    state, inner = random.random((4, 2)) < rates[1] / sum(rates), np.zeros((4, 2))
+    for draw in random.random((4000, 4, 2)):
+        state = np.where(state, draw >= rates[0], draw < rates[1])
+        inner += state
+    return inner.mean(axis=1) / 4000
+
+
+def test_the_free_energy_s_error_is_that_of_moved_shares() -> None:
+    own = tables.free_energy(0.7, 0.001, 1e9, 25.0)
+    assert own is not None
+    ends = [-25.0 * math.log((1 - share) / share) for share in (0.699, 0.701)]
+    assert own[1] == pytest.approx((ends[1] - ends[0]) / 2, rel=1e-4)
+    assert own[3] - own[0] == pytest.approx(1.96 * own[1], rel=1e-3)
+    assert tables.free_energy(1.0, 0.1, 3.0, 25.0) is None
+    assert tables.free_energy(0.5, None, 3.0, 25.0) is None
+
+
+def test_ions_are_shown_with_error_and_condition() -> None:
+    own = {
+        "peaks_A": [3.2, 6.5], "runs": [{"transitions": [1, 2]}], "temperature_K": 300.0,
+        "share": {"mean": 0.6, "se": 0.1, "dof": 3.0}, "condition": "Na: 3 transitions",
+    }  # fmt: skip
+    table = tables.ions({"ions": {"truth-free": {"Na": own}}})
+    assert table is not None
+    (row,) = table.rows
+    assert row[3:5] == ["3", "0.60 ± 0.10"]
+    assert row[5] == "10 ± 11"
+    assert row[-1] == "Na: 3 transitions"
+    assert tables.ions({"ions": {"truth-free": {"Na": own | {"share": None}}}}) is None
 
 
 def test_parts_join_and_each_entry_counts_once(campaign: Path) -> None:
@@ -218,7 +433,10 @@ def test_parts_join_and_each_entry_counts_once(campaign: Path) -> None:
     together = joined(parts, sha(campaign))
     assert together["runs"] == runs
     assert together["twice"] == [f"b: run {list(half)[2]}, replica 0"]
-    assert together["cost"] == {"md": {"tasks": 4, "core_hours": 3.0, "earlier_attempts": 4}}
+    once = {"tasks": 2, "core_hours": 1.5, "earlier_attempts": 2, "unknown_attempts": 1}
+    assert together["cost"] == {"md": once}
+    parts["b"] = parts["b"] | {"store": "another"}
+    assert joined(parts, sha(campaign))["cost"] == {"md": {name: 2 * own for name, own in once.items()}}
 
 
 @pytest.mark.parametrize(
@@ -227,7 +445,7 @@ def test_parts_join_and_each_entry_counts_once(campaign: Path) -> None:
         ({"schema": 1}, "no compact results"),
         ([], "no compact results"),
         (compact("other"), "another text of campaign `truth`"),
-        (compact("x") | {"schema": 0}, "schema 0, expected 1"),
+        (compact("x") | {"schema": 0}, "schema 0, expected 2"),
     ],
 )
 def test_parts_that_do_not_belong_are_refused(part: Any, message: str) -> None:
@@ -235,6 +453,39 @@ def test_parts_that_do_not_belong_are_refused(part: Any, message: str) -> None:
         joined({"file": part}, "x")
     with pytest.raises(NotJoinable, match="at least one file"):
         joined({}, "x")
+
+
+def without_limits(path: Path) -> Campaign:
+    own = load_campaign(path)
+    studies = {
+        name: {key: one for key, one in spec.items() if key != "limits"} for name, spec in own.studies.items()
+    }
+    return own.model_copy(update={"studies": studies})
+
+
+def test_reweighting_stands_beside_own_runs(campaign: Path) -> None:
+    """Members at 20 and 24 errors, noise 1: σ² = 8 - 1; of two runs one may not be reweighted."""
+    runs = compact("")["runs"]
+    for place, verdict, sigma in ((0, "trust", 0.03), (1, "run it directly", 0.9)):
+        scalars = {"cosine": {"sigma": sigma}, "total_orientation": {"sigma": None}}
+        own = {"verdict": verdict, "members": [], "scalars": scalars}
+        runs[member("dp-mixed", place)]["0"]["reweight"] = own
+    made = reweighting.table(studies(campaign, runs=runs))
+    assert made is not None
+    cosine, total = made.rows
+    assert cosine[:3] == ["dp-inner", "dp-mixed", "⟨cos θ⟩ of the first layer"]
+    assert cosine[3:] == ["0.026", "0.030 to 0.030", "1 of 2", "trust: 1 and run it directly: 1"]
+    assert total[4] == tables.NOTHING
+    assert reweighting.table(studies(campaign)) is None
+
+
+def test_the_reference_s_other_runs_are_shown(campaign: Path) -> None:
+    runs = compact("")["runs"] | {"truth-free": {"0": run(-1.0), "1": run(1.0)}}
+    every = studies(campaign, runs=runs)
+    shown = tables.others(every, ["truth-free", "truth-outer"])
+    assert shown is not None
+    assert [row[:3] for row in shown.rows] == [["truth-free", "2", "−0.300 ± 0.010"]]
+    assert tables.others(every, []) is None
 
 
 def test_the_page_holds_the_declared_table_and_what_is_not_known(campaign: Path) -> None:
@@ -247,6 +498,9 @@ def test_the_page_holds_the_declared_table_and_what_is_not_known(campaign: Path)
     assert "| dp-inner | truth-inner | 2 | 3.350 |" in text
     assert len(numbers["primary"]) == 15
     assert json.loads(json.dumps(numbers)) == numbers
+    assert "- A check by DFT would tell" in text
+    assert "check of truth-inner: 2 runs of 0.600 ps at 0.500 fs of electrode, 0.300 ps dropped" in text
+    assert "What could change it" not in page(without_limits(campaign), studies(campaign)[0].compact)[0]
     nothing, _, none = page(load_campaign(campaign), studies(campaign, runs={}, committees={})[0].compact)
     assert none == []
     assert "no numbers" in nothing

@@ -8,6 +8,7 @@ from charged import collected
 from profiled import npz
 
 from mlipbench_hpc.report import visibility
+from mlipbench_hpc.report.draw.visibility import labels_of
 from mlipbench_hpc.report.sections.visibility import SECTION
 from mlipbench_hpc.report.studies import parts
 
@@ -79,6 +80,37 @@ def test_floors_are_the_widths_of_the_forces(studied: Any) -> None:
     fewer = own.floor(4.0, 0, 0.0)
     assert fewer.waters == 6
     assert fewer.value != pytest.approx(30.0 * TOGETHER)
+
+
+def test_a_radius_beyond_which_nothing_is_exchanged_has_no_floor(studied: Any) -> None:
+    """At 8 Å every composed frame is the host itself, but for rounding: 60 meV/Å at 4 Å alone is left."""
+    arrays = composed()
+    far = arrays["radius"] == 1
+    noise = np.random.default_rng(2).normal(size=(far.sum(), 3))
+    arrays["forces"][far] = 0.3 * (1 + 1e-15 * noise)
+    put_visibility(studied, arrays)
+    content = SECTION.build(collected(studied))
+    own = visibility.composed(parts(collected(studied), "visibility")[0])
+    assert own is not None
+    assert own.floor(8.0, 1).waters == 0
+    assert (own.too_small(8.0, 1), own.too_small(4.0, 1)) == (True, False)
+    assert not [one for one in content.warnings if "no two composed frames" in one.sentence]
+    assert np.isnan(own.at(6.0, 1)[0]), "nothing to interpolate to"
+    tables = [block for block in content.blocks if hasattr(block, "rows")]
+    assert [row[3] for row in tables[1].rows if row[0] == "8.00"] == [visibility.TOO_SMALL] * 2
+    assert "At 8.00 Å nothing is exchanged: the cell is too small for a floor" in content.verdict[0][0]
+    numbers = content.numbers["visibility"]["sight"]["floor_meV_per_A"]
+    assert [list(of_kind) for of_kind in numbers.values()] == [["4"], ["4"]]
+    (figure,) = [figure for figure in content.figures if figure.name == "locality-sight"]
+    assert set(figure.columns["radius_A"][:2]) == {4.0}
+
+
+def test_committees_that_see_equally_far_share_a_label() -> None:
+    seen = [
+        visibility.Sight(name, "mace", radius, {"A": (1, share), "B": (1, 0.1)})
+        for name, radius, share in (("one", 5.0, 0.4), ("two", 5.0, 0.4), ("three", 8.0, 0.9))
+    ]
+    assert labels_of(seen) == {(5.0, 0.4): ["one", "two"], (8.0, 0.9): ["three"]}
 
 
 def test_errors_are_those_of_the_same_waters_in_the_hosts(studied: Any) -> None:

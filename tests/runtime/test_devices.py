@@ -7,9 +7,9 @@ import pytest
 
 from mlipbench_hpc.architectures.card import find
 from mlipbench_hpc.campaign.load import load_campaign
-from mlipbench_hpc.campaign.site import LocalSite
+from mlipbench_hpc.campaign.site import LocalSite, SlurmSite
 from mlipbench_hpc.cli import main
-from mlipbench_hpc.runtime.devices import refused
+from mlipbench_hpc.runtime.devices import idle_gpus, refused
 from mlipbench_hpc.runtime.images import Entry, Images
 from mlipbench_hpc.runtime.places import device
 
@@ -85,3 +85,16 @@ def test_a_kernel_is_judged_by_its_own_devices(toy: Path) -> None:
     assert (
         list(refused(load_campaign(toy), {"toy": both}, {"analysis": "cuda", "twins": "cpu"}, "here")) == []
     )
+
+
+def test_gpus_that_compute_nothing_are_told(tmp_path: Path) -> None:
+    nodes = {"gpu": {"cores_per_node": 8, "gpus_per_node": 1, "walltime": "1 h"}}
+    site = {"name": "s", "scheduler": "slurm", "nodes": nodes, "images": str(tmp_path), "flavour": "cuda"}
+    for runtime, why in (
+        ("auto", "not every image"),
+        ("venv", "virtual environments, which are for CPUs;"),
+    ):
+        (sentence,) = idle_gpus(["mace"], SlurmSite.model_validate(site | {"runtime": runtime}))
+        assert why in sentence
+    assert idle_gpus(["mace"], SlurmSite.model_validate(site | {"runtime": "auto", "flavour": "cpu"})) == []
+    assert idle_gpus(["mace"], SlurmSite.model_validate(site | {"runtime": "apptainer"})) == []

@@ -50,7 +50,8 @@ def _dataset(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     if "generate" not in entry:
         return entry
     short = {"frames": 27 if name.startswith("pool") else 24, "equilibration": "0.1 ps", "every": "0.02 ps"}
-    return {"generate": entry["generate"] | short}
+    starts = {"starts": 4} if name == "validation" else {}
+    return {"generate": entry["generate"] | short | starts}
 
 
 def _run(md: dict[str, Any], replicas: int) -> dict[str, Any]:

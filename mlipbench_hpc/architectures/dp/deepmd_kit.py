@@ -25,16 +25,18 @@ from deepmd.tf.entrypoints.compress import compress  # noqa: E402
 from deepmd.tf.entrypoints.freeze import freeze  # noqa: E402
 from deepmd.tf.entrypoints.train import update_sel  # noqa: E402
 from deepmd.tf.env import default_tf_session_config, tf  # noqa: E402
+from deepmd.tf.model.model import Model  # noqa: E402
 from deepmd.tf.train.run_options import RunOptions  # noqa: E402
 from deepmd.tf.train.trainer import DPTrainer  # noqa: E402
 from deepmd.tf.utils import random as deepmd_random  # noqa: E402
 from deepmd.tf.utils.argcheck import normalize  # noqa: E402
+from deepmd.tf.utils.serialization import deserialize_to_file  # noqa: E402
 from deepmd.utils.data_system import get_data  # noqa: E402
 
 __all__ = [
-    "DPTrainer", "DeepPot", "compress", "deepmd_random", "default_tf_session_config", "freeze", "get_data",
-    "make_default_mesh",
-    "normalize", "options", "tf", "update_sel", "use_threads", "working_in",
+    "DPTrainer", "DeepPot", "Model", "compress", "deepmd_random", "default_tf_session_config",
+    "deserialize_to_file", "freeze", "get_data", "make_default_mesh", "normalize", "options", "tf",
+    "update_sel", "use_threads", "working_in",
 ]  # fmt: skip
 
 logging.getLogger("deepmd").setLevel(logging.ERROR)

@@ -64,9 +64,14 @@ class DpEvaluator:
         energies: Floats = backend.sess.run(backend.output_tensors["energy_redu"], feed).ravel()
         return energies
 
-    def calculator(self) -> "DpCalculator":
+    def answer(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å of one structure; raises InputFailure for an unknown element."""
+        energies, forces = self.evaluate(Frames.from_atoms([atoms]), 1)
+        return float(energies[0]), forces
+
+    def calculator(self) -> EnergyAndForces:
         """An ASE calculator with energy and forces."""
-        return DpCalculator(self)
+        return EnergyAndForces(self.answer)
 
 
 class DpCommittee:
@@ -90,16 +95,3 @@ class DpCommittee:
                 for row, member in zip(energies, self.members, strict=True):
                     row[system.frames[part]] = member.energies(system, part)
         return energies
-
-
-class DpCalculator(EnergyAndForces):
-    """ASE calculator of one structure at a time."""
-
-    def __init__(self, evaluator: DpEvaluator) -> None:
-        super().__init__()
-        self.evaluator = evaluator
-
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
-        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        energies, forces = self.evaluator.evaluate(Frames.from_atoms([atoms]), 1)
-        return float(energies[0]), forces

@@ -18,7 +18,7 @@ Arrays are those of graphs.Graph: S slots, C chunks of edges. Weights are those 
 Constants: rcut and rcut_smth in Å, `neighbours` (n̄), and `unit` in 1/Å, by which s(r) is divided.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlipbench_hpc.architectures.dp_mp.graphs import ATOMS
@@ -27,14 +27,23 @@ from mlipbench_hpc.architectures.shared.jax_library import Array, jax, jnp
 Weights = Mapping[str, Any]
 Arrays = Mapping[str, Array]
 Layers = Sequence[Mapping[str, Array]]
+# Constants, weights and arrays of a frame to (S,) eV.
+AtomicEnergies = Callable[[Arrays, Weights, Arrays], Array]
 ROOT2 = 2.0**0.5
 
 
 def energy_and_forces(constants: Arrays, weights: Weights, graph: Arrays) -> tuple[Array, Array]:
     """Energy (eV) and forces (S, 3) eV/Å of one frame."""
+    return differentiated(atomic_energies, constants, weights, graph)
+
+
+def differentiated(
+    atomic: AtomicEnergies, constants: Arrays, weights: Weights, graph: Arrays
+) -> tuple[Array, Array]:
+    """Energy (eV) and forces (S, 3) eV/Å of one frame, from the energies of its atoms."""
 
     def total(positions: Array) -> Array:
-        energies = atomic_energies(constants, weights, {**graph, "positions": positions})
+        energies = atomic(constants, weights, {**graph, "positions": positions})
         return jnp.sum(energies * graph["occupancy"])
 
     energy, gradient = jax.value_and_grad(total)(graph["positions"])
@@ -43,9 +52,7 @@ def energy_and_forces(constants: Arrays, weights: Weights, graph: Arrays) -> tup
 
 def atomic_energies(constants: Arrays, weights: Weights, graph: Arrays) -> Array:
     """(S,) eV; what stands in empty slots means nothing."""
-    positions = graph["positions"]
-    vectors = positions[graph["neighbours"]] - positions[graph["centres"]][:, :, None] + graph["shifts"]
-    distances = jnp.sqrt(jnp.sum(vectors**2, axis=-1))
+    vectors, distances = separations(graph)
     weight = neighbour_weight(distances, constants["rcut_smth"], constants["rcut"]) / constants["unit"]
     directions = vectors / distances[..., None]
     radial = net(weights["embedding"], weight[..., None], graph["pairs"])
@@ -62,6 +69,13 @@ def atomic_energies(constants: Arrays, weights: Weights, graph: Arrays) -> Array
         basis = jnp.concatenate([directions, outer(directions)], -1) * weight[..., None]
         features = products(density(constants, graph, basis, radial), outputs)
     return fit(weights["fitting"], features.reshape(-1, ATOMS, features.shape[-1]), graph["kinds"]).ravel()
+
+
+def separations(graph: Arrays) -> tuple[Array, Array]:
+    """Vectors (C, ROWS, EDGES, 3) Å from centre to neighbour, and their lengths."""
+    positions = graph["positions"]
+    vectors = positions[graph["neighbours"]] - positions[graph["centres"]][:, :, None] + graph["shifts"]
+    return vectors, jnp.sqrt(jnp.sum(vectors**2, axis=-1))
 
 
 def neighbour_weight(distances: Array, start: Array | float, end: Array | float) -> Array:
@@ -81,15 +95,23 @@ def outer(directions: Array) -> Array:
 
 
 def density(constants: Arrays, graph: Arrays, basis: Array, radial: Array) -> Array:
-    """Eq. 8, (S, B, N): basis (C, ROWS, EDGES, B) times radial functions (C, ROWS, EDGES, N), summed.
+    """Eq. 8, (S, B, N): basis (C, ROWS, EDGES, B) times radial functions (C, ROWS, EDGES, N), summed."""
+    return sums_of_atoms(constants, graph, row_sums(basis, radial))
 
-    The sum over a row is written out: as a product of matrices it takes XLA twice as long.
+
+def row_sums(basis: Array, radial: Array) -> Array:
+    """(C, ROWS, B, N): the products of a row's edges, summed.
+
+    The sum is written out: as a product of matrices it takes XLA twice as long.
     """
-    rows = sum(
-        basis[:, :, edge, :, None] * radial[:, :, edge, None, :] for edge in range(basis.shape[2])
-    ).reshape(-1, basis.shape[-1], radial.shape[-1])
-    slots = graph["positions"].shape[0]
-    return jax.ops.segment_sum(rows, graph["centres"].ravel(), slots) / constants["neighbours"]
+    edges = range(basis.shape[2])
+    return jnp.asarray(sum(basis[:, :, edge, :, None] * radial[:, :, edge, None, :] for edge in edges))
+
+
+def sums_of_atoms(constants: Arrays, graph: Arrays, rows: Array) -> Array:
+    """(S, B, N): rows (C, ROWS, B, N) of each atom, summed and divided by the number of neighbours."""
+    slots, flat = graph["positions"].shape[0], rows.reshape(-1, *rows.shape[2:])
+    return jax.ops.segment_sum(flat, graph["centres"].ravel(), slots) / constants["neighbours"]
 
 
 def products(tensors: Array, size: int) -> Array:

@@ -77,6 +77,13 @@ class Graph:
         lengths: Floats = np.linalg.norm(vectors, axis=-1)
         return lengths
 
+    def neighbour_counts(self, species: int, cutoff: float) -> Ints:
+        """(S, K) neighbours of each kind within `cutoff` Å of what is in each slot."""
+        near = (self.distances < cutoff).sum(axis=-1)
+        places = self.centres * species + (self.pairs % species)[:, None]
+        size = len(self.positions) * species
+        return np.bincount(places.ravel(), near.ravel(), size).astype(np.int64).reshape(-1, species)
+
     @property
     def shape(self) -> Shape:
         """Room for its chunks, at least one of atoms: no program is compiled for nothing."""

@@ -1,10 +1,8 @@
 """A model's files: model.json (its hyperparameters and constants) and weights.npz; and its program."""
 
-import io
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from mlipbench_hpc.architectures.dp_mp.weights import (
     Tree,
     initial_weights,
     leaves,
+    pack,
     with_leaves,
 )
 from mlipbench_hpc.architectures.shared.jax_library import jax
@@ -30,6 +29,25 @@ FILE = "weights.npz"
 # energies; and the same of B frames of one shape, (B,) and (B, S, 3). Compiled anew for each shape.
 COMPUTE = jax.jit(energy_and_forces)
 COMPUTE_BATCH = jax.jit(jax.vmap(energy_and_forces, in_axes=(None, None, 0)))
+
+
+class Known(Protocol):
+    """Content of a model.json that an evaluator needs, as in Record."""
+
+    @property
+    def numbers(self) -> list[int]:
+        """Sorted atomic numbers."""
+
+    @property
+    def reference_energies(self) -> list[float]:
+        """Energies in eV, in that order."""
+
+    @property
+    def cutoff(self) -> float:
+        """Å, of one layer."""
+
+    def constants(self, dtype: str) -> Arrays:
+        """What the energy depends on besides weights."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +82,6 @@ def require_possible(hyperparameters: Hyperparameters) -> None:
     for name in ("neuron", "message_neuron")[: hyperparameters["layers"]]:
         if axis > (limit := hyperparameters[name][-1]):
             raise InputFailure(f"axis_neuron = {axis} must be at most {limit}, the last of {name}")
-
-
-def pack(arrays: Mapping[str, Any]) -> bytes:
-    """Named arrays as one .npz, whose bytes follow from the numbers."""
-    stream = io.BytesIO()
-    np.savez(stream, **arrays)
-    return stream.getvalue()
 
 
 def save_model(folder: Path, record: Record, weights: Tree) -> None:

@@ -14,7 +14,6 @@ from mlipbench_hpc.architectures.dp_mp.model import (
     COMPUTE_BATCH,
     NAMES,
     Record,
-    pack,
     require_possible,
     save_model,
 )
@@ -23,6 +22,7 @@ from mlipbench_hpc.architectures.dp_mp.weights import (
     Tree,
     initial_weights,
     leaves,
+    pack,
     with_leaves,
 )
 from mlipbench_hpc.architectures.hyperparameters import training_epochs, updates_per_epoch

@@ -1,5 +1,6 @@
 """Weights of a model: their form, their initial values, and as named arrays."""
 
+import io
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -84,6 +85,13 @@ def normal(random: Generator, shape: tuple[int, ...], ends: int) -> Floats:
     """Random numbers of standard deviation 1/√ends."""
     numbers: Floats = random.normal(size=shape) / np.sqrt(ends)
     return numbers
+
+
+def pack(arrays: Mapping[str, Any]) -> bytes:
+    """Named arrays as one .npz, whose bytes follow from the numbers."""
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
 
 
 def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -62,9 +62,17 @@ class EsenEvaluator:
         energies: Floats = self._offsets[numbers]
         return energies
 
-    def calculator(self) -> "EsenCalculator":
+    def answer(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å of one structure; raises InputFailure for an unknown element."""
+        numbers = atoms.numbers
+        require_known(NAME, numbers.tolist(), self.blueprint.numbers)
+        item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, self.blueprint.cutoff)
+        energies, forces = self.compute([item])
+        return float(energies[0] + self.atomic_offsets(numbers).sum()), forces
+
+    def calculator(self) -> EnergyAndForces:
         """ASE calculator with energy and forces."""
-        return EsenCalculator(self)
+        return EnergyAndForces(self.answer)
 
 
 class EsenCommittee:
@@ -83,22 +91,6 @@ class EsenCommittee:
         return np.concatenate(parts, axis=1) + np.stack(
             [member.frame_offsets(frames) for member in self.members]
         )
-
-
-class EsenCalculator(EnergyAndForces):
-    """ASE calculator of one structure at a time."""
-
-    def __init__(self, evaluator: EsenEvaluator) -> None:
-        super().__init__()
-        self.evaluator = evaluator
-
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
-        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        model, numbers = self.evaluator, atoms.numbers
-        require_known(NAME, numbers.tolist(), model.blueprint.numbers)
-        item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, model.blueprint.cutoff)
-        energies, forces = model.compute([item])
-        return float(energies[0] + model.atomic_offsets(numbers).sum()), forces
 
 
 def compute(

@@ -48,23 +48,14 @@ class GraceEvaluator:
         energies: Floats = self._constant[np.searchsorted(self.record.numbers, numbers)]
         return energies
 
-    def calculator(self) -> "GraceCalculator":
-        """An ASE calculator with energy and forces."""
-        return GraceCalculator(self)
-
-
-class GraceCalculator(EnergyAndForces):
-    """One structure at a time."""
-
-    def __init__(self, evaluator: GraceEvaluator) -> None:
-        super().__init__()
-        self.evaluator = evaluator
-
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
-        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        model, numbers = self.evaluator, atoms.numbers
-        elements, cutoff = model.record.numbers, model.record.cutoff
-        require_known(model.name, numbers.tolist(), elements)
+    def answer(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å of one structure; raises InputFailure for an unknown element."""
+        numbers, elements, cutoff = atoms.numbers, self.record.numbers, self.record.cutoff
+        require_known(self.name, numbers.tolist(), elements)
         item = graph(numbers, atoms.positions, np.array(atoms.cell), atoms.pbc, elements, cutoff)
-        energy, forces = model.compute(item, item.room)
-        return energy + float(model.constant(numbers).sum()), forces
+        energy, forces = self.compute(item, item.room)
+        return energy + float(self.constant(numbers).sum()), forces
+
+    def calculator(self) -> EnergyAndForces:
+        """ASE calculator with energy and forces."""
+        return EnergyAndForces(self.answer)

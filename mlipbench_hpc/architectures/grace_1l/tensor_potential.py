@@ -8,6 +8,8 @@ from contextlib import redirect_stdout
 # tensorpotential works with the Keras that this selects; TensorFlow reads both when it is imported.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Several tasks may share a GPU, of which TensorFlow would otherwise take all memory at once.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 def use_threads(count: int) -> None:
@@ -28,5 +30,14 @@ with redirect_stdout(io.StringIO()):  # It prints what it switches on.
 
 __all__ = [
     "LossFunction", "TensorPotential", "WeightedHuberEnergyPerAtomLoss", "WeightedHuberForceLoss",
-    "constants", "get_preset", "tf", "use_threads",
+    "constants", "get_preset", "tf", "use_device", "use_threads",
 ]  # fmt: skip
+
+
+def use_device(kind: str) -> None:
+    """TensorFlow computes on a GPU where it finds one. kind: `cpu` or `cuda`.
+
+    Raises RuntimeError where `cuda` would be computed on a CPU without a word.
+    """
+    if kind == "cuda" and not tf.config.list_physical_devices("GPU"):
+        raise RuntimeError(f"TensorFlow {tf.__version__} finds no GPU that it can compute on")

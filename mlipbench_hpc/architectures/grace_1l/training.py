@@ -26,7 +26,7 @@ from mlipbench_hpc.architectures.grace_1l.model import (
     require_possible,
     save_model,
 )
-from mlipbench_hpc.architectures.grace_1l.tensor_potential import constants, tf, use_threads
+from mlipbench_hpc.architectures.grace_1l.tensor_potential import constants, tf, use_device, use_threads
 from mlipbench_hpc.architectures.hyperparameters import training_epochs, updates_per_epoch
 from mlipbench_hpc.architectures.interface import TrainingJob
 from mlipbench_hpc.architectures.shared.epochs import run_epochs
@@ -233,6 +233,7 @@ def train(job: TrainingJob) -> dict[str, Any]:
     """Train, checkpoint after every epoch, and write the averaged weights (see interface.py)."""
     require_possible(job.hyperparameters)
     use_threads(job.threads)
+    use_device(job.device)
     trainer = prepare(job)
     epochs = run_epochs(job, trainer)
     weights = [variable.numpy() for variable in trainer.learner.average]

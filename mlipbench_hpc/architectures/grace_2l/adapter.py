@@ -5,6 +5,7 @@ from typing import Any
 
 from mlipbench_hpc.architectures.grace_1l.evaluator import GraceEvaluator
 from mlipbench_hpc.architectures.grace_1l.model import NAMES
+from mlipbench_hpc.architectures.grace_1l.tensor_potential import use_device
 from mlipbench_hpc.architectures.grace_1l.training import train
 
 __all__ = ["load", "train"]
@@ -15,4 +16,5 @@ def load(folder: Path, hyperparameters: dict[str, Any], device: str, dtype: str)
 
     The model's own file says how it is built: `hyperparameters` are not needed for that.
     """
+    use_device(device)
     return GraceEvaluator(NAMES[2], folder, dtype)

@@ -46,7 +46,7 @@ class MaceEvaluator:
         for start in range(0, len(frames), batch_size):
             part = frames.select(list(range(start, min(start + batch_size, len(frames)))))
             batch = next(iter(loader(list(graphs(part, self.known, self.cutoff)), batch_size)))
-            yield batch.to(self.device).to_dict()
+            yield {name: value.to(self.device) for name, value in batch.to_dict().items()}
 
     def energies(self, graph: dict[str, torch.Tensor]) -> Floats:
         """Interaction energies (frames,) eV of one batch of graphs, without the backward pass."""
@@ -68,9 +68,9 @@ class MaceEvaluator:
         """Sum in eV of the reference energies of one structure's atoms."""
         return float(self._reference[numbers].sum())
 
-    def calculator(self) -> "MaceCalculator":
-        """ASE calculator with energy and forces."""
-        return MaceCalculator(self)
+    def calculator(self) -> EnergyAndForces:
+        """ASE calculator with energy and forces (mace-torch's own computes stress as well)."""
+        return EnergyAndForces(Inputs(self).answer)
 
 
 class MaceCommittee:
@@ -99,6 +99,17 @@ class Inputs:
         self._numbers: Ints = np.zeros(0, dtype=np.int64)
         self._constant: dict[str, torch.Tensor] = {}
         self._reference = 0.0
+
+    def answer(self, atoms: Atoms) -> tuple[float, Floats]:
+        """Energy eV and forces (N, 3) eV/Å of one structure; raises InputFailure for an unknown element."""
+        edges, shifts, units, cell = data.get_neighborhood(
+            positions=atoms.positions,
+            cutoff=self.evaluator.cutoff,
+            pbc=tuple(bool(flag) for flag in atoms.pbc),
+            cell=np.array(atoms.cell),
+        )
+        with width(self.evaluator.dtype):
+            return self.evaluate(atoms.numbers, atoms.positions, edges, shifts, unit_shifts=units, cell=cell)
 
     def evaluate(
         self, numbers: Ints, positions: Floats, edges: Ints, shifts: Floats, **more: Any
@@ -133,28 +144,6 @@ class Inputs:
         self._constant = {name: value.to(device) for name, value in constant.items()}
         self._reference = self.evaluator.reference_of(numbers)
         self._numbers = numbers.copy()
-
-
-class MaceCalculator(EnergyAndForces):
-    """ASE calculator of one structure at a time (mace-torch's own computes stress as well)."""
-
-    def __init__(self, evaluator: MaceEvaluator) -> None:
-        super().__init__()
-        self.evaluator = evaluator
-        self.inputs = Inputs(evaluator)
-
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
-        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        edges, shifts, units, cell = data.get_neighborhood(
-            positions=atoms.positions,
-            cutoff=self.evaluator.cutoff,
-            pbc=tuple(bool(flag) for flag in atoms.pbc),
-            cell=np.array(atoms.cell),
-        )
-        with width(self.evaluator.dtype):
-            return self.inputs.evaluate(
-                atoms.numbers, atoms.positions, edges, shifts, unit_shifts=units, cell=cell
-            )
 
 
 def to_float64(tensor: torch.Tensor) -> Floats:

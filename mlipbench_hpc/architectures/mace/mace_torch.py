@@ -1,4 +1,4 @@
-"""mace-torch, imported in one place without its messages, and its TorchScript executor."""
+"""mace-torch, imported in one place without its messages; its memory and its TorchScript executor."""
 
 import io
 import warnings
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
 import torch
+
+from mlipbench_hpc.architectures.shared.memory import keep_memory
 
 __all__ = [
     "data", "evaluate", "modules", "o3", "quiet", "scripts_utils", "tools", "train_one_epoch",
@@ -32,6 +34,8 @@ with quiet(), redirect_stdout(io.StringIO()):
     from mace.tools import scripts_utils
     from mace.tools.train import evaluate, train_one_epoch
     from e3nn import o3  # isort: skip
+
+keep_memory()
 
 
 def use_repeatable_executor(device: str) -> None:

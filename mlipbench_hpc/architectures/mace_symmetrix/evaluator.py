@@ -69,21 +69,9 @@ class SymmetrixEvaluator:
             np.array(forces, dtype=np.float64).reshape(-1, 3),
         )
 
-    def calculator(self) -> "SymmetrixCalculator":
+    def calculator(self) -> EnergyAndForces:
         """ASE calculator with energy and forces."""
-        return SymmetrixCalculator(self)
-
-
-class SymmetrixCalculator(EnergyAndForces):
-    """ASE calculator of one structure at a time."""
-
-    def __init__(self, evaluator: SymmetrixEvaluator) -> None:
-        super().__init__()
-        self.evaluator = evaluator
-
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Floats]:
-        """Energy eV and forces (N, 3) eV/Å; raises InputFailure for an unknown element."""
-        return self.evaluator.answer(atoms)
+        return EnergyAndForces(self.answer)
 
 
 def loaded(folder: Path, dtype: str) -> Any:

@@ -1,5 +1,6 @@
 """Frames that a kernel keeps with the answers of the architecture's own library, and its agreement."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,18 @@ def keep(folder: Path, frames: Frames, reference: Evaluator) -> None:
     replace(frames, energies=energies, forces=forces).save(folder / NAME)
 
 
-def require_agreement(name: str, folder: Path, evaluator: Evaluator, dtype: str) -> dict[str, Any]:
+def require_agreement(
+    name: str,
+    folder: Path,
+    evaluator: Evaluator,
+    dtype: str,
+    tolerances: Mapping[str, Tolerance] = TOLERANCES,
+) -> dict[str, Any]:
     """Largest deviations of `evaluator` from the kept answers, for result.json.
 
     Raises TaskFailure where one is above its tolerance: nothing is computed by such a kernel.
     """
-    probes, tolerance = Frames.load(folder / NAME), TOLERANCES[dtype]
+    probes, tolerance = Frames.load(folder / NAME), tolerances[dtype]
     energies, forces = evaluator.evaluate(probes, 1)
     energy = float(np.max(np.abs(energies - probes.energies) / probes.sizes))
     scale = max(float(np.sqrt(np.mean(probes.forces**2))), LEAST_FORCE)

@@ -191,4 +191,7 @@ class Committee(Spec):
     def _grows_where_trained(self) -> "Committee":
         if self.checkpoints and self.grow:
             raise ValueError("expected no `grow` beside `checkpoints`: nothing is trained")
+        known = [one.sha256 for one in self.checkpoints or [] if one.sha256]
+        if len(set(known)) < len(known):
+            raise ValueError("expected each model once under `checkpoints`: equal members have no spread")
         return self

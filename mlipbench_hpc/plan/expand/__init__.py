@@ -31,6 +31,7 @@ def environments(
     for model in campaign.models.values():
         card = architectures[model.architecture].card
         names |= {card.environment, card.by(model.kernel).environment}
+        names |= {card.kernels[model.kernel].preparing} if model.kernel else set()
     return sorted(names)
 
 

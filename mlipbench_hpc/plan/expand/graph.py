@@ -34,16 +34,17 @@ class TaskGraph:
         potential: str | None = None,
         inputs: dict[str, str] | None = None,
         maybe: bool = False,
+        environment: str = "",
     ) -> str:
         """Plan one task, or note one more subject of a task that is planned already; returns its key.
 
         model, potential: what its adapter computes, if any. maybe: a decision may still prune it; a task that
-        also serves somebody for certain stays.
+        also serves somebody for certain stays. environment: where it runs, if not in that of its adapter.
         """
         adapter = self.adapter(model) if model else None
         labeller = self.setting.potentials[potential] if potential else None
         card = adapter.card if adapter else labeller.card if labeller else None
-        environment = card.environment if card else verb_of(verb).environment
+        environment = environment or (card.environment if card else verb_of(verb).environment)
         task = Task(
             verb=verb,
             version=self.setting.versions[verb],

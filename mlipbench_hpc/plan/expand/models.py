@@ -157,13 +157,16 @@ def _train(shared: Round, subject: dict[str, Any]) -> str:
 def _kernel(shared: Round, subject: dict[str, Any], trained: str) -> str:
     """Key of the task that makes of a trained model what its kernel loads."""
     graph, model = shared.graph, shared.model
-    card = graph.card(_without_kernel(shared))
-    program = card.kernels[str(model.kernel)].compiler
-    compiler = {"program": program, "version": graph.setting.compilers[program]}
-    parameters = {"compiler": compiler, **graph.engine(model)}
+    kernel = graph.card(_without_kernel(shared)).kernels[str(model.kernel)]
+    parameters = graph.engine(model)
+    if program := kernel.compiler:
+        parameters |= {"compiler": {"program": program, "version": graph.setting.compilers[program]}}
     costs = cost.kernel(graph.card(model), parameters, graph.drawn(shared.split))
     upstream = shared.upstream | {"model": trained}
-    return graph.add("kernel", subject, parameters, upstream, costs, model, maybe=shared.maybe)
+    return graph.add(
+        "kernel", subject, parameters, upstream, costs, model,
+        maybe=shared.maybe, environment=kernel.preparing,
+    )  # fmt: skip
 
 
 def _evaluate(shared: Round, subject: dict[str, Any], trained: str) -> str:

@@ -11,12 +11,15 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullLocator
 
 from mlipbench_hpc.data.frames import Floats
 
 INK = "#1f2933"
+PALER = 0.55  # of a colour is left at each further turn through the palette
+LEGEND_ROW = 0.2  # inches
 COLOURS = ("#0b5cad", "#c8641b", "#2f855a", "#8b4aa8", "#b23a48", "#4a5568", "#917500", "#007c89")
 STYLE: Any = {
     "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
@@ -131,7 +134,18 @@ def room(axes: Axes, low: Floats, high: Floats) -> float:
 
 
 def colour_of(index: int) -> str:
-    return COLOURS[index % len(COLOURS)]
+    """Colour of a line: those of the palette, then the same lighter, so that lines of one figure differ."""
+    turn, place = divmod(index, len(COLOURS))
+    red, green, blue = (1 - PALER**turn * (1 - part) for part in to_rgb(COLOURS[place]))
+    return to_hex((red, green, blue))
+
+
+def legend_below(canvas: Canvas, axes: Axes, across: int = 3) -> None:
+    """Legend of the axes below all panels, in rows of its own, where it covers nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    width, height = canvas.get_size_inches()
+    canvas.set_size_inches(width, height + LEGEND_ROW * -(-len(labels) // across))
+    canvas.legend(handles, labels, loc="outside lower left", ncols=across, handlelength=3)
 
 
 def joined(parts: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, list[Any]]:

@@ -23,39 +23,52 @@ from mlipbench_hpc.report.draw.drawing import (
 )
 from mlipbench_hpc.report.draw.overlay import ALMOST_NONE, BLACK
 from mlipbench_hpc.report.mixed_errors import Judged
-from mlipbench_hpc.report.mixed_profiles import Place, State, curves, scalars, widths
+from mlipbench_hpc.report.mixed_profiles import Place, State, curves, failed, scalars, widths
 from mlipbench_hpc.report.series import histograms
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.studies.mixed_vs_specific import arms
 
 MILLI = 1000.0
+WHERE_NARROW = " (linear, kT δc / c, and only in bins where δc is below c)"
+SHIFTED = (
+    "Each curve is shifted to its own minimum, the highest concentration of its own runs: heights of two "
+    "curves can be compared with that minimum alone, and not with each other. "
+)
 ROW = 2.1  # inches
-KINDS = {"energy": "energy RMSE / meV/structure", "force": "force RMSE / meV/Å"}
+KINDS = {"centred": ("centred energies", "RMSE / meV/structure"), "force": ("forces", "RMSE / meV/Å")}
 
 
 def errors(part: Part, every: list[Judged]) -> Figure | None:
     """A row for each number of ions, energies and forces; groups of bars by model, a colour for each arm."""
-    known = [own for own in every if own.energy and own.force]
+    known = [own for own in every if own.centred and own.force]
     if not known:
         return None
     targets = list(dict.fromkeys(own.ions for own in known))
-    titles = {(ions, kind): f"{ions} {part.spec.element}, {kind}" for ions in targets for kind in KINDS}
+    titles = {
+        (ions, kind): f"{ions} {part.spec.element}, {KINDS[kind][0]}" for ions in targets for kind in KINDS
+    }
     canvas, axes = grid(len(targets), len(KINDS), list(titles.values()))
     for (ions, kind), title in titles.items():
         _bars(axes[title], part, kind, [own for own in known if own.ions == ions])
-        axes[title].set_ylabel(KINDS[kind])
-    max(axes.values(), key=lambda pane: len(pane.get_legend_handles_labels()[0])).legend()
+        axes[title].set_ylabel(KINDS[kind][1])
+    _fullest(axes).legend()
     caption = (
-        "RMSE on the same test frames of each number of ions, by model and training data. Bars: mean over "
-        "members, from the least to the greatest."
+        "RMSE on the same test frames of each number of ions, by model and training data; of energies "
+        "without the mean error of each composition. Bars: mean over members, from the least to the "
+        "greatest."
     )
-    names = ("ions", "model", "trained", "energy_mean_meV", "energy_least_meV", "energy_greatest_meV",
+    names = ("ions", "model", "trained", "centred_mean_meV", "centred_least_meV", "centred_greatest_meV",
              "force_mean_meV_per_A", "force_least_meV_per_A", "force_greatest_meV_per_A")  # fmt: skip
     rows = [
-        [own.ions, own.model, own.arm.label, *_ends(own, "energy"), *_ends(own, "force")] for own in known
+        [own.ions, own.model, own.arm.label, *_ends(own, "centred"), *_ends(own, "force")] for own in known
     ]
     columns = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     return finish(f"mixed-{part.name}-errors", f"{part.name}: test errors", caption, columns, canvas)
+
+
+def _fullest(axes: dict[str, Axes]) -> Axes:
+    """The panel with most lines, whose legend therefore names those of every panel that lacks some."""
+    return max(axes.values(), key=lambda pane: len(pane.get_legend_handles_labels()[0]))
 
 
 def _ends(own: Judged, kind: str) -> tuple[float, float, float]:
@@ -115,12 +128,12 @@ def profile(part: Part, state: State, observable: Observable) -> Figure | None:
                     own.x, own.mean - 2 * own.se, own.mean + 2 * own.se, color=colour, alpha=0.22, linewidth=0
                 )
     _stretch(axes.values(), [own for _, own in known])
-    next(iter(axes.values())).legend()
+    _fullest(axes).legend()
     caption = f"{observable.title}, {state.group.title}, by training data. Bands: ± 2 SE, sampling. "
     columns = joined([(_owner(place), _rows(own)) for place, own in known])
     name = f"mixed-{part.name}-{observable.name}-{state.group.slug}"
     title = f"{part.name}: {observable.title}"
-    return finish(name, title, caption + _about(state), columns, canvas)
+    return finish(name, title, caption + _about(part, state), columns, canvas)
 
 
 def _owner(place: Place) -> dict[str, Any]:
@@ -132,10 +145,44 @@ def _rows(own: Band) -> dict[str, Floats]:
     return {"x": own.x, "mean": own.mean, "two_se": sampling, "training": training}
 
 
-def _about(state: State) -> str:
+def _bands(columns: dict[str, list[Any]], free: bool) -> str:
+    """What the bands are, of those that are drawn; why there are none, of the others."""
+    sampling, training = (visible(columns[name]) for name in ("two_se", "training"))
+    narrow = WHERE_NARROW * free
+    words = [
+        f"Dark bands: ± 2 SE, sampling{narrow}."
+        if sampling
+        else f"No sampling bands: 2 SE is nowhere known and small enough in two bins side by side{narrow}.",
+        "Light bands: ± α·σ, training (Student's t times σ without α), where reweighting reaches the members."
+        if training
+        else "No training bands: reweighting does not reach the members of any of these.",
+    ]
+    return " ".join(words)
+
+
+def visible(widths: list[float]) -> bool:
+    """True where two neighbours are known and one is above zero, between which a band is drawn."""
+    known = np.isfinite(np.array(widths, dtype=float))
+    wide = np.nan_to_num(np.array(widths, dtype=float)) > 0
+    return bool((known[1:] & known[:-1] & (wide[1:] | wide[:-1])).any())
+
+
+def _say(axes: Axes, words: str) -> None:
+    """Words in the middle of an empty panel."""
+    axes.text(0.5, 0.5, words.replace(": ", ":\n"), transform=axes.transAxes, ha="center", va="center",
+              fontsize=8, color=INK,
+              bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85})  # fmt: skip
+
+
+def _about(part: Part, state: State) -> str:
     lines = [f"{place.line.name}: {place.line.about()}" for place in state.places]
     black = [f"{line.name}: {line.about()}" for line in state.references]
-    return f"{'; '.join(lines)}." + (f" Black: {'; '.join(black)}." if black else "")
+    lost = [f"{model}, {arm.label}: {words}" for (model, arm), words in failed(part, state).items()]
+    return (
+        f"{'; '.join(lines)}."
+        + (f" Black: {'; '.join(black)}." if black else "")
+        + (f" Without a profile: {'; '.join(lost)}." if lost else "")
+    )
 
 
 def _references(axes: Axes, state: State, name: str) -> None:
@@ -165,19 +212,21 @@ def ions(part: Part, state: State, observable: Observable, free: bool) -> Figure
     canvas, axes = grid(len(part.spec.models), len(state.arms), list(titles.values()))
     for key, title in titles.items():
         _ion_panel(axes[title], part, state, observable, known.get(key), free)
+    for key, words in failed(part, state).items():
+        _say(axes[titles[key]], words)
     _same_heights(axes.values(), [own for _, own in known.values()], free)
     what = f"Free energy of {observable.species}, −kT ln c" if free else observable.title
-    caption = (
-        f"{what}, {state.group.title}, a row for each model, a column for each way of training. Dark bands: "
-        "± 2 SE, sampling; light bands: ± α·σ, training (Student's t times σ without α), where reweighting "
-        "reaches the members. "
-    )
-    caption += "Bands are linear, kT δc / c, and end where δc reaches c. " * free
     columns = joined(
         [(_owner(place), _free(own, state) if free else _rows(own)) for place, own in known.values()]
     )
+    caption = (
+        f"{what}, {state.group.title}, a row for each model, a column for each way of training. "
+        f"{_bands(columns, free)} "
+    )
+    caption += SHIFTED * free
     name = f"mixed-{part.name}-{'free-energy-' * free}{observable.name}-{state.group.slug}"
-    return finish(name, f"{part.name}: {what}", caption + _about(state), columns, canvas)
+    about = _about(part, state)
+    return finish(name, f"{part.name}: {what}", caption + about, columns, canvas)
 
 
 def _free(own: Band, state: State) -> dict[str, Floats]:
@@ -234,10 +283,10 @@ def distribution(part: Part, state: State, observable: Observable) -> Figure | N
             if place.arm.label == name:
                 colour = colour_of(part.spec.models.index(place.model))
                 axes[name].step(*every[place.line.name], where="mid", color=colour, label=place.model)
-    axes[names[0]].legend()
+    _fullest(axes).legend()
     caption = f"{observable.title}, {state.group.title}: all frames of all replicas, by training data. "
     columns = joined(
         [(_owner(place), dict(zip(("x", "density"), every[place.line.name], strict=True))) for place in known]
     )
     name = f"mixed-{part.name}-{observable.name}-{state.group.slug}"
-    return finish(name, f"{part.name}: {observable.title}", caption + _about(state), columns, canvas)
+    return finish(name, f"{part.name}: {observable.title}", caption + _about(part, state), columns, canvas)

@@ -15,6 +15,7 @@ from mlipbench_hpc.report.draw.drawing import (
 )
 from mlipbench_hpc.report.draw.overlay import BLACK
 from mlipbench_hpc.report.roughness import Key, Scans, kinds
+from mlipbench_hpc.report.text import count
 
 QUANTITIES = {"energies": "energy / eV", "forces": "force along the scan / eV/Å"}
 PANEL_HEIGHT, LEGEND_ROW = 2.5, 0.2  # inches
@@ -42,7 +43,9 @@ def curves(study: str, every: list[Scans]) -> Figure | None:
     canvas.legend(*first.get_legend_handles_labels(), loc="outside lower left", ncols=4)
     caption = (
         "Energy from that at the start, and net force along the scan, while one water or ion is moved as a "
-        f"whole: {'; '.join(map(_scan, shown.values()))}. A line for each member of each committee; black: "
+        f"whole. Drawn is the first scan of each kind, {len(shown)} of the "
+        f"{count(len(every[0].keys), 'scan')} that the numbers are of: "
+        f"{'; '.join(map(_scan, shown.values()))}. A line for each member of each committee; black: "
         "reference potential."
     )
     parts = [
@@ -93,15 +96,15 @@ def points(study: str, every: list[Scans]) -> Figure | None:
         place += not own.reference
         rough, dots = own.rough(own.chosen()), own.each.ravel()
         axes.plot(np.full(len(dots), number + 0.15), dots, ".", color=colour, alpha=0.35, markersize=3)
-        axes.errorbar(
-            number, rough.value, 2 * np.nan_to_num(rough.error), color=colour, marker="o", capsize=3
-        )
+        width = 2 * rough.error if np.isfinite(rough.error) else None
+        axes.errorbar(number, rough.value, width, color=colour, marker="o", capsize=3)
     axes.set_xticks(range(len(every)), [own.whose for own in every], rotation=30, ha="right")
     if all((own.each > 0).all() for own in every):
         logarithmic(axes)
     caption = (
         "Roughness of the force along scans: root mean square of what a cubic cannot follow over half an "
-        "Ångström. Large: over all scans and members, ± 2 SE; small: each scan by each member."
+        "Ångström. Large: over all scans and members, ± 2 SE where an error is determined; small: each "
+        "scan by each member."
     )
     rows = [
         ({"potential": own.whose}, {

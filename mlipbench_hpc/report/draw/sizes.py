@@ -12,7 +12,11 @@ from mlipbench_hpc.report.extremes import Extremes
 from mlipbench_hpc.report.text import number
 
 MARKERS = "osD^vP*X"
-PANELS = {"energy": "energy RMSE / meV/atom", "force": "force RMSE / meV/Å"}
+PANELS = {
+    "energy": "energy RMSE / meV/atom",
+    "force": "force RMSE / meV/Å",
+    "median": "median absolute force error / meV/Å",
+}
 
 
 def errors(study: str, every: list[Point]) -> Figure | None:
@@ -20,15 +24,16 @@ def errors(study: str, every: list[Point]) -> Figure | None:
     known = [point for point in every if point.energy and point.force]
     if not known:
         return None
-    canvas, axes = side_by_side(list(PANELS), "training structures n", "", shared=False)
-    for kind, label in PANELS.items():
+    panels = {kind: label for kind, label in PANELS.items() if all(getattr(point, kind) for point in known)}
+    canvas, axes = side_by_side(list(panels), "training structures n", "", shared=False)
+    for kind, label in panels.items():
         _draw(axes[kind], kind, known)
         axes[kind].set_ylabel(label)
     axes["energy"].legend()
     caption = (
-        "RMSE on the same test set against the number n of training structures. Markers: mean over repeats, "
-        "each trained on a training set of its own; bands: least to greatest. Repeats: "
-        f"{_repeats(known)}."
+        "Errors on the same test set against the number n of training structures. Markers: mean over "
+        "repeats, each trained on a training set of its own; bands: least to greatest, none of a single "
+        f"repeat, whose spread is not known. Repeats: {_repeats(known)}."
     )
     title = f"{study}: errors against training structures"
     return finish(f"data-efficiency-{study}", title, caption, _columns(known), canvas)
@@ -69,4 +74,5 @@ def _columns(known: list[Point]) -> dict[str, list[Any]]:
         for end in ("mean", "least", "greatest"):
             values = [getattr(getattr(point, kind), end, np.nan) for point in known]
             columns[f"{kind}_rmse_{end}_{unit}"] = values
-    return columns
+    medians = [getattr(point.median, "mean", np.nan) for point in known]
+    return columns | {"force_median_mean_meV_per_A": medians}

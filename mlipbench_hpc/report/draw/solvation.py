@@ -67,7 +67,7 @@ def _draw(axes: Axes, lines: list[Solvated]) -> None:
 def snapshots(study: str, own: Solvated) -> Figure | None:
     """The surroundings of the ion nearest the mean of each layer, side by side; None without a frame."""
     chosen = {layer: place for layer in range(len(own.layers)) if (place := own.snapshot(layer))}
-    titles = {layer: f"{own.name(layer)} layer, {number(own.layers[layer].peak)} Å" for layer in chosen}
+    titles = {layer: f"{own.words(layer)}, {number(own.layers[layer].peak)} Å" for layer in chosen}
     shells = {layer: shell for layer, place in chosen.items() if (shell := _shell(own, place))}
     if not shells:
         return None

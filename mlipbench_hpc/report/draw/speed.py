@@ -3,14 +3,26 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import NullLocator
 
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.committees import final_round, mean_and_deviation
-from mlipbench_hpc.report.draw.drawing import SIZE, Figure, colour_of, finish, joined, logarithmic, new_axes
+from mlipbench_hpc.report.draw.drawing import (
+    SIZE,
+    Figure,
+    colour_of,
+    finish,
+    joined,
+    legend_below,
+    logarithmic,
+    new_axes,
+)
 from mlipbench_hpc.report.speed_ratios import Cost
 from mlipbench_hpc.report.speeds import Timed
+from mlipbench_hpc.report.text import number
 
 LABEL = "time of a step / µs/atom"
+MOST_TICKS = 8
 
 
 def scaling(timed: list[Timed], about: str, study: str = "") -> Figure | None:
@@ -35,9 +47,12 @@ def scaling(timed: list[Timed], about: str, study: str = "") -> Figure | None:
         table = {"atoms": atoms, "us_per_atom": middle, "least": low, "most": high}
         parts.append(({"speed": entry.name}, table))
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter("{x:g}")
+    sizes = sorted({size.atoms for entry in timed for size in entry.sizes})
+    shown = sizes[:: -(-len(sizes) // MOST_TICKS)]
+    axes.set_xticks(shown, [number(size) for size in shown])
+    axes.xaxis.set_minor_locator(NullLocator())
     logarithmic(axes)
-    axes.legend()
+    legend_below(canvas, axes)
     caption = (
         "Time of a step of MD over the number of atoms: medians of the blocks, bars from the fastest to the "
         f"slowest block ({about})."
@@ -75,7 +90,7 @@ def accuracy_and_cost(results: Results, timed: list[Timed], study: str = "") -> 
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_ylim(bottom=0)
-    axes.legend()
+    legend_below(canvas, axes)
     names = ("speed", "us_per_atom", "force_rmse_meV_per_A", "std_over_members_meV_per_A")
     columns = {
         name: list(column) for name, column in zip(names, list(zip(*rows, strict=True))[:4], strict=True)
@@ -99,7 +114,7 @@ def per_day(study: str, every: list[Cost], about: str) -> Figure | None:
         axes.annotate(f" {cost.words}", (high, place), va="center", fontsize=8)
     axes.set_yticks(range(len(every)), [cost.entry.name for cost in every])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.45 * max(cost.start.most_ns_per_day for cost in every))
+    axes.set_xlim(0, 2.2 * max(cost.start.most_ns_per_day for cost in every))
     columns: dict[str, list[Any]] = {
         "speed": [cost.entry.name for cost in every],
         "atoms": [cost.start.atoms for cost in every],

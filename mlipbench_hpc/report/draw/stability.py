@@ -49,7 +49,7 @@ def _profile(
     max(axes.values(), key=lambda pane: len(pane.get_legend_handles_labels()[0])).legend()
     caption = (
         f"{observable.title}, {group.title}: mean over the stable runs of each model, bands from the least "
-        "to the greatest of them. Red: unstable runs, which are left out."
+        "to the greatest of them. Red: unstable and decomposed runs, which are left out."
     )
     caption += f" Black: {part.spec.reference}, {reference.about()}." if reference else ""
     title = f"{part.name}: {observable.title}"
@@ -75,8 +75,8 @@ def _draw(axes: Axes, models: list[str], own: list[Curve], truth: Band | None) -
 
 
 def _cross(axes: Axes, models: list[str], own: list[Repeats]) -> None:
-    """`× 2 of 3 dp` in red for every model with unstable runs."""
-    words = [f"× {len(one.unstable)} of {len(one.runs)} {one.model}" for one in own if one.unstable]
+    """`× 2 of 3 dp` in red for every model with unstable or decomposed runs."""
+    words = [f"× {one.failed} of {len(one.runs)} {one.model}" for one in own if one.failed]
     for place, text in enumerate(words):
         axes.text(0.98, 0.95 - 0.08 * place, text, color=RED, ha="right", va="top", transform=axes.transAxes)
 

@@ -3,7 +3,15 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from mlipbench_hpc.report.draw.drawing import Figure, colour_of, finish, joined, logarithmic, new_axes
+from mlipbench_hpc.report.draw.drawing import (
+    Figure,
+    colour_of,
+    finish,
+    joined,
+    legend_below,
+    logarithmic,
+    new_axes,
+)
 from mlipbench_hpc.report.draw.overlay import BLACK, DASHES
 from mlipbench_hpc.report.visibility import KINDS, Composed, Sight, WaterErrors
 
@@ -21,12 +29,14 @@ def shares(study: str, seen: list[Sight]) -> Figure | None:
         own = [sight for sight in seen if formula in sight.shares]
         radii, values = [sight.radius for sight in own], [sight.shares[formula][1] for sight in own]
         axes.plot(radii, values, "o", color=colour_of(place), label=formula)
-    for sight in seen:
-        top = max((share for _, share in sight.shares.values()), default=0.0)
-        axes.annotate(sight.committee, (sight.radius, top), (0, 6), textcoords="offset points", fontsize=8,
+    tops = labels_of(seen)
+    for (radius, top), names in tops.items():
+        axes.annotate("\n".join(names), (radius, top), (0, 6), textcoords="offset points", fontsize=8,
                       ha="center")  # fmt: skip
-    axes.set_ylim(-0.05, 1.2)
-    axes.legend()
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.margins(x=0.1)
+    axes.set_ylim(-0.05, 1.15 + 0.1 * max(map(len, tops.values())))
+    axes.legend(loc="lower right")
     caption = (
         "Share of first-layer waters whose receptive field (cutoff × layers) holds every ion, by "
         "composition, of each committee's model."
@@ -43,31 +53,46 @@ def shares(study: str, seen: list[Sight]) -> Figure | None:
     return finish(name, f"{study}: what models see of the ions", caption, joined(rows), canvas)
 
 
+def labels_of(seen: list[Sight]) -> dict[tuple[float, float], list[str]]:
+    """Committees by place of their label, which those that see equally far share."""
+    radii = {sight.radius for sight in seen}
+    return {
+        (radius, max(share for sight in own for _, share in sight.shares.values())): [
+            sight.committee for sight in own
+        ]
+        for radius in sorted(radii)
+        if (own := [sight for sight in seen if sight.radius == radius and sight.shares])
+    }
+
+
 def floors(study: str, own: Composed, errors: list[WaterErrors]) -> Figure | None:
     """The floor of each kind against the radius; each model's error from its receptive field to twice it."""
-    known = {kind: [own.floor(radius, kind) for radius in own.radii] for kind in own.kinds}
-    if not any(one.waters for every in known.values() for one in every):
+    known = {kind: every for kind in own.kinds if (every := own.known(kind))}
+    if not known:
         return None
     canvas, axes = new_axes(SIZE, "radius / Å", "force on a water / meV/Å")
     for place, (kind, every) in enumerate(known.items()):
-        values, widths = (np.array([getattr(one, name) for one in every]) for name in ("value", "error"))
-        axes.errorbar(own.radii, values, 2 * np.nan_to_num(widths), color=BLACK, linestyle=DASHES[place],
+        values, widths = (np.array([getattr(one, name) for _, one in every]) for name in ("value", "error"))
+        radii = [radius for radius, _ in every]
+        axes.errorbar(radii, values, 2 * np.nan_to_num(widths), color=BLACK, linestyle=DASHES[place],
                       marker="o", markersize=3, capsize=2, label=f"floor, {KINDS[kind]}")  # fmt: skip
     for place, error in enumerate(errors):
         _draw(axes, error, colour_of(place))
-    if all(one.value > 0 for every in known.values() for one in every if one.waters):
+    if all(one.value > 0 for every in known.values() for _, one in every):
         logarithmic(axes)
-    axes.legend()
+    legend_below(canvas, axes)
     caption = (
         "Locality floor: spread of a component of the net force on a first-layer water when all within the "
-        "radius stays and the rest comes from other reference frames (± 2 SE over hosts). Coloured: force "
+        "radius stays and the rest comes from other reference frames (± 2 SE over hosts); radii beyond which "
+        "the cell has nothing to exchange are not drawn. Coloured: force "
         "RMSE of models on the same waters in their hosts, from the receptive field to twice it, the "
         "farthest that a force can depend on."
     )
     parts = [
         ({"curve": f"floor, {KINDS[kind]}"}, {
-            "radius_A": own.radii, "force_meV_per_A": [one.value for one in every],
-            "two_se": [2 * one.error for one in every], "waters": [one.waters for one in every],
+            "radius_A": [radius for radius, _ in every],
+            "force_meV_per_A": [one.value for _, one in every],
+            "two_se": [2 * one.error for _, one in every], "waters": [one.waters for _, one in every],
         })
         for kind, every in known.items()
     ]  # fmt: skip

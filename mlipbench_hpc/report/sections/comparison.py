@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from mlipbench_hpc.report import charge, comparison, convergence, crosscheck, heights, layers, stationary
+from mlipbench_hpc.report import (
+    charge,
+    comparison,
+    convergence,
+    crosscheck,
+    heights,
+    layers,
+    references,
+    stationary,
+)
 from mlipbench_hpc.report.collect import Results
 from mlipbench_hpc.report.draw.overlay import overlay
 from mlipbench_hpc.report.groups import Group, Line, groups
@@ -51,6 +60,7 @@ def _cautions(compared: list[Group]) -> list[Caution]:
             shared = [*_shared_pasts(group, line), *([f"{one}."] if (one := one_structure(line)) else [])]
             every += cautions(line.name, about, shared, Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.unlike, Consequence.WRONG)
+        every += cautions(group.title, group.title, references.apart(group), Consequence.ERROR_UNKNOWN)
         every += cautions(group.title, group.title, group.left_out, Consequence.WRONG)
     return every
 

@@ -46,10 +46,13 @@ def _content(part: Part) -> Content:
 
 
 def _cautions(part: Part, found: list[Group], every: list[Beside]) -> list[Caution]:
-    """A warning for each run that is of other atoms, another cell or temperature, or has not run."""
+    """A warning for each run that is excluded, of another system or temperature, or has not run."""
+    excluded = {line.name: line.left_out for group in found for line in group.lines if not line.runs}
     there = {two.other.name for two in every} | {line.name for group in found for line in group.drawn}
     words = [
-        f"{name} is not compared: it has not run, or is of other atoms, another cell or temperature."
+        f"{name} is not compared: its runs are excluded, {'; '.join(excluded[name])}."
+        if excluded.get(name)
+        else f"{name} is not compared: it has not run, or is of other atoms, another cell or temperature."
         for name in others(part)
         if name not in there
     ]

@@ -7,12 +7,16 @@ from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.convergence import LONG_ENOUGH_PS
 from mlipbench_hpc.report.draw.runs import SERIES, series
 from mlipbench_hpc.report.driving import about_md, driving_potential
+from mlipbench_hpc.report.exclusion import DEFINITION as DEFINED
+from mlipbench_hpc.report.exclusion import decomposed, failure
 from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.section import Caution, Consequence, Content, Gallery, Section, Table, cautions
 from mlipbench_hpc.report.temperatures import DEFINITION, deviations, in_words, mean_in_words, named
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
 
 COLD = "mean temperature off its target: the run relaxes or is too short; use a longer equilibration."
+ADVICE = "excluded; train longer or on more structures."
+DECOMPOSED = f"water has decomposed by the end of the run: {ADVICE}"
 OF_INTERRUPTIONS = ("segments",)
 
 
@@ -25,8 +29,9 @@ def build(results: Results) -> Content:
     compared = {line.name for group in groups(results) for line in group.lines}
     verdict = [[sentence] for name in names if name not in compared for sentence in _verdict(results, name)]
     numbers = {"md": {name: numbers_of(results, name) for name in names}}
+    alone = decompositions(results, [name for name in names if name not in compared])
     blocks = [table(results)] * bool(names) + ([heights] if (heights := restraints.table(results)) else [])
-    return Content([*blocks, gallery], numbers, verdict, warnings(results))
+    return Content([*blocks, gallery], numbers, verdict, [*warnings(results), *alone])
 
 
 def numbers_of(results: Results, name: str) -> dict[str, Any]:
@@ -44,6 +49,7 @@ def numbers_of(results: Results, name: str) -> dict[str, Any]:
                 "md": {name: value for name, value in item.values.items() if name not in OF_INTERRUPTIONS},
                 "analyse": next((a.values for a in analyses(results, item)), {}),
                 "exchanged_by_draws_meV_per_atom": conserved.exchanged(results, item),
+                "decomposed": decomposed(results, item) or None,
                 "reweight": reweighting.values if (reweighting := reweighted(results, item)) else {},
             }
             for item in results.of("md", md=name)
@@ -57,10 +63,10 @@ def _verdict(results: Results, name: str) -> list[str]:
     planned, by = len(results.of("md", md=name)), driving_potential(results, name).drives()
     if not runs:
         return [f"MD {name}, {by}: none of {count(planned, 'run')} done."]
-    unstable = [run for run in runs if run.values.get("outcome") == "unstable"]
+    failed = [word for run in runs if (word := failure(results, run))]
     lengths = [float(run.values.get("time_ps") or 0.0) for run in runs]
     sentence = f"MD {name}, {by}: {len(runs)} of {count(planned, 'run')}, {number(sum(lengths))} ps in total"
-    sentence += f", {len(unstable)} unstable." if unstable else ", all stable."
+    sentence += f", {len(failed)} {' or '.join(dict.fromkeys(failed))}." if failed else ", all stable."
     if max(lengths) < LONG_ENOUGH_PS:
         sentence += (
             f" Longest run {number(max(lengths))} ps, below {number(LONG_ENOUGH_PS)} ps: averages do not "
@@ -91,6 +97,20 @@ def warnings(results: Results) -> list[Caution]:
     return every
 
 
+def decompositions(results: Results, names: list[str]) -> list[Caution]:
+    """Warnings about the runs of some entries of `md` whose water has decomposed."""
+    return [
+        Caution(name, about(results, name), sentence, Consequence.WRONG, DECOMPOSED)
+        for name in names
+        for sentence in of_replicas(results, name, _decomposed(results, name))
+    ]
+
+
+def _decomposed(results: Results, name: str) -> list[str]:
+    lost = {item.subject["replica"]: decomposed(results, item) for item in results.of("md", md=name)}
+    return [f"replica {replica}: {words}; {ADVICE}" for replica, words in lost.items() if words]
+
+
 def of_replicas(results: Results, name: str, sentences: list[str]) -> list[str]:
     """Sentences on the replicas of one `md`; a single one is not named."""
     alone = len(results.of("md", md=name)) == 1
@@ -103,9 +123,9 @@ def about(results: Results, name: str) -> str:
 
 
 def _of_analyses(results: Results, name: str) -> list[str]:
-    """Warnings of the worker, equal ones of several replicas together."""
+    """Warnings of the reader of recorded runs and of analyses, equal ones of several replicas together."""
     by_sentence: dict[str, list[str]] = {}
-    for item in results.of("analyse", md=name):
+    for item in [*results.of("md", md=name), *results.of("analyse", md=name)]:
         for sentence in item.notes:
             by_sentence.setdefault(sentence, []).append(str(item.subject["replica"]))
     return [f"replica {listed(replicas)}: {sentence}." for sentence, replicas in by_sentence.items()]
@@ -145,7 +165,8 @@ def table(results: Results) -> Table:
               "largest deviation of conserved energy, meV/atom",
               "energy exchanged by draws of momenta, meV/atom"]  # fmt: skip
     caption = (
-        "NVT runs. Mean ± standard error (the larger of blocks and autocorrelation) and drift of the "
+        f"NVT runs. Decomposed, and excluded: {DEFINED} "
+        "Mean ± standard error (the larger of blocks and autocorrelation) and drift of the "
         "conserved energy over the analysed frames: those after equilibration in whole blocks. Largest "
         "deviation of the conserved energy: from its first value after the last draw of momenta "
         "(`equilibrate`), in all frames after it; without draws from that of the first frame. Exchanged: "
@@ -164,6 +185,7 @@ def _md_row(results: Results, item: Item) -> list[str]:
     )
     outcome = item.values.get("outcome", item.status)
     cause = f" ({item.values['cause']})" if item.values.get("cause") else ""
+    cause += f", decomposed ({reason})" if (reason := decomposed(results, item)) else ""
     name = item.subject["md"]
     spec, drives = results.asked("md", name), driving_potential(results, name)
     models = drives.models()

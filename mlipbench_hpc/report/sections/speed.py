@@ -126,13 +126,14 @@ def warnings(entries: list[Timed]) -> list[Caution]:
     every: list[Caution] = []
     for entry in entries:
         place, words = f"speed {entry.name}", f"Speed {entry.name} ({entry.machine})"
-        every += cautions(place, words, _disturbed(entry), Consequence.LIMITED)
+        every += cautions(place, words, disturbed(entry), Consequence.LIMITED)
         if entry.values["ended"]["by"] == "unstable":
             every += cautions(place, words, [f"{entry.values['ended']['sentence']}."], Consequence.NOTE)
     return every
 
 
-def _disturbed(entry: Timed) -> list[str]:
+def disturbed(entry: Timed) -> list[str]:
+    """Sentences on what shows that other work ran beside a timing; [] where nothing does."""
     sentences = []
     cores, loads = entry.values["hardware"]["cores"], [size.values["load_average"] for size in entry.sizes]
     if max(loads) > cores:

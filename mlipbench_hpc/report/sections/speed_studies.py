@@ -8,11 +8,14 @@ from mlipbench_hpc.report.section import (
     Content,
     Folded,
     Gallery,
+    Points,
     cautions,
 )
 from mlipbench_hpc.report.sections import speed
 from mlipbench_hpc.report.speed_ratios import Cost, costs, paper, sentence, summary, table, unlike
+from mlipbench_hpc.report.speeds import Timed
 from mlipbench_hpc.report.studies import Part, section
+from mlipbench_hpc.report.text import listed
 from mlipbench_hpc.studies.speed import STUDY
 
 NOTHING = "No figure: no speed is measured."
@@ -28,15 +31,30 @@ def _content(part: Part) -> Content:
         accuracy_and_cost(part.results, entries, part.name),
         scaling(entries, about, part.name),
     )
+    doubts = _doubts(entries)
     details: list[Block] = [speed.speeds(entries), speed.conditions(entries), speed.packages(entries)]
     blocks: list[Block] = [
+        *(
+            [Points([f"{listed(own)}: {words}" for words, own in doubts.items()], warnings=True)]
+            * bool(doubts)
+        ),
         Gallery([figure for figure in drawn if figure], NOTHING),
         *([table(part, every)] if every else []),
         *([beside] if beside else []),
         *([Folded("Every size, its conditions and versions", details)] if every else []),
     ]
     numbers = {"speeds": {cost.entry.name: cost.numbers() for cost in every}}
-    return Content(blocks, numbers, [[sentence(part, every)]], _cautions(part, every), summary(part, every))
+    verdict = [[sentence(part, every, len({name for own in doubts.values() for name in own}))]]
+    return Content(blocks, numbers, verdict, _cautions(part, every), summary(part, every))
+
+
+def _doubts(entries: list[Timed]) -> dict[str, list[str]]:
+    """What shows that other work ran beside timings, with the timings of which it is said."""
+    every: dict[str, list[str]] = {}
+    for entry in entries:
+        for words in speed.disturbed(entry):
+            every.setdefault(words, []).append(entry.name)
+    return every
 
 
 def _cautions(part: Part, every: list[Cost]) -> list[Caution]:

@@ -15,7 +15,10 @@ def build(results: Results) -> Content:
 def timing(results: Results) -> dict[str, Any]:
     """Values by task that two equal runs need not share (times, hosts, attempts, files that record them)."""
     return {
-        "note": "here, under speed and under speed_studies two equal runs may differ; nowhere else",
+        "note": (
+            "here, under speed and speed_studies, and in what verdict and warnings say of speeds, two equal "
+            "runs may differ; nowhere else"
+        ),
         "site": results.document["site"],
         "tasks": {
             item.reported.label: {

@@ -6,6 +6,7 @@ from mlipbench_hpc.report.studies import parts
 from mlipbench_hpc.report.truth import judge, tables
 from mlipbench_hpc.report.truth.compact import compact
 from mlipbench_hpc.report.truth.figures import drawings
+from mlipbench_hpc.report.truth.join import joined
 from mlipbench_hpc.report.truth.judge import Study
 from mlipbench_hpc.report.truth.page import results as numbers
 from mlipbench_hpc.studies.truth import STUDY
@@ -18,7 +19,8 @@ def build(results: Results) -> Content:
     own = parts(results, STUDY.kind)
     if not own:
         return Content([])
-    whole = compact(Results(results.document, results.items))
+    here = compact(Results(results.document, results.items))
+    whole = joined({"here": here}, here["campaign_sha256"])
     every = [Study(part.name, part.spec, whole) for part in own]
     tests, rows, check = judge.primary(every), judge.covered(every), judge.checks(every)
     lines = tables.sentences(every, tests, rows, check)

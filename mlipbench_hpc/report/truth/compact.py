@@ -8,13 +8,29 @@ import numpy as np
 from mlipbench_hpc.campaign.study import studies
 from mlipbench_hpc.report import layers
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
-from mlipbench_hpc.report.groups import groups
+from mlipbench_hpc.report.committees import Round, final_round
+from mlipbench_hpc.report.driving import driving_potential
+from mlipbench_hpc.report.exclusion import decomposed
+from mlipbench_hpc.report.groups import Line, groups
 from mlipbench_hpc.report.numbers import as_json
+from mlipbench_hpc.report.origins import start_of
+from mlipbench_hpc.report.truth.cost import costs
+from mlipbench_hpc.report.truth.lines import judged
 from mlipbench_hpc.studies.truth import KIND, NUMBERS
 
-SCHEMA = 1
+SCHEMA = 2
 PROFILES = ("density", "orientation")
 COARSE_A = 0.5
+OF_ALPHA = (
+    "composition",
+    "temperature_K",
+    "structures",
+    "independent",
+    "alpha",
+    "interval",
+    "withheld",
+    "why",
+)
 # Series of which blocks are kept, by number: file and array.
 SERIES = {"cosine": ("first_layer.npz", "cosine"), "total_orientation": ("total_orientation.npz", "P_z")}
 
@@ -32,9 +48,19 @@ def compact(results: Results) -> dict[str, Any]:
         "committees": {
             name: own for name in results.names("committees") if (own := _committee(results, name))
         },
-        "cost": _cost(results),
+        "store": _store(results),
+        "cost": costs(results.items),
     }
     return cast(dict[str, Any], as_json(content))
+
+
+def _store(results: Results) -> str:
+    """Digest of the identity of the store, by which one is known from another; it names no place."""
+    root = next((item.folder.parents[1] for item in results.items), None)
+    try:
+        return digest((root / "id").read_text()) if root else ""
+    except OSError:
+        return ""
 
 
 def digest(yaml: str) -> str:
@@ -52,7 +78,20 @@ def specs(document: dict[str, Any]) -> dict[str, Any]:
 def _runs(results: Results, name: str) -> dict[str, Any]:
     """By replica, what a finished run gave."""
     done = [item for item in results.of("md", md=name) if item.done]
-    return {str(item.subject["replica"]): _run(results, item) for item in done}
+    model = _model(results, name)
+    return {str(item.subject["replica"]): _run(results, item) | {"model": model} for item in done}
+
+
+def _model(results: Results, name: str) -> str | None:
+    """Digest of the trained model that drives a run; None for a reference potential."""
+    drives = driving_potential(results, name)
+    return models_of(drives.final).get(str(drives.member)) if drives.final else None
+
+
+def models_of(final: Round | None) -> dict[str, str]:
+    """By member, the digest of its trained model: two trainings of one task are two models."""
+    every = final.trained if final else []
+    return {str(own.number): str(own.train.result["manifest"])[:16] for own in every if own.train}
 
 
 def _run(results: Results, item: Item) -> dict[str, Any]:
@@ -62,23 +101,17 @@ def _run(results: Results, item: Item) -> dict[str, Any]:
         for name in ("outcome", "cause", "time_ps", "restraints", "temperature_K",
                      "largest_conserved_deviation_meV_per_atom")
     }  # fmt: skip
+    if reason := decomposed(results, item):  # judged as a run that failed
+        run |= {"outcome": "unstable", "cause": f"decomposed: {reason}"}
     if analysis is None or "skipped" in analysis.values:
         return run
     own = analysis.values
     run |= {name: own.get(name) for name in ("species", "analysed_ps", "equilibration_ps", "blocks")}
-    run["temperatures_K"] = _temperatures(analysis)
+    start = start_of(results, item.subject["md"], int(item.subject["replica"]))
+    run["judged"] = judged(analysis, start)
     run["numbers"] = {name: _number(analysis, name) for name in NUMBERS}
     run["profiles"] = {name: curve for name in PROFILES if (curve := _profile(analysis, name))}
     return run | {"reweight": _reweight(reweighted(results, item))}
-
-
-def _temperatures(analysis: Item) -> dict[str, Any]:
-    thermo: dict[str, Any] = analysis.values.get("thermo", {})
-    return {
-        name.removeprefix("temperature_").removesuffix("K").rstrip("_") or "all": own
-        for name, own in thermo.items()
-        if name.startswith("temperature_")
-    }
 
 
 def _number(analysis: Item, name: str) -> dict[str, Any]:
@@ -124,36 +157,37 @@ def _reweight(item: Item | None) -> dict[str, Any] | None:
 def _ions(results: Results) -> dict[str, Any]:
     """Layers, stays and transitions of ions, of each run whose heights are not restrained."""
     return {
-        line.name: layers.numbers(line)
+        line.name: {symbol: own | _share(line, symbol) for symbol, own in layers.numbers(line).items()}
         for group in groups(results)
         for line in group.drawn
         if not group.restrained and layers.ions_of(line)
     }
 
 
+def _share(line: Line, symbol: str) -> dict[str, Any]:
+    """Share of ions in the inner layer over all runs, with its error, and what it depends on, in words."""
+    stays = layers.stays_of(line, symbol)
+    own = layers.share_of(stays) if stays else None
+    share = {"mean": own.mean, "se": own.se, "dof": own.dof} if own else None
+    return {"temperature_K": line.temperature, "share": share, "condition": layers.conditional(line)}
+
+
 def _committee(results: Results, name: str) -> dict[str, Any] | None:
     """α by composition and temperature, errors of members by composition, training structures and time."""
-    trained = [item for item in results.of("train", committee=name) if item.done]
-    if not trained:
+    final = final_round(results, name)
+    if final is None or not final.trained:
         return None
-    calibration = next((item for item in results.of("calibrate", committee=name) if item.done), None)
-    keys = (
-        "composition",
-        "temperature_K",
-        "structures",
-        "independent",
-        "alpha",
-        "interval",
-        "withheld",
-        "why",
-    )
-    strata = calibration.values.get("strata", []) if calibration else []
+    calibration = final.calibration if final.calibration and final.calibration.done else None
     return {
-        "members": len(trained),
-        "structures": trained[0].subject.get("train"),
-        "train_s": [_seconds(item) for item in trained],
-        "alpha": [{key: own.get(key) for key in keys} for own in strata],
-        "errors": [_errors(item) for item in results.of("evaluate", committee=name) if item.done],
+        "members": len(final.trained),
+        "structures": final.trained[0].structures,
+        "models": models_of(final),
+        "calibrated": calibration is not None,
+        "alpha": [
+            {key: own.get(key) for key in OF_ALPHA}
+            for own in (calibration.values.get("strata", []) if calibration else [])
+        ],
+        "errors": [_errors(own) for own in results.of("evaluate", committee=name) if own.done],
     }
 
 
@@ -176,20 +210,3 @@ def _errors(item: Item) -> dict[str, Any]:
 def _force(values: dict[str, Any]) -> dict[str, Any]:
     whole = values.get("force", {}).get("all", {})
     return {key: whole.get(key) for key in ("rmse_meV_per_A", "std_meV_per_A") if key in whole}
-
-
-def _cost(results: Results) -> dict[str, Any]:
-    """Tasks, core-seconds and earlier attempts by verb; each task once, whatever it serves."""
-    cost: dict[str, Any] = {}
-    for key, item in {item.reported.key: item for item in results.items if item.done}.items():
-        own = cost.setdefault(item.reported.verb, {"tasks": {}})
-        attempt = str(item.result.get("attempt", "")).rpartition("-")[2]
-        own["tasks"][key[:16]] = [_seconds(item), int(attempt) if attempt.isdigit() else 0]
-    return cost
-
-
-def _seconds(item: Item) -> float | None:
-    """Core-seconds of a task with those of its earlier attempts, where they are known."""
-    timing = item.result.get("timing") or {}
-    cpu = timing.get("cpu_s")
-    return None if cpu is None else round(float(cpu) + float(timing.get("earlier_wall_s") or 0.0), 3)

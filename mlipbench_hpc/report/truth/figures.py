@@ -13,6 +13,7 @@ from mlipbench_hpc.report.truth.judge import Covered, Study
 from mlipbench_hpc.report.truth.tables import WORDS
 
 SHOWN = ("cosine", "total_orientation")
+HELD = "#9ca3af"
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,21 @@ def differences(every: list[Study]) -> Drawing | None:
                 place += 1
                 if (own := study.deviation(committee, name)) is None:
                     continue
-                colour = colour_of(number)
-                side.errorbar(own.difference, place, xerr=own.both, color=colour, marker="o", markersize=4)
+                held = study.against_truth(committee, name)
+                colour, face = (HELD, "white") if held else (colour_of(number), colour_of(number))
+                dot: dict[str, Any] = {"color": colour, "marker": "o", "markerfacecolor": face}
                 side.errorbar(own.difference, place, xerr=own.sampling, color=colour, linewidth=3)
+                side.errorbar(own.difference, place, xerr=own.both, markersize=4, **dot)
                 values = {
-                    "difference": [own.difference],
-                    "sampling": [own.sampling],
-                    "training": [own.training],
-                }
+                    "difference": [own.difference], "sampling": [own.sampling], "training": [own.training],
+                    "withheld": [held],
+                }  # fmt: skip
                 parts.append(({"study": study.name, "committee": committee, "number": name}, values))
     if not parts:
         return None
     caption = (
         "Committee's mean over own runs less the truth. Thick: one standard error of sampling, of both "
-        "sides; thin: together with the training error √(α² + 1/M)·σ."
+        "sides; thin: together with the training error √(α² + 1/M)·σ. Open and grey: withheld."
     )
     return Drawing("truth-differences", "Differences to the truth", caption, joined(parts), canvas)
 

@@ -1,12 +1,13 @@
 """Compact results of several stores joined into one: each run, committee and task once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mlipbench_hpc.report.truth.compact import SCHEMA
+from mlipbench_hpc.report.truth.cost import total
 
 SHARED = ("schema", "campaign", "campaign_sha256")
-CONTENT = ("mlipbench", "runs", "ions", "committees", "cost")
+CONTENT = ("mlipbench", "runs", "ions", "committees", "store", "cost")
 
 
 class NotJoinable(ValueError):
@@ -16,8 +17,9 @@ class NotJoinable(ValueError):
 def joined(parts: Mapping[str, Any], sha256: str) -> dict[str, Any]:
     """One compact result of all `parts`, by file name; of equal entries the first counts.
 
-    sha256: of the campaign's text. `twice`: entries that several parts hold with other numbers. Raises
-    NotJoinable for no parts, and for parts of another campaign or schema.
+    sha256: of the campaign's text. Committees are lists: of one that several stores trained, models and α of
+    each. `twice`: entries that several parts hold with other numbers. Raises NotJoinable for no parts, and
+    for parts of another campaign or schema.
     """
     if not parts:
         raise NotJoinable("no compact results: name at least one file")
@@ -25,15 +27,16 @@ def joined(parts: Mapping[str, Any], sha256: str) -> dict[str, Any]:
         _check(name, part, sha256)
     first = next(iter(parts.values()))
     twice: list[str] = []
-    runs, ions, committees = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+    runs, ions, committees = dict[str, Any](), dict[str, Any](), dict[str, list[Any]]()
     for name, part in parts.items():
         for run, replicas in part["runs"].items():
             _add(runs.setdefault(run, {}), replicas, f"{name}: run {run}, replica", twice)
         _add(ions, part["ions"], f"{name}: ions of", twice)
-        _add(committees, part["committees"], f"{name}: committee", twice)
+        for committee, own in part["committees"].items():
+            _train(committees.setdefault(committee, []), own, f"{name}: committee {committee}", twice)
     head = {key: first[key] for key in (*SHARED, "mlipbench")}
     content = {"runs": runs, "ions": ions, "committees": committees, "twice": twice}
-    return head | content | {"cost": cost([part["cost"] for part in parts.values()])}
+    return head | content | {"cost": total(list(parts.values()))}
 
 
 def _check(name: str, part: Any, sha256: str) -> None:
@@ -54,14 +57,16 @@ def _add(known: dict[str, Any], more: Mapping[str, Any], what: str, twice: list[
         known.setdefault(name, own)
 
 
-def cost(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Tasks, core-hours and earlier attempts by verb; a task that several parts ran costs each time."""
-    total: dict[str, dict[str, float]] = {}
-    for part in parts:
-        for verb, own in part.items():
-            row = total.setdefault(verb, {"tasks": 0, "core_hours": 0.0, "earlier_attempts": 0})
-            for seconds, attempts in own["tasks"].values():
-                row["tasks"] += 1
-                row["core_hours"] += (seconds or 0.0) / 3600
-                row["earlier_attempts"] += attempts
-    return total
+def _train(known: list[Any], own: Any, what: str, twice: list[str]) -> None:
+    """Add a committee, unless another part has the same models; of these the one with more of them and α."""
+    for place, other in enumerate(known):
+        shared = set(own["models"]) & set(other["models"])
+        if not shared or any(own["models"][member] != other["models"][member] for member in shared):
+            continue
+        if own["calibrated"] and other["calibrated"] and own["alpha"] != other["alpha"]:
+            twice.append(f"{what}, calibrated again")
+        known[place] = max(other, own, key=lambda one: (one["calibrated"], len(one["models"])))
+        return
+    if known:
+        twice.append(f"{what}, trained again: α and errors are those of the models that ran")
+    known.append(own)

@@ -1,7 +1,9 @@
 """Numbers of `truth` from compact results: pure functions, the same for a report and for joined parts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,10 @@ from mlipbench_hpc.analysis.inference import (
     welch,
 )
 from mlipbench_hpc.data.formulas import atoms_in
+from mlipbench_hpc.report import text
 from mlipbench_hpc.report.combine import degrees, pooled
+from mlipbench_hpc.report.groups import Line
+from mlipbench_hpc.report.truth.lines import lines, reason
 from mlipbench_hpc.studies.truth import Truth, run_name
 
 COSINE = "cosine"
@@ -73,8 +78,8 @@ class Study:
         return [own for own in replicas if own.get("outcome") == "completed" and own.get("numbers")]
 
     def unstable(self, committee: str) -> int:
-        """Number of runs of a committee that were unstable."""
-        names = [run_name(self.name, committee, member) for member in range(self.spec.members)]
+        """Number of runs of a committee that were unstable or whose water decomposed."""
+        names = [self._run(committee, member) for member in range(self.spec.members)]
         every = [own for name in names for own in self.compact["runs"].get(name, {}).values()]
         return sum(own.get("outcome") == "unstable" for own in every)
 
@@ -90,8 +95,11 @@ class Study:
 
     def members(self, committee: str) -> list[dict[str, Any]]:
         """Stable runs of its members, one each."""
-        names = [run_name(self.name, committee, member) for member in range(self.spec.members)]
+        names = [self._run(committee, member) for member in range(self.spec.members)]
         return [own for name in names for own in self.stable(name)]
+
+    def _run(self, committee: str, member: int) -> str:
+        return run_name(self.name, committee, member)
 
     def own(self, committee: str, number: str) -> OwnRuns | None:
         """Mean over members' own runs; None for fewer than two, or where one of them lacks the number."""
@@ -103,24 +111,100 @@ class Study:
         there = len(self.members(committee)) + self.unstable(committee)
         return f"{there} of {self.spec.members} runs of {committee} are there" * (there < self.spec.members)
 
-    def alpha(self, committee: str) -> float | None:
-        """α at the composition and temperature of the runs; None where no band may be scaled with it."""
-        runs = self.members(committee)
+    def models(self, committee: str) -> dict[str, str]:
+        """By member, the digest of the model that its run, of whatever outcome, was driven by."""
+        names = {str(member): self._run(committee, member) for member in range(self.spec.members)}
+        every = {
+            member: run
+            for member, name in names.items()
+            for run in self.compact["runs"].get(name, {}).values()
+        }
+        return {member: str(run.get("model")) for member, run in every.items()}
+
+    def trained(self, committee: str) -> dict[str, Any] | None:
+        """The committee that these runs are of: several stores may have trained it; None where none is it."""
+        ran = self.models(committee).items()
+        every = self.compact["committees"].get(committee, [])
+        return next((own for own in every if ran and ran <= own["models"].items()), None)
+
+    def mixed(self, committee: str) -> str:
+        """Reason against runs of models that are no one committee here; empty without any."""
+        if not self.models(committee) or self.trained(committee):
+            return ""
+        return (
+            f"runs of {committee} are of models that no joined file has together: run the study, and train "
+            "its committees, in one store"
+        )
+
+    def stratum(self, committee: str) -> dict[str, Any]:
+        """Calibration at the composition and temperature of the runs; {} where there is none."""
+        runs, own = self.members(committee), self.trained(committee)
         species = runs[0]["species"] if runs else None
-        every = self.compact["committees"].get(committee, {}).get("alpha", [])
-        for own in sorted(every, key=lambda one: one["temperature_K"] is None):  # a stated temperature first
-            same = species is not None and dict(atoms_in(own["composition"])) == dict(species)
-            usable = own.get("alpha") is not None and not own.get("withheld")
-            if same and usable and own["temperature_K"] in (self.spec.md.temperature, None):
-                return float(own["alpha"])
-        return None
+        every = own["alpha"] if own else []
+        for one in sorted(every, key=lambda one: one["temperature_K"] is None):  # a stated temperature first
+            same = species is not None and dict(atoms_in(one["composition"])) == dict(species)
+            if same and one["temperature_K"] in (self.spec.md.temperature, None):
+                return dict(one)
+        return {}
+
+    def alpha(self, committee: str) -> float | None:
+        """α of the committee whose members ran, at the runs' conditions; None where no band may be scaled."""
+        own = self.stratum(committee)
+        usable = own.get("alpha") is not None and not own.get("withheld")
+        return float(own["alpha"]) if usable else None
+
+    def without_alpha(self, committee: str) -> str:
+        """Reason why a committee whose members ran has no α; empty where it has."""
+        own, trained = self.stratum(committee), self.trained(committee)
+        if not self.members(committee) or trained is None or self.alpha(committee) is not None:
+            return ""
+        if not trained["calibrated"]:
+            return "it is not calibrated yet"
+        if not own:
+            return f"no validation frames of these atoms at {text.number(self.spec.md.temperature)} K"
+        return str(own.get("withheld") or own.get("why"))
+
+    @cached_property
+    def lines(self) -> dict[str, Line]:
+        """Runs of the reference, of its check and of each committee, as the lines of a report are."""
+        check = [self.spec.check.run] if self.spec.check else []
+        every = {name: self.stable(name) for name in (self.spec.reference, *check)}
+        every |= {name: self.members(name) for name in self.spec.committees}
+        return lines(every, self.spec.md.temperature)
+
+    def withheld(self, name: str, number: str) -> str:
+        """Reason against conclusions from a number of a committee, the reference or its check, or "".
+
+        It changes between halves, the runs are too short to tell, or off their temperature.
+        """
+        return reason(self.lines[name], number) if name in self.lines else ""
+
+    def against_truth(self, committee: str, number: str) -> str:
+        """Reason why a committee is not compared with the truth in a number; empty without any."""
+        judged = self.spec.gate is None or committee in self.spec.gate.committees
+        return (
+            self.missing(committee)
+            or self.mixed(committee)
+            or ("" if judged else self.gate)
+            or self.withheld(self.spec.reference, number)
+            or self.withheld(committee, number)
+        )
+
+    def against_each_other(self, first: str, second: str, number: str) -> str:
+        """Reason why two committees are not compared in a number; empty without any."""
+        both = (first, second)
+        reasons = [self.missing(own) or self.mixed(own) for own in both]
+        reasons += [self.gate, *(self.withheld(own, number) for own in both)]
+        return next(filter(None, reasons), "")
 
     def deviation(self, committee: str, number: str) -> Deviation | None:
         """Deviation of a committee from the reference, with both errors."""
         own, truth = self.own(committee, number), self.reference(number)
-        return deviation(own, truth.mean, truth.se, self.alpha(committee)) if own and truth else None
+        if own is None or truth is None:
+            return None
+        return deviation(own, truth.mean, truth.se, truth.dof, self.alpha(committee))
 
-    @property
+    @cached_property
     def gate(self) -> str:
         """Reason why only the committees of the gate are judged; empty where it is open, or there is none."""
         gate = self.spec.gate
@@ -128,6 +212,9 @@ class Study:
             apart = self.deviation(committee, COSINE)
             if apart is None:
                 return f"the gate: no numbers of {committee} against {self.spec.reference}"
+            moving = self.withheld(self.spec.reference, COSINE) or self.withheld(committee, COSINE)
+            if own := self.missing(committee) or self.mixed(committee) or moving:
+                return f"the gate: {own}"
             if gate and abs(apart.difference) > gate.cosine:
                 return (
                     f"the gate: ⟨cos θ⟩ of {committee} differs from the truth by {apart.difference:+.3f}, "
@@ -176,18 +263,13 @@ def to_each_other(study: Study, first: str, second: str, number: str) -> Compari
 
 
 def _declared(study: Study) -> Iterator[Judgement]:
-    spec, gate = study.spec, study.gate
-    open_for = set(spec.gate.committees) if spec.gate else set(spec.committees)
-    for committee in spec.compare:
-        withheld = study.missing(committee) or ("" if committee in open_for else gate)
-        for number in spec.numbers:
-            own = to_truth(study, committee, number)
-            yield Judgement(study.name, committee, spec.reference, number, own, withheld)
-    for first, second in spec.pairs:
-        missing = study.missing(first) or study.missing(second)
-        for number in spec.numbers:
-            own = to_each_other(study, first, second, number)
-            yield Judgement(study.name, first, second, number, own, missing or gate)
+    spec = study.spec
+    for committee, name in product(spec.compare, spec.numbers):
+        own, held = to_truth(study, committee, name), study.against_truth(committee, name)
+        yield Judgement(study.name, committee, spec.reference, name, own, held)
+    for (first, second), name in product(spec.pairs, spec.numbers):
+        own, held = to_each_other(study, first, second, name), study.against_each_other(first, second, name)
+        yield Judgement(study.name, first, second, name, own, held)
 
 
 def primary(every: list[Study]) -> list[Judgement]:
@@ -199,7 +281,10 @@ def primary(every: list[Study]) -> list[Judgement]:
 
 @dataclass(frozen=True)
 class Covered:
-    """Coverage of a number by independent committees, of each kind of error; by committee its deviation."""
+    """Coverage of a number by independent committees, of each kind of error; by committee its deviation.
+
+    left_out: by committee, the reason why it is not counted.
+    """
 
     number: str
     deviations: dict[str, Deviation]
@@ -207,42 +292,36 @@ class Covered:
     training: Coverage
     both: Coverage
     alphas: dict[str, float | None]
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def covered(every: list[Study]) -> list[Covered]:
     """Coverage over the committees that the studies name under `coverage`, number by number.
 
-    Where a study's gate is closed, or runs of a committee are not all there, they are not counted.
+    Those that are not judged are left out and named: a closed gate, runs that lack or are not stationary.
     """
-    chosen = [
-        (study, committee)
-        for study in every
-        for committee in study.spec.coverage
-        if not study.missing(committee) and (study.spec.gate is None or not study.gate)
-    ]
+    chosen = [(study, committee) for study in every for committee in study.spec.coverage]
     numbers = list(dict.fromkeys(number for study, _ in chosen for number in study.spec.numbers))
     return [own for number in numbers if (own := _covered(chosen, number))]
 
 
 def _covered(chosen: list[tuple[Study, str]], number: str) -> Covered | None:
+    """Coverage of a number; None where no committee is counted. Committees of each study have names apart."""
+    held = {committee: study.against_truth(committee, number) for study, committee in chosen}
     known = {
-        committee: (apart, study.alpha(committee), study.spec.members)
+        committee: (apart, study.alpha(committee))
         for study, committee in chosen
-        if (apart := study.deviation(committee, number)) is not None
+        if not held[committee] and (apart := study.deviation(committee, number)) is not None
     }
     if not known:
         return None
-    rows = [apart for apart, _, _ in known.values()]
-    dof = min(members for _, _, members in known.values()) - 1
-    differences = [row.difference for row in rows]
+    deviations = {committee: apart for committee, (apart, _) in known.items()}
+    rows = list(deviations.values())
+    left_out = {name: held[name] or "no numbers" for name in held if name not in known}
     return Covered(
-        number,
-        {committee: apart for committee, (apart, _, _) in known.items()},
-        coverage(differences, [row.sampling for row in rows]),
-        coverage(differences, [row.training for row in rows], dof),
-        coverage(differences, [row.both for row in rows], dof),
-        {committee: alpha for committee, (_, alpha, _) in known.items()},
-    )
+        number, deviations, coverage(rows, "sampling"), coverage(rows, "training"), coverage(rows, "both"),
+        {committee: alpha for committee, (_, alpha) in known.items()}, left_out,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -255,6 +334,7 @@ class Checked:
     difference: float
     error: float
     limit: float
+    withheld: str = ""
 
     @property
     def passed(self) -> bool:
@@ -264,6 +344,8 @@ class Checked:
     @property
     def verdict(self) -> str:
         """`yes` or `no` where the difference is two errors within its limit or beyond, else `not decided`."""
+        if self.withheld:
+            return "withheld"
         beyond = abs(self.difference) - self.limit
         if abs(beyond) <= 2 * self.error:
             return "not decided: longer runs"
@@ -273,11 +355,18 @@ class Checked:
 def checks(every: list[Study]) -> list[Checked]:
     """Checks of the timestep that the studies ask for, where both runs have numbers."""
     return [
-        Checked(
-            study.name, check.run, number, own.mean - other.mean, float(np.hypot(own.se, other.se)), limit
-        )
+        own
         for study in every
         if (check := study.spec.check)
-        for number, limit in ((COSINE, check.cosine), ("total_orientation", check.total_orientation))
-        if (own := study.reference(number)) and (other := study.reference(number, check.run))
+        for name, limit in ((COSINE, check.cosine), ("total_orientation", check.total_orientation))
+        if (own := _checked(study, check.run, name, limit))
     ]
+
+
+def _checked(study: Study, run: str, name: str, limit: float) -> Checked | None:
+    own, other = study.reference(name), study.reference(name, run)
+    if own is None or other is None:
+        return None
+    held = study.withheld(study.spec.reference, name) or study.withheld(run, name)
+    error = float(np.hypot(own.se, other.se))
+    return Checked(study.name, run, name, own.mean - other.mean, error, limit, held)

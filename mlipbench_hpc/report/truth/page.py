@@ -5,26 +5,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.campaign.spec import Campaign, RunProtocol
+from mlipbench_hpc.potentials.card import cards
 from mlipbench_hpc.report.numbers import as_json
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import listed, number
-from mlipbench_hpc.report.truth import judge, tables
+from mlipbench_hpc.report.truth import judge, reweighting, tables
 from mlipbench_hpc.report.truth.compact import specs
 from mlipbench_hpc.report.truth.figures import Drawing, drawings
 from mlipbench_hpc.report.truth.judge import Compact, Study
-
-LIMITS = (
-    "This truth is a reference potential's: SPC/Fw water of fixed charges, ions without polarisability, a "
-    "metal that is an ideal conductor.",
-    "A check by DFT would tell whether labels that hold electronic response are learned as these are; here "
-    "none was made.",
-    "Polarisable water screens the metal's charge: a local model would miss less, or other things.",
-    "A 6x4 cell has waters farther from ions than two layers of message passing reach: what MACE shows "
-    "here, where it sees every ion, is its best case.",
-    "A model with long-range electrostatics, or one that is told the charge, sees what both of these have "
-    "to guess; it was not trained here.",
-)
 
 
 def studies_of(campaign: Campaign, compact: Compact) -> list[Study]:
@@ -41,10 +30,12 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
     lines = tables.sentences(every, tests, rows, check)
     shown = [
         *(tables.averages(study) for study in every), tables.checks(check), tables.heights(every),
-        tables.ions(compact), tables.errors(compact), tables.cost(compact),
+        reweighting.table(every), tables.others(every, _others(campaign, every)), tables.ions(compact),
+        tables.errors(compact), tables.cost(compact),
     ]  # fmt: skip
     parts = [
         f"# {campaign.name}",
+        "## Question",
         campaign.description.strip(),
         "## Protocol",
         *_protocol(campaign, every),
@@ -57,33 +48,58 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
         *([markdown(table)] if (table := tables.coverage(rows)) else ["No independent committees ran."]),
         "## Numbers",
         *(markdown(own) for own in shown if own),
-        "## What could change it",
-        *(f"- {line}" for line in LIMITS),
+        *_limits(every),
         *_twice(compact),
+        f"Written by mlipbench {compact['mlipbench']} from the campaign with sha256 "
+        f"{compact['campaign_sha256'][:16]}… and compact results of its parts.",
     ]
     text = "\n\n".join(part for part in parts if part)
     return text.replace("\n\n- ", "\n- ") + "\n", results(compact, every, tests, rows, check), drawn
+
+
+def _others(campaign: Campaign, every: list[Study]) -> list[str]:
+    """Runs of the reference potential that no study names."""
+    named = {study.spec.reference for study in every}
+    named |= {study.spec.check.run for study in every if study.spec.check}
+    return [name for name, run in campaign.md.items() if run.potential and name not in named]
 
 
 def _protocol(campaign: Campaign, every: list[Study]) -> list[str]:
     lines = []
     for study in every:
         spec, md = study.spec, study.spec.md
-        begun = md.length / 10 if md.equilibration is None else md.equilibration
         held = [
             f"{own.atoms} at {number(own.height)} Å by {number(own.spring)} eV/Å²" for own in md.restraints
         ]
         words = f"{study.name}: {spec.members} members each of {listed(spec.committees)}, each "
         words += f"{number(md.length)} ps of own MD at {number(md.timestep * 1e3)} fs and "
-        words += f"{number(md.temperature)} K, {number(begun)} ps dropped"
+        words += f"{number(md.temperature)} K, {number(_begun(md))} ps dropped"
         words += f", hydrogen of {number(md.hydrogen_mass)} u" if md.hydrogen_mass else ""
         words += f", heights restrained ({listed(held)})" if held else ""
-        reference = campaign.md[spec.reference]
-        words += (
-            f"; truth: {reference.replicas} runs of {number(reference.length)} ps of {reference.potential}."
-        )
-        lines.append(f"- {words}")
-    return lines
+        lines.append(f"- {words}; truth: {_runs(campaign, spec.reference)}.")
+        if spec.check:
+            lines.append(f"- {study.name}, check of {spec.reference}: {_runs(campaign, spec.check.run)}.")
+    known = dict.fromkeys(str(campaign.md[study.spec.reference].potential) for study in every)
+    return list(dict.fromkeys(lines)) + [f"- {name}: {cards()[name].description}" for name in known]
+
+
+def _runs(campaign: Campaign, name: str) -> str:
+    """`4 runs of 99.0 ps at 1.50 fs of electrode, 10.5 ps dropped`."""
+    run = campaign.md[name]
+    length, step = number(run.length), number(run.timestep * 1e3)
+    words = f"{run.replicas} runs of {length} ps at {step} fs of {run.potential}"
+    return f"{words}, {number(_begun(run))} ps dropped"
+
+
+def _begun(run: RunProtocol) -> float:
+    """Length that is dropped, ps."""
+    return run.length / 10 if run.equilibration is None else run.equilibration
+
+
+def _limits(every: list[Study]) -> list[str]:
+    """What could change the answer, as the campaign says."""
+    lines = dict.fromkeys(line for study in every for line in study.spec.limits)
+    return ["## What could change it", *(f"- {line}" for line in lines)] if lines else []
 
 
 def _twice(compact: Compact) -> list[str]:
@@ -92,7 +108,7 @@ def _twice(compact: Compact) -> list[str]:
         return []
     return [
         "## Joined",
-        f"In several parts with other numbers, the first counts: {listed(compact['twice'])}.",
+        f"Several parts hold these with other numbers; of runs the first counts: {listed(compact['twice'])}.",
     ]
 
 

@@ -1,7 +1,10 @@
 """Tables and sentences of `truth`, the same on the report's page and on the page of joined results."""
 
+import math
 from collections import Counter
 from typing import Any
+
+from ase.units import kB
 
 from mlipbench_hpc.analysis.coverage import Coverage
 from mlipbench_hpc.report.section import Table
@@ -18,32 +21,40 @@ WORDS = {
 AVERAGES = (
     "Reference: mean over its runs ± standard error (the larger of blocks and of the scatter between runs). "
     "Committees: mean over the members' own runs ± sampling error; σ: standard deviation over members "
-    "without the noise of their runs; α: at the composition and temperature of the MD, a dash where there "
-    "is no calibrated one (then the truth counts as one more member). Unstable runs are left out and "
-    "counted."
+    "without the noise of their runs; α: at the composition and temperature of the MD, with its 95 % "
+    "interval, a dash where there is no calibrated one (then the truth counts as one more member). Unstable "
+    "runs are left out and counted. Withheld: no conclusion is drawn, for the reason stated above the tables."
 )
 PRIMARY = (
     "The primary table, declared in the campaign: committee's mean over own runs against the reference "
     "(errors: sampling of both, and √(α² + 1/M) times the upper limit of σ), or against another committee "
-    "(σ/√M of each). Welch's test, Holm-corrected over all rows; unresolved: p > 0.05; withheld: the gate "
-    "is not open."
+    "(σ/√M of each). Welch's test, Holm-corrected over all rows; unresolved: p > 0.05; withheld: runs are "
+    "not all there, not stationary, too short to tell or off their temperature, or the gate is not open."
 )
 COVERAGE = (
     "Coverage of the truth by independent committees: z is the deviation of a committee's mean over its "
-    "error, of sampling alone, of training alone (√(α² + 1/M)·σ), of both. Expected where an error is "
-    "right: of sampling 0.68, 0.95 and rms 1; with σ of M members that of Student's t of M − 1 degrees. "
-    "Interval of the rms: χ², exact for errors that are wrong by one common factor."
+    "error, of sampling alone, of training alone (√(α² + 1/M)·σ), of both. Committees are the units, each "
+    "number by itself. Expected of so many committees whose errors are right, by simulation: mean shares "
+    "within one and two errors, and median rms; σ of few members scatters, so that it can exceed 1. 95 % of "
+    "rms: for errors wrong by one common factor. All committees are compared with one truth: worth so many "
+    "independent ones. What α itself is wrong by is part of the factor."
+)
+FREE = (
+    "Free ions: layers, and ΔF = −kT ln(share outer/share inner), with its standard error and 95 % interval "
+    "from blocks, or from the scatter between runs where that is larger. Conditional on where ions began, "
+    "for "
+    "the reason in the last column; the error does not hold what other starts would give."
 )
 
 
 def averages(study: Study) -> Table:
     """The reference's and every committee's numbers of a study."""
     numbers = study.spec.numbers
-    header = ["", "runs", "unstable", "α", *(WORDS[name] for name in numbers)]
+    header = ["", "runs", "unstable or decomposed", "α", *(WORDS[name] for name in numbers)]
     truths = [study.reference(name) for name in numbers]
     runs = max((own.runs for own in truths if own), default=0)
     cells = [with_error(own.mean, own.se) if own else NOTHING for own in truths]
-    rows = [[study.spec.reference, str(runs), "", "", *cells]]
+    rows = [[study.spec.reference, str(runs), "", "", *_held(study, study.spec.reference, cells)]]
     for committee in study.spec.committees:
         row = [committee, str(len(study.members(committee))), str(study.unstable(committee))]
         own = [study.own(committee, name) for name in numbers]
@@ -51,8 +62,26 @@ def averages(study: Study) -> Table:
             f"{with_error(one.mean, one.sampling)}; σ {number(one.sigma, 2)}" if one else NOTHING
             for one in own
         ]
-        rows.append([*row, number(study.alpha(committee)), *cells])
+        rows.append([*row, _alpha(study, committee), *_held(study, committee, cells)])
     return Table(f"{study.name}. {AVERAGES}", header, rows, open=True)
+
+
+def _alpha(study: Study, committee: str) -> str:
+    """`1.9 (1.4 to 2.6)`, a dash where there is none."""
+    alpha, interval = study.alpha(committee), study.stratum(committee).get("interval")
+    ends = (
+        f" ({number(interval[0], 2)} to {number(interval[1], 2)})" if interval and alpha is not None else ""
+    )
+    return number(alpha) + ends
+
+
+def _held(study: Study, name: str, cells: list[str]) -> list[str]:
+    """Numbers of a committee or the reference, those marked of which no conclusion is drawn."""
+    numbers = zip(cells, study.spec.numbers, strict=True)
+    return [
+        f"{cell} (withheld)" if cell != NOTHING and study.withheld(name, own) else cell
+        for cell, own in numbers
+    ]
 
 
 def primary(tests: list[Judgement]) -> Table:
@@ -84,6 +113,7 @@ def coverage(rows: list[Covered]) -> Table | None:
         "expected",
         "rms of z",
         "95 % of rms",
+        "worth",
         "covers",
     ]
     cells = [
@@ -95,13 +125,16 @@ def coverage(rows: list[Covered]) -> Table | None:
 
 
 def _covered(own: Coverage) -> list[str]:
-    expected = f"{own.expected[0]:.2f}, {own.expected[1]:.2f}, {number(own.expected[2])}"
+    expected = ", ".join(number(one, 2) for one in own.expected)
     if own.number < 2:
-        return [str(own.number), NOTHING, NOTHING, expected, NOTHING, NOTHING, NOTHING]
+        return [str(own.number), NOTHING, NOTHING, expected, NOTHING, NOTHING, NOTHING, NOTHING]
     shares = [f"{share:.2f}" for share in own.shares]
+    worth = number(own.effective, 2)
+    if not math.isfinite(own.low):
+        return [str(own.number), *shares, expected, number(own.rms), NOTHING, worth, "σ is not determined"]
     interval = f"{number(own.low)} to {number(own.high)}"
     covers = "yes" if own.covers else "no, too small" if own.low > own.expected[2] else "no, too large"
-    return [str(own.number), *shares, expected, number(own.rms), interval, covers]
+    return [str(own.number), *shares, expected, number(own.rms), interval, worth, covers]
 
 
 def checks(rows: list[Checked]) -> Table | None:
@@ -137,7 +170,8 @@ def heights(studies: list[Study]) -> Table | None:
 def errors(compact: dict[str, Any]) -> Table | None:
     """Force RMSE of committees by composition, mean over members; None where none was evaluated."""
     rows = []
-    for name, own in compact["committees"].items():
+    every = [(name, own) for name, trained in compact["committees"].items() for own in trained]
+    for name, own in every:
         by: dict[str, list[float]] = {}
         for member in own["errors"]:
             for stratum in member["strata"]:
@@ -156,53 +190,84 @@ def errors(compact: dict[str, Any]) -> Table | None:
 
 def ions(compact: dict[str, Any]) -> Table | None:
     """Shares of ions in layers and free energies between them, of runs with free ions; None without any."""
-    rows = []
-    for name, species in compact["ions"].items():
-        for symbol, own in species.items():
-            shares = [run["share_inner"] for run in own["runs"] if run["share_inner"] is not None]
-            if shares:
-                rows.append(_ions(name, symbol, own, shares))
-    caption = (
-        "Free ions: layers, and ΔF = −kT ln(share outer/share inner) at 300 K; conditional on where ions "
-        "began with fewer than 10 transitions."
-    )
-    header = ["runs", "ion", "inner, outer layer, Å", "transitions", "share inner", "ΔF, meV", ""]
-    return Table(caption, header, rows, words=2, open=True) if rows else None
+    rows = [
+        _ions(name, symbol, own)
+        for name, species in compact["ions"].items()
+        for symbol, own in species.items()
+        if own["share"]
+    ]
+    header = ["runs", "ion", "inner, outer layer, Å", "transitions", "share inner", "ΔF, meV", "95 %, meV",
+              "conditional"]  # fmt: skip
+    return Table(FREE, header, rows, words=2, open=True) if rows else None
 
 
-def _ions(name: str, symbol: str, own: dict[str, Any], shares: list[float]) -> list[str]:
-    from math import log
-
+def _ions(name: str, symbol: str, own: dict[str, Any]) -> list[str]:
     changes = sum(sum(run["transitions"]) for run in own["runs"])
-    share = sum(shares) / len(shares)
-    free = NOTHING if not 0 < share < 1 else number(-25.852 * log((1 - share) / share))
+    share, kT = own["share"], 1e3 * kB * own["temperature_K"]
+    free = free_energy(share["mean"], share["se"], share["dof"], kT)
+    cells = [NOTHING, NOTHING]
+    if free:
+        value, error, low, high = free
+        cells = [with_error(value, error), f"{number(low)} to {number(high)}"]
     peaks = ", ".join(number(peak) for peak in own["peaks_A"] or [])
-    condition = "conditional" if changes < 10 else ""
-    return [name, symbol, peaks or NOTHING, str(changes), number(share), free, condition]
+    inner = with_error(share["mean"], share["se"])
+    return [name, symbol, peaks or NOTHING, str(changes), inner, *cells, own["condition"] or "no"]
+
+
+def free_energy(
+    share: float, error: float | None, dof: float | None, kT: float
+) -> tuple[float, float, float, float] | None:
+    """ΔF = −kT ln((1 − s)/s) of a share s with its standard error, and its 95 % interval; all in kT's unit.
+
+    Linear in the logit of s, whose error is δs/(s (1 − s)), with Student's t. None where s is 0 or 1, or
+    without an error above 0: then the other layer was not seen.
+    """
+    if not 0 < share < 1 or not error or not dof or not math.isfinite(error * dof):
+        return None
+    from scipy.special import stdtrit  # here, because a page without ions does without
+
+    value, width = -kT * math.log((1 - share) / share), kT * error / (share * (1 - share))
+    half = float(stdtrit(dof, 0.975)) * width
+    return value, width, value - half, value + half
+
+
+def others(studies: list[Study], names: list[str]) -> Table | None:
+    """Numbers of the reference's runs that no study compares with anything; None without any."""
+    rows = []
+    for name in names:
+        own = [studies[0].reference(one, name) for one in WORDS]
+        if any(own):
+            cells = [with_error(one.mean, one.se) if one else NOTHING for one in own]
+            rows.append([name, str(max(one.runs for one in own if one)), *cells])
+    caption = "More runs of the reference, compared with nothing: mean over runs ± standard error."
+    return Table(caption, ["", "runs", *WORDS.values()], rows, open=True) if rows else None
 
 
 def cost(compact: dict[str, Any]) -> Table:
     """Core-hours by verb, with earlier attempts."""
+    keys = ("tasks", "core_hours", "earlier_attempts", "unknown_attempts")
+    every = {verb: [own[key] for key in keys] for verb, own in compact["cost"].items()}
+    every["all"] = [sum(column) for column in zip(*every.values(), strict=True)] or [0] * len(keys)
     rows = [
-        [verb, number(int(own["tasks"])), number(own["core_hours"]), number(int(own["earlier_attempts"]))]
-        for verb, own in compact["cost"].items()
+        [verb, number(int(tasks)), number(float(hours)), number(int(earlier)), number(int(unknown))]
+        for verb, (tasks, hours, earlier, unknown) in every.items()
     ]
-    total = [
-        sum(own[key] for own in compact["cost"].values())
-        for key in ("tasks", "core_hours", "earlier_attempts")
-    ]
-    rows.append(["all", number(int(total[0])), number(float(total[1])), number(int(total[2]))])
     caption = (
-        "Core-hours of all tasks; attempts that ended before the one that counts (stops, kills, retries)."
+        "Core-hours of all tasks, begun ones too, with all attempts: those that were stopped or failed, "
+        "and those that were killed, up to the last file that they wrote. Not in them: attempts of unknown "
+        "length, which were killed and whose folders are removed."
     )
-    return Table(caption, ["verb", "tasks", "core-hours", "earlier attempts"], rows, open=True)
+    header = ["verb", "tasks", "core-hours", "earlier attempts", "of unknown length"]
+    return Table(caption, header, rows, open=True)
 
 
 def sentences(
     every: list[Study], tests: list[Judgement], rows: list[Covered], check: list[Checked]
 ) -> list[str]:
     """What is resolved and what is not."""
-    lines = [f"{study.name}: {study.gate}" for study in every if study.gate]
+    lines = [f"{study.name}: {study.gate}." for study in every if study.gate]
+    lines += [line for study in every for line in _without_alpha(study)]
+    lines += _unchecked(every, check)
     for verdict, words in (("no", "fails"), ("not decided: longer runs", "is not decided")):
         chosen = [
             f"{WORDS[row.number]} by {plus_minus(row.difference, row.error)}, limit {number(row.limit)}"
@@ -219,8 +284,12 @@ def sentences(
         ):
             chosen = [_named(test) for test in own if test.verdict == verdict]
             lines += [f"{study.name}, {words}: {'; '.join(chosen)}."] * bool(chosen)
-        if held := Counter(test.verdict for test in own)["withheld"]:
-            lines.append(f"{study.name}: {count(held, 'difference')} withheld.")
+        held = Counter(test.withheld for test in own if test.withheld and test.withheld != study.gate)
+        lines += [
+            f"{study.name}, withheld: {count(times, 'difference')}, {why}." for why, times in held.items()
+        ]
+        if gated := sum(test.withheld == study.gate for test in own if study.gate):
+            lines.append(f"{study.name}: {count(gated, 'difference')} withheld by the gate.")
     for row in rows:
         if row.both.number > 1:
             alone, both = row.sampling, row.both
@@ -230,7 +299,40 @@ def sentences(
                 f"{number(alone.rms)} of sampling alone; {number(both.expected[2])} is expected where "
                 "errors are right."
             )
+    for why, names in _left_out(rows).items():
+        lines.append(f"Left out of coverage: {why}: {'; '.join(names)}.")
     return lines or ["No run of any study is there yet: nothing is resolved."]
+
+
+def _unchecked(every: list[Study], rows: list[Checked]) -> list[str]:
+    """Checks of the timestep that say nothing: runs are not there, or nothing is concluded from them."""
+    there = {row.study for row in rows}
+    lacking = [study for study in every if study.spec.check and study.name not in there]
+    lines = [f"{study.name}: no numbers for the check of the timestep." for study in lacking]
+    held = [row for row in rows if row.withheld]
+    lines += [f"{row.study}: the check of the timestep is withheld, {row.withheld}." for row in held]
+    return list(dict.fromkeys(lines))
+
+
+def _without_alpha(study: Study) -> list[str]:
+    """Committees whose band is not scaled, by the reason."""
+    by: dict[str, list[str]] = {}
+    for committee in study.spec.committees:
+        if why := study.without_alpha(committee):
+            by.setdefault(why, []).append(committee)
+    return [
+        f"{study.name}: no α of {listed(names)} ({why}): the truth counts as one more member."
+        for why, names in by.items()
+    ]
+
+
+def _left_out(rows: list[Covered]) -> dict[str, list[str]]:
+    """Committees that coverage leaves out and the numbers that they are left out of, by the reason."""
+    by: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        for committee, why in row.left_out.items():
+            by.setdefault(why, {}).setdefault(committee, []).append(WORDS[row.number])
+    return {why: [f"{name} in {listed(of)}" for name, of in own.items()] for why, own in by.items()}
 
 
 def _named(test: Judgement) -> str:

@@ -24,6 +24,8 @@ PATCH = pytest.MonkeyPatch()
 def pytest_configure(config: pytest.Config) -> None:
     """Keep as many programs as the tests make."""
     PATCH.setattr(training, "learner", cache(training.Learner))
+    # To set a seed makes TensorFlow forget what it has made of its functions, a second's work.
+    PATCH.setattr(training, "initial_weights", cache(model.initial_weights))
     for module in (model, evaluator):
         PATCH.setattr(module, "program", cached)
 

@@ -101,7 +101,7 @@ def test_an_element_the_model_does_not_know_is_refused(model: Any) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_lammps_gives_ases_energies_and_forces(model: Any, dtype: str, start: str) -> None:
     ase, lammps = engines(model, dtype, start, [0, 1, 2])
-    Parity(ase.embedding.full.calc.evaluator, ase.system, "lammps", TOLERANCES[dtype]).check(lammps)
+    Parity(adapter.load(*model, "cpu", dtype), ase.system, "lammps", TOLERANCES[dtype]).check(lammps)
     one, other = ase.answer(), lammps.answer()
     width = 1e-9 if dtype == "float64" else 1e-3
     print(start, dtype, abs(one.energy - other.energy), np.abs(one.forces - other.forces).max())

@@ -1,0 +1,116 @@
+"""Runs that are compared differ in what drives them alone: what else would make part of their difference."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mlipbench_hpc.campaign.origins import origins
+from mlipbench_hpc.campaign.problem import Mistake, Place
+from mlipbench_hpc.campaign.runs import start_of
+from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, RunProtocol, Spec
+from mlipbench_hpc.campaign.spec.potential import UsesPotential
+from mlipbench_hpc.campaign.splits import Facts
+from mlipbench_hpc.potentials.card import cards
+
+# Keys of a run that change averages, with the unit of their numbers.
+CONDITIONS = {
+    "temperature": "K", "timestep": "ps", "hydrogen_mass": "u", "restraints": "", "fixed_layers": "",
+    "fixed_atoms": "", "wall": "Å", "thermostat": "",
+}  # fmt: skip
+
+
+def differing(
+    place: Place, own: RunProtocol, other: RunProtocol, name: str, free: Sequence[str] = ()
+) -> Iterator[Mistake]:
+    """Conditions of a run at `place` that are not those of the run `name`, apart from `free` ones."""
+    for key, unit in CONDITIONS.items():
+        values = [getattr(one, key) for one in (own, other)]
+        if key not in free and values[0] != values[1]:
+            received, expected = (_in_words(value, unit) for value in values)
+            message = f"not as in `{name}`, with which it is compared"
+            yield Mistake((*place, key), message, received, f"{expected}, or another run")
+
+
+def _in_words(value: Any, unit: str) -> str:
+    """A condition in few words."""
+    if isinstance(value, Spec):
+        return ", ".join(f"{key} {_in_words(own, '')}" for key, own in value.model_dump().items())
+    if isinstance(value, list):
+        return "; ".join(_in_words(own, unit) for own in value) or "none"
+    if isinstance(value, float):
+        return f"{value:g} {unit}".strip()
+    return "none" if value is None else str(value)
+
+
+def other_atoms(
+    place: Place,
+    own: MolecularDynamics,
+    other: MolecularDynamics,
+    campaign: Campaign,
+    facts: tuple[Facts, Facts],
+) -> Iterator[Mistake]:
+    """A start at `place` of other atoms or another cell than that of the run compared with.
+
+    facts: of datasets and of systems.
+    """
+    atoms = [_compositions(run, facts) for run in (own, other)]
+    if atoms[0] and atoms[1] and atoms[0] != atoms[1]:
+        received, expected = (" and ".join(sorted(one)) for one in atoms)
+        yield Mistake(place, "starts of other atoms than the run it is compared with", received, expected)
+        return
+    cells = [_cells(run, campaign) for run in (own, other)]
+    if cells[0] and cells[1] and not cells[0] & cells[1]:
+        received, expected = ("; ".join(sorted(one)) for one in cells)
+        yield Mistake(place, "starts in another cell than the run it is compared with", received, expected)
+
+
+def _compositions(run: MolecularDynamics, facts: tuple[Facts, Facts]) -> set[str]:
+    """Compositions of the frames that a run starts from; empty where they are not known."""
+    start = start_of(run, *facts)
+    frames = run.start.frames[: run.replicas]
+    return {start.formulas[frame] for frame in frames if frame < start.frames} if start else set()
+
+
+def _cells(run: MolecularDynamics, campaign: Campaign) -> set[str]:
+    """Slabs, without their ions, that the starts of a run may have, in words."""
+    slabs = [system.slab for system in origins(run, campaign) if system.slab]
+    apart = [slab.model_dump(exclude={"ions", "seed"}) for slab in slabs]
+    return {", ".join(f"{key} {own}" for key, own in sorted(one.items())) for one in apart}
+
+
+def other_labels(
+    place: Place, committee: str, run: MolecularDynamics, campaign: Campaign
+) -> Iterator[Mistake]:
+    """A committee at `place` that learns labels of another potential, or other options, than drives `run`."""
+    known = campaign.committees.get(committee)
+    split = campaign.splits.get(known.split) if known else None
+    truth = _potential(run)
+    for dataset, recipe in _labellers(split.dataset if split else None, campaign):
+        labels = _potential(recipe)
+        if any(labels.get(key) != own for key, own in truth.items()):
+            received, expected = (
+                ", ".join(f"{key} {own}" for key, own in one.items()) for one in (labels, truth)
+            )
+            message = f"{committee} learns from `{dataset}`, whose labels are not what drives the reference"
+            yield Mistake(place, message, received, expected)
+            return
+
+
+def _potential(entry: UsesPotential) -> dict[str, Any]:
+    """Name and options of the potential of an entry, those left out at their default."""
+    name = str(getattr(entry, "potential", ""))
+    settings = cards()[name].settings("md") if name in cards() else {}
+    values = {key: entry.options.get(key, own.default) for key, own in settings.items()}
+    return {"potential": name} | values
+
+
+def _labellers(dataset: str | None, campaign: Campaign) -> Iterator[tuple[str, UsesPotential]]:
+    """What labels the frames of a dataset and of those that it joins; nothing for the user's own labels."""
+    entry = campaign.datasets.get(dataset or "")
+    if dataset is None or entry is None:
+        return
+    if entry.generate:
+        yield dataset, entry.generate
+    if entry.label:
+        yield dataset, entry.label
+    for part in entry.join or []:
+        yield from _labellers(part, campaign)
