@@ -163,14 +163,17 @@ class Item:
             values = values.get(key) or {}
         return values
 
-    def table(self, name: str) -> dict[str, Floats]:
-        """Columns of a CSV output, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
+    def table(self, name: str, *wanted: str) -> dict[str, Floats]:
+        """Columns of a CSV output, each (rows,), NaN where a cell is empty; {} when it cannot be read.
+
+        Those `wanted` that it has, which is faster of a long file, or all.
+        """
         if not self.done or name not in self.result.get("outputs", {}):
             return {}
         if name in self.tables:
             return self.tables[name]
-        columns = read_table(self.folder / name)
-        if self.result["outputs"][name]["bytes"] < CACHED_BYTES:
+        columns = read_table(self.folder / name, *wanted)
+        if not wanted and self.result["outputs"][name]["bytes"] < CACHED_BYTES:
             self.tables[name] = columns
         return columns
 
@@ -253,30 +256,36 @@ def _item(reported: Reported, store: Store) -> Item:
     return Item(reported, folder, result, read_json(folder / "task.json") or {})
 
 
-def read_table(path: Path) -> dict[str, Floats]:
-    """Columns of a CSV file, each (rows,), NaN where a cell is empty; {} when it cannot be read."""
+def read_table(path: Path, *wanted: str) -> dict[str, Floats]:
+    """Columns of a CSV file, each (rows,), NaN where a cell is empty; {} when it cannot be read.
+
+    Those `wanted` that it has, or all.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = csv.reader(stream)
             header = next(rows)
-            if (columns := _full_columns(path, stream.readline())) is None:
+            places = [place for place, key in enumerate(header) if not wanted or key in wanted]
+            if (columns := _full_columns(path, places, stream.readline())) is None:
                 stream.seek(0)
                 cells = list(rows)[1:]
-                columns = [np.array([_cell(row[place]) for row in cells]) for place in range(len(header))]
-        return {key: columns[place] for place, key in enumerate(header)}
+                columns = [np.array([_cell(row[place]) for row in cells]) for place in places]
+        return {header[place]: column for place, column in zip(places, columns, strict=True)}
     except (OSError, StopIteration, ValueError, IndexError):
         return {}
 
 
-def _full_columns(path: Path, first: str) -> list[Floats] | None:
-    """Columns of a file with a number in every cell, many times faster than cell by cell; None of others.
+def _full_columns(path: Path, places: list[int], first: str) -> list[Floats] | None:
+    """Columns at `places` of a file with a number in every cell, faster than cell by cell; None of others.
 
     first: its first line below the header.
     """
-    if not first.strip():
+    if not first.strip() or not places:
         return None
     try:
-        table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, comments=None, encoding="utf-8")
+        table = np.loadtxt(
+            path, delimiter=",", skiprows=1, usecols=places, ndmin=2, comments=None, encoding="utf-8"
+        )
     except ValueError:
         return None
     return [np.ascontiguousarray(column) for column in table.T]

@@ -70,8 +70,8 @@ def _lines(results: Results, name: str, kind: str) -> dict[int, tuple[Floats, Fl
 
 def series_values(run: Item, kind: str) -> tuple[Floats, Floats] | None:
     """Times in ps and values of one of SERIES, in its unit; None where the run has none."""
-    table = run.table("thermo.csv")
     column = "temperature_K" if kind == "temperature" else f"{kind}_eV"
+    table = run.table("thermo.csv", "time_ps", column)
     if column not in table or len(table[column]) == 0:
         return None
     values = table[column]
