@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from mlipbench_hpc.architectures.card import Card
 from mlipbench_hpc.architectures.grace_1l import adapter as one_layer
 from mlipbench_hpc.architectures.grace_1l import training
 from mlipbench_hpc.architectures.grace_1l.graphs import graphs
@@ -193,11 +192,6 @@ class TestGrace2L(Shared):
         "indicator_lmax": 1,
     }
     title = "GRACE-2L"
-
-    @classmethod
-    def card(cls) -> Card:
-        """float64 alone, but for the training that lowers the error: what knows a dtype is GRACE-1L's."""
-        return replace(super().card(), dtypes=("float64",))
 
     def test_an_atom_sees_what_its_neighbours_see(self, model: Evaluator) -> None:
         """In a row of three oxygens 2.5 Å apart, beyond one cutoff from the first but not beyond two."""
