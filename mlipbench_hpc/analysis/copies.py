@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlipbench_hpc.analysis.correlation import slowest_inefficiency
+from mlipbench_hpc.analysis.stationarity import FEWEST_INDEPENDENT
 from mlipbench_hpc.data.frames import Floats, Ints
-
-# Independent frames of a run below which its correlation is not known (as for the test of stationarity).
-FEWEST_INDEPENDENT = 10
 
 
 @dataclass(frozen=True)
@@ -19,7 +17,7 @@ class Runs:
 
     series (F,): frames of one number follow one another, equally spaced; places (F,): number of a frame in
     its series. apart: by series, frames from which on two are independent by what it shows; too_short: series
-    too short to show that.
+    too short to show that, as for a test of stationarity.
     """
 
     series: Ints

@@ -10,6 +10,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.committees import Member, final_round
 from mlipbench_hpc.report.extremes import UNKNOWN_SPREAD, Extremes, Ratio, in_words, to_json
+from mlipbench_hpc.report.paper import paper_name
 from mlipbench_hpc.report.quality import percent
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.studies import Part
@@ -22,8 +23,6 @@ MEDIAN, LARGEST, MILLI = "median_meV_per_A", "share_of_largest", 1000.0
 HEAVY = 0.25
 # Section IV.A of arXiv:2602.22931: hours of training on 1000 structures with one A100, by architecture.
 PAPER_HOURS = {"dp": 1.0, "mace": 4.0}
-# By the name of that of which the paper speaks: DP in two codes.
-PAPER_NAMES = {"dp": "dp", "dp-jax": "dp", "mace": "mace"}
 PAPER_SIZES = (50, 1000)
 FEWEST_REPEATS = 2
 SYSTEMS = (
@@ -208,8 +207,7 @@ def _by_architecture(part: Part, every: list[Point]) -> dict[str, dict[int, Poin
     """Points by size of the first model of each architecture, by the paper's name of it."""
     owners: dict[str, str] = {}
     for model in part.spec.models:
-        architecture = part.results.asked("models", model)["architecture"]
-        owners.setdefault(PAPER_NAMES.get(architecture, architecture), model)
+        owners.setdefault(paper_name(part.results.asked("models", model)["architecture"]), model)
     return {
         name: {point.size: point for point in every if point.model == model} for name, model in owners.items()
     }

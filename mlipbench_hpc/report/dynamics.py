@@ -10,6 +10,7 @@ from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm_of_table
 from mlipbench_hpc.report.combine import Band, Number, at_point, band
 from mlipbench_hpc.report.groups import WATER, Group, Line, groups
 from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.significance import direction
 from mlipbench_hpc.report.stationary import DIPOLE, SURVIVAL, withheld
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
@@ -148,11 +149,7 @@ class Change:
         """`increases`, `decreases` at p ≤ 0.05, else `unresolved`; `withheld`; a dash without an error."""
         if self.withheld:
             return "withheld"
-        if np.isnan(self.p):
-            return NOTHING
-        if self.p > LEVEL:
-            return "unresolved"
-        return "increases" if self.whole.difference > 0 else "decreases"
+        return direction(self.whole.difference, self.p, "increases", "decreases")
 
     @property
     def reasoned(self) -> str:

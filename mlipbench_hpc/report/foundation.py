@@ -17,7 +17,7 @@ from mlipbench_hpc.report.combine import band, numbered
 from mlipbench_hpc.report.committees import final_round, mean_and_deviation
 from mlipbench_hpc.report.groups import WATER, Group, Line, groups
 from mlipbench_hpc.report.section import Table
-from mlipbench_hpc.report.significance import quantities
+from mlipbench_hpc.report.significance import direction, quantities
 from mlipbench_hpc.report.stationary import Withholding, withheld
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
@@ -67,13 +67,7 @@ class Difference:
     @property
     def verdict(self) -> str:
         """larger or smaller at p ≤ 0.05, else unresolved; withheld; a dash where it is not tested."""
-        if self.withheld:
-            return "withheld"
-        if np.isnan(self.p):
-            return NOTHING
-        if self.p > LEVEL:
-            return "unresolved"
-        return "larger" if self.change.mean > 0 else "smaller"
+        return "withheld" if self.withheld else direction(self.change.mean, self.p, "larger", "smaller")
 
 
 @dataclass(frozen=True)

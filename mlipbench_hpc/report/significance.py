@@ -14,7 +14,7 @@ from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.series import control
 from mlipbench_hpc.report.stationary import Withholding, withheld
 from mlipbench_hpc.report.temperatures import of_run
-from mlipbench_hpc.report.text import listed, plus_minus
+from mlipbench_hpc.report.text import NOTHING, listed, plus_minus
 
 Verdict = Literal["differs", "unresolved", "withheld", "unknown"]
 
@@ -115,6 +115,15 @@ def primary(group: Group) -> list[PrimaryTest]:
         for test, p, at in zip(every, adjusted[: len(every)], cold[: len(every)], strict=True)
         if (test.line.name, test.other.name, test.quantity.name) in own and test.line in group.drawn
     ]
+
+
+def direction(difference: float, p: float, above: str, below: str) -> str:
+    """Word for a difference above or below 0 at p ≤ 0.05, else `unresolved`; a dash for an untested one."""
+    if np.isnan(p):
+        return NOTHING
+    if p > LEVEL:
+        return "unresolved"
+    return above if difference > 0 else below
 
 
 @remembered

@@ -5,6 +5,7 @@ from typing import Any
 
 from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.extremes import Extremes
+from mlipbench_hpc.report.paper import paper_name
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.speeds import Size, Timed, timed
 from mlipbench_hpc.report.studies import Part
@@ -14,14 +15,13 @@ from mlipbench_hpc.studies.speed import entry_name
 MACE = "mace"
 # Section IV.A of arXiv:2602.22931: times the speed of MACE, in words and as a number.
 PAPER_RATIOS = {
-    "dp": ("almost 20", 20.0), "dp-jax": ("almost 20", 20.0), "dp-mp": ("8 to 9", 8.5),
-    "grace-1l": ("8 to 9", 8.5),
+    "dp": ("almost 20", 20.0), "dp-mp": ("8 to 9", 8.5), "grace-1l": ("8 to 9", 8.5),
 }  # fmt: skip
 # The same section, ns/day of 384 atoms with 0.5 fs on one NVIDIA A100.
 PAPER_NS_PER_DAY = {"grace-2l": 6.6}
 # Table I: implementation and engine.
 PAPER_ENGINES = {
-    "dp": "deepmd-jax, JAX-MD", "dp-jax": "deepmd-jax, JAX-MD", "dp-mp": "deepmd-jax, JAX-MD",
+    "dp": "deepmd-jax, JAX-MD", "dp-mp": "deepmd-jax, JAX-MD",
     "grace-1l": "gracemaker, LAMMPS", "mace": "mace-torch, LAMMPS (ML-IAP)", "esen": "fairchem-core, ASE",
 }  # fmt: skip
 SYSTEMS = (
@@ -162,7 +162,7 @@ def paper(part: Part, every: list[Cost]) -> Table | None:
 
 
 def _rows(part: Part, cost: Cost) -> list[list[str]]:
-    name, rows = cost.entry.architecture.partition("/")[0], list[list[str]]()
+    name, rows = paper_name(cost.entry.architecture.partition("/")[0]), list[list[str]]()
     if name in PAPER_ENGINES:
         engine = cost.entry.values["engine"]
         rows.append([f"engine of {cost.entry.name}", PAPER_ENGINES[name], engine, NOTHING])

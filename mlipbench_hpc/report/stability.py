@@ -12,6 +12,7 @@ from mlipbench_hpc.report.combine import Band, band
 from mlipbench_hpc.report.exclusion import DEFINITION, decomposed
 from mlipbench_hpc.report.extremes import Extremes, in_words, to_json
 from mlipbench_hpc.report.groups import Group, Line, groups
+from mlipbench_hpc.report.paper import paper_name
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.text import NOTHING, count, listed, number
@@ -19,7 +20,7 @@ from mlipbench_hpc.studies.stability import run_name
 
 DEVIATION = "largest_conserved_deviation_meV_per_atom"
 # Section IV.B of arXiv:2602.22931, 100 ps with models of 50 structures: unstable of three, by architecture.
-PAPER_UNSTABLE, PAPER_RUNS, PAPER_SIZE, PAPER_PS = {"dp": 2, "dp-jax": 2, "dp-mp": 2, "mace": 0}, 3, 50, 100
+PAPER_UNSTABLE, PAPER_RUNS, PAPER_SIZE, PAPER_PS = {"dp": 2, "dp-mp": 2, "mace": 0}, 3, 50, 100
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def paper(part: Part, every: list[Repeats]) -> Table | None:
     smallest = [own for own in every if own.size == min(part.spec.sizes)]
     rows = []
     for own in smallest:
-        architecture = part.results.asked("models", own.model)["architecture"]
+        architecture = paper_name(part.results.asked("models", own.model)["architecture"])
         if architecture in PAPER_UNSTABLE:
             here = f"{own.in_words()} (n = {own.size})"
             rows.append([own.model, f"{PAPER_UNSTABLE[architecture]} of {PAPER_RUNS}", here])

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.analysis.composition import FEWEST_HOSTS, Floor, floor
-from mlipbench_hpc.analysis.copies import FEWEST_INDEPENDENT
 from mlipbench_hpc.analysis.scans import over_scans
+from mlipbench_hpc.analysis.stationarity import FEWEST_INDEPENDENT
 from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.committees import final_round
+from mlipbench_hpc.report.paper import paper_name
 from mlipbench_hpc.report.section import Caution, Consequence, Table
 from mlipbench_hpc.report.studies import Part
 from mlipbench_hpc.report.text import count, listed, number, with_error
@@ -25,10 +26,7 @@ ROUNDING = 1e-9
 TOO_SMALL = "nothing beyond this radius is exchanged: the cell is too small for a floor"
 # Table II and section IV.C of arXiv:2602.22931: receptive field in Å, and how many waters see all ions.
 MOST, PART = "nearly all", "many do not"
-PAPER = {
-    "dp": (6.0, PART), "dp-jax": (6.0, PART), "grace-1l": (6.0, PART), "dp-mp": (10.0, MOST),
-    "mace": (10.0, MOST),
-}  # fmt: skip
+PAPER = {"dp": (6.0, PART), "grace-1l": (6.0, PART), "dp-mp": (10.0, MOST), "mace": (10.0, MOST)}
 
 
 @dataclass(frozen=True)
@@ -248,8 +246,8 @@ def floors(part: Part, own: Composed) -> Table:
         f"used ({values['donors_refused']} of {values['donors_tried']} tried). No donor is a near copy of "
         "the host or of another donor, closer in one sampling run than its slowest correlation (left out: "
         f"{values['donors_near']}), and no host of another ({values['hosts_near']}). The seam adds to the "
-        "floor: compare the last column. Waters of which all composed frames are the host itself, because "
-        "the cell has nothing beyond the radius, do not count. ± jackknife over hosts, from at least "
+        "floor: compare the last column. A radius at which all composed frames are the host itself, because "
+        "the cell has nothing beyond it, has no floor. ± jackknife over hosts, from at least "
         f"{FEWEST_HOSTS}."
     )
     return Table(caption, header, rows, words=2, open=True)
@@ -292,8 +290,8 @@ def paper(part: Part, seen: list[Sight]) -> Table | None:
         [sight.committee, number(field, 2), number(sight.radius), number(sight.radius / field), words,
          number(sight.share)]
         for sight in seen
-        if sight.architecture in PAPER
-        for field, words in [PAPER[sight.architecture]]
+        if (name := paper_name(sight.architecture)) in PAPER
+        for field, words in [PAPER[name]]
     ]  # fmt: skip
     header = ["committee", "receptive field, paper, Å", "here, Å", "ratio to the paper",
               "waters that see all ions, paper", "here"]  # fmt: skip
@@ -386,7 +384,7 @@ def copies(values: dict[str, Any]) -> list[str]:
         ]
     if short := values["runs_too_short"]:
         return [
-            f"{short} of {count(values['runs'], 'sampling run')} have fewer than {FEWEST_INDEPENDENT} "
+            f"{short} of {count(values['runs'], 'sampling run')} have fewer than {FEWEST_INDEPENDENT:g} "
             "independent frames, too few to tell how long frames stay alike: what is left may still hold "
             "near copies, and the floor is a lower limit; sample longer, or give frames of more `starts`."
         ]

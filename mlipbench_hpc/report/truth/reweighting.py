@@ -32,17 +32,17 @@ def table(every: list[Study]) -> Table | None:
 
 def _cells(study: Study, committee: str, name: str) -> list[str]:
     """σ of own runs and by reweighting, number of usable and of all runs, verdicts; [] without any."""
-    made = [own for run in study.members(committee) if (own := run.get("reweight"))]
-    if not made:
+    reweighted = [own for run in study.members(committee) if (own := run.get("reweight"))]
+    if not reweighted:
         return []
-    usable = [own for own in made if own["verdict"] not in UNUSABLE]
+    usable = [own for own in reweighted if own["verdict"] not in UNUSABLE]
     spreads = [sigma for own in usable if (sigma := _sigma(own, name)) is not None]
     own_runs, ends = study.own(committee, name), (min(spreads), max(spreads)) if spreads else ()
-    verdicts = Counter(str(own["verdict"]) for own in made)
+    verdicts = Counter(str(own["verdict"]) for own in reweighted)
     return [
         number(own_runs.sigma, 2) if own_runs else NOTHING,
         " to ".join(number(end, 2) for end in ends) or NOTHING,
-        f"{len(usable)} of {len(made)}",
+        f"{len(usable)} of {len(reweighted)}",
         listed([f"{word}: {times}" for word, times in verdicts.items()]),
     ]
 

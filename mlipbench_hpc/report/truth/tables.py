@@ -42,8 +42,7 @@ COVERAGE = (
 FREE = (
     "Free ions: layers, and ΔF = −kT ln(share outer/share inner), with its standard error and 95 % interval "
     "from blocks, or from the scatter between runs where that is larger. Conditional on where ions began, "
-    "for "
-    "the reason in the last column; the error does not hold what other starts would give."
+    "for the reason in the last column; the error does not hold what other starts would give."
 )
 
 
@@ -54,7 +53,7 @@ def averages(study: Study) -> Table:
     truths = [study.reference(name) for name in numbers]
     runs = max((own.runs for own in truths if own), default=0)
     cells = [with_error(own.mean, own.se) if own else NOTHING for own in truths]
-    rows = [[study.spec.reference, str(runs), "", "", *_held(study, study.spec.reference, cells)]]
+    rows = [[study.spec.reference, str(runs), "", "", *_marked(study, study.spec.reference, cells)]]
     for committee in study.spec.committees:
         row = [committee, str(len(study.members(committee))), str(study.unstable(committee))]
         own = [study.own(committee, name) for name in numbers]
@@ -62,7 +61,7 @@ def averages(study: Study) -> Table:
             f"{with_error(one.mean, one.sampling)}; σ {number(one.sigma, 2)}" if one else NOTHING
             for one in own
         ]
-        rows.append([*row, _alpha(study, committee), *_held(study, committee, cells)])
+        rows.append([*row, _alpha(study, committee), *_marked(study, committee, cells)])
     return Table(f"{study.name}. {AVERAGES}", header, rows, open=True)
 
 
@@ -75,7 +74,7 @@ def _alpha(study: Study, committee: str) -> str:
     return number(alpha) + ends
 
 
-def _held(study: Study, name: str, cells: list[str]) -> list[str]:
+def _marked(study: Study, name: str, cells: list[str]) -> list[str]:
     """Numbers of a committee or the reference, those marked of which no conclusion is drawn."""
     numbers = zip(cells, study.spec.numbers, strict=True)
     return [

@@ -22,8 +22,7 @@ from mlipbench_hpc.architectures.dp_in_jax.blueprint import FILE
 from mlipbench_hpc.architectures.dp_in_jax.evaluator import DpInJax
 from mlipbench_hpc.architectures.interface import Evaluator
 from mlipbench_hpc.architectures.shared import probes
-from mlipbench_hpc.architectures.testing import Conformance, water
-from mlipbench_hpc.architectures.testing.subject import Subject
+from mlipbench_hpc.architectures.testing import KernelConformance, water
 from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.engines.interface import Engine
@@ -61,18 +60,11 @@ def test_energies_and_forces_are_those_of_deepmd_kit(name: str, dtype: str) -> N
         assert apart < 1e-5
 
 
-class TestDpInJax(Subject):
+class TestDpInJax(KernelConformance):
     adapter = adapter
     small: ClassVar[dict[str, Any]] = {}
-    test_gradient = Conformance.test_forces_are_minus_the_gradient_of_the_energy
-    test_batch = Conformance.test_a_batch_equals_single_frames
-    test_sizes = Conformance.test_frames_of_several_sizes_go_into_one_batch
-    test_translation = Conformance.test_lattice_translations_change_nothing_and_inputs_stay
-    test_rotation = Conformance.test_rotation_turns_the_forces
-    test_calculator = Conformance.test_the_calculator_equals_the_evaluator
-    test_bits = Conformance.test_a_fresh_calculator_gives_the_same_bits
-    test_elements = Conformance.test_the_calculator_follows_a_change_of_elements
-    test_far_atoms = Conformance.test_far_atoms_have_their_reference_energy_and_no_force
+    title = "DP by JAX"
+    elements = "H, O, Na"
 
     @classmethod
     def card(cls) -> Card:
@@ -92,12 +84,6 @@ class TestDpInJax(Subject):
         (low, _), (high, _) = (model.evaluate(one, 1) for one in moved)
         slope = -float((model.evaluate(frame, 1)[1] * shift).sum())
         assert (high[0] - low[0]) / 2e-4 == pytest.approx(slope, rel=1e-5)
-
-    def test_an_unknown_element_is_refused(self, model: Evaluator) -> None:
-        frames = water(1, seed=15)
-        gold = replace(frames, numbers=np.where(np.arange(18) == 4, 79, frames.numbers))
-        with pytest.raises(InputFailure, match="H, O, Na: it does not know Au"):
-            model.evaluate(gold, 1)
 
     def test_a_film_equals_one_with_enough_vacuum(self, model: Evaluator) -> None:
         frames = water(1, seed=26)
@@ -184,15 +170,3 @@ def test_weights_of_another_model_are_refused(copy: Path) -> None:
         np.savez(stream, **weights)
     with pytest.raises(TaskFailure, match=r"does not compute this model: on 3 frames .* leave `kernel` out"):
         adapter.load(copy, {}, "cpu", "float64")
-
-
-def test_answers_that_are_no_numbers_are_refused(copy: Path) -> None:
-    frames = Frames.load(copy / probes.NAME)
-    replace(frames, energies=np.full(3, np.nan)).save(copy / probes.NAME)
-    with pytest.raises(TaskFailure, match=r"up to nan eV/atom"):
-        adapter.load(copy, {}, "cpu", "float64")
-
-
-def test_a_folder_without_kernel_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputFailure, match="holds no DP by JAX model"):
-        adapter.load(tmp_path, {}, "cpu", "float64")

@@ -15,14 +15,12 @@ from water_engines import water_engine
 
 import mlipbench_hpc.architectures.mace as package
 from mlipbench_hpc.architectures.card import Card, load_card, merge
-from mlipbench_hpc.architectures.interface import Evaluator, KernelJob
+from mlipbench_hpc.architectures.interface import KernelJob
 from mlipbench_hpc.architectures.mace.evaluator import MaceEvaluator
 from mlipbench_hpc.architectures.mace.model import Blueprint, save_model
 from mlipbench_hpc.architectures.mace_symmetrix import adapter, library
 from mlipbench_hpc.architectures.mace_symmetrix.evaluator import KERNEL, MODEL
-from mlipbench_hpc.architectures.shared import probes
-from mlipbench_hpc.architectures.testing import Conformance, water
-from mlipbench_hpc.architectures.testing.subject import Subject
+from mlipbench_hpc.architectures.testing import Conformance, KernelConformance, water
 from mlipbench_hpc.contract.task import InputFailure, TaskFailure
 from mlipbench_hpc.data.frames import Frames
 from mlipbench_hpc.worker.engines.parity import TOLERANCES, Parity
@@ -58,19 +56,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepare
 
 
-class TestSymmetrix(Subject):
+class TestSymmetrix(KernelConformance):
     adapter = adapter
     small: ClassVar[dict[str, Any]] = SMALL
     sums: ClassVar[float] = 1e-9
-    test_gradient = Conformance.test_forces_are_minus_the_gradient_of_the_energy
-    test_batch = Conformance.test_a_batch_equals_single_frames
-    test_sizes = Conformance.test_frames_of_several_sizes_go_into_one_batch
-    test_translation = Conformance.test_lattice_translations_change_nothing_and_inputs_stay
-    test_rotation = Conformance.test_rotation_turns_the_forces
-    test_calculator = Conformance.test_the_calculator_equals_the_evaluator
-    test_bits = Conformance.test_a_fresh_calculator_gives_the_same_bits
-    test_elements = Conformance.test_the_calculator_follows_a_change_of_elements
-    test_far_atoms = Conformance.test_far_atoms_have_their_reference_energy_and_no_force
+    title = "MACE by symmetrix"
 
     @classmethod
     def card(cls) -> Card:
@@ -85,12 +75,6 @@ class TestSymmetrix(Subject):
         model = adapter.load(prepared("float64", max_L=1)[0], {}, "cpu", "float64")
         Conformance.test_forces_are_minus_the_gradient_of_the_energy(self, model)  # type: ignore[arg-type]
         Conformance.test_rotation_turns_the_forces(self, model)  # type: ignore[arg-type]
-
-    def test_an_unknown_element_is_refused(self, model: Evaluator) -> None:
-        frames = water(1, seed=15)
-        gold = replace(frames, numbers=np.where(np.arange(18) == 4, 79, frames.numbers))
-        with pytest.raises(InputFailure, match="H, O: it does not know Au"):
-            model.evaluate(gold, 1)
 
     def test_a_structure_that_is_not_periodic_is_as_by_mace_torch(self, trained: dict[str, Path]) -> None:
         """A cluster, some of whose coordinates are negative, without a cell; and a film along one axis."""
@@ -181,13 +165,6 @@ def test_a_kernel_of_another_model_is_refused(copy: Path) -> None:
         adapter.load(copy, {}, "cpu", "float64")
 
 
-def test_answers_that_are_no_numbers_are_refused(copy: Path) -> None:
-    frames = Frames.load(copy / probes.NAME)
-    replace(frames, energies=np.full(3, np.nan)).save(copy / probes.NAME)
-    with pytest.raises(TaskFailure, match=r"up to nan eV/atom"):
-        adapter.load(copy, {}, "cpu", "float64")
-
-
 def test_a_kernel_that_is_not_there_is_not_replaced_by_another_way(copy: Path) -> None:
     (copy / KERNEL).unlink()
     with pytest.raises(InputFailure, match="holds no compiled kernel"):
@@ -197,11 +174,6 @@ def test_a_kernel_that_is_not_there_is_not_replaced_by_another_way(copy: Path) -
 def test_a_kernel_of_another_precision_is_refused(copy: Path) -> None:
     with pytest.raises(InputFailure, match="in float64, not in float32"):
         adapter.load(copy, {}, "cpu", "float32")
-
-
-def test_a_folder_without_kernel_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputFailure, match="holds no MACE by symmetrix model"):
-        adapter.load(tmp_path, {}, "cpu", "float64")
 
 
 def test_what_the_compiler_says_is_passed_on(copy: Path) -> None:
