@@ -383,3 +383,29 @@ def test_positions_that_are_not_finite_are_refused(tmp_path: Path, capfd: Any) -
     write(tmp_path / "t.extxyz", atoms, format="extxyz")
     assert main(["analyse", str(tmp_path / "t.extxyz"), "--surface", "Au", "--out", str(tmp_path / "o")]) == 2
     assert "frame 1 holds positions that are not finite" in capfd.readouterr().err
+
+
+def test_a_campaign_opens_its_trajectories_before_it_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own environment reads them; where there is none, `validate` says what it did not look at."""
+    save(tmp_path, FRAME.numbers, moved())
+    text = (Path(__file__).parents[1] / "campaigns" / "quickstart.yaml").read_text()
+    entry = (
+        "trajectories:\n  dft: {files: [t.xtc], format: %s, frame_every: 2 fs, temperature: 300 K, %s}\n"
+    )
+    campaign = tmp_path / "own.yaml"
+    campaign.write_text(text + entry % ("xtc", "topology: t.pdb"))
+    assert main(["validate", str(campaign)]) == 0
+    assert "trajectories dft: 1 file in the format xtc" in capsys.readouterr().out
+    campaign.write_text(text + entry % ("xtc", "equilibration: 10 fs"))
+    assert main(["validate", str(campaign)]) == 2
+    assert (
+        "trajectories.dft.files[0]: the trajectory: XTC names no atoms; state `topology`"
+        in capsys.readouterr().err
+    )
+    campaign.write_text(text + entry % ("trr", "topology: t.pdb"))
+    site = tmp_path / "bare.yaml"
+    site.write_text(f"name: bare\nscheduler: local\nruntime: venv\nenvironments: {{analysis: {tmp_path / 'none'}}}\n")
+    assert main(["validate", str(campaign), "--site", str(site)]) == 0
+    assert "look at trajectories dft: not opened" in capsys.readouterr().out

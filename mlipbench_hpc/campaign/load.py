@@ -22,7 +22,7 @@ from mlipbench_hpc.campaign.parts import check_parts
 from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem
 from mlipbench_hpc.campaign.recorded import SECTION as RECORDED
-from mlipbench_hpc.campaign.recorded import RecordedFiles, look
+from mlipbench_hpc.campaign.recorded import Opener, RecordedFiles, check_content, look
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
 from mlipbench_hpc.campaign.unfold import check_studies, unfold
@@ -82,15 +82,16 @@ def load_campaign(path: Path) -> Campaign:
     return _examine(path, None, with_data=False).campaign
 
 
-def validate(path: Path, cache: Path | None = None) -> Validated:
+def validate(path: Path, cache: Path | None = None, opener: Opener | None = None) -> Validated:
     """The campaign and its data; raises CampaignError with every mistake in either.
 
-    cache: folder where facts about unchanged data files are remembered.
+    cache: folder where facts about unchanged data files are remembered; opener: opens trajectories, whose
+    readers are not installed here; without it they are hashed alone.
     """
-    return _examine(path, cache, with_data=True)
+    return _examine(path, cache, True, opener)
 
 
-def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
+def _examine(path: Path, cache: Path | None, with_data: bool, opener: Opener | None = None) -> Validated:
     source, lines, problems = parse(path)
     unfolded = unfold(source)
     document = unfolded.document
@@ -106,6 +107,7 @@ def _examine(path: Path, cache: Path | None, with_data: bool) -> Validated:
         wrong += check_checkpoints(known.campaign, known.checkpoints, known.datasets, architectures)
         wrong += check_parts(written, known.campaign)
         wrong += check_studies(known.campaign, known.datasets, known.systems)
+        wrong += check_content(known.campaign, known.recorded, opener, cache) if opener else []
     problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
     if campaign is None or problems:
         raise CampaignError(problems)

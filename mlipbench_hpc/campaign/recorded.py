@@ -1,14 +1,21 @@
 """The user's trajectories: where their files lie, their digests, what cannot be right about an entry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlipbench_hpc.campaign.files import path_digest
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Campaign, RecordedRun
+from mlipbench_hpc.contract.folder import read_json, write_json
+from mlipbench_hpc.contract.key import digest
 
 SECTION = "trajectories"
+# Of the worker's readers of trajectories: raised when they may refuse other files.
+READER = 1
+# What opens files where their readers are installed: from parameters and paths of each, what is wrong with it.
+Opener = Callable[[Sequence[Mapping[str, Any]]], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,40 @@ def _twice(place: Place, runs: tuple[RecordedFile, ...]) -> Iterator[Mistake]:
             message = f"the same content as file {known[run.sha256]}"
             yield Mistake((*place, "files", index), message, str(run.path), "independent runs")
         known.setdefault(run.sha256, index)
+
+
+def record_parameters(campaign: Campaign, name: str, files: RecordedFiles) -> list[dict[str, Any]]:
+    """Parameters of the `record` task of each file."""
+    entry = campaign.trajectories[name]
+    shared: dict[str, Any] = {
+        "format": entry.format, "frame_every": entry.frame_every, "cell": entry.cell or [],
+        "elements": entry.elements, "metal": campaign.analysis.profiles.metal,
+        "topology_ending": files.topology.ending if files.topology else "",
+    }  # fmt: skip
+    return [shared | {"ending": run.ending} for run in files.runs]
+
+
+def check_content(
+    campaign: Campaign, recorded: Mapping[str, RecordedFiles], opener: Opener, cache: Path | None
+) -> Iterator[Mistake]:
+    """Files that cannot be read as their entries say; those that can are remembered in the folder `cache`."""
+    waiting: dict[Place, tuple[RecordedFile, dict[str, Any], Path | None]] = {}
+    for name, files in recorded.items():
+        topology = files.topology
+        for index, parameters in enumerate(record_parameters(campaign, name, files)):
+            run = files.runs[index]
+            state = [READER, run.sha256, topology.sha256 if topology else "", parameters]
+            memory = cache / f"{digest(['trajectory', state])}.json" if cache else None
+            paths = {"trajectory": str(run.path), "topology": str(topology.path) if topology else ""}
+            if memory is None or read_json(memory) is None:
+                waiting[SECTION, name, "files", index] = run, parameters | paths, memory
+    wrong = opener([given for _, given, _ in waiting.values()]) if waiting else []
+    for (place, (run, _, memory)), message in zip(waiting.items(), wrong, strict=True):
+        if message:
+            yield Mistake(place, message, str(run.path), "a trajectory that can be read as the entry says")
+        elif memory:
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            write_json(memory, {"sha256": run.sha256})
 
 
 def ending(path: Path) -> str:

@@ -19,7 +19,8 @@ def add_verbs(verbs: Subparsers) -> None:
     """The four verbs."""
     text = "check a campaign and its data: every mistake at once, nothing is run"
     # It runs nothing, so that it needs no site; without one the models are judged for this machine.
-    add_campaign_verb(verbs, "validate", validate, text).set_defaults(needs_site=False)
+    checked = add_campaign_verb(verbs, "validate", validate, text)
+    checked.set_defaults(needs_site=False, opens_trajectories=True)
     text = "print the campaign with the entries that its studies make in their place"
     add_campaign_verb(verbs, "unfold", unfolded, text).set_defaults(needs_site=False)
     add_campaign_verb(verbs, "environments", environments, "the environments a campaign needs, one a line")
@@ -31,6 +32,9 @@ def add_verbs(verbs: Subparsers) -> None:
 
 def validate(session: Session) -> int:
     """Say that the campaign is valid, and what its data hold."""
+    from mlipbench_hpc.cli.trajectories import NOT_OPENED
+    from mlipbench_hpc.report.text import count
+
     campaign = session.validated.campaign
     _ = session.devices  # A model that the site's devices cannot compute is a mistake of the campaign.
     print(f"{session.path} is valid: campaign `{campaign.name}`")
@@ -41,7 +45,11 @@ def validate(session: Session) -> int:
     for name, facts in session.validated.datasets.items():
         print(f"  dataset {name}: {facts.describe()}")
         print_lines(f"    {line}" for line in facts.understood)
+    for name, entry in campaign.trajectories.items():
+        print(f"  trajectories {name}: {count(len(entry.files), 'file')} in the format {entry.format}")
     print_lines(studies(campaign))
+    if campaign.trajectories and session.opener is None:
+        print(f"  look at trajectories {', '.join(campaign.trajectories)}: {NOT_OPENED}")
     print_lines([*remarks(session.validated), *session.idle_gpus])
     return 0
 

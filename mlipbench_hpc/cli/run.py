@@ -20,6 +20,7 @@ EXIT_UNFINISHED = 1
 def add_verbs(verbs: Subparsers) -> None:
     """Both verbs."""
     parser = add_campaign_verb(verbs, "run", run, "run what is missing, then write the report")
+    parser.set_defaults(opens_trajectories=True)
     add_lock(parser)
     parser.add_argument("--submit", action="store_true", help="drive from a small job of its own")
     parser.add_argument("--submitted", action="store_true", help=argparse.SUPPRESS)

@@ -17,6 +17,7 @@ from mlipbench_hpc.runtime.trouble import Trouble
 if TYPE_CHECKING:
     from mlipbench_hpc.architectures.card import InstalledArchitecture
     from mlipbench_hpc.campaign.load import Validated
+    from mlipbench_hpc.campaign.recorded import Opener
     from mlipbench_hpc.campaign.site import Site
     from mlipbench_hpc.plan.expand import Setting
     from mlipbench_hpc.plan.graph import Planned, Snapshot, State
@@ -60,8 +61,16 @@ class Session:
 
         # A command that needs no site leaves no new store behind.
         has_store = self.options.needs_site or self.root.is_dir()
-        validated = validate(self.path, cache=self.store.root / "facts" if has_store else None)
+        cache = self.store.root / "facts" if has_store else None
+        validated = validate(self.path, cache, self.opener if self.options.opens_trajectories else None)
         return self._part(validated) if self.options.part else validated
+
+    @cached_property
+    def opener(self) -> Opener | None:
+        """What opens the user's trajectories; None where the environment that reads them is not set up."""
+        from mlipbench_hpc.cli.trajectories import opener
+
+        return opener(self.site.environments)
 
     def _part(self, validated: Validated) -> Validated:
         from mlipbench_hpc.campaign.parts import NoPart, part_of

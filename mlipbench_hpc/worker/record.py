@@ -1,7 +1,9 @@
 """record: a trajectory of another program in this suite's format, as a run that nothing here drove."""
 
+import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +25,41 @@ def run(context: Context) -> dict[str, Any]:
 
     `time_ps`: length of the frames, each for the interval that the campaign states; `warnings` of the reader.
     """
+    given = context.parameters
+    trajectory = context.input("trajectory")
+    topology = context.input("topology") if given["topology_ending"] else None
+    with opened(given, trajectory, topology) as source:
+        return read(context, source)
+
+
+@contextmanager
+def opened(given: dict[str, Any], trajectory: Path, topology: Path | None) -> Iterator[Foreign]:
+    """A trajectory in one cell, read as the parameters of a `record` task say.
+
+    Raises InputFailure, also for what is done with it, in words without paths.
+    """
     with tempfile.TemporaryDirectory(prefix="mlipbench-") as folder:
-        request = request_of(context, Path(folder))
+        request = request_of(given, trajectory, topology, Path(folder))
         try:
-            return read(context, open_foreign(request))
+            source = open_foreign(request)
+            if source.cut is not None:
+                raise InputFailure("the height of the cell changes, or z is open; expected a run in one cell")
+            yield source
         except InputFailure as error:
             raise InputFailure(in_words(str(error), request["shown"])) from error
 
 
 def in_words(message: str, shown: dict[str, str]) -> str:
-    """A reader's message, with the user's words for temporary files, by path."""
+    """A reader's message, with the user's words for temporary files, by path, and keys of campaigns."""
     for path, words in shown.items():
         message = message.replace(path, words) if path else message
-    return message
+    message = message.replace("A B C [α β γ] in Å and degrees", "with three edges, such as 10 Å")
+    named = re.sub(r"--([a-z-]+)", lambda option: f"`{option[1].replace('-', '_')}`", message)
+    return named.replace("pass `", "state `").replace("`frame_every` PS", "`frame_every`")
 
 
 def read(context: Context, source: Foreign) -> dict[str, Any]:
     """Write what is read; returns the values of the task."""
-    if source.cut is not None:
-        raise InputFailure("the height of the cell changes, or z is open; expected a run in one cell")
     step = context.parameters["frame_every"]
     frames = write(context, source, step)
     missing = [f"{name} is truncated: {frames} whole frames are read" for name in source.truncated]
@@ -53,26 +71,27 @@ def read(context: Context, source: Foreign) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def request_of(context: Context, folder: Path) -> dict[str, Any]:
+def request_of(
+    given: dict[str, Any], trajectory: Path, topology: Path | None, folder: Path
+) -> dict[str, Any]:
     """Request as that of `mlipbench analyse`, with links in `folder` whose names have the files' endings."""
-    given = context.parameters
-    metal, ending = given["metal"], given["topology_ending"]
-    trajectory = linked(context, folder, "trajectory", given["ending"])
-    topology = str(linked(context, folder, "topology", ending)) if ending else ""
+    metal = given["metal"]
+    link = linked(trajectory, folder, "trajectory", given["ending"])
+    names = linked(topology, folder, "topology", given["topology_ending"]) if topology else ""
     return {
-        "trajectory": [str(trajectory)], "format": given["format"], "topology": topology,
-        "shown": {str(trajectory): "the trajectory", topology: "its topology"},
+        "trajectory": [link], "format": given["format"], "topology": names,
+        "shown": {link: "the trajectory", names: "its topology"},
         "surface": [metal] if isinstance(metal, str) else metal, "ions": [],
         **{name: given[name] for name in ("cell", "elements", "frame_every")},
     }  # fmt: skip
 
 
-def linked(context: Context, folder: Path, role: str, ending: str) -> Path:
-    """Link to an input of the task, for readers that judge by a name's ending, beside no other file."""
+def linked(path: Path, folder: Path, role: str, ending: str) -> str:
+    """Link to a file, for readers that judge by a name's ending, beside no other file."""
     (folder / role).mkdir()
     link = folder / role / f"{role}{ending}"
-    link.symlink_to(context.input(role).resolve())
-    return link
+    link.symlink_to(path.resolve())
+    return str(link)
 
 
 def write(context: Context, source: Foreign, step: float) -> int:

@@ -1,7 +1,8 @@
 """The user's trajectories in a campaign: found, pinned, planned, and named where a reference run stands."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from studied import STUDIED
@@ -84,6 +85,29 @@ def test_each_file_is_read_and_analysed_and_its_content_is_in_the_key(tmp_path: 
 def test_mistakes(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in TEXT
     assert any(said in problem for problem in problems(tmp_path, TEXT.replace(old, new, 1)))
+
+
+def test_files_are_opened_once_by_what_has_their_readers(tmp_path: Path) -> None:
+    """A refused file is opened again; one that was read is remembered until the entry, or the file, changes."""
+    path, cache, opened = write(tmp_path), tmp_path / "cache", list[list[str]]()
+
+    def opener(files: Sequence[Mapping[str, Any]]) -> list[str]:
+        opened.append([Path(one["trajectory"]).name for one in files])
+        assert all(one["frame_every"] == pytest.approx(0.004) and not one["topology"] for one in files)
+        return ["" if one["trajectory"].endswith("one.xyz") else "no cell in it" for one in files]
+
+    with pytest.raises(
+        CampaignError, match=r"trajectories.dft.files\[1\]: no cell in it; received .*two.xyz"
+    ):
+        validate(path, cache, opener)
+    (tmp_path / "two.xyz").write_text("changed\n")
+    with pytest.raises(CampaignError):
+        validate(path, cache, opener)
+    path.write_text(path.read_text().replace("one.xyz, two.xyz", "one.xyz"))
+    assert validate(path, cache, opener).recorded["dft"].runs[0].ending == ".xyz"
+    path.write_text(path.read_text().replace("format: extxyz\n    frame", "format: xyz\n    frame"))
+    validate(path, cache, opener)
+    assert opened == [["one.xyz", "two.xyz"], ["two.xyz"], ["one.xyz"]]
 
 
 def test_copies_of_one_file_are_no_independent_runs(tmp_path: Path) -> None:

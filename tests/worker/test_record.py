@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from foreign_files import CELL, POSITIONS, lattice, moved, xyz
 
-from mlipbench_hpc.contract.folder import Store, read_json
+from mlipbench_hpc.contract.folder import Store, read_json, write_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_OF_FAILURE, Task
 from mlipbench_hpc.data.trajectory import open_trajectory
+from mlipbench_hpc.worker import recorded_files
 from mlipbench_hpc.worker.__main__ import attempt
 
 READ = {
@@ -77,7 +78,7 @@ def test_it_is_analysed_as_a_run_without_energies(store: Store, tmp_path: Path) 
     ("text", "changes", "said"),
     [
         ("", {"format": "xdatcar"}, "the trajectory"),
-        ("2\nno cell\nAr 0 0 0\nAr 1 2 3\n", {}, "cell"),
+        ("2\nno cell\nAr 0 0 0\nAr 1 2 3\n", {}, "state `cell` with three edges, such as 10 Å"),
         ("nothing\n", {}, "the trajectory"),
     ],
 )
@@ -89,3 +90,22 @@ def test_what_cannot_be_read_is_refused(
     assert failure["kind"] == "input"
     assert said in failure["message"]
     assert "/tmp" not in failure["message"]
+
+
+def test_files_are_opened_before_a_campaign_runs(tmp_path: Path) -> None:
+    """One that can be read, one cut in its first frame, one of another format."""
+    good, out = written(tmp_path, moved(3)), tmp_path / "out"
+    half = tmp_path / "half.xyz"
+    half.write_text(good.read_text()[:200])
+    files = [
+        READ | {"trajectory": str(path), "topology": "", "format": kind}
+        for path, kind in ((good, "extxyz"), (half, "extxyz"), (good, "xtc"))
+    ]
+    out.mkdir()
+    write_json(tmp_path / "request.json", {"files": files, "out": str(out)})
+    assert recorded_files.main([str(tmp_path / "request.json")]) == 0
+    right, cut, other = read_json(out / "wrong.json")
+    assert right == ""
+    assert "no whole frame" in cut
+    assert "it does not begin as its format should" in other
+    assert str(tmp_path) not in cut + other
