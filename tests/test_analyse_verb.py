@@ -391,9 +391,7 @@ def test_a_campaign_opens_its_trajectories_before_it_runs(
     """Its own environment reads them; where there is none, `validate` says what it did not look at."""
     save(tmp_path, FRAME.numbers, moved())
     text = (Path(__file__).parents[1] / "campaigns" / "quickstart.yaml").read_text()
-    entry = (
-        "trajectories:\n  dft: {files: [t.xtc], format: %s, frame_every: 2 fs, temperature: 300 K, %s}\n"
-    )
+    entry = "trajectories:\n  dft: {files: [t.xtc], format: %s, frame_every: 2 fs, temperature: 300 K, %s}\n"
     campaign = tmp_path / "own.yaml"
     campaign.write_text(text + entry % ("xtc", "topology: t.pdb"))
     assert main(["validate", str(campaign)]) == 0
@@ -406,6 +404,8 @@ def test_a_campaign_opens_its_trajectories_before_it_runs(
     )
     campaign.write_text(text + entry % ("trr", "topology: t.pdb"))
     site = tmp_path / "bare.yaml"
-    site.write_text(f"name: bare\nscheduler: local\nruntime: venv\nenvironments: {{analysis: {tmp_path / 'none'}}}\n")
+    site.write_text(
+        f"name: bare\nscheduler: local\nruntime: venv\nenvironments: {{analysis: {tmp_path / 'none'}}}\n"
+    )
     assert main(["validate", str(campaign), "--site", str(site)]) == 0
     assert "look at trajectories dft: not opened" in capsys.readouterr().out

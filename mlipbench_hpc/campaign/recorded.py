@@ -14,7 +14,7 @@ from mlipbench_hpc.contract.key import digest
 SECTION = "trajectories"
 # Of the worker's readers of trajectories: raised when they may refuse other files.
 READER = 1
-# What opens files where their readers are installed: from parameters and paths of each, what is wrong with it.
+# What opens files where their readers are installed: what is wrong with each, from its parameters and paths.
 Opener = Callable[[Sequence[Mapping[str, Any]]], Sequence[str]]
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "analysis"
 NOT_OPENED = (
-    f"not opened, because `{ENVIRONMENT}`, the environment of their readers, is not set up here: a mistake in "
-    f"them shows when the campaign runs (`make setup ENVS={ENVIRONMENT}` opens them now)"
+    f"not opened, because `{ENVIRONMENT}`, the environment of their readers, is not set up here: a mistake "
+    f"in them shows when the campaign runs (`make setup ENVS={ENVIRONMENT}` opens them now)"
 )
 
 

@@ -5,8 +5,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from mlipbench_hpc.campaign.spec import Name, Spec
-from mlipbench_hpc.campaign.study import Asked, Entry, Study
+from mlipbench_hpc.campaign.problem import Mistake
+from mlipbench_hpc.campaign.spec import MolecularDynamics, Name, Spec
+from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
+from mlipbench_hpc.studies.shared.protocol import without_interface
 
 KIND = "dynamics"
 
@@ -29,4 +31,21 @@ def unfold(_: Asked[Any]) -> Iterator[Entry]:
     return iter(())
 
 
-STUDY = Study(KIND, "Interfacial dynamics", InterfacialDynamics, unfold, references={"runs": "md"})
+def check(examined: Examined[InterfacialDynamics]) -> Iterator[Mistake]:
+    """Runs without interfacial water, and runs at two temperatures, whose functions differ by that alone."""
+    campaign, first = examined.campaign, None
+    for index, name in enumerate(examined.spec.runs):
+        run = campaign.md.get(name) or campaign.trajectories.get(name)
+        first = first or run
+        if run is None or first is None:
+            continue
+        if isinstance(run, MolecularDynamics):
+            yield from without_interface(("runs", index), name, run, examined)
+        if run.temperature != first.temperature:
+            received, expected = (f"{one.temperature:g} K" for one in (run, first))
+            yield Mistake(("runs", index), f"{name} is at another temperature", received, expected)
+
+
+STUDY = Study(
+    KIND, "Interfacial dynamics", InterfacialDynamics, unfold, references={"runs": "md"}, check=check
+)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Name, RunProtocol, Spec, Start
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
-from mlipbench_hpc.studies.shared.protocol import other_atoms
+from mlipbench_hpc.studies.shared.protocol import other_state
 
 KIND = "foundation"
 
@@ -48,14 +48,11 @@ def check(examined: Examined[Foundation]) -> Iterator[Mistake]:
     if model and not (model.checkpoint or model.initial):
         expected = "a model with `checkpoint` or `initial`"
         yield Mistake(("model",), "trained from nothing", repr(spec.model), expected)
-    facts = (examined.datasets, examined.systems)
-    for place, name in enumerate(spec.against):
-        other = campaign.md.get(name)
-        if own and other:
-            yield from other_atoms(("against", place), other, own, campaign, facts)
-            if other.temperature != own.temperature:
-                temperatures = [f"{run.temperature:g} K" for run in (other, own)]
-                yield Mistake(("against", place), f"{name} is at another temperature", *temperatures)
+    partners: dict[Place, str] = {("against", index): name for index, name in enumerate(spec.against)}
+    partners |= {("reference",): spec.reference} if spec.reference else {}
+    if own:
+        for place, name in partners.items():
+            yield from other_state(place, name, own, examined)
 
 
 REFERENCES = {"against": "md", "reference": "md"}

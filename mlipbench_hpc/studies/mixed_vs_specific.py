@@ -1,15 +1,16 @@
 """mixed-vs-specific: models of one charge state and of several (Fig. 4, 6, S1, S4 and S11, Table S-III)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mlipbench_hpc.campaign.problem import Place
+from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Count, Draw, Name, RunProtocol, Spec, Start, Symbol
 from mlipbench_hpc.campaign.spec.models import Amount
-from mlipbench_hpc.campaign.study import Asked, Entry, Study
+from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
+from mlipbench_hpc.studies.shared.protocol import other_state
 
 KIND = "mixed-vs-specific"
 SPECIFIC, MIXED, SMALL, WITHOUT = "specific", "mixed", "small-mixed", "without"
@@ -157,6 +158,18 @@ def _run(asked: Asked[MixedVsSpecific], arm: Arm, model: str, place: int) -> Ent
     return Entry("md", run_name(asked.name, arm, model, ions), content, origins)
 
 
-STUDY = Study(
-    KIND, "Mixed and specific training", MixedVsSpecific, unfold, {"references": "md"}, reweighted=True
-)
+def check(examined: Examined[MixedVsSpecific]) -> Iterator[Mistake]:
+    """A reference that no target matches in atoms, cell and temperature."""
+    spec, known = examined.spec, examined.campaign.md
+    mixed = Arm(MIXED)
+    names = [run_name(examined.name, mixed, spec.models[0], target.ions) for target in spec.targets]
+    runs = [known[name] for name in names if name in known]
+    for index, name in enumerate(spec.references):
+        wrong = [[*other_state(("references", index), name, run, examined)] for run in runs]
+        if wrong and all(wrong):
+            first, expected = wrong[0][0], dict.fromkeys(own[0].expected for own in wrong)
+            message = f"no target runs as it does: {first.message}" if len(runs) > 1 else first.message
+            yield replace(first, message=message, expected=" or ".join(expected))
+
+
+STUDY = Study(KIND, "Mixed and specific training", MixedVsSpecific, unfold, {"references": "md"}, True, check)

@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mlipbench_hpc.campaign.problem import Mistake
 from mlipbench_hpc.campaign.spec import Name, Spec
-from mlipbench_hpc.campaign.study import Asked, Entry, Study
+from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 
 KIND = "polarization"
 
@@ -29,4 +30,14 @@ def unfold(_: Asked[Any]) -> Iterator[Entry]:
     return iter(())
 
 
-STUDY = Study(KIND, "Polarization", Polarization, unfold, references={"datasets": "datasets"})
+def check(examined: Examined[Polarization]) -> Iterator[Mistake]:
+    """Datasets of which no frame knows its dipole."""
+    for index, name in enumerate(examined.spec.datasets):
+        facts = examined.datasets.get(name)
+        if facts and not facts.dipoles:
+            received = f"dipole known of 0 of {facts.frames} frames"
+            expected = "labels with `dipole`, or of a reference potential that gives it"
+            yield Mistake(("datasets", index), f"the labels of {name} hold no dipole", received, expected)
+
+
+STUDY = Study(KIND, "Polarization", Polarization, unfold, references={"datasets": "datasets"}, check=check)

@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mlipbench_hpc.campaign.problem import Mistake
 from mlipbench_hpc.campaign.quantity import Length
 from mlipbench_hpc.campaign.spec import Name, Spec
-from mlipbench_hpc.campaign.study import Asked, Entry, Study
+from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
+from mlipbench_hpc.studies.shared.protocol import elements_of, in_words, without_interface
 
 KIND = "solvation"
 
@@ -34,4 +36,18 @@ def unfold(_: Asked[Any]) -> Iterator[Entry]:
     return iter(())
 
 
-STUDY = Study(KIND, "Solvation of ions", Solvation, unfold, references={"runs": "md"})
+def check(examined: Examined[Solvation]) -> Iterator[Mistake]:
+    """Runs without an ion above a metal under water."""
+    campaign = examined.campaign
+    for index, name in enumerate(examined.spec.runs):
+        if run := campaign.md.get(name):
+            wrong = [*without_interface(("runs", index), name, run, examined)]
+            elements = elements_of(run, examined)
+            ions = elements - {"H", "O", *campaign.analysis.profiles.metals}
+            if not wrong and elements and not ions:
+                expected = "a run that starts with ions"
+                yield Mistake(("runs", index), f"{name} starts without ions", in_words(elements), expected)
+            yield from wrong
+
+
+STUDY = Study(KIND, "Solvation of ions", Solvation, unfold, references={"runs": "md"}, check=check)

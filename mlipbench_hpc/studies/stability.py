@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from mlipbench_hpc.campaign.problem import Place
+from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Name, RunProtocol, Start
-from mlipbench_hpc.campaign.study import Asked, Entry, Study
+from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
+from mlipbench_hpc.studies.shared.protocol import other_state
 from mlipbench_hpc.studies.shared.sizes import Sized, committee_name, trained
 
 KIND = "stability"
@@ -61,4 +62,12 @@ def _run(asked: Asked[StabilityStudy], model: str, size: int, repeat: int) -> En
     return Entry("md", run_name(asked.name, model, size, repeat), content, origins)
 
 
-STUDY = Study(KIND, "Stability", StabilityStudy, unfold, references={"reference": "md"})
+def check(examined: Examined[StabilityStudy]) -> Iterator[Mistake]:
+    """A reference of other atoms or another temperature than the runs."""
+    spec = examined.spec
+    own = examined.campaign.md.get(run_name(examined.name, spec.models[0], spec.sizes[0], 0))
+    if own and spec.reference:
+        yield from other_state(("reference",), spec.reference, own, examined)
+
+
+STUDY = Study(KIND, "Stability", StabilityStudy, unfold, references={"reference": "md"}, check=check)

@@ -1,4 +1,4 @@
-"""`python -m mlipbench_hpc.worker.recorded_files request.json`: a campaign's trajectories, opened before it runs."""
+"""`python -m mlipbench_hpc.worker.recorded_files request.json`: trajectories, opened before a run."""
 
 import sys
 import warnings

@@ -88,7 +88,7 @@ def test_mistakes(tmp_path: Path, old: str, new: str, said: str) -> None:
 
 
 def test_files_are_opened_once_by_what_has_their_readers(tmp_path: Path) -> None:
-    """A refused file is opened again; one that was read is remembered until the entry, or the file, changes."""
+    """A refused file is opened again; one that was read is remembered until it, or its entry, changes."""
     path, cache, opened = write(tmp_path), tmp_path / "cache", list[list[str]]()
 
     def opener(files: Sequence[Mapping[str, Any]]) -> list[str]:

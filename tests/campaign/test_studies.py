@@ -192,7 +192,8 @@ def test_a_study_that_makes_nothing_names_runs_that_are_there(
     tmp_path: Path, runs: str, path: str, said: str
 ) -> None:
     text = f"{STUDIED}  motion: {{kind: dynamics, runs: {runs}}}\n"
-    (problem,) = problems_of(tmp_path, text)
+    argon = "crystal starts without interfacial water"
+    (problem,) = (one for one in problems_of(tmp_path, text) if argon not in str(one))
     assert (problem.path, problem.line) == (path, len(text.splitlines()))
     assert said in str(problem)
     assert load_campaign(write_studied(tmp_path, text.replace(runs, "[crystal, heat-chain]")))

@@ -1,6 +1,6 @@
 """Runs that are compared differ in what drives them alone: what else would make part of their difference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mlipbench_hpc.campaign.origins import origins
@@ -9,6 +9,8 @@ from mlipbench_hpc.campaign.runs import start_of
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, RunProtocol, Spec
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.campaign.splits import Facts
+from mlipbench_hpc.campaign.study import Examined
+from mlipbench_hpc.data.formulas import atoms_in
 from mlipbench_hpc.potentials.card import cards
 
 # Keys of a run that change averages, with the unit of their numbers.
@@ -39,6 +41,43 @@ def _in_words(value: Any, unit: str) -> str:
     if isinstance(value, float):
         return f"{value:g} {unit}".strip()
     return "none" if value is None else str(value)
+
+
+def other_state(
+    place: Place, name: str, own: MolecularDynamics, examined: Examined[Any]
+) -> Iterator[Mistake]:
+    """The run, or recorded one, at `place` whose atoms, cell or temperature are not those of `own`.
+
+    What a recorded run's files hold is not known here.
+    """
+    campaign = examined.campaign
+    other = campaign.md.get(name) or campaign.trajectories.get(name)
+    if isinstance(other, MolecularDynamics):
+        yield from other_atoms(place, other, own, campaign, (examined.datasets, examined.systems))
+    if other and other.temperature != own.temperature:
+        temperatures = [f"{run.temperature:g} K" for run in (other, own)]
+        yield Mistake(place, f"{name} is at another temperature", *temperatures)
+
+
+def elements_of(run: MolecularDynamics, examined: Examined[Any]) -> set[str]:
+    """Elements of the frames that a run starts from; empty where they are not known."""
+    formulas = _compositions(run, (examined.datasets, examined.systems))
+    return {symbol for formula in formulas for symbol in atoms_in(formula)}
+
+
+def without_interface(
+    place: Place, name: str, run: MolecularDynamics, examined: Examined[Any]
+) -> Iterator[Mistake]:
+    """A run at `place` that starts without water, or without the metal of `analysis.profiles`."""
+    elements, metals = elements_of(run, examined), examined.campaign.analysis.profiles.metals
+    if elements and not ({"H", "O"} <= elements and elements & {*metals}):
+        expected = f"a run that starts with water on {' or '.join(metals)} (`analysis.profiles.metal`)"
+        yield Mistake(place, f"{name} starts without interfacial water", in_words(elements), expected)
+
+
+def in_words(elements: Iterable[str]) -> str:
+    """Elements by name."""
+    return ", ".join(sorted(elements))
 
 
 def other_atoms(
