@@ -312,7 +312,7 @@ def frames_facts(frames: "Frames") -> DatasetFacts:
     compositions = dict(Counter(formulas))
     places = {name: place for place, name in enumerate(compositions)}
     kinds = np.array([places[formula] for formula in formulas])
-    orders = [consecutive(frames.atoms(index).get_masses().tolist()) for index in range(len(frames))]
+    orders = [consecutive(frames.masses_of(index).tolist()) for index in range(len(frames))]
     masses = {order: place for place, order in enumerate(dict.fromkeys(orders))}
     return DatasetFacts(
         sha256="",

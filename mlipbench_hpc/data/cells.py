@@ -22,8 +22,15 @@ def is_valid(cell: Floats, pbc: NDArray[np.bool_]) -> bool:
     return not pbc.any() or float(np.linalg.svd(cell, compute_uv=False).min()) > THINNEST_A
 
 
-def is_placed(frames: Frames, index: int) -> bool:
-    """True where a frame has atoms, all positions are finite, and its cell is valid."""
-    positions = frames.positions[frames.atoms_of(index)]
-    known = len(positions) > 0 and bool(np.isfinite(positions).all())
-    return known and is_valid(frames.cells[index], frames.pbc[index])
+def valid(frames: Frames) -> NDArray[np.bool_]:
+    """Of each frame (F,), whether its cell is valid."""
+    finite = np.isfinite(frames.cells).all(axis=(1, 2))
+    cells = np.where(finite.reshape(-1, 1, 1), frames.cells, 0.0)
+    thinnest = np.linalg.svd(cells, compute_uv=False).min(axis=1, initial=np.inf)
+    return np.asarray(finite & ((thinnest > THINNEST_A) | ~frames.pbc.any(axis=1)))
+
+
+def placed(frames: Frames) -> NDArray[np.bool_]:
+    """Of each frame (F,), whether it has atoms, all positions are finite, and its cell is valid."""
+    lost = frames.frame_of_atom()[~np.isfinite(frames.positions).all(axis=1)]
+    return valid(frames) & (frames.sizes > 0) & ~np.isin(np.arange(len(frames)), lost)

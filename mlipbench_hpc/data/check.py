@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlipbench_hpc.data import lengths
-from mlipbench_hpc.data.cells import RULE, is_valid
+from mlipbench_hpc.data.cells import RULE, placed, valid
 from mlipbench_hpc.data.duplicates import duplicates
 from mlipbench_hpc.data.frames import Floats, Frames
 
@@ -132,19 +132,15 @@ def _per_frame(frames: Frames, bad_atoms: NDArray[np.bool_]) -> Iterator[tuple[i
 
 
 def _cells(frames: Frames) -> Iterator[DataProblem]:
-    for index in range(len(frames)):
-        if not is_valid(frames.cells[index], frames.pbc[index]):
-            received = np.array2string(frames.cells[index], separator=",").replace("\n", "")
-            flags = "".join("FT"[int(flag)] for flag in frames.pbc[index])
-            yield DataProblem(index, "periodic cell without volume", f"{received}, pbc {flags}", RULE)
+    for index in np.flatnonzero(~valid(frames)).tolist():
+        received = np.array2string(frames.cells[index], separator=",").replace("\n", "")
+        flags = "".join("FT"[int(flag)] for flag in frames.pbc[index])
+        yield DataProblem(index, "periodic cell without volume", f"{received}, pbc {flags}", RULE)
 
 
 def _close_atoms(frames: Frames) -> Iterator[DataProblem]:
-    for index in range(len(frames)):
+    for index in np.flatnonzero(placed(frames) & (frames.sizes > 1)).tolist():
         positions = frames.positions[frames.atoms_of(index)]
-        valid = is_valid(frames.cells[index], frames.pbc[index])
-        if len(positions) < 2 or not valid or not np.isfinite(positions).all():
-            continue
         distance, pair = closest_pair(positions, frames.cells[index], frames.pbc[index])
         if distance < CLOSEST_A:
             received = f"{distance:.3f} Å between atoms {pair[0]} and {pair[1]}"

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,6 +15,8 @@ from mlipbench_hpc.data.units import ENERGY_EV, FORCE_EV_PER_A, LENGTH_A
 # the trapezoid rule to hold in O-H bonds: these show whether forces belong to the positions at all.
 NEAR_A, CLOSE_A = 0.35, 0.1
 FEWEST_PAIRS = 6
+# Å. Largest difference of equal cells.
+SAME_CELL_A = 3e-4
 # Frames and atoms of each among which the nearest frame is sought; Å, period of what is not periodic.
 MOST_FRAMES, FEW_ATOMS, OPEN_A = 1000, 8, 30.0
 # Correlation below which labels are doubted, and refused.
@@ -186,10 +189,16 @@ def displacement(frames: Frames, index: int, other: int) -> Floats | None:
     here, there = frames.atoms_of(index), frames.atoms_of(other)
     pbc = frames.pbc[index]
     same = np.array_equal(frames.numbers[here], frames.numbers[there])
-    if not same or not np.allclose(frames.cells[index], frames.cells[other], atol=1e-4):
+    if not same or not (np.abs(frames.cells[index] - frames.cells[other]) <= SAME_CELL_A).all():
         return None
     step: Floats = frames.positions[there] - frames.positions[here]
     if pbc.any():
-        shares = step @ np.linalg.pinv(frames.cells[index])
+        shares = step @ _inverse(frames.cells[index].tobytes())
         step = step - (np.rint(shares) * pbc) @ frames.cells[index]
     return step
+
+
+@lru_cache(maxsize=16)
+def _inverse(cell: bytes) -> Floats:
+    """Pseudoinverse of a cell (3, 3) Å, which frames share."""
+    return np.asarray(np.linalg.pinv(np.frombuffer(cell).reshape(3, 3)), dtype=np.float64)

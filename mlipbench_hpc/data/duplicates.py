@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from mlipbench_hpc.data.cells import is_placed
+from mlipbench_hpc.data.cells import placed
 from mlipbench_hpc.data.energies import isolated_atoms
 from mlipbench_hpc.data.frames import Floats, Frames, concatenate
 
@@ -27,9 +27,8 @@ WAVES = np.array(
 def duplicates(frames: Frames) -> list[tuple[int, int]]:
     """(first, later) of each frame that repeats an earlier one, later ones ascending."""
     groups: dict[tuple[str, bytes], list[int]] = defaultdict(list)
-    for index in range(len(frames)):
-        if is_placed(frames, index):
-            groups[frames.formula(index), frames.pbc[index].tobytes()].append(index)
+    for index in np.flatnonzero(placed(frames)).tolist():
+        groups[frames.formula(index), frames.pbc[index].tobytes()].append(index)
     first: dict[int, int] = {}
     for group in groups.values():
         for one, other in _alike(frames, group):

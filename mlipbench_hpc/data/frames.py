@@ -87,21 +87,26 @@ class Frames:
     def atoms(self, index: int) -> "Atoms":
         """One frame as ase.Atoms, without its labels; with masses of its own where the data have some."""
         from ase import Atoms
-        from ase.data import atomic_masses
 
         own = self.atoms_of(index)
-        numbers, masses = self.numbers[own], None if self.masses is None else self.masses[own]
-        if masses is not None:
-            masses = (
-                None if np.isnan(masses).all() else np.where(np.isnan(masses), atomic_masses[numbers], masses)
-            )
+        stated = self.masses is not None and not np.isnan(self.masses[own]).all()
         return Atoms(
-            numbers=numbers,
+            numbers=self.numbers[own],
             positions=self.positions[own],
             cell=self.cells[index],
             pbc=self.pbc[index],
-            masses=masses,
+            masses=self.masses_of(index) if stated else None,
         )
+
+    def masses_of(self, index: int) -> Floats:
+        """Masses (N,) u of one frame, by element where the data state none."""
+        from ase.data import atomic_masses
+
+        own = self.atoms_of(index)
+        usual: Floats = atomic_masses[self.numbers[own]]
+        if self.masses is None:
+            return usual
+        return np.where(np.isnan(self.masses[own]), usual, self.masses[own])
 
     def save(self, path: Path) -> None:
         """Write all arrays as one .npz."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from mlipbench_hpc.data.cells import is_placed
+from mlipbench_hpc.data.cells import placed
 from mlipbench_hpc.data.frames import Floats, Frames
 from mlipbench_hpc.data.stretches import KNOWN, Neighbours
 
@@ -24,7 +24,8 @@ def contradiction(frames: Frames) -> tuple[str, str] | None:
     nearest atom of all is O, N or C.
     """
     tables = defaultdict[str, list[Floats]](list)
-    usable = [index for index in np.flatnonzero(frames.sizes > 1).tolist() if _is_usable(frames, index)]
+    hydrogens = np.bincount(frames.frame_of_atom()[frames.numbers == 1], minlength=len(frames))
+    usable = np.flatnonzero(placed(frames) & (frames.sizes > 1) & (hydrogens > 0)).tolist()
     for index in dict.fromkeys(np.linspace(0, len(usable) - 1, MOST_FRAMES).astype(int).tolist()):
         if usable:
             lengths = _lengths(frames, usable[index])
@@ -32,10 +33,6 @@ def contradiction(frames: Frames) -> tuple[str, str] | None:
     parts = [np.concatenate(own) for own in tables.values()]
     every = [np.concatenate(parts), *parts] if parts else []
     return next((words for lengths in every if (words := _judgement(lengths)) is not None), None)
-
-
-def _is_usable(frames: Frames, index: int) -> bool:
-    return is_placed(frames, index) and bool((frames.numbers[frames.atoms_of(index)] == 1).any())
 
 
 def _lengths(frames: Frames, index: int) -> Floats:
