@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.campaign.energies import check_energies
 from mlipbench_hpc.campaign.facts import DatasetFacts, drawn
@@ -13,6 +13,9 @@ from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.spec import Blocks, Split
 from mlipbench_hpc.data.formulas import atoms_in
 from mlipbench_hpc.data.selection import admits
+
+if TYPE_CHECKING:
+    from mlipbench_hpc.data.split import Split as Parts
 
 Facts = Mapping[str, DatasetFacts]
 
@@ -221,16 +224,29 @@ def _sizes(place: Place, split: Split, train: int, known: DatasetFacts, where: s
         yield Mistake((*place, "members"), "a committee larger than the data allows", received, expected)
 
 
+def common_frames(split: Split, facts: Facts) -> float | None:
+    """Share of a member's training frames that another has, on average; None for one member, or unknown."""
+    from mlipbench_hpc.data.split import common
+
+    known = _divided_facts(split, facts)
+    return common(_parts(split, split.train, known).members) if known and split.members > 1 else None
+
+
+def _parts(split: Split, train: int, known: DatasetFacts) -> "Parts":
+    """Sets of the members; raises ValueError where there are none."""
+    from mlipbench_hpc.data.split import Plan, divide
+
+    plan = Plan.of(split_parameters(split, train, known))
+    return divide(known.formulas, plan, known.sets or None, known.groups or None)
+
+
 def _divided(place: Place, split: Split, train: int, known: DatasetFacts) -> Iterator[Mistake]:
     """The division itself: sets that cannot be had, and species that some member would not see."""
     from ase.data import atomic_numbers
 
-    from mlipbench_hpc.data.split import Plan, divide
-
     formulas = known.formulas
-    plan = Plan.of(split_parameters(split, train, known))
     try:
-        parts = divide(formulas, plan, known.sets or None, known.groups or None)
+        parts = _parts(split, train, known)
     except ValueError as error:
         yield Mistake(place, str(error))
         return

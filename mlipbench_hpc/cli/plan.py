@@ -11,9 +11,12 @@ from mlipbench_hpc.cli.options import KEY_SHOWN, add_campaign_verb, add_part, is
 from mlipbench_hpc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
+    from mlipbench_hpc.campaign.load import Validated
     from mlipbench_hpc.cli.session import Session, Subparsers
     from mlipbench_hpc.plan.graph import State
 
+# Of a member's training frames: from here on members are much alike (α corrects for that).
+MUCH = 0.5
 SETTLED = ("done", "failed", "blocked")
 
 
@@ -49,8 +52,23 @@ def show_plan(session: Session) -> dict[str, State]:
     lines += words.changes(session.plan, seen)
     if any(state != "done" for state in states.values()):
         lines += again.lines(session.plan, states, earlier(session.store, session.plan))
+    lines += alike(session.validated)
     print("\n".join(lines + remarks(session.validated) + session.idle_gpus), flush=True)
     return states
+
+
+def alike(validated: Validated) -> list[str]:
+    """A line on training frames that members share, of splits where it is half of them or more."""
+    from mlipbench_hpc.campaign.splits import common_frames
+
+    every = validated.campaign.splits.items()
+    shares = {name: common_frames(split, validated.datasets) or 0.0 for name, split in every}
+    by_share: dict[str, list[str]] = {}
+    for name, share in sorted(shares.items(), key=lambda pair: -pair[1]):
+        if share >= MUCH:
+            by_share.setdefault(f"{100 * share:.0f} %", []).append(name)
+    parts = [f"{share} of {', '.join(names)}" for share, names in by_share.items()]
+    return [f"training frames common to two members, on average: {'; '.join(parts)}"] if parts else []
 
 
 def status(session: Session) -> int:

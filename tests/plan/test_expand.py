@@ -12,6 +12,7 @@ from toy import TOY, argon_frames
 
 from mlipbench_hpc.architectures.card import find
 from mlipbench_hpc.campaign.load import validate
+from mlipbench_hpc.cli.plan import alike
 from mlipbench_hpc.campaign.spec.analysis import Profiles
 from mlipbench_hpc.contract.key import tree_digest
 from mlipbench_hpc.contract.versions import verb_versions
@@ -229,6 +230,15 @@ def test_the_paper_s_hours_by_the_literature_are_counted_by_hand(tmp_path: Path)
         if any(own.get("committee") == "neutral-mace" for own in item.subjects)
     }
     assert one.least_s == one.most_s == pytest.approx(4 * 3600 * 500 / 400 * atoms["no-ions"], rel=1e-9)
+
+
+def test_plan_says_what_members_of_the_paper_share(tmp_path: Path) -> None:
+    """2250 of 2350 frames, and 2500 of 3000: 96 and 83 %, as the paper says."""
+    (line,) = alike(validate(write_paper(tmp_path)))
+    shares = dict(part.split(" of ", 1)[::-1] for part in line.partition(": ")[2].split("; "))
+    by_name = {name: share for names, share in shares.items() for name in names.split(", ")}
+    assert (by_name["three"], by_name["charge-mixed"]) == ("96 %", "83 %")
+    assert "hold-50x3" not in by_name
 
 
 def test_the_campaign_in_the_readme_is_valid(tmp_path: Path) -> None:
