@@ -12,8 +12,8 @@ from toy import TOY, argon_frames
 
 from mlipbench_hpc.architectures.card import find
 from mlipbench_hpc.campaign.load import validate
-from mlipbench_hpc.cli.plan import alike
 from mlipbench_hpc.campaign.spec.analysis import Profiles
+from mlipbench_hpc.cli.plan import alike
 from mlipbench_hpc.contract.key import tree_digest
 from mlipbench_hpc.contract.versions import verb_versions
 from mlipbench_hpc.plan.expand import Setting, environments, expand
