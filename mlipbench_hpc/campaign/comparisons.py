@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mlipbench_hpc.campaign.facts import DatasetFacts, atomic_number
 from mlipbench_hpc.campaign.potentials import symbols
-from mlipbench_hpc.campaign.problem import Mistake, Place, near
+from mlipbench_hpc.campaign.problem import Mistake, Place, choices, near
 from mlipbench_hpc.campaign.runs import start_of
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, RecordedRun
 from mlipbench_hpc.campaign.spec.analysis import Comparison
@@ -37,8 +37,8 @@ def _runs(place: Place, comparison: Comparison, campaign: Campaign) -> Iterator[
     named = {"run": (comparison.run, list(campaign.md)), "against": (comparison.against, every)}
     for key, (name, known) in named.items():
         if name not in known:
-            expected = f"one of {', '.join(known)}" if known else "an entry under `md`"
-            yield Mistake((*place, key), "no such entry in `md`", repr(name), expected, near(name, known))
+            message = "no such entry in `md`"
+            yield Mistake((*place, key), message, repr(name), choices(known, "md"), near(name, known))
     if comparison.run == comparison.against:
         yield Mistake((*place, "against"), "a run against itself", repr(comparison.run), "another run")
     elif comparison.run in campaign.md and campaign.md[comparison.run].potential:

@@ -1,11 +1,13 @@
 """A mistake in a user's file, with everything needed to mend it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 Place = tuple[str | int, ...]
+# Names that a message lists.
+MOST_CHOICES = 12
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,14 @@ def near(word: object, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     nearest = difflib.get_close_matches(str(word).lower(), by_lower, 1, 0.6)
     return by_lower[nearest[0]] if nearest else ""
+
+
+def choices(known: Collection[str], section: str) -> str:
+    """`one of a, b, … and 3 more`: the entries of a section that a name may be."""
+    if not known:
+        return f"an entry under `{section}`, which is empty"
+    more = f" and {len(known) - MOST_CHOICES} more" if len(known) > MOST_CHOICES else ""
+    return f"one of {', '.join(list(known)[:MOST_CHOICES])}{more}"
 
 
 def shown(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlipbench_hpc.campaign.comparisons import check_comparisons
 from mlipbench_hpc.campaign.potentials import Potentials, symbols
 from mlipbench_hpc.campaign.probes import check_probes
-from mlipbench_hpc.campaign.problem import Mistake, Place, near
+from mlipbench_hpc.campaign.problem import Mistake, Place, choices, near
 from mlipbench_hpc.campaign.recorded import check_recorded
 from mlipbench_hpc.campaign.reweighting import check_reweighting
 from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
@@ -74,8 +74,8 @@ def lost(
     for index, one in enumerate(name if isinstance(name, list) else []):
         yield from lost(document, (*place, index), one, target, beside)
     if isinstance(name, str) and name not in known:
-        expected = f"one of {', '.join(known)}" if known else f"an entry under `{target}`, which is empty"
-        yield Mistake(place, f"no such entry in `{target}`", repr(name), expected, near(name, known))
+        message = f"no such entry in `{target}`"
+        yield Mistake(place, message, repr(name), choices(known, target), near(name, known))
 
 
 def check_references(

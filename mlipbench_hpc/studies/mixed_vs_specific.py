@@ -121,10 +121,19 @@ def _split(asked: Asked[MixedVsSpecific], arm: Arm) -> Entry:
     spec = asked.spec
     draw = {key: asked.written[key] for key in Draw.model_fields if key in asked.written}
     content = draw | {"members": spec.members} | _training(spec, arm)
-    origins: dict[Place, Place] = {("restrict",): ("counts",), ("equal",): ("element",)}
-    if arm.kind == SPECIFIC:
-        origins[("restrict",)] = ("targets",)
+    origins: dict[Place, Place] = {("equal",): ("element",)}
+    for key, numbers in content["restrict"].items():
+        origins[("restrict", key, spec.element)] = ("element",)
+        for index, ions in enumerate(numbers[spec.element]):
+            origins[("restrict", key, spec.element, index)] = _said(spec, arm, ions)
     return Entry("splits", split_name(asked.name, arm), content, origins)
+
+
+def _said(spec: MixedVsSpecific, arm: Arm, ions: int) -> Place:
+    """The place that says a number of ions."""
+    if arm.kind == SPECIFIC:
+        return "targets", [target.ions for target in spec.targets].index(ions), "ions"
+    return "counts", spec.counts.index(ions)
 
 
 def _training(spec: MixedVsSpecific, arm: Arm) -> dict[str, Any]:

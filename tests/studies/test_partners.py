@@ -63,6 +63,11 @@ def of(study: str, **changes: Any) -> dict[str, Any]:
          "studies.shells.runs[0]: truth-0 starts without ions; received Au, H, O; expected"),
         (BOX | {"md": {"liquid": LIQUID}} | of("shells", runs=["liquid"]),
          "studies.shells.runs[0]: liquid starts without interfacial water"),
+        (of("charge", counts=[0, 2, 5]),
+         "studies.charge.counts[2]: no frame has so many atoms; received Na5; expected numbers that occur"),
+        (of("charge", targets=[{"ions": 1, "start": {"dataset": "films", "frames": [84, 104]}}], held_out=[]),
+         "studies.check.cases.dp.run: no such entry in `md`; received 'charge-specific-2-dp-at-2'; expected "
+         "one of truth-0, truth-2, hold-dp-10-0"),
         (BOX | {"datasets": {"wet": WET}} | of("answer", datasets=["films", "wet"]),
          "studies.answer.datasets[1]: the labels of wet hold no dipole; received dipole known of 0 of 4"),
     ],
