@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 
 from mlipbench_hpc.analysis.reweighting import FEWEST_FRAMES, SEVERITY, TOLERATED_STD, UNUSABLE
 from mlipbench_hpc.data.frames import Floats
-from mlipbench_hpc.data.observable import HEIGHT, Observable
+from mlipbench_hpc.data.observable import HEIGHT, WATERS, Observable
 from mlipbench_hpc.report.combine import Band, as_member, band, reweighted_runs, spread_of
 from mlipbench_hpc.report.draw.drawing import COLOURS, Figure, finish, panels, room
 from mlipbench_hpc.report.draw.overlay import GREY
 from mlipbench_hpc.report.groups import Group, Line
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.section import Table
+from mlipbench_hpc.report.stationary import not_stationary
 from mlipbench_hpc.report.text import count, number
 
 AGREES = 0.9  # share of bins within 2 SE; 95 % by chance
@@ -26,9 +27,11 @@ CAPTION = (
     "the reweighted average; sampling: the rms difference expected from the standard errors alone. "
     "Verdict and std(h), the standard deviation of the reduced energy difference h, do not use that MD. "
     f"Cannot be tested: std(h) above {TOLERATED_STD:g} kT, or fewer than {FEWEST_FRAMES:g} independent "
-    "effective frames in a run; errors of so few frames are unknown, and agreement within them says nothing."
+    "effective frames in a run; errors of so few frames are unknown, and agreement within them says nothing. "
+    "Withheld: runs of either member are not stationary, or too short to tell, so that their averages are "
+    "not yet what they are compared as."
 )
-UNTESTED = "cannot be tested"
+UNTESTED, WITHHELD = "cannot be tested", "withheld"
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,14 @@ class Pair:
         """True where reweighting reaches the other member: std(h) ≤ 2 and 30 independent effective frames."""
         return self.outcome[1] not in UNUSABLE
 
+    def moving(self, name: str) -> str:
+        """Reason why averages of an observable are not yet those of equilibrium; empty where there is none.
+
+        A profile has no series of its own; the first layer's population stands in its place.
+        """
+        every = (not_stationary(line, own) for line in (self.own, self.driven) for own in (name, WATERS))
+        return next((reason.sentence for reason in every if reason), "")
+
     @property
     def reach(self) -> str:
         """`12 frames, 1.0 independent effective ones in a run (at least 30), std(h) 9.9 kT (at most 2)`."""
@@ -113,7 +124,7 @@ class Pair:
 class Check:
     """One observable: average of the driving member, reweighted average, and MD of the other member.
 
-    testable: whether reweighting reaches the other member.
+    testable: whether reweighting reaches the other member; withheld: reason why nothing is concluded.
     """
 
     observable: Observable
@@ -121,6 +132,12 @@ class Check:
     reweighted: Band
     own: Band
     testable: bool = True
+    withheld: str = ""
+
+    @property
+    def concluded(self) -> bool:
+        """True where it says whether both averages agree."""
+        return self.testable and not self.withheld
 
     @cached_property
     def judged(self) -> Any:
@@ -166,6 +183,8 @@ class Check:
         """
         if not self.testable:
             return UNTESTED
+        if self.withheld:
+            return WITHHELD
         if self.inside >= AGREES:
             return "no difference beyond sampling error"
         if abs(self.after - self.before) <= 2 * self.sampling:
@@ -203,7 +222,7 @@ def _check(pair: Pair, observable: Observable) -> Check | None:
         return None
     if not np.array_equal(driving.x, own.x) or not np.array_equal(driving.x, reweighted.x):
         return None
-    check = Check(observable, driving, reweighted, own, pair.testable)
+    check = Check(observable, driving, reweighted, own, pair.testable, pair.moving(name))
     return check if check.judged.any() else None
 
 
@@ -241,10 +260,16 @@ def sentences_of(every: list[Pair]) -> list[str]:
         if parts:
             target = f"against MD of {pair.ends[1]}"
             results = "; ".join(parts) if pair.testable else f"Cannot be tested: {pair.reach}"
+            results += f". Withheld: {reason}" if (reason := withheld_words(checks(pair))) else ""
             lines.append(
                 f"Reweighting {pair.title} ({pair.about()}; verdict: {pair.outcome[1]}), {target}. {results}."
             )
     return lines
+
+
+def withheld_words(every: list[Check]) -> str:
+    """Reasons why nothing is concluded from checks that could be made; empty where there are none."""
+    return "; ".join(dict.fromkeys(check.withheld for check in every if check.testable and check.withheld))
 
 
 def numbers(group: Group) -> list[dict[str, Any]]:
@@ -259,7 +284,7 @@ def numbers_of(every: list[Pair]) -> list[dict[str, Any]]:
             "committee": pair.own.potential.name, "from": pair.driven.potential.member,
             "to": pair.own.potential.member, "about": pair.about(), "verdict": pair.outcome[1],
             "std_h": pair.outcome[0], "frames": pair.frames, "independent_frames": pair.independent,
-            "result": check.words, "observable": check.observable.name,
+            "result": check.words, "withheld": check.withheld or None, "observable": check.observable.name,
             "rms_before": check.before, "rms_after": check.after, "rms_sampling": check.sampling,
             "inside_two_se": check.inside,
         }

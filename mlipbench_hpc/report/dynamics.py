@@ -8,6 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.analysis.inference import LEVEL, Comparison, holm_of_table
 from mlipbench_hpc.report.combine import Band, Number, at_point, band
+from mlipbench_hpc.report.exclusion import failures
 from mlipbench_hpc.report.groups import WATER, Group, Line, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.significance import direction
@@ -237,4 +238,5 @@ def sentence(part: Part, every: list[Motion]) -> str:
         if change.verdict != NOTHING:
             alike.setdefault((change.potential, change.reasoned), []).append(FUNCTIONS[change.function])
     words = [f"{listed(names)} of {potential} {verdict}" for (potential, verdict), names in alike.items()]
-    return f"{state} From the fewest ions to the most: {'; '.join(words)}." if words else state
+    changed = f" From the fewest ions to the most: {'; '.join(words)}." if words else ""
+    return state + changed + failures(part.with_runs(part.spec.runs), part.spec.runs)

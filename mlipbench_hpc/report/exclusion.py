@@ -1,5 +1,6 @@
 """Runs that do not count, each with the reason: missing, unstable, decomposed, not analysed."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,10 @@ from mlipbench_hpc.report.collect import Item, Results, analyses
 from mlipbench_hpc.report.decomposition import MOST_LOST, loss
 from mlipbench_hpc.report.memory import remembered
 from mlipbench_hpc.report.restraints import restraints_of
-from mlipbench_hpc.report.text import number
+from mlipbench_hpc.report.text import listed, number
 
 CELL_DIGITS = 3
+MOST_FAILURES = 4  # in one sentence
 Key = tuple[Any, ...]
 DEFINITION = (
     f"more than {100 * MOST_LOST:.0f} % of the waters in the first frame are none in the mean over the last "
@@ -53,6 +55,18 @@ def failure(results: Results, run: Item) -> str:
     """`unstable`, `decomposed`, or an empty string."""
     unstable = run.values.get("outcome") == "unstable"
     return "unstable" if unstable else "decomposed" * bool(decomposed(results, run))
+
+
+def failures(results: Results, names: Collection[str]) -> str:
+    """Sentence on runs of these names that were unstable or decomposed, which do not count; may be empty."""
+    runs = [run for run in results.of("md") if run.subject["md"] in names and run.done]
+    known = {(run.subject["md"], run.subject["replica"]): failure(results, run) for run in runs}
+    words = [f"{name}, replica {replica} ({how})" for (name, replica), how in known.items() if how]
+    if not words:
+        return ""
+    more = [f"{len(words) - MOST_FAILURES} more"] * (len(words) > MOST_FAILURES)
+    lost = listed(words[:MOST_FAILURES] + more)
+    return f" Excluded, so that numbers are those of the other runs alone: {lost}."
 
 
 def decomposed(results: Results, run: Item) -> str:

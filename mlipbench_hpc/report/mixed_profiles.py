@@ -7,8 +7,9 @@ import numpy as np
 
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.observable import HEIGHT, Observable
-from mlipbench_hpc.report.collect import Item
+from mlipbench_hpc.report.collect import Item, Results
 from mlipbench_hpc.report.combine import Band, Number, band, numbered
+from mlipbench_hpc.report.exclusion import failure
 from mlipbench_hpc.report.groups import Group, Line, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.studies import Part
@@ -81,15 +82,15 @@ def failed(part: Part, state: State) -> dict[tuple[str, Arm], str]:
 def _why(part: Part, name: str) -> str:
     """`all 2 runs failed: unstable`."""
     runs = part.results.of("md", md=name)
-    causes = dict.fromkeys(_cause(run) for run in runs)
+    causes = dict.fromkeys(_cause(part.results, run) for run in runs)
     return f"{'all ' * (len(runs) > 1)}{count(len(runs), 'run')} failed: {listed(list(causes))}"
 
 
-def _cause(run: Item) -> str:
-    """`unstable`, the status of a run without a result, or that its analysis has nothing."""
+def _cause(results: Results, run: Item) -> str:
+    """`unstable`, `decomposed`, the status of a run without a result, or that its analysis has nothing."""
     if not run.done:
         return run.status
-    return "unstable" if run.values.get("outcome") == "unstable" else "too short to analyse"
+    return failure(results, run) or "too short to analyse"
 
 
 def curves(group: Group) -> list[Observable]:

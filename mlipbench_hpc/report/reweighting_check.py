@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlipbench_hpc.report.collect import Item
-from mlipbench_hpc.report.crosscheck import AGREES, UNTESTED, Check, Pair, checks
+from mlipbench_hpc.report.crosscheck import AGREES, Check, Pair, checks, withheld_words
 from mlipbench_hpc.report.groups import Group, Line, Run, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.studies import Part
@@ -75,7 +75,7 @@ def paper(part: Part, every: list[Checked]) -> Table | None:
     """Highest peaks of ions, reweighted over the other committee's own; None without ions."""
     rows = [
         [f"highest {check.observable.symbol}, reweighted / MD, {own.case}", "exaggerated in some cases",
-         with_error(*highest(check)) if check.testable else UNTESTED, NOTHING]
+         with_error(*highest(check)) if check.concluded else check.words, NOTHING]
         for own in every
         for check in checks(own.pair)
         if check.observable.species
@@ -107,7 +107,10 @@ def sentence(part: Part, every: list[Checked]) -> str:
     for own in every:
         if not own.pair.testable:
             state += f" Case {own.case} cannot be tested: {own.pair.reach}; {own.pair.outcome[1]}."
-    outcomes = [check.inside >= AGREES for own in every for check in checks(own.pair) if check.testable]
+    known = [check for own in every for check in checks(own.pair) if check.testable]
+    if reasons := withheld_words(known):
+        state += f" Withheld in {count(sum(bool(own.withheld) for own in known), 'observable')}: {reasons}."
+    outcomes = [check.inside >= AGREES for check in known if check.concluded]
     if not outcomes:
         return state
     return (

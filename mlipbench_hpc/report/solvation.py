@@ -14,6 +14,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.observable import ION_COORDINATION
 from mlipbench_hpc.report import heights
 from mlipbench_hpc.report.combine import Number, blocks_of, numbered_runs
+from mlipbench_hpc.report.exclusion import failures
 from mlipbench_hpc.report.groups import Group, Line, Run, groups
 from mlipbench_hpc.report.layers import layers_of
 from mlipbench_hpc.report.section import Caution, Consequence, Table
@@ -293,7 +294,8 @@ def sentence(part: Part, every: list[Solvated]) -> str:
         f" No two layers are known in {listed(alone)}: heights are of each run's own peak and cannot be "
         "compared as layers; use longer runs or other starts."
     )
-    return f"{state} {'; '.join(words)}.{doubt * bool(alone)}" if words else state
+    layers = f" {'; '.join(words)}.{doubt * bool(alone)}" if words else ""
+    return state + layers + failures(part.with_runs(part.spec.runs), part.spec.runs)
 
 
 def cautions(part: Part, every: list[Solvated]) -> list[Caution]:

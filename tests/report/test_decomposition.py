@@ -11,7 +11,7 @@ from interface import CELL, Interface, slab
 from mlipbench_hpc.data.trajectory import header, numrecs, record_type
 from mlipbench_hpc.report import decomposition
 from mlipbench_hpc.report.collect import Item, Reported
-from mlipbench_hpc.report.exclusion import decomposed
+from mlipbench_hpc.report.exclusion import decomposed, failures
 from mlipbench_hpc.report.groups import groups
 from mlipbench_hpc.report.sections import md
 
@@ -81,6 +81,20 @@ def two(campaign: Any) -> Any:
     add(campaign, "truth", None, ions=0)
     add(campaign, "film", "mace", ions=0)
     return campaign
+
+
+def test_a_study_names_runs_that_do_not_count(two: Any, film: Interface) -> None:
+    """Both of the model; of six that are asked for four are named."""
+    lose(two, "film", trajectory(film, [0] * 9 + [2]))
+    results = collected(two)
+    assert failures(results, ["truth"]) == ""
+    assert failures(results, ["film", "truth"]) == (
+        " Excluded, so that numbers are those of the other runs alone: film, replica 0 (decomposed) and "
+        "film, replica 1 (decomposed)."
+    )
+    add(two, "more", "mace", replicas=4, ions=0)
+    lose(two, "more", trajectory(film, [0] * 9 + [2]))
+    assert failures(collected(two), ["film", "more"]).endswith("more, replica 1 (decomposed) and 2 more.")
 
 
 @pytest.mark.parametrize(

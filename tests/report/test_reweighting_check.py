@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from charged import collected
+from charged import collected, movement, moves
 from profiled import Z, analysed, csv_bytes, reweighted
 
 from mlipbench_hpc.contract.folder import outputs, read_json, seal
+from mlipbench_hpc.data.observable import WATERS
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.sections.reweighting_check import SECTION
 
@@ -110,6 +111,22 @@ def test_out_of_reach_nothing_is_tested(checked: Any) -> None:
     assert content.blocks[-1].rows[0][2] == "cannot be tested"
     numbers = content.numbers["reweighting_check"]["check"]["checks"]["mace"]
     assert {(one["result"], one["independent_frames"]) for one in numbers} == {("cannot be tested", 1.0)}
+
+
+def test_what_is_not_stationary_is_not_tested(checked: Any) -> None:
+    """The other committee's own run is too short for a test of the first layer's population."""
+    (task,) = [task for task in checked.tasks if task.verb == "analyse" and task.subject["md"] == "theirs"]
+    change(checked, task, stationarity=movement(**{WATERS: moves(independent=2.7)}))
+    content = SECTION.build(collected(checked))
+    ((sentence,),) = content.verdict
+    reason = "theirs is too short for a test of the first layer's population: 2.7 independent frames"
+    assert f"Withheld in 3 observables: {reason}" in sentence
+    assert "show no difference" not in sentence
+    table = next(block for block in content.blocks if "result" in getattr(block, "header", []))
+    assert {row[table.header.index("result")] for row in table.rows} == {"withheld"}
+    assert content.blocks[-1].rows[0][2] == "withheld"
+    numbers = content.numbers["reweighting_check"]["check"]["checks"]["mace"]
+    assert all(reason in one["withheld"] for one in numbers)
 
 
 def change(campaign: Any, task: Any, **values: Any) -> None:

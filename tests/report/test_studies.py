@@ -580,6 +580,15 @@ def test_changes_are_tested_by_welch_and_holm_and_withheld_as_comparisons_are(st
     assert all(words in row[-1] for row in dynamics.paper(part, every).rows)  # type: ignore[union-attr]
 
 
+def test_dynamics_names_runs_that_do_not_count(studied: Any) -> None:
+    move(studied)
+    change(studied, "md", "charged", 1, outcome="unstable", cause="hot", time_ps=0.4)
+    (part,) = parts(collected(studied), "dynamics")
+    assert dynamics.sentence(part, dynamics.motions(part)).endswith(
+        " Excluded, so that numbers are those of the other runs alone: charged, replica 1 (unstable)."
+    )
+
+
 def test_rows_stand_at_one_lag_and_different_intervals_are_not_compared(studied: Any) -> None:
     """Of 1 - τ/1 ps 0.5 at 0.5 ps, between charged frames at 0.4 and 0.6 ps and neutral at 0.45 and 0.525."""
     move(studied)

@@ -5,6 +5,7 @@ from mlipbench_hpc.report.draw.drawing import Figure
 from mlipbench_hpc.report.draw.dynamics import functions
 from mlipbench_hpc.report.draw.mixed_vs_specific import errors, of_state
 from mlipbench_hpc.report.dynamics import Motion, motions_of
+from mlipbench_hpc.report.exclusion import failures
 from mlipbench_hpc.report.mixed_errors import Judged, judged, paper, sentence, table
 from mlipbench_hpc.report.mixed_profiles import State, distances, numbers, states
 from mlipbench_hpc.report.mixed_profiles import table as numbers_table
@@ -40,7 +41,8 @@ def _content(part: Part) -> Content:
         *_folded(part, known),
     ]
     values = {"errors": _errors(every), "runs": numbers(part, known)}
-    return Content(blocks, values, [[sentence(part, every)]], _cautions(part, known))
+    verdict = sentence(part, every) + failures(part.results, part.results.names("md"))
+    return Content(blocks, values, [[verdict]], _cautions(part, known))
 
 
 def _tables(*every: Table | None) -> list[Table]:
