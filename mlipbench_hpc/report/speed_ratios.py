@@ -17,6 +17,8 @@ MACE = "mace"
 PAPER_RATIOS = {
     "dp": ("almost 20", 20.0), "dp-mp": ("8 to 9", 8.5), "grace-1l": ("8 to 9", 8.5),
 }  # fmt: skip
+# The same section: MACE with scalar messages alone, its hyperparameter of this name at 0, over GRACE-1L.
+SCALAR, SCALAR_OVER = "max_L", ("grace-1l", "a factor of 4 slower", 0.25)
 # The same section, ns/day of 384 atoms with 0.5 fs on one NVIDIA A100.
 PAPER_NS_PER_DAY = {"grace-2l": 6.6}
 # Table I: implementation and engine.
@@ -58,15 +60,7 @@ class Cost:
         """Speed over that of `against`: of the medians, and the least and greatest of any two blocks."""
         if self.reference is None:
             return None
-        own, other = self.start, self.reference
-        if own is other:
-            return Extremes(1.0, 1.0, 1.0, 1)
-        return Extremes(
-            own.ns_per_day / other.ns_per_day,
-            own.least_ns_per_day / other.most_ns_per_day,
-            own.most_ns_per_day / other.least_ns_per_day,
-            len(own.seconds),
-        )
+        return ratio_of(self.start, self.reference)
 
     @property
     def words(self) -> str:
@@ -87,6 +81,18 @@ class Cost:
                 for size in self.entry.sizes
             ],
         }  # fmt: skip
+
+
+def ratio_of(own: Size, other: Size) -> Extremes:
+    """Speed of one timing over another's."""
+    if own is other:
+        return Extremes(1.0, 1.0, 1.0, 1)
+    return Extremes(
+        own.ns_per_day / other.ns_per_day,
+        own.least_ns_per_day / other.most_ns_per_day,
+        own.most_ns_per_day / other.least_ns_per_day,
+        len(own.seconds),
+    )
 
 
 def costs(part: Part) -> list[Cost]:
@@ -155,7 +161,7 @@ def _errors(part: Part, committee: str) -> str:
 
 def paper(part: Part, every: list[Cost]) -> Table | None:
     """Engines, ratios and speeds that the paper states beside those here; None without its models."""
-    rows = [row for cost in every for row in _rows(part, cost)]
+    rows = [row for cost in every for row in [*_rows(part, cost), *_scalar(cost, every)]]
     header = ["quantity", "paper", "here", "here / paper"]
     caption = f"{part.name}, beside the paper. {SYSTEMS} In parentheses: over the blocks, as above."
     return Table(caption, header, rows, open=True) if rows else None
@@ -176,6 +182,23 @@ def _rows(part: Part, cost: Cost) -> list[list[str]]:
         what = f"ns/day of {cost.entry.name} ({number(cost.start.atoms)} atoms)"
         rows.append([what, number(value), here.words(), here.over(value).words()])
     return rows
+
+
+def _scalar(cost: Cost, every: list[Cost]) -> list[list[str]]:
+    """Of a MACE with scalar messages alone, its speed over that of each timing of GRACE-1L."""
+    name, words, value = SCALAR_OVER
+    if cost.entry.architecture != MACE or cost.entry.parameters["hyperparameters"].get(SCALAR) != 0:
+        return []
+    others = [other for other in every if other.entry.architecture == name]
+    ratios = {
+        other.entry.name: ratio_of(cost.start, start)
+        for other in others
+        if (start := _comparable(cost.entry, other.entry))
+    }
+    return [
+        [f"speed, {cost.entry.name} / {other}", words, here.words(), here.over(value).words()]
+        for other, here in ratios.items()
+    ]
 
 
 def sentence(part: Part, every: list[Cost], disturbed: int) -> str:

@@ -1,7 +1,7 @@
 """Sections of studies, from stores made by hand: numbers, figures, what stands beside the paper's."""
 
 import copy
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -398,6 +398,27 @@ def test_speeds_are_divided_by_that_of_mace(studied: Any) -> None:
     assert beside.rows[1] == [what, "almost 20", "8.00 (6.55 to 9.78)", "0.400 (0.327 to 0.489)"]
     assert beside.rows[0] == ["engine of cost-learning-local-20-lammps", "deepmd-jax, JAX-MD", "lammps", "–"]
     assert "Systems differ" in beside.caption
+
+
+def test_mace_with_scalar_messages_stands_beside_grace(studied: Any) -> None:
+    """8 ms over 1 ms of GRACE-1L: 0.125, where the paper has a quarter; with vectors there is no such row."""
+    learn(studied)
+    time(studied)
+    (part,) = parts(collected(studied), "speed")
+    fast, _, mace = speed_ratios.costs(part)
+    grace = replace(fast, entry=replace(fast.entry, architecture="grace-1l", name="cost-grace"))
+
+    def rows(max_L: int) -> list[list[str]]:
+        parameters = mace.entry.parameters | {"hyperparameters": {"max_L": max_L}}
+        item = replace(mace.entry.item, task=mace.entry.item.task | {"parameters": parameters})
+        beside = speed_ratios.paper(part, [grace, replace(mace, entry=replace(mace.entry, item=item))])
+        return [] if beside is None else [row for row in beside.rows if row[0].endswith("/ cost-grace")]
+
+    assert rows(1) == []
+    assert rows(0) == [
+        ["speed, cost-mace / cost-grace", "a factor of 4 slower", "0.125 (0.102 to 0.153)",
+         "0.500 (0.409 to 0.611)"]
+    ]  # fmt: skip
 
 
 def test_the_section_of_speed_has_figures_of_its_own_and_no_times_in_its_verdict(studied: Any) -> None:
