@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake, Place
+from mlipbench_hpc.campaign.quantity import Time
 from mlipbench_hpc.campaign.spec import Count, Draw, Name, RunProtocol, Spec, Start, Symbol
 from mlipbench_hpc.campaign.spec.models import Amount
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
@@ -14,6 +15,7 @@ from mlipbench_hpc.studies.shared.protocol import other_state
 
 KIND = "mixed-vs-specific"
 SPECIFIC, MIXED, SMALL, WITHOUT = "specific", "mixed", "small-mixed", "without"
+OF_A_TARGET = ("start", "length")  # keys of its runs
 Many = Annotated[int, Field(gt=0, le=10_000, strict=True)]
 
 
@@ -22,6 +24,7 @@ class Target(Spec):
 
     ions: Amount
     start: Start = Field(description="With so many ions; a frame for each replica.")
+    length: Time | None = Field(None, description="Of its runs (default: that under `md`).")
 
 
 class MixedVsSpecific(Draw):
@@ -156,14 +159,16 @@ def _committee(asked: Asked[MixedVsSpecific], arm: Arm, number: int) -> Entry:
 
 def _run(asked: Asked[MixedVsSpecific], arm: Arm, model: str, place: int) -> Entry:
     written, ions = asked.written, asked.spec.targets[place].ions
+    own = written["targets"][place]
+    target = {key: own[key] for key in OF_A_TARGET if own.get(key) is not None}
     content: dict[str, Any] = {
         "committee": committee_name(asked.name, arm, model),
-        "start": written["targets"][place]["start"],
         "replicas": asked.spec.replicas,
         **written["md"],
+        **target,
     }
     origins: dict[Place, Place] = {(key,): ("md", key) for key in written["md"]}
-    origins |= {("start",): ("targets", place, "start")}
+    origins |= {(key,): ("targets", place, key) for key in target}
     return Entry("md", run_name(asked.name, arm, model, ions), content, origins)
 
 

@@ -214,14 +214,14 @@ def test_the_paper_s_hours_by_the_literature_are_counted_by_hand(tmp_path: Path)
     validated = validate(write_paper(tmp_path))
     tasks = expand(validated.campaign, setting(validated), {})
     atoms = {name: facts.atoms / facts.frames / 384 for name, facts in validated.datasets.items()}
-    # Alone 1 and 2 ns; `hold` 9 x 0.1; `charge` three arms of 2 ns at each target; `heat` 0.1 of DP and MACE;
+    # Alone 1 and 2 ns; `hold` 9 x 0.1; `charge` three arms of 1 and 2 ns; `heat` 0.1 of DP and MACE;
     # `hold-1ns` 3 x 1 of GRACE-1L and MACE.
     own = {"dp-jax": 0.1, "dp-mp": 0.0, "grace-1l": 3.0, "mace": 3.1}
     times = {"dp-jax": 20, "dp-mp": 9, "grace-1l": 9, "mace": 1}
     for name, more in own.items():
         runs = [item.cost.published for item in of("md", tasks) if item.task.architecture.name == name]
         hours = sum(run.least_s for run in runs) / 3600
-        length = (1 + 0.9 + 6 + more) * atoms["neutral"] + (2 + 6) * atoms["three"]
+        length = (1 + 0.9 + 3 + more) * atoms["neutral"] + (2 + 6) * atoms["three"]
         assert hours == pytest.approx(24 / 6.6 / times[name] * length, rel=1e-9)
     # MACE of the neutral data: 500 passes of 1000 frames in batches of three, against 400 in four hours.
     (one,) = {

@@ -271,6 +271,19 @@ def test_figures_4_and_6_are_specific_and_mixed_committees_run_at_their_targets(
     assert "paper-specific-0-mace-at-3" not in result.document["md"]
 
 
+def test_a_charge_state_may_have_a_length_of_its_own() -> None:
+    """As in the paper, 1 ns without ions and 2 ns with three."""
+    start = {"dataset": "mixed", "frames": [3]}
+    targets = [{"ions": 0, "start": start, "length": "1 ns"}, {"ions": 3, "start": start}]
+    entry = {"kind": "mixed-vs-specific", "dataset": "all", "validation": 500, "test": 100,
+             "models": ["mace"], "counts": [0, 3], "train": 500, "targets": targets,
+             "md": {"length": "2 ns"}}  # fmt: skip
+    md = unfolded(**entry).document["md"]
+    assert {name: run["length"] for name, run in md.items() if "-mixed-" in name and "small" not in name} == {
+        "paper-mixed-mace-at-0": "1 ns", "paper-mixed-mace-at-3": "2 ns",
+    }  # fmt: skip
+
+
 def test_runs_of_specific_and_mixed_models_are_reweighted_as_the_user_s_own() -> None:
     hold = {
         "kind": "stability", "models": ["dp"], "sizes": [5], "start": {"system": "box"}, "repeats": 1,
