@@ -169,7 +169,7 @@ def check_settings(settings: Mapping[str, Any], section: str) -> list[Problem]:
     wrong, known = list[Problem](), {item.name for item in fields(Hyperparameter)}
     for name, table in settings.items():
         where = f"{section}.{name}"
-        optional = {"minimum", "maximum", "choices", "less_than", "at_most", "legacy"}
+        optional = {"minimum", "maximum", "choices", "less_than", "at_most", "multiple_of", "legacy"}
         wrong += check_keys(table, where, known, optional)
         if table.get("type") == "list" and not table.get("default"):
             wrong.append((f"{where}.default", "a list's default must show one item at least"))

@@ -18,7 +18,8 @@ class Hyperparameter:
 
     The items of a list have the type of its default's first one, and the limits hold for each of them.
     less_than: the hyperparameter that this one must stay below, both of them numbers.
-    at_most: the one that it must not exceed; of a list its last item counts.
+    at_most: the one that it must not exceed; of a list its last item counts. multiple_of: what it, or each
+    item of a list, is a whole multiple of.
     legacy: the value that reproduces models from before this hyperparameter existed; it enters no key, so
     that a new hyperparameter does not change the keys of older models.
     """
@@ -31,6 +32,7 @@ class Hyperparameter:
     choices: tuple[Any, ...] | None = None
     less_than: str | None = None
     at_most: str | None = None
+    multiple_of: int | None = None
     legacy: Any = None
 
     def complaint(self, value: object) -> str | None:
@@ -51,13 +53,15 @@ class Hyperparameter:
             return False
         low = self.minimum is not None and not value >= self.minimum
         high = self.maximum is not None and not value <= self.maximum
-        return not low and not high and (self.choices is None or value in self.choices)
+        between = self.multiple_of is not None and value % self.multiple_of != 0
+        return not (low or high or between) and (self.choices is None or value in self.choices)
 
     @property
     def expected(self) -> str:
         """Type and limits in words."""
         limits = [f"at least {self.minimum}"] if self.minimum is not None else []
         limits += [f"at most {self.maximum}"] if self.maximum is not None else []
+        limits += [f"a multiple of {self.multiple_of}"] if self.multiple_of is not None else []
         limits += [f"one of {', '.join(map(str, self.choices))}"] if self.choices is not None else []
         limits += [f"less than {self.less_than}"] if self.less_than is not None else []
         limits += [f"at most {self.at_most}"] if self.at_most is not None else []

@@ -178,6 +178,8 @@ def test_what_may_be_equal_is_refused_beyond_and_of_lists_the_last_counts() -> N
     (wide,) = problems(cards["dp"], None, {"neuron": [8, 16], "axis_neuron": 17})
     assert "expected at most neuron, which is [8, 16], received 17" in str(wide)
     assert problems(cards["dp"], None, {"neuron": [8, 16], "axis_neuron": 16}) == []
+    (odd,) = problems(cards["esen"], None, {"sphere_channels": 17})
+    assert "int at least 2 and at most 1024 and a multiple of 2, received 17" in str(odd)
     assert len(problems(cards["esen"], None, {"lmax": 2, "mmax": 3})) == 1
 
 
