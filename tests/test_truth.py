@@ -50,7 +50,7 @@ def test_compact_results_hold_numbers_and_no_place(parts: Path) -> None:
     assert set(dp["runs"]) == {"dp-inner-dp-mixed-0", "dp-inner-dp-mixed-1"}
     own = truth["runs"]["truth-inner"]["0"]
     assert own["outcome"] == "completed"
-    assert [one["target_A"] for one in own["restraints"]] == [3.3, 3.3]
+    assert [one["target_A"] for one in own["restraints"]] == [4.2, 4.2]
     means = own["numbers"]["cosine"]["block_means"]
     assert len(means) == 4
     assert sum(means) / 4 == pytest.approx(own["numbers"]["cosine"]["mean"], abs=0.02)

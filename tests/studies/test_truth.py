@@ -50,7 +50,7 @@ def test_every_member_of_every_committee_runs_from_a_frame_of_its_own(tmp_path: 
     ]
     assert [run.start.frames for run in runs] == [[17], [22]] * 2
     assert {run.hydrogen_mass for run in runs} == {4.0}
-    assert {run.restraints[0].height for run in runs} == {3.3}
+    assert {run.restraints[0].height for run in runs} == {4.2}
 
 
 @pytest.mark.parametrize(
