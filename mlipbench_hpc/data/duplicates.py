@@ -19,6 +19,7 @@ SIMILAR, CELL_SCALE = 1e-3, 0.03
 SAME_CELL_A, TWICE_ROUNDED_A, SAME_ENERGY_EV = 1e-4, 2e-3, 1e-3
 # Å. Length that replaces the period along an open direction in the invariants.
 OPEN_A = 30.0
+AT_ONCE = 256  # frames, whose phases take some 50 MB at 1000 atoms
 WAVES = np.array(
     [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (2, 1, 0), (0, 2, 1), (1, 0, 2)]
 )
@@ -61,7 +62,8 @@ def _alike(frames: Frames, group: list[int]) -> Iterator[tuple[int, int]]:
     """Pairs of frames whose invariants agree, the earlier first, in order."""
     if len(group) < 2:
         return
-    tree = cKDTree(np.array([_invariants(frames, index) for index in group]))
+    chunks = [group[start : start + AT_ONCE] for start in range(0, len(group), AT_ONCE)]
+    tree = cKDTree(np.concatenate([_invariants(frames, chunk) for chunk in chunks]))
     pairs = tree.query_pairs(SIMILAR, output_type="ndarray")
     for first, second in sorted((min(pair), max(pair)) for pair in pairs.tolist()):
         yield group[first], group[second]
@@ -92,16 +94,20 @@ def _shares(frames: Frames, index: int) -> tuple[Floats, Floats]:
     return np.where(pbc, shares, shares - shares.mean(axis=0)), cell
 
 
-def _invariants(frames: Frames, index: int) -> Floats:
+def _invariants(frames: Frames, group: list[int]) -> Floats:
     """|Σ exp(2πi k·s)| per atom of each species, for some k: invariant under shifts, images and order.
 
-    A periodic cell, scaled so that lengths rounded to 1e-3 Å differ by less than `SIMILAR`, follows them.
+    One row for each frame of a group (G,) of one composition. A periodic cell, scaled so that lengths
+    rounded to 1e-3 Å differ by less than `SIMILAR`, follows them.
     """
-    numbers = frames.numbers[frames.atoms_of(index)]
-    phases = np.exp(2j * np.pi * _shares(frames, index)[0] @ WAVES.T)
-    cell = CELL_SCALE * frames.cells[index].ravel() * frames.pbc[index].any()
-    waves = [np.abs(phases[numbers == kind].mean(axis=0)) for kind in np.unique(numbers)]
-    return np.concatenate([*waves, cell])
+    kinds = [frames.numbers[frames.atoms_of(index)] for index in group]
+    orders = [own.argsort(kind="stable") for own in kinds]
+    shares = np.array([_shares(frames, index)[0][order] for index, order in zip(group, orders, strict=True)])
+    _, starts, counts = np.unique(kinds[0][orders[0]], return_index=True, return_counts=True)
+    phases = np.exp(2j * np.pi * shares @ WAVES.T)
+    waves = np.abs(np.add.reduceat(phases, starts, axis=1) / counts[:, None]).reshape(len(group), -1)
+    cells = CELL_SCALE * frames.cells[group].reshape(len(group), 9) * frames.pbc[group[0]].any()
+    return np.hstack([waves, cells])
 
 
 def _is_shifted(frames: Frames, one: int, other: int) -> bool:
