@@ -398,10 +398,7 @@ def test_a_campaign_opens_its_trajectories_before_it_runs(
     assert "trajectories dft: 1 file in the format xtc" in capsys.readouterr().out
     campaign.write_text(text + entry % ("xtc", "equilibration: 10 fs"))
     assert main(["validate", str(campaign)]) == 2
-    assert (
-        "trajectories.dft.files[0]: the trajectory: XTC names no atoms; state `topology`"
-        in capsys.readouterr().err
-    )
+    assert "trajectories.dft.files[0]: XTC names no atoms; state `topology`" in capsys.readouterr().err
     campaign.write_text(text + entry % ("trr", "topology: t.pdb"))
     site = tmp_path / "bare.yaml"
     site.write_text(

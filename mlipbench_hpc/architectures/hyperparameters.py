@@ -159,9 +159,15 @@ def updates_per_epoch(values: Mapping[str, Any], frames: int) -> int:
 
 
 def training_epochs(values: Mapping[str, Any], frames: int) -> int:
-    """Passes over `frames` training frames: enough for `updates` where above 0, else `epochs` (default 1)."""
-    updates = int(values.get("updates", 0))
-    return -(-updates // updates_per_epoch(values, frames)) if updates else int(values.get("epochs", 1))
+    """Passes over `frames` training frames: enough for `updates` where above 0, else `epochs` (default 1).
+
+    Of `updates` at most `most_epochs`, where above 0.
+    """
+    updates, most = int(values.get("updates", 0)), int(values.get("most_epochs", 0))
+    if not updates:
+        return int(values.get("epochs", 1))
+    enough = -(-updates // updates_per_epoch(values, frames))
+    return min(enough, most) if most else enough
 
 
 def legacy_values(settings: Settings) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from mlipbench_hpc.campaign.facts import DatasetFacts, atomic_number
 from mlipbench_hpc.campaign.potentials import symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place, choices, near
+from mlipbench_hpc.campaign.recorded import Recorded
 from mlipbench_hpc.campaign.runs import start_of
-from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, RecordedRun
+from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics
 from mlipbench_hpc.campaign.spec.analysis import Comparison
 from mlipbench_hpc.campaign.splits import Facts
 from mlipbench_hpc.data.formulas import atoms_in
@@ -15,13 +16,16 @@ from mlipbench_hpc.data.observable import HEIGHT_OF, height_of
 PLACE: Place = ("analysis", "comparisons")
 
 
-def check_comparisons(campaign: Campaign, facts: Facts, systems: Facts) -> Iterator[Mistake]:
+def check_comparisons(
+    campaign: Campaign, facts: Facts, systems: Facts, recorded: Recorded
+) -> Iterator[Mistake]:
     """Runs and observables that do not exist, runs of different things, differences declared twice."""
     seen: set[tuple[frozenset[str], str]] = set()
     for index, comparison in enumerate(campaign.analysis.comparisons):
         place = (*PLACE, index)
         wrong = [*_runs(place, comparison, campaign), *_observables(place, comparison)]
-        wrong = wrong or [*unlike(place, comparison.run, comparison.against, campaign, facts, systems)]
+        both = comparison.run, comparison.against
+        wrong = wrong or [*unlike(place, *both, campaign, facts, systems, recorded)]
         yield from wrong or _without_surface(place, comparison, campaign, facts, systems)
         pair = frozenset((comparison.run, comparison.against))
         for observable in comparison.observables:
@@ -115,24 +119,34 @@ def _ions(start: DatasetFacts, run: MolecularDynamics, metals: Sequence[str]) ->
 
 
 def unlike(
-    place: Place, run: str, against: str, campaign: Campaign, facts: Facts, systems: Facts
+    place: Place,
+    run: str,
+    against: str,
+    campaign: Campaign,
+    facts: Facts,
+    systems: Facts,
+    recorded: Recorded,
 ) -> Iterator[Mistake]:
     """Runs at two temperatures, or of different atoms: their difference is not the models'."""
     own, other = campaign.md[run], campaign.md.get(against) or campaign.trajectories[against]
     if own.temperature != other.temperature:
         received = f"{own.temperature:g} and {other.temperature:g} K"
         yield Mistake(place, "runs at two temperatures", received, "one temperature")
-    if isinstance(other, RecordedRun):
-        return
-    if own.restraints != other.restraints:
+    if isinstance(other, MolecularDynamics) and own.restraints != other.restraints:
         received, expected = "two states", "the same `restraints` in both"
         yield Mistake(place, "runs with different restraints of heights", received, expected)
-    starts = [start_of(md, facts, systems) for md in (own, other)]
-    used = [
-        {start.formulas[frame] for frame in md.start.frames[: md.replicas] if frame < start.frames}
-        for md, start in zip((own, other), starts, strict=True)
-        if start
-    ]
-    if len(used) == 2 and used[0] and used[1] and not used[0] & used[1]:
+    used = [compositions(name, campaign, facts, systems, recorded) for name in (run, against)]
+    if used[0] and used[1] and not used[0] & used[1]:
         received = " and ".join(", ".join(sorted(formulas)) for formulas in used)
         yield Mistake(place, "runs of different atoms", received, "one composition")
+
+
+def compositions(name: str, campaign: Campaign, facts: Facts, systems: Facts, recorded: Recorded) -> set[str]:
+    """Compositions of the frames that a run starts from, or of recorded ones; empty where not known."""
+    if name in recorded:
+        return recorded[name].formulas
+    md = campaign.md.get(name)
+    start = start_of(md, facts, systems) if md else None
+    if md is None or start is None:
+        return set()
+    return {start.formulas[frame] for frame in md.start.frames[: md.replicas] if frame < start.frames}

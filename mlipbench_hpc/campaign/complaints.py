@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
+from mlipbench_hpc.campaign.spec.base import Misplaced
 
 NAME = "a name: letters, digits and `_ . + -`, beginning with a letter or digit, at most 64 characters"
 PATTERNS = {
@@ -133,6 +134,9 @@ def _no_mapping(refusal: _Refusal) -> Mistake:
 
 def _wrong_value(refusal: _Refusal) -> Mistake:
     """Wrong type, limit or unit: our validators begin with `expected`, pydantic with `Input should be`."""
+    error = refusal.context.get("error")
+    if isinstance(error, Misplaced):
+        return Mistake((*refusal.place, *error.place), "wrong value", error.received, error.expected)
     received = shown(refusal.details["input"])
     text = str(refusal.context.get("error") or refusal.details["msg"])
     for start in ("expected ", "Input should be "):

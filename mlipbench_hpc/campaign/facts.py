@@ -133,6 +133,17 @@ class DatasetFacts:
         return f"{self.frames} frames ({text}){dipoles}, sha256 {self.sha256 or 'generated'}"
 
 
+def stretches(facts: DatasetFacts) -> list[str]:
+    """`frames 0 to 79 Au48H72O36`, … for data whose compositions stand in a few stretches; [] for others."""
+    lines, begin = list[str](), 0
+    for formula, frames in groupby(facts.formulas):
+        amount = len(list(frames))
+        end = begin + amount - 1
+        lines.append(f"frames {begin} to {end} {formula}" if amount > 1 else f"frame {begin} {formula}")
+        begin += amount
+    return lines if 1 < len(lines) <= MOST_NAMED else []
+
+
 def built_facts(system: System) -> DatasetFacts | None:
     """Facts of a system's only frame, known before it is built; None for a user's structure."""
     if system.water_box:

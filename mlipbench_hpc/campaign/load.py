@@ -22,7 +22,7 @@ from mlipbench_hpc.campaign.parts import check_parts
 from mlipbench_hpc.campaign.potentials import Potentials, check_potentials
 from mlipbench_hpc.campaign.problem import CampaignError, Lines, Mistake, Place, Problem
 from mlipbench_hpc.campaign.recorded import SECTION as RECORDED
-from mlipbench_hpc.campaign.recorded import Opener, RecordedFiles, check_content, look
+from mlipbench_hpc.campaign.recorded import Opener, RecordedFiles, look, opened
 from mlipbench_hpc.campaign.references import Architectures, check_names, check_references
 from mlipbench_hpc.campaign.spec import Campaign, Dataset, Name
 from mlipbench_hpc.campaign.unfold import check_studies, unfold
@@ -101,13 +101,15 @@ def _examine(path: Path, cache: Path | None, with_data: bool, opener: Opener | N
     known = _Known(campaign or _sound_part(document, wrong), path.parent, potentials)
     if known.campaign:
         known.look(cache, with_data)
+        if opener:
+            known.open_trajectories(opener, cache)
         wrong += known.wrong
         architectures = _architectures(known.campaign)
-        wrong += check_references(known.campaign, known.datasets, known.systems, architectures, potentials)
+        facts = known.datasets, known.systems
+        wrong += check_references(known.campaign, *facts, architectures, potentials, known.recorded)
         wrong += check_checkpoints(known.campaign, known.checkpoints, known.datasets, architectures)
         wrong += check_parts(written, known.campaign)
-        wrong += check_studies(known.campaign, known.datasets, known.systems)
-        wrong += check_content(known.campaign, known.recorded, opener, cache) if opener else []
+        wrong += check_studies(known.campaign, *facts, known.recorded)
     problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
     if campaign is None or problems:
         raise CampaignError(problems)
@@ -200,6 +202,12 @@ class _Known:
             files, wrong = look((RECORDED, name), entry, self.folder, cache)
             self.wrong += wrong
             self.recorded |= {name: files} if files else {}
+
+    def open_trajectories(self, opener: Opener, cache: Path | None) -> None:
+        """Fill in what the files of `recorded` hold."""
+        assert self.campaign is not None
+        self.recorded, wrong = opened(self.campaign, self.recorded, opener, cache)
+        self.wrong += wrong
 
     def _look_at(self, place: Place, one: Brought, cache: Path | None) -> None:
         facts = file_facts(self.files[place], one, cache)

@@ -35,10 +35,27 @@ def check_scan(
             yield Mistake((*place, "start", "frames", index), "no such frame", str(frame), expected)
     used = [frame for frame in scan.start.frames if frame < start.frames]
     begun, origin = start.select(used) if used else start, str(scan.start.system or scan.start.dataset)
+    yield from _nothing_moved(place, scan, campaign, begun, origin)
     if scan.potential:
         yield from check_species(place, potentials.get(scan.potential), "label", begun, origin)
     else:
         yield from _unknown_to_model(place, scan, campaign, facts, begun, origin)
+
+
+def _nothing_moved(
+    place: Place, scan: Scan, campaign: Campaign, start: DatasetFacts, origin: str
+) -> Iterator[Mistake]:
+    """Particles, stated by name, that no frame of the start has."""
+    if "particles" not in scan.model_fields_set:
+        return
+    known = set(start.species)
+    metals = {atomic_number(metal) for metal in campaign.analysis.profiles.metals}
+    present = {"water": {1, 8} <= known, "ion": bool(known - metals - {1, 8})}
+    for index, particle in enumerate(scan.particles):
+        if not present[particle]:
+            expected = f"frames with {particle}s, or `particles` without it"
+            received = f"{symbols(known)} in {origin}"
+            yield Mistake((*place, "particles", index), f"no {particle} in its start", received, expected)
 
 
 def _unknown_to_model(

@@ -1,7 +1,7 @@
 """The user's trajectories: where their files lie, their digests, what cannot be right about an entry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,24 @@ from mlipbench_hpc.contract.key import digest
 SECTION = "trajectories"
 # Of the worker's readers of trajectories: raised when they may refuse other files.
 READER = 1
-# What opens files where their readers are installed: what is wrong with each, from its parameters and paths.
-Opener = Callable[[Sequence[Mapping[str, Any]]], Sequence[str]]
+# What opens files where their readers are installed. From parameters and paths of each it says `formula` and
+# `frames`, or what is `wrong`.
+Opener = Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]]
+TOPOLOGY = "its topology"
 
 
 @dataclass(frozen=True)
 class RecordedFile:
-    """One file: where it lies, its sha256, and the ending of its name, by which topologies are read."""
+    """One file: where it lies, its sha256, and the ending of its name, by which topologies are read.
+
+    formula, frames: what it holds, where it was opened.
+    """
 
     path: Path
     sha256: str
     ending: str
+    formula: str = ""
+    frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,14 @@ class RecordedFiles:
     def every(self) -> list[RecordedFile]:
         """All of them."""
         return [*self.runs, *([self.topology] if self.topology else [])]
+
+    @property
+    def formulas(self) -> set[str]:
+        """Compositions of the runs; empty where they were not opened."""
+        return {run.formula for run in self.runs if run.formula}
+
+
+Recorded = Mapping[str, RecordedFiles]
 
 
 def look(
@@ -93,27 +108,84 @@ def record_parameters(campaign: Campaign, name: str, files: RecordedFiles) -> li
     return [shared | {"ending": run.ending} for run in files.runs]
 
 
-def check_content(
+def opened(
     campaign: Campaign, recorded: Mapping[str, RecordedFiles], opener: Opener, cache: Path | None
+) -> tuple[dict[str, RecordedFiles], list[Mistake]]:
+    """The files with what they hold, and mistakes where they cannot be read as their entries say.
+
+    What was read is remembered in the folder `cache`.
+    """
+    places = {(name, index): run for name, files in recorded.items() for index, run in enumerate(files.runs)}
+    requests = {place: _request(campaign, place, recorded[place[0]]) for place in places}
+    known = {place: _remembered(cache, request) for place, request in requests.items()}
+    waiting = [place for place, content in known.items() if content is None]
+    answers = opener([requests[place] for place in waiting]) if waiting else []
+    for place, content in zip(waiting, answers, strict=True):
+        known[place] = dict(content)
+        if cache and "wrong" not in content:
+            cache.mkdir(parents=True, exist_ok=True)
+            write_json(_memory(cache, requests[place]), dict(content))
+    wrong = [
+        *(
+            _unreadable(place, places[place], content)
+            for place, content in known.items()
+            if "wrong" in content
+        ),
+        *(mistake for place, content in known.items() for mistake in _nothing_left(campaign, place, content)),
+    ]
+    read = {
+        name: replace(files, runs=tuple(_with(run, known[name, i]) for i, run in enumerate(files.runs)))
+        for name, files in recorded.items()
+    }
+    return read, wrong
+
+
+def _request(campaign: Campaign, place: tuple[str, int], files: RecordedFiles) -> dict[str, Any]:
+    """Parameters and paths of one file, for its reader."""
+    name, index = place
+    paths = {
+        "trajectory": str(files.runs[index].path),
+        "topology": str(files.topology.path) if files.topology else "",
+    }
+    digests = [own.sha256 for own in (files.runs[index], files.topology) if own]
+    return record_parameters(campaign, name, files)[index] | paths | {"sha256": digests}
+
+
+def _memory(cache: Path, request: Mapping[str, Any]) -> Path:
+    parts = {key: own for key, own in request.items() if key not in ("trajectory", "topology")}
+    return cache / f"{digest(['trajectory', READER, parts])}.json"
+
+
+def _remembered(cache: Path | None, request: Mapping[str, Any]) -> Any:
+    return read_json(_memory(cache, request)) if cache else None
+
+
+def _with(run: RecordedFile, content: Mapping[str, Any]) -> RecordedFile:
+    return replace(run, formula=content.get("formula", ""), frames=content.get("frames"))
+
+
+def _unreadable(place: tuple[str, int], run: RecordedFile, content: Mapping[str, Any]) -> Mistake:
+    """A file that cannot be read, at the topology where that is the reason."""
+    name, index = place
+    message = str(content["wrong"])
+    if message.startswith(TOPOLOGY):
+        message = message.removeprefix(f"{TOPOLOGY}: ")
+        return Mistake((SECTION, name, "topology"), message, expected="a file that names the atoms")
+    expected = "a trajectory that can be read as the entry says"
+    message = message.removeprefix("the trajectory: ")
+    return Mistake((SECTION, name, "files", index), message, str(run.path), expected)
+
+
+def _nothing_left(
+    campaign: Campaign, place: tuple[str, int], content: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    """Files that cannot be read as their entries say; those that can are remembered in the folder `cache`."""
-    waiting: dict[Place, tuple[RecordedFile, dict[str, Any], Path | None]] = {}
-    for name, files in recorded.items():
-        topology = files.topology
-        for index, parameters in enumerate(record_parameters(campaign, name, files)):
-            run = files.runs[index]
-            state = [READER, run.sha256, topology.sha256 if topology else "", parameters]
-            memory = cache / f"{digest(['trajectory', state])}.json" if cache else None
-            paths = {"trajectory": str(run.path), "topology": str(topology.path) if topology else ""}
-            if memory is None or read_json(memory) is None:
-                waiting[SECTION, name, "files", index] = run, parameters | paths, memory
-    wrong = opener([given for _, given, _ in waiting.values()]) if waiting else []
-    for (place, (run, _, memory)), message in zip(waiting.items(), wrong, strict=True):
-        if message:
-            yield Mistake(place, message, str(run.path), "a trajectory that can be read as the entry says")
-        elif memory:
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            write_json(memory, {"sha256": run.sha256})
+    """A file that is no longer than what is discarded of it."""
+    entry = campaign.trajectories[place[0]]
+    length = content.get("frames", 0) * entry.frame_every
+    if entry.equilibration and "frames" in content and length <= entry.equilibration:
+        received = f"{entry.equilibration:g} ps of file {place[1]}, which is {length:g} ps long"
+        where: Place = (SECTION, place[0], "equilibration")
+        yield Mistake(where, "all of a file is discarded", received, "less than each file's length")
 
 
 def ending(path: Path) -> str:

@@ -8,7 +8,7 @@ from mlipbench_hpc.campaign.comparisons import check_comparisons
 from mlipbench_hpc.campaign.potentials import Potentials, symbols
 from mlipbench_hpc.campaign.probes import check_probes
 from mlipbench_hpc.campaign.problem import Mistake, Place, choices, near
-from mlipbench_hpc.campaign.recorded import check_recorded
+from mlipbench_hpc.campaign.recorded import Recorded, check_recorded
 from mlipbench_hpc.campaign.reweighting import check_reweighting
 from mlipbench_hpc.campaign.runs import check_engine, check_md, start_of
 from mlipbench_hpc.campaign.sources import check_dataset, check_system
@@ -79,9 +79,14 @@ def lost(
 
 
 def check_references(
-    campaign: Campaign, facts: Facts, systems: Facts, architectures: Architectures, potentials: Potentials
+    campaign: Campaign,
+    facts: Facts,
+    systems: Facts,
+    architectures: Architectures,
+    potentials: Potentials,
+    recorded: Recorded | None = None,
 ) -> list[Mistake]:
-    """Everything that pydantic cannot see. What a dataset or a system holds is judged where it is known."""
+    """Everything that pydantic cannot see. What datasets, systems and files hold is judged where known."""
     wrong: list[Mistake] = []
     for name, system in campaign.systems.items():
         wrong += check_system(("systems", name), system)
@@ -98,7 +103,7 @@ def check_references(
         wrong += check_md(place, run, campaign, facts, systems, potentials)
         wrong += check_engine(place, run, campaign, architectures, potentials)
     wrong += check_probes(campaign, facts, systems, potentials)
-    wrong += check_comparisons(campaign, facts, systems)
+    wrong += check_comparisons(campaign, facts, systems, recorded or {})
     wrong += _reweighted(campaign)
     wrong += [*check_reweighting(campaign, facts, systems), *check_recorded(campaign)]
     wrong += check_vacuum(campaign, architectures, potentials)

@@ -14,7 +14,7 @@ def check_reweighting(campaign: Campaign, facts: Facts, systems: Facts) -> Itera
         if {entry.run, entry.against} <= set(campaign.md):
             place = ("reweighting", name)
             wrong = [*_driven(place, entry, campaign)]
-            wrong = wrong or [*unlike(place, entry.run, entry.against, campaign, facts, systems)]
+            wrong = wrong or [*unlike(place, entry.run, entry.against, campaign, facts, systems, {})]
             yield from wrong or _members(place, entry, campaign)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import mlipbench_hpc
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, StudyError
+from mlipbench_hpc.campaign.recorded import Recorded
 from mlipbench_hpc.campaign.spec import Campaign, Spec
 from mlipbench_hpc.campaign.spec.base import NAME
 
@@ -33,8 +34,8 @@ class Asked(Generic[SpecOf]):
 class Examined(Generic[SpecOf]):
     """One entry of `studies` by its schema, beside the sound part of its campaign.
 
-    earlier: entries of the same kind that stand before it, by name; datasets, systems: what they hold, where
-    that is known.
+    earlier: entries of the same kind that stand before it, by name; datasets, systems, recorded: what they
+    hold, where that is known.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Examined(Generic[SpecOf]):
     campaign: Campaign
     datasets: Mapping[str, DatasetFacts]
     systems: Mapping[str, DatasetFacts]
+    recorded: Recorded = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 from mlipbench_hpc.campaign.complaints import conform
 from mlipbench_hpc.campaign.facts import DatasetFacts
 from mlipbench_hpc.campaign.problem import Mistake, Place, near, shown
+from mlipbench_hpc.campaign.recorded import Recorded
 from mlipbench_hpc.campaign.references import lost
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.campaign.spec.base import NAME
@@ -86,7 +87,10 @@ def unfold(document: Any) -> Unfolded:
 
 
 def check_studies(
-    campaign: Campaign, datasets: Mapping[str, DatasetFacts], systems: Mapping[str, DatasetFacts]
+    campaign: Campaign,
+    datasets: Mapping[str, DatasetFacts],
+    systems: Mapping[str, DatasetFacts],
+    recorded: Recorded,
 ) -> Iterator[Mistake]:
     """Mistakes of studies that take the whole campaign to see, each at its place."""
     table, earlier = studies() if campaign.studies else {}, dict[str, dict[str, Any]]()
@@ -96,7 +100,7 @@ def check_studies(
         if study is None or spec is None:
             continue
         before = earlier.setdefault(study.kind, {})
-        examined = Examined(name, spec, dict(before), campaign, datasets, systems)
+        examined = Examined(name, spec, dict(before), campaign, datasets, systems, recorded)
         for mistake in study.check(examined) if study.check else ():
             yield replace(mistake, place=(STUDIES, name, *mistake.place))
         before[name] = spec

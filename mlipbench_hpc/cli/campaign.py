@@ -32,6 +32,7 @@ def add_verbs(verbs: Subparsers) -> None:
 
 def validate(session: Session) -> int:
     """Say that the campaign is valid, and what its data hold."""
+    from mlipbench_hpc.campaign.facts import stretches
     from mlipbench_hpc.cli.trajectories import NOT_OPENED
     from mlipbench_hpc.report.text import count
 
@@ -44,7 +45,7 @@ def validate(session: Session) -> int:
         print_lines(f"    {line}" for line in facts.understood)
     for name, facts in session.validated.datasets.items():
         print(f"  dataset {name}: {facts.describe()}")
-        print_lines(f"    {line}" for line in facts.understood)
+        print_lines(f"    {line}" for line in [*facts.understood, *stretches(facts)])
     for name, entry in campaign.trajectories.items():
         print(f"  trajectories {name}: {count(len(entry.files), 'file')} in the format {entry.format}")
     print_lines(studies(campaign))

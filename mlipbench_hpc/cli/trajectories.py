@@ -28,14 +28,14 @@ def opener(environments: Mapping[str, str]) -> Opener | None:
     except EnvironmentMissing:
         return None
 
-    def wrong(files: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-        """What is wrong with each file; where the process ends at once, with each by itself."""
+    def contents(files: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """What each file holds; where the process ends at once, each by itself."""
         with tempfile.TemporaryDirectory(prefix="mlipbench-") as out:
             if start(environments, ENVIRONMENT, "recorded_files", {"files": list(files), "out": out}):
-                answers: list[str] = read_json(Path(out) / "wrong.json")
+                answers: list[dict[str, Any]] = read_json(Path(out) / "opened.json")
                 return answers
         if len(files) == 1:
-            return ["the process that reads it ended (its own words stand above)"]
-        return [wrong([one])[0] for one in files]
+            return [{"wrong": "the process that reads it ended (its own words stand above)"}]
+        return [contents([one])[0] for one in files]
 
-    return wrong
+    return contents

@@ -50,7 +50,9 @@ def start(
             if links:
                 request[role] = links if isinstance(request[role], list) else links[0]
         write_json(folder / "request.json", request)
-        argv = [str(environment.python), "-m", f"mlipbench_hpc.worker.{module}", str(folder / "request.json")]
+        # -P: not the package of another checkout that the command happens to run in.
+        argv = [str(environment.python), "-P", "-m", f"mlipbench_hpc.worker.{module}"]
+        argv.append(str(folder / "request.json"))
         cache = {COMPILED: str(Path.home() / ".cache" / "mlipbench" / "numba")}
         variables = environ(environment, "1", [folder], os.environ) | cache
         code = subprocess.run(argv, env=variables, check=False).returncode

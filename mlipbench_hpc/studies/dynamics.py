@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake
-from mlipbench_hpc.campaign.spec import MolecularDynamics, Name, Spec
+from mlipbench_hpc.campaign.spec import Name, Spec
+from mlipbench_hpc.campaign.spec.base import each_once
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import without_interface
 
@@ -21,8 +22,7 @@ class InterfacialDynamics(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> "InterfacialDynamics":
-        if len(set(self.runs)) < len(self.runs):
-            raise ValueError("expected each of `runs` once")
+        each_once("runs", self.runs)
         return self
 
 
@@ -39,8 +39,7 @@ def check(examined: Examined[InterfacialDynamics]) -> Iterator[Mistake]:
         first = first or run
         if run is None or first is None:
             continue
-        if isinstance(run, MolecularDynamics):
-            yield from without_interface(("runs", index), name, run, examined)
+        yield from without_interface(("runs", index), name, examined)
         if run.temperature != first.temperature:
             received, expected = (f"{one.temperature:g} K" for one in (run, first))
             yield Mistake(("runs", index), f"{name} is at another temperature", received, expected)

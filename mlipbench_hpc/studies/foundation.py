@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Name, RunProtocol, Spec, Start
+from mlipbench_hpc.campaign.spec.base import Misplaced, each_once
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import other_state
 
@@ -27,8 +28,10 @@ class Foundation(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> "Foundation":
-        if len(set(self.against)) < len(self.against) or self.reference in self.against:
-            raise ValueError("expected each run once, under `against` or as `reference`")
+        each_once("against", self.against)
+        if self.reference in self.against:
+            expected = "each run once, under `against` or as `reference`"
+            raise Misplaced(("reference",), repr(self.reference), expected)
         return self
 
 

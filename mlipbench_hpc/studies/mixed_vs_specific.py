@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.quantity import Time
 from mlipbench_hpc.campaign.spec import Count, Draw, Name, RunProtocol, Spec, Start, Symbol
+from mlipbench_hpc.campaign.spec.base import Misplaced, each_listed, each_once
 from mlipbench_hpc.campaign.spec.models import Amount
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
-from mlipbench_hpc.studies.shared.protocol import other_state
+from mlipbench_hpc.studies.shared.protocol import other_amounts, other_state, own_frames
 
 KIND = "mixed-vs-specific"
 SPECIFIC, MIXED, SMALL, WITHOUT = "specific", "mixed", "small-mixed", "without"
@@ -51,23 +52,19 @@ class MixedVsSpecific(Draw):
     @model_validator(mode="after")
     def _consistent(self) -> "MixedVsSpecific":
         targets = [target.ions for target in self.targets]
-        lists: dict[str, list[Any]] = {
-            "models": self.models, "counts": self.counts, "ions of targets": targets,
-            "held_out": self.held_out, "references": self.references,
-        }  # fmt: skip
-        for key, values in lists.items():
-            if len(set(values)) < len(values):
-                raise ValueError(f"expected each of `{key}` once")
-        if strange := sorted(set(targets) - set(self.counts)):
-            raise ValueError(f"expected ions of `targets` that are among `counts`, not {strange}")
-        if strange := sorted(set(self.held_out) - set(targets)):
-            raise ValueError(f"expected under `held_out` ions of `targets`, not {strange}")
-        for target in self.targets:
-            first = target.start.frames[: self.replicas]
-            if target.start.dataset and len(set(first)) < self.replicas:
-                raise ValueError("expected a frame of its own for each replica under `start` of `targets`")
+        for key in ("models", "counts", "held_out", "references"):
+            each_once(key, getattr(self, key))
+        for index, target in enumerate(self.targets):
+            place, wanted = ("targets", index, "ions"), ", ".join(map(str, self.counts))
+            if target.ions in targets[:index]:
+                raise Misplaced(place, str(target.ions), "each number of ions once")
+            if target.ions not in self.counts:
+                raise Misplaced(place, str(target.ions), f"one of `counts`: {wanted}")
+            own_frames(target.start, self.replicas, "replica", ("targets", index))
+        each_listed("held_out", self.held_out, "ions of targets", targets)
         if self.held_out and len(self.counts) < 3:
-            raise ValueError("expected at least three `counts`, so that two are left where one is held out")
+            expected = "at least three, so that two are left where one is held out"
+            raise Misplaced(("counts",), wanted, expected)
         return self
 
 
@@ -173,10 +170,14 @@ def _run(asked: Asked[MixedVsSpecific], arm: Arm, model: str, place: int) -> Ent
 
 
 def check(examined: Examined[MixedVsSpecific]) -> Iterator[Mistake]:
-    """A reference that no target matches in atoms, cell and temperature."""
+    """Starts without a target's ions, and a reference that no target matches in atoms, cell, temperature."""
     spec, known = examined.spec, examined.campaign.md
     mixed = Arm(MIXED)
     names = [run_name(examined.name, mixed, spec.models[0], target.ions) for target in spec.targets]
+    for place, (name, target) in enumerate(zip(names, spec.targets, strict=True)):
+        if name in known:
+            where: Place = ("targets", place, "start")
+            yield from other_amounts(where, known[name], {spec.element: target.ions}, examined)
     runs = [known[name] for name in names if name in known]
     for index, name in enumerate(spec.references):
         wrong = [[*other_state(("references", index), name, run, examined)] for run in runs]

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from mlipbench_hpc.campaign.problem import Mistake
 from mlipbench_hpc.campaign.quantity import Length
 from mlipbench_hpc.campaign.spec import Name, Spec
+from mlipbench_hpc.campaign.spec.base import each_once
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import elements_of, in_words, without_interface
 
@@ -26,8 +27,7 @@ class Solvation(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> "Solvation":
-        if len(set(self.runs)) < len(self.runs):
-            raise ValueError("expected each of `runs` once")
+        each_once("runs", self.runs)
         return self
 
 
@@ -38,16 +38,14 @@ def unfold(_: Asked[Any]) -> Iterator[Entry]:
 
 def check(examined: Examined[Solvation]) -> Iterator[Mistake]:
     """Runs without an ion above a metal under water."""
-    campaign = examined.campaign
     for index, name in enumerate(examined.spec.runs):
-        if run := campaign.md.get(name):
-            wrong = [*without_interface(("runs", index), name, run, examined)]
-            elements = elements_of(run, examined)
-            ions = elements - {"H", "O", *campaign.analysis.profiles.metals}
-            if not wrong and elements and not ions:
-                expected = "a run that starts with ions"
-                yield Mistake(("runs", index), f"{name} starts without ions", in_words(elements), expected)
-            yield from wrong
+        wrong = [*without_interface(("runs", index), name, examined)]
+        elements = elements_of(name, examined)
+        ions = elements - {"H", "O", *examined.campaign.analysis.profiles.metals}
+        if not wrong and elements and not ions:
+            expected = "a run that starts with ions"
+            yield Mistake(("runs", index), f"{name} starts without ions", in_words(elements), expected)
+        yield from wrong
 
 
 STUDY = Study(KIND, "Solvation of ions", Solvation, unfold, references={"runs": "md"}, check=check)

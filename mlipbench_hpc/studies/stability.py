@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Name, RunProtocol, Start
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
-from mlipbench_hpc.studies.shared.protocol import other_state
+from mlipbench_hpc.studies.shared.protocol import other_amounts, other_state, own_frames
 from mlipbench_hpc.studies.shared.sizes import Sized, committee_name, trained
 
 KIND = "stability"
@@ -26,10 +26,7 @@ class StabilityStudy(Sized):
 
     @model_validator(mode="after")
     def _own_starts(self) -> "StabilityStudy":
-        most = max(map(self.repeats_for, self.models))
-        first = self.start.frames[:most]
-        if self.start.dataset and len(set(first)) < most:
-            raise ValueError(f"expected {most} different `frames` under `start`, one for each repeat")
+        own_frames(self.start, max(map(self.repeats_for, self.models)), "repeat")
         return self
 
 
@@ -63,9 +60,12 @@ def _run(asked: Asked[StabilityStudy], model: str, size: int, repeat: int) -> En
 
 
 def check(examined: Examined[StabilityStudy]) -> Iterator[Mistake]:
-    """A reference of other atoms or another temperature than the runs."""
+    """Starts of other frames than models learn, a reference of other atoms or temperature than the runs."""
     spec = examined.spec
     own = examined.campaign.md.get(run_name(examined.name, spec.models[0], spec.sizes[0], 0))
+    if own and spec.only:
+        every = own.model_copy(update={"start": spec.start, "replicas": len(spec.start.frames)})
+        yield from other_amounts(("start",), every, spec.only, examined)
     if own and spec.reference:
         yield from other_state(("reference",), spec.reference, own, examined)
 

@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Count, MolecularDynamics, Name, RunProtocol, Spec, Start
+from mlipbench_hpc.campaign.spec.base import each_once
 from mlipbench_hpc.campaign.splits import Facts
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
-from mlipbench_hpc.studies.shared.protocol import differing, other_atoms, other_labels
+from mlipbench_hpc.studies.shared.protocol import differing, other_atoms, other_labels, own_frames
 
 KIND = "truth"
 Number = Literal["cosine", "total_orientation", "total_orientation_width", "peak_z_A", "peak_g_per_cm3"]
@@ -61,17 +62,15 @@ class Truth(Spec):
 
     @model_validator(mode="after")
     def _known(self) -> "Truth":
-        for key, values in (("committees", self.committees), ("numbers", self.numbers)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"expected each of `{key}` once")
+        each_once("committees", self.committees)
+        each_once("numbers", self.numbers)
         named = [*self.compare, *self.coverage, *(one for pair in self.pairs for one in pair)]
         named += self.gate.committees if self.gate else []
         if strange := sorted(set(named) - set(self.committees)):
             raise ValueError(f"expected only what `committees` lists, not {', '.join(strange)}")
         if any(first == second for first, second in self.pairs):
             raise ValueError("expected two different committees in each of `pairs`")
-        if self.start.dataset and len(set(self.start.frames)) < self.members:
-            raise ValueError(f"expected {self.members} different `frames` under `start`, one for each member")
+        own_frames(self.start, self.members, "member")
         return self
 
 

@@ -7,21 +7,22 @@ from typing import Any
 
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.task import InputFailure
+from mlipbench_hpc.data.frames import composition
 from mlipbench_hpc.worker.record import opened
 
 
 def main(arguments: list[str]) -> int:
-    """Write wrong.json into request["out"]: for each of request["files"] what is wrong with it, or ""."""
+    """Write opened.json into request["out"]: what each of request["files"] is, or what is wrong with it."""
     sys.unraisablehook = lambda _: None  # MDAnalysis readers of broken files raise once more in __del__
     request = read_json(Path(arguments[0]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of MDAnalysis, on masses and the like, which are not used here
-        write_json(Path(request["out"]) / "wrong.json", [wrong_with(given) for given in request["files"]])
+        write_json(Path(request["out"]) / "opened.json", [content(given) for given in request["files"]])
     return 0
 
 
-def wrong_with(given: dict[str, Any]) -> str:
-    """Why a file is refused; empty where it is not.
+def content(given: dict[str, Any]) -> dict[str, Any]:
+    """Formula and number of frames of a file, or under `wrong` why it is refused.
 
     given: the parameters of its `record` task, with the files' own paths.
     """
@@ -29,9 +30,9 @@ def wrong_with(given: dict[str, Any]) -> str:
     try:
         with opened(given, Path(given["trajectory"]), topology) as source:
             next(source.pieces(1), None)
+            return {"formula": composition(source.numbers), "frames": source.expected}
     except InputFailure as error:
-        return str(error)
-    return ""
+        return {"wrong": str(error)}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mlipbench_hpc.architectures.card import CardError, find, load_card, merge
+from mlipbench_hpc.architectures.hyperparameters import training_epochs
 from mlipbench_hpc.architectures.literature import literature_of, published
 
 CARD = (Path(__file__).parents[2] / "mlipbench_hpc/architectures/grace_2l/card.toml").read_text()
@@ -47,6 +48,23 @@ def test_the_paper_s_models_are_the_presets_of_their_cards() -> None:
             if own is not None:
                 assert own.least_s / 3600 == pytest.approx(hours[name])
                 assert (own.most_s < float("inf")) == (name == "grace-2l")
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs"),
+    [
+        ("mace", [2000, 2000, 800, 400]),
+        ("grace-1l", [4000, 3930, 800, 400]),  # 133,600 updates of 34 an epoch, where the paper has 4000
+        ("grace-2l", [4000, 3930, 800, 400]),
+    ],
+)
+def test_table_s_i_has_these_epochs(name: str, epochs: list[int]) -> None:
+    """Of 50, 100, 500 and 1000 structures; DP and DP-MP have 150,000 updates of each."""
+    cards = {own: installed.card for own, installed in find().items()}
+    chosen = merge(cards[name], "paper-efficiency", {})
+    assert [training_epochs(chosen, frames) for frames in (50, 100, 500, 1000)] == epochs
+    for other in ("dp-jax", "dp-mp"):
+        assert merge(cards[other], "paper-efficiency", {})["updates"] == 150_000
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,14 @@ def test_files_are_opened_once_by_what_has_their_readers(tmp_path: Path) -> None
     """A refused file is opened again; one that was read is remembered until it, or its entry, changes."""
     path, cache, opened = write(tmp_path), tmp_path / "cache", list[list[str]]()
 
-    def opener(files: Sequence[Mapping[str, Any]]) -> list[str]:
+    def opener(files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         opened.append([Path(one["trajectory"]).name for one in files])
         assert all(one["frame_every"] == pytest.approx(0.004) and not one["topology"] for one in files)
-        return ["" if one["trajectory"].endswith("one.xyz") else "no cell in it" for one in files]
+        good = {"formula": "Ar32", "frames": 50}
+        return [
+            good if one["trajectory"].endswith("one.xyz") else {"wrong": "the trajectory: no cell in it"}
+            for one in files
+        ]
 
     with pytest.raises(
         CampaignError, match=r"trajectories.dft.files\[1\]: no cell in it; received .*two.xyz"
@@ -106,8 +110,26 @@ def test_files_are_opened_once_by_what_has_their_readers(tmp_path: Path) -> None
     path.write_text(path.read_text().replace("one.xyz, two.xyz", "one.xyz"))
     assert validate(path, cache, opener).recorded["dft"].runs[0].ending == ".xyz"
     path.write_text(path.read_text().replace("format: extxyz\n    frame", "format: xyz\n    frame"))
-    validate(path, cache, opener)
+    (run,) = validate(path, cache, opener).recorded["dft"].runs
+    assert (run.formula, run.frames) == ("Ar32", 50)
     assert opened == [["one.xyz", "two.xyz"], ["two.xyz"], ["one.xyz"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"wrong": "its topology: half a frame at its end"}, "dft.topology: half a frame at its end"),
+        ({"formula": "Ar32", "frames": 5},
+         "dft.equilibration: all of a file is discarded; received 0.02 ps of file 0, which is 0.02 ps long"),
+        ({"formula": "Kr4", "frames": 50},
+         "studies.hold.reference: other atoms than the run it is compared with; received Kr4; expected Ar"),
+    ],
+)  # fmt: skip
+def test_what_files_hold_is_judged(tmp_path: Path, content: dict[str, Any], said: str) -> None:
+    """In the toy campaign `hold` runs argon beside them."""
+    with pytest.raises(CampaignError) as refused:
+        validate(write(tmp_path), tmp_path / "cache", lambda files: [content] * len(files))
+    assert any(said in str(problem) for problem in refused.value.problems), refused.value.problems
 
 
 def test_copies_of_one_file_are_no_independent_runs(tmp_path: Path) -> None:

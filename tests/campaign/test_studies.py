@@ -121,11 +121,12 @@ def test_a_campaign_without_studies_is_not_touched() -> None:
         ("models: [pairs]", "models: [pears]", 6, "learning.models[0]", "no such entry in `models`", "pairs"),
         ("dataset: argon\n", "dataset: argn\n", 3, "learning.dataset", "no such entry in `dat", "argon"),
         ("sizes: [4, 8]", "sizes: [4, 17]", 7, "learning.sizes[1]", "at most 16", ""),
-        ("sizes: [4, 8]", "sizes: [4, 4]", 1, "learning", "each of `sizes` once", ""),
-        ("repeats: 2\n", "repeats: 2\n    repeats_of: {pear: 1}\n", 1, "learning", "not pear", ""),
+        ("sizes: [4, 8]", "sizes: [4, 4]", 7, "learning.sizes[1]", "each of `sizes` once", ""),
+        ("repeats: 2\n", "repeats: 2\n    repeats_of: {pear: 1}\n", 9, "learning.repeats_of.pear",
+         "one of `models`: pairs", ""),
         ("sizes: [4, 8]", "sizes: [16]", 8, "learning.repeats", "at most 1 members", ""),
         ("frames: [0, 1]", "frames: [0, 99]", 17, "hold.start.frames[1]", "0 to 23", ""),
-        ("frames: [0, 1]", "frames: [0, 0]", 9, "hold", "expected 2 different `frames`", ""),
+        ("frames: [0, 1]", "frames: [0, 0]", 17, "hold.start.frames", "received 0, 0 for 2 repeats", ""),
         ("reference: crystal", "reference: cristal", 19, "hold.reference", "no such entry in", "crystal"),
         ("md: {temperature: 40 K, timestep: 2 fs", "md: {temperature: 40 K, timstep: 2 fs", 18,
          "hold.md.timstep", "unknown key", "timestep"),
@@ -185,7 +186,7 @@ def test_names_that_are_taken_are_refused(tmp_path: Path, old: str, new: str, st
     ("runs", "path", "said"),
     [
         ("[crystal, heat-chian]", "studies.motion.runs[1]", "did you mean `heat-chain`?"),
-        ("[crystal, crystal]", "studies.motion", "each of `runs` once"),
+        ("[crystal, crystal]", "studies.motion.runs[1]", "each of `runs` once"),
     ],
 )
 def test_a_study_that_makes_nothing_names_runs_that_are_there(

@@ -47,11 +47,11 @@ def of(study: str, **changes: Any) -> dict[str, Any]:
     ("changes", "said"),
     [
         (of("hold", reference="truth-2"),
-         f"hold.reference: starts of other atoms than the run it is compared with; received {OF_BOTH}"),
+         f"hold.reference: other atoms than the run it is compared with; received {OF_BOTH}"),
         ({"trajectories": {"recorded": {"temperature": "350 K"}}} | of("hold", reference="recorded"),
          "studies.hold.reference: recorded is at another temperature; received 350 K; expected 300 K"),
-        (of("large", reference="truth-2"), "studies.large.reference: starts of other atoms"),
-        (of("large", against=["charge-mixed-dp-at-2"]), "studies.large.against[0]: starts of other atoms"),
+        (of("large", reference="truth-2"), "studies.large.reference: other atoms"),
+        (of("large", against=["charge-mixed-dp-at-2"]), "studies.large.against[0]: other atoms"),
         ({"md": {"truth-0": {"temperature": "330 K"}}},
          "studies.charge.references[0]: no target runs as it does: truth-0 is at another temperature; "
          "received 330 K; expected 300 K"),

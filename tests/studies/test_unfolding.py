@@ -77,8 +77,8 @@ def test_figure_8_is_a_run_of_the_model_beside_those_of_others() -> None:
     ("changes", "path", "words"),
     [
         ({"against": ["mace-4"]}, ("against", 0), "no such entry in `md`"),
-        ({"reference": "mace-3"}, (), "each run once"),
-        ({"against": ["mace-3", "mace-3"]}, (), "each run once"),
+        ({"reference": "mace-3"}, ("reference",), "each run once"),
+        ({"against": ["mace-3", "mace-3"]}, ("against", 1), "each of `against` once"),
     ],
 )
 def test_what_a_foundation_study_cannot_compare_is_refused(
@@ -182,18 +182,18 @@ FLOOR = {"split": "m", "potential": "e", "radii": ["6 Å"]}
     [
         (SCAN | {"distance": "0.5 Å"}, (), "0.8 Å"),
         (SCAN | {"points": 21, "distance": "2 Å"}, (), "0.05 Å apart"),
-        (SCAN | {"committees": ["dp", "dp"]}, (), "once"),
-        (SCAN | {"committees": ["electrode"], "reference": "electrode"}, (), "once"),
-        (SCAN | {"start": {"dataset": "n", "frames": [1, 1]}}, ("start",), "`frames` once"),
-        (SCAN | {"committees": ["e"], "reference": {"potential": "e"}}, (), "once"),
+        (SCAN | {"committees": ["dp", "dp"]}, ("committees", 1), "once"),
+        (SCAN | {"committees": ["electrode"], "reference": "electrode"}, ("reference",), "no committee has"),
+        (SCAN | {"start": {"dataset": "n", "frames": [1, 1]}}, ("start", "frames", 1), "`frames` once"),
+        (SCAN | {"committees": ["e"], "reference": {"potential": "e"}}, ("reference",), "no committee has"),
         (SCAN | {"reference": {"potential": "e", "points": 21}}, ("reference",), "and points beside"),
         (SCAN | {"reference": {"gold": "rigid"}}, ("reference", "potential"), ""),
         (SCAN | {"reference": 3}, ("reference",), "potential"),
         (SCAN | {"reference": "not a name"}, ("reference",), "a name"),
         (SIGHT | {"floor": FLOOR | {"radii": []}}, ("floor", "radii"), "at least one"),
-        (SIGHT | {"floor": FLOOR | {"radii": ["6 Å", "6 Å"]}}, ("floor",), "once"),
-        (SIGHT | {"committees": ["dp", "dp"]}, (), "once"),
-        ({"kind": "solvation", "runs": ["a", "a"]}, (), "once"),
+        (SIGHT | {"floor": FLOOR | {"radii": ["6 Å", "6 Å"]}}, ("floor", "radii", 1), "once"),
+        (SIGHT | {"committees": ["dp", "dp"]}, ("committees", 1), "once"),
+        ({"kind": "solvation", "runs": ["a", "a"]}, ("runs", 1), "once"),
     ],
 )
 def test_probes_that_say_too_much_or_too_little_are_refused(
@@ -297,18 +297,21 @@ def test_runs_of_specific_and_mixed_models_are_reweighted_as_the_user_s_own() ->
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "place", "said"),
     [
-        ({"counts": [0, 3, 3]}, "each of `counts` once"),
-        ({"counts": [0, 1]}, "among `counts`, not [3]"),
-        ({"held_out": [1]}, "ions of `targets`, not [1]"),
-        ({"counts": [0, 3]}, "at least three `counts`"),
-        ({"targets": [MIX["targets"][0]] * 2}, "each of `ions of targets` once"),
+        ({"counts": [0, 3, 3]}, ("counts", 2), "each of `counts` once"),
+        ({"counts": [0, 1]}, ("targets", 1, "ions"), "one of `counts`: 0, 1"),
+        ({"held_out": [1]}, ("held_out", 0), "one of `ions of targets`: 0, 3"),
+        ({"counts": [0, 3]}, ("counts",), "at least three"),
+        ({"targets": [MIX["targets"][0]] * 2}, ("targets", 1, "ions"), "each number of ions once"),
     ],
 )
-def test_charge_states_that_cannot_be_compared_are_refused(entry: dict[str, Any], said: str) -> None:
+def test_charge_states_that_cannot_be_compared_are_refused(
+    entry: dict[str, Any], place: tuple[str | int, ...], said: str
+) -> None:
     result = unfold({"studies": {"paper": MIX | entry}})
     (mistake,) = result.wrong
+    assert mistake.place == ("studies", "paper", *place)
     assert said in mistake.expected
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from foreign_files import CELL, POSITIONS, lattice, moved, xyz
+from foreign_files import CELL, NUMBERS, POSITIONS, lattice, moved, xyz
 
 from mlipbench_hpc.contract.folder import Store, read_json, write_json
 from mlipbench_hpc.contract.task import EXIT_COMMITTED, EXIT_OF_FAILURE, Task
+from mlipbench_hpc.data.frames import composition
 from mlipbench_hpc.data.trajectory import open_trajectory
 from mlipbench_hpc.worker import recorded_files
 from mlipbench_hpc.worker.__main__ import attempt
@@ -104,8 +105,9 @@ def test_files_are_opened_before_a_campaign_runs(tmp_path: Path) -> None:
     out.mkdir()
     write_json(tmp_path / "request.json", {"files": files, "out": str(out)})
     assert recorded_files.main([str(tmp_path / "request.json")]) == 0
-    right, cut, other = read_json(out / "wrong.json")
-    assert right == ""
+    right, *wrong = read_json(out / "opened.json")
+    assert right == {"formula": composition(NUMBERS), "frames": 3}
+    cut, other = (content["wrong"] for content in wrong)
     assert "no whole frame" in cut
     assert "it does not begin as its format should" in other
     assert str(tmp_path) not in cut + other

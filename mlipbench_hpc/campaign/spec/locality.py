@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.quantity import Length, Temperature
-from mlipbench_hpc.campaign.spec.base import Count, Name, Seed
+from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, each_once
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 
 
@@ -36,6 +36,5 @@ class Locality(UsesPotential):
 
     @model_validator(mode="after")
     def _once(self) -> "Locality":
-        if len(set(self.radii)) < len(self.radii):
-            raise ValueError("expected each of `radii` once")
+        each_once("radii", self.radii)
         return self

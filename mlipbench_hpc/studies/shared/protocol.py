@@ -1,17 +1,28 @@
 """Runs that are compared differ in what drives them alone: what else would make part of their difference."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mlipbench_hpc.campaign.comparisons import compositions
 from mlipbench_hpc.campaign.origins import origins
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.runs import start_of
-from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, RunProtocol, Spec
+from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, RunProtocol, Spec, Start
+from mlipbench_hpc.campaign.spec.base import Misplaced
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.campaign.splits import Facts
 from mlipbench_hpc.campaign.study import Examined
 from mlipbench_hpc.data.formulas import atoms_in
 from mlipbench_hpc.potentials.card import cards
+
+
+def own_frames(start: Start, runs: int, noun: str, within: Place = ()) -> None:
+    """Raise Misplaced where a start of a dataset does not have a frame of its own for each run."""
+    first = start.frames[:runs]
+    if start.dataset and len(set(first)) < runs:
+        received = f"{', '.join(map(str, start.frames))} for {runs} {noun}s"
+        raise Misplaced((*within, "start", "frames"), received, f"a frame of its own for each {noun}")
+
 
 # Keys of a run that change averages, with the unit of their numbers.
 CONDITIONS = {
@@ -46,30 +57,41 @@ def _in_words(value: Any, unit: str) -> str:
 def other_state(
     place: Place, name: str, own: MolecularDynamics, examined: Examined[Any]
 ) -> Iterator[Mistake]:
-    """The run, or recorded one, at `place` whose atoms, cell or temperature are not those of `own`.
-
-    What a recorded run's files hold is not known here.
-    """
-    campaign = examined.campaign
+    """The run, or recorded one, at `place` whose atoms, cell or temperature are not those of `own`."""
+    campaign, facts = examined.campaign, (examined.datasets, examined.systems)
     other = campaign.md.get(name) or campaign.trajectories.get(name)
     if isinstance(other, MolecularDynamics):
-        yield from other_atoms(place, other, own, campaign, (examined.datasets, examined.systems))
+        yield from other_atoms(place, other, own, campaign, facts)
+    elif name in examined.recorded:
+        yield from _unlike(place, examined.recorded[name].formulas, _compositions(own, facts))
     if other and other.temperature != own.temperature:
         temperatures = [f"{run.temperature:g} K" for run in (other, own)]
         yield Mistake(place, f"{name} is at another temperature", *temperatures)
 
 
-def elements_of(run: MolecularDynamics, examined: Examined[Any]) -> set[str]:
-    """Elements of the frames that a run starts from; empty where they are not known."""
-    formulas = _compositions(run, (examined.datasets, examined.systems))
+def elements_of(name: str, examined: Examined[Any]) -> set[str]:
+    """Elements of the frames that a run starts from, or of a recorded one; empty where they are not known."""
+    facts = examined.datasets, examined.systems
+    formulas = compositions(name, examined.campaign, *facts, examined.recorded)
     return {symbol for formula in formulas for symbol in atoms_in(formula)}
 
 
-def without_interface(
-    place: Place, name: str, run: MolecularDynamics, examined: Examined[Any]
+def other_amounts(
+    place: Place, run: MolecularDynamics, amounts: Mapping[str, int], examined: Examined[Any]
 ) -> Iterator[Mistake]:
+    """A start at `place` whose frames do not have exactly so many atoms of each of these elements."""
+    wanted = "; ".join(f"{symbol}{amount}" for symbol, amount in amounts.items())
+    for formula in sorted(_compositions(run, (examined.datasets, examined.systems))):
+        atoms = atoms_in(formula)
+        if any(atoms.get(symbol, 0) != amount for symbol, amount in amounts.items()):
+            expected = f"frames with {wanted} (`validate` says which frames of a dataset have it)"
+            yield Mistake(place, "starts with another number of ions", formula, expected)
+            return
+
+
+def without_interface(place: Place, name: str, examined: Examined[Any]) -> Iterator[Mistake]:
     """A run at `place` that starts without water, or without the metal of `analysis.profiles`."""
-    elements, metals = elements_of(run, examined), examined.campaign.analysis.profiles.metals
+    elements, metals = elements_of(name, examined), examined.campaign.analysis.profiles.metals
     if elements and not ({"H", "O"} <= elements and elements & {*metals}):
         expected = f"a run that starts with water on {' or '.join(metals)} (`analysis.profiles.metal`)"
         yield Mistake(place, f"{name} starts without interfacial water", in_words(elements), expected)
@@ -91,15 +113,21 @@ def other_atoms(
 
     facts: of datasets and of systems.
     """
-    atoms = [_compositions(run, facts) for run in (own, other)]
-    if atoms[0] and atoms[1] and atoms[0] != atoms[1]:
-        received, expected = (" and ".join(sorted(one)) for one in atoms)
-        yield Mistake(place, "starts of other atoms than the run it is compared with", received, expected)
+    wrong = [*_unlike(place, *(_compositions(run, facts) for run in (own, other)))]
+    if wrong:
+        yield from wrong
         return
     cells = [_cells(run, campaign) for run in (own, other)]
     if cells[0] and cells[1] and not cells[0] & cells[1]:
         received, expected = ("; ".join(sorted(one)) for one in cells)
         yield Mistake(place, "starts in another cell than the run it is compared with", received, expected)
+
+
+def _unlike(place: Place, own: set[str], other: set[str]) -> Iterator[Mistake]:
+    """Compositions at `place` that are not those they are compared with; unknown ones are not judged."""
+    if own and other and own != other:
+        received, expected = (" and ".join(sorted(one)) for one in (own, other))
+        yield Mistake(place, "other atoms than the run it is compared with", received, expected)
 
 
 def _compositions(run: MolecularDynamics, facts: tuple[Facts, Facts]) -> set[str]:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Place
 from mlipbench_hpc.campaign.spec import Count, Draw, Name
+from mlipbench_hpc.campaign.spec.base import Misplaced, each_once
 from mlipbench_hpc.campaign.study import Asked, Entry
 
 Members = Annotated[int, Field(gt=0, le=1000, strict=True)]
@@ -26,13 +27,13 @@ class Sized(Draw):
 
     @model_validator(mode="after")
     def _once(self) -> "Sized":
-        for key, values in (("models", self.models), ("sizes", self.sizes)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"expected each of `{key}` once")
-        if strange := sorted(set(self.repeats_of) - set(self.models)):
-            raise ValueError(
-                f"expected under `repeats_of` only what `models` lists, not {', '.join(strange)}"
-            )
+        each_once("models", self.models)
+        each_once("sizes", self.sizes)
+        for name in self.repeats_of:
+            if name not in self.models:
+                raise Misplaced(
+                    ("repeats_of", name), repr(name), f"one of `models`: {', '.join(self.models)}"
+                )
         return self
 
     def repeats_for(self, model: str) -> int:

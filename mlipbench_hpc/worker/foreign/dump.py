@@ -13,7 +13,7 @@ from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
-from mlipbench_hpc.worker.foreign.lines import rows_of
+from mlipbench_hpc.worker.foreign.lines import rows_of, shown
 from mlipbench_hpc.worker.foreign.record import (
     HALF,
     PERIODIC,
@@ -107,7 +107,7 @@ def _header(path: Path, stream: TextIO) -> Header:
             raise CutShort(HALF)
         elif line.strip():
             raise InputFailure(
-                f"{path}: received `{line.strip()[:40]}` where a frame should begin with `ITEM: TIMESTEP`: "
+                f"{path}: received {shown(line)} where a frame should begin with `ITEM: TIMESTEP`: "
                 "the frame before has more rows than it says, or this is no dump"
             )
     if header:

@@ -18,7 +18,7 @@ from mlipbench_hpc.data.frames import Floats, Ints
 from mlipbench_hpc.data.lines import decimals
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
-from mlipbench_hpc.worker.foreign.lines import rows_of
+from mlipbench_hpc.worker.foreign.lines import rows_of, shown
 from mlipbench_hpc.worker.foreign.record import (
     BROKEN,
     HALF,
@@ -98,9 +98,10 @@ def _walk(path: Path, read: Any) -> tuple[list[Header], str]:
 def _xtc_header(stream: BinaryIO) -> Header | None:
     """Layout: https://manual.gromacs.org/current/reference-manual/file-formats.html#xtc."""
     content = stream.read(XTC_HEAD)
-    magic, atoms, step, time = struct.unpack(">3if", content[:16])
+    (magic,) = struct.unpack(">i", content[:4])
     if magic not in (XTC_MAGIC, XTC_LARGE):
         return None
+    atoms, step, time = struct.unpack(">2if", content[4:16])
     if atoms <= FEW_ATOMS:
         return Header(56 + 12 * atoms, atoms, step, time, True)
     kind, begin = (">i", 92) if magic == XTC_MAGIC else (">q", 96)
@@ -187,7 +188,7 @@ def gro_blocks(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
                 raise CutShort(HALF)
             if not line.strip().isdecimal():
                 raise InputFailure(
-                    f"{path}: frame {frame}: received `{line.strip()[:40]}` under the title, expected a "
+                    f"{path}: frame {frame}: received {shown(line)} under the title, expected a "
                     "number of atoms"
                 )
             rows = rows_of(stream, int(line))

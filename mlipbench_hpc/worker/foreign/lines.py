@@ -17,3 +17,9 @@ def rows_of(stream: TextIO, amount: int) -> list[str]:
     if rows and not rows[-1].endswith("\n") and not complete(rows):
         raise CutShort(NO_END)
     return rows
+
+
+def shown(line: str) -> str:
+    """Begin of a line, for messages; what is no text is not printed."""
+    begin = line.strip()[:40]
+    return f"`{begin}`" if begin.isprintable() and "\ufffd" not in begin else "no text (another format?)"

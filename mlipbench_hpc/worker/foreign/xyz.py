@@ -16,7 +16,7 @@ from mlipbench_hpc.data.frames import Floats
 from mlipbench_hpc.data.trajectory import cell_vectors
 from mlipbench_hpc.worker.foreign import record
 from mlipbench_hpc.worker.foreign.identity import order_of
-from mlipbench_hpc.worker.foreign.lines import rows_of
+from mlipbench_hpc.worker.foreign.lines import rows_of, shown
 from mlipbench_hpc.worker.foreign.record import (
     BOHR,
     PERIODIC,
@@ -97,9 +97,8 @@ def blocks(path: Path) -> Iterator[tuple[str, list[str]]]:
                 continue
             if not line.strip().isdecimal():
                 raise InputFailure(
-                    f"{path}: received `{line.strip()[:40]}` where frame {frame} should begin with its "
-                    "number "
-                    "of atoms" + ": the frame before is cut, or has more rows than it says" * (frame > 0)
+                    f"{path}: received {shown(line)} where frame {frame} should begin with its number of "
+                    "atoms" + ": the frame before is cut, or has more rows than it says" * (frame > 0)
                 )
             if not line.endswith("\n") or not (comment := stream.readline()).endswith("\n"):
                 raise CutShort(record.HALF)

@@ -84,4 +84,4 @@ def test_the_paper_s_switch_comes_after_three_hundred_epochs(tmp_path: Path) -> 
 def test_updates_of_the_paper_count_batches() -> None:
     """Table S-I: 800 epochs of 500 frames and 400 of 1000, in batches of three."""
     chosen = merge(TestMace.card(), "paper-efficiency", {})
-    assert [training_epochs(chosen, frames) for frames in (500, 1000)] == [800, 400]
+    assert [training_epochs(chosen, frames) for frames in (50, 100, 500, 1000)] == [2000, 2000, 800, 400]
