@@ -194,7 +194,7 @@ def paper(part: Part, every: list[Point]) -> Table | None:
     largest = {name: own[1] for name, own in ends.items() if name in PAPER_HOURS}
     rows = [
         [f"training of {point.model}, h", f"{PAPER_HOURS[name]:g} (n = {PAPER_SIZES[1]})",
-         f"{in_words(point.hours)} (n = {point.size})", _ratio(_mean(point.hours), PAPER_HOURS[name])]
+         f"{in_words(point.hours)} (n = {point.size})", NOTHING]
         for name, point in largest.items()
     ]  # fmt: skip
     if set(PAPER_HOURS) <= set(ends):
@@ -248,7 +248,32 @@ def sentence(part: Part, every: list[Point]) -> str:
     if not largest:
         return f"{state} No errors at n = {number(size)} yet."
     words = "; ".join(f"{point.model} {point.judged()}" for point in largest)
-    return f"{state} Force RMSE at n = {number(size)} on {_tested(every)}: {words}.{_order(largest)}"
+    found = f"{state} Force RMSE at n = {number(size)} on {_tested(every)}: {words}."
+    return found + _order(largest) + _unchanged(every)
+
+
+def _unchanged(every: list[Point]) -> str:
+    """Sentence on models whose error is not resolved to be lower at the largest size than at the smallest."""
+    sizes = [point.size for point in every]
+    ends = min(sizes), max(sizes)
+    known = {(point.model, point.size): point.force for point in every}
+    ratios = {
+        model: ratio
+        for model in dict.fromkeys(point.model for point in every)
+        if ends[0] < ends[1] and (ratio := Ratio.of(known.get((model, ends[1])), known.get((model, ends[0]))))
+    }
+    adjusted = holm(np.array([ratio.p for ratio in ratios.values()]))
+    same = [
+        model
+        for (model, ratio), p in zip(ratios.items(), adjusted, strict=True)
+        if np.isfinite(p) and (p > LEVEL or ratio.value >= 1)
+    ]
+    if not same:
+        return ""
+    return (
+        f" From n = {number(ends[0])} to {number(ends[1])} no decrease is resolved for {listed(same)} "
+        f"(p > {LEVEL:g}, Welch, Holm-corrected); use more `repeats`."
+    )
 
 
 def _order(largest: list[Point]) -> str:

@@ -99,11 +99,11 @@ def table(part: Part, every: list[DipoleFrames]) -> Table:
          _words(own.at_fixed_ions(own.potentials))]
         for own in every
     ]  # fmt: skip
-    header = ["dataset", "composition", "frames", "slab dipole per P_z, e·Å", "with ions' heights taken out",
-              "electrode potential per P_z, V", "with ions' heights taken out"]  # fmt: skip
+    header = ["dataset", "composition", "frames", "slab dipole per P_z, e·Å", "at fixed heights of the ions",
+              "electrode potential per P_z, V", "at fixed heights of the ions"]  # fmt: skip
     caption = (
         f"{part.name}: slopes of least squares over P_z = Σ cos θ of the waters in the same labelled frames, "
-        "± jackknife standard error over blocks of consecutive frames. With ions' heights taken out: P_z and "
+        "± jackknife standard error over blocks of consecutive frames. At fixed heights of the ions: P_z and "
         "Σqz of the ions fitted together. Potential: of the electrode against the vacuum above the film; "
         "the work function of electrons changes by as many eV. No model, no MD of a model."
     )
@@ -161,4 +161,6 @@ def sentence(part: Part, every: list[DipoleFrames]) -> str:
     state = f"Study {part.name} (polarization): {count(len(every), 'composition')}."
     if not words:
         return f"{state} No electrode potential is known."
-    return f"{state} Electrode potential for one unit of P_z, ions' heights taken out: {'; '.join(words)}."
+    return (
+        f"{state} Electrode potential for one unit of P_z, at fixed heights of the ions: {'; '.join(words)}."
+    )

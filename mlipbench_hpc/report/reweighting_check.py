@@ -8,6 +8,7 @@ import numpy as np
 
 from mlipbench_hpc.report.collect import Item
 from mlipbench_hpc.report.crosscheck import AGREES, Check, Pair, checks, withheld_words
+from mlipbench_hpc.report.exclusion import excluded
 from mlipbench_hpc.report.groups import Group, Line, Run, groups
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.studies import Part
@@ -92,6 +93,23 @@ def highest(check: Check) -> tuple[float, float]:
     return ratio, abs(ratio) * float(np.hypot(error / value, other / its))
 
 
+def missing(part: Part, every: list[Checked]) -> dict[str, str]:
+    """By case that is not done the reason: runs that do not count, or what has not run."""
+    done, reasons = {own.case for own in every}, {}
+    for case, names in part.spec.cases.items():
+        if case in done:
+            continue
+        results = part.with_runs([names.run, names.against])
+        lost = {
+            f"{name}, replica {run.subject['replica']}, {why}": None
+            for name in (names.run, names.against)
+            for run in results.of("md", md=name)
+            if (why := excluded(results, run))
+        }
+        reasons[case] = "; ".join(lost) or "its reweighting has not run, or could not be made"
+    return reasons
+
+
 def members(part: Part) -> dict[str, Any]:
     """Quality of the reweighting to every member of the other committee, by case and replica."""
     return {
@@ -104,6 +122,7 @@ def sentence(part: Part, every: list[Checked]) -> str:
     """How many cases are done, and how many of their observables agree within sampling."""
     cases = len({own.case for own in every})
     state = f"Study {part.name} (reweighting check): {cases} of {count(len(part.spec.cases), 'case')} done."
+    state += "".join(f" Case {case}: {why}." for case, why in missing(part, every).items())
     for own in every:
         if not own.pair.testable:
             state += f" Case {own.case} cannot be tested: {own.pair.reach}; {own.pair.outcome[1]}."

@@ -270,8 +270,8 @@ def _doubts(every: list[Scans]) -> str:
         )
     if same := dominated([own for own in every if not own.reference], reference_of(every)):
         words += (
-            f" Of {listed(same)} more than half of ρ² is no more than the reference's own: no order of their "
-            "roughness is concluded."
+            f" {listed(same)}: the reference's own ρ² is more than half of theirs, so that their roughness "
+            "cannot be ranked."
         )
     return words
 

@@ -294,8 +294,20 @@ def sentence(part: Part, every: list[Solvated]) -> str:
         f" No two layers are known in {listed(alone)}: heights are of each run's own peak and cannot be "
         "compared as layers; use longer runs or other starts."
     )
-    layers = f" {'; '.join(words)}.{doubt * bool(alone)}" if words else ""
+    layers = f" {'; '.join(words)}.{doubt * bool(alone)}{_stuck(every)}" if words else ""
     return state + layers + failures(part.with_runs(part.spec.runs), part.spec.runs)
+
+
+def _stuck(every: list[Solvated]) -> str:
+    """Sentence on runs in which no ion changed its layer; empty without any."""
+    two = [own for own in every if len(own.layers) > 1]
+    names = [own.line.name for own in two if not sum(own.stays(layer).departures for layer in (0, 1))]
+    if not names:
+        return ""
+    return (
+        f" No ion changed its layer in {listed(list(dict.fromkeys(names)))}: numbers of a layer are those of "
+        "the ions that began there, and errors hold nothing of other starts; use longer runs or more starts."
+    )
 
 
 def cautions(part: Part, every: list[Solvated]) -> list[Caution]:

@@ -47,7 +47,7 @@ def alphas(results: Results) -> Table | None:
             what = f"{part['composition']}, {_kelvin(part['temperature_K'])}"
             rows.append([name, about, what, "centred, not rattled", *_alpha_cells(part)])
     header = ["committee", "size, training", "composition", "energies", "result", "validation structures",
-              "independent", "α", "95 % interval of α", "share of the largest"]  # fmt: skip
+              "independent", "α", "95 % interval of α", "α² from the largest 1 % of errors"]  # fmt: skip
     return Table(ALPHA_CAPTION, header, rows, words=5) if rows else None
 
 

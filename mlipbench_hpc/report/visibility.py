@@ -15,7 +15,7 @@ from mlipbench_hpc.report.committees import final_round
 from mlipbench_hpc.report.paper import paper_name
 from mlipbench_hpc.report.section import Caution, Consequence, Table
 from mlipbench_hpc.report.studies import Part
-from mlipbench_hpc.report.text import count, listed, number, with_error
+from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
 
 FORCES, MILLI = "forces.npz", 1000.0
 SAME, ANY = 0, 1
@@ -122,6 +122,11 @@ class Composed:
         forces = MILLI * self.arrays["forces"]
         return {water: forces[mask & self._is(*water)] for water in self.waters}
 
+    def donors(self, radius: float, kind: int) -> str:
+        """`2 to 6`: fewest and most composed frames of a water that counts."""
+        amounts = [len(own) for own in self._forces(radius, kind).values() if len(own) > 1]
+        return " to ".join(dict.fromkeys(map(str, (min(amounts), max(amounts))))) if amounts else NOTHING
+
     def median_left_out(self, radius: float, kind: int) -> float:
         """Median number of the donor's waters that are left out."""
         mask = self._of(radius, kind)
@@ -224,7 +229,7 @@ def table(part: Part, seen: list[Sight]) -> Table:
 def floors(part: Part, own: Composed) -> Table:
     """One row for each radius and kind of composed frames."""
     rows = [
-        [number(radius), KINDS[kind], number(known.waters),
+        [number(radius), KINDS[kind], number(known.waters), own.donors(radius, kind),
          TOO_SMALL if own.too_small(radius, kind) else _words(known), number(left),
          number(own.floor(radius, kind, left).value)]
         for kind in own.kinds
@@ -232,7 +237,8 @@ def floors(part: Part, own: Composed) -> Table:
         for known in [own.floor(radius, kind)]
         for left in [own.median_left_out(radius, kind)]
     ]  # fmt: skip
-    header = ["radius, Å", "composed frames have", "waters", "floor, meV/Å", "waters left out, median",
+    header = ["radius, Å", "composed frames have", "waters", "composed frames of a water", "floor, meV/Å",
+              "waters left out, median",
               "floor of the half with fewest left out, meV/Å"]  # fmt: skip
     values = own.item.values
     caption = (

@@ -45,12 +45,12 @@ def unfold(asked: Asked[Foundation]) -> Iterator[Entry]:
 
 
 def check(examined: Examined[Foundation]) -> Iterator[Mistake]:
-    """A model trained from nothing, and runs of other atoms or conditions than its own."""
+    """A model trained from scratch, and runs of other atoms or conditions than its own."""
     spec, campaign = examined.spec, examined.campaign
     model, own = campaign.models.get(spec.model), campaign.md.get(examined.name)
     if model and not (model.checkpoint or model.initial):
         expected = "a model with `checkpoint` or `initial`"
-        yield Mistake(("model",), "trained from nothing", repr(spec.model), expected)
+        yield Mistake(("model",), "trained from scratch", repr(spec.model), expected)
     partners: dict[Place, str] = {("against", index): name for index, name in enumerate(spec.against)}
     partners |= {("reference",): spec.reference} if spec.reference else {}
     if own:

@@ -148,7 +148,17 @@ def test_a_case_that_was_skipped_is_named(checked: Any) -> None:
     content = SECTION.build(collected(checked))
     (caution,) = content.warnings
     assert "case mace, replica 1: the run was unstable" in caution.sentence
-    assert content.verdict == [["Study check (reweighting check): 0 of 1 case done."]]
+    reason = "Case mace: its reweighting has not run, or could not be made."
+    assert content.verdict == [[f"Study check (reweighting check): 0 of 1 case done. {reason}"]]
+
+
+def test_a_case_of_an_unstable_run_says_so(checked: Any) -> None:
+    (task,) = [task for task in checked.tasks if task.verb == "md" and task.subject["md"] == "theirs"]
+    change(checked, task, outcome="unstable", cause="it exploded")
+    ((sentence,),) = SECTION.build(collected(checked)).verdict
+    assert sentence.endswith(
+        "0 of 1 case done. Case mace: theirs, replica 0, was unstable at 2.00 ps (it exploded)."
+    )
 
 
 @pytest.mark.whole

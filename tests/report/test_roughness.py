@@ -107,7 +107,7 @@ def test_no_order_where_the_reference_is_as_rough(studied: Any) -> None:
     beside = roughness.paper(part, [rough, local, mace])
     assert beside is not None
     assert beside.rows[0][3] == "withheld: the reference's own ρ dominates in mace"
-    assert "no order of their roughness" in roughness.sentence(part, [rough, local, mace])
+    assert "their roughness cannot be ranked" in roughness.sentence(part, [rough, local, mace])
 
 
 def test_the_table_and_the_paper_s_words(studied: Any) -> None:

@@ -170,7 +170,9 @@ def test_errors_against_training_structures(studied: Any) -> None:
     assert "local 115 (100 to 130) meV/Å (of 2 repeats; median absolute error" in sentence
     assert "tiny 50.0 meV/Å (spread unknown with 1 repeat; median absolute error" in sentence
     assert sentence.endswith(
-        "Which is lower cannot be tested: tiny has one repeat, at least 2 are needed; use more `repeats`."
+        "Which is lower cannot be tested: tiny has one repeat, at least 2 are needed; use more `repeats`. "
+        "From n = 10 to 20 no decrease is resolved for local (p > 0.05, Welch, Holm-corrected); use more "
+        "`repeats`."  # 105 ± 25 of 1.9 degrees: p = 0.06
     )
 
 
@@ -220,7 +222,7 @@ def test_errors_beside_what_the_paper_says(studied: Any) -> None:
     dp, mace = (sum(seconds[model, 20]) / len(seconds[model, 20]) for model in ("local", "tiny"))
     cells = {row[0]: row[1:] for row in beside.rows}
     assert cells["training of local, h"][0] == "1 (n = 1000)"
-    assert float(cells["training of tiny, h"][2]) == pytest.approx(mace / 3600 / 4, rel=0.01)
+    assert cells["training of tiny, h"][2] == "–", "other machines and sizes"
     assert float(cells["training time, MACE / DP"][1]) == pytest.approx(mace / dp, rel=0.01)
     below = cells["force RMSE, MACE of the smallest / DP of the largest training set"]
     here = "0.783 (spread unknown: 1 repeat), cannot be tested (n = 10 and 20)"

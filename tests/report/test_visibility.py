@@ -97,7 +97,7 @@ def test_a_radius_beyond_which_nothing_is_exchanged_has_no_floor(studied: Any) -
     assert not [one for one in content.warnings if "no two composed frames" in one.sentence]
     assert np.isnan(own.at(6.0, 1)[0]), "nothing to interpolate to"
     tables = [block for block in content.blocks if hasattr(block, "rows")]
-    assert [row[3] for row in tables[1].rows if row[0] == "8.00"] == [visibility.TOO_SMALL] * 2
+    assert [row[4] for row in tables[1].rows if row[0] == "8.00"] == [visibility.TOO_SMALL] * 2
     assert "At 8.00 Å nothing is exchanged: the cell is too small for a floor" in content.verdict[0][0]
     numbers = content.numbers["visibility"]["sight"]["floor_meV_per_A"]
     assert [list(of_kind) for of_kind in numbers.values()] == [["4"], ["4"]]
@@ -145,6 +145,7 @@ def test_the_section_beside_the_paper(studied: Any) -> None:
         ["4.00", "as many ions as the host", "6"], ["8.00", "as many ions as the host", "6"],
         ["4.00", "any number of ions", "6"], ["8.00", "any number of ions", "6"],
     ]  # fmt: skip
+    assert {row[3] for row in floors.rows} == {str(DONORS)}
     assert "60 of 200 tried" in floors.caption
     assert beside.rows[0][4].startswith("40.1 ± 2."), "R + 1 Å is 6 Å, half of the way from 60 to 20"
     assert beside.rows[0][5] == "–", "the radii end at 8 Å, 2 R + 1 Å is 11 Å"

@@ -11,7 +11,7 @@ PANELS = {"dipoles": "slab dipole / e·Å", "potentials": "electrode potential /
 
 
 def against_orientation(study: str, every: list[DipoleFrames]) -> Figure | None:
-    """A panel for each quantity that is known, a colour for each composition; ions' heights taken out."""
+    """A panel for each quantity that is known, a colour for each composition, at fixed heights of ions."""
     known = {kind: [own for own in every if np.isfinite(getattr(own, kind)).all()] for kind in PANELS}
     known = {kind: frames for kind, frames in known.items() if frames}
     if not known:

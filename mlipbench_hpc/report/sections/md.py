@@ -15,6 +15,7 @@ from mlipbench_hpc.report.temperatures import DEFINITION, deviations, in_words, 
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, with_error
 
 COLD = "mean temperature off its target: the run relaxes or is too short; use a longer equilibration."
+UNSTABLE, ENDED_EARLY = "the run was unstable", "Runs were unstable, ended early, and are excluded."
 ADVICE = "excluded; train longer or on more structures."
 DECOMPOSED = f"water has decomposed by the end of the run: {ADVICE}"
 OF_INTERRUPTIONS = ("segments",)
@@ -92,7 +93,9 @@ def warnings(results: Results) -> list[Caution]:
         if sentence := conserved.sentence(results, name):
             every += cautions(name, words, [sentence], Consequence.LIMITED)
         noted = of_replicas(results, name, _of_analyses(results, name))
-        every += cautions(name, words, noted, Consequence.LIMITED)
+        early = [own for own in noted if UNSTABLE in own]
+        every += cautions(name, words, early, Consequence.LIMITED, ENDED_EARLY)
+        every += cautions(name, words, [own for own in noted if own not in early], Consequence.LIMITED)
         every += cautions(name, words, restraints.cautions_of(results, name), Consequence.LIMITED)
     return every
 
@@ -134,15 +137,21 @@ def _of_analyses(results: Results, name: str) -> list[str]:
 def _temperatures(results: Results, name: str) -> list[str]:
     """Temperatures of each replica that are off their target."""
     target = float(results.asked("md", name)["temperature"])
-    every = ((item.subject["replica"], in_words(item, target)) for item in results.of("analyse", md=name))
+    every = ((item.subject["replica"], in_words(item, target)) for item in _kept(results, name))
     return [f"replica {replica}: {words}" for replica, words in every if words]
+
+
+def _kept(results: Results, name: str) -> list[Item]:
+    """Analyses of an entry's runs but those that were unstable or decomposed: these do not count anyway."""
+    lost = {run.subject["replica"] for run in results.of("md", md=name) if run.done and failure(results, run)}
+    return [item for item in results.of("analyse", md=name) if item.subject["replica"] not in lost]
 
 
 def _ranges(results: Results, name: str) -> str:
     """Least and greatest mean of the replicas that are off: `all atoms 350 to 389 K, O 402 to 471 K`."""
     target = float(results.asked("md", name)["temperature"])
     off: dict[str, list[float]] = {}
-    for item in results.of("analyse", md=name):
+    for item in _kept(results, name):
         for own in named(item, target):
             off.setdefault(own.whose, []).append(own.mean)
     spans = {whose: [number(mean) for mean in (min(means), max(means))] for whose, means in off.items()}
@@ -151,7 +160,7 @@ def _ranges(results: Results, name: str) -> str:
 
 def _over_replicas(results: Results, name: str) -> list[str]:
     """A sentence where temperatures over all replicas are off their target."""
-    target, items = float(results.asked("md", name)["temperature"]), results.of("analyse", md=name)
+    target, items = float(results.asked("md", name)["temperature"]), _kept(results, name)
     off = deviations(items, target)
     return [f"{mean_in_words(off, len(items))}: use a longer equilibration or longer runs."] if off else []
 
@@ -163,7 +172,7 @@ def table(results: Results) -> Table:
               "requested, ps", "analysed, ps", "temperature, K", "potential energy, eV/atom",
               "drift of conserved energy, meV/atom/ps",
               "largest deviation of conserved energy, meV/atom",
-              "energy exchanged by draws of momenta, meV/atom"]  # fmt: skip
+              "energy exchanged where momenta are redrawn, meV/atom"]  # fmt: skip
     caption = (
         f"NVT runs. Decomposed, and excluded: {DEFINED} "
         "Mean ± standard error (the larger of blocks and autocorrelation) and drift of the "
