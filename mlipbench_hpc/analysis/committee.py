@@ -86,7 +86,7 @@ def _refuse(reference: Floats, energies: Floats) -> None:
         raise NotCalibrated(
             "too few members",
             f"M = {members}: with M ≤ 3 Eq. S11 can never be positive; train at least {FEWEST_MEMBERS} "
-            "members, better 6",
+            f"members, {BAND_MEMBERS} for a calibrated band",
         )
     if structures < 2:
         raise NotCalibrated("too few structures", f"{structures} structures: at least 2 are needed")

@@ -20,6 +20,7 @@ PATTERNS = {
 }
 
 
+REQUIRED = "is required"
 Conforming = TypeVar("Conforming", bound=BaseModel)
 
 
@@ -42,8 +43,12 @@ def mistakes(error: ValidationError, model: type[BaseModel], document: object) -
         if mistake.expected not in earlier.expected:
             by_place[mistake.place] = replace(earlier, expected=f"{earlier.expected} or {mistake.expected}")
     words = {place for place, mistake in by_place.items() if _is_word_for_mapping(mistake)}
+    misspelt = {(*place[:-1], mistake.hint) for place, mistake in by_place.items() if mistake.hint}
     return [
-        mistake for place, mistake in by_place.items() if not (place in words and _is_within(place, by_place))
+        mistake
+        for place, mistake in by_place.items()
+        if not (place in words and _is_within(place, by_place))
+        and not (mistake.message == REQUIRED and place in misspelt)
     ]
 
 
@@ -89,9 +94,12 @@ class _Refusal:
 
 def _missing(refusal: _Refusal) -> Mistake:
     name = str(refusal.details["loc"][-1])
-    example = fields_at(refusal.model, refusal.document, refusal.place).get(name)
-    expected = f"a value such as `{example}`" if example else "a value"
-    return Mistake((*refusal.place, name), "is required", "nothing", expected)
+    field = fields_at(refusal.model, refusal.document, refusal.place).get(name)
+    example, described = _example(field) if field else "", field.description if field else ""
+    expected = (
+        f"a value such as `{example}`" if example else "a value" + (f": {described}" if described else "")
+    )
+    return Mistake((*refusal.place, name), REQUIRED, "nothing", expected.removesuffix("."))
 
 
 def _unknown_key(refusal: _Refusal) -> Mistake:
@@ -117,7 +125,7 @@ def _wrong_tag(refusal: _Refusal) -> Mistake:
 
 def _no_tag(refusal: _Refusal) -> Mistake:
     key = refusal.context["discriminator"].strip("'")
-    return Mistake((*refusal.place, key), "is required", "nothing", f"a {key}")
+    return Mistake((*refusal.place, key), REQUIRED, "nothing", f"a {key}")
 
 
 def _wrong_form(refusal: _Refusal) -> Mistake:
@@ -146,11 +154,17 @@ def _wrong_value(refusal: _Refusal) -> Mistake:
 
 
 def _not_a_word(refusal: _Refusal) -> Mistake:
-    """A number where a word belongs needs quotes; anything else is a wrong value."""
+    """A number where a word belongs needs quotes; anything else is no word at all."""
     value = refusal.details["input"]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return _wrong_value(refusal)
+        return Mistake(refusal.place, "wrong value", shown(value), "a word")
     return Mistake(refusal.place, "is a number, not a word", shown(value), f'it in quotes: "{value}"')
+
+
+def _no_list(refusal: _Refusal) -> Mistake:
+    value = refusal.details["input"]
+    example = value if isinstance(value, str | int | float) else "…"
+    return Mistake(refusal.place, "wrong value", shown(value), f"a list, such as [{example}]")
 
 
 def _too_few(refusal: _Refusal) -> Mistake:
@@ -167,21 +181,22 @@ HANDLERS: dict[str, Callable[[_Refusal], Mistake]] = {
     "model_type": _no_mapping,
     "model_attributes_type": _no_mapping,
     "dict_type": _no_mapping,
+    "list_type": _no_list,
     "string_type": _not_a_word,
     "too_short": _too_few,
 }
 
 
-def fields_at(model: type[BaseModel], document: Any, place: Place) -> dict[str, str]:
-    """Names of the fields that may stand at `place`, with an example where the schema gives one."""
+def fields_at(model: type[BaseModel], document: Any, place: Place) -> dict[str, FieldInfo]:
+    """Fields that may stand at `place`, by name."""
     kinds: list[Any] = [model]
     here = document
     for part in place:
         kinds = [inner for kind in kinds for inner in _inside(kind, part)]
         here = here[part]
-    known: dict[str, str] = {}
+    known: dict[str, FieldInfo] = {}
     for kind in _models(kinds, here):
-        known |= {name: _example(field) for name, field in kind.model_fields.items()}
+        known |= kind.model_fields
     return known
 
 

@@ -6,7 +6,7 @@ from mlipbench_hpc.campaign.facts import DatasetFacts, atomic_number
 from mlipbench_hpc.campaign.potentials import Potentials, check_species, symbols
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Campaign, Scan
-from mlipbench_hpc.campaign.splits import Facts, facts_of
+from mlipbench_hpc.campaign.splits import Facts, facts_of, sizes_of
 
 FILE = "none, its labels are a file's"
 
@@ -77,6 +77,10 @@ def check_locality(name: str, campaign: Campaign, facts: Facts, potentials: Pote
     if split is None or known is None:
         return
     yield from check_species(place, potentials.get(entry.potential), "label", known, split.dataset)
+    test = sizes_of(split, known).test
+    if entry.hosts > test:
+        expected = f"at most the {test} frames of its test set"
+        yield Mistake((*place, "hosts"), f"more hosts than `{entry.split}` has", str(entry.hosts), expected)
     if others := sorted(labelled_by(split.dataset, campaign) - {entry.potential}):
         expected = f"the potential that labelled `{split.dataset}`: {', '.join(others)}"
         message = "composed frames and their hosts would be labelled by different potentials"

@@ -159,7 +159,8 @@ def _equilibrate(place: Place, md: MolecularDynamics, campaign: Campaign) -> Ite
         if not md.equilibrate.every <= md.equilibrate.length <= equilibration + 1e-9:
             received = f"every {md.equilibrate.every:g} ps until {md.equilibrate.length:g} ps"
             expected = f"`every` ≤ `length` ≤ `equilibration`, {equilibration:g} ps"
-            yield Mistake((*place, "equilibrate"), "draws that are analysed, or none", received, expected)
+            message = "momenta would be redrawn in what is analysed, or never"
+            yield Mistake((*place, "equilibrate"), message, received, expected)
         return
     dataset = campaign.datasets.get(md.start.dataset or "")
     for index, frame in enumerate(md.start.frames[: md.replicas] if dataset and dataset.generate else []):
@@ -193,7 +194,8 @@ def _layers(
         return
     if not {atomic_numbers.get(metal) for metal in metals} & set(start.species):
         received = f"a start of {symbols(set(start.species))}"
-        yield Mistake((*place, "fixed_layers"), "the start has no such metal", received, ", ".join(metals))
+        expected = f"{' or '.join(metals)} in it, or another `analysis.profiles.metal`"
+        yield Mistake((*place, "fixed_layers"), "its layers are of a metal not there", received, expected)
     for system in origins(md, campaign):
         if system.slab and md.fixed_layers > system.slab.size[2]:
             expected = f"at most {system.slab.size[2]}"

@@ -107,9 +107,20 @@ def _only(place: Place, split: Split, facts: Facts) -> Iterator[Mistake]:
         yield _no_element((*place, symbol), symbol)
     if strange or split.dataset not in facts or _divided_facts(split, facts):
         return
-    there = "; ".join(_occurring(symbol, facts[split.dataset]) for symbol in split.only)
+    known = facts[split.dataset]
+    if absent := [symbol for symbol in split.only if not _has(symbol, known)]:
+        for symbol in absent:
+            expected = f"one of {symbols(set(known.species))}"
+            yield Mistake((*place, symbol), f"no frame of `{split.dataset}` has it", repr(symbol), expected)
+        return
+    there = "; ".join(_occurring(symbol, known) for symbol in split.only)
     message = f"no frame of `{split.dataset}` has so many atoms"
     yield Mistake(place, message, _counts(split.only), f"numbers that occur: {there}")
+
+
+def _has(symbol: str, known: DatasetFacts) -> bool:
+    """True where some frame has the element."""
+    return any(atoms_in(formula).get(symbol, 0) for formula in known.compositions)
 
 
 def _no_element(place: Place, symbol: str) -> Mistake:

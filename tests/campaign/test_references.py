@@ -279,7 +279,7 @@ def run_of(**changes: Any) -> Campaign:
         (
             {"start": {"dataset": "water"}, "potential": "spc-fw", "fixed_layers": 1},
             "md.bulk.fixed_layers",
-            ["no such metal", "H, O", "Au"],
+            ["layers are of a metal not there", "H, O", "Au in it"],
         ),
         ({"wall": "20 Å"}, "md.bulk.wall", ["not in the vacuum", "20 Å", "24.6 to 39.6 Å"]),
         (

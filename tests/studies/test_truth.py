@@ -219,7 +219,7 @@ def test_the_campaign_is_the_design_and_fits_a_night() -> None:
         ("dp-inner-", 18),
         ("mace-", 24),
         ("cover-", 36),
-        ("truth-", 16),
+        ("truth-", 20),
     ):
         assert len([name for name in runs if name.startswith(study)]) == count
     assert hours(plan) <= MOST_HOURS
