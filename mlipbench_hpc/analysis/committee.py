@@ -9,6 +9,7 @@ import numpy as np
 from mlipbench_hpc.data.frames import Floats, Ints
 
 FEWEST_MEMBERS = 4
+MOST_OF_SPREAD = 0.5
 BAND_MEMBERS, BAND_FRAMES = 6, 24  # fewer of either give no calibrated band
 QUANTILES = (0.025, 0.975)
 NUMBERS, FEWEST_SIMULATIONS, MOST_SIMULATIONS = 10_000_000, 200, 4000
@@ -70,7 +71,7 @@ def calibrate(reference: Floats, energies: Floats, independent: float | None = N
         raise NotCalibrated(
             "negative",
             f"α² = {squared:.3g} is not positive: on {structures} structures the committee's errors are so "
-            "small beside its spread that Eq. S11 gives no scale: use more structures",
+            f"small beside its spread that Eq. S11 gives no scale: {_remedy(energies)}",
         )
     alpha, independent = math.sqrt(squared), float(structures if independent is None else independent)
     return Calibration(
@@ -92,6 +93,15 @@ def _refuse(reference: Floats, energies: Floats) -> None:
         raise NotCalibrated("too few structures", f"{structures} structures: at least 2 are needed")
     if not np.isfinite(reference).all() or not np.isfinite(energies).all():
         raise NotCalibrated("not finite", "an energy is not a finite number: see the errors of each member")
+
+
+def _remedy(energies: Floats) -> str:
+    """Next step where the spread of members' energies (M, N) eV is too large: one of them, or structures."""
+    parts = np.square(energies - energies.mean(axis=0)).sum(axis=1)
+    share, member = float(parts.max() / parts.sum()), int(parts.argmax())
+    if share <= MOST_OF_SPREAD:
+        return "use more structures"
+    return f"member {member} alone makes {100 * share:.0f} % of the spread: look at its errors, train longer"
 
 
 def _alpha_squared(mean: float, members: int) -> float:

@@ -118,6 +118,8 @@ def test_student_factor_against_scipy_stats() -> None:
         (np.zeros(1), MEMBERS[:, :1], "too few structures", "1 structures"),
         (np.zeros(2), np.ones((4, 2)), "no spread", "on 2 of 2 structures all 4 members"),
         (np.full(2, 2.0), MEMBERS, "negative", r"α² = -0\.25 is not positive"),
+        # Deviations of -2, -2, -2 and 6: 36 of 48.
+        (np.full(2, 2.0), np.array([[0.0] * 2] * 3 + [[8.0] * 2]), "negative", "member 3 alone makes 75 %"),
         (np.array([np.nan, 0.0]), MEMBERS, "not finite", "not a finite number"),
     ],
 )
