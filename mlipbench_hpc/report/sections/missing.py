@@ -10,13 +10,15 @@ UNKNOWN = "results that depend on this task are missing too"
 
 def build(results: Results) -> Content:
     """Table of those tasks, and a sentence for the verdict; nothing where every task is done."""
-    absent = [item for item in results.items if not item.done]
+    # A task that several entries share has an item for each of them.
+    tasks = list({item.reported.key: item for item in results.items}.values())
+    absent = [item for item in tasks if not item.done]
     if not absent:
         return Content([])
     verbs = dict.fromkeys(item.reported.verb for item in absent)
     parts = [f"{sum(item.reported.verb == verb for item in absent)} {verb}" for verb in verbs]
     sentence = (
-        f"This report is incomplete: {count(len(absent), 'task')} of {len(results.items)} without a usable "
+        f"This report is incomplete: {count(len(absent), 'task')} of {len(tasks)} without a usable "
         f"result ({listed(parts)}); consequences are listed under Missing."
     )
     return Content(
