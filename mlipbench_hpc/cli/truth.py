@@ -50,6 +50,7 @@ def compacted(session: Session) -> int:
 def joined(session: Session) -> int:
     """Write the page of all files together."""
     from mlipbench_hpc.contract.folder import write_bytes, write_json
+    from mlipbench_hpc.report.text import count
     from mlipbench_hpc.report.truth import join
     from mlipbench_hpc.report.truth.compact import digest
     from mlipbench_hpc.report.truth.page import page
@@ -68,7 +69,7 @@ def joined(session: Session) -> int:
         write_bytes(out / f"{one.name}.png", one.png())
     write_json(out / RESULTS, numbers)
     write_bytes(out / f"{campaign.name}.md", text.encode())
-    print(f"{out / f'{campaign.name}.md'}: {len(parts)} parts joined")
+    print(f"{out / f'{campaign.name}.md'}: {count(len(parts), 'part')} joined")
     return 0
 
 

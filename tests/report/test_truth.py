@@ -155,6 +155,15 @@ def test_unstable_runs_are_left_out_and_counted(campaign: Path) -> None:
     assert {test.verdict for test in tests} == {"withheld"}
 
 
+def test_unstable_runs_of_the_reference_are_told(campaign: Path) -> None:
+    runs = compact("")["runs"]
+    runs["truth-inner"]["2"] = {"outcome": "unstable", "cause": "it exploded", "time_ps": 88.5}
+    every = studies(campaign, runs=runs)
+    assert tables.averages(every)[0].rows[0][1:3] == ["2", "1"]
+    (line,) = [own for own in tables.sentences(every, [], [], []) if "the reference" in own]
+    assert line == "truth-inner, the reference: 1 run of it unstable, and left out (it exploded)."
+
+
 def test_a_committee_whose_runs_are_not_all_there_is_not_judged(campaign: Path) -> None:
     runs = compact("")["runs"]
     del runs["dp-inner-dp-mixed-1"]
@@ -306,7 +315,7 @@ def test_nothing_is_concluded_from_runs_that_fail_as_in_a_report(
     assert words in covered.left_out["dp-mixed"]
     text = "\n".join(tables.sentences(every, judge.primary(every), judge.covered(every), []))
     assert f"Left out of coverage: {words}" in text
-    assert "(withheld)" in str(tables.averages(every[0]).rows)
+    assert "(withheld)" in str(tables.averages(every)[0].rows)
 
 
 def test_a_reference_that_moves_closes_the_gate(campaign: Path) -> None:

@@ -77,11 +77,15 @@ class Study:
         replicas = self.compact["runs"].get(run, {}).values()
         return [own for own in replicas if own.get("outcome") == "completed" and own.get("numbers")]
 
+    def lost(self, run: str) -> list[str]:
+        """Causes of the replicas of a run that were unstable or whose water decomposed."""
+        replicas = self.compact["runs"].get(run, {}).values()
+        return [str(own.get("cause")) for own in replicas if own.get("outcome") == "unstable"]
+
     def unstable(self, committee: str) -> int:
         """Number of runs of a committee that were unstable or whose water decomposed."""
         names = [self._run(committee, member) for member in range(self.spec.members)]
-        every = [own for name in names for own in self.compact["runs"].get(name, {}).values()]
-        return sum(own.get("outcome") == "unstable" for own in every)
+        return sum(len(self.lost(name)) for name in names)
 
     def reference(self, number: str, run: str = "") -> Average | None:
         """Number of the reference's runs, or of another `run` of it; None where there is none."""

@@ -29,7 +29,7 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
     drawn = drawings(every, rows)
     lines = tables.sentences(every, tests, rows, check)
     shown = [
-        *(tables.averages(study) for study in every), tables.checks(check), tables.heights(every),
+        *tables.averages(every), tables.checks(check), tables.heights(every),
         reweighting.table(every), tables.others(every, _others(campaign, every)), tables.ions(compact),
         tables.errors(compact), tables.cost(compact),
     ]  # fmt: skip

@@ -46,14 +46,20 @@ FREE = (
 )
 
 
-def averages(study: Study) -> Table:
-    """The reference's and every committee's numbers of a study."""
+def averages(every: list[Study]) -> list[Table]:
+    """The reference's and every committee's numbers of each study; the first table says what they are."""
+    captions = [AVERAGES, *["As above."] * (len(every) - 1)]
+    return [_averages(study, caption) for study, caption in zip(every, captions, strict=True)]
+
+
+def _averages(study: Study, caption: str) -> Table:
     numbers = study.spec.numbers
     header = ["", "runs", "unstable or decomposed", "α", *(WORDS[name] for name in numbers)]
     truths = [study.reference(name) for name in numbers]
     runs = max((own.runs for own in truths if own), default=0)
     cells = [with_error(own.mean, own.se) if own else NOTHING for own in truths]
-    rows = [[study.spec.reference, str(runs), "", "", *_marked(study, study.spec.reference, cells)]]
+    lost = str(len(study.lost(study.spec.reference)))
+    rows = [[study.spec.reference, str(runs), lost, "", *_marked(study, study.spec.reference, cells)]]
     for committee in study.spec.committees:
         row = [committee, str(len(study.members(committee))), str(study.unstable(committee))]
         own = [study.own(committee, name) for name in numbers]
@@ -62,7 +68,7 @@ def averages(study: Study) -> Table:
             for one in own
         ]
         rows.append([*row, _alpha(study, committee), *_marked(study, committee, cells)])
-    return Table(f"{study.name}. {AVERAGES}", header, rows, open=True)
+    return Table(f"{study.name}. {caption}", header, rows, open=True)
 
 
 def _alpha(study: Study, committee: str) -> str:
@@ -266,6 +272,7 @@ def sentences(
     """What is resolved and what is not."""
     lines = [f"{study.name}: {study.gate}." for study in every if study.gate]
     lines += [line for study in every for line in _without_alpha(study)]
+    lines += dict.fromkeys(line for study in every for line in _lost(study))
     lines += _unchecked(every, check)
     for verdict, words in (("no", "fails"), ("not decided: longer runs", "is not decided")):
         chosen = [
@@ -311,6 +318,17 @@ def _unchecked(every: list[Study], rows: list[Checked]) -> list[str]:
     held = [row for row in rows if row.withheld]
     lines += [f"{row.study}: the check of the timestep is withheld, {row.withheld}." for row in held]
     return list(dict.fromkeys(lines))
+
+
+def _lost(study: Study) -> list[str]:
+    """Runs of the reference that were unstable."""
+    name, causes = study.spec.reference, study.lost(study.spec.reference)
+    if not causes:
+        return []
+    runs = count(len(causes), "run")
+    return [
+        f"{name}, the reference: {runs} of it unstable, and left out ({listed(list(dict.fromkeys(causes)))})."
+    ]
 
 
 def _without_alpha(study: Study) -> list[str]:
