@@ -37,8 +37,11 @@ def conform(document: object, model: type[Conforming]) -> tuple[Conforming | Non
 def mistakes(error: ValidationError, model: type[BaseModel], document: object) -> list[Mistake]:
     """One mistake for each place in `document` that `model` refused; alternatives of a union are joined."""
     by_place: dict[Place, Mistake] = {}
-    for details in error.errors(include_url=False):
-        mistake = _Refusal(details, _place(details["loc"], document), model, document).mistake()
+    refusals = (
+        _Refusal(details, _place(details["loc"], document), model, document)
+        for details in error.errors(include_url=False)
+    )
+    for mistake in (own for refusal in refusals for own in refusal.mistakes()):
         earlier = by_place.setdefault(mistake.place, mistake)
         if mistake.expected not in earlier.expected:
             by_place[mistake.place] = replace(earlier, expected=f"{earlier.expected} or {mistake.expected}")
@@ -88,8 +91,12 @@ class _Refusal:
         context: Mapping[str, Any] = self.details.get("ctx", {})
         return context
 
-    def mistake(self) -> Mistake:
-        return HANDLERS.get(self.details["type"], _wrong_value)(self)
+    def mistakes(self) -> list[Mistake]:
+        """Mistakes that a validator of ours found at several places, or one."""
+        error = self.context.get("error")
+        if isinstance(error, Misplaced):
+            return [Mistake((*self.place, *place), "wrong value", *words) for place, *words in error.wrong]
+        return [HANDLERS.get(self.details["type"], _wrong_value)(self)]
 
 
 def _missing(refusal: _Refusal) -> Mistake:
@@ -142,9 +149,6 @@ def _no_mapping(refusal: _Refusal) -> Mistake:
 
 def _wrong_value(refusal: _Refusal) -> Mistake:
     """Wrong type, limit or unit: our validators begin with `expected`, pydantic with `Input should be`."""
-    error = refusal.context.get("error")
-    if isinstance(error, Misplaced):
-        return Mistake((*refusal.place, *error.place), "wrong value", error.received, error.expected)
     received = shown(refusal.details["input"])
     text = str(refusal.context.get("error") or refusal.details["msg"])
     for start in ("expected ", "Input should be "):
@@ -163,12 +167,17 @@ def _not_a_word(refusal: _Refusal) -> Mistake:
 
 def _no_list(refusal: _Refusal) -> Mistake:
     value = refusal.details["input"]
-    example = value if isinstance(value, str | int | float) else "…"
+    parts = str(value).replace(" Å", "_Å").split() if isinstance(value, str | int | float) else ["…"]
+    example = ", ".join(parts).replace("_Å", " Å")
     return Mistake(refusal.place, "wrong value", shown(value), f"a list, such as [{example}]")
 
 
 def _too_few(refusal: _Refusal) -> Mistake:
-    return Mistake(refusal.place, "is empty", shown(refusal.details["input"]), "at least one entry")
+    least = int(refusal.context.get("min_length", 1))
+    message, expected = (
+        ("is empty", "at least one entry") if least == 1 else ("is too short", f"at least {least}")
+    )
+    return Mistake(refusal.place, message, shown(refusal.details["input"]), expected)
 
 
 HANDLERS: dict[str, Callable[[_Refusal], Mistake]] = {

@@ -5,10 +5,11 @@ from typing import Any
 
 from mlipbench_hpc.campaign.problem import Mistake, near
 from mlipbench_hpc.campaign.spec import Campaign
+from mlipbench_hpc.campaign.study import studies as kinds
 from mlipbench_hpc.campaign.unfold import unfold
 
 # Sections whose entries no part holds.
-WITHOUT = ("trajectories", "speed", "scans", "locality", "reweighting")
+WITHOUT = ("speed", "scans", "locality", "reweighting")
 
 
 class NoPart(ValueError):
@@ -17,13 +18,16 @@ class NoPart(ValueError):
 
 def check_parts(document: Mapping[str, Any], campaign: Campaign) -> Iterator[Mistake]:
     """Names under `parts` of no run, study or committee. document: as written, with its studies."""
-    sections = (document.get(name) for name in ("md", "committees", "studies"))
+    sections = (document.get(name) for name in ("md", "committees", "studies", "trajectories"))
     known = [name for section in sections if isinstance(section, dict) for name in section]
     made = unfold({"studies": campaign.studies})
     for part, names in campaign.parts.items():
         for index, name in enumerate(names):
             if name not in known:
-                place, expected = ("parts", part, index), "an entry of `md`, `committees` or `studies`"
+                place, expected = (
+                    ("parts", part, index),
+                    "an entry of `md`, `committees`, `studies` or `trajectories`",
+                )
                 yield Mistake(place, "no such entry", repr(name), expected, near(name, known))
             elif lost := sorted(set(made.entries(name)) & set(WITHOUT)):
                 place, received = ("parts", part, index), f"{name}, which makes {', '.join(lost)}"
@@ -41,12 +45,28 @@ def part_of(campaign: Campaign, part: str) -> Campaign:
     names = set(campaign.parts[part])
     studies = {name: spec for name, spec in campaign.studies.items() if name in names}
     made = unfold({"studies": campaign.studies})
+    for name in studies:
+        if not made.entries(name):  # It says something of other entries, which are all that it needs.
+            names |= named_by(studies[name])
     entries = {name: made.entries(name) for name in studies}
     runs = names | {run for own in entries.values() for run in own.get("md", [])}
     md = _chosen(campaign.md, runs)
     committees = names | {run.committee or "" for run in md.values()}
     committees |= {name for own in entries.values() for name in own.get("committees", [])}
-    return _closed(campaign, md, _chosen(campaign.committees, committees), studies)
+    closed = _closed(campaign, md, _chosen(campaign.committees, committees), studies, names)
+    return closed.model_copy(update={"trajectories": _chosen(campaign.trajectories, names)})
+
+
+def named_by(spec: Mapping[str, Any]) -> set[str]:
+    """Names of the entries that a study refers to, by the keys that its kind says."""
+    study = kinds()[str(spec["kind"])]
+    names = set[str]()
+    for key in study.references:
+        value: Any = spec
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        names |= set(value) if isinstance(value, list) else {value} if isinstance(value, str) else set()
+    return names
 
 
 def _chosen(entries: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -54,12 +74,24 @@ def _chosen(entries: Mapping[str, Any], names: Collection[str]) -> dict[str, Any
 
 
 def _closed(
-    campaign: Campaign, md: dict[str, Any], committees: dict[str, Any], studies: dict[str, Any]
+    campaign: Campaign,
+    md: dict[str, Any],
+    committees: dict[str, Any],
+    studies: dict[str, Any],
+    named: Collection[str],
 ) -> Campaign:
-    """Campaign of these runs and committees, with the splits, models, datasets and systems that they need."""
+    """Campaign of these runs and committees, with the splits, models, datasets and systems that they need.
+
+    named: datasets among them are part of it too.
+    """
     splits = _chosen(campaign.splits, {one.split for one in committees.values()})
     datasets = _with_sources(
-        campaign, [*(one.dataset for one in splits.values()), *(run.start.dataset for run in md.values())]
+        campaign,
+        [
+            *(one.dataset for one in splits.values()),
+            *(run.start.dataset for run in md.values()),
+            *(name for name in campaign.datasets if name in named),
+        ],
     )
     systems = {run.start.system for run in md.values()}
     systems |= {name for one in datasets.values() if one.generate for name in one.generate.origins}

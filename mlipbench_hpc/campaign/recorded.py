@@ -13,9 +13,9 @@ from mlipbench_hpc.contract.key import digest
 
 SECTION = "trajectories"
 # Of the worker's readers of trajectories: raised when they may refuse other files.
-READER = 1
-# What opens files where their readers are installed. From parameters and paths of each it says `formula` and
-# `frames`, or what is `wrong`.
+READER = 2
+# What opens files where their readers are installed. From parameters and paths of each it says `formula`,
+# `frames`, `warnings` and the digest of the `first` frame, or what is `wrong`.
 Opener = Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]]
 TOPOLOGY = "its topology"
 
@@ -24,7 +24,7 @@ TOPOLOGY = "its topology"
 class RecordedFile:
     """One file: where it lies, its sha256, and the ending of its name, by which topologies are read.
 
-    formula, frames: what it holds, where it was opened.
+    formula, frames: what it holds, where it was opened; warnings of its reader.
     """
 
     path: Path
@@ -32,6 +32,7 @@ class RecordedFile:
     ending: str
     formula: str = ""
     frames: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def opened(
             if "wrong" in content
         ),
         *(mistake for place, content in known.items() for mistake in _nothing_left(campaign, place, content)),
+        *(mistake for name in recorded for mistake in _no_replicas(name, recorded[name], known)),
     ]
     read = {
         name: replace(files, runs=tuple(_with(run, known[name, i]) for i, run in enumerate(files.runs)))
@@ -161,7 +163,8 @@ def _remembered(cache: Path | None, request: Mapping[str, Any]) -> Any:
 
 
 def _with(run: RecordedFile, content: Mapping[str, Any]) -> RecordedFile:
-    return replace(run, formula=content.get("formula", ""), frames=content.get("frames"))
+    warnings = tuple(content.get("warnings", ()))
+    return replace(run, formula=content.get("formula", ""), frames=content.get("frames"), warnings=warnings)
 
 
 def _unreadable(place: tuple[str, int], run: RecordedFile, content: Mapping[str, Any]) -> Mistake:
@@ -174,6 +177,23 @@ def _unreadable(place: tuple[str, int], run: RecordedFile, content: Mapping[str,
     expected = "a trajectory that can be read as the entry says"
     message = message.removeprefix("the trajectory: ")
     return Mistake((SECTION, name, "files", index), message, str(run.path), expected)
+
+
+def _no_replicas(
+    name: str, files: RecordedFiles, known: Mapping[Any, Mapping[str, Any]]
+) -> Iterator[Mistake]:
+    """Files of one entry with other atoms than the first, or that begin with the frame of an earlier one."""
+    begins: dict[str, int] = {}
+    for index, run in enumerate(files.runs):
+        place: Place = (SECTION, name, "files", index)
+        own, first = known[name, index], known[name, 0]
+        if own.get("formula") and first.get("formula") and own["formula"] != first["formula"]:
+            message = "files of one entry are runs of the same atoms"
+            yield Mistake(place, message, f"{own['formula']} in {run.path.name}", first["formula"])
+        if (begin := own.get("first")) and begin in begins:
+            message = f"it begins with the frame of file {begins[begin]}"
+            yield Mistake(place, message, str(run.path), "independent runs")
+        begins.setdefault(str(begin), index)
 
 
 def _nothing_left(

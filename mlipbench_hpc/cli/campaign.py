@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlipbench_hpc.campaign.load import Validated
+    from mlipbench_hpc.campaign.recorded import RecordedFiles
     from mlipbench_hpc.campaign.spec import Campaign
     from mlipbench_hpc.cli.session import Session, Subparsers
 
@@ -48,11 +49,23 @@ def validate(session: Session) -> int:
         print_lines(f"    {line}" for line in [*facts.understood, *stretches(facts)])
     for name, entry in campaign.trajectories.items():
         print(f"  trajectories {name}: {count(len(entry.files), 'file')} in the format {entry.format}")
+        print_lines(held(session.validated.recorded[name], entry.frame_every))
     print_lines(studies(campaign))
     if campaign.trajectories and session.opener is None:
         print(f"  look at trajectories {', '.join(campaign.trajectories)}: {NOT_OPENED}")
     print_lines([*remarks(session.validated), *session.idle_gpus])
     return 0
+
+
+def held(files: RecordedFiles, step: float) -> list[str]:
+    """Content and warnings of each opened file of an entry; step: ps between frames."""
+    lines = []
+    for run in files.runs:
+        if run.frames is not None:
+            what = f"{run.frames} frames of {run.formula}, {run.frames * step:g} ps"
+            lines.append(f"    {run.path.name}: {what}")
+            lines += [f"    look at {run.path.name}: {warning}" for warning in run.warnings]
+    return lines
 
 
 def studies(campaign: Campaign) -> list[str]:

@@ -263,11 +263,7 @@ def _unchanged(every: list[Point]) -> str:
         if ends[0] < ends[1] and (ratio := Ratio.of(known.get((model, ends[1])), known.get((model, ends[0]))))
     }
     adjusted = holm(np.array([ratio.p for ratio in ratios.values()]))
-    same = [
-        model
-        for (model, ratio), p in zip(ratios.items(), adjusted, strict=True)
-        if np.isfinite(p) and (p > LEVEL or ratio.value >= 1)
-    ]
+    same = [model for model, p in zip(ratios, adjusted, strict=True) if p > LEVEL]
     if not same:
         return ""
     return (

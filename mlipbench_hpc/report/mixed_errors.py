@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.committee import BAND_FRAMES
 from mlipbench_hpc.analysis.errors import energy_errors, force_errors
 from mlipbench_hpc.analysis.inference import LEVEL, holm
 from mlipbench_hpc.data.formulas import atoms_in
@@ -120,8 +119,8 @@ class Judged:
 
 
 def known_alpha(estimate: dict[str, Any]) -> float | None:
-    """α of one calibration, as the report gives it elsewhere; None where it is refused or of few frames."""
-    if "alpha" not in estimate or estimate["independent"] < BAND_FRAMES:
+    """α of one calibration; None where it is refused, or of too few members or frames to scale a band."""
+    if "alpha" not in estimate or estimate.get("withheld"):
         return None
     return float(estimate["alpha"])
 

@@ -103,4 +103,4 @@ def _entries(results: Results) -> dict[str, Any]:
 
 def _warnings(results: Results) -> list[Caution]:
     decompositions = md.decompositions(results, results.names("md"))
-    return [*models.warnings(results), *md.warnings(results), *decompositions]
+    return [*models.warnings(results), *md.warnings(results, on_page=False), *decompositions]

@@ -23,6 +23,7 @@ REACH_A = 1.0  # of a hydrogen from its oxygen, from which radii count
 KINDS = {SAME: "as many ions as the host", ANY: "any number of ions"}
 # Spread of forces over their size below which composed frames are the host itself, but for rounding.
 ROUNDING = 1e-9
+LEAST_FLOOR = 1e-9  # meV/Å, of which there is a logarithm
 TOO_SMALL = "nothing beyond this radius is exchanged: the cell is too small for a floor"
 # Table II and section IV.C of arXiv:2602.22931: receptive field in Å, and how many waters see all ions.
 MOST, PART = "nearly all", "many do not"
@@ -105,16 +106,18 @@ class Composed:
         return [(radius, own) for radius, own in every if own.waters]
 
     def at(self, distance: float, kind: int) -> tuple[float, float]:
-        """Floor in meV/Å at a distance in Å and its error, between two radii on a line; NaN outside."""
+        """Floor in meV/Å at a distance in Å and its error, between two radii; NaN outside.
+
+        Interpolated in its logarithm, for it falls about exponentially: a line would lie above it.
+        """
         known = self.known(kind)
         if not known:
             return float("nan"), float("nan")
         radii = [radius for radius, _ in known]
-        value, error = (
-            np.interp(distance, radii, [getattr(own, name) for _, own in known], np.nan, np.nan)
-            for name in ("value", "error")
-        )
-        return float(value), float(error)
+        values = np.maximum([own.value for _, own in known], LEAST_FLOOR)
+        relative = [own.error / value for (_, own), value in zip(known, values, strict=True)]
+        value = float(np.exp(np.interp(distance, radii, np.log(values), np.nan, np.nan)))
+        return value, value * float(np.interp(distance, radii, relative, np.nan, np.nan))
 
     def _forces(self, radius: float, kind: int, most: float = np.inf) -> dict[tuple[int, int], Floats]:
         """Forces (D, 3) meV/Å on each water, by host and oxygen."""
@@ -279,8 +282,8 @@ def beside(part: Part, own: Composed, errors: list[WaterErrors]) -> Table:
         "depend on what is within 2 R, through the energies of neighbours; radii count from the oxygen, and "
         "the net force is also that on its hydrogens, up to 1 Å from it. So the floor at 2 R + 1 Å bounds "
         "every such model, that at R + 1 Å one whose forces are made of what the atoms' own energies see. "
-        "Between the radii of the study the floor is interpolated; a dash: beyond them. Committees tested on "
-        "another dataset than the hosts' are left out."
+        "Between the radii of the study the floor is interpolated in its logarithm; a dash: beyond them. "
+        "Committees tested on another dataset than the hosts' are left out."
     )
     return Table(caption, header, rows, words=1, open=True)
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake
 from mlipbench_hpc.campaign.spec import Name, Spec
-from mlipbench_hpc.campaign.spec.base import each_once
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import without_interface
 
@@ -22,7 +22,7 @@ class InterfacialDynamics(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> "InterfacialDynamics":
-        each_once("runs", self.runs)
+        require(each_once("runs", self.runs))
         return self
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Name, RunProtocol, Spec, Start
-from mlipbench_hpc.campaign.spec.base import Misplaced, each_once
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import other_state
 
@@ -28,10 +28,9 @@ class Foundation(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> "Foundation":
-        each_once("against", self.against)
-        if self.reference in self.against:
-            expected = "each run once, under `against` or as `reference`"
-            raise Misplaced(("reference",), repr(self.reference), expected)
+        expected = "each run once, under `against` or as `reference`"
+        twice = [(("reference",), repr(self.reference), expected)] * (self.reference in self.against)
+        require(each_once("against", self.against), twice)
         return self
 
 

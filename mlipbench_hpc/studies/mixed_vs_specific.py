@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.quantity import Time
 from mlipbench_hpc.campaign.spec import Count, Draw, Name, RunProtocol, Spec, Start, Symbol
-from mlipbench_hpc.campaign.spec.base import Misplaced, each_listed, each_once
+from mlipbench_hpc.campaign.spec.base import Wrong, each_listed, each_once, require
 from mlipbench_hpc.campaign.spec.models import Amount
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import other_amounts, other_state, own_frames
@@ -51,21 +51,26 @@ class MixedVsSpecific(Draw):
 
     @model_validator(mode="after")
     def _consistent(self) -> "MixedVsSpecific":
+        lists = (each_once(key, getattr(self, key)) for key in ("models", "counts", "held_out", "references"))
         targets = [target.ions for target in self.targets]
-        for key in ("models", "counts", "held_out", "references"):
-            each_once(key, getattr(self, key))
-        for index, target in enumerate(self.targets):
-            place, wanted = ("targets", index, "ions"), ", ".join(map(str, self.counts))
-            if target.ions in targets[:index]:
-                raise Misplaced(place, str(target.ions), "each number of ions once")
-            if target.ions not in self.counts:
-                raise Misplaced(place, str(target.ions), f"one of `counts`: {wanted}")
-            own_frames(target.start, self.replicas, "replica", ("targets", index))
-        each_listed("held_out", self.held_out, "ions of targets", targets)
-        if self.held_out and len(self.counts) < 3:
-            expected = "at least three, so that two are left where one is held out"
-            raise Misplaced(("counts",), wanted, expected)
+        held = each_listed("held_out", self.held_out, "ions of targets", targets)
+        few, expected = (
+            bool(self.held_out) and len(self.counts) < 3,
+            "at least three, one of which is held out",
+        )
+        require(*lists, self._targets(), held, [(("counts",), str(len(self.counts)), expected)] * few)
         return self
+
+    def _targets(self) -> Iterator[Wrong]:
+        """Targets of one number of ions, of a number that is not mixed, and with too few starts."""
+        targets = [target.ions for target in self.targets]
+        for index, target in enumerate(self.targets):
+            place = ("targets", index, "ions")
+            if target.ions in targets[:index]:
+                yield place, str(target.ions), "each number of ions once"
+            if target.ions not in self.counts:
+                yield place, str(target.ions), f"one of `counts`: {', '.join(map(str, self.counts))}"
+            yield from own_frames(target.start, self.replicas, "replica", ("targets", index))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake
 from mlipbench_hpc.campaign.spec import Name, Spec
-from mlipbench_hpc.campaign.spec.base import each_once
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 
 KIND = "polarization"
@@ -21,7 +21,7 @@ class Polarization(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> "Polarization":
-        each_once("datasets", self.datasets)
+        require(each_once("datasets", self.datasets))
         return self
 
 

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Place
 from mlipbench_hpc.campaign.spec import Name, ScanProtocol, UsesPotential
-from mlipbench_hpc.campaign.spec.base import Misplaced, each_once
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.study import Asked, Entry, Study
 
 KIND = "roughness"
@@ -52,9 +52,9 @@ class Roughness(ScanProtocol):
 
     @model_validator(mode="after")
     def _names(self) -> "Roughness":
-        each_once("committees", self.committees)
-        if self.reference_name in self.committees:
-            raise Misplaced(("reference",), repr(self.reference_name), "a name that no committee has")
+        name, expected = self.reference_name, "a name that no committee has"
+        taken = [(("reference",), repr(name), expected)] * (name in self.committees)
+        require(each_once("committees", self.committees), taken)
         return self
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from mlipbench_hpc.campaign.problem import Mistake
 from mlipbench_hpc.campaign.quantity import Length
 from mlipbench_hpc.campaign.spec import Name, Spec
-from mlipbench_hpc.campaign.spec.base import each_once
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import elements_of, in_words, without_interface
 
@@ -27,7 +27,7 @@ class Solvation(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> "Solvation":
-        each_once("runs", self.runs)
+        require(each_once("runs", self.runs))
         return self
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Place
 from mlipbench_hpc.campaign.spec import Name, SpeedProtocol
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.spec.md import EngineName
 from mlipbench_hpc.campaign.study import Asked, Entry, Study
 
@@ -29,16 +30,15 @@ class SpeedStudy(SpeedProtocol):
 
     @model_validator(mode="after")
     def _once(self) -> "SpeedStudy":
-        every = {"committees": self.committees}
-        every |= {f"engines.{name}": list(own) for name, own in self.engines.items()}
-        for key, values in every.items():
-            if not values or len(set(values)) < len(values):
-                raise ValueError(f"expected each of `{key}` once, and one at least")
-        named = {"engines": list(self.engines), "against": [self.against] if self.against else []}
-        for key, names in named.items():
-            if strange := sorted(set(names) - set(self.committees)):
-                words = f"only what `committees` lists, not {', '.join(strange)}"
-                raise ValueError(f"expected under `{key}` {words}")
+        listed = f"one of `committees`: {', '.join(self.committees)}"
+        other: dict[tuple[str, ...], str] = {("engines", name): name for name in self.engines}
+        other |= {("against",): self.against} if self.against else {}
+        strange = [
+            (place, repr(name), listed) for place, name in other.items() if name not in self.committees
+        ]
+        empty = [(("engines", name), "none", "an engine") for name, own in self.engines.items() if not own]
+        twice = (each_once(name, own, "engines") for name, own in self.engines.items())
+        require(each_once("committees", self.committees), *twice, strange, empty)
         return self
 
     def engines_of(self, committee: str) -> list[str | None]:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Name, RunProtocol, Start
+from mlipbench_hpc.campaign.spec.base import require
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import other_amounts, other_state, own_frames
 from mlipbench_hpc.studies.shared.sizes import Sized, committee_name, trained
@@ -26,7 +27,7 @@ class StabilityStudy(Sized):
 
     @model_validator(mode="after")
     def _own_starts(self) -> "StabilityStudy":
-        own_frames(self.start, max(map(self.repeats_for, self.models)), "repeat")
+        require(own_frames(self.start, max(map(self.repeats_for, self.models)), "repeat"))
         return self
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.spec import Count, MolecularDynamics, Name, RunProtocol, Spec, Start
-from mlipbench_hpc.campaign.spec.base import each_once
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.splits import Facts
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import differing, other_atoms, other_labels, own_frames
@@ -62,15 +62,17 @@ class Truth(Spec):
 
     @model_validator(mode="after")
     def _known(self) -> "Truth":
-        each_once("committees", self.committees)
-        each_once("numbers", self.numbers)
+        require(
+            each_once("committees", self.committees),
+            each_once("numbers", self.numbers),
+            own_frames(self.start, self.members, "member"),
+        )
         named = [*self.compare, *self.coverage, *(one for pair in self.pairs for one in pair)]
         named += self.gate.committees if self.gate else []
         if strange := sorted(set(named) - set(self.committees)):
             raise ValueError(f"expected only what `committees` lists, not {', '.join(strange)}")
         if any(first == second for first, second in self.pairs):
             raise ValueError("expected two different committees in each of `pairs`")
-        own_frames(self.start, self.members, "member")
         return self
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Place
 from mlipbench_hpc.campaign.spec import Locality, Name, Spec
-from mlipbench_hpc.campaign.spec.base import each_once
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.study import Asked, Entry, Study
 
 KIND = "visibility"
@@ -25,7 +25,7 @@ class Visibility(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> "Visibility":
-        each_once("committees", self.committees)
+        require(each_once("committees", self.committees))
         return self
 
 

@@ -44,6 +44,7 @@ def opened(given: dict[str, Any], trajectory: Path, topology: Path | None) -> It
             source = open_foreign(request)
             if source.cut is not None:
                 raise InputFailure("the height of the cell changes, or z is open; expected a run in one cell")
+            source.warnings = [in_words(line, request["shown"]) for line in source.warnings]
             yield source
         except InputFailure as error:
             raise InputFailure(in_words(str(error), request["shown"])) from error
@@ -52,7 +53,7 @@ def opened(given: dict[str, Any], trajectory: Path, topology: Path | None) -> It
 def in_words(message: str, shown: dict[str, str]) -> str:
     """A reader's message, with the user's words for temporary files, by path, and keys of campaigns."""
     for path, words in shown.items():
-        message = message.replace(path, words) if path else message
+        message = message.replace(path, words).replace(Path(path).name, words) if path else message
     message = message.replace("A B C [α β γ] in Å and degrees", "with three edges, such as 10 Å")
     named = re.sub(r"--([a-z-]+)", lambda option: f"`{option[1].replace('-', '_')}`", message)
     return named.replace("pass `", "state `").replace("`frame_every` PS", "`frame_every`")
@@ -62,13 +63,19 @@ def read(context: Context, source: Foreign) -> dict[str, Any]:
     """Write what is read; returns the values of the task."""
     step = context.parameters["frame_every"]
     frames = write(context, source, step)
-    missing = [f"{name} is truncated: {frames} whole frames are read" for name in source.truncated]
+    missing = [f"{line}: {frames} whole frames are read" for line in cut_short(source)]
     return {
         "outcome": "completed", "cause": None, "steps": None, "time_ps": frames * step, "frames": frames,
         "atoms": len(source.numbers), "temperature_K": None, "format": source.contents[0].format,
         "conserved_drift_meV_per_atom_per_ps": None, "largest_conserved_deviation_meV_per_atom": None,
         "facts": source.facts, "warnings": [*source.warnings, *missing],
     }  # fmt: skip
+
+
+def cut_short(source: Foreign) -> list[str]:
+    """`the trajectory (half a frame at its end) is truncated`; [] where it is whole."""
+    name = source.contents[0].path.name
+    return [f"{line.replace(name, 'the trajectory')} is truncated" for line in source.truncated]
 
 
 def request_of(

@@ -1,5 +1,6 @@
 """`python -m mlipbench_hpc.worker.recorded_files request.json`: trajectories, opened before a run."""
 
+import hashlib
 import sys
 import warnings
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from mlipbench_hpc.contract.folder import read_json, write_json
 from mlipbench_hpc.contract.task import InputFailure
 from mlipbench_hpc.data.frames import composition
-from mlipbench_hpc.worker.record import opened
+from mlipbench_hpc.worker.record import cut_short, opened
 
 
 def main(arguments: list[str]) -> int:
@@ -22,15 +23,21 @@ def main(arguments: list[str]) -> int:
 
 
 def content(given: dict[str, Any]) -> dict[str, Any]:
-    """Formula and number of frames of a file, or under `wrong` why it is refused.
+    """Content of a file, or under `wrong` why it is refused.
 
+    formula, frames; warnings of the reader; first: sha256 of the positions in the first frame.
     given: the parameters of its `record` task, with the files' own paths.
     """
     topology = Path(given["topology"]) if given["topology"] else None
     try:
         with opened(given, Path(given["trajectory"]), topology) as source:
-            next(source.pieces(1), None)
-            return {"formula": composition(source.numbers), "frames": source.expected}
+            piece = next(source.pieces(1), None)
+            return {
+                "formula": composition(source.numbers),
+                "frames": source.expected,
+                "warnings": [*source.warnings, *cut_short(source)],
+                "first": hashlib.sha256(piece.positions.tobytes()).hexdigest() if piece else "",
+            }
     except InputFailure as error:
         return {"wrong": str(error)}
 

@@ -1,7 +1,7 @@
 """What campaigns/paper.yaml costs with every study: `plan`, and the report of toy results of real size.
 
 CPU time of `plan` in a process of its own, the first one of a store and the next; CPU time and peak memory
-of a process that builds the report of 646 tasks: 77 runs of MD with up to 200,000 frames, 182 models tested
+of a process that builds the report of 651 tasks: 78 runs of MD with up to 200,000 frames, 183 models tested
 on up to 5,153 structures of 384 atoms. Cells of the data that `plan` reads are small. 2 GB of the disk.
 
 With `--small` of a hundredth of the frames, to see that everything here still runs.

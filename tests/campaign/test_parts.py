@@ -55,6 +55,18 @@ def test_a_study_s_part_holds_its_runs_and_not_its_reference(tmp_path: Path) -> 
     assert names == {"truth-inner", "light"}
 
 
+def test_a_study_that_makes_nothing_brings_what_it_is_about(tmp_path: Path) -> None:
+    """Runs that `dynamics` names, and datasets of `polarization`, are their parts."""
+    document = cut()
+    document["studies"]["motion"] = {"kind": "dynamics", "runs": ["truth-inner"]}
+    document["studies"]["answer"] = {"kind": "polarization", "datasets": ["test"]}
+    document["parts"] |= {"motion": ["motion"], "answer": ["answer"]}
+    path = write(tmp_path, document)
+    runs = {own["md"] for item in plan(path, "motion") for own in item.subjects if item.task.verb == "md"}
+    assert runs == {"truth-inner"}
+    assert [item.task.verb for item in plan(path, "answer")].count("dipole") == 1
+
+
 def test_names_that_lead_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = cut()
     document["parts"]["dp"] = ["dp-iner"]

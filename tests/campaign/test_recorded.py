@@ -121,6 +121,8 @@ def test_files_are_opened_once_by_what_has_their_readers(tmp_path: Path) -> None
         ({"wrong": "its topology: half a frame at its end"}, "dft.topology: half a frame at its end"),
         ({"formula": "Ar32", "frames": 5},
          "dft.equilibration: all of a file is discarded; received 0.02 ps of file 0, which is 0.02 ps long"),
+        ({"formula": "Ar32", "frames": 50, "first": "same"},
+         "trajectories.dft.files[1]: it begins with the frame of file 0"),
         ({"formula": "Kr4", "frames": 50},
          "studies.hold.reference: other atoms than the run it is compared with; received Kr4; expected Ar"),
     ],

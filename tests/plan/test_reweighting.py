@@ -51,6 +51,8 @@ def test_the_driving_member_and_all_members_of_the_other_committee_are_evaluated
     }
     driving, members, *more = of("reevaluate", tasks)
     assert len(more) == 2, "of the second replica"
+    labels = [item.task.label for item in tasks]
+    assert len(set(labels)) == len(labels)
     runs = [item.key for item in of("md", tasks) if item.subjects[0]["md"] == "crystal"]
     assert driving.task.upstream == {"md": runs[0], "member-000": trained["pairs", 0]}
     others = {f"member-00{member}": trained["others", member] for member in range(3)}

@@ -74,7 +74,8 @@ def test_floors_are_the_widths_of_the_forces(studied: Any) -> None:
         without = np.sqrt([(1.0 + 1.21) / 2, (0.81 + 1.21) / 2, (0.81 + 1.0) / 2])
         scatter = np.sqrt(2 / 3 * np.square(without - without.mean()).sum())
         assert known.error == pytest.approx(1000 * width * scatter)
-    assert own.at(5.0, 1)[0] == pytest.approx(50.0 * TOGETHER), "a quarter of the way from 60 to 20"
+    quarter = 60 * (20 / 60) ** 0.25
+    assert own.at(5.0, 1)[0] == pytest.approx(quarter * TOGETHER), "of the way from 60 to 20, by factors"
     assert np.isnan(own.at(10.0, 1)[0])
     assert own.median_left_out(4.0, 0) == 1.0
     fewer = own.floor(4.0, 0, 0.0)
@@ -147,7 +148,7 @@ def test_the_section_beside_the_paper(studied: Any) -> None:
     ]  # fmt: skip
     assert {row[3] for row in floors.rows} == {str(DONORS)}
     assert "60 of 200 tried" in floors.caption
-    assert beside.rows[0][4].startswith("40.1 ± 2."), "R + 1 Å is 6 Å, half of the way from 60 to 20"
+    assert beside.rows[0][4].startswith("34.8 ± 2."), "R + 1 Å is 6 Å, half of the way from 60 to 20: √1200"
     assert beside.rows[0][5] == "–", "the radii end at 8 Å, 2 R + 1 Å is 11 Å"
     assert paper.rows == [["mace", "10", "5.00", "0.500", "nearly all", "0.350"]]
     numbers = content.numbers["visibility"]["sight"]

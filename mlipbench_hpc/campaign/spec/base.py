@@ -1,6 +1,6 @@
 """Base classes of all parts of the schema."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -13,27 +13,36 @@ Count = Annotated[int, Field(gt=0, le=1_000_000, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 
 
+# A mistake within what is validated: its place, what was received there, and what is expected.
+Wrong = tuple[tuple[str | int, ...], str, str]
+
+
 class Misplaced(ValueError):
-    """A mistake at a place within what is validated: what was received there, and what is expected."""
+    """Mistakes at places within what is validated."""
 
-    def __init__(self, place: tuple[str | int, ...], received: str, expected: str) -> None:
-        super().__init__(f"expected {expected}")
-        self.place, self.received, self.expected = place, received, expected
+    def __init__(self, wrong: Sequence[Wrong]) -> None:
+        super().__init__("; ".join(f"expected {expected}" for _, _, expected in wrong))
+        self.wrong = tuple(wrong)
 
 
-def each_once(key: str, values: Sequence[object]) -> None:
-    """Raise Misplaced at the first of the values under `key` that stands there twice."""
+def require(*checks: Iterable[Wrong]) -> None:
+    """Raise Misplaced with every mistake that the checks find."""
+    if wrong := [one for check in checks for one in check]:
+        raise Misplaced(wrong)
+
+
+def each_once(key: str, values: Sequence[object], *within: str | int) -> Iterator[Wrong]:
+    """Values under `key` that stand there twice."""
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise Misplaced((key, index), repr(value), f"each of `{key}` once")
+            yield (*within, key, index), repr(value), f"each of `{key}` once"
 
 
-def each_listed(key: str, values: Iterable[object], by: str, known: Collection[object]) -> None:
-    """Raise Misplaced at the first of the values, or names, under `key` that is not listed under `by`."""
+def each_listed(key: str, values: Iterable[object], by: str, known: Collection[object]) -> Iterator[Wrong]:
+    """Values, or names, under `key` that are not listed under `by`."""
     for index, value in enumerate(values):
         if value not in known:
-            expected = f"one of `{by}`: {', '.join(map(str, known))}"
-            raise Misplaced((key, index), repr(value), expected)
+            yield (key, index), repr(value), f"one of `{by}`: {', '.join(map(str, known))}"
 
 
 class Spec(BaseModel):

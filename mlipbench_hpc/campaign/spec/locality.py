@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.quantity import Length, Temperature
-from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, each_once
+from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, each_once, require
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 
 
@@ -36,5 +36,5 @@ class Locality(UsesPotential):
 
     @model_validator(mode="after")
     def _once(self) -> "Locality":
-        each_once("radii", self.radii)
+        require(each_once("radii", self.radii))
         return self

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mlipbench_hpc.campaign.quantity import Length
-from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Spec, each_once
+from mlipbench_hpc.campaign.spec.base import Count, Name, Seed, Spec, each_once, require
 from mlipbench_hpc.campaign.spec.md import Start
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 
@@ -34,13 +34,12 @@ class ScanProtocol(Spec):
     @field_validator("start", mode="after")
     @classmethod
     def _different(cls, start: Start) -> Start:
-        each_once("frames", start.frames)
+        require(each_once("frames", start.frames))
         return start
 
     @model_validator(mode="after")
     def _once(self) -> "ScanProtocol":
-        each_once("particles", self.particles)
-        each_once("directions", self.directions)
+        require(each_once("particles", self.particles), each_once("directions", self.directions))
         return self
 
     @model_validator(mode="after")

@@ -23,10 +23,10 @@ def reweighting(
     maybe = own.maybe or theirs.maybe
     for replica, key in enumerate(runs[entry.run]):
         subject = {"reweighting": name, "of": entry.run, "replica": replica, "committee": other}
-        models = [graph.model_of(graph.campaign.committees[one]) for one in (str(run.committee), other)]
         driving, members = (
-            Replica(graph, run, subject, model, replace(trained, maybe=maybe))
-            for model, trained in zip(models, (own, theirs), strict=True)
+            Replica(graph, run, subject | {"committee": one}, model, replace(trained, maybe=maybe))
+            for one, trained in ((str(run.committee), own), (other, theirs))
+            for model in [graph.model_of(graph.campaign.committees[one])]
         )
         upstream = {
             "md": key,

@@ -76,10 +76,13 @@ def _verdict(results: Results, name: str) -> list[str]:
     return [sentence]
 
 
-def warnings(results: Results) -> list[Caution]:
-    """Warnings about the runs of each entry of `md`."""
+def warnings(results: Results, on_page: bool = True) -> list[Caution]:
+    """Warnings about the runs of each entry of `md`.
+
+    on_page: whether a section compares them and states their criteria of convergence.
+    """
     every: list[Caution] = []
-    compared = {line.name for group in groups(results) for line in group.drawn}
+    compared = {line.name for group in groups(results) for line in group.drawn} if on_page else set[str]()
     for name in results.names("md"):
         words, value = about(results, name), _ranges(results, name)
         mean = _over_replicas(results, name)

@@ -8,7 +8,7 @@ from mlipbench_hpc.campaign.origins import origins
 from mlipbench_hpc.campaign.problem import Mistake, Place
 from mlipbench_hpc.campaign.runs import start_of
 from mlipbench_hpc.campaign.spec import Campaign, MolecularDynamics, RunProtocol, Spec, Start
-from mlipbench_hpc.campaign.spec.base import Misplaced
+from mlipbench_hpc.campaign.spec.base import Wrong
 from mlipbench_hpc.campaign.spec.potential import UsesPotential
 from mlipbench_hpc.campaign.splits import Facts
 from mlipbench_hpc.campaign.study import Examined
@@ -16,12 +16,12 @@ from mlipbench_hpc.data.formulas import atoms_in
 from mlipbench_hpc.potentials.card import cards
 
 
-def own_frames(start: Start, runs: int, noun: str, within: Place = ()) -> None:
-    """Raise Misplaced where a start of a dataset does not have a frame of its own for each run."""
+def own_frames(start: Start, runs: int, noun: str, within: Place = ()) -> Iterator[Wrong]:
+    """A start of a dataset that does not have a frame of its own for each run."""
     first = start.frames[:runs]
     if start.dataset and len(set(first)) < runs:
         received = f"{', '.join(map(str, start.frames))} for {runs} {noun}s"
-        raise Misplaced((*within, "start", "frames"), received, f"a frame of its own for each {noun}")
+        yield (*within, "start", "frames"), received, f"a frame of its own for each {noun}"
 
 
 # Keys of a run that change averages, with the unit of their numbers.

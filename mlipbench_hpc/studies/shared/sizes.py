@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Place
 from mlipbench_hpc.campaign.spec import Count, Draw, Name
-from mlipbench_hpc.campaign.spec.base import Misplaced, each_once
+from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.study import Asked, Entry
 
 Members = Annotated[int, Field(gt=0, le=1000, strict=True)]
@@ -27,13 +27,12 @@ class Sized(Draw):
 
     @model_validator(mode="after")
     def _once(self) -> "Sized":
-        each_once("models", self.models)
-        each_once("sizes", self.sizes)
-        for name in self.repeats_of:
-            if name not in self.models:
-                raise Misplaced(
-                    ("repeats_of", name), repr(name), f"one of `models`: {', '.join(self.models)}"
-                )
+        strange = [
+            (("repeats_of", name), repr(name), f"one of `models`: {', '.join(self.models)}")
+            for name in self.repeats_of
+            if name not in self.models
+        ]
+        require(each_once("models", self.models), each_once("sizes", self.sizes), strange)
         return self
 
     def repeats_for(self, model: str) -> int:
