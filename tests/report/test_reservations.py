@@ -22,6 +22,7 @@ from mlipbench_hpc.report.groups import Group, groups
 from mlipbench_hpc.report.html import build_report
 from mlipbench_hpc.report.layers import layers_of, stays_of
 from mlipbench_hpc.report.section import Consequence
+from mlipbench_hpc.report.sections import md
 from mlipbench_hpc.report.significance import primary
 from mlipbench_hpc.report.starts import close_replicas, common_past
 from mlipbench_hpc.report.stationary import Cause, judgements
@@ -85,10 +86,18 @@ def test_the_reference_defines_the_layers(compared: Any) -> None:
     assert sum(stay.transitions for stay in stays_of(charged, "Na")) == 0
 
 
-def warm(campaign: Any, name: str, mean: float, error: float, atoms: int = 142, frames: float = 5.1) -> None:
-    """Temperature of all atoms in both replicas."""
+def warm(
+    campaign: Any,
+    name: str,
+    mean: float,
+    error: float,
+    atoms: int = 142,
+    frames: float = 5.1,
+    replicas: int = 2,
+) -> None:
+    """Temperature of all atoms in the replicas."""
     own = {"mean": mean, "se": error, "dof": 2.0, "atoms": atoms, "independent": frames}
-    for replica in range(2):
+    for replica in range(replicas):
         change(campaign, "analyse", name, replica, thermo={"temperature_K": own})
 
 
@@ -115,6 +124,14 @@ def test_a_temperature_far_off_is_named_however_large_its_error(
         "conditional on where ions began and on temperatures (charged: all atoms 381 ± 18 K"
         in page.replace("&#39;", "'")
     )
+
+
+@pytest.mark.parametrize(("on_page", "amount"), [(True, 0), (False, 1)])
+def test_a_single_run_off_its_temperature_is_named_once(compared: Any, on_page: bool, amount: int) -> None:
+    """Criteria of convergence name it where a section compares it; studies have no such section."""
+    warm(compared, "neutral", 381.0, 26.0, replicas=1)
+    own = [one for one in md.warnings(collected(compared), on_page) if one.place == "neutral"]
+    assert sum("all atoms 381" in one.sentence for one in own) == amount
 
 
 @pytest.mark.parametrize(
