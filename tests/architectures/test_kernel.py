@@ -100,7 +100,10 @@ def test_a_compiler_that_is_missing_is_named_with_the_model(
         raise FileNotFoundError(2, "No such file or directory", program)
 
     session = Session(
-        toy, argparse.Namespace(needs_site=False, part=None, site=None, store=str(toy.parent / "store"))
+        toy,
+        argparse.Namespace(
+            needs_site=False, opens_trajectories=False, part=None, site=None, store=str(toy.parent / "store")
+        ),
     )
     assert session.compilers["sed"].startswith("sed")
     monkeypatch.setattr(kernel, "compiler_version", lacking)

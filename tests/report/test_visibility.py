@@ -7,7 +7,7 @@ import pytest
 from charged import collected
 from profiled import npz
 
-from mlipbench_hpc.report import visibility
+from mlipbench_hpc.report import floors, visibility
 from mlipbench_hpc.report.draw.visibility import labels_of
 from mlipbench_hpc.report.sections.visibility import SECTION
 from mlipbench_hpc.report.studies import parts
@@ -65,7 +65,7 @@ def studied(campaign: Any) -> Any:
 def test_floors_are_the_widths_of_the_forces(studied: Any) -> None:
     put_visibility(studied, composed())
     (part,) = parts(collected(studied), "visibility")
-    own = visibility.composed(part)
+    own = floors.composed(part)
     assert own is not None
     assert own.kinds == [0, 1]
     for (radius, kind), width in WIDTHS.items():
@@ -91,7 +91,7 @@ def test_a_radius_beyond_which_nothing_is_exchanged_has_no_floor(studied: Any) -
     arrays["forces"][far] = 0.3 * (1 + 1e-15 * noise)
     put_visibility(studied, arrays)
     content = SECTION.build(collected(studied))
-    own = visibility.composed(parts(collected(studied), "visibility")[0])
+    own = floors.composed(parts(collected(studied), "visibility")[0])
     assert own is not None
     assert own.floor(8.0, 1).waters == 0
     assert (own.too_small(8.0, 1), own.too_small(4.0, 1)) == (True, False)
@@ -119,7 +119,7 @@ def test_errors_are_those_of_the_same_waters_in_the_hosts(studied: Any) -> None:
     put_visibility(studied, composed())
     results = collected(studied)
     (part,) = parts(results, "visibility")
-    own = visibility.composed(part)
+    own = floors.composed(part)
     assert own is not None
     (got,) = visibility.water_errors(part, own, visibility.sights(part))
     squares = []
@@ -180,9 +180,9 @@ def test_what_a_floor_lacks_is_said(studied: Any) -> None:
     assert "the reference potential could not label 3 composed frames." in own
     nothing = {name: own[: 1 + DONORS] for name, own in composed().items()}
     (part,) = parts(collected(studied), "visibility")
-    item = visibility.composed(part)
+    item = floors.composed(part)
     assert item is not None
-    short = visibility.Composed(item.item, nothing)
+    short = floors.Composed(item.item, nothing)
     assert any(
         "no two composed frames of a water at 8.00 Å" in one.sentence
         for one in visibility.cautions(part, short)

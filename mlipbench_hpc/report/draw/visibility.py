@@ -13,7 +13,8 @@ from mlipbench_hpc.report.draw.drawing import (
     new_axes,
 )
 from mlipbench_hpc.report.draw.overlay import BLACK, DASHES
-from mlipbench_hpc.report.visibility import KINDS, Composed, Sight, WaterErrors
+from mlipbench_hpc.report.floors import KINDS, Composed
+from mlipbench_hpc.report.visibility import Sight, WaterErrors
 
 SIZE = (6.4, 3.9)
 BARS = (6.4, 3.1)

@@ -2,12 +2,12 @@
 
 from mlipbench_hpc.report.draw.visibility import floors as draw_floors
 from mlipbench_hpc.report.draw.visibility import shares
+from mlipbench_hpc.report.floors import composed
 from mlipbench_hpc.report.section import Block, Content, Gallery
 from mlipbench_hpc.report.studies import Part, section
 from mlipbench_hpc.report.visibility import (
     beside,
     cautions,
-    composed,
     floors,
     numbers,
     paper,
