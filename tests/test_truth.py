@@ -19,12 +19,12 @@ pytestmark = [pytest.mark.engine, pytest.mark.whole]
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the campaign, truth.json and dp.json of its parts, and early.json of all before dp ran."""
-    if lacking := [name for name in ("reference", "deepmd", "analysis") if not (VENVS / name).exists()]:
+    if lacking := [name for name in ("reference", "jax", "analysis") if not (VENVS / name).exists()]:
         pytest.skip(f"make setup ENVS={' '.join(lacking)}")
     folder = tmp_path_factory.mktemp("truth")
     text = yaml.safe_dump(smallest(), sort_keys=False, allow_unicode=True)
     (folder / "truth.yaml").write_text(text, encoding="utf-8")
-    names = ("analysis", "reference", "deepmd")
+    names = ("analysis", "reference", "jax")
     site = running.SITE + yaml.safe_dump({"environments": {name: str(VENVS / name) for name in names}})
     with running.cleaned(folder):
         for part in ("truth", "dp"):

@@ -27,7 +27,7 @@ def write(folder: Path, document: dict[str, Any]) -> Path:
 def plan(path: Path, part: str = "") -> list[Planned]:
     validated = validate(path)
     campaign = part_of(validated.campaign, part) if part else validated.campaign
-    identities = {name: f"venv:{name}" for name in ("analysis", "reference", "deepmd")}
+    identities = {name: f"venv:{name}" for name in ("analysis", "reference", "jax")}
     facts = validated.datasets, validated.systems
     return expand(campaign, Setting(*facts, find(), identities, verb_versions(), potentials=potentials()), {})
 

@@ -100,7 +100,7 @@ def smallest() -> dict[str, Any]:
         own = document["datasets"][name]["generate"]
         own |= {"systems": ["two-ions"], "temperatures": ["300 K"], "frames": frames[name], "starts": 1}
     document["datasets"] = {name: document["datasets"][name] for name in (*names, "frames")}
-    document["models"]["dp"]["hyperparameters"] |= {"updates": 150}
+    document["models"]["dp"]["hyperparameters"] |= {"updates": 2000}
     document["md"] = {"truth-inner": document["md"]["truth-inner"]}
     for run in (document["md"]["truth-inner"], inner):
         run["start"] = {"dataset": "validation", "frames": [3, 6]}
