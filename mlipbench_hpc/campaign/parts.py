@@ -59,14 +59,8 @@ def part_of(campaign: Campaign, part: str) -> Campaign:
 
 def named_by(spec: Mapping[str, Any]) -> set[str]:
     """Names of the entries that a study refers to, by the keys that its kind says."""
-    study = kinds()[str(spec["kind"])]
-    names = set[str]()
-    for key in study.references:
-        value: Any = spec
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        names |= set(value) if isinstance(value, list) else {value} if isinstance(value, str) else set()
-    return names
+    values = [value for *_, value in kinds()[str(spec["kind"])].referred(spec)]
+    return {name for value in values for name in (value if isinstance(value, list) else [value]) if name}
 
 
 def _chosen(entries: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

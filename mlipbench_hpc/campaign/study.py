@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -80,6 +80,14 @@ class Study(Generic[SpecOf]):
     references: Mapping[str, str] = field(default_factory=dict)
     reweighted: bool = False
     check: Callable[["Examined[SpecOf]"], Iterable[Mistake]] | None = None
+
+    def referred(self, content: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        """Each key of `references`, its section, and what an entry as written has there, or None."""
+        for key, section in self.references.items():
+            value: Any = content
+            for part in key.split("."):
+                value = value.get(part) if isinstance(value, Mapping) else None
+            yield key, section, value
 
 
 def studies() -> dict[str, Study[Any]]:

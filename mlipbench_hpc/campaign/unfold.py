@@ -128,11 +128,8 @@ def _lost(
 ) -> Iterator[Mistake]:
     """References of a study to entries that are not there, once every study has made its own."""
     study = _kind_of(content, table)
-    for key, section in study.references.items() if study else ():
+    for key, section, value in study.referred(content) if study else ():
         beside = "trajectories" if section == "md" else ""
-        value: Any = content
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
         yield from lost(document, (STUDIES, name, *key.split(".")), value, section, beside)
 
 

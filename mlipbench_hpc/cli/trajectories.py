@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlipbench_hpc.contract.folder import read_json
 from mlipbench_hpc.runtime.directly import start
-from mlipbench_hpc.runtime.environments import EnvironmentMissing, locate
+from mlipbench_hpc.runtime.environments import locate
 
 if TYPE_CHECKING:
     from mlipbench_hpc.campaign.recorded import Opener
@@ -23,9 +23,7 @@ NOT_OPENED = (
 
 def opener(environments: Mapping[str, str]) -> Opener | None:
     """What opens trajectories in the site's environment; None where it is not set up."""
-    try:
-        _ = locate(ENVIRONMENT, environments).identity
-    except EnvironmentMissing:
+    if not locate(ENVIRONMENT, environments).python.exists():
         return None
 
     def contents(files: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

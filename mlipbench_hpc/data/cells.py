@@ -17,17 +17,19 @@ def is_valid(cell: Floats, pbc: NDArray[np.bool_]) -> bool:
 
     A frame without periodic directions needs no cell.
     """
-    if not np.isfinite(cell).all():
-        return False
-    return not pbc.any() or float(np.linalg.svd(cell, compute_uv=False).min()) > THINNEST_A
+    return bool(_valid(cell[None], pbc[None])[0])
 
 
 def valid(frames: Frames) -> NDArray[np.bool_]:
     """Of each frame (F,), whether its cell is valid."""
-    finite = np.isfinite(frames.cells).all(axis=(1, 2))
-    cells = np.where(finite.reshape(-1, 1, 1), frames.cells, 0.0)
-    thinnest = np.linalg.svd(cells, compute_uv=False).min(axis=1, initial=np.inf)
-    return np.asarray(finite & ((thinnest > THINNEST_A) | ~frames.pbc.any(axis=1)))
+    return _valid(frames.cells, frames.pbc)
+
+
+def _valid(cells: Floats, pbc: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    finite = np.isfinite(cells).all(axis=(1, 2))
+    known = np.where(finite.reshape(-1, 1, 1), cells, 0.0)
+    thinnest = np.linalg.svd(known, compute_uv=False).min(axis=1, initial=np.inf)
+    return np.asarray(finite & ((thinnest > THINNEST_A) | ~pbc.any(axis=1)))
 
 
 def placed(frames: Frames) -> NDArray[np.bool_]:
