@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ class DatasetFacts:
         """Atoms of the largest frame."""
         return max(self.sizes)
 
-    @property
+    @cached_property
     def formulas(self) -> tuple[str, ...]:
         """The composition of each frame."""
         names = tuple(self.compositions)

@@ -34,7 +34,7 @@ def held(split: Split, divided: DatasetFacts) -> DatasetFacts:
     ways = split.restrict.train, split.restrict.held_out
     suitable = {name for name in divided.compositions if any(admits(name, way) for way in ways)}
     chosen = [index for index, formula in enumerate(divided.formulas) if formula in suitable]
-    return divided.select(chosen)
+    return divided if len(chosen) == divided.frames else divided.select(chosen)
 
 
 def _divided_facts(split: Split, facts: Facts) -> DatasetFacts | None:

@@ -22,6 +22,7 @@ class TaskGraph:
     campaign: Campaign
     setting: Setting
     planned: dict[str, Planned] = field(default_factory=dict)
+    _drawn: dict[str, DatasetFacts] = field(default_factory=dict, init=False, repr=False)
 
     def add(
         self,
@@ -91,7 +92,10 @@ class TaskGraph:
 
     def drawn(self, split: Split) -> DatasetFacts:
         """Facts of the frames that a split's sets may hold."""
-        return held(split, drawn(self.setting.facts[split.dataset], split.only))
+        key = repr((split.dataset, split.only, split.restrict))
+        if key not in self._drawn:
+            self._drawn[key] = held(split, drawn(self.setting.facts[split.dataset], split.only))
+        return self._drawn[key]
 
     def model_of(self, committee: Committee) -> Model:
         """The model that a committee's members share."""
