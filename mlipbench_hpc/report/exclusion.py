@@ -86,7 +86,7 @@ def decomposed(results: Results, run: Item) -> str:
     beside = (
         f"{100 * known:.0f} % are in the reference's runs"
         if known is not None
-        else "no reference ran this system: add a run of it if water reacts there"
+        else "no run of a reference of this system is among these: add one if water reacts there"
     )
     return f"{lost}, at most {100 * limit:.0f} % may be, {beside}"
 
