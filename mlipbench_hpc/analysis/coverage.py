@@ -19,11 +19,13 @@ from typing import Literal
 
 import numpy as np
 
+from mlipbench_hpc.analysis.inference import Comparison, ErrorTerm, welch
 from mlipbench_hpc.analysis.spread import Spread, pooled_spread
 from mlipbench_hpc.data.frames import Floats
 
 INTERVAL = (0.025, 0.5, 0.975)
 FEWEST = 2
+FEWEST_TOGETHER = 3  # committees, for a scatter of their means
 DRAWS = 8000
 Kind = Literal["sampling", "training", "both"]
 
@@ -110,6 +112,21 @@ def deviation(
     scale = math.sqrt((1.0 if alpha is None else alpha) ** 2 + 1 / own.members)
     variance = float(own.spread.observed - own.spread.noise)
     return Deviation(own.mean - truth, own.sampling, truth_error, truth_dof, scale, variance, own.members)
+
+
+def together(every: Sequence[Deviation]) -> Comparison | None:
+    """Mean deviation of N committees from one truth, tested against 0; None for fewer than three.
+
+    Its errors are the scatter of the committees' means over √N, which holds sampling and training, and the
+    truth's. What is left is an error that committees of one kind share, and that neither members nor
+    committees more would average away.
+    """
+    if len(every) < FEWEST_TOGETHER:
+        return None
+    apart = np.array([own.difference for own in every])
+    scatter = ErrorTerm(float(apart.std(ddof=1)) / math.sqrt(len(apart)), len(apart) - 1)
+    truth = ErrorTerm(max(own.truth for own in every), min(own.truth_dof for own in every))
+    return welch(float(apart.mean()), [scatter, truth])
 
 
 @dataclass(frozen=True)

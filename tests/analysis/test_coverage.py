@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlipbench_hpc.analysis.coverage import Coverage, Deviation, Kind, coverage, deviation, own_runs
+from mlipbench_hpc.analysis.coverage import (
+    Coverage,
+    Deviation,
+    Kind,
+    coverage,
+    deviation,
+    own_runs,
+    together,
+)
 
 
 def test_own_runs_by_hand() -> None:
@@ -60,6 +68,20 @@ def test_coverage_by_hand() -> None:
     assert own.low == pytest.approx(own.rms * math.sqrt(middle / high), rel=0.03)
     assert own.high == pytest.approx(own.rms * math.sqrt(middle / low), rel=0.06)
     assert own.covers == (own.low <= own.expected[2] <= own.high)
+
+
+def test_what_committees_share_is_students_t_of_their_deviations() -> None:
+    """Deviations 1, 2 and 3: scipy's t test; a truth with an error of its own makes it less certain."""
+    every = [sampled(value, 0.1, dof=5.0) for value in (1.0, 2.0, 3.0)]
+    own = together(every)
+    assert own is not None
+    assert (own.difference, own.error) == (2.0, pytest.approx(1 / math.sqrt(3)))
+    assert own.p == pytest.approx(stats.ttest_1samp([1.0, 2.0, 3.0], 0.0).pvalue)
+    unsure = together([replace(one, truth=1.0) for one in every])
+    assert unsure is not None
+    assert unsure.error == pytest.approx(math.sqrt(1 / 3 + 1))
+    assert unsure.p > own.p
+    assert together(every[:2]) is None
 
 
 def test_errors_of_zero_are_left_out_and_said() -> None:

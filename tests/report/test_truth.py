@@ -252,6 +252,13 @@ def test_coverage_counts_the_independent_committees(campaign: Path) -> None:
         z.append(mean / math.sqrt(1.5 + 4.5 * (variance - 1.0)))
     assert own.both.rms == pytest.approx(math.sqrt(np.mean(np.square(z))))
     assert own.sampling.rms > own.both.rms
+    assert own.shared is not None
+    assert own.shared.difference == pytest.approx((0.22 + 0.02 - 0.02) / 3)
+    every = [row for row in rows.values() if row.shared]
+    assert all(row.shared_p >= row.shared.p for row in every if row.shared)
+    table = tables.shared(list(rows.values()))
+    assert table is not None
+    assert table.rows[0][1:3] == ["3", "2 above"]
 
 
 def test_a_check_that_says_nothing_is_said(campaign: Path) -> None:

@@ -25,7 +25,7 @@ def build(results: Results) -> Content:
     tests, rows, check = judge.primary(every), judge.covered(every), judge.checks(every)
     lines = tables.sentences(every, tests, rows, check)
     shown = [
-        tables.primary(tests), tables.coverage(rows), *tables.averages(every),
+        tables.primary(tests), tables.coverage(rows), tables.shared(rows), *tables.averages(every),
         tables.checks(check), tables.heights(every),
     ]  # fmt: skip
     blocks: list[Block] = [

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from mlipbench_hpc.analysis.coverage import Coverage, Deviation, OwnRuns, coverage, deviation, own_runs
+from mlipbench_hpc.analysis.coverage import (
+    Coverage,
+    Deviation,
+    OwnRuns,
+    coverage,
+    deviation,
+    own_runs,
+    together,
+)
 from mlipbench_hpc.analysis.inference import (
     LEVEL,
     Comparison,
@@ -287,7 +295,8 @@ def primary(every: list[Study]) -> list[Judgement]:
 class Covered:
     """Coverage of a number by independent committees, of each kind of error; by committee its deviation.
 
-    left_out: by committee, the reason why it is not counted.
+    left_out: by committee, the reason why it is not counted. shared: mean deviation of all committees, tested
+    against 0; shared_p: its p, corrected over all numbers.
     """
 
     number: str
@@ -297,6 +306,8 @@ class Covered:
     both: Coverage
     alphas: dict[str, float | None]
     left_out: dict[str, str] = field(default_factory=dict)
+    shared: Comparison | None = None
+    shared_p: float = float("nan")
 
 
 def covered(every: list[Study]) -> list[Covered]:
@@ -306,7 +317,11 @@ def covered(every: list[Study]) -> list[Covered]:
     """
     chosen = [(study, committee) for study in every for committee in study.spec.coverage]
     numbers = list(dict.fromkeys(number for study, _ in chosen for number in study.spec.numbers))
-    return [own for number in numbers if (own := _covered(chosen, number))]
+    rows = [own for number in numbers if (own := _covered(chosen, number))]
+    # How many numbers are tested must not depend on which have deviations.
+    p = [row.shared.p if row.shared else np.nan for row in rows]
+    adjusted = holm_of_table(np.array(p + [np.nan] * (len(numbers) - len(rows))))
+    return [replace(row, shared_p=float(own)) for row, own in zip(rows, adjusted, strict=False)]
 
 
 def _covered(chosen: list[tuple[Study, str]], number: str) -> Covered | None:
@@ -324,7 +339,7 @@ def _covered(chosen: list[tuple[Study, str]], number: str) -> Covered | None:
     left_out = {name: held[name] or "no numbers" for name in held if name not in known}
     return Covered(
         number, deviations, coverage(rows, "sampling"), coverage(rows, "training"), coverage(rows, "both"),
-        {committee: alpha for committee, (_, alpha) in known.items()}, left_out,
+        {committee: alpha for committee, (_, alpha) in known.items()}, left_out, together(rows),
     )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
         markdown(tables.primary(tests)),
         "## Does the band cover the truth?",
         *([markdown(table)] if (table := tables.coverage(rows)) else ["No independent committees ran."]),
+        *([markdown(table)] if (table := tables.shared(rows)) else []),
         "## Numbers",
         *(markdown(own) for own in shown if own),
         *_limits(every),

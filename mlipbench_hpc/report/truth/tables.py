@@ -7,6 +7,7 @@ from typing import Any
 from ase.units import kB
 
 from mlipbench_hpc.analysis.coverage import Coverage
+from mlipbench_hpc.analysis.inference import LEVEL
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
 from mlipbench_hpc.report.truth.judge import Checked, Covered, Judgement, Study
@@ -37,7 +38,13 @@ COVERAGE = (
     "number by itself. Expected of so many committees whose errors are right, by simulation: mean shares "
     "within one and two errors, and median rms; σ of few members scatters, so that it can exceed 1. 95 % of "
     "rms: for errors wrong by one common factor. All committees are compared with one truth: worth so many "
-    "independent ones. What α itself is wrong by is part of the factor."
+    "independent ones. What α itself is wrong by is part of the factor. Not refuted: the interval holds the "
+    "rms expected of right errors, and so it may of wrong ones."
+)
+SHARED = (
+    "What independent committees share: their mean deviation from the truth, with the scatter between them "
+    "and the truth's error, tested against 0 (Student's t, Holm-corrected over the numbers). More members or "
+    "committees do not average a shared error away."
 )
 FREE = (
     "Free ions: layers, and ΔF = −kT ln(share outer/share inner), with its standard error and 95 % interval "
@@ -138,8 +145,27 @@ def _covered(own: Coverage) -> list[str]:
     if not math.isfinite(own.low):
         return [str(own.number), *shares, expected, number(own.rms), NOTHING, worth, "σ is not determined"]
     interval = f"{number(own.low)} to {number(own.high)}"
-    covers = "yes" if own.covers else "no, too small" if own.low > own.expected[2] else "no, too large"
+    wrong = "no, too small" if own.low > own.expected[2] else "no, too large"
+    covers = "not refuted" if own.covers else wrong
     return [str(own.number), *shares, expected, number(own.rms), interval, worth, covers]
+
+
+def shared(rows: list[Covered]) -> Table | None:
+    """Mean deviation of all committees by number; None without three of any."""
+    cells = [
+        [
+            WORDS[row.number],
+            str(len(row.deviations)),
+            f"{sum(one.difference > 0 for one in row.deviations.values())} above",
+            plus_minus(row.shared.difference, row.shared.error),
+            number(row.shared_p, 2),
+            "shared" if row.shared_p <= LEVEL else "unresolved",
+        ]
+        for row in rows
+        if row.shared
+    ]
+    header = ["number", "committees", "side", "mean deviation", "Holm p", "verdict"]
+    return Table(SHARED, header, cells, words=1, open=True) if cells else None
 
 
 def checks(rows: list[Checked]) -> Table | None:
@@ -296,18 +322,28 @@ def sentences(
         ]
         if gated := sum(test.withheld == study.gate for test in own if study.gate):
             lines.append(f"{study.name}: {count(gated, 'difference')} withheld by the gate.")
-    for row in rows:
-        if row.both.number > 1:
-            alone, both = row.sampling, row.both
-            lines.append(
-                f"{WORDS[row.number]}: rms of z {number(both.rms)} ({number(both.low)} to "
-                f"{number(both.high)}) of both errors over {count(both.number, 'committee')}, "
-                f"{number(alone.rms)} of sampling alone; {number(both.expected[2])} is expected where "
-                "errors are right."
-            )
+    lines += [line for row in rows for line in _coverage_lines(row)]
     for why, names in _left_out(rows).items():
         lines.append(f"Left out of coverage: {why}: {'; '.join(names)}.")
     return lines or ["No run of any study is there yet: nothing is resolved."]
+
+
+def _coverage_lines(row: Covered) -> list[str]:
+    """How far a number's errors hold, and an error that all committees share."""
+    lines, alone, both = [], row.sampling, row.both
+    if both.number > 1:
+        lines.append(
+            f"{WORDS[row.number]}: rms of z {number(both.rms)} ({number(both.low)} to {number(both.high)}) "
+            f"of both errors over {count(both.number, 'committee')}, {number(alone.rms)} of sampling alone; "
+            f"{number(both.expected[2])} is expected where errors are right."
+        )
+    if row.shared and row.shared_p <= LEVEL:
+        mean = plus_minus(row.shared.difference, row.shared.error)
+        lines.append(
+            f"{WORDS[row.number]}: {count(len(row.deviations), 'independent committee')} share an error, "
+            f"{mean} on average (p = {number(row.shared_p, 2)})."
+        )
+    return lines
 
 
 def _unchecked(every: list[Study], rows: list[Checked]) -> list[str]:
