@@ -25,7 +25,7 @@ from mlipbench_hpc.data.frames import Floats
 
 INTERVAL = (0.025, 0.5, 0.975)
 FEWEST = 2
-FEWEST_TOGETHER = 3  # committees, for a scatter of their means
+FEWEST_COMMITTEES = 3  # committees, for a scatter of their means
 DRAWS = 8000
 Kind = Literal["sampling", "training", "both"]
 
@@ -114,14 +114,14 @@ def deviation(
     return Deviation(own.mean - truth, own.sampling, truth_error, truth_dof, scale, variance, own.members)
 
 
-def together(every: Sequence[Deviation]) -> Comparison | None:
+def mean_deviation(every: Sequence[Deviation]) -> Comparison | None:
     """Mean deviation of N committees from one truth, tested against 0; None for fewer than three.
 
     Its errors are the scatter of the committees' means over √N, which holds sampling and training, and the
-    truth's. What is left is an error that committees of one kind share, and that neither members nor
-    committees more would average away.
+    truth's. A mean other than 0 is a bias that these committees share, which more members or committees do
+    not average away.
     """
-    if len(every) < FEWEST_TOGETHER:
+    if len(every) < FEWEST_COMMITTEES:
         return None
     apart = np.array([own.difference for own in every])
     scatter = ErrorTerm(float(apart.std(ddof=1)) / math.sqrt(len(apart)), len(apart) - 1)

@@ -13,8 +13,8 @@ from mlipbench_hpc.analysis.coverage import (
     Kind,
     coverage,
     deviation,
+    mean_deviation,
     own_runs,
-    together,
 )
 
 
@@ -73,15 +73,15 @@ def test_coverage_by_hand() -> None:
 def test_what_committees_share_is_students_t_of_their_deviations() -> None:
     """Deviations 1, 2 and 3: scipy's t test; a truth with an error of its own makes it less certain."""
     every = [sampled(value, 0.1, dof=5.0) for value in (1.0, 2.0, 3.0)]
-    own = together(every)
+    own = mean_deviation(every)
     assert own is not None
     assert (own.difference, own.error) == (2.0, pytest.approx(1 / math.sqrt(3)))
     assert own.p == pytest.approx(stats.ttest_1samp([1.0, 2.0, 3.0], 0.0).pvalue)
-    unsure = together([replace(one, truth=1.0) for one in every])
+    unsure = mean_deviation([replace(one, truth=1.0) for one in every])
     assert unsure is not None
     assert unsure.error == pytest.approx(math.sqrt(1 / 3 + 1))
     assert unsure.p > own.p
-    assert together(every[:2]) is None
+    assert mean_deviation(every[:2]) is None
 
 
 def test_errors_of_zero_are_left_out_and_said() -> None:

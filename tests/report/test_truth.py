@@ -258,7 +258,7 @@ def test_coverage_counts_the_independent_committees(campaign: Path) -> None:
     assert all(row.shared_p >= row.shared.p for row in every if row.shared)
     table = tables.shared(list(rows.values()))
     assert table is not None
-    assert table.rows[0][1:3] == ["3", "2 above"]
+    assert table.rows[0][1:3] == ["3", "2"]
 
 
 def test_a_check_that_says_nothing_is_said(campaign: Path) -> None:

@@ -14,8 +14,8 @@ from mlipbench_hpc.analysis.coverage import (
     OwnRuns,
     coverage,
     deviation,
+    mean_deviation,
     own_runs,
-    together,
 )
 from mlipbench_hpc.analysis.inference import (
     LEVEL,
@@ -339,7 +339,7 @@ def _covered(chosen: list[tuple[Study, str]], number: str) -> Covered | None:
     left_out = {name: held[name] or "no numbers" for name in held if name not in known}
     return Covered(
         number, deviations, coverage(rows, "sampling"), coverage(rows, "training"), coverage(rows, "both"),
-        {committee: alpha for committee, (_, alpha) in known.items()}, left_out, together(rows),
+        {committee: alpha for committee, (_, alpha) in known.items()}, left_out, mean_deviation(rows),
     )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def shared(rows: list[Covered]) -> Table | None:
         [
             WORDS[row.number],
             str(len(row.deviations)),
-            f"{sum(one.difference > 0 for one in row.deviations.values())} above",
+            str(sum(one.difference > 0 for one in row.deviations.values())),
             plus_minus(row.shared.difference, row.shared.error),
             number(row.shared_p, 2),
             "shared" if row.shared_p <= LEVEL else "unresolved",
@@ -164,7 +164,7 @@ def shared(rows: list[Covered]) -> Table | None:
         for row in rows
         if row.shared
     ]
-    header = ["number", "committees", "side", "mean deviation", "Holm p", "verdict"]
+    header = ["number", "committees", "above the truth", "mean deviation", "Holm p", "verdict"]
     return Table(SHARED, header, cells, words=1, open=True) if cells else None
 
 
