@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from mlipbench_hpc.campaign.problem import Mistake, Place
+from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.spec import Count, MolecularDynamics, Name, RunProtocol, Spec, Start
 from mlipbench_hpc.campaign.spec.base import each_once, require
 from mlipbench_hpc.campaign.splits import Facts
@@ -16,6 +16,7 @@ from mlipbench_hpc.studies.shared.protocol import differing, other_atoms, other_
 KIND = "truth"
 Number = Literal["cosine", "total_orientation", "total_orientation_width", "peak_z_A", "peak_g_per_cm3"]
 NUMBERS: tuple[Number, ...] = get_args(Number)
+Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
 
 
 class Gate(Spec):
@@ -35,11 +36,18 @@ class Check(Spec):
     total_orientation: Annotated[float, Field(gt=0)] = Field(0.1, description="Of mean P_z.")
 
 
+class Against(Spec):
+    """Another study of the same reference, with whose committees some of this one are compared."""
+
+    study: Name = Field(description="It stands before this one.")
+    pairs: list[Pair] = Field(min_length=1, description="A committee of this study each, and one of that.")
+
+
 class Truth(Spec):
     """Members' own MD against a run of the reference potential: differences, and whether bands cover them.
 
     The primary table is declared here: every committee under `compare` against the reference, and the pairs
-    of `pairs` against each other, each in `numbers`.
+    of `pairs`, and of `against` over two studies, against each other, each in `numbers`.
     """
 
     kind: Literal["truth"]
@@ -50,9 +58,8 @@ class Truth(Spec):
     md: RunProtocol
     numbers: list[Number] = Field(list(NUMBERS), min_length=1)
     compare: list[Name] = Field([], description="Of these committees, against the reference.")
-    pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
-        [], description="Two committees each, against each other."
-    )
+    pairs: list[Pair] = Field([], description="Two committees each, against each other.")
+    against: Against | None = None
     gate: Gate | None = None
     check: Check | None = None
     coverage: list[Name] = Field(
@@ -69,6 +76,7 @@ class Truth(Spec):
         )
         named = [*self.compare, *self.coverage, *(one for pair in self.pairs for one in pair)]
         named += self.gate.committees if self.gate else []
+        named += [first for first, _ in self.against.pairs] if self.against else []
         if strange := sorted(set(named) - set(self.committees)):
             raise ValueError(f"expected only what `committees` lists, not {', '.join(strange)}")
         if any(first == second for first, second in self.pairs):
@@ -116,6 +124,30 @@ def check(examined: Examined[Truth]) -> Iterator[Mistake]:
         yield from other_labels(("committees", place), committee, truth, campaign)
     yield from _checked(examined, truth, facts)
     yield from _covered(examined)
+    yield from _against(examined)
+
+
+def _against(examined: Examined[Truth]) -> Iterator[Mistake]:
+    """Another study that is not there, that has another truth, or that lacks the committees named."""
+    spec, against = examined.spec, examined.spec.against
+    if against is None:
+        return
+    other, place = examined.earlier.get(against.study), ("against", "study")
+    if other is None:
+        expected = f"a study of kind `{KIND}` above this one"
+        yield Mistake(
+            place, "no such study", repr(against.study), expected, near(against.study, examined.earlier)
+        )
+        return
+    if other.reference != spec.reference:
+        received = f"{other.reference} in {against.study}, {spec.reference} here"
+        yield Mistake(place, "a study of another reference", received, "one reference in both")
+    for index, (_, theirs) in enumerate(against.pairs):
+        if theirs not in other.committees:
+            expected = f"one of {', '.join(other.committees)}"
+            where: Place = ("against", "pairs", index, 1)
+            message = f"no committee of study {against.study}"
+            yield Mistake(where, message, repr(theirs), expected, near(theirs, other.committees))
 
 
 def _checked(

@@ -197,6 +197,32 @@ def test_the_primary_table_is_corrected_over_all_declared_differences(campaign: 
     assert pair.comparison.difference == pytest.approx(0.2)
 
 
+def test_committees_of_two_studies_are_compared(campaign: Path) -> None:
+    """dp-1, members at −2 and 6, against dp-mixed of dp-inner, at 20 and 24: −20 errors of 0.01."""
+    document = yaml.safe_load(campaign.read_text(encoding="utf-8"))
+    document["studies"]["cover-a"]["against"] = {"study": "dp-inner", "pairs": [["dp-1", "dp-mixed"]]}
+    campaign.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    inner, cover = studies(campaign)
+    tests = judge.primary([inner, cover])
+    assert len(tests) == 20
+    own = next(test for test in tests if test.study == "cover-a" and test.number == "cosine")
+    assert (own.committee, own.against, own.withheld) == ("dp-1", "dp-mixed of dp-inner", "")
+    assert own.comparison is not None
+    assert own.comparison.difference == pytest.approx(-0.2)
+    # As in one study: the same four errors, whichever side comes first.
+    turned = judge.to_each_other((inner, "dp-mixed"), (cover, "dp-1"), "cosine")
+    assert turned is not None
+    assert (turned.difference, turned.p) == (pytest.approx(0.2), pytest.approx(own.comparison.p))
+    runs = compact("")["runs"]
+    del runs["dp-inner-dp-mixed-1"]
+    (lacking,) = {
+        test.withheld for test in judge.primary(studies(campaign, runs=runs)) if test.study == "cover-a"
+    }
+    assert lacking == "1 of 2 runs of dp-mixed are there"
+    alone = [test for test in judge.primary([cover]) if test.study == "cover-a"]
+    assert {test.withheld for test in alone} == {"study dp-inner is not in this part"}
+
+
 def test_without_training_errors_the_test_is_welch_s(campaign: Path) -> None:
     """Members that agree: t of the difference with the sampling errors alone has at least Welch's p."""
     runs = compact("")["runs"]

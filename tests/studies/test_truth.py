@@ -206,6 +206,38 @@ def test_coverage_counts_each_committee_once_against_one_truth(tmp_path: Path) -
     assert "coverage of two truths" in own.message
 
 
+@pytest.mark.parametrize(
+    ("against", "place", "message"),
+    [
+        ({"study": "dp-iner", "pairs": [["dp-1", "dp-mixed"]]}, "study", "did you mean `dp-inner`?"),
+        ({"study": "cover-a", "pairs": [["dp-1", "dp-mixed"]]}, "study", "no such study"),
+        ({"study": "dp-inner", "pairs": [["dp-1", "dp-2"]]}, "pairs[0][1]", "no committee of study dp-inner"),
+    ],
+)
+def test_another_study_stands_before_and_has_the_committee(
+    tmp_path: Path, against: dict[str, Any], place: str, message: str
+) -> None:
+    document = cut()
+    document["studies"]["cover-a"]["against"] = against
+    (own,) = problems(tmp_path, document)
+    assert own.path == f"studies.cover-a.against.{place}"
+    assert message in str(own)
+
+
+def test_committees_of_two_studies_are_compared_where_both_have_one_truth(tmp_path: Path) -> None:
+    document = cut()
+    cover = document["studies"]["cover-a"]
+    cover["against"] = {"study": "dp-inner", "pairs": [["dp-mixed", "dp-mixed"]]}
+    (own,) = problems(tmp_path, document)
+    assert "expected only what `committees` lists, not dp-mixed" in str(own)
+    cover["against"] = {"study": "dp-inner", "pairs": [["dp-1", "dp-mixed"]]}
+    cover |= {"reference": "again", "coverage": []}
+    document["md"]["again"] = document["md"]["truth-inner"] | {"seed": 9}
+    (own,) = problems(tmp_path, document)
+    assert own.path == "studies.cover-a.against.study"
+    assert "truth-inner in dp-inner, again here" in str(own)
+
+
 def test_the_campaign_is_the_design_and_fits_a_night() -> None:
     """24 trainings of dp and 36 runs, 18 and 24 of mace, six more committees with a run of each member."""
     plan = planned(CAMPAIGN)

@@ -1,6 +1,6 @@
 """Numbers of `truth` from compact results: pure functions, the same for a report and for joined parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -202,13 +202,6 @@ class Study:
             or self.withheld(committee, number)
         )
 
-    def against_each_other(self, first: str, second: str, number: str) -> str:
-        """Reason why two committees are not compared in a number; empty without any."""
-        both = (first, second)
-        reasons = [self.missing(own) or self.mixed(own) for own in both]
-        reasons += [self.gate, *(self.withheld(own, number) for own in both)]
-        return next(filter(None, reasons), "")
-
     def deviation(self, committee: str, number: str) -> Deviation | None:
         """Deviation of a committee from the reference, with both errors."""
         own, truth = self.own(committee, number), self.reference(number)
@@ -235,6 +228,10 @@ class Study:
         return ""
 
 
+# A committee of a study.
+Side = tuple[Study, str]
+
+
 def _row(run: dict[str, Any], number: str) -> tuple[float, float, float]:
     """Mean, standard error and degrees of freedom; NaN where they are not known."""
     own = run["numbers"].get(number) or {}
@@ -257,9 +254,9 @@ def to_truth(study: Study, committee: str, number: str) -> Comparison | None:
     return welch(own.mean - truth.mean, terms)
 
 
-def to_each_other(study: Study, first: str, second: str, number: str) -> Comparison | None:
+def to_each_other(one: Side, other: Side, number: str) -> Comparison | None:
     """Welch's test between two committees, σ/√M of each."""
-    both = study.own(first, number), study.own(second, number)
+    both = [study.own(committee, number) for study, committee in (one, other)]
     if both[0] is None or both[1] is None:
         return None
     terms = [
@@ -274,19 +271,44 @@ def to_each_other(study: Study, first: str, second: str, number: str) -> Compari
     return welch(both[0].mean - both[1].mean, terms)
 
 
-def _declared(study: Study) -> Iterator[Judgement]:
+def not_to_each_other(one: Side, other: Side, number: str) -> str:
+    """Reason why two committees are not compared in a number; empty without any."""
+    both = (one, other)
+    reasons = [study.missing(committee) or study.mixed(committee) for study, committee in both]
+    reasons += [study.gate for study, _ in both]
+    reasons += [study.withheld(committee, number) for study, committee in both]
+    return next(filter(None, reasons), "")
+
+
+def _declared(study: Study, every: Mapping[str, Study]) -> Iterator[Judgement]:
     spec = study.spec
     for committee, name in product(spec.compare, spec.numbers):
         own, held = to_truth(study, committee, name), study.against_truth(committee, name)
         yield Judgement(study.name, committee, spec.reference, name, own, held)
     for (first, second), name in product(spec.pairs, spec.numbers):
-        own, held = to_each_other(study, first, second, name), study.against_each_other(first, second, name)
-        yield Judgement(study.name, first, second, name, own, held)
+        yield _pair((study, first), (study, second), name)
+    if spec.against is None:
+        return
+    theirs = spec.against.study
+    for (first, second), name in product(spec.against.pairs, spec.numbers):
+        if theirs in every:
+            yield _pair((study, first), (every[theirs], second), name)
+        else:
+            held = f"study {theirs} is not in this part"
+            yield Judgement(study.name, first, f"{second} of {theirs}", name, None, held)
+
+
+def _pair(one: Side, other: Side, number: str) -> Judgement:
+    (study, first), (second_study, second) = one, other
+    against = second if second_study is study else f"{second} of {second_study.name}"
+    comparison, held = to_each_other(one, other, number), not_to_each_other(one, other, number)
+    return Judgement(study.name, first, against, number, comparison, held)
 
 
 def primary(every: list[Study]) -> list[Judgement]:
     """The primary table of all studies, Holm-corrected over the whole of it."""
-    tests = [test for study in every for test in _declared(study)]
+    named = {study.name: study for study in every}
+    tests = [test for study in every for test in _declared(study, named)]
     p = np.array([test.comparison.p if test.comparison and not test.withheld else np.nan for test in tests])
     return [replace(test, p=float(own)) for test, own in zip(tests, holm_of_table(p), strict=True)]
 

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from ase.units import kB
@@ -309,13 +310,11 @@ def sentences(
         lines += [f"The check of the timestep {words}: {listed(chosen)}."] * bool(chosen)
     for study in every:
         own = [test for test in tests if test.study == study.name]
-        for verdict, words in (
-            ("differs", "resolved"),
-            ("unresolved", "unresolved"),
-            ("no numbers", "no numbers"),
-        ):
-            chosen = [_named(test) for test in own if test.verdict == verdict]
-            lines += [f"{study.name}, {words}: {'; '.join(chosen)}."] * bool(chosen)
+        chosen = [_named(test) for test in own if test.verdict == "differs"]
+        lines += [f"{study.name}, resolved: {'; '.join(chosen)}."] * bool(chosen)
+        for verdict, words in (("unresolved", "unresolved, numbers below"), ("no numbers", "no numbers")):
+            of = _by_pair(test for test in own if test.verdict == verdict)
+            lines += [f"{study.name}, {words}: {'; '.join(of)}."] * bool(of)
         held = Counter(test.withheld for test in own if test.withheld and test.withheld != study.gate)
         lines += [
             f"{study.name}, withheld: {count(times, 'difference')}, {why}." for why, times in held.items()
@@ -386,6 +385,14 @@ def _left_out(rows: list[Covered]) -> dict[str, list[str]]:
         for committee, why in row.left_out.items():
             by.setdefault(why, {}).setdefault(committee, []).append(WORDS[row.number])
     return {why: [f"{name} in {listed(of)}" for name, of in own.items()] for why, own in by.items()}
+
+
+def _by_pair(tests: Iterable[Judgement]) -> list[str]:
+    """`dp-mixed against truth-inner in mean P_z and width of P_z`, by pair."""
+    by: dict[str, list[str]] = {}
+    for test in tests:
+        by.setdefault(f"{test.committee} against {test.against}", []).append(WORDS[test.number])
+    return [f"{pair} in {listed(names)}" for pair, names in by.items()]
 
 
 def _named(test: Judgement) -> str:
