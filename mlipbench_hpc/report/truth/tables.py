@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from ase.units import kB
@@ -312,9 +311,10 @@ def sentences(
         own = [test for test in tests if test.study == study.name]
         chosen = [_named(test) for test in own if test.verdict == "differs"]
         lines += [f"{study.name}, resolved: {'; '.join(chosen)}."] * bool(chosen)
-        for verdict, words in (("unresolved", "unresolved, numbers below"), ("no numbers", "no numbers")):
-            of = _by_pair(test for test in own if test.verdict == verdict)
-            lines += [f"{study.name}, {words}: {'; '.join(of)}."] * bool(of)
+        for verdict, words in (("unresolved", "unresolved"), ("no numbers", "no numbers")):
+            pairs = Counter(_pair(test) for test in own if test.verdict == verdict)
+            of = [f"{pair} in {times} of {len(study.spec.numbers)}" for pair, times in pairs.items()]
+            lines += [f"{study.name}, {words}: {'; '.join(of)} numbers."] * bool(of)
         held = Counter(test.withheld for test in own if test.withheld and test.withheld != study.gate)
         lines += [
             f"{study.name}, withheld: {count(times, 'difference')}, {why}." for why, times in held.items()
@@ -323,7 +323,7 @@ def sentences(
             lines.append(f"{study.name}: {count(gated, 'difference')} withheld by the gate.")
     lines += [line for row in rows for line in _coverage_lines(row)]
     for why, names in _left_out(rows).items():
-        lines.append(f"Left out of coverage: {why}: {'; '.join(names)}.")
+        lines.append(f"Left out of coverage: {'; '.join(names)} ({why}).")
     return lines or ["No run of any study is there yet: nothing is resolved."]
 
 
@@ -387,15 +387,11 @@ def _left_out(rows: list[Covered]) -> dict[str, list[str]]:
     return {why: [f"{name} in {listed(of)}" for name, of in own.items()] for why, own in by.items()}
 
 
-def _by_pair(tests: Iterable[Judgement]) -> list[str]:
-    """`dp-mixed against truth-inner in mean P_z and width of P_z`, by pair."""
-    by: dict[str, list[str]] = {}
-    for test in tests:
-        by.setdefault(f"{test.committee} against {test.against}", []).append(WORDS[test.number])
-    return [f"{pair} in {listed(names)}" for pair, names in by.items()]
+def _pair(test: Judgement) -> str:
+    return f"{test.committee} against {test.against}"
 
 
 def _named(test: Judgement) -> str:
     own = test.comparison
     apart = f" ({plus_minus(own.difference, own.error)})" if own else ""
-    return f"{test.committee} against {test.against} in {WORDS[test.number]}{apart}"
+    return f"{_pair(test)} in {WORDS[test.number]}{apart}"
