@@ -20,14 +20,16 @@ LEAST_FORCE = 0.01
 class Tolerance:
     """Largest deviation from float64: eV/atom of an energy, and of a force component over the rms of all.
 
-    The second is what MACE itself shows in float32, and in float64 what interpolated radial functions add.
+    In float32 the second is what mace-torch itself shows (seven models of gold and water: 1.2e-4 to 1.6e-4,
+    its energies 4e-7 eV/atom off, those of symmetrix 6e-8 to 1.1e-6, which rounding of single models
+    decides); in float64 it is what interpolated radial functions add.
     """
 
     energy: float
     force: float
 
 
-TOLERANCES = {"float32": Tolerance(1e-6, 2e-5), "float64": Tolerance(1e-8, 5e-6)}
+TOLERANCES = {"float32": Tolerance(5e-6, 1e-4), "float64": Tolerance(1e-8, 5e-6)}
 
 
 def keep(folder: Path, frames: Frames, reference: Evaluator) -> None:
