@@ -100,6 +100,11 @@ class Deviation:
         """Both errors, added in squares."""
         return math.hypot(self.sampling, self.training)
 
+    @property
+    def z(self) -> float:
+        """The difference over both errors; NaN without one."""
+        return self.difference / self.both if self.both > 0 else math.nan
+
     def error(self, kind: Kind) -> float:
         """Error of that kind."""
         return {"sampling": self.sampling, "training": self.training, "both": self.both}[kind]

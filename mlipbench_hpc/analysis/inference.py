@@ -59,11 +59,15 @@ class Comparison:
     @property
     def interval(self) -> float:
         """Half width of the 95 % interval of the difference: what is critical at p = 0.05; NaN without p."""
+        return self.critical(LEVEL)
+
+    def critical(self, p: float) -> float:
+        """The difference that has this p with these errors; NaN without a p."""
         if not math.isfinite(self.p) or not self.terms:
             return math.nan
         from scipy.special import stdtrit
 
-        parts = [term.error**2 * -float(stdtrit(term.dof, LEVEL / 2)) for term in self.terms]
+        parts = [term.error**2 * -float(stdtrit(term.dof, p / 2)) for term in self.terms]
         return sum(parts) / self.error
 
 

@@ -110,7 +110,8 @@ def _examine(path: Path, cache: Path | None, with_data: bool, opener: Opener | N
         wrong += check_checkpoints(known.campaign, known.checkpoints, known.datasets, architectures)
         wrong += check_parts(written, known.campaign)
         wrong += check_studies(known.campaign, *facts, known.recorded)
-    problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, wrong))]
+    own = (mistake for mistake in wrong if not unfolded.follows(mistake))
+    problems += [lines.problem(mistake) for mistake in _once(map(unfolded.at_home, own))]
     if campaign is None or problems:
         raise CampaignError(problems)
     return Validated(campaign, known.datasets, known.systems, known.files, known.models, known.recorded)

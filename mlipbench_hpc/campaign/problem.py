@@ -23,13 +23,18 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        parts = [
-            f"{self.path}: {self.message}" if self.path else self.message,
-            f"received {self.received}" if self.received else "",
-            f"expected {self.expected}" if self.expected else "",
-            f"did you mean `{self.hint}`?" if self.hint else "",
-        ]
-        return f"{self.file}:{self.line}: " + "; ".join(part for part in parts if part)
+        return f"{self.file}:{self.line}: {said(self.path, self)}"
+
+
+def said(path: str, own: "Problem | Mistake") -> str:
+    """What is wrong at a dotted path, received and expected, in one sentence."""
+    parts = [
+        f"{path}: {own.message}" if path else own.message,
+        f"received {own.received}" if own.received else "",
+        f"expected {own.expected}" if own.expected else "",
+        f"did you mean `{own.hint}`?" if own.hint else "",
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 class CampaignError(Exception):
@@ -53,6 +58,11 @@ class Mistake:
     received: str = ""
     expected: str = ""
     hint: str = ""
+
+    @property
+    def said(self) -> str:
+        """`runs.film.0.outcome: wrong value; received 3; expected a word`."""
+        return said(".".join(map(str, self.place)), self)
 
 
 @dataclass(frozen=True)

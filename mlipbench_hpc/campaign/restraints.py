@@ -14,6 +14,7 @@ STEPS_A_PERIOD = 20
 LIGHTEST_U, HEAVIEST_H_U = 1.008, 6.0
 # Å² u/eV is this many ps².
 PS2 = 1.0364269574711572e-4
+SAME_U = 0.01
 
 
 def check_restraints(
@@ -30,7 +31,7 @@ def check_restraints(
     for index, restraint in enumerate(md.restraints):
         where = (*place, "restraints", index)
         yield from _atoms(where, restraint, md, start, metals)
-        yield from _twice(where, restraint, seen)
+        yield from _twice(where, restraint, start, seen)
         yield from _height(where, restraint, md, campaign)
         yield from _spring(where, restraint, md)
 
@@ -58,14 +59,37 @@ def _atoms(
             yield Mistake((*where, index), "no such atom", str(atom), f"0 to {smallest - 1}")
         elif atom in md.fixed_atoms:
             yield Mistake((*where, index), "a fixed atom", str(atom), "an atom that moves")
+        elif any(atom in _places(start, metal) for metal in metals):
+            message = "heights are counted from atoms of its element"
+            yield Mistake((*where, index), message, str(atom), "an atom outside the slab")
 
 
-def _twice(place: Place, restraint: Restraint, seen: set[str | int]) -> Iterator[Mistake]:
+def _places(start: DatasetFacts, number: int) -> set[int]:
+    """Indices of an element's atoms, where the order of the start's atoms is known."""
+    from ase.data import atomic_masses
+
+    found: set[int] = set()
+    for runs in start.masses:
+        first = 0
+        for mass, count in zip(runs[::2], runs[1::2], strict=True):
+            if abs(mass - float(atomic_masses[number])) < SAME_U:
+                found.update(range(first, first + int(count)))
+            first += int(count)
+    return found
+
+
+def _twice(
+    place: Place, restraint: Restraint, start: DatasetFacts, seen: set[str | int]
+) -> Iterator[Mistake]:
+    """Atoms that restraints name twice, by index or element."""
     atoms = restraint.atoms
-    for name in [atoms] if isinstance(atoms, str) else atoms:
-        if name in seen:
-            yield Mistake((*place, "atoms"), "restrained twice", str(name), "one height for each atom")
-        seen.add(name)
+    names: list[str | int] = [atoms] if isinstance(atoms, str) else [*atoms]
+    if isinstance(atoms, str) and _known(atoms):
+        names += sorted(_places(start, atomic_number(atoms)))
+    if twice := [name for index, name in enumerate(names) if name in seen or name in names[:index]]:
+        received = ", ".join(map(str, twice))
+        yield Mistake((*place, "atoms"), "restrained twice", received, "one height for each atom")
+    seen.update(names)
 
 
 def _height(

@@ -49,6 +49,17 @@ class Unfolded:
         home = self.homes.get(mistake.place[:2])
         return replace(mistake, place=home.place(mistake.place[2:])) if home else mistake
 
+    def follows(self, mistake: Mistake) -> bool:
+        """True for a name that is lacking because the study that makes it has mistakes itself."""
+        if not mistake.message.startswith("no such"):
+            return False
+        broken = {
+            str(own.place[1]) for own in self.wrong if own.place[:1] == (STUDIES,) and len(own.place) > 1
+        }
+        broken -= {home.study for home in self.homes.values()}
+        received = mistake.received.strip("'")
+        return any(received == name or received.startswith(f"{name}-") for name in broken)
+
     def plain(self) -> dict[str, Any]:
         """The document without `studies`: an ordinary campaign with the same tasks."""
         return {key: value for key, value in self.document.items() if key != STUDIES}

@@ -33,7 +33,9 @@ ROOMS = (campaign, plan, run, task, export, truth, architectures, images, doctor
 def parser() -> argparse.ArgumentParser:
     """The command line; every option that a Session reads has a value for every verb."""
     top = argparse.ArgumentParser(prog="mlipbench", description=__doc__)
-    top.set_defaults(campaign=Path(), store=None, needs_site=True, take_over=False, submitted=False, part="")
+    top.set_defaults(
+        campaign=Path(), store=None, needs_site=True, take_over=False, submitted=False, part=None
+    )
     top.set_defaults(opens_trajectories=False)
     verbs = top.add_subparsers(dest="verb", required=True)
     for room in ROOMS:

@@ -34,7 +34,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 def add_part(parser: argparse.ArgumentParser) -> None:
     """Add the choice of a part of the campaign."""
     text = "one of the campaign's `parts` with all that it needs, in place of the whole"
-    parser.add_argument("--part", default="", metavar="NAME", help=text)
+    parser.add_argument("--part", default=None, metavar="NAME", help=text)
 
 
 def add_lock(parser: argparse.ArgumentParser) -> None:

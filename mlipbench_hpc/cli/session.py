@@ -63,7 +63,7 @@ class Session:
         has_store = self.options.needs_site or self.root.is_dir()
         cache = self.store.root / "facts" if has_store else None
         validated = validate(self.path, cache, self.opener if self.options.opens_trajectories else None)
-        return self._part(validated) if self.options.part else validated
+        return self._part(validated) if self.options.part is not None else validated
 
     @cached_property
     def opener(self) -> Opener | None:

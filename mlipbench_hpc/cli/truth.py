@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,18 +54,26 @@ def joined(session: Session) -> int:
     from mlipbench_hpc.report.text import count
     from mlipbench_hpc.report.truth import join
     from mlipbench_hpc.report.truth.compact import digest
+    from mlipbench_hpc.report.truth.figures import NAMES
     from mlipbench_hpc.report.truth.page import page
 
     campaign, out = session.validated.campaign, session.options.out
+    for name, times in Counter(path.name for path in session.options.compact).items():
+        if times > 1:
+            raise InputFailure(f"{name}: {times} files of this name, expected each file once, under its own")
     parts = {path.name: _read(path) for path in session.options.compact}
-    if len(parts) < len(session.options.compact):
-        raise InputFailure("two of the files have one name: rename one")
+    replicas = {name: run.replicas for name, run in campaign.md.items()}
     try:
-        whole = join.joined(parts, digest(session.path.read_text(encoding="utf-8")))
+        whole = join.joined(parts, digest(session.path.read_text(encoding="utf-8")), replicas)
     except join.NotJoinable as error:
         raise InputFailure(str(error)) from error
     text, numbers, drawn = page(campaign, whole)
     out.mkdir(parents=True, exist_ok=True)
+    figures = {f"{name}.png" for name in NAMES}
+    if folders := [name for name in (*figures, RESULTS, f"{campaign.name}.md") if (out / name).is_dir()]:
+        raise InputFailure(f"{out / folders[0]}: is a folder, expected a file or nothing")
+    for name in figures:
+        (out / name).unlink(missing_ok=True)  # of an earlier page
     for one in drawn:
         write_bytes(out / f"{one.name}.png", one.png())
     write_json(out / RESULTS, numbers)
@@ -78,8 +87,12 @@ def _read(path: Path) -> Any:
     import json
 
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except OSError as error:
         raise InputFailure(f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputFailure(f"{path}: no JSON: {error}") from error
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number")

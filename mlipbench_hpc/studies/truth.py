@@ -1,29 +1,37 @@
 """truth: MD by every member of committees against the reference potential's own, the truth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
-from mlipbench_hpc.campaign.spec import Count, MolecularDynamics, Name, RunProtocol, Spec, Start
-from mlipbench_hpc.campaign.spec.base import each_once, require
+from mlipbench_hpc.campaign.spec import Campaign, Count, MolecularDynamics, Name, RunProtocol, Spec, Start
+from mlipbench_hpc.campaign.spec.base import Wrong, each_once, require
 from mlipbench_hpc.campaign.splits import Facts
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import differing, other_atoms, other_labels, own_frames
 
 KIND = "truth"
+
+
+def _two(pair: list[str]) -> list[str]:
+    if len(pair) != 2:
+        raise ValueError("expected two committees")
+    return pair
+
+
 Number = Literal["cosine", "total_orientation", "total_orientation_width", "peak_z_A", "peak_g_per_cm3"]
 NUMBERS: tuple[Number, ...] = get_args(Number)
-Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
+Pair = Annotated[list[Name], AfterValidator(_two)]
 
 
 class Gate(Spec):
     """Committees that have to agree with the truth before any other of the study is judged."""
 
     committees: list[Name] = Field(min_length=1)
-    cosine: Annotated[float, Field(gt=0, le=1)] = Field(
+    cosine: Annotated[float, Field(gt=0, le=1, strict=True)] = Field(
         0.05, description="Largest difference of the first layer's ⟨cos θ⟩."
     )
 
@@ -32,8 +40,12 @@ class Check(Spec):
     """A run of the reference potential that differs in timestep and masses alone, and the limits for it."""
 
     run: Name
-    cosine: Annotated[float, Field(gt=0, le=1)] = Field(0.01, description="Of the first layer's ⟨cos θ⟩.")
-    total_orientation: Annotated[float, Field(gt=0)] = Field(0.1, description="Of mean P_z.")
+    cosine: Annotated[float, Field(gt=0, le=1, strict=True)] = Field(
+        0.01, description="Of the first layer's ⟨cos θ⟩."
+    )
+    total_orientation: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] = Field(
+        0.1, description="Of mean P_z."
+    )
 
 
 class Against(Spec):
@@ -69,19 +81,40 @@ class Truth(Spec):
 
     @model_validator(mode="after")
     def _known(self) -> "Truth":
+        gate, against = self.gate.committees if self.gate else [], self.against
+        named = {("compare",): self.compare, ("coverage",): self.coverage, ("gate", "committees"): gate}
+        pairs = {("pairs",): self.pairs} | ({("against", "pairs"): against.pairs} if against else {})
         require(
             each_once("committees", self.committees),
             each_once("numbers", self.numbers),
             own_frames(self.start, self.members, "member"),
+            *(_once_of(place, names, self.committees) for place, names in named.items()),
+            *(_pairs(place, own, self.committees) for place, own in pairs.items()),
         )
-        named = [*self.compare, *self.coverage, *(one for pair in self.pairs for one in pair)]
-        named += self.gate.committees if self.gate else []
-        named += [first for first, _ in self.against.pairs] if self.against else []
-        if strange := sorted(set(named) - set(self.committees)):
-            raise ValueError(f"expected only what `committees` lists, not {', '.join(strange)}")
-        if any(first == second for first, second in self.pairs):
-            raise ValueError("expected two different committees in each of `pairs`")
         return self
+
+
+def _once_of(place: Place, names: Sequence[str], committees: Sequence[str]) -> Iterator[Wrong]:
+    """Names that stand twice in a list, or that are no committee of the study."""
+    for index, name in enumerate(names):
+        if name not in committees:
+            yield (*place, index), repr(name), f"one of `committees`: {', '.join(committees)}"
+        elif name in names[:index]:
+            yield (*place, index), repr(name), "each committee once"
+
+
+def _pairs(place: Place, pairs: Sequence[Sequence[str]], committees: Sequence[str]) -> Iterator[Wrong]:
+    """Pairs that compare nothing, or the same again; of another study's the second is judged elsewhere."""
+    within = place == ("pairs",)
+    for index, pair in enumerate(pairs):
+        for side, name in enumerate(pair if within else pair[:1]):
+            if name not in committees:
+                yield (*place, index, side), repr(name), f"one of `committees`: {', '.join(committees)}"
+        known = pairs[:index]
+        if within and pair[0] == pair[1]:
+            yield (*place, index), f"{pair[0]} twice", "two different committees"
+        elif pair in known or (within and [pair[1], pair[0]] in known):
+            yield (*place, index), " and ".join(pair), "each pair once, in one order"
 
 
 def run_name(study: str, committee: str, member: int) -> str:
@@ -173,9 +206,18 @@ def _checked(
 
 
 def _covered(examined: Examined[Truth]) -> Iterator[Mistake]:
-    """Committees that count twice in the coverage, or against another truth: of all studies it is one."""
-    known = examined.campaign.md
+    """Committees that count twice in the coverage, or against another truth: of all studies it is one.
+
+    Those that train on frames of one pool are not independent.
+    """
+    known, pools = examined.campaign.md, dict[object, str]()
+    for other in examined.earlier.values():
+        pools |= {_pool(examined.campaign, name): name for name in other.coverage}
     for place, committee in enumerate(examined.spec.coverage):
+        first = pools.setdefault(_pool(examined.campaign, committee), committee)
+        if first != committee:
+            received = f"{committee} and {first}, of frames of one dataset"
+            yield Mistake(("coverage", place), "not independent", received, "committees of different frames")
         for name, other in examined.earlier.items():
             where: Place = ("coverage", place)
             if committee in other.coverage:
@@ -184,6 +226,15 @@ def _covered(examined: Examined[Truth]) -> Iterator[Mistake]:
             elif other.coverage and other.reference in known and other.reference != examined.spec.reference:
                 received = f"{examined.spec.reference}, and {other.reference} in {name}"
                 yield Mistake(where, "coverage of two truths", received, "one reference in all studies")
+
+
+def _pool(campaign: Campaign, committee: str) -> object:
+    """Where the frames of a committee come from; itself where that is not known."""
+    own = campaign.committees.get(committee)
+    split = campaign.splits.get(own.split) if own else None
+    if split is None:
+        return committee
+    return (split.dataset, str(split.sets.train)) if split.sets else (split.dataset,)
 
 
 REFERENCES = {"reference": "md", "check.run": "md", "committees": "committees"}

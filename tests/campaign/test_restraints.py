@@ -80,6 +80,12 @@ AT = "md.truth.restraints"
         (f"{{atoms: [158], {ONE}}}", f"{AT}[0].atoms[0]: no such atom; received 158; expected 0 to 157"),
         (f"{{atoms: [], {ONE}}}", f"{AT}[0].atoms"),
         (
+            f"{{atoms: [3], {ONE}}}",
+            f"{AT}[0].atoms[0]: heights are counted from atoms of its element; received 3",
+        ),
+        (f"{{atoms: Na, {ONE}}}, {{atoms: [156], {ONE}}}", f"{AT}[1].atoms: restrained twice; received 156"),
+        (f"{{atoms: [157], {ONE}}}, {{atoms: Na, {ONE}}}", f"{AT}[1].atoms: restrained twice; received 157"),
+        (
             f"{{atoms: [156, 157], {ONE}}}, {{atoms: [157], {ONE}}}",
             f"{AT}[1].atoms: restrained twice; received 157",
         ),

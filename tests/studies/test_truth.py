@@ -58,9 +58,26 @@ def test_every_member_of_every_committee_runs_from_a_frame_of_its_own(tmp_path: 
     [
         ({"reference": "nobody"}, "reference: no such entry in `md`; received 'nobody'"),
         ({"check": {"run": "lihgt"}}, "check.run: no such entry in `md`; received 'lihgt'"),
-        ({"committees": ["dp-mixed", "dp-9"]}, "expected only what `committees` lists, not dp-specific-2"),
+        (
+            {"committees": ["dp-mixed", "dp-9"]},
+            "compare[0]: wrong value; received 'dp-specific-2'; expected one of `committees`: dp-mixed, dp-9",
+        ),
         ({"committees": ["dp-mixed", "dp-mixed"]}, "expected each of `committees` once"),
-        ({"pairs": [["dp-mixed", "dp-mixed"]]}, "expected two different committees"),
+        ({"pairs": [["dp-mixed", "dp-mixed"]]}, "pairs[0]: wrong value; received dp-mixed twice"),
+        (
+            {"pairs": [["dp-mixed", "dp-specific-2"], ["dp-specific-2", "dp-mixed"]]},
+            "pairs[1]: wrong value; received dp-specific-2 and dp-mixed; expected each pair once",
+        ),
+        (
+            {"pairs": [["dp-mixed", "dp-specific-2", "dp-mixed"]]},
+            "pairs[0]: wrong value; received a list of 3",
+        ),
+        (
+            {"compare": ["dp-mixed", "dp-mixed"]},
+            "compare[1]: wrong value; received 'dp-mixed'; expected each",
+        ),
+        ({"gate": {"committees": ["dp-mixed", "dp-mixed"]}}, "gate.committees[1]: wrong value"),
+        ({"gate": {"committees": ["dp-mixed"], "cosine": True}}, "gate.cosine: wrong value; received True"),
         ({"members": 3}, "expected a frame of its own for each member"),
         ({"numbers": ["cosin"]}, "numbers[0]"),
         ({"gate": {"committees": ["dp-mixed"], "cosine": 2}}, "gate.cosine"),
@@ -197,7 +214,7 @@ def test_coverage_counts_each_committee_once_against_one_truth(tmp_path: Path) -
     document = cut()
     cover = document["studies"]["cover-a"]
     cover |= {"committees": ["dp-mixed", "dp-2"], "coverage": ["dp-mixed", "dp-2"]}
-    (own,) = problems(tmp_path, document)
+    own = problems(tmp_path, document)[0]
     assert own.path == "studies.cover-a.coverage[0]"
     assert "dp-mixed, also in dp-inner" in own.received
     document["md"]["again"] = document["md"]["truth-inner"] | {"seed": 9}
@@ -229,13 +246,32 @@ def test_committees_of_two_studies_are_compared_where_both_have_one_truth(tmp_pa
     cover = document["studies"]["cover-a"]
     cover["against"] = {"study": "dp-inner", "pairs": [["dp-mixed", "dp-mixed"]]}
     (own,) = problems(tmp_path, document)
-    assert "expected only what `committees` lists, not dp-mixed" in str(own)
+    assert "against.pairs[0][0]: wrong value; received 'dp-mixed'; expected one of `committees`" in str(own)
     cover["against"] = {"study": "dp-inner", "pairs": [["dp-1", "dp-mixed"]]}
     cover |= {"reference": "again", "coverage": []}
     document["md"]["again"] = document["md"]["truth-inner"] | {"seed": 9}
     (own,) = problems(tmp_path, document)
     assert own.path == "studies.cover-a.against.study"
     assert "truth-inner in dp-inner, again here" in str(own)
+
+
+def test_committees_of_one_pool_are_not_independent(tmp_path: Path) -> None:
+    document = cut()
+    document["committees"]["dp-2"]["split"] = document["committees"]["dp-1"]["split"]
+    (own,) = problems(tmp_path, document)
+    assert own.path == "studies.cover-a.coverage[1]"
+    assert "not independent; received dp-2 and dp-1, of frames of one dataset" in str(own)
+
+
+def test_one_mistake_in_a_study_is_one(tmp_path: Path) -> None:
+    """Its runs are not made, and what names them is no mistake besides."""
+    document = cut()
+    document["studies"]["dp-inner"]["pairs"] = [["dp-mixed", "dp-mixed"]]
+    document["studies"]["cover-a"]["against"] = {"study": "dp-inner", "pairs": [["dp-1", "dp-mixed"]]}
+    with pytest.raises(CampaignError) as caught:
+        validate(write(tmp_path, document))
+    (own,) = caught.value.problems
+    assert own.path == "studies.dp-inner.pairs[0]"
 
 
 def test_the_campaign_is_the_design_and_fits_a_night() -> None:

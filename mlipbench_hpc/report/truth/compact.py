@@ -1,16 +1,18 @@
 """Compact results of studies of the kind `truth`: numbers and block averages, no host and no path."""
 
 import hashlib
+import json
 from typing import Any, cast
 
 import numpy as np
+import yaml
 
 from mlipbench_hpc.campaign.study import studies
 from mlipbench_hpc.report import layers
 from mlipbench_hpc.report.collect import Item, Results, analyses, reweighted
 from mlipbench_hpc.report.committees import Round, final_round
 from mlipbench_hpc.report.driving import driving_potential
-from mlipbench_hpc.report.exclusion import decomposed
+from mlipbench_hpc.report.exclusion import waters_lost
 from mlipbench_hpc.report.groups import Line, groups
 from mlipbench_hpc.report.numbers import as_json
 from mlipbench_hpc.report.origins import start_of
@@ -18,7 +20,7 @@ from mlipbench_hpc.report.truth.cost import costs
 from mlipbench_hpc.report.truth.lines import judged
 from mlipbench_hpc.studies.truth import KIND, NUMBERS
 
-SCHEMA = 2
+SCHEMA = 3
 PROFILES = ("density", "orientation")
 COARSE_A = 0.5
 OF_ALPHA = (
@@ -58,14 +60,27 @@ def _store(results: Results) -> str:
     """Digest of the identity of the store, by which one is known from another; it names no place."""
     root = next((item.folder.parents[1] for item in results.items), None)
     try:
-        return digest((root / "id").read_text()) if root else ""
+        return sha256((root / "id").read_text()) if root else ""
     except OSError:
         return ""
 
 
-def digest(yaml: str) -> str:
-    """sha256 of a campaign's text, by which compact results of one campaign are known."""
-    return hashlib.sha256(yaml.encode()).hexdigest()
+def digest(text: str) -> str:
+    """sha256 of a campaign's YAML, by which compact results of one campaign are known.
+
+    Of what it says, so that comments and layout are free, and without what is only read: the description and
+    the studies' limits.
+    """
+    content = yaml.safe_load(text)
+    content.pop("description", None)
+    for study in (content.get("studies") or {}).values():
+        study.pop("limits", None)
+    return sha256(json.dumps(content, sort_keys=True, default=str))
+
+
+def sha256(text: str) -> str:
+    """Hexadecimal digest of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def specs(document: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +116,8 @@ def _run(results: Results, item: Item) -> dict[str, Any]:
         for name in ("outcome", "cause", "time_ps", "restraints", "temperature_K",
                      "largest_conserved_deviation_meV_per_atom")
     }  # fmt: skip
-    if reason := decomposed(results, item):  # judged as a run that failed
+    # Judged as a run that failed; what the reference loses is not known where it is another part.
+    if reason := waters_lost(results, item):
         run |= {"outcome": "unstable", "cause": f"decomposed: {reason}"}
     if analysis is None or "skipped" in analysis.values:
         return run

@@ -12,6 +12,7 @@ from mlipbench_hpc.report.draw.drawing import STYLE, Figure, colour_of, finish, 
 from mlipbench_hpc.report.truth.judge import Covered, Study
 from mlipbench_hpc.report.truth.tables import WORDS
 
+NAMES = ("truth-differences", "truth-profiles", "truth-coverage")
 SHOWN = ("cosine", "total_orientation")
 HELD = "#9ca3af"
 
@@ -77,7 +78,7 @@ def differences(every: list[Study]) -> Drawing | None:
         "Committee's mean over own runs less the truth. Thick: one standard error of sampling, of both "
         "sides; thin: together with the training error √(α² + 1/M)·σ. Open and grey: withheld."
     )
-    return Drawing("truth-differences", "Differences to the truth", caption, joined(parts), canvas)
+    return Drawing(NAMES[0], "Differences to the truth", caption, joined(parts), canvas)
 
 
 def profiles(every: list[Study]) -> Drawing | None:
@@ -112,7 +113,7 @@ def profiles(every: list[Study]) -> Drawing | None:
             if column == 0:
                 axes.legend()
     caption = "Mean over runs in bins of 0.5 Å ± 2 standard errors between runs; the truth in black."
-    return Drawing("truth-profiles", "Profiles", caption, joined(parts), canvas) if parts else None
+    return Drawing(NAMES[1], "Profiles", caption, joined(parts), canvas) if parts else None
 
 
 def _together(curves: list[dict[str, Any]]) -> tuple[Any, Any, Any]:
@@ -131,7 +132,7 @@ def coverage(rows: list[Covered]) -> Drawing | None:
     canvas, parts = new_canvas((7.2, 3.1)), []
     axes = canvas.add_subplot()
     for place, row in enumerate(rows):
-        z = [own.difference / own.both for own in row.deviations.values() if own.both > 0]
+        z = [own.z for own in row.deviations.values() if own.both > 0]
         axes.plot(place + np.linspace(-0.15, 0.15, len(z)), z, "o", color=colour_of(place), markersize=4)
         names = [name for name, own in row.deviations.items() if own.both > 0]
         parts.append(({"number": row.number}, {"committee": names, "z": z}))
@@ -142,4 +143,4 @@ def coverage(rows: list[Covered]) -> Drawing | None:
     caption = (
         "Deviation of each independent committee from the truth over both errors; shaded: one and two errors."
     )
-    return Drawing("truth-coverage", "Does the band cover the truth?", caption, joined(parts), canvas)
+    return Drawing(NAMES[2], "Does the band cover the truth?", caption, joined(parts), canvas)

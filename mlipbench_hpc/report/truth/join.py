@@ -5,8 +5,10 @@ from typing import Any
 
 from mlipbench_hpc.report.truth.compact import SCHEMA
 from mlipbench_hpc.report.truth.cost import total
+from mlipbench_hpc.report.truth.schema import mistakes
 
 SHARED = ("schema", "campaign", "campaign_sha256")
+MOST = 20  # mistakes of a file that are told
 CONTENT = ("mlipbench", "runs", "ions", "committees", "store", "cost")
 
 
@@ -14,17 +16,21 @@ class NotJoinable(ValueError):
     """Compact results that do not belong together, or are none; the message names the file."""
 
 
-def joined(parts: Mapping[str, Any], sha256: str) -> dict[str, Any]:
+def joined(
+    parts: Mapping[str, Any], sha256: str, replicas: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """One compact result of all `parts`, by file name; of equal entries the first counts.
 
-    sha256: of the campaign's text. Committees are lists: of one that several stores trained, models and α of
-    each. `twice`: entries that several parts hold with other numbers. Raises NotJoinable for no parts, and
-    for parts of another campaign or schema.
+    sha256: of the campaign; replicas: of each of its runs. Committees are lists: of one that several stores
+    trained, models and α of each. `twice`: entries that several parts hold with other numbers. Raises
+    NotJoinable for no parts, for parts of another campaign or schema, of runs that the campaign has not, or
+    with anything else than compact results.
     """
     if not parts:
         raise NotJoinable("no compact results: name at least one file")
     for name, part in parts.items():
         _check(name, part, sha256)
+        _known(name, part["runs"], replicas)
     first = next(iter(parts.values()))
     twice: list[str] = []
     runs, ions, committees = dict[str, Any](), dict[str, Any](), dict[str, list[Any]]()
@@ -44,10 +50,25 @@ def _check(name: str, part: Any, sha256: str) -> None:
         raise NotJoinable(f"{name}: no compact results, expected a file that `mlipbench compact` wrote")
     if part["schema"] != SCHEMA:
         raise NotJoinable(f"{name}: schema {part['schema']}, expected {SCHEMA}: write it anew")
+    if wrong := mistakes(part):
+        more = [f"{len(wrong) - MOST} more mistakes"] * (len(wrong) > MOST)
+        raise NotJoinable("\n".join(f"{name}: {own}" for own in [*wrong[:MOST], *more]))
     if part["campaign_sha256"] != sha256:
         raise NotJoinable(
-            f"{name}: results of another text of campaign `{part['campaign']}` than this file's"
+            f"{name}: results of campaign `{part['campaign']}` with another content than this file's "
+            "(comments, description and limits are free): join them with the file of then, or write them anew"
         )
+
+
+def _known(name: str, runs: Mapping[str, Any], replicas: Mapping[str, int] | None) -> None:
+    """Raise NotJoinable for runs and replicas that the campaign does not have."""
+    for run, own in runs.items() if replicas is not None else ():
+        every = {str(replica) for replica in range((replicas or {}).get(run, 0))}
+        if strange := sorted(set(own) - every):
+            raise NotJoinable(
+                f"{name}: runs.{run}: received replica {', '.join(strange)}, expected "
+                + (f"only {', '.join(sorted(every))}" if every else "a run of the campaign")
+            )
 
 
 def _add(known: dict[str, Any], more: Mapping[str, Any], what: str, twice: list[str]) -> None:

@@ -90,10 +90,10 @@ class Study:
         replicas = self.compact["runs"].get(run, {}).values()
         return [str(own.get("cause")) for own in replicas if own.get("outcome") == "unstable"]
 
-    def unstable(self, committee: str) -> int:
-        """Number of runs of a committee that were unstable or whose water decomposed."""
+    def unstable(self, committee: str) -> list[str]:
+        """Causes of the runs of a committee that were unstable or whose water decomposed."""
         names = [self._run(committee, member) for member in range(self.spec.members)]
-        return sum(len(self.lost(name)) for name in names)
+        return [cause for name in names for cause in self.lost(name)]
 
     def reference(self, number: str, run: str = "") -> Average | None:
         """Number of the reference's runs, or of another `run` of it; None where there is none."""
@@ -120,7 +120,7 @@ class Study:
 
     def missing(self, committee: str) -> str:
         """`4 of 6 runs of dp-mixed are there`, where some are not; unstable ones are."""
-        there = len(self.members(committee)) + self.unstable(committee)
+        there = len(self.members(committee)) + len(self.unstable(committee))
         return f"{there} of {self.spec.members} runs of {committee} are there" * (there < self.spec.members)
 
     def models(self, committee: str) -> dict[str, str]:
@@ -378,11 +378,6 @@ class Checked:
     withheld: str = ""
 
     @property
-    def passed(self) -> bool:
-        """True where the difference is within its limit."""
-        return abs(self.difference) < self.limit
-
-    @property
     def verdict(self) -> str:
         """`yes` or `no` where the difference is two errors within its limit or beyond, else `not decided`."""
         if self.withheld:
@@ -390,7 +385,7 @@ class Checked:
         beyond = abs(self.difference) - self.limit
         if abs(beyond) <= 2 * self.error:
             return "not decided: longer runs"
-        return "yes" if self.passed else "no"
+        return "yes" if beyond < 0 else "no"
 
 
 def checks(every: list[Study]) -> list[Checked]:

@@ -51,7 +51,7 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
         *(markdown(own) for own in shown if own),
         *_limits(every),
         *_twice(compact),
-        f"Written by mlipbench {compact['mlipbench']} from the campaign with sha256 "
+        f"Written by mlipbench {compact['mlipbench']} from the campaign whose content has sha256 "
         f"{compact['campaign_sha256'][:16]}… and compact results of its parts.",
     ]
     text = "\n\n".join(part for part in parts if part)
@@ -66,22 +66,29 @@ def _others(campaign: Campaign, every: list[Study]) -> list[str]:
 
 
 def _protocol(campaign: Campaign, every: list[Study]) -> list[str]:
-    lines = []
+    """What ran, studies of one protocol together, and what the reference potentials are."""
+    alike: dict[tuple[int, str], list[Study]] = {}
     for study in every:
-        spec, md = study.spec, study.spec.md
-        held = [
-            f"{own.atoms} at {number(own.height)} Å by {number(own.spring)} eV/Å²" for own in md.restraints
-        ]
-        words = f"{study.name}: {spec.members} members each of {listed(spec.committees)}, each "
-        words += f"{number(md.length)} ps of own MD at {number(md.timestep * 1e3)} fs and "
-        words += f"{number(md.temperature)} K, {number(_begun(md))} ps dropped"
-        words += f", hydrogen of {number(md.hydrogen_mass)} u" if md.hydrogen_mass else ""
-        words += f", heights restrained ({listed(held)})" if held else ""
-        lines.append(f"- {words}; truth: {_runs(campaign, spec.reference)}.")
-        if spec.check:
-            lines.append(f"- {study.name}, check of {spec.reference}: {_runs(campaign, spec.check.run)}.")
+        words = f"{_own_runs(study.spec.md)}; truth: {_runs(campaign, study.spec.reference)}"
+        alike.setdefault((study.spec.members, words), []).append(study)
+    lines = []
+    for (members, words), studies in alike.items():
+        names = listed([study.name for study in studies])
+        committees = dict.fromkeys(name for study in studies for name in study.spec.committees)
+        lines.append(f"- {names}: {members} members each of {listed(list(committees))}, {words}.")
+    pairs = dict.fromkeys((own.spec.reference, own.spec.check.run) for own in every if own.spec.check)
+    lines += [f"- Check of {name}: {_runs(campaign, run)}." for name, run in pairs]
     known = dict.fromkeys(str(campaign.md[study.spec.reference].potential) for study in every)
-    return list(dict.fromkeys(lines)) + [f"- {name}: {cards()[name].description}" for name in known]
+    return lines + [f"- {name}: {cards()[name].description}" for name in known]
+
+
+def _own_runs(md: RunProtocol) -> str:
+    """`each 60.0 ps of own MD at 1.50 fs and 300 K, 10.5 ps dropped, hydrogen of 4.00 u`."""
+    held = [f"{own.atoms} at {number(own.height)} Å by {number(own.spring)} eV/Å²" for own in md.restraints]
+    words = f"each {number(md.length)} ps of own MD at {number(md.timestep * 1e3)} fs and "
+    words += f"{number(md.temperature)} K, {number(_begun(md))} ps dropped"
+    words += f", hydrogen of {number(md.hydrogen_mass)} u" if md.hydrogen_mass else ""
+    return words + (f", heights restrained ({listed(held)})" if held else "")
 
 
 def _runs(campaign: Campaign, name: str) -> str:
@@ -143,7 +150,7 @@ def results(
             for test in tests
         ],
         "coverage": {row.number: asdict(row) for row in rows},
-        "checks": [asdict(row) | {"passed": row.passed} for row in check],
+        "checks": [asdict(row) | {"verdict": row.verdict} for row in check],
         "gates": {study.name: study.gate or "open" for study in every},
         "averages": {study.name: _averages(study) for study in every},
         "joined": compact,

@@ -1,6 +1,7 @@
 """Tables and sentences of `truth`, the same on the report's page and on the page of joined results."""
 
 import math
+import re
 from collections import Counter
 from typing import Any
 
@@ -10,7 +11,7 @@ from mlipbench_hpc.analysis.coverage import Coverage
 from mlipbench_hpc.analysis.inference import LEVEL
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import NOTHING, count, listed, number, plus_minus, with_error
-from mlipbench_hpc.report.truth.judge import Checked, Covered, Judgement, Study
+from mlipbench_hpc.report.truth.judge import COSINE, Checked, Covered, Judgement, Study
 
 WORDS = {
     "cosine": "⟨cos θ⟩ of the first layer",
@@ -19,18 +20,23 @@ WORDS = {
     "peak_z_A": "first peak, Å",
     "peak_g_per_cm3": "density at the first peak, g/cm³",
 }
+FAR = 2.0  # errors
 AVERAGES = (
     "Reference: mean over its runs ± standard error (the larger of blocks and of the scatter between runs). "
     "Committees: mean over the members' own runs ± sampling error; σ: standard deviation over members "
     "without the noise of their runs; α: at the composition and temperature of the MD, with its 95 % "
-    "interval, a dash where there is no calibrated one (then the truth counts as one more member). Unstable "
-    "runs are left out and counted. Withheld: no conclusion is drawn, for the reason stated above the tables."
+    "interval, a dash where there is no calibrated one (then the truth counts as one more member); z: "
+    "difference to the reference over both errors, of sampling and √(α² + 1/M)·σ. Unstable "
+    "runs are left out and counted: numbers are those of the members that survived. Withheld: no conclusion "
+    "is drawn, for the reason stated above the tables."
 )
 PRIMARY = (
     "The primary table, declared in the campaign: committee's mean over own runs against the reference "
     "(errors: sampling of both, and √(α² + 1/M) times the upper limit of σ), or against another committee "
-    "(σ/√M of each). Welch's test, Holm-corrected over all rows; unresolved: p > 0.05; withheld: runs are "
-    "not all there, not stationary, too short to tell or off their temperature, or the gate is not open."
+    "(σ/√M of each). Welch's test, Holm-corrected over all rows; unresolved: p > 0.05, which is no "
+    "agreement: resolved from is the difference that the correction's first step would resolve with these "
+    "errors. Intervals are those of each row alone. Withheld: runs are not all there, not stationary, too "
+    "short to tell or off their temperature, or the gate is not open."
 )
 COVERAGE = (
     "Coverage of the truth by independent committees: z is the deviation of a committee's mean over its "
@@ -38,8 +44,10 @@ COVERAGE = (
     "number by itself. Expected of so many committees whose errors are right, by simulation: mean shares "
     "within one and two errors, and median rms; σ of few members scatters, so that it can exceed 1. 95 % of "
     "rms: for errors wrong by one common factor. All committees are compared with one truth: worth so many "
-    "independent ones. What α itself is wrong by is part of the factor. Not refuted: the interval holds the "
-    "rms expected of right errors, and so it may of wrong ones."
+    "independent ones, where they share no other error (next table); else intervals are wider. What α "
+    "itself is wrong by is part of the factor. Not refuted: the interval holds the rms expected of right "
+    "errors, and so it may of wrong ones. Members that were unstable are not in it, nor, of training alone, "
+    "committees whose σ is 0."
 )
 SHARED = (
     "What independent committees share: their mean deviation from the truth, with the scatter between them "
@@ -68,14 +76,19 @@ def _averages(study: Study, caption: str) -> Table:
     lost = str(len(study.lost(study.spec.reference)))
     rows = [[study.spec.reference, str(runs), lost, "", *_marked(study, study.spec.reference, cells)]]
     for committee in study.spec.committees:
-        row = [committee, str(len(study.members(committee))), str(study.unstable(committee))]
-        own = [study.own(committee, name) for name in numbers]
-        cells = [
-            f"{with_error(one.mean, one.sampling)}; σ {number(one.sigma, 2)}" if one else NOTHING
-            for one in own
-        ]
+        row = [committee, str(len(study.members(committee))), str(len(study.unstable(committee)))]
+        cells = [_own(study, committee, name) for name in numbers]
         rows.append([*row, _alpha(study, committee), *_marked(study, committee, cells)])
     return Table(f"{study.name}. {caption}", header, rows, open=True)
+
+
+def _own(study: Study, committee: str, name: str) -> str:
+    """`−0.655 ± 0.007; σ 0.026; z 2.4`."""
+    own, apart = study.own(committee, name), study.deviation(committee, name)
+    if own is None:
+        return NOTHING
+    words = f"{with_error(own.mean, own.sampling)}; σ {number(own.sigma, 2)}"
+    return f"{words}; z {number(apart.z, 2)}" if apart and math.isfinite(apart.z) else words
 
 
 def _alpha(study: Study, committee: str) -> str:
@@ -98,20 +111,21 @@ def _marked(study: Study, name: str, cells: list[str]) -> list[str]:
 
 def primary(tests: list[Judgement]) -> Table:
     """The declared differences."""
-    header = ["study", "of", "against", "number", "verdict", "difference", "95 % interval", "Holm p"]
-    return Table(PRIMARY, header, [_row(test) for test in tests], words=5, open=True)
+    header = ["study", "of", "against", "number", "verdict", "difference", "95 % interval",
+              "resolved from", "Holm p"]  # fmt: skip
+    return Table(PRIMARY, header, [_row(test, len(tests)) for test in tests], words=5, open=True)
 
 
-def _row(test: Judgement) -> list[str]:
+def _row(test: Judgement, tests: int) -> list[str]:
     head = [test.study, test.committee, test.against, WORDS[test.number], test.verdict]
     own = test.comparison
     if own is None:
-        return [*head, NOTHING, NOTHING, NOTHING]
+        return [*head, *[NOTHING] * 4]
     difference = plus_minus(own.difference, own.error)
     if test.verdict not in ("differs", "unresolved"):
-        return [*head, difference, NOTHING, NOTHING]
+        return [*head, difference, *[NOTHING] * 3]
     ends = " to ".join(number(own.difference + side * own.interval) for side in (-1, 1))
-    return [*head, difference, ends, number(test.p, 2)]
+    return [*head, difference, ends, number(own.critical(LEVEL / tests), 2), number(test.p, 2)]
 
 
 def coverage(rows: list[Covered]) -> Table | None:
@@ -295,36 +309,45 @@ def cost(compact: dict[str, Any]) -> Table:
 def sentences(
     every: list[Study], tests: list[Judgement], rows: list[Covered], check: list[Checked]
 ) -> list[str]:
-    """What is resolved and what is not."""
-    lines = [f"{study.name}: {study.gate}." for study in every if study.gate]
-    lines += [line for study in every for line in _without_alpha(study)]
-    lines += dict.fromkeys(line for study in every for line in _lost(study))
+    """What is resolved and how far errors hold, then what is not, and what was left out."""
+    lines = [line for study in every for line in _resolved(study, tests)]
+    lines += [line for row in rows for line in _coverage_lines(row)]
+    lines += [line for study in every for line in _gate(study)]
     lines += _unchecked(every, check)
     for verdict, words in (("no", "fails"), ("not decided: longer runs", "is not decided")):
         chosen = [
-            f"{WORDS[row.number]} by {plus_minus(row.difference, row.error)}, limit {number(row.limit)}"
+            f"{row.study} in {WORDS[row.number]} by {plus_minus(row.difference, row.error)}, limit "
+            f"{number(row.limit)}"
             for row in check
             if row.verdict == verdict
         ]
         lines += [f"The check of the timestep {words}: {listed(chosen)}."] * bool(chosen)
-    for study in every:
-        own = [test for test in tests if test.study == study.name]
-        chosen = [_named(test) for test in own if test.verdict == "differs"]
-        lines += [f"{study.name}, resolved: {'; '.join(chosen)}."] * bool(chosen)
-        for verdict, words in (("unresolved", "unresolved"), ("no numbers", "no numbers")):
-            pairs = Counter(_pair(test) for test in own if test.verdict == verdict)
-            of = [f"{pair} in {times} of {len(study.spec.numbers)}" for pair, times in pairs.items()]
-            lines += [f"{study.name}, {words}: {'; '.join(of)} numbers."] * bool(of)
-        held = Counter(test.withheld for test in own if test.withheld and test.withheld != study.gate)
-        lines += [
-            f"{study.name}, withheld: {count(times, 'difference')}, {why}." for why, times in held.items()
-        ]
-        if gated := sum(test.withheld == study.gate for test in own if study.gate):
-            lines.append(f"{study.name}: {count(gated, 'difference')} withheld by the gate.")
-    lines += [line for row in rows for line in _coverage_lines(row)]
+    lines += [line for study in every for line in _unresolved(study, tests)]
+    lines += dict.fromkeys(line for study in every for line in _lost(study))
+    lines += [line for study in every for line in _without_alpha(study)]
     for why, names in _left_out(rows).items():
         lines.append(f"Left out of coverage: {'; '.join(names)} ({why}).")
     return lines or ["No run of any study is there yet: nothing is resolved."]
+
+
+def _resolved(study: Study, tests: list[Judgement]) -> list[str]:
+    """Declared differences of a study that are resolved, and compared committees far from the truth."""
+    chosen = [_named(test) for test in tests if test.study == study.name and test.verdict == "differs"]
+    return [f"{study.name}, resolved: {'; '.join(chosen)}."] * bool(chosen) + _beyond(study)
+
+
+def _unresolved(study: Study, tests: list[Judgement]) -> list[str]:
+    """How many declared differences of a study are unresolved, have no numbers, or are withheld, and why."""
+    own, lines = [test for test in tests if test.study == study.name], []
+    for verdict in ("unresolved", "no numbers"):
+        pairs = Counter(_pair(test) for test in own if test.verdict == verdict)
+        of = [f"{pair} in {times} of {len(study.spec.numbers)}" for pair, times in pairs.items()]
+        lines += [f"{study.name}, {verdict}: {'; '.join(of)} numbers."] * bool(of)
+    held = Counter(test.withheld for test in own if test.withheld and test.withheld != study.gate)
+    lines += [f"{study.name}, withheld: {count(times, 'difference')}, {why}." for why, times in held.items()]
+    if gated := sum(test.withheld == study.gate for test in own if study.gate):
+        lines.append(f"{study.name}: {count(gated, 'difference')} withheld by the gate.")
+    return lines
 
 
 def _coverage_lines(row: Covered) -> list[str]:
@@ -332,9 +355,9 @@ def _coverage_lines(row: Covered) -> list[str]:
     lines, alone, both = [], row.sampling, row.both
     if both.number > 1:
         lines.append(
-            f"{WORDS[row.number]}: rms of z {number(both.rms)} ({number(both.low)} to {number(both.high)}) "
-            f"of both errors over {count(both.number, 'committee')}, {number(alone.rms)} of sampling alone; "
-            f"{number(both.expected[2])} is expected where errors are right."
+            f"{WORDS[row.number]}, coverage by {count(both.number, 'committee')}: rms of z "
+            f"{number(both.rms)} ({number(both.low)} to {number(both.high)}) of both errors, where "
+            f"{number(both.expected[2])} is expected of right ones; of sampling alone {number(alone.rms)}."
         )
     if row.shared and row.shared_p <= LEVEL:
         mean = plus_minus(row.shared.difference, row.shared.error)
@@ -355,15 +378,49 @@ def _unchecked(every: list[Study], rows: list[Checked]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+def _gate(study: Study) -> list[str]:
+    """Why the gate is closed, or with what it is open."""
+    if study.gate or not study.spec.gate:
+        return [f"{study.name}: {study.gate}."] * bool(study.gate)
+    known = {name: study.deviation(name, COSINE) for name in study.spec.gate.committees}
+    apart = [f"{name} {number(own.difference, 2)}" for name, own in known.items() if own]
+    words = f"{WORDS[COSINE]} less that of {study.spec.reference}, limit {study.spec.gate.cosine:g}"
+    return [f"{study.name}: the gate is open ({words}: {listed(apart)})."]
+
+
+def _beyond(study: Study) -> list[str]:
+    """Compared committees that are more than two of both errors from the truth."""
+    words = []
+    for committee in study.spec.compare:
+        every = {name: study.deviation(committee, name) for name in study.spec.numbers}
+        far = [
+            f"{WORDS[name]} ({number(own.z, 2)})"
+            for name, own in every.items()
+            if own and abs(own.z) > FAR and not study.against_truth(committee, name)
+        ]
+        words += [f"{committee} in {listed(far)}"] * bool(far)
+    known = f"{study.name}, more than two of both errors from the truth, each alone (z): {'; '.join(words)}."
+    return [known] * bool(words)
+
+
 def _lost(study: Study) -> list[str]:
-    """Runs of the reference that were unstable."""
+    """Runs of the reference and of the committees that were unstable or whose water decomposed."""
     name, causes = study.spec.reference, study.lost(study.spec.reference)
-    if not causes:
-        return []
-    runs = count(len(causes), "run")
-    return [
-        f"{name}, the reference: {runs} of it unstable, and left out ({listed(list(dict.fromkeys(causes)))})."
-    ]
+    runs = f"{count(len(causes), 'run')} of it unstable"
+    lines = [f"{name}, the reference: {runs}, and left out ({_times(causes)})."] * bool(causes)
+    for committee in study.spec.committees:
+        if causes := study.unstable(committee):
+            runs = f"{len(causes)} of {study.spec.members} runs"
+            lines.append(f"{study.name}: {runs} of {committee} unstable, and left out ({_times(causes)}).")
+    return lines
+
+
+def _times(causes: list[str]) -> str:
+    """Causes, those that differ in numbers alone once, with how many there are."""
+    alike: dict[str, list[str]] = {}
+    for cause in causes:
+        alike.setdefault(re.sub(r"[\d.]+", "#", cause), []).append(cause)
+    return "; ".join(own[0] + f", {len(own)} such" * (len(own) > 1) for own in alike.values())
 
 
 def _without_alpha(study: Study) -> list[str]:
