@@ -20,9 +20,11 @@ from mlipbench_hpc.campaign.load import load_campaign
 from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.cli import main
 from mlipbench_hpc.report.truth import judge, reweighting, tables
+from mlipbench_hpc.report.truth.check import checks
 from mlipbench_hpc.report.truth.compact import digest
 from mlipbench_hpc.report.truth.join import NotJoinable, joined
 from mlipbench_hpc.report.truth.page import page, studies_of
+from mlipbench_hpc.report.truth.sentences import sentences
 from mlipbench_hpc.studies.truth import NUMBERS
 
 SPECIES = {"Au": 48, "H": 72, "Na": 2, "O": 36}
@@ -164,7 +166,7 @@ def test_unstable_runs_of_the_reference_are_told(campaign: Path) -> None:
     runs["truth-inner"]["2"] = {"outcome": "unstable", "cause": "it exploded", "time_ps": 88.5}
     every = studies(campaign, runs=runs)
     assert tables.averages(every)[0].rows[0][1:3] == ["2", "1"]
-    (line,) = [own for own in tables.sentences(every, [], [], []) if "the reference" in own]
+    (line,) = [own for own in sentences(every, [], [], []) if "the reference" in own]
     assert line == "truth-inner, the reference: 1 run of it unstable, and left out (it exploded)."
 
 
@@ -175,7 +177,7 @@ def test_lost_runs_of_committees_are_told_with_their_causes(campaign: Path) -> N
         runs[f"cover-a-dp-1-{place}"] = {
             "0": {"outcome": "unstable", "cause": cause, "model": f"here {place}"}
         }
-    lines = tables.sentences(studies(campaign, runs=runs), [], [], [])
+    lines = sentences(studies(campaign, runs=runs), [], [], [])
     words = "2 of 2 runs of dp-1 unstable, and left out (Na 1 and Na 2 within 1.3 Å, 2 such)"
     assert f"cover-a: {words}." in lines
 
@@ -187,7 +189,7 @@ def test_committees_far_from_the_truth_are_named(campaign: Path) -> None:
     assert apart is not None
     z = 22 / math.sqrt(1 / 2 + 1 + (4 + 1 / 2) * (8 - 1))
     assert apart.z == pytest.approx(z)
-    (line,) = [own for own in tables.sentences(every, [], [], []) if "each alone" in own]
+    (line,) = [own for own in sentences(every, [], [], []) if "each alone" in own]
     assert f"dp-mixed in ⟨cos θ⟩ of the first layer ({z:.1f})" in line
     assert "dp-specific-2" not in line
     assert f"z {z:.1f}" in str(tables.averages(every)[0].rows)
@@ -287,18 +289,18 @@ def test_a_closed_gate_withholds_all_but_its_own(campaign: Path) -> None:
     verdicts = {(test.committee, test.against): test.verdict for test in tests if test.number == "cosine"}
     assert verdicts["dp-mixed", "truth-inner"] == verdicts["dp-mixed", "dp-specific-2"] == "withheld"
     assert verdicts["dp-specific-2", "truth-inner"] in ("differs", "unresolved")
-    assert any("train longer" in line for line in tables.sentences(every, tests, [], []))
+    assert any("train longer" in line for line in sentences(every, tests, [], []))
 
 
 def test_the_check_compares_the_reference_with_itself(campaign: Path) -> None:
-    (cosine, total) = judge.checks(studies(campaign))
+    (cosine, total) = checks(studies(campaign))
     assert cosine.difference == pytest.approx(-0.25 * 0.01)
     assert total.limit == 0.1
     runs = compact("")["runs"] | {"light": {"0": run(1.0), "1": run(4.5)}}
-    wide = judge.checks(studies(campaign, runs=runs))[0]
+    wide = checks(studies(campaign, runs=runs))[0]
     assert wide.verdict == "not decided: longer runs"
     runs = compact("")["runs"] | {"light": {"0": run(9.0), "1": run(9.0)}}
-    assert judge.checks(studies(campaign, runs=runs))[0].verdict == "no"
+    assert checks(studies(campaign, runs=runs))[0].verdict == "no"
 
 
 def test_coverage_counts_the_independent_committees(campaign: Path) -> None:
@@ -328,12 +330,12 @@ def test_a_check_that_says_nothing_is_said(campaign: Path) -> None:
     runs = compact("")["runs"]
     moving = {str(place): run(0.0, judged=MOVING) for place in (0, 1)}
     every = studies(campaign, runs=runs | {"light": moving})
-    rows = judge.checks(every)
+    rows = checks(every)
     assert [row.verdict for row in rows] == ["withheld", "not decided: longer runs"]
-    lines = tables.sentences(every, [], [], rows)
+    lines = sentences(every, [], [], rows)
     assert any("the check of the timestep is withheld, light is not stationary" in line for line in lines)
     every = studies(campaign, runs={name: own for name, own in runs.items() if name != "light"})
-    lines = tables.sentences(every, [], [], judge.checks(every))
+    lines = sentences(every, [], [], checks(every))
     assert "dp-inner: no numbers for the check of the timestep." in lines
 
 
@@ -383,7 +385,7 @@ def test_nothing_is_concluded_from_runs_that_fail_as_in_a_report(
     covered = next(row for row in judge.covered(every) if row.number == "cosine")
     assert set(covered.deviations) == {"dp-1", "dp-2"}
     assert words in covered.left_out["dp-mixed"]
-    text = "\n".join(tables.sentences(every, judge.primary(every), judge.covered(every), []))
+    text = "\n".join(sentences(every, judge.primary(every), judge.covered(every), []))
     (left,) = [line for line in text.splitlines() if line.startswith("Left out of coverage: dp-mixed in")]
     assert words in left
     assert "(withheld)" in str(tables.averages(every)[0].rows)

@@ -11,9 +11,11 @@ from mlipbench_hpc.report.numbers import as_json
 from mlipbench_hpc.report.section import Table
 from mlipbench_hpc.report.text import listed, number
 from mlipbench_hpc.report.truth import judge, reweighting, tables
+from mlipbench_hpc.report.truth.check import Checked, checks
 from mlipbench_hpc.report.truth.compact import specs
 from mlipbench_hpc.report.truth.figures import Drawing, drawings
 from mlipbench_hpc.report.truth.judge import Compact, Study
+from mlipbench_hpc.report.truth.sentences import sentences
 
 
 def studies_of(campaign: Campaign, compact: Compact) -> list[Study]:
@@ -25,9 +27,9 @@ def studies_of(campaign: Campaign, compact: Compact) -> list[Study]:
 def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], list[Drawing]]:
     """Markdown, content of results.json, and figures, which the page shows as NAME.png."""
     every = studies_of(campaign, compact)
-    tests, rows, check = judge.primary(every), judge.covered(every), judge.checks(every)
+    tests, rows, check = judge.primary(every), judge.covered(every), checks(every)
     drawn = drawings(every, rows)
-    lines = tables.sentences(every, tests, rows, check)
+    lines = sentences(every, tests, rows, check)
     shown = [
         *tables.averages(every), tables.checks(check), tables.heights(every),
         reweighting.table(every), tables.others(every, _others(campaign, every)), tables.ions(compact),
@@ -137,7 +139,7 @@ def results(
     every: list[Study],
     tests: list[judge.Judgement],
     rows: list[judge.Covered],
-    check: list[judge.Checked],
+    check: list[Checked],
 ) -> dict[str, Any]:
     """All numbers of the page and the joined compact results, for JSON."""
     content = {
