@@ -25,14 +25,15 @@ from mlipbench_hpc.report.correlation_times import frame_ps, known_ps, series
 from mlipbench_hpc.report.groups import Group, Line, Run
 from mlipbench_hpc.report.layers import ions_of
 from mlipbench_hpc.report.memory import remembered
-from mlipbench_hpc.report.temperatures import p_words, relaxing
+from mlipbench_hpc.report.temperatures import SHARE, p_words, relaxing
 from mlipbench_hpc.report.text import count, number, plus_minus
 
 DIPOLE, SURVIVAL = "dipole_correlation", "survival"
 SERIES_WORDS = {COSINE: "⟨cos θ⟩ of the first layer", WATERS: "the first layer's population"}
 # Series that also have to be stationary: of the whole run, those that a number is an average over, and in
 # place of numbers without a series.
-OF_THE_RUN = ("potential_eV_per_atom", "temperature_")
+TEMPERATURE = "temperature_"
+OF_THE_RUN = ("potential_eV_per_atom", TEMPERATURE)
 AVERAGED_OVER = {COSINE: WATERS, DIPOLE: WATERS}
 IN_PLACE = {PEAK_Z: WATERS, PEAK_DENSITY: WATERS, ORIENTATION_WIDTH: TOTAL_ORIENTATION,
             SURVIVAL: WATERS, DIPOLE: COSINE}  # fmt: skip
@@ -135,7 +136,8 @@ def not_stationary(line: Line, name: str) -> Withholding | None:
     for run in line.runs:
         if reason := run.analysis.values.get(STATIONARITY, {}).get("skipped"):
             return Withholding(Cause.NOT_TESTED, line.name, f"not tested for stationarity: {reason}")
-    if changing := next(iter(_relevant(line, name, lambda own: own.changing)), None):
+    moving = [own for own in _relevant(line, name, lambda own: own.changing) if _matters(line, own)]
+    if changing := next(iter(moving), None):
         words = f"not stationary in {phrase(line, changing)}: {change_words(line, changing)}"
         return Withholding(Cause.NOT_STATIONARY, line.name, words)
     tested = _tested(name)
@@ -169,6 +171,15 @@ def _relevant(line: Line, name: str, chosen: Callable[[Judgement], bool]) -> lis
     return sorted(names, key=lambda other: other != own)
 
 
+def _matters(line: Line, name: str) -> bool:
+    """False for a temperature whose mean changes by less than it may be off at all: see `temperatures`.
+
+    Long runs resolve any change, as of the heat that a metal and its water slowly exchange.
+    """
+    change = abs(judgements(line)[name].change.difference)
+    return not name.startswith(TEMPERATURE) or change > SHARE * line.temperature
+
+
 def change_words(line: Line, name: str) -> str:
     """`its mean changes by +3.0 ± 0.6 between halves of the runs (p = 0.002)`."""
     own = judgements(line)[name].change
@@ -189,8 +200,12 @@ def _change(own: Comparison) -> str:
 
 
 def changes(line: Line) -> list[str]:
-    """Every series of a line whose mean changes, with the change, in words."""
-    own = {name: judged.change for name, judged in judgements(line).items() if judged.changing}
+    """Every series of a line whose mean changes so far that it matters, with the change, in words."""
+    own = {
+        name: judged.change
+        for name, judged in judgements(line).items()
+        if judged.changing and _matters(line, name)
+    }
     return [f"{phrase(line, name)} ({_change(whole)}, p {p_words(whole.p)})" for name, whole in own.items()]
 
 
@@ -258,7 +273,8 @@ def account(compared: list[Group]) -> str:
         f"stated below {LEAST_P:.4f}. Of {short} series that are not rejected the runs hold fewer than "
         f"{FEWEST_INDEPENDENT:g} independent frames, by their own autocorrelation or, where it is longer, "
         "that in the longest runs of the same atoms, cell and temperature or in the sampling run: too short "
-        "to tell, and conclusions from them are withheld (from heights of ions conditional). Drift: that "
+        "to tell, and conclusions from them are withheld (from heights of ions conditional). A temperature "
+        f"that changes by less than {100 * SHARE:.0f} % of its target withholds nothing. Drift: that "
         "change, where it exceeds the standard error of the number beside it and twice its own."
     )
 
