@@ -631,13 +631,18 @@ def test_the_reference_s_other_runs_are_shown(campaign: Path) -> None:
 
 
 def test_the_page_holds_the_declared_table_and_what_is_not_known(campaign: Path) -> None:
-    text, numbers, drawn = page(load_campaign(campaign), studies(campaign)[0].compact)
+    runs = compact("")["runs"]
+    runs["truth-inner"] = {
+        str(place): run(side, judged=judged(300 + 2 * side)) for place, side in enumerate((-1, 1))
+    }
+    text, numbers, drawn = page(load_campaign(campaign), studies(campaign, runs=runs)[0].compact)
     assert text.startswith("# truth\n")
     assert text.count("| dp-inner | dp-mixed | truth-inner |") == 5
     assert "![Does the band cover the truth?](truth-coverage.png)" in text
     assert {one.name for one in drawn} == {"truth-differences", "truth-profiles", "truth-coverage"}
     assert all(one.png().startswith(b"\x89PNG") for one in drawn)
     assert "| dp-inner | truth-inner | 2 | 3.350 |" in text
+    assert "| dp-inner | truth-inner | 300.0 ± 2.0 |" in text
     assert len(numbers["primary"]) == 15
     assert json.loads(json.dumps(numbers)) == numbers
     assert "- A check by DFT would tell" in text

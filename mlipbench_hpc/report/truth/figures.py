@@ -76,7 +76,8 @@ def differences(every: list[Study]) -> Drawing | None:
         return None
     caption = (
         "Committee's mean over own runs less the truth. Thick: one standard error of sampling, of both "
-        "sides; thin: together with the training error √(α² + 1/M)·σ. Open and grey: withheld."
+        "sides; thin: together with the training error √(α² + 1/M)·σ, of σ itself, not of its upper limit as "
+        "in the primary table. Open and grey: withheld."
     )
     return Drawing(NAMES[0], "Differences to the truth", caption, joined(parts), canvas)
 
@@ -112,7 +113,10 @@ def profiles(every: list[Study]) -> Drawing | None:
                 parts.append((owner, {"z_A": z, "mean": mean, "se": error}))
             if column == 0:
                 axes.legend()
-    caption = "Mean over runs in bins of 0.5 Å ± 2 standard errors between runs; the truth in black."
+    caption = (
+        "Mean over runs ± 2 standard errors between runs; the truth in black. Bins of 0.5 Å flatten the "
+        "peaks, whose heights in the tables are of finer ones."
+    )
     return Drawing(NAMES[1], "Profiles", caption, joined(parts), canvas) if parts else None
 
 
@@ -141,6 +145,7 @@ def coverage(rows: list[Covered]) -> Drawing | None:
     axes.set_xticks(range(len(rows)), [WORDS[row.number].replace(", ", ",\n") for row in rows], fontsize=7)
     axes.set_ylabel("deviation over its error, z")
     caption = (
-        "Deviation of each independent committee from the truth over both errors; shaded: one and two errors."
+        "Deviation of each independent committee from the truth over both errors, without those that are "
+        "withheld or lack the number; shaded: one and two errors."
     )
     return Drawing(NAMES[2], "Does the band cover the truth?", caption, joined(parts), canvas)

@@ -17,6 +17,14 @@ from mlipbench_hpc.report.truth.figures import Drawing, drawings
 from mlipbench_hpc.report.truth.judge import Compact, Study
 from mlipbench_hpc.report.truth.sentences import sentences
 
+DEFINITIONS = (
+    "cos θ: of a water's bisector, from its oxygen to between its hydrogens, with the outward normal "
+    "(hydrogens toward the metal are negative). First layer: waters up to 4.5 Å above the surface. P_z: sum "
+    "of cos θ over all intact waters, without ions and metal. Truth: the reference potential's own runs. "
+    "σ: standard deviation between the members of a committee. α: by how much errors of energies exceed σ on "
+    "held-out frames (Eq. S11 of arXiv:2602.22931), carried over to averages, which is what is tried here."
+)
+
 
 def studies_of(campaign: Campaign, compact: Compact) -> list[Study]:
     """Studies of the kind `truth` of a campaign, with the joined results."""
@@ -32,6 +40,7 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
     lines = sentences(every, tests, rows, check)
     shown = [
         *tables.averages(every), tables.checks(check), tables.heights(every),
+        tables.temperatures(every),
         reweighting.table(every), tables.others(every, _others(campaign, every)), tables.ions(compact),
         tables.errors(compact), tables.cost(compact),
     ]  # fmt: skip
@@ -40,6 +49,7 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
         "## Question",
         campaign.description.strip(),
         "## Protocol",
+        DEFINITIONS,
         *_protocol(campaign, every),
         "## What is resolved, and what is not",
         *(f"- {line}" for line in lines),
@@ -153,7 +163,7 @@ def results(
         ],
         "coverage": {row.number: asdict(row) for row in rows},
         "checks": [asdict(row) | {"verdict": row.verdict} for row in check],
-        "gates": {study.name: study.gate or "open" for study in every},
+        "gates": {study.name: study.gate or "open" for study in every if study.spec.gate},
         "averages": {study.name: _averages(study) for study in every},
         "joined": compact,
     }  # fmt: skip

@@ -100,7 +100,7 @@ def _beyond(study: Study) -> list[str]:
     for committee in study.spec.compare:
         every = {name: study.deviation(committee, name) for name in study.spec.numbers}
         far = [
-            f"{WORDS[name]} ({number(own.z, 2)})"
+            f"{WORDS[name]} ({number(own.z, 2)}{'' if own.training > 0 else ', of sampling alone: σ is 0'})"
             for name, own in every.items()
             if own and abs(own.z) > FAR and not study.against_truth(committee, name)
         ]

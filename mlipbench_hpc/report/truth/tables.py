@@ -24,14 +24,16 @@ AVERAGES = (
     "Committees: mean over the members' own runs ± sampling error; σ: standard deviation over members "
     "without the noise of their runs; α: at the composition and temperature of the MD, with its 95 % "
     "interval, a dash where there is no calibrated one (then the truth counts as one more member); z: "
-    "difference to the reference over both errors, of sampling and √(α² + 1/M)·σ. Unstable "
+    "difference to the reference over both errors, of sampling and √(α² + 1/M)·σ (where σ is 0, of sampling "
+    "alone). The primary table has the upper limit of σ in its place, and with it larger errors. Unstable "
     "runs are left out and counted: numbers are those of the members that survived. Withheld: no conclusion "
     "is drawn, for the reason stated above the tables."
 )
 PRIMARY = (
     "The primary table, declared in the campaign: committee's mean over own runs against the reference "
     "(errors: sampling of both, and √(α² + 1/M) times the upper limit of σ), or against another committee "
-    "(σ/√M of each). Welch's test, Holm-corrected over all rows; unresolved: p > 0.05, which is no "
+    "(sampling of both, and the upper limit of σ over √M of each: that limit makes the table strict). "
+    "Welch's test, Holm-corrected over all rows; unresolved: p > 0.05, which is no "
     "agreement: resolved from is the difference that the correction's first step would resolve with these "
     "errors. Intervals are those of each row alone. Withheld: runs are not all there, not stationary, too "
     "short to tell or off their temperature, or the gate is not open."
@@ -42,7 +44,8 @@ COVERAGE = (
     "number by itself. Expected of so many committees whose errors are right, by simulation: mean shares "
     "within one and two errors, and median rms; σ of few members scatters, so that it can exceed 1. 95 % of "
     "rms: for errors wrong by one common factor. All committees are compared with one truth: worth so many "
-    "independent ones, where they share no other error (next table); else intervals are wider. What α "
+    "independent ones, if they share nothing else; where the next table says that they do, that is refuted, "
+    "the interval is wider, and the band stands at most for the size of what is shared. What α "
     "itself is wrong by is part of the factor. Not refuted: the interval holds the rms expected of right "
     "errors, and so it may of wrong ones. Members that were unstable are not in it, nor, of training alone, "
     "committees whose σ is 0."
@@ -51,6 +54,12 @@ SHARED = (
     "What independent committees share: their mean deviation from the truth, with the scatter between them "
     "and the truth's error, tested against 0 (Student's t, Holm-corrected over the numbers). More members or "
     "committees do not average a shared error away."
+)
+ALL = "all atoms"
+TEMPERATURES = (
+    "Kinetic temperatures of mobile atoms, K: mean over runs ± standard error between them. A conclusion is "
+    "withheld where one is off its target, or changes between halves of the runs, by more than 5 % and its "
+    "error."
 )
 FREE = (
     "Free ions: layers, and ΔF = −kT ln(share outer/share inner), with its standard error and 95 % interval "
@@ -208,6 +217,35 @@ def heights(studies: list[Study]) -> Table | None:
         if rows
         else None
     )
+
+
+def temperatures(studies: list[Study]) -> Table | None:
+    """Kinetic temperatures by species of the reference, its check and the committees; None without any."""
+    lines = {(study.name, name): line for study in studies for name, line in study.lines.items()}
+    every: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for key, line in lines.items():
+        own = every.setdefault(key, {})
+        for analysis in (run.analysis for run in line.runs):
+            for described in analysis.observables.values():
+                mean = analysis.statistics(described.name).get("mean")
+                if described.unit == "K" and mean is not None:
+                    own.setdefault(described.species or ALL, []).append(float(mean))
+    species = list(dict.fromkeys(name for own in every.values() for name in own))
+    rows = [
+        [*key, *(_between(own[name]) if name in own else NOTHING for name in species)]
+        for key, own in every.items()
+    ]
+    header = ["study", "runs of", *species]
+    return Table(TEMPERATURES, header, rows, words=2, open=True) if species else None
+
+
+def _between(values: list[float]) -> str:
+    """Mean over runs ± standard error between them."""
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return number(mean)
+    squares = sum((value - mean) ** 2 for value in values)
+    return with_error(mean, math.sqrt(squares / (len(values) - 1) / len(values)))
 
 
 def errors(compact: dict[str, Any]) -> Table | None:
