@@ -50,8 +50,8 @@ class Unfolded:
         return replace(mistake, place=home.place(mistake.place[2:])) if home else mistake
 
     def follows(self, mistake: Mistake) -> bool:
-        """True for a name that is lacking because the study that makes it has mistakes itself."""
-        if not mistake.message.startswith("no such"):
+        """True for a study, or a run, that is lacking because the study itself has mistakes."""
+        if mistake.message not in ("no such study", "no such entry in `md`"):
             return False
         broken = {
             str(own.place[1]) for own in self.wrong if own.place[:1] == (STUDIES,) and len(own.place) > 1

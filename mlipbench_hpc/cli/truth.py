@@ -61,10 +61,10 @@ def joined(session: Session) -> int:
     for name, times in Counter(path.name for path in session.options.compact).items():
         if times > 1:
             raise InputFailure(f"{name}: {times} files of this name, expected each file once, under its own")
-    parts = {path.name: _read(path) for path in session.options.compact}
-    replicas = {name: run.replicas for name, run in campaign.md.items()}
+    files = sorted(session.options.compact, key=lambda path: path.name)  # in whatever order they are given
+    parts = {path.name: _read(path) for path in files}
     try:
-        whole = join.joined(parts, digest(session.path.read_text(encoding="utf-8")), replicas)
+        whole = join.joined(parts, digest(session.path.read_text(encoding="utf-8")), campaign)
     except join.NotJoinable as error:
         raise InputFailure(str(error)) from error
     text, numbers, drawn = page(campaign, whole)

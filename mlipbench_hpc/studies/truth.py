@@ -111,7 +111,7 @@ def _pairs(place: Place, pairs: Sequence[Sequence[str]], committees: Sequence[st
             if name not in committees:
                 yield (*place, index, side), repr(name), f"one of `committees`: {', '.join(committees)}"
         known = pairs[:index]
-        if within and pair[0] == pair[1]:
+        if len(set(pair)) == 1:
             yield (*place, index), f"{pair[0]} twice", "two different committees"
         elif pair in known or (within and [pair[1], pair[0]] in known):
             yield (*place, index), " and ".join(pair), "each pair once, in one order"
@@ -173,6 +173,8 @@ def _against(examined: Examined[Truth]) -> Iterator[Mistake]:
         )
         return
     if other.reference != spec.reference:
+        if not {other.reference, spec.reference} <= set(examined.campaign.md):
+            return
         received = f"{other.reference} in {against.study}, {spec.reference} here"
         yield Mistake(place, "a study of another reference", received, "one reference in both")
     for index, (_, theirs) in enumerate(against.pairs):
@@ -210,7 +212,7 @@ def _covered(examined: Examined[Truth]) -> Iterator[Mistake]:
 
     Those that train on frames of one pool are not independent.
     """
-    known, pools = examined.campaign.md, dict[object, str]()
+    pools = dict[object, str]()
     for other in examined.earlier.values():
         pools |= {_pool(examined.campaign, name): name for name in other.coverage}
     for place, committee in enumerate(examined.spec.coverage):
@@ -219,13 +221,21 @@ def _covered(examined: Examined[Truth]) -> Iterator[Mistake]:
             received = f"{committee} and {first}, of frames of one dataset"
             yield Mistake(("coverage", place), "not independent", received, "committees of different frames")
         for name, other in examined.earlier.items():
-            where: Place = ("coverage", place)
             if committee in other.coverage:
                 received = f"{committee}, also in {name}"
-                yield Mistake(where, "counted twice", received, "each committee in one study")
-            elif other.coverage and other.reference in known and other.reference != examined.spec.reference:
-                received = f"{examined.spec.reference}, and {other.reference} in {name}"
-                yield Mistake(where, "coverage of two truths", received, "one reference in all studies")
+                yield Mistake(("coverage", place), "counted twice", received, "each committee in one study")
+    yield from _of_one_truth(examined)
+
+
+def _of_one_truth(examined: Examined[Truth]) -> Iterator[Mistake]:
+    """Coverage against another reference than that of an earlier study."""
+    own, known = examined.spec, examined.campaign.md
+    covering = {name: other for name, other in examined.earlier.items() if other.coverage and own.coverage}
+    for name, other in covering.items():
+        if other.reference != own.reference and {other.reference, own.reference} <= set(known):
+            received = f"{own.reference}, and {other.reference} in {name}"
+            yield Mistake(("coverage",), "coverage of two truths", received, "one reference in all studies")
+            return
 
 
 def _pool(campaign: Campaign, committee: str) -> object:

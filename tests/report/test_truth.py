@@ -565,12 +565,14 @@ def without_limits(path: Path) -> Campaign:
         ("runs.truth-inner.0.profiles.density.mean", [0.0], "received 1 values; expected 2, as z_A has"),
         ("runs.truth-inner.0.restraints", "x", "restraints: wrong value; received 'x'"),
         ("runs.truth-inner.0.reweight", {"verdict": "usable"}, "reweight.scalars: is required"),
-        ("runs.truth-inner.2", run(), "runs.truth-inner: received replica 2, expected only 0, 1"),
+        ("runs.truth-inner.2", run(), "runs.truth-inner: received replica 2, expected 0, 1"),
         (
             "runs.truth-iner",
             {"0": run()},
-            "runs.truth-iner: received replica 0, expected a run of the campaign",
+            "runs: received truth-iner, expected names of the campaign",
         ),
+        ("runs.truth-inner.0.judged.stationarity.series.cosine.dof", -3.0, "cosine.dof"),
+        ("committees.bogus", committee(), "committees: received bogus, expected names of the campaign"),
         ("committees.dp-1.alpha", None, "committees.dp-1.alpha: wrong value"),
         ("committees.dp-1.models", None, "committees.dp-1.models: wrong value; received nothing"),
         ("ions", {"truth-free": {"Na": {}}}, "ions.truth-free.Na.runs: is required"),
@@ -593,6 +595,34 @@ def test_files_with_anything_else_are_refused(
     assert not out.exists()
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("part.json: ")]
     assert any(message in line for line in lines), lines
+
+
+def test_runs_without_tests_or_of_other_atoms_conclude_nothing(campaign: Path) -> None:
+    runs = compact("")["runs"]
+    runs[member("dp-mixed", 0)]["0"]["judged"]["stationarity"] = {"frame_ps": 0.03, "series": {}, "ions": []}
+    (inner, _) = studies(campaign, runs=runs)
+    assert inner.against_truth("dp-mixed", "cosine") == "dp-mixed is not tested for stationarity"
+    runs = compact("")["runs"]
+    runs[member("dp-mixed", 0)]["0"]["species"] = {"Xx": 5}
+    (inner, _) = studies(campaign, runs=runs)
+    words = "runs of dp-mixed and truth-inner are of different atoms"
+    assert inner.against_truth("dp-mixed", "cosine") == words
+    nowhere = committee()
+    nowhere["alpha"][0]["composition"] = None
+    assert studies(campaign, committees={"dp-mixed": nowhere})[0].alpha("dp-mixed") is None
+
+
+def test_the_page_does_not_depend_on_the_order_of_files(campaign: Path) -> None:
+    whole, folder = compact(sha(campaign)), campaign.parent
+    for name, chosen in (("a", "dp-mixed"), ("b", "dp-1")):
+        part = whole | {"committees": {chosen: committee()}, "cost": {}}
+        (folder / f"{name}.json").write_text(json.dumps(part))
+    pages = []
+    for names in ("ab", "ba"):
+        files = [str(folder / f"{name}.json") for name in names]
+        assert main(["join", str(campaign), *files, "--out", str(folder / names)]) == 0
+        pages.append([(folder / names / own).read_text() for own in ("truth.md", "results.json")])
+    assert pages[0] == pages[1]
 
 
 def test_comments_description_and_limits_are_free(campaign: Path) -> None:

@@ -244,7 +244,7 @@ def test_another_study_stands_before_and_has_the_committee(
 def test_committees_of_two_studies_are_compared_where_both_have_one_truth(tmp_path: Path) -> None:
     document = cut()
     cover = document["studies"]["cover-a"]
-    cover["against"] = {"study": "dp-inner", "pairs": [["dp-mixed", "dp-mixed"]]}
+    cover["against"] = {"study": "dp-inner", "pairs": [["dp-mixed", "dp-specific-2"]]}
     (own,) = problems(tmp_path, document)
     assert "against.pairs[0][0]: wrong value; received 'dp-mixed'; expected one of `committees`" in str(own)
     cover["against"] = {"study": "dp-inner", "pairs": [["dp-1", "dp-mixed"]]}
@@ -264,7 +264,13 @@ def test_committees_of_one_pool_are_not_independent(tmp_path: Path) -> None:
 
 
 def test_one_mistake_in_a_study_is_one(tmp_path: Path) -> None:
-    """Its runs are not made, and what names them is no mistake besides."""
+    """Its runs are not made, and what names them is no mistake besides; another mistake is."""
+    document = cut()
+    document["committees"]["dp-2"]["split"] = "dp-inner-mixed"
+    document["studies"]["dp-inner"]["pairs"] = [["dp-mixed", "dp-mixed"]]
+    assert {own.path for own in problems(tmp_path, document)} == {
+        "studies.dp-inner.pairs[0]", "committees.dp-2.split",
+    }  # fmt: skip
     document = cut()
     document["studies"]["dp-inner"]["pairs"] = [["dp-mixed", "dp-mixed"]]
     document["studies"]["cover-a"]["against"] = {"study": "dp-inner", "pairs": [["dp-1", "dp-mixed"]]}

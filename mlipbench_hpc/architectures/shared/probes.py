@@ -20,9 +20,9 @@ LEAST_FORCE = 0.01
 class Tolerance:
     """Largest deviation from float64: eV/atom of an energy, and of a force component over the rms of all.
 
-    In float32 the second is what mace-torch itself shows (seven models of gold and water: 1.2e-4 to 1.6e-4,
-    its energies 4e-7 eV/atom off, those of symmetrix 6e-8 to 1.1e-6, which rounding of single models
-    decides); in float64 it is what interpolated radial functions add.
+    In float32 they are a few times what rounding was seen to do: of seven MACE models of gold and water by
+    symmetrix up to 1.1e-6 eV/atom and 1.5e-5, where mace-torch itself shows 4e-7 and 1.6e-4. In float64 the
+    second is what interpolated radial functions add.
     """
 
     energy: float

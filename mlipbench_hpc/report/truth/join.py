@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mlipbench_hpc.campaign.spec import Campaign
 from mlipbench_hpc.report.truth.compact import SCHEMA
 from mlipbench_hpc.report.truth.cost import total
 from mlipbench_hpc.report.truth.schema import mistakes
@@ -16,12 +17,10 @@ class NotJoinable(ValueError):
     """Compact results that do not belong together, or are none; the message names the file."""
 
 
-def joined(
-    parts: Mapping[str, Any], sha256: str, replicas: Mapping[str, int] | None = None
-) -> dict[str, Any]:
+def joined(parts: Mapping[str, Any], sha256: str, campaign: Campaign | None = None) -> dict[str, Any]:
     """One compact result of all `parts`, by file name; of equal entries the first counts.
 
-    sha256: of the campaign; replicas: of each of its runs. Committees are lists: of one that several stores
+    sha256: of the campaign, which is asked for its names. Committees are lists: of one that several stores
     trained, models and α of each. `twice`: entries that several parts hold with other numbers. Raises
     NotJoinable for no parts, for parts of another campaign or schema, of runs that the campaign has not, or
     with anything else than compact results.
@@ -30,7 +29,8 @@ def joined(
         raise NotJoinable("no compact results: name at least one file")
     for name, part in parts.items():
         _check(name, part, sha256)
-        _known(name, part["runs"], replicas)
+        if campaign:
+            _known(name, part, campaign)
     first = next(iter(parts.values()))
     twice: list[str] = []
     runs, ions, committees = dict[str, Any](), dict[str, Any](), dict[str, list[Any]]()
@@ -60,14 +60,16 @@ def _check(name: str, part: Any, sha256: str) -> None:
         )
 
 
-def _known(name: str, runs: Mapping[str, Any], replicas: Mapping[str, int] | None) -> None:
-    """Raise NotJoinable for runs and replicas that the campaign does not have."""
-    for run, own in runs.items() if replicas is not None else ():
-        every = {str(replica) for replica in range((replicas or {}).get(run, 0))}
-        if strange := sorted(set(own) - every):
+def _known(name: str, part: Mapping[str, Any], campaign: Campaign) -> None:
+    """Raise NotJoinable for runs, replicas and committees that the campaign does not have."""
+    for section, known in (("runs", campaign.md), ("ions", campaign.md), ("committees", campaign.committees)):
+        if strange := sorted(set(part[section]) - set(known)):
+            raise NotJoinable(f"{name}: {section}: received {strange[0]}, expected names of the campaign")
+    for run, own in part["runs"].items():
+        every = [str(replica) for replica in range(campaign.md[run].replicas)]
+        if strange := sorted(set(own) - set(every)):
             raise NotJoinable(
-                f"{name}: runs.{run}: received replica {', '.join(strange)}, expected "
-                + (f"only {', '.join(sorted(every))}" if every else "a run of the campaign")
+                f"{name}: runs.{run}: received replica {strange[0]}, expected {', '.join(every)}"
             )
 
 

@@ -148,13 +148,23 @@ class Study:
             "its committees, in one store"
         )
 
+    def unlike(self, committee: str) -> str:
+        """Reason against runs of other atoms than the reference's; empty without any."""
+        every = [*self.members(committee), *self.stable(self.spec.reference)]
+        alike = all(own["species"] == every[0]["species"] for own in every)
+        return "" if alike else f"runs of {committee} and {self.spec.reference} are of different atoms"
+
     def stratum(self, committee: str) -> dict[str, Any]:
         """Calibration at the composition and temperature of the runs; {} where there is none."""
         runs, own = self.members(committee), self.trained(committee)
         species = runs[0]["species"] if runs else None
         every = own["alpha"] if own else []
         for one in sorted(every, key=lambda one: one["temperature_K"] is None):  # a stated temperature first
-            same = species is not None and dict(atoms_in(one["composition"])) == dict(species)
+            same = (
+                species is not None
+                and one["composition"]
+                and dict(atoms_in(one["composition"])) == dict(species)
+            )
             if same and one["temperature_K"] in (self.spec.md.temperature, None):
                 return dict(one)
         return {}
@@ -197,6 +207,7 @@ class Study:
         return (
             self.missing(committee)
             or self.mixed(committee)
+            or self.unlike(committee)
             or ("" if judged else self.gate)
             or self.withheld(self.spec.reference, number)
             or self.withheld(committee, number)

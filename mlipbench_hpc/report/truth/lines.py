@@ -42,7 +42,8 @@ def lines(every: Mapping[str, Runs], kelvin: float) -> dict[str, Line]:
 
 def reason(line: Line, number: str) -> str:
     """Reason why no conclusion is drawn from a number of a line, in words; empty without any."""
-    untested = [run for run in line.runs if not run.analysis.values[STATIONARITY]]
+    tested = ("series", "skipped")
+    untested = [run for run in line.runs if not any(map(run.analysis.values[STATIONARITY].get, tested))]
     if untested:
         return f"{line.name} is not tested for stationarity"
     own = withheld(line, number)

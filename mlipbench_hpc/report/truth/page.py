@@ -52,7 +52,7 @@ def page(campaign: Campaign, compact: Compact) -> tuple[str, dict[str, Any], lis
         DEFINITIONS,
         *_protocol(campaign, every),
         "## What is resolved, and what is not",
-        *(f"- {line}" for line in lines),
+        *(f"- {_cell(line)}" for line in lines),
         *(f"![{own.title}]({own.name}.png)\n\n{own.caption}" for own in drawn),
         "## Primary table",
         markdown(tables.primary(tests)),
@@ -141,7 +141,7 @@ def markdown(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def results(

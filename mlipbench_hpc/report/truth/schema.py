@@ -81,7 +81,7 @@ class Series(Part):
     first: Real | None
     second: Real | None
     error: Error | None
-    dof: Real | None
+    dof: Error | None
 
 
 class Tested(Part):
@@ -197,7 +197,7 @@ class Layers(Part):
     peaks_A: list[Real] | None = None
     runs: list[Stay]
     share: Number | None = None
-    condition: Text = ""
+    condition: Text
 
 
 class Compact(Part):
@@ -206,7 +206,7 @@ class Compact(Part):
     schema_: Annotated[int, Field(alias="schema", strict=True)]
     campaign: Text
     campaign_sha256: Text
-    mlipbench: Text
+    mlipbench: Annotated[str, Field(pattern=r"^[0-9A-Za-z.+-]{1,40}$")]
     store: Text
     runs: dict[str, dict[str, Run]]
     committees: dict[str, Committee]
