@@ -2,6 +2,7 @@
 
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -20,6 +21,7 @@ from mlipbench_hpc.data.frames import Floats
 INK = "#1f2933"
 PALER = 0.55  # of a colour is left at each further turn through the palette
 LEGEND_ROW = 0.2  # inches
+TITLE_LETTERS = 11.0  # of a bold title in an inch
 COLOURS = ("#0b5cad", "#c8641b", "#2f855a", "#8b4aa8", "#b23a48", "#4a5568", "#917500", "#007c89")
 STYLE: Any = {
     "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
@@ -162,7 +164,8 @@ def joined(parts: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, 
 
 def finish(name: str, title: str, caption: str, columns: dict[str, list[Any]], canvas: Canvas) -> Figure:
     """Finish a canvas as a figure, with its title above, so that the file is legible alone."""
-    canvas.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK)
+    lines = textwrap.fill(title, int(TITLE_LETTERS * canvas.get_figwidth()))
+    canvas.suptitle(lines, x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK)
     svg, pdf = render(canvas, name)
     return Figure(name, title, caption, columns, _inline(svg, name, title), pdf)
 
