@@ -607,6 +607,7 @@ def test_runs_without_tests_or_of_other_atoms_conclude_nothing(campaign: Path) -
     (inner, _) = studies(campaign, runs=runs)
     words = "runs of dp-mixed and truth-inner are of different atoms"
     assert inner.against_truth("dp-mixed", "cosine") == words
+    assert judge.not_to_each_other((inner, "dp-mixed"), (inner, "dp-specific-2"), "cosine") == words
     nowhere = committee()
     nowhere["alpha"][0]["composition"] = None
     assert studies(campaign, committees={"dp-mixed": nowhere})[0].alpha("dp-mixed") is None

@@ -285,7 +285,7 @@ def to_each_other(one: Side, other: Side, number: str) -> Comparison | None:
 def not_to_each_other(one: Side, other: Side, number: str) -> str:
     """Reason why two committees are not compared in a number; empty without any."""
     both = (one, other)
-    reasons = [study.missing(committee) or study.mixed(committee) for study, committee in both]
+    reasons = [study.missing(own) or study.mixed(own) or study.unlike(own) for study, own in both]
     reasons += [study.gate for study, _ in both]
     reasons += [study.withheld(committee, number) for study, committee in both]
     return next(filter(None, reasons), "")
