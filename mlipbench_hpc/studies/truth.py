@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from mlipbench_hpc.campaign.problem import Mistake, Place, near
 from mlipbench_hpc.campaign.spec import Campaign, Count, MolecularDynamics, Name, RunProtocol, Spec, Start
-from mlipbench_hpc.campaign.spec.base import Wrong, each_once, require
+from mlipbench_hpc.campaign.spec.base import Wrong, each_listed, each_once, require
 from mlipbench_hpc.campaign.splits import Facts
 from mlipbench_hpc.campaign.study import Asked, Entry, Examined, Study
 from mlipbench_hpc.studies.shared.protocol import differing, other_atoms, other_labels, own_frames
@@ -81,26 +81,19 @@ class Truth(Spec):
 
     @model_validator(mode="after")
     def _known(self) -> "Truth":
-        gate, against = self.gate.committees if self.gate else [], self.against
-        named = {("compare",): self.compare, ("coverage",): self.coverage, ("gate", "committees"): gate}
-        pairs = {("pairs",): self.pairs} | ({("against", "pairs"): against.pairs} if against else {})
+        own, pairs = self.committees, dict[tuple[str, ...], list[list[str]]]({("pairs",): self.pairs})
+        pairs |= {("against", "pairs"): self.against.pairs} if self.against else {}
+        named: dict[tuple[str, ...], list[str]] = {("compare",): self.compare, ("coverage",): self.coverage}
+        named |= {("gate", "committees"): self.gate.committees} if self.gate else {}
         require(
-            each_once("committees", self.committees),
+            each_once("committees", own),
             each_once("numbers", self.numbers),
             own_frames(self.start, self.members, "member"),
-            *(_once_of(place, names, self.committees) for place, names in named.items()),
-            *(_pairs(place, own, self.committees) for place, own in pairs.items()),
+            *(each_once(key, names, *within) for (*within, key), names in named.items()),
+            *(each_listed(key, names, "committees", own, *within) for (*within, key), names in named.items()),
+            *(_pairs(place, chosen, own) for place, chosen in pairs.items()),
         )
         return self
-
-
-def _once_of(place: Place, names: Sequence[str], committees: Sequence[str]) -> Iterator[Wrong]:
-    """Names that stand twice in a list, or that are no committee of the study."""
-    for index, name in enumerate(names):
-        if name not in committees:
-            yield (*place, index), repr(name), f"one of `committees`: {', '.join(committees)}"
-        elif name in names[:index]:
-            yield (*place, index), repr(name), "each committee once"
 
 
 def _pairs(place: Place, pairs: Sequence[Sequence[str]], committees: Sequence[str]) -> Iterator[Wrong]:

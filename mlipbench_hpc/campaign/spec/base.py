@@ -38,11 +38,13 @@ def each_once(key: str, values: Sequence[object], *within: str | int) -> Iterato
             yield (*within, key, index), repr(value), f"each of `{key}` once"
 
 
-def each_listed(key: str, values: Iterable[object], by: str, known: Collection[object]) -> Iterator[Wrong]:
+def each_listed(
+    key: str, values: Iterable[object], by: str, known: Collection[object], *within: str | int
+) -> Iterator[Wrong]:
     """Values, or names, under `key` that are not listed under `by`."""
     for index, value in enumerate(values):
         if value not in known:
-            yield (key, index), repr(value), f"one of `{by}`: {', '.join(map(str, known))}"
+            yield (*within, key, index), repr(value), f"one of `{by}`: {', '.join(map(str, known))}"
 
 
 class Spec(BaseModel):

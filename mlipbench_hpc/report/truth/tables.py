@@ -1,6 +1,7 @@
 """Tables of `truth`, the same on the report's page and on the page of joined results."""
 
 import math
+import statistics
 from typing import Any
 
 from ase.units import kB
@@ -241,11 +242,10 @@ def temperatures(studies: list[Study]) -> Table | None:
 
 def _between(values: list[float]) -> str:
     """Mean over runs ± standard error between them."""
-    mean = sum(values) / len(values)
+    mean = statistics.mean(values)
     if len(values) < 2:
         return number(mean)
-    squares = sum((value - mean) ** 2 for value in values)
-    return with_error(mean, math.sqrt(squares / (len(values) - 1) / len(values)))
+    return with_error(mean, statistics.stdev(values) / math.sqrt(len(values)))
 
 
 def errors(compact: dict[str, Any]) -> Table | None:
